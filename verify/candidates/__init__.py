@@ -1,0 +1,8 @@
+"""What is judged: the user's functions, found by name and called in their own signature and layout."""
+
+from verify.candidates.answer import Answer, Misbehaviour
+from verify.candidates.candidate import Candidate, name_of
+from verify.candidates.linear import Linear, takes_reg
+from verify.candidates.target import resolve
+
+__all__ = ["Answer", "Candidate", "Linear", "Misbehaviour", "name_of", "resolve", "takes_reg"]

@@ -1,0 +1,30 @@
+"""`file.py:function` and `package.module:function`: from a name to the callable. Nothing in the text is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from verify.errors import UsageError, unknown
+from verify.source import load_file, load_module
+
+
+def resolve(target: str) -> Callable[..., Any]:
+    """The callable that a target names; attributes may be dotted (`module:Class.method`).
+
+    Raises UsageError where the file or module does not import (with its own error), has no such name, or where that is
+    not callable.
+    """
+    place, colon, path = target.rpartition(":")
+    if not colon or not place or not path:
+        raise UsageError(f"target {target!r} has no function. Give file.py:function or package.module:function.")
+    found: Any = load_file(Path(place)) if place.endswith(".py") else load_module(place)
+    for name in path.split("."):
+        if not hasattr(found, name):
+            public = [n for n in dir(found) if not n.startswith("_") and callable(getattr(found, n))]
+            raise unknown(f"name in {place}", path, public or ["(nothing callable)"])
+        found = getattr(found, name)
+    if not callable(found):
+        raise UsageError(f"{target} is {type(found).__name__}, which cannot be called. Name a function f(W, X, y, reg).")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,27 @@
+"""Where laws are tested: Hypothesis strategies that build valid cases instead of filtering for them."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from verify.cases.case import Case
+from verify.cases.digits import minibatch
+from verify.cases.grid import generic, lattice
+from verify.cases.kinks import has_kinks, kinks
+from verify.oracle import Oracle
+
+__all__ = ["Case", "families"]
+
+
+def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
+    """The families that the objective has, the simplest first, each with its share of the cases.
+
+    A search of its own for each family: one search over all of them would follow the greatest strain into one family
+    and hardly look at the rest.
+    """
+    dtype = oracle.dtype
+    found = {"lattice": (lattice(dtype), 0.2), "generic": (generic(dtype), 0.3), "digits": (minibatch(dtype), 0.1)}
+    if has_kinks(oracle):
+        found["kink"] = (kinks(dtype, oracle), 0.4)
+    total = sum(share for _, share in found.values())
+    return {name: (strategy, share / total) for name, (strategy, share) in found.items()}

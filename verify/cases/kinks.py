@@ -1,0 +1,69 @@
+"""Points exactly on kinks, and one unit in the last place beside them.
+
+A switch of one example is solved for one class's bias: with a column of ones in X, moving W[j, −1] by −gap/slope puts
+the switch at exactly 0. On the lattice the solution is representable, and the oracle's exact sign confirms it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import arb
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from verify.cases.case import Case
+from verify.cases.grid import lattice
+from verify.oracle import Oracle, exact
+from verify.oracle.formula import loss_formula
+from verify.oracle.program import precision
+
+MOST_KINKS = 3
+
+
+def has_kinks(oracle: Oracle) -> bool:
+    """Whether the loss has switches at all."""
+    return bool(loss_formula(oracle.objective.loss, 2, 0).lifted.switches)
+
+
+@st.composite
+def kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
+    """A lattice point moved onto 1 to MOST_KINKS kinks, of which one may be shared by two examples, or one ulp off."""
+    case = draw(lattice(dtype, family="kink"))
+    W, X, y = case.W.copy(), case.X.copy(), case.y.copy()
+    if len(X) > 1 and draw(st.booleans()):
+        X[1], y[1] = X[0], y[0]
+    solved: list[int] = []
+    for _ in range(draw(st.integers(1, MOST_KINKS))):
+        i = draw(st.integers(0, len(X) - 1))
+        switch = draw(st.integers(0, len(loss_formula(oracle.objective.loss, len(W), int(y[i])).lifted.switches) - 1))
+        j = _solve(oracle, W, X[i], int(y[i]), switch, solved)
+        solved += [] if j is None else [j]
+    side = draw(st.sampled_from((0, 0, 1, -1)))
+    if solved and side:
+        j = solved[-1]
+        W[j, -1] = np.nextafter(W[j, -1], W.dtype.type(side * np.inf))
+    return Case(W=W, X=X, y=y, reg=case.reg, family="one ulp off" if solved and side else "kink", seed=case.seed)
+
+
+def _solve(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, switch: int, fixed: list[int]) -> int | None:
+    """Moves the bias of one class that is not fixed, in place, so that the switch is exactly 0; returns the class.
+
+    None where no free class moves the switch or the solution is not representable.
+    """
+    formula = oracle.formula(len(W), label)
+    scores = exact.product(x[None, :], W)[0]
+    with precision():
+        gap = formula.gap(oracle.inputs(scores), switch)
+        for j in (j for j in range(len(W)) if j not in fixed):
+            moved = [s + (1 if k == j else 0) for k, s in enumerate(scores)]
+            slope = formula.gap(oracle.inputs(moved), switch) - gap
+            if slope.is_zero() or not slope.is_exact():
+                continue
+            bias = arb(float(W[j, -1])) - gap / slope
+            if not (bias.is_finite() and arb(float(W.dtype.type(float(bias)))).overlaps(bias)):
+                continue
+            before, W[j, -1] = W[j, -1], W.dtype.type(float(bias))
+            if formula.sign(oracle.inputs(exact.product(x[None, :], W)[0]), switch) == 0:
+                return j
+            W[j, -1] = before
+    return None

@@ -1,0 +1,51 @@
+"""Where compiled kernels are kept between runs.
+
+numba's own cache looks at the file of the outermost function only, so a kernel whose helper changed would be served stale:
+a verifier would pass code that no longer exists. The folder's name is therefore a hash of this package's sources, of
+numba's version and of Python's. It is private to the user, since a cache is pickle and whoever writes it runs code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numba
+import platformdirs
+
+
+@contextmanager
+def kernel_cache() -> Iterator[None]:
+    """Functions that are declared with `cache=True` in this block are cached in our folder; others keep theirs."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_folder())
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _folder() -> Path:
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    folder = Path(platformdirs.user_cache_dir("verify-gradients")) / f"kernels-{digest.hexdigest()[:16]}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _private(folder) and os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass  # a read-only home
+    return Path(tempfile.mkdtemp(prefix="verify-kernels-"))  # compiled anew in each process
+
+
+def _private(folder: Path) -> bool:
+    """Whether nobody else owns the folder or may write to it."""
+    info = folder.stat()
+    return not hasattr(os, "getuid") or (info.st_uid == os.getuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH))

@@ -1,0 +1,108 @@
+"""f(W) = (1/N) Σ_i ℓ(W x_i, y_i) + λR(W) and its gradient over linear scores, the bias being the last column.
+
+`fused` is the driver: one pass over X, two loops around a row formula that it is handed. `LinearLoss` is the door from
+Python: it checks, picks the penalty and allocates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from verify.core.penalty import add_squares
+
+Floats = NDArray[np.floating]
+Answer = tuple[float, Floats]
+
+
+@njit(inline="always", error_model="numpy")
+def fused(row, W, X, y, parameter, share, dW):  # type: ignore[no-untyped-def]
+    """share·Σ_i ℓ(W x_i, y_i); adds share·dSᵀX to `dW`. Sums in the order of the examples, in W's dtype.
+
+    Inlined, because numba refuses to cache a kernel that passes one compiled function to another.
+    """
+    scores = np.empty(W.shape[0], W.dtype)
+    ds = np.empty(W.shape[0], W.dtype)
+    total = W.dtype.type(0)
+    for i in range(X.shape[0]):
+        for j in range(W.shape[0]):
+            s = W.dtype.type(0)
+            for k in range(W.shape[1]):
+                s += W[j, k] * X[i, k]
+            scores[j] = s
+        ds[:] = 0
+        total += row(scores, y[i], parameter, ds)
+        for j in range(W.shape[0]):
+            if ds[j] != 0:  # most margins of the hinge are inactive; NaN goes through
+                for k in range(W.shape[1]):
+                    dW[j, k] += ds[j] * share * X[i, k]
+    return total * share
+
+
+@dataclass(frozen=True)
+class LinearLoss:
+    """Loss and gradient of one kernel. Calls return `(f, dW)` with dW (C, D) in W's dtype.
+
+    W is (C, D), X is (N, D) of the same dtype (float64 or float32), y is (N,) of integers in 0..C−1, reg is λ.
+    The methods are the objectives that differ by their penalty; `out` takes the gradient's array.
+    Error: relative γ_{N·C+D} of the terms' magnitudes, as for every sum in plain order.
+    Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
+    """
+
+    kernel: Callable[..., float]
+    parameter: float = 0.0
+
+    def none(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float = 0.0, *, delta: float | None = None, out: Floats | None = None) -> Answer:
+        """Without penalty; `reg` is not used."""
+        return self._evaluate(W, X, y, delta, out, 0.0, bias=True)
+
+    def l2(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
+        """Penalty λ‖W‖²."""
+        return self._evaluate(W, X, y, delta, out, reg, bias=True)
+
+    def l2_no_bias(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
+        """Penalty λ‖W‖² without the last column."""
+        return self._evaluate(W, X, y, delta, out, reg, bias=False)
+
+    def half_l2(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
+        """Penalty ½λ‖W‖²."""
+        return self._evaluate(W, X, y, delta, out, reg / 2, bias=True)
+
+    def half_l2_no_bias(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
+        """Penalty ½λ‖W‖² without the last column."""
+        return self._evaluate(W, X, y, delta, out, reg / 2, bias=False)
+
+    def _evaluate(self, W: Any, X: Any, y: Any, delta: float | None, out: Floats | None, coefficient: float, *, bias: bool) -> Answer:
+        W, X, y = _checked(W, X, y)
+        real = W.dtype.type
+        dW = np.zeros(W.shape, W.dtype) if out is None else _cleared(out, W)
+        loss = self.kernel(W, X, y, real(self.parameter if delta is None else delta), real(1 / len(X)), dW)
+        if coefficient:
+            loss += add_squares(W, real(coefficient), W.shape[1] if bias else W.shape[1] - 1, dW)
+        return loss, dW
+
+
+def _cleared(out: Floats, W: Floats) -> Floats:
+    if out.shape != W.shape or out.dtype != W.dtype or not out.flags.c_contiguous:
+        raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, {W.dtype} {W.shape} like W.")
+    out[...] = 0
+    return out
+
+
+def _checked(W: Any, X: Any, y: Any) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """The arrays in C order, or the error that says which one does not fit."""
+    W, X, y = np.asarray(W), np.asarray(X), np.asarray(y)
+    if W.dtype not in (np.float64, np.float32) or X.dtype != W.dtype:
+        raise TypeError(f"W is {W.dtype} and X is {X.dtype}; both must be float64 or both float32.")
+    if W.ndim != 2 or X.ndim != 2 or X.shape[1] != W.shape[1] or y.shape != X.shape[:1] or not len(X):
+        raise ValueError(f"W {W.shape}, X {X.shape}, y {y.shape} do not fit; they must be (C, D), (N, D), (N,) with N ≥ 1.")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"y is {y.dtype}; labels must be integers.")
+    if y.min() < 0 or y.max() >= len(W):
+        raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{len(W) - 1} (W has {len(W)} rows).")
+    return np.ascontiguousarray(W), np.ascontiguousarray(X), np.ascontiguousarray(y, dtype=np.int64)

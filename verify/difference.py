@@ -1,0 +1,61 @@
+"""Difference quotients along a direction, and the steps at which they are taken.
+
+Forward D⁺(h) = (f(W+hd) − f(W))/h has truncation error h/2·f''; centred D⁰(h) = (f(W+hd) − f(W−hd))/(2h) has h²/6·f'''.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.rounding import DIRECTION_BITS, LADDER
+
+Floats = NDArray[np.floating]
+
+
+def forward(ahead: float, here: float, h: float) -> float:
+    """D⁺(h) from f(W+hd) and f(W)."""
+    return (ahead - here) / h
+
+
+def centred(ahead: float, behind: float, h: float) -> float:
+    """D⁰(h) from f(W+hd) and f(W−hd)."""
+    return (ahead - behind) / (2 * h)
+
+
+def ladder(W: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats]]:
+    """(h, W + hd, W − hd) for h = 2^-k, longest first; only steps at which both points are exact in W's dtype.
+
+    A point that had to be rounded would make the quotient one of another direction.
+    """
+    for k in LADDER[W.dtype.name]:
+        h = 2.0**-k
+        step = W.dtype.type(h) * d
+        if _exact_sum(W, step) and _exact_sum(W, -step):
+            yield h, W + step, W - step
+
+
+def _exact_sum(a: Floats, b: Floats) -> bool:
+    """Whether a + b needs no rounding (Knuth's TwoSum leaves no remainder)."""
+    s = a + b
+    part = s - a
+    return not np.any((a - (s - part)) + (b - part))
+
+
+def on_grid(W: Floats) -> Floats:
+    """W rounded to multiples of two units in the last place of its largest entry (at least of 1), so that steps on a
+    dyadic grid stay exact. What is lost are the last bits of the smaller entries."""
+    top = 2.0 ** (np.ceil(np.log2(max(1.0, float(np.max(np.abs(W), initial=0.0))))) + 1)
+    unit = W.dtype.type(top * np.finfo(W.dtype).eps)
+    return (np.round(W / unit) * unit).astype(W.dtype)
+
+
+def direction(seed: int, shape: tuple[int, ...], dtype: str) -> Floats:
+    """A dense random direction of about unit length, its entries integers of DIRECTION_BITS bits times a power of two."""
+    most = 2**DIRECTION_BITS
+    raw = np.random.default_rng(seed).integers(-most, most, size=shape, endpoint=True)
+    raw.flat[0] = most  # never the zero direction
+    scale = 2.0 ** -np.round(np.log2(np.linalg.norm(raw)))
+    return np.asarray(raw * scale, dtype=dtype)

@@ -1,0 +1,79 @@
+"""Laws measure, one function judges.
+
+`Evidence` is one measured number beside the largest one that the law allows; `judge` is the only place in the program
+where numbers become a verdict. Absence of evidence is not success: it is `SILENT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from math import inf, isnan
+from typing import Any
+
+
+class Verdict(Enum):
+    """What became of a law: it holds, it is broken, or nothing was decided."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One comparison: `measured ≤ allowed` is what the law demands.
+
+    `magnitude` is the size of the quantity that was judged (same unit as `measured`); `allowed / magnitude` is then
+    the smallest relative error that this comparison would have seen. `ulps` is `measured` in units of the last place
+    of the candidate's dtype. `where` holds what a reader needs to find the place again: entry, step, expected value.
+    """
+
+    law: str
+    measured: float
+    allowed: float
+    magnitude: float = 0.0
+    ulps: float | None = None
+    where: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def strain(self) -> float:
+        """measured / allowed, dimensionless. NaN counts as infinitely broken, 0/0 as no strain."""
+        if isnan(self.measured) or isnan(self.allowed):
+            return inf
+        if self.measured == 0:
+            return 0.0
+        return self.measured / self.allowed if self.allowed > 0 else inf
+
+    @property
+    def resolution(self) -> float:
+        """The smallest relative error of the judged quantity that would have been seen here."""
+        return self.allowed / self.magnitude if self.magnitude > 0 else inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """All that one law found on one case.
+
+    `undecided` is None where the law's question was answered, else the reason why it was not, in words that can be
+    counted. Evidence counts against a candidate in either case; only decided cases count in its favour.
+    """
+
+    evidence: tuple[Evidence, ...] = ()
+    undecided: str | None = None
+
+    @property
+    def worst(self) -> Evidence | None:
+        """The evidence under the greatest strain."""
+        return max(self.evidence, key=lambda e: e.strain, default=None)
+
+
+def judge(findings: Iterable[Finding]) -> Verdict:
+    """BROKEN if any strain exceeds 1 (or is NaN), SILENT if no case was decided, else HOLDS."""
+    decided = 0
+    for finding in findings:
+        if not all(e.strain <= 1 for e in finding.evidence):
+            return Verdict.BROKEN
+        decided += finding.undecided is None and bool(finding.evidence)
+    return Verdict.HOLDS if decided else Verdict.SILENT

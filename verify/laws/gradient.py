@@ -1,0 +1,36 @@
+"""dist(g, ∂f(W)) ≤ rounding, entrywise: the returned gradient is one of the allowed ones, on kinks too.
+
+Every selection of a subgradient is allowed, whatever a candidate takes on ties; a value that no single choice of
+multipliers explains is not.
+"""
+
+import numpy as np
+
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws.law import Law, Subject
+from verify.rounding import ulps
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """One evidence: the entry of the gradient under the greatest strain."""
+    truth, g = subject.truth(case).gradient, subject.answer(case).gradient
+    if not np.all(np.isfinite(truth.radius)):
+        return Finding(undecided="allowance not finite")
+    nearest = truth.distance(g)
+    if nearest.strain > 1 and nearest.certified <= 1:
+        return Finding(undecided="membership neither shown nor refuted")
+    j, k = nearest.entry
+    finest = np.min(truth.radius / np.maximum(truth.magnitude, truth.radius))
+    evidence = Evidence(
+        law="gradient",
+        measured=nearest.residual,
+        allowed=nearest.allowed,
+        magnitude=nearest.allowed / float(finest),
+        ulps=ulps(nearest.residual, nearest.nearest, case.dtype) if truth.is_single else None,
+        where={"entry": [j, k], "measured": float(g[j, k]), "expected": nearest.nearest, "ambiguous switches": len(truth.groups)},
+    )
+    return Finding(evidence=(evidence,))
+
+
+LAW = Law(name="gradient", statement="dist(g, ∂f(W)) ≤ rounding, kinks included", measure=measure)

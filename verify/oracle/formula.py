@@ -1,0 +1,159 @@
+"""One formula, compiled: values, slopes and switches of ℓ over its variables (the scores, or one weight of a penalty)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import inf
+
+import sympy
+from flint import arb
+
+from verify.oracle.program import Ball, Program, Run, precision
+from verify.rounding import BALL_BITS, EXACT_BITS
+from verify.spec.lift import lift
+from verify.spec.loss import LossSpec
+from verify.spec.penalty import Penalty
+
+Terms = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A true number, how far a careful floating-point evaluation may be from it, and the magnitude of its terms."""
+
+    exact: arb
+    radius: float
+    magnitude: float
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """One generator of a subdifferential over the variables: entries, their rounding radii, their terms' magnitudes."""
+
+    entries: dict[int, Quantity]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """∂ℓ at one point: `certain` plus, for each ambiguous switch, the convex hull of its vertices."""
+
+    certain: dict[int, Quantity]
+    ambiguous: list[list[Vertex]]
+
+
+class Formula:
+    """The program of an expression and of its derivatives, piece by piece."""
+
+    def __init__(self, e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> None:
+        self.lifted = lift(e, variables, constants)
+        self.program = Program(self.lifted)
+        self._index = {x: i for i, x in enumerate(self.lifted.variables)}
+        self._switch = {k.symbol: i for i, k in enumerate(self.lifted.switches)}
+        self.value_terms = self.program.terms(self.lifted.smooth)
+        self._slopes = self._split(self.lifted.smooth)
+        self._piece_slopes = [[self._split(p) for p in k.pieces] for k in self.lifted.switches]
+        self.additions = max(1, len(self.value_terms))
+
+    @property
+    def underflow_steps(self) -> int:
+        """How many operations may each lose one smallest normal."""
+        return len(self.program.operations) + 1
+
+    def value(self, thin: Run, fat: Run) -> Quantity:
+        """ℓ."""
+        return self._quantity(self.value_terms, thin, fat)
+
+    def pieces(self, thin: Run, fat: Run) -> Pieces:
+        """∂ℓ over the box of `fat`, by the chain rule through the switches."""
+        vertices: list[list[Vertex]] = []
+        for (register, _), slopes in zip(self.program.switch_registers, self._piece_slopes, strict=True):
+            possible = fat.possible[register]
+            vertices.append([v for a in possible for v in self._vertices(slopes[a], vertices, thin, fat)])
+        own, inner = self._slopes
+        certain = {j: self._quantity(t, thin, fat) for j, t in own.items()}
+        ambiguous = []
+        for k, terms in inner.items():
+            weight = self._quantity(terms, thin, fat)
+            weighted = [_scaled(weight, v) for v in vertices[k]]
+            if len(weighted) == 1:
+                certain = _plus(certain, weighted[0].entries)
+            else:
+                ambiguous.append(weighted)
+        return Pieces(certain, ambiguous)
+
+    def sign(self, inputs: Sequence[Ball], switch: int, a: int = 0, b: int = 1) -> int | None:
+        """The exact sign of piece a − piece b; None where it stays undecided up to EXACT_BITS (never for polynomials)."""
+        bits = BALL_BITS
+        while bits <= EXACT_BITS:
+            with precision(bits):
+                difference = self.gap(inputs, switch, a, b)
+                if difference.is_zero() or difference > 0 or difference < 0:
+                    return 0 if difference.is_zero() else 1 if difference > 0 else -1
+            bits *= 4
+        return None
+
+    def gap(self, inputs: Sequence[Ball], switch: int, a: int = 0, b: int = 1) -> arb:
+        """piece a − piece b of a switch, at the precision in force."""
+        registers = self.program.run(inputs).registers
+        _, pieces = self.program.switch_registers[switch]
+        return registers[pieces[a]] - registers[pieces[b]]
+
+    def _split(self, e: sympy.Expr) -> tuple[dict[int, Terms], dict[int, Terms]]:
+        """Slopes of `e` by variable and by inner switch."""
+        slopes = {x: self.program.terms(de) for x, de in self.lifted.slopes(e).items()}
+        own = {self._index[x]: t for x, t in slopes.items() if x in self._index}
+        return own, {self._switch[x]: t for x, t in slopes.items() if x in self._switch}
+
+    def _vertices(self, slopes: tuple[dict[int, Terms], dict[int, Terms]], inner: list[list[Vertex]], thin: Run, fat: Run) -> list[Vertex]:
+        """The vertices of one piece: its own slope plus every combination of its inner switches' vertices."""
+        own = {j: self._quantity(t, thin, fat) for j, t in slopes[0].items()}
+        weighted = [[_scaled(self._quantity(t, thin, fat), v) for v in inner[k]] for k, t in slopes[1].items()]
+        found = []
+        for combination in product(*weighted):
+            entries = own
+            for v in combination:
+                entries = _plus(entries, v.entries)
+            found.append(Vertex(entries))
+        return found
+
+    def _quantity(self, terms: Terms, thin: Run, fat: Run) -> Quantity:
+        exact = sum((thin.registers[t] for t in terms), arb(0))
+        wide = sum((fat.registers[t] for t in terms), arb(0))
+        magnitude = sum((fat.registers[t].abs_upper() for t in terms), arb(0))
+        return Quantity(exact, _upper(wide - exact), _upper(magnitude))
+
+
+def _upper(x: arb) -> float:
+    bound = float(x.abs_upper())
+    return bound if bound == bound else inf
+
+
+def _scaled(w: Quantity, v: Vertex) -> Vertex:
+    def times(q: Quantity) -> Quantity:
+        return Quantity(w.exact * q.exact, w.radius * q.magnitude + w.magnitude * q.radius, w.magnitude * q.magnitude)
+
+    return Vertex({j: times(q) for j, q in v.entries.items()})
+
+
+def _plus(a: dict[int, Quantity], b: dict[int, Quantity]) -> dict[int, Quantity]:
+    total = dict(a)
+    for j, q in b.items():
+        old = total.get(j)
+        total[j] = q if old is None else Quantity(old.exact + q.exact, old.radius + q.radius, old.magnitude + q.magnitude)
+    return total
+
+
+@lru_cache(maxsize=512)
+def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
+    """ℓ(·, label) over `classes` scores, compiled once a process."""
+    e, symbols = spec.expression(classes, label)
+    return Formula(e, symbols[:classes], symbols[classes:])
+
+
+@lru_cache(maxsize=64)
+def penalty_formula(penalty: Penalty) -> Formula:
+    """ρ(w), compiled once a process."""
+    return Formula(*penalty.expression())

@@ -1,0 +1,197 @@
+"""Expressions as ball programs: a straight line of operations on python-flint balls.
+
+One program serves three questions, by what it is run on:
+- exact points: every register is a ball around the true value, as narrow as the precision;
+- points with a unit roundoff u: every register contains whatever a careful evaluation in floating point may hold there,
+  because each operation widens its result by its own rounding (running error analysis, Higham 2002, section 3.3);
+- power series over a segment: the coefficients enclose the derivatives along it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import flint
+import sympy
+from flint import arb, arb_series, fmpq
+
+from verify.rounding import BALL_BITS, ELEMENTARY
+from verify.spec.lift import Lifted, Switch
+
+Ball = Any  # arb or arb_series: python-flint overloads both alike
+
+ELEMENTARY_FUNCTIONS: dict[Any, str] = {
+    sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan", sympy.atan: "atan", sympy.erf: "erf",
+    sympy.tanh: "tanh", sympy.sinh: "sinh", sympy.cosh: "cosh",
+}  # fmt: skip
+
+
+class KinkOnSegment(Exception):
+    """The segment may touch a kink, so the function is not known to be smooth on it."""
+
+
+@contextmanager
+def precision(bits: int = BALL_BITS) -> Iterator[None]:
+    """Sets python-flint's precision, which is one setting for the whole process, and puts it back."""
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The operation of a switch: which pieces can be the chosen one, and the ball that contains their values."""
+
+    conditions: tuple[sympy.Basic, ...] | None
+    registers: dict[sympy.Expr, int]  # of the sides of the conditions' relations
+
+    def possible(self, pieces: Sequence[Ball], registers: Sequence[Ball]) -> list[int]:
+        """The indices of the pieces that can be chosen somewhere in the box."""
+        if self.conditions is None:
+            values = [_constant(p) for p in pieces]
+            return [i for i, a in enumerate(values) if not any(a < b for b in values)]
+        found = []
+        for i, condition in enumerate(self.conditions):
+            truth = self._truth(condition, registers)
+            if truth is not False:
+                found.append(i)
+            if truth is True:
+                break
+        return found
+
+    def _truth(self, c: sympy.Basic, registers: Sequence[Ball]) -> bool | None:
+        if c is sympy.true or c is sympy.false:
+            return c is sympy.true
+        if isinstance(c, (sympy.And, sympy.Or)):
+            parts = [self._truth(a, registers) for a in c.args]
+            decisive = isinstance(c, sympy.Or)
+            return decisive if decisive in parts else None if None in parts else not decisive
+        if isinstance(c, sympy.Not):
+            inner = self._truth(c.args[0], registers)
+            return None if inner is None else not inner
+        left, right = (_constant(registers[self.registers[side]]) for side in c.args)
+        compare, opposite = RELATIONS[type(c)]
+        return True if compare(left, right) else False if opposite(left, right) else None
+
+
+RELATIONS: dict[Any, tuple[Callable[[Any, Any], bool], Callable[[Any, Any], bool]]] = {
+    sympy.Lt: (operator.lt, operator.ge), sympy.Le: (operator.le, operator.gt),
+    sympy.Gt: (operator.gt, operator.le), sympy.Ge: (operator.ge, operator.lt),
+}  # fmt: skip
+
+
+def _constant(x: Ball) -> arb:
+    return x[0] if isinstance(x, arb_series) else x
+
+
+def choose(pieces: Sequence[Ball], possible: Sequence[int]) -> Ball:
+    """The value of a switch: that of its only possible piece, or a ball over all of them."""
+    if len(possible) == 1:
+        return pieces[possible[0]]
+    if isinstance(pieces[0], arb_series) or any(isinstance(p, arb_series) for p in pieces):
+        raise KinkOnSegment
+    return reduce(lambda a, b: a.union(b), (pieces[i] for i in possible))
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step: `apply` to the registers `args`, at a cost of `roundings` of `|result|` (of `Σ|args|` for a sum)."""
+
+    apply: Callable[..., Ball] | Choice
+    args: tuple[int, ...]
+    roundings: int
+    is_sum: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """The registers after a run, and for each switch the pieces that were possible."""
+
+    registers: list[Ball]
+    possible: dict[int, list[int]]
+
+
+class Program:
+    """Compiles expressions with their switches; `terms` gives the registers whose sum is an expression."""
+
+    def __init__(self, lifted: Lifted) -> None:
+        self.inputs = len(lifted.variables) + len(lifted.constants)
+        self.operations: list[Operation] = []
+        self._register: dict[sympy.Basic, int] = {x: i for i, x in enumerate((*lifted.variables, *lifted.constants))}
+        self.switch_registers: list[tuple[int, tuple[int, ...]]] = [self._switch(s) for s in lifted.switches]
+
+    def terms(self, e: sympy.Expr) -> tuple[int, ...]:
+        """Registers of the additive terms of `e` as written; empty for 0."""
+        parts = e.args if isinstance(e, sympy.Add) else () if e == 0 else (e,)
+        return tuple(self._compile(p) for p in parts)
+
+    def run(self, inputs: Sequence[Ball], u: arb | None = None) -> Run:
+        """All registers for these inputs; with `u`, widened by the roundings of floating-point arithmetic."""
+        registers, possible = list(inputs), {}
+        for op in self.operations:
+            args = [registers[i] for i in op.args]
+            if isinstance(op.apply, Choice):
+                possible[len(registers)] = candidates = op.apply.possible(args, registers)
+                registers.append(choose(args, candidates))
+                continue
+            value = op.apply(*args)
+            if u is not None and op.roundings:
+                size = sum((a.abs_upper() for a in args), arb(0)) if op.is_sum else value.abs_upper()
+                value += arb(0, op.roundings * u * size)
+            registers.append(value)
+        return Run(registers, possible)
+
+    def _emit(self, e: sympy.Basic, op: Operation) -> int:
+        self.operations.append(op)
+        self._register[e] = self.inputs + len(self.operations) - 1
+        return self._register[e]
+
+    def _switch(self, s: Switch) -> tuple[int, tuple[int, ...]]:
+        sides = {side for c in s.conditions or () for r in c.atoms(sympy.core.relational.Relational) for side in r.args}
+        choice = Choice(s.conditions, {side: self._compile(side) for side in sorted(sides, key=sympy.default_sort_key)})
+        pieces = tuple(self._compile(p) for p in s.pieces)
+        return self._emit(s.symbol, Operation(choice, pieces, 0)), pieces
+
+    def _compile(self, e: sympy.Basic) -> int:
+        return self._register[e] if e in self._register else self._emit(e, self._operation(e))
+
+    def _operation(self, e: sympy.Basic) -> Operation:
+        if isinstance(e, sympy.Rational):
+            value, exact = fmpq(int(e.p), int(e.q)), e.q & (e.q - 1) == 0
+            return Operation(lambda: arb(value), (), 0 if exact else 1)
+        if isinstance(e, sympy.Add):
+            return Operation(lambda *xs: reduce(operator.add, xs), tuple(map(self._compile, e.args)), len(e.args) - 1, is_sum=True)
+        if isinstance(e, sympy.Mul):
+            factors = [a for a in e.args if a != -1]
+            sign = (-1) ** (len(e.args) - len(factors))
+            args = tuple(map(self._compile, factors))
+            return Operation(lambda *xs: sign * reduce(operator.mul, xs), args, len(factors) - 1)
+        if isinstance(e, sympy.exp):
+            return Operation(lambda x: x.exp(), (self._compile(e.args[0]),), ELEMENTARY)
+        if isinstance(e, sympy.Pow):
+            return self._power(*e.args)
+        if e.func in ELEMENTARY_FUNCTIONS:
+            name = ELEMENTARY_FUNCTIONS[e.func]
+            return Operation(lambda x: getattr(x, name)(), (self._compile(e.args[0]),), ELEMENTARY)
+        if isinstance(e, sympy.NumberSymbol):
+            name = {sympy.pi: "pi", sympy.E: "const_e", sympy.EulerGamma: "const_euler"}[e]
+            return Operation(lambda: getattr(arb, name)(), (), 1)
+        known = ", ".join(sorted(["Add", "Mul", "Pow", "Max", "Min", "Abs", "Piecewise", *ELEMENTARY_FUNCTIONS.values()]))
+        raise ValueError(f"the formula uses {e.func.__name__}, which has no ball operation. Known: {known}.")
+
+    def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> Operation:
+        x = self._compile(base)
+        if isinstance(exponent, sympy.Integer):
+            n = int(exponent)
+            return Operation(lambda b: b**n, (x,), abs(n) - (n > 0))
+        if exponent == sympy.Rational(1, 2):
+            return Operation(lambda b: b.sqrt(), (x,), 1)
+        return Operation(operator.pow, (x, self._compile(exponent)), ELEMENTARY)

@@ -1,0 +1,147 @@
+"""A subdifferential as a set: center + Σ_groups conv{generators}, and how far a returned gradient is from it.
+
+All ambiguous switches of all examples are decided together, since they share W: per-entry intervals alone would accept
+values that no single choice of multipliers explains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from verify.oracle.program import precision
+
+Floats = NDArray[np.floating]
+
+NEGLIGIBLE = 1e-9
+"""Multipliers below this are tried as zero; the better of both answers is kept, so nothing is lost by trying."""
+
+
+@dataclass(frozen=True)
+class Generator:
+    """One vertex of one switch, relative to the group's first: the rank-one matrix `scores ⊗ features`, (C, D)."""
+
+    scores: Floats
+    features: Floats
+
+    @property
+    def matrix(self) -> Floats:
+        """(C, D)."""
+        return np.outer(self.scores, self.features)
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far a gradient is from the nearest allowed one, entrywise scaled by the radius.
+
+    `strain` is attained by explicit multipliers, so the true distance is at most that; `certified` is proved by a
+    separating direction, so it is at least that. They agree unless there are ambiguous switches.
+    """
+
+    strain: float
+    certified: float
+    entry: tuple[int, int]
+    allowed: float
+    residual: float
+    nearest: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subdifferential:
+    """The set, with the radius (C, D) that rounding allows around it and the magnitude (C, D) of its terms."""
+
+    center: list[list[arb]]
+    radius: Floats
+    magnitude: Floats
+    groups: list[list[Generator]]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether no switch is ambiguous: the set is one gradient."""
+        return not self.groups
+
+    def distance(self, g: Floats) -> Distance:
+        """The scaled distance of g (C, D) from the set. NaN and infinity are infinitely far."""
+        if not np.all(np.isfinite(g)):
+            entry = tuple(int(i) for i in np.argwhere(~np.isfinite(g))[0])
+            j, k = entry
+            return Distance(np.inf, np.inf, (j, k), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
+        offset = self._offset(g)
+        if self.is_single:
+            return self._worst(offset, offset, g, None)
+        start = self._multipliers(offset)
+        residuals = [offset - self._span(m) for m in (start, self._polished(start, offset))]
+        residual = min(residuals, key=lambda r: float(np.max(np.abs(r) / self.radius)))
+        return self._worst(residual, offset, g, self._certificate(residual, offset))
+
+    def _offset(self, g: Floats) -> Floats:
+        """g − center, rounded only once."""
+        with precision():
+            rows = [[float(arb(float(x)) - c) for x, c in zip(xs, cs, strict=True)] for xs, cs in zip(g, self.center, strict=True)]
+        return np.array(rows)
+
+    def _multipliers(self, offset: Floats) -> list[Floats]:
+        """The multipliers τ, one simplex a group, whose combination comes nearest in scaled least squares.
+
+        Bounded least squares by non-negative multipliers; each simplex is one more, heavier, equation. What comes out
+        is projected onto the simplices, so that it is a proof of membership however well the solver did.
+        """
+        columns = np.stack([g.matrix.ravel() for group in self.groups for g in group], axis=1)
+        seen = np.any(columns != 0, axis=1)
+        scale = 1 / self.radius.ravel()[seen]
+        A, b = columns[seen] * scale[:, None], offset.ravel()[seen] * scale
+        size = np.max(np.abs(A), initial=0.0)
+        if size == 0:
+            return [np.full(len(group), 1 / len(group)) for group in self.groups]
+        owner = np.repeat(np.arange(len(self.groups)), [len(group) for group in self.groups])
+        simplex = 10.0 * (owner == np.arange(len(self.groups))[:, None])
+        try:
+            tau, _ = nnls(np.vstack([A / size, simplex]), np.concatenate([b / size, np.full(len(self.groups), 10.0)]), maxiter=50 * len(owner))
+        except RuntimeError:  # no convergence: any point of the simplices is a valid, if worse, start
+            tau = np.ones(len(owner))
+        split = [tau[owner == k] for k in range(len(self.groups))]
+        return [t / t.sum() if t.sum() > 0 else np.full(len(t), 1 / len(t)) for t in split]
+
+    def _polished(self, start: list[Floats], offset: Floats) -> list[Floats]:
+        """One step of iterative refinement on the multipliers that are not zero: the solver leaves an error of a few u·cond
+        in them, which would otherwise show as strain."""
+        radius = self.radius.ravel()
+        tau = [np.where(t > NEGLIGIBLE, t, 0.0) for t in start]
+        pivots = [int(np.argmax(t)) for t in tau]
+        free = [(k, a) for k, t in enumerate(tau) for a in np.flatnonzero(t) if a != pivots[k]]
+        for t, p in zip(tau, pivots, strict=True):
+            t[p] = 1 - (t.sum() - t[p])
+        if free:
+            columns = [(self.groups[k][a].matrix - self.groups[k][pivots[k]].matrix).ravel() / radius for k, a in free]
+            residual = np.asarray(offset - self._span(tau), dtype=np.float64).ravel() / radius
+            correction = np.linalg.lstsq(np.stack(columns, axis=1), residual, rcond=None)[0]
+            for (k, a), change in zip(free, correction, strict=True):
+                change = np.clip(tau[k][a] + change, 0.0, 1.0) - tau[k][a]
+                tau[k][a] += change
+                tau[k][pivots[k]] -= change
+        return [np.clip(t, 0.0, 1.0) / np.clip(t, 0.0, 1.0).sum() for t in tau]
+
+    def _span(self, multipliers: list[Floats]) -> Floats:
+        total = np.zeros(self.radius.shape, dtype=np.longdouble)
+        for tau, group in zip(multipliers, self.groups, strict=True):
+            for t, g in zip(tau, group, strict=True):
+                total += np.longdouble(t) * g.matrix
+        return total
+
+    def _certificate(self, residual: Floats, offset: Floats) -> float:
+        """A lower bound of the distance: along the scaled residual, no element of the set comes nearer."""
+        q = residual / self.radius
+        q = q / np.max(np.abs(q)) / self.radius if np.any(q) else q
+        reach = sum(max(float(g.scores @ q @ g.features) for g in group) for group in self.groups)
+        total = float(np.sum(np.abs(q) * self.radius))
+        return (float(np.sum(q * offset)) - reach) / total if total > 0 else 0.0
+
+    def _worst(self, residual: Floats, offset: Floats, g: Floats, certified: float | None) -> Distance:
+        strains = np.abs(residual) / self.radius
+        j, k = (int(i) for i in np.unravel_index(int(np.argmax(strains)), strains.shape))
+        strain, left = float(strains[j, k]), float(residual[j, k])
+        return Distance(strain, strain if certified is None else certified, (j, k), float(self.radius[j, k]), abs(left), float(g[j, k]) - left)

@@ -1,0 +1,63 @@
+"""Unit roundoffs, γₙ, and every chosen constant of the program with its reason.
+
+Source of the error model: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002,
+chapters 2 and 3: fl(a ∘ b) = (a ∘ b)(1 + θ), |θ| ≤ u, and |θₙ| ≤ γₙ for a product of n such factors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SLACK = 4.0
+"""Factor by which a candidate may exceed the derived rounding bound. The only tolerance that is declared, not derived:
+it pays for operations that a right implementation may add (a max-shift, a division by N in two steps)."""
+
+ELEMENTARY = 8
+"""Roundings charged to one call of exp, log, … Documented worst case of the libraries in use: 3.83 ulp (numpy's
+vectorised float32 log), and one ulp is two unit roundoffs."""
+
+BALL_BITS = 128
+"""Working precision of the balls: 75 bits beyond float64, so that the oracle's own radius never shows in a strain."""
+
+EXACT_BITS = 1 << 14
+"""Precision at which a sign that is still undecided is given up. A product of two float64 has its bits between 2^-2148
+and 2^2048, so every sum of such products is exact long before; what remains undecided is transcendental."""
+
+WINDOW = 30.0
+"""An order is confirmed only where the truncation term is at least this many times the rounding term: there rounding
+moves the ratio e(2h)/e(h) by at most 2·2/30, far less than what separates one order from the next."""
+
+LADDER = {"float64": range(0, 21), "float32": range(0, 11)}
+"""Exponents k of the step ladder h = 2^-k. The largest step is the scale of the weights; the smallest keeps W ± hd
+representable after `difference.on_grid` and lies beyond the best centred step u^(1/3) of the dtype."""
+
+DENSE_RUNGS = 4
+"""Neighbouring rungs that are judged from the largest kink-free step down: an order needs at least two of them."""
+
+SPARSE_RUNGS = 4
+"""Every so many rungs one more is judged down to the smallest step, where a stale or quantised loss shows."""
+
+DIRECTION_BITS = 4
+"""Directions have entries that are multiples of 2^-DIRECTION_BITS, so that W ± hd needs few bits to be exact."""
+
+
+def unit_roundoff(dtype: str) -> float:
+    """u of `dtype` ("float64" or "float32"): half the distance from 1 to the next float."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def smallest_normal(dtype: str) -> float:
+    """The least absolute error that underflow can cause where subnormals are flushed to zero."""
+    return float(np.finfo(dtype).smallest_normal)
+
+
+def gamma(n: float, u: float) -> float:
+    """γₙ = n·u / (1 − n·u): the relative error of n successive roundings. Infinite where n·u ≥ 1."""
+    return n * u / (1 - n * u) if n * u < 1 else float("inf")
+
+
+def ulps(error: float, at: float, dtype: str) -> float:
+    """`error` in units of the last place of `at` in `dtype`; infinite where it is not finite."""
+    if not np.isfinite(error):
+        return float("inf")
+    return abs(error) / float(np.spacing(np.dtype(dtype).type(max(abs(at), smallest_normal(dtype)))))

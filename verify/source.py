@@ -1,0 +1,56 @@
+"""Loading a Python file or module that the user named. Its own errors stay its own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from verify.errors import UsageError
+
+
+def load_file(path: Path) -> ModuleType:
+    """The module in a file, run once a process. Its folder comes first on `sys.path`, as for a script."""
+    file = path.expanduser().resolve()
+    if not file.is_file():
+        raise UsageError(f"there is no file {path}. Give the path of an existing Python file.")
+    name = f"_verify_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    location = importlib.util.spec_from_file_location(name, file)
+    if location is None or location.loader is None:
+        raise UsageError(f"{path} is not a Python file (its name must end in .py).")
+    module = importlib.util.module_from_spec(location)
+    sys.modules[name] = module
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
+    try:
+        location.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UsageError(f"{path} does not import. Its own error:\n\n{_own_traceback(error)}") from None
+    return module
+
+
+def load_module(name: str) -> ModuleType:
+    """An importable module; the current folder is searched too, as by `python -m`."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and name.startswith(error.name):
+            raise UsageError(f"there is no module {error.name!r}. Give file.py:function or an importable module:function.") from None
+        raise UsageError(f"module {name} does not import. Its own error:\n\n{_own_traceback(error)}") from None
+
+
+def _own_traceback(error: BaseException) -> str:
+    """The traceback from the user's first frame on: none of the import machinery's, none of ours."""
+    frame: TracebackType | None = error.__traceback__
+    while frame and (frame.tb_frame.f_code.co_filename.startswith("<frozen") or frame.tb_frame.f_globals.get("__name__") in (__name__, "importlib")):
+        frame = frame.tb_next
+    return "".join(traceback.format_exception(type(error), error, frame)).rstrip()

@@ -1,0 +1,74 @@
+"""What a loss is: one example's formula over its scores, its parameters, what it claims, where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+
+from verify.errors import UsageError, unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A real number that the formula depends on, with its default and its open domain (low, high)."""
+
+    default: float
+    low: float = float("-inf")
+    high: float = float("inf")
+
+    def __post_init__(self) -> None:
+        self.check("default", self.default)
+
+    def check(self, name: str, value: float) -> float:
+        """`value` as a float. Raises UsageError where it lies outside the domain."""
+        if not self.low < float(value) < self.high:
+            raise UsageError(f"parameter {name} = {value} is outside its domain ({self.low}, {self.high}).")
+        return float(value)
+
+
+def positive(*, default: float) -> Parameter:
+    """A parameter that must be greater than 0."""
+    return Parameter(default=default, low=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What the author says of the loss beyond its formula; laws apply by these and test them."""
+
+    convex: bool
+
+
+def others(s: Sequence[Any], y: int) -> list[int]:
+    """The classes except the label: j ≠ y."""
+    return [j for j in range(len(s)) if j != y]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LossSpec:
+    """One example's loss ℓ(s, y) over scores s (C,), before any link, and its label y in 0..C−1.
+
+    `per_example(s, y, **parameters)` receives sympy symbols and returns a sympy expression, continuous in s, written in
+    the additive terms that implementations compute: the rounding bound follows the terms as written.
+    """
+
+    name: str
+    per_example: Callable[..., sympy.Expr]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    claims: Claims
+    source: str
+
+    def with_parameters(self, given: Mapping[str, float]) -> dict[str, float]:
+        """The parameters' values: the given ones, checked, and the defaults of the rest."""
+        for name in given:
+            if name not in self.parameters:
+                raise unknown(f"parameter of {self.name}", name, self.parameters or ["none: it has no parameters"])
+        return {n: p.check(n, given.get(n, p.default)) for n, p in self.parameters.items()}
+
+    def expression(self, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
+        """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1}, then the parameters in order."""
+        s = [sympy.Symbol(f"s{j}", real=True) for j in range(classes)]
+        p = {name: sympy.Symbol(name, real=True) for name in self.parameters}
+        return sympy.sympify(self.per_example(s, label, **p)), [*s, *p.values()]

@@ -1,0 +1,31 @@
+"""f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W): what one candidate claims to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from verify.errors import unknown
+from verify.spec.loss import LossSpec
+from verify.spec.penalty import Penalty
+
+REDUCTIONS = ("mean", "sum")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Objective:
+    """A loss, its parameters' values, a penalty and a reduction over the examples."""
+
+    loss: LossSpec
+    penalty: Penalty
+    reduction: str = "mean"
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.reduction not in REDUCTIONS:
+            raise unknown("reduction", self.reduction, REDUCTIONS)
+        object.__setattr__(self, "parameters", self.loss.with_parameters(self.parameters))
+
+    def share(self, examples: int) -> tuple[int, int]:
+        """The factor of each example in the sum, as a fraction: (1, N) for the mean, (1, 1) for the sum."""
+        return (1, examples) if self.reduction == "mean" else (1, 1)

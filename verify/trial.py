@@ -1,0 +1,157 @@
+"""One law on one candidate: the only place that runs Hypothesis' engine."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
+from io import StringIO
+from math import ceil, inf
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings, target
+from hypothesis import seed as with_seed
+from hypothesis.errors import FlakyFailure
+from hypothesis.strategies import SearchStrategy
+
+from verify.candidates import Misbehaviour
+from verify.cases import Case, families
+from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.laws import Law, Subject
+
+PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
+"""Cases drawn a trial. The engine may draw fewer where a search space is exhausted, and the result says how many."""
+
+class _Broken(Exception):
+    """Tells the engine that this case is a counterexample, so that it is shrunk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """The smallest case found that breaks the law, and what was measured there."""
+
+    case: Case
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of one law on one candidate at one dtype."""
+
+    law: str
+    dtype: str
+    verdict: Verdict
+    kind: str | None
+    cases: int
+    decided: int
+    undecided: dict[str, int]
+    families: dict[str, int]
+    strain: float
+    sensitivity: float
+    ulps: float | None
+    seconds: float
+    witness: Witness | None = None
+    diagnosis: dict[str, Any] | None = None
+
+
+@dataclass
+class _Tally:
+    """What is counted while the engine draws; it stops counting when it begins to shrink."""
+
+    findings: list[Finding] = field(default_factory=list)
+    families: Counter[str] = field(default_factory=Counter)
+    failure: tuple[Case, Finding | Misbehaviour] | None = None
+
+    def count(self, case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
+        if self.failure is None:
+            self.families[case.family] += 1
+            if isinstance(finding, Finding):
+                self.findings.append(finding)
+        if broken:
+            self.failure = (case, finding)
+
+
+def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
+    """Draws the profile's number of cases from every family and measures the law on each.
+
+    Stops at the first break, which is shrunk to the smallest case of its family that still breaks the law.
+    """
+    tally, began = _Tally(), time.perf_counter()
+    with redirect_stdout(StringIO()):
+        for strategy, share in families(subject.oracle).values():
+            if tally.failure is None:
+                _search(law, subject, strategy, ceil(share * PROFILES[profile]), seed, tally)
+    return _result(law, subject, tally, time.perf_counter() - began)
+
+
+def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: int, seed: int, tally: _Tally) -> None:
+    @with_seed(seed)
+    @settings(
+        max_examples=most,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        print_blob=False,
+        phases=(Phase.generate, Phase.target, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def search(case: Case) -> None:
+        finding: Finding | Misbehaviour
+        try:
+            finding = law.measure(subject, case)
+        except Misbehaviour as error:
+            finding = error
+        broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
+        tally.count(case, finding, broken=broken)
+        if broken:
+            raise _Broken
+        if isinstance(finding, Finding) and finding.worst is not None:
+            target(finding.worst.strain, label="strain")
+
+    with suppress(_Broken, FlakyFailure):  # flaky: it broke the law once, which is enough; the tally has the case
+        search()
+
+
+def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result:
+    findings = tally.findings
+    evidence = [e for f in findings for e in f.evidence]
+    decided = [f for f in findings if f.undecided is None and f.evidence]
+    witness, diagnosis, kind = None, None, None
+    if tally.failure is not None:
+        case, what = tally.failure
+        found = None if isinstance(what, Misbehaviour) else what.worst
+        witness = Witness(case=case, evidence=found)
+        kind = "behaviour" if isinstance(what, Misbehaviour) else "wrong"
+        diagnosis = _diagnosis(law, what)
+    return Result(
+        law=law.name,
+        dtype=subject.oracle.dtype,
+        verdict=Verdict.BROKEN if tally.failure else judge(findings),
+        kind=kind,
+        cases=tally.families.total(),
+        decided=len(decided),
+        undecided=dict(Counter(f.undecided for f in findings if f.undecided)),
+        families=dict(tally.families),
+        strain=max((e.strain for e in evidence), default=inf if tally.failure else 0.0),
+        sensitivity=min((e.resolution for f in decided for e in f.evidence), default=inf),
+        ulps=max((e.ulps for e in evidence if e.ulps is not None), default=None),
+        seconds=seconds,
+        witness=witness,
+        diagnosis=diagnosis,
+    )
+
+
+def _diagnosis(law: Law, what: Finding | Misbehaviour) -> dict[str, Any]:
+    """The code and the sentence. Naming the bug behind a wrong number is `verify.diagnosis`' work, not done here."""
+    if isinstance(what, Misbehaviour):
+        return {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
+    worst = what.worst
+    assert worst is not None
+    place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
+    step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
+    sentence = f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
+    entries = [worst.where["entry"]] if "entry" in worst.where else "all"
+    return {"code": "value" if law.name == "value" else "unknown", "message": sentence, "entries": entries}
