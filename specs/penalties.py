@@ -5,7 +5,7 @@ from sympy import Integer, Rational
 from verify.spec import Penalty
 
 PENALTIES = (
-    Penalty(name="none", per_weight=lambda w: Integer(0)),
+    Penalty(name="none", per_weight=lambda _: Integer(0)),
     Penalty(name="l2", per_weight=lambda w: w**2),
     Penalty(name="l2-no-bias", per_weight=lambda w: w**2, bias=False),
     Penalty(name="half-l2", per_weight=lambda w: Rational(1, 2) * w**2),

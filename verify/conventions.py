@@ -6,7 +6,7 @@ by far more than their rounding. Its gradient is then judged against that member
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -31,12 +31,12 @@ DEFAULT_REDUCTION, DEFAULT_PENALTY = "mean", "l2"
 
 @dataclass(frozen=True, kw_only=True)
 class Pins:
-    """What the user fixed; None is to be found out. `parameters` are those of the loss, such as delta."""
+    """What the user fixed; None is to be found out (delta: the spec's default)."""
 
     layout: str | None = None
     reduction: str | None = None
     penalty: str | None = None
-    parameters: Mapping[str, float] | None = None
+    delta: float | None = None
 
     def __post_init__(self) -> None:
         if self.layout is not None:
@@ -101,13 +101,15 @@ def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
     """The family, the defaults first."""
     reductions = [pins.reduction] if pins.reduction else sorted(REDUCTIONS, key=lambda r: r != DEFAULT_REDUCTION)
     names = [pins.penalty] if pins.penalty else sorted(penalties(), key=lambda p: p != DEFAULT_PENALTY)
+    parameters = {} if pins.delta is None else {"delta": pins.delta}
     for penalty, reduction in product(names, reductions):
-        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=pins.parameters or {})
+        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
 
 
 def _probes(dtype: str) -> Iterator[Probe]:
     """Points with λ ≠ 0, so that all penalties differ, and with N = D = C: compiled code does not check its bounds, so
-    a layout must be tried on shapes that fit all of them."""
+    a layout must be tried on shapes that fit all of them.
+    """
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
         W, X = rng.normal(size=(PROBE_SIZE, PROBE_SIZE)), rng.normal(size=(PROBE_SIZE, PROBE_SIZE))
@@ -128,4 +130,4 @@ def _ignores_feature_order(candidate: Linear, probe: Probe) -> bool:
         before, after = candidate(W, X, y, reg).value, candidate(W[:, swapped], X[:, swapped], y, reg).value
     except Misbehaviour:
         return False
-    return abs(after - before) <= abs(before) * float(np.finfo(W.dtype).eps) ** 0.5
+    return bool(abs(after - before) <= abs(before) * float(np.finfo(W.dtype).eps) ** 0.5)

@@ -46,7 +46,8 @@ def _exact_sum(a: Floats, b: Floats) -> bool:
 
 def on_grid(W: Floats) -> Floats:
     """W rounded to multiples of two units in the last place of its largest entry (at least of 1), so that steps on a
-    dyadic grid stay exact. What is lost are the last bits of the smaller entries."""
+    dyadic grid stay exact. What is lost are the last bits of the smaller entries.
+    """
     top = 2.0 ** (np.ceil(np.log2(max(1.0, float(np.max(np.abs(W), initial=0.0))))) + 1)
     unit = W.dtype.type(top * np.finfo(W.dtype).eps)
     return (np.round(W / unit) * unit).astype(W.dtype)

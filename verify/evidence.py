@@ -39,7 +39,7 @@ class Evidence:
 
     @property
     def strain(self) -> float:
-        """measured / allowed, dimensionless. NaN counts as infinitely broken, 0/0 as no strain."""
+        """Measured / allowed, dimensionless. NaN counts as infinitely broken, 0/0 as no strain."""
         if isnan(self.measured) or isnan(self.allowed):
             return inf
         if self.measured == 0:

@@ -27,7 +27,7 @@ WINDOW = 30.0
 """An order is confirmed only where the truncation term is at least this many times the rounding term: there rounding
 moves the ratio e(2h)/e(h) by at most 2·2/30, far less than what separates one order from the next."""
 
-LADDER = {"float64": range(0, 21), "float32": range(0, 11)}
+LADDER = {"float64": range(21), "float32": range(11)}
 """Exponents k of the step ladder h = 2^-k. The largest step is the scale of the weights; the smallest keeps W ± hd
 representable after `difference.on_grid` and lies beyond the best centred step u^(1/3) of the dtype."""
 
@@ -42,7 +42,7 @@ DIRECTION_BITS = 4
 
 
 def unit_roundoff(dtype: str) -> float:
-    """u of `dtype` ("float64" or "float32"): half the distance from 1 to the next float."""
+    """U of `dtype` ("float64" or "float32"): half the distance from 1 to the next float."""
     return float(np.finfo(dtype).eps) / 2
 
 

@@ -51,6 +51,6 @@ def load_module(name: str) -> ModuleType:
 def _own_traceback(error: BaseException) -> str:
     """The traceback from the user's first frame on: none of the import machinery's, none of ours."""
     frame: TracebackType | None = error.__traceback__
-    while frame and (frame.tb_frame.f_code.co_filename.startswith("<frozen") or frame.tb_frame.f_globals.get("__name__") in (__name__, "importlib")):
+    while frame and frame.tb_frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "importlib"):
         frame = frame.tb_next
     return "".join(traceback.format_exception(type(error), error, frame)).rstrip()

@@ -23,6 +23,7 @@ from verify.laws import Law, Subject
 PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
 """Cases drawn a trial. The engine may draw fewer where a search space is exhausted, and the result says how many."""
 
+
 class _Broken(Exception):
     """Tells the engine that this case is a counterexample, so that it is shrunk."""
 
@@ -53,6 +54,25 @@ class Result:
     seconds: float
     witness: Witness | None = None
     diagnosis: dict[str, Any] | None = None
+
+    @classmethod
+    def unanswered(cls, *, law: str, dtype: str, diagnosis: dict[str, Any]) -> Result:
+        """The result of a trial that came to no answer: the candidate's behaviour broke the law."""
+        return cls(
+            law=law,
+            dtype=dtype,
+            verdict=Verdict.BROKEN,
+            kind="behaviour",
+            cases=0,
+            decided=0,
+            undecided={},
+            families={},
+            strain=inf,
+            sensitivity=inf,
+            ulps=None,
+            seconds=0.0,
+            diagnosis=diagnosis,
+        )
 
 
 @dataclass

@@ -25,7 +25,7 @@ class Case:
 
     @property
     def dtype(self) -> str:
-        """ "float64" or "float32"."""
+        """The name of W's dtype: float64 or float32."""
         return self.W.dtype.name
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ GREATEST_SCORE = 32.0
 def decode(raw: NDArray[np.int8], amplitude: int, scale: float) -> NDArray[np.float64]:
     """int8 folded onto {−amplitude..amplitude}·scale; 0 stays 0."""
     wide = raw.astype(np.int64)
-    return np.sign(wide) * (np.abs(wide) % (amplitude + 1)) * scale
+    return np.asarray(np.sign(wide) * (np.abs(wide) % (amplitude + 1)) * scale, dtype=np.float64)
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""Points exactly on kinks, and one unit in the last place beside them.
+"""Points exactly on kinks, and beside them: from a distance of 0.1 down to one unit in the last place.
 
 A switch of one example is solved for one class's bias: with a column of ones in X, moving W[j, −1] by −gap/slope puts
 the switch at exactly 0. On the lattice the solution is representable, and the oracle's exact sign confirms it.
@@ -17,7 +17,9 @@ from verify.oracle import Oracle, exact
 from verify.oracle.formula import loss_formula
 from verify.oracle.program import precision
 
-MOST_KINKS = 3
+MOST_KINKS = 4
+NEAREST = {"float64": (3, 54), "float32": (3, 25)}
+"""A point near a kink is 2^-k away: from about 0.1 down to one unit in the last place."""
 
 
 def has_kinks(oracle: Oracle) -> bool:
@@ -27,7 +29,7 @@ def has_kinks(oracle: Oracle) -> bool:
 
 @st.composite
 def kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
-    """A lattice point moved onto 1 to MOST_KINKS kinks, of which one may be shared by two examples, or one ulp off."""
+    """A lattice point moved onto 1 to MOST_KINKS kinks, which two examples may share, or a little beside the last of them."""
     case = draw(lattice(dtype, family="kink"))
     W, X, y = case.W.copy(), case.X.copy(), case.y.copy()
     if len(X) > 1 and draw(st.booleans()):
@@ -38,11 +40,18 @@ def kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
         switch = draw(st.integers(0, len(loss_formula(oracle.objective.loss, len(W), int(y[i])).lifted.switches) - 1))
         j = _solve(oracle, W, X[i], int(y[i]), switch, solved)
         solved += [] if j is None else [j]
-    side = draw(st.sampled_from((0, 0, 1, -1)))
-    if solved and side:
-        j = solved[-1]
-        W[j, -1] = np.nextafter(W[j, -1], W.dtype.type(side * np.inf))
-    return Case(W=W, X=X, y=y, reg=case.reg, family="one ulp off" if solved and side else "kink", seed=case.seed)
+    beside = draw(st.booleans())
+    for j in solved if beside else ():
+        bits = draw(st.integers(*NEAREST[dtype]))
+        W[j, -1] = _beside(W[j, -1], draw(st.sampled_from((1, -1))), bits)
+    family = "near a kink" if beside else "kink"
+    return Case(W=W, X=X, y=y, reg=case.reg, family=family if solved else "kink missed", seed=case.seed)
+
+
+def _beside(w: np.floating, side: int, bits: int) -> np.floating:
+    """W moved by ±2^-bits, or to the next float where that is further."""
+    there, following = w + w.dtype.type(side * 2.0**-bits), np.nextafter(w, w.dtype.type(side * np.inf))
+    return max(there, following) if side > 0 else min(there, following)
 
 
 def _solve(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, switch: int, fixed: list[int]) -> int | None:

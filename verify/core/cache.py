@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numba
 import platformdirs
@@ -23,12 +24,12 @@ import platformdirs
 @contextmanager
 def kernel_cache() -> Iterator[None]:
     """Functions that are declared with `cache=True` in this block are cached in our folder; others keep theirs."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_folder())
+    config: Any = numba.config
+    before, config.CACHE_DIR = config.CACHE_DIR, str(_folder())
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 def _folder() -> Path:

@@ -1,7 +1,7 @@
 """f(W) = (1/N) Σ_i ℓ(W x_i, y_i) + λR(W) and its gradient over linear scores, the bias being the last column.
 
-`fused` is the driver: one pass over X, two loops around a row formula that it is handed. `LinearLoss` is the door from
-Python: it checks, picks the penalty and allocates.
+`fused` is the driver: one pass over X, two loops around a row formula that it is handed. `LinearObjective` is the door from
+Python: it checks, adds the penalty and allocates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Answer = tuple[float, Floats]
 
 
 @njit(inline="always", error_model="numpy")
-def fused(row, W, X, y, parameter, share, dW):  # type: ignore[no-untyped-def]
+def fused(row, W, X, y, parameter, share, dW):
     """share·Σ_i ℓ(W x_i, y_i); adds share·dSᵀX to `dW`. Sums in the order of the examples, in W's dtype.
 
     Inlined, because numba refuses to cache a kernel that passes one compiled function to another.
@@ -44,47 +44,38 @@ def fused(row, W, X, y, parameter, share, dW):  # type: ignore[no-untyped-def]
     return total * share
 
 
-@dataclass(frozen=True)
-class LinearLoss:
-    """Loss and gradient of one kernel. Calls return `(f, dW)` with dW (C, D) in W's dtype.
+@dataclass(frozen=True, kw_only=True)
+class LinearObjective:
+    """Loss and gradient of one kernel with one penalty; called as `f(W, X, y, reg)`, it returns `(f, dW)`.
 
-    W is (C, D), X is (N, D) of the same dtype (float64 or float32), y is (N,) of integers in 0..C−1, reg is λ.
-    The methods are the objectives that differ by their penalty; `out` takes the gradient's array.
+    W is (C, D), X is (N, D) of the same dtype (float64 or float32), y is (N,) of integers in 0..C−1, reg is λ; dW is (C, D)
+    in that dtype, written into `out` where it is given. `delta` replaces the loss's parameter.
     Error: relative γ_{N·C+D} of the terms' magnitudes, as for every sum in plain order.
     Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
     """
 
     kernel: Callable[..., float]
-    parameter: float = 0.0
+    parameter: float
+    factor: float
+    bias: bool
 
-    def none(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float = 0.0, *, delta: float | None = None, out: Floats | None = None) -> Answer:
-        """Without penalty; `reg` is not used."""
-        return self._evaluate(W, X, y, delta, out, 0.0, bias=True)
-
-    def l2(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
-        """Penalty λ‖W‖²."""
-        return self._evaluate(W, X, y, delta, out, reg, bias=True)
-
-    def l2_no_bias(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
-        """Penalty λ‖W‖² without the last column."""
-        return self._evaluate(W, X, y, delta, out, reg, bias=False)
-
-    def half_l2(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
-        """Penalty ½λ‖W‖²."""
-        return self._evaluate(W, X, y, delta, out, reg / 2, bias=True)
-
-    def half_l2_no_bias(self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float, *, delta: float | None = None, out: Floats | None = None) -> Answer:
-        """Penalty ½λ‖W‖² without the last column."""
-        return self._evaluate(W, X, y, delta, out, reg / 2, bias=False)
-
-    def _evaluate(self, W: Any, X: Any, y: Any, delta: float | None, out: Floats | None, coefficient: float, *, bias: bool) -> Answer:
+    def __call__(
+        self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float = 0.0, *, delta: float | None = None, out: Floats | None = None
+    ) -> Answer:
+        """(f, dW)."""
         W, X, y = _checked(W, X, y)
         real = W.dtype.type
         dW = np.zeros(W.shape, W.dtype) if out is None else _cleared(out, W)
         loss = self.kernel(W, X, y, real(self.parameter if delta is None else delta), real(1 / len(X)), dW)
-        if coefficient:
-            loss += add_squares(W, real(coefficient), W.shape[1] if bias else W.shape[1] - 1, dW)
+        if self.factor and reg:
+            loss += add_squares(W, real(self.factor * reg), W.shape[1] if self.bias else W.shape[1] - 1, dW)
         return loss, dW
+
+
+def objectives(kernel: Callable[..., float], *, parameter: float = 0.0) -> tuple[LinearObjective, ...]:
+    """The objectives of one kernel, in the order none, l2 (λ‖W‖²), l2_no_bias, half_l2 (½λ‖W‖²), half_l2_no_bias."""
+    kinds = ((0.0, True), (1.0, True), (1.0, False), (0.5, True), (0.5, False))
+    return tuple(LinearObjective(kernel=kernel, parameter=parameter, factor=factor, bias=bias) for factor, bias in kinds)
 
 
 def _cleared(out: Floats, W: Floats) -> Floats:

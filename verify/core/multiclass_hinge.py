@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from verify.core.linear import LinearLoss, fused
+from verify.core.linear import fused, objectives
 
 
 @njit(error_model="numpy")
@@ -24,4 +24,4 @@ def kernel(W, X, y, delta, share, dW):
     return fused(row, W, X, y, delta, share, dW)
 
 
-multiclass_hinge = LinearLoss(kernel, parameter=1.0)
+none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(kernel, parameter=1.0)

@@ -83,7 +83,8 @@ def _rungs(subject: Subject, case: Case, d: Floats, here: float, slope: float, s
 
 def _smooth(truth: Point, W: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats, list[arb]]]:
     """(h, W + hd, W − hd, Taylor coefficients) from the longest step on which f is known to be smooth: DENSE_RUNGS
-    neighbours, then every SPARSE_RUNGS-th step. Shorter segments lie within the longer ones, so they are smooth too."""
+    neighbours, then every SPARSE_RUNGS-th step. Shorter segments lie within the longer ones, so they are smooth too.
+    """
     found = 0
     for h, ahead, behind in ladder(W, d):
         if found < DENSE_RUNGS or (found - DENSE_RUNGS) % SPARSE_RUNGS == 0:

@@ -96,10 +96,11 @@ class Formula:
         return None
 
     def gap(self, inputs: Sequence[Ball], switch: int, a: int = 0, b: int = 1) -> arb:
-        """piece a − piece b of a switch, at the precision in force."""
+        """Piece a − piece b of a switch, at the precision in force."""
         registers = self.program.run(inputs).registers
         _, pieces = self.program.switch_registers[switch]
-        return registers[pieces[a]] - registers[pieces[b]]
+        difference: arb = registers[pieces[a]] - registers[pieces[b]]
+        return difference
 
     def _split(self, e: sympy.Expr) -> tuple[dict[int, Terms], dict[int, Terms]]:
         """Slopes of `e` by variable and by inner switch."""

@@ -89,7 +89,7 @@ class Point:
         """δ, (N, C)."""
         D = self.W.shape[1]
         size = np.abs(self.X).astype(np.float64) @ np.abs(self.W).astype(np.float64).T
-        return gamma(D + 2, self.oracle.u) * size + (D + 2) * self.oracle.tiny
+        return np.asarray(gamma(D + 2, self.oracle.u) * size + (D + 2) * self.oracle.tiny)
 
     @cached_property
     def _runs(self) -> list[tuple[Formula, Run, Run]]:
@@ -139,8 +139,12 @@ class Point:
             penalty, penalty_radius, penalty_size = self._penalty_gradient()
             center = [[c + p for c, p in zip(cs, ps, strict=True)] for cs, ps in zip(center, penalty, strict=True)]
         absolute = np.abs(self.X).astype(np.float64) * float(self.share)
-        own = np.array([[_radius(p, j) for j in range(C)] for p in pieces]).reshape(-1, C).T @ absolute
-        size = np.array([[_magnitude(p, j) for j in range(C)] for p in pieces]).reshape(-1, C).T @ absolute
+        score_size = np.array([[_magnitude(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
+        score_radius = np.array([[_radius(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
+        # The entries of one example's gradient may be computed from each other (1 − p for the other class, minus the sum
+        # of the rest), so each carries roundings of the largest.
+        score_radius += gamma(C, self.oracle.u) * np.max(score_size, axis=1, initial=0.0, keepdims=True)
+        own, size = score_radius.T @ absolute, score_size.T @ absolute
         u, underflow = self.oracle.u, self._underflow * (1 + absolute.sum(axis=0))
         radius = own + gamma(self._additions, u) * size + penalty_radius + 2 * u * (size + penalty_size) + underflow
         return Subdifferential(center=center, radius=SLACK * radius, magnitude=size + penalty_size, groups=list(self._groups(pieces)))

@@ -72,14 +72,14 @@ class Subdifferential:
             return Distance(np.inf, np.inf, (j, k), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
         offset = self._offset(g)
         if self.is_single:
-            return self._worst(offset, offset, g, None)
+            return self._worst(offset, g, None)
         start = self._multipliers(offset)
         residuals = [offset - self._span(m) for m in (start, self._polished(start, offset))]
         residual = min(residuals, key=lambda r: float(np.max(np.abs(r) / self.radius)))
-        return self._worst(residual, offset, g, self._certificate(residual, offset))
+        return self._worst(residual, g, self._certificate(residual, offset))
 
     def _offset(self, g: Floats) -> Floats:
-        """g − center, rounded only once."""
+        """G − center, rounded only once."""
         with precision():
             rows = [[float(arb(float(x)) - c) for x, c in zip(xs, cs, strict=True)] for xs, cs in zip(g, self.center, strict=True)]
         return np.array(rows)
@@ -100,7 +100,9 @@ class Subdifferential:
         owner = np.repeat(np.arange(len(self.groups)), [len(group) for group in self.groups])
         simplex = 10.0 * (owner == np.arange(len(self.groups))[:, None])
         try:
-            tau, _ = nnls(np.vstack([A / size, simplex]), np.concatenate([b / size, np.full(len(self.groups), 10.0)]), maxiter=50 * len(owner))
+            tau, _ = nnls(
+                np.vstack([A / size, simplex]), np.concatenate([b / size, np.full(len(self.groups), 10.0)]), maxiter=50 * len(owner)
+            )
         except RuntimeError:  # no convergence: any point of the simplices is a valid, if worse, start
             tau = np.ones(len(owner))
         split = [tau[owner == k] for k in range(len(self.groups))]
@@ -108,7 +110,8 @@ class Subdifferential:
 
     def _polished(self, start: list[Floats], offset: Floats) -> list[Floats]:
         """One step of iterative refinement on the multipliers that are not zero: the solver leaves an error of a few u·cond
-        in them, which would otherwise show as strain."""
+        in them, which would otherwise show as strain.
+        """
         radius = self.radius.ravel()
         tau = [np.where(t > NEGLIGIBLE, t, 0.0) for t in start]
         pivots = [int(np.argmax(t)) for t in tau]
@@ -140,8 +143,10 @@ class Subdifferential:
         total = float(np.sum(np.abs(q) * self.radius))
         return (float(np.sum(q * offset)) - reach) / total if total > 0 else 0.0
 
-    def _worst(self, residual: Floats, offset: Floats, g: Floats, certified: float | None) -> Distance:
+    def _worst(self, residual: Floats, g: Floats, certified: float | None) -> Distance:
         strains = np.abs(residual) / self.radius
         j, k = (int(i) for i in np.unravel_index(int(np.argmax(strains)), strains.shape))
         strain, left = float(strains[j, k]), float(residual[j, k])
-        return Distance(strain, strain if certified is None else certified, (j, k), float(self.radius[j, k]), abs(left), float(g[j, k]) - left)
+        return Distance(
+            strain, strain if certified is None else certified, (j, k), float(self.radius[j, k]), abs(left), float(g[j, k]) - left
+        )

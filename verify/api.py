@@ -1,0 +1,68 @@
+"""`verify.check`: judge one implementation from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from verify.campaign.executor import execute
+from verify.campaign.task import Outcome, Request, Task, perform
+from verify.conventions import Pins
+from verify.errors import UsageError
+from verify.report.model import Report
+
+SIGNATURES = ("linear",)
+
+
+def check(
+    candidate: str | Callable[..., Any],
+    *,
+    loss: str,
+    signature: str | None = None,
+    layout: str | None = None,
+    reduction: str | None = None,
+    penalty: str | None = None,
+    delta: float | None = None,
+    dtypes: Sequence[str] = ("float64",),
+    profile: str = "ci",
+    seed: int = 0,
+    laws: Sequence[str] | None = None,
+    timeout: float | None = None,
+) -> Report:
+    """Judges a candidate on every law, at every dtype, and returns the report.
+
+    `candidate` is a function `f(W, X, y, reg)` that returns `(loss, dW)`, a `verify.Candidate(loss=…, grad=…)` of two such
+    functions, or a string `file.py:function` or `module:function`. W is (C, D) or (D, C), X is (N, D) or (D, N) with a last
+    column (row) of ones for the bias, y is (N,) with labels 0..C−1, reg is λ. What is not given is found out and stated.
+
+    `timeout` (seconds, of one law at one dtype) needs a target string: a function of this process cannot be stopped.
+
+    Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
+    """
+    if signature is not None and signature not in SIGNATURES:
+        raise UsageError(f"signature {signature!r} is not known to this version. Known: {', '.join(SIGNATURES)}.")
+    if not isinstance(candidate, str) and not callable(candidate):
+        raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
+    if not isinstance(loss, str):
+        raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them) or FILE.py:NAME.")
+    pins = Pins(layout=layout, reduction=reduction, penalty=penalty, delta=delta)
+    chosen = tuple(laws) if laws is not None else None
+    request = Request(candidate=candidate, loss=loss, pins=pins, dtypes=tuple(dtypes), laws=chosen, profile=profile, seed=seed)
+    if timeout is not None and not isinstance(candidate, str):
+        raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
+    began = time.perf_counter()
+    outcomes = [perform(t) for t in request.tasks()] if timeout is None else execute(request.tasks(), timeout=timeout)
+    return Report(outcomes=tuple(outcomes), profile=profile, seed=seed, seconds=time.perf_counter() - began)
+
+
+def judge_all(
+    requests: Sequence[Request], *, timeout: float | None, on_start: Callable[[int], None], on_done: Callable[[Outcome], None]
+) -> Report:
+    """Judges all requests on worker processes. `on_start` hears the number of tasks, `on_done` each outcome."""
+    tasks: list[Task] = [t for r in requests for t in r.tasks()]
+    on_start(len(tasks))
+    began = time.perf_counter()
+    outcomes = execute(tasks, timeout=timeout, on_done=on_done)
+    first = requests[0]
+    return Report(outcomes=tuple(outcomes), profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)

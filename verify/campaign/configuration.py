@@ -1,0 +1,74 @@
+"""`[tool.verify]` of pyproject.toml, and what is judged where there is none: the built-in core."""
+
+from __future__ import annotations
+
+import pkgutil
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from verify.campaign.task import DTYPES, Request
+from verify.conventions import Pins
+from verify.errors import UsageError, unknown
+from verify.spec.catalogue import losses, penalties
+
+KEYS = ("profile", "seed", "candidates")
+CANDIDATE_KEYS = ("target", "loss", "dtypes", "layout", "reduction", "penalty", "delta")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What `verify run` judges, and how."""
+
+    candidates: tuple[Mapping[str, Any], ...]
+    profile: str = "ci"
+    seed: int = 0
+
+    def requests(self, *, profile: str | None = None, seed: int | None = None, laws: tuple[str, ...] | None = None) -> list[Request]:
+        """One request for each candidate; what is given here comes before the file."""
+        profile, seed = profile or self.profile, self.seed if seed is None else seed
+        return [_request(c, profile, seed, laws) for c in self.candidates]
+
+
+def read(folder: Path) -> Configuration:
+    """The configuration of a folder's pyproject.toml. Raises UsageError for keys and values that do not exist."""
+    file = folder / "pyproject.toml"
+    if not file.is_file():
+        return Configuration(candidates=tuple(core_candidates()))
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("verify", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+    _known(table, KEYS, "[tool.verify]")
+    candidates = table.get("candidates")
+    for c in candidates or ():
+        _known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
+        for key in ("target", "loss"):
+            if not isinstance(c.get(key), str):
+                raise UsageError(f"a candidate of {file} has no {key}. Each [[tool.verify.candidates]] needs target and loss.")
+    found = tuple(core_candidates()) if candidates is None else tuple(candidates)
+    return Configuration(candidates=found, profile=table.get("profile", "ci"), seed=table.get("seed", 0))
+
+
+def core_candidates() -> Iterable[Mapping[str, Any]]:
+    """Every loss that has both a spec and a kernel, with every penalty, at both dtypes. The core itself is not imported."""
+    core = find_spec("verify.core")
+    kernels = {m.name for m in pkgutil.iter_modules(core.submodule_search_locations if core else None)}
+    for loss in losses():
+        for penalty in penalties() if loss in kernels else ():
+            yield {"target": f"verify.core.{loss}:{penalty.replace('-', '_')}", "loss": loss, "dtypes": list(DTYPES)}
+
+
+def _known(table: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in keys:
+            raise unknown(f"key in {where}", key, keys)
+
+
+def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:
+    pins = Pins(**{key: c[key] for key in ("layout", "reduction", "penalty", "delta") if key in c})
+    dtypes = tuple(c.get("dtypes", ("float64",)))
+    return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

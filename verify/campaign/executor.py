@@ -1,0 +1,68 @@
+"""The matrix of tasks on worker processes: a candidate that hangs or crashes the interpreter costs its own task only."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.context import BaseContext
+
+from pebble import ProcessExpired, ProcessPool
+
+from verify.campaign.task import Outcome, Task, failed, perform
+
+DEFAULT_TIMEOUT = 300.0
+"""Seconds that one law on one candidate at one dtype may take. A trial takes about one."""
+
+
+def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:
+    """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker."""
+    limit = timeout or DEFAULT_TIMEOUT
+    outcomes: dict[int, Outcome] = {}
+    with _pool(min(len(tasks), os.cpu_count() or 1)) as pool:
+        waiting: dict[Future[Outcome], int] = {}
+        for i, task in enumerate(tasks):
+            waiting[pool.schedule(perform, args=[task], timeout=limit)] = i
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                i = waiting.pop(future)
+                outcomes[i] = _outcome(future, tasks[i], limit)
+                on_done(outcomes[i])
+    return [outcomes[i] for i in range(len(tasks))]
+
+
+def _outcome(future: Future[Outcome], task: Task, timeout: float) -> Outcome:
+    try:
+        return future.result()
+    except TimeoutError:  # the builtin, which is concurrent.futures' too since Python 3.11
+        hung = failed(task, "hung", f"the candidate gave no answer within {timeout:g} s")
+        return Outcome(task, replace(hung, seconds=timeout), None)
+    except ProcessExpired as lost:
+        return Outcome(task, failed(task, "crashed", f"the candidate ended its process (exit code {lost.exitcode})"), None)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPool]:
+    pool = ProcessPool(max_workers=workers, context=_context())
+    try:
+        yield pool
+        pool.close()  # type: ignore[no-untyped-call]
+    except BaseException:
+        pool.stop()  # type: ignore[no-untyped-call]
+        raise
+    finally:
+        pool.join()
+
+
+def _context() -> BaseContext:
+    """Workers are forked from a server that has already imported what they need: a lost one is replaced at once."""
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["verify.campaign.task"])
+    return context

@@ -1,0 +1,90 @@
+"""What is to be judged, as plain data that travels to a worker process, and the judging of one piece of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from verify.candidates import name_of, resolve
+from verify.conventions import Conventions, Pins, find_out
+from verify.errors import unknown
+from verify.laws import LAWS, Subject
+from verify.oracle import Oracle
+from verify.spec.catalogue import find_loss
+from verify.trial import PROFILES, Result, run
+
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One candidate and how it is to be judged. `candidate` is a target string or a callable.
+
+    Raises UsageError for a dtype, law, profile or convention that does not exist.
+    """
+
+    candidate: str | Callable[..., Any]
+    loss: str
+    pins: Pins = field(default_factory=Pins)
+    dtypes: tuple[str, ...] = ("float64",)
+    laws: tuple[str, ...] | None = None
+    profile: str = "ci"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for kind, given, known in (("dtype", self.dtypes, DTYPES), ("law", self.laws or (), LAWS), ("profile", (self.profile,), PROFILES)):
+            for name in given:
+                if name not in known:
+                    raise unknown(kind, name, known)
+
+    @property
+    def name(self) -> str:
+        """The candidate's name in the report."""
+        return name_of(self.candidate)
+
+    def tasks(self) -> list[Task]:
+        """One task for each dtype and law."""
+        return [Task(self, dtype, law) for dtype in self.dtypes for law in self.laws or LAWS]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One law on one candidate at one dtype."""
+
+    request: Request
+    dtype: str
+    law: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task came to, with the conventions that were found out on the way (None if the worker was lost)."""
+
+    task: Task
+    result: Result
+    conventions: dict[str, Any] | None
+
+
+def perform(task: Task) -> Outcome:
+    """Runs one task in this process. Raises UsageError where the target or the loss cannot be found."""
+    request = task.request
+    found = _conventions(request.candidate, request.loss, request.pins, request.dtypes[0])
+    if found.complaint is not None:
+        return Outcome(task, failed(task, "crashed", f"the candidate {found.complaint}"), found.to_dict())
+    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
+    result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed)
+    return Outcome(task, result, found.to_dict())
+
+
+@lru_cache(maxsize=64)
+def _conventions(candidate: str | Callable[..., Any], loss: str, pins: Pins, dtype: str) -> Conventions:
+    """Found out once a process for each candidate."""
+    return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
+
+
+def failed(task: Task, code: str, message: str) -> Result:
+    """The result of a task that came to no answer: the candidate's behaviour broke the law."""
+    diagnosis = {"code": code, "message": message, "entries": "all"}
+    return Result.unanswered(law=task.law, dtype=task.dtype, diagnosis=diagnosis)

@@ -1,0 +1,269 @@
+"""The command `verify`: a thin shell. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verify.errors import UsageError
+from verify.evidence import Verdict
+
+if TYPE_CHECKING:
+    from verify.campaign.task import Outcome
+    from verify.report.model import Report
+
+EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
+WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
+
+PROFILES, FORMATS = ["quick", "ci", "deep"], ["text", "json"]
+POSITIVE = click.FloatRange(min=0, min_open=True)
+EPILOG = (
+    "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
+    "4 nothing broken, but a law is silent; 5 nothing selected."
+)
+
+
+def main() -> None:
+    """Runs the command and exits with its code; whoever used it wrongly sees a sentence, not a traceback."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except UsageError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(WRONG_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, `| head` for example
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(INTERNAL_ERROR)
+    except Exception:
+        import traceback
+
+        click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{traceback.format_exc()}", err=True)
+        sys.exit(INTERNAL_ERROR)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(metadata.version("verify-gradients"), prog_name="verify")
+def cli() -> None:
+    """Tells whether a hand-written loss and its gradient are right, how accurately, at kinks too."""
+
+
+def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that judging commands have in common."""
+    options = [
+        click.option("--profile", type=click.Choice(PROFILES), help="How many cases a law: 25, 100 (ci, the default) or 2000."),
+        click.option("--seed", type=int, help="Seed of the search (default 0)."),
+        click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable."),
+        click.option("--timeout", type=POSITIVE, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
+        click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="The document on standard output."),
+        click.option("--quiet", is_flag=True, help="No progress."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command(epilog=EPILOG)
+@click.argument("target")
+@click.option("--loss", required=True, metavar="NAME|FILE.py[:NAME]", help="The spec to judge by: `verify list specs`.")
+@click.option("--signature", type=click.Choice(["linear"]), default=None, help="linear: f(W, X, y, reg) returns (loss, dW).")
+@click.option("--layout", default=None, metavar="CD|DC", help="Shape of W. Found out if not given.")
+@click.option("--reduction", default=None, metavar="mean|sum", help="Over the examples. Found out if not given.")
+@click.option("--penalty", default=None, metavar="NAME", help="Found out if not given.")
+@click.option("--delta", type=float, default=None, help="The hinge's margin (default 1).")
+@click.option("--dtype", default="float64", metavar="float64[,float32]", help="Dtypes to judge at.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
+@_shared
+def check(target: str, loss: str, dtype: str, output: Path | None, format_: str, quiet: bool, **options: Any) -> int:
+    """Judge one implementation now. TARGET is file.py:function or package.module:function."""
+    if output is not None:
+        _writable(output.parent)
+    if loss == "none":
+        raise UsageError("--loss none, a pair without a spec, is not known to this version. Name a spec: `verify list specs`.")
+    from verify.campaign.task import Request
+    from verify.conventions import Pins
+
+    pins = Pins(**{key: options[key] for key in ("layout", "reduction", "penalty", "delta")})
+    request = Request(
+        candidate=target,
+        loss=loss,
+        pins=pins,
+        dtypes=tuple(d.strip() for d in dtype.split(",")),
+        laws=options["laws"] or None,
+        profile=options["profile"] or "ci",
+        seed=options["seed"] or 0,
+    )
+    report = _judge([request], timeout=options["timeout"], quiet=quiet)
+    _write(report, format_, output)
+    return EXIT_CODES[report.verdict]
+
+
+@cli.command(epilog=EPILOG)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports/latest"),
+    show_default=True,
+    help="Folder of the report.",
+)
+@_shared
+def run(
+    output: Path, format_: str, quiet: bool, profile: str | None, seed: int | None, laws: tuple[str, ...], timeout: float | None
+) -> int:
+    """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, and write the report."""
+    _writable(output)
+    from verify.campaign.configuration import read
+
+    requests = read(Path.cwd()).requests(profile=profile, seed=seed, laws=laws or None)
+    if not any(r.tasks() for r in requests):
+        click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
+        return NOTHING_SELECTED
+    report = _judge(requests, timeout=timeout, quiet=quiet)
+    from verify.report import html
+
+    _save(output / "report.json", _json(report))
+    _save(output / "index.html", html.render(report))
+    _write(report, format_, None)
+    click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
+    return EXIT_CODES[report.verdict]
+
+
+@cli.command(name="list", epilog=EPILOG)
+@click.argument("what", type=click.Choice(["specs", "laws", "candidates"]))
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
+def list_(what: str, format_: str) -> int:
+    """What there is: the specs, the laws, or the candidates that `verify run` would judge here."""
+    rows = {"specs": _specs, "laws": _laws, "candidates": _candidates}[what]()
+    if format_ == "json":
+        click.echo(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False))
+    for row in rows if format_ == "text" else []:
+        width = max(len(next(iter(r.values()))) for r in rows)
+        click.echo("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values())))
+    return 0 if rows else NOTHING_SELECTED
+
+
+def _specs() -> list[dict[str, str]]:
+    from verify.spec.catalogue import losses, penalties
+
+    found = [
+        {"name": s.name, "kind": "loss", "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0]}
+        for s in losses().values()
+    ]
+    return found + [
+        {"name": p.name, "kind": "penalty", "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}"}
+        for p in penalties().values()
+    ]
+
+
+def _laws() -> list[dict[str, str]]:
+    from verify.laws import LAWS
+
+    return [{"name": law.name, "statement": law.statement} for law in LAWS.values()]
+
+
+def _candidates() -> list[dict[str, str]]:
+    from verify.campaign.configuration import read
+
+    requests = read(Path.cwd()).requests()
+    return [{"target": r.name, "loss": r.loss, "dtypes": ",".join(r.dtypes)} for r in requests]
+
+
+def _judge(requests: list[Any], *, timeout: float | None, quiet: bool) -> Report:
+    from verify.api import judge_all
+
+    with _progress(quiet) as (on_start, on_done):
+        return judge_all(requests, timeout=timeout, on_start=on_start, on_done=on_done)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Callable[[Outcome], None]]]:
+    """A bar on a terminal, one line an outcome in a log, nothing if quiet; always on standard error."""
+    if quiet:
+        yield (lambda _: None), (lambda _: None)
+        return
+    from verify.report.text import console
+
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        seen = {"done": 0, "of": 0}
+
+        def started(total: int) -> None:
+            seen["of"] = total
+
+        def line(o: Outcome) -> None:
+            seen["done"] += 1
+            click.echo(
+                f"[{seen['done']}/{seen['of']}] {o.task.request.name} {o.task.dtype} {o.task.law}: {o.result.verdict.value}", err=True
+            )
+
+        yield started, line
+        return
+    from rich.progress import Progress
+
+    with Progress(console=screen, transient=True) as bar:
+        task = bar.add_task("judging", total=None)
+        yield (
+            (lambda total: bar.update(task, total=total)),
+            (lambda o: bar.update(task, advance=1, description=f"{o.task.law} {o.task.dtype}")),
+        )
+
+
+def _write(report: Report, format_: str, output: Path | None) -> None:
+    from verify.report import text
+
+    if output is not None:
+        from io import StringIO
+
+        from rich.console import Console
+
+        buffer = StringIO()
+        if format_ == "json":
+            buffer.write(_json(report))
+        else:
+            Console(file=buffer, width=160, highlight=False, soft_wrap=True).print(text.render(report))
+        _save(output, buffer.getvalue())
+    elif format_ == "json":
+        click.echo(_json(report), nl=False)
+    else:
+        text.console().print(text.render(report))
+
+
+def _json(report: Report) -> str:
+    return json.dumps(report.to_dict(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _writable(folder: Path) -> None:
+    """Makes the folder now, so that a long run does not end without a place for its report."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the report cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"the report cannot be written to {folder}: the folder is read-only. Give another place with --output.")
+
+
+def _save(path: Path, text: str) -> None:
+    """Replaces the file at once, so that a reader never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None
+
+
+if __name__ == "__main__":
+    main()

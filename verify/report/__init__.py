@@ -1,0 +1,1 @@
+"""What is told: one model of a report, and its renderings."""
