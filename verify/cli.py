@@ -225,16 +225,7 @@ def _write(report: Report, format_: str, output: Path | None) -> None:
     from verify.report import text
 
     if output is not None:
-        from io import StringIO
-
-        from rich.console import Console
-
-        buffer = StringIO()
-        if format_ == "json":
-            buffer.write(_json(report))
-        else:
-            Console(file=buffer, width=160, highlight=False, soft_wrap=True).print(text.render(report))
-        _save(output, buffer.getvalue())
+        _save(output, _json(report) if format_ == "json" else text.plain(report))
     elif format_ == "json":
         click.echo(_json(report), nl=False)
     else:

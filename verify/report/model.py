@@ -43,6 +43,12 @@ class Report:
         """What was found out about each candidate: layout, reduction, penalty, parameters."""
         return {o.task.request.name: o.conventions for o in self.outcomes if o.conventions is not None}
 
+    def __str__(self) -> str:
+        """The report as plain text, for `print` and notebooks."""
+        from verify.report.text import plain  # the renderings import the model
+
+        return plain(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document. Infinite and undefined numbers are the strings "inf" and "nan"."""
         return {

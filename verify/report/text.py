@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -60,6 +62,13 @@ def _conventions(report: Report) -> list[Text]:
         doubt = "" if found.get("fits") else ": its loss fits no member of the family, so these are assumed"
         lines.append(Text(f"{name}: {told}{doubt}"))
     return [*lines, Text()]
+
+
+def plain(report: Report) -> str:
+    """The whole report without colours."""
+    buffer = StringIO()
+    Console(file=buffer, width=160, highlight=False, soft_wrap=True).print(render(report))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -1,0 +1,39 @@
+"""Every wrong gradient is broken by the laws that should break it; every right one holds them all."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from implementations import FLOAT64_ONLY, RIGHT, WRONG
+
+from verify import Verdict, check
+
+DTYPES = ("float64", "float32")
+PROFILE = os.environ.get("VERIFY_TEST_PROFILE", "ci")  # `tox -e deep` sets it
+
+
+def broken(implementation, loss, dtype, laws=None, profile="ci"):
+    report = check(implementation, loss=loss, dtypes=(dtype,), laws=laws, profile=profile)
+    return {r.law for r in report.results if r.verdict is Verdict.BROKEN}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("loss", "name"), [(loss, name) for loss, table in RIGHT.items() for name in table])
+def test_right_implementations_hold_every_law(loss, name, dtype):
+    report = check(RIGHT[loss][name], loss=loss, dtypes=(dtype,), profile=PROFILE)
+    assert {r.law: r.verdict for r in report.results} == dict.fromkeys(("value", "gradient", "order"), Verdict.HOLDS)
+    assert max(r.strain for r in report.results) < 0.3  # far from the edge: there is no grey zone to tune in
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("loss", "name"), [(loss, name) for loss, table in WRONG.items() for name in table])
+def test_wrong_gradients_break_the_gradient_law_and_not_the_value_law(loss, name, dtype):
+    seen = dtype == "float64" or name not in FLOAT64_ONLY
+    assert broken(WRONG[loss][name], loss, dtype, laws=("gradient",)) == ({"gradient"} if seen else set())
+    assert broken(WRONG[loss][name], loss, dtype, laws=("value",), profile="quick") == set()
+
+
+def test_the_table_of_wrong_gradients_is_long_enough():
+    assert all(len(table) >= 15 for table in WRONG.values())
+    assert {"ties as 0 (>)", "ties as 1 (≥)", "ties as a half"} <= set(RIGHT["multiclass_hinge"])

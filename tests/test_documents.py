@@ -1,0 +1,86 @@
+"""What the documents show is what happens."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import verify
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str, document: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "linear_svm.py").write_text(blocks("python")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_command_of_the_readme_prints_what_it_shows(folder):
+    shown = blocks("console")[0].splitlines()
+    arguments = shown[0].removeprefix("$ verify ").split()
+    run = subprocess.run([sys.executable, "-m", "verify", *arguments], capture_output=True, text=True, check=False, encoding="utf-8")
+    assert run.returncode == 1, run.stderr
+
+    def without_times(lines):
+        return [re.sub(r"\s+\d+\.\d s$", "", line.rstrip()) for line in lines]
+
+    assert without_times(run.stdout.splitlines())[: len(shown) - 1] == without_times(shown[1:])
+
+
+def test_the_python_of_the_readme_runs(folder, capsys):
+    names: dict[str, object] = {}
+    exec(blocks("python")[1], names)
+    assert names["report"].verdict is verify.Verdict.BROKEN
+    assert "gradient law broken" in capsys.readouterr().out
+
+
+def test_mending_the_readmes_example_makes_every_law_hold(folder):
+    mended = blocks("python")[0].replace("+ reg * W\n", "+ 2 * reg * W\n")
+    assert mended != blocks("python")[0]
+    (folder / "mended.py").write_text(mended, encoding="utf-8")
+    report = verify.check("mended.py:svm_loss", loss="multiclass_hinge", dtypes=("float64", "float32"))
+    assert report.verdict is verify.Verdict.HOLDS
+
+
+def test_the_loss_of_contributing_is_a_loss(folder):
+    (spec,) = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    (folder / "squared_hinge.py").write_text(spec, encoding="utf-8")
+    (folder / "squared.py").write_text(
+        blocks("python")[0]
+        .replace("margins > 0).astype(X.dtype)", "2 * margins)")
+        .replace("margins.sum()", "(margins**2).sum()")
+        .replace("+ reg * W\n", "+ 2 * reg * W\n"),
+        encoding="utf-8",
+    )
+    report = verify.check("squared.py:svm_loss", loss="squared_hinge.py", dtypes=("float64", "float32"))
+    assert report.verdict is verify.Verdict.HOLDS
+    wrong = verify.check("linear_svm.py:svm_loss", loss="squared_hinge.py", laws=("value",))
+    assert wrong.verdict is verify.Verdict.BROKEN
+
+
+@pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(verify.__path__, "verify.") if not m.name.endswith("__main__")])
+def test_docstrings_run_and_every_module_says_what_it_is_for(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_dependency_has_its_line_in_the_readme():
+    listed = re.findall(r'^    "([a-z-]+)[><=]', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    table = README.split("## Dependencies")[1]
+    assert len(listed) > 8
+    assert [name for name in listed if name not in table] == []
