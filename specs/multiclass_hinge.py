@@ -8,6 +8,6 @@ SPEC = LossSpec(
     name="multiclass_hinge",
     per_example=lambda s, y, delta: Add(*(Max(0, s[j] - s[y] + delta) for j in others(s, y))),
     parameters={"delta": positive(default=1)},
-    claims=Claims(convex=True),
+    claims=Claims(convex=True, symmetric=True, shift_invariant=True),
     source="J. Weston and C. Watkins, Support vector machines for multi-class pattern recognition, ESANN 1999",
 )

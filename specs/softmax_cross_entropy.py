@@ -7,6 +7,6 @@ from verify.spec import Claims, LossSpec
 SPEC = LossSpec(
     name="softmax_cross_entropy",
     per_example=lambda s, y: log(Add(*(exp(s_j) for s_j in s))) - s[y],
-    claims=Claims(convex=True),
+    claims=Claims(convex=True, symmetric=True, shift_invariant=True),
     source="C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4",
 )

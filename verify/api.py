@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from verify.campaign.executor import execute
-from verify.campaign.task import Outcome, Request, Task, perform
+from verify.campaign.executor import Done, execute
+from verify.campaign.task import Request, Task, perform
 from verify.conventions import Pins
 from verify.errors import UsageError
 from verify.report.model import Report
@@ -53,16 +53,14 @@ def check(
         raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
     began = time.perf_counter()
     outcomes = [perform(t) for t in request.tasks()] if timeout is None else execute(request.tasks(), timeout=timeout)
-    return Report(outcomes=tuple(outcomes), profile=profile, seed=seed, seconds=time.perf_counter() - began)
+    return Report.of(outcomes, profile=profile, seed=seed, seconds=time.perf_counter() - began)
 
 
-def judge_all(
-    requests: Sequence[Request], *, timeout: float | None, on_start: Callable[[int], None], on_done: Callable[[Outcome], None]
-) -> Report:
+def judge_all(requests: Sequence[Request], *, timeout: float | None, on_start: Callable[[int], None], on_done: Done) -> Report:
     """Judges all requests on worker processes. `on_start` hears the number of tasks, `on_done` each outcome."""
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
     on_start(len(tasks))
     began = time.perf_counter()
     outcomes = execute(tasks, timeout=timeout, on_done=on_done)
     first = requests[0]
-    return Report(outcomes=tuple(outcomes), profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+    return Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)

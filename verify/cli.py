@@ -17,7 +17,8 @@ from verify.errors import UsageError
 from verify.evidence import Verdict
 
 if TYPE_CHECKING:
-    from verify.campaign.task import Outcome
+    from verify.campaign.executor import Done
+    from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
@@ -189,11 +190,12 @@ def _judge(requests: list[Any], *, timeout: float | None, quiet: bool) -> Report
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Callable[[Outcome], None]]]:
+def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
     """A bar on a terminal, one line an outcome in a log, nothing if quiet; always on standard error."""
     if quiet:
         yield (lambda _: None), (lambda _: None)
         return
+    from verify.campaign.task import Outcome
     from verify.report.text import console
 
     screen = console(stderr=True)
@@ -203,11 +205,10 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Callable[[Ou
         def started(total: int) -> None:
             seen["of"] = total
 
-        def line(o: Outcome) -> None:
+        def line(o: Outcome | Inapplicable) -> None:
             seen["done"] += 1
-            click.echo(
-                f"[{seen['done']}/{seen['of']}] {o.task.request.name} {o.task.dtype} {o.task.law}: {o.result.verdict.value}", err=True
-            )
+            told = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
+            click.echo(f"[{seen['done']}/{seen['of']}] {o.task.request.name} {o.task.dtype} {o.task.law}: {told}", err=True)
 
         yield started, line
         return

@@ -15,6 +15,11 @@ from verify.rounding import DIRECTION_BITS, LADDER
 Floats = NDArray[np.floating]
 
 
+def backward(behind: float, here: float, h: float) -> float:
+    """D⁻(h) from f(W−hd) and f(W)."""
+    return (here - behind) / h
+
+
 def forward(ahead: float, here: float, h: float) -> float:
     """D⁺(h) from f(W+hd) and f(W)."""
     return (ahead - here) / h
@@ -25,6 +30,12 @@ def centred(ahead: float, behind: float, h: float) -> float:
     return (ahead - behind) / (2 * h)
 
 
+def moved(W: Floats, d: Floats, t: float) -> Floats | None:
+    """W + td in W's dtype, or None where it would have to be rounded."""
+    step = W.dtype.type(t) * d
+    return W + step if _exact_sum(W, step) else None
+
+
 def ladder(W: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats]]:
     """(h, W + hd, W − hd) for h = 2^-k, longest first; only steps at which both points are exact in W's dtype.
 
@@ -32,9 +43,9 @@ def ladder(W: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats]]:
     """
     for k in LADDER[W.dtype.name]:
         h = 2.0**-k
-        step = W.dtype.type(h) * d
-        if _exact_sum(W, step) and _exact_sum(W, -step):
-            yield h, W + step, W - step
+        ahead, behind = moved(W, d, h), moved(W, d, -h)
+        if ahead is not None and behind is not None:
+            yield h, ahead, behind
 
 
 def _exact_sum(a: Floats, b: Floats) -> bool:
@@ -55,8 +66,17 @@ def on_grid(W: Floats) -> Floats:
 
 def direction(seed: int, shape: tuple[int, ...], dtype: str) -> Floats:
     """A dense random direction of about unit length, its entries integers of DIRECTION_BITS bits times a power of two."""
+    return coarse(np.random.default_rng(seed).uniform(-1, 1, size=shape), dtype)
+
+
+def coarse(v: Floats, dtype: str) -> Floats:
+    """V scaled to about unit length and rounded to DIRECTION_BITS bits of its largest entry, so that steps along it are
+    exact. Never zero, even where v is.
+    """
     most = 2**DIRECTION_BITS
-    raw = np.random.default_rng(seed).integers(-most, most, size=shape, endpoint=True)
-    raw.flat[0] = most  # never the zero direction
+    top = float(np.max(np.abs(v), initial=0.0))
+    raw = np.round(v / top * most) if top > 0 else np.zeros(v.shape)
+    if not raw.any():
+        raw.flat[0] = most
     scale = 2.0 ** -np.round(np.log2(np.linalg.norm(raw)))
     return np.asarray(raw * scale, dtype=dtype)

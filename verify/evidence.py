@@ -25,8 +25,9 @@ class Verdict(Enum):
 class Evidence:
     """One comparison: `measured ≤ allowed` is what the law demands.
 
-    `magnitude` is the size of the quantity that was judged (same unit as `measured`); `allowed / magnitude` is then
-    the smallest relative error that this comparison would have seen. `ulps` is `measured` in units of the last place
+    Where the truth is an interval, `measured` is the distance from it and `width` half its length. `magnitude` is the
+    size of the quantity that was judged (same unit as `measured`); `(allowed + width) / magnitude` is then the smallest
+    relative error that this comparison would have seen. `ulps` is `measured` in units of the last place
     of the candidate's dtype. `where` holds what a reader needs to find the place again: entry, step, expected value.
     """
 
@@ -34,6 +35,7 @@ class Evidence:
     measured: float
     allowed: float
     magnitude: float = 0.0
+    width: float = 0.0
     ulps: float | None = None
     where: dict[str, Any] = field(default_factory=dict)
 
@@ -49,7 +51,12 @@ class Evidence:
     @property
     def resolution(self) -> float:
         """The smallest relative error of the judged quantity that would have been seen here."""
-        return self.allowed / self.magnitude if self.magnitude > 0 else inf
+        return (self.allowed + self.width) / self.magnitude if self.magnitude > 0 else inf
+
+    @property
+    def sees(self) -> bool:
+        """Whether a quantity that is wrong altogether would have been noticed: the allowance does not swamp it."""
+        return self.resolution < 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,11 @@ import pytest
 from implementations import FLOAT64_ONLY, RIGHT, WRONG
 
 from verify import Verdict, check
+from verify.laws import LAWS
 
 DTYPES = ("float64", "float32")
-PROFILE = os.environ.get("VERIFY_TEST_PROFILE", "ci")  # `tox -e deep` sets it
+PROFILE = os.environ.get("VERIFY_TEST_PROFILE", "quick")  # `tox -e deep` sets it
+MAY_BE_SILENT = {"best-step", "one-sided", "crossing"} if PROFILE == "quick" else set()  # a quick look may miss its places
 
 
 def broken(implementation, loss, dtype, laws=None, profile="ci"):
@@ -22,7 +24,9 @@ def broken(implementation, loss, dtype, laws=None, profile="ci"):
 @pytest.mark.parametrize(("loss", "name"), [(loss, name) for loss, table in RIGHT.items() for name in table])
 def test_right_implementations_hold_every_law(loss, name, dtype):
     report = check(RIGHT[loss][name], loss=loss, dtypes=(dtype,), profile=PROFILE)
-    assert {r.law: r.verdict for r in report.results} == dict.fromkeys(("value", "gradient", "order"), Verdict.HOLDS)
+    assert {r.law: r.diagnosis for r in report.results if r.verdict is Verdict.BROKEN} == {}
+    assert {r.law for r in report.results if r.verdict is Verdict.SILENT} <= MAY_BE_SILENT
+    assert {r.law for r in report.results} | {o.task.law for o in report.inapplicable} == set(LAWS)
     assert max(r.strain for r in report.results) < 0.3  # far from the edge: there is no grey zone to tune in
 
 

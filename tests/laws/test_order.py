@@ -73,12 +73,12 @@ def test_where_rounding_swamps_every_step_nothing_is_decided():
 
 
 @pytest.mark.parametrize(("loss", "make"), [("multiclass_hinge", hinge), ("softmax_cross_entropy", softmax)])
-def test_only_order_sees_a_loss_that_goes_stale(loss, make):
-    report = check(stale(make()), loss=loss, profile="quick")
+def test_order_sees_a_loss_that_goes_stale_where_value_and_gradient_do_not(loss, make):
+    report = check(stale(make()), loss=loss, profile="quick", laws=("value", "gradient", "order"))
     assert {r.law: r.verdict for r in report.results} == {"value": Verdict.HOLDS, "gradient": Verdict.HOLDS, "order": Verdict.BROKEN}
 
 
-@pytest.mark.parametrize("error", [1e-3, 1e-9])
+@pytest.mark.parametrize("error", [1e-3, 1e-8])
 def test_a_gradient_that_is_a_little_wrong_breaks_order(error):
     finding = measure(softmax(penalty=0.0, after=lambda G, *_: G * (1 + error)), "softmax_cross_entropy", SMOOTH)
     assert judge([finding]) is Verdict.BROKEN

@@ -14,18 +14,20 @@ from multiprocessing.context import BaseContext
 
 from pebble import ProcessExpired, ProcessPool
 
-from verify.campaign.task import Outcome, Task, failed, perform
+from verify.campaign.task import Inapplicable, Outcome, Task, failed, perform
+
+Done = Callable[[Outcome | Inapplicable], None]
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that one law on one candidate at one dtype may take. A trial takes about one."""
 
 
-def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:
+def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lambda _: None) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker."""
     limit = timeout or DEFAULT_TIMEOUT
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, Outcome | Inapplicable] = {}
     with _pool(min(len(tasks), os.cpu_count() or 1)) as pool:
-        waiting: dict[Future[Outcome], int] = {}
+        waiting: dict[Future[Outcome | Inapplicable], int] = {}
         for i, task in enumerate(tasks):
             waiting[pool.schedule(perform, args=[task], timeout=limit)] = i
         while waiting:
@@ -37,7 +39,7 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Callable[[
     return [outcomes[i] for i in range(len(tasks))]
 
 
-def _outcome(future: Future[Outcome], task: Task, timeout: float) -> Outcome:
+def _outcome(future: Future[Outcome | Inapplicable], task: Task, timeout: float) -> Outcome | Inapplicable:
     try:
         return future.result()
     except TimeoutError:  # the builtin, which is concurrent.futures' too since Python 3.11

@@ -67,13 +67,24 @@ class Outcome:
     conventions: dict[str, Any] | None
 
 
-def perform(task: Task) -> Outcome:
+@dataclass(frozen=True)
+class Inapplicable:
+    """A task whose law has nothing to ask of the candidate, and why."""
+
+    task: Task
+    reason: str
+
+
+def perform(task: Task) -> Outcome | Inapplicable:
     """Runs one task in this process. Raises UsageError where the target or the loss cannot be found."""
     request = task.request
     found = _conventions(request.candidate, request.loss, request.pins, request.dtypes[0])
     if found.complaint is not None:
         return Outcome(task, failed(task, "crashed", f"the candidate {found.complaint}"), found.to_dict())
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
+    reason = LAWS[task.law].inapplicable(subject)
+    if reason is not None:
+        return Inapplicable(task, reason)
     result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed)
     return Outcome(task, result, found.to_dict())
 

@@ -28,10 +28,20 @@ class Linear:
     takes_reg: bool = True
 
     def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
-        """The candidate's answer. Raises Misbehaviour where it raises or returns something else than (number, array)."""
+        """The candidate's answer on copies of the inputs; see `answer`."""
+        return self.answer(self.arguments(W, X, y, reg))
+
+    def arguments(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple[Any, ...]:
+        """Fresh arrays in the candidate's own layout, in C order."""
         mine = np.array(W if self.layout == "CD" else W.T, order="C")
         data = np.array(X if self.data == "ND" else X.T, order="C")
-        arguments = (mine, data, np.array(y), float(reg)) if self.takes_reg else (mine, data, np.array(y))
+        return (mine, data, np.array(y), float(reg)) if self.takes_reg else (mine, data, np.array(y))
+
+    def answer(self, arguments: tuple[Any, ...]) -> Answer:
+        """The answer to arguments in the candidate's own layout, which it gets as they are.
+
+        Raises Misbehaviour where it raises or returns something else than (number, array of W's shape).
+        """
         try:
             with np.errstate(all="ignore"):
                 returned = self.f(*arguments)
@@ -39,8 +49,8 @@ class Linear:
             text = str(error).split("\n")[0][:200]
             raise Misbehaviour("crashed", f"raised {type(error).__name__}: {text}" if text else f"raised {type(error).__name__}") from error
         value, gradient = _pair(returned)
-        if gradient.shape != mine.shape:
-            raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {mine.shape}")
+        if gradient.shape != arguments[0].shape:
+            raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {arguments[0].shape}")
         return Answer(value, gradient if self.layout == "CD" else gradient.T)
 
 

@@ -10,7 +10,7 @@ from verify.cases.grid import generic, lattice
 from verify.cases.kinks import has_kinks, kinks
 from verify.oracle import Oracle
 
-__all__ = ["Case", "families"]
+__all__ = ["Case", "families", "has_kinks"]
 
 
 def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:

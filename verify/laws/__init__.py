@@ -1,8 +1,33 @@
 """What must hold: one file a law, each opening with its inequality."""
 
-from verify.laws import gradient, order, value
+from types import ModuleType
+
+from verify.laws import (
+    batches,
+    best_step,
+    bracket,
+    compiled,
+    consistency,
+    convexity,
+    crossing,
+    descent,
+    enclosure,
+    gradient,
+    membership,
+    one_sided,
+    order,
+    purity,
+    symmetry,
+    value,
+)
 from verify.laws.law import Law, Subject
 
-LAWS: dict[str, Law] = {law.name: law for law in (value.LAW, gradient.LAW, order.LAW)}
+_VALUES: tuple[ModuleType, ...] = (value, gradient)
+_DIFFERENCES: tuple[ModuleType, ...] = (enclosure, bracket, order, best_step, crossing)
+_KINKS: tuple[ModuleType, ...] = (membership, one_sided, consistency)
+_SHAPE: tuple[ModuleType, ...] = (convexity, descent)
+_STRUCTURE: tuple[ModuleType, ...] = (batches, symmetry, purity, compiled)
+
+LAWS: dict[str, Law] = {m.LAW.name: m.LAW for m in (*_VALUES, *_DIFFERENCES, *_KINKS, *_SHAPE, *_STRUCTURE)}
 
 __all__ = ["LAWS", "Law", "Subject"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from flint import arb
 from numpy.typing import NDArray
 
 from verify.candidates import Answer, Linear
-from verify.cases import Case
-from verify.evidence import Finding
+from verify.cases import Case, has_kinks
+from verify.evidence import Evidence, Finding
 from verify.oracle import Oracle, Point
 
 
@@ -30,10 +32,34 @@ class Subject:
         return self.oracle.at(case.W if W is None else W, case.X, case.y, case.reg)
 
 
+def within(law: str, value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:
+    """The evidence that a value lies within `noise` of a true ball."""
+    middle, half = float(truth.mid()), float(truth.rad())
+    outside = float(np.maximum(abs(value - middle) - half, 0.0))  # NaN stays NaN
+    told = where | {"measured": value, "expected": middle}
+    return Evidence(law=law, measured=outside, allowed=noise, magnitude=magnitude, width=half, where=told)
+
+
+def always(_: Subject) -> str | None:
+    """Applies to everything."""
+    return None
+
+
+def claims_convexity(subject: Subject) -> str | None:
+    """Applies where the loss claims to be convex and the penalty is."""
+    return None if subject.oracle.objective.loss.claims.convex else "the loss does not claim convexity"
+
+
+def has_switches(subject: Subject) -> str | None:
+    """Applies where there are kinks."""
+    return None if has_kinks(subject.oracle) else "the loss has no switches"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """`measure(subject, case)` returns what it found; it never judges."""
+    """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask."""
 
     name: str
     statement: str
     measure: Callable[[Subject, Case], Finding]
+    inapplicable: Callable[[Subject], str | None] = always

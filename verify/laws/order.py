@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isfinite
 
-import numpy as np
 from flint import arb
 
 from verify.cases import Case
-from verify.difference import Floats, centred, direction, forward, ladder, on_grid
+from verify.difference import Floats, centred, direction, forward, ladder
 from verify.evidence import Evidence, Finding
-from verify.laws.law import Law, Subject
+from verify.laws.law import Law, Subject, within
+from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment, Point
 from verify.rounding import DENSE_RUNGS, SPARSE_RUNGS, WINDOW
 
@@ -39,46 +39,35 @@ class Rung:
         """Whether truncation certainly dominates rounding, so that the order can be seen."""
         return float(self.truncation.abs_lower()) >= WINDOW * self.rounding
 
-    def evidence(self, slope: float, size: float) -> Evidence:
+    def evidence(self, line: Line) -> Evidence:
         """The error against its envelope."""
-        middle, half = float(self.truncation.mid()), float(self.truncation.rad())
-        where = {"method": self.method, "h": self.h, "measured": slope + self.error, "expected": slope + middle}
-        return Evidence(law="order", measured=abs(self.error - middle), allowed=half + self.rounding, magnitude=size, where=where)
+        found = within("order", self.error, self.truncation, self.rounding, line.size, method=self.method, h=self.h)
+        middle = float(self.truncation.mid())
+        return replace(found, where=found.where | {"measured": line.slope + self.error, "expected": line.slope + middle})
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence for each method and rung on which no kink is crossed."""
-    case = replace(case, W=on_grid(case.W))
-    d = direction(case.seed, case.W.shape, case.dtype)
-    gradient = subject.truth(case).gradient
-    if not gradient.is_single:
+    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    if not line.truth.gradient.is_single:
         return Finding(undecided="on a kink")
-    answer = subject.answer(case)
-    slope = float(np.sum(answer.gradient.astype(np.longdouble) * d))
-    size = float(np.sum(gradient.magnitude * np.abs(d)))
-    rungs = list(_rungs(subject, case, d, answer.value, slope, float(np.sum(gradient.radius * np.abs(d)))))
+    rungs = list(_rungs(line))
     if not rungs:
         return Finding(undecided="a kink within every step")
     if not all(isfinite(r.rounding) for r in rungs):
         return Finding(undecided="allowance not finite")
-    evidence = tuple(r.evidence(slope, size) for r in rungs)
     by_method = [[r for r in rungs if r.method == m] for m in ("forward", "centred")]
-    answered = any(_confirmed(rs) or _exact(rs, size) for rs in by_method)
+    answered = any(_confirmed(rs) or _exact(rs, line.size) for rs in by_method)
+    evidence = tuple(r.evidence(line) for r in rungs)
     return Finding(evidence=evidence, undecided=None if answered else "no window: rounding swamps every step")
 
 
-def _rungs(subject: Subject, case: Case, d: Floats, here: float, slope: float, slope_radius: float) -> Iterator[Rung]:
-    truth = subject.truth(case)
-    smooth = list(_smooth(truth, case.W, d))
-    if not smooth:
-        return
-    # Every term of the rounding bound is convex along the line where f is, so its greatest value lies at an end.
-    _, furthest_ahead, furthest_behind, _ = smooth[0]
-    radius = max(p.value.radius for p in (truth, subject.truth(case, furthest_ahead), subject.truth(case, furthest_behind)))
-    for h, ahead, behind, taylor in smooth:
-        f_ahead, f_behind = subject.answer(case, ahead).value, subject.answer(case, behind).value
-        yield Rung("forward", h, forward(f_ahead, here, h) - slope, h * taylor[2], 2 * radius / h + slope_radius)
-        yield Rung("centred", h, centred(f_ahead, f_behind, h) - slope, h**2 * taylor[3], radius / h + slope_radius)
+def _rungs(line: Line) -> Iterator[Rung]:
+    for h, ahead, behind, taylor in _smooth(line.truth, line.case.W, line.d):
+        f_ahead, f_behind = line.value(ahead), line.value(behind)
+        noise, here = line.noise / h, line.here.value
+        yield Rung("forward", h, forward(f_ahead, here, h) - line.slope, h * taylor[2], 2 * noise + line.slope_noise)
+        yield Rung("centred", h, centred(f_ahead, f_behind, h) - line.slope, h**2 * taylor[3], noise + line.slope_noise)
 
 
 def _smooth(truth: Point, W: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats, list[arb]]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, reduce
 from itertools import product
 from math import inf
 
 import sympy
-from flint import arb
+from flint import arb, arb_series, fmpq
 
-from verify.oracle.program import Ball, Program, Run, precision
+from verify.oracle.program import Ball, KinkOnSegment, Program, Run, precision
 from verify.rounding import BALL_BITS, EXACT_BITS
 from verify.spec.lift import lift
 from verify.spec.loss import LossSpec
@@ -57,6 +57,17 @@ class Formula:
         self._piece_slopes = [[self._split(p) for p in k.pieces] for k in self.lifted.switches]
         self.additions = max(1, len(self.value_terms))
 
+    @cached_property
+    def quadratic(self) -> tuple[arb, arb, arb] | None:
+        """(c0, c1, c2) where the formula of one variable is c0 + c1·w + c2·w² with rational coefficients, else None."""
+        if self.lifted.switches or len(self.lifted.variables) != 1 or not self.lifted.smooth.is_polynomial(*self.lifted.variables):
+            return None
+        c = sympy.Poly(self.lifted.smooth, *self.lifted.variables).all_coeffs()[::-1]
+        if len(c) > 3 or not all(x.is_Rational for x in c):
+            return None
+        c0, c1, c2 = [arb(fmpq(int(x.p), int(x.q))) for x in [*c, sympy.S.Zero, sympy.S.Zero][:3]]
+        return c0, c1, c2
+
     @property
     def underflow_steps(self) -> int:
         """How many operations may each lose one smallest normal."""
@@ -83,6 +94,37 @@ class Formula:
             else:
                 ambiguous.append(weighted)
         return Pieces(certain, ambiguous)
+
+    def slope(self, run: Run, v: Sequence[arb]) -> arb:
+        """A ball around ⟨∂ℓ, v⟩ over the box of the run, every possible piece of every switch included."""
+        inner: list[arb] = []
+        for (register, _), slopes in zip(self.program.switch_registers, self._piece_slopes, strict=True):
+            balls = [self._slope_of(slopes[a], run, v, inner) for a in run.possible[register]]
+            inner.append(reduce(lambda a, b: a.union(b), balls))
+        return self._slope_of(self._slopes, run, v, inner)
+
+    def _slope_of(self, slopes: tuple[dict[int, Terms], dict[int, Terms]], run: Run, v: Sequence[arb], inner: list[arb]) -> arb:
+        own = sum((_total(t, run) * v[j] for j, t in slopes[0].items()), arb(0))
+        return sum((_total(t, run) * inner[k] for k, t in slopes[1].items()), own)
+
+    def next_kink(self, run: Run) -> arb | None:
+        """The least t > 0 at which a switch may leave the piece it took `ahead`; None if none ever does.
+
+        Raises KinkOnSegment where a switch does not depend on t by a straight line.
+        """
+        nearest: arb | None = None
+        for register, pieces in self.program.switch_registers:
+            (taken,) = run.possible[register]
+            for b in (p for i, p in enumerate(pieces) if i != taken):
+                gap = run.registers[pieces[taken]] - run.registers[b]
+                if not isinstance(gap, arb_series):
+                    continue  # neither side depends on t
+                if not all(gap[k].is_zero() for k in range(2, gap.length())):
+                    raise KinkOnSegment
+                if gap[1] < 0:
+                    at = -gap[0] / gap[1]
+                    nearest = at if nearest is None or at < nearest else nearest
+        return nearest
 
     def sign(self, inputs: Sequence[Ball], switch: int, a: int = 0, b: int = 1) -> int | None:
         """The exact sign of piece a − piece b; None where it stays undecided up to EXACT_BITS (never for polynomials)."""
@@ -127,6 +169,10 @@ class Formula:
         return Quantity(exact, _upper(wide - exact), _upper(magnitude))
 
 
+def _total(terms: Terms, run: Run) -> arb:
+    return sum((run.registers[t] for t in terms), arb(0))
+
+
 def _upper(x: arb) -> float:
     bound = float(x.abs_upper())
     return bound if bound == bound else inf
@@ -158,3 +204,10 @@ def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
 def penalty_formula(penalty: Penalty) -> Formula:
     """ρ(w), compiled once a process."""
     return Formula(*penalty.expression())
+
+
+@lru_cache(maxsize=1)
+def parabola() -> Formula:
+    """A + b·t + c·t² over t, with a, b, c as constants: a quadratic penalty along a line, all weights at once."""
+    t, a, b, c = sympy.symbols("t a b c", real=True)
+    return Formula(a + b * t + c * t**2, [t], [a, b, c])

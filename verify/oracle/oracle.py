@@ -7,9 +7,9 @@ dW = dSᵀX and of the penalty, all times `SLACK`; underflow adds smallest norma
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from flint import arb, arb_mat, arb_series, fmpq
 from numpy.typing import NDArray
 
 from verify.oracle import exact
-from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, loss_formula, penalty_formula
+from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, loss_formula, parabola, penalty_formula
 from verify.oracle.program import Ball, Run, precision
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import SLACK, gamma, smallest_normal, unit_roundoff
@@ -25,6 +25,7 @@ from verify.spec.objective import Objective
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer[Any]]
+Lines = list[tuple[Formula, Callable[[arb], list[Ball]], arb]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,48 +155,110 @@ class Point:
 
         Raises KinkOnSegment where a switch may change on the segment.
         """
-        mid, half = (high + low) / 2, (high - low) / 2
         with precision():
-            t = arb(mid, half) if half else arb(mid)
-            total = arb_series([0], 4)
-            for s, v, label in zip(self.scores, exact.product(self.X, d), self.y, strict=True):
-                formula = self.oracle.formula(len(s), label)
-                line = [arb_series([a + t * b, b], 4) for a, b in zip(s, v, strict=True)]
-                registers = formula.program.run(self.oracle.inputs(line)).registers
-                total += sum((registers[k] for k in formula.value_terms), arb_series([0], 4))
-            total *= arb(self.share)
-            if self._has_penalty:
-                total += self._penalty_along(d, t)
-            return [total[k] for k in range(4)]
+            t, total = _interval(low, high), arb_series([0], ORDER)
+            for formula, line, weight in self._lines(d):
+                registers = formula.program.run(line(t)).registers
+                total += sum((registers[k] for k in formula.value_terms), arb_series([0], ORDER)) * weight
+            return [total[k] for k in range(ORDER)]
 
-    def _penalty_along(self, d: Floats, t: arb) -> arb_series:
-        formula, mask = penalty_formula(self.oracle.objective.penalty), self.oracle.penalised(self.W)
-        total = arb_series([0], 4)
-        for j, k in np.argwhere(np.broadcast_to(mask, self.W.shape) > 0):
-            w, v = exact.ball(self.W[j, k]), exact.ball(d[j, k])
-            registers = formula.program.run([arb_series([w + t * v, v], 4)]).registers
-            total += sum((registers[i] for i in formula.value_terms), arb_series([0], 4))
-        return total * exact.ball(self.reg)
+    def slopes(self, d: Floats, low: float, high: float) -> arb:
+        """A ball around ⟨∂f(W+td), d⟩ for all t in [low, high], kinks or not."""
+        with precision():
+            t, total = _interval(low, high), arb(0)
+            for formula, line, weight in self._lines(d):
+                here = line(t)
+                run = formula.program.run([_at(x) for x in here])
+                total += formula.slope(run, [_rate(x) for x in here]) * weight
+            return total
+
+    def path(self, d: Floats, length: float, most: int) -> list[Stretch]:
+        """The smooth stretches of t → f(W+td) on [0, length], at most `most` of them from the start.
+
+        Kinks are where switches change, so a stretch may end where f happens to be smooth. Raises KinkOnSegment where a
+        switch does not depend on t by a straight line.
+        """
+        with precision():
+            stretches: list[Stretch] = []
+            start, end = arb(0), arb(length)
+            while len(stretches) < most:
+                runs = [(f, f.program.run(line(start), ahead=True), weight, line) for f, line, weight in self._lines(d)]
+                kinks = [k for k in (f.next_kink(run) for f, run, _, _ in runs) if k is not None]
+                reach = reduce(lambda a, b: a if a < b else b, kinks, end - start)
+                first = not reach < end - start
+                stop = end if first else start + reach
+                taken = [(f, run.possible, weight, line) for f, run, weight, line in runs]
+                stretches.append(Stretch(start, stop, *_taylor(taken, start, stop)))
+                if first:
+                    break
+                start = stop
+            return stretches
+
+    def _lines(self, d: Floats) -> Lines:
+        """Every formula of f with its inputs as series in t − t₀ around a given t₀, and its weight in the sum."""
+        share, lines = arb(self.share), []
+        for s, v, label in zip(self.scores, exact.product(self.X, d), self.y, strict=True):
+            lines.append((self.oracle.formula(len(s), label), self._line(s, v, self.oracle.inputs), share))
+        if self._has_penalty:
+            lines += self._penalty_lines(d)
+        return lines
+
+    def _penalty_lines(self, d: Floats) -> Lines:
+        formula, reg = penalty_formula(self.oracle.objective.penalty), exact.ball(self.reg)
+        counted = np.broadcast_to(self.oracle.penalised(self.W), self.W.shape) > 0
+        w, v = self.W[counted], d[counted].astype(self.W.dtype)
+        if formula.quadratic is None:
+            return [(formula, self._line([exact.ball(a)], [exact.ball(b)], list), reg) for a, b in zip(w, v, strict=True)]
+        c0, c1, c2 = formula.quadratic
+        (one, w_sum, v_sum), (_, ww, wv), (_, _, vv) = exact.product(*[np.stack([np.ones_like(w), w, v])] * 2)
+        along = [c0 * one + c1 * w_sum + c2 * ww, c1 * v_sum + 2 * c2 * wv, c2 * vv]
+        return [(parabola(), lambda t: [arb_series([t, 1], ORDER), *along], reg)]
+
+    @staticmethod
+    def _line(at: Sequence[arb], rate: Sequence[arb], inputs: Callable[[list[Ball]], list[Ball]]) -> Callable[[arb], list[Ball]]:
+        return lambda t: inputs([arb_series([a + t * b, b], ORDER) for a, b in zip(at, rate, strict=True)])
 
     def _penalty_value(self) -> tuple[arb, float, float]:
+        """(R(W), rounding radius of λR, magnitude of its terms)."""
+        formula = penalty_formula(self.oracle.objective.penalty)
         if not self._has_penalty:
             return arb(0), 0.0, 0.0
-        parts = [f.value(thin, fat) for f, thin, fat in self._penalty_runs]
-        counted = np.broadcast_to(self.oracle.penalised(self.W), self.W.shape).ravel()
-        total = sum((p.exact for p, m in zip(parts, counted, strict=True) if m), arb(0))
-        size = abs(self.reg) * sum(p.magnitude for p in parts)
-        own = abs(self.reg) * sum(p.radius for p in parts)
+        mask = np.broadcast_to(self.oracle.penalised(self.W), self.W.shape)
+        if formula.quadratic is not None:
+            c0, c1, c2 = formula.quadratic
+            w, absolute = self.W[mask > 0], np.abs(self.W).astype(np.float64)
+            (one, w_sum), (_, ww) = exact.product(*[np.stack([np.ones_like(w), w])] * 2)
+            total = c0 * one + c1 * w_sum + c2 * ww
+            terms = [float(abs(c)) * float(p.sum()) for c, p in ((c0, absolute**0), (c1, absolute), (c2, absolute**2))]
+            size = abs(self.reg) * sum(terms)
+            own = QUADRATIC_ROUNDINGS * self.oracle.u * size
+        else:
+            parts = [f.value(thin, fat) for f, thin, fat in self._penalty_runs]
+            total = sum((p.exact for p, m in zip(parts, mask.ravel(), strict=True) if m), arb(0))
+            size = abs(self.reg) * sum(p.magnitude for p in parts)
+            own = abs(self.reg) * sum(p.radius for p in parts)
         return total, own + gamma(self.W.size + 2, self.oracle.u) * size, size
 
     @cached_property
     def _penalty_pieces(self) -> list[Pieces]:
-        return [f.pieces(thin, fat) for f, thin, fat in self._penalty_runs] if self._has_penalty else []
+        smooth = penalty_formula(self.oracle.objective.penalty).quadratic is not None
+        return [f.pieces(thin, fat) for f, thin, fat in self._penalty_runs] if self._has_penalty and not smooth else []
 
     def _penalty_gradient(self) -> tuple[list[list[arb]], Floats, Floats]:
-        shape, pieces = self.W.shape, self._penalty_pieces
-        if not pieces:
+        """(λ∇R(W), its rounding radius, the magnitude of its terms), each (C, D)."""
+        formula, shape = penalty_formula(self.oracle.objective.penalty), self.W.shape
+        if not self._has_penalty:
             zero = np.zeros(shape)
             return [[arb(0)] * shape[1] for _ in self.W], zero, zero
+        if formula.quadratic is not None:
+            _, c1, c2 = formula.quadratic
+            columns = self.oracle.penalised(self.W)
+            exacts = [
+                [self.reg * (c1 + 2 * c2 * exact.ball(w)) if m else arb(0) for w, m in zip(ws, columns, strict=True)] for ws in self.W
+            ]
+            size = abs(self.reg) * (float(abs(c1)) + 2 * float(abs(c2)) * np.abs(self.W).astype(np.float64))
+            return exacts, (QUADRATIC_ROUNDINGS * self.oracle.u + gamma(4, self.oracle.u)) * size, size
+        pieces = self._penalty_pieces
         mask = np.broadcast_to(self.oracle.penalised(self.W), shape).ravel()
         flat = [self.reg * (_entry(p, 0).exact + _hull_start(p, 0)) if m else arb(0) for p, m in zip(pieces, mask, strict=True)]
         # Where the penalty leaves the bias out its size still counts: a right candidate may add it and take it away.
@@ -232,6 +295,52 @@ def _hull(vertices: list[Vertex], variables: int, features: Floats) -> list[Gene
     """The vertices relative to the first, as rank-one matrices."""
     rows = np.array([[float(v.entries.get(j, ZERO).exact) for j in range(variables)] for v in vertices])
     return [Generator(row - rows[0], features) for row in rows]
+
+
+QUADRATIC_ROUNDINGS = 3
+"""Roundings of one term c·w² or 2c·w, whatever the order of its factors."""
+
+ORDER = 4
+"""Taylor coefficients up to the third derivative: what a centred difference needs."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a line on which no switch changes: t in [start, end], the slope f' just after `start`, and a ball around f''
+    on all of it.
+    """
+
+    start: arb
+    end: arb
+    slope: arb
+    curvature: arb
+
+
+def _interval(low: float, high: float) -> arb:
+    return arb((high + low) / 2, (high - low) / 2) if high > low else arb(low)
+
+
+def _at(x: Ball) -> arb:
+    return x[0] if isinstance(x, arb_series) else x
+
+
+def _rate(x: Ball) -> arb:
+    return x[1] if isinstance(x, arb_series) else arb(0)
+
+
+def _taylor(taken: list[tuple[Formula, dict[int, list[int]], arb, Callable[[arb], list[Ball]]]], start: arb, stop: arb) -> tuple[arb, arb]:
+    """(f' at the start, f'' over the stretch) with every switch on the piece that it took ahead of the start."""
+    middle, half = (start + stop) / 2, ((stop - start) / 2).abs_upper()
+    slope, curvature = arb(0), arb(0)
+    for formula, pieces, weight, line in taken:
+        for t, keep in ((start, 1), (middle + arb(0, half), 2)):
+            registers = formula.program.run(line(t), taken=pieces).registers
+            series = sum((registers[k] for k in formula.value_terms), arb_series([0], ORDER)) * weight
+            if keep == 1:
+                slope += series[1]
+            else:
+                curvature += 2 * series[2]
+    return slope, curvature
 
 
 ZERO = Quantity(arb(0), 0.0, 0.0)

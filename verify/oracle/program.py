@@ -10,11 +10,11 @@ One program serves three questions, by what it is run on:
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
+from functools import reduce, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import flint
 import sympy
@@ -23,6 +23,8 @@ from flint import arb, arb_series, fmpq
 from verify.rounding import BALL_BITS, ELEMENTARY
 from verify.spec.lift import Lifted, Switch
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Ball = Any  # arb or arb_series: python-flint overloads both alike
 
 ELEMENTARY_FUNCTIONS: dict[Any, str] = {
@@ -46,6 +48,17 @@ def precision(bits: int = BALL_BITS) -> Iterator[None]:
         flint.ctx.prec = before
 
 
+def precise(f: Callable[P, R]) -> Callable[P, R]:
+    """Runs a function of balls at the oracle's precision."""
+
+    @wraps(f)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with precision():
+            return f(*args, **kwargs)
+
+    return inside
+
+
 @dataclass(frozen=True)
 class Choice:
     """The operation of a switch: which pieces can be the chosen one, and the ball that contains their values."""
@@ -66,6 +79,18 @@ class Choice:
             if truth is True:
                 break
         return found
+
+    def ahead(self, pieces: Sequence[Ball]) -> int:
+        """The piece that is greatest for small t > 0: by value, among those that tie by slope."""
+        if self.conditions is not None:
+            raise KinkOnSegment
+        best = 0
+        for i in range(1, len(pieces)):
+            difference = pieces[i] - pieces[best]
+            decided = next((c for c in (difference[0], difference[1]) if not c.contains(0)), arb(0))
+            if decided > 0:
+                best = i
+        return best
 
     def _truth(self, c: sympy.Basic, registers: Sequence[Ball]) -> bool | None:
         if c is sympy.true or c is sympy.false:
@@ -133,13 +158,21 @@ class Program:
         parts = e.args if isinstance(e, sympy.Add) else () if e == 0 else (e,)
         return tuple(self._compile(p) for p in parts)
 
-    def run(self, inputs: Sequence[Ball], u: arb | None = None) -> Run:
-        """All registers for these inputs; with `u`, widened by the roundings of floating-point arithmetic."""
+    def run(
+        self, inputs: Sequence[Ball], u: arb | None = None, *, ahead: bool = False, taken: Mapping[int, list[int]] | None = None
+    ) -> Run:
+        """All registers for these inputs; with `u`, widened by the roundings of floating-point arithmetic.
+
+        With `ahead`, the inputs are series in t, and every switch takes the piece that it has for small t > 0. With `taken`
+        (from another run's `possible`) it takes that piece, wherever the inputs lie.
+        """
         registers, possible = list(inputs), {}
         for op in self.operations:
             args = [registers[i] for i in op.args]
             if isinstance(op.apply, Choice):
-                possible[len(registers)] = candidates = op.apply.possible(args, registers)
+                place = len(registers)
+                candidates = taken[place] if taken else [op.apply.ahead(args)] if ahead else op.apply.possible(args, registers)
+                possible[place] = candidates
                 registers.append(choose(args, candidates))
                 continue
             value = op.apply(*args)

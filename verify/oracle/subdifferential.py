@@ -73,10 +73,23 @@ class Subdifferential:
         offset = self._offset(g)
         if self.is_single:
             return self._worst(offset, g, None)
-        start = self._multipliers(offset)
+        start = self._multipliers(offset, self.radius)
         residuals = [offset - self._span(m) for m in (start, self._polished(start, offset))]
         residual = min(residuals, key=lambda r: float(np.max(np.abs(r) / self.radius)))
         return self._worst(residual, g, self._certificate(residual, offset))
+
+    def support(self, d: Floats) -> float:
+        """Max ⟨g, d⟩ over the set, d (C, D): the one-sided derivative f'(W; d) where f is convex. Rounded in float64."""
+        with precision():
+            total = sum((arb(float(x)) * c for xs, cs in zip(d, self.center, strict=True) for x, c in zip(xs, cs, strict=True)), arb(0))
+        return float(total) + sum(max(float(g.scores @ d @ g.features) for g in group) for group in self.groups)
+
+    def least_norm(self) -> Floats:
+        """The element of least Euclidean norm, (C, D): its negative is a direction of descent unless it is 0."""
+        center = np.array([[float(c) for c in row] for row in self.center])
+        if self.is_single:
+            return center
+        return center + np.asarray(self._span(self._multipliers(-center, np.ones(self.radius.shape))), dtype=np.float64)
 
     def _offset(self, g: Floats) -> Floats:
         """G − center, rounded only once."""
@@ -84,7 +97,7 @@ class Subdifferential:
             rows = [[float(arb(float(x)) - c) for x, c in zip(xs, cs, strict=True)] for xs, cs in zip(g, self.center, strict=True)]
         return np.array(rows)
 
-    def _multipliers(self, offset: Floats) -> list[Floats]:
+    def _multipliers(self, offset: Floats, radius: Floats) -> list[Floats]:
         """The multipliers τ, one simplex a group, whose combination comes nearest in scaled least squares.
 
         Bounded least squares by non-negative multipliers; each simplex is one more, heavier, equation. What comes out
@@ -92,7 +105,7 @@ class Subdifferential:
         """
         columns = np.stack([g.matrix.ravel() for group in self.groups for g in group], axis=1)
         seen = np.any(columns != 0, axis=1)
-        scale = 1 / self.radius.ravel()[seen]
+        scale = 1 / radius.ravel()[seen]
         A, b = columns[seen] * scale[:, None], offset.ravel()[seen] * scale
         size = np.max(np.abs(A), initial=0.0)
         if size == 0:

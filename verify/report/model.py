@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from math import isfinite, isnan
 from typing import Any
 
-from verify.campaign.task import Outcome
+from verify.campaign.task import Inapplicable, Outcome
 from verify.evidence import Verdict
 from verify.trial import Result, Witness
 
@@ -19,12 +20,22 @@ LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All outcomes of one command. `results` has one entry for each candidate, dtype and law, in that order."""
+    """All outcomes of one command. `results` has one entry for each candidate, dtype and law that applies, in that order;
+    `inapplicable` has the others with the reason.
+    """
 
     outcomes: tuple[Outcome, ...]
+    inapplicable: tuple[Inapplicable, ...]
     profile: str
     seed: int
     seconds: float
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome | Inapplicable], *, profile: str, seed: int, seconds: float) -> Report:
+        """The report of what the tasks came to."""
+        judged = tuple(o for o in outcomes if isinstance(o, Outcome))
+        rest = tuple(o for o in outcomes if isinstance(o, Inapplicable))
+        return cls(outcomes=judged, inapplicable=rest, profile=profile, seed=seed, seconds=seconds)
 
     @property
     def results(self) -> list[Result]:
@@ -58,6 +69,9 @@ class Report:
             "seed": self.seed,
             "profile": self.profile,
             "results": [_entry(o) for o in self.outcomes],
+            "inapplicable": [
+                {"candidate": o.task.request.name, "dtype": o.task.dtype, "law": o.task.law, "reason": o.reason} for o in self.inapplicable
+            ],
             "conventions": self.conventions,
         }
 

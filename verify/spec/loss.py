@@ -36,9 +36,15 @@ def positive(*, default: float) -> Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What the author says of the loss beyond its formula; laws apply by these and test them."""
+    """What the author says of the loss beyond its formula; laws apply by these and test them.
+
+    `symmetric`: renaming the classes renames the scores' roles and nothing else. `shift_invariant`: a constant added to all
+    scores changes nothing.
+    """
 
     convex: bool
+    symmetric: bool = False
+    shift_invariant: bool = False
 
 
 def others(s: Sequence[Any], y: int) -> list[int]:

@@ -1,0 +1,191 @@
+"""Every law breaks something, and holds for the same code done right."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from implementations import RIGHT, hinge, hinge_loss, margins, softmax, softmax_loss, stale
+
+from verify import Verdict, check
+from verify.laws import LAWS
+
+
+def smoothed(W, X, y, reg):
+    """The hinge with its kink rounded off over a width of 0.05: wrong only near kinks."""
+    M = margins(W, X, y)
+    loss = np.where(M <= -0.05, 0.0, np.where(M >= 0.05, M, (M + 0.05) ** 2 / 0.2))
+    return loss.sum() / len(X) + reg * (W * W).sum()
+
+
+def with_random_ties(W, X, y, reg):
+    """A valid subgradient every time, and another one every time."""
+    ties = np.random.default_rng().random((len(X), len(W)))
+    return hinge(weights=lambda M: np.where(M == 0, ties, M > 0))(W, X, y, reg)
+
+
+def writes_to_W(W, X, y, reg):
+    answer = softmax()(W, X, y, reg)
+    W -= 0.1 * answer[1]
+    return answer
+
+
+def returns_its_buffer():
+    buffers = {}
+
+    def f(W, X, y, reg):
+        loss, gradient = softmax()(W, X, y, reg)
+        buffer = buffers.setdefault((W.shape, W.dtype), np.empty(W.shape, W.dtype))
+        buffer[...] = gradient
+        return loss, buffer
+
+    return f
+
+
+def remembers_by_identity():
+    kept = {}
+
+    def f(W, X, y, reg):
+        if kept.get("W") is not W:
+            kept.update(W=W, answer=softmax()(W, X, y, reg))
+        return kept["answer"]
+
+    return f
+
+
+def draws_globally(W, X, y, reg):
+    np.random.random()  # noqa: NPY002
+    return softmax()(W, X, y, reg)
+
+
+def assumes_c_order(W, X, y, reg):
+    """Reads the memory of W as if it were always in C order."""
+    flat = W.ravel(order="K").reshape(W.shape)
+    return softmax()(flat, X, y, reg)
+
+
+FACTOR = 1.0
+
+
+@numba.njit
+def frozen_constant(W, X, y, reg):
+    """numba keeps the global that it saw when it compiled; Python reads the present one."""
+    loss, G = 0.0, 2 * reg * FACTOR * W
+    for i in range(len(X)):
+        s = W @ X[i]
+        e = np.exp(s - s.max())
+        p = e / e.sum()
+        loss -= np.log(p[y[i]]) / len(X)
+        p[y[i]] -= 1
+        G += np.outer(p, X[i]) / len(X)
+    return loss + reg * FACTOR * (W * W).sum(), G
+
+
+def _negative(f):
+    return lambda W, X, y, reg: tuple(-a for a in f(W, X, y, reg))
+
+
+CATCHES = {
+    "value": {"off by 1e-10": ("multiclass_hinge", hinge(loss=lambda *a: hinge_loss(*a) * (1 + 1e-10)))},
+    "gradient": {"1e-10 in all entries": ("softmax_cross_entropy", softmax(after=lambda G, *_: G * (1 + 1e-10)))},
+    "enclosure": {
+        "stale loss": ("multiclass_hinge", stale(hinge())),
+        "slope of the loss 1e-4 too great": ("softmax_cross_entropy", softmax(loss=lambda *a: softmax_loss(*a) * (1 + 1e-4))),
+    },
+    "bracket": {
+        "penalty halved": ("multiclass_hinge", hinge(penalty=1.0)),
+        "ties as 2": ("multiclass_hinge", hinge(weights=lambda M: np.where(M == 0, 2.0, M > 0))),
+        "own class left out": ("softmax_cross_entropy", softmax(own=0.0)),
+    },
+    "order": {"penalty halved": ("softmax_cross_entropy", softmax(penalty=1.0))},
+    "best-step": {"1e-3 in all entries": ("softmax_cross_entropy", softmax(after=lambda G, *_: G * (1 + 1e-3)))},
+    "crossing": {"kink rounded off": ("multiclass_hinge", hinge(loss=smoothed))},
+    "membership": {
+        "ties as 2": ("multiclass_hinge", hinge(weights=lambda M: np.where(M == 0, 2.0, M > 0))),
+        "ties below 0": ("multiclass_hinge", hinge(weights=lambda M: np.where(M == 0, -0.1, M > 0))),
+    },
+    "one-sided": {"kink rounded off": ("multiclass_hinge", hinge(loss=smoothed))},
+    "consistency": {"ties at random": ("multiclass_hinge", with_random_ties)},
+    "convexity": {
+        "concave": ("softmax_cross_entropy", _negative(softmax())),
+        "gradient of the wrong sign": ("multiclass_hinge", hinge(after=lambda G, *_: -G)),
+    },
+    "descent": {
+        "gradient of the wrong sign": ("softmax_cross_entropy", softmax(after=lambda G, *_: -G)),
+        "gradient three times too long": ("multiclass_hinge", hinge(after=lambda G, *_: 3 * G)),
+    },
+    "batches": {
+        "wrong for one example only": ("softmax_cross_entropy", softmax(after=lambda G, W, X, y, reg: G * (2 if len(X) == 1 else 1))),
+        "last example left out": (
+            "multiclass_hinge",
+            lambda W, X, y, reg: hinge()(W, X[: max(1, len(X) - 1)], y[: max(1, len(X) - 1)], reg),
+        ),
+    },
+    "symmetry": {
+        "first class left out": ("softmax_cross_entropy", softmax(after=lambda G, W, *_: G * (np.arange(len(W)) > 0)[:, None])),
+        "own class left out": ("multiclass_hinge", hinge(own=lambda A: 0 * A.sum(1))),
+        "λ squared": ("multiclass_hinge", lambda W, X, y, reg: hinge()(W, X, y, reg**2)),
+    },
+    "purity": {
+        "writes to W": ("softmax_cross_entropy", writes_to_W),
+        "returns its buffer": ("softmax_cross_entropy", returns_its_buffer()),
+        "remembers by identity": ("softmax_cross_entropy", remembers_by_identity()),
+        "draws global random numbers": ("softmax_cross_entropy", draws_globally),
+        "assumes C order": ("softmax_cross_entropy", assumes_c_order),
+    },
+}
+
+BEHAVIOUR = {"consistency": "nondeterministic", "writes to W": "mutates-input", "returns its buffer": "nondeterministic"}
+
+
+@pytest.mark.parametrize(("law", "name"), [(law, name) for law, table in CATCHES.items() for name in table])
+def test_the_law_breaks_what_it_is_for(law, name):
+    loss, implementation = CATCHES[law][name]
+    (result,) = check(implementation, loss=loss, laws=(law,), penalty="l2", reduction="mean").results
+    assert result.verdict is Verdict.BROKEN
+    assert result.strain > 10 or result.kind == "behaviour"
+    expected = BEHAVIOUR.get(law) or BEHAVIOUR.get(name)
+    assert expected is None or (result.kind, result.diagnosis["code"]) == ("behaviour", expected)
+
+
+def test_every_law_is_in_the_table():
+    assert {*CATCHES, "compiled"} == set(LAWS)
+
+
+@pytest.mark.parametrize("name", ["ties at random", "assumes C order", "draws global random numbers"])
+def test_what_value_and_gradient_do_not_see(name):
+    loss, implementation = next(table[name] for table in CATCHES.values() if name in table)
+    report = check(implementation, loss=loss, laws=("value", "gradient"), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+
+
+def test_compiled_sees_a_constant_that_numba_froze(monkeypatch):
+    frozen_constant(np.ones((2, 2)), np.ones((1, 2)), np.zeros(1, np.int64), 0.5)
+    right = check(frozen_constant, loss="softmax_cross_entropy", laws=("compiled", "value"), profile="quick")
+    assert {r.law: r.verdict for r in right.results} == {"compiled": Verdict.HOLDS, "value": Verdict.HOLDS}
+    monkeypatch.setitem(globals(), "FACTOR", 3.0)
+    stale_now = check(frozen_constant, loss="softmax_cross_entropy", laws=("compiled", "value"), profile="quick")
+    assert {r.law: r.verdict for r in stale_now.results} == {"compiled": Verdict.BROKEN, "value": Verdict.HOLDS}
+
+
+def test_a_refused_memory_layout_is_a_limitation_and_not_a_break():
+    def refuses(W, X, y, reg):
+        if not (W.flags.c_contiguous and W.flags.writeable):
+            raise ValueError("W must be writeable and in C order")
+        return softmax()(W, X, y, reg)
+
+    (result,) = check(refuses, loss="softmax_cross_entropy", laws=("purity",), profile="quick").results
+    assert result.verdict is Verdict.HOLDS
+
+
+def test_laws_that_do_not_apply_say_why():
+    report = check(RIGHT["softmax_cross_entropy"]["shifted by the maximum"], loss="softmax_cross_entropy", profile="quick")
+    reasons = {o.task.law: o.reason for o in report.inapplicable}
+    assert set(reasons) == {"crossing", "membership", "one-sided", "compiled"}
+    assert reasons["crossing"] == "the loss has no switches"
+
+
+def test_a_negative_subgradient_on_a_kink_need_not_descend_and_holds():
+    """N=1, W=[[1,0],[0,0]], x=(1,0), tie taken as 0: the loss rises for every step along −g, which is right code."""
+    (result,) = check(hinge(), loss="multiclass_hinge", laws=("descent",), profile="ci").results
+    assert result.verdict is Verdict.HOLDS

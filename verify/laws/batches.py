@@ -1,0 +1,71 @@
+"""The mean over a concatenation is the weighted mean of the parts; duplicated data changes nothing; order hardly matters.
+
+For a sum, the sum of the parts, and twice for duplicated data. Gradients are compared where no switch is ambiguous: on a tie a
+candidate may choose by an example's place. Needs no truth but the rounding bounds of both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws.law import Law, Subject
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
+    evidence = [e for what, parts, weights in _arrangements(subject, case) for e in _compare(subject, case, what, parts, weights)]
+    return Finding(evidence=tuple(evidence))
+
+
+def _arrangements(subject: Subject, case: Case) -> Iterator[tuple[str, list[Case], list[float]]]:
+    """(what, cases, weights): f of the case is the weighted sum of f of these."""
+    N, mean = len(case.X), subject.oracle.objective.reduction == "mean"
+    bare = replace(case, reg=0.0) if not mean else case  # a sum of parts would count the penalty more than once
+    reverse = replace(case, X=np.ascontiguousarray(case.X[::-1]), y=np.ascontiguousarray(case.y[::-1]))
+    double = replace(bare, X=np.vstack([case.X, case.X]), y=np.concatenate([case.y, case.y]))
+    yield "reversed", [reverse], [1.0]
+    yield "duplicated", [double], [1.0 if mean else 0.5]
+    if N > 1:
+        cut = 1 + case.seed % (N - 1)
+        parts = [replace(bare, X=case.X[:cut].copy(), y=case.y[:cut].copy()), replace(bare, X=case.X[cut:].copy(), y=case.y[cut:].copy())]
+        yield "in parts", parts, [cut / N, 1 - cut / N] if mean else [1.0, 1.0]
+
+
+def _compare(subject: Subject, case: Case, what: str, parts: list[Case], weights: list[float]) -> Iterator[Evidence]:
+    whole = case if parts[0].reg == case.reg else replace(case, reg=0.0)
+    answers, truths = [subject.answer(c) for c in (whole, *parts)], [subject.truth(c) for c in (whole, *parts)]
+    factors = [1.0, *weights]
+    value = sum(w * a.value for w, a in zip(weights, answers[1:], strict=True))
+    yield Evidence(
+        law="batches",
+        measured=abs(answers[0].value - value),
+        allowed=sum(w * t.value.radius for w, t in zip(factors, truths, strict=True)),
+        magnitude=truths[0].value.magnitude,
+        where={"method": f"loss, {what}", "measured": answers[0].value, "expected": value},
+    )
+    if all(t.gradient.is_single for t in truths):
+        gradient = np.sum([w * a.gradient.astype(np.float64) for w, a in zip(weights, answers[1:], strict=True)], axis=0)
+        allowed = np.sum([w * t.gradient.radius for w, t in zip(factors, truths, strict=True)], axis=0)
+        yield entrywise("batches", what, answers[0].gradient, gradient, allowed, truths[0].gradient.magnitude)
+
+
+def entrywise(law: str, what: str, measured: np.ndarray, expected: np.ndarray, allowed: np.ndarray, size: np.ndarray) -> Evidence:
+    """The entry of two gradients under the greatest strain."""
+    error = np.abs(measured.astype(np.float64) - expected)
+    strain = np.where(np.isnan(error), np.inf, error / allowed)
+    j, k = (int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
+    return Evidence(
+        law=law,
+        measured=float(error[j, k]),
+        allowed=float(allowed[j, k]),
+        magnitude=float(size[j, k]),
+        where={"method": what, "entry": [j, k], "measured": float(measured[j, k]), "expected": float(expected[j, k])},
+    )
+
+
+LAW = Law(name="batches", statement="the whole is the weighted mean of its parts; order and duplicates change nothing", measure=measure)

@@ -1,0 +1,77 @@
+"""At h* = 2√(ε/|f''|) (centred: (3ε/|f'''|)^⅓) the error is within its bound, and no step beyond 30·h* does better.
+
+Below h* rounding grows like 1/h: at h = 1e-15 the quotient may be off by 2ε/h, and must not be off by more. Only the upper side of
+the minimum is asked: below h* one rounding may vanish by luck, or all of them on dyadic data.
+"""
+
+from __future__ import annotations
+
+from flint import arb
+
+from verify.cases import Case
+from verify.difference import Floats, centred, direction, forward, ladder, moved
+from verify.evidence import Evidence, Finding
+from verify.laws.law import Law, Subject, within
+from verify.laws.line import Line, through
+from verify.oracle import KinkOnSegment
+from verify.rounding import BEYOND
+
+GARBAGE = 2.0**-50
+"""The power of two nearest to 1e-15: the step at which textbooks show the forward difference failing."""
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """For each method: the error at the best step, every step beyond it, and the forward quotient at 1e-15."""
+    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    if not line.truth.gradient.is_single:
+        return Finding(undecided="on a kink")
+    rungs = [(h, ahead, behind, taylor) for h, ahead, behind in ladder(line.case.W, line.d) if (taylor := _smooth(line, h))]
+    if not rungs:
+        return Finding(undecided="a kink within every step")
+    evidence = [e for method in ("forward", "centred") for e in _beyond(line, method, rungs)]
+    decided = bool(evidence)
+    evidence += _garbage(line)
+    return Finding(evidence=tuple(evidence), undecided=None if decided else "no step is certainly beyond the best one")
+
+
+def _smooth(line: Line, h: float) -> list[arb] | None:
+    try:
+        taylor = line.truth.along(line.d, -h, h)
+    except KinkOnSegment:
+        return None
+    return taylor if all(c.is_finite() for c in taylor) else None
+
+
+def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, list[arb]]]) -> list[Evidence]:
+    """The error at the best rung against its envelope, and at every longer one that must do worse."""
+    power, values = (1, 2) if method == "forward" else (2, 1)
+    truncation = {h: h**power * t[power + 1] for h, _, _, t in rungs}
+    rounding = {h: values * line.noise / h + line.slope_noise for h in truncation}
+    bound = {h: float(t.abs_upper()) + rounding[h] for h, t in truncation.items()}
+    best = min(bound, key=bound.__getitem__)
+    beyond = [h for h, t in truncation.items() if h >= BEYOND * best and float(t.abs_lower()) - rounding[h] > bound[best]]
+    found = []
+    for h, ahead, behind, _ in rungs if beyond else ():
+        if h == best or h in beyond:
+            f_ahead = line.value(ahead)
+            quotient = forward(f_ahead, line.here.value, h) if method == "forward" else centred(f_ahead, line.value(behind), h)
+            place = f"{method}, {'best' if h == best else 'beyond the best'} step"
+            found.append(within("best-step", quotient - line.slope, truncation[h], rounding[h], line.size, method=place, h=h))
+    return found
+
+
+def _garbage(line: Line) -> list[Evidence]:
+    """The forward quotient at 1e-15: as wrong as it likes up to 2ε/h, and not more."""
+    ahead = moved(line.case.W, line.d, GARBAGE)
+    if ahead is None:
+        return []
+    try:
+        truncation = GARBAGE * line.truth.along(line.d, 0.0, GARBAGE)[2]
+    except KinkOnSegment:
+        return []
+    error = forward(line.value(ahead), line.here.value, GARBAGE) - line.slope
+    noise = 2 * line.noise / GARBAGE + line.slope_noise
+    return [within("best-step", error, truncation, noise, 0.0, method="forward", h=GARBAGE)]
+
+
+LAW = Law(name="best-step", statement="the error of a difference is least near the predicted step", measure=measure)

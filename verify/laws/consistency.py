@@ -1,0 +1,22 @@
+"""Same inputs, same bits: a candidate may choose any subgradient, but not by accident."""
+
+import numpy as np
+
+from verify.candidates import Misbehaviour
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws.law import Law, Subject
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """Asks three times, the last after another question. Raises Misbehaviour("nondeterministic", …) on other bits."""
+    first, again = subject.answer(case), subject.answer(case)
+    subject.answer(case, case.W + case.W.dtype.type(1))
+    for answer in (again, subject.answer(case)):
+        same = np.array_equal(first.gradient, answer.gradient, equal_nan=True)
+        if not same or not np.array_equal(first.value, answer.value, equal_nan=True):
+            raise Misbehaviour("nondeterministic", "answers differently when it is asked the same again")
+    return Finding(evidence=(Evidence(law="consistency", measured=0.0, allowed=0.0),))
+
+
+LAW = Law(name="consistency", statement="same inputs, same bits", measure=measure)

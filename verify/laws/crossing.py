@@ -1,0 +1,54 @@
+"""D⁺(h) = Σ_i (Δt_i/h)·f'(W + t_i d; d) + smooth terms ± 2ε/h: across kinks the forward quotient has a closed form.
+
+With one kink at t·h and jump J of the slope this is f' + J·(1 − t): the error does not fall with h until the segment no
+longer reaches the kink. The stretches between kinks and the slope at the start of each are exact; their curvature is
+enclosed.
+"""
+
+from itertools import pairwise
+
+from flint import arb
+
+from verify.cases import Case
+from verify.difference import direction, forward
+from verify.evidence import Finding
+from verify.laws.law import Law, Subject, has_switches, within
+from verify.laws.line import through
+from verify.oracle import KinkOnSegment, Stretch, precise
+
+EXPONENTS = (0, 2, 4, 8)
+MOST_KINKS = 12
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """One evidence for each step whose segment crosses at least one kink."""
+    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    evidence = []
+    for h, ahead, _ in line.steps(*EXPONENTS):
+        try:
+            path = line.truth.path(line.d, h, MOST_KINKS + 1)
+        except KinkOnSegment:
+            return Finding(undecided="a switch that is not straight along the line")
+        if len(path) < 2 or len(path) > MOST_KINKS:
+            continue
+        quotient = forward(line.value(ahead), line.here.value, h)
+        jump = max(abs(float(b.slope - a.slope)) for a, b in pairwise(path))
+        where = {"method": "forward", "h": h, "kinks": len(path) - 1}
+        evidence.append(within("crossing", quotient, mean_slope(path, h), 2 * line.noise / h, jump, **where))
+    seen = any(e.sees for e in evidence)
+    return Finding(evidence=tuple(evidence), undecided=None if seen else "no kink within the steps")
+
+
+@precise
+def mean_slope(path: list[Stretch], h: float) -> arb:
+    """(1/h)·∫ f' along the path: start slopes exactly, curvature as a ball around half the square of each stretch."""
+    total = arb(0)
+    for s in path:
+        length = s.end - s.start
+        total += length * s.slope + s.curvature * length**2 / 2
+    return total / h
+
+
+LAW = Law(
+    name="crossing", statement="across kinks, D⁺(h) is the mean of the slopes between them", measure=measure, inapplicable=has_switches
+)

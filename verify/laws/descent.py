@@ -1,0 +1,96 @@
+"""f(W + ηd) ≤ f(W) + (η/2)⟨g, d⟩ + rounding for d ≈ −g and η ≤ |⟨g, d⟩| / sup f'': a small step downhill goes down.
+
+At a kink a negative subgradient need not descend. There the law is that −g*, g* the element of least norm in ∂f, descends,
+and that a step along any −g comes closer to any strictly better point V: ‖W − ηg − V‖ < ‖W − V‖ for 0 < η < 2(f(W) − f(V))/‖g‖².
+0 ∈ ∂f is stationary: there is nothing to descend, and it is counted apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from verify.cases import Case
+from verify.difference import coarse, moved
+from verify.evidence import Evidence, Finding
+from verify.laws.law import Law, Subject
+from verify.laws.line import Line, through
+from verify.oracle import KinkOnSegment
+
+EXPONENTS = range(0, 16, 3)
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """The decrease along −g (−g* on a kink), and on a kink the distance to a better point."""
+    gradient = subject.truth(case).gradient
+    downhill = -subject.answer(case).gradient.astype(np.float64) if gradient.is_single else -gradient.least_norm()
+    if not np.all(np.isfinite(downhill)):
+        return Finding(evidence=(Evidence(law="descent", measured=float("nan"), allowed=0.0, where=_where("gradient", 0.0, np.nan, 0.0)),))
+    if np.max(np.abs(downhill) - 2 * gradient.radius, initial=0.0) <= 0:
+        return Finding(undecided="stationary: nothing to descend")
+    line = through(subject, case, coarse(downhill, case.dtype))
+    evidence = [*_decrease(line)]
+    if not gradient.is_single and subject.oracle.objective.loss.claims.convex:
+        evidence += _approach(line)
+    seen = any(e.sees for e in evidence)
+    return Finding(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every decrease that is certain")
+
+
+def _decrease(line: Line) -> list[Evidence]:
+    """For each step that the curvature allows: how much less than (η/2)|⟨g, d⟩| the loss fell."""
+    single = line.truth.gradient.is_single
+    slope = line.slope if single else line.truth.gradient.support(line.d)
+    if slope >= 0:  # −g* was rounded so coarsely that it no longer descends, or g is no gradient at all
+        allowed = line.slope_noise + (0.0 if single else abs(slope))
+        return [Evidence(law="descent", measured=abs(slope), allowed=allowed, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
+    evidence = []
+    for eta, W, _ in line.steps(*EXPONENTS):
+        try:
+            path = line.truth.path(line.d, eta, 2)
+        except KinkOnSegment:
+            continue
+        if len(path) > 1 or not path[0].curvature.is_finite() or eta * float(path[0].curvature.upper()) > -slope:
+            continue  # the step reaches the next kink, or is longer than 1/L
+        fell, due = line.here.value - line.value(W), -eta / 2 * slope
+        allowed = 2 * line.noise + eta * line.slope_noise
+        short = float(np.maximum(due - fell, 0.0))  # NaN stays NaN
+        evidence.append(Evidence(law="descent", measured=short, allowed=allowed, magnitude=due, where=_where("decrease", eta, fell, due)))
+    return evidence
+
+
+def _approach(line: Line) -> list[Evidence]:
+    """The candidate's own subgradient g on a kink: ‖W − ηg − V‖² − ‖W − V‖² = η²‖g‖² − 2η⟨g, W − V⟩ < 0.
+
+    V is found by walking along −g*; η is half of the greatest allowed, so that the right side is at most
+    −η(f(W) − f(V)).
+    """
+    here = line.here
+    g = here.gradient.astype(np.float64)
+    square = float(np.sum(g * g))
+    for eta in (0.5, 0.0625, 2.0**-8):
+        V = moved(line.case.W, line.d, eta)
+        if V is None or square == 0:
+            continue
+        better, noise = here.value - line.value(V), 2 * line.noise
+        if better <= 2 * noise:
+            continue
+        step = better / square
+        closer = 2 * step * float(np.sum(g * (line.case.W.astype(np.float64) - V))) - step**2 * square
+        allowed = step * (noise + 2 * float(np.sum(line.truth.gradient.radius * np.abs(line.case.W - V))))
+        short = float(np.maximum(step * better - closer, 0.0))
+        return [
+            Evidence(
+                law="descent",
+                measured=short,
+                allowed=allowed,
+                magnitude=step * better,
+                where=_where("approach", step, closer, step * better),
+            )
+        ]
+    return []
+
+
+def _where(method: str, step: float, measured: float, expected: float) -> dict[str, float | str]:
+    return {"method": method, "h": step, "measured": measured, "expected": expected}
+
+
+LAW = Law(name="descent", statement="a step below 1/L along −g (−g* on a kink) lowers the loss by half of η‖g‖²", measure=measure)

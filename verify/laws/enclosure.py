@@ -1,0 +1,32 @@
+"""D(h) ∈ [min, max]⟨∂f, d⟩ over the segment ⊕ 2ε/h (⊕ ε/h centred): Lebourg's mean value theorem, kink or not.
+
+It needs no distance from kinks and has no exception. Source: F. H. Clarke, Optimization and Nonsmooth Analysis, theorem 2.3.7.
+"""
+
+from verify.cases import Case
+from verify.difference import centred, direction, forward
+from verify.evidence import Finding
+from verify.laws.law import Law, Subject, within
+from verify.laws.line import through
+
+EXPONENTS = (0, 3, 7, 12)
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """Two pieces of evidence a step: the forward and the centred quotient."""
+    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    evidence = []
+    for h, ahead, behind in line.steps(*EXPONENTS):
+        f_ahead, f_behind = line.value(ahead), line.value(behind)
+        for method, quotient, low, values in (
+            ("forward", forward(f_ahead, line.here.value, h), 0.0, 2),
+            ("centred", centred(f_ahead, f_behind, h), -h, 1),
+        ):
+            slopes = line.truth.slopes(line.d, low, h)
+            if slopes.is_finite():
+                evidence.append(within("enclosure", quotient, slopes, values * line.noise / h, line.size, method=method, h=h))
+    seen = any(e.sees for e in evidence)
+    return Finding(evidence=tuple(evidence), undecided=None if seen else "every enclosure is wider than the slopes")
+
+
+LAW = Law(name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure)

@@ -1,0 +1,72 @@
+"""A case seen along one direction: the loss on exact points W + td, and how far rounding may carry each value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from verify.candidates import Answer
+from verify.cases import Case
+from verify.difference import Floats, ladder, on_grid
+from verify.laws.law import Subject
+from verify.oracle import Point
+
+
+@dataclass(frozen=True)
+class Line:
+    """`case.W` is on the grid on which steps along `d` are exact: see `through`."""
+
+    subject: Subject
+    case: Case
+    d: Floats
+
+    @cached_property
+    def here(self) -> Answer:
+        """The candidate's answer at W."""
+        return self.subject.answer(self.case)
+
+    @cached_property
+    def truth(self) -> Point:
+        """What is true at W."""
+        return self.subject.truth(self.case)
+
+    def value(self, W: Floats) -> float:
+        """The candidate's loss at another W."""
+        return self.subject.answer(self.case, W).value
+
+    @cached_property
+    def noise(self) -> float:
+        """ε: the rounding bound of one loss value anywhere on the ladder.
+
+        Every term of the bound is convex along the line where f is, so its greatest value lies at an end of the longest step.
+        """
+        points = [W for _, *ends in islice(ladder(self.case.W, self.d), 1) for W in ends]
+        return max([self.truth.value.radius, *(self.subject.truth(self.case, W).value.radius for W in points)])
+
+    @cached_property
+    def slope(self) -> float:
+        """⟨g, d⟩ with the candidate's gradient."""
+        return float(np.sum(self.here.gradient.astype(np.longdouble) * self.d))
+
+    @cached_property
+    def slope_noise(self) -> float:
+        """How far rounding may carry ⟨g, d⟩."""
+        return float(np.sum(self.truth.gradient.radius * np.abs(self.d)))
+
+    @cached_property
+    def size(self) -> float:
+        """The magnitude of the terms of ⟨g, d⟩."""
+        return float(np.sum(self.truth.gradient.magnitude * np.abs(self.d)))
+
+    def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
+        """(h, W + hd, W − hd) for h = 2^-k of the given exponents, where exact."""
+        wanted = {2.0**-k for k in exponents}
+        return [step for step in ladder(self.case.W, self.d) if step[0] in wanted]
+
+
+def through(subject: Subject, case: Case, d: Floats) -> Line:
+    """The line through the case's W, rounded to the grid."""
+    return Line(subject, replace(case, W=on_grid(case.W)), d)

@@ -1,0 +1,94 @@
+"""A candidate computes and does nothing else: inputs, earlier answers and random numbers stay as they are.
+
+Read-only, strided and Fortran-ordered inputs give the same answer, up to rounding since another memory order may sum in
+another order, or are refused by an exception, which is a limitation and not a break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from verify.candidates import Answer, Misbehaviour
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws.batches import entrywise
+from verify.laws.law import Law, Subject
+
+NAMES = ("W", "X", "y")
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """Raises Misbehaviour where something was changed; else the answers for other memory layouts against the first."""
+    arguments = subject.candidate.arguments(case.W, case.X, case.y, case.reg)
+    first = _watched(subject, arguments)
+    kept = first.gradient.copy()
+    _remembers(subject, arguments, case)
+    if not np.array_equal(first.gradient, kept, equal_nan=True):
+        raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
+    evidence = [Evidence(law="purity", measured=0.0, allowed=0.0)]
+    truth = subject.truth(case)
+    for what, laid_out in _layouts(arguments):
+        try:
+            answer = subject.candidate.answer(laid_out)
+        except Misbehaviour as refused:
+            if refused.code != "crashed":
+                raise
+            continue  # an exception is a limitation, never another answer
+        where = {"method": f"loss, {what}", "measured": answer.value, "expected": first.value}
+        error = abs(answer.value - first.value)
+        evidence.append(
+            Evidence(law="purity", measured=error, allowed=2 * truth.value.radius, magnitude=truth.value.magnitude, where=where)
+        )
+        if truth.gradient.is_single:
+            allowed, size = 2 * truth.gradient.radius, truth.gradient.magnitude
+            evidence.append(entrywise("purity", what, answer.gradient, kept, allowed, size))
+    return Finding(evidence=tuple(evidence))
+
+
+def _watched(subject: Subject, arguments: tuple[Any, ...]) -> Answer:
+    """The answer, with everything compared before and after."""
+    before = [np.array(a) for a in arguments]
+    state = np.random.get_state()  # noqa: NPY002  # the legacy global state is the one that a candidate may touch
+    answer = subject.candidate.answer(arguments)
+    for name, a, b in zip(NAMES, arguments, before, strict=False):
+        if not np.array_equal(a, b, equal_nan=True):
+            raise Misbehaviour("mutates-input", f"changes its input {name}")
+        if np.shares_memory(a, answer.gradient):
+            raise Misbehaviour("mutates-input", f"returns a gradient that is a view of its input {name}")
+    now = np.random.get_state()  # noqa: NPY002
+    if now[2] != state[2] or not np.array_equal(now[1], state[1]):  # type: ignore[index]
+        np.random.set_state(state)  # noqa: NPY002
+        raise Misbehaviour("nondeterministic", "draws from numpy's global random numbers")
+    return answer
+
+
+def _remembers(subject: Subject, arguments: tuple[Any, ...], case: Case) -> None:
+    """Asks again with the same array objects and other numbers in them."""
+    changed = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
+    subject.candidate.answer(changed)
+    changed[0][...] += case.W.dtype.type(1)
+    changed[1][..., :] *= case.X.dtype.type(0.5)
+    again = subject.candidate.answer(changed)
+    fresh = subject.candidate.answer(tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in changed))
+    if again.value != fresh.value and not (np.isnan(again.value) and np.isnan(fresh.value)):
+        raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
+
+
+def _layouts(arguments: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    W, X, y, *rest = arguments
+    yield "Fortran order", (np.asfortranarray(W), np.asfortranarray(X), y, *rest)
+    yield "strided", (_strided(W), _strided(X), np.repeat(y, 2)[::2], *rest)
+    read_only = tuple(np.array(a) for a in (W, X, y))
+    for a in read_only:
+        a.flags.writeable = False
+    yield "read-only", (*read_only, *rest)
+
+
+def _strided(A: np.ndarray) -> np.ndarray:
+    return np.repeat(np.repeat(A, 2, axis=0), 2, axis=1)[::2, ::2]
+
+
+LAW = Law(name="purity", statement="inputs, earlier answers and global state stay as they are, in any memory layout", measure=measure)

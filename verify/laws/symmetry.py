@@ -1,0 +1,63 @@
+"""Permuting the classes permutes dW's rows; Σ_j ∂ℓ/∂s_j = 0, so a constant added to all scores changes nothing; f_λ − f_0 = λR.
+
+The first two are asked of losses that claim them. Gradients are compared where no switch is ambiguous. Needs no truth but the
+rounding bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws.batches import entrywise
+from verify.laws.law import Law, Subject
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """What the loss claims, and the penalty."""
+    claims = subject.oracle.objective.loss.claims
+    evidence = [*_penalty(subject, case)]
+    if claims.symmetric:
+        evidence += _permuted(subject, case)
+    if claims.shift_invariant:
+        evidence += _balanced(subject, case)
+    return Finding(evidence=tuple(evidence))
+
+
+def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:
+    order = np.random.default_rng(case.seed).permutation(len(case.W))
+    other = replace(case, W=np.ascontiguousarray(case.W[order]), y=np.argsort(order)[case.y])
+    here, there = subject.answer(case), subject.answer(other)
+    truth, truth_there = subject.truth(case), subject.truth(other)
+    yield _loss("classes permuted", here.value, there.value, truth.value.radius + truth_there.value.radius, truth.value.magnitude)
+    if truth.gradient.is_single and truth_there.gradient.is_single:
+        allowed = truth.gradient.radius[order] + truth_there.gradient.radius
+        yield entrywise("symmetry", "classes permuted", there.gradient, here.gradient[order], allowed, truth.gradient.magnitude[order])
+
+
+def _balanced(subject: Subject, case: Case) -> Iterator[Evidence]:
+    """Without the penalty the rows of the gradient sum to 0, whatever subgradient was taken."""
+    bare = replace(case, reg=0.0)
+    truth, gradient = subject.truth(bare).gradient, subject.answer(bare).gradient.astype(np.float64)
+    total, allowed, size = (a.sum(axis=0, keepdims=True) for a in (gradient, truth.radius, truth.magnitude))
+    yield entrywise("symmetry", "sum over the classes", total, np.zeros_like(total), allowed, size)
+
+
+def _penalty(subject: Subject, case: Case) -> Iterator[Evidence]:
+    """f_2λ − f_λ = f_λ − f_0: the loss is affine in λ."""
+    cases = [replace(case, reg=factor * case.reg) for factor in (0.0, 1.0, 2.0)]
+    none, once, twice = (subject.answer(c).value for c in cases)
+    radius = sum(f * subject.truth(c).value.radius for f, c in zip((1, 2, 1), cases, strict=True))
+    yield _loss("penalty doubled", twice - once, once - none, radius, subject.truth(cases[2]).value.magnitude)
+
+
+def _loss(what: str, measured: float, expected: float, allowed: float, size: float) -> Evidence:
+    where = {"method": f"loss, {what}", "measured": measured, "expected": expected}
+    return Evidence(law="symmetry", measured=abs(measured - expected), allowed=allowed, magnitude=size, where=where)
+
+
+LAW = Law(name="symmetry", statement="classes may be renamed and scores shifted; the loss is affine in λ", measure=measure)
