@@ -9,7 +9,7 @@ from typing import Any
 from verify.campaign.executor import Done, execute
 from verify.campaign.task import Request, Task, perform
 from verify.conventions import Pins
-from verify.errors import UsageError
+from verify.errors import UsageError, seconds
 from verify.report.model import Report
 
 SIGNATURES = ("linear",)
@@ -46,6 +46,7 @@ def check(
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str):
         raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them) or FILE.py:NAME.")
+    seconds("timeout", timeout)
     pins = Pins(layout=layout, reduction=reduction, penalty=penalty, delta=delta)
     chosen = tuple(laws) if laws is not None else None
     request = Request(candidate=candidate, loss=loss, pins=pins, dtypes=tuple(dtypes), laws=chosen, profile=profile, seed=seed)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verify.errors import UsageError
+from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 
 PROFILES, FORMATS = ["quick", "ci", "deep"], ["text", "json"]
-POSITIVE = click.FloatRange(min=0, min_open=True)
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
     "4 nothing broken, but a law is silent; 5 nothing selected."
@@ -62,13 +61,18 @@ def cli() -> None:
     """Tells whether a hand-written loss and its gradient are right, how accurately, at kinks too."""
 
 
+def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> float | None:
+    seconds("--timeout", given)
+    return given
+
+
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that judging commands have in common."""
     options = [
         click.option("--profile", type=click.Choice(PROFILES), help="How many cases a law: 25, 100 (ci, the default) or 2000."),
         click.option("--seed", type=int, help="Seed of the search (default 0)."),
         click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable."),
-        click.option("--timeout", type=POSITIVE, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
+        click.option("--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
         click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="The document on standard output."),
         click.option("--quiet", is_flag=True, help="No progress."),
     ]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear, takes_reg
-from verify.errors import unknown
+from verify.errors import of_type, unknown
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty, penalties
@@ -39,6 +39,11 @@ class Pins:
     delta: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("layout", "reduction", "penalty"):
+            if getattr(self, name) is not None:
+                of_type(name, getattr(self, name), (str,), "a name")
+        if self.delta is not None:
+            of_type("delta", self.delta, (int, float), "a number")
         if self.layout is not None:
             plain = "".join(c for c in self.layout.upper() if c.isalpha())
             if plain not in LAYOUTS:

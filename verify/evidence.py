@@ -41,8 +41,8 @@ class Evidence:
 
     @property
     def strain(self) -> float:
-        """Measured / allowed, dimensionless. NaN counts as infinitely broken, 0/0 as no strain."""
-        if isnan(self.measured) or isnan(self.allowed):
+        """Measured / allowed, dimensionless. NaN and infinity count as infinitely broken, 0/0 as no strain."""
+        if isnan(self.measured) or isnan(self.allowed) or self.measured == inf:
             return inf
         if self.measured == 0:
             return 0.0

@@ -61,7 +61,10 @@ def gamma(n: float, u: float) -> float:
 
 
 def ulps(error: float, at: float, dtype: str) -> float:
-    """`error` in units of the last place of `at` in `dtype`; infinite where it is not finite."""
+    """`error` in units of the last place of `at` in `dtype`; infinite where either is beyond the dtype's range."""
     if not np.isfinite(error):
         return float("inf")
-    return abs(error) / float(np.spacing(np.dtype(dtype).type(max(abs(at), smallest_normal(dtype)))))
+    size = max(abs(at), smallest_normal(dtype))
+    if size > float(np.finfo(dtype).max):
+        return float("inf")
+    return abs(error) / float(np.spacing(np.dtype(dtype).type(size)))

@@ -43,7 +43,7 @@ def load_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name and name.startswith(error.name):
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise UsageError(f"there is no module {error.name!r}. Give file.py:function or an importable module:function.") from None
         raise UsageError(f"module {name} does not import. Its own error:\n\n{_own_traceback(error)}") from None
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from io import StringIO
 from math import ceil, inf
 from typing import Any
 
@@ -98,10 +97,9 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
     Stops at the first break, which is shrunk to the smallest case of its family that still breaks the law.
     """
     tally, began = _Tally(), time.perf_counter()
-    with redirect_stdout(StringIO()):
-        for strategy, share in families(subject.oracle).values():
-            if tally.failure is None:
-                _search(law, subject, strategy, ceil(share * PROFILES[profile]), seed, tally)
+    for strategy, share in families(subject.oracle).values():
+        if tally.failure is None:
+            _search(law, subject, strategy, ceil(share * PROFILES[profile]), seed, tally)
     return _result(law, subject, tally, time.perf_counter() - began)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from verify.campaign.task import DTYPES, Request
 from verify.conventions import Pins
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, of_type, unknown
 from verify.spec.catalogue import losses, penalties
+from verify.trial import PROFILES
 
 KEYS = ("profile", "seed", "candidates")
 CANDIDATE_KEYS = ("target", "loss", "dtypes", "layout", "reduction", "penalty", "delta")
@@ -39,18 +40,28 @@ def read(folder: Path) -> Configuration:
     if not file.is_file():
         return Configuration(candidates=tuple(core_candidates()))
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("verify", {})
+        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from None
+    table = tool.get("verify", {}) if isinstance(tool, dict) else tool
+    if not isinstance(table, dict):
+        raise UsageError(f"tool.verify in {file} is {table!r}; it must be a table, [tool.verify].")
     _known(table, KEYS, "[tool.verify]")
     candidates = table.get("candidates")
+    if candidates is not None and not (isinstance(candidates, list) and all(isinstance(c, dict) for c in candidates)):
+        raise UsageError(f"candidates in {file} is {candidates!r}; give one or more tables [[tool.verify.candidates]].")
+    profile, seed = table.get("profile", "ci"), table.get("seed", 0)
+    of_type("profile", profile, (str,), f"one of {', '.join(PROFILES)}")
+    if profile not in PROFILES:
+        raise unknown("profile", profile, PROFILES)
+    of_type("seed", seed, (int,), "a whole number")
     for c in candidates or ():
         _known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
         for key in ("target", "loss"):
             if not isinstance(c.get(key), str):
                 raise UsageError(f"a candidate of {file} has no {key}. Each [[tool.verify.candidates]] needs target and loss.")
     found = tuple(core_candidates()) if candidates is None else tuple(candidates)
-    return Configuration(candidates=found, profile=table.get("profile", "ci"), seed=table.get("seed", 0))
+    return Configuration(candidates=found, profile=profile, seed=seed)
 
 
 def core_candidates() -> Iterable[Mapping[str, Any]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
+from pathlib import Path
 
+import platformdirs
 from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign.task import Inapplicable, Outcome, Task, failed, perform
@@ -51,7 +53,7 @@ def _outcome(future: Future[Outcome | Inapplicable], task: Task, timeout: float)
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPool]:
-    pool = ProcessPool(max_workers=workers, context=_context())
+    pool = ProcessPool(max_workers=workers, context=_context(), initializer=_mute)
     try:
         yield pool
         pool.close()  # type: ignore[no-untyped-call]
@@ -62,19 +64,38 @@ def _pool(workers: int) -> Iterator[ProcessPool]:
         pool.join()
 
 
+def _mute() -> None:
+    """Standard output belongs to the document: what a candidate writes there, by whatever way, does not reach it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+SERVER = {
+    "PYTHONSAFEPATH": "1",  # it starts as `python -c`, which would import a folder `verify` of the current directory before ours
+    "HYPOTHESIS_STORAGE_DIRECTORY": str(Path(platformdirs.user_cache_dir("verify-gradients")) / "hypothesis"),  # not in the user's folder
+}
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables, for what is started in the block."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def _context() -> BaseContext:
     """Workers are forked from a server that has already imported what they need: a lost one is replaced at once."""
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["verify.campaign.task"])
-    # The server starts as `python -c`, which would import a folder `verify` of the current directory before ours.
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
+    with _environment(SERVER):
         forkserver.ensure_running()
-    finally:
-        del os.environ["PYTHONSAFEPATH"]
-        if before is not None:
-            os.environ["PYTHONSAFEPATH"] = before
     return context

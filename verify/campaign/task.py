@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import StringIO
 from typing import Any
 
 from verify.candidates import name_of, resolve
 from verify.conventions import Conventions, Pins, find_out
-from verify.errors import unknown
+from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.spec.catalogue import find_loss
@@ -34,6 +36,13 @@ class Request:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        of_type("seed", self.seed, (int,), "a whole number")
+        for kind, names in (("dtypes", self.dtypes), ("laws", self.laws or ())):
+            for name in names:
+                of_type(kind, name, (str,), f"names of {kind}")
+        if not self.dtypes:
+            raise UsageError(f"dtypes is empty. Give one or more of {', '.join(DTYPES)}.")
+        of_type("profile", self.profile, (str,), "a name")
         for kind, given, known in (("dtype", self.dtypes, DTYPES), ("law", self.laws or (), LAWS), ("profile", (self.profile,), PROFILES)):
             for name in given:
                 if name not in known:
@@ -77,8 +86,13 @@ class Inapplicable:
 
 def perform(task: Task) -> Outcome | Inapplicable:
     """Runs one task in this process. Raises UsageError where the target or the loss cannot be found."""
+    with redirect_stdout(StringIO()):
+        return _perform(task)
+
+
+def _perform(task: Task) -> Outcome | Inapplicable:
     request = task.request
-    found = _conventions(request.candidate, request.loss, request.pins, request.dtypes[0])
+    found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
     if found.complaint is not None:
         return Outcome(task, failed(task, "crashed", f"the candidate {found.complaint}"), found.to_dict())
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
@@ -89,9 +103,26 @@ def perform(task: Task) -> Outcome | Inapplicable:
     return Outcome(task, result, found.to_dict())
 
 
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """A candidate as a key: a target by its text, an object by its identity, since it need not be hashable."""
+
+    candidate: str | Callable[..., Any]
+
+    def _key(self) -> str | int:
+        return self.candidate if isinstance(self.candidate, str) else id(self.candidate)
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._key() == other._key()
+
+
 @lru_cache(maxsize=64)
-def _conventions(candidate: str | Callable[..., Any], loss: str, pins: Pins, dtype: str) -> Conventions:
+def _conventions(key: _Same, loss: str, pins: Pins, dtype: str) -> Conventions:
     """Found out once a process for each candidate."""
+    candidate = key.candidate
     return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
 
 

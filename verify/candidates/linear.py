@@ -45,7 +45,7 @@ class Linear:
         try:
             with np.errstate(all="ignore"):
                 returned = self.f(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = str(error).split("\n")[0][:200]
             raise Misbehaviour("crashed", f"raised {type(error).__name__}: {text}" if text else f"raised {type(error).__name__}") from error
         value, gradient = _pair(returned)
@@ -57,7 +57,10 @@ class Linear:
 def _pair(returned: Any) -> tuple[float, Floats]:
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         raise Misbehaviour("shape", f"returned {type(returned).__name__}, not a pair (loss, gradient)")
-    value, gradient = np.asarray(returned[0]), np.asarray(returned[1])
+    try:
+        value, gradient = np.asarray(returned[0]), np.asarray(returned[1])
+    except ValueError:  # rows of different lengths
+        raise Misbehaviour("shape", "returned nested sequences that are no array") from None
     if value.size != 1 or not _is_real(value):
         raise Misbehaviour("shape", f"returned a loss of type {value.dtype} and shape {value.shape}, not one real number")
     if not _is_real(gradient):

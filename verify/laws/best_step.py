@@ -74,4 +74,11 @@ def _garbage(line: Line) -> list[Evidence]:
     return [within("best-step", error, truncation, noise, 0.0, method="forward", h=GARBAGE)]
 
 
-LAW = Law(name="best-step", statement="the error of a difference is least near the predicted step", measure=measure)
+def inapplicable(subject: Subject) -> str | None:
+    """Applies where something is curved: elsewhere quotients are exact, and every step is as good as another."""
+    return "nothing is curved, so no step is best" if subject.oracle.piecewise_linear else None
+
+
+LAW = Law(
+    name="best-step", statement="the error of a difference is least near the predicted step", measure=measure, inapplicable=inapplicable
+)

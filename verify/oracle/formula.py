@@ -68,6 +68,13 @@ class Formula:
         c0, c1, c2 = [arb(fmpq(int(x.p), int(x.q))) for x in [*c, sympy.S.Zero, sympy.S.Zero][:3]]
         return c0, c1, c2
 
+    @cached_property
+    def piecewise_linear(self) -> bool:
+        """Whether every slope of every piece is a constant, so that no piece is curved."""
+        pieces = [self.lifted.smooth, *(p for k in self.lifted.switches for p in k.pieces)]
+        moving = {*self.lifted.variables, *(k.symbol for k in self.lifted.switches)}
+        return not any(slope.free_symbols & moving for p in pieces for slope in self.lifted.slopes(p).values())
+
     @property
     def underflow_steps(self) -> int:
         """How many operations may each lose one smallest normal."""

@@ -66,6 +66,11 @@ class Oracle:
         """The same as a candidate may see them: scores within their radii, parameters rounded once."""
         return [*(s + arb(0, float(r)) for s, r in zip(scores, radii, strict=True)), *self._rounded_constants]
 
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether neither the loss nor the penalty is curved anywhere."""
+        return self.formula(2, 0).piecewise_linear and penalty_formula(self.objective.penalty).piecewise_linear
+
     def penalised(self, W: Floats) -> Floats:
         """A mask over the columns of W: 0 where the penalty leaves the bias out."""
         mask = np.ones(W.shape[1])

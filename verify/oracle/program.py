@@ -113,6 +113,25 @@ RELATIONS: dict[Any, tuple[Callable[[Any, Any], bool], Callable[[Any, Any], bool
 }  # fmt: skip
 
 
+def _held(numerator: int, denominator: int) -> bool:
+    """Whether every dtype holds the fraction exactly: a dyadic one of at most 24 bits, float32's mantissa."""
+    odd = numerator >> max(0, (numerator & -numerator).bit_length() - 1)
+    return denominator & (denominator - 1) == 0 and odd.bit_length() <= 24
+
+
+def _elementary(name: str, x: Ball) -> Ball:
+    """A function by its name in python-flint, whose series have no hyperbolic ones: there they are made of exp."""
+    if hasattr(x, name):
+        return getattr(x, name)()
+    up, down = x.exp(), (-x).exp()
+    return {"sinh": (up - down) / 2, "cosh": (up + down) / 2, "tanh": (up - down) / (up + down)}[name]
+
+
+def _integer_power(x: Ball, n: int) -> Ball:
+    """xⁿ by products: python-flint's ** goes through the logarithm and has no answer where the ball contains 0."""
+    return reduce(operator.mul, [x] * n) if n > 0 else x**n
+
+
 def _constant(x: Ball) -> arb:
     return x[0] if isinstance(x, arb_series) else x
 
@@ -188,7 +207,11 @@ class Program:
         return self._register[e]
 
     def _switch(self, s: Switch) -> tuple[int, tuple[int, ...]]:
-        sides = {side for c in s.conditions or () for r in c.atoms(sympy.core.relational.Relational) for side in r.args}
+        relations = {r for c in s.conditions or () for r in c.atoms(sympy.core.relational.Relational)}
+        for r in relations:
+            if type(r) not in RELATIONS:
+                raise ValueError(f"the condition {r} has no ball operation. Known: <, <=, >, >=, joined by And, Or, Not.")
+        sides = {side for r in relations for side in r.args}
         choice = Choice(s.conditions, {side: self._compile(side) for side in sorted(sides, key=sympy.default_sort_key)})
         pieces = tuple(self._compile(p) for p in s.pieces)
         return self._emit(s.symbol, Operation(choice, pieces, 0)), pieces
@@ -198,8 +221,8 @@ class Program:
 
     def _operation(self, e: sympy.Basic) -> Operation:
         if isinstance(e, sympy.Rational):
-            value, exact = fmpq(int(e.p), int(e.q)), e.q & (e.q - 1) == 0
-            return Operation(lambda: arb(value), (), 0 if exact else 1)
+            value = fmpq(int(e.p), int(e.q))
+            return Operation(lambda: arb(value), (), 0 if _held(int(e.p), int(e.q)) else 1)
         if isinstance(e, sympy.Add):
             return Operation(lambda *xs: reduce(operator.add, xs), tuple(map(self._compile, e.args)), len(e.args) - 1, is_sum=True)
         if isinstance(e, sympy.Mul):
@@ -213,7 +236,7 @@ class Program:
             return self._power(*e.args)
         if e.func in ELEMENTARY_FUNCTIONS:
             name = ELEMENTARY_FUNCTIONS[e.func]
-            return Operation(lambda x: getattr(x, name)(), (self._compile(e.args[0]),), ELEMENTARY)
+            return Operation(lambda x: _elementary(name, x), (self._compile(e.args[0]),), ELEMENTARY)
         if isinstance(e, sympy.NumberSymbol):
             name = {sympy.pi: "pi", sympy.E: "const_e", sympy.EulerGamma: "const_euler"}[e]
             return Operation(lambda: getattr(arb, name)(), (), 1)
@@ -224,7 +247,7 @@ class Program:
         x = self._compile(base)
         if isinstance(exponent, sympy.Integer):
             n = int(exponent)
-            return Operation(lambda b: b**n, (x,), abs(n) - (n > 0))
+            return Operation(lambda b: _integer_power(b, n), (x,), abs(n) - (n > 0))
         if exponent == sympy.Rational(1, 2):
             return Operation(lambda b: b.sqrt(), (x,), 1)
         return Operation(operator.pow, (x, self._compile(exponent)), ELEMENTARY)

@@ -74,9 +74,10 @@ class Subdifferential:
         if self.is_single:
             return self._worst(offset, g, None)
         start = self._multipliers(offset, self.radius)
-        residuals = [offset - self._span(m) for m in (start, self._polished(start, offset))]
-        residual = min(residuals, key=lambda r: float(np.max(np.abs(r) / self.radius)))
-        return self._worst(residual, g, self._certificate(residual, offset))
+        found = [(offset - self._span(m), m) for m in (start, self._polished(start, offset))]
+        residual, tau = min(found, key=lambda f: float(np.max(np.abs(f[0]) / self.radius)))
+        directions = (np.asarray(residual, dtype=np.float64) / self.radius, self._orthogonal(residual, tau))
+        return self._worst(residual, g, max(self._certificate(q, offset) for q in directions))
 
     def support(self, d: Floats) -> float:
         """Max ⟨g, d⟩ over the set, d (C, D): the one-sided derivative f'(W; d) where f is convex. Rounded in float64."""
@@ -148,13 +149,31 @@ class Subdifferential:
                 total += np.longdouble(t) * g.matrix
         return total
 
-    def _certificate(self, residual: Floats, offset: Floats) -> float:
-        """A lower bound of the distance: along the scaled residual, no element of the set comes nearer."""
-        q = residual / self.radius
-        q = q / np.max(np.abs(q)) / self.radius if np.any(q) else q
-        reach = sum(max(float(g.scores @ q @ g.features) for g in group) for group in self.groups)
-        total = float(np.sum(np.abs(q) * self.radius))
-        return (float(np.sum(q * offset)) - reach) / total if total > 0 else 0.0
+    def _orthogonal(self, residual: Floats, tau: list[Floats]) -> Floats:
+        """The scaled residual without its components along the multipliers that are free to move: along those the solver's
+        noise would swamp the certificate.
+        """
+        free = [
+            (self.groups[k][a].matrix - self.groups[k][int(np.argmax(t))].matrix).ravel() / self.radius.ravel()
+            for k, t in enumerate(tau)
+            for a in np.flatnonzero(t > NEGLIGIBLE)
+            if a != int(np.argmax(t))
+        ]
+        q = np.asarray(residual / self.radius, dtype=np.float64).ravel()
+        if free:
+            basis, r = np.linalg.qr(np.stack(free, axis=1))
+            basis = basis[:, np.abs(np.diag(r)) > NEGLIGIBLE * np.max(np.abs(r), initial=0.0)]
+            for _ in range(2):  # twice is enough (Kahan, Parlett)
+                q = q - basis @ (basis.T @ q)
+        return q.reshape(self.radius.shape)
+
+    def _certificate(self, direction: Floats, offset: Floats) -> float:
+        """A lower bound of the distance: along this direction (in scaled entries) no element of the set comes nearer."""
+        if not np.any(direction):
+            return 0.0
+        q = (direction / np.max(np.abs(direction)) / self.radius).astype(np.longdouble)
+        reach = sum(max(np.sum(q * g.matrix) for g in group) for group in self.groups)
+        return float((np.sum(q * offset) - reach) / np.sum(np.abs(q) * self.radius))
 
     def _worst(self, residual: Floats, g: Floats, certified: float | None) -> Distance:
         strains = np.abs(residual) / self.radius

@@ -27,7 +27,14 @@ def render(report: Report) -> RenderableType:
         cells = [escape(name) if name != previous else "", r.dtype, r.law, f"[{STYLES[r.verdict]}]{r.verdict.value}[/]"]
         table.add_row(*cells, f"{r.strain:.2g}", f"{r.decided}/{r.cases}", f"{r.seconds:.1f} s")
         previous = name
-    return Group(table, Text(), *_conventions(report), *(Text(s) for o in report.outcomes for s in sentences(o)), Text(summary(report)))
+    return Group(
+        table,
+        Text(),
+        *_conventions(report),
+        *(Text(s) for o in report.outcomes for s in sentences(o)),
+        *_not_asked(report),
+        Text(summary(report)),
+    )
 
 
 def sentences(o: Outcome) -> list[str]:
@@ -62,6 +69,15 @@ def _conventions(report: Report) -> list[Text]:
         doubt = "" if found.get("fits") else ": its loss fits no member of the family, so these are assumed"
         lines.append(Text(f"{name}: {told}{doubt}"))
     return [*lines, Text()]
+
+
+def _not_asked(report: Report) -> list[Text]:
+    """One line for each reason why laws do not apply, with the laws."""
+    laws: dict[tuple[str, str], dict[str, None]] = {}
+    for i in report.inapplicable:
+        laws.setdefault((i.task.request.name, i.reason), {})[i.task.law] = None
+    lines = [Text(f"{name}: not asked: {', '.join(names)} ({reason})") for (name, reason), names in laws.items()]
+    return [*lines, Text()] if lines else []
 
 
 def plain(report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -30,11 +31,11 @@ def penalties() -> dict[str, Penalty]:
 
 def find_loss(name: str) -> LossSpec:
     """The loss of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default)."""
-    path, _, variable = name.partition(".py")
-    if _ and (variable == "" or variable.startswith(":")):
-        spec = getattr(load_file(Path(path + ".py")), variable[1:] or "SPEC", None)
+    if file := re.fullmatch(r"(.*\.py)(?::(\w*))?", name):
+        path, variable = file[1], file[2] or "SPEC"
+        spec = getattr(load_file(Path(path)), variable, None)
         if not isinstance(spec, LossSpec):
-            raise UsageError(f"{path}.py has no LossSpec called {variable[1:] or 'SPEC'}. Define one, or give FILE.py:NAME.")
+            raise UsageError(f"{path} has no LossSpec called {variable}. Define one, or give FILE.py:NAME.")
         return spec
     known = losses()
     if name not in known:

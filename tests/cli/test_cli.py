@@ -1,0 +1,344 @@
+"""The installed command, run in an empty folder: its exit codes, its documents, its sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from verify import UsageError
+from verify.campaign.configuration import read
+
+MODULE = [sys.executable, "-m", "verify"]
+SCRIPT = [str(Path(sys.executable).parent / "verify")]
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "PYTHONPATH")} | {"PYTHONIOENCODING": "utf-8"}
+
+MINE = """
+import os
+import time
+import numpy as np
+
+def right(W, X, y, reg):
+    S = X @ W.T
+    E = np.exp(S - S.max(1, keepdims=True))
+    P = E / E.sum(1, keepdims=True)
+    loss = -np.log(P[np.arange(len(X)), y]).mean() + reg * (W * W).sum()
+    P[np.arange(len(X)), y] -= 1
+    return loss, P.T @ X / len(X) + 2 * reg * W
+
+def wrong(W, X, y, reg):
+    loss, dW = right(W, X, y, reg)
+    return loss, dW - reg * W
+
+def hinge(W, X, y, reg):
+    M = X @ W.T
+    M = M - M[np.arange(len(X)), y][:, None] + 1e30
+    M[np.arange(len(X)), y] = 0
+    A = (M > 0) * 1.0
+    A[np.arange(len(X)), y] = -A.sum(1)
+    return M.sum() / len(X) + reg * (W * W).sum(), A.T @ X / len(X) + 2 * reg * W
+
+def noisy(W, X, y, reg):
+    print("noise from print")
+    os.write(1, b"noise from below\\n")
+    return right(W, X, y, reg)
+
+def hangs(W, X, y, reg):
+    while not W.flags.writeable:  # the law of purity alone gives read-only arrays
+        time.sleep(0.05)
+    return right(W, X, y, reg)
+
+def leaves(W, X, y, reg):
+    return right(W, X, y, reg) if W.flags.writeable else os._exit(7)
+
+def exits(W, X, y, reg):
+    raise SystemExit(3)
+
+def slow(W, X, y, reg):
+    open("begun", "wb").close()
+    time.sleep(0.2)
+    return right(W, X, y, reg)
+
+number = 3
+print("noise at import")
+"""
+SOFTMAX = "--loss softmax_cross_entropy"
+ONE_LAW = "--profile quick --law value"
+
+
+@pytest.fixture
+def verify(tmp_path):
+    """Runs the command with these words in a folder that holds only `mine.py`; it must leave nothing else there."""
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+
+    def run(words: str = "", *, command=MODULE, code: int, leaves=(), **environment: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [*command, *words.split()],
+            cwd=tmp_path,
+            env=ENVIRONMENT | environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Internal error" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+        left = {p.name for p in tmp_path.iterdir()} - {"mine.py", "pyproject.toml", "__pycache__"}
+        assert left == set(leaves)
+        return done
+
+    return run
+
+
+def configure(folder: Path, text: str) -> None:
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", ["--help", "-h", "check --help", "run --help", "list --help"])
+def test_help_tells_the_exit_codes(verify, words):
+    done = verify(words, code=0)
+    assert done.stdout.startswith("Usage:")
+    assert "Exit codes: 0 all laws hold" in done.stdout
+
+
+def test_the_script_tells_the_version(verify):
+    assert metadata.version("verify-gradients") in verify("--version", command=SCRIPT, code=0).stdout
+
+
+LISTS = {
+    "specs": ({"name", "kind", "formula"}, "softmax_cross_entropy"),
+    "laws": ({"name", "statement"}, "gradient"),
+    "candidates": ({"target", "loss", "dtypes"}, "verify.core.multiclass_hinge:half_l2_no_bias"),
+}
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_lists(verify, what):
+    keys, one = LISTS[what]
+    text, document = verify(f"list {what}", code=0).stdout, json.loads(verify(f"list {what} --format json", code=0).stdout)
+    assert all(row.keys() == keys for row in document)
+    assert one in [next(iter(row.values())) for row in document]
+    assert [line.split()[0] for line in text.splitlines()] == [next(iter(row.values())) for row in document]
+
+
+def test_what_is_right_ends_with_0(verify):
+    done = verify(f"check mine.py:right {SOFTMAX} {ONE_LAW}", command=SCRIPT, code=0)
+    assert "holds: 1 holds" in done.stdout
+    assert "layout (C, D), reduction mean, penalty l2" in done.stdout
+    assert "[1/1] mine.py:right float64 value: holds" in done.stderr
+
+
+def test_what_is_wrong_ends_with_1_and_a_sentence(verify):
+    done = verify(f"check mine:wrong {SOFTMAX} --profile quick --law gradient --dtype float64,float32 --quiet", code=1)
+    for dtype in ("float64", "float32"):
+        assert f"gradient law broken for softmax_cross_entropy ({dtype}), mine:wrong: entry [" in done.stdout
+    assert "allowed" in done.stdout
+    assert "witness: N=" in done.stdout
+    assert "broken: 2 broken" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_law_that_decides_nothing_ends_with_4(verify):
+    """A margin of 1e30 swamps every difference of the loss."""
+    done = verify("check mine.py:hinge --loss multiclass_hinge --delta 1e30 --profile quick --law order", code=4)
+    assert "order law silent for multiclass_hinge (float64), mine.py:hinge: nothing was decided" in done.stdout
+
+
+WRONG_USE = {
+    "unknown command": ("chek", "Did you mean 'check'"),
+    "no target": ("check", "Missing argument 'TARGET'"),
+    "no loss": ("check mine.py:right", "Missing option '--loss'"),
+    "unknown option": (f"check mine.py:right {SOFTMAX} --lawn value", "--lawn"),
+    "unknown loss": ("check mine.py:right --loss softmax", "Did you mean 'softmax_cross_entropy'"),
+    "no loss at all": ("check mine.py:right --loss none", "--loss none"),
+    "unknown law": (f"check mine.py:right {SOFTMAX} --law gradien", "Did you mean 'gradient'"),
+    "unknown dtype": (f"check mine.py:right {SOFTMAX} --dtype float64,float31", "Did you mean 'float32'"),
+    "unknown penalty": (f"check mine.py:right {SOFTMAX} --penalty half_l2", "Did you mean 'half-l2'"),
+    "unknown layout": (f"check mine.py:right {SOFTMAX} --layout DCC", "Did you mean 'DC'"),
+    "unknown reduction": (f"check mine.py:right {SOFTMAX} --reduction men", "Did you mean 'mean'"),
+    "unknown profile": (f"check mine.py:right {SOFTMAX} --profile quik", "quick"),
+    "missing file": (f"check nothere.py:f {SOFTMAX}", "there is no file nothere.py"),
+    "no function": (f"check mine.py {SOFTMAX}", "has no function"),
+    "unknown function": (f"check mine.py:rihgt {SOFTMAX}", "Did you mean 'right'"),
+    "delta that is no number": ("check mine.py:hinge --loss multiclass_hinge --delta x", "'x' is not a valid float"),
+    "delta out of its domain": ("check mine.py:hinge --loss multiclass_hinge --delta -1", "delta = -1.0 is outside its domain"),
+    "timeout of 0": (f"check mine.py:right {SOFTMAX} --timeout 0", "--timeout"),
+    "timeout that is not a number": (f"check mine.py:right {SOFTMAX} {ONE_LAW} --timeout nan", "--timeout"),
+    "output below a file": (f"check mine.py:right {SOFTMAX} --output mine.py/deep/report.json", "cannot be written to mine.py/deep"),
+    "run with an output below a file": ("run --output mine.py/deep", "cannot be written to mine.py/deep"),
+    "unknown list": ("list spec", "'specs'"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_USE)
+def test_wrong_use_ends_with_2_and_names_the_remedy(verify, case):
+    words, message = WRONG_USE[case]
+    done = verify(words, code=2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_import_error_is_the_user_s_own(verify, tmp_path):
+    (tmp_path / "mine.py").write_text("import nothere\n", encoding="utf-8")
+    done = verify(f"check mine.py:right {SOFTMAX}", code=2)
+    assert 'mine.py", line 1' in done.stderr
+    assert done.stderr.rstrip().endswith("No module named 'nothere'")
+    assert done.stderr.count("File ") == 1
+
+
+WRONG_CONFIGURATION = {
+    "unknown key": ("[tool.verify]\nprofil = 'ci'", "'profil'. Did you mean 'profile'"),
+    "unknown key of a candidate": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\ndtype = ['float64']", "Did you mean 'dtypes'"),
+    "no target": ("[[tool.verify.candidates]]\nloss = 'softmax_cross_entropy'", "has no target"),
+    "no loss": ("[[tool.verify.candidates]]\ntarget = 'mine.py:right'", "has no loss"),
+    "no TOML": ("[tool.verify", "pyproject.toml cannot be read"),
+    "candidates that are a number": ("[tool.verify]\ncandidates = 3", "candidates"),
+    "a candidate that is text": ("[tool.verify]\ncandidates = ['mine.py:right']", "candidates"),
+    "a table that is a number": ("[tool]\nverify = 3", "tool.verify"),
+    "a seed that is text": ("[tool.verify]\nseed = 'x'\ncandidates = []", "seed"),
+    "a profile that does not exist": ("[tool.verify]\nprofile = 'quik'\ncandidates = []", "Did you mean 'quick'"),
+    "one dtype for several": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\ndtypes = 'float64'", "dtype"),
+    "a dtype that is a number": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\ndtypes = [64]", "dtype"),
+    "a layout that is a number": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\nlayout = 3", "layout"),
+    "a margin that is text": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\ndelta = 'x'", "delta"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_CONFIGURATION)
+def test_a_wrong_configuration_is_a_usage_error_that_names_the_key(tmp_path, case):
+    text, message = WRONG_CONFIGURATION[case]
+    configure(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path).requests()
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("words", ["run --output out", "list candidates"])
+def test_a_wrong_configuration_ends_with_2(verify, tmp_path, words):
+    configure(tmp_path, "[tool.verify]\nprofil = 'ci'")
+    done = verify(words, code=2, leaves=["out"] if words.startswith("run") else [])
+    assert done.stderr.startswith("Error: unknown key in [tool.verify] 'profil'. Did you mean 'profile'?")
+
+
+def test_no_candidate_ends_with_5(verify, tmp_path):
+    configure(tmp_path, "[tool.verify]\ncandidates = []\n")
+    assert "nothing selected" in verify("run --output out", code=5, leaves=["out"]).stderr
+    assert verify("list candidates", code=5, leaves=["out"]).stdout == ""
+
+
+def test_json_on_standard_output_is_pure_whatever_the_candidate_prints(verify):
+    done = verify(f"check mine.py:noisy {SOFTMAX} {ONE_LAW} --format json", code=0)
+    document = json.loads(done.stdout)
+    assert document["verdict"] == "holds"
+    assert done.stdout == json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def test_a_document_can_go_to_a_file_and_nothing_else_is_left(verify, tmp_path):
+    done = verify(f"check mine.py:right {SOFTMAX} {ONE_LAW} --format json --output a/b/report.json --quiet", code=0, leaves=["a"])
+    assert json.loads((tmp_path / "a/b/report.json").read_text(encoding="utf-8"))["verdict"] == "holds"
+    assert [p.name for p in (tmp_path / "a/b").iterdir()] == ["report.json"]
+    assert done.stdout == ""
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["a", "mine.py"]
+
+
+CANDIDATE = "[[tool.verify.candidates]]\ntarget = 'mine.py:{}'\nloss = 'softmax_cross_entropy'\n"
+
+
+def test_run_judges_every_candidate_and_writes_the_report(verify, tmp_path):
+    configure(tmp_path, "[tool.verify]\nprofile = 'quick'\nseed = 7\n" + CANDIDATE.format("right") + CANDIDATE.format("wrong"))
+    done = verify("run --law gradient", code=1, leaves=["reports"])
+    latest = tmp_path / "reports" / "latest"
+    document = json.loads((latest / "report.json").read_text(encoding="utf-8"))
+    assert [(r["candidate"], r["verdict"]) for r in document["results"]] == [("mine.py:right", "holds"), ("mine.py:wrong", "broken")]
+    assert (document["seed"], document["profile"], document["verdict"]) == (7, "quick", "broken")
+    assert "gradient law broken" in (latest / "index.html").read_text(encoding="utf-8")
+    assert sorted(p.name for p in latest.iterdir()) == ["index.html", "report.json"]
+    assert "index.html" in done.stderr
+
+
+def test_a_hang_and_a_lost_process_cost_their_own_law_only(verify, tmp_path):
+    configure(tmp_path, "[tool.verify]\nprofile = 'quick'\n" + CANDIDATE.format("hangs") + CANDIDATE.format("leaves"))
+    done = verify("run --law purity --law value --timeout 2 --format json --output out", code=1, leaves=["out"])
+    results = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"]
+    told = {(r["candidate"], r["law"]): (r["verdict"], r.get("diagnosis", {}).get("code")) for r in results}
+    assert told == {
+        ("mine.py:hangs", "purity"): ("broken", "hung"),
+        ("mine.py:hangs", "value"): ("holds", None),
+        ("mine.py:leaves", "purity"): ("broken", "crashed"),
+        ("mine.py:leaves", "value"): ("holds", None),
+    }
+    assert "Traceback" not in done.stderr
+
+
+def test_a_candidate_that_exits_is_broken(verify):
+    done = verify(f"check mine.py:exits {SOFTMAX} {ONE_LAW}", code=1)
+    assert "SystemExit" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+@pytest.mark.parametrize(
+    ("setting", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=["plain", "NO_COLOR", "dumb"]
+)
+def test_a_terminal_has_colours_unless_it_asks_for_none(tmp_path, setting, coloured):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    ours, theirs = os.openpty()
+    words = f"check mine.py:right {SOFTMAX} {ONE_LAW} --quiet".split()
+    environment = ENVIRONMENT | {"TERM": "xterm-256color"} | setting
+    done = subprocess.run([*MODULE, *words], cwd=tmp_path, env=environment, stdout=theirs, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 0, done.stderr
+    assert "holds: 1 holds" in shown
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", shown)) is coloured
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups and /proc are POSIX")
+@pytest.mark.parametrize("heard_by", ["the command", "everyone, as by Ctrl-C"])
+def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("slow"))
+    process = subprocess.Popen(
+        [*MODULE, "run", "--law", "value"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        assert soon(lambda: (tmp_path / "begun").exists())
+        (os.kill if heard_by == "the command" else os.killpg)(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    assert (process.returncode, told.strip()) == (130, "interrupted")
+    assert soon(lambda: not living(process.pid)), living(process.pid)
+
+
+def soon(happens: Callable[[], bool]) -> bool:
+    """Whether it happens within 20 seconds."""
+    end = time.monotonic() + 20
+    while not happens() and time.monotonic() < end:
+        time.sleep(0.05)
+    return happens()
+
+
+def living(session: int) -> list[int]:
+    """The other processes of a session that are no zombies."""
+    found = subprocess.run(["ps", "-s", str(session), "-o", "pid=,stat="], capture_output=True, encoding="utf-8", check=False).stdout
+    rows = [line.split() for line in found.splitlines()]
+    return [int(pid) for pid, state in rows if not state.startswith("Z") and int(pid) != session]

@@ -1,0 +1,103 @@
+"""The folder of compiled kernels: named by the sources, private, and no condition for computing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+import verify
+from verify.core.cache import kernel_cache
+
+CORE = Path(verify.__file__).parent / "core"
+
+COMPUTE = """
+import numba, numpy as np
+from verify.core import multiclass_hinge as m
+loss, dW = m.l2(np.ones((3, 2)), np.ones((4, 2)), np.zeros(4, int), 0.5)
+print(loss, sum(m.kernel.stats.cache_hits.values()), sum(m.kernel.stats.cache_misses.values()), m.kernel.stats.cache_path)
+"""
+
+
+def folder(cache=kernel_cache) -> Path:
+    with cache():
+        return Path(numba.config.CACHE_DIR)
+
+
+def cache_of(core: Path):
+    """`kernel_cache` of another copy of the core."""
+    location = importlib.util.spec_from_file_location("cache_of_a_copy", core / "cache.py")
+    module = importlib.util.module_from_spec(location)
+    location.loader.exec_module(module)
+    return module.kernel_cache
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("helper", ["penalty.py", "linear.py", "softmax_cross_entropy.py"])
+def test_the_name_follows_every_source(tmp_path, helper):
+    copy = shutil.copytree(CORE, tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
+    before = folder(cache_of(copy)).name
+    assert before == folder().name
+    with (copy / helper).open("a", encoding="utf-8") as f:
+        f.write("\n# changed\n")
+    assert folder(cache_of(copy)).name != before
+
+
+def test_a_new_source_changes_the_name(tmp_path):
+    copy = shutil.copytree(CORE, tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "new.py").touch()
+    assert folder(cache_of(copy)).name != folder().name
+
+
+def test_the_folder_is_private(home):
+    found = folder()
+    assert found.is_relative_to(home)
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_others_may_write_is_not_used(home):
+    open_to_all = folder()
+    open_to_all.chmod(0o777)
+    assert folder() != open_to_all
+
+
+def test_numba_s_own_setting_is_put_back(monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "of the user")
+    assert folder() != Path("of the user")
+    assert numba.config.CACHE_DIR == "of the user"
+    with pytest.raises(RuntimeError), kernel_cache():
+        raise RuntimeError
+    assert numba.config.CACHE_DIR == "of the user"
+
+
+def compute(home: Path) -> list[str]:
+    environment = os.environ | {"XDG_CACHE_HOME": str(home), "TMPDIR": str(home.parent)}
+    run = subprocess.run([sys.executable, "-c", COMPUTE], env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.split()
+
+
+def test_a_second_process_compiles_nothing(home):
+    first, second = compute(home), compute(home)
+    assert (first[0], first[1:3], second[1:3]) == (second[0], ["0", "1"], ["1", "0"])
+    assert Path(second[3]).is_relative_to(home)
+
+
+def test_a_cache_home_that_is_a_file_stops_nothing(home):
+    home.write_text("no folder", encoding="utf-8")
+    loss, *_, path = compute(home)
+    assert float(loss) == 2 + 0.5 * 6  # two margins of 1, six weights of 1
+    assert not Path(path).is_relative_to(home)

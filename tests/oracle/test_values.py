@@ -1,0 +1,192 @@
+"""f(W) against exact fractions and 50 digits; scores are exact whatever the exponents."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from flint import arb, fmpq
+from mpmath import mp, mpf
+
+from verify.oracle import Oracle, exact
+from verify.oracle.exact import distance, product
+from verify.oracle.program import precision
+from verify.spec import Objective, Penalty
+from verify.spec.catalogue import find_loss, find_penalty
+
+PENALTIES = {  # ρ(w), and whether the bias counts
+    "none": (lambda w: w * 0, True),
+    "l2": (lambda w: w * w, True),
+    "l2-no-bias": (lambda w: w * w, False),
+    "half-l2": (lambda w: w * w / 2, True),
+    "half-l2-no-bias": (lambda w: w * w / 2, False),
+}
+
+
+def objective(loss, penalty="none", reduction="mean", **parameters):
+    return Objective(loss=find_loss(loss), penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
+
+
+def point(seed, dtype="float64", N=3, D=3, C=4, scale=1.0):
+    rng = np.random.default_rng(seed)
+    W, X = scale * rng.normal(size=(C, D)), rng.normal(size=(N, D))
+    X[:, -1] = 1
+    return W.astype(dtype), X.astype(dtype), rng.integers(0, C, N)
+
+
+def plain(loss, W, X, y, reg, penalty, reduction, number):
+    """f(W) by the book, with numbers of one exact or long type."""
+    rho, bias = PENALTIES[penalty]
+    W, X = ([[number(float(v)) for v in row] for row in A] for A in (W, X))
+    scores = [[sum((a * b for a, b in zip(w, x, strict=True)), number(0)) for w in W] for x in X]
+    data = sum((loss(s, int(label)) for s, label in zip(scores, y, strict=True)), number(0))
+    weights = sum((rho(v) for row in W for v in (row if bias else row[:-1])), number(0))
+    return (data / len(X) if reduction == "mean" else data) + number(reg) * weights
+
+
+def hinge(delta):
+    return lambda s, y: sum((max(Fraction(0), s[j] - s[y] + Fraction(delta)) for j in range(len(s)) if j != y), Fraction(0))
+
+
+def softmax(s, y):
+    return mpmath.log(sum(mpmath.exp(v) for v in s)) - s[y]
+
+
+def fraction(b):
+    """An exact ball as a fraction."""
+    assert b.is_exact()
+    man, exp = b.man_exp()
+    return Fraction(int(man)) * Fraction(2) ** int(exp)
+
+
+def is_(b, truth):
+    with precision(400):
+        return b.overlaps(arb(fmpq(truth.numerator, truth.denominator))) and float(b.rad()) < 1e-30
+
+
+@pytest.mark.parametrize("delta", [1.0, 0.5, 0.1, 7.25])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_the_hinge_is_what_fractions_say(penalty, reduction, delta):
+    for seed, dtype in enumerate(("float64", "float32")):
+        at = (*point(seed, dtype), 0.3)
+        value = Oracle(objective("multiclass_hinge", penalty, reduction, delta=delta), dtype).at(*at).value
+        truth = plain(hinge(delta), *at, penalty, reduction, Fraction)
+        assert is_(value.exact, truth)
+        assert not is_(value.exact, truth + Fraction(1, 10**25))
+        assert abs(truth) <= value.magnitude * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 30.0, 1000.0], ids=["zero", "moderate", "large", "beyond exp's range"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("penalty", ["none", "l2", "half-l2-no-bias"])
+def test_the_softmax_is_what_fifty_digits_say(penalty, reduction, scale):
+    at = (*point(5, scale=scale), 0.3)
+    value = Oracle(objective("softmax_cross_entropy", penalty, reduction), "float64").at(*at).value
+    with mp.workdps(50), precision(200):
+        truth = plain(softmax, *at, penalty, reduction, mpf)
+        error = abs(value.exact - arb(mpmath.nstr(truth, 45)))
+    assert float(error.abs_upper()) <= 1e-33 * max(1, value.magnitude)
+
+
+@pytest.mark.parametrize("name", ["multiclass_hinge", "softmax_cross_entropy"])
+def test_one_example_and_one_class_less_than_two_make_sense(name):
+    W, X, y = point(2, N=1, D=1, C=1)
+    assert float(Oracle(objective(name), "float64").at(W, X, y, 0.0).value.exact) == 0
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["multiclass_hinge", "softmax_cross_entropy"])
+def test_a_plain_numpy_loss_lies_well_inside_the_radius_and_a_wrong_one_outside(name, dtype):
+    W, X, y = point(8, dtype, N=5)
+    value = Oracle(objective(name), dtype).at(W, X, y, 0.0).value
+    S = X @ W.T
+    own = S[np.arange(5), y]
+    one = W.dtype.type(1)
+    rows = np.log(np.exp(S).sum(1)) - own if name == "softmax_cross_entropy" else np.maximum(S - own[:, None] + one, 0).sum(1) - one
+    v = float(rows.mean())
+    assert distance(v, value.exact) <= 0.3 * value.radius
+    assert distance(v * (1 + 1000 * float(np.finfo(dtype).eps)), value.exact) > value.radius
+
+
+def test_distance_is_rounded_once_and_not_a_number_where_it_makes_no_sense():
+    third = arb(fmpq(1, 3))
+    with precision():
+        third = arb(fmpq(1, 3))
+    assert distance(1 / 3, third) == pytest.approx(float(abs(Fraction(1 / 3) - Fraction(1, 3))), rel=1e-12)
+    assert np.isnan(distance(float("inf"), third))
+    assert np.isnan(distance(float("nan"), third))
+
+
+HUGE = {
+    "ordinary": ([[0.1, -0.7, 3.0]], [[1.5, 0.3, -0.9]]),
+    "from the smallest to the largest": ([[1.7e308, 5e-324, 1.0]], [[1.7e308, 5e-324, 0.1]]),
+    "cancellation": ([[1e300, 1.0, -1e300]], [[1e300, 2.0**-1074, 1e300]]),
+    "zeros": ([[0.0, 0.0, 0.0]], [[-0.0, 1.0, 5.0]]),
+    "several rows": ([[1e-200, 2.0, 3.0], [1e200, 0.1, 0.2]], [[1e-200, 0.7, 0.1], [3.0, 1e100, 1e-100], [0.0, 0.0, 5e-324]]),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+@pytest.mark.parametrize("bits", [53, 2], ids=["ordinary precision", "two bits"])
+def test_products_are_exact_whatever_the_exponents_and_the_precision(name, bits):
+    A, B = map(np.array, HUGE[name])
+    with precision(bits):
+        found = product(A, B)
+    assert [[fraction(b) for b in row] for row in found] == [
+        [sum((Fraction(p) * Fraction(q) for p, q in zip(a.tolist(), b.tolist(), strict=True)), Fraction(0)) for b in B] for a in A
+    ]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_products_of_what_is_not_finite_are_refused(bad):
+    with pytest.raises(ValueError, match="finite"):
+        product(np.array([[1.0, bad]]), np.array([[1.0, 2.0]]))
+
+
+def test_an_empty_product_is_zero():
+    assert [[float(b) for b in row] for row in product(np.zeros((2, 0)), np.zeros((3, 0)))] == [[0.0] * 3] * 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "delta", "holds"),
+    [("float64", 0.1, True), ("float32", 0.5, True), ("float32", 0.1, False)],
+    ids=["tenth in float64", "half in float32", "tenth in float32"],
+)
+def test_a_parameter_that_the_dtype_cannot_hold_is_a_ball_around_both_of_its_values(dtype, delta, holds):
+    oracle = Oracle(objective("multiclass_hinge", delta=delta), dtype)
+    (seen,) = oracle.rounded_inputs([], np.zeros(0))
+    (true,) = oracle.inputs([])
+    assert fraction(true) == Fraction(delta)
+    assert seen.is_exact() == holds
+    assert seen.contains(arb(delta))
+    assert seen.contains(arb(float(np.dtype(dtype).type(delta))))
+    assert float(seen.rad()) < 1e-8
+
+
+def test_a_loss_with_a_rounded_parameter_is_right():
+    W, X, y = np.zeros((5, 2), "f4"), np.array([[0, 1]], "f4"), np.array([0])
+    value = Oracle(objective("multiclass_hinge", delta=0.1), "float32").at(W, X, y, 0.0).value
+    assert is_(value.exact, 4 * Fraction(0.1))
+    rounded = float(4 * np.float32(0.1))
+    assert 0 < distance(rounded, value.exact) < value.radius
+    assert distance(rounded * (1 + 1e-5), value.exact) > value.radius
+
+
+def test_a_penalty_that_is_no_parabola_counts_every_weight_but_the_bias():
+    cubic = Penalty(name="cubic", per_weight=lambda w: w**3 + 1, bias=False)
+    W, X, y = point(3)
+    value = Oracle(Objective(loss=find_loss("multiclass_hinge"), penalty=cubic), "float64").at(W, X, y, 0.3).value
+    truth = plain(hinge(1), W, X, y, 0.0, "none", "mean", Fraction)
+    truth += Fraction(0.3) * sum(Fraction(float(v)) ** 3 + 1 for v in W[:, :-1].ravel())
+    assert is_(value.exact, truth)
+
+
+def test_scores_are_the_exact_products():
+    W, X, y = point(4)
+    scores = Oracle(objective("softmax_cross_entropy"), "float64").at(W, X, y, 0.0).scores
+    assert [[fraction(b) for b in row] for row in scores] == [[fraction(b) for b in row] for row in exact.product(X, W)]
+    assert len(scores) == len(X)
+    assert len(scores[0]) == len(W)

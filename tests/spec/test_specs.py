@@ -1,0 +1,262 @@
+"""The shipped specs say what the literature says, and claim nothing false; a user's own spec is found by its path."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from importlib import import_module
+from math import exp, inf, log, nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy
+
+from verify import specs
+from verify.errors import UsageError
+from verify.spec import Claims, LossSpec, Objective, Parameter, others, positive
+from verify.spec.catalogue import find_loss, find_penalty, losses, penalties
+
+FILES = {p.stem: import_module(f"verify.specs.{p.stem}") for p in Path(specs.__path__[0]).glob("*.py") if p.stem != "__init__"}
+SPECS = {name: module.SPEC for name, module in FILES.items() if hasattr(module, "SPEC")}
+
+# By the book and apart from the specs: a new spec needs its formula here too. Fractions in, fractions or floats out.
+FORMULAS = {
+    "multiclass_hinge": lambda s, y, delta: sum(max(0, s_j - s[y] + delta) for j, s_j in enumerate(s) if j != y),
+    "softmax_cross_entropy": lambda s, y: -log(exp(s[y]) / sum(exp(s_j) for s_j in s)),
+}
+PENALTIES = {
+    "none": (lambda w: 0, True),
+    "l2": (lambda w: w * w, True),
+    "l2-no-bias": (lambda w: w * w, False),
+    "half-l2": (lambda w: w * w / 2, True),
+    "half-l2-no-bias": (lambda w: w * w / 2, False),
+}
+
+
+def rationals(rng, n):
+    return [Fraction(int(p), int(q)) for p, q in zip(rng.integers(-40, 41, n), rng.integers(1, 9, n), strict=True)]
+
+
+def value(e, symbols, at):
+    return e.subs({x: sympy.Rational(v.numerator, v.denominator) for x, v in zip(symbols, at, strict=True)})
+
+
+def test_every_shipped_loss_has_a_formula_here():
+    assert set(SPECS) == set(FORMULAS) == set(losses())
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_spec_is_named_like_its_file_and_says_where_it_comes_from(name):
+    spec = SPECS[name]
+    assert spec.name == name
+    assert find_loss(name) is spec
+    assert any(c.isdigit() for c in spec.source)  # a year
+    assert FILES[name].__doc__
+    assert "ℓ(s, y) = " in FILES[name].__doc__
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_defaults_lie_in_their_domains(name):
+    defaults = SPECS[name].with_parameters({})
+    assert set(defaults) == set(SPECS[name].parameters)
+    assert all(p.low < defaults[n] == p.default < p.high for n, p in SPECS[name].parameters.items())
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_a_spec_computes_its_formula(name, classes):
+    rng = np.random.default_rng(classes)
+    for label in range(classes):
+        e, symbols = SPECS[name].expression(classes, label)
+        assert [str(x) for x in symbols] == [f"s{j}" for j in range(classes)] + list(SPECS[name].parameters)
+        for _ in range(5):
+            s, p = rationals(rng, classes), [abs(v) + 1 for v in rationals(rng, len(symbols) - classes)]
+            found, truth = value(e, symbols, [*s, *p]), FORMULAS[name](s, label, *p)
+            if isinstance(truth, (Fraction, int)):
+                assert Fraction(int(found.p), int(found.q)) == truth
+            else:
+                assert float(found) == pytest.approx(truth, rel=1e-12, abs=1e-12)
+
+
+def bulge(spec, classes=3, trials=300):
+    """The greatest f(middle) − mean of f(ends): above 0 where the loss is not convex."""
+    rng, worst = np.random.default_rng(0), -inf
+    for label in range(classes):
+        e, symbols = spec.expression(classes, label)
+        f = sympy.lambdify(symbols, e, "math")
+        p = spec.with_parameters({}).values()
+        for _ in range(trials):
+            a, b = rng.normal(size=(2, classes)) * rng.choice([0.1, 1, 5])
+            worst = max(worst, f(*(a + b) / 2, *p) - (f(*a, *p) + f(*b, *p)) / 2)
+    return worst
+
+
+@pytest.mark.parametrize("name", [n for n, s in SPECS.items() if s.claims.convex])
+def test_a_claim_of_convexity_survives_midpoints(name):
+    assert bulge(SPECS[name]) < 1e-12
+
+
+def test_midpoints_refute_a_false_claim_of_convexity():
+    ramp = LossSpec(name="ramp", per_example=lambda s, y: sympy.Min(1, sympy.Max(0, 1 - s[y])), claims=Claims(convex=True), source="a test")
+    assert bulge(ramp) > 0.1
+
+
+@pytest.mark.parametrize("name", [n for n, s in SPECS.items() if s.claims.symmetric or s.claims.shift_invariant])
+def test_claims_of_symmetry_hold_at_rational_points(name):
+    spec, classes, rng = SPECS[name], 4, np.random.default_rng(1)
+    order = [2, 0, 3, 1]
+    for _ in range(5):
+        s, p = rationals(rng, classes), [Fraction(1)] * len(spec.parameters)
+
+        def at(s, label, p=p):
+            return value(*spec.expression(classes, label), [*s, *p])
+
+        if spec.claims.symmetric:
+            assert float(at([s[j] for j in order], order.index(1)) - at(s, 1)) == pytest.approx(0, abs=1e-12)
+        if spec.claims.shift_invariant:
+            assert float(at([v + Fraction(7, 3) for v in s], 1) - at(s, 1)) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_computes_its_formula(name):
+    rho, bias = PENALTIES[name]
+    penalty = find_penalty(name)
+    e, symbols = penalty.expression()
+    assert penalty.name == name
+    assert penalty.bias == bias
+    for w in (Fraction(0), Fraction(-7, 3), Fraction(1, 5)):
+        assert value(e, symbols, [w]) == rho(w)
+
+
+def test_every_shipped_penalty_has_a_formula_here():
+    assert set(penalties()) == set(PENALTIES)
+
+
+def test_the_others_are_the_classes_but_the_label():
+    assert others("abcd", 2) == [0, 1, 3]
+    assert others("a", 0) == []
+
+
+@pytest.mark.parametrize("bad", [0, -1, nan, inf, -inf], ids=["zero", "negative", "not a number", "infinite", "minus infinite"])
+def test_a_parameter_outside_its_domain_is_refused(bad):
+    with pytest.raises(UsageError, match=r"parameter delta = .* is outside its domain \(0.0, inf\)"):
+        find_loss("multiclass_hinge").with_parameters({"delta": bad})
+    with pytest.raises(UsageError, match="outside its domain"):
+        positive(default=bad)
+
+
+@pytest.mark.parametrize(("low", "high", "good", "bad"), [(0, 1, 0.5, 1), (-1, 1, 0, -1), (-inf, 3, -1e300, 3)], ids=str)
+def test_a_domain_is_open(low, high, good, bad):
+    assert Parameter(default=good, low=low, high=high).check("p", good) == float(good)
+    with pytest.raises(UsageError):
+        Parameter(default=good, low=low, high=high).check("p", bad)
+
+
+def test_given_parameters_replace_defaults_and_unknown_ones_are_refused():
+    hinge = find_loss("multiclass_hinge")
+    assert hinge.with_parameters({}) == {"delta": 1.0}
+    assert hinge.with_parameters({"delta": 3}) == {"delta": 3.0}
+    with pytest.raises(UsageError, match=r"unknown parameter of multiclass_hinge 'dleta'\. Did you mean 'delta'"):
+        hinge.with_parameters({"dleta": 3})
+    with pytest.raises(UsageError, match="it has no parameters"):
+        find_loss("softmax_cross_entropy").with_parameters({"delta": 3})
+
+
+@pytest.mark.parametrize(
+    ("find", "given", "nearest"),
+    [
+        (find_loss, "multiclas_hinge", "multiclass_hinge"),
+        (find_loss, "softmax", "softmax_cross_entropy"),
+        (find_penalty, "L2", "l2"),
+        (find_penalty, "half-l2-nobias", "half-l2-no-bias"),
+    ],
+)
+def test_an_unknown_name_offers_the_nearest(find, given, nearest):
+    with pytest.raises(UsageError, match=f"unknown .* '{given}'. Did you mean '{nearest}'"):
+        find(given)
+
+
+def test_a_name_like_nothing_lists_what_there_is():
+    with pytest.raises(UsageError, match=r"Known: .*multiclass_hinge") as error:
+        find_loss("zzz")
+    assert "Did you mean" not in str(error.value)
+
+
+@pytest.mark.parametrize(("reduction", "share"), [("mean", (1, 4)), ("sum", (1, 1))])
+def test_a_reduction_gives_every_example_its_share(reduction, share):
+    assert Objective(loss=find_loss("multiclass_hinge"), penalty=find_penalty("none"), reduction=reduction).share(4) == share
+
+
+def test_an_unknown_reduction_is_refused():
+    with pytest.raises(UsageError, match=r"unknown reduction 'means'\. Did you mean 'mean'"):
+        Objective(loss=find_loss("multiclass_hinge"), penalty=find_penalty("none"), reduction="means")
+
+
+OWN = """
+from sympy import Max
+from verify.spec import Claims, LossSpec
+SPEC = LossSpec(name="mine", per_example=lambda s, y: Max(0, -s[y]), claims=Claims(convex=True), source="me, 2024")
+OTHER = LossSpec(name="other", per_example=lambda s, y: s[y]**2, claims=Claims(convex=True), source="me, 2024")
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a file of a user's; what loading it puts on sys.path is taken off again."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def write(text, *folder, name="x.py"):
+        path = tmp_path.joinpath(*folder, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(("suffix", "name"), [("", "mine"), (":SPEC", "mine"), (":OTHER", "other")])
+def test_a_users_spec_is_found_by_its_path(write, suffix, name):
+    assert find_loss(f"{write(OWN)}{suffix}").name == name
+
+
+def test_a_users_spec_is_found_by_a_path_relative_to_the_folder(write, monkeypatch):
+    monkeypatch.chdir(write(OWN).parent)
+    assert find_loss("x.py:OTHER").name == "other"
+
+
+def test_a_users_spec_is_found_in_a_folder_with_py_in_its_name(write):
+    assert find_loss(str(write(OWN, "my.pyproject"))).name == "mine"
+
+
+@pytest.mark.parametrize("variable", ["NUMBER", "MISSING"])
+def test_a_file_without_such_a_spec_says_so(write, variable):
+    with pytest.raises(UsageError, match=rf"x\.py has no LossSpec called {variable}\. Define one, or give FILE\.py:NAME"):
+        find_loss(f"{write(OWN)}:{variable}")
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(UsageError, match=r"there is no file .*nowhere\.py"):
+        find_loss(f"{tmp_path}/nowhere.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("import no_such_module_zzz", "ModuleNotFoundError: No module named 'no_such_module_zzz'"),
+        ("x = 1 / 0", "ZeroDivisionError"),
+        ("def f(:", "SyntaxError"),
+        ("raise SystemExit('stop')", "SystemExit: stop"),
+    ],
+    ids=["missing import", "exception", "syntax error", "exit"],
+)
+def test_a_file_that_does_not_import_shows_its_own_error(write, text, own):
+    path = write(text)
+    with pytest.raises(UsageError, match=r"x\.py does not import\. Its own error:") as error:
+        find_loss(str(path))
+    assert own in str(error.value)
+    assert "importlib" not in str(error.value)
+    assert "verify/source.py" not in str(error.value)
+    path.write_text(OWN)
+    assert find_loss(str(path)).name == "mine"  # a failed load leaves nothing behind

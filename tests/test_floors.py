@@ -1,0 +1,164 @@
+"""Floors: a module imports only from below its own floor or from its own room, and each library has its homes."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import verify
+
+FLOORS = (
+    ("errors", "evidence", "rounding", "data", "core"),
+    ("difference", "source"),
+    ("spec",),
+    ("oracle", "candidates"),
+    ("cases", "conventions"),
+    ("laws",),
+    ("trial",),
+    ("campaign",),
+    ("report",),
+    ("api",),
+    ("cli",),
+    ("__init__", "__main__"),
+)
+"""Rooms from the ground up: a room is a module of `verify` or a package with all its modules."""
+
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+SAME_ROOM = {"specs": "spec"}
+"""`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them."""
+
+CLOSED = {"core"}
+"""Rooms that nobody else enters: the core is judged like anyone else's code, by its name."""
+
+HOMES = {
+    "click": {"cli"},
+    "flint": {"oracle", "cases", "laws"},
+    "hypothesis": {"cases", "trial"},
+    "jinja2": {"report"},
+    "numba": {"core"},
+    "numpy": {"core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws"},
+    "pebble": {"campaign"},
+    "platformdirs": {"core"},
+    "rich": {"cli", "report"},
+    "scipy": {"oracle"},
+    "sympy": {"spec", "oracle"},
+}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    roots = {"verify": Path(verify.__file__).parent, "verify.specs": Path(import_module("verify.specs").__file__).parent}
+    return {
+        ".".join([root, *path.relative_to(folder).with_suffix("").parts]): path
+        for root, folder in roots.items()
+        for path in sorted(folder.rglob("*.py"))
+    }
+
+
+def room(module: str) -> str:
+    """The room of a dotted name: `verify.laws.order` and `verify.laws` are in `laws`, `verify` itself is `__init__`."""
+    name = (*module.split("."), "__init__")[1]
+    return SAME_ROOM.get(name, name)
+
+
+def imported(source: str) -> Iterator[str]:
+    """The dotted names that a source imports, at any depth, also for types only."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield "." * node.level + (node.module or "")
+        elif isinstance(node, ast.ImportFrom) and node.module == "verify":
+            yield from (f"verify.{a.name}" if a.name in FLOOR or a.name in SAME_ROOM else "verify" for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def violations(module: str, source: str) -> list[str]:
+    """What a module's imports break, in sentences."""
+    mine = room(module)
+    if mine not in FLOOR:
+        return [f"{module} stands on no floor: add {mine!r} to FLOORS in tests/test_floors.py, above everything that it imports."]
+    found = []
+    for name in imported(source):
+        library, theirs = name.partition(".")[0], room(name)
+        if name.startswith("."):
+            found.append(f"{module} imports {name}: write absolute imports, so that a reader sees the floor.")
+        elif library != "verify" and library not in HOMES and library not in sys.stdlib_module_names:
+            found.append(f"{module} imports {library}, which has no home: add it to HOMES and to pyproject.toml, or leave it out.")
+        elif library in HOMES and mine not in HOMES[library]:
+            found.append(f"{module} imports {library}, whose homes are {sorted(HOMES[library])}.")
+        elif library == "verify" and theirs != mine and theirs in CLOSED:
+            found.append(f"{module} imports {name}: nobody imports {theirs}.")
+        elif library == "verify" and theirs != mine and FLOOR.get(theirs, len(FLOORS)) >= FLOOR[mine]:
+            found.append(f"{module} (floor {FLOOR[mine]}) imports {name}, which is not below it.")
+    return found
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_from_below_only(module):
+    assert violations(module, modules()[module].read_text(encoding="utf-8")) == []
+
+
+def test_every_room_of_the_table_exists():
+    assert sorted(FLOOR) == sorted({room(m) for m in modules()})
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_every_home_is_lived_in(library):
+    living = {
+        room(m) for m, path in modules().items() if library in {n.partition(".")[0] for n in imported(path.read_text(encoding="utf-8"))}
+    }
+    assert living == HOMES[library]
+
+
+CAUGHT = {
+    "a floor above": ("verify.oracle.new", "from verify.laws import LAWS", "not below"),
+    "another room of the floor": ("verify.candidates.new", "import verify.oracle", "not below"),
+    "inside a function": ("verify.spec.new", "def f():\n    from verify.trial import run", "not below"),
+    "for types only": ("verify.evidence", "if TYPE_CHECKING:\n    from verify.report.model import Report", "not below"),
+    "the package itself": ("verify.report.text", "from verify import check", "not below"),
+    "a module of the package": ("verify.spec.loss", "from verify import laws", "not below"),
+    "the core": ("verify.campaign.configuration", "import verify.core.linear", "nobody imports core"),
+    "the core by name": ("verify.api", "from verify import core", "nobody imports core"),
+    "a library out of its home": ("verify.laws.order", "import sympy", "whose homes are ['oracle', 'spec']"),
+    "a library's module": ("verify.api", "from numba.core import types", "whose homes are ['core']"),
+    "a library without a home": ("verify.api", "import requests", "has no home"),
+    "a relative import": ("verify.laws.new", "from .law import Law", "absolute"),
+    "a room that is not listed": ("verify.new", "import math", "add 'new' to FLOORS"),
+    "a room that does not exist": ("verify.api", "import verify.nowhere", "not below"),
+}
+
+
+@pytest.mark.parametrize("case", CAUGHT)
+def test_a_wrong_import_is_caught(case):
+    module, source, message = CAUGHT[case]
+    (sentence,) = violations(module, source)
+    assert message in sentence
+
+
+@pytest.mark.parametrize("source", ["from verify.errors import UsageError", "import verify.spec.loss", "import os.path", "import sympy"])
+def test_a_right_import_is_none(source):
+    assert violations("verify.spec.new", source) == []
+
+
+LIGHT = {
+    "import verify": "import verify",
+    "verify --help": "from verify.cli import main\nsys.argv = ['verify', '--help']\ntry:\n    main()\nexcept SystemExit:\n    pass",
+    "verify --version": "from verify.cli import main\nsys.argv = ['verify', '--version']\ntry:\n    main()\nexcept SystemExit:\n    pass",
+}
+
+
+@pytest.mark.parametrize("case", LIGHT)
+def test_nothing_heavy_is_loaded_before_it_is_needed(case):
+    told = "print('loaded:', *sorted({m.partition('.')[0] for m in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", f"import sys\n{LIGHT[case]}\n{told}"], capture_output=True, encoding="utf-8", check=True)
+    loaded = set(run.stdout.splitlines()[-1].split())
+    assert "verify" in loaded
+    assert not loaded & {"flint", "hypothesis", "jinja2", "numba", "numpy", "pebble", "rich", "scipy", "sympy"}
