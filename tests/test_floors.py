@@ -44,7 +44,7 @@ HOMES = {
     "numba": {"core"},
     "numpy": {"core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws"},
     "pebble": {"campaign"},
-    "platformdirs": {"core"},
+    "platformdirs": {"campaign", "core"},
     "rich": {"cli", "report"},
     "scipy": {"oracle"},
     "sympy": {"spec", "oracle"},

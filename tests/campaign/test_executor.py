@@ -20,8 +20,8 @@ def f(W, X, y, reg):
 
 def test_a_folder_called_verify_is_not_imported(tmp_path):
     (tmp_path / "verify").mkdir()
-    (tmp_path / "verify" / "__init__.py").write_text("raise SystemExit('the wrong verify was imported')")
-    (tmp_path / "mine.py").write_text(RIGHT)
+    (tmp_path / "verify" / "__init__.py").write_text("raise SystemExit('the wrong verify was imported')", encoding="utf-8")
+    (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
     command = [str(Path(sys.executable).parent / "verify"), "check", "mine.py:f", "--loss", "softmax_cross_entropy", "--profile", "quick"]
     run = subprocess.run([*command, "--law", "value"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False)
     assert (run.returncode, "the wrong verify" in run.stdout + run.stderr) == (0, False), run.stderr

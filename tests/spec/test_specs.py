@@ -210,7 +210,7 @@ def write(tmp_path, monkeypatch):
     def write(text, *folder, name="x.py"):
         path = tmp_path.joinpath(*folder, name)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         return path
 
     return write
@@ -258,5 +258,5 @@ def test_a_file_that_does_not_import_shows_its_own_error(write, text, own):
     assert own in str(error.value)
     assert "importlib" not in str(error.value)
     assert "verify/source.py" not in str(error.value)
-    path.write_text(OWN)
+    path.write_text(OWN, encoding="utf-8")
     assert find_loss(str(path)).name == "mine"  # a failed load leaves nothing behind
