@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 Array = Any
 Implementation = Callable[[Array, Array, Array, float], tuple[Any, Array]]
@@ -143,6 +144,45 @@ def _blocked(f: Implementation) -> Implementation:
     return g
 
 
+def _minus_log_probability(W: Array, X: Array, y: Array, reg: float) -> Any:
+    S = X @ W.T
+    P = normalised(np.exp(S - S.max(1, keepdims=True)))
+    return -np.log(P[np.arange(len(X)), y]).mean() + reg * (W * W).sum()
+
+
+def _log_sum_exp(function: Callable[[Array], Array], W: Array, X: Array, y: Array, reg: float) -> Any:
+    S = X @ W.T
+    return (function(S) - S[np.arange(len(X)), y]).mean() + reg * (W * W).sum()
+
+
+def _hinge_by_loops(W: Array, X: Array, y: Array, reg: float) -> tuple[Any, Array]:
+    """As courses write it first: one margin at a time."""
+    loss, dW = 0.0, np.zeros_like(W)
+    for x, label in zip(X, y, strict=True):
+        scores = W @ x
+        for j in range(len(W)):
+            margin = scores[j] - scores[label] + 1
+            if j != label and margin > 0:
+                loss += margin
+                dW[j] += x
+                dW[label] -= x
+    return loss / len(X) + reg * np.sum(W * W), dW / W.dtype.type(len(X)) + W.dtype.type(2 * reg) * W
+
+
+def _hinge_by_differences(W: Array, X: Array, y: Array, reg: float) -> tuple[Any, Array]:
+    """Margins from differences of rows of W, which are not differences of scores in floating point."""
+    loss, dW = 0.0, W.dtype.type(2 * reg) * W
+    for x, label in zip(X, y, strict=True):
+        margins = (W - W[label]) @ x + 1
+        margins[label] = 0
+        active = (margins >= 0) & (np.arange(len(W)) != label)
+        loss += margins[active].sum() / len(X)
+        active = active.astype(W.dtype)
+        active[label] = -active.sum()
+        dW = dW + np.outer(active, x) / W.dtype.type(len(X))
+    return loss + reg * np.sum(W * W), dW
+
+
 RIGHT: dict[str, dict[str, Implementation]] = {
     "multiclass_hinge": {
         "ties as 0 (>)": hinge(),
@@ -150,20 +190,30 @@ RIGHT: dict[str, dict[str, Implementation]] = {
         "ties as a half": hinge(weights=lambda M: (np.sign(M) + 1) / 2),
         "ties by index": hinge(weights=lambda M: (M > 0) | ((M == 0) & (np.arange(M.shape[1]) % 2 == 0))),
         "example by example, backwards": _blocked(hinge()),
+        "loops": _hinge_by_loops,
+        "differences of rows": _hinge_by_differences,
         "(D, C)": lambda W, X, y, reg: (hinge_loss(W.T, X, y, reg), hinge()(W.T, X, y, reg)[1].T),
         "sum, half the penalty": lambda W, X, y, reg: tuple(len(X) * a for a in hinge()(W, X, y, reg / len(X) / 2)),
     },
     "softmax_cross_entropy": {
         "shifted by the maximum": softmax(),
-        "not shifted": softmax(probabilities=lambda S: np.exp(S) / np.exp(S).sum(1, keepdims=True)),
-        "through the log of the probability": softmax(
-            loss=lambda W, X, y, reg: -np.log(np.exp(X @ W.T)[np.arange(len(X)), y] / np.exp(X @ W.T).sum(1)).mean() + reg * (W * W).sum()
+        "through the log of the probability": softmax(loss=_minus_log_probability),
+        "log-sum-exp by logaddexp": softmax(loss=lambda *a: _log_sum_exp(lambda S: np.logaddexp.reduce(S, axis=1), *a)),
+        "log-sum-exp by scipy": softmax(loss=lambda *a: _log_sum_exp(lambda S: logsumexp(S, axis=1), *a)),
+        "probabilities by the difference to log-sum-exp": softmax(
+            probabilities=lambda S: np.exp(S - logsumexp(S, axis=1, keepdims=True)).astype(S.dtype)
         ),
         "example by example, backwards": _blocked(softmax()),
         "(D, C)": lambda W, X, y, reg: (softmax_loss(W.T, X, y, reg), softmax()(W.T, X, y, reg)[1].T),
         "sum, half the penalty": lambda W, X, y, reg: tuple(len(X) * a for a in softmax()(W, X, y, reg / len(X) / 2)),
     },
 }
+
+OVERFLOWS = {
+    "exp not shifted": softmax(probabilities=lambda S: normalised(np.exp(S))),
+    "log-sum-exp not shifted": softmax(loss=lambda *a: _log_sum_exp(lambda S: np.log(np.exp(S).sum(1)), *a)),
+}
+"""Right formulas that leave the range of the dtype though the result lies within it."""
 
 AFTER: dict[str, Callable[..., Array]] = {
     "N left out": lambda G, W, X, y, reg: G * len(X) - 2 * reg * W * (len(X) - 1),
@@ -204,7 +254,7 @@ WRONG: dict[str, dict[str, Implementation]] = {
         "margin missing in the indicator": hinge(weights=lambda M: M > 1),
         "margin doubled in the indicator": hinge(weights=lambda M: M > -1),
         "margins instead of indicators": hinge(weights=lambda M: np.maximum(M, 0)),
-        "indicator with a tolerance": hinge(weights=lambda M: M > -1e-6),
+        "indicator with a tolerance": hinge(weights=lambda M: M > -1e-9),
     },
     "softmax_cross_entropy": {
         **_wrong(softmax),

@@ -40,6 +40,9 @@ SPARSE_RUNGS = 4
 DIRECTION_BITS = 4
 """Directions have entries that are multiples of 2^-DIRECTION_BITS, so that W ± hd needs few bits to be exact."""
 
+FARTHEST = 8.0
+"""Scores that the longest step moves: several margins, so that kinks are crossed, and far less than what overflows."""
+
 BEYOND = 30.0
 """A step this much longer than the best one is no longer near it: truncation there is at least 30 (900 centred) times that
 at the best step, so its error is greater whatever the roundings do."""

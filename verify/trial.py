@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import ceil, inf, isfinite
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings, target
@@ -20,7 +21,12 @@ from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import Law, Subject
 
 PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
-"""Cases drawn a trial. The engine may draw fewer where a search space is exhausted, and the result says how many."""
+"""About how many cases a trial draws, over all families. The engine may draw fewer where a search space is exhausted, and the
+result says how many.
+"""
+
+FEWEST = 2
+"""Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
 
 
 class _Broken(Exception):
@@ -37,7 +43,10 @@ class Witness:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of one law on one candidate at one dtype."""
+    """What became of one law on one candidate at one dtype.
+
+    `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited.
+    """
 
     law: str
     dtype: str
@@ -47,6 +56,7 @@ class Result:
     decided: int
     undecided: dict[str, int]
     families: dict[str, int]
+    patterns: int
     strain: float
     sensitivity: float
     ulps: float | None
@@ -66,6 +76,7 @@ class Result:
             decided=0,
             undecided={},
             families={},
+            patterns=0,
             strain=inf,
             sensitivity=inf,
             ulps=None,
@@ -80,11 +91,13 @@ class _Tally:
 
     findings: list[Finding] = field(default_factory=list)
     families: Counter[str] = field(default_factory=Counter)
+    patterns: set[Hashable] = field(default_factory=set)
     failure: tuple[Case, Finding | Misbehaviour] | None = None
 
-    def count(self, case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
+    def count(self, subject: Subject, case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
         if self.failure is None:
             self.families[case.family] += 1
+            self.patterns.add(subject.truth(case).pattern)
             if isinstance(finding, Finding):
                 self.findings.append(finding)
         if broken:
@@ -99,7 +112,7 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
     tally, began = _Tally(), time.perf_counter()
     for strategy, share in families(subject.oracle).values():
         if tally.failure is None:
-            _search(law, subject, strategy, ceil(share * PROFILES[profile]), seed, tally)
+            _search(law, subject, strategy, max(FEWEST, ceil(share * PROFILES[profile])), seed, tally)
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
@@ -123,7 +136,7 @@ def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: in
         except Misbehaviour as error:
             finding = error
         broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
-        tally.count(case, finding, broken=broken)
+        tally.count(subject, case, finding, broken=broken)
         if broken:
             raise _Broken
         if isinstance(finding, Finding) and finding.worst is not None:
@@ -142,7 +155,7 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         case, what = tally.failure
         found = None if isinstance(what, Misbehaviour) else what.worst
         witness = Witness(case=case, evidence=found)
-        kind = "behaviour" if isinstance(what, Misbehaviour) else "wrong"
+        kind = "behaviour" if isinstance(what, Misbehaviour) else "precision" if _overflows(what) else "wrong"
         diagnosis = _diagnosis(law, what)
     return Result(
         law=law.name,
@@ -153,6 +166,7 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         decided=len(decided),
         undecided=dict(Counter(f.undecided for f in findings if f.undecided)),
         families=dict(tally.families),
+        patterns=len(tally.patterns),
         strain=max((e.strain for e in evidence), default=inf if tally.failure else 0.0),
         sensitivity=min((e.resolution for f in decided for e in f.evidence), default=inf),
         ulps=max((e.ulps for e in evidence if e.ulps is not None), default=None),
@@ -162,12 +176,24 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
     )
 
 
+def _overflows(what: Finding) -> bool:
+    """Whether a number is not finite where a finite one is due."""
+    where = what.worst.where if what.worst is not None else {}
+    return "measured" in where and not isfinite(where["measured"]) and isfinite(where["expected"])
+
+
 def _diagnosis(law: Law, what: Finding | Misbehaviour) -> dict[str, Any]:
     """The code and the sentence. Naming the bug behind a wrong number is `verify.diagnosis`' work, not done here."""
     if isinstance(what, Misbehaviour):
         return {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
     worst = what.worst
     assert worst is not None
+    if _overflows(what):
+        place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
+        told = (
+            f"{place} is {worst.where['measured']}, allowed {worst.where['expected']:.17g}: the computation leaves the range of the dtype"
+        )
+        return {"code": "overflow", "message": told, "entries": [worst.where["entry"]] if "entry" in worst.where else "all"}
     place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
     step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
     sentence = f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"

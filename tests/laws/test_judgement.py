@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from implementations import FLOAT64_ONLY, RIGHT, WRONG
+from implementations import FLOAT64_ONLY, OVERFLOWS, RIGHT, WRONG
 
 from verify import Verdict, check
 from verify.laws import LAWS
@@ -36,6 +36,15 @@ def test_wrong_gradients_break_the_gradient_law_and_not_the_value_law(loss, name
     seen = dtype == "float64" or name not in FLOAT64_ONLY
     assert broken(WRONG[loss][name], loss, dtype, laws=("gradient",)) == ({"gradient"} if seen else set())
     assert broken(WRONG[loss][name], loss, dtype, laws=("value",), profile="quick") == set()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OVERFLOWS)
+def test_what_overflows_is_broken_by_precision(name, dtype):
+    report = check(OVERFLOWS[name], loss="softmax_cross_entropy", dtypes=(dtype,), laws=("value", "gradient"), profile="quick")
+    broken = [r for r in report.results if r.verdict is Verdict.BROKEN]
+    assert [r.kind for r in broken] == ["precision"]
+    assert [r.diagnosis["code"] for r in broken] == ["overflow"]
 
 
 def test_the_table_of_wrong_gradients_is_long_enough():

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from verify.cases.case import Case
 from verify.cases.digits import minibatch
 from verify.cases.grid import generic, lattice
-from verify.cases.kinks import has_kinks, kinks
+from verify.cases.kinks import has_kinks, kinks, near_kinks
+from verify.cases.shapes import shapes
+from verify.cases.tails import tails
 from verify.oracle import Oracle
 
 __all__ = ["Case", "families", "has_kinks"]
@@ -20,8 +22,14 @@ def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]
     and hardly look at the rest.
     """
     dtype = oracle.dtype
-    found = {"lattice": (lattice(dtype), 0.2), "generic": (generic(dtype), 0.3), "digits": (minibatch(dtype), 0.1)}
+    found = {
+        "lattice": (lattice(dtype), 0.2),
+        "generic": (generic(dtype), 0.2),
+        **{name: (strategy, 0.03) for name, strategy in shapes(dtype).items()},
+        **{name: (strategy, 0.04) for name, strategy in tails(dtype).items()},
+        "digits": (minibatch(dtype), 0.08),
+    }
     if has_kinks(oracle):
-        found["kink"] = (kinks(dtype, oracle), 0.4)
+        found |= {"kink": (kinks(dtype, oracle), 0.2), "near a kink": (near_kinks(dtype, oracle), 0.2)}
     total = sum(share for _, share in found.values())
     return {name: (strategy, share / total) for name, (strategy, share) in found.items()}

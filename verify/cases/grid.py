@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from verify.cases.case import Case
 
+Range = tuple[int, int]
+
 AMPLITUDES = (1, 2, 4, 127)
 SCALES = (1.0, 0.5, 0.25, 0.0625)
 REGULARISATIONS = (0.0, 0.5, 1.0, 0.125, 2.0**-10, 3.0)
@@ -25,9 +27,11 @@ def decode(raw: NDArray[np.int8], amplitude: int, scale: float) -> NDArray[np.fl
 
 
 @st.composite
-def lattice(draw: st.DrawFn, dtype: str, *, family: str = "lattice") -> Case:
-    """Weights and data on the grid: N in 1..6, D in 1..5, C in 2..6, the bias in the last column."""
-    N, D, C = draw(st.integers(1, 6)), draw(st.integers(1, 5)), draw(st.integers(2, 6))
+def lattice(
+    draw: st.DrawFn, dtype: str, *, family: str = "lattice", examples: Range = (1, 6), features: Range = (1, 5), classes: Range = (2, 6)
+) -> Case:
+    """Weights and data on the grid, the bias in the last column; N, D and C are drawn from the given ranges."""
+    N, D, C = draw(st.integers(*examples)), draw(st.integers(*features)), draw(st.integers(*classes))
     head, body = 7, C * D + N * D
     raw = np.frombuffer(draw(st.binary(min_size=head + body + N, max_size=head + body + N)), np.int8)
     pick = raw[:head].astype(np.uint8)

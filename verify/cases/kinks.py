@@ -6,6 +6,8 @@ the switch at exactly 0. On the lattice the solution is representable, and the o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from flint import arb
 from hypothesis import strategies as st
@@ -29,8 +31,27 @@ def has_kinks(oracle: Oracle) -> bool:
 
 @st.composite
 def kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
-    """A lattice point moved onto 1 to MOST_KINKS kinks, which two examples may share, or a little beside the last of them."""
-    case = draw(lattice(dtype, family="kink"))
+    """A lattice point moved onto 1 to MOST_KINKS kinks, which two examples may share."""
+    case, solved = draw(_solved(dtype, oracle))
+    return replace(case, family="kink" if solved else "kink missed")
+
+
+@st.composite
+def near_kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
+    """The same, and then a little beside each of them; the side and the distance follow from the case's seed, so that a few
+    cases spread over all distances.
+    """
+    case, solved = draw(_solved(dtype, oracle))
+    rng, W = np.random.default_rng(case.seed), case.W.copy()
+    for j in solved:
+        W[j, -1] = _beside(W[j, -1], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[dtype], endpoint=True)))
+    return replace(case, W=W, family="near a kink" if solved else "kink missed")
+
+
+@st.composite
+def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, list[int]]:
+    """The case on its kinks, and the classes whose biases were solved for them."""
+    case = draw(lattice(dtype))
     W, X, y = case.W.copy(), case.X.copy(), case.y.copy()
     if len(X) > 1 and draw(st.booleans()):
         X[1], y[1] = X[0], y[0]
@@ -40,15 +61,9 @@ def kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
         switches = len(oracle.formula(len(W), int(y[i])).lifted.switches)
         if not switches:
             continue  # a loss may have kinks for some labels only
-        switch = draw(st.integers(0, switches - 1))
-        j = _solve(oracle, W, X[i], int(y[i]), switch, solved)
+        j = _solve(oracle, W, X[i], int(y[i]), draw(st.integers(0, switches - 1)), solved)
         solved += [] if j is None else [j]
-    beside = draw(st.booleans())
-    for j in solved if beside else ():
-        bits = draw(st.integers(*NEAREST[dtype]))
-        W[j, -1] = _beside(W[j, -1], draw(st.sampled_from((1, -1))), bits)
-    family = "near a kink" if beside else "kink"
-    return Case(W=W, X=X, y=y, reg=case.reg, family=family if solved else "kink missed", seed=case.seed)
+    return replace(case, W=W, X=X, y=y), solved
 
 
 def _beside(w: np.floating, side: int, bits: int) -> np.floating:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from verify.cases import Case, has_kinks
 from verify.evidence import Evidence, Finding
 from verify.oracle import Oracle, Point
 
+KEPT = 8
+"""Points whose truth is kept: more than any law asks for again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -22,14 +26,21 @@ class Subject:
 
     candidate: Linear
     oracle: Oracle
+    _truths: OrderedDict[tuple[int, ...], tuple[Case, Any, Point]] = field(default_factory=OrderedDict, repr=False, compare=False)
 
     def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
         """What the candidate answers at the case, or at another W with the same data."""
         return self.candidate(case.W if W is None else W, case.X, case.y, case.reg)
 
     def truth(self, case: Case, W: NDArray[np.floating] | None = None) -> Point:
-        """What is true there."""
-        return self.oracle.at(case.W if W is None else W, case.X, case.y, case.reg)
+        """What is true there. The latest points are kept, since a law asks for one several times."""
+        here = case.W if W is None else W
+        key = (id(here), id(case.X), id(case.y), hash(case.reg))
+        if key not in self._truths:
+            self._truths[key] = (case, here, self.oracle.at(here, case.X, case.y, case.reg))  # keeps what the ids stand for alive
+            if len(self._truths) > KEPT:
+                self._truths.popitem(last=False)
+        return self._truths[key][2]
 
 
 def within(law: str, value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:

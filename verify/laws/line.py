@@ -13,6 +13,7 @@ from verify.cases import Case
 from verify.difference import Floats, ladder, on_grid
 from verify.laws.law import Subject
 from verify.oracle import Point
+from verify.rounding import FARTHEST
 
 
 @dataclass(frozen=True)
@@ -68,5 +69,9 @@ class Line:
 
 
 def through(subject: Subject, case: Case, d: Floats) -> Line:
-    """The line through the case's W, rounded to the grid."""
-    return Line(subject, replace(case, W=on_grid(case.W)), d)
+    """The line through the case's W, rounded to the grid. Its direction is divided by the power of two that keeps a unit step
+    from moving any score by more than FARTHEST: with large features it would leave the range in which code is right.
+    """
+    moves = float(np.max(np.abs(case.X).astype(np.float64) @ np.abs(d).astype(np.float64).T, initial=0.0))
+    shrink = 2.0 ** -np.ceil(np.log2(max(1.0, moves / FARTHEST)))
+    return Line(subject, replace(case, W=on_grid(case.W)), np.asarray(d * d.dtype.type(shrink)))

@@ -79,20 +79,24 @@ class Oracle:
 
 
 class Point:
-    """The truth at one (W, X, y, reg); each quantity is derived when it is first asked for."""
+    """The truth at one (W, X, y, reg); each quantity is derived when it is first asked for.
+
+    Examples that are equal are derived once: `X`, `y` and `counts` are those of the distinct ones.
+    """
 
     def __init__(self, oracle: Oracle, W: Floats, X: Floats, y: Labels, reg: float) -> None:
-        self.oracle, self.W, self.X, self.y, self.reg = oracle, W, X, y, float(reg)
+        self.oracle, self.W, self.reg, self.examples = oracle, W, float(reg), len(X)
         self.share = fmpq(*oracle.objective.share(len(X)))
+        self.X, self.y, self.counts = _distinct(X, y)
 
     @cached_property
     def scores(self) -> list[list[arb]]:
-        """S = X Wᵀ, (N, C), exact."""
+        """S = X Wᵀ, exact, of the distinct examples."""
         return exact.product(self.X, self.W)
 
     @cached_property
     def score_radii(self) -> Floats:
-        """δ, (N, C)."""
+        """δ, as large as the scores."""
         D = self.W.shape[1]
         size = np.abs(self.X).astype(np.float64) @ np.abs(self.W).astype(np.float64).T
         return np.asarray(gamma(D + 2, self.oracle.u) * size + (D + 2) * self.oracle.tiny)
@@ -117,16 +121,23 @@ class Point:
         return bool(penalty_formula(self.oracle.objective.penalty).value_terms) and self.reg != 0
 
     @cached_property
+    def pattern(self) -> frozenset[tuple[int, tuple[tuple[int, ...], ...]]]:
+        """Which pieces are active: of each distinct example its label and, switch by switch, the pieces that may be chosen."""
+        return frozenset(
+            (int(label), tuple(map(tuple, fat.possible.values()))) for label, (_, _, fat) in zip(self.y, self._runs, strict=True)
+        )
+
+    @cached_property
     def value(self) -> Value:
         """f(W). The radius: ℓ's own, γ of the reduction over N, γ of the penalty's sum, and the last additions."""
         with precision():
             parts = [f.value(thin, fat) for f, thin, fat in self._runs]
-            data = sum((p.exact for p in parts), arb(0)) * self.share
+            data = sum((n * p.exact for n, p in zip(self.counts, parts, strict=True)), arb(0)) * self.share
             penalty, penalty_radius, penalty_size = self._penalty_value()
             total = data + self.reg * penalty
         share, u, steps = float(self.share), self.oracle.u, self._additions
-        own = share * sum(p.radius for p in parts)
-        size = share * sum(p.magnitude for p in parts)
+        own = share * sum(n * p.radius for n, p in zip(self.counts, parts, strict=True))
+        size = share * sum(n * p.magnitude for n, p in zip(self.counts, parts, strict=True))
         radius = own + gamma(steps, u) * size + penalty_radius + 2 * u * (size + penalty_size)
         return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
 
@@ -140,11 +151,11 @@ class Point:
             share = arb(self.share)
             ahead = [[_hull_start(p, j) for j in range(C)] for p in pieces]
             dS += arb_mat(len(self.X), C, [x for row in ahead for x in row])
-            X = arb_mat(len(self.X), D, [exact.ball(x) for x in self.X.ravel()])
+            X = arb_mat(len(self.X), D, [n * exact.ball(x) for n, row in zip(self.counts, self.X, strict=True) for x in row])
             center = ((dS.transpose() * X) * share).tolist()
             penalty, penalty_radius, penalty_size = self._penalty_gradient()
             center = [[c + p for c, p in zip(cs, ps, strict=True)] for cs, ps in zip(center, penalty, strict=True)]
-        absolute = np.abs(self.X).astype(np.float64) * float(self.share)
+        absolute = np.abs(self.X).astype(np.float64) * float(self.share) * np.array(self.counts)[:, None]
         score_size = np.array([[_magnitude(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
         score_radius = np.array([[_radius(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
         # The entries of one example's gradient may be computed from each other (1 − p for the other class, minus the sum
@@ -202,8 +213,8 @@ class Point:
     def _lines(self, d: Floats) -> Lines:
         """Every formula of f with its inputs as series in t − t₀ around a given t₀, and its weight in the sum."""
         share, lines = arb(self.share), []
-        for s, v, label in zip(self.scores, exact.product(self.X, d), self.y, strict=True):
-            lines.append((self.oracle.formula(len(s), label), self._line(s, v, self.oracle.inputs), share))
+        for s, v, label, n in zip(self.scores, exact.product(self.X, d), self.y, self.counts, strict=True):
+            lines.append((self.oracle.formula(len(s), label), self._line(s, v, self.oracle.inputs), n * share))
         if self._has_penalty:
             lines += self._penalty_lines(d)
         return lines
@@ -274,9 +285,9 @@ class Point:
 
     def _groups(self, pieces: list[Pieces]) -> Iterator[list[Generator]]:
         """The hulls that span ∂f from the center: those of the examples, then those of the penalised weights."""
-        for p, x in zip(pieces, self.X.astype(np.float64), strict=True):
-            for vertices in p.ambiguous:
-                yield _hull(vertices, len(self.W), x * float(self.share))
+        for p, x, n in zip(pieces, self.X.astype(np.float64), self.counts, strict=True):
+            for vertices in p.ambiguous:  # equal examples choose apart: n times a simplex is the sum of n of them
+                yield _hull(vertices, len(self.W), n * x * float(self.share))
         mask, (rows, columns) = self.oracle.penalised(self.W), self.W.shape
         for i, p in enumerate(self._penalty_pieces):
             j, k = divmod(i, columns)
@@ -288,12 +299,21 @@ class Point:
     def _additions(self) -> int:
         """How many additions one entry of the sum over the examples may take, however it is arranged."""
         terms = max((f.additions for f, _, _ in self._runs), default=1)
-        return len(self.X) * terms + 4
+        return self.examples * terms + 4
 
     @property
     def _underflow(self) -> float:
         steps = max((f.underflow_steps for f, _, _ in self._runs), default=1)
         return self.oracle.tiny * (steps + self._additions + self.W.size)
+
+
+def _distinct(X: Floats, y: Labels) -> tuple[Floats, Labels, list[int]]:
+    """The distinct examples in the order of their first places, and how often each occurs."""
+    places: dict[tuple[bytes, int], list[int]] = {}
+    for i, (x, label) in enumerate(zip(X, y, strict=True)):
+        places.setdefault((x.tobytes(), int(label)), []).append(i)
+    first = [at[0] for at in places.values()]
+    return X[first], y[first], [len(at) for at in places.values()]
 
 
 def _hull(vertices: list[Vertex], variables: int, features: Floats) -> list[Generator]:

@@ -102,6 +102,7 @@ def _entry(o: Outcome) -> dict[str, Any]:
         "decided": r.decided,
         "undecided": r.undecided,
         "families": r.families,
+        "patterns": r.patterns,
         "strain": number(r.strain),
         "sensitivity": number(r.sensitivity),
         "ulps": None if r.ulps is None else number(r.ulps),

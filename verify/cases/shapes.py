@@ -1,0 +1,58 @@
+"""The edges of shape and of content: many classes and features, absent classes, rows that repeat, more examples than a block.
+
+Code is often right in the middle and wrong here: a loop that stops early, a block whose tail is forgotten, a count that is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from verify.cases.case import Case
+from verify.cases.grid import lattice, tamed
+
+BLOCK = 64
+"""Examples that a blocked implementation may take at once: cases with more show what becomes of the tail."""
+DISTINCT = 4
+"""Distinct examples in a large case. The oracle judges equal ones once, so that size costs little."""
+
+
+def _one_label(case: Case) -> Case:
+    """All examples are of one class, so that the others are absent."""
+    return replace(case, y=np.full_like(case.y, case.y[0]))
+
+
+def _repeated(case: Case) -> Case:
+    return replace(case, X=np.repeat(case.X, 2, axis=0), y=np.repeat(case.y, 2))
+
+
+def _scaled(case: Case) -> Case:
+    """Features from 2^-10 to 2^10 in one matrix, the weights with them."""
+    powers = np.linspace(-10, 10, case.W.shape[1] - 1).round() if case.W.shape[1] > 1 else np.zeros(0)
+    X = case.X.astype(np.float64)
+    X[:, :-1] *= 2.0**powers
+    return replace(case, X=X.astype(case.dtype), W=tamed(case.W.astype(np.float64), X).astype(case.dtype))
+
+
+def shapes(dtype: str) -> dict[str, st.SearchStrategy[Case]]:
+    """A family for each edge: of a search over all of them together most would never be drawn."""
+    return {
+        "wide": lattice(dtype, family="wide", examples=(1, 3), features=(6, 9), classes=(9, 12)),
+        "one label": lattice(dtype, family="one label").map(_one_label),
+        "repeated rows": lattice(dtype, family="repeated rows", examples=(1, 3)).map(_repeated),
+        "scaled features": lattice(dtype, family="scaled features", features=(2, 5)).map(_scaled),
+        "large": large(dtype),
+    }
+
+
+@st.composite
+def large(draw: st.DrawFn, dtype: str) -> Case:
+    """More examples than one block: 65 to 80, unsorted, made of a few distinct ones."""
+    few = draw(lattice(dtype, family="large", examples=(1, DISTINCT), features=(1, 3), classes=(2, 3)))
+    N = draw(st.integers(BLOCK + 1, BLOCK + 16))
+    rows: NDArray[np.integer[Any]] = np.random.default_rng(few.seed).integers(0, len(few.X), N)
+    return replace(few, X=few.X[rows], y=few.y[rows])

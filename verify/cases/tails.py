@@ -1,0 +1,52 @@
+"""Scores far from 0, where exp overflows and probabilities underflow, though the loss itself is an ordinary number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from verify.cases.case import Case
+from verify.cases.grid import lattice
+
+APART = {"float64": (512.0, 64.0), "float32": (64.0, 32.0)}
+"""Spreads of one example's scores, the greatest first. Probabilities differ from 0 and 1 up to spreads of 745 and 103; where
+they no longer do, an infinite loss is a stated limitation of the form −log p: see the law of bad input."""
+
+OFF = {"float64": (1e4, 1024.0, 64.0), "float32": (100.0, 64.0)}
+"""Offsets of all scores, the greatest first. exp overflows at 709 and 88 unless the scores are shifted, and the loss does not
+depend on the offset at all."""
+
+
+def tails(dtype: str) -> dict[str, st.SearchStrategy[Case]]:
+    """Scores that lie far apart, and scores that lie close together around a great offset of either sign."""
+    return {"scores far apart": far_apart(dtype), "scores far off": far_off(dtype)}
+
+
+@st.composite
+def far_apart(draw: st.DrawFn, dtype: str) -> Case:
+    """A lattice case times the power of two that spreads its scores as far as wanted; a case without a spread gets one by the
+    bias of the first label.
+    """
+    case = draw(lattice(dtype, family="scores far apart"))
+    reach = draw(st.sampled_from(APART[dtype]))
+    spread = float(np.max(np.ptp(case.X.astype(np.float64) @ case.W.astype(np.float64).T, axis=1)))
+    if spread > 0:
+        return replace(case, W=np.asarray(case.W * case.W.dtype.type(2.0 ** np.floor(np.log2(reach / spread)))))
+    return replace(case, W=_biased(case, [int(case.y[0])], -reach))
+
+
+@st.composite
+def far_off(draw: st.DrawFn, dtype: str) -> Case:
+    """A lattice case with the same offset in every bias."""
+    case = draw(lattice(dtype, family="scores far off"))
+    offset = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1)))
+    return replace(case, W=_biased(case, list(range(len(case.W))), offset))
+
+
+def _biased(case: Case, rows: list[int], by: float) -> NDArray[np.floating]:
+    W = case.W.copy()
+    W[rows, -1] += W.dtype.type(by)
+    return W
