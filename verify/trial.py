@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable
-from contextlib import suppress
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as with_seed
 from hypothesis.errors import FlakyFailure
+from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
 from verify.candidates import Misbehaviour
@@ -142,8 +143,27 @@ def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: in
         if isinstance(finding, Finding) and finding.worst is not None:
             target(finding.worst.strain, label="strain")
 
-    with suppress(_Broken, FlakyFailure):  # flaky: it broke the law once, which is enough; the tally has the case
+    with suppress(_Broken, FlakyFailure), _whatever_is_loaded():  # flaky: it broke the law once, which is enough; the tally has the case
         search()
+
+
+@contextmanager
+def _whatever_is_loaded() -> Iterator[None]:
+    """Keeps the engine from drawing numbers that it finds in the source of loaded modules: the same seed must give the same cases
+    in whatever process. It has no setting for that; versions without the habit need none.
+    """
+    habit = "_get_local_constants"
+    if not hasattr(providers, habit):
+        yield
+        return
+    before = getattr(providers, habit), providers.CONSTANTS_CACHE
+    setattr(providers, habit, vars(providers)["Constants"])
+    providers.CONSTANTS_CACHE = type(before[1])(1024)
+    try:
+        yield
+    finally:
+        setattr(providers, habit, before[0])
+        providers.CONSTANTS_CACHE = before[1]
 
 
 def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result:
