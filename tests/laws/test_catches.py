@@ -176,6 +176,7 @@ def test_a_refused_memory_layout_is_a_limitation_and_not_a_break():
 
     (result,) = check(refuses, loss="softmax_cross_entropy", laws=("purity",), profile="quick").results
     assert result.verdict is Verdict.HOLDS
+    assert result.limitations == ("refuses Fortran-ordered arrays", "refuses read-only arrays", "refuses strided arrays")
 
 
 def test_laws_that_do_not_apply_say_why():
