@@ -20,6 +20,7 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case, families
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import Law, Subject
+from verify.oracle import Oracle
 
 PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
 """About how many cases a trial draws, over all families. The engine may draw fewer where a search space is exhausted, and the
@@ -119,18 +120,37 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
+def draw(oracle: Oracle, *, profile: str, seed: int) -> list[Case]:
+    """The profile's cases from every family, whatever is judged on them."""
+    cases: list[Case] = []
+    for strategy, share in families(oracle).values():
+        most = max(FEWEST, ceil(share * PROFILES[profile]))
+
+        @with_seed(seed)
+        @settings(SETTINGS, max_examples=most, phases=(Phase.generate,))
+        @given(strategy)
+        def collect(case: Case) -> None:
+            cases.append(case)
+
+        with _whatever_is_loaded():
+            collect()
+    return cases
+
+
+SETTINGS = settings(
+    database=None,
+    deadline=None,
+    derandomize=False,
+    report_multiple_bugs=False,
+    print_blob=False,
+    phases=(Phase.generate, Phase.target, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+
+
 def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: int, seed: int, tally: _Tally) -> None:
     @with_seed(seed)
-    @settings(
-        max_examples=most,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        report_multiple_bugs=False,
-        print_blob=False,
-        phases=(Phase.generate, Phase.target, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(SETTINGS, max_examples=most)
     @given(strategy)
     def search(case: Case) -> None:
         finding: Finding | Misbehaviour

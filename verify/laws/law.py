@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -24,11 +24,12 @@ KEPT = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A candidate beside the truth it is judged by."""
+    """A candidate beside the truth it is judged by. Subjects of the same objective may share `truths`, the latest `kept` of them."""
 
     candidate: Linear
     oracle: Oracle
-    _truths: OrderedDict[tuple[int, ...], tuple[Case, Any, Point]] = field(default_factory=OrderedDict, repr=False, compare=False)
+    truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
+    kept: int = KEPT
     _answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
@@ -45,12 +46,12 @@ class Subject:
     def truth(self, case: Case, W: NDArray[np.floating] | None = None) -> Point:
         """What is true there. The latest points are kept, since a law asks for one several times."""
         here = case.W if W is None else W
-        key = (id(here), id(case.X), id(case.y), hash(case.reg))
-        if key not in self._truths:
-            self._truths[key] = (case, here, self.oracle.at(here, case.X, case.y, case.reg))  # keeps what the ids stand for alive
-            if len(self._truths) > KEPT:
-                self._truths.popitem(last=False)
-        return self._truths[key][2]
+        key = (here.shape, here.tobytes(), case.X.tobytes(), case.y.tobytes(), case.reg)
+        if key not in self.truths:
+            self.truths[key] = self.oracle.at(here, case.X, case.y, case.reg)
+            if len(self.truths) > self.kept:
+                self.truths.popitem(last=False)
+        return self.truths[key]
 
 
 def within(law: str, value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:

@@ -53,8 +53,8 @@ class Formula:
         self._index = {x: i for i, x in enumerate(self.lifted.variables)}
         self._switch = {k.symbol: i for i, k in enumerate(self.lifted.switches)}
         self.value_terms = self.program.terms(self.lifted.smooth)
-        self._slopes = self._split(self.lifted.smooth)
-        self._piece_slopes = [[self._split(p) for p in k.pieces] for k in self.lifted.switches]
+        self.slopes = self._split(self.lifted.smooth)
+        self.piece_slopes = [[self._split(p) for p in k.pieces] for k in self.lifted.switches]
         self.additions = max(1, len(self.value_terms))
 
     @cached_property
@@ -87,10 +87,10 @@ class Formula:
     def pieces(self, thin: Run, fat: Run) -> Pieces:
         """∂ℓ over the box of `fat`, by the chain rule through the switches."""
         vertices: list[list[Vertex]] = []
-        for (register, _), slopes in zip(self.program.switch_registers, self._piece_slopes, strict=True):
+        for (register, _), slopes in zip(self.program.switch_registers, self.piece_slopes, strict=True):
             possible = fat.possible[register]
             vertices.append([v for a in possible for v in self._vertices(slopes[a], vertices, thin, fat)])
-        own, inner = self._slopes
+        own, inner = self.slopes
         certain = {j: self._quantity(t, thin, fat) for j, t in own.items()}
         ambiguous = []
         for k, terms in inner.items():
@@ -105,10 +105,10 @@ class Formula:
     def slope(self, run: Run, v: Sequence[arb]) -> arb:
         """A ball around ⟨∂ℓ, v⟩ over the box of the run, every possible piece of every switch included."""
         inner: list[arb] = []
-        for (register, _), slopes in zip(self.program.switch_registers, self._piece_slopes, strict=True):
+        for (register, _), slopes in zip(self.program.switch_registers, self.piece_slopes, strict=True):
             balls = [self._slope_of(slopes[a], run, v, inner) for a in run.possible[register]]
             inner.append(reduce(lambda a, b: a.union(b), balls))
-        return self._slope_of(self._slopes, run, v, inner)
+        return self._slope_of(self.slopes, run, v, inner)
 
     def _slope_of(self, slopes: tuple[dict[int, Terms], dict[int, Terms]], run: Run, v: Sequence[arb], inner: list[arb]) -> arb:
         own = sum((_total(t, run) * v[j] for j, t in slopes[0].items()), arb(0))

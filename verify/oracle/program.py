@@ -177,6 +177,13 @@ class Program:
         parts = e.args if isinstance(e, sympy.Add) else () if e == 0 else (e,)
         return tuple(self._compile(p) for p in parts)
 
+    def is_constant(self, register: int) -> bool:
+        """Whether a register depends on no input."""
+        if register < self.inputs:
+            return False
+        op = self.operations[register - self.inputs]
+        return not isinstance(op.apply, Choice) and all(self.is_constant(a) for a in op.args)
+
     def run(
         self, inputs: Sequence[Ball], u: arb | None = None, *, ahead: bool = False, taken: Mapping[int, list[int]] | None = None
     ) -> Run:

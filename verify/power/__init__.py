@@ -1,0 +1,5 @@
+"""Wrong implementations made from the spec's own terms: which law catches which, and how small an error each law would have seen."""
+
+from verify.power.table import Power, measure
+
+__all__ = ["Power", "measure"]

@@ -1,0 +1,296 @@
+"""The catalogue: the right implementation with one thing done wrong, for each thing that is there to be done wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.oracle import Oracle
+from verify.power.reference import Example, Parts, Reference, Role, Term
+from verify.rounding import unit_roundoff
+from verify.spec import Objective
+
+Floats = NDArray[np.floating]
+Answer = tuple[float, Floats]
+Candidate = Callable[..., Answer]
+
+BLOCK = 64
+LARGE = 30.0
+"""Scores beyond this are large: generic cases stay below it."""
+RELATIVE = tuple(10.0**-k for k in range(3, 13))
+VISIBLE = 1e3
+"""Relative errors below this many unit roundoffs are not in the catalogue of a dtype: right code may err by some of them."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong implementation, its name, and the family of mistakes that it belongs to."""
+
+    name: str
+    family: str
+    f: Candidate
+
+
+def right(reference: Reference) -> Candidate:
+    """The right implementation."""
+    return _made(reference)
+
+
+def mutants(oracle: Oracle) -> list[Mutant]:
+    """Every mutant that differs from the right implementation: those of a switch, a parameter or a penalty only where there is one."""
+    reference = Reference(oracle)
+    found = [
+        *_terms(reference), *_losses(reference), *_kinks(reference), *_parameters(reference), *_penalty(reference), *_structure(reference),
+        *_relative(reference), *_latent(reference), *_behaviour(reference),
+    ]  # fmt: skip
+    return found
+
+
+def _made(
+    reference: Reference,
+    parts: Callable[[Parts], Parts] = lambda p: p,
+    term: Callable[[Term, Example, int], float] = lambda t, e, label: float(not t.tied),
+    entry: Callable[[Term, int], int] = lambda t, C: t.entry,
+    after: Callable[[Floats, Parts], Floats] = lambda G, p: G,
+    loss: Callable[[Parts], float] = lambda p: p.loss,
+) -> Candidate:
+    """The implementation from: a change of the parts, the factor of a term, the class that it is given to, a last touch, a loss."""
+
+    def f(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
+        if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X))):
+            return float("nan"), np.full_like(W, np.nan)
+        if np.any(y < 0) or np.any(y >= len(W)) or len(y) != len(X) or X.shape[1] != W.shape[1]:
+            raise ValueError("labels or shapes do not fit")
+        whole = reference.parts(W, X, y, reg)
+        p = parts(whole)
+        dS = np.zeros((len(p.X), len(W)))
+        for i, (e, label) in enumerate(zip(p.examples, p.y, strict=True)):
+            for t in e.terms:
+                dS[i, entry(t, len(W))] += term(t, e, int(label)) * t.value
+        G = p.share * dS.T @ p.X.astype(np.float64) + p.slope
+        return W.dtype.type(loss(whole)), after(G, whole).astype(W.dtype)
+
+    return f
+
+
+def _roles(reference: Reference) -> dict[Role, None]:
+    """The roles that occur, seen on a small example of three classes whose switches are all on, all off and tied."""
+    roles: dict[Role, None] = {}
+    for W in (np.zeros((3, 1)), np.array([[9.0], [0.0], [0.0]]), np.array([[-9.0], [0.0], [0.0]])):
+        parts = reference.parts(W, np.ones((1, 1)), np.zeros(1, np.int64), 0.0)
+        roles |= dict.fromkeys(t.role for t in parts.examples[0].terms if t.value)
+    return roles
+
+
+def _terms(reference: Reference) -> Iterator[Mutant]:
+    for role in _roles(reference):
+        for what, factor in (("left out", 0.0), ("counted twice", 2.0), ("with the wrong sign", -1.0)):
+            yield Mutant(f"{role} {what}", "term", _made(reference, term=_factor_of(role, factor)))
+        yield Mutant(f"{role} given to the next class", "term", _made(reference, entry=_next_for(role)))
+
+
+def _factor_of(role: Role, factor: float) -> Callable[[Term, Example, int], float]:
+    return lambda t, e, label: (not t.tied) * (factor if t.role == role else 1.0)
+
+
+def _next_for(role: Role) -> Callable[[Term, int], int]:
+    return lambda t, C: (t.entry + 1) % C if t.role == role else t.entry
+
+
+def _losses(reference: Reference) -> Iterator[Mutant]:
+    """A wrong loss beside the right gradient."""
+    count = len(reference.oracle.formula(2, 0).value_terms)
+    for k in range(count):
+        for what, factor in (("left out", 0.0), ("counted twice", 2.0), ("with the wrong sign", -1.0)):
+            yield Mutant(f"term {k + 1} of the loss {what}", "loss", _made(reference, loss=_loss_with(k, factor)))
+    yield Mutant("loss off by 1e-3", "loss", _made(reference, loss=lambda p: p.loss * (1 + 1e-3)))
+    if reference.oracle.dtype == "float64":
+        yield Mutant("loss in single precision", "loss", _made(reference, loss=lambda p: float(np.float32(p.loss))))
+    yield Mutant("loss of the last W as long as W hardly changes", "loss", _stale(_made(reference)))
+
+
+def _loss_with(k: int, factor: float) -> Callable[[Parts], float]:
+    def loss(p: Parts) -> float:
+        return p.loss + p.share * sum((factor - 1) * e.losses[k] for e in p.examples)
+
+    return loss
+
+
+def _stale(f: Candidate) -> Candidate:
+    kept: dict[str, Any] = {}
+
+    def g(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
+        loss, gradient = f(W, X, y, reg)
+        same = "W" in kept and kept["W"].shape == W.shape and np.array_equal(kept["X"], X) and kept["reg"] == reg
+        if not (same and np.array_equal(kept["y"], y) and np.allclose(kept["W"], W, rtol=0, atol=1e-2)):
+            kept.update(W=W.copy(), X=X.copy(), y=y.copy(), reg=reg, loss=loss)
+        return kept["loss"], gradient
+
+    return g
+
+
+def _kinks(reference: Reference) -> Iterator[Mutant]:
+    if not reference.oracle.formula(2, 0).lifted.switches:
+        return
+    for value in (2.0, -0.1):
+        yield Mutant(f"{value:g} on a kink", "kink", _made(reference, term=_ties_as(value)))
+    yield Mutant("> for the label, ≥ for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry != label)))
+    yield Mutant("≥ for the label, > for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry == label)))
+    yield Mutant("nothing on a kink", "kink", _made(reference, term=lambda t, e, label: float(not t.tied and not e.ties)))
+
+
+def _ties_as(value: float) -> Callable[[Term, Example, int], float]:
+    return lambda t, e, label: value if t.tied else 1.0
+
+
+def _parameters(reference: Reference) -> Iterator[Mutant]:
+    """A parameter that is shifted in the gradient only, and one that is shifted in both: consistent with a wrong loss."""
+    objective = reference.oracle.objective
+    for name, value in objective.parameters.items():
+        for factor in (0.5, 2.0):
+            shifted = Reference(Oracle(_with(objective, name, factor * value), reference.oracle.dtype))
+            yield Mutant(f"{name} × {factor:g} in the gradient", "parameter", _pair(_made(reference), _made(shifted)))
+            yield Mutant(f"{name} × {factor:g} in loss and gradient", "consistent", _made(shifted))
+
+
+def _with(objective: Objective, name: str, value: float) -> Objective:
+    return replace(objective, parameters={**objective.parameters, name: value})
+
+
+def _pair(loss: Candidate, gradient: Candidate) -> Candidate:
+    return lambda *arguments: (loss(*arguments)[0], gradient(*arguments)[1])
+
+
+def _penalty(reference: Reference) -> Iterator[Mutant]:
+    if not reference.oracle.penalised(np.zeros((1, 2))).any():
+        return
+    for what, factor in (("left out", 0.0), ("halved", 0.5), ("doubled", 2.0), ("subtracted", -1.0)):
+        yield Mutant(f"the penalty's gradient {what}", "penalty", _made(reference, parts=lambda p, c=factor: replace(p, slope=c * p.slope)))
+    if reference.oracle.objective.penalty.bias:
+        mask = lambda W: np.arange(W.shape[1]) < W.shape[1] - 1  # noqa: E731
+        yield Mutant("the bias not penalised in the gradient", "penalty", _made(reference, parts=lambda p: replace(p, slope=p.slope * mask(p.W))))
+
+
+def _structure(reference: Reference) -> Iterator[Mutant]:
+    yield Mutant("the reduction's 1/N left out", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share * len(p.X))))
+    yield Mutant("divided by N once more", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share / len(p.X))))
+    yield Mutant("the next class's label in the gradient", "label", _pair(_made(reference), _labels_shifted(_made(reference))))
+    yield Mutant("sign of everything", "structure", _made(reference, after=lambda G, p: -G))
+    yield Mutant("the first class left out", "structure", _made(reference, after=_touched((0,), 0.0)))
+    yield Mutant("the bias column left out", "structure", _made(reference, after=_touched((slice(None), -1), 0.0)))
+    yield Mutant("the last example left out", "structure", _made(reference, parts=lambda p: _first(p, max(1, len(p.X) - 1))))
+    yield Mutant(f"the tail beyond {BLOCK} examples left out", "structure", _made(reference, parts=lambda p: _first(p, BLOCK)))
+
+
+def _labels_shifted(f: Candidate) -> Candidate:
+    return lambda W, X, y, reg: f(W, X, np.where((y >= 0) & (y < len(W)), (y + 1) % len(W), y), reg)
+
+
+def _first(p: Parts, n: int) -> Parts:
+    return replace(p, X=p.X[:n], y=p.y[:n], examples=p.examples[:n])
+
+
+def _touched(place: tuple[Any, ...], factor: float) -> Callable[[Floats, Parts], Floats]:
+    def after(G: Floats, _: Parts) -> Floats:
+        G[place] *= factor
+        return G
+
+    return after
+
+
+def off_by(reference: Reference, error: float, *, loss: bool = False) -> Candidate:
+    """One entry of the gradient, or the loss, off by a relative error: what sensitivities are measured with."""
+    if loss:
+        return _made(reference, loss=lambda p: p.loss * (1 + error))
+    return _made(reference, after=_touched((0, -1), 1 + error))
+
+
+def _relative(reference: Reference) -> Iterator[Mutant]:
+    dtype = reference.oracle.dtype
+    for error in (e for e in RELATIVE if e >= VISIBLE * unit_roundoff(dtype)):
+        yield Mutant(f"every entry off by {error:.0e}", "precision", _made(reference, after=lambda G, p, e=error: G * (1 + e)))
+        yield Mutant(f"one entry off by {error:.0e}", "precision", off_by(reference, error))
+    if dtype == "float64":
+        yield Mutant("single precision inside", "precision", _made(reference, after=lambda G, p: G.astype(np.float32)))
+
+
+def _latent(reference: Reference) -> Iterator[Mutant]:
+    """Right almost everywhere: wrong by a part in a thousand where a condition holds."""
+    conditions: Sequence[tuple[str, Callable[[Parts], bool]]] = (
+        ("for large scores", lambda p: max(e.greatest for e in p.examples) > LARGE),
+        ("for two classes", lambda p: len(p.W) == 2),
+        ("for more than eight classes", lambda p: len(p.W) > 8),
+        ("for one example", lambda p: len(p.X) == 1),
+        (f"for more than {BLOCK} examples", lambda p: len(p.X) > BLOCK),
+        ("for an absent class", lambda p: len(set(p.y.tolist())) < len(p.W)),
+        ("for a single label", lambda p: len(p.y) > 1 and len(set(p.y.tolist())) == 1),
+        ("for zero weights", lambda p: not p.W.any()),
+        ("without a penalty", lambda p: not p.slope.any()),
+        ("on a kink", lambda p: any(e.ties for e in p.examples)),
+    )
+    kinks = bool(reference.oracle.formula(2, 0).lifted.switches)
+    for what, holds in conditions:
+        if what != "on a kink" or kinks:
+            yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=lambda G, p, h=holds: G * (1.001 if h(p) else 1)))
+
+
+def _behaviour(reference: Reference) -> Iterator[Mutant]:
+    f = _made(reference)
+    noise = np.random.default_rng(0)
+    buffers: dict[Any, Floats] = {}
+    kept: dict[str, Any] = {}
+
+    def by_accident(W: Floats, *rest: Any) -> Answer:
+        loss, G = f(W, *rest)
+        return loss, np.where(noise.random(G.shape) < 0.5, G, np.nextafter(G, G.dtype.type(np.inf)))
+
+    def writes(W: Floats, *rest: Any) -> Answer:
+        answer = f(W, *rest)
+        W -= W.dtype.type(0.5) * answer[1] + W.dtype.type(1)
+        return answer
+
+    def shares(W: Floats, *rest: Any) -> Answer:
+        loss, G = f(W, *rest)
+        buffer = buffers.setdefault((W.shape, W.dtype), np.empty(W.shape, W.dtype))
+        buffer[...] = G
+        return loss, buffer
+
+    def remembers(W: Floats, *rest: Any) -> Answer:
+        if kept.get("W") is not W:
+            kept.update(W=W, answer=f(W, *rest))
+        answer: Answer = kept["answer"]
+        return answer
+
+    def reads_memory(W: Floats, *rest: Any) -> Answer:
+        return f(W.ravel(order="K").reshape(W.shape), *rest)
+
+    def swallows(W: Floats, *rest: Any) -> Answer:
+        return f(np.nan_to_num(W, posinf=0.0), *rest)
+
+    def by_place(W: Floats, X: Floats, y: Any, reg: float) -> Answer:
+        loss, G = f(W, X, y, reg)
+        return loss * W.dtype.type(1 + 1e-3 * (len(X) % 2)), G
+
+    yield Mutant("answers by accident, within rounding", "behaviour", by_accident)
+    yield Mutant("writes to W", "behaviour", writes)
+    yield Mutant("returns its own buffer", "behaviour", shares)
+    yield Mutant("remembers answers by the identity of W", "behaviour", remembers)
+    yield Mutant("reads W as if it were in C order", "behaviour", reads_memory)
+    yield Mutant("takes NaN for 0", "behaviour", swallows)
+    yield Mutant("the loss of an odd number of examples off by 1e-3", "loss", by_place)
+    yield Mutant("compiled code that differs from its source", "behaviour", _Compiled(off_by(reference, 1e-3, loss=True), f))
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """Looks like what numba makes of `py_func`."""
+
+    f: Candidate
+    py_func: Candidate
+
+    def __call__(self, *arguments: Any) -> Answer:
+        return self.f(*arguments)

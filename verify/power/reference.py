@@ -1,0 +1,156 @@
+"""A right implementation made from the spec: the additive terms of ℓ and of ∂ℓ/∂s, each rounded once, and their sums.
+
+It is what wrong implementations are made from, by changing one term. The terms come from the oracle's balls on exact scores, so they
+are right in the tails too; on a kink the first of the tied pieces is taken.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from verify.oracle import Oracle, exact
+from verify.oracle.formula import Formula, penalty_formula
+from verify.oracle.program import Run, precision
+
+Floats = NDArray[np.floating]
+KEPT = 4096
+"""Examples whose terms are kept: all of the cases of a table, with the points that laws make of them."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a term of the score gradient is: of the label's or of another class's entry, behind a switch or not, constant or not,
+    and its sign where it is constant.
+    """
+
+    label: bool
+    switch: bool
+    sign: int
+
+    def __str__(self) -> str:
+        kind = {1: "the constant term > 0", -1: "the constant term < 0", 0: "the varying term"}[self.sign]
+        return f"{kind} of {'the label' if self.label else 'another class'}{', where its switch is on' if self.switch else ''}"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One addend of one example's ∂ℓ/∂s: `tied` ones count only where the other piece of a tie is taken."""
+
+    entry: int
+    role: Role
+    value: float
+    tied: bool = False
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example's terms of the loss and of its gradient, and how many switches are exactly 0."""
+
+    losses: tuple[float, ...]
+    terms: tuple[Term, ...]
+    greatest: float
+
+    @property
+    def ties(self) -> bool:
+        """Whether the example lies on a kink."""
+        return any(t.tied for t in self.terms)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that f(W) and its gradient are summed from."""
+
+    W: Floats
+    X: Floats
+    y: NDArray[np.integer[Any]]
+    share: float
+    examples: list[Example]
+    penalty: float
+    slope: Floats
+
+    @property
+    def loss(self) -> float:
+        """f(W)."""
+        return self.share * sum(sum(e.losses) for e in self.examples) + self.penalty
+
+
+class Reference:
+    """Takes f apart at (W, X, y, reg)."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle = oracle
+        self._examples: OrderedDict[tuple[bytes, bytes, int], Example] = OrderedDict()
+
+    def parts(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
+        """W (C, D), X (N, D), y (N,)."""
+        numerator, denominator = self.oracle.objective.share(len(X))
+        penalty, slope = self._penalty(W, reg)
+        return Parts(W, X, y, numerator / denominator, [self._example(W, x, int(k)) for x, k in zip(X, y, strict=True)], penalty, slope)
+
+    def _example(self, W: Floats, x: Floats, label: int) -> Example:
+        key = (W.tobytes(), x.tobytes(), label)
+        if key not in self._examples:
+            self._examples[key] = self._derive(exact.product(x[None, :], W)[0], label)
+            if len(self._examples) > KEPT:
+                self._examples.popitem(last=False)
+        return self._examples[key]
+
+    def _derive(self, scores: list[arb], label: int) -> Example:
+        formula = self.oracle.formula(len(scores), label)
+        with precision():
+            run = formula.program.run(self.oracle.inputs(scores))
+            losses = tuple(float(run.registers[t]) for t in formula.value_terms)
+            return Example(losses, tuple(_terms(formula, run, label)), max(abs(float(s)) for s in scores))
+
+    def _penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
+        """(λR(W), λ∇R(W))."""
+        formula = penalty_formula(self.oracle.objective.penalty)
+        counted = np.broadcast_to(self.oracle.penalised(W), W.shape) > 0
+        value, slope = 0.0, np.zeros(W.shape)
+        if not reg or not formula.value_terms:
+            return value, slope
+        for place in zip(*np.nonzero(counted), strict=True):
+            with precision():
+                run = formula.program.run([exact.ball(W[place])])
+                value += float(sum((run.registers[t] for t in formula.value_terms), arb(0)))
+                slope[place] = sum(t.value for t in _terms(formula, run, 0) if not t.tied)
+        return reg * value, reg * slope
+
+
+def _terms(formula: Formula, run: Run, label: int) -> Iterator[Term]:
+    """The chain rule through the switches, term by term, on the first possible piece of each; then what the others would change."""
+    behind: list[list[Term]] = []
+    for (register, _), pieces in zip(formula.program.switch_registers, formula.piece_slopes, strict=True):
+        first, *others = run.possible[register]
+        taken = list(_expanded(pieces[first], behind, formula, run, label, switch=True))
+        rest = [t for a in others for t in _expanded(pieces[a], behind, formula, run, label, switch=True)]
+        tied = [Term(t.entry, t.role, sign * t.value, tied=True) for sign, ts in ((1, rest), (-len(others), taken)) for t in ts]
+        behind.append([*taken, *tied])
+    yield from _expanded(formula.slopes, behind, formula, run, label, switch=False)
+
+
+def _expanded(
+    slopes: tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]],
+    behind: list[list[Term]],
+    formula: Formula,
+    run: Run,
+    label: int,
+    *,
+    switch: bool,
+) -> Iterator[Term]:
+    own, inner = slopes
+    for entry, terms in own.items():
+        for t in terms:
+            value = float(run.registers[t])
+            sign = int(np.sign(value)) if formula.program.is_constant(t) else 0
+            yield Term(entry, Role(entry == label, switch, sign), value)
+    for k, terms in inner.items():
+        weight = float(sum((run.registers[t] for t in terms), arb(0)))
+        yield from (Term(t.entry, t.role, weight * t.value, t.tied) for t in behind[k])

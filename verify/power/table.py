@@ -1,0 +1,121 @@
+"""Law × wrong implementation: who catches whom, and the smallest relative error that each law would have seen."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from verify.candidates import Linear, Misbehaviour
+from verify.cases import Case
+from verify.evidence import Verdict, judge
+from verify.laws import LAWS, Law, Subject
+from verify.oracle import Oracle, Point
+from verify.power.mutants import Candidate, mutants, off_by, right
+from verify.power.reference import Reference
+from verify.trial import draw
+
+KEPT = 1 << 16
+"""Truths that are shared by all mutants of a table: every point that the laws ask for."""
+FINEST, COARSEST, STEPS = -16.0, 0.0, 6
+"""Sensitivities are sought between 1e-16 and 1, in halvings of the exponent: six of them leave a factor of 10^(1/4)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """`kills` has for each mutant the laws that break it; `sensitivity` for each law the relative error that it still saw, of one entry
+    of the gradient ("gradient") or of the loss ("loss"); `false_alarms` are laws that break the right implementation: none may.
+    """
+
+    loss: str
+    penalty: str
+    dtype: str
+    cases: int
+    laws: tuple[str, ...]
+    families: dict[str, str]
+    kills: dict[str, tuple[str, ...]]
+    sensitivity: dict[str, dict[str, float]]
+    false_alarms: tuple[str, ...]
+
+    @property
+    def survivors(self) -> list[str]:
+        """Mutants that no law breaks."""
+        return [name for name, laws in self.kills.items() if not laws]
+
+    @property
+    def idle(self) -> list[str]:
+        """Laws that break no mutant."""
+        return [law for law in self.laws if not any(law in laws for laws in self.kills.values())]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every mutant is caught, every law catches, and the right implementation is left alone."""
+        return not (self.survivors or self.idle or self.false_alarms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document's part."""
+        return {
+            "loss": self.loss,
+            "penalty": self.penalty,
+            "dtype": self.dtype,
+            "cases": self.cases,
+            "laws": list(self.laws),
+            "mutants": [{"name": name, "family": family} for name, family in self.families.items()],
+            "kills": {name: list(laws) for name, laws in self.kills.items()},
+            "sensitivity": self.sensitivity,
+            "survivors": self.survivors,
+            "idle": self.idle,
+            "false alarms": list(self.false_alarms),
+        }
+
+
+def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | None = None) -> Power:
+    """The table of one objective at one dtype. Cases are drawn once and nothing is shrunk: all mutants see the same."""
+    reference, truths = Reference(oracle), OrderedDict[Hashable, Point]()
+    cases = draw(oracle, profile=profile, seed=seed)
+
+    def subject(f: Candidate) -> Subject:
+        return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT)
+
+    wrong = mutants(oracle)
+    looks_compiled = subject(next(m.f for m in wrong if hasattr(m.f, "py_func")))
+    asked = [LAWS[name] for name in laws or LAWS if LAWS[name].inapplicable(looks_compiled) is None]
+
+    def broken(law: Law, f: Candidate) -> bool:
+        judged = subject(f)
+        return law.inapplicable(judged) is None and any(breaks(law, judged, case) for case in cases)
+
+    return Power(
+        loss=oracle.objective.loss.name,
+        penalty=oracle.objective.penalty.name,
+        dtype=oracle.dtype,
+        cases=len(cases),
+        laws=tuple(law.name for law in asked),
+        families={m.name: m.family for m in wrong},
+        kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong},
+        sensitivity={law.name: _sensitivity(law, reference, broken) for law in asked},
+        false_alarms=tuple(law.name for law in asked if broken(law, right(reference))),
+    )
+
+
+def breaks(law: Law, subject: Subject, case: Case) -> bool:
+    """Whether the law breaks on this case, misbehaviour included."""
+    try:
+        return judge([law.measure(subject, case)]) is Verdict.BROKEN
+    except Misbehaviour:
+        return True
+
+
+def _sensitivity(law: Law, reference: Reference, broken: Any) -> dict[str, float]:
+    """By bisection of the exponent; only what the law sees at all."""
+    found = {}
+    for what, of_loss in (("gradient", False), ("loss", True)):
+        if not broken(law, off_by(reference, 10.0**COARSEST, loss=of_loss)):
+            continue
+        low, high = FINEST, COARSEST
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if broken(law, off_by(reference, 10.0**middle, loss=of_loss)) else (middle, high)
+        found[what] = float(f"{10.0**high:.2g}")
+    return found
