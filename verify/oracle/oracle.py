@@ -7,10 +7,10 @@ dW = dSᵀX and of the penalty, all times `SLACK`; underflow adds smallest norma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import arb, arb_mat, arb_series, fmpq
@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from verify.oracle import exact
 from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, loss_formula, parabola, penalty_formula
-from verify.oracle.program import Ball, Run, precision
+from verify.oracle.program import Ball, KinkOnSegment, Run, precision
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer[Any]]
+T = TypeVar("T")
 Lines = list[tuple[Formula, Callable[[arb], list[Ball]], arb]]
 
 
@@ -88,6 +89,7 @@ class Point:
         self.oracle, self.W, self.reg, self.examples = oracle, W, float(reg), len(X)
         self.share = fmpq(*oracle.objective.share(len(X)))
         self.X, self.y, self.counts = _distinct(X, y)
+        self._known: dict[Hashable, Any] = {}
 
     @cached_property
     def scores(self) -> list[list[arb]]:
@@ -171,6 +173,9 @@ class Point:
 
         Raises KinkOnSegment where a switch may change on the segment.
         """
+        return self._once(("along", d.tobytes(), low, high), lambda: self._along(d, low, high))
+
+    def _along(self, d: Floats, low: float, high: float) -> list[arb]:
         with precision():
             t, total = _interval(low, high), arb_series([0], ORDER)
             for formula, line, weight in self._lines(d):
@@ -180,6 +185,9 @@ class Point:
 
     def slopes(self, d: Floats, low: float, high: float) -> arb:
         """A ball around ⟨∂f(W+td), d⟩ for all t in [low, high], kinks or not."""
+        return self._once(("slopes", d.tobytes(), low, high), lambda: self._slopes(d, low, high))
+
+    def _slopes(self, d: Floats, low: float, high: float) -> arb:
         with precision():
             t, total = _interval(low, high), arb(0)
             for formula, line, weight in self._lines(d):
@@ -194,6 +202,9 @@ class Point:
         Kinks are where switches change, so a stretch may end where f happens to be smooth. Raises KinkOnSegment where a
         switch does not depend on t by a straight line.
         """
+        return self._once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
+
+    def _path(self, d: Floats, length: float, most: int) -> list[Stretch]:
         with precision():
             stretches: list[Stretch] = []
             start, end = arb(0), arb(length)
@@ -209,6 +220,19 @@ class Point:
                     break
                 start = stop
             return stretches
+
+    def _once(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """Derived when it is first asked for, be it that there is a kink."""
+        if question not in self._known:
+            try:
+                self._known[question] = answer()
+            except KinkOnSegment as kink:
+                self._known[question] = kink
+        found = self._known[question]
+        if isinstance(found, KinkOnSegment):
+            raise found
+        known: T = found
+        return known
 
     def _lines(self, d: Floats) -> Lines:
         """Every formula of f with its inputs as series in t − t₀ around a given t₀, and its weight in the sum."""

@@ -43,11 +43,10 @@ def right(reference: Reference) -> Candidate:
 def mutants(oracle: Oracle) -> list[Mutant]:
     """Every mutant that differs from the right implementation: those of a switch, a parameter or a penalty only where there is one."""
     reference = Reference(oracle)
-    found = [
+    return [
         *_terms(reference), *_losses(reference), *_kinks(reference), *_parameters(reference), *_penalty(reference), *_structure(reference),
         *_relative(reference), *_latent(reference), *_behaviour(reference),
     ]  # fmt: skip
-    return found
 
 
 def _made(
@@ -67,12 +66,15 @@ def _made(
             raise ValueError("labels or shapes do not fit")
         whole = reference.parts(W, X, y, reg)
         p = parts(whole)
-        dS = np.zeros((len(p.X), len(W)))
+        dS, row = np.zeros((len(p.X), len(W))), dict[tuple[int, int], Floats]()
         for i, (e, label) in enumerate(zip(p.examples, p.y, strict=True)):
-            for t in e.terms:
-                dS[i, entry(t, len(W))] += term(t, e, int(label)) * t.value
+            if (id(e), label) not in row:  # equal examples are one object
+                ds = row[id(e), label] = np.zeros(len(W))
+                for t in e.terms:
+                    ds[entry(t, len(W))] += term(t, e, int(label)) * t.value
+            dS[i] = row[id(e), label]
         G = p.share * dS.T @ p.X.astype(np.float64) + p.slope
-        return W.dtype.type(loss(whole)), after(G, whole).astype(W.dtype)
+        return float(W.dtype.type(loss(whole))), after(G, whole).astype(W.dtype)
 
     return f
 
@@ -138,8 +140,12 @@ def _kinks(reference: Reference) -> Iterator[Mutant]:
         return
     for value in (2.0, -0.1):
         yield Mutant(f"{value:g} on a kink", "kink", _made(reference, term=_ties_as(value)))
-    yield Mutant("> for the label, ≥ for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry != label)))
-    yield Mutant("≥ for the label, > for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry == label)))
+    yield Mutant(
+        "> for the label, ≥ for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry != label))
+    )
+    yield Mutant(
+        "≥ for the label, > for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry == label))
+    )
     yield Mutant("nothing on a kink", "kink", _made(reference, term=lambda t, e, label: float(not t.tied and not e.ties)))
 
 
@@ -169,17 +175,24 @@ def _penalty(reference: Reference) -> Iterator[Mutant]:
     if not reference.oracle.penalised(np.zeros((1, 2))).any():
         return
     for what, factor in (("left out", 0.0), ("halved", 0.5), ("doubled", 2.0), ("subtracted", -1.0)):
-        yield Mutant(f"the penalty's gradient {what}", "penalty", _made(reference, parts=lambda p, c=factor: replace(p, slope=c * p.slope)))
+        yield Mutant(f"the penalty's gradient {what}", "penalty", _made(reference, parts=_slope_times(np.array(factor))))
     if reference.oracle.objective.penalty.bias:
-        mask = lambda W: np.arange(W.shape[1]) < W.shape[1] - 1  # noqa: E731
-        yield Mutant("the bias not penalised in the gradient", "penalty", _made(reference, parts=lambda p: replace(p, slope=p.slope * mask(p.W))))
+        yield Mutant("the bias not penalised in the gradient", "penalty", _made(reference, parts=_without_bias))
+
+
+def _slope_times(factor: Floats) -> Callable[[Parts], Parts]:
+    return lambda p: replace(p, slope=factor * p.slope)
+
+
+def _without_bias(p: Parts) -> Parts:
+    return replace(p, slope=p.slope * (np.arange(p.W.shape[1]) < p.W.shape[1] - 1))
 
 
 def _structure(reference: Reference) -> Iterator[Mutant]:
     yield Mutant("the reduction's 1/N left out", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share * len(p.X))))
     yield Mutant("divided by N once more", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share / len(p.X))))
     yield Mutant("the next class's label in the gradient", "label", _pair(_made(reference), _labels_shifted(_made(reference))))
-    yield Mutant("sign of everything", "structure", _made(reference, after=lambda G, p: -G))
+    yield Mutant("sign of everything", "structure", _made(reference, after=_times(-1.0)))
     yield Mutant("the first class left out", "structure", _made(reference, after=_touched((0,), 0.0)))
     yield Mutant("the bias column left out", "structure", _made(reference, after=_touched((slice(None), -1), 0.0)))
     yield Mutant("the last example left out", "structure", _made(reference, parts=lambda p: _first(p, max(1, len(p.X) - 1))))
@@ -192,6 +205,14 @@ def _labels_shifted(f: Candidate) -> Candidate:
 
 def _first(p: Parts, n: int) -> Parts:
     return replace(p, X=p.X[:n], y=p.y[:n], examples=p.examples[:n])
+
+
+def _times(factor: float) -> Callable[[Floats, Parts], Floats]:
+    return lambda G, p: G * factor
+
+
+def _only(holds: Callable[[Parts], bool]) -> Callable[[Floats, Parts], Floats]:
+    return lambda G, p: G * 1.001 if holds(p) else G
 
 
 def _touched(place: tuple[Any, ...], factor: float) -> Callable[[Floats, Parts], Floats]:
@@ -212,7 +233,7 @@ def off_by(reference: Reference, error: float, *, loss: bool = False) -> Candida
 def _relative(reference: Reference) -> Iterator[Mutant]:
     dtype = reference.oracle.dtype
     for error in (e for e in RELATIVE if e >= VISIBLE * unit_roundoff(dtype)):
-        yield Mutant(f"every entry off by {error:.0e}", "precision", _made(reference, after=lambda G, p, e=error: G * (1 + e)))
+        yield Mutant(f"every entry off by {error:.0e}", "precision", _made(reference, after=_times(1 + error)))
         yield Mutant(f"one entry off by {error:.0e}", "precision", off_by(reference, error))
     if dtype == "float64":
         yield Mutant("single precision inside", "precision", _made(reference, after=lambda G, p: G.astype(np.float32)))
@@ -235,7 +256,7 @@ def _latent(reference: Reference) -> Iterator[Mutant]:
     kinks = bool(reference.oracle.formula(2, 0).lifted.switches)
     for what, holds in conditions:
         if what != "on a kink" or kinks:
-            yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=lambda G, p, h=holds: G * (1.001 if h(p) else 1)))
+            yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=_only(holds)))
 
 
 def _behaviour(reference: Reference) -> Iterator[Mutant]:
@@ -273,7 +294,7 @@ def _behaviour(reference: Reference) -> Iterator[Mutant]:
 
     def by_place(W: Floats, X: Floats, y: Any, reg: float) -> Answer:
         loss, G = f(W, X, y, reg)
-        return loss * W.dtype.type(1 + 1e-3 * (len(X) % 2)), G
+        return float(W.dtype.type(loss * (1 + 1e-3 * (len(X) % 2)))), G
 
     yield Mutant("answers by accident, within rounding", "behaviour", by_accident)
     yield Mutant("writes to W", "behaviour", writes)

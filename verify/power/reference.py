@@ -20,8 +20,8 @@ from verify.oracle.formula import Formula, penalty_formula
 from verify.oracle.program import Run, precision
 
 Floats = NDArray[np.floating]
-KEPT = 4096
-"""Examples whose terms are kept: all of the cases of a table, with the points that laws make of them."""
+KEPT = 1 << 14
+"""Points whose parts are kept: those that the laws make of all the cases of a table."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +86,26 @@ class Reference:
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
-        self._examples: OrderedDict[tuple[bytes, bytes, int], Example] = OrderedDict()
+        self._parts: OrderedDict[tuple[Any, ...], Parts] = OrderedDict()
 
     def parts(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
         """W (C, D), X (N, D), y (N,)."""
-        numerator, denominator = self.oracle.objective.share(len(X))
-        penalty, slope = self._penalty(W, reg)
-        return Parts(W, X, y, numerator / denominator, [self._example(W, x, int(k)) for x, k in zip(X, y, strict=True)], penalty, slope)
+        key = (W.shape, W.tobytes(), X.tobytes(), y.tobytes(), reg)
+        if key not in self._parts:
+            self._parts[key] = self._take_apart(np.array(W), np.array(X), np.array(y), reg)
+            if len(self._parts) > KEPT:
+                self._parts.popitem(last=False)
+        return self._parts[key]
 
-    def _example(self, W: Floats, x: Floats, label: int) -> Example:
-        key = (W.tobytes(), x.tobytes(), label)
-        if key not in self._examples:
-            self._examples[key] = self._derive(exact.product(x[None, :], W)[0], label)
-            if len(self._examples) > KEPT:
-                self._examples.popitem(last=False)
-        return self._examples[key]
+    def _take_apart(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
+        numerator, denominator = self.oracle.objective.share(len(X))
+        known: dict[tuple[bytes, int], Example] = {}
+        for x, label in zip(X, y, strict=True):
+            key = (x.tobytes(), int(label))
+            if key not in known:
+                known[key] = self._derive(exact.product(x[None, :], W)[0], int(label))
+        examples = [known[x.tobytes(), int(label)] for x, label in zip(X, y, strict=True)]
+        return Parts(W, X, y, numerator / denominator, examples, *self._penalty(W, reg))
 
     def _derive(self, scores: list[arb], label: int) -> Example:
         formula = self.oracle.formula(len(scores), label)
@@ -116,6 +121,10 @@ class Reference:
         value, slope = 0.0, np.zeros(W.shape)
         if not reg or not formula.value_terms:
             return value, slope
+        if formula.quadratic is not None:
+            c0, c1, c2 = map(float, formula.quadratic)
+            w = np.where(counted, W.astype(np.float64), 0.0)
+            return reg * float(np.sum((c0 + c1 * w + c2 * w * w) * counted)), reg * (c1 + 2 * c2 * w) * counted
         for place in zip(*np.nonzero(counted), strict=True):
             with precision():
                 run = formula.program.run([exact.ball(W[place])])
