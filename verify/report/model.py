@@ -65,7 +65,8 @@ class Report:
     @property
     def laws(self) -> tuple[str, ...] | None:
         """The laws that were asked for by name, None for all."""
-        asked = {o.task.request.laws for o in (*self.outcomes, *self.inapplicable)}
+        tasks = [o.task for o in self.outcomes] + [i.task for i in self.inapplicable]
+        asked = {t.request.laws for t in tasks}
         return None if None in asked or not asked else tuple(dict.fromkeys(law for laws in asked for law in laws or ()))
 
     @property

@@ -38,10 +38,10 @@ class Notice:
 
 
 def visible(text: object, *, lines: bool = False) -> str:
-    """The text with control characters as escapes, so that it can neither move a cursor nor begin a line of its own.
+    r"""The text with control characters as escapes, so that it can neither move a cursor nor begin a line of its own.
 
-    >>> visible("a\\x1b[31m\\nb")
-    'a\\\\x1b[31m\\\\nb'
+    >>> print(visible("a\x1b[31m\nb"))
+    a\x1b[31m\nb
     """
     return "".join(c if _shows(c) or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in str(text))
 

@@ -35,17 +35,22 @@ def _result(n: Notice, index: int) -> dict[str, Any]:
         "ruleId": n.rule,
         "ruleIndex": index,
         "level": "error" if n.severe else "warning",
-        "message": {"text": n.message if n.remedy is None else f"{n.message} [{visible(n.remedy)}]"},
-        "partialFingerprints": {"verify/1": hashlib.sha256(f"{n.rule} {n.candidate} {n.title}".encode()).hexdigest()},
+        "message": {"text": _unlinked(n.message if n.remedy is None else f"{n.message} ({visible(n.remedy)})")},
+        "partialFingerprints": {"verify/1": hashlib.sha256(visible(f"{n.rule} {n.candidate} {n.title}").encode()).hexdigest()},
         "locations": [_location(n)],
     }
     return result
 
 
+def _unlinked(text: str) -> str:
+    """No text that a viewer would take for an embedded link."""
+    return text.replace("](", "] (")
+
+
 def _location(n: Notice) -> dict[str, Any]:
     """The line of the candidate; the configuration for what concerns no file."""
     file, line = (n.place["file"], n.place["line"]) if n.place else ("pyproject.toml", 1)
-    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": quote(file)}, "region": {"startLine": line}}}
+    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": quote(visible(file))}, "region": {"startLine": line}}}
     if n.candidate is not None:
         location["logicalLocations"] = [{"fullyQualifiedName": visible(n.candidate), "kind": "function"}]
     return location
