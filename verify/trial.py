@@ -48,7 +48,8 @@ class Result:
 
     `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited;
     `worst` is the case under the greatest strain, `farthest` the one that attains `ulps`, and `spread` counts the cases by the binary
-    order of their ulps: k stands for errors of 2^(k−1) to 2^k, 0 for those up to 1, −1 for none at all.
+    order of their ulps: k stands for errors of 2^(k−1) to 2^k, 0 for those up to 1, −1 for none at all;
+    `limitations` are what the candidate refuses or accepts without breaking a law.
     """
 
     law: str
@@ -69,6 +70,7 @@ class Result:
     worst: Witness | None = None
     farthest: Witness | None = None
     spread: dict[int, int] = field(default_factory=dict)
+    limitations: tuple[str, ...] = ()
 
     @classmethod
     def unanswered(cls, *, law: str, dtype: str, diagnosis: dict[str, Any]) -> Result:
@@ -212,6 +214,7 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         worst=_place(tally.worst),
         farthest=_place(tally.farthest),
         spread=dict(sorted(Counter(order_of(e.ulps) for e in evidence if e.ulps is not None).items())),
+        limitations=tuple(sorted({told for f in findings for told in f.limitations})),
     )
 
 

@@ -11,6 +11,7 @@ from verify.report.reading import (
     details,
     figure,
     judgement,
+    limitations,
     not_asked,
     sentence,
     summary,
@@ -30,6 +31,7 @@ def render(document: Document) -> str:
         *_failures(document),
         _folded("Results", _results(document)),
         _folded("Conventions found out", _list(f"{code(name)}: {escaped(told)}" for name, told in conventions(document))),
+        _folded("Limitations", _list(f"{code(name)}: {escaped(told)}" for name, told in limitations(document))),
         _folded(
             "Laws that were not asked",
             _list(f"{code(name)}: {escaped(', '.join(laws))} ({escaped(reason)})" for name, laws, reason in not_asked(document)),

@@ -19,6 +19,10 @@ SHOWN = 40
 """Numbers of W and X that a sentence shows; the document has all of them."""
 
 
+PRINTED = 5
+"""Lines of a candidate's output that a text shows; the document has more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Notice:
     """Something that is not well: what is said to CI systems and editors about one place in the code.
@@ -115,6 +119,25 @@ def not_asked(document: Document) -> Iterator[tuple[str, list[str], str]]:
         laws.setdefault((i["candidate"], i["reason"]), {})[i["law"]] = None
     for (name, reason), names in laws.items():
         yield visible(name), list(names), visible(reason)
+
+
+def limitations(document: Document) -> list[tuple[str, str]]:
+    """(candidate, what it refuses or accepts without breaking a law), once for all laws and dtypes."""
+    return list(dict.fromkeys((visible(r["candidate"]), visible(told)) for r in document["results"] for told in r.get("limitations", ())))
+
+
+def printed(document: Document) -> list[str]:
+    """The first lines of what each candidate printed, once."""
+    first: dict[str, str] = {}
+    for r in document["results"]:
+        if r.get("printed"):
+            first.setdefault(r["candidate"], r["printed"])
+    blocks = []
+    for name, text in first.items():
+        lines = text.splitlines()
+        more = [f"… {len(lines) - PRINTED} more lines"] if len(lines) > PRINTED else []
+        blocks.append("\n".join([f"{visible(name)} printed:", *(f"  | {visible(line)}" for line in (*lines[:PRINTED], *more))]))
+    return blocks
 
 
 def counts(document: Document) -> str:

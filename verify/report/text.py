@@ -9,7 +9,19 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from verify.report.reading import Document, conventions, details, figure, judgement, not_asked, sentence, summary, visible
+from verify.report.reading import (
+    Document,
+    conventions,
+    details,
+    figure,
+    judgement,
+    limitations,
+    not_asked,
+    printed,
+    sentence,
+    summary,
+    visible,
+)
 
 STYLES = {"holds": "green", "broken": "bold red", "silent": "yellow"}
 
@@ -32,6 +44,8 @@ def render(document: Document) -> RenderableType:
         Text(),
         *_block(f"{name}: {told}" for name, told in conventions(document)),
         *(Text(_safe(told) + "\n") for r in document["results"] if (told := paragraph(r))),
+        *(Text(_safe(told) + "\n") for told in printed(document)),
+        *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
         *_gate(document),
         Text(summary(document)),
