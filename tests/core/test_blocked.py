@@ -93,7 +93,7 @@ def test_memory_layout_changes_no_bit(loss, layout):
 def test_out_is_overwritten_and_returned():
     W, X, y = point((2000, 30, 4), "float64")
     out = np.full_like(W, np.nan)
-    value, dW = objective("multiclass_hinge")(W, X, y, 0.5, out=out)
+    _, dW = objective("multiclass_hinge")(W, X, y, 0.5, out=out)
     assert dW is out
     np.testing.assert_array_equal(out, objective("multiclass_hinge")(W, X, y, 0.5)[1])
 
@@ -103,7 +103,7 @@ def test_out_is_overwritten_and_returned():
 def test_nan_reaches_loss_and_gradient(loss, where):
     W, X, y = point((2000, 30, 4), "float64")
     {"W": W, "X": X}[where][2, 1] = np.nan
-    value, dW = objective(loss)(W, X, y)
+    value, dW = objective(loss)(W, X, y, 0.5)
     assert np.isnan(value)
     assert np.isnan(dW).any()
 
@@ -124,7 +124,11 @@ def test_any_number_of_threads_gives_the_same_bits():
     told = []
     for threads in ("1", "2", "5"):
         run = subprocess.run(
-            [sys.executable, "-c", BITS], env=os.environ | {"NUMBA_NUM_THREADS": threads}, capture_output=True, encoding="utf-8", check=False
+            [sys.executable, "-c", BITS],
+            env=os.environ | {"NUMBA_NUM_THREADS": threads},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
         assert run.returncode == 0, run.stderr
         told.append(run.stdout)

@@ -46,7 +46,9 @@ PARALLEL = 2**21
 """Multiply-adds from which more than one thread pays: starting a parallel loop costs 14 to 27 µs, and 50 ms where a core is busy."""
 
 
-PRANGE_ONLY = {"prange": True} | dict.fromkeys(("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion"), False)
+PRANGE_ONLY: Any = {"prange": True} | dict.fromkeys(
+    ("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion"), False
+)
 """numba's parallel option, for the loop over the partitions and nothing else."""
 
 REST = (types.float64, types.float64, types.boolean)
@@ -101,12 +103,12 @@ def _part(row, W, X, y, parameter, first, last, sums):
     return loss
 
 
-def _rows(X, first, rows, padded):
+def _rows(X: Any, first: int, rows: int, padded: Any) -> Any:
     """`BLOCK` rows of X from `first` on: a view where that is possible, else a copy in `padded`, with zeros after the last."""
 
 
 @overload(_rows)
-def _rows_compiled(X, first, rows, padded):
+def _rows_compiled(X, first, rows, padded):  # noqa: ARG001  # numba asks for the same names
     if X.layout == "C" and X.mutable:
         return lambda X, first, rows, padded: X[first : first + BLOCK] if rows == BLOCK else _copied(X, first, rows, padded)
     return lambda X, first, rows, padded: _copied(X, first, rows, padded)

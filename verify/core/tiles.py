@@ -23,7 +23,7 @@ def scores(W, X, S):
 
 @njit(error_model="numpy")
 def accumulate(G, X, dW):
-    """dW += Gᵀ X. G (R, C), X (R, D), dW (C, D), with R a multiple of 8 and C of CLASSES."""
+    """Adds Gᵀ X to dW. G (R, C), X (R, D), dW (C, D), with R a multiple of 8 and C of CLASSES."""
     for k in range(0, X.shape[1], CHUNK):
         for i in range(0, X.shape[0], 8):
             for c in range(0, dW.shape[0], CLASSES):
