@@ -11,6 +11,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from verify.campaign.task import Inapplicable, Outcome
+from verify.campaign.witness import identity
 from verify.evidence import Verdict
 from verify.trial import Result, Witness
 
@@ -108,7 +109,7 @@ def _entry(o: Outcome) -> dict[str, Any]:
         "ulps": None if r.ulps is None else number(r.ulps),
     }
     if r.witness is not None:
-        entry["witness"] = _witness(r.witness)
+        entry["witness"] = _witness(r.witness) | {"id": identity(o), "replay": f"verify replay {identity(o)}"}
     if r.diagnosis is not None:
         entry["diagnosis"] = r.diagnosis
     return entry

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verify.campaign.task import Outcome
+from verify.campaign.witness import identity
 from verify.evidence import Verdict
 from verify.report.model import Report
 
@@ -51,6 +52,8 @@ def sentences(o: Outcome) -> list[str]:
         found.append(f"  witness: N={len(c.X)} D={c.W.shape[1]} C={len(c.W)}, family {c.family}, reg={c.reg!r}")
         if c.W.size + c.X.size <= 40:
             found.append(f"  W={c.W.tolist()}\n  X={c.X.tolist()}\n  y={c.y.tolist()}")
+        if isinstance(o.task.request.candidate, str):
+            found.append(f"  replay: verify replay {identity(o)}")
     return ["\n".join(found) + "\n"]
 
 
