@@ -69,7 +69,7 @@ class _Commands(click.Group):
         command: click.Command = import_module(ELSEWHERE[name][0]).command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, from their first lines."""
         here = {name: c.get_short_help_str(80) for name, c in self.commands.items()}
         there = {name: help_ for name, (_, help_) in ELSEWHERE.items()}
