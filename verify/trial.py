@@ -46,7 +46,8 @@ class Witness:
 class Result:
     """What became of one law on one candidate at one dtype.
 
-    `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited.
+    `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited;
+    `limitations` are what the candidate refuses or accepts without breaking a law.
     """
 
     law: str
@@ -64,6 +65,7 @@ class Result:
     seconds: float
     witness: Witness | None = None
     diagnosis: dict[str, Any] | None = None
+    limitations: tuple[str, ...] = ()
 
     @classmethod
     def unanswered(cls, *, law: str, dtype: str, diagnosis: dict[str, Any]) -> Result:
@@ -206,6 +208,7 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         seconds=seconds,
         witness=witness,
         diagnosis=diagnosis,
+        limitations=tuple(sorted({told for f in findings for told in f.limitations})),
     )
 
 

@@ -108,6 +108,8 @@ def _entry(o: Outcome) -> dict[str, Any]:
         "sensitivity": number(r.sensitivity),
         "ulps": None if r.ulps is None else number(r.ulps),
     }
+    if r.limitations:
+        entry["limitations"] = list(r.limitations)
     if r.witness is not None:
         entry["witness"] = _witness(r.witness) | {"id": identity(o), "replay": f"verify replay {identity(o)}"}
     if r.diagnosis is not None:
