@@ -118,5 +118,7 @@ def _text(found: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _pins(conventions: Mapping[str, Any]) -> Pins:
+def _pins(conventions: object) -> Pins:
+    if not isinstance(conventions, Mapping):
+        raise ValueError(f"conventions is {conventions!r}, not a table")
     return Pins(**{key: conventions[key] for key in ("layout", "reduction", "penalty", "delta") if key in conventions})
