@@ -24,6 +24,7 @@ FLOORS = (
     ("campaign",),
     ("report",),
     ("api",),
+    ("replay_command",),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -37,7 +38,7 @@ CLOSED = {"core"}
 """Rooms that nobody else enters: the core is judged like anyone else's code, by its name."""
 
 HOMES = {
-    "click": {"cli", "report"},
+    "click": {"cli", "replay_command", "report"},
     "flint": {"oracle", "cases", "laws"},
     "hypothesis": {"cases", "trial"},
     "jinja2": {"report"},

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -55,26 +55,32 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-class _Lazy(click.Group):
-    """Commands of other rooms, loaded when they are asked for: each room's `command` module imports click alone at its top."""
+ELSEWHERE = {
+    "replay": ("verify.replay_command", "Judge one stored counterexample again."),
+    "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
+}
+"""Commands that live in modules of their own: where, and what the list of commands says of them, which imports none."""
 
-    rooms: ClassVar[dict[str, str]] = {
-        "report": "verify.report.command:report",
-    }
 
+class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *self.rooms])
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.rooms:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = self.rooms[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        command.epilog = command.epilog or EPILOG
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in ELSEWHERE:
+            return super().get_command(ctx, name)
+        command: click.Command = import_module(ELSEWHERE[name][0]).command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, from their first lines."""
+        here = {name: c.get_short_help_str(80) for name, c in self.commands.items()}
+        there = {name: help_ for name, (_, help_) in ELSEWHERE.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted((here | there).items()))
 
-@click.group(cls=_Lazy, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(metadata.version("verify-gradients"), prog_name="verify")
 def cli() -> None:
     """Tells whether a hand-written loss and its gradient are right, how accurately, at kinks too."""
@@ -163,6 +169,7 @@ def run(
     document = report.to_dict()
     save(output / "report.json", render(document, "json"))
     save(output / "index.html", render(document, "html"))
+    _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return EXIT_CODES[report.verdict]
@@ -256,6 +263,18 @@ def _writable(folder: Path) -> None:
         raise UsageError(f"the report cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
     if not os.access(folder, os.W_OK):
         raise UsageError(f"the report cannot be written to {folder}: the folder is read-only. Give another place with --output.")
+
+
+def _keep(report: Report, folder: Path) -> None:
+    """The counterexamples beside the report; those of an earlier run go."""
+    from verify.campaign import witness
+
+    try:
+        for old in folder.glob("*.json"):
+            old.unlink()
+        witness.save(report.outcomes, folder)
+    except OSError as error:
+        raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
 
 
 if __name__ == "__main__":

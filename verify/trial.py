@@ -135,6 +135,25 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
+def again(law: Law, subject: Subject, case: Case) -> Result:
+    """One case alone, without any search: what a stored counterexample comes to now."""
+    tally, began = _Tally(), time.perf_counter()
+    _look(law, subject, case, tally)
+    return _result(law, subject, tally, time.perf_counter() - began)
+
+
+def _look(law: Law, subject: Subject, case: Case, tally: _Tally) -> Finding | Misbehaviour:
+    """Measures the law on a case and counts what was found."""
+    finding: Finding | Misbehaviour
+    try:
+        finding = law.measure(subject, case)
+    except Misbehaviour as error:
+        finding = error
+    broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
+    tally.count(subject, case, finding, broken=broken)
+    return finding
+
+
 def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: int, seed: int, tally: _Tally) -> None:
     @with_seed(seed)
     @settings(
@@ -149,14 +168,8 @@ def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: in
     )
     @given(strategy)
     def search(case: Case) -> None:
-        finding: Finding | Misbehaviour
-        try:
-            finding = law.measure(subject, case)
-        except Misbehaviour as error:
-            finding = error
-        broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
-        tally.count(subject, case, finding, broken=broken)
-        if broken:
+        finding = _look(law, subject, case, tally)
+        if tally.failure is not None and tally.failure[0] is case:
             raise _Broken
         if isinstance(finding, Finding) and finding.worst is not None:
             target(finding.worst.strain, label="strain")

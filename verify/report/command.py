@@ -9,11 +9,11 @@ import click
 FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 
 
-@click.command()
+@click.command("report")
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to render it.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write it to this file instead.")
-def report(report: Path, format_: str, output: Path | None) -> int:
+def command(report: Path, format_: str, output: Path | None) -> int:
     """Render REPORT.json, the document of an earlier run: as text, HTML, Markdown, JUnit, GitHub annotations or SARIF."""
     from verify.report.formats import emit
     from verify.report.stored import read

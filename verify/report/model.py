@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign.task import DTYPES, Inapplicable, Outcome
+from verify.campaign.witness import identity
 from verify.evidence import Verdict
 from verify.laws import LAWS
 from verify.rounding import keeps_subnormals
@@ -151,7 +152,9 @@ def _entry(o: Outcome) -> dict[str, Any]:
     if r.limitations:
         entry["limitations"] = list(r.limitations)
     if r.witness is not None:
-        entry["witness"] = _witness(r.witness)
+        entry["witness"] = _witness(r.witness) | {"id": identity(o)}
+        if isinstance(o.task.request.candidate, str):  # nobody else can find it again
+            entry["witness"]["replay"] = f"verify replay {identity(o)}"
     else:
         entry |= {name: _witness(w) for name, w in (("worst", r.worst), ("farthest", r.farthest)) if w is not None}
     if r.spread:
