@@ -21,10 +21,11 @@ FLOORS = (
     ("cases", "conventions"),
     ("laws",),
     ("trial",),
+    ("power",),
     ("campaign",),
     ("report",),
     ("api",),
-    ("replay_command",),
+    ("replay_command", "power_command"),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -38,13 +39,13 @@ CLOSED = {"core"}
 """Rooms that nobody else enters: the core is judged like anyone else's code, by its name."""
 
 HOMES = {
-    "click": {"cli", "replay_command", "report"},
-    "flint": {"oracle", "cases", "laws"},
+    "click": {"cli", "power_command", "replay_command", "report"},
+    "flint": {"oracle", "cases", "laws", "power"},
     "hypothesis": {"cases", "trial"},
     "jinja2": {"report"},
     "jsonschema": {"report"},
     "numba": {"core"},
-    "numpy": {"core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws"},
+    "numpy": {"core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws", "power"},
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "core"},
     "rich": {"cli", "report"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module, metadata
 from pathlib import Path
@@ -56,6 +56,7 @@ def main() -> None:
 
 
 ELSEWHERE = {
+    "power": ("verify.power_command", "Which law catches which wrong gradient, and how small an error it would have seen."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
 }
@@ -151,9 +152,17 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
     show_default=True,
     help="Folder of the report.",
 )
+@click.option("--power", is_flag=True, help="Add the kill tables of the judged losses: see `verify power`.")
 @_shared
 def run(
-    output: Path, format_: str, quiet: bool, profile: str | None, seed: int | None, laws: tuple[str, ...], timeout: float | None
+    output: Path,
+    power: bool,
+    format_: str,
+    quiet: bool,
+    profile: str | None,
+    seed: int | None,
+    laws: tuple[str, ...],
+    timeout: float | None,
 ) -> int:
     """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, and write the report."""
     _writable(output)
@@ -167,12 +176,34 @@ def run(
     from verify.report.formats import emit, render, save
 
     document = report.to_dict()
+    if power:
+        document["power"] = _kill_tables(report)
     save(output / "report.json", render(document, "json"))
     save(output / "index.html", render(document, "html"))
     _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
-    return EXIT_CODES[report.verdict]
+    return EXIT_CODES[report.verdict] or _told(document.get("power", ()))
+
+
+def _kill_tables(report: Report) -> list[dict[str, Any]]:
+    from verify.campaign.power import tables
+
+    dtypes = dict.fromkeys(r.dtype for r in report.results)
+    return tables(list(report.losses), penalty="l2", dtypes=tuple(dtypes), profile="quick", seed=report.seed)
+
+
+def _told(tables: Sequence[Mapping[str, Any]]) -> int:
+    """Says what the kill tables lack, and 1 if they do."""
+    from verify.campaign.power import complete
+
+    if complete(tables):
+        return 0
+    from verify.report.power import summary
+
+    for table in tables:
+        click.echo(f"power of the laws on {table['loss']} ({table['dtype']}): {summary(table)}", err=True)
+    return EXIT_CODES[Verdict.BROKEN]
 
 
 @cli.command(name="list", epilog=EPILOG)

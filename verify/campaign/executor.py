@@ -12,12 +12,14 @@ from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from typing import Any, TypeVar
 
 import platformdirs
 from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign.task import Inapplicable, Outcome, Task, failed, perform
 
+T = TypeVar("T")
 Done = Callable[[Outcome | Inapplicable], None]
 
 DEFAULT_TIMEOUT = 300.0
@@ -39,6 +41,12 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lam
                 outcomes[i] = _outcome(future, tasks[i], limit)
                 on_done(outcomes[i])
     return [outcomes[i] for i in range(len(tasks))]
+
+
+def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
+    """`f` of each tuple of arguments, in order, on worker processes. Raises what `f` raises."""
+    with _pool(max(1, min(len(arguments), os.cpu_count() or 1))) as pool:
+        return [future.result() for future in [pool.schedule(f, args=list(a)) for a in arguments]]
 
 
 def _outcome(future: Future[Outcome | Inapplicable], task: Task, timeout: float) -> Outcome | Inapplicable:

@@ -1,0 +1,107 @@
+"""Every law catches something and everything wrong is caught: and where that is not so, it is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from implementations import hinge, softmax
+
+from verify.campaign.power import complete
+from verify.evidence import Evidence, Finding
+from verify.laws import LAWS
+from verify.oracle import Oracle
+from verify.power import measure, table
+from verify.power.mutants import mutants, right
+from verify.power.reference import Reference
+from verify.power_command import command
+from verify.report.power import plain, summary
+from verify.spec import Objective
+from verify.spec.catalogue import find_loss, find_penalty
+
+HONEST = {"multiclass_hinge": hinge(), "softmax_cross_entropy": softmax()}
+FEW = ("value", "gradient", "consistency", "purity", "bad-input", "compiled", "enclosure")
+"""Laws that together catch everything: the others are asked in `tox -e power`, which takes its time."""
+
+
+def oracle(loss: str, dtype: str = "float64", penalty: str = "l2") -> Oracle:
+    return Oracle(Objective(loss=find_loss(loss), penalty=find_penalty(penalty)), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", HONEST)
+def test_the_reference_agrees_with_an_implementation_that_shares_nothing_with_it(loss, dtype):
+    rng, f = np.random.default_rng(1), right(Reference(oracle(loss, dtype)))
+    for _ in range(5):
+        W, X, y = rng.normal(size=(4, 3)).astype(dtype), rng.normal(size=(6, 3)).astype(dtype), rng.integers(0, 4, 6)
+        value, gradient = f(W, X, y, 0.25)
+        expected, slope = HONEST[loss](W, X, y, 0.25)
+        close = {"rtol": 20 * np.finfo(dtype).eps, "atol": 20 * np.finfo(dtype).eps}
+        np.testing.assert_allclose(value, expected, **close)
+        np.testing.assert_allclose(gradient, slope, **close)
+
+
+@pytest.mark.parametrize("loss", HONEST)
+def test_every_mutant_differs_from_the_right_implementation_somewhere(loss):
+    """Nothing in the catalogue is equal to what it should differ from: else it would survive rightly."""
+    found = measure(oracle(loss), profile="quick", seed=0, laws=FEW)
+    assert found.survivors == []
+    assert found.false_alarms == ()
+    assert len(found.kills) == len({m.name for m in mutants(oracle(loss))}) >= 50
+
+
+def test_each_role_of_a_term_is_dropped_doubled_flipped_and_misplaced():
+    names = [m.name for m in mutants(oracle("softmax_cross_entropy")) if m.family == "term"]
+    assert len(names) == 3 * 4  # p_j of the others; p_y and −1 of the label
+    assert "the constant term < 0 of the label left out" in names
+    assert "the varying term of another class given to the next class" in names
+
+
+def test_without_a_penalty_or_switches_there_are_no_mutants_of_them():
+    assert {m.family for m in mutants(oracle("softmax_cross_entropy", penalty="none"))}.isdisjoint({"penalty", "kink", "parameter"})
+    assert {"penalty", "kink", "parameter"} <= {m.family for m in mutants(oracle("multiclass_hinge"))}
+
+
+def test_a_law_whose_body_is_gone_is_idle_and_what_only_it_caught_survives(monkeypatch):
+    looked = Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),))
+    monkeypatch.setitem(table.LAWS, "purity", replace(LAWS["purity"], measure=lambda subject, case: looked))
+    found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=FEW)
+    assert found.idle == ["purity"]
+    assert "writes to W" in found.survivors
+    assert not found.complete
+    assert not complete([found.to_dict()])
+    assert "survives: writes to W" in summary(found.to_dict())
+    assert "survives" in plain([found.to_dict()])
+
+
+def test_a_law_that_breaks_the_right_implementation_is_a_false_alarm(monkeypatch):
+    cries = Finding(evidence=(Evidence(law="value", measured=1.0, allowed=0.0),))
+    monkeypatch.setitem(table.LAWS, "value", replace(LAWS["value"], measure=lambda subject, case: cries))
+    found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=("value", "gradient"))
+    assert found.false_alarms == ("value",)
+    assert not found.complete
+
+
+def test_sensitivity_is_what_the_law_sees_and_no_less():
+    found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=("value", "gradient"))
+    assert set(found.sensitivity["value"]) == {"loss"}
+    assert set(found.sensitivity["gradient"]) == {"gradient"}
+    assert 1e-16 < found.sensitivity["gradient"]["gradient"] < 1e-12
+    single = measure(oracle("softmax_cross_entropy", "float32"), profile="quick", seed=0, laws=("gradient",))
+    assert 1e-8 < single.sensitivity["gradient"]["gradient"] < 1e-4
+
+
+def test_the_command_says_what_is_not_known():
+    from verify.errors import UsageError
+
+    for arguments, near in (
+        (["--loss", "multiclas_hinge"], "multiclass_hinge"),
+        (["--penalty", "l3"], "l2"),
+        (["--dtype", "float16"], "float"),
+        (["--law", "gradeint"], "gradient"),
+    ):
+        result = CliRunner().invoke(command, arguments)
+        assert isinstance(result.exception, UsageError)
+        assert near in str(result.exception)

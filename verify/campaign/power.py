@@ -1,0 +1,43 @@
+"""The kill tables of several specs and dtypes, on worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from verify.campaign.executor import each
+from verify.campaign.task import DTYPES
+from verify.errors import unknown
+from verify.laws import LAWS
+from verify.oracle import Oracle
+from verify.power import measure
+from verify.spec import Objective
+from verify.spec.catalogue import find_loss, find_penalty, losses
+
+
+def tables(
+    names: Sequence[str] | None, *, penalty: str, dtypes: Sequence[str], profile: str, seed: int, laws: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """One table for each loss (all shipped ones if None) and dtype. Raises UsageError for names that do not exist."""
+    chosen = list(names or losses())
+    for name in chosen:
+        find_loss(name)
+    find_penalty(penalty)
+    for kind, given, known in (("dtype", dtypes, DTYPES), ("law", laws or (), LAWS)):
+        for name in given:
+            if name not in known:
+                raise unknown(kind, name, known)
+    return each(_table, [(loss, penalty, dtype, profile, seed, laws) for loss in chosen for dtype in dtypes])
+
+
+def _table(loss: str, penalty: str, dtype: str, profile: str, seed: int, laws: Sequence[str] | None) -> dict[str, Any]:
+    oracle = Oracle(Objective(loss=find_loss(loss), penalty=find_penalty(penalty)), dtype)
+    return measure(oracle, profile=profile, seed=seed, laws=laws).to_dict()
+
+
+def complete(found: Sequence[Mapping[str, Any]], *, every_law: bool = True) -> bool:
+    """Whether every wrong implementation is caught, every law catches one, and the right one is left alone.
+
+    With a selection of laws a survivor may be what the others catch.
+    """
+    return all(not (t["idle"] or t["false alarms"] or (every_law and t["survivors"])) for t in found)

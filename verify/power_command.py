@@ -1,0 +1,41 @@
+"""`verify power`: how many wrong gradients does each law catch, and how small an error would it have seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("power")
+@click.option("--loss", "losses", multiple=True, metavar="NAME|FILE.py[:NAME]", help="Spec; repeatable. All shipped ones if not given.")
+@click.option("--penalty", default="l2", show_default=True, metavar="NAME", help="Penalty of the objective.")
+@click.option("--dtype", default="float64,float32", show_default=True, metavar="NAMES", help="Dtypes, separated by commas.")
+@click.option("--profile", type=click.Choice(["quick", "ci", "deep"]), default="quick", show_default=True, help="How many cases.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
+def command(
+    losses: tuple[str, ...], penalty: str, dtype: str, profile: str, seed: int, laws: tuple[str, ...], format_: str, output: Path | None
+) -> int:
+    """How many wrong implementations does each law catch, and how small an error would it have seen?
+
+    The wrong ones are made from each spec's own terms. Ends with 1 if one of them survives, if a law catches none, or if the right
+    implementation is called broken.
+    """
+    from verify.campaign.power import complete, tables
+    from verify.report.formats import as_json, save
+    from verify.report.power import plain, render
+    from verify.report.text import console
+
+    dtypes = tuple(d.strip() for d in dtype.split(","))
+    found = tables(losses or None, penalty=penalty, dtypes=dtypes, profile=profile, seed=seed, laws=laws or None)
+    if output is not None:
+        save(output, as_json({"power": found}) if format_ == "json" else plain(found))
+    elif format_ == "json":
+        click.echo(json.dumps({"power": found}, indent=1, ensure_ascii=False))
+    else:
+        console().print(render(found))
+    return 0 if complete(found, every_law=not laws) else 1
