@@ -30,7 +30,7 @@ class Subject:
     oracle: Oracle
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT
-    _answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
         """What the candidate answers at the case, or at another W with the same data."""
@@ -38,9 +38,9 @@ class Subject:
 
     def once(self, question: str, ask: Callable[[], T]) -> T:
         """The answer to a question about the candidate that does not depend on the case."""
-        if question not in self._answered:
-            self._answered[question] = ask()
-        found: T = self._answered[question]
+        if question not in self.answered:
+            self.answered[question] = ask()
+        found: T = self.answered[question]
         return found
 
     def truth(self, case: Case, W: NDArray[np.floating] | None = None) -> Point:

@@ -52,8 +52,8 @@ def mutants(oracle: Oracle) -> list[Mutant]:
 def _made(
     reference: Reference,
     parts: Callable[[Parts], Parts] = lambda p: p,
-    term: Callable[[Term, Example, int], float] = lambda t, e, label: float(not t.tied),
-    entry: Callable[[Term, int], int] = lambda t, C: t.entry,
+    term: Callable[[Term, Example, int], float] | None = None,
+    entry: Callable[[Term, int], int] | None = None,
     after: Callable[[Floats, Parts], Floats] = lambda G, p: G,
     loss: Callable[[Parts], float] = lambda p: p.loss,
 ) -> Candidate:
@@ -66,17 +66,27 @@ def _made(
             raise ValueError("labels or shapes do not fit")
         whole = reference.parts(W, X, y, reg)
         p = parts(whole)
-        dS, row = np.zeros((len(p.X), len(W))), dict[tuple[int, int], Floats]()
-        for i, (e, label) in enumerate(zip(p.examples, p.y, strict=True)):
-            if (id(e), label) not in row:  # equal examples are one object
-                ds = row[id(e), label] = np.zeros(len(W))
-                for t in e.terms:
-                    ds[entry(t, len(W))] += term(t, e, int(label)) * t.value
-            dS[i] = row[id(e), label]
+        dS = p.score_gradients if term is None and entry is None else _score_gradients(p, term or _untied, entry or _own)
         G = p.share * dS.T @ p.X.astype(np.float64) + p.slope
         return float(W.dtype.type(loss(whole))), after(G, whole).astype(W.dtype)
 
     return f
+
+
+def _untied(t: Term, e: Example, label: int) -> float:
+    return float(not t.tied)
+
+
+def _own(t: Term, C: int) -> int:
+    return t.entry
+
+
+def _score_gradients(p: Parts, term: Callable[[Term, Example, int], float], entry: Callable[[Term, int], int]) -> Floats:
+    dS, C = np.zeros((len(p.X), len(p.W))), len(p.W)
+    for ds, e, label in zip(dS, p.examples, p.y, strict=True):
+        for t in e.terms:
+            ds[entry(t, C)] += term(t, e, int(label)) * t.value
+    return dS
 
 
 def _roles(reference: Reference) -> dict[Role, None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,15 @@ class Example:
     terms: tuple[Term, ...]
     greatest: float
 
-    @property
+    def slope(self, classes: int) -> Floats:
+        """∂ℓ/∂s (C,), with 0 for the tied terms."""
+        ds = np.zeros(classes)
+        for t in self.terms:
+            if not t.tied:
+                ds[t.entry] += t.value
+        return ds
+
+    @cached_property
     def ties(self) -> bool:
         """Whether the example lies on a kink."""
         return any(t.tied for t in self.terms)
@@ -75,7 +84,13 @@ class Parts:
     penalty: float
     slope: Floats
 
-    @property
+    @cached_property
+    def score_gradients(self) -> Floats:
+        """∂ℓ/∂s of every example, (N, C)."""
+        rows = {id(e): e.slope(len(self.W)) for e in self.examples}  # equal examples are one object
+        return np.array([rows[id(e)] for e in self.examples])
+
+    @cached_property
     def loss(self) -> float:
         """f(W)."""
         return self.share * sum(sum(e.losses) for e in self.examples) + self.penalty

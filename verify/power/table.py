@@ -76,7 +76,8 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
     cases = draw(oracle, profile=profile, seed=seed)
 
     def subject(f: Candidate) -> Subject:
-        return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT)
+        # Misuse leads to limitations only, which no table counts.
+        return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT, answered={"misuse": ()})
 
     wrong = mutants(oracle)
     looks_compiled = subject(next(m.f for m in wrong if hasattr(m.f, "py_func")))
