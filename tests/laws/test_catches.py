@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -166,6 +167,14 @@ def test_the_law_breaks_what_it_is_for(law, name):
 
 def test_every_law_is_in_the_table():
     assert {*CATCHES, "compiled"} == set(LAWS)
+
+
+def test_every_law_is_explained_where_a_user_looks():
+    root = Path(__file__).parents[2]
+    explained = (root / "docs" / "laws.md").read_text(encoding="utf-8")
+    listed = (root / "README.md").read_text(encoding="utf-8")
+    assert [law for law in LAWS if f"\n## {law}: " not in explained] == []
+    assert [law for law in LAWS if f"\n| `{law}` | " not in listed] == []
 
 
 @pytest.mark.parametrize("name", ["ties at random", "assumes C order", "draws global random numbers"])

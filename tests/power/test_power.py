@@ -23,7 +23,7 @@ from verify.spec.catalogue import find_loss, find_penalty
 
 HONEST = {"multiclass_hinge": hinge(), "softmax_cross_entropy": softmax()}
 FEW = ("value", "gradient", "consistency", "purity", "bad-input", "compiled", "enclosure")
-"""Laws that together catch everything: the others are asked in `tox -e power`, which takes its time."""
+"""Laws that together catch everything: `tox -e power` asks them all, at full length."""
 
 
 def oracle(loss: str, dtype: str = "float64", penalty: str = "l2") -> Oracle:
