@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "rounding", "data", "core"),
-    ("difference", "source"),
+    ("difference", "settings", "source"),
     ("spec",),
     ("oracle", "candidates"),
     ("cases", "conventions"),
@@ -23,6 +23,7 @@ FLOORS = (
     ("trial",),
     ("campaign",),
     ("report",),
+    ("gate",),
     ("api",),
     ("replay_command",),
     ("cli",),
@@ -38,7 +39,7 @@ CLOSED = {"core"}
 """Rooms that nobody else enters: the core is judged like anyone else's code, by its name."""
 
 HOMES = {
-    "click": {"cli", "replay_command", "report"},
+    "click": {"cli", "gate", "replay_command", "report"},
     "flint": {"oracle", "cases", "laws"},
     "hypothesis": {"cases", "trial"},
     "jinja2": {"report"},
