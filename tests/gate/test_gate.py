@@ -38,8 +38,8 @@ def policy(**table):
     return Policy.of(table, Path.cwd())
 
 
-def gate(found, baseline=None, **table):
-    after = judged(found, policy(**table), baseline)
+def gate(found, before=None, /, **table):
+    after = judged(found, policy(**table), before)
     stored.validator().validate(json.loads(json.dumps(after)))
     return after["gate"]
 
@@ -297,4 +297,4 @@ def test_the_life_of_a_baseline(tmp_path):
     assert "mine.py:f (softmax_cross_entropy, float64) breaks the law gradient" in told
     assert "to accept: mend it, or declare it" in told
     assert "gate:" not in run("run --quiet --no-gate --law value", 0)
-    assert "breaks the law gradient" in run("run --quiet --law gradient --format github", 1)
+    assert "::error file=mine.py,line=4" in run("run --quiet --law gradient --format github", 1)

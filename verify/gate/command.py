@@ -87,11 +87,9 @@ def _update(document: Any, policy: Policy) -> None:
     from verify.report.formats import save
 
     if policy.baseline is None:
-        raise UsageError(
-            'there is no baseline to update. Name one: baseline = "reports/baseline.json" in [tool.verify.gate], or --baseline.'
-        )
+        raise UsageError('there is no baseline to update. Name one by --baseline, or as baseline = "…" in [tool.verify.gate].')
     if document["selection"] is not None:
-        raise UsageError(f"the report judges only {', '.join(document['selection'])}: a baseline needs all laws. Run again without --law.")
+        raise UsageError("the report judges some laws only, and a baseline needs all of them. Run again without --law.")
     file = policy.folder / policy.baseline
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     now = str(Baseline.of(document))

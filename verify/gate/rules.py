@@ -103,7 +103,8 @@ def _limits(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
             yield True, _ruling("max-ulps", told, "raise max-ulps in [tool.verify.gate]", r)
         finest = policy.min_sensitivity.get(r["dtype"])
         if finest is not None and r["verdict"] == "holds" and finest < float(r["sensitivity"]) < inf:
-            told = f"the law {r['law']} would have seen no error below {float(r['sensitivity']):.2g} in {_name(r)}; min-sensitivity is {finest:g}"
+            seen = float(r["sensitivity"])
+            told = f"the law {r['law']} would have seen no error below {seen:.2g} in {_name(r)}; min-sensitivity is {finest:g}"
             yield True, _ruling("min-sensitivity", told, "raise min-sensitivity in [tool.verify.gate], or judge by a longer profile", r)
 
 
@@ -157,8 +158,8 @@ def _worse(now: Mapping[Key, Mapping[str, Any]], baseline: Baseline) -> Rulings:
             continue  # what does not hold has its own sentence
         for m in MEASURED:
             if not _at_most(r[m], before[m], m):
-                told = f"the {WORDS[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}, more than {WORSE[m]:g} times"
-                yield True, _ruling(f"worse-{m}", told, UPDATE, r)
+                told = f"the {WORDS[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}"
+                yield True, _ruling(f"worse-{m}", f"{told}, more than {WORSE[m]:g} times", UPDATE, r)
 
 
 def _at_most(now: float | str | None, before: float | str | None, what: str) -> bool:
