@@ -17,9 +17,9 @@ UPDATE = "if it is meant: verify gate REPORT.json --update-baseline, and let the
 
 WORSE = {"strain": 4.0, "sensitivity": 16.0, "ulps": 2.0**20}
 """How many times worse than the baseline a figure may be. The same seed on the same machine gives the same figures; another
-processor or library moves last bits, the search follows other strains, and its maxima move as they do from seed to seed. Measured on
-the built-in core over three seeds: see tests/gate/test_rules.py, which holds these factors above what was seen. Ulps are counted at
-entries that cancel almost to zero, so their maximum has a heavy tail and only a change of kind shows in it."""
+processor or library moves last bits, the search then follows other strains, and its maxima move. A strain 4 times higher is the slack
+that the bounds allow for operations that right code may add; sensitivities are minima over the cases and vary more; ulps are counted at
+entries that cancel almost to zero too, so their maximum has a heavy tail and only a change of kind, half of the digits, shows in it."""
 
 NOISE = {"strain": 0.02, "sensitivity": 0.0, "ulps": 2.0**12}
 """Figures below these count as these: there the maximum says which roundings the cases happened to meet, not how good the code is."""
