@@ -15,15 +15,16 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "rounding", "data", "core"),
-    ("difference", "source"),
+    ("difference", "settings", "source"),
     ("spec",),
     ("oracle", "candidates"),
     ("cases", "conventions"),
     ("laws",),
-    ("trial",),
+    ("trial", "survey"),
     ("power",),
     ("campaign",),
     ("report",),
+    ("gate",),
     ("api",),
     ("replay_command", "power_command"),
     ("cli",),
@@ -39,13 +40,13 @@ CLOSED = {"core"}
 """Rooms that nobody else enters: the core is judged like anyone else's code, by its name."""
 
 HOMES = {
-    "click": {"cli", "power_command", "replay_command", "report"},
+    "click": {"cli", "gate", "power_command", "replay_command", "report"},
     "flint": {"oracle", "cases", "laws", "power"},
     "hypothesis": {"cases", "trial"},
     "jinja2": {"report"},
     "jsonschema": {"report"},
     "numba": {"core"},
-    "numpy": {"core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws", "power"},
+    "numpy": {"survey", "core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws", "power"},
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "core"},
     "rich": {"cli", "report"},

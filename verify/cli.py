@@ -56,6 +56,7 @@ def main() -> None:
 
 
 ELSEWHERE = {
+    "gate": ("verify.gate.command", "Apply [tool.verify.gate] and its baseline to a report.json."),
     "power": ("verify.power_command", "Which law catches which wrong gradient, and how small an error it would have seen."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
@@ -153,10 +154,12 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
     help="Folder of the report.",
 )
 @click.option("--power", is_flag=True, help="Add the kill tables of the judged losses: see `verify power`.")
+@click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
 @_shared
 def run(
     output: Path,
     power: bool,
+    gate: bool,
     format_: str,
     quiet: bool,
     profile: str | None,
@@ -164,9 +167,12 @@ def run(
     laws: tuple[str, ...],
     timeout: float | None,
 ) -> int:
-    """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, and write the report."""
+    """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
     _writable(output)
     from verify.campaign.configuration import read
+    from verify.gate.command import configured
+
+    policy = configured() if gate else None
 
     requests = read(Path.cwd()).requests(profile=profile, seed=seed, laws=laws or None)
     if not any(r.tasks() for r in requests):
@@ -175,15 +181,21 @@ def run(
     report = _judge(requests, timeout=timeout, quiet=quiet)
     from verify.report.formats import emit, render, save
 
-    document = report.to_dict()
+    document, code = report.to_dict(), EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)
+    if policy is not None:
+        from verify.gate.command import apply
+        from verify.gate.rules import exit_code
+
+        document = apply(document, policy)
+        code = exit_code(document)
     save(output / "report.json", render(document, "json"))
     save(output / "index.html", render(document, "html"))
     _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
-    return EXIT_CODES[report.verdict] or _told(document.get("power", ()))
+    return code or _told(document.get("power", ()))
 
 
 def _kill_tables(report: Report) -> list[dict[str, Any]]:
