@@ -94,7 +94,7 @@ def _records(file: Path) -> Bytes:
             f"has {PUBLISHED * RECORD:,}; this one is truncated or no CIFAR-10 batch. {REMEDY}"
         )
     records = raw.reshape(-1, RECORD)
-    if (top := int(records[:, 0].max())) > 9:
-        at = int(np.argmax(records[:, 0] > 9))
-        raise UsageError(f"{file}: the label of record {at} is {top if records[at, 0] == top else int(records[at, 0])}; labels are 0..9. {REMEDY}")
+    wrong = np.flatnonzero(records[:, 0] > 9)
+    if wrong.size:
+        raise UsageError(f"{file}: the label of record {wrong[0]} is {records[wrong[0], 0]}; labels are 0..9. {REMEDY}")
     return records

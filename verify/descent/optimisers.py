@@ -26,14 +26,14 @@ class State:
     """Where a method stands: W (C, D) is where its next step starts, `iteration` how many steps it took.
 
     `loss` is what the last step saw (of its candidate, of W, of its mini-batch). `best` is the least loss of *all* examples
-    known so far, and `best_W` the weights that have it.
+    known so far, and `best_at` the weights that have it.
     """
 
     W: Floats
     iteration: int = 0
     loss: float = nan
     best: float = inf
-    best_W: Floats | None = None
+    best_at: Floats | None = None
 
 
 def random_search(f: Loss, state: State, *, scale: float, seed: int) -> State:
@@ -46,11 +46,11 @@ def random_search(f: Loss, state: State, *, scale: float, seed: int) -> State:
 
 
 def local_search(f: Loss, state: State, *, radius: float, seed: int) -> State:
-    """Tries best_W + radius·δ, δ normal; goes there if the loss is lower. The first step tries W + radius·δ.
+    """Tries best_at + radius·δ, δ normal; goes there if the loss is lower. The first step tries W + radius·δ.
 
-    One evaluation. Law: `best` never rises, and `W` is `best_W` after every step.
+    One evaluation. Law: `best` never rises, and `W` is `best_at` after every step.
     """
-    start = state.W if state.best_W is None else state.best_W
+    start = state.W if state.best_at is None else state.best_at
     return _tried(f, state, start + state.W.dtype.type(radius) * _normal(seed, state.iteration, state.W))
 
 
@@ -61,8 +61,8 @@ def gradient_descent(f: Loss, state: State, *, step: float) -> State:
     (η/2)‖∇f‖² every time; on convex f the gap obeys `bounds.subgradient_gap`, and `bounds.smooth_gap` where η ≤ 1/L.
     """
     loss, dW = f(state.W)
-    best, best_W = (loss, state.W) if loss < state.best else (state.best, state.best_W)
-    return State(W=_moved(state.W, step, dW), iteration=state.iteration + 1, loss=loss, best=best, best_W=best_W)
+    best, best_at = (loss, state.W) if loss < state.best else (state.best, state.best_at)
+    return State(W=_moved(state.W, step, dW), iteration=state.iteration + 1, loss=loss, best=best, best_at=best_at)
 
 
 def minibatch_descent(f: LossOfRows, state: State, *, examples: int, batch: int, step: float, seed: int) -> State:
@@ -83,7 +83,7 @@ def sgd(f: LossOfRows, state: State, *, examples: int, step: float, seed: int) -
 def watched(f: Loss, state: State) -> State:
     """The state with the loss of all examples at W made known to `best`: one evaluation that the method itself does not use."""
     loss, _ = f(state.W)
-    return replace(state, best=loss, best_W=state.W) if loss < state.best else state
+    return replace(state, best=loss, best_at=state.W) if loss < state.best else state
 
 
 def batch_rows(iteration: int, examples: int, batch: int, seed: int) -> Rows:
@@ -111,5 +111,5 @@ def _moved(W: Floats, step: float, dW: Floats) -> Floats:
 def _tried(f: Loss, state: State, W: Floats) -> State:
     loss, _ = f(W)
     if loss < state.best:
-        return State(W=W, iteration=state.iteration + 1, loss=loss, best=loss, best_W=W)
+        return State(W=W, iteration=state.iteration + 1, loss=loss, best=loss, best_at=W)
     return replace(state, iteration=state.iteration + 1, loss=loss)
