@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verify.descent.command import descend
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 
@@ -259,6 +260,9 @@ def _save(path: Path, text: str) -> None:
         partial.replace(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None
+
+
+cli.add_command(descend)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from io import BytesIO, StringIO
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from verify.descent.optimisers import State
 from verify.errors import UsageError
 
 SCHEMA = "verify-descent/1"
+REMEDY = "Give the NAME.npz that a run left in its --output folder."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,12 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document, without the weights: those are in the checkpoint."""
-        return {"schema": SCHEMA, **self.about, "result": asdict(self.rows[-1]) if self.rows else None, "rows": [asdict(r) for r in self.rows]}
+        return {
+            "schema": SCHEMA,
+            **self.about,
+            "result": asdict(self.rows[-1]) if self.rows else None,
+            "rows": [asdict(r) for r in self.rows],
+        }
 
     def to_csv(self) -> str:
         """One line a row under a line of names; floats in the shortest form that reads back to the same bits."""
@@ -56,9 +61,9 @@ class History:
     def checkpoint(self) -> bytes:
         """Everything from which the run goes on, as .npz without pickles."""
         s, whole = self.state, BytesIO()
-        told = {"about": dict(self.about), "rows": [list(asdict(r).values()) for r in self.rows]}
+        told: dict[str, Any] = {"about": dict(self.about), "rows": [list(asdict(r).values()) for r in self.rows]}
         told |= {"iteration": s.iteration, "loss": s.loss.hex(), "best": s.best.hex()}
-        arrays = {"W": s.W} | ({} if s.best_at is None else {"best_at": s.best_at})
+        arrays: dict[str, Any] = {"W": s.W} | ({} if s.best_at is None else {"best_at": s.best_at})
         np.savez(whole, told=np.array(json.dumps(told)), **arrays)
         return whole.getvalue()
 
@@ -74,9 +79,13 @@ def load(file: Path) -> History:
         rows = tuple(Row(**dict(zip(names, r, strict=True))) for r in told["rows"])
         return History(about=told["about"], rows=rows, state=state)
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror or error}. Give the NAME.npz that a run of `verify descend` left.") from None
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror or error}. Give the NAME.npz that a run of `verify descend` left."
+        ) from None
     except Exception:  # whatever a file that is no checkpoint makes the readers say
-        raise UsageError(f"{file} is no checkpoint of `verify descend`. Give the NAME.npz that a run left in its --output folder.") from None
+        raise UsageError(
+            f"{file} is no checkpoint of `verify descend`. Give the NAME.npz that a run left in its --output folder."
+        ) from None
 
 
 def table(rows: Iterable[Row], **first: str) -> str:
@@ -86,8 +95,3 @@ def table(rows: Iterable[Row], **first: str) -> str:
     writer.writerow([*first, *(f.name for f in fields(Row))])
     writer.writerows([*first.values(), *(repr(x) for x in asdict(r).values())] for r in rows)
     return text.getvalue()
-
-
-def finite(x: float) -> float | str:
-    """A float that JSON can hold."""
-    return x if isfinite(x) else repr(x)

@@ -8,6 +8,7 @@ from math import inf
 
 import numpy as np
 
+from verify.descent.names import SETTINGS
 from verify.descent.optimisers import State, gradient_descent, local_search, minibatch_descent, random_search, sgd
 from verify.descent.problem import Problem, between
 from verify.errors import UsageError, unknown
@@ -25,15 +26,6 @@ STEPS = {"gradient": 1.0, "minibatch": 1.0, "sgd": 0.25}
 """η in units of 1/L (`Problem.smoothness`). One example's gradient is longer and noisier than the mean's: hence the quarter."""
 
 BATCH = 64
-
-SETTINGS = {
-    "random-search": ("scale",),
-    "local-search": ("radius",),
-    "gradient": ("step",),
-    "minibatch": ("step", "batch"),
-    "sgd": ("step",),
-}
-"""What each method can be told, in the order of the notes."""
 
 
 @dataclass(frozen=True, kw_only=True)

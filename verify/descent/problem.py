@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 import verify.core
 from verify.data import digits
-from verify.data.cifar10 import cifar10
+from verify.data.cifar10 import Cifar10
 from verify.errors import UsageError, of_type, unknown
 from verify.spec.catalogue import find_loss, find_penalty, losses
 from verify.spec.objective import Objective
@@ -67,12 +66,11 @@ def digits_split() -> Split:
     return _held_out("digits", _features(images, 16, "float64"), labels.astype(np.int64))
 
 
-def cifar10_split(folder: Path) -> Split:
-    """CIFAR-10 from its binary files: pixels scaled to 0..1, a bias column: D = 3073, float32 to halve the memory.
+def cifar10_split(found: Cifar10) -> Split:
+    """CIFAR-10 as it was read: pixels scaled to 0..1, a bias column: D = 3073, float32 to halve the memory.
 
-    Where the folder has no test_batch.bin, a quarter of the training examples is kept for testing.
+    Where there was no test_batch.bin, a quarter of the training examples is kept for testing.
     """
-    found = cifar10(folder)
     X, y = _features(found.images, 255, "float32"), found.labels.astype(np.int64)
     if found.test_images is None or found.test_labels is None:
         return _held_out("cifar10", X, y)

@@ -11,14 +11,14 @@ import numpy as np
 
 from verify.descent.history import History, Row
 from verify.descent.methods import Method, first_state
-from verify.descent.optimisers import State, watched
+from verify.descent.optimisers import Floats, State, watched
 from verify.descent.problem import Problem, between
 from verify.errors import UsageError
 
 MOST_ROWS = 2_000
 """A run of more steps than this keeps every so many: a figure shows no more, and a page holds no more."""
 
-OnStep = Callable[[History], None]
+OnRow = Callable[[History], None]
 
 
 def describe(problem: Problem, method: Method, evaluations: int) -> dict[str, Any]:
@@ -38,41 +38,54 @@ def describe(problem: Problem, method: Method, evaluations: int) -> dict[str, An
     }
 
 
-def descend(problem: Problem, method: Method, *, evaluations: int, before: History | None = None, on_row: OnStep = lambda _: None) -> History:
+def descend(
+    problem: Problem, method: Method, *, evaluations: int, before: History | None = None, on_row: OnRow = lambda _: None
+) -> History:
     """The history of `method` on `problem` with so many evaluations of the loss of all training examples.
 
     A gradient comes with its loss and counts as one evaluation, a mini-batch counts by its share. The last step is the last
-    that the budget pays for. Methods that see only mini-batches get the whole loss computed after every pass: that is not
-    counted, since they do not use it. `before` is a history to go on from; `on_row` hears the history after every kept row.
+    that the budget pays for. Methods that see only mini-batches get the whole loss computed at the start and after every pass:
+    that is not counted, since they do not use it. `before` is a history to go on from; `on_row` hears the history after every
+    kept row.
 
     Raises UsageError where the loss leaves the floats.
     """
     between("evaluations", evaluations, 1, 10**9, whole=True)
-    N, per_pass = problem.examples, method.per_pass(problem.examples)
+    per_pass = method.per_pass(problem.examples)
     total = evaluations * per_pass
     every = -(-total // MOST_ROWS)
-    history = before or History(about={}, rows=(), state=first_state(problem, int(method.settings["seed"])))
-    history = replace(history, about=describe(problem, method, evaluations))
+    history = replace(before or _begin(problem, method), about=describe(problem, method, evaluations))
     rows, state, accuracy = list(history.rows), history.state, _Accuracy(problem)
-    while state.iteration < total:
-        state = method.advance(state)
-        _alive(state, method, problem)
-        k = state.iteration
-        if method.batch is not None and k % per_pass == 0:
-            with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # told by `_alive`
+        while state.iteration < total:
+            state = method.advance(state)
+            _alive(state, method, problem)
+            passed = state.iteration % per_pass == 0
+            if method.batch is not None and passed:
                 state = watched(problem, state)
-        if k % every == 0 or k == total or k % per_pass == 0 < per_pass - 1:
-            rows.append(Row(iteration=k, evaluations=method.seen(k, N) / N, loss=state.loss, best=state.best, test_accuracy=accuracy.of(state)))
-            history = replace(history, rows=tuple(rows), state=state)
-            on_row(history)
+            if state.iteration % every == 0 or (passed and method.batch is not None):
+                rows.append(_row(problem, method, state, accuracy.of(state)))
+                history = replace(history, rows=tuple(rows), state=state)
+                on_row(history)
     return history
+
+
+def _begin(problem: Problem, method: Method) -> History:
+    state = first_state(problem, int(method.settings["seed"]))
+    return History(about={}, rows=(), state=state if method.batch is None else watched(problem, state))
+
+
+def _row(problem: Problem, method: Method, s: State, accuracy: float) -> Row:
+    spent = method.seen(s.iteration, problem.examples) / problem.examples
+    return Row(iteration=s.iteration, evaluations=spent, loss=s.loss, best=s.best, test_accuracy=accuracy)
 
 
 class _Accuracy:
     """The accuracy of the best weights, computed again only where they changed."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem, self._of, self._known = problem, None, 0.0
+        self.problem, self._known = problem, 0.0
+        self._of: Floats | None = None
 
     def of(self, state: State) -> float:
         at = state.W if state.best_at is None else state.best_at
