@@ -27,7 +27,7 @@ COLOURS = {
 """Seen on white and on near-black alike."""
 
 BLUE, ORANGE, GREEN, VIOLET, RED, GREY = "#3b82c4", "#d9822b", "#3a9e5f", "#b05cc6", "#d1495b", "#8a8f98"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "verify",
     "font.size": 10,

@@ -77,9 +77,9 @@ def problem_of(*, loss: str | None, reg: float | None, data: Path | None, exampl
         split = cifar10_split(found)
     if examples is None and most is not None and len(split.X) > most:
         examples = most
-    chosen = {"loss": loss, "reg": reg}
-    settings = {key: DEFAULTS[key] if value is None else value for key, value in chosen.items()}
-    return Problem(split=split.first(examples), **settings)
+    return Problem(
+        split=split.first(examples), loss=DEFAULTS["loss"] if loss is None else loss, reg=DEFAULTS["reg"] if reg is None else reg
+    )
 
 
 def tell_files(*paths: Path) -> None:

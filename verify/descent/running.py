@@ -118,9 +118,7 @@ def _same(before: History, asked: Mapping[str, Any]) -> None:
             if value < spent:
                 raise UsageError(f"the checkpoint has spent {spent:g} evaluations; give at least as many, not {value}.")
         elif kept != value:
-            raise UsageError(
-                f"the checkpoint was made with {key} {kept!r}, not {value!r}: ask for the same, or start anew without --resume."
-            )
+            raise UsageError(f"the checkpoint was made with {key} {kept!r}, not {value!r}: ask for the same, or leave out --resume.")
 
 
 def _keep(history: History, folder: Path) -> Path:
