@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-
 from types import SimpleNamespace
 
 import numpy as np
@@ -114,7 +113,7 @@ def test_wrong_use_ends_with_2_and_a_sentence(descend, tmp_path, words):
 
 
 def test_the_installed_command_ends_with_2_and_no_traceback(tmp_path):
-    words = "gradeint --quiet".split()
+    words = ["gradeint", "--quiet"]
     done = subprocess.run([*MODULE, *words], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: unknown method 'gradeint'. Did you mean 'gradient'?")
@@ -124,7 +123,7 @@ def test_the_installed_command_ends_with_2_and_no_traceback(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 def test_a_terminal_shows_a_bar_and_an_interrupt_keeps_what_was_done(descend, tmp_path):
     ours, theirs = os.openpty()
-    words = "sgd --examples 200 --evaluations 1000000 --output out".split()
+    words = ["sgd", "--examples", "200", "--evaluations", "1000000", "--output", "out"]
     environment = ENVIRONMENT | {"TERM": "xterm-256color"}
     process = subprocess.Popen([*MODULE, *words], cwd=tmp_path, env=environment, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
