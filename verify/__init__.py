@@ -13,16 +13,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verify.api import check
+    from verify.api import check, replay
     from verify.candidates.candidate import Candidate
     from verify.errors import UsageError
     from verify.evidence import Verdict
     from verify.report.model import Report
 
-__all__ = ["Candidate", "Report", "UsageError", "Verdict", "check"]
+__all__ = ["Candidate", "Report", "UsageError", "Verdict", "check", "replay"]
 
 _HOMES = {
     "check": "verify.api",
+    "replay": "verify.api",
     "Candidate": "verify.candidates.candidate",
     "Report": "verify.report.model",
     "UsageError": "verify.errors",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from verify.campaign import witness
 from verify.campaign.executor import Done, execute
-from verify.campaign.task import Request, Task, perform
+from verify.campaign.task import Inapplicable, Outcome, Request, Task, perform
 from verify.conventions import Pins
 from verify.errors import UsageError, seconds
 from verify.report.model import Report
@@ -54,7 +56,7 @@ def check(
         raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
     began = time.perf_counter()
     outcomes = [perform(t) for t in request.tasks()] if timeout is None else execute(request.tasks(), timeout=timeout)
-    return Report.of(outcomes, profile=profile, seed=seed, seconds=time.perf_counter() - began)
+    return _report(outcomes, profile=profile, seed=seed, seconds=time.perf_counter() - began)
 
 
 def judge_all(requests: Sequence[Request], *, timeout: float | None, on_start: Callable[[int], None], on_done: Done) -> Report:
@@ -64,4 +66,23 @@ def judge_all(requests: Sequence[Request], *, timeout: float | None, on_start: C
     began = time.perf_counter()
     outcomes = execute(tasks, timeout=timeout, on_done=on_done)
     first = requests[0]
-    return Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+    return _report(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+
+
+def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None) -> Report:
+    """Judges a stored case again and returns the report of this one law on this one case.
+
+    `given` is the path of a witness, its id, or the document itself. Raises UsageError where it is no witness, or where the
+    candidate that it names does not exist any more.
+    """
+    task = witness.task(given if isinstance(given, Mapping) else witness.read(witness.find(str(given))))
+    began = time.perf_counter()
+    outcomes = [perform(task)] if timeout is None else execute([task], timeout=timeout)
+    return Report.of(outcomes, profile="one case", seed=task.request.seed, seconds=time.perf_counter() - began)
+
+
+def _report(outcomes: Sequence[Outcome | Inapplicable], *, profile: str, seed: int, seconds: float) -> Report:
+    """The report; its witnesses are kept, so that `verify replay` finds them by their ids."""
+    report = Report.of(outcomes, profile=profile, seed=seed, seconds=seconds)
+    witness.keep(report.outcomes)
+    return report

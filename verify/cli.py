@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,29 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+ELSEWHERE = {"replay": ("verify.replay_command", "Judge one stored counterexample again.")}
+"""Commands that live in modules of their own: where, and what the list of commands says of them, which imports none."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in ELSEWHERE:
+            return super().get_command(ctx, name)
+        command: click.Command = import_module(ELSEWHERE[name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, from their first lines."""
+        here = {name: c.get_short_help_str(80) for name, c in self.commands.items()}
+        there = {name: help_ for name, (_, help_) in ELSEWHERE.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted((here | there).items()))
+
+
+@click.group(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(metadata.version("verify-gradients"), prog_name="verify")
 def cli() -> None:
     """Tells whether a hand-written loss and its gradient are right, how accurately, at kinks too."""
@@ -142,6 +164,7 @@ def run(
 
     _save(output / "report.json", _json(report))
     _save(output / "index.html", html.render(report))
+    _keep(report, output / "witness")
     _write(report, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return EXIT_CODES[report.verdict]
@@ -250,6 +273,18 @@ def _writable(folder: Path) -> None:
         raise UsageError(f"the report cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
     if not os.access(folder, os.W_OK):
         raise UsageError(f"the report cannot be written to {folder}: the folder is read-only. Give another place with --output.")
+
+
+def _keep(report: Report, folder: Path) -> None:
+    """The counterexamples beside the report; those of an earlier run go."""
+    from verify.campaign import witness
+
+    try:
+        for old in folder.glob("*.json"):
+            old.unlink()
+        witness.save(report.outcomes, folder)
+    except OSError as error:
+        raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
 
 
 def _save(path: Path, text: str) -> None:

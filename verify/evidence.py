@@ -64,11 +64,13 @@ class Finding:
     """All that one law found on one case.
 
     `undecided` is None where the law's question was answered, else the reason why it was not, in words that can be
-    counted. Evidence counts against a candidate in either case; only decided cases count in its favour.
+    counted. Evidence counts against a candidate in either case; only decided cases count in its favour. `limitations` are
+    things that a right candidate need not do and that its users want to know: they count neither way.
     """
 
     evidence: tuple[Evidence, ...] = ()
     undecided: str | None = None
+    limitations: tuple[str, ...] = ()
 
     @property
     def worst(self) -> Evidence | None:

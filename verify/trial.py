@@ -46,7 +46,8 @@ class Witness:
 class Result:
     """What became of one law on one candidate at one dtype.
 
-    `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited.
+    `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited;
+    `limitations` are what the candidate refuses or accepts without breaking a law.
     """
 
     law: str
@@ -64,6 +65,7 @@ class Result:
     seconds: float
     witness: Witness | None = None
     diagnosis: dict[str, Any] | None = None
+    limitations: tuple[str, ...] = ()
 
     @classmethod
     def unanswered(cls, *, law: str, dtype: str, diagnosis: dict[str, Any]) -> Result:
@@ -117,6 +119,25 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
+def again(law: Law, subject: Subject, case: Case) -> Result:
+    """One case alone, without any search: what a stored counterexample comes to now."""
+    tally, began = _Tally(), time.perf_counter()
+    _look(law, subject, case, tally)
+    return _result(law, subject, tally, time.perf_counter() - began)
+
+
+def _look(law: Law, subject: Subject, case: Case, tally: _Tally) -> Finding | Misbehaviour:
+    """Measures the law on a case and counts what was found."""
+    finding: Finding | Misbehaviour
+    try:
+        finding = law.measure(subject, case)
+    except Misbehaviour as error:
+        finding = error
+    broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
+    tally.count(subject, case, finding, broken=broken)
+    return finding
+
+
 def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: int, seed: int, tally: _Tally) -> None:
     @with_seed(seed)
     @settings(
@@ -131,14 +152,8 @@ def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: in
     )
     @given(strategy)
     def search(case: Case) -> None:
-        finding: Finding | Misbehaviour
-        try:
-            finding = law.measure(subject, case)
-        except Misbehaviour as error:
-            finding = error
-        broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
-        tally.count(subject, case, finding, broken=broken)
-        if broken:
+        finding = _look(law, subject, case, tally)
+        if tally.failure is not None and tally.failure[0] is case:
             raise _Broken
         if isinstance(finding, Finding) and finding.worst is not None:
             target(finding.worst.strain, label="strain")
@@ -193,6 +208,7 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         seconds=seconds,
         witness=witness,
         diagnosis=diagnosis,
+        limitations=tuple(sorted({told for f in findings for told in f.limitations})),
     )
 
 

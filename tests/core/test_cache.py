@@ -46,7 +46,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-@pytest.mark.parametrize("helper", ["penalty.py", "linear.py", "softmax_cross_entropy.py"])
+@pytest.mark.parametrize("helper", ["penalty.py", "linear.py", "tiles.py", "compiling.py", "softmax_cross_entropy.py"])
 def test_the_name_follows_every_source(tmp_path, helper):
     copy = shutil.copytree(CORE, tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
     before = folder(cache_of(copy)).name

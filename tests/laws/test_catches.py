@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numba
 import numpy as np
 import pytest
 from implementations import RIGHT, hinge, hinge_loss, margins, softmax, softmax_loss, stale
 
 from verify import Verdict, check
-from verify.laws import LAWS
+from verify.laws import LAWS, misuse
 
 
 def smoothed(W, X, y, reg):
@@ -62,6 +65,14 @@ def assumes_c_order(W, X, y, reg):
     """Reads the memory of W as if it were always in C order."""
     flat = W.ravel(order="K").reshape(W.shape)
     return softmax()(flat, X, y, reg)
+
+
+def clipped_softmax_loss(W, X, y, reg):
+    """Probabilities kept from 0, so that the loss stops to grow at 690."""
+    S = X @ W.T
+    E = np.exp(S - S.max(1, keepdims=True))
+    P = E[np.arange(len(X)), y] / E.sum(1)
+    return -np.log(np.maximum(P, 1e-300)).mean() + reg * (W * W).sum()
 
 
 FACTOR = 1.0
@@ -133,6 +144,11 @@ CATCHES = {
         "draws global random numbers": ("softmax_cross_entropy", draws_globally),
         "assumes C order": ("softmax_cross_entropy", assumes_c_order),
     },
+    "bad-input": {
+        "NaN taken for 0": ("multiclass_hinge", lambda W, X, y, reg: hinge()(np.nan_to_num(W), X, y, reg)),
+        "infinity clipped": ("softmax_cross_entropy", lambda W, X, y, reg: softmax()(np.clip(W, -1e6, 1e6), X, y, reg)),
+        "scores clipped far out": ("softmax_cross_entropy", softmax(loss=clipped_softmax_loss)),
+    },
 }
 
 BEHAVIOUR = {"consistency": "nondeterministic", "writes to W": "mutates-input", "returns its buffer": "nondeterministic"}
@@ -176,6 +192,43 @@ def test_a_refused_memory_layout_is_a_limitation_and_not_a_break():
 
     (result,) = check(refuses, loss="softmax_cross_entropy", laws=("purity",), profile="quick").results
     assert result.verdict is Verdict.HOLDS
+    assert result.limitations == ("refuses Fortran-ordered arrays", "refuses read-only arrays", "refuses strided arrays")
+
+
+def test_what_right_code_takes_without_a_word_is_a_limitation_and_not_a_break():
+    (result,) = check(RIGHT["multiclass_hinge"]["loops"], loss="multiclass_hinge", laws=("bad-input",), profile="quick").results
+    assert result.verdict is Verdict.HOLDS
+    assert {"takes a negative label", "takes NaN in X without a sign of it"} <= set(result.limitations)
+
+
+def test_misuse_that_ends_the_process_is_survived_and_told():
+    def trusts_its_labels(W, X, y, reg):
+        if y.max() >= len(W):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return softmax()(W, X, y, reg)
+
+    (result,) = check(trusts_its_labels, loss="softmax_cross_entropy", laws=("bad-input",), profile="quick").results
+    assert result.verdict is Verdict.HOLDS
+    assert "crashes the interpreter on a label beyond the last class" in result.limitations
+
+
+def test_misuse_that_hangs_is_ended_and_told(monkeypatch):
+    monkeypatch.setattr(misuse, "PATIENCE", 0.2)
+
+    def waits(W, X, y, reg):
+        while y.max() >= len(W):
+            pass
+        return softmax()(W, X, y, reg)
+
+    (result,) = check(waits, loss="softmax_cross_entropy", laws=("bad-input",), profile="quick").results
+    assert "hangs on a label beyond the last class" in result.limitations
+
+
+def test_an_infinite_loss_far_out_is_a_limitation():
+    implementation = RIGHT["softmax_cross_entropy"]["through the log of the probability"]
+    (result,) = check(implementation, loss="softmax_cross_entropy", laws=("bad-input",), profile="quick").results
+    assert result.verdict is Verdict.HOLDS
+    assert "answers inf where the scores of an example differ by 1000 and the loss is finite" in result.limitations
 
 
 def test_laws_that_do_not_apply_say_why():

@@ -10,12 +10,13 @@ from io import StringIO
 from typing import Any
 
 from verify.candidates import name_of, resolve
+from verify.cases import Case
 from verify.conventions import Conventions, Pins, find_out
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.spec.catalogue import find_loss
-from verify.trial import PROFILES, Result, run
+from verify.trial import PROFILES, Result, again, run
 
 DTYPES = ("float64", "float32")
 
@@ -60,11 +61,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Task:
-    """One law on one candidate at one dtype."""
+    """One law on one candidate at one dtype: a search, or one `case` that is judged again."""
 
     request: Request
     dtype: str
     law: str
+    case: Case | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def _perform(task: Task) -> Outcome | Inapplicable:
     reason = LAWS[task.law].inapplicable(subject)
     if reason is not None:
         return Inapplicable(task, reason)
+    if task.case is not None:
+        return Outcome(task, again(LAWS[task.law], subject, task.case), found.to_dict())
     result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed)
     return Outcome(task, result, found.to_dict())
 

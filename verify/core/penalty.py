@@ -1,14 +1,19 @@
-"""The penalties' kernels: c·Σ w² over the first columns of W, and its gradient."""
+"""The penalties' part of an objective: c·Σ w² over all columns of W, or all but the last, and its gradient 2cW."""
 
 from numba import njit
 
 
-@njit(cache=True, error_model="numpy")
-def add_squares(W, coefficient, columns, dW):
-    """Returns coefficient·Σ W[:, :columns]², and adds its gradient 2·coefficient·W to `dW`. W, dW: (C, D)."""
-    total = W.dtype.type(0)
+@njit(error_model="numpy")
+def with_squares(sums, N, W, coefficient, bias, dW):
+    """Returns c·Σ W², and writes (1/N)·`sums` + 2cW to `dW`, rounded once. W, `sums` (float64), dW: (C, D); without `bias` the
+    last column is left out.
+    """
+    total = 0.0
     for j in range(W.shape[0]):
-        for k in range(columns):
-            total += W[j, k] * W[j, k]
-            dW[j, k] += 2 * coefficient * W[j, k]
+        for k in range(W.shape[1]):
+            slope = sums[j, k] / N
+            if coefficient != 0 and (bias or k + 1 < W.shape[1]):
+                total += W[j, k] * W[j, k]
+                slope += 2 * coefficient * W[j, k]
+            dW[j, k] = slope
     return coefficient * total

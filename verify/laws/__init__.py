@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from verify.laws import (
+    bad_input,
     batches,
     best_step,
     bracket,
@@ -26,7 +27,7 @@ _VALUES: tuple[ModuleType, ...] = (value, gradient)
 _DIFFERENCES: tuple[ModuleType, ...] = (enclosure, bracket, order, best_step, crossing)
 _KINKS: tuple[ModuleType, ...] = (membership, one_sided, consistency)
 _SHAPE: tuple[ModuleType, ...] = (convexity, descent)
-_STRUCTURE: tuple[ModuleType, ...] = (batches, symmetry, purity, compiled)
+_STRUCTURE: tuple[ModuleType, ...] = (batches, symmetry, purity, compiled, bad_input)
 
 LAWS: dict[str, Law] = {m.LAW.name: m.LAW for m in (*_VALUES, *_DIFFERENCES, *_KINKS, *_SHAPE, *_STRUCTURE)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import arb
@@ -15,6 +15,8 @@ from verify.candidates import Answer, Linear
 from verify.cases import Case, has_kinks
 from verify.evidence import Evidence, Finding
 from verify.oracle import Oracle, Point
+
+T = TypeVar("T")
 
 KEPT = 8
 """Points whose truth is kept: more than any law asks for again."""
@@ -27,10 +29,18 @@ class Subject:
     candidate: Linear
     oracle: Oracle
     _truths: OrderedDict[tuple[int, ...], tuple[Case, Any, Point]] = field(default_factory=OrderedDict, repr=False, compare=False)
+    _answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
         """What the candidate answers at the case, or at another W with the same data."""
         return self.candidate(case.W if W is None else W, case.X, case.y, case.reg)
+
+    def once(self, question: str, ask: Callable[[], T]) -> T:
+        """The answer to a question about the candidate that does not depend on the case."""
+        if question not in self._answered:
+            self._answered[question] = ask()
+        found: T = self._answered[question]
+        return found
 
     def truth(self, case: Case, W: NDArray[np.floating] | None = None) -> Point:
         """What is true there. The latest points are kept, since a law asks for one several times."""

@@ -28,7 +28,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     _remembers(subject, arguments, case)
     if not np.array_equal(first.gradient, kept, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
-    evidence = [Evidence(law="purity", measured=0.0, allowed=0.0)]
+    evidence, limitations = [Evidence(law="purity", measured=0.0, allowed=0.0)], []
     truth = subject.truth(case)
     for what, laid_out in _layouts(arguments):
         try:
@@ -36,7 +36,8 @@ def measure(subject: Subject, case: Case) -> Finding:
         except Misbehaviour as refused:
             if refused.code != "crashed":
                 raise
-            continue  # an exception is a limitation, never another answer
+            limitations.append(f"refuses {what} arrays")  # never another answer
+            continue
         where = {"method": f"loss, {what}", "measured": answer.value, "expected": first.value}
         error = abs(answer.value - first.value)
         evidence.append(
@@ -45,7 +46,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         if truth.gradient.is_single:
             allowed, size = 2 * truth.gradient.radius, truth.gradient.magnitude
             evidence.append(entrywise("purity", what, answer.gradient, kept, allowed, size))
-    return Finding(evidence=tuple(evidence))
+    return Finding(evidence=tuple(evidence), limitations=tuple(limitations))
 
 
 def _watched(subject: Subject, arguments: tuple[Any, ...]) -> Answer:
@@ -79,7 +80,7 @@ def _remembers(subject: Subject, arguments: tuple[Any, ...], case: Case) -> None
 
 def _layouts(arguments: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     W, X, y, *rest = arguments
-    yield "Fortran order", (np.asfortranarray(W), np.asfortranarray(X), y, *rest)
+    yield "Fortran-ordered", (np.asfortranarray(W), np.asfortranarray(X), y, *rest)
     yield "strided", (_strided(W), _strided(X), np.repeat(y, 2)[::2], *rest)
     read_only = tuple(np.array(a) for a in (W, X, y))
     for a in read_only:

@@ -72,9 +72,9 @@ class Oracle:
         return self.formula(2, 0).piecewise_linear and penalty_formula(self.objective.penalty).piecewise_linear
 
     def penalised(self, W: Floats) -> Floats:
-        """A mask over the columns of W: 0 where the penalty leaves the bias out."""
-        mask = np.ones(W.shape[1])
-        mask[-1:] = self.objective.penalty.bias
+        """A mask over the columns of W: 0 where the penalty leaves the bias out, or is none."""
+        mask = np.full(W.shape[1], float(bool(penalty_formula(self.objective.penalty).value_terms)))
+        mask[-1:] *= self.objective.penalty.bias
         return mask
 
 

@@ -11,6 +11,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from verify.campaign.task import Inapplicable, Outcome
+from verify.campaign.witness import identity
 from verify.evidence import Verdict
 from verify.trial import Result, Witness
 
@@ -107,8 +108,10 @@ def _entry(o: Outcome) -> dict[str, Any]:
         "sensitivity": number(r.sensitivity),
         "ulps": None if r.ulps is None else number(r.ulps),
     }
+    if r.limitations:
+        entry["limitations"] = list(r.limitations)
     if r.witness is not None:
-        entry["witness"] = _witness(r.witness)
+        entry["witness"] = _witness(r.witness) | {"id": identity(o), "replay": f"verify replay {identity(o)}"}
     if r.diagnosis is not None:
         entry["diagnosis"] = r.diagnosis
     return entry

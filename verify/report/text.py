@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verify.campaign.task import Outcome
+from verify.campaign.witness import identity
 from verify.evidence import Verdict
 from verify.report.model import Report
 
@@ -32,6 +33,7 @@ def render(report: Report) -> RenderableType:
         Text(),
         *_conventions(report),
         *(Text(s) for o in report.outcomes for s in sentences(o)),
+        *_limitations(report),
         *_not_asked(report),
         Text(summary(report)),
     )
@@ -51,6 +53,8 @@ def sentences(o: Outcome) -> list[str]:
         found.append(f"  witness: N={len(c.X)} D={c.W.shape[1]} C={len(c.W)}, family {c.family}, reg={c.reg!r}")
         if c.W.size + c.X.size <= 40:
             found.append(f"  W={c.W.tolist()}\n  X={c.X.tolist()}\n  y={c.y.tolist()}")
+        if isinstance(o.task.request.candidate, str):
+            found.append(f"  replay: verify replay {identity(o)}")
     return ["\n".join(found) + "\n"]
 
 
@@ -69,6 +73,14 @@ def _conventions(report: Report) -> list[Text]:
         doubt = "" if found.get("fits") else ": its loss fits no member of the family, so these are assumed"
         lines.append(Text(f"{name}: {told}{doubt}"))
     return [*lines, Text()]
+
+
+def _limitations(report: Report) -> list[Text]:
+    """What each candidate refuses or accepts without breaking a law, once for all laws and dtypes."""
+    found: dict[tuple[str, str], None] = {}
+    for o in report.outcomes:
+        found |= dict.fromkeys((o.task.request.name, told) for told in o.result.limitations)
+    return [Text(f"{name}: limitation: {told}") for name, told in found] + ([Text()] if found else [])
 
 
 def _not_asked(report: Report) -> list[Text]:

@@ -1,0 +1,153 @@
+"""The blocked driver beside its twin, the plain one, and beside numpy: any shape, any layout, any number of threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from verify.core import linear
+from verify.core.compiling import interpreted
+from verify.rounding import gamma
+
+LOSSES = ("multiclass_hinge", "softmax_cross_entropy")
+DTYPES = ("float64", "float32")
+SHAPES = {  # (N, D, C): whole tiles and blocks, one more, one less, far fewer
+    "whole blocks": (128, 64, 10),
+    "a row more than the blocks": (129, 40, 10),
+    "a row less": (127, 41, 9),
+    "fewer rows than a block": (7, 1025, 6),
+    "one column": (4000, 1, 11),
+    "one class": (900, 50, 1),
+    "two classes": (3000, 17, 2),
+    "more columns than a chunk": (40, 1500, 3),
+    "all cores": (3000, 200, 4),
+}
+
+
+def objective(loss, penalty="l2"):
+    return getattr(import_module(f"verify.core.{loss}"), penalty)
+
+
+def point(shape, dtype):
+    (N, D, C), rng = shape, np.random.default_rng(3)
+    W, X = rng.normal(size=(C, D)).astype(dtype), rng.normal(size=(N, D)).astype(dtype)
+    W /= np.sqrt(W.shape[1]).astype(dtype)
+    return W, X, rng.integers(0, C, N)
+
+
+def plain(f, W, X, y, reg):
+    dW = np.empty_like(W)
+    linear.compiled(f.kernel, *linear._kernel_types(W))
+    return f.kernel(W, X, y, f.parameter, f.factor * reg, f.bias, dW), dW
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_plain_driver_is_its_twin(loss, dtype, shape, monkeypatch):
+    monkeypatch.setattr(linear, "SMALL", 0)
+    W, X, y = point(SHAPES[shape], dtype)
+    f, u = objective(loss, "l2_no_bias"), float(np.finfo(dtype).eps) / 2
+    value, dW = f(W, X, y, 0.25)
+    twin_value, twin = plain(f, W, X, y, 0.25)
+    rows = np.abs(X).sum(axis=0) / len(X) * 2 + 0.5 * np.abs(W)  # magnitudes of the terms of one entry of dW
+    scores = gamma(W.shape[1] + 4, u) * float((np.abs(X) @ np.abs(W).T).max())
+    assert abs(value - twin_value) <= 4 * len(W) * (scores + u * abs(value))
+    assert np.all(np.abs(dW.astype("f8") - twin) <= (gamma(linear.FLUSH + 8, u) + 4 * scores) * rows + u)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_float32_sums_of_many_examples_are_as_good_as_float64(loss):
+    """20,000 equal examples: a float32 sum over them would lose 1e-4; flushed every 64 rows it loses γ_64 at most."""
+    rng = np.random.default_rng(4)
+    W, x = rng.normal(size=(10, 20)).astype("f4"), rng.normal(size=(1, 20)).astype("f4")
+    one, d_one = objective(loss, "none")(W, x, [3])
+    many, d_many = objective(loss, "none")(W, np.repeat(x, 20_000, axis=0), np.full(20_000, 3))
+    assert abs(many - one) <= 1e-6 * abs(one)  # the score tile may reorder the 20 products of a score
+    np.testing.assert_allclose(d_many, d_one, rtol=gamma(linear.FLUSH + 24, 2.0**-24))  # 24: the score and its row formula
+
+
+LAYOUTS = {
+    "Fortran order": np.asfortranarray,
+    "every other": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "reversed view": lambda a: a[::-1].copy()[::-1],
+    "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_memory_layout_changes_no_bit(loss, layout):
+    W, X, y = point((2000, 30, 4), "float64")
+    value, dW = objective(loss)(W, X, y, 0.5)
+    value_laid, dW_laid = objective(loss)(*(LAYOUTS[layout](a) for a in (W, X, y)), 0.5)
+    assert value_laid == value
+    np.testing.assert_array_equal(dW_laid, dW)
+
+
+def test_out_is_overwritten_and_returned():
+    W, X, y = point((2000, 30, 4), "float64")
+    out = np.full_like(W, np.nan)
+    _, dW = objective("multiclass_hinge")(W, X, y, 0.5, out=out)
+    assert dW is out
+    np.testing.assert_array_equal(out, objective("multiclass_hinge")(W, X, y, 0.5)[1])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("where", ["W", "X"])
+def test_nan_reaches_loss_and_gradient(loss, where):
+    W, X, y = point((2000, 30, 4), "float64")
+    {"W": W, "X": X}[where][2, 1] = np.nan
+    value, dW = objective(loss)(W, X, y, 0.5)
+    assert np.isnan(value)
+    assert np.isnan(dW).any()
+
+
+BITS = """
+import hashlib, numpy as np
+from verify.core import multiclass_hinge, softmax_cross_entropy
+rng = np.random.default_rng(0)
+for loss in (multiclass_hinge, softmax_cross_entropy):
+    for dtype in ("f8", "f4"):
+        W, X = rng.normal(size=(10, 300)).astype(dtype) / 16, rng.normal(size=(1111, 300)).astype(dtype)
+        value, dW = loss.l2(W, X, rng.integers(0, 10, 1111), 0.5)
+        print(value.hex(), hashlib.sha256(dW.tobytes()).hexdigest())
+"""
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    told = []
+    for threads in ("1", "2", "5"):
+        run = subprocess.run(
+            [sys.executable, "-c", BITS],
+            env=os.environ | {"NUMBA_NUM_THREADS": threads},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        told.append(run.stdout)
+    assert len(told[0].splitlines()) == 4
+    assert told[0] == told[1] == told[2]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_interpreted_twin_agrees(loss, dtype):
+    W, X, y = point((9, 5, 4), dtype)
+    f = objective(loss, "half_l2")
+    value, dW = f(W, X, y, 0.5)
+    twin_value, twin = f.py_func(W, X, y, 0.5)
+    rounding = 64 * float(np.finfo(dtype).eps)
+    assert value == pytest.approx(twin_value, rel=rounding)
+    np.testing.assert_allclose(dW, twin, rtol=rounding, atol=rounding)
+
+
+def test_interpreting_reaches_what_is_called():
+    inner = interpreted(objective("multiclass_hinge").kernel)
+    assert not any(hasattr(inner.__globals__[name], "py_func") for name in inner.__code__.co_names if name in inner.__globals__)

@@ -1,0 +1,124 @@
+"""Counterexamples on disk: exact hexadecimal floats with all that is needed to judge the same case again.
+
+A witness is stored as one JSON file, named by its id. `verify replay` finds it by its path, or by its id in `reports/latest/witness`
+and in the user's cache folder, where the latest ones of every check are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from verify.campaign.task import Outcome, Request, Task
+from verify.cases import Case
+from verify.conventions import Pins
+from verify.errors import UsageError
+
+SCHEMA = "verify-witness/1"
+DEEPEST = Path("reports") / "latest" / "witness"
+MOST_KEPT = 200
+"""Witnesses in the cache folder: a few kilobytes each, the latest ones."""
+
+
+def kept() -> Path:
+    """The folder of the latest witnesses of this user."""
+    return Path(platformdirs.user_cache_dir("verify-gradients")) / "witness"
+
+
+def identity(outcome: Outcome) -> str:
+    """Eight hexadecimal digits that stand for the candidate, the law and the case's bits."""
+    witness = outcome.result.witness
+    assert witness is not None
+    told = [outcome.task.request.name, outcome.task.request.loss, outcome.task.dtype, outcome.task.law, witness.case.to_dict()]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """All that is needed to judge the case again, and what was said of it."""
+    task, result = outcome.task, outcome.result
+    assert result.witness is not None
+    return {
+        "schema": SCHEMA,
+        "id": identity(outcome),
+        "candidate": task.request.name,
+        "loss": task.request.loss,
+        "dtype": task.dtype,
+        "law": task.law,
+        "conventions": outcome.conventions,
+        "case": result.witness.case.to_dict(),
+        "diagnosis": result.diagnosis,
+    }
+
+
+def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
+    """Writes each witness to `folder`/ID.json, which is made if there is any. Raises OSError where that cannot be done."""
+    files = []
+    for outcome in outcomes:
+        if outcome.result.witness is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            files.append(folder / f"{identity(outcome)}.json")
+            text = json.dumps(document(outcome), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+            files[-1].write_text(text, encoding="utf-8")
+    return files
+
+
+def keep(outcomes: Iterable[Outcome]) -> None:
+    """Writes them to the user's cache folder, and drops the oldest there. What cannot be written is left: it is a convenience."""
+    with suppress(OSError):
+        if save((o for o in outcomes if isinstance(o.task.request.candidate, str)), kept()):
+            there = sorted(kept().glob("*.json"), key=lambda p: p.stat().st_mtime)
+            for old in there[:-MOST_KEPT]:
+                old.unlink(missing_ok=True)
+
+
+def find(name: str) -> Path:
+    """The file of a witness that is named by its path or its id. Raises UsageError where there is none."""
+    places = [Path(name), DEEPEST / f"{name}.json", kept() / f"{name}.json"]
+    for place in places:
+        if place.is_file():
+            return place
+    raise UsageError(f"there is no witness {name!r}. Give the path of a file that `verify run` wrote, or the id that a check printed.")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A stored witness. Raises UsageError where the file is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as a witness: {error}") from None
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise UsageError(f"{path} is not a witness: its schema must be {SCHEMA!r}. `verify run` writes them to reports/latest/witness/.")
+    return found
+
+
+def task(found: Mapping[str, Any]) -> Task:
+    """The task that judges a stored case again, all conventions pinned. Raises UsageError where the document lacks something."""
+    try:
+        told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
+        case = Case.from_dict(found["case"], told["dtype"])
+        pins = _pins(found.get("conventions") or {})
+        if found.get("schema") != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA!r}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"the witness is not complete: {error!r}") from None
+    request = Request(candidate=told["candidate"], loss=told["loss"], pins=pins, dtypes=(told["dtype"],), laws=(told["law"],))
+    return Task(request, told["dtype"], told["law"], case)
+
+
+def _text(found: Mapping[str, Any], key: str) -> str:
+    value = found[key]
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is {value!r}, not text")
+    return value
+
+
+def _pins(conventions: object) -> Pins:
+    if not isinstance(conventions, Mapping):
+        raise ValueError(f"conventions is {conventions!r}, not a table")
+    return Pins(**{key: conventions[key] for key in ("layout", "reduction", "penalty", "delta") if key in conventions})

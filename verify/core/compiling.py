@@ -1,0 +1,49 @@
+"""When kernels are compiled: for one signature a dtype, when it is first needed, and never by surprise of a caller's types."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+from numba import types
+from numba.core.dispatcher import Dispatcher
+
+
+def compiled(kernel: Any, *arguments: Any) -> Any:
+    """`kernel`, compiled or fetched from the cache for these numba types, and closed to all others.
+
+    A call with other types raises TypeError instead of compiling for seconds.
+    """
+    if arguments not in kernel.overloads:
+        kernel.disable_compile(False)
+        kernel.compile(arguments)
+        kernel.disable_compile()
+    return kernel
+
+
+def array(dtype: Any, dimensions: int, *, any_layout: bool = False) -> Any:
+    """A C-contiguous array that may be written to; or of any memory layout, read only, which takes every array of the dtype."""
+    return types.Array(dtype, dimensions, "A" if any_layout else "C", readonly=any_layout)
+
+
+def row_type(real: Any) -> Any:
+    """A row formula: (s, y, parameter, ds) → ℓ. As a type of its own, so that one driver is compiled for all losses."""
+    return types.FunctionType(real(*_row_arguments(real)))
+
+
+def compiled_row(row: Any, real: Any) -> Any:
+    """`row`, compiled for `row_type(real)` and still open to other types: kernels inline it."""
+    if _row_arguments(real) not in row.overloads:
+        row.compile(_row_arguments(real))
+    return row
+
+
+def _row_arguments(real: Any) -> tuple[Any, ...]:
+    return array(real, 1), types.int64, real, array(real, 1)
+
+
+def interpreted(kernel: Any) -> Any:
+    """The Python function behind a compiled one, in which the compiled functions that it calls are interpreted too."""
+    python = kernel.py_func
+    called = {name: f for name, f in python.__globals__.items() if name in python.__code__.co_names and isinstance(f, Dispatcher)}
+    return FunctionType(python.__code__, python.__globals__ | {name: interpreted(f) for name, f in called.items()}, python.__name__)

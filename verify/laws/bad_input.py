@@ -1,0 +1,74 @@
+"""f(NaN) ∌ ℝ: input that has no answer is refused or answered by NaN or infinity, never by numbers that look like one.
+
+Broken where a weight that the penalty counts is NaN or infinite and neither the loss nor the gradient shows it: no way of
+computing λR(W) does that. What right code often takes without a word (NaN in a margin that is compared, −1 as a label, too many
+columns) is stated as a limitation, and so is an infinite loss where scores lie so far apart that −log p has no p left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import isfinite
+
+import numpy as np
+
+from verify.candidates import Answer, Misbehaviour
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws import misuse
+from verify.laws.law import Law, Subject
+from verify.oracle.exact import distance
+
+POISONS = {"NaN": np.nan, "infinity": np.inf}
+TOO_FAR = {"float64": 1000.0, "float32": 200.0}
+"""Score differences at which exp(−difference) is 0 even as a subnormal: beyond 745 and 103."""
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """Raises Misbehaviour where poison in W vanishes; else what was taken, and the loss at scores very far apart."""
+    looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
+    limitations = [*_poisoned(subject, case), *subject.once("misuse", lambda: misuse.taken(subject, case.dtype))]
+    evidence, told = _far_apart(subject, case)
+    return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
+
+
+def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
+    rng = np.random.default_rng(case.seed)
+    for name, poison in POISONS.items():
+        for array in ("W", "X"):
+            poisoned = np.array(getattr(case, array))
+            j, k = (int(rng.integers(n)) for n in poisoned.shape)
+            poisoned[j, k] = poison
+            answer = _answer(subject, replace(case, W=poisoned) if array == "W" else replace(case, X=poisoned))
+            if answer is None or not (isfinite(answer.value) and np.all(np.isfinite(answer.gradient))):
+                continue
+            if array == "W" and case.reg and subject.oracle.penalised(case.W)[k]:
+                raise Misbehaviour("value", f"answers a finite loss and gradient where W[{j}, {k}] is {name}")
+            yield f"takes {name} in {array} without a sign of it"
+
+
+def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]:
+    """The loss where the first example's label has the least score by far: the exact value is an ordinary number."""
+    W, gap = case.W.copy(), TOO_FAR[case.dtype]
+    W[case.y[0], -1] = W.dtype.type(np.round(W[case.y[0], -1]) - gap)
+    far = replace(case, W=W, reg=0.0)
+    answer, truth = _answer(subject, far), subject.truth(far).value
+    expected = float(truth.exact)
+    if answer is None or not isfinite(answer.value):
+        shown = "raises" if answer is None else f"answers {answer.value}"
+        return [], [f"{shown} where the scores of an example differ by {gap:g} and the loss is finite"]
+    where = {"method": f"loss, scores {gap:g} apart", "measured": answer.value, "expected": expected}
+    error = distance(answer.value, truth.exact)
+    return [Evidence(law="bad-input", measured=error, allowed=truth.radius, magnitude=abs(expected), where=where)], []
+
+
+def _answer(subject: Subject, case: Case) -> Answer | None:
+    """None where the candidate refuses."""
+    try:
+        return subject.answer(case)
+    except Misbehaviour:
+        return None
+
+
+LAW = Law(name="bad-input", statement="NaN and infinity in the weights show in the answer, or are refused", measure=measure)

@@ -1,0 +1,84 @@
+"""Arguments that do not fit each other: which of them does a candidate take without a word?
+
+Compiled code may answer by reading and writing outside its arrays, so the questions are asked in a forked copy of the process,
+which may be lost. A candidate that cannot even answer a valid question there (thread pools do not survive a fork) is not asked.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from verify.candidates import Misbehaviour
+from verify.cases import Case
+from verify.laws.law import Subject
+
+PATIENCE = 2.0
+"""Seconds for one question: a thousand times what an answer takes."""
+
+REFUSED, TAKEN = b"r", b"t"
+
+
+def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
+    """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
+    X = np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
+    case = Case(W=np.zeros((3, 2), dtype), X=X, y=np.array([0, 1]), reg=0.0, family="misuse")
+    if sys.platform == "win32" or _reaction(subject, case) != "takes":
+        return ()
+    reactions = {what: _reaction(subject, wrong) for what, wrong in _misuses(case)}
+    return tuple(f"{reaction} {what}" for what, reaction in reactions.items() if reaction)
+
+
+def _misuses(case: Case) -> Iterator[tuple[str, Case]]:
+    y, X = case.y, case.X
+    yield "a label beyond the last class", replace(case, y=np.append(y[:-1], len(case.W)))
+    yield "a negative label", replace(case, y=np.append(y[:-1], -1))
+    yield "X with more columns than W", replace(case, X=np.hstack([X, X[:, -1:]]))
+    yield "fewer labels than examples", replace(case, X=np.vstack([X, X]))
+
+
+def _reaction(subject: Subject, case: Case) -> str:
+    """What to say of it: "takes", nothing where it is refused, else what becomes of the process."""
+    status, said = _in_a_copy(lambda: _ask(subject, case))
+    if os.WIFSIGNALED(status):
+        return "hangs on" if os.WTERMSIG(status) == signal.SIGALRM else "crashes the interpreter on"
+    return {REFUSED: "", TAKEN: "takes"}.get(said, "crashes the interpreter on")
+
+
+def _ask(subject: Subject, case: Case) -> bytes:
+    try:
+        answer = subject.answer(case)
+    except Misbehaviour:
+        return REFUSED
+    finite = np.isfinite(answer.value) and np.all(np.isfinite(answer.gradient))
+    return TAKEN if finite else REFUSED
+
+
+def _in_a_copy(ask: Callable[[], bytes]) -> tuple[int, bytes]:
+    """(exit status, what was said) of a forked copy, which is ended after PATIENCE."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # forking beside threads: the copy is asked a valid question first
+        child = os.fork()
+    if child == 0:
+        faulthandler.disable()  # a lost copy is an answer, not a fault to be told on standard error
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        try:
+            os.write(write, ask())
+        finally:
+            os._exit(0)
+    os.close(write)
+    said = os.read(read, 1)
+    os.close(read)
+    return os.waitpid(child, 0)[1], said

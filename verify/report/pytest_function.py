@@ -1,0 +1,40 @@
+"""A witness as a ready pytest function: it fails as long as the case breaks the law, and guards the mended code afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pprint import pformat
+from textwrap import indent
+from typing import Any
+
+
+def function(found: Mapping[str, Any]) -> str:
+    """The source of a test file with one function. Numbers are decimal with all their digits, so that the bits are the same."""
+    diagnosis = found.get("diagnosis") or {}
+    told = f"The {found['law']} law on {found['candidate']} ({found['loss']}, {found['dtype']}): {diagnosis.get('message', '')}".rstrip(
+        ": "
+    )
+    case = dict(found["case"])
+    case |= {name: [[_plain(x) for x in row] for row in case[name]] for name in ("W", "X")} | {"reg": _plain(case["reg"])}
+    kept = {key: found[key] for key in ("schema", "candidate", "loss", "dtype", "law", "conventions")} | {"case": case}
+    document = indent(pformat(kept, width=110, sort_dicts=False), "    ").lstrip()
+    name = re.sub(r"\W+", "_", f"{str(found['candidate']).rpartition(':')[2]}_{found['law']}_{found.get('id', '')}").strip("_")
+    return (
+        "import verify\n\n\n"
+        f"def test_{name}():\n"
+        f"    {_docstring(told)}\n"
+        f"    witness = {document}\n"
+        "    report = verify.replay(witness)\n"
+        "    assert report.verdict is verify.Verdict.HOLDS, str(report)\n"
+    )
+
+
+def _plain(x: str | float) -> float:
+    return float.fromhex(x) if isinstance(x, str) else x
+
+
+def _docstring(text: str) -> str:
+    """As a literal that ends where it should, whatever the text holds."""
+    clean = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"""{clean}"""'
