@@ -39,10 +39,11 @@ CLOSED = {"core": {"descent"}}
 """Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
 
 HOMES = {
-    "click": {"cli", "descent", "replay_command"},
+    "click": {"cli", "descent", "replay_command", "report"},
     "flint": {"oracle", "cases", "laws"},
     "hypothesis": {"cases", "trial"},
     "jinja2": {"report"},
+    "jsonschema": {"report"},
     "matplotlib": {"descent"},
     "numba": {"core"},
     "numpy": {"core", "data", "descent", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws"},
@@ -164,4 +165,4 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(case):
     run = subprocess.run([sys.executable, "-c", f"import sys\n{LIGHT[case]}\n{told}"], capture_output=True, encoding="utf-8", check=True)
     loaded = set(run.stdout.splitlines()[-1].split())
     assert "verify" in loaded
-    assert not loaded & {"flint", "hypothesis", "jinja2", "matplotlib", "numba", "numpy", "pebble", "rich", "scipy", "sympy"}
+    assert not loaded & {"flint", "hypothesis", "jinja2", "jsonschema", "matplotlib", "numba", "numpy", "pebble", "rich", "scipy", "sympy"}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 
-PROFILES, FORMATS = ["quick", "ci", "deep"], ["text", "json"]
+PROFILES, FORMATS = ["quick", "ci", "deep"], ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
     "4 nothing broken, but a law is silent; 5 nothing selected."
@@ -56,7 +56,10 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-ELSEWHERE = {"replay": ("verify.replay_command", "Judge one stored counterexample again.")}
+ELSEWHERE = {
+    "replay": ("verify.replay_command", "Judge one stored counterexample again."),
+    "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
+}
 """Commands that live in modules of their own: where, and what the list of commands says of them, which imports none."""
 
 
@@ -135,7 +138,9 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
         seed=options["seed"] or 0,
     )
     report = _judge([request], timeout=options["timeout"], quiet=quiet)
-    _write(report, format_, output)
+    from verify.report.formats import emit
+
+    emit(report.to_dict(), format_, output)
     return EXIT_CODES[report.verdict]
 
 
@@ -160,12 +165,13 @@ def run(
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
     report = _judge(requests, timeout=timeout, quiet=quiet)
-    from verify.report import html
+    from verify.report.formats import emit, render, save
 
-    _save(output / "report.json", _json(report))
-    _save(output / "index.html", html.render(report))
+    document = report.to_dict()
+    save(output / "report.json", render(document, "json"))
+    save(output / "index.html", render(document, "html"))
     _keep(report, output / "witness")
-    _write(report, format_, None)
+    emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return EXIT_CODES[report.verdict]
 
@@ -250,21 +256,6 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         )
 
 
-def _write(report: Report, format_: str, output: Path | None) -> None:
-    from verify.report import text
-
-    if output is not None:
-        _save(output, _json(report) if format_ == "json" else text.plain(report))
-    elif format_ == "json":
-        click.echo(_json(report), nl=False)
-    else:
-        text.console().print(text.render(report))
-
-
-def _json(report: Report) -> str:
-    return json.dumps(report.to_dict(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def _writable(folder: Path) -> None:
     """Makes the folder now, so that a long run does not end without a place for its report."""
     try:
@@ -285,16 +276,6 @@ def _keep(report: Report, folder: Path) -> None:
         witness.save(report.outcomes, folder)
     except OSError as error:
         raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
-
-
-def _save(path: Path, text: str) -> None:
-    """Replaces the file at once, so that a reader never sees half of it."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None
 
 
 cli.add_command(descend)

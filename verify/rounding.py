@@ -58,6 +58,12 @@ def smallest_normal(dtype: str) -> float:
     return float(np.finfo(dtype).smallest_normal)
 
 
+def keeps_subnormals(dtype: str) -> bool:
+    """Whether half of the smallest normal number is not 0 in this process."""
+    half = np.finfo(dtype).smallest_normal * np.dtype(dtype).type(0.5)
+    return bool(half > 0)
+
+
 def gamma(n: float, u: float) -> float:
     """γₙ = n·u / (1 − n·u): the relative error of n successive roundings. Infinite where n·u ≥ 1."""
     return n * u / (1 - n * u) if n * u < 1 else float("inf")

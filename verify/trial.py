@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from math import ceil, inf, isfinite
+from math import ceil, inf, isfinite, log2
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings, target
@@ -47,6 +47,8 @@ class Result:
     """What became of one law on one candidate at one dtype.
 
     `families` counts the cases by the strategy that built them, `patterns` the different sets of active pieces that they visited;
+    `worst` is the case under the greatest strain, `farthest` the one that attains `ulps`, and `spread` counts the cases by the binary
+    order of their ulps: k stands for errors of 2^(k−1) to 2^k, 0 for those up to 1, −1 for none at all;
     `limitations` are what the candidate refuses or accepts without breaking a law.
     """
 
@@ -65,6 +67,9 @@ class Result:
     seconds: float
     witness: Witness | None = None
     diagnosis: dict[str, Any] | None = None
+    worst: Witness | None = None
+    farthest: Witness | None = None
+    spread: dict[int, int] = field(default_factory=dict)
     limitations: tuple[str, ...] = ()
 
     @classmethod
@@ -95,6 +100,8 @@ class _Tally:
     findings: list[Finding] = field(default_factory=list)
     families: Counter[str] = field(default_factory=Counter)
     patterns: set[Hashable] = field(default_factory=set)
+    worst: tuple[Case, Evidence] | None = None
+    farthest: tuple[Case, Evidence] | None = None
     failure: tuple[Case, Finding | Misbehaviour] | None = None
 
     def count(self, subject: Subject, case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
@@ -103,8 +110,17 @@ class _Tally:
             self.patterns.add(subject.truth(case).pattern)
             if isinstance(finding, Finding):
                 self.findings.append(finding)
+                self._compare(case, finding)
         if broken:
             self.failure = (case, finding)
+
+    def _compare(self, case: Case, finding: Finding) -> None:
+        """Keeps the case if none before it was under greater strain, or farther off in ulps."""
+        for e in finding.evidence:
+            if self.worst is None or e.strain > self.worst[1].strain:
+                self.worst = (case, e)
+            if e.ulps is not None and (self.farthest is None or e.ulps > (self.farthest[1].ulps or 0.0)):
+                self.farthest = (case, e)
 
 
 def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
@@ -208,8 +224,22 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         seconds=seconds,
         witness=witness,
         diagnosis=diagnosis,
+        worst=_place(tally.worst),
+        farthest=_place(tally.farthest),
+        spread=dict(sorted(Counter(order_of(e.ulps) for e in evidence if e.ulps is not None).items())),
         limitations=tuple(sorted({told for f in findings for told in f.limitations})),
     )
+
+
+def _place(found: tuple[Case, Evidence] | None) -> Witness | None:
+    return None if found is None else Witness(case=found[0], evidence=found[1])
+
+
+def order_of(ulps: float) -> int:
+    """The binary order of an error: the least k with ulps ≤ 2^k, 0 for up to one ulp; −1 for no error, 1025 for an infinite one."""
+    if not isfinite(ulps):
+        return 1025
+    return -1 if ulps == 0 else max(0, ceil(log2(ulps)))
 
 
 def _overflows(what: Finding) -> bool:

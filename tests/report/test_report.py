@@ -138,7 +138,7 @@ def test_the_text_tells_why_nothing_was_asked(reports):
 
 @pytest.mark.parametrize("kind", MORE)
 def test_the_page_stands_alone(reports, kind):
-    page = html.render(reports[kind])
+    page = html.render(reports[kind].to_dict())
     assert f"<title>verify: {reports[kind].verdict.value}</title>" in page
     assert not re.search(r"""(?:src|href|action)\s*=\s*["']?\s*(?:https?:)?//|@import|url\(""", page)
     assert "<script" not in page
@@ -153,7 +153,7 @@ def named(name):
 
 
 def test_a_name_is_escaped_in_the_page():
-    page = html.render(named("<script>alert(1)</script>"))
+    page = html.render(named("<script>alert(1)</script>").to_dict())
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3  # matrix, sentence, results
 
@@ -162,7 +162,7 @@ def test_a_message_is_escaped_in_the_page():
     def f(W, X, y, reg):
         raise ValueError("<img src=x onerror=alert(1)>")
 
-    page = html.render(verify.check(f, loss="softmax_cross_entropy", laws=("value",), profile="quick"))
+    page = html.render(verify.check(f, loss="softmax_cross_entropy", laws=("value",), profile="quick").to_dict())
     assert "<img" not in page
     assert "&lt;img src=x" in page
 
@@ -174,4 +174,4 @@ def test_a_name_is_no_markup_in_the_text():
 def test_the_hinge_names_its_margin():
     report = verify.check(hinge(), loss="multiclass_hinge", laws=("value",), profile="quick")
     assert "delta 1.0" in str(report)
-    assert "delta 1.0" in html.render(report)
+    assert "delta 1.0" in html.render(report.to_dict())

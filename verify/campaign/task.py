@@ -9,7 +9,7 @@ from functools import lru_cache
 from io import StringIO
 from typing import Any
 
-from verify.candidates import name_of, resolve
+from verify.candidates import name_of, place_of, resolve
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, find_out
 from verify.errors import UsageError, of_type, unknown
@@ -76,6 +76,7 @@ class Outcome:
     task: Task
     result: Result
     conventions: dict[str, Any] | None
+    place: dict[str, str | int] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,16 @@ def _perform(task: Task) -> Outcome | Inapplicable:
     request = task.request
     found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
     if found.complaint is not None:
-        return Outcome(task, failed(task, "crashed", f"the candidate {found.complaint}"), found.to_dict())
+        told = failed(task, "crashed", f"the candidate {found.complaint}")
+        return Outcome(task, told, found.to_dict(), place=place_of(found.candidate.f))
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
     reason = LAWS[task.law].inapplicable(subject)
     if reason is not None:
         return Inapplicable(task, reason)
     if task.case is not None:
-        return Outcome(task, again(LAWS[task.law], subject, task.case), found.to_dict())
+        return Outcome(task, again(LAWS[task.law], subject, task.case), found.to_dict(), place=place_of(found.candidate.f))
     result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed)
-    return Outcome(task, result, found.to_dict())
+    return Outcome(task, result, found.to_dict(), place=place_of(found.candidate.f))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from math import isfinite, isnan
+from pathlib import Path
 from typing import Any
 
-from verify.campaign.task import Inapplicable, Outcome
+from verify.campaign.task import DTYPES, Inapplicable, Outcome
 from verify.campaign.witness import identity
 from verify.evidence import Verdict
+from verify.laws import LAWS
+from verify.rounding import keeps_subnormals
+from verify.spec.catalogue import find_loss
+from verify.spec.mathml import described
 from verify.trial import Result, Witness
 
 SCHEMA = "verify-report/1"
+NO_LOSS = "none"
+"""What stands for the spec of a pair that is judged without one."""
+
 LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
 
 
@@ -55,11 +63,24 @@ class Report:
         """What was found out about each candidate: layout, reduction, penalty, parameters."""
         return {o.task.request.name: o.conventions for o in self.outcomes if o.conventions is not None}
 
+    @property
+    def laws(self) -> tuple[str, ...] | None:
+        """The laws that were asked for by name, None for all."""
+        tasks = [o.task for o in self.outcomes] + [i.task for i in self.inapplicable]
+        asked = {t.request.laws for t in tasks}
+        return None if None in asked or not asked else tuple(dict.fromkeys(law for laws in asked for law in laws or ()))
+
+    @property
+    def losses(self) -> dict[str, dict[str, Any]]:
+        """What was asked of the candidates: each loss with its formula, its parameters and its source."""
+        names = dict.fromkeys(o.task.request.loss for o in self.outcomes)
+        return {name: described(find_loss(name)) for name in names if name != NO_LOSS}
+
     def __str__(self) -> str:
         """The report as plain text, for `print` and notebooks."""
-        from verify.report.text import plain  # the renderings import the model
+        from verify.report.text import plain
 
-        return plain(self)
+        return plain(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document. Infinite and undefined numbers are the strings "inf" and "nan"."""
@@ -69,6 +90,10 @@ class Report:
             "environment": environment() | {"seconds": [round(r.seconds, 3) for r in self.results], "wall": round(self.seconds, 3)},
             "seed": self.seed,
             "profile": self.profile,
+            "selection": None if self.laws is None else list(self.laws),
+            "losses": self.losses,
+            "laws": {law: LAWS[law].statement for law in LAWS if law in {o.result.law for o in self.outcomes}},
+            "places": {o.task.request.name: o.place for o in self.outcomes if o.place is not None},
             "results": [_entry(o) for o in self.outcomes],
             "inapplicable": [
                 {"candidate": o.task.request.name, "dtype": o.task.dtype, "law": o.task.law, "reason": o.reason} for o in self.inapplicable
@@ -85,9 +110,25 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
+        "processor": processor(),
         "cores": os.cpu_count(),
+        "floats": {dtype: _floats(dtype) for dtype in DTYPES},
         "libraries": libraries,
     }
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def _floats(dtype: str) -> str:
+    """What this process does with the smallest numbers: a library built for speed may flush them to zero for everyone."""
+    return "subnormals kept" if keeps_subnormals(dtype) else "subnormals flushed to zero"
 
 
 def _entry(o: Outcome) -> dict[str, Any]:
@@ -111,7 +152,13 @@ def _entry(o: Outcome) -> dict[str, Any]:
     if r.limitations:
         entry["limitations"] = list(r.limitations)
     if r.witness is not None:
-        entry["witness"] = _witness(r.witness) | {"id": identity(o), "replay": f"verify replay {identity(o)}"}
+        entry["witness"] = _witness(r.witness) | {"id": identity(o)}
+        if isinstance(o.task.request.candidate, str):  # nobody else can find it again
+            entry["witness"]["replay"] = f"verify replay {identity(o)}"
+    else:
+        entry |= {name: _witness(w) for name, w in (("worst", r.worst), ("farthest", r.farthest)) if w is not None}
+    if r.spread:
+        entry["spread"] = {str(order): n for order, n in r.spread.items()}
     if r.diagnosis is not None:
         entry["diagnosis"] = r.diagnosis
     return entry

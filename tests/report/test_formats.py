@@ -1,0 +1,153 @@
+"""Every format tells the same facts, as the golden files show; nothing that a candidate says acts as markup."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import verify
+from verify import UsageError
+from verify.report import stored
+from verify.report.formats import RENDERINGS, emit, render
+from verify.report.github import MOST
+
+HERE = Path(__file__).parent
+DOCUMENT = json.loads((HERE / "document.json").read_text(encoding="utf-8"))
+TEXTS = ("text", "json", "markdown", "junit", "github", "sarif")
+
+
+@pytest.mark.parametrize("format_", TEXTS)
+def test_the_golden_file(format_):
+    """After a wanted change: VERIFY_GOLDEN=write pytest tests/report, and look at the diff."""
+    golden, now = HERE / "golden" / f"report.{format_}", render(DOCUMENT, format_)
+    if os.environ.get("VERIFY_GOLDEN") == "write":
+        golden.write_text(now, encoding="utf-8")
+    assert now == golden.read_text(encoding="utf-8")
+
+
+def test_the_schema_is_one_and_the_golden_document_fits():
+    Draft202012Validator.check_schema(stored.validator().schema)
+    stored.validator().validate(DOCUMENT)
+
+
+def wrong(W, X, y, reg):
+    return 0.0, W
+
+
+@pytest.mark.parametrize("dtypes", [("float64",), ("float32",)])
+def test_a_report_fits_the_schema(dtypes):
+    for candidate, laws in ((wrong, None), ("verify.core.multiclass_hinge:l2", ("value", "gradient", "compiled", "purity"))):
+        document = verify.check(candidate, loss="multiclass_hinge", profile="quick", laws=laws, dtypes=dtypes).to_dict()
+        stored.validator().validate(json.loads(json.dumps(document, allow_nan=False)))
+
+
+SPOILT = {
+    "another schema": lambda d: d.update(schema="verify-report/2"),
+    "a verdict that does not exist": lambda d: d["results"][0].update(verdict="fine"),
+    "a number as text": lambda d: d["results"][0].update(strain="much"),
+    "a decimal in a witness": lambda d: d["results"][1]["witness"].update(W=[["0.5"]]),
+    "a diagnosis without a code": lambda d: d["results"][1]["diagnosis"].pop("code"),
+    "no seed": lambda d: d.pop("seed"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_a_document_that_is_none_is_refused_in_a_sentence(tmp_path, case):
+    document = copy.deepcopy(DOCUMENT)
+    SPOILT[case](document)
+    (tmp_path / "report.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(UsageError, match="no verify-report/1: at "):
+        stored.read(tmp_path / "report.json")
+
+
+def test_a_file_that_is_no_json_is_refused(tmp_path):
+    (tmp_path / "report.json").write_text("{", encoding="utf-8")
+    for name, told in (("report.json", "is not JSON"), ("nothing.json", "cannot be read")):
+        with pytest.raises(UsageError, match=told):
+            stored.read(tmp_path / name)
+
+
+def test_an_unknown_format_names_the_nearest():
+    with pytest.raises(UsageError, match="Did you mean 'markdown'"):
+        render(DOCUMENT, "markdwn")
+
+
+@pytest.mark.parametrize("format_", RENDERINGS)
+def test_every_format_tells_the_same_facts(format_):
+    told = re.sub(r"&#(\d+);", lambda m: chr(int(m[1])), render(DOCUMENT, format_)).replace("\\n", " ")
+    assert "entry [0, 1] is 0.5, allowed 1 ± 1e-14" in told
+    assert "λW where 2λW is due" in told or format_ in ("github", "sarif")  # one sentence a finding
+    assert "no window: rounding swamps every step" in told
+    assert "it no longer does" in told
+    assert "remove the entry from reports/deviations.toml" in told
+
+
+EVIL = {
+    "a script": "<script>alert(1)</script>",
+    "an image": "<img src=x onerror=alert(1)>",
+    "a command": "::error file=x::owned",
+    "an old command": "##[error]owned",
+    "lines": "a\n::error::owned\r::warning::owned",
+    "the end of CDATA": "]]></failure><script>",
+    "a table": "a|b|`c`|**d**|_e_|[f](http://evil)|@you",
+    "colours": "\x1b[31mred\x00",
+    "markup of rich": "[bold red]x[/]",
+    "a template": "{{ 7 * 7 }}{% raw %}",
+    "the other direction": "\u202egnp.exe",
+    "half a pair": "\ud800",
+}
+
+
+def renamed(name):
+    document = copy.deepcopy(DOCUMENT)
+    for entry in (*document["results"], *document["inapplicable"], *document["gate"]["changes"]):
+        entry["candidate"] = name
+    document["conventions"] = {name: document["conventions"]["svm.py:loss"]}
+    document["places"] = {name: {"file": name, "line": 1}}
+    document["results"][1]["diagnosis"]["message"] = name
+    document["gate"]["failures"][0]["sentence"] = name
+    return document
+
+
+@pytest.mark.parametrize("case", EVIL)
+def test_a_name_does_no_harm(case):
+    texts = {f: render(renamed(EVIL[case]), f) for f in RENDERINGS if f != "json"}
+    for format_, text in texts.items():
+        assert not set(text) & set("\x1b\x00\r\u202e"), format_
+    assert not re.search(r"<script>alert|<img src=x|</failure><script", texts["html"] + texts["markdown"])
+    assert "49" not in re.findall(r"\{\{|49", texts["html"])
+    for line in (texts["text"] + texts["markdown"]).splitlines():
+        assert not re.match(r"\s*(::|##\[)", line)
+    commands = [line for line in texts["github"].splitlines() if re.match(r"\s*(::|##\[)", line)]
+    assert len(commands) == 3  # one broken, one silent, one of the gate
+    assert all(re.match(r"::(error|warning) [^:]*title=verify%3A [^:,]*::", line) for line in commands)
+    root = ET.fromstring(texts["junit"])
+    assert [e.tag for e in root.iter("testcase")] == ["testcase"] * 5
+    assert {e.tag for e in root.iter()} == {"testsuites", "testsuite", "properties", "property", "testcase", "failure", "skipped"}
+    json.loads(texts["sarif"])
+    assert json.loads(render(renamed(EVIL[case]), "json").encode()) == renamed(EVIL[case])
+    for line in texts["markdown"].splitlines():
+        assert not re.search(r"\[f\]\(|\*\*d\*\*|@you|`c`", line)
+
+
+def test_annotations_stop_at_the_ten_worst():
+    document = copy.deepcopy(DOCUMENT)
+    broken = document["results"][1]
+    document["results"] = [broken | {"strain": float(s), "candidate": f"c{s}"} for s in range(2, 30)]
+    lines = render(document, "github").splitlines()
+    assert sum(line.startswith("::") for line in lines) == MOST
+    assert "c29" in lines[0]
+    assert "19 more of 29 findings" in lines[MOST]
+
+
+def test_a_rendering_goes_to_a_file_or_to_standard_output(tmp_path, capsys):
+    emit(DOCUMENT, "markdown", tmp_path / "new" / "summary.md")
+    emit(DOCUMENT, "markdown", None)
+    assert (tmp_path / "new" / "summary.md").read_text(encoding="utf-8") == capsys.readouterr().out == render(DOCUMENT, "markdown")

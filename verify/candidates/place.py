@@ -1,0 +1,23 @@
+"""Where a candidate's code stands, for annotations beside it."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+
+def place_of(f: Any) -> dict[str, str | int] | None:
+    """The file, relative to the current folder, and the line of a function; None where its source is not below this folder.
+
+    Absolute paths tell of the machine and not of the code, so they are left out.
+    """
+    f = getattr(f, "loss", getattr(f, "py_func", f))  # a pair is where its loss is; numba keeps the function that it compiled
+    try:
+        file, (_, line) = inspect.getsourcefile(f), inspect.getsourcelines(f)
+    except (TypeError, OSError):
+        return None
+    try:
+        return {"file": Path(file or "").resolve().relative_to(Path.cwd()).as_posix(), "line": max(1, line)}
+    except ValueError:
+        return None

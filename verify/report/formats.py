@@ -1,0 +1,62 @@
+"""One document, many renderings: each is a function from the document to text."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from verify.errors import UsageError, unknown
+from verify.report.reading import Document
+
+RENDERINGS = {
+    "text": "verify.report.text:plain",
+    "json": "verify.report.formats:as_json",
+    "html": "verify.report.html:render",
+    "markdown": "verify.report.markdown:render",
+    "junit": "verify.report.junit:render",
+    "github": "verify.report.github:render",
+    "sarif": "verify.report.sarif:render",
+}
+
+
+def render(document: Document, format_: str) -> str:
+    """The document in one of the formats. Raises UsageError for a format that does not exist."""
+    if format_ not in RENDERINGS:
+        raise unknown("format", format_, RENDERINGS)
+    module, _, name = RENDERINGS[format_].partition(":")
+    rendering: Callable[[Document], str] = getattr(import_module(module), name)
+    return rendering(document)
+
+
+def as_json(document: Document) -> str:
+    """Keys sorted, so that two documents can be compared line by line."""
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)  # half a pair cannot be written as UTF-8
+
+
+def emit(document: Document, format_: str, output: Path | None) -> None:
+    """Writes the document to a file, or to standard output: as a table with colours where that is a terminal."""
+    from verify.report.text import console  # rich is loaded where something is shown
+    from verify.report.text import render as table
+
+    if output is not None:
+        save(output, render(document, format_))
+    elif format_ == "text":
+        console().print(table(document))
+    else:
+        sys.stdout.write(render(document, format_))
+
+
+def save(path: Path, text: str) -> None:
+    """Replaces the file at once, so that a reader never sees half of it. Raises UsageError where that cannot be."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None

@@ -1,0 +1,35 @@
+"""The report as GitHub annotations: the ten worst, which is all that GitHub shows of a step, then one line with the rest."""
+
+from __future__ import annotations
+
+from verify.report.reading import Document, Notice, judgement, notices, summary, visible
+
+MOST = 10
+"""Annotations of one kind that GitHub shows of a step."""
+
+
+def render(document: Document) -> str:
+    """Workflow commands, one a line, then a line for the log."""
+    found = notices(document)
+    lines = [command(n) for n in found[:MOST]]
+    if len(found) > MOST:
+        lines.append(f"{len(found) - MOST} more of {len(found)} findings are in the report.")
+    told = [line for line in (judgement(document), summary(document)) if line]
+    return "\n".join([*lines, *told]) + "\n"
+
+
+def command(n: Notice) -> str:
+    """One annotation. GitHub decodes %, CR and LF in messages, and colons and commas too in properties."""
+    where = {"file": n.place["file"], "line": n.place["line"]} if n.place else {}
+    properties = {**where, "title": f"verify: {n.title}"}
+    told = n.message if n.remedy is None else f"{n.message}\n{'to accept' if n.rule.startswith('gate/') else 'replay'}: {visible(n.remedy)}"
+    listed = ",".join(f"{k}={_property(v)}" for k, v in properties.items())
+    return f"::{'error' if n.severe else 'warning'} {listed}::{_message(told)}"
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: object) -> str:
+    return _message(visible(value)).replace(":", "%3A").replace(",", "%2C")

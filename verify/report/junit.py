@@ -1,0 +1,71 @@
+"""The report as JUnit XML, in pytest's dialect: one case a result, its measurements as properties."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from verify.report.reading import Document, Entry, accepted, details, sentence, visible
+
+MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
+
+
+def render(document: Document) -> str:
+    """The whole report. What is broken or silent is a failure, what was declared or does not apply is skipped."""
+    seconds = document["environment"]["seconds"]
+    cases = [_result(document, r, s) for r, s in zip(document["results"], seconds, strict=True)]
+    cases += [_skipped(_case(i, 0.0), i["reason"]) for i in document["inapplicable"]]
+    cases += [_ruling(f) for f in document.get("gate", {}).get("failures", []) if not f["told"]]
+    suite = ET.Element("testsuite", {"name": "verify", **_counts(cases), "time": f"{document['environment']['wall']:.3f}"})
+    _properties(suite, {"schema": document["schema"], "seed": document["seed"], "profile": document["profile"]})
+    suite.extend(cases)
+    root = ET.Element("testsuites", {"name": "verify"})
+    root.append(suite)
+    ET.indent(root, " ")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _result(document: Document, r: Entry, seconds: float) -> ET.Element:
+    case, said, declared = _case(r, seconds), sentence(r), accepted(document, r)
+    _properties(case, {k: r[k] for k in MEASURED if r[k] is not None})
+    if said is not None and declared is not None:
+        return _skipped(case, f"declared: {declared}. {said}")
+    if said is not None:
+        _failure(case, said, "\n".join([said, *details(r)]))
+    return case
+
+
+def _case(entry: Entry, seconds: float) -> ET.Element:
+    where = legal(f"verify.{entry['candidate']}")
+    return ET.Element("testcase", {"classname": where, "name": f"{entry['law']}[{entry['dtype']}]", "time": f"{seconds:.3f}"})
+
+
+def _ruling(said: Entry) -> ET.Element:
+    case = ET.Element("testcase", {"classname": "verify.gate", "name": said["rule"], "time": "0.000"})
+    _failure(case, said["sentence"], f"{said['sentence']}\nto accept: {said['accept']}")
+    return case
+
+
+def _failure(case: ET.Element, message: str, text: str) -> None:
+    ET.SubElement(case, "failure", {"message": legal(message)}).text = legal(text)
+
+
+def _skipped(case: ET.Element, reason: str) -> ET.Element:
+    ET.SubElement(case, "skipped", {"type": "pytest.skip", "message": legal(reason)})
+    return case
+
+
+def _properties(parent: ET.Element, values: dict[str, object]) -> None:
+    place = ET.SubElement(parent, "properties")
+    for name, value in values.items():
+        ET.SubElement(place, "property", {"name": name, "value": legal(value)})
+
+
+def _counts(cases: list[ET.Element]) -> dict[str, str]:
+    failures, skipped = (sum(c.find(kind) is not None for c in cases) for kind in ("failure", "skipped"))
+    return {"errors": "0", "failures": str(failures), "skipped": str(skipped), "tests": str(len(cases))}
+
+
+def legal(text: object) -> str:
+    """The text without the characters that XML cannot hold."""
+    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", visible(text, lines=True))

@@ -1,0 +1,206 @@
+"""A report's document, read: sentences, counts and notices that every rendering shares.
+
+Everything here is a function of the document alone (`Report.to_dict()`, or a `report.json` that was written long ago).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Document = Mapping[str, Any]
+Entry = Mapping[str, Any]
+
+VERDICTS = ("holds", "broken", "silent")
+
+SHOWN = 40
+"""Numbers of W and X that a sentence shows; the document has all of them."""
+
+
+PRINTED = 5
+"""Lines of a candidate's output that a text shows; the document has more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something that is not well: what is said to CI systems and editors about one place in the code.
+
+    `rule` is a law's name, or `gate/…` for a rule of the gate; `severe` tells errors from warnings; `remedy` says how to show
+    it again or how to accept it.
+    """
+
+    rule: str
+    title: str
+    message: str
+    severe: bool
+    candidate: str | None = None
+    place: Mapping[str, Any] | None = None
+    remedy: str | None = None
+    strain: float = 0.0
+
+
+def visible(text: object, *, lines: bool = False) -> str:
+    r"""The text with control characters as escapes, so that it can neither move a cursor nor begin a line of its own.
+
+    >>> print(visible("a\x1b[31m\nb"))
+    a\x1b[31m\nb
+    """
+    return "".join(c if _shows(c) or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def _shows(c: str) -> bool:
+    return unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def figure(x: float | str | None, form: str = ".2g") -> str:
+    """A number of the document as text; nothing for what was not measured.
+
+    >>> figure(0.02512), figure("inf"), figure(None)
+    ('0.025', 'inf', '')
+    """
+    return "" if x is None else f"{float(x):{form}}"
+
+
+def floats(rows: Sequence[Sequence[str]]) -> list[list[float]]:
+    """A matrix of hexadecimal texts as numbers."""
+    return [[float.fromhex(x) for x in row] for row in rows]
+
+
+def shape(case: Entry) -> str:
+    """The sizes, the family and λ of a case."""
+    W = case["W"]
+    D = len(W[0]) if W else 0
+    return f"N={len(case['X'])} D={D} C={len(W)}, family {case['family']}, reg={float.fromhex(case['reg'])!r}"
+
+
+def is_small(case: Entry) -> bool:
+    """Whether a sentence can show all of its numbers."""
+    return sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
+
+
+def sentence(entry: Entry) -> str | None:
+    """What a reader must know of a result that does not hold: law, loss, dtype, candidate, measured and allowed."""
+    where = f"{entry['loss']} ({entry['dtype']}), {visible(entry['candidate'])}"
+    if entry["verdict"] == "broken":
+        return f"{entry['law']} law broken for {where}: {visible(entry.get('diagnosis', {}).get('message', ''))}"
+    if entry["verdict"] == "silent":
+        reasons = ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
+        return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons)})"
+    return None
+
+
+def details(entry: Entry) -> list[str]:
+    """What follows the sentence: cause, witness and how to show it again, as far as they are known."""
+    diagnosis, case = entry.get("diagnosis", {}), entry.get("witness")
+    told = [f"cause: {visible(diagnosis['cause'])}"] if diagnosis.get("cause") else []
+    if case is not None:
+        told.append(f"witness: {visible(shape(case))}")
+        if is_small(case):
+            told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
+        if case.get("replay"):
+            told.append(f"replay: {visible(case['replay'])}")
+    return told
+
+
+def conventions(document: Document) -> Iterator[tuple[str, str]]:
+    """(candidate, what its own loss says that it computes)."""
+    for name, found in document["conventions"].items():
+        told = ", ".join(f"{k} {v}" for k, v in found.items() if k != "fits")
+        doubt = "" if found.get("fits") else ": its loss fits no member of the family, so these are assumed"
+        yield visible(name), visible(told + doubt)
+
+
+def not_asked(document: Document) -> Iterator[tuple[str, list[str], str]]:
+    """(candidate, laws, the reason why they do not apply)."""
+    laws: dict[tuple[str, str], dict[str, None]] = {}
+    for i in document["inapplicable"]:
+        laws.setdefault((i["candidate"], i["reason"]), {})[i["law"]] = None
+    for (name, reason), names in laws.items():
+        yield visible(name), list(names), visible(reason)
+
+
+def limitations(document: Document) -> list[tuple[str, str]]:
+    """(candidate, what it refuses or accepts without breaking a law), once for all laws and dtypes."""
+    return list(dict.fromkeys((visible(r["candidate"]), visible(told)) for r in document["results"] for told in r.get("limitations", ())))
+
+
+def printed(document: Document) -> list[str]:
+    """The first lines of what each candidate printed, once."""
+    first: dict[str, str] = {}
+    for r in document["results"]:
+        if r.get("printed"):
+            first.setdefault(r["candidate"], r["printed"])
+    blocks = []
+    for name, text in first.items():
+        lines = text.splitlines()
+        more = [f"… {len(lines) - PRINTED} more lines"] if len(lines) > PRINTED else []
+        blocks.append("\n".join([f"{visible(name)} printed:", *(f"  | {visible(line)}" for line in (*lines[:PRINTED], *more))]))
+    return blocks
+
+
+def counts(document: Document) -> str:
+    """How many laws hold, are broken, are silent; one law on one candidate at one dtype counts once."""
+    found = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}
+    return ", ".join(f"{n} {v}" for v, n in found.items() if n) or "nothing judged"
+
+
+def summary(document: Document) -> str:
+    """One line: the verdict, the counts, how many cases, how long, which seed."""
+    cases, wall = sum(r["cases"] for r in document["results"]), document["environment"]["wall"]
+    return f"{document['verdict']}: {counts(document)} ({cases} cases, {wall:.1f} s, seed {document['seed']})"
+
+
+def judgement(document: Document) -> str | None:
+    """One line on the gate, where one was applied."""
+    if "gate" not in document:
+        return None
+    gate = document["gate"]
+    warned = f", {_many(len(gate['warnings']), 'warning')}" if gate["warnings"] else ""
+    return f"gate: {'passed' if gate['passed'] else _many(len(gate['failures']), 'failure')}{warned}"
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}{'s' if n != 1 else ''}"
+
+
+def notices(document: Document) -> list[Notice]:
+    """All that is not well, the worst first: what is broken by its strain, what the gate refuses, what is silent, warnings."""
+    found = [n for r in document["results"] if (n := _notice(document, r)) is not None]
+    gate = document.get("gate", {"failures": [], "warnings": []})
+    found += [_ruling(f, severe=True) for f in gate["failures"] if not f["told"]]
+    found += [_ruling(w, severe=False) for w in gate["warnings"] if not w["told"]]
+    return sorted(found, key=lambda n: (not n.severe, -n.strain))
+
+
+def accepted(document: Document, entry: Entry) -> str | None:
+    """The reason that was declared for a result that does not hold, where the gate accepts it."""
+    for a in document.get("gate", {}).get("accepted", []):
+        if all(a[k] == entry[k] for k in ("candidate", "loss", "dtype", "law")):
+            return str(a["reason"])
+    return None
+
+
+def _notice(document: Document, entry: Entry) -> Notice | None:
+    said = sentence(entry)
+    if said is None:
+        return None
+    declared = accepted(document, entry)
+    if declared is not None:
+        said = f"{said} (declared: {visible(declared)})"
+    return Notice(
+        rule=entry["law"],
+        title=f"{entry['law']} law {entry['verdict']}",
+        message=said,
+        severe=entry["verdict"] == "broken" and declared is None,
+        candidate=entry["candidate"],
+        place=document["places"].get(entry["candidate"]),
+        remedy=entry.get("witness", {}).get("replay"),
+        strain=float(entry["strain"]) if entry["verdict"] == "broken" else 0.0,
+    )
+
+
+def _ruling(said: Entry, *, severe: bool) -> Notice:
+    title = f"gate: {said['rule']}"
+    return Notice(rule=f"gate/{said['rule']}", title=title, message=visible(said["sentence"]), severe=severe, remedy=said["accept"])

@@ -1,0 +1,56 @@
+"""The report as SARIF 2.1.0, for code scanning. Source: OASIS, Static Analysis Results Interchange Format, 2020."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+from urllib.parse import quote
+
+from verify.report.reading import Document, Notice, notices, visible
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def render(document: Document) -> str:
+    """One run with a rule for each law and each rule of the gate that was broken."""
+    found = notices(document)
+    rules = list(dict.fromkeys(n.rule for n in found))
+    driver = {
+        "name": "verify",
+        "version": document["environment"]["verify"],
+        "rules": [_rule(rule, document["laws"].get(rule, rule)) for rule in rules],
+    }
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": [_result(n, rules.index(n.rule)) for n in found]}
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=1, ensure_ascii=False) + "\n"
+
+
+def _rule(rule: str, statement: str) -> dict[str, Any]:
+    return {"id": rule, "name": rule, "shortDescription": {"text": statement}}
+
+
+def _result(n: Notice, index: int) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": n.rule,
+        "ruleIndex": index,
+        "level": "error" if n.severe else "warning",
+        "message": {"text": _unlinked(n.message if n.remedy is None else f"{n.message} ({visible(n.remedy)})")},
+        "partialFingerprints": {"verify/1": hashlib.sha256(visible(f"{n.rule} {n.candidate} {n.title}").encode()).hexdigest()},
+        "locations": [_location(n)],
+    }
+    return result
+
+
+def _unlinked(text: str) -> str:
+    """No text that a viewer would take for an embedded link."""
+    return text.replace("](", "] (")
+
+
+def _location(n: Notice) -> dict[str, Any]:
+    """The line of the candidate; the configuration for what concerns no file."""
+    file, line = (n.place["file"], n.place["line"]) if n.place else ("pyproject.toml", 1)
+    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": quote(visible(file))}, "region": {"startLine": line}}}
+    if n.candidate is not None:
+        location["logicalLocations"] = [{"fullyQualifiedName": visible(n.candidate), "kind": "function"}]
+    return location

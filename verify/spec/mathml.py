@@ -1,0 +1,40 @@
+"""A loss as a reader sees it: its formula in words and in MathML, for three classes and the first label."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from typing import Any
+
+from sympy import Symbol
+from sympy.printing.mathml import mathml
+
+from verify.spec.loss import LossSpec
+
+CLASSES, LABEL = 3, 0
+"""The formula depends on the number of classes and the label; three show its form without filling the line."""
+
+LETTERS = {"delta": "Delta"}
+"""Parameters that the literature writes by a capital letter."""
+
+
+def described(loss: LossSpec) -> dict[str, Any]:
+    """The formula as stated in its file, its MathML, its parameters' defaults, its claims and its source."""
+    expression, symbols = loss.expression(CLASSES, LABEL)
+    letters = {s: Symbol(f"s_{i}") for i, s in enumerate(symbols[:CLASSES])}
+    letters |= {s: Symbol(LETTERS.get(s.name, s.name)) for s in symbols[CLASSES:]}
+    stated = sys.modules.get(loss.per_example.__module__)
+    return {
+        "formula": (getattr(stated, "__doc__", None) or loss.name).split("\n")[0],
+        "mathml": f"<math>{_known(mathml(expression.subs(letters), printer='presentation'))}</math>",
+        "shown": {"classes": CLASSES, "label": LABEL},
+        "parameters": {name: p.default for name, p in loss.parameters.items()},
+        "claims": {"convex": loss.claims.convex},
+        "source": loss.source,
+    }
+
+
+def _known(text: str) -> str:
+    """Named entities that XML does not know, as characters."""
+    return re.sub(r"&(?!lt;|gt;|amp;|quot;|apos;)\w+;", lambda found: html.unescape(found[0]), text)
