@@ -42,7 +42,7 @@ HOMES = {
     "click": {"cli", "descent", "replay_command", "report"},
     "flint": {"oracle", "cases", "laws"},
     "hypothesis": {"cases", "trial"},
-    "jinja2": {"report"},
+    "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "matplotlib": {"descent"},
     "numba": {"core"},

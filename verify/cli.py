@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verify.descent.command import descend
+from verify.descent.landscape_command import landscape
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 
@@ -279,6 +280,7 @@ def _keep(report: Report, folder: Path) -> None:
 
 
 cli.add_command(descend)
+cli.add_command(landscape)
 
 
 if __name__ == "__main__":

@@ -78,5 +78,6 @@ class Picture:
         svg = text.getvalue()
         svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
         svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+        svg = re.sub(r' id="image[0-9a-f]+"', "", svg)  # two equal colour bars would have the same
         said = self.told.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
         return re.sub(r"<svg ", f'<svg role="img" aria-label="{said}" ', svg, count=1)

@@ -68,3 +68,22 @@ def _add(name: str) -> None:
 
 for _name in SETTINGS:
     _add(_name)
+
+
+@descend.command(name="step-sweep")
+@all_of(*PROBLEM, output_option(FOLDER), *SPEECH)
+def step_sweep(output: Path | None, **options: Any) -> int:
+    """The loss after steps of 1e-10 … 1e-1 along the negative numerical gradient."""
+    from verify.descent.sweeping import run_sweep
+
+    return run_sweep(output or Path(FOLDER), **options)
+
+
+@descend.command(name="hiker")
+@click.option("--seed", type=int, default=None, help="Seed of everything random (default 0).")
+@all_of(BUDGET, output_option("reports/latest"), *SPEECH)
+def hiker(output: Path | None, **options: Any) -> int:
+    """All of it as one page, beside the report: hiker.html and hiker.json."""
+    from verify.descent.telling import run_hiker
+
+    return run_hiker(output or Path("reports/latest"), **options)

@@ -60,21 +60,23 @@ def seed_of(given: int | None) -> int:
     return seed
 
 
-def problem_of(*, loss: str | None, reg: float | None, data: Path | None, examples: int | None, most: int | None = None) -> Problem:
+def problem_of(
+    *, loss: str | None, reg: float | None, data: Path | None, examples: int | None, most: int | None = None, raw: bool = False
+) -> Problem:
     """The problem that the options name; what is unusual about its data is told on standard error.
 
-    `most` training examples are taken where --examples says nothing and there are more.
+    `most` training examples are taken where --examples says nothing and there are more. `raw` pixels are not scaled to 0..1.
     """
     from verify.data.cifar10 import cifar10
     from verify.descent.problem import Problem, cifar10_split, digits_split
 
     if data is None:
-        split = digits_split()
+        split = digits_split(raw=raw)
     else:
         found = cifar10(data)
         for notice in found.notices:
             click.echo(f"note: {notice}", err=True)
-        split = cifar10_split(found)
+        split = cifar10_split(found, raw=raw)
     if examples is None and most is not None and len(split.X) > most:
         examples = most
     return Problem(

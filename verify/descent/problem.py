@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from math import inf
@@ -56,25 +56,25 @@ class Split:
         if examples is None:
             return self
         between("examples", examples, 1, len(self.X), whole=True)
-        X, y = np.ascontiguousarray(self.X[:examples]), self.y[:examples]
-        return Split(name=self.name, X=X, y=y, X_test=self.X_test, y_test=self.y_test, classes=self.classes)
+        return replace(self, X=np.ascontiguousarray(self.X[:examples]), y=self.y[:examples])
 
 
-def digits_split() -> Split:
-    """The embedded digits: 1,347 to train on, 450 to test, pixels scaled to 0..1, a bias column: D = 65, float64."""
+def digits_split(*, raw: bool = False) -> Split:
+    """The embedded digits: 1,347 to train on, 450 to test, a bias column: D = 65, float64. Pixels 0..1, or `raw` 0..16."""
     images, labels = digits()
-    return _held_out("digits", _features(images, 16, "float64"), labels.astype(np.int64))
+    return _held_out("digits", _features(images, 1 if raw else 16, "float64"), labels.astype(np.int64))
 
 
-def cifar10_split(found: Cifar10) -> Split:
-    """CIFAR-10 as it was read: pixels scaled to 0..1, a bias column: D = 3073, float32 to halve the memory.
+def cifar10_split(found: Cifar10, *, raw: bool = False) -> Split:
+    """CIFAR-10 as it was read, with a bias column: D = 3073, float32 to halve the memory. Pixels 0..1, or `raw` 0..255.
 
     Where there was no test_batch.bin, a quarter of the training examples is kept for testing.
     """
-    X, y = _features(found.images, 255, "float32"), found.labels.astype(np.int64)
+    white = 1 if raw else 255
+    X, y = _features(found.images, white, "float32"), found.labels.astype(np.int64)
     if found.test_images is None or found.test_labels is None:
         return _held_out("cifar10", X, y)
-    X_test = _features(found.test_images, 255, "float32")
+    X_test = _features(found.test_images, white, "float32")
     return Split(name="cifar10", X=X, y=y, X_test=X_test, y_test=found.test_labels.astype(np.int64))
 
 
@@ -142,6 +142,12 @@ class Problem:
     def dtype(self) -> np.dtype[Any]:
         """What W must be."""
         return self.split.X.dtype
+
+    def in_float64(self) -> Problem:
+        """The same with float64 features: differences of a step of 1e-5 drown in the rounding of float32."""
+        s = self.split
+        X, X_test = s.X.astype(np.float64), s.X_test.astype(np.float64)
+        return Problem(split=replace(s, X=X, X_test=X_test), loss=self.loss, reg=self.reg)
 
     @property
     def objective(self) -> Objective:
