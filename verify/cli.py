@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verify.descent.command import descend
-from verify.descent.landscape_command import landscape
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 
@@ -58,6 +56,8 @@ def main() -> None:
 
 
 ELSEWHERE = {
+    "descend": ("verify.descent.command", "Walk down the loss of real data: the optimisers of the course notes."),
+    "landscape": ("verify.descent.landscape_command", "Draw slices of the loss with their exact kinks."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
 }
@@ -166,11 +166,12 @@ def run(
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
     report = _judge(requests, timeout=timeout, quiet=quiet)
+    from verify.report import html
     from verify.report.formats import emit, render, save
 
     document = report.to_dict()
     save(output / "report.json", render(document, "json"))
-    save(output / "index.html", render(document, "html"))
+    save(output / "index.html", html.render(document, hiker=(output / "hiker.html").exists()))
     _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
@@ -277,10 +278,6 @@ def _keep(report: Report, folder: Path) -> None:
         witness.save(report.outcomes, folder)
     except OSError as error:
         raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
-
-
-cli.add_command(descend)
-cli.add_command(landscape)
 
 
 if __name__ == "__main__":

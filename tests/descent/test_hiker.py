@@ -256,3 +256,19 @@ def test_the_page_links_the_report_beside_it(written):
     link = '<p class="dim"><a href="index.html">the report</a></p>'
     assert "".join(render(document, report=True).split()).replace("".join(link.split()), "") == "".join(page.split())
     assert link in render(document, report=True)
+
+
+@pytest.mark.parametrize("first", ["the report", "the hiker"])
+def test_the_report_links_the_hiker_whichever_comes_first(tmp_path, monkeypatch, written, first):
+    (tmp_path / "pyproject.toml").write_text(
+        "[[tool.verify.candidates]]\ntarget = 'verify.core.softmax_cross_entropy:l2'\nloss = 'softmax_cross_entropy'\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("verify.descent.telling.hiker", lambda **_: written[1])
+    commands = [["run", "--law", "value", "--profile", "quick", "--quiet"], ["descend", "hiker", "--quiet"]]
+    for words in commands if first == "the report" else commands[::-1]:
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 0, done.output
+    latest = tmp_path / "reports" / "latest"
+    assert 'href="hiker.html"' in (latest / "index.html").read_text(encoding="utf-8")
+    assert ('href="index.html"' in (latest / "hiker.html").read_text(encoding="utf-8")) is (first == "the report")

@@ -21,5 +21,5 @@ def test_every_command_of_the_tutorial_exists():
     from verify.cli import cli
 
     for command, method in re.findall(r"`verify (\w+)(?: (?!METHOD)([a-z][\w-]+))?", DOCUMENT):
-        found = cli.commands[command]
+        found = cli.get_command(None, command)
         assert not method or method in found.commands

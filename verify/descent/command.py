@@ -87,3 +87,7 @@ def hiker(output: Path | None, **options: Any) -> int:
     from verify.descent.telling import run_hiker
 
     return run_hiker(output or Path("reports/latest"), **options)
+
+
+command = descend
+"""What `verify.cli` looks for."""

@@ -14,7 +14,7 @@ EXAMPLES = 20
 KINDS = ("line", "plane", "terms")
 
 
-@click.command()
+@click.command("landscape")
 @all_of(
     *PROBLEM,
     click.option("--at", type=click.Choice(["start", "descended"]), default="start", help="Small random weights, or after 100 steps."),
@@ -23,7 +23,7 @@ KINDS = ("line", "plane", "terms")
     output_option(FOLDER),
     *SPEECH,
 )
-def landscape(
+def command(
     at: str, reach: float, only: str | None, seed: int | None, output: Path | None, format_: str, quiet: bool, **options: Any
 ) -> int:
     """Slices of the loss: L(W + aW₁), L(W + aW₁ + bW₂), and the notes' three examples of three classes.

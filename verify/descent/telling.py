@@ -14,6 +14,8 @@ from verify.descent.page import render
 from verify.descent.problem import between
 from verify.descent.progress import progress
 from verify.descent.storage import save, writable
+from verify.report import html
+from verify.report.stored import read
 from verify.report.text import console
 
 EVALUATIONS = 300
@@ -32,9 +34,16 @@ def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format
         save(folder / "hiker.html", render(found, report=(folder / "index.html").exists())),
         save(folder / "hiker.json", document),
     ]
+    _link(folder)
     if format_ == "json":
         click.echo(document, nl=False)
     else:
         console().print(text(found["comparison"]))
     tell_files(*files)
     return 0
+
+
+def _link(folder: Path) -> None:
+    """Draws the report's page again, if there is one beside the hiker's, so that it links the hiker."""
+    if (folder / "index.html").exists() and (folder / "report.json").exists():
+        save(folder / "index.html", html.render(read(folder / "report.json"), hiker=True))
