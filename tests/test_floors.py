@@ -15,14 +15,15 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "rounding", "core"),
-    ("data", "difference", "source"),
+    ("data", "difference", "settings", "source"),
     ("spec",),
     ("oracle", "candidates"),
     ("cases", "conventions"),
     ("laws",),
-    ("trial",),
+    ("trial", "survey"),
     ("campaign",),
     ("report",),
+    ("gate",),
     ("descent",),
     ("api",),
     ("replay_command",),
@@ -39,14 +40,14 @@ CLOSED = {"core": {"descent"}}
 """Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
 
 HOMES = {
-    "click": {"cli", "descent", "replay_command", "report"},
+    "click": {"cli", "descent", "gate", "replay_command", "report"},
     "flint": {"oracle", "cases", "laws"},
     "hypothesis": {"cases", "trial"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "matplotlib": {"descent"},
     "numba": {"core"},
-    "numpy": {"core", "data", "descent", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws"},
+    "numpy": {"candidates", "cases", "conventions", "core", "data", "descent", "difference", "laws", "oracle", "rounding", "survey"},
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "core"},
     "rich": {"cli", "descent", "report"},

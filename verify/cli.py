@@ -56,6 +56,7 @@ def main() -> None:
 
 
 ELSEWHERE = {
+    "gate": ("verify.gate.command", "Apply [tool.verify.gate] and its baseline to a report.json."),
     "descend": ("verify.descent.command", "Walk down the loss of real data: the optimisers of the course notes."),
     "landscape": ("verify.descent.landscape_command", "Draw slices of the loss with their exact kinks."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
@@ -153,13 +154,17 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
     show_default=True,
     help="Folder of the report.",
 )
+@click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
 @_shared
 def run(
-    output: Path, format_: str, quiet: bool, profile: str | None, seed: int | None, laws: tuple[str, ...], timeout: float | None
+    output: Path, gate: bool, format_: str, quiet: bool, profile: str | None, seed: int | None, laws: tuple[str, ...], timeout: float | None
 ) -> int:
-    """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, and write the report."""
+    """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
     _writable(output)
     from verify.campaign.configuration import read
+    from verify.gate.command import configured
+
+    policy = configured() if gate else None
 
     requests = read(Path.cwd()).requests(profile=profile, seed=seed, laws=laws or None)
     if not any(r.tasks() for r in requests):
@@ -169,13 +174,19 @@ def run(
     from verify.report import html
     from verify.report.formats import emit, render, save
 
-    document = report.to_dict()
+    document, code = report.to_dict(), EXIT_CODES[report.verdict]
+    if policy is not None:
+        from verify.gate.command import apply
+        from verify.gate.rules import exit_code
+
+        document = apply(document, policy)
+        code = exit_code(document)
     save(output / "report.json", render(document, "json"))
     save(output / "index.html", html.render(document, hiker=(output / "hiker.html").exists()))
     _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
-    return EXIT_CODES[report.verdict]
+    return code
 
 
 @cli.command(name="list", epilog=EPILOG)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pkgutil
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,10 +12,10 @@ from typing import Any
 from verify.campaign.task import DTYPES, Request
 from verify.conventions import Pins
 from verify.errors import UsageError, of_type, unknown
+from verify.settings import known, tool
 from verify.spec.catalogue import losses, penalties
 from verify.trial import PROFILES
 
-KEYS = ("profile", "seed", "candidates")
 CANDIDATE_KEYS = ("target", "loss", "dtypes", "layout", "reduction", "penalty", "delta")
 
 
@@ -36,17 +35,9 @@ class Configuration:
 
 def read(folder: Path) -> Configuration:
     """The configuration of a folder's pyproject.toml. Raises UsageError for keys and values that do not exist."""
-    file = folder / "pyproject.toml"
-    if not file.is_file():
+    table, file = tool(folder), folder / "pyproject.toml"
+    if table is None:
         return Configuration(candidates=tuple(core_candidates()))
-    try:
-        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
-    table = tool.get("verify", {}) if isinstance(tool, dict) else tool
-    if not isinstance(table, dict):
-        raise UsageError(f"tool.verify in {file} is {table!r}; it must be a table, [tool.verify].")
-    _known(table, KEYS, "[tool.verify]")
     candidates = table.get("candidates")
     if candidates is not None and not (isinstance(candidates, list) and all(isinstance(c, dict) for c in candidates)):
         raise UsageError(f"candidates in {file} is {candidates!r}; give one or more tables [[tool.verify.candidates]].")
@@ -56,7 +47,7 @@ def read(folder: Path) -> Configuration:
         raise unknown("profile", profile, PROFILES)
     of_type("seed", seed, (int,), "a whole number")
     for c in candidates or ():
-        _known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
+        known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
         for key in ("target", "loss"):
             if not isinstance(c.get(key), str):
                 raise UsageError(f"a candidate of {file} has no {key}. Each [[tool.verify.candidates]] needs target and loss.")
@@ -71,12 +62,6 @@ def core_candidates() -> Iterable[Mapping[str, Any]]:
     for loss in losses():
         for penalty in penalties() if loss in kernels else ():
             yield {"target": f"verify.core.{loss}:{penalty.replace('-', '_')}", "loss": loss, "dtypes": list(DTYPES)}
-
-
-def _known(table: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
-    for key in table:
-        if key not in keys:
-            raise unknown(f"key in {where}", key, keys)
 
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:

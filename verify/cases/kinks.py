@@ -61,7 +61,7 @@ def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, list[int
         switches = len(oracle.formula(len(W), int(y[i])).lifted.switches)
         if not switches:
             continue  # a loss may have kinks for some labels only
-        j = _solve(oracle, W, X[i], int(y[i]), draw(st.integers(0, switches - 1)), solved)
+        j = solve(oracle, W, X[i], int(y[i]), draw(st.integers(0, switches - 1)), solved)
         solved += [] if j is None else [j]
     return replace(case, W=W, X=X, y=y), solved
 
@@ -72,7 +72,7 @@ def _beside(w: np.floating, side: int, bits: int) -> np.floating:
     return max(there, following) if side > 0 else min(there, following)
 
 
-def _solve(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, switch: int, fixed: list[int]) -> int | None:
+def solve(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, switch: int, fixed: list[int]) -> int | None:
     """Moves the bias of one class that is not fixed, in place, so that the switch is exactly 0; returns the class.
 
     None where no free class moves the switch or the solution is not representable.

@@ -1,0 +1,300 @@
+"""The gate: each of its rules can turn it red, says why in a sentence, and says how to accept it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from implementations import softmax
+
+import verify
+from verify import UsageError
+from verify.gate import Baseline, Policy, judged
+from verify.gate.baseline import rounded
+from verify.gate.rules import NOISE, WORSE, exit_code
+from verify.report import stored
+
+LAWS = ("value", "gradient", "order")
+
+
+def document(candidate, laws=LAWS):
+    found = verify.check(candidate, loss="softmax_cross_entropy", laws=laws, profile="quick").to_dict()
+    found["selection"] = None  # as if these were all laws that there are
+    for entry in found["results"]:
+        entry["candidate"] = "mine:f"
+    return found
+
+
+@pytest.fixture(scope="module")
+def good():
+    return document(softmax())
+
+
+def policy(**table):
+    return Policy.of(table, Path.cwd())
+
+
+def gate(found, before=None, /, **table):
+    after = judged(found, policy(**table), before)
+    stored.validator().validate(json.loads(json.dumps(after)))
+    return after["gate"]
+
+
+def rules(found):
+    return [f["rule"] for f in found["failures"]]
+
+
+def test_what_holds_passes_with_its_own_baseline(good):
+    found = gate(good, Baseline.of(good), baseline="b.json")
+    assert (found["passed"], found["failures"], found["warnings"], found["changes"]) == (True, [], [], [])
+
+
+def test_a_gradient_made_worse_by_1e9th_is_red_and_says_why(good):
+    worse = document(softmax(after=lambda G, W, X, y, reg: G * (1 + 1e-9)))
+    found = gate(worse, Baseline.of(good), baseline="b.json")
+    assert not found["passed"]
+    said = next(f for f in found["failures"] if f["law"] == "gradient")
+    assert said["rule"] == "broken"
+    assert "breaks the law gradient: entry [" in said["sentence"]
+    assert "declare it with a reason" in said["accept"]
+    assert {"what": "verdict", "before": "holds", "now": "broken"}.items() <= next(
+        c for c in found["changes"] if c["law"] == "gradient"
+    ).items()
+
+
+def changed(good, law, **values):
+    found = copy.deepcopy(good)
+    next(r for r in found["results"] if r["law"] == law).update(values)
+    return found
+
+
+def test_a_law_made_silent_is_red_and_says_why(good):
+    silent = changed(good, "order", verdict="silent", decided=0, undecided={"no window": 25}, strain=0.0, sensitivity="inf")
+    found = gate(silent, Baseline.of(good), baseline="b.json")
+    assert rules(found) == ["silent"]
+    assert "the law order is silent for mine:f" in found["failures"][0]["sentence"]
+    assert "nothing was decided (25 × no window)" in found["failures"][0]["sentence"]
+    assert 'silent = "warn"' in found["failures"][0]["accept"]
+    assert exit_code({"gate": found}) == 4
+    lenient = gate(silent, Baseline.of(good), baseline="b.json", silent="warn")
+    assert (lenient["passed"], [w["rule"] for w in lenient["warnings"]]) == (True, ["silent"])
+
+
+def test_a_law_that_is_no_longer_judged_is_red_unless_others_were_asked_for(good):
+    less = copy.deepcopy(good)
+    less["results"] = less["results"][:2]
+    found = gate(less, Baseline.of(good), baseline="b.json")
+    assert rules(found) == ["not-judged"]
+    assert "the law order is in the baseline for mine:f (1 result), and was not judged" in found["failures"][0]["sentence"]
+    less["selection"] = ["value", "gradient"]
+    assert gate(less, Baseline.of(good), baseline="b.json")["passed"]
+
+
+def test_a_new_law_is_told_and_passes(good):
+    less = copy.deepcopy(good)
+    less["results"] = less["results"][:2]
+    found = gate(good, Baseline.of(less), baseline="b.json")
+    assert found["passed"]
+    assert "order (1)" in found["warnings"][0]["sentence"]
+
+
+@pytest.fixture
+def declared(tmp_path):
+    def write(text):
+        (tmp_path / "d.toml").write_text(text, encoding="utf-8")
+        return Policy.of({"deviations": "d.toml"}, tmp_path)
+
+    return write
+
+
+ENTRY = '[[deviation]]\ncandidate = "mine:f"\nlaw = "gradient"\nreason = "known since 1999"\n'
+
+
+def test_a_declared_deviation_passes_with_its_reason_and_a_stale_one_is_red(good, declared):
+    broken = changed(good, "gradient", verdict="broken", strain=9.0)
+    ruled = judged(broken, declared(ENTRY), None)["gate"]
+    assert ruled["passed"]
+    assert ruled["accepted"][0]["reason"] == "known since 1999"
+    stale = judged(good, declared(ENTRY), None)["gate"]
+    assert rules(stale) == ["stale-deviation"]
+    assert "mine:f breaking the law gradient is declared as a deviation, but it holds now" in stale["failures"][0]["sentence"]
+    assert stale["failures"][0]["accept"] == "remove its [[deviation]] from d.toml"
+
+
+def test_a_deviation_of_what_was_not_judged_is_stale_in_a_full_run_only(good, declared):
+    other = declared(ENTRY.replace("gradient", "purity"))
+    assert "no such result was judged" in judged(good, other, None)["gate"]["failures"][0]["sentence"]
+    assert judged({**good, "selection": list(LAWS)}, other, None)["gate"]["passed"]
+
+
+def test_a_deviation_covers_its_own_dtype_only(good, declared):
+    broken = changed(good, "gradient", verdict="broken", strain=9.0)
+    assert rules(judged(broken, declared(ENTRY + 'dtype = "float32"\n'), None)["gate"]) == ["broken", "stale-deviation"]
+
+
+@pytest.mark.parametrize("what", WORSE)
+def test_a_figure_far_worse_than_the_baseline_is_red_and_one_within_the_margin_is_not(good, what):
+    base = changed(good, "gradient", **{what: 2 * NOISE[what] or 1e-15})
+    at = float(next(r for r in base["results"] if r["law"] == "gradient")[what])
+    within = gate(changed(good, "gradient", **{what: 0.99 * WORSE[what] * at}), Baseline.of(base), baseline="b.json")
+    beyond = gate(changed(good, "gradient", **{what: 1.02 * WORSE[what] * at}), Baseline.of(base), baseline="b.json")
+    assert within["passed"]
+    assert rules(beyond) == [f"worse-{what}"]
+    assert "of the law gradient on mine:f" in beyond["failures"][0]["sentence"]
+    assert "--update-baseline" in beyond["failures"][0]["accept"]
+
+
+def test_a_sensitivity_that_is_lost_is_red(good):
+    blind = changed(good, "gradient", sensitivity="inf")
+    assert rules(gate(blind, Baseline.of(good), baseline="b.json")) == ["worse-sensitivity"]
+
+
+def test_an_edited_baseline_is_red(good, tmp_path):
+    file = tmp_path / "b.json"
+    file.write_text(str(Baseline.of(good)), encoding="utf-8")
+    assert Baseline.read(file).intact
+    edits = (('"strain": 0.0', '"strain": 0.5'), ('"seed": 0', '"seed": 1'), ('"verdict": "holds"', '"verdict": "silent"'))
+    for before, after in edits:
+        text = str(Baseline.of(good))
+        assert before in text
+        file.write_text(text.replace(before, after, 1), encoding="utf-8")
+        found = judged(good, policy(baseline="b.json"), Baseline.read(file))["gate"]
+        assert rules(found)[0] == "baseline-edited"
+        assert "edited by hand" in found["failures"][0]["sentence"]
+    line = str(Baseline.of(good)).splitlines()
+    file.write_text("\n".join([*line[:6], *line[7:]]), encoding="utf-8")  # one result taken out
+    assert not Baseline.read(file).intact
+
+
+def test_a_baseline_that_is_missing_or_of_another_profile_is_red(good):
+    assert rules(gate(good, None, baseline="b.json")) == ["baseline-missing"]
+    other = Baseline.of(good | {"profile": "deep"})
+    assert rules(gate(good, other, baseline="b.json")) == ["baseline-profile"]
+    assert gate(good, None)["passed"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "verify-baseline/1"}', '{"schema": "x"}', "\ufeff{"])
+def test_a_baseline_that_is_none_is_wrong_usage(tmp_path, text):
+    (tmp_path / "b.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="is no verify-baseline/1"):
+        Baseline.read(tmp_path / "b.json")
+
+
+LIMITS = {
+    "max-strain": ({"max-strain": 1e-9}, "max-strain is 1e-09"),
+    "max-ulps": ({"max-ulps": {"float64": 1e-9}}, "max-ulps is 1e-09"),
+    "min-sensitivity": ({"min-sensitivity": 1e-17}, "min-sensitivity is 1e-17"),
+    "time-budget": ({"time-budget": 1e-6}, "time-budget of 1e-06 s"),
+}
+
+
+@pytest.mark.parametrize("rule", LIMITS)
+def test_a_limit_is_kept(good, rule):
+    table, told = LIMITS[rule]
+    found = gate(good, **table)
+    assert set(rules(found)) == {rule}
+    assert told in found["failures"][0]["sentence"]
+    assert f"raise {rule}" in found["failures"][0]["accept"]
+
+
+WRONG = {
+    "an unknown key": ({"max-strian": 1}, "Did you mean 'max-strain'"),
+    "a word for a number": ({"max-strain": "1"}, "max-strain is '1'"),
+    "a negative strain": ({"max-strain": -1}, "greater than 0"),
+    "not a number": ({"max-ulps": float("nan")}, "greater than 0"),
+    "an unknown way of silence": ({"silent": "fial"}, "Did you mean 'fail'"),
+    "a dtype that does not exist": ({"max-ulps": {"float63": 1}}, "Did you mean 'float64'"),
+    "a path that is a number": ({"baseline": 3}, "the path of a file"),
+    "no time at all": ({"time-budget": 0}, "seconds greater than 0"),
+    "deviations that are not there": ({"deviations": "nowhere.toml"}, "nowhere.toml cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_policy_is_a_usage_error(case):
+    table, told = WRONG[case]
+    with pytest.raises(UsageError, match=told):
+        policy(**table)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[deviation]]\ncandidate = 'a'\nlaw = 'b'\n", "has no reason"),
+        ("[[deviation]]\ncandidate = 'a'\nlaw = 'b'\nreason = ' '\n", "has no reason"),
+        ("[[deviation]]\ncandidate = 'a'\nlaw = 'b'\nreason = 'c'\ndtyp = 'd'\n", "Did you mean 'dtype'"),
+        ("[[deviations]]\n", "Did you mean 'deviation'"),
+        ("deviation = 3\n", r"give tables, \[\[deviation\]\]"),
+    ],
+)
+def test_a_wrong_deviation_is_a_usage_error(declared, text, told):
+    with pytest.raises(UsageError, match=told):
+        declared(text)
+
+
+@pytest.mark.parametrize("x", [0.0123456, 9.999, 1.0, 3e-15, 1.2345e36, 0.0, "inf", None])
+def test_rounding_never_makes_a_figure_better(x):
+    assert x is None or isinstance(x, str) or x <= rounded(x) <= x * 1.02
+
+
+def test_the_committed_baseline_is_intact_and_of_the_core():
+    found = Baseline.read(Path(__file__).parents[2] / "reports" / "baseline.json")
+    assert found.intact, "regenerate it: verify run; verify gate reports/latest/report.json --update-baseline"
+    assert all(candidate.startswith("verify.core.") for candidate, *_ in found.entries)
+    assert {law for *_, law in found.entries} >= {"value", "gradient", "order"}
+
+
+MINE = """
+import numpy as np
+
+def f(W, X, y, reg):
+    S = X @ W.T
+    E = np.exp(S - S.max(1, keepdims=True))
+    P = E / E.sum(1, keepdims=True)
+    loss = -(S - S.max(1, keepdims=True))[np.arange(len(X)), y].mean() + np.log(E.sum(1)).mean() + reg * (W * W).sum()
+    P[np.arange(len(X)), y] -= 1
+    return loss, (P.T @ X / len(X) + 2 * reg * W) * FACTOR
+"""
+PROJECT = """
+[tool.verify]
+profile = "quick"
+[[tool.verify.candidates]]
+target = "mine.py:f"
+loss = "softmax_cross_entropy"
+[tool.verify.gate]
+baseline = "baseline.json"
+"""
+
+
+def test_the_life_of_a_baseline(tmp_path):
+    def run(words, code):
+        done = subprocess.run(
+            [sys.executable, "-m", "verify", *words.split()], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+    (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "1"), encoding="utf-8")
+    first = run("run --quiet", 1)
+    assert "the baseline baseline.json does not exist" in first
+    report = tmp_path / "reports" / "latest" / "report.json"
+    kept = json.loads(report.read_text(encoding="utf-8"))
+    diff = run("gate reports/latest/report.json --update-baseline", 0)
+    assert '+  {"candidate": "mine.py:f"' in diff
+    assert "gate: passed" in diff
+    assert "gate: passed" in run("run --quiet", 0)
+    again = json.loads(report.read_text(encoding="utf-8"))
+    for one in (kept, again):
+        del one["environment"], one["gate"]
+    assert again == kept  # same seed, same machine, same report outside its header
+    (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "(1 + 1e-9)"), encoding="utf-8")
+    told = run("run --quiet --law gradient --law value", 1)
+    assert "mine.py:f (softmax_cross_entropy, float64) breaks the law gradient" in told
+    assert "to accept: mend it, or declare it" in told
+    assert "gate:" not in run("run --quiet --no-gate --law value", 0)
+    assert "::error file=mine.py,line=4" in run("run --quiet --law gradient --format github", 1)

@@ -1,0 +1,93 @@
+"""What was reached before: the worst strain, sensitivity and ulps of every loss × candidate × dtype × law.
+
+The file is written by `verify gate --update-baseline` and by nothing else: it ends with a digest of what it says, so that an
+edit by hand is noticed. One line a result, so that a diff of it can be reviewed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor, isfinite, log10
+from pathlib import Path
+from typing import Any
+
+from verify.errors import UsageError
+
+SCHEMA = "verify-baseline/1"
+MEASURED = ("strain", "sensitivity", "ulps")
+DIGITS = 3
+"""Significant digits that are kept, rounded up: more would change with the machine's last bits."""
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """`entries` maps (candidate, loss, dtype, law) to the verdict and the three numbers. `intact` is False after an edit by hand."""
+
+    profile: str
+    seed: int
+    entries: Mapping[Key, Mapping[str, Any]]
+    intact: bool = True
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Baseline:
+        """The baseline that a report would set."""
+        entries = {key_of(r): {"verdict": r["verdict"], **{m: rounded(r[m]) for m in MEASURED}} for r in document["results"]}
+        return cls(profile=document["profile"], seed=document["seed"], entries=dict(sorted(entries.items())))
+
+    @classmethod
+    def read(cls, file: Path) -> Baseline | None:
+        """The baseline in a file, None where there is no such file. Raises UsageError where it is none."""
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} cannot be read: {error}") from None
+        try:
+            stored = json.loads(text)
+            if stored["schema"] != SCHEMA:
+                raise ValueError(f"its schema is {stored['schema']!r}")
+            entries = {key_of(e): {k: e[k] for k in ("verdict", *MEASURED)} for e in stored["results"]}
+            for e in entries.values():
+                for m in MEASURED:
+                    float(0 if e[m] is None else e[m])
+            found = cls(profile=stored["profile"], seed=stored["seed"], entries=entries, intact=True)
+            return cls(profile=found.profile, seed=found.seed, entries=entries, intact=stored["digest"] == found.digest)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{file} is no {SCHEMA} ({error}). Write it anew: verify gate REPORT.json --update-baseline.") from None
+
+    @property
+    def digest(self) -> str:
+        """Of all that the file says."""
+        return hashlib.sha256("\n".join([self.profile, str(self.seed), *self.lines()]).encode()).hexdigest()
+
+    def lines(self) -> list[str]:
+        """One JSON object a result."""
+        names = ("candidate", "loss", "dtype", "law")
+        return [json.dumps(dict(zip(names, key, strict=True)) | dict(e), ensure_ascii=False) for key, e in self.entries.items()]
+
+    def __str__(self) -> str:
+        head = f'{{\n "schema": "{SCHEMA}",\n "profile": {json.dumps(self.profile)},\n "seed": {self.seed},\n "digest": "{self.digest}",\n'
+        return head + ' "results": [\n  ' + ",\n  ".join(self.lines()) + "\n ]\n}\n"
+
+
+def key_of(entry: Mapping[str, Any]) -> Key:
+    """What a result is the result of."""
+    return entry["candidate"], entry["loss"], entry["dtype"], entry["law"]
+
+
+def rounded(x: float | str | None) -> float | str | None:
+    """A number at DIGITS significant digits, not below it; words for infinity stay.
+
+    >>> rounded(0.0123456), rounded(0.0), rounded("inf")
+    (0.0124, 0.0, 'inf')
+    """
+    if x is None or isinstance(x, str) or x == 0 or not isfinite(x):
+        return x
+    up = float(f"{x:.{DIGITS - 1}e}")
+    return up if up >= x else float(f"{up + 10.0 ** (floor(log10(abs(x))) - DIGITS + 1):.{DIGITS - 1}e}")

@@ -1,0 +1,98 @@
+"""`verify gate`: policy and baseline applied to a report that exists."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from verify.gate.baseline import Baseline
+    from verify.gate.policy import Policy
+
+FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
+
+
+@click.command("gate")
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Instead of the one that [tool.verify.gate] names.")
+@click.option("--update-baseline", is_flag=True, help="Accept the report's figures: write them to the baseline and show the diff.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default=None, help="The whole report with what the gate says of it.")
+def command(report: Path, baseline: Path | None, update_baseline: bool, format_: str | None) -> int:
+    """Apply [tool.verify.gate] and its baseline to REPORT.json. Each failure is a sentence and says how to accept it."""
+    from verify.gate.rules import exit_code
+    from verify.report.formats import emit
+    from verify.report.stored import read
+
+    document, policy = read(report), policy_here(baseline)
+    if update_baseline:
+        _update(document, policy)
+    document = apply(document, policy)
+    if format_ is not None:
+        emit(document, format_, None)
+    else:
+        explain(document["gate"])
+    return exit_code(document)
+
+
+def configured() -> Policy | None:
+    """The policy of the current folder where it has [tool.verify.gate], else None: `verify run` then goes by the verdict alone."""
+    from verify.settings import tool
+
+    return policy_here() if "gate" in (tool(Path.cwd()) or {}) else None
+
+
+def policy_here(baseline: Path | None = None) -> Policy:
+    """The policy of the current folder's pyproject.toml; the default one where it has none."""
+    from dataclasses import replace
+
+    from verify.gate.policy import Policy
+    from verify.settings import tool
+
+    table = (tool(Path.cwd()) or {}).get("gate", {})
+    policy = Policy.of(table, Path.cwd())
+    return policy if baseline is None else replace(policy, baseline=str(baseline))
+
+
+def apply(document: Any, policy: Policy) -> dict[str, Any]:
+    """The document with what the gate says of it."""
+    from verify.gate.rules import judged
+
+    return judged(document, policy, _stored(policy))
+
+
+def explain(gate: dict[str, Any]) -> None:
+    """The failures, the warnings and the verdict, in sentences."""
+    from verify.report.reading import visible
+
+    for kind, told in (("failed", gate["failures"]), ("warning", gate["warnings"])):
+        for said in told:
+            click.echo(f"{kind}: {visible(said['sentence'])}\n  to accept: {visible(said['accept'])}")
+    for a in gate["accepted"]:
+        click.echo(visible(f"declared: {a['candidate']} ({a['loss']}, {a['dtype']}), law {a['law']}: {a['reason']}"))
+    click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline")
+
+
+def _stored(policy: Policy) -> Baseline | None:
+    from verify.gate.baseline import Baseline
+
+    return None if policy.baseline is None else Baseline.read(policy.folder / policy.baseline)
+
+
+def _update(document: Any, policy: Policy) -> None:
+    from verify.errors import UsageError
+    from verify.gate.baseline import Baseline
+    from verify.report.formats import save
+
+    if policy.baseline is None:
+        raise UsageError('there is no baseline to update. Name one by --baseline, or as baseline = "…" in [tool.verify.gate].')
+    if document["selection"] is not None:
+        raise UsageError("the report judges some laws only, and a baseline needs all of them. Run again without --law.")
+    file = policy.folder / policy.baseline
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    now = str(Baseline.of(document))
+    save(file, now)
+    diff = unified_diff(before.splitlines(), now.splitlines(), policy.baseline, policy.baseline, lineterm="", n=0)
+    click.echo("\n".join(diff) or f"{policy.baseline} is as it was")

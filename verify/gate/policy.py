@@ -1,0 +1,112 @@
+"""`[tool.verify.gate]`: what a report must satisfy, and the deviations that were declared with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from verify.errors import UsageError, of_type, seconds, unknown
+from verify.settings import known, load
+
+KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "silent", "time-budget")
+DEVIATION_KEYS = ("candidate", "law", "loss", "dtype", "reason")
+SILENT = ("fail", "warn")
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """A law that a candidate is known to break, and why that is accepted. Where loss or dtype are not given, any."""
+
+    candidate: str
+    law: str
+    reason: str
+    loss: str | None = None
+    dtype: str | None = None
+
+    def covers(self, entry: Mapping[str, Any]) -> bool:
+        """Whether a result is what was declared."""
+        given = {"candidate": self.candidate, "law": self.law, "loss": self.loss, "dtype": self.dtype}
+        return all(entry[k] == v for k, v in given.items() if v is not None)
+
+    def __str__(self) -> str:
+        more = ", ".join(x for x in (self.loss, self.dtype) if x)
+        return f"{self.candidate} breaking the law {self.law}{f' ({more})' if more else ''}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Limits by dtype; `baseline` and `deviations_file` are paths as written, relative to `folder`."""
+
+    folder: Path
+    baseline: str | None = None
+    deviations: tuple[Deviation, ...] = ()
+    deviations_file: str | None = None
+    max_strain: float = 1.0
+    silent: str = "fail"
+    max_ulps: Mapping[str, float] = field(default_factory=dict)
+    min_sensitivity: Mapping[str, float] = field(default_factory=dict)
+    time_budget: float | None = None
+
+    @classmethod
+    def of(cls, table: object, folder: Path) -> Policy:
+        """The policy of a table. Raises UsageError for keys and values that do not exist."""
+        if not isinstance(table, dict):
+            raise UsageError(f"gate in [tool.verify] is {table!r}; it must be a table, [tool.verify.gate].")
+        known(table, KEYS, "[tool.verify.gate]")
+        for key in ("baseline", "deviations"):
+            of_type(key, table.get(key, ""), (str,), "the path of a file")
+        strain, silent = table.get("max-strain", 1.0), table.get("silent", "fail")
+        of_type("silent", silent, (str,), "fail or warn")
+        if silent not in SILENT:
+            raise unknown("value of silent", silent, SILENT)
+        seconds("time-budget", table.get("time-budget"))
+        file = table.get("deviations")
+        return cls(
+            folder=folder,
+            baseline=table.get("baseline"),
+            deviations=_deviations(folder / file) if file else (),
+            deviations_file=file,
+            max_strain=_positive("max-strain", strain),
+            silent=silent,
+            max_ulps=_limits("max-ulps", table.get("max-ulps", {})),
+            min_sensitivity=_limits("min-sensitivity", table.get("min-sensitivity", {})),
+            time_budget=table.get("time-budget"),
+        )
+
+
+def _positive(key: str, given: object) -> float:
+    of_type(key, given, (int, float), "a number greater than 0")
+    if not isinstance(given, (int, float)) or isnan(given) or given <= 0:
+        raise UsageError(f"{key} is {given!r}; give a number greater than 0.")
+    return float(given)
+
+
+def _limits(key: str, given: object) -> dict[str, float]:
+    """One number for every dtype, or a table from dtypes to numbers."""
+    if not isinstance(given, dict):
+        return dict.fromkeys(DTYPES, _positive(key, given))
+    known(given, DTYPES, key)
+    return {dtype: _positive(f"{key}.{dtype}", x) for dtype, x in given.items()}
+
+
+def _deviations(file: Path) -> tuple[Deviation, ...]:
+    table = load(file)
+    known(table, ("deviation",), str(file))
+    entries = table.get("deviation", [])
+    if not (isinstance(entries, list) and all(isinstance(e, dict) for e in entries)):
+        raise UsageError(f"deviation in {file} is {entries!r}; give tables, [[deviation]].")
+    return tuple(_deviation(e, file) for e in entries)
+
+
+def _deviation(entry: dict[str, Any], file: Path) -> Deviation:
+    known(entry, DEVIATION_KEYS, f"[[deviation]] of {file}")
+    for key in ("candidate", "law", "reason"):
+        if not isinstance(entry.get(key), str) or not entry[key].strip():
+            raise UsageError(f"a [[deviation]] of {file} has no {key}. Each needs candidate, law and reason, as texts.")
+    for key, value in entry.items():
+        of_type(f"{key} of a [[deviation]] in {file}", value, (str,), "a text")
+    return Deviation(**entry)

@@ -1,0 +1,206 @@
+"""The rules of the gate: each looks at a document and yields what it refuses, as a sentence and a way to accept it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
+from typing import Any
+
+from verify.gate.baseline import MEASURED, Baseline, Key, key_of
+from verify.gate.policy import Policy
+
+Document = Mapping[str, Any]
+Ruling = dict[str, Any]
+
+UPDATE = "if it is meant: verify gate REPORT.json --update-baseline, and let the diff be reviewed"
+
+WORSE = {"strain": 4.0, "sensitivity": 16.0, "ulps": 2.0**20}
+"""How many times worse than the baseline a figure may be. The same seed on the same machine gives the same figures; another
+processor or library moves last bits, the search then follows other strains, and its maxima move. A strain 4 times higher is the slack
+that the bounds allow for operations that right code may add; sensitivities are minima over the cases and vary more; ulps are counted at
+entries that cancel almost to zero too, so their maximum has a heavy tail and only a change of kind, half of the digits, shows in it."""
+
+NOISE = {"strain": 0.02, "sensitivity": 0.0, "ulps": 2.0**12}
+"""Figures below these count as these: there the maximum says which roundings the cases happened to meet, not how good the code is."""
+
+WORDS = {
+    "strain": "worst strain",
+    "sensitivity": "sensitivity (the smallest relative error that it would have seen)",
+    "ulps": "worst error in ulps",
+}
+
+
+def judged(document: Document, policy: Policy, baseline: Baseline | None) -> dict[str, Any]:
+    """The document with its `gate`: what failed, what is only a warning, what was accepted, what changed since the baseline."""
+    failures: list[Ruling] = []
+    warnings: list[Ruling] = []
+    for rule in RULES:
+        for severe, ruling in rule(document, policy, baseline):
+            (failures if severe else warnings).append(ruling)
+    accepted = [
+        dict(zip(("candidate", "loss", "dtype", "law"), key_of(r), strict=True)) | {"reason": d.reason}
+        for r in document["results"]
+        for d in policy.deviations
+        if r["verdict"] != "holds" and d.covers(r)
+    ]
+    gate = {
+        "passed": not failures,
+        "failures": failures,
+        "warnings": warnings,
+        "accepted": accepted,
+        "changes": _changes(document, baseline),
+    }
+    return {**document, "gate": gate}
+
+
+def exit_code(document: Document) -> int:
+    """0 passed; 4 where all that fails is silent; else 1."""
+    gate = document["gate"]
+    if gate["passed"]:
+        return 0
+    return 4 if all(f["rule"] == "silent" for f in gate["failures"]) else 1
+
+
+def _ruling(rule: str, sentence: str, accept: str, entry: Mapping[str, Any] | None = None, *, told: bool = False) -> Ruling:
+    place = {} if entry is None else {k: entry[k] for k in ("candidate", "loss", "dtype", "law")}
+    return {"rule": rule, "sentence": sentence, "accept": accept, "told": told, **place}
+
+
+def _name(e: Mapping[str, Any]) -> str:
+    return f"{e['candidate']} ({e['loss']}, {e['dtype']})"
+
+
+Rulings = Iterator[tuple[bool, Ruling]]
+Rule = Callable[[Document, Policy, "Baseline | None"], Rulings]
+
+
+def _verdicts(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
+    """Broken fails, silent fails unless the policy says otherwise, what was declared passes."""
+    file = policy.deviations_file or "a file that [tool.verify.gate] names as deviations"
+    declare = f"mend it, or declare it with a reason in {file}"
+    for r in document["results"]:
+        if r["verdict"] == "holds" or any(d.covers(r) for d in policy.deviations):
+            continue
+        if r["verdict"] == "broken":
+            why = r.get("diagnosis", {}).get("message", "")
+            yield True, _ruling("broken", f"{_name(r)} breaks the law {r['law']}: {why}", declare, r, told=True)
+        else:
+            why = ", ".join(f"{n} × {reason}" for reason, n in r["undecided"].items()) or "no case was drawn"
+            told = f"the law {r['law']} is silent for {_name(r)}: nothing was decided ({why}), and silent is not green"
+            yield policy.silent == "fail", _ruling("silent", told, f'{declare}, or set silent = "warn"', r, told=True)
+
+
+def _limits(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
+    for r in document["results"]:
+        strain, ulps = float(r["strain"]), r["ulps"]
+        if r["verdict"] == "holds" and not strain <= policy.max_strain:
+            told = f"the law {r['law']} strains {_name(r)} to {strain:.3g}; max-strain is {policy.max_strain:g}"
+            yield True, _ruling("max-strain", told, "raise max-strain in [tool.verify.gate]", r)
+        limit = policy.max_ulps.get(r["dtype"])
+        if limit is not None and ulps is not None and not float(ulps) <= limit:
+            told = f"{_name(r)} errs by {float(ulps):.3g} ulps under the law {r['law']}; max-ulps is {limit:g}"
+            yield True, _ruling("max-ulps", told, "raise max-ulps in [tool.verify.gate]", r)
+        finest = policy.min_sensitivity.get(r["dtype"])
+        if finest is not None and r["verdict"] == "holds" and finest < float(r["sensitivity"]) < inf:
+            seen = float(r["sensitivity"])
+            told = f"the law {r['law']} would have seen no error below {seen:.2g} in {_name(r)}; min-sensitivity is {finest:g}"
+            yield True, _ruling("min-sensitivity", told, "raise min-sensitivity in [tool.verify.gate], or judge by a longer profile", r)
+
+
+def _time(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
+    """The measured time stands in the document's header, since it is never the same twice."""
+    if policy.time_budget is not None and document["environment"]["wall"] > policy.time_budget:
+        told = f"the run took longer than its time-budget of {policy.time_budget:g} s"
+        yield True, _ruling("time-budget", told, "raise time-budget in [tool.verify.gate], or judge by a shorter profile")
+
+
+def _stale(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
+    """A declared deviation must still happen, else the next one hides behind it."""
+    partial = document["selection"] is not None
+    for d in policy.deviations:
+        covered = [r for r in document["results"] if d.covers(r)]
+        if any(r["verdict"] != "holds" for r in covered) or (partial and not covered):
+            continue
+        why = "it holds now" if covered else "no such result was judged"
+        accept = f"remove its [[deviation]] from {policy.deviations_file}"
+        yield True, _ruling("stale-deviation", f"{d} is declared as a deviation, but {why}", accept)
+
+
+def _against_baseline(document: Document, policy: Policy, baseline: Baseline | None) -> Rulings:
+    if policy.baseline is None:
+        return
+    if baseline is None:
+        yield True, _ruling("baseline-missing", f"the baseline {policy.baseline} does not exist", UPDATE)
+        return
+    if not baseline.intact:
+        told = f"the baseline {policy.baseline} was edited by hand: its digest does not fit what it says"
+        yield True, _ruling("baseline-edited", told, UPDATE)
+    if (baseline.profile, baseline.seed) != (document["profile"], document["seed"]):
+        told = (
+            f"the baseline {policy.baseline} is of profile {baseline.profile}, seed {baseline.seed}, and this report of profile "
+            f"{document['profile']}, seed {document['seed']}: their figures cannot be compared"
+        )
+        yield (
+            True,
+            _ruling("baseline-profile", told, f"run again with the baseline's profile and seed, without the gate (--no-gate), or {UPDATE}"),
+        )
+        return
+    now = {key_of(r): r for r in document["results"]}
+    yield from _worse(now, baseline)
+    yield from _missing(document, now, baseline)
+
+
+def _worse(now: Mapping[Key, Mapping[str, Any]], baseline: Baseline) -> Rulings:
+    for key, r in now.items():
+        before = baseline.entries.get(key)
+        if before is None or r["verdict"] != "holds":
+            continue  # what does not hold has its own sentence
+        for m in MEASURED:
+            if not _at_most(r[m], before[m], m):
+                told = f"the {WORDS[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}"
+                yield True, _ruling(f"worse-{m}", f"{told}, more than {WORSE[m]:g} times", UPDATE, r)
+
+
+def _at_most(now: float | str | None, before: float | str | None, what: str) -> bool:
+    if now is None or before is None:
+        return True
+    return float(now) <= WORSE[what] * max(float(before), NOISE[what])
+
+
+def _missing(document: Document, now: Mapping[Key, Mapping[str, Any]], baseline: Baseline) -> Rulings:
+    """What the baseline has and the report has not fails; what is new is told and passes."""
+    asked = document["selection"]
+    gone = Counter((key[0], key[3]) for key in baseline.entries if key not in now and (asked is None or key[3] in asked))
+    for (candidate, law), n in gone.items():
+        told = f"the law {law} is in the baseline for {candidate} ({n} result{'s' if n > 1 else ''}), and was not judged"
+        yield True, _ruling("not-judged", told, UPDATE)
+    new = Counter(key[3] for key in now if key not in baseline.entries)
+    if new:
+        listed = ", ".join(f"{law} ({n})" for law, n in new.items())
+        yield False, _ruling("not-in-baseline", f"{new.total()} results are not in the baseline: {listed}", UPDATE)
+
+
+def _figure(x: float | str | None) -> str:
+    return "none" if x is None else f"{float(x):.3g}"
+
+
+def _changes(document: Document, baseline: Baseline | None) -> list[dict[str, Any]]:
+    """Every verdict and figure that is not the baseline's; figures are rounded as they are there."""
+    if baseline is None:
+        return []
+    here = Baseline.of(document)
+    changes: list[dict[str, Any]] = []
+    for key in sorted({*here.entries, *baseline.entries}):
+        place = dict(zip(("candidate", "loss", "dtype", "law"), key, strict=True))
+        now, before = here.entries.get(key), baseline.entries.get(key)
+        if now is None and document["selection"] is not None:
+            continue
+        if now is None or before is None:
+            changes.append(place | {"what": "result", "before": before and before["verdict"], "now": now and now["verdict"]})
+            continue
+        changes += [place | {"what": w, "before": before[w], "now": now[w]} for w in ("verdict", *MEASURED) if before[w] != now[w]]
+    return changes
+
+
+RULES: tuple[Rule, ...] = (_verdicts, _limits, _against_baseline, _stale, _time)

@@ -1,0 +1,41 @@
+"""`[tool.verify]` of pyproject.toml and other TOML: read once, checked key by key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from verify.errors import UsageError, unknown
+
+
+def load(file: Path) -> dict[str, Any]:
+    """A TOML file. Raises UsageError where it cannot be read."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+
+
+KEYS = ("profile", "seed", "candidates", "gate")
+
+
+def tool(folder: Path) -> dict[str, Any] | None:
+    """`[tool.verify]` of a folder's pyproject.toml; None without the file. Raises UsageError for unknown keys."""
+    file = folder / "pyproject.toml"
+    if not file.is_file():
+        return None
+    tools = load(file).get("tool", {})
+    table = tools.get("verify", {}) if isinstance(tools, dict) else tools
+    if not isinstance(table, dict):
+        raise UsageError(f"tool.verify in {file} is {table!r}; it must be a table, [tool.verify].")
+    known(table, KEYS, "[tool.verify]")
+    return table
+
+
+def known(table: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+    """Raises UsageError for a key that does not exist; it names the nearest one that does."""
+    for key in table:
+        if key not in keys:
+            raise unknown(f"key in {where}", key, keys)
