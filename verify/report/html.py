@@ -8,8 +8,11 @@ from verify.report.reading import Document, figure, judgement, summary, visible
 from verify.report.text import paragraph
 
 
-def render(document: Document) -> str:
-    """The page: verdict matrix first, then what is broken or silent, then every result, then the environment."""
+def render(document: Document, *, hiker: bool = False) -> str:
+    """The page: verdict matrix first, then what is broken or silent, then every result, then the environment.
+
+    `hiker`: whether the page of `verify descend hiker` lies beside it, to be linked.
+    """
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible}
@@ -23,5 +26,6 @@ def render(document: Document) -> str:
         sentences=[s for r in document["results"] if (s := paragraph(r))],
         summary=summary(document),
         judgement=judgement(document),
+        hiker=hiker,
     )
     return page
