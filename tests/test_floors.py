@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "rounding", "data", "core"),
-    ("difference", "settings", "source"),
+    ("difference", "figures", "settings", "source"),
     ("spec",),
     ("oracle", "candidates"),
     ("cases", "conventions"),
@@ -44,8 +44,10 @@ HOMES = {
     "hypothesis": {"cases", "trial"},
     "jinja2": {"report"},
     "jsonschema": {"report"},
+    "markupsafe": {"report"},
+    "matplotlib": {"figures"},
     "numba": {"core"},
-    "numpy": {"survey", "core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws"},
+    "numpy": {"figures", "survey", "core", "data", "rounding", "difference", "oracle", "candidates", "cases", "conventions", "laws"},
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "core"},
     "rich": {"cli", "report"},
@@ -164,4 +166,4 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(case):
     run = subprocess.run([sys.executable, "-c", f"import sys\n{LIGHT[case]}\n{told}"], capture_output=True, encoding="utf-8", check=True)
     loaded = set(run.stdout.splitlines()[-1].split())
     assert "verify" in loaded
-    assert not loaded & {"flint", "hypothesis", "jinja2", "jsonschema", "numba", "numpy", "pebble", "rich", "scipy", "sympy"}
+    assert not loaded & {"flint", "hypothesis", "jinja2", "jsonschema", "matplotlib", "numba", "numpy", "pebble", "rich", "scipy", "sympy"}

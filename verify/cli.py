@@ -169,9 +169,10 @@ def run(
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
     report = _judge(requests, timeout=timeout, quiet=quiet)
+    from verify.campaign.pictures import measured
     from verify.report.formats import emit, render, save
 
-    document, code = report.to_dict(), EXIT_CODES[report.verdict]
+    document, code = report.to_dict() | {"figures": measured(requests, timeout)}, EXIT_CODES[report.verdict]
     if policy is not None:
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
