@@ -41,7 +41,7 @@ DECIMALS = 2
 
 def svg(name: str, label: str, draw: Callable[[Axes], None], *, width: float = 5.2, height: float = 3.2) -> str:
     """The SVG element of one drawing; `name` keeps its ids apart from those of other figures, `label` is read to who cannot see it."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())

@@ -38,6 +38,10 @@ def pictures(name: str, measured: Measured, spread: Mapping[str, int] | None, on
     return found
 
 
+def _into(draw: Callable[[Axes, Any], None], data: Any, ax: Axes) -> None:
+    draw(ax, data)
+
+
 def _numbers(values: list[float | None]) -> np.ndarray[Any, Any]:
     return np.array([nan if v is None else v for v in values], dtype=float)
 
@@ -117,7 +121,8 @@ def _words(key: str, d: Any) -> str:
     """What the picture shows, for who cannot see it."""
     if key == "curve":
         least = {m: min((e for e in d[m] if e is not None), default=nan) for m in ("forward", "centred")}
-        return f"least error {least['forward']:.2g} forward and {least['centred']:.2g} centred, predicted best steps {d['best']['forward']:g} and {d['best']['centred']:g}"
+        told = f"least error {least['forward']:.2g} forward and {least['centred']:.2g} centred"
+        return f"{told}, predicted best steps {d['best']['forward']:g} and {d['best']['centred']:g}"
     if key == "kinks":
         return ", ".join(f"{sum(r['state'] == s for r in d)} {s}" for s in dict.fromkeys(r["state"] for r in d))
     if key == "spread":

@@ -34,7 +34,11 @@ SECONDARY = ("curve", "kinks")
 MOST_CHANGES = 200
 """Lines of the table of changes; the document has all of them."""
 
-ELEMENTS = set(
+ELEMENTS = frozenset(
+    ("math", "mrow", "mi", "mn", "mo", "msup", "msub", "msubsup", "mfrac", "msqrt", "mroot", "mtable", "mtr", "mtd", "mfenced")
+    + ("mover", "munder", "munderover", "mtext", "mspace")
+)
+"""What comes through of a formula."""
     [
         "math",
         "mrow",
@@ -80,7 +84,7 @@ def render(document: Document) -> str:
         printed=printed(document),
         changes=document.get("gate", {}).get("changes", []),
         most_changes=MOST_CHANGES,
-        power=document.get("power"),
+        power=_power(document.get("power")),
     )
     return page
 
@@ -107,6 +111,16 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
             wanted = PRINCIPAL if k == 0 else SECONDARY
             drawn += [(f["dtype"], p, Markup(p.svg)) for p in pictures(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn}
+
+
+def _power(power: Any) -> dict[str, Any] | None:
+    """The kill table by mutant, with one number or one a kind of error for each law."""
+    if not power:
+        return None
+    names = [m["name"] if isinstance(m, dict) else m for m in power["mutants"]]
+    seen = {law: s if isinstance(s, dict) else {"": s} for law, s in power.get("sensitivity", {}).items()}
+    told = {law: ", ".join(f"{kind} {figure(x, '.1e')}".strip() for kind, x in s.items()) for law, s in seen.items()}
+    return {"laws": power["laws"], "mutants": names, "kills": power["kills"], "sensitivity": told}
 
 
 def formula(text: str) -> Markup:
