@@ -39,29 +39,6 @@ ELEMENTS = frozenset(
     + ("mover", "munder", "munderover", "mtext", "mspace")
 )
 """What comes through of a formula."""
-    [
-        "math",
-        "mrow",
-        "mi",
-        "mn",
-        "mo",
-        "msup",
-        "msub",
-        "msubsup",
-        "mfrac",
-        "msqrt",
-        "mroot",
-        "mtable",
-        "mtr",
-        "mtd",
-        "mfenced",
-        "mover",
-        "munder",
-        "munderover",
-        "mtext",
-        "mspace",
-    ]
-)
 
 
 def render(document: Document) -> str:
