@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -32,9 +33,8 @@ def pictures(name: str, measured: Measured, spread: Mapping[str, int] | None, on
     for key, (title, caption, draw) in PICTURES.items():
         if key in only and data.get(key):
             words = f"{title}: {_words(key, data[key])}"
-            found.append(
-                Picture(name=key, title=title, caption=caption, svg=svg(f"{name}-{key}", words, lambda ax, k=key, d=draw: d(ax, data[k])))
-            )
+            drawn = svg(f"{name}-{key}", words, partial(_into, draw, data[key]))
+            found.append(Picture(name=key, title=title, caption=caption, svg=drawn))
     return found
 
 

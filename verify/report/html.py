@@ -34,10 +34,10 @@ SECONDARY = ("curve", "kinks")
 MOST_CHANGES = 200
 """Lines of the table of changes; the document has all of them."""
 
-ELEMENTS = frozenset(
-    ("math", "mrow", "mi", "mn", "mo", "msup", "msub", "msubsup", "mfrac", "msqrt", "mroot", "mtable", "mtr", "mtd", "mfenced")
-    + ("mover", "munder", "munderover", "mtext", "mspace")
-)
+ELEMENTS = {
+    *("math", "mrow", "mi", "mn", "mo", "msup", "msub", "msubsup", "mfrac", "msqrt", "mroot", "mtable", "mtr", "mtd", "mfenced"),
+    *("mover", "munder", "munderover", "mtext", "mspace"),
+}
 """What comes through of a formula."""
 
 
