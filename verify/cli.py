@@ -57,6 +57,8 @@ def main() -> None:
 
 ELSEWHERE = {
     "gate": ("verify.gate.command", "Apply [tool.verify.gate] and its baseline to a report.json."),
+    "descend": ("verify.descent.command", "Walk down the loss of real data: the optimisers of the course notes."),
+    "landscape": ("verify.descent.landscape_command", "Draw slices of the loss with their exact kinks."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
 }
@@ -170,6 +172,7 @@ def run(
         return NOTHING_SELECTED
     report = _judge(requests, timeout=timeout, quiet=quiet)
     from verify.campaign.pictures import measured
+    from verify.report import html
     from verify.report.formats import emit, render, save
 
     document, code = report.to_dict() | {"figures": measured(requests, timeout)}, EXIT_CODES[report.verdict]
@@ -180,7 +183,7 @@ def run(
         document = apply(document, policy)
         code = exit_code(document)
     save(output / "report.json", render(document, "json"))
-    save(output / "index.html", render(document, "html"))
+    save(output / "index.html", html.render(document, hiker=(output / "hiker.html").exists()))
     _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)

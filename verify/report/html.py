@@ -41,8 +41,8 @@ ELEMENTS = {
 """What comes through of a formula."""
 
 
-def render(document: Document) -> str:
-    """The page."""
+def render(document: Document, *, hiker: bool = False) -> str:
+    """The page. `hiker`: whether the page of `verify descend hiker` lies beside it, to be linked."""
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "shape": shape, "place": place}
@@ -62,6 +62,7 @@ def render(document: Document) -> str:
         changes=document.get("gate", {}).get("changes", []),
         most_changes=MOST_CHANGES,
         power=_power(document.get("power")),
+        hiker=hiker,
     )
     return page
 

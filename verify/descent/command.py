@@ -1,0 +1,93 @@
+"""`verify descend`: the optimisers of the course notes on real data. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from verify.descent.names import MEANINGS, SETTINGS, SUMMARIES
+from verify.descent.options import PROBLEM, SPEECH, all_of, file_option, output_option
+from verify.errors import unknown
+
+FOLDER = "reports/descent"
+
+
+class Methods(click.Group):
+    """`descend --compare` is `descend compare`, and a name that does not exist gets the nearest that does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts the command's name where the flag stands for it."""
+        if "--compare" in args and not any(a in self.commands for a in args):
+            args = ["compare", *(a for a in args if a != "--compare")]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command of a name."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise unknown("method", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Methods, epilog="`verify descend --compare` runs all methods with the same number of loss evaluations.")
+def descend() -> None:
+    """The optimisers of the course notes on real data, with history and figure."""
+
+
+BUDGET = click.option(
+    "--evaluations", type=int, default=None, help="Evaluations of the loss of all training examples (default 300); a mini-batch is a part."
+)
+
+
+@descend.command(name="compare")
+@all_of(*PROBLEM, BUDGET, output_option(FOLDER), *SPEECH)
+def compare(**options: Any) -> int:
+    """All methods with the same number of loss evaluations."""
+    from verify.descent.running import run_all
+
+    return run_all(None, {}, **options)
+
+
+def _add(name: str) -> None:
+    """The command of one method, with the settings that it knows."""
+    own = [click.option(f"--{s}", type=int if s == "batch" else float, default=None, help=MEANINGS[s]) for s in SETTINGS[name]]
+    resume = file_option("--resume", f"Go on from the {name}.npz that an earlier run left.")
+    every = click.option("--compare", "compare_", is_flag=True, help="Run the other methods too, with the same budget.")
+
+    @descend.command(name=name, help=SUMMARIES[name])
+    @all_of(*PROBLEM, BUDGET, *own, resume, every, output_option(FOLDER), *SPEECH)
+    def command(resume: Path | None, compare_: bool, **options: Any) -> int:
+        from verify.descent.running import run_all, run_one
+
+        settings = {s: options.pop(s) for s in SETTINGS[name]}
+        if compare_:
+            return run_all(name, settings, resume=resume, **options)
+        return run_one(name, settings, resume=resume, **options)
+
+
+for _name in SETTINGS:
+    _add(_name)
+
+
+@descend.command(name="step-sweep")
+@all_of(*PROBLEM, output_option(FOLDER), *SPEECH)
+def step_sweep(output: Path | None, **options: Any) -> int:
+    """The loss after steps of 1e-10 … 1e-1 along the negative numerical gradient."""
+    from verify.descent.sweeping import run_sweep
+
+    return run_sweep(output or Path(FOLDER), **options)
+
+
+@descend.command(name="hiker")
+@click.option("--seed", type=int, default=None, help="Seed of everything random (default 0).")
+@all_of(BUDGET, output_option("reports/latest"), *SPEECH)
+def hiker(output: Path | None, **options: Any) -> int:
+    """All of it as one page, beside the report: hiker.html and hiker.json."""
+    from verify.descent.telling import run_hiker
+
+    return run_hiker(output or Path("reports/latest"), **options)
+
+
+command = descend
+"""What `verify.cli` looks for."""

@@ -1,0 +1,89 @@
+"""The options that the commands of this room share, and what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from verify.descent.problem import Problem
+
+F = TypeVar("F", bound=Callable[..., Any])
+Option = Callable[[F], F]
+DEFAULTS: dict[str, Any] = {"loss": "multiclass_hinge", "reg": 1e-4, "seed": 0}
+
+
+def file_option(name: str, help_: str) -> Option[Any]:
+    """An option that names a file which must be there."""
+    return click.option(name, type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None, help=help_)
+
+
+def output_option(default: str) -> Option[Any]:
+    """Where the files go."""
+    help_ = f"Folder of the files (default {default})."
+    return click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=None, help=help_)
+
+
+PROBLEM = (
+    click.option("--loss", default=None, metavar="NAME", help="A loss of the core (default multiclass_hinge)."),
+    click.option("--reg", type=float, default=None, metavar="λ", help="Strength of the penalty λ‖W‖² (default 1e-4)."),
+    click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="CIFAR-10 in its binary layout, instead of the digits."),
+    click.option("--examples", type=int, default=None, metavar="N", help="Only the first N training examples."),
+    click.option("--seed", type=int, default=None, help="Seed of everything random (default 0)."),
+)
+SPEECH = (
+    click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+)
+
+
+def all_of(*options: Option[Any]) -> Option[Any]:
+    """One decorator of many, in the order in which --help shows them."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def seed_of(given: int | None) -> int:
+    """The seed, checked."""
+    from verify.descent.problem import between
+
+    seed: int = DEFAULTS["seed"] if given is None else given
+    between("seed", seed, 0, 2**63 - 1, whole=True)
+    return seed
+
+
+def problem_of(
+    *, loss: str | None, reg: float | None, data: Path | None, examples: int | None, most: int | None = None, raw: bool = False
+) -> Problem:
+    """The problem that the options name; what is unusual about its data is told on standard error.
+
+    `most` training examples are taken where --examples says nothing and there are more. `raw` pixels are not scaled to 0..1.
+    """
+    from verify.data.cifar10 import cifar10
+    from verify.descent.problem import Problem, cifar10_split, digits_split
+
+    if data is None:
+        split = digits_split(raw=raw)
+    else:
+        found = cifar10(data)
+        for notice in found.notices:
+            click.echo(f"note: {notice}", err=True)
+        split = cifar10_split(found, raw=raw)
+    if examples is None and most is not None and len(split.X) > most:
+        examples = most
+    return Problem(
+        split=split.first(examples), loss=DEFAULTS["loss"] if loss is None else loss, reg=DEFAULTS["reg"] if reg is None else reg
+    )
+
+
+def tell_files(*paths: Path) -> None:
+    """Where the files are, on standard error."""
+    click.echo("written: " + ", ".join(str(p) for p in paths), err=True)

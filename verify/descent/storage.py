@@ -1,0 +1,29 @@
+"""Files that are written at once or not at all, and the error where they cannot be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from verify.errors import UsageError
+
+
+def writable(folder: Path) -> None:
+    """Makes the folder now, so that a long run does not end without a place for what it found."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"nothing can be written to {folder}: {error.strerror}. Give another place with --output.") from None
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"nothing can be written to {folder}: the folder is read-only. Give another place with --output.")
+
+
+def save(path: Path, whole: str | bytes) -> Path:
+    """Replaces the file at once, so that a reader never sees half of it; returns the path."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(whole.encode("utf-8") if isinstance(whole, str) else whole)
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None
+    return path
