@@ -47,15 +47,10 @@ def measured():
 
 @pytest.fixture(scope="module")
 def page(measured):
-    power = {
-        "laws": ["value", "order"],
-        "mutants": [{"name": "sign", "family": "x"}],
-        "kills": {"sign": ["order"]},
-        "sensitivity": {"order": {"all": 1e-9}},
-    }
-    return render(
-        DOCUMENT | {"figures": [{"candidate": "svm.py:loss", "loss": "multiclass_hinge", "dtype": "float64", **measured}], "power": power}
-    )
+    figures = [{"candidate": "svm.py:loss", "loss": "multiclass_hinge", "dtype": "float64", **measured}]
+    mutants, kills = [{"name": "sign", "family": "x"}], {"sign": ["order"]}
+    power = {"laws": ["value", "order"], "mutants": mutants, "kills": kills, "sensitivity": {"order": {"all": 1e-9}}}
+    return render(DOCUMENT | {"figures": figures, "power": power})
 
 
 def test_every_picture_is_drawn_the_same_to_the_byte(measured):
@@ -74,10 +69,8 @@ def test_a_curve_shows_both_ends_of_the_v(measured):
 
 
 def test_values_outside_the_subdifferential_are_seen_on_the_kink_map():
-    states = {
-        name: {r["state"] for r in kink_map(hinge(w))}
-        for name, w in {"right": lambda M: M >= 0, "wrong": lambda M: (M > 0) + 3.0 * (M == 0)}.items()
-    }
+    weights = {"right": lambda M: M >= 0, "wrong": lambda M: (M > 0) + 3.0 * (M == 0)}
+    states = {name: {r["state"] for r in kink_map(hinge(w))} for name, w in weights.items()}
     assert states["right"] == {"inside"}
     assert "outside" in states["wrong"]
 
@@ -108,18 +101,35 @@ def test_a_formula_brings_nothing_but_mathematics(text, shown):
     assert formula(text) == shown
 
 
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+ --disable-component-update --disable-sync --enable-logging=stderr --virtual-time-budget=2000 --dump-dom"""
+OWN = re.compile(r"https?://([\w-]+\.)*(google|googleapis|gvt1)\.com/")
+"""What the browser asks for itself, whatever page it shows."""
+
+
+def browsed(page: str, folder: Path, width: int) -> tuple[str, bool, set[str]]:
+    """The page as the browser holds it, whether its console said anything, and what else was asked of the network."""
+    file, log = folder / "index.html", folder / "net.json"
+    file.write_text(page, encoding="utf-8")
+    own = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"--window-size={width},2000"]
+    command = [CHROMIUM, *FLAGS.split(), *own, file.as_uri()]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=True)
+    asked = set(re.findall(r'"url":"(https?://[^"]+)"', log.read_text(encoding="utf-8")))
+    return done.stdout, "CONSOLE" in done.stderr, {url for url in asked if not OWN.match(url)}
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
 @pytest.mark.parametrize("width", [400, 1400])
 def test_a_browser_shows_the_page_and_complains_of_nothing(page, tmp_path, width):
-    file, log = tmp_path / "index.html", tmp_path / "net.json"
-    file.write_text(page, encoding="utf-8")
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-    done = subprocess.run(
-        [CHROMIUM, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", f"--log-net-log={log}",
-         f"--window-size={width},2000", "--virtual-time-budget=2000", "--dump-dom", file.as_uri()],
-        capture_output=True, encoding="utf-8", timeout=60, check=True,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr
-    assert done.stdout.count("<figure>") == 5
-    asked = set(re.findall(r'"url":"(https?://[^"]+)"', log.read_text(encoding="utf-8")))
+    shown, complained, asked = browsed(page, tmp_path, width)
+    assert shown.count("<figure>") == 5
+    assert not complained
     assert asked == set()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+def test_a_page_that_does_otherwise_is_noticed(page, tmp_path):
+    planted = '<img src="http://elsewhere.invalid/x.png"><script>console.error("x")</script></body>'
+    _, complained, asked = browsed(page.replace("</body>", planted), tmp_path, 400)
+    assert complained
+    assert asked == {"http://elsewhere.invalid/x.png"}
