@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "rounding", "core"),
-    ("data", "difference", "settings", "source"),
+    ("data", "difference", "figures", "settings", "source"),
     ("spec",),
     ("oracle", "candidates"),
     ("cases", "conventions"),
@@ -58,7 +58,8 @@ HOMES = {
     "hypothesis": {"cases", "trial"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
-    "matplotlib": {"descent"},
+    "markupsafe": {"report"},
+    "matplotlib": {"descent", "figures"},
     "numba": {"core"},
     "numpy": {
         "candidates",
@@ -68,6 +69,7 @@ HOMES = {
         "data",
         "descent",
         "difference",
+        "figures",
         "laws",
         "oracle",
         "power",

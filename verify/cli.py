@@ -181,10 +181,11 @@ def run(
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
     report = _judge(requests, timeout=timeout, quiet=quiet)
+    from verify.campaign.pictures import measured
     from verify.report import html
     from verify.report.formats import emit, render, save
 
-    document, code = report.to_dict(), EXIT_CODES[report.verdict]
+    document, code = report.to_dict() | {"figures": measured(requests, timeout)}, EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)
     if policy is not None:

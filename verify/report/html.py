@@ -1,31 +1,125 @@
-"""The report as one self-contained HTML page."""
+"""The report as one self-contained HTML page: verdicts first, one click to the worst input, then everything else."""
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import re
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree as ET
 
-from verify.report.reading import Document, figure, judgement, summary, visible
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from verify.figures import pictures
+from verify.report.reading import (
+    Document,
+    Entry,
+    conventions,
+    figure,
+    is_small,
+    judgement,
+    limitations,
+    not_asked,
+    printed,
+    shape,
+    summary,
+    visible,
+)
 from verify.report.text import paragraph
+
+PRINCIPAL = ("curve", "spread", "kinks", "profile", "plane", "sweep")
+SECONDARY = ("curve", "kinks")
+"""Pictures of a candidate's first dtype, and of the others: landscapes look the same at every dtype."""
+
+MOST_CHANGES = 200
+"""Lines of the table of changes; the document has all of them."""
+
+ELEMENTS = {
+    *("math", "mrow", "mi", "mn", "mo", "msup", "msub", "msubsup", "mfrac", "msqrt", "mroot", "mtable", "mtr", "mtd", "mfenced"),
+    *("mover", "munder", "munderover", "mtext", "mspace"),
+}
+"""What comes through of a formula."""
 
 
 def render(document: Document, *, hiker: bool = False) -> str:
-    """The page: verdict matrix first, then what is broken or silent, then every result, then the environment.
-
-    `hiker`: whether the page of `verify descend hiker` lies beside it, to be linked.
-    """
+    """The page. `hiker`: whether the page of `verify descend hiker` lies beside it, to be linked."""
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    pages.filters |= {"figure": figure, "visible": visible}
-    rows: dict[tuple[str, str], dict[str, object]] = {}
-    for r in document["results"]:
-        rows.setdefault((r["candidate"], r["dtype"]), {})[r["law"]] = r
+    pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "shape": shape, "place": place}
+    pages.tests["small"] = is_small
     page: str = pages.get_template("page.html.j2").render(
         document=document,
         laws=document["laws"],
-        rows=rows,
+        rows=_matrix(document),
+        candidates=list(_candidates(document)),
         sentences=[s for r in document["results"] if (s := paragraph(r))],
         summary=summary(document),
         judgement=judgement(document),
+        conventions=list(conventions(document)),
+        limitations=limitations(document),
+        not_asked=list(not_asked(document)),
+        printed=printed(document),
+        changes=document.get("gate", {}).get("changes", []),
+        most_changes=MOST_CHANGES,
+        power=_power(document.get("power")),
         hiker=hiker,
     )
     return page
+
+
+def _matrix(document: Document) -> dict[tuple[str, str, str], dict[str, tuple[int, Entry]]]:
+    rows: dict[tuple[str, str, str], dict[str, tuple[int, Entry]]] = {}
+    for i, r in enumerate(document["results"]):
+        rows.setdefault((r["loss"], r["candidate"], r["dtype"]), {})[r["law"]] = (i, r)
+    return rows
+
+
+def _candidates(document: Document) -> Iterator[dict[str, Any]]:
+    """Each candidate with its accuracy table and its pictures."""
+    measured: dict[tuple[str, str], list[Entry]] = {}
+    for f in document.get("figures", []):
+        measured.setdefault((f["candidate"], f["loss"]), []).append(f)
+    names = dict.fromkeys((r["candidate"], r["loss"]) for r in document["results"])
+    for n, (candidate, loss) in enumerate(names):
+        mine = [(i, r) for i, r in enumerate(document["results"]) if (r["candidate"], r["loss"]) == (candidate, loss)]
+        accuracy = [(i, r) for i, r in mine if r["ulps"] is not None]
+        drawn = []
+        for k, f in enumerate(measured.get((candidate, loss), [])):
+            spread = next((r.get("spread") for _, r in mine if (r["dtype"], r["law"]) == (f["dtype"], "gradient")), None)
+            wanted = PRINCIPAL if k == 0 else SECONDARY
+            drawn += [(f["dtype"], p, Markup(p.svg)) for p in pictures(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
+        yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn}
+
+
+def _power(power: Any) -> dict[str, Any] | None:
+    """The kill table by mutant, with one number or one a kind of error for each law."""
+    if not power:
+        return None
+    names = [m["name"] if isinstance(m, dict) else m for m in power["mutants"]]
+    seen = {law: s if isinstance(s, dict) else {"": s} for law, s in power.get("sensitivity", {}).items()}
+    told = {law: ", ".join(f"{kind} {figure(x, '.1e')}".strip() for kind, x in s.items()) for law, s in seen.items()}
+    return {"laws": power["laws"], "mutants": names, "kills": power["kills"], "sensitivity": told}
+
+
+def formula(text: str) -> Markup:
+    """MathML of a document, which may be anybody's: only its known elements and their text come through."""
+    if re.search(r"<!|<\?", text):
+        return Markup("")
+    try:
+        root = ET.fromstring(text)  # noqa: S314  (no declarations, see above)
+    except ET.ParseError:
+        return Markup("")
+    return Markup(_clean(root)) if root.tag == "math" else Markup("")  # noqa: S704  (built from escaped text)
+
+
+def _clean(node: ET.Element) -> str:
+    if node.tag not in ELEMENTS:
+        return ""
+    inner = Markup.escape(node.text or "") + Markup("").join(Markup(_clean(c)) + Markup.escape(c.tail or "") for c in node)  # noqa: S704
+    return f"<{node.tag}>{inner}</{node.tag}>"
+
+
+def place(case: Entry) -> str:
+    """Where in the case it was measured: entry, method and step."""
+    told = [f"entry {case['entry']}" if "entry" in case else "", str(case.get("method", "")), f"h = {case['h']:g}" if "h" in case else ""]
+    return ", ".join(t for t in told if t)

@@ -1,0 +1,135 @@
+"""The page: it stands alone, its pictures are the same to the byte, and a browser has nothing to complain of."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from verify.conventions import Pins, find_out
+from verify.figures import PICTURES, pictures
+from verify.laws import Subject
+from verify.oracle import Oracle
+from verify.report.html import formula, render
+from verify.spec.catalogue import find_loss
+from verify.survey import survey
+from verify.survey.kinks import kink_map
+
+DOCUMENT = json.loads((Path(__file__).parent / "document.json").read_text(encoding="utf-8"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def hinge(weights):
+    import numpy as np
+
+    def f(W, X, y, reg):
+        rows, M = np.arange(len(y)), X @ W.T
+        M = M - M[rows, y][:, None] + 1
+        M[rows, y] = 0
+        A = weights(M).astype(W.dtype)
+        A[rows, y] = 0
+        A[rows, y] = -A.sum(1)
+        return np.maximum(M, 0).sum() / len(y) + reg * (W * W).sum(), A.T @ X / len(y) + 2 * reg * W
+
+    found = find_out(f, find_loss("multiclass_hinge"), Pins())
+    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return survey(hinge(lambda M: M > 0))
+
+
+@pytest.fixture(scope="module")
+def page(measured):
+    figures = [{"candidate": "svm.py:loss", "loss": "multiclass_hinge", "dtype": "float64", **measured}]
+    mutants, kills = [{"name": "sign", "family": "x"}], {"sign": ["order"]}
+    power = {"laws": ["value", "order"], "mutants": mutants, "kills": kills, "sensitivity": {"order": {"all": 1e-9}}}
+    return render(DOCUMENT | {"figures": figures, "power": power})
+
+
+def test_every_picture_is_drawn_the_same_to_the_byte(measured):
+    first, second = (pictures("a", measured, {"-1": 3, "2": 4, "1025": 1}, tuple(PICTURES)) for _ in range(2))
+    assert [p.name for p in first] == list(PICTURES)
+    assert first == second
+    assert all(re.search(r'<svg viewBox="[^"]+" role="img" aria-label="[^"]{20,}">', p.svg) for p in first)
+
+
+def test_a_curve_shows_both_ends_of_the_v(measured):
+    c = measured["curve"]
+    assert c["h"][0] == 1.0
+    assert c["h"][-1] < 1e-12
+    assert max(e for e in c["forward"][-5:] if e is not None) > 1e-6  # garbage at the smallest steps
+    assert 1e-9 < c["best"]["forward"] < 1e-5
+
+
+def test_values_outside_the_subdifferential_are_seen_on_the_kink_map():
+    weights = {"right": lambda M: M >= 0, "wrong": lambda M: (M > 0) + 3.0 * (M == 0)}
+    states = {name: {r["state"] for r in kink_map(hinge(w))} for name, w in weights.items()}
+    assert states["right"] == {"inside"}
+    assert "outside" in states["wrong"]
+
+
+def test_the_page_stands_alone_and_every_link_leads_somewhere(page):
+    assert not re.search(r"""(?:src|href|action)\s*=\s*["']?\s*(?:https?:)?//|@import|url\((?!#)|<script|\son\w+=""", page)
+    ids = Counter(re.findall(r'\sid="([^"]+)"', page))
+    assert [i for i, n in ids.items() if n > 1] == []
+    assert [t for t in re.findall(r'href="#([^"]+)"', page) if t not in ids] == []
+    assert 'href="#r1" aria-label="gradient broken' in page
+    assert "0x1.8000000000000p+0" in page  # the input that attains the largest error
+    assert "caught" in page
+    assert page.count("<figure>") == 5  # no spread: the gradient broke before it was counted
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<math><mi>x</mi></math>", "<math><mi>x</mi></math>"),
+        ('<math onclick="alert(1)"><mi href="javascript:x">x</mi></math>', "<math><mi>x</mi></math>"),
+        ("<math><script>alert(1)</script><mi>a&lt;b</mi></math>", "<math><mi>a&lt;b</mi></math>"),
+        ("<script>alert(1)</script>", ""),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><math>&a;</math>', ""),
+        ("<math>", ""),
+    ],
+)
+def test_a_formula_brings_nothing_but_mathematics(text, shown):
+    assert formula(text) == shown
+
+
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+ --disable-component-update --disable-sync --enable-logging=stderr --virtual-time-budget=2000 --dump-dom"""
+OWN = re.compile(r"https?://([\w-]+\.)*(google|googleapis|gvt1)\.com/")
+"""What the browser asks for itself, whatever page it shows."""
+
+
+def browsed(page: str, folder: Path, width: int) -> tuple[str, bool, set[str]]:
+    """The page as the browser holds it, whether its console said anything, and what else was asked of the network."""
+    file, log = folder / "index.html", folder / "net.json"
+    file.write_text(page, encoding="utf-8")
+    own = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"--window-size={width},2000"]
+    command = [CHROMIUM, *FLAGS.split(), *own, file.as_uri()]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=True)
+    asked = set(re.findall(r'"url":"(https?://[^"]+)"', log.read_text(encoding="utf-8")))
+    return done.stdout, "CONSOLE" in done.stderr, {url for url in asked if not OWN.match(url)}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_browser_shows_the_page_and_complains_of_nothing(page, tmp_path, width):
+    shown, complained, asked = browsed(page, tmp_path, width)
+    assert shown.count("<figure>") == 5
+    assert not complained
+    assert asked == set()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+def test_a_page_that_does_otherwise_is_noticed(page, tmp_path):
+    planted = '<img src="http://elsewhere.invalid/x.png"><script>console.error("x")</script></body>'
+    _, complained, asked = browsed(page.replace("</body>", planted), tmp_path, 400)
+    assert complained
+    assert asked == {"http://elsewhere.invalid/x.png"}

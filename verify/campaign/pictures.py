@@ -1,0 +1,44 @@
+"""The measurements behind the pictures, candidate by candidate, on worker processes: one that hangs or crashes has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+from pebble import ProcessExpired
+
+from verify.campaign.executor import DEFAULT_TIMEOUT, _pool
+from verify.campaign.task import Request, _conventions, _Same
+from verify.errors import UsageError
+from verify.laws import Subject
+from verify.oracle import Oracle
+from verify.survey import survey
+
+
+def measured(requests: Sequence[Request], timeout: float | None) -> list[dict[str, Any]]:
+    """One entry for each candidate and dtype that answered."""
+    jobs = [(r, dtype) for r in requests for dtype in r.dtypes]
+    found = []
+    with _pool(min(len(jobs), 2)) as pool:
+        waiting = [pool.schedule(_measured, args=list(job), timeout=timeout or DEFAULT_TIMEOUT) for job in jobs]
+        for (request, dtype), future in zip(jobs, waiting, strict=True):
+            try:
+                pictures = future.result()
+            except (TimeoutError, ProcessExpired):
+                continue
+            if pictures:
+                found.append({"candidate": request.name, "loss": request.loss, "dtype": dtype, **pictures})
+    return found
+
+
+def _measured(request: Request, dtype: str) -> dict[str, Any]:
+    with redirect_stdout(StringIO()):
+        try:
+            found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+        except UsageError:
+            return {}
+        if found.complaint is not None:
+            return {}
+        return survey(Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype)))
