@@ -34,8 +34,8 @@ FLOORS = (
 """Rooms from the ground up: a room is a module of `verify` or a package with all its modules."""
 
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-SAME_ROOM = {"specs": "spec"}
-"""`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them."""
+SAME_ROOM = {"specs": "spec", "reports": "report"}
+"""`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them; `verify.reports` is the report's schema."""
 
 CLOSED = {"core": {"descent"}}
 """Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
