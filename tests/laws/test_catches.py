@@ -12,7 +12,13 @@ import pytest
 from implementations import RIGHT, hinge, hinge_loss, margins, softmax, softmax_loss, stale
 
 from verify import Verdict, check
-from verify.laws import LAWS, misuse
+from verify.candidates import Linear
+from verify.cases import Case
+from verify.evidence import judge
+from verify.laws import LAWS, Subject, misuse
+from verify.oracle import Oracle
+from verify.spec import Objective
+from verify.spec.catalogue import find_loss, find_penalty
 
 
 def smoothed(W, X, y, reg):
@@ -238,6 +244,18 @@ def test_an_infinite_loss_far_out_is_a_limitation():
     (result,) = check(implementation, loss="softmax_cross_entropy", laws=("bad-input",), profile="quick").results
     assert result.verdict is Verdict.HOLDS
     assert "answers inf where the scores of an example differ by 1000 and the loss is finite" in result.limitations
+
+
+@pytest.mark.parametrize("above", [256.0, 280.0])
+def test_a_probability_that_would_be_subnormal_is_no_break(above):
+    """A label whose score lies above the others by so much that moving it down by a fixed gap left p subnormal: found by reading."""
+    implementation = RIGHT["softmax_cross_entropy"]["through the log of the probability"]
+    objective = Objective(loss=find_loss("softmax_cross_entropy"), penalty=find_penalty("none"))
+    subject = Subject(candidate=Linear(f=implementation), oracle=Oracle(objective, "float64"))
+    W = np.array([[above], [0.0], [0.0]])
+    finding = LAWS["bad-input"].measure(subject, Case(W=W, X=np.ones((2, 1)), y=np.array([0, 1]), reg=0.0, family="given"))
+    assert judge([finding]) is Verdict.HOLDS
+    assert any(told.startswith("answers inf where the scores") for told in finding.limitations)
 
 
 def test_laws_that_do_not_apply_say_why():

@@ -50,9 +50,11 @@ def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
 
 def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]:
     """The loss where the first example's label has the least score by far: the exact value is an ordinary number."""
-    W, gap = case.W.copy(), TOO_FAR[case.dtype]
-    W[case.y[0], -1] = W.dtype.type(np.round(W[case.y[0], -1]) - gap)
-    far = replace(case, W=W, reg=0.0)
+    W, x, label, gap = case.W.copy(), case.X[0].astype(np.float64), case.y[0], TOO_FAR[case.dtype]
+    scores = W.astype(np.float64) @ x
+    # Below all the others, not only below where it was: between 708 and 745 the p of −log p is subnormal, and right code inexact.
+    W[label, -1] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
+    far = replace(case, W=W, X=case.X[:1], y=case.y[:1], reg=0.0)
     answer, truth = _answer(subject, far), subject.truth(far).value
     expected = float(truth.exact)
     if answer is None or not isfinite(answer.value):
