@@ -7,8 +7,9 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 
 from verify.errors import UsageError
 
@@ -21,9 +22,11 @@ def load_file(path: Path) -> ModuleType:
     name = f"_verify_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
-    location = importlib.util.spec_from_file_location(name, file)
-    if location is None or location.loader is None:
+    if file.suffix != ".py":
         raise UsageError(f"{path} is not a Python file (its name must end in .py).")
+    location = importlib.util.spec_from_file_location(name, file, loader=_FromSource(name, str(file)))
+    assert location is not None
+    assert location.loader is not None
     module = importlib.util.module_from_spec(location)
     sys.modules[name] = module
     if str(file.parent) not in sys.path:
@@ -34,6 +37,17 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise UsageError(f"{path} does not import. Its own error:\n\n{_own_traceback(error)}") from None
     return module
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles the file as it stands: compiled code beside it is keyed by a time in whole seconds and a size, and a file that was
+    just mended may have both in common with the one before.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        """The code of the source."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 def load_module(name: str) -> ModuleType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -142,3 +143,16 @@ NAMES = {
 def test_a_candidate_has_a_name(case):
     candidate, name = NAMES[case]
     assert name_of(candidate) == name
+
+
+def test_a_file_that_was_just_mended_is_read_again(tmp_path, monkeypatch):
+    """Compiled code beside it has the same time, in whole seconds, and the same size: it would be taken for the new."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "mended.py"
+    answers = []
+    for answer in (1, 2):
+        file.write_text(f"def f():\n    return {answer}\n", encoding="utf-8")
+        os.utime(file, (1e9, 1e9))
+        answers.append(resolve(f"{file}:f")())
+        monkeypatch.delitem(sys.modules, next(name for name in sys.modules if name.startswith("_verify_mended")))
+    assert answers == [1, 2]
