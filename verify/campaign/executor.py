@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
+from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,7 +62,9 @@ def _outcome(future: Future[Outcome | Inapplicable], task: Task, timeout: float)
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPool]:
-    pool = ProcessPool(max_workers=workers, context=_context(), initializer=_mute)
+    context = _context()
+    ready = context.Semaphore(0)
+    pool = ProcessPool(max_workers=workers, context=context, initializer=_start, initargs=[ready])
     try:
         yield pool
         pool.close()  # type: ignore[no-untyped-call]
@@ -69,12 +72,20 @@ def _pool(workers: int) -> Iterator[ProcessPool]:
         pool.stop()  # type: ignore[no-untyped-call]
         raise
     finally:
+        # A worker that is still starting when the pool's locks go says so on standard error, with a traceback.
+        for _ in range(workers):
+            ready.acquire(timeout=STARTING)
         pool.join()
 
 
-def _mute() -> None:
+STARTING = 5.0
+"""Seconds that a worker may take to start: many times what it takes on a busy machine."""
+
+
+def _start(ready: Semaphore) -> None:
     """Standard output belongs to the document: what a candidate writes there, by whatever way, does not reach it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    ready.release()
 
 
 SERVER = {
