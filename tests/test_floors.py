@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "rounding", "core"),
-    ("data", "difference", "figures", "settings", "source"),
+    ("data", "difference", "figures", "settings", "source", "storage"),
     ("spec",),
     ("oracle", "candidates"),
     ("cases", "conventions"),

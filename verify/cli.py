@@ -15,6 +15,7 @@ import click
 
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
+from verify.storage import save, writable
 
 if TYPE_CHECKING:
     from verify.campaign.executor import Done
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from verify.report.model import Report
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
+UNWRITTEN = "the report cannot be written"
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 
 PROFILES, FORMATS = ["quick", "ci", "deep"], ["text", "json", "html", "markdown", "junit", "github", "sarif"]
@@ -124,7 +126,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 def check(target: str, loss: str, dtype: str, output: Path | None, format_: str, quiet: bool, **options: Any) -> int:
     """Judge one implementation now. TARGET is file.py:function or package.module:function."""
     if output is not None:
-        _writable(output.parent)
+        writable(output.parent, UNWRITTEN)
     if loss == "none":
         raise UsageError("--loss none, a pair without a spec, is not known to this version. Name a spec: `verify list specs`.")
     from verify.campaign.task import Request
@@ -170,7 +172,7 @@ def run(
     timeout: float | None,
 ) -> int:
     """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
-    _writable(output)
+    writable(output, UNWRITTEN)
     from verify.campaign.configuration import read
     from verify.gate.command import configured
 
@@ -183,7 +185,7 @@ def run(
     report = _judge(requests, timeout=timeout, quiet=quiet)
     from verify.campaign.pictures import measured
     from verify.report import html
-    from verify.report.formats import emit, render, save
+    from verify.report.formats import emit, render
 
     document, code = report.to_dict() | {"figures": measured(requests, timeout)}, EXIT_CODES[report.verdict]
     if power:
@@ -300,16 +302,6 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
             (lambda total: bar.update(task, total=total)),
             (lambda o: bar.update(task, advance=1, description=f"{o.task.law} {o.task.dtype}")),
         )
-
-
-def _writable(folder: Path) -> None:
-    """Makes the folder now, so that a long run does not end without a place for its report."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the report cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"the report cannot be written to {folder}: the folder is read-only. Give another place with --output.")
 
 
 def _keep(report: Report, folder: Path) -> None:

@@ -26,9 +26,10 @@ def command(
     implementation is called broken.
     """
     from verify.campaign.power import complete, tables
-    from verify.report.formats import as_json, save
+    from verify.report.formats import as_json
     from verify.report.power import plain, render
     from verify.report.text import console
+    from verify.storage import save
 
     dtypes = tuple(d.strip() for d in dtype.split(","))
     found = tables(losses or None, penalty=penalty, dtypes=dtypes, profile=profile, seed=seed, laws=laws or None)

@@ -15,7 +15,7 @@ from verify.descent.landscape import describe, line, look, plane
 from verify.descent.options import problem_of, seed_of, tell_files
 from verify.descent.progress import progress
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
-from verify.descent.storage import save, writable
+from verify.storage import save, writable
 
 SCHEMA = "verify-landscape/1"
 PICTURES = {"line": line_picture, "plane": plane_picture, "terms": terms_picture}

@@ -19,9 +19,9 @@ from verify.descent.options import problem_of, seed_of, tell_files
 from verify.descent.problem import Problem
 from verify.descent.progress import progress
 from verify.descent.run import descend, describe
-from verify.descent.storage import save, writable
 from verify.errors import UsageError
 from verify.report.text import console
+from verify.storage import save, writable
 
 EVALUATIONS = 300
 KEPT_EVERY = 5.0

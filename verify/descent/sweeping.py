@@ -18,9 +18,9 @@ from rich.text import Text
 from verify.descent.canvas import BLUE, GREY, ORANGE, RED, Picture
 from verify.descent.options import problem_of, seed_of, tell_files
 from verify.descent.progress import progress
-from verify.descent.storage import save, writable
 from verify.descent.sweep import step_sweep
 from verify.report.text import console
+from verify.storage import save, writable
 
 MOST = 50
 """Examples of CIFAR-10 where --examples says nothing: 30,730 weights take as many evaluations, twice over."""

@@ -13,10 +13,10 @@ from verify.descent.options import seed_of, tell_files
 from verify.descent.page import render
 from verify.descent.problem import between
 from verify.descent.progress import progress
-from verify.descent.storage import save, writable
 from verify.report import html
 from verify.report.stored import read
 from verify.report.text import console
+from verify.storage import save, writable
 
 EVALUATIONS = 300
 

@@ -84,7 +84,7 @@ def _stored(policy: Policy) -> Baseline | None:
 def _update(document: Any, policy: Policy) -> None:
     from verify.errors import UsageError
     from verify.gate.baseline import Baseline
-    from verify.report.formats import save
+    from verify.storage import save
 
     if policy.baseline is None:
         raise UsageError('there is no baseline to update. Name one by --baseline, or as baseline = "…" in [tool.verify.gate].')

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from verify.errors import UsageError, unknown
+from verify.errors import unknown
 from verify.report.reading import Document
+from verify.storage import save
 
 RENDERINGS = {
     "text": "verify.report.text:plain",
@@ -49,14 +50,3 @@ def emit(document: Document, format_: str, output: Path | None) -> None:
         console().print(table(document))
     else:
         sys.stdout.write(render(document, format_))
-
-
-def save(path: Path, text: str) -> None:
-    """Replaces the file at once, so that a reader never sees half of it. Raises UsageError where that cannot be."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None
