@@ -99,8 +99,8 @@ def _perform(task: Task) -> Outcome | Inapplicable:
     if found.complaint is not None:
         told = failed(task, "crashed", f"the candidate {found.complaint}")
         return Outcome(task, told, found.to_dict(), place=place_of(found.candidate.f))
-    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
-    reason = LAWS[task.law].inapplicable(subject)
+    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype), approximate=found.approximate)
+    reason = LAWS[task.law].why_not(subject)
     if reason is not None:
         return Inapplicable(task, reason)
     if task.case is not None:
