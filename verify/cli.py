@@ -240,9 +240,15 @@ def list_(what: str, format_: str) -> int:
 
 def _specs() -> list[dict[str, str]]:
     from verify.spec.catalogue import losses, penalties
+    from verify.spec.convexity import supported
 
     found = [
-        {"name": s.name, "kind": "loss", "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0]}
+        {
+            "name": s.name,
+            "kind": "loss",
+            "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0],
+            "convexity": supported(s),
+        }
         for s in losses().values()
     ]
     return found + [
