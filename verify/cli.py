@@ -240,7 +240,7 @@ def list_(what: str, format_: str) -> int:
 
 def _specs() -> list[dict[str, str]]:
     from verify.spec.catalogue import losses, penalties
-    from verify.spec.convexity import supported
+    from verify.spec.convexity import convex_penalty, supported
 
     found = [
         {
@@ -252,7 +252,12 @@ def _specs() -> list[dict[str, str]]:
         for s in losses().values()
     ]
     return found + [
-        {"name": p.name, "kind": "penalty", "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}"}
+        {
+            "name": p.name,
+            "kind": "penalty",
+            "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}",
+            "convexity": "convex, proved" if convex_penalty(p) else "not proved convex",
+        }
         for p in penalties().values()
     ]
 
