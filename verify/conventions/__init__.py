@@ -14,6 +14,7 @@ from verify.conventions import linear, scores
 from verify.conventions.pins import PINS, Conventions, Pins
 from verify.conventions.signature import likely
 from verify.errors import UsageError
+from verify.oracle.claims import examine
 from verify.spec.loss import LossSpec
 
 __all__ = ["PINS", "Conventions", "Pins", "find_out"]
@@ -22,8 +23,9 @@ __all__ = ["PINS", "Conventions", "Pins", "find_out"]
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64") -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every way that is likely and not pinned.
 
-    Raises UsageError where the pins cannot be true of any candidate.
+    Raises UsageError where the pins cannot be true of any candidate, and where the loss is not what it claims to be.
     """
+    examine(loss)
     signatures = (pins.signature,) if pins.signature else likely(f)
     if not signatures:
         raise UsageError(f"the candidate takes one argument, so {loss.name} is no spec for it. Judge it without: loss=None, at=x.")
