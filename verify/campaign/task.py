@@ -15,6 +15,8 @@ from verify.conventions import Conventions, Pins, find_out
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
+from verify.pair import Pair, Place, Start, why_not
+from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
 from verify.trial import Result, again, run
@@ -24,7 +26,8 @@ DTYPES = ("float64", "float32")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One candidate and how it is to be judged. `candidate` is a target string or a callable.
+    """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
+    which may claim to be `convex`.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -36,6 +39,8 @@ class Request:
     laws: tuple[str, ...] | None = None
     profile: str = "ci"
     seed: int = 0
+    at: Start | None = None
+    convex: bool = False
 
     def __post_init__(self) -> None:
         of_type("seed", self.seed, (int,), "a whole number")
@@ -67,7 +72,7 @@ class Task:
     request: Request
     dtype: str
     law: str
-    case: Case | None = None
+    case: Case | Place | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ def perform(task: Task) -> Outcome | Inapplicable:
 
 def _perform(task: Task) -> Outcome | Inapplicable:
     request = task.request
+    if request.at is not None:
+        return _of_pair(task, request.at)
     found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
     if found.complaint is not None:
         told = failed(task, "crashed", f"the candidate {found.complaint}")
@@ -104,10 +111,25 @@ def _perform(task: Task) -> Outcome | Inapplicable:
     reason = LAWS[task.law].why_not(subject)
     if reason is not None:
         return Inapplicable(task, reason)
-    if task.case is not None:
+    if isinstance(task.case, Case):
         return Outcome(task, again(LAWS[task.law], subject, task.case), found.to_dict(), place=place_of(found.candidate.f))
     result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed)
     return Outcome(task, result, found.to_dict(), place=place_of(found.candidate.f))
+
+
+def _of_pair(task: Task, at: Start) -> Outcome | Inapplicable:
+    """The same without a spec."""
+    request = task.request
+    f = resolve(request.candidate) if isinstance(request.candidate, str) else request.candidate
+    pair = Pair(f, request.convex)
+    reason = why_not(task.law, pair)
+    if reason is not None:
+        return Inapplicable(task, reason)
+    place = task.case if isinstance(task.case, Place) else None
+    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=place)
+    shape = str(at[0]) if at[0] else "()"
+    told = {"signature": f"one array of shape {shape}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
+    return Outcome(task, result, told, place=place_of(f))
 
 
 @dataclass(frozen=True, eq=False)
