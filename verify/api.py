@@ -111,8 +111,10 @@ def requested(
         raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x.")
     pins = Pins(signature=signature, layout=layout, reduction=reduction, penalty=penalty, delta=delta, hessian=hessian)
     chosen = tuple(laws) if laws is not None else None
-    if (loss is None) != (at is not None) or (convex and loss is not None):
-        raise UsageError("at=x and convex=True go with loss=None: a pair without a spec is judged at a point. Give both, or neither.")
+    if loss is None and at is None:
+        raise UsageError("loss is None; give the name of a spec (`verify list specs` shows them), or a point at=x to judge a pair without one.")
+    if loss is not None and (at is not None or convex):
+        raise UsageError("at=x and convex=True go with loss=None: they are of a pair without a spec. Leave them out, or the loss.")
     if loss is None:
         _whole(candidate, pins)
         x = _point(at)

@@ -263,7 +263,7 @@ def test_a_place_comes_back_with_its_bits():
 
 
 WRONG_USE = {
-    "no point": ({"loss": None}, "at=x and convex=True go with loss=None"),
+    "no point": ({"loss": None}, "or a point at=x"),
     "a point for a spec": ({"loss": "squared_error", "at": [1.0]}, "go with loss=None"),
     "text": ({"loss": None, "at": "abc"}, "give an array of numbers"),
     "empty": ({"loss": None, "at": []}, "give a finite point"),
