@@ -112,7 +112,7 @@ def requested(
     pins = Pins(signature=signature, layout=layout, reduction=reduction, penalty=penalty, delta=delta, hessian=hessian)
     chosen = tuple(laws) if laws is not None else None
     if loss is None and at is None:
-        raise UsageError("loss is None; give the name of a spec (`verify list specs` shows them), or a point at=x to judge a pair without one.")
+        raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
     if loss is not None and (at is not None or convex):
         raise UsageError("at=x and convex=True go with loss=None: they are of a pair without a spec. Leave them out, or the loss.")
     if loss is None:
