@@ -16,8 +16,9 @@ from verify.conventions import Conventions, Pins, find_out, questions
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
+from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import PROFILES, Result, Witness, again, run, unwatched
+from verify.trial import Result, Witness, again, run, unwatched
 
 DTYPES = ("float64", "float32")
 
