@@ -9,9 +9,10 @@ from functools import lru_cache
 from io import StringIO
 from typing import Any
 
-from verify.candidates import name_of, place_of, resolve
+from verify.campaign.record import Note, Record
+from verify.candidates import Misbehaviour, name_of, place_of, resolve
 from verify.cases import Case
-from verify.conventions import Conventions, Pins, find_out
+from verify.conventions import Conventions, Pins, find_out, questions
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
@@ -19,7 +20,7 @@ from verify.pair import Pair, Place, Start, why_not
 from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import Result, again, run
+from verify.trial import Result, Stored, Witness, again, run, unwatched
 
 DTYPES = ("float64", "float32")
 
@@ -93,31 +94,42 @@ class Inapplicable:
     reason: str
 
 
-def perform(task: Task) -> Outcome | Inapplicable:
-    """Runs one task in this process. Raises UsageError where the target or the loss cannot be found."""
+def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
+    """Runs one task in this process, and notes in `record` what it is busy with.
+
+    Raises UsageError where the target or the loss cannot be found.
+    """
     with redirect_stdout(StringIO()):
-        return _perform(task)
+        return _perform(task, record)
 
 
-def _perform(task: Task) -> Outcome | Inapplicable:
+def _perform(task: Task, record: Record | None) -> Outcome | Inapplicable:
     request = task.request
+    if isinstance(request.candidate, str):
+        resolve(request.candidate)  # before anything is asked
     if request.at is not None:
-        return _of_pair(task, request.at)
+        return _of_pair(task, request.at, record)
+    first = _question(request)
+    if record is not None:
+        record.begins(first)
     found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    place = place_of(found.candidate.f)
     if found.complaint is not None:
-        told = failed(task, "crashed", f"the candidate {found.complaint}")
-        return Outcome(task, told, found.to_dict(), place=place_of(found.candidate.f))
+        return Outcome(task, failed(task, found.complaint, first), found.to_dict(), place=place)
+    if record is not None:
+        record.found(found.to_dict(), place)
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype), approximate=found.approximate)
     reason = LAWS[task.law].why_not(subject)
     if reason is not None:
         return Inapplicable(task, reason)
+    watch = unwatched if record is None else record.begins
     if isinstance(task.case, Case):
-        return Outcome(task, again(LAWS[task.law], subject, task.case), found.to_dict(), place=place_of(found.candidate.f))
-    result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed)
-    return Outcome(task, result, found.to_dict(), place=place_of(found.candidate.f))
+        return Outcome(task, again(LAWS[task.law], subject, task.case, watch=watch), found.to_dict(), place=place)
+    result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed, watch=watch)
+    return Outcome(task, result, found.to_dict(), place=place)
 
 
-def _of_pair(task: Task, at: Start) -> Outcome | Inapplicable:
+def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     request = task.request
     f = resolve(request.candidate) if isinstance(request.candidate, str) else request.candidate
@@ -125,10 +137,11 @@ def _of_pair(task: Task, at: Start) -> Outcome | Inapplicable:
     reason = why_not(task.law, pair)
     if reason is not None:
         return Inapplicable(task, reason)
-    place = task.case if isinstance(task.case, Place) else None
-    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=place)
-    shape = str(at[0]) if at[0] else "()"
-    told = {"signature": f"one array of shape {shape}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
+    told = {"signature": f"one array of shape {at[0]}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
+    if record is not None:
+        record.found(told, place_of(f))
+    watch, alone = unwatched if record is None else record.begins, task.case if isinstance(task.case, Place) else None
+    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=alone, watch=watch)
     return Outcome(task, result, told, place=place_of(f))
 
 
@@ -155,7 +168,31 @@ def _conventions(key: _Same, loss: str, pins: Pins, dtype: str) -> Conventions:
     return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
 
 
-def failed(task: Task, code: str, message: str) -> Result:
+def _question(request: Request) -> Case:
+    """The first that every candidate is asked."""
+    W, X, y, reg = next(questions(find_loss(request.loss), request.dtypes[0]))
+    return Case(W=W, X=X, y=y, reg=reg, family="probe")
+
+
+def failed(task: Task, what: Misbehaviour, case: Stored | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
     """The result of a task that came to no answer: the candidate's behaviour broke the law."""
-    diagnosis = {"code": code, "message": message, "entries": "all"}
-    return Result.unanswered(law=task.law, dtype=task.dtype, diagnosis=diagnosis)
+    diagnosis = {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
+    witness = None if case is None else Witness(case=case, evidence=None)
+    return Result.unanswered(law=task.law, dtype=task.dtype, diagnosis=diagnosis, witness=witness, cases=cases, seconds=seconds)
+
+
+def lost(task: Task, note: Note | None, code: str, told: str, *, seconds: float = 0.0) -> Outcome:
+    """What a task came to whose worker is lost, from the last that it noted."""
+    if note is None or note.case is None:
+        return Outcome(task, failed(task, Misbehaviour(code, f"{told} while it was imported"), None, seconds=seconds), None)
+    cases = note.before + 1 if note.conventions else 0
+    return Outcome(
+        task, failed(task, Misbehaviour(code, told), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
+    )
+
+
+def unfinished(task: Task, note: Note, limit: float) -> Outcome:
+    """What a task came to that went on well, but not to its end."""
+    reason = f"the law takes longer than {limit:g} s; --timeout and --profile set how much"
+    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before}, cases=note.before, seconds=limit)
+    return Outcome(task, silent, note.conventions, place=note.place)

@@ -11,13 +11,14 @@ from typing import Any
 
 from verify.candidates import Candidate
 from verify.conventions import linear, scores
+from verify.conventions.linear import questions
 from verify.conventions.pins import PINS, Conventions, Pins
 from verify.conventions.signature import likely
 from verify.errors import UsageError
 from verify.oracle.claims import examine
 from verify.spec.loss import LossSpec
 
-__all__ = ["PINS", "Conventions", "Pins", "find_out"]
+__all__ = ["PINS", "Conventions", "Pins", "find_out", "questions"]
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64") -> Conventions:

@@ -35,9 +35,9 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str) -> C
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
         raise UsageError(f"layout {pins.layout} is none of weights of {loss.name}; give one of {', '.join(allowed)}.")
-    members, probes = list(_members(loss, pins)), list(_probes(loss, dtype))
+    members, probes = list(_members(loss, pins)), list(questions(loss, dtype))
     answered: list[Linear] = []
-    complaint = None
+    complaint: Misbehaviour | None = None
     base = Linear(f=f, takes_reg=takes_reg(f), targets=loss.targets)
     layouts = [pins.layout] if pins.layout else ["D", "CD", "DC"] if loss.targets else ["CD", "DC"]
     for layout, data in product(layouts, DATA_LAYOUTS):
@@ -45,7 +45,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str) -> C
         try:
             values = [candidate(*probe).value for probe in probes]
         except Misbehaviour as error:
-            complaint = complaint or str(error)
+            complaint = complaint or error
             continue
         answered.append(candidate)
         for objective in members:
@@ -65,7 +65,7 @@ def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
         yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
 
 
-def _probes(loss: LossSpec, dtype: str) -> Iterator[Probe]:
+def questions(loss: LossSpec, dtype: str) -> Iterator[Probe]:
     """Points with λ ≠ 0, so that all penalties differ, and with N = D = C: compiled code does not check its bounds, so
     a layout must be tried on shapes that fit all of them.
     """

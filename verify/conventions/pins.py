@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from verify.candidates.answer import Misbehaviour
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.scores import ORDERS, Scores
 from verify.conventions.signature import SIGNATURES
@@ -55,14 +56,14 @@ class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 
     `fits` tells whether its loss agrees with that objective (its gradient, where it returns no loss); where it does not, the pins
-    and the defaults stand in and the law `value` will say so. `complaint` is what it did on the probes if it could not be called
-    at all. `approximate` says that its Hessian is declared an approximation.
+    and the defaults stand in and the law `value` will say so. `complaint` is what it did on the probes if it gave no answer to
+    any. `approximate` says that its Hessian is declared an approximation.
     """
 
     candidate: Linear | Scores
     objective: Objective
     fits: bool
-    complaint: str | None = None
+    complaint: Misbehaviour | None = None
     approximate: bool = False
 
     def to_dict(self) -> dict[str, Any]:

@@ -37,13 +37,14 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
     members, probes = list(_members(loss, pins, signatures)), list(_probes(loss, dtype))
-    answered, complaint = [], None
+    answered: list[Scores] = []
+    complaint: Misbehaviour | None = None
     ways = list(_ways(f, loss, pins, signatures))
     for way in ways:
         try:
             answers = [way(*probe) for probe in probes]
         except Misbehaviour as error:
-            complaint = complaint or str(error)
+            complaint = complaint or error
             continue
         answered.append(way)
         for objective in members:

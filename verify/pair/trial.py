@@ -13,7 +13,7 @@ from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.pair.laws import MEASURES
 from verify.pair.place import Place, Start, places
 from verify.pair.subject import Pair
-from verify.trial import Result, Witness
+from verify.trial import Result, Watch, Witness, unwatched
 
 PLACES = {"quick": 5, "ci": 20, "deep": 200}
 """Points of a trial: each costs a hundred and more evaluations of the loss."""
@@ -21,14 +21,17 @@ PLACES = {"quick": 5, "ci": 20, "deep": 200}
 WEAKER = "without a spec, judged by differences of its own loss: a loss that is wrong together with its gradient passes"
 
 
-def run(law: str, pair: Pair, at: Start, dtype: str, *, profile: str, seed: int, place: Place | None = None) -> Result:
-    """The result of a law at the profile's number of places, or at one alone."""
+def run(
+    law: str, pair: Pair, at: Start, dtype: str, *, profile: str, seed: int, place: Place | None = None, watch: Watch = unwatched
+) -> Result:
+    """The result of a law at the profile's number of places, or at one alone. `watch` hears of each before the candidate does."""
     began = time.perf_counter()
     findings: list[Finding] = []
     families: Counter[str] = Counter()
     worst: tuple[Place, Evidence] | None = None
     failure: tuple[Place, Finding | Misbehaviour] | None = None
     for there in [place] if place else islice(places(at, dtype, seed), PLACES[profile]):
+        watch(there)
         finding = _measured(law, pair, there)
         families[there.family] += 1
         if isinstance(finding, Finding):
