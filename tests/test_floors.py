@@ -56,6 +56,7 @@ HOMES = {
         "power",
     },
     "hypothesis": {"cases", "profiles", "trial"},
+    "jax": {"candidates"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "markupsafe": {"report"},
@@ -83,7 +84,9 @@ HOMES = {
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "descent", "report"},
     "scipy": {"oracle"},
+    "sklearn": {"candidates"},
     "sympy": {"spec", "oracle"},
+    "torch": {"candidates"},
 }
 
 

@@ -10,7 +10,7 @@ from io import StringIO
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Misbehaviour, name_of, place_of, resolve
+from verify.candidates import Misbehaviour, adapted, name_of, place_of, resolve
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, find_out, questions
 from verify.errors import UsageError, of_type, unknown
@@ -132,7 +132,7 @@ def _perform(task: Task, record: Record | None) -> Outcome | Inapplicable:
 def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     request = task.request
-    f = resolve(request.candidate) if isinstance(request.candidate, str) else request.candidate
+    f = adapted(resolve(request.candidate) if isinstance(request.candidate, str) else request.candidate)
     pair = Pair(f, request.convex)
     reason = why_not(task.law, pair)
     if reason is not None:

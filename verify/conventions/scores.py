@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour, Scores
 from verify.candidates.scores import ORDERS
+from verify.candidates.signature import order, weighted
 from verify.conventions.pins import Conventions, Pins
-from verify.conventions.signature import order, weighted
 from verify.errors import UsageError
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
@@ -27,6 +27,8 @@ from verify.spec.objective import REDUCTIONS, Objective
 Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
 
 PROBE_SIZE = 4
+ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
+"""Orders in which scores are called: data sets are for objectives."""
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str) -> Conventions:
@@ -68,7 +70,7 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequenc
     for column, signature in product((False, True) if loss.targets else (False,), signatures):
         base = Scores(f=f, targets=loss.targets, column=column)
         if signature == "scores":
-            yield base
+            yield from (replace(base, order=o) for o in ([told] if told in ONE_ARRAY else ONE_ARRAY))
             continue
         for arguments in [told] if told else ORDERS:
             yield replace(base, per_example=True, order=arguments, weighted=weighted(f) and arguments != "PREDICTIONDATASET")
