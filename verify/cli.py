@@ -159,11 +159,13 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
     help="Folder of the report.",
 )
 @click.option("--power", is_flag=True, help="Add the kill tables of the judged losses: see `verify power`.")
+@click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
 @_shared
 def run(
     output: Path,
     power: bool,
+    hiker: bool,
     gate: bool,
     format_: str,
     quiet: bool,
@@ -197,6 +199,10 @@ def run(
 
         document = apply(document, policy)
         code = exit_code(document)
+    if hiker:
+        from verify.descent import telling
+
+        telling.write(output, seed=report.seed, report=True, quiet=quiet)
     save(output / "report.json", render(document, "json"))
     save(output / "index.html", html.render(document, hiker=(output / "hiker.html").exists()))
     _keep(report, output / "witness")
@@ -241,13 +247,24 @@ def list_(what: str, format_: str) -> int:
 
 def _specs() -> list[dict[str, str]]:
     from verify.spec.catalogue import losses, penalties
+    from verify.spec.convexity import convex_penalty, supported
 
     found = [
-        {"name": s.name, "kind": "loss", "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0]}
+        {
+            "name": s.name,
+            "kind": "loss",
+            "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0],
+            "convexity": supported(s),
+        }
         for s in losses().values()
     ]
     return found + [
-        {"name": p.name, "kind": "penalty", "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}"}
+        {
+            "name": p.name,
+            "kind": "penalty",
+            "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}",
+            "convexity": "convex, proved" if convex_penalty(p) else "not proved convex",
+        }
         for p in penalties().values()
     ]
 
