@@ -20,10 +20,9 @@ from verify.report.github import MOST
 
 HERE = Path(__file__).parent
 DOCUMENT = json.loads((HERE / "document.json").read_text(encoding="utf-8"))
-TEXTS = ("text", "json", "markdown", "junit", "github", "sarif")
 
 
-@pytest.mark.parametrize("format_", TEXTS)
+@pytest.mark.parametrize("format_", RENDERINGS)
 def test_the_golden_file(format_):
     """After a wanted change: VERIFY_GOLDEN=write pytest tests/report, and look at the diff."""
     golden, now = HERE / "golden" / f"report.{format_}", render(DOCUMENT, format_)
