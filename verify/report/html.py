@@ -46,11 +46,11 @@ def render(document: Document, *, hiker: bool = False) -> str:
     """The page. `hiker`: whether the page of `verify descend hiker` lies beside it, to be linked."""
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "shape": shape, "place": place}
+    pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
     pages.tests["small"] = is_small
     page: str = pages.get_template("page.html.j2").render(
         document=document,
-        laws=document["laws"],
+        laws={law: document["laws"].get(law, "") for law in dict.fromkeys(r["law"] for r in document["results"])},
         rows=_matrix(document),
         candidates=list(_candidates(document)),
         sentences=[s for r in document["results"] if (s := paragraph(r))],
@@ -102,6 +102,11 @@ def _power(tables: Sequence[Entry]) -> Iterator[dict[str, Any]]:
             "table": t,
             "caught": {law: sum(law in laws for laws in t["kills"].values()) for law in t["laws"]},
         }
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow page may break after its dots and dashes."""
+    return Markup(re.sub(r"([.:/_-])", r"\1<wbr>", str(Markup.escape(visible(name)))))  # noqa: S704  (escaped first)
 
 
 def formula(text: str) -> Markup:
