@@ -9,8 +9,9 @@ from typing import Any
 from pebble import ProcessExpired
 
 from verify.auditing import audit, batches
-from verify.campaign.executor import DEFAULT_TIMEOUT, _pool
+from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.task import Request, _conventions, _Same
+from verify.campaign.workers import workers
 from verify.candidates import Misbehaviour
 from verify.oracle import Oracle
 
@@ -20,13 +21,14 @@ Told = list[dict[str, Any]]
 def audited(request: Request, timeout: float | None) -> Told:
     """The audit of a request at each dtype."""
     found: Told = []
-    with _pool(1) as pool:
-        waiting = {d: pool.schedule(audited_here, args=[request, d], timeout=timeout or DEFAULT_TIMEOUT) for d in request.dtypes}
+    limit = timeout or DEFAULT_TIMEOUT
+    with workers(1) as pool:
+        waiting = {d: pool.schedule(audited_here, args=[request, d], timeout=limit) for d in request.dtypes}
         for dtype, future in waiting.items():
             try:
-                found.append(future.result())
+                found.append(future.result(timeout=limit * len(waiting)))  # a worker that ends with code 0 is never missed by the pool
             except TimeoutError:
-                found.append(_unanswered(request, dtype, f"gave no answer within {timeout or DEFAULT_TIMEOUT:g} s"))
+                found.append(_unanswered(request, dtype, f"gave no answer within {limit:g} s"))
             except ProcessExpired as lost:
                 found.append(_unanswered(request, dtype, f"ended its process (exit code {lost.exitcode})"))
     return found
@@ -37,7 +39,7 @@ def audited_here(request: Request, dtype: str) -> dict[str, Any]:
     with redirect_stdout(StringIO()):
         known = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
         if known.complaint is not None:
-            return _unanswered(request, dtype, known.complaint)
+            return _unanswered(request, dtype, str(known.complaint))
         oracle = Oracle(known.objective, dtype)
         try:
             found = audit(known.candidate, batches(dtype, oracle, request.seed), oracle, seed=request.seed)
