@@ -31,11 +31,8 @@ def render(document: Document) -> str:
         *_gate(document),
         _matrix(document),
         *_failures(document),
-<<<<<<< HEAD
         _list(f"{code(line.strip())}" for line in lines(document)),
-=======
         _list(map(escaped, powers(document))),
->>>>>>> main
         _folded("Results", _results(document)),
         _folded("Conventions found out", _list(f"{code(name)}: {escaped(told)}" for name, told in conventions(document))),
         _folded("Limitations", _list(f"{code(name)}: {escaped(told)}" for name, told in limitations(document))),

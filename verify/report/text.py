@@ -49,11 +49,8 @@ def render(document: Document) -> RenderableType:
         *(Text(_safe(told) + "\n") for told in printed(document)),
         *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
-<<<<<<< HEAD
         *_block(lines(document)),
-=======
         *_block(powers(document)),
->>>>>>> main
         *_gate(document),
         Text(summary(document)),
     )
