@@ -18,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case, families
+from verify.diagnosis import diagnose
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import Law, Subject
 from verify.oracle import Oracle
@@ -226,8 +227,8 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         case, what = tally.failure
         found = None if isinstance(what, Misbehaviour) else what.worst
         witness = Witness(case=case, evidence=found)
-        kind = "behaviour" if isinstance(what, Misbehaviour) else "precision" if _overflows(what) else "wrong"
-        diagnosis = _diagnosis(law, what)
+        named = diagnose(law.name, subject, case, what)
+        kind, diagnosis = named.kind, named.to_dict()
     return Result(
         law=law.name,
         dtype=subject.oracle.dtype,
@@ -260,28 +261,3 @@ def order_of(ulps: float) -> int:
     if not isfinite(ulps):
         return 1025
     return -1 if ulps == 0 else max(0, ceil(log2(ulps)))
-
-
-def _overflows(what: Finding) -> bool:
-    """Whether a number is not finite where a finite one is due."""
-    where = what.worst.where if what.worst is not None else {}
-    return "measured" in where and not isfinite(where["measured"]) and isfinite(where["expected"])
-
-
-def _diagnosis(law: Law, what: Finding | Misbehaviour) -> dict[str, Any]:
-    """The code and the sentence. Naming the bug behind a wrong number is `verify.diagnosis`' work, not done here."""
-    if isinstance(what, Misbehaviour):
-        return {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
-    worst = what.worst
-    assert worst is not None
-    if _overflows(what):
-        place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
-        told = (
-            f"{place} is {worst.where['measured']}, allowed {worst.where['expected']:.17g}: the computation leaves the range of the dtype"
-        )
-        return {"code": "overflow", "message": told, "entries": [worst.where["entry"]] if "entry" in worst.where else "all"}
-    place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
-    step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
-    sentence = f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
-    entries = [worst.where["entry"]] if "entry" in worst.where else "all"
-    return {"code": "value" if law.name == "value" else "unknown", "message": sentence, "entries": entries}
