@@ -14,7 +14,7 @@ import pytest
 import verify
 
 FLOORS = (
-    ("errors", "evidence", "rounding", "core"),
+    ("errors", "evidence", "profiles", "rounding", "core"),
     ("data", "difference", "figures", "settings", "source", "storage"),
     ("spec",),
     ("oracle", "candidates"),
@@ -28,8 +28,8 @@ FLOORS = (
     ("gate",),
     ("descent",),
     ("api",),
-    ("replay_command", "power_command"),
-    ("cli",),
+    ("replay_command", "power_command", "testing"),
+    ("cli", "pytest_plugin"),
     ("__init__", "__main__"),
 )
 """Rooms from the ground up: a room is a module of `verify` or a package with all its modules."""
@@ -56,7 +56,7 @@ HOMES = {
         "oracle",
         "terms",
     },
-    "hypothesis": {"cases", "trial"},
+    "hypothesis": {"cases", "profiles", "trial"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "markupsafe": {"report"},
@@ -81,6 +81,7 @@ HOMES = {
     },
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "core"},
+    "pytest": {"pytest_plugin"},
     "rich": {"cli", "descent", "report"},
     "scipy": {"oracle"},
     "sympy": {"spec", "oracle"},

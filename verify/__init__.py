@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from verify.errors import UsageError
     from verify.evidence import Verdict
     from verify.report.model import Report
+    from verify.testing import as_test
 
-__all__ = ["Candidate", "Report", "UsageError", "Verdict", "check", "replay"]
+__all__ = ["Candidate", "Report", "UsageError", "Verdict", "as_test", "check", "replay"]
 
 _HOMES = {
+    "as_test": "verify.testing",
     "check": "verify.api",
     "replay": "verify.api",
     "Candidate": "verify.candidates.candidate",

@@ -42,21 +42,51 @@ def check(
 
     Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
     """
+    seconds("timeout", timeout)
+    request = requested(
+        candidate,
+        loss=loss,
+        signature=signature,
+        layout=layout,
+        reduction=reduction,
+        penalty=penalty,
+        delta=delta,
+        dtypes=dtypes,
+        profile=profile,
+        seed=seed,
+        laws=laws,
+    )
+    if timeout is not None and not isinstance(candidate, str):
+        raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
+    began = time.perf_counter()
+    outcomes = [perform(t) for t in request.tasks()] if timeout is None else execute(request.tasks(), timeout=timeout)
+    return _report(outcomes, profile=profile, seed=seed, seconds=time.perf_counter() - began)
+
+
+def requested(
+    candidate: str | Callable[..., Any],
+    *,
+    loss: str,
+    signature: str | None = None,
+    layout: str | None = None,
+    reduction: str | None = None,
+    penalty: str | None = None,
+    delta: float | None = None,
+    dtypes: Sequence[str] = ("float64",),
+    profile: str = "ci",
+    seed: int = 0,
+    laws: Sequence[str] | None = None,
+) -> Request:
+    """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
     if signature is not None and signature not in SIGNATURES:
         raise UsageError(f"signature {signature!r} is not known to this version. Known: {', '.join(SIGNATURES)}.")
     if not isinstance(candidate, str) and not callable(candidate):
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str):
         raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them) or FILE.py:NAME.")
-    seconds("timeout", timeout)
     pins = Pins(layout=layout, reduction=reduction, penalty=penalty, delta=delta)
     chosen = tuple(laws) if laws is not None else None
-    request = Request(candidate=candidate, loss=loss, pins=pins, dtypes=tuple(dtypes), laws=chosen, profile=profile, seed=seed)
-    if timeout is not None and not isinstance(candidate, str):
-        raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
-    began = time.perf_counter()
-    outcomes = [perform(t) for t in request.tasks()] if timeout is None else execute(request.tasks(), timeout=timeout)
-    return _report(outcomes, profile=profile, seed=seed, seconds=time.perf_counter() - began)
+    return Request(candidate=candidate, loss=loss, pins=pins, dtypes=tuple(dtypes), laws=chosen, profile=profile, seed=seed)
 
 
 def judge_all(requests: Sequence[Request], *, timeout: float | None, on_start: Callable[[int], None], on_done: Done) -> Report:

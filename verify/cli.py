@@ -15,6 +15,7 @@ import click
 
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
+from verify.profiles import PROFILES
 from verify.storage import save, writable
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 UNWRITTEN = "the report cannot be written"
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 
-PROFILES, FORMATS = ["quick", "ci", "deep"], ["text", "json", "html", "markdown", "junit", "github", "sarif"]
+FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
     "4 nothing broken, but a law is silent; 5 nothing selected."
@@ -100,7 +101,7 @@ def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> floa
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that judging commands have in common."""
     options = [
-        click.option("--profile", type=click.Choice(PROFILES), help="How many cases a law: 25, 100 (ci, the default) or 2000."),
+        click.option("--profile", type=click.Choice(list(PROFILES)), help="How many cases a law: 25, 100 (ci, the default) or 2000."),
         click.option("--seed", type=int, help="Seed of the search (default 0)."),
         click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable."),
         click.option("--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
@@ -158,11 +159,13 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
     help="Folder of the report.",
 )
 @click.option("--power", is_flag=True, help="Add the kill tables of the judged losses: see `verify power`.")
+@click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
 @_shared
 def run(
     output: Path,
     power: bool,
+    hiker: bool,
     gate: bool,
     format_: str,
     quiet: bool,
@@ -196,6 +199,10 @@ def run(
 
         document = apply(document, policy)
         code = exit_code(document)
+    if hiker:
+        from verify.descent import telling
+
+        telling.write(output, seed=report.seed, report=True, quiet=quiet)
     save(output / "report.json", render(document, "json"))
     save(output / "index.html", html.render(document, hiker=(output / "hiker.html").exists()))
     _keep(report, output / "witness")
@@ -240,13 +247,24 @@ def list_(what: str, format_: str) -> int:
 
 def _specs() -> list[dict[str, str]]:
     from verify.spec.catalogue import losses, penalties
+    from verify.spec.convexity import convex_penalty, supported
 
     found = [
-        {"name": s.name, "kind": "loss", "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0]}
+        {
+            "name": s.name,
+            "kind": "loss",
+            "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0],
+            "convexity": supported(s),
+        }
         for s in losses().values()
     ]
     return found + [
-        {"name": p.name, "kind": "penalty", "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}"}
+        {
+            "name": p.name,
+            "kind": "penalty",
+            "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}",
+            "convexity": "convex, proved" if convex_penalty(p) else "not proved convex",
+        }
         for p in penalties().values()
     ]
 

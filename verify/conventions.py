@@ -18,6 +18,7 @@ from verify.candidates.answer import Misbehaviour
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear, takes_reg
 from verify.errors import of_type, unknown
 from verify.oracle import Oracle
+from verify.oracle.claims import examine
 from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty, penalties
 from verify.spec.loss import LossSpec
@@ -81,8 +82,9 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned.
 
     Where its loss fits no member of the family, the layout is the one in which it does not depend on the order of the
-    features, and the rest are the pins and the defaults.
+    features, and the rest are the pins and the defaults. Raises UsageError where the loss is not what it claims to be.
     """
+    examine(loss)
     members, probes = list(_members(loss, pins)), list(_probes(dtype))
     answered: list[Linear] = []
     complaint = None

@@ -22,11 +22,7 @@ from verify.diagnosis import diagnose
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import Law, Subject
 from verify.oracle import Oracle
-
-PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
-"""About how many cases a trial draws, over all families. The engine may draw fewer where a search space is exhausted, and the
-result says how many.
-"""
+from verify.profiles import PROFILES
 
 FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""

@@ -116,7 +116,7 @@ def test_the_script_tells_the_version(verify):
 
 
 LISTS = {
-    "specs": ({"name", "kind", "formula"}, "softmax_cross_entropy"),
+    "specs": ({"name", "kind", "formula", "convexity"}, "softmax_cross_entropy"),
     "laws": ({"name", "statement"}, "gradient"),
     "candidates": ({"target", "loss", "dtypes"}, "verify.core.multiclass_hinge:half_l2_no_bias"),
 }

@@ -57,7 +57,7 @@ def test_json_on_standard_output_is_the_file(descend, tmp_path):
     assert not re.search(r"\[ *\d+%\]", done.stderr)
 
 
-@pytest.mark.parametrize("words", ["--compare", "minibatch --compare --batch 10"])
+@pytest.mark.parametrize("words", ["--compare", "minibatch --compare --batch 10", "--compare minibatch --batch 10"])
 def test_the_comparison_runs_all_with_the_same_budget(descend, tmp_path, words):
     descend(f"{words} {SMALL} --output out --quiet")
     found = json.loads((tmp_path / "out/compare.json").read_text(encoding="utf-8"))

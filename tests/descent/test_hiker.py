@@ -173,17 +173,71 @@ def test_the_sweep(written):
     assert min(t["relative_error"] for t in found["gradient"][2:]) > 0.1
 
 
-def test_the_landscape_has_the_losses_that_it_draws(written):
-    X, y, _, _ = data(16)
-    for loss, scenery in written[1]["landscape"].items():
-        assert len(scenery["line"]["examples"]) == 20
-        assert bool(scenery["line"]["examples"][0]["kinks"]) == (loss == "multiclass_hinge")
-        assert scenery["line"]["average"][128] == pytest.approx(
-            {"multiclass_hinge": 9.0, "softmax_cross_entropy": np.log(10)}[loss], rel=0.01
-        )
-    middle = written[1]["landscape"]["multiclass_hinge"]
-    assert middle["line"]["average"][128] == pytest.approx(hinge(start(), X[:20], y[:20], 0)[0], rel=1e-12)
-    assert middle["plane"]["average"][32][32] == pytest.approx(hinge(start(), X[:20], y[:20], 0)[0], rel=1e-12)
+def test_where_the_sweep_turns(written):
+    """Along −g the margins are lines in η: the loss's kinks, its least point and its return, without asking the loss often."""
+    X, y, _, _ = data(1)
+    found, W, rows = written[1]["sweep"], start(), np.arange(len(y))
+    f, g = hinge(W, X, y)
+    here, along = (S - S[rows, y][:, None] for S in (X @ W.T, X @ -g.T))
+    here = here + 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = -here / along
+    roots[rows, y] = np.inf
+    assert found["kink"] == pytest.approx(roots[roots > 0].min(), rel=1e-7)
+
+    def slope(eta):
+        ahead = here + eta * along
+        ahead[rows, y] = -1
+        return (along * (ahead > 0)).sum() / len(y) + 2 * REG * (eta * (g * g).sum() - (W * g).sum())
+
+    lowest = next(t for t in np.unique(roots[roots > 0]) if slope(t * (1 + 1e-9)) >= 0)
+    assert found["lowest"] == pytest.approx(lowest, rel=1e-6)
+    assert slope(lowest * (1 - 1e-6)) < 0
+    for side in (-1e-6, 1e-6):
+        assert (hinge(W - (1 + side) * found["rises_from"] * g, X, y)[0] > f) == (side > 0)
+
+
+def directions():
+    """W₁ and W₂, as `direction` describes them: uniform entries, rounded to 4 bits, of about unit length."""
+    for k in (1, 2):
+        v = np.random.default_rng(10 * SEED + k).uniform(-1, 1, size=(10, 65))
+        v = np.round(v / np.abs(v).max() * 16)
+        yield v * 2.0 ** -np.round(np.log2(np.linalg.norm(v)))
+
+
+def losses(loss, W, X, y):
+    """Each example's own."""
+    S, rows = X @ W.T, np.arange(len(y))
+    if loss == "softmax_cross_entropy":
+        top = S.max(1)
+        return np.log(np.exp(S - top[:, None]).sum(1)) + top - S[rows, y]
+    M = np.maximum(0, S - S[rows, y][:, None] + 1)
+    M[rows, y] = 0
+    return M.sum(1)
+
+
+@pytest.mark.parametrize("loss", ["multiclass_hinge", "softmax_cross_entropy"])
+def test_the_landscape_has_the_losses_and_kinks_that_it_draws(written, loss):
+    X, y = (part[:20] for part in data(16)[:2])
+    scenery, (first, second), W = written[1]["landscape"][loss], directions(), np.round(start() * 2.0**51) / 2.0**51
+    line = scenery["line"]
+    due = np.array([losses(loss, W + a * first, X, y) for a in line["a"]])
+    assert np.allclose(np.transpose([e["losses"] for e in line["examples"]]), due, rtol=1e-12, atol=1e-13)
+    assert np.allclose(line["average"], due.mean(1), rtol=1e-12)
+    assert (line["a"][0], line["a"][128], line["a"][-1]) == (-32, 0, 32)
+    if loss == "softmax_cross_entropy":
+        assert not any(e["kinks"] for e in line["examples"])
+        return
+    for x, label, example in zip(X, y, line["examples"], strict=True):
+        here, along = ((M - M[label]) @ x for M in (W, first))
+        roots = [-(here[j] + 1) / along[j] for j in range(10) if j != label]
+        assert [k["a"] for k in example["kinks"]] == pytest.approx(sorted(r for r in roots if abs(r) < 32), rel=1e-10, abs=1e-12)
+    plane = scenery["plane"]
+    for i, a in enumerate(plane["a"]):
+        for j, b in enumerate(plane["b"]):
+            due = losses(loss, W + a * first + b * second, X, y)
+            assert (plane["first"][j][i], plane["average"][j][i]) == pytest.approx((due[0], due.mean()), rel=1e-11, abs=1e-12)
+    assert len(plane["kink_lines"]) == 9
 
 
 class Cells(HTMLParser):
@@ -258,7 +312,7 @@ def test_the_page_links_the_report_beside_it(written):
     assert link in render(document, report=True)
 
 
-@pytest.mark.parametrize("first", ["the report", "the hiker"])
+@pytest.mark.parametrize("first", ["the report", "the hiker", "both"])
 def test_the_report_links_the_hiker_whichever_comes_first(tmp_path, monkeypatch, written, first):
     (tmp_path / "pyproject.toml").write_text(
         "[[tool.verify.candidates]]\ntarget = 'verify.core.softmax_cross_entropy:l2'\nloss = 'softmax_cross_entropy'\n", encoding="utf-8"
@@ -266,9 +320,11 @@ def test_the_report_links_the_hiker_whichever_comes_first(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("verify.descent.telling.hiker", lambda **_: written[1])
     commands = [["run", "--law", "value", "--profile", "quick", "--quiet"], ["descend", "hiker", "--quiet"]]
+    if first == "both":
+        commands = [[*commands[0], "--hiker"]]
     for words in commands if first == "the report" else commands[::-1]:
         done = CliRunner().invoke(cli, words)
         assert done.exit_code == 0, done.output
     latest = tmp_path / "reports" / "latest"
     assert 'href="hiker.html"' in (latest / "index.html").read_text(encoding="utf-8")
-    assert ('href="index.html"' in (latest / "hiker.html").read_text(encoding="utf-8")) is (first == "the report")
+    assert ('href="index.html"' in (latest / "hiker.html").read_text(encoding="utf-8")) is (first != "the hiker")

@@ -60,6 +60,19 @@ def test_a_run_that_goes_on_is_the_run_that_never_stopped(problem, name, tmp_pat
     assert resumed.state.best_at.tobytes() == whole.state.best_at.tobytes()
 
 
+@pytest.mark.parametrize("name", ["gradient", "minibatch"])
+@pytest.mark.parametrize("budgets", [(3, 4), (7, 31), (10, 100)])
+def test_long_runs_that_go_on_keep_the_rows_of_those_that_never_stopped(problem, name, budgets, monkeypatch):
+    monkeypatch.setattr("verify.descent.run.MOST_ROWS", 4)
+    short, long = budgets
+    before = run(problem, name, evaluations=short)
+    assert before.rows[-1].evaluations == short  # the last step has its row, even where every second has none
+    resumed, whole = (run(problem, name, evaluations=long, before=start) for start in (before, None))
+    assert resumed.rows == whole.rows
+    assert len(whole.rows) <= 2 * 4 + 1
+    assert resumed.state.W.tobytes() == whole.state.W.tobytes()
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_seed_decides(problem, name):
     assert run(problem, name, seed=1).rows == run(problem, name, seed=1).rows
@@ -110,7 +123,8 @@ def test_float32_stays_float32():
 WRONG = {
     "an unknown method": (lambda p: prepare(p, "gradeint", seed=0), "Did you mean 'gradient'?"),
     "a setting of another": (lambda p: prepare(p, "gradient", seed=0, batch=3), "gradient has no batch. It takes: step."),
-    "no step": (lambda p: prepare(p, "gradient", seed=0, step=0.0), "step is 0"),
+    "no step": (lambda p: prepare(p, "gradient", seed=0, step=0.0), "step is 0.0; give a finite number greater than 0."),
+    "a step back": (lambda p: prepare(p, "gradient", seed=0, step=-1.0), "step is -1.0; give a finite number greater than 0."),
     "a step that is no number": (lambda p: prepare(p, "sgd", seed=0, step=float("nan")), "step is nan"),
     "a batch too large": (lambda p: prepare(p, "minibatch", seed=0, batch=151), "give a whole number from 1 to 150"),
     "half a batch": (lambda p: prepare(p, "minibatch", seed=0, batch=1.5), "batch is 1.5"),

@@ -12,9 +12,9 @@ from typing import Any
 from verify.campaign.task import DTYPES, Request
 from verify.conventions import Pins
 from verify.errors import UsageError, of_type, unknown
+from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import losses, penalties
-from verify.trial import PROFILES
 
 CANDIDATE_KEYS = ("target", "loss", "dtypes", "layout", "reduction", "penalty", "delta")
 

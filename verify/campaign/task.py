@@ -15,8 +15,9 @@ from verify.conventions import Conventions, Pins, find_out
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
+from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import PROFILES, Result, again, run
+from verify.trial import Result, again, run
 
 DTYPES = ("float64", "float32")
 

@@ -18,8 +18,11 @@ class Methods(click.Group):
     """`descend --compare` is `descend compare`, and a name that does not exist gets the nearest that does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts the command's name where the flag stands for it."""
-        if "--compare" in args and not any(a in self.commands for a in args):
+        """Puts the command's name where the flag stands for it, and the flag behind a name that follows it."""
+        if args and args[0] == "--compare":
+            named = len(args) > 1 and args[1] in SETTINGS
+            args = [args[1], "--compare", *args[2:]] if named else ["compare", *args[1:]]
+        elif "--compare" in args and not any(a in self.commands for a in args):
             args = ["compare", *(a for a in args if a != "--compare")]
         return super().parse_args(ctx, args)
 

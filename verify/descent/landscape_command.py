@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from verify.descent.options import PROBLEM, SPEECH, all_of, output_option
+from verify.descent.options import DATA, LOSS, SPEECH, all_of, output_option, reg_option
 
 FOLDER = "reports/landscape"
 EXAMPLES = 20
@@ -16,7 +16,9 @@ KINDS = ("line", "plane", "terms")
 
 @click.command("landscape")
 @all_of(
-    *PROBLEM,
+    LOSS,
+    reg_option("0"),
+    *DATA,
     click.option("--at", type=click.Choice(["start", "descended"]), default="start", help="Small random weights, or after 100 steps."),
     click.option("--reach", type=float, default=32.0, metavar="A", help="Greatest |a| and |b| (default 32; rounded up to a power of two)."),
     click.option("--only", type=click.Choice(KINDS), default=None, help="One kind of slice (default all)."),
@@ -28,7 +30,7 @@ def command(
 ) -> int:
     """Slices of the loss: L(W + aW₁), L(W + aW₁ + bW₂), and the notes' three examples of three classes.
 
-    Without --reg there is no penalty, so that the hinge is piecewise linear. --examples 1 is one example (default 20).
+    Without a penalty the hinge is piecewise linear. --examples 1 is one example (default 20).
     """
     from verify.descent.looking import draw, tell
 

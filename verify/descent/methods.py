@@ -11,7 +11,7 @@ import numpy as np
 from verify.descent.names import SETTINGS
 from verify.descent.optimisers import State, gradient_descent, local_search, minibatch_descent, random_search, sgd
 from verify.descent.problem import Problem, between
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, of_type, unknown
 
 START = 1e-3
 """Standard deviation of the first weights: small, as in the notes, so that every score is near 0 and no class is preferred."""
@@ -92,6 +92,6 @@ def _settings(problem: Problem, name: str, given: Mapping[str, float | int | Non
 
 def positive(kind: str, given: object) -> None:
     """Raises UsageError unless it is a finite number greater than 0."""
-    between(kind, given, 0, inf)
-    if given == 0:
-        raise UsageError(f"{kind} is 0; give a number greater than 0.")
+    of_type(kind, given, (int, float), "a finite number greater than 0")
+    if not (isinstance(given, (int, float)) and 0 < given < inf):
+        raise UsageError(f"{kind} is {given!r}; give a finite number greater than 0.")

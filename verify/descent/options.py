@@ -27,13 +27,18 @@ def output_option(default: str) -> Option[Any]:
     return click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=None, help=help_)
 
 
-PROBLEM = (
-    click.option("--loss", default=None, metavar="NAME", help="A loss of the core (default multiclass_hinge)."),
-    click.option("--reg", type=float, default=None, metavar="λ", help="Strength of the penalty λ‖W‖² (default 1e-4)."),
+def reg_option(default: str) -> Option[Any]:
+    """λ."""
+    return click.option("--reg", type=float, default=None, metavar="λ", help=f"Strength of the penalty λ‖W‖² (default {default}).")
+
+
+LOSS = click.option("--loss", default=None, metavar="NAME", help="A loss of the core (default multiclass_hinge).")
+DATA = (
     click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="CIFAR-10 in its binary layout, instead of the digits."),
     click.option("--examples", type=int, default=None, metavar="N", help="Only the first N training examples."),
     click.option("--seed", type=int, default=None, help="Seed of everything random (default 0)."),
 )
+PROBLEM = (LOSS, reg_option("1e-4"), *DATA)
 SPEECH = (
     click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output."),
     click.option("--quiet", is_flag=True, help="No progress."),

@@ -16,7 +16,7 @@ from verify.descent.problem import Problem, between
 from verify.errors import UsageError
 
 MOST_ROWS = 2_000
-"""A run of more steps than this keeps every so many: a figure shows no more, and a page holds no more."""
+"""A run of more steps than this keeps every second one, or every fourth, …: a figure shows no more, and a page holds no more."""
 
 OnRow = Callable[[History], None]
 
@@ -52,22 +52,31 @@ def descend(
     """
     between("evaluations", evaluations, 1, 10**9, whole=True)
     per_pass = method.per_pass(problem.examples)
-    total = evaluations * per_pass
-    every = -(-total // MOST_ROWS)
+    total, kept = evaluations * per_pass, _kept(method, evaluations, per_pass)
     history = replace(before or _begin(problem, method), about=describe(problem, method, evaluations))
-    rows, state, accuracy = list(history.rows), history.state, _Accuracy(problem)
+    rows, state, accuracy = [r for r in history.rows if kept(r.iteration)], history.state, _Accuracy(problem)
     with np.errstate(over="ignore", invalid="ignore"):  # told by `_alive`
         while state.iteration < total:
             state = method.advance(state)
             _alive(state, method, problem)
-            passed = state.iteration % per_pass == 0
-            if method.batch is not None and passed:
+            if method.batch is not None and state.iteration % per_pass == 0:
                 state = watched(problem, state)
-            if state.iteration % every == 0 or (passed and method.batch is not None):
+            if kept(state.iteration):
                 rows.append(_row(problem, method, state, accuracy.of(state)))
                 history = replace(history, rows=tuple(rows), state=state)
                 on_row(history)
     return history
+
+
+def _kept(method: Method, evaluations: int, per_pass: int) -> Callable[[int], bool]:
+    """Which steps get a row: every so many, the ends of passes, and the last.
+
+    "So many" is a power of two, so that a longer run keeps no step that a shorter one left out: where a run goes on with a
+    greater budget, what it does not keep is dropped, and its rows are those of a run that never stopped.
+    """
+    total = evaluations * per_pass
+    every, passes = (1 << (-(-n // MOST_ROWS) - 1).bit_length() for n in (total, evaluations))
+    return lambda k: k % every == 0 or k == total or (method.batch is not None and k % (passes * per_pass) == 0)
 
 
 def _begin(problem: Problem, method: Method) -> History:

@@ -36,7 +36,7 @@ def run_one(name: str, settings: Settings, *, resume: Path | None, output: Path 
     folder = output or (resume.parent if resume else Path(FOLDER))
     writable(folder)
     problem, seed, evaluations = _asked(before, **asked)
-    history = _run(problem, name, settings, seed, evaluations, before, folder, quiet)
+    history = _run(problem, name, settings, seed, evaluations, before, folder, quiet, _again(asked))
     written = _files(history, folder)
     if format_ == "json":
         click.echo(_json(history.to_dict()), nl=False)
@@ -55,7 +55,7 @@ def run_all(
     folder = output or Path(FOLDER)
     writable(folder)
     problem, seed, evaluations = _asked(None, **asked)
-    histories = [_run(problem, m, settings if m == name else {}, seed, evaluations, None, folder, quiet) for m in SETTINGS]
+    histories = [_run(problem, m, settings if m == name else {}, seed, evaluations, None, folder, quiet, _again(asked)) for m in SETTINGS]
     written = [path for h in histories for path in _files(h, folder)]
     found = comparison.document(histories)
     written += _comparison_files(histories, found, folder)
@@ -79,10 +79,23 @@ def _asked(before: History | None, *, evaluations: int | None, seed: int | None,
     return problem_of(**options), seed_of(about["settings"]["seed"] if seed is None else seed), evaluations or about["evaluations"]
 
 
+def _again(asked: Mapping[str, Any]) -> str:
+    """A checkpoint does not say where its data are."""
+    return "" if asked["data"] is None else f" --data {asked['data']}"
+
+
 def _run(
-    problem: Problem, name: str, settings: Settings, seed: int, evaluations: int, before: History | None, folder: Path, quiet: bool
+    problem: Problem,
+    name: str,
+    settings: Settings,
+    seed: int,
+    evaluations: int,
+    before: History | None,
+    folder: Path,
+    quiet: bool,
+    again: str,
 ) -> History:
-    """The history of one run, kept in the folder every few seconds and on an interrupt."""
+    """The history of one run, kept in the folder every few seconds and on an interrupt; `again` is what --resume needs beside the file."""
     if before is not None and before.name == name:
         settings = {key: before.about["settings"][key] if value is None else value for key, value in settings.items()}
     method = prepare(problem, name, seed=seed, **settings)
@@ -105,7 +118,7 @@ def _run(
         except KeyboardInterrupt:
             stopped = latest
     if stopped is not None:
-        click.echo(f"kept: go on with `verify descend {name} --resume {_keep(stopped, folder)}`", err=True)
+        click.echo(f"kept: go on with `verify descend {name} --resume {_keep(stopped, folder)}{again}`", err=True)
     raise KeyboardInterrupt
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -13,6 +14,9 @@ from verify.descent.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, VIOLET, P
 
 Document = Mapping[str, Any]
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#14324f", "#3b82c4", "#9fd0a9", "#f4e29a", "#d9822b"])
+LEVELS = 10
+"""Contour lines of a plane."""
+
 THIN = {"linewidth": 0.6, "alpha": 0.45}
 
 
@@ -54,7 +58,9 @@ def plane_picture(found: Document) -> Picture:
     def draw(figure: Figure) -> None:
         for axes, key, title in zip(figure.subplots(1, 2), ("first", "average"), ("one example", "average of all"), strict=True):
             heights = axes.pcolormesh(found["a"], found["b"], found[key], cmap=HEIGHTS, shading="gouraud", rasterized=True)
-            axes.contour(found["a"], found["b"], found[key], levels=10, colors="white", linewidths=0.5, alpha=0.6)
+            low, high = np.min(found[key]), np.max(found[key])
+            levels = np.linspace(low, high, LEVELS + 2)[1:-1]  # not the lowest: around a flat bottom it wanders with the rounding
+            axes.contour(found["a"], found["b"], found[key], levels=levels, colors="white", linewidths=0.5, alpha=0.6)
             figure.colorbar(heights, ax=axes)
             axes.set(xlabel="a", ylabel="b", aspect="equal")
             axes.set_title(title, fontsize=10)

@@ -53,7 +53,7 @@ def step_sweep(problem: Problem, *, seed: int = 0, on_part: OnPart = lambda _, _
         rows.append(
             {"step": eta, "loss": loss, "change": loss - original, "predicted": predicted, "before_kink": kink is None or eta < kink}
         )
-    convex = problem.objective.loss.claims.convex
+    convex = problem.objective.claims_convexity
     return {
         "schema": SCHEMA,
         "loss": problem.loss,

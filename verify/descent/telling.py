@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,22 +26,28 @@ def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format
     """Writes hiker.html and hiker.json into the folder of the report, so that they find each other."""
     budget = EVALUATIONS if evaluations is None else evaluations
     between("evaluations", budget, 1, 10**9, whole=True)
-    seed = seed_of(seed)
     writable(folder)
-    with progress("hiker", quiet=quiet) as on_part:
-        found = hiker(seed=seed, evaluations=budget, on_part=on_part)
-    document = json.dumps(found, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    files = [
-        save(folder / "hiker.html", render(found, report=(folder / "index.html").exists())),
-        save(folder / "hiker.json", document),
-    ]
+    found, files = write(folder, seed=seed_of(seed), evaluations=budget, report=(folder / "index.html").exists(), quiet=quiet)
     _link(folder)
     if format_ == "json":
-        click.echo(document, nl=False)
+        click.echo(_json(found), nl=False)
     else:
         console().print(text(found["comparison"]))
     tell_files(*files)
     return 0
+
+
+def write(
+    folder: Path, *, seed: int, report: bool, evaluations: int = EVALUATIONS, quiet: bool = False
+) -> tuple[dict[str, Any], list[Path]]:
+    """(document, files). `report`: whether a report lies or will lie beside them as index.html."""
+    with progress("hiker", quiet=quiet) as on_part:
+        found = hiker(seed=seed, evaluations=evaluations, on_part=on_part)
+    return found, [save(folder / "hiker.html", render(found, report=report)), save(folder / "hiker.json", _json(found))]
+
+
+def _json(found: dict[str, Any]) -> str:
+    return json.dumps(found, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _link(folder: Path) -> None:

@@ -29,7 +29,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="stationary: nothing to descend")
     line = through(subject, case, coarse(downhill, case.dtype))
     evidence = [*_decrease(line)]
-    if not gradient.is_single and subject.oracle.objective.loss.claims.convex:
+    if not gradient.is_single and subject.oracle.objective.claims_convexity:
         evidence += _approach(line)
     seen = any(e.sees for e in evidence)
     return Finding(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every decrease that is certain")

@@ -69,7 +69,7 @@ def always(_: Subject) -> str | None:
 
 def claims_convexity(subject: Subject) -> str | None:
     """Applies where the loss claims to be convex and the penalty is."""
-    return None if subject.oracle.objective.loss.claims.convex else "the loss does not claim convexity"
+    return None if subject.oracle.objective.claims_convexity else "the loss does not claim convexity"
 
 
 def has_switches(subject: Subject) -> str | None:

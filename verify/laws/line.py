@@ -42,9 +42,11 @@ class Line:
     def noise(self) -> float:
         """ε: the rounding bound of one loss value anywhere on the ladder.
 
-        Every term of the bound is convex along the line where f is, so its greatest value lies at an end of the longest step.
+        Every term of the bound is convex along the line where f is, so its greatest value lies at an end of the longest step;
+        where f is not, every rung is asked.
         """
-        points = [W for _, *ends in islice(ladder(self.case.W, self.d), 1) for W in ends]
+        convex = self.subject.oracle.objective.claims_convexity
+        points = [W for _, *ends in islice(ladder(self.case.W, self.d), 1 if convex else None) for W in ends]
         return max([self.truth.value.radius, *(self.subject.truth(self.case, W).value.radius for W in points)])
 
     @cached_property

@@ -87,7 +87,8 @@ class Choice:
         best = 0
         for i in range(1, len(pieces)):
             difference = pieces[i] - pieces[best]
-            decided = next((c for c in (difference[0], difference[1]) if not c.contains(0)), arb(0))
+            moving = isinstance(difference, arb_series)  # else neither piece depends on t
+            decided = next((c for c in ((difference[0], difference[1]) if moving else (difference,)) if not c.contains(0)), arb(0))
             if decided > 0:
                 best = i
         return best

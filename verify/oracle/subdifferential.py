@@ -76,7 +76,8 @@ class Subdifferential:
         start = self._multipliers(offset, self.radius)
         found = [(offset - self._span(m), m) for m in (start, self._polished(start, offset))]
         residual, tau = min(found, key=lambda f: float(np.max(np.abs(f[0]) / self.radius)))
-        directions = (np.asarray(residual, dtype=np.float64) / self.radius, self._orthogonal(residual, tau))
+        plain = np.asarray(residual, dtype=np.float64) / self.radius
+        directions = (plain, *(self._orthogonal(residual, tau, least) for least in (NEGLIGIBLE, 0.0)))
         return self._worst(residual, g, max(self._certificate(q, offset) for q in directions))
 
     def support(self, d: Floats) -> float:
@@ -149,14 +150,15 @@ class Subdifferential:
                 total += np.longdouble(t) * g.matrix
         return total
 
-    def _orthogonal(self, residual: Floats, tau: list[Floats]) -> Floats:
-        """The scaled residual without its components along the multipliers that are free to move: along those the solver's
-        noise would swamp the certificate.
+    def _orthogonal(self, residual: Floats, tau: list[Floats], least: float) -> Floats:
+        """The scaled residual without its components along the multipliers that are free to move, those above `least`: along
+        those the solver's noise would swamp the certificate. A multiplier as small as the error that is sought is noise to one
+        solver and free to another, so both are tried.
         """
         free = [
             (self.groups[k][a].matrix - self.groups[k][int(np.argmax(t))].matrix).ravel() / self.radius.ravel()
             for k, t in enumerate(tau)
-            for a in np.flatnonzero(t > NEGLIGIBLE)
+            for a in np.flatnonzero(t > least)
             if a != int(np.argmax(t))
         ]
         q = np.asarray(residual / self.radius, dtype=np.float64).ravel()

@@ -35,16 +35,38 @@ def positive(*, default: float) -> Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chord:
+    """Two points, each (C,) scores, and a label: the loss at their middle lies above the mean of its values at the ends."""
+
+    start: tuple[float, ...]
+    end: tuple[float, ...]
+    label: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.start) != len(self.end) or not self.start:
+            raise UsageError(f"a chord joins {len(self.start)} scores to {len(self.end)}. Give two points with the same number of scores.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claims:
     """What the author says of the loss beyond its formula; laws apply by these and test them.
 
-    `symmetric`: renaming the classes renames the scores' roles and nothing else. `shift_invariant`: a constant added to all
-    scores changes nothing.
+    `convex`: True; or False, with the `chord` that shows it; or None, where nothing is claimed. A claim that is false is refused
+    before anyone is judged by it. `symmetric`: renaming the classes renames the scores' roles and nothing else.
+    `shift_invariant`: a constant added to all scores changes nothing.
     """
 
-    convex: bool
+    convex: bool | None
+    chord: Chord | None = None
     symmetric: bool = False
     shift_invariant: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.convex is False) != (self.chord is not None):
+            raise UsageError(
+                "convex=False is shown by a chord below the loss, and needs one: Claims(convex=False, chord=Chord(start=(…), end=(…), "
+                "label=0)). Claim nothing with convex=None."
+            )
 
 
 def others(s: Sequence[Any], y: int) -> list[int]:

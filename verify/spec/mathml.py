@@ -10,6 +10,7 @@ from typing import Any
 from sympy import Symbol
 from sympy.printing.mathml import mathml
 
+from verify.spec.convexity import supported
 from verify.spec.loss import LossSpec
 
 CLASSES, LABEL = 3, 0
@@ -30,7 +31,7 @@ def described(loss: LossSpec) -> dict[str, Any]:
         "mathml": f"<math>{_known(mathml(expression.subs(letters), printer='presentation'))}</math>",
         "shown": {"classes": CLASSES, "label": LABEL},
         "parameters": {name: p.default for name, p in loss.parameters.items()},
-        "claims": {"convex": loss.claims.convex},
+        "convexity": supported(loss),
         "source": loss.source,
     }
 

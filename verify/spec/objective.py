@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from verify.errors import unknown
+from verify.spec.convexity import convex_penalty
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
 
@@ -25,6 +26,11 @@ class Objective:
         if self.reduction not in REDUCTIONS:
             raise unknown("reduction", self.reduction, REDUCTIONS)
         object.__setattr__(self, "parameters", self.loss.with_parameters(self.parameters))
+
+    @property
+    def claims_convexity(self) -> bool:
+        """Whether f is claimed to be convex: the loss by its author, the penalty by proof."""
+        return self.loss.claims.convex is True and convex_penalty(self.penalty)
 
     def share(self, examples: int) -> tuple[int, int]:
         """The factor of each example in the sum, as a fraction: (1, N) for the mean, (1, 1) for the sum."""

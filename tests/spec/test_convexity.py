@@ -1,0 +1,187 @@
+"""Composition rules prove what is convex and nothing else; a claim is refuted exactly, never by rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sympy import Abs, E, Max, Min, Piecewise, Rational, Symbol, exp, log, sqrt, symbols
+
+from verify import Verdict, check
+from verify.errors import UsageError
+from verify.oracle.claims import bulge, examine
+from verify.spec import Chord, Claims, LossSpec, positive
+from verify.spec.catalogue import losses, penalties
+from verify.spec.convexity import AFFINE, UNKNOWN, Curvature, convex_loss, convex_penalty, curvature, supported
+
+x, y = symbols("x y", real=True)
+c, n, r = Symbol("c", positive=True), Symbol("n", negative=True), Symbol("r", real=True)
+CONVEX, CONCAVE = Curvature(True, False), Curvature(False, True)
+
+PROVED = {
+    "affine": (3 * x - r * y + r, AFFINE),
+    "softplus": (log(1 + exp(x)) - c * x, CONVEX),
+    "log-sum-exp": (log(exp(x) + 2 * exp(y) + exp(x - 2 * y)), CONVEX),
+    "log of exponentials of convex functions": (log(c + exp(x**2)), CONVEX),
+    "squared hinge": (Max(0, c - x) ** 2, CONVEX),
+    "hinge to the power 3/2": (Max(0, c - x) ** Rational(3, 2), CONVEX),
+    "greatest of convex": (Max(x**2, Abs(x - y), exp(y)), CONVEX),
+    "absolute difference": (c * Abs(x - y), CONVEX),
+    "norm": (sqrt(2 * x**2 + (x - y) ** 2 + c), CONVEX),
+    "minus a logarithm": (-log(x + y), CONVEX),
+    "reciprocal of what is positive": (1 / (c + sqrt(Max(0, 1) + 0 * x)) + exp(-x), CONVEX),
+    "negative multiple": (n * x**2, CONCAVE),
+    "least of affine": (Min(x, 1 - y), CONCAVE),
+    "logarithm of a least": (log(Min(x, y)), CONCAVE),
+    "root of a least": (sqrt(Min(2, 1)) * x, AFFINE),
+}
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_a_composition_is_proved(name):
+    e, expected = PROVED[name]
+    assert curvature(e, [x, y]) == expected
+
+
+REFUTED = {
+    "ramp": (Min(1, Max(0, x)), lambda x, y: min(1, max(0, x))),
+    "sigmoid": (1 / (1 + exp(-x)), lambda x, y: 1 / (1 + np.exp(-x))),
+    "product": (x * y, lambda x, y: x * y),
+    "cube": (x**3, lambda x, y: x**3),
+    "logarithm of a square": (log(1 + x**2), lambda x, y: np.log(1 + x**2)),
+    "difference of greatest": (Max(x, y) - Max(x, 0), lambda x, y: max(x, y) - max(x, 0)),
+    "square of what changes sign": ((x**2 - 1) ** 2, lambda x, y: (x**2 - 1) ** 2),
+    "log of a decreasing exponential of a square": (log(1 + exp(-(x**2))), lambda x, y: np.log(1 + np.exp(-(x**2)))),
+    "root of a shifted square": (sqrt(1 + (x**2 - 1) ** 2), lambda x, y: np.sqrt(1 + (x**2 - 1) ** 2)),
+}
+
+
+@pytest.mark.parametrize("name", REFUTED)
+def test_what_is_not_convex_is_not_proved(name):
+    """Each is shown not to be convex by numbers, so that a rule that proves it is wrong."""
+    e, f = REFUTED[name]
+    assert not curvature(e, [x, y]).convex
+    rng = np.random.default_rng(0)
+    ends = rng.normal(size=(500, 2, 2)) * 2
+    assert max(f(*(a + b) / 2) - (f(*a) + f(*b)) / 2 for a, b in ends) > 0.01
+
+
+def test_a_constant_of_unknown_sign_proves_nothing():
+    assert curvature(r * x**2, [x]) == UNKNOWN
+    assert curvature(log(r + exp(x)), [x]) == UNKNOWN
+    assert curvature(Max(0, x) ** r, [x]) == UNKNOWN
+
+
+def test_every_shipped_claim_is_proved():
+    assert [s.name for s in losses().values() if s.claims.convex and not convex_loss(s)] == []
+    assert all(map(convex_penalty, penalties().values()))
+
+
+def spec(formula, convex=True, chord=None, **parameters):
+    return LossSpec(name="mine", per_example=formula, claims=Claims(convex=convex, chord=chord), parameters=parameters, source="a test")
+
+
+def huber(s, y):
+    return Piecewise((s[y] ** 2 / 2, s[y] ** 2 <= 1), (Abs(s[y]) - Rational(1, 2), True))
+
+
+def ramp(s, y):
+    return Min(1, Max(0, 1 - s[y]))
+
+
+def test_a_true_claim_without_a_proof_is_only_tested():
+    examine(spec(huber))
+    assert supported(spec(huber)).startswith("convex, only tested")
+    assert supported(spec(lambda s, y, k: k * s[y] ** 2, k=positive(default=1))) == "convex, proved and tested"
+
+
+def test_a_false_claim_is_refused_with_a_chord_that_refutes_it():
+    with pytest.raises(UsageError, match=r"mine claims to be convex, but at the middle of") as error:
+        examine(spec(ramp))
+    chord = eval(str(error.value).rpartition("chord=")[2].removesuffix(")."), {"Chord": Chord})
+    assert bulge(spec(ramp), chord) > 0
+    examine(spec(ramp, convex=False, chord=chord))
+
+
+def test_a_loss_that_is_convex_up_to_a_hair_is_refused_and_one_that_is_convex_by_a_hair_is_not():
+    """What float64 could not decide: the curvature is 2e-20 of the values."""
+    far = Chord(start=(0.0, 0.0), end=(1.0, 0.0))
+    bent = Rational(1, 10**20)
+    assert bulge(spec(lambda s, y: E**3 + s[y] - bent * s[y] ** 2), far) > 0
+    assert bulge(spec(lambda s, y: E**3 + s[y] + bent * s[y] ** 2), far) < 0
+    with pytest.raises(UsageError, match="claims to be convex"):
+        examine(spec(lambda s, y: E**3 + s[y] - bent * s[y] ** 2))
+
+
+def test_a_chord_that_shows_nothing_is_refused():
+    with pytest.raises(UsageError, match="does not lie above its chord from"):
+        examine(spec(ramp, convex=False, chord=Chord(start=(2.0, 0.0), end=(1.0, 0.0))))
+
+
+@pytest.mark.parametrize(
+    ("convex", "chord"), [(False, None), (True, Chord(start=(0.0,), end=(1.0,))), (None, Chord(start=(0.0,), end=(1.0,)))]
+)
+def test_a_claim_and_its_chord_belong_together(convex, chord):
+    with pytest.raises(UsageError, match="Claim nothing with convex=None"):
+        Claims(convex=convex, chord=chord)
+
+
+def test_a_chord_joins_points_of_one_space():
+    with pytest.raises(UsageError, match="joins 1 scores to 2"):
+        Chord(start=(0.0,), end=(1.0, 2.0))
+
+
+RAMP = """
+from sympy import Max, Min
+from verify.spec import Chord, Claims, LossSpec
+
+SPEC = LossSpec(
+    name="ramp",
+    per_example=lambda s, y: Min(1, Max(0, 1 - s[y])),
+    claims=Claims(convex={convex}),
+    source="R. Collobert et al., Trading convexity for scalability, ICML 2006",
+)
+"""
+
+
+def ramp_loss(W, X, y, reg, inside=lambda m: (m > 0) & (m < 1)):
+    S, n = X @ W.T, np.arange(len(y))
+    m = 1 - S[n, y]
+    dS = np.zeros_like(S)
+    dS[n, y] = -inside(m).astype(S.dtype) / len(y)
+    return float(np.mean(np.clip(m, 0, 1)) + reg * np.sum(W * W)), dS.T @ X + 2 * reg * W
+
+
+def ramp_closed(W, X, y, reg):
+    return ramp_loss(W, X, y, reg, lambda m: (m >= 0) & (m <= 1))
+
+
+def ramp_outside(W, X, y, reg):
+    return ramp_loss(W, X, y, reg, lambda m: (m > 0) & (m < 1) | 2 * (m == 0) | 2 * (m == 1))
+
+
+def judged(candidate, file, dtype):
+    report = check(candidate, loss=str(file), dtypes=(dtype,), profile="quick")
+    return {r.law for r in report.results if r.verdict is Verdict.BROKEN}, {o.task.law for o in report.inapplicable}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("candidate", [ramp_loss, ramp_closed])
+def test_a_right_implementation_of_a_loss_that_is_not_convex_holds(candidate, dtype, tmp_path):
+    file = tmp_path / "ramp.py"
+    file.write_text(RAMP.format(convex="False, chord=Chord(start=(-1.0, 0.0), end=(1.0, 0.0))"), encoding="utf-8")
+    broken, inapplicable = judged(candidate, file, dtype)
+    assert broken == set()
+    assert {"convexity", "bracket"} <= inapplicable
+
+
+def test_a_wrong_value_on_a_kink_of_a_loss_that_is_not_convex_is_broken(tmp_path):
+    file = tmp_path / "ramp.py"
+    file.write_text(RAMP.format(convex=None), encoding="utf-8")
+    assert {"gradient", "membership"} <= judged(ramp_outside, file, "float64")[0]
+
+
+def test_nobody_is_judged_by_a_false_claim(tmp_path):
+    file = tmp_path / "ramp.py"
+    file.write_text(RAMP.format(convex=True), encoding="utf-8")
+    with pytest.raises(UsageError, match="ramp claims to be convex, but at the middle of"):
+        check(ramp_loss, loss=str(file), profile="quick", laws=("convexity",))

@@ -1,0 +1,18 @@
+"""How many cases a law is judged on, by profile; the same numbers for a user's own Hypothesis tests."""
+
+from __future__ import annotations
+
+PROFILES = {"quick": 25, "ci": 100, "deep": 2000}
+"""About how many cases a trial draws, over all families. The engine may draw fewer where a search space is exhausted, and the
+result says how many.
+"""
+
+
+def register() -> None:
+    """Registers the Hypothesis profiles verify-quick, verify-ci and verify-deep, and loads none. Hypothesis calls this when it is
+    imported, and nothing before: so `--hypothesis-profile verify-deep` finds them. No deadline: a first call may compile.
+    """
+    from hypothesis import settings
+
+    for name, most in PROFILES.items():
+        settings.register_profile(f"verify-{name}", max_examples=most, deadline=None)
