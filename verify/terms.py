@@ -122,11 +122,13 @@ class Reference:
         for x, label in zip(X, y, strict=True):
             key = (x.tobytes(), int(label))
             if key not in known:
-                known[key] = self._derive(exact.product(x[None, :], W)[0], int(label))
+                known[key] = self.example(x, W, int(label))
         examples = [known[x.tobytes(), int(label)] for x, label in zip(X, y, strict=True)]
-        return Parts(W, X, y, numerator / denominator, examples, *self._penalty(W, reg))
+        return Parts(W, X, y, numerator / denominator, examples, *self.penalty(W, reg))
 
-    def _derive(self, scores: list[arb], label: int) -> Example:
+    def example(self, x: Floats, W: Floats, label: int) -> Example:
+        """One example (D,) taken apart."""
+        scores = exact.product(x[None, :], W)[0]
         formula = self.oracle.formula(len(scores), label)
         with precision():
             run = formula.program.run(self.oracle.inputs(scores))
@@ -134,7 +136,7 @@ class Reference:
             switches = tuple(float(run.registers[register]) for register, _ in formula.program.switch_registers)
             return Example(losses, tuple(_terms(formula, run, label)), max(abs(float(s)) for s in scores), switches)
 
-    def _penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
+    def penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
         """(λR(W), λ∇R(W))."""
         formula = penalty_formula(self.oracle.objective.penalty)
         counted = np.broadcast_to(self.oracle.penalised(W), W.shape) > 0

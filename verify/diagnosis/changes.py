@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.scene import Counts, Floats, Scene
+from verify.diagnosis.scene import Floats, Scene
 from verify.terms import Example, Term
 
 
@@ -32,6 +33,7 @@ Added = Iterator[tuple[Change, Floats]]
 PARTS = ("whole", "data", "label", "others", "penalty")
 
 
+@lru_cache(maxsize=128)
 def changes(scene: Scene) -> dict[Change, Floats]:
     """Every change, in the same order for every scene of one objective."""
     found: dict[Change, Floats] = {}
@@ -55,6 +57,10 @@ def parts(scene: Scene) -> dict[str, Floats]:
 def _counted(scene: Scene) -> Added:
     for name, matrix in parts(scene).items():
         yield Change("counted", name, free=True), matrix
+    for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
+        entry = np.zeros((scene.C, scene.D))
+        entry[j, k] = scene.whole[j, k]
+        yield Change("entry", "whole", place, free=True), entry
     for role, dS in scene.by_role.items():
         yield Change("counted", str(role), free=True), scene.sum_of(dS)
 
@@ -144,7 +150,7 @@ def _shifted(scene: Scene) -> Added:
 def _activity(scene: Scene) -> Added:
     """Terms behind switches counted by how many are on, and switches whose value stands where their slope is due."""
     behind = scene.slopes(lambda e, t, label: float(not t.tied and t.switch is not None))
-    if not any(t.switch is not None for e in scene.examples for t in e.terms):
+    if not any(t.switch is not None for e in scene.examples(scene.y) for t in e.terms):
         return
     on, own = np.maximum(scene.active, 1)[:, None], np.zeros_like(behind)
     own[np.arange(scene.N), scene.y] = behind[np.arange(scene.N), scene.y]
@@ -170,22 +176,12 @@ def _classes(scene: Scene) -> Added:
         row = np.arange(scene.C) == j
         for name, matrix in parts(scene).items():
             yield Change("row", name, place, free=True), matrix * row[:, None]
-        yield Change("class", "switch", place, free=True), scene.sum_of(scene.slopes(_from_class(j)))
+        yield Change("class", "switch", place, free=True), scene.sum_of(scene.by_class[j])
         mine = (scene.y == j)[:, None]
         yield Change("class", "label", place, free=True), scene.sum_of(scene.all_slopes * mine)
     for place, end in (("own row", True), ("other rows", False)):
         rows = (np.arange(scene.C) == scene.y[:, None]) == end
         yield Change("row", "data", place, free=True), scene.sum_of(scene.all_slopes * rows)
-
-
-def _from_class(j: int) -> Counts:
-    return lambda e, t, label: float(not t.tied and t.switch is not None and _class_of(e, t, label) == j)
-
-
-def _class_of(e: Example, t: Term, label: int) -> int | None:
-    """The class that a switch compares with the label: the one other entry that it moves."""
-    entries = {s.entry for s in e.terms if s.switch == t.switch} - {label}
-    return entries.pop() if len(entries) == 1 else None
 
 
 def _columns(scene: Scene) -> Added:
@@ -222,7 +218,8 @@ def _permuted(scene: Scene) -> Added:
         "columns reversed": lambda G: G[:, ::-1],
         "first two rows swapped": _swapped,
     }
-    for name, matrix in parts(scene).items():
+    roles = {str(role): scene.sum_of(dS) for role, dS in scene.by_role.items()}
+    for name, matrix in (parts(scene) | roles).items():
         for how, order in orders.items():
             yield Change("permuted", name, how), order(matrix) - matrix
 

@@ -67,14 +67,17 @@ class System:
 
     def explained(self, most: int = 2) -> list[Explanation]:
         """All explanations of the fewest changes, up to `most`, in the order of the catalogue."""
-        for size in range(1, most + 1):
-            found = [e for chosen in self._promising(size) if (e := self._fit(chosen)) is not None]
-            if found:
-                return found
+        with np.errstate(all="ignore"):  # a column may be huge beside its radius
+            for size in range(1, most + 1):
+                found = [e for chosen in self._promising(size) if (e := self._fit(chosen)) is not None]
+                if found:
+                    return found
         return []
 
     def _promising(self, size: int) -> list[tuple[int, ...]]:
         """The sets of changes whose least squares leave next to nothing, by the normal equations of unit columns."""
+        if len(self.changes) < size:
+            return []
         norms = np.linalg.norm(self.A, axis=0)
         U = self.A / norms
         gram, right, total = U.T @ U, U.T @ self.b, float(self.b @ self.b)

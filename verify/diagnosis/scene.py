@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,16 +15,21 @@ from verify.oracle.program import Ball
 from verify.terms import Example, Reference, Role, Term
 
 Floats = NDArray[np.floating]
+Labels = NDArray[np.integer[Any]]
 Counts = Callable[[Example, Term, int], float]
 
 
 class Scene:
-    """The truth about one case. `sum_of` makes a matrix of the example's score gradients; everything else is made with it."""
+    """The truth about one case. `slopes` makes score gradients of chosen terms, `sum_of` a matrix (C, D) of score gradients."""
 
     def __init__(self, oracle: Oracle, case: Case) -> None:
         self.oracle, self.case = oracle, case
         self.W, self.X, self.y = case.W.astype(np.float64), case.X.astype(np.float64), case.y
         self.N, self.C, self.D, self.reg = len(self.X), *self.W.shape, float(case.reg)
+        numerator, denominator = oracle.objective.share(self.N)
+        self.share = numerator / denominator
+        self._reference = Reference(oracle)
+        self._known: dict[tuple[bytes, int], Example] = {}
 
     @cached_property
     def point(self) -> Point:
@@ -37,25 +41,20 @@ class Scene:
         """S = X Wᵀ (N, C), rounded."""
         return np.asarray(self.X @ self.W.T)
 
-    @cached_property
-    def _parts(self) -> Any:
-        return Reference(self.oracle).parts(self.case.W, self.case.X, self.case.y, self.case.reg)
-
-    @property
-    def share(self) -> float:
-        """1/N for a mean, 1 for a sum."""
-        return float(self._parts.share)
-
-    @property
-    def examples(self) -> list[Example]:
-        """Each example's terms."""
-        found: list[Example] = self._parts.examples
+    def examples(self, y: Labels) -> list[Example]:
+        """Each example's terms under the labels y; equal examples are derived once."""
+        found = []
+        for x, label in zip(self.case.X, y, strict=True):
+            key = (x.tobytes(), int(label))
+            if key not in self._known:
+                self._known[key] = self._reference.example(x, self.case.W, int(label))
+            found.append(self._known[key])
         return found
 
-    def slopes(self, count: Counts) -> Floats:
+    def slopes(self, count: Counts, y: Labels | None = None) -> Floats:
         """∂ℓ/∂s (N, C) with every term counted as `count(example, term, label)` says."""
-        dS = np.zeros((self.N, self.C))
-        for ds, e, label in zip(dS, self.examples, self.y, strict=True):
+        dS, y = np.zeros((self.N, self.C)), self.y if y is None else y
+        for ds, e, label in zip(dS, self.examples(y), y, strict=True):
             for t in e.terms:
                 ds[t.entry] += count(e, t, int(label)) * t.value
         return dS
@@ -67,7 +66,7 @@ class Scene:
     @cached_property
     def by_role(self) -> dict[Role, Floats]:
         """Score gradients (N, C) of each role, ties left out."""
-        roles = dict.fromkeys(t.role for e in self.examples for t in e.terms if not t.tied)
+        roles = dict.fromkeys(t.role for e in self.examples(self.y) for t in e.terms if not t.tied)
         return {role: self.slopes(_of_role(role)) for role in roles}
 
     @cached_property
@@ -96,26 +95,64 @@ class Scene:
     @cached_property
     def penalty(self) -> Floats:
         """λ∇R(W)."""
-        return np.asarray(self._parts.slope)
+        return self._penalty[1]
 
-    @property
+    @cached_property
+    def _penalty(self) -> tuple[float, Floats]:
+        return self._reference.penalty(self.case.W, self.reg)
+
+    @cached_property
     def whole(self) -> Floats:
         """∇f(W), of the first piece at ties."""
         return self.data + self.penalty
 
     @cached_property
     def active(self) -> NDArray[np.int64]:
-        """How many switches are on in each example: those that the label's entry has a term of."""
-        on = [{t.switch for t in e.terms if t.switch is not None and t.value and not t.tied} for e in self.examples]
-        return np.array([len(s) for s in on])
+        """How many switches are on in each example."""
+        examples = self.examples(self.y)
+        return np.array([len({t.switch for t in e.terms if t.switch is not None and t.value and not t.tied}) for e in examples])
 
-    def relabelled(self, y: NDArray[np.int64]) -> Floats:
+    @cached_property
+    def losses(self) -> Floats:
+        """The terms of each example's loss (N, terms)."""
+        return np.array([e.losses for e in self.examples(self.y)])
+
+    @cached_property
+    def penalty_value(self) -> float:
+        """λR(W)."""
+        return self._penalty[0]
+
+    @cached_property
+    def by_class(self) -> Floats:
+        """Score gradients (C, N, C) of the switches that compare each class with the label."""
+        found = np.zeros((self.C, self.N, self.C))
+        for i, (e, label) in enumerate(zip(self.examples(self.y), self.y, strict=True)):
+            moved: dict[int, set[int]] = {}
+            for t in e.terms:
+                if t.switch is not None:
+                    moved.setdefault(t.switch, set()).add(t.entry)
+            for t in e.terms:
+                others = moved.get(-1 if t.switch is None else t.switch, set()) - {int(label)}
+                if not t.tied and len(others) == 1:
+                    (j,) = others
+                    found[j, i, t.entry] += t.value
+        return found
+
+    def relabelled(self, y: Labels) -> Floats:
         """The data term's gradient with other labels."""
-        return Scene(self.oracle, replace(self.case, y=y)).data
+        return self.sum_of(self.slopes(_untied, y))
 
     def with_parameters(self, parameters: Mapping[str, float]) -> Floats:
         """The data term's gradient with other parameters, also outside of their domain: a forgotten margin is one of 0."""
-        return Scene(_Shifted(self.oracle, parameters), self.case).data
+        return self.shifted(parameters).data
+
+    def shifted(self, parameters: Mapping[str, float]) -> Scene:
+        """The same case under other parameters."""
+        return Scene(_Shifted(self.oracle, parameters), self.case)
+
+
+def _untied(_: Example, t: Term, label: int) -> float:
+    return float(not t.tied)
 
 
 def _of_role(role: Role) -> Counts:

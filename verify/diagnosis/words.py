@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from verify.diagnosis.changes import Change
 from verify.diagnosis.regression import Coefficient
 from verify.oracle import Oracle
 from verify.oracle.formula import penalty_formula
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
+    that broke the law, where the message is not about it; `kind` is wrong, precision or behaviour.
+    """
+
+    code: str
+    message: str
+    entries: str | list[list[int]] = "all"
+    kind: str = "wrong"
+    measured: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the report and the stored witness."""
+        found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
+        return found if self.measured is None else found | {"measured": self.measured}
 
 
 @dataclass(frozen=True)
@@ -169,7 +188,7 @@ class Teller:
         if change.how == "0":
             return Told("margin", f"{name} = {value:g} is missing in the gradient's indicator")
         other = {"doubled": 2 * value, "halved": value / 2, "negative": -value, "1": 1.0, "squared": value**2}[change.how]
-        return Told("margin", f"{name} is {other:g} in the gradient's indicator and {value:g} in the loss")
+        return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
 
     def _activity(self, change: Change, _: Coefficient) -> Told:
         row = "the row of each example's label"
@@ -220,9 +239,40 @@ class Teller:
             return Told("example-missing", f"{which} is left out")
         return Told("example-missing", f"{which} is counted {number(1 + c)} times")
 
+    def _entry(self, change: Change, c: Coefficient) -> Told:
+        place = {
+            "[0, 0]": "entry [0, 0]",
+            "[0, -1]": "the last entry of row 0",
+            "[-1, 0]": "the first entry of the last row",
+            "[-1, -1]": "the last entry of the last row",
+        }[change.how]
+        return Told("entries", f"{place} is {times(1 + c)} what it must be" if c != -1 else f"{place} is 0", place)
+
+    def _loss_counted(self, change: Change, c: Coefficient) -> Told:
+        if c == -1:
+            return Told("value", f"{change.part} is missing in the loss" if change.part != "loss" else "the loss is 0")
+        if c == -2:
+            return Told(
+                "value", f"in the loss, the sign of {change.part} is wrong" if change.part != "loss" else "the loss has the wrong sign"
+            )
+        part = "the loss" if change.part == "loss" else f"in the loss, {change.part}"
+        return Told("value", f"{part} is {times(1 + c)} what it must be")
+
+    def _loss_reduced(self, change: Change, _: Coefficient) -> Told:
+        lacks = change.how == "× N" and self.oracle.objective.reduction == "mean" and change.part != "penalty"
+        return Told(
+            "value", f"the {change.part} lacks its 1/N" if lacks else f"the {change.part} is off by the factor {change.how} in the loss"
+        )
+
+    def _loss_added(self, change: Change, c: Coefficient) -> Told:
+        return Told("value", f"{number(c)} × {change.part} is added to the loss")
+
+    def _loss_other(self, change: Change, _: Coefficient) -> Told:
+        return Told("value", f"in the loss, {change.part}")
+
     def _permuted(self, change: Change, _: Coefficient) -> Told:
         code = "class-swapped" if "row" in change.how else "entries"
-        return Told(code, f"{NAMES[change.part]} has its {change.how}")
+        return Told(code, f"{NAMES.get(change.part, change.part)} has its {change.how}")
 
     def _transposed(self, change: Change, _: Coefficient) -> Told:
         return Told("transposed", f"{NAMES[change.part]} is transposed: its numbers stand in the order of the transpose")
