@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from implementations import WRONG
+from implementations import OVERFLOWS, WRONG
 
 from verify.candidates import Linear
 from verify.evidence import Verdict
@@ -37,7 +37,18 @@ NAMED = {
     "first class left out": ("class-missing", "row 0"),
     "everything off by 1e-3": ("scaled", "(1 + 0.001) × what it must be"),
     "everything off by 1e-10": ("scaled", "(1 + 1e-10) × what it must be"),
-    "ties as 2": ("unknown", ""),
+    "bias column left out": ("entries", "in the last column"),
+    "one entry off by 1e-9": ("entries", "the last entry of row 0 is (1 + 1e-09)"),
+    "wrong for two classes only": ("scaled", "twice what it must be, only when C = 2"),
+    "wrong for one example only": ("scaled", "only when N = 1"),
+    "wrong for an absent class only": ("scaled", "(1 + 0.001) × what it must be, only when a class is absent"),
+    "single precision inside": ("precision", "something inside is computed in float32"),
+    "ties as 2": ("kink-outside", "counts 2 times, where 0 to 1 is allowed"),
+    "ties below 0": ("kink-outside", "counts -1/10 times"),
+    "> in one row, ≥ in the other": ("kink-inconsistent", "1 times in the label's row and 0 times in the other rows"),
+    "indicator with a tolerance": ("margin", "about -1e-09 beside the kink"),
+    "scores instead of probabilities": ("term-extra", "the scores"),
+    "temperature of 2": ("term-extra", "at half of the scores"),
     "own class counted once": ("label-term", "−x is counted once in the label's row instead of once per active margin"),
     "own class left out": ("label-term", "the label's own part of the data gradient is missing"),
     "own class with the wrong sign": ("sign", "the label's own part"),
@@ -58,3 +69,46 @@ def test_a_wrong_gradient_gets_the_name_of_its_bug(loss, name):
     assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
     assert words in result.diagnosis["message"]
     assert "is" in result.diagnosis.get("measured", "this is")
+
+
+KINDS = {"single precision inside": "precision", "penalty halved": "wrong"}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_kind_follows_from_the_evidence(name):
+    assert judged("softmax_cross_entropy", WRONG["softmax_cross_entropy"][name]).kind == KINDS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "what"), [("exp not shifted", "gradient", "gradient"), ("log-sum-exp not shifted", "value", "loss")]
+)
+def test_what_leaves_the_range_of_the_dtype_is_told_with_the_score_from_which_on(name, law, what):
+    result = judged("softmax_cross_entropy", OVERFLOWS[name], law)
+    assert (result.kind, result.diagnosis["code"]) == ("precision", "overflow")
+    assert (
+        f"the {what} is not finite, though its true value is, when a |score| > 70" in result.diagnosis["message"]
+    )  # exp overflows at 709.8
+
+
+def wrong_loss(change):
+    f = WRONG["multiclass_hinge"]["penalty halved"]
+    return lambda W, X, y, reg: (change(f(W, X, y, reg)[0], W, X, y, reg), f(W, X, y, reg)[1])
+
+
+LOSSES = {
+    "the penalty is missing in the loss": wrong_loss(lambda loss, W, X, y, reg: loss - reg * (W * W).sum()),
+    "the data term lacks its 1/N": wrong_loss(lambda loss, W, X, y, reg: (loss - reg * (W * W).sum()) * len(X) + reg * (W * W).sum()),
+    "the label's own margin counted": wrong_loss(lambda loss, W, X, y, reg: loss + 1),
+}
+TOLD = {
+    "the penalty is missing in the loss": "in the loss, the penalty is missing",
+    "the data term lacks its 1/N": "the data term lacks its 1/N",
+    "the label's own margin counted": "1 × a constant",
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_wrong_loss_is_told_by_its_terms(name):
+    result = judged("multiclass_hinge", LOSSES[name], "value")
+    assert (result.kind, result.diagnosis["code"]) == ("wrong", "value")
+    assert TOLD[name] in result.diagnosis["message"]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb
 
 from verify.candidates import Misbehaviour
 from verify.diagnosis import changes, losses
@@ -14,7 +13,7 @@ from verify.diagnosis.changes import Change
 from verify.diagnosis.regression import Sight
 from verify.diagnosis.scene import Floats, Scene
 from verify.laws import Subject
-from verify.oracle import Oracle, exact, precise
+from verify.oracle import Oracle, exact
 
 
 @dataclass(frozen=True)
@@ -63,15 +62,10 @@ def at_loss(subject: Subject, scene: Scene) -> Look | None:
     except Misbehaviour:
         return None
     truth = scene.point.value
-    error = _difference(value, truth.exact) if np.isfinite(value) else np.nan
+    error = exact.error(value, truth.exact)
     strain = abs(error) / truth.radius if np.isfinite(error) else np.inf
     e, radius, size = (np.array([[x]]) for x in (error, truth.radius, truth.magnitude))
     return Look(scene, e, radius, size, strain, smooth=True)
-
-
-@precise
-def _difference(value: float, truth: arb) -> float:
-    return float(exact.ball(value) - truth)
 
 
 def sight(look: Look, catalogue: Callable[[Scene], dict[Change, Floats]]) -> Sight:

@@ -250,7 +250,7 @@ class Teller:
 
     def _loss_counted(self, change: Change, c: Coefficient) -> Told:
         if c == -1:
-            return Told("value", f"{change.part} is missing in the loss" if change.part != "loss" else "the loss is 0")
+            return Told("value", f"in the loss, {change.part} is missing" if change.part != "loss" else "the loss is 0")
         if c == -2:
             return Told(
                 "value", f"in the loss, the sign of {change.part} is wrong" if change.part != "loss" else "the loss has the wrong sign"

@@ -84,12 +84,17 @@ def sentence(entry: Entry) -> str | None:
     """What a reader must know of a result that does not hold: law, loss, dtype, candidate, measured and allowed."""
     where = f"{entry['loss']} ({entry['dtype']}), {visible(entry['candidate'])}"
     if entry["verdict"] == "broken":
-        told = entry.get("diagnosis", {})
-        return f"{entry['law']} law broken for {where}: {visible(told.get('measured', told.get('message', '')))}"
+        return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
         reasons = ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
         return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons)})"
     return None
+
+
+def measured(entry: Entry) -> str:
+    """The number that broke a law beside what is allowed, or what the candidate did instead of answering."""
+    diagnosis = entry.get("diagnosis", {})
+    return visible(diagnosis.get("measured", diagnosis.get("message", "")))
 
 
 def cause(entry: Entry) -> str | None:
@@ -201,7 +206,7 @@ def _notice(document: Document, entry: Entry) -> Notice | None:
     if said is None:
         return None
     named = cause(entry)
-    said = said if named is None else f"{said}; cause: {named}"
+    said = said if named is None else f"{said}; cause: {named}"  # one line: annotations have no more
     declared = accepted(document, entry)
     if declared is not None:
         said = f"{said} (declared: {visible(declared)})"
