@@ -18,11 +18,15 @@ from hypothesis.strategies import SearchStrategy
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case, families
-from verify.diagnosis import diagnose
+from verify.cases.simpler import shrunk
+from verify.diagnosis import diagnose, is_lost
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import Law, Subject
 from verify.oracle import Oracle
 from verify.profiles import PROFILES
+
+MOST_SIMPLIFICATIONS = 60
+"""Simpler cases that are tried on a counterexample: as much as drawing half a profile."""
 
 FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
@@ -124,12 +128,13 @@ class _Tally:
 def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
     """Draws the profile's number of cases from every family and measures the law on each.
 
-    Stops at the first break, which is shrunk to the smallest case of its family that still breaks the law.
+    Stops at the first break, which is shrunk to the smallest case that still breaks the law.
     """
     tally, began = _Tally(), time.perf_counter()
     for strategy, share in families(subject.oracle).values():
         if tally.failure is None:
             _search(law, subject, strategy, max(FEWEST, ceil(share * PROFILES[profile])), seed, tally)
+    _simplify(law, subject, tally)
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
@@ -166,6 +171,29 @@ def again(law: Law, subject: Subject, case: Case) -> Result:
     tally, began = _Tally(), time.perf_counter()
     _look(law, subject, case, tally)
     return _result(law, subject, tally, time.perf_counter() - began)
+
+
+def _simplify(law: Law, subject: Subject, tally: _Tally) -> None:
+    """Leaves out of the counterexample what it can do without. It must break in the same way: a crash is no smaller wrong number."""
+    if tally.failure is None:
+        return
+
+    def way(what: Finding | Misbehaviour) -> object:
+        return what.code if isinstance(what, Misbehaviour) else is_lost(what.worst)
+
+    wanted = way(tally.failure[1])
+
+    def breaks(case: Case) -> bool:
+        before = tally.failure
+        finding = _look(law, subject, case, tally)
+        if tally.failure is before:
+            return False
+        if way(finding) == wanted:
+            return True
+        tally.failure = before
+        return False
+
+    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS)
 
 
 def _look(law: Law, subject: Subject, case: Case, tally: _Tally) -> Finding | Misbehaviour:

@@ -112,3 +112,21 @@ def test_a_wrong_loss_is_told_by_its_terms(name):
     result = judged("multiclass_hinge", LOSSES[name], "value")
     assert (result.kind, result.diagnosis["code"]) == ("wrong", "value")
     assert TOLD[name] in result.diagnosis["message"]
+
+
+SIZES = {
+    "penalty halved": (1, 1, 2),
+    "N left out": (2, 1, 2),
+    "last example left out": (2, 1, 2),
+    "first class left out": (1, 1, 2),
+    "own class counted once": (1, 1, 3),  # two active margins
+    "ties as 2": (1, 1, 2),
+    "1 not taken from the own class": (1, 1, 2),
+}
+
+
+@pytest.mark.parametrize(("loss", "name"), [(loss, name) for loss, table in WRONG.items() for name in table if name in SIZES])
+def test_the_witness_has_no_more_examples_features_and_classes_than_the_mistake_needs(loss, name):
+    case = judged(loss, WRONG[loss][name]).witness.case
+    assert (len(case.X), case.W.shape[1], len(case.W)) == SIZES[name]
+    assert {abs(float(x)) for x in case.W.ravel()} <= {0.0, 1.0}  # a person can check it by hand

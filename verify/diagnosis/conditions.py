@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ PROPERTIES: dict[str, Holds] = {
     "every class has an example": lambda s: len(set(s.y.tolist())) == s.C,
     "all weights are 0": lambda s: not s.W.any(),
     "λ = 0": lambda s: s.reg == 0,
+    "the penalty's gradient is 0": lambda s: not s.penalty.any(),
     "λ > 0": lambda s: s.reg > 0,
     "λ > 1": lambda s: s.reg > 1,
     "on a kink": lambda s: not s.point.gradient.is_single,
@@ -61,7 +63,8 @@ def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callabl
 
 def _bound(words: str, broken: Sequence[Scene], low: float, high: float, breaks: Callable[[Scene], bool]) -> str:
     """The greatest size that still holds, by bisection between one that holds and one that breaks."""
-    base = min((s for s in broken), key=lambda s: s.N * s.C * s.D)
+    # Moved by its biases, a scene keeps the spread of its scores: a small one leaves the greatest alone to matter.
+    base = min(broken, key=SIZES["the spread of an example's scores"] if "|score|" in words or words == "a score" else _entries)
     whole = words in ("N", "C", "D")
     for _ in range(STEPS):
         middle = float(np.floor((low + high) / 2)) if whole else (low + high) / 2
@@ -73,6 +76,10 @@ def _bound(words: str, broken: Sequence[Scene], low: float, high: float, breaks:
         else:
             low = max(low, middle if whole else SIZES[words](scene))
     return f"{low:.0f}" if whole else f"{low:.4g}"
+
+
+def _entries(scene: Scene) -> int:
+    return int(scene.N * scene.W.size)
 
 
 STEPS = 12
@@ -93,6 +100,4 @@ def _of_size(words: str, base: Scene, size: float) -> Scene | None:
 
 
 def _scaled(base: Scene, factor: float) -> Scene:
-    from dataclasses import replace
-
     return Scene(base.oracle, replace(base.case, W=np.asarray(base.case.W * base.case.W.dtype.type(factor))))

@@ -38,7 +38,7 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
         if named is not None:
             return replace(named, measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
-    if _overflows(worst):
+    if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
     return Diagnosis("value" if law == "value" else "unknown", measured, entries)
 
@@ -85,18 +85,17 @@ class Inquiry:
     def _everywhere(self, looks: Sequence[Look]) -> Diagnosis | None:
         """What explains all cases at once, those that hold too."""
         smooth = [look for look in looks if look.smooth and look.finite]
-        found = self._explained(smooth) if smooth else None
+        system = self._system(smooth)
+        found = _simplest(system)
         if found is not None:
             return self._told(found)
-        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth):
+        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not system.is_noise():
             return None
         precise = accuracy.coarser(self.aspect, self.oracle, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
 
-    def _explained(self, looks: Sequence[Look]) -> Explanation | None:
-        """The simplest explanation of these cases; among equals the first of the catalogue."""
-        found = System([sight(look, self.aspect.catalogue) for look in looks]).explained()
-        return min(found, key=lambda e: not e.exact, default=None)
+    def _system(self, looks: Sequence[Look]) -> System:
+        return System([sight(look, self.aspect.catalogue) for look in looks])
 
     def _told(self, found: Explanation, condition: str | None = None) -> Diagnosis:
         told: list[Told] = self.teller.tell(found.terms)
@@ -114,7 +113,8 @@ class Inquiry:
         smooth = [look for look in broken if look.smooth and look.finite]
         if not smooth or (here.smooth is False and not any(look is not here for look in smooth)):
             return kinks.named(broken) if self.aspect is GRADIENT else None
-        found = self._explained(smooth) if len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH else None
+        enough = len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH
+        found = _simplest(self._system(smooth)) if enough else None
         if found is not None:
             holding = [look for look in holding if look.smooth and self._would_show(found, look)]
             if not holding:
@@ -160,6 +160,11 @@ SHOWS = 2.0
 """Times the rounding bound beyond which a change cannot be hidden by rounding."""
 
 
+def _simplest(system: System) -> Explanation | None:
+    """The explanation with the simplest coefficients; among equals the first of the catalogue."""
+    return min(system.explained(), key=lambda e: not e.exact, default=None)
+
+
 def _sentence(worst: Evidence) -> str:
     """What was measured and what is allowed."""
     place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
@@ -167,6 +172,6 @@ def _sentence(worst: Evidence) -> str:
     return f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
 
 
-def _overflows(worst: Evidence) -> bool:
+def is_lost(worst: Evidence | None) -> bool:
     """Whether a number is not finite where a finite one is due."""
-    return "measured" in worst.where and not isfinite(worst.where["measured"]) and isfinite(worst.where["expected"])
+    return worst is not None and "measured" in worst.where and not isfinite(worst.where["measured"]) and isfinite(worst.where["expected"])

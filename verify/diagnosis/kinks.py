@@ -14,12 +14,12 @@ from verify.diagnosis.changes import Change
 from verify.diagnosis.looks import Look, at_gradient, sight_of
 from verify.diagnosis.regression import Sight, System
 from verify.diagnosis.scene import Floats, Scene
-from verify.diagnosis.words import Diagnosis, number
+from verify.diagnosis.words import Diagnosis, number, times
 from verify.laws import Subject
 from verify.terms import Example, Term
 
 LABEL, OTHERS, REST = Change("tied", "label", free=True), Change("tied", "others", free=True), Change("tied", "rest", free=True)
-BOTH = Change("tied", "both", free=True)
+BOTH, WHOLE = Change("tied", "both", free=True), Change("tied", "whole", free=True)
 
 
 def named(broken: Sequence[Look]) -> Diagnosis | None:
@@ -31,6 +31,9 @@ def named(broken: Sequence[Look]) -> Diagnosis | None:
     if not found:
         return None
     counts = dict(found[0].terms)
+    if WHOLE in counts:
+        told = f"on a kink the whole gradient is {times(1 + counts[WHOLE])} what it must be"
+        return Diagnosis("kink-outside", told, "all, only when on a kink")
     if REST in counts:
         return Diagnosis(
             "kink-outside",
@@ -74,7 +77,7 @@ def _sight(look: Look) -> Sight:
         return float(not t.tied and e.ties)
 
     columns = {BOTH: tied, LABEL: of_label, OTHERS: of_others, REST: rest}
-    return sight_of(look, {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()})
+    return sight_of(look, {WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()})
 
 
 def threshold(subject: Subject) -> str | None:

@@ -74,6 +74,13 @@ class System:
                     return found
         return []
 
+    def is_noise(self) -> bool:
+        """Whether the errors look like roundings: most entries have one, and no single change accounts for a part worth naming."""
+        norms = np.linalg.norm(self.A, axis=0)
+        with np.errstate(all="ignore"):
+            shares = (self.A.T @ self.b / norms) ** 2 / float(self.b @ self.b)
+        return bool(np.mean(np.abs(self.b) > 1) >= MOST_ENTRIES and np.max(shares, initial=0.0) < NOTHING_NAMED + CHANCE / len(self.b))
+
     def _promising(self, size: int) -> list[tuple[int, ...]]:
         """The sets of changes whose least squares leave next to nothing, by the normal equations of unit columns."""
         if len(self.changes) < size:
@@ -128,7 +135,13 @@ def _simple(x: float) -> Fraction:
 
 PARALLEL = 1e-12
 """Two unit columns with 1 − cos² below this are one direction."""
+MOST_ENTRIES = 0.25
+"""Share of the entries whose error must exceed what rounding explains, in units of the greatest: small entries have small roundings."""
+NOTHING_NAMED = 0.5
+"""Share of the squared error that one change may account for in what is called noise."""
+CHANCE = 5.0
+"""Of M noisy equations the best of hundreds of changes accounts for about this many by chance."""
 MOST_TRIED = 40
 """Sets of changes that are fitted; the rest leave more."""
-CLEAR = 30.0
+CLEAR = 10.0
 """An explanation must remove at least this many times what it may leave: anything would explain an error as small as rounding."""
