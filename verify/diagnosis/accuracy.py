@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from verify.cases import Case
+from verify.diagnosis import panel
 from verify.diagnosis.looks import Aspect, Look
 from verify.diagnosis.scene import Scene
 from verify.laws import Subject
@@ -22,18 +23,37 @@ SHRINKS = 2.0**9
 """Factor by which the ratio of two errors may differ from that of the unit roundoffs, 2^29: roundings fall as they like."""
 LEAST = 1e-30
 """Magnitudes below this count as this: nothing is divided by 0."""
+SCALE = 16.0
+UNCHANGED = 1e-2
+"""An error that scales may differ by this much of itself: intermediate numbers fall into other binades where they are added."""
 SMALL = 1e-2
 """Relative errors above this are no rounding."""
 
 
-def coarser(aspect: Aspect, oracle: Oracle, looks: Sequence[Look]) -> str | None:
+def coarser(aspect: Aspect, subject: Subject, looks: Sequence[Look]) -> str | None:
     """A sentence where every error is explained by roundings of a coarser dtype."""
+    oracle = subject.oracle
     relative = [float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST) for look in looks]
     for dtype in COARSER[oracle.dtype]:
         typical = bool(np.median(relative) > unit_roundoff(dtype) / SHRINKS)
-        if typical and all(aspect.precise(look, Oracle(oracle.objective, dtype)) for look in looks):
+        if typical and _is_relative(aspect, subject) and all(aspect.precise(look, Oracle(oracle.objective, dtype)) for look in looks):
             return f"the {aspect.name} is as accurate as {NAMES[dtype]}: something inside is computed in {dtype}"
     return None
+
+
+def _is_relative(aspect: Aspect, subject: Subject) -> bool:
+    """Whether the errors scale with the numbers: roundings of floats do, exactly by powers of two, and those to so many digits do not.
+
+    W·2^k and X/2^k have the same scores, so the data term's gradient is divided by 2^k, and its error with it.
+    """
+    (scene, *_), scale = panel.ordinary(subject.oracle.objective, subject.oracle.dtype), SCALE
+    bare = replace(scene.case, reg=0.0)
+    scaled = replace(bare, W=bare.W * bare.W.dtype.type(scale), X=bare.X / bare.X.dtype.type(scale))
+    before, after = (aspect.look(subject, Scene(subject.oracle, case)) for case in (bare, scaled))
+    if before is None or after is None:
+        return False
+    factor = 1.0 if aspect.name == "loss" else scale
+    return bool(np.max(np.abs(after.error * factor - before.error)) <= np.max(np.abs(before.error)) * UNCHANGED + 2 * np.max(before.radius))
 
 
 def shrinking(aspect: Aspect, subject: Subject, looks: Sequence[Look]) -> str | None:

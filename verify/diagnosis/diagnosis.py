@@ -18,7 +18,7 @@ from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, LOSS, Aspect, Look, sight
-from verify.diagnosis.places import pattern
+from verify.diagnosis.places import FIXED, pattern
 from verify.diagnosis.regression import Explanation, System
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.words import Diagnosis, Teller, Told
@@ -89,20 +89,25 @@ class Inquiry:
         found = _simplest(system)
         if found is not None:
             return self._told(found)
+        found = _simplest(self._system(smooth[1:])) if looks[0] in smooth else None
+        if found is not None:
+            return self._told(found, beside=True)
         if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not system.is_noise():
             return None
-        precise = accuracy.coarser(self.aspect, self.oracle, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
+        precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
 
     def _system(self, looks: Sequence[Look]) -> System:
         return System([sight(look, self.aspect.catalogue) for look in looks])
 
-    def _told(self, found: Explanation, condition: str | None = None) -> Diagnosis:
+    def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
         told: list[Told] = self.teller.tell(found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
             message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
+        if beside:
+            message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
         return Diagnosis(told[0].code, message, entries)
 
     def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
@@ -128,7 +133,8 @@ class Inquiry:
         places = pattern(smooth) if self.aspect is GRADIENT else None
         if places is not None:
             when = "" if condition is None else f", only when {condition}"
-            return Diagnosis("entries", f"only {places} is wrong{when}, and no change of a term explains it", f"{places}{when}")
+            code = "entries" if places in FIXED else "unknown"
+            return Diagnosis(code, f"wrong in {places} only{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None

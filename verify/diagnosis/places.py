@@ -40,6 +40,11 @@ PATTERNS: dict[str, Callable[[Look], Mask]] = {
     "column 0": _column(0),
     "column 1": lambda look: _column(min(1, look.error.shape[1] - 1))(look),
     "the last column": _column(-1),
+}
+"""Places that do not depend on the data, the narrowest first."""
+
+FIXED = tuple(PATTERNS)
+PATTERNS |= {
     "the diagonal": lambda look: np.eye(*look.error.shape, dtype=np.bool_),
     "the rows of the classes that have an example": lambda look: _rows(look, present=True),
     "the rows of the classes without an example": lambda look: _rows(look, present=False),
@@ -47,7 +52,6 @@ PATTERNS: dict[str, Callable[[Look], Mask]] = {
     "all rows but the last": lambda look: ~_row(-1)(look),
     "all columns but the last": lambda look: ~_column(-1)(look),
 }
-"""The narrowest first."""
 
 
 def _rows(look: Look, *, present: bool) -> Mask:
