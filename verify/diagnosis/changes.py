@@ -89,16 +89,27 @@ def _reduced(scene: Scene) -> Added:
                 yield Change("also", name, how, free=True), factor * matrix
 
 
+def _reduced_roles(scene: Scene) -> Added:
+    for role, dS in scene.by_role.items():
+        yield Change("reduced", str(role), "× N"), (scene.N - 1) * scene.sum_of(dS)
+        yield Change("reduced", str(role), "/ N"), (1 / scene.N - 1) * scene.sum_of(dS)
+
+
 def _penalised(scene: Scene) -> Added:
     """What else the penalty's gradient may be. λW is free everywhere, in columns that the penalty leaves out too."""
     W, reg, bias = scene.W, scene.reg, np.arange(scene.D) == scene.D - 1
     yield Change("weights", "all", free=True), reg * W
     yield Change("weights", "bias", free=True), reg * W * bias
     yield Change("weights", "features", free=True), reg * W * ~bias
-    yield Change("weights", "without λ", free=True), W
-    yield Change("weights", "λ²", free=True), reg * reg * W
-    yield Change("weights", "sign", free=True), reg * np.sign(W)
-    yield Change("weights", "square", free=True), reg * W * W
+    counted = np.broadcast_to(scene.oracle.penalised(scene.case.W) > 0, W.shape)
+    for name, penalised in (("", np.ones(W.shape)), (" of the penalised columns", counted.astype(np.float64))):
+        if name and counted.all():
+            continue
+        yield Change("weights", f"without λ{name}", free=True), W * penalised
+        yield Change("weights", f"λ²{name}", free=True), reg * reg * W * penalised
+        yield Change("weights", f"sign{name}", free=True), reg * np.sign(W) * penalised
+        yield Change("weights", f"square{name}", free=True), reg * W * W * penalised
+        yield Change("weights", f"absolute{name}", free=True), reg * np.abs(W) * penalised
     yield Change("weights", "λ alone", free=True), np.full(W.shape, reg)
     yield Change("weights", "sum", free=True), np.full(W.shape, reg * W.sum())
     yield Change("weights", "norm", free=True), np.full(W.shape, reg * (W * W).sum())
@@ -120,6 +131,7 @@ def _labelled(scene: Scene) -> Added:
         "the first class": np.zeros_like(y),
         "the last class": np.full_like(y, C - 1),
         "the class counted from the end": C - 1 - y,
+        "the examples' from the end": y[::-1],
     }
     rows = np.arange(scene.N)
     for how, label in others.items():
@@ -142,6 +154,7 @@ def _shifted(scene: Scene) -> Added:
             ("negative", -value),
             ("1", 1.0),
             ("squared", value**2),
+            ("endless", 1e6),
         ):
             if other != value:
                 yield Change("parameter", name, how), scene.with_parameters({name: other}) - scene.data
@@ -252,6 +265,7 @@ def _scored(scene: Scene) -> Added:
             "exp of the shifted scores": shifted,
             "the sigmoid": 1 / (1 + np.exp(-S)),
             "normalised over the examples": E / E.sum(axis=0),
+            "normalised over the examples, after the shift": shifted / shifted.sum(axis=0),
             "normalised over everything": E / E.sum(),
             "log p": np.log(P),
             "p (1 − p)": P * (1 - P),
@@ -297,11 +311,13 @@ def _touched(scene: Scene) -> Added:
     yield Change("extra", "ones", free=True), np.ones((scene.C, scene.D))
     yield Change("extra", "scores", free=True), scene.sum_of(scene.scores)
     yield Change("extra", "features of every example", free=True), scene.sum_of(np.ones((scene.N, scene.C)))
+    yield Change("extra", "features of every example, divided by C", free=True), scene.sum_of(np.full((scene.N, scene.C), 1 / scene.C))
     yield Change("extra", "features of the own examples", free=True), scene.sum_of((np.arange(scene.C) == scene.y[:, None]).astype(float))
 
 
 CATALOGUE: tuple[Callable[[Scene], Added], ...] = (
-    _counted, _reduced, _penalised, _labelled, _shifted, _activity, _classes, _columns, _examples, _permuted, _transposed, _scored,
+    _counted, _reduced, _reduced_roles, _penalised, _labelled, _shifted, _activity, _classes, _columns, _examples, _permuted,
+    _transposed, _scored,
     _touched,
 )  # fmt: skip
 """The likeliest first: of explanations that are one on every scene the first is told."""

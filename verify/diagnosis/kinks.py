@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -42,23 +42,30 @@ def named(broken: Sequence[Look]) -> Diagnosis | None:
         )
     both = counts.get(BOTH, Fraction(0))
     label, others = both + counts.get(LABEL, Fraction(0)), both + counts.get(OTHERS, Fraction(0))
-    start = _value_of_start(tied)
+    start = _start(tied)
     if label == others:
+        if start is None:
+            return Diagnosis("kink-outside", "on a kink the answer lies outside of the slopes on its sides", "all, only when on a kink")
         told = f"on a kink the switch counts {number(start + label)} times, where 0 to 1 is allowed"
         return Diagnosis("kink-outside", told, "all, only when on a kink")
-    counted = f"{number(start + label)} times in the label's row and {number(start + others)} times in the other rows"
-    told = f"on a kink the switch counts {counted}: > in one place and ≥ in the other"
+    told = "on a kink one piece is taken in the label's row and another one in the other rows: > in one place and ≥ in the other"
+    if start is not None:
+        counted = f"{number(start + label)} times in the label's row and {number(start + others)} times in the other rows"
+        told = f"on a kink the switch counts {counted}: > in one place and ≥ in the other"
     return Diagnosis("kink-inconsistent", told, "all, only when on a kink")
 
 
-def _value_of_start(tied: Sequence[Look]) -> int:
-    """1 where the first piece of a tied switch is the one that is on, else 0."""
-    on = any(t.tied and t.value * (1 if t.entry != label else -1) < 0 for look in tied for e, label in _pairs(look) for t in e.terms)
-    return int(on)
+def _start(looks: Sequence[Look]) -> int | None:
+    """How often a tied switch counts in the first of its pieces: 0 or 1 where the other piece is the constant 0; else None."""
+    starts = {start for look in looks for e in look.scene.examples(look.scene.y) for start in _starts(e)}
+    return starts.pop() if len(starts) == 1 else None
 
 
-def _pairs(look: Look) -> list[tuple[Example, int]]:
-    return [(e, int(label)) for e, label in zip(look.scene.examples(look.scene.y), look.scene.y, strict=True)]
+def _starts(e: Example) -> Iterator[int | None]:
+    for switch in {t.switch for t in e.terms if t.tied and t.value}:
+        taken = sorted((t.entry, t.value) for t in e.terms if t.switch == switch and t.value and not t.tied)
+        instead = sorted((t.entry, -t.value) for t in e.terms if t.switch == switch and t.value and t.tied)
+        yield 0 if not taken else 1 if taken == instead else None
 
 
 def _sight(look: Look) -> Sight:

@@ -106,8 +106,9 @@ class System:
         fitted = self.fitted if np.linalg.matrix_rank(A[self.fitted]) == len(chosen) else np.ones_like(self.fitted)
         c = np.linalg.lstsq(A[fitted], self.b[fitted], rcond=None)[0]
         simple = [_simple(x) if self.changes[k].free else Fraction(1) for k, x in zip(chosen, c, strict=True)]
+        near: list[Coefficient] = [q if abs(float(q) - x) < NEAR else float(x) for q, x in zip(simple, c, strict=True)]
         free = all(self.changes[k].free for k in chosen)
-        for coefficients in (simple, list(c)) if free else (simple,):
+        for coefficients in (simple, near, list(c)) if free else (simple,):
             found = self._explanation(chosen, coefficients)
             if found is not None:
                 return found
@@ -141,6 +142,8 @@ NOTHING_NAMED = 0.5
 """Share of the squared error that one change may account for in what is called noise."""
 CHANCE = 5.0
 """Of M noisy equations the best of hundreds of changes accounts for about this many by chance."""
+NEAR = 1e-9
+"""A coefficient this near to a simple fraction is tried as one beside others that are none."""
 MOST_TRIED = 40
 """Sets of changes that are fitted; the rest leave more."""
 CLEAR = 10.0

@@ -125,7 +125,7 @@ class Teller:
         return f": {self.weights(self.rate * factor)} where {due} is due" if factor else f": + {due} is not added"
 
     def _reduced(self, change: Change, _: Coefficient) -> Told:
-        name, how, mean = NAMES[change.part], change.how, self.oracle.objective.reduction == "mean"
+        name, how, mean = NAMES.get(change.part, change.part), change.how, self.oracle.objective.reduction == "mean"
         if how == "× N":
             return Told("reduction", f"{name} lacks its 1/N" if mean and change.part != "penalty" else f"{name} is multiplied by N")
         if how == "/ N":
@@ -166,11 +166,18 @@ class Teller:
                 "all columns but the last",
             )
         shown = {
-            "all": times, "without λ": times.replace("λ", ""), "λ²": times.replace("λ", "λ²"), "sign": times.replace("W", " sign(W)"),
-            "square": times.replace("W", "W²"), "λ alone": times.replace("W", ""), "sum": times.replace("W", " ΣW"),
-            "norm": times.replace("W", "‖W‖²"), "over the norm": times.replace("W", "W/‖W‖"),
+            "all": times,
+            "without λ": times.replace("λ", ""),
+            "λ²": times.replace("λ", "λ²"),
+            "sign": times.replace("W", " sign(W)"),
+            "square": times.replace("W", "W²"),
+            "absolute": times.replace("W", "|W|"),
+            "λ alone": times.replace("W", ""),
+            "sum": times.replace("W", " ΣW"),
+            "norm": times.replace("W", "‖W‖²"),
+            "over the norm": times.replace("W", "W/‖W‖"),
             "features": f"{times} in all columns but the last",
-        }[kind]  # fmt: skip
+        }[kind.removesuffix(" of the penalised columns")]
         why = "" if self.rate is not None else ", and the loss has no penalty"
         return Told("term-extra", f"{shown} is added{why}")
 
@@ -178,7 +185,7 @@ class Teller:
         return Told("scaled", f"{NAMES[change.part]} is multiplied by λ")
 
     def _label(self, change: Change, _: Coefficient) -> Told:
-        whose = f"{change.how} label" if change.how.endswith("example's") else f"{change.how} in place of the label"
+        whose = f"{change.how} label" if "example" in change.how else f"{change.how} in place of the label"
         if change.part == "data":
             return Told("label-term", f"the gradient is that of other labels than the loss's: it takes {whose}")
         return Told("label-term", f"the label's own part stands in the wrong row: it takes {whose}")
@@ -187,6 +194,8 @@ class Teller:
         name, value = change.part, self.oracle.objective.parameters[change.part]
         if change.how == "0":
             return Told("margin", f"{name} = {value:g} is missing in the gradient's indicator")
+        if change.how == "endless":
+            return Told("margin", "every switch counts as on, whatever its sign: a comparison that always holds, as ≥ of max(0, ·) does")
         other = {"doubled": 2 * value, "halved": value / 2, "negative": -value, "1": 1.0, "squared": value**2}[change.how]
         return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
 
@@ -299,7 +308,16 @@ def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | No
         for put, factor in terms.items():
             if gone.kind == "counted" and put.kind == "also" and c == -1 and gone.part == put.part:
                 times = "" if factor == 1 else f"{number(factor)} × "
-                return [Told("reduction", f"{NAMES[gone.part]} is {times}what it must be {put.how}")]
+                return [Told("reduction", f"{NAMES[gone.part]} is {times}what it must be, {put.how}")]
+            if (
+                gone == Change("counted", "label", free=True)
+                and c == -1
+                and put == Change("extra", "features of the own examples", free=True)
+            ):
+                told = (
+                    f"{number(factor).removesuffix('1')}x is counted once per example in the label's row, however many margins are active"
+                )
+                return [Told("label-term", told, "the row of each example's label")]
             if gone == Change("counted", "penalty", free=True) and c == -1 and put.kind == "weights":
                 return [
                     Told(
