@@ -148,8 +148,8 @@ _loops(
     "the last class is never visited",
     "class-missing",
     (
-        "range(num_classes):\n            if j == y[i]:\n                continue\n            margin = scores[j] - correct_class_score + 1\n            if margin > 0:\n                loss += margin\n",
-        "range(num_classes):\n            if j == y[i]:\n                continue\n            margin = scores[j] - correct_class_score + 1\n            if margin > 0:\n                loss += margin\n                if j == num_classes - 1:\n                    continue\n",
+        "                dW[:, j] += X[i]\n                dW[:, y[i]] -= X[i]\n",
+        "                if j < num_classes - 1:\n                    dW[:, j] += X[i]\n                    dW[:, y[i]] -= X[i]\n",
     ),
 )
 _loops(
@@ -185,8 +185,8 @@ _loops(
     "only the most violating class",
     "term-missing",
     (
-        "        for j in range(num_classes):\n            if j == y[i]:",
-        "        wrong = np.where(np.arange(num_classes) == y[i], -np.inf, scores)\n        for j in range(num_classes):\n            if j == y[i]:",
+        "        for j in range(num_classes):\n",
+        "        wrong = np.where(np.arange(num_classes) == y[i], -np.inf, scores)\n        for j in range(num_classes):\n",
     ),
     (
         "                dW[:, j] += X[i]\n                dW[:, y[i]] -= X[i]",
