@@ -18,9 +18,10 @@ FLOORS = (
     ("data", "difference", "figures", "settings", "source", "storage"),
     ("spec",),
     ("oracle", "candidates"),
-    ("cases", "conventions"),
+    ("cases", "conventions", "terms"),
     ("laws",),
-    ("trial", "survey"),
+    ("diagnosis",),
+    ("auditing", "trial", "survey"),
     ("power", "pair"),
     ("campaign",),
     ("report",),
@@ -37,7 +38,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 SAME_ROOM = {"specs": "spec", "reports": "report"}
 """`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them; `verify.reports` is the report's schema."""
 
-CLOSED = {"core": {"descent"}}
+CLOSED = {"core": {"auditing", "descent"}}
 """Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
 
 HOMES = {
@@ -53,7 +54,7 @@ HOMES = {
         "cases",
         "laws",
         "oracle",
-        "power",
+        "terms",
     },
     "hypothesis": {"cases", "profiles", "trial"},
     "jax": {"candidates"},
@@ -64,12 +65,14 @@ HOMES = {
     "numba": {"candidates", "core"},
     "numpy": {
         "api",
+        "auditing",
         "candidates",
         "cases",
         "conventions",
         "core",
         "data",
         "descent",
+        "diagnosis",
         "difference",
         "figures",
         "laws",
@@ -78,6 +81,7 @@ HOMES = {
         "power",
         "rounding",
         "survey",
+        "terms",
     },
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "core"},

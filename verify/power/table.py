@@ -13,7 +13,7 @@ from verify.evidence import Verdict, judge
 from verify.laws import LAWS, Law, Subject
 from verify.oracle import Oracle, Point
 from verify.power.mutants import Candidate, mutants, off_by, right
-from verify.power.reference import Reference
+from verify.terms import Reference
 from verify.trial import draw
 
 KEPT = 1 << 16
@@ -47,11 +47,6 @@ class Power:
     def idle(self) -> list[str]:
         """Laws that break no mutant."""
         return [law for law in self.laws if not any(law in laws for laws in self.kills.values())]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every mutant is caught, every law catches, and the right implementation is left alone."""
-        return not (self.survivors or self.idle or self.false_alarms)
 
     def to_dict(self) -> dict[str, Any]:
         """The document's part."""

@@ -89,17 +89,36 @@ def sentence(entry: Entry) -> str | None:
     loss = "a pair without a spec" if entry["loss"] == "none" else entry["loss"]
     where = f"{loss} ({entry['dtype']}), {visible(entry['candidate'])}"
     if entry["verdict"] == "broken":
-        return f"{entry['law']} law broken for {where}: {visible(entry.get('diagnosis', {}).get('message', ''))}"
+        return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
         reasons = ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
         return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons)})"
     return None
 
 
+def measured(entry: Entry) -> str:
+    """The number that broke a law beside what is allowed, or what the candidate did instead of answering."""
+    diagnosis = entry.get("diagnosis", {})
+    return visible(diagnosis.get("measured", diagnosis.get("message", "")))
+
+
+def cause(entry: Entry) -> str | None:
+    """The probable mistake behind a broken law and the entries that it touches; None where only the measured number is known."""
+    diagnosis = entry.get("diagnosis", {})
+    if "measured" not in diagnosis:
+        return None
+    entries = diagnosis["entries"]
+    return visible(diagnosis["message"] if entries == "all" else f"{diagnosis['message']} (in {_entries(entries)})")
+
+
+def _entries(entries: Any) -> str:
+    return entries if isinstance(entries, str) else ", ".join(str(list(e)) for e in entries)
+
+
 def details(entry: Entry) -> list[str]:
     """What follows the sentence: cause, witness and how to show it again, as far as they are known."""
-    diagnosis, case = entry.get("diagnosis", {}), entry.get("witness")
-    told = [f"cause: {visible(diagnosis['cause'])}"] if diagnosis.get("cause") else []
+    case = entry.get("witness")
+    told = [f"cause: {named}"] if (named := cause(entry)) else []
     if case is not None:
         told.append(f"witness: {visible(shape(case))}")
         if is_small(case) and "x" in case:
@@ -152,7 +171,8 @@ def printed(document: Document) -> list[str]:
 def counts(document: Document) -> str:
     """How many laws hold, are broken, are silent; one law on one candidate at one dtype counts once."""
     found = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}
-    return ", ".join(f"{n} {v}" for v, n in found.items() if n) or "nothing judged"
+    audits = [f"audit {a['verdict']}" for a in document.get("audits", ())]
+    return ", ".join([*(f"{n} {v}" for v, n in found.items() if n), *audits]) or "nothing judged"
 
 
 def summary(document: Document) -> str:
@@ -170,6 +190,21 @@ def judgement(document: Document) -> str | None:
     return f"gate: {'passed' if gate['passed'] else _many(len(gate['failures']), 'failure')}{warned}"
 
 
+def powers(document: Document) -> list[str]:
+    """One line for each kill table: whether every wrong implementation is caught."""
+    return [visible(f"power on {t['loss']} ({t['dtype']}): {power_summary(t)}") for t in document.get("power", ())]
+
+
+def power_summary(table: Entry) -> str:
+    """One sentence on a kill table: whether everything is caught, and what is not."""
+    total, missed = len(table["mutants"]), table["survivors"]
+    told = [f"{total - len(missed)} of {total} wrong implementations caught by {len(table['laws'])} laws"]
+    told += [f"survives: {name}" for name in missed]
+    told += [f"catches nothing: {law}" for law in table["idle"]]
+    told += [f"false alarm on the right implementation: {law}" for law in table["false alarms"]]
+    return "; ".join(told)
+
+
 def _many(n: int, what: str) -> str:
     return f"{n} {what}{'s' if n != 1 else ''}"
 
@@ -177,6 +212,7 @@ def _many(n: int, what: str) -> str:
 def notices(document: Document) -> list[Notice]:
     """All that is not well, the worst first: what is broken by its strain, what the gate refuses, what is silent, warnings."""
     found = [n for r in document["results"] if (n := _notice(document, r)) is not None]
+    found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
     gate = document.get("gate", {"failures": [], "warnings": []})
     found += [_ruling(f, severe=True) for f in gate["failures"] if not f["told"]]
     found += [_ruling(w, severe=False) for w in gate["warnings"] if not w["told"]]
@@ -195,6 +231,8 @@ def _notice(document: Document, entry: Entry) -> Notice | None:
     said = sentence(entry)
     if said is None:
         return None
+    named = cause(entry)
+    said = said if named is None else f"{said}; cause: {named}"  # one line: annotations have no more
     declared = accepted(document, entry)
     if declared is not None:
         said = f"{said} (declared: {visible(declared)})"
@@ -207,6 +245,21 @@ def _notice(document: Document, entry: Entry) -> Notice | None:
         place=document["places"].get(entry["candidate"]),
         remedy=entry.get("witness", {}).get("replay"),
         strain=float(entry["strain"]) if entry["verdict"] == "broken" else 0.0,
+    )
+
+
+def _audited(document: Document, audit: Entry) -> Notice:
+    named = [e["entry"] for p in audit["parts"] for e in p["entries"]]
+    told = f"entries {', '.join(map(str, named[:PRINTED]))}" if named else audit.get("reason", "its loss and its gradient disagree")
+    where = f"{audit['loss']} ({audit['dtype']}), {visible(audit['candidate'])}"
+    return Notice(
+        rule="audit",
+        title="audit broken",
+        message=f"audit broken for {where}: {visible(told)}",
+        severe=True,
+        candidate=audit["candidate"],
+        place=document["places"].get(audit["candidate"]),
+        strain=max((float(p["strain"]) for p in audit["parts"]), default=0.0),
     )
 
 
