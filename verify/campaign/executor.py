@@ -11,14 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pebble import ProcessExpired, ProcessPool
 
+from verify.campaign import memory, output
 from verify.campaign.record import Note, Record, read
 from verify.campaign.task import Inapplicable, Outcome, Task, lost, perform, unfinished
 from verify.campaign.workers import workers
@@ -59,6 +60,21 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lam
     return [outcomes[i] for i in range(len(tasks))]
 
 
+def execute_here(tasks: Sequence[Task], *, captured: bool, on_done: Done = lambda _: None) -> list[Outcome | Inapplicable]:
+    """All outcomes in the order of the tasks, without any guard: in this process. What Python prints is `captured` or let through."""
+    outcomes: list[Outcome | Inapplicable] = []
+    for task in tasks:
+        with redirect_stdout(output.Kept()) if captured else nullcontext() as kept:
+            outcome = perform(task)
+        outcomes.append(_told(outcome, kept.getvalue() if kept else ""))
+        on_done(outcomes[-1])
+    return outcomes
+
+
+def _told(outcome: Outcome | Inapplicable, printed: str) -> Outcome | Inapplicable:
+    return replace(outcome, printed=printed) if isinstance(outcome, Outcome) and printed else outcome
+
+
 @dataclass
 class _Crew:
     """The processes of one candidate, and those of its tasks that have not ended."""
@@ -73,22 +89,30 @@ class _Crew:
     def start(self, mine: Sequence[int], most: int) -> None:
         self.pool: ProcessPool = self.room.enter_context(workers(min(most, len(mine))))
         for i in mine:
-            self.waiting[self.pool.schedule(recorded, args=[self.tasks[i], self._record(i)], timeout=self.timeout)] = i
+            self.waiting[
+                self.pool.schedule(recorded, args=[self.tasks[i], self._file(i, "record"), self._file(i, "output")], timeout=self.timeout)
+            ] = i
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look."""
         for future, i in list(self.waiting.items()):
-            note = read(self._record(i))
+            note = read(self._file(i, "record"))
+            output.trim(self._file(i, "output"))
             if not future.done() and self._vanished(future, i, note):
                 future.cancel()
             if future.done():
                 del self.waiting[future]
-                yield i, self._outcome(future, self.tasks[i], note)
+                outcome = self._outcome(future, self.tasks[i], note)
+                yield i, _told(outcome, self._printed(i, outcome))
                 if _late(future) and not (note and note.conventions):  # it hangs on the first question, which all others ask again
                     yield from ((j, self._unanswered(self.tasks[j], note)) for j in self.waiting.values())
                     self.waiting.clear()
                     self.pool.stop()  # type: ignore[no-untyped-call]
                     return
+
+    def _printed(self, i: int, outcome: Outcome | Inapplicable) -> str:
+        ended = isinstance(outcome, Outcome) and (outcome.result.diagnosis or {}).get("code") in ("crashed", "hung")
+        return output.said(self._file(i, "output"), last=ended)
 
     def _outcome(self, future: Future[Outcome | Inapplicable], task: Task, note: Note | None) -> Outcome | Inapplicable:
         if future.cancelled():
@@ -112,19 +136,24 @@ class _Crew:
             return False
         return time.monotonic() - self.missing.setdefault(i, time.monotonic()) > 2 * TICK  # its answer may still be on the way
 
-    def _record(self, i: int) -> Path:
-        return self.folder / f"{i}.record"
+    def _file(self, i: int, what: str) -> Path:
+        return self.folder / f"{i}.{what}"
 
 
-def recorded(task: Task, path: Path) -> Outcome | Inapplicable:
-    """Performs a task on a worker, which notes what it is doing."""
-    record = Record(path)
+def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
+    """Performs a task on a worker, which notes what it is doing and keeps what the candidate prints."""
+    record = Record(notes)
     try:
-        return perform(task, record)
-    except BaseException as error:
-        if isinstance(error, Exception):
+        with output.captured(printed):
+            return perform(task, record)
+    except Exception as error:
+        spent = memory.exhausted()
+        if spent is None and not isinstance(error, MemoryError):
             raise
-        return lost(task, record.note, "crashed", f"raised {type(error).__name__}")  # KeyboardInterrupt: nobody else can, here
+        record.ends(spent or "left no memory to go on")
+        os._exit(1)  # another process has all of it again
+    except BaseException as error:  # KeyboardInterrupt and the like: nobody but the candidate can raise it here
+        return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
         record.close()
 
@@ -137,7 +166,7 @@ def _lost(task: Task, note: Note | None, code: int) -> Outcome:
     how = f"exit code {code}" if code >= 0 else f"signal {-code}"
     with suppress(ValueError):
         how = f"{signal.Signals(-code).name}: {signal.strsignal(-code)}" if code < 0 else how
-    return lost(task, note, "crashed", f"ended its process ({how})")
+    return lost(task, note, "crashed", (note and note.ended) or f"ended its process ({how})")
 
 
 def _lives(process: int) -> bool:

@@ -19,7 +19,8 @@ LENGTH = struct.Struct("<Q")
 class Note:
     """The process, the case that it is busy with and since when (seconds since the epoch), and how many there were before it.
 
-    `conventions` and `place` are what was found out about the candidate; None as long as that is going on.
+    `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `ended` tells why the
+    process gives up, where it knows.
     """
 
     process: int
@@ -28,6 +29,7 @@ class Note:
     before: int = 0
     conventions: dict[str, Any] | None = None
     place: dict[str, str | int] | None = None
+    ended: str | None = None
 
 
 class Record:
@@ -51,6 +53,11 @@ class Record:
         """Notes the case that the candidate is asked about next."""
         before = self.note.before + (self.note.case is not None)
         self.note = replace(self.note, case=case, since=time.time(), before=before)
+        self._write()
+
+    def ends(self, why: str) -> None:
+        """Notes why the process gives up."""
+        self.note = replace(self.note, ended=why)
         self._write()
 
     def _write(self) -> None:

@@ -161,6 +161,8 @@ def _entry(o: Outcome) -> dict[str, Any]:
         entry["spread"] = {str(order): n for order, n in r.spread.items()}
     if r.diagnosis is not None:
         entry["diagnosis"] = r.diagnosis
+    if o.printed:
+        entry["printed"] = o.printed
     return entry
 
 
