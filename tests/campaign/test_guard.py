@@ -60,14 +60,14 @@ def test_the_others_are_judged_all_the_same(ended):
 
 @pytest.mark.parametrize("name", ["loops", "sleeps_in_c"])
 def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
-    (outcome,) = judged(name, timeout=2, laws=("value",))[name].values()
+    (outcome,) = judged(name, timeout=3, laws=("value",))[name].values()
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "hung")
-    assert outcome.result.diagnosis["message"] == "the candidate gave no answer within 2 s"
+    assert outcome.result.diagnosis["message"] == "the candidate gave no answer within 3 s"
     assert len(outcome.result.witness.case.X) == 1
 
 
 def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():
-    outcomes = judged("always_sleeps", timeout=2, laws=("value", "gradient", "order", "purity", "batches"))["always_sleeps"]
+    outcomes = judged("always_sleeps", timeout=3, laws=("value", "gradient", "order", "purity", "batches"))["always_sleeps"]
     assert [o.result.diagnosis["code"] for o in outcomes.values()] == ["hung"] * 5
     assert {o.result.witness.case.family for o in outcomes.values()} == {"probe"}
 
@@ -78,9 +78,9 @@ def test_a_candidate_that_always_ends_its_process_has_the_first_question_for_a_w
 
 
 def test_slow_is_not_broken():
-    (outcome,) = judged("slow", timeout=2, laws=("order",))["slow"].values()
+    (outcome,) = judged("slow", timeout=3, laws=("order",))["slow"].values()
     assert outcome.result.verdict is Verdict.SILENT
-    assert list(outcome.result.undecided) == ["the law takes longer than 2 s; --timeout and --profile set how much"]
+    assert list(outcome.result.undecided) == ["the law takes longer than 3 s; --timeout and --profile set how much"]
 
 
 def test_a_file_that_ends_the_process_when_it_is_imported_is_broken(tmp_path):

@@ -17,13 +17,14 @@ LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """The process, the case that it is busy with and since when (seconds since the epoch), and how many there were before it.
+    """The process, when it began (seconds since the epoch), the case that it is busy with since when, and how many were before that.
 
     `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `ended` tells why the
     process gives up, where it knows.
     """
 
     process: int
+    started: float
     since: float
     case: Case | None = None
     before: int = 0
@@ -37,7 +38,8 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self.note = Note(process=os.getpid(), since=time.time())
+        now = time.time()
+        self.note = Note(process=os.getpid(), started=now, since=now)
         self._write()
 
     def close(self) -> None:
