@@ -192,7 +192,8 @@ def run(
     from verify.report import html
     from verify.report.formats import emit, render
 
-    document, code = report.to_dict() | {"figures": measured(requests, timeout)}, EXIT_CODES[report.verdict]
+    figures = measured([r for r in requests if r.name not in report.ended], timeout)
+    document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)
     if policy is not None:

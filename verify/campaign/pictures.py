@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pebble import ProcessExpired
 
+from verify.campaign import output
 from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.task import Request, conventions
 from verify.campaign.workers import workers
@@ -33,10 +36,11 @@ def measured(requests: Sequence[Request], timeout: float | None) -> list[dict[st
 
 
 def _measured(request: Request, dtype: str) -> dict[str, Any]:
-    try:
-        found = conventions(request)
-    except UsageError:
-        return {}
-    if found.complaint is not None:
-        return {}
-    return survey(Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype)))
+    with output.captured(Path(os.devnull)):
+        try:
+            found = conventions(request)
+        except UsageError:
+            return {}
+        if found.complaint is not None:
+            return {}
+        return survey(Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype)))
