@@ -100,7 +100,7 @@ def _perform(task: Task) -> Outcome | Inapplicable:
     if found.complaint is not None:
         told = failed(task, "crashed", f"the candidate {found.complaint}")
         return Outcome(task, told, found.to_dict(), place=place_of(found.candidate.f))
-    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
+    subject = _subject(found, task.dtype)
     reason = LAWS[task.law].inapplicable(subject)
     if reason is not None:
         return Inapplicable(task, reason)
@@ -131,6 +131,16 @@ def _conventions(key: _Same, loss: str, pins: Pins, dtype: str) -> Conventions:
     """Found out once a process for each candidate."""
     candidate = key.candidate
     return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
+
+
+TRUTHS = 1024
+"""Points whose truth the laws of one candidate share: they draw many of the same cases, and one point weighs some 15 kB."""
+
+
+@lru_cache(maxsize=2)
+def _subject(found: Conventions, dtype: str) -> Subject:
+    """One for all laws on a candidate at a dtype that this process is given, one after the other."""
+    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), kept=TRUTHS)
 
 
 def failed(task: Task, code: str, message: str) -> Result:
