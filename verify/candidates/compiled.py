@@ -20,8 +20,9 @@ def claims_same_bits(f: Callable[..., Any]) -> bool:
 
 def thread_counts() -> list[int]:
     """The numbers of threads that numba may run on here, at most three of them: 1, 2 and all."""
-    from numba import config
+    import numba
 
+    config: Any = numba.config
     most = int(config.NUMBA_NUM_THREADS)
     return sorted({1, min(2, most), most})
 

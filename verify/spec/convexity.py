@@ -99,7 +99,7 @@ def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
         return Curvature(all_convex, False)
     if isinstance(e, sympy.log):
         return Curvature(_log_convex(e.args[0], x), all_concave)
-    return _power(*e.args, x) if isinstance(e, sympy.Pow) else UNKNOWN
+    return _power(e.base, e.exp, x) if isinstance(e, sympy.Pow) else UNKNOWN
 
 
 def _power(base: sympy.Expr, n: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
