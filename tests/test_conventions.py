@@ -139,7 +139,7 @@ def test_what_raises_is_told():
         raise KeyError("weights")
 
     found = find_out(f, SOFTMAX, Pins())
-    assert (found.fits, found.complaint) == (False, "raised KeyError: 'weights'")
+    assert (found.fits, str(found.complaint)) == (False, "raised KeyError: 'weights'")
 
 
 def test_what_raises_in_other_layouts_only_is_found():

@@ -61,13 +61,13 @@ class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 
     `fits` tells whether its loss agrees with that objective; where it does not, the pins and the defaults stand in and
-    the law `value` will say so. `complaint` is what it did on the probes if it could not be called at all.
+    the law `value` will say so. `complaint` is what it did on the probes if it gave no answer to any.
     """
 
     candidate: Linear
     objective: Objective
     fits: bool
-    complaint: str | None = None
+    complaint: Misbehaviour | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
@@ -85,15 +85,15 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     features, and the rest are the pins and the defaults. Raises UsageError where the loss is not what it claims to be.
     """
     examine(loss)
-    members, probes = list(_members(loss, pins)), list(_probes(dtype))
+    members, probes = list(_members(loss, pins)), list(questions(dtype))
     answered: list[Linear] = []
-    complaint = None
+    complaint: Misbehaviour | None = None
     for layout, data in product([pins.layout] if pins.layout else LAYOUTS, DATA_LAYOUTS):
         candidate = Linear(f=f, layout=layout, data=data, takes_reg=takes_reg(f))
         try:
             values = [candidate(*probe).value for probe in probes]
         except Misbehaviour as error:
-            complaint = complaint or str(error)
+            complaint = complaint or error
             continue
         answered.append(candidate)
         for objective in members:
@@ -113,7 +113,7 @@ def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
         yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
 
 
-def _probes(dtype: str) -> Iterator[Probe]:
+def questions(dtype: str) -> Iterator[Probe]:
     """Points with λ ≠ 0, so that all penalties differ, and with N = D = C: compiled code does not check its bounds, so
     a layout must be tried on shapes that fit all of them.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite, log2
@@ -70,22 +70,33 @@ class Result:
     limitations: tuple[str, ...] = ()
 
     @classmethod
-    def unanswered(cls, *, law: str, dtype: str, diagnosis: dict[str, Any]) -> Result:
-        """The result of a trial that came to no answer: the candidate's behaviour broke the law."""
+    def unanswered(
+        cls,
+        *,
+        law: str,
+        dtype: str,
+        diagnosis: dict[str, Any] | None = None,
+        undecided: dict[str, int] | None = None,
+        witness: Witness | None = None,
+        cases: int = 0,
+        seconds: float = 0.0,
+    ) -> Result:
+        """The result of a trial that came to no answer: the candidate's behaviour broke the law; silent without a diagnosis."""
         return cls(
             law=law,
             dtype=dtype,
-            verdict=Verdict.BROKEN,
-            kind="behaviour",
-            cases=0,
+            verdict=Verdict.BROKEN if diagnosis else Verdict.SILENT,
+            kind="behaviour" if diagnosis else None,
+            cases=cases,
             decided=0,
-            undecided={},
+            undecided=undecided or {},
             families={},
             patterns=0,
-            strain=inf,
+            strain=inf if diagnosis else 0.0,
             sensitivity=inf,
             ulps=None,
-            seconds=0.0,
+            seconds=seconds,
+            witness=witness,
             diagnosis=diagnosis,
         )
 
@@ -120,7 +131,15 @@ class _Tally:
                 self.farthest = (case, e)
 
 
-def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
+Watch = Callable[[Case], None]
+"""Hears of each case before the candidate does."""
+
+
+def unwatched(_: Case) -> None:
+    """Nobody hears of it."""
+
+
+def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched) -> Result:
     """Draws the profile's number of cases from every family and measures the law on each.
 
     Stops at the first break, which is shrunk to the smallest case of its family that still breaks the law.
@@ -128,7 +147,7 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int) -> Result:
     tally, began = _Tally(), time.perf_counter()
     for strategy, share in families(subject.oracle).values():
         if tally.failure is None:
-            _search(law, subject, strategy, max(FEWEST, ceil(share * PROFILES[profile])), seed, tally)
+            _search(law, subject, strategy, max(FEWEST, ceil(share * PROFILES[profile])), seed, tally, watch)
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
@@ -160,15 +179,16 @@ SETTINGS = settings(
 )
 
 
-def again(law: Law, subject: Subject, case: Case) -> Result:
+def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched) -> Result:
     """One case alone, without any search: what a stored counterexample comes to now."""
     tally, began = _Tally(), time.perf_counter()
-    _look(law, subject, case, tally)
+    _look(law, subject, case, tally, watch)
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
-def _look(law: Law, subject: Subject, case: Case, tally: _Tally) -> Finding | Misbehaviour:
+def _look(law: Law, subject: Subject, case: Case, tally: _Tally, watch: Watch) -> Finding | Misbehaviour:
     """Measures the law on a case and counts what was found."""
+    watch(case)
     finding: Finding | Misbehaviour
     try:
         finding = law.measure(subject, case)
@@ -179,12 +199,12 @@ def _look(law: Law, subject: Subject, case: Case, tally: _Tally) -> Finding | Mi
     return finding
 
 
-def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: int, seed: int, tally: _Tally) -> None:
+def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: int, seed: int, tally: _Tally, watch: Watch) -> None:
     @with_seed(seed)
     @settings(SETTINGS, max_examples=most)
     @given(strategy)
     def search(case: Case) -> None:
-        finding = _look(law, subject, case, tally)
+        finding = _look(law, subject, case, tally, watch)
         if tally.failure is not None and tally.failure[0] is case:
             raise _Broken
         if isinstance(finding, Finding) and finding.worst is not None:

@@ -1,120 +1,152 @@
-"""The matrix of tasks on worker processes: a candidate that hangs or crashes the interpreter costs its own task only."""
+"""The matrix of tasks on worker processes: a candidate that hangs or ends its process costs its own task only.
+
+Each candidate has processes of its own, so that what it leaves behind there reaches no other.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
-from dataclasses import replace
-from multiprocessing import forkserver
-from multiprocessing.context import BaseContext
-from multiprocessing.synchronize import Semaphore
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from tempfile import TemporaryDirectory
 
-import platformdirs
 from pebble import ProcessExpired, ProcessPool
 
-from verify.campaign.task import Inapplicable, Outcome, Task, failed, perform
+from verify.campaign.record import Note, Record, read
+from verify.campaign.task import Inapplicable, Outcome, Task, lost, perform, unfinished
+from verify.campaign.workers import workers
 
-T = TypeVar("T")
 Done = Callable[[Outcome | Inapplicable], None]
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that one law on one candidate at one dtype may take. A trial takes about one."""
 
+TICK = 0.25
+"""Seconds between two looks at the workers, which cost about 1/1000 of a core."""
+
+HUNG = 0.5
+"""Part of the time limit that a single case must have taken to be called hung: with less, the candidate is slow."""
+
 
 def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lambda _: None) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker."""
-    limit = timeout or DEFAULT_TIMEOUT
     outcomes: dict[int, Outcome | Inapplicable] = {}
-    with _pool(min(len(tasks), os.cpu_count() or 1)) as pool:
-        waiting: dict[Future[Outcome | Inapplicable], int] = {}
-        for i, task in enumerate(tasks):
-            waiting[pool.schedule(perform, args=[task], timeout=limit)] = i
-        while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                i = waiting.pop(future)
-                outcomes[i] = _outcome(future, tasks[i], limit)
-                on_done(outcomes[i])
+    candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
+    cores = os.cpu_count() or 1
+    abreast = max(1, min(len(candidates), cores))
+    with TemporaryDirectory(prefix="verify-") as folder, ExitStack() as everyone:
+        crews: list[_Crew] = []
+        while candidates or crews:
+            while candidates and len(crews) < abreast:
+                crew = _Crew(tasks, timeout or DEFAULT_TIMEOUT, Path(folder), everyone.enter_context(ExitStack()))
+                crew.start(candidates.pop(0), cores // abreast)
+                crews.append(crew)
+            wait([future for crew in crews for future in crew.waiting], timeout=TICK, return_when=FIRST_COMPLETED)
+            for crew in crews:
+                for i, outcome in crew.ended():
+                    outcomes[i] = outcome
+                    on_done(outcome)
+                if not crew.waiting:
+                    crew.room.close()
+            crews = [crew for crew in crews if crew.waiting]
     return [outcomes[i] for i in range(len(tasks))]
 
 
-def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
-    """`f` of each tuple of arguments, in order, on worker processes. Raises what `f` raises."""
-    with _pool(max(1, min(len(arguments), os.cpu_count() or 1))) as pool:
-        return [future.result() for future in [pool.schedule(f, args=list(a)) for a in arguments]]
+@dataclass
+class _Crew:
+    """The processes of one candidate, and those of its tasks that have not ended."""
+
+    tasks: Sequence[Task]
+    timeout: float
+    folder: Path
+    room: ExitStack
+    waiting: dict[Future[Outcome | Inapplicable], int] = field(default_factory=dict)
+    missing: dict[int, float] = field(default_factory=dict)
+
+    def start(self, mine: Sequence[int], most: int) -> None:
+        self.pool: ProcessPool = self.room.enter_context(workers(min(most, len(mine))))
+        for i in mine:
+            self.waiting[self.pool.schedule(recorded, args=[self.tasks[i], self._record(i)], timeout=self.timeout)] = i
+
+    def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
+        """What has ended since the last look."""
+        for future, i in list(self.waiting.items()):
+            note = read(self._record(i))
+            if not future.done() and self._vanished(future, i, note):
+                future.cancel()
+            if future.done():
+                del self.waiting[future]
+                yield i, self._outcome(future, self.tasks[i], note)
+                if _late(future) and not (note and note.conventions):  # it hangs on the first question, which all others ask again
+                    yield from ((j, self._unanswered(self.tasks[j], note)) for j in self.waiting.values())
+                    self.waiting.clear()
+                    self.pool.stop()  # type: ignore[no-untyped-call]
+                    return
+
+    def _outcome(self, future: Future[Outcome | Inapplicable], task: Task, note: Note | None) -> Outcome | Inapplicable:
+        if future.cancelled():
+            return _lost(task, note, 0)
+        if _late(future):
+            return self._unanswered(task, note)
+        try:
+            return future.result()
+        except ProcessExpired as error:
+            return _lost(task, note, error.exitcode)
+
+    def _unanswered(self, task: Task, note: Note | None) -> Outcome:
+        """The time limit ended it: the candidate hung, or is too slow for a verdict."""
+        if note and note.conventions and time.time() - note.since < HUNG * self.timeout:
+            return unfinished(task, note, self.timeout)
+        return lost(task, note, "hung", f"gave no answer within {self.timeout:g} s", seconds=self.timeout)
+
+    def _vanished(self, future: Future[Outcome | Inapplicable], i: int, note: Note | None) -> bool:
+        """Whether the worker ended with exit code 0 in the middle of a task, of which the pool takes no notice."""
+        if not future.running() or note is None or _lives(note.process):
+            return False
+        return time.monotonic() - self.missing.setdefault(i, time.monotonic()) > 2 * TICK  # its answer may still be on the way
+
+    def _record(self, i: int) -> Path:
+        return self.folder / f"{i}.record"
 
 
-def _outcome(future: Future[Outcome | Inapplicable], task: Task, timeout: float) -> Outcome | Inapplicable:
+def recorded(task: Task, path: Path) -> Outcome | Inapplicable:
+    """Performs a task on a worker, which notes what it is doing."""
+    record = Record(path)
     try:
-        return future.result()
-    except TimeoutError:  # the builtin, which is concurrent.futures' too since Python 3.11
-        hung = failed(task, "hung", f"the candidate gave no answer within {timeout:g} s")
-        return Outcome(task, replace(hung, seconds=timeout), None)
-    except ProcessExpired as lost:
-        return Outcome(task, failed(task, "crashed", f"the candidate ended its process (exit code {lost.exitcode})"), None)
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPool]:
-    context = _context()
-    ready = context.Semaphore(0)
-    pool = ProcessPool(max_workers=workers, context=context, initializer=_start, initargs=[ready])
-    try:
-        yield pool
-        pool.close()  # type: ignore[no-untyped-call]
-    except BaseException:
-        pool.stop()  # type: ignore[no-untyped-call]
-        raise
+        return perform(task, record)
+    except BaseException as error:
+        if isinstance(error, Exception):
+            raise
+        return lost(task, record.note, "crashed", f"raised {type(error).__name__}")  # KeyboardInterrupt: nobody else can, here
     finally:
-        # A worker that is still starting when the pool's locks go says so on standard error, with a traceback.
-        for _ in range(workers):
-            ready.acquire(timeout=STARTING)
-        pool.join()
+        record.close()
 
 
-STARTING = 5.0
-"""Seconds that a worker may take to start: many times what it takes on a busy machine."""
+def _late(future: Future[Outcome | Inapplicable]) -> bool:
+    return not future.cancelled() and isinstance(future.exception(), TimeoutError)
 
 
-def _start(ready: Semaphore) -> None:
-    """Standard output belongs to the document: what a candidate writes there, by whatever way, does not reach it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    ready.release()
+def _lost(task: Task, note: Note | None, code: int) -> Outcome:
+    how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+    with suppress(ValueError):
+        how = f"{signal.Signals(-code).name}: {signal.strsignal(-code)}" if code < 0 else how
+    return lost(task, note, "crashed", f"ended its process ({how})")
 
 
-SERVER = {
-    "PYTHONSAFEPATH": "1",  # it starts as `python -c`, which would import a folder `verify` of the current directory before ours
-    "HYPOTHESIS_STORAGE_DIRECTORY": str(Path(platformdirs.user_cache_dir("verify-gradients")) / "hypothesis"),  # not in the user's folder
-}
-
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables, for what is started in the block."""
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+def _lives(process: int) -> bool:
+    if sys.platform == "win32":  # there is no question that does no harm
+        return True
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _context() -> BaseContext:
-    """Workers are forked from a server that has already imported what they need: a lost one is replaced at once."""
-    if sys.platform == "win32":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["verify.campaign.task"])
-    with _environment(SERVER):
-        forkserver.ensure_running()
-    return context
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

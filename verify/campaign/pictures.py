@@ -9,8 +9,9 @@ from typing import Any
 
 from pebble import ProcessExpired
 
-from verify.campaign.executor import DEFAULT_TIMEOUT, _pool
+from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.task import Request, _conventions, _Same
+from verify.campaign.workers import workers
 from verify.errors import UsageError
 from verify.laws import Subject
 from verify.oracle import Oracle
@@ -21,7 +22,7 @@ def measured(requests: Sequence[Request], timeout: float | None) -> list[dict[st
     """One entry for each candidate and dtype that answered."""
     jobs = [(r, dtype) for r in requests for dtype in r.dtypes]
     found = []
-    with _pool(min(len(jobs), 2)) as pool:
+    with workers(len(jobs)) as pool:
         waiting = [pool.schedule(_measured, args=list(job), timeout=timeout or DEFAULT_TIMEOUT) for job in jobs]
         for (request, dtype), future in zip(jobs, waiting, strict=True):
             try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from verify.campaign.executor import each
 from verify.campaign.task import DTYPES
+from verify.campaign.workers import each
 from verify.errors import unknown
 from verify.laws import LAWS
 from verify.oracle import Oracle

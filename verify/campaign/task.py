@@ -9,15 +9,16 @@ from functools import lru_cache
 from io import StringIO
 from typing import Any
 
-from verify.candidates import name_of, place_of, resolve
+from verify.campaign.record import Note, Record
+from verify.candidates import Misbehaviour, name_of, place_of, resolve
 from verify.cases import Case
-from verify.conventions import Conventions, Pins, find_out
+from verify.conventions import Conventions, Pins, find_out, questions
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import Result, again, run
+from verify.trial import Result, Witness, again, run, unwatched
 
 DTYPES = ("float64", "float32")
 
@@ -88,26 +89,37 @@ class Inapplicable:
     reason: str
 
 
-def perform(task: Task) -> Outcome | Inapplicable:
-    """Runs one task in this process. Raises UsageError where the target or the loss cannot be found."""
+def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
+    """Runs one task in this process, and notes in `record` what it is busy with.
+
+    Raises UsageError where the target or the loss cannot be found.
+    """
     with redirect_stdout(StringIO()):
-        return _perform(task)
+        return _perform(task, record)
 
 
-def _perform(task: Task) -> Outcome | Inapplicable:
+def _perform(task: Task, record: Record | None) -> Outcome | Inapplicable:
     request = task.request
+    if isinstance(request.candidate, str):
+        resolve(request.candidate)  # before anything is asked
+    first = _question(request.dtypes[0])
+    if record is not None:
+        record.begins(first)
     found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    place = place_of(found.candidate.f)
     if found.complaint is not None:
-        told = failed(task, "crashed", f"the candidate {found.complaint}")
-        return Outcome(task, told, found.to_dict(), place=place_of(found.candidate.f))
+        return Outcome(task, failed(task, found.complaint, first), found.to_dict(), place=place)
+    if record is not None:
+        record.found(found.to_dict(), place)
     subject = _subject(found, task.dtype)
     reason = LAWS[task.law].inapplicable(subject)
     if reason is not None:
         return Inapplicable(task, reason)
+    watch = unwatched if record is None else record.begins
     if task.case is not None:
-        return Outcome(task, again(LAWS[task.law], subject, task.case), found.to_dict(), place=place_of(found.candidate.f))
-    result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed)
-    return Outcome(task, result, found.to_dict(), place=place_of(found.candidate.f))
+        return Outcome(task, again(LAWS[task.law], subject, task.case, watch=watch), found.to_dict(), place=place)
+    result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed, watch=watch)
+    return Outcome(task, result, found.to_dict(), place=place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +155,31 @@ def _subject(found: Conventions, dtype: str) -> Subject:
     return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), kept=TRUTHS)
 
 
-def failed(task: Task, code: str, message: str) -> Result:
+def _question(dtype: str) -> Case:
+    """The first that every candidate is asked."""
+    W, X, y, reg = next(questions(dtype))
+    return Case(W=W, X=X, y=y, reg=reg, family="probe")
+
+
+def failed(task: Task, what: Misbehaviour, case: Case | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
     """The result of a task that came to no answer: the candidate's behaviour broke the law."""
-    diagnosis = {"code": code, "message": message, "entries": "all"}
-    return Result.unanswered(law=task.law, dtype=task.dtype, diagnosis=diagnosis)
+    diagnosis = {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
+    witness = None if case is None else Witness(case=case, evidence=None)
+    return Result.unanswered(law=task.law, dtype=task.dtype, diagnosis=diagnosis, witness=witness, cases=cases, seconds=seconds)
+
+
+def lost(task: Task, note: Note | None, code: str, told: str, *, seconds: float = 0.0) -> Outcome:
+    """What a task came to whose worker is lost, from the last that it noted."""
+    if note is None or note.case is None:
+        return Outcome(task, failed(task, Misbehaviour(code, f"{told} while it was imported"), None, seconds=seconds), None)
+    cases = note.before + 1 if note.conventions else 0
+    return Outcome(
+        task, failed(task, Misbehaviour(code, told), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
+    )
+
+
+def unfinished(task: Task, note: Note, limit: float) -> Outcome:
+    """What a task came to that went on well, but not to its end."""
+    reason = f"the law takes longer than {limit:g} s; --timeout and --profile set how much"
+    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before}, cases=note.before, seconds=limit)
+    return Outcome(task, silent, note.conventions, place=note.place)

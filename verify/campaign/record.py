@@ -1,0 +1,69 @@
+"""What a worker was doing: noted in a file before each case, so that it is known when the worker is lost."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from verify.cases import Case
+
+LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """The process, the case that it is busy with and since when (seconds since the epoch), and how many there were before it.
+
+    `conventions` and `place` are what was found out about the candidate; None as long as that is going on.
+    """
+
+    process: int
+    since: float
+    case: Case | None = None
+    before: int = 0
+    conventions: dict[str, Any] | None = None
+    place: dict[str, str | int] | None = None
+
+
+class Record:
+    """The notes of one task, the latest in the place of those before. Only the process that judges writes, others `read`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self.note = Note(process=os.getpid(), since=time.time())
+        self._write()
+
+    def close(self) -> None:
+        """Gives the file back."""
+        os.close(self._file)
+
+    def found(self, conventions: dict[str, Any], place: dict[str, str | int] | None) -> None:
+        """Notes what was found out: from here on cases are judged."""
+        self.note = replace(self.note, conventions=conventions, place=place, case=None, before=0)
+        self._write()
+
+    def begins(self, case: Case) -> None:
+        """Notes the case that the candidate is asked about next."""
+        before = self.note.before + (self.note.case is not None)
+        self.note = replace(self.note, case=case, since=time.time(), before=before)
+        self._write()
+
+    def _write(self) -> None:
+        told = pickle.dumps(self.note, pickle.HIGHEST_PROTOCOL)
+        os.pwrite(self._file, LENGTH.pack(len(told)) + told, 0)
+
+
+def read(path: Path) -> Note | None:
+    """The latest note; None where nothing was begun. The file holds what our own worker wrote, in a folder of ours."""
+    try:
+        told = path.read_bytes()
+        (length,) = LENGTH.unpack_from(told)
+        note: Note = pickle.loads(told[LENGTH.size : LENGTH.size + length])  # noqa: S301
+    except (OSError, struct.error, EOFError, pickle.UnpicklingError):
+        return None
+    return note

@@ -1,0 +1,125 @@
+"""Worker processes: forked from a server that has imported what they need, so that a lost one is replaced at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from multiprocessing import forkserver, spawn
+from multiprocessing.context import BaseContext
+from multiprocessing.synchronize import RLock
+from pathlib import Path
+from typing import Any, TypeVar
+
+import platformdirs
+from pebble import ProcessPool
+
+T = TypeVar("T")
+
+
+@contextmanager
+def workers(most: int) -> Iterator[ProcessPool]:
+    """A pool of at most so many processes, no more than there are cores. They are gone when the block ends."""
+    context = _context()
+    pool = ProcessPool(max_workers=max(1, min(most, os.cpu_count() or 1)), context=context, initializer=_start)
+    try:
+        yield pool
+        pool.close()  # type: ignore[no-untyped-call]
+    except BaseException:
+        pool.stop()  # type: ignore[no-untyped-call]
+        raise
+    finally:
+        pool.join()
+
+
+def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
+    """`f` of each tuple of arguments, in order, on worker processes. Raises what `f` raises."""
+    with workers(len(arguments)) as pool:
+        return [future.result() for future in [pool.schedule(f, args=list(a)) for a in arguments]]
+
+
+def _start() -> None:
+    """Standard output belongs to the document, and standard input to the user: whatever runs here, it reaches neither."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what is said just before the process is lost must not wait in a buffer
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+SERVER = {
+    "PYTHONSAFEPATH": "1",  # it starts as `python -c`, which would import a folder `verify` of the current directory before ours
+    "HYPOTHESIS_STORAGE_DIRECTORY": str(Path(platformdirs.user_cache_dir("verify-gradients")) / "hypothesis"),  # not in the user's folder
+}
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables, for what is started in the block."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+if sys.platform == "win32":
+
+    def _context() -> BaseContext:
+        return multiprocessing.get_context("spawn")
+
+else:
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from multiprocessing.popen_forkserver import Popen
+
+    _launching = threading.local()
+    _all_of_it = spawn.get_preparation_data
+
+    def _without_main(name: str) -> dict[str, Any]:
+        """What a new process is told, for ours without the script that calls us: it would be run again, and judge again."""
+        told = _all_of_it(name)
+        return {k: v for k, v in told.items() if not (getattr(_launching, "ours", False) and k.startswith("init_main"))}
+
+    spawn.get_preparation_data = _without_main
+
+    class _Popen(Popen):
+        def _launch(self, process_obj: Any) -> None:
+            _launching.ours = True
+            try:
+                super()._launch(process_obj)  # type: ignore[misc]
+            finally:
+                _launching.ours = False
+
+    class _Process(ForkServerProcess):
+        @staticmethod
+        def _Popen(process_obj: Any) -> _Popen:
+            return _Popen(process_obj)
+
+    class _Context(ForkServerContext):
+        """Keeps its locks as long as it lives: a worker that is still starting when a pool ends finds them, and says nothing."""
+
+        Process = _Process
+
+        def __init__(self) -> None:
+            self.locks: list[RLock] = []
+
+        def RLock(self) -> RLock:
+            self.locks.append(super().RLock())
+            return self.locks[-1]
+
+    def _context() -> BaseContext:
+        context = _Context()
+        context.set_forkserver_preload(["verify.campaign.task"])
+        with _environment(SERVER):
+            forkserver.ensure_running()
+        return context
