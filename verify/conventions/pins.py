@@ -52,7 +52,7 @@ class Pins:
 PINS = tuple(f.name for f in fields(Pins))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 
