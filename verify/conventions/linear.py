@@ -8,19 +8,17 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear, takes_reg
+from verify.conventions.parameter import Probe, sized, solved
 from verify.conventions.pins import Conventions, Pins
 from verify.errors import UsageError
-from verify.oracle import Oracle
+from verify.oracle import Oracle, Value
 from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty, penalties
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
-
-Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
 
 PROBE_SIZE = 4
 DEFAULT_REDUCTION, DEFAULT_PENALTY = "mean", "l2"
@@ -36,7 +34,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str) -> C
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
         raise UsageError(f"layout {pins.layout} is none of weights of {loss.name}; give one of {', '.join(allowed)}.")
     members, probes = list(_members(loss, pins)), list(questions(loss, dtype))
-    answered: list[Linear] = []
+    answered: list[tuple[Linear, list[float]]] = []
     complaint: Misbehaviour | None = None
     base = Linear(f=f, takes_reg=takes_reg(f), targets=loss.targets)
     layouts = [pins.layout] if pins.layout else ["D", "CD", "DC"] if loss.targets else ["CD", "DC"]
@@ -47,12 +45,17 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str) -> C
         except Misbehaviour as error:
             complaint = complaint or error
             continue
-        answered.append(candidate)
+        answered.append((candidate, values))
         for objective in members:
             if _agrees(objective, values, probes, dtype):
                 return Conventions(candidate=candidate, objective=objective, fits=True)
-    unfit = replace(base, layout=layouts[0])
-    chosen = next((c for c in answered if _ignores_feature_order(c, probes[0])), answered[0] if answered else unfit)
+    for candidate, values in answered if pins.delta is None else ():
+        for objective in (o for m in members for o in solved(m, values[0], lambda o: float(_truth(o, probes[0], dtype).exact))):
+            more = sized(probes[0])
+            if _agrees(objective, values, probes, dtype) and _agrees(objective, [candidate(*p).value for p in more], more, dtype):
+                return Conventions(candidate=candidate, objective=objective, fits=True)
+    ways = [c for c, _ in answered] or [replace(base, layout=layouts[0])]
+    chosen = next((c for c in ways if _ignores_feature_order(c, probes[0])), ways[0])
     return Conventions(candidate=chosen, objective=members[0], fits=False, complaint=None if answered else complaint)
 
 
@@ -77,8 +80,12 @@ def questions(loss: LossSpec, dtype: str) -> Iterator[Probe]:
 
 
 def _agrees(objective: Objective, values: list[float], probes: list[Probe], dtype: str) -> bool:
-    truths = [Oracle(objective, dtype).at(*probe).value for probe in probes]
+    truths = [_truth(objective, probe, dtype) for probe in probes]
     return all(distance(v, t.exact) <= t.radius for t, v in zip(truths, values, strict=True))
+
+
+def _truth(objective: Objective, probe: Probe, dtype: str) -> Value:
+    return Oracle(objective, dtype).at(*probe).value
 
 
 def _ignores_feature_order(candidate: Linear, probe: Probe) -> bool:

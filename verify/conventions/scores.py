@@ -11,11 +11,11 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour, Scores
 from verify.candidates.scores import ORDERS
 from verify.candidates.signature import order, weighted
+from verify.conventions.parameter import Probe, sized, solved
 from verify.conventions.pins import Conventions, Pins
 from verify.errors import UsageError
 from verify.oracle import Oracle
@@ -23,8 +23,6 @@ from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
-
-Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
 
 PROBE_SIZE = 4
 ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
@@ -39,7 +37,8 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
     members, probes = list(_members(loss, pins, signatures)), list(_probes(loss, dtype))
-    answered: list[Scores] = []
+    answered: list[tuple[Scores, list[Answer]]] = []
+    approximate = pins.hessian == "approximate"
     complaint: Misbehaviour | None = None
     ways = list(_ways(f, loss, pins, signatures))
     for way in ways:
@@ -48,18 +47,17 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
         except Misbehaviour as error:
             complaint = complaint or error
             continue
-        answered.append(way)
+        answered.append((way, answers))
         for objective in members:
             if _agrees(objective, way, answers, probes, dtype):
-                return Conventions(candidate=way, objective=objective, fits=True, approximate=pins.hessian == "approximate")
-    chosen = answered[0] if answered else ways[0]
-    return Conventions(
-        candidate=chosen,
-        objective=members[0],
-        fits=False,
-        complaint=None if answered else complaint,
-        approximate=pins.hessian == "approximate",
-    )
+                return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
+    for way, answers in answered if pins.delta is None else ():
+        for objective in (o for m in members for o in solved(m, answers[0].value, lambda o: _value(o, probes[0], dtype))):
+            more = sized(probes[0])
+            if _agrees(objective, way, answers, probes, dtype) and _agrees(objective, way, [way(*p) for p in more], more, dtype):
+                return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
+    chosen, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
+    return Conventions(candidate=chosen, objective=members[0], fits=False, complaint=complaint, approximate=approximate)
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Scores]:
@@ -90,6 +88,10 @@ def _probes(loss: LossSpec, dtype: str) -> Iterator[Probe]:
         rng = np.random.default_rng(seed)
         W = rng.normal(size=(loss.scores(PROBE_SIZE), PROBE_SIZE)).astype(dtype)
         yield W, np.eye(PROBE_SIZE, dtype=dtype), (np.arange(PROBE_SIZE) + seed) % loss.labels(PROBE_SIZE), 0.0
+
+
+def _value(objective: Objective, probe: Probe, dtype: str) -> float:
+    return float(Oracle(objective, dtype).at(*probe).value.exact)
 
 
 def _agrees(objective: Objective, way: Scores, answers: list[Answer], probes: list[Probe], dtype: str) -> bool:
