@@ -137,7 +137,7 @@ seeds = doing(lambda: np.random.seed(0))  # noqa: NPY002
 sets_errors = doing(lambda: np.seterr(divide="raise"))
 flushes_to_zero = doing(lambda: set_float_control(0x8040))
 rounds_up = doing(lambda: ctypes.PyDLL("libm.so.6").fesetround(0x800))
-writes_to_W, writes_to_X, writes_to_y = (writes_to(name) for name in "WXy")
+writes_to_weights, writes_to_data, writes_to_labels = (writes_to(name) for name in "WXy")
 
 
 class Odd:

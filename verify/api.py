@@ -14,8 +14,6 @@ from verify.conventions import Pins
 from verify.errors import UsageError, seconds
 from verify.report.model import Report
 
-SIGNATURES = ("linear",)
-
 
 def check(
     candidate: str | Callable[..., Any],
@@ -31,13 +29,21 @@ def check(
     seed: int = 0,
     laws: Sequence[str] | None = None,
     timeout: float | None = None,
+    hessian: str | None = None,
     in_process: bool | None = None,
 ) -> Report:
     """Judges a candidate on every law, at every dtype, and returns the report.
 
-    `candidate` is a function `f(W, X, y, reg)` that returns `(loss, dW)`, a `verify.Candidate(loss=…, grad=…)` of two such
-    functions, or a string `file.py:function` or `module:function`. W is (C, D) or (D, C), X is (N, D) or (D, N) with a last
-    column (row) of ones for the bias, y is (N,) with labels 0..C−1, reg is λ. What is not given is found out and stated.
+    `candidate` is a function, a `verify.Candidate(loss=…, grad=…, hess=…)` of functions of the same arguments, or a string
+    `file.py:function` or `module:function`. Its signature is one of
+
+    - `linear`: f(W, X, y, reg) → (loss, dW). W is (C, D) or (D, C), X is (N, D) or (D, N) with a last column (row) of ones for the
+      bias, y is (N,) with labels 0..C−1, reg is λ;
+    - `scores`: f(scores, y) → (loss, dscores), scores (N, C), or (N,) for a loss of one score, whose y are targets;
+    - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, in whatever order.
+
+    What is not given is found out and stated. `hessian="approximate"` declares that the Hessian is none exactly: then it must
+    only be finite and of the right sign.
 
     A candidate that is named is judged on worker processes, which may hang and crash: `timeout` (seconds, of one law at one dtype,
     300 by default) ends them. A function can only be judged in this process, where nothing stops it. What either prints is in
@@ -58,6 +64,7 @@ def check(
         profile=profile,
         seed=seed,
         laws=laws,
+        hessian=hessian,
     )
     if timeout is not None and not isinstance(candidate, str):
         raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
@@ -80,15 +87,14 @@ def requested(
     profile: str = "ci",
     seed: int = 0,
     laws: Sequence[str] | None = None,
+    hessian: str | None = None,
 ) -> Request:
     """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
-    if signature is not None and signature not in SIGNATURES:
-        raise UsageError(f"signature {signature!r} is not known to this version. Known: {', '.join(SIGNATURES)}.")
     if not isinstance(candidate, str) and not callable(candidate):
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str):
         raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them) or FILE.py:NAME.")
-    pins = Pins(layout=layout, reduction=reduction, penalty=penalty, delta=delta)
+    pins = Pins(signature=signature, layout=layout, reduction=reduction, penalty=penalty, delta=delta, hessian=hessian)
     chosen = tuple(laws) if laws is not None else None
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=tuple(dtypes), laws=chosen, profile=profile, seed=seed)
 

@@ -27,6 +27,7 @@ EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 UNWRITTEN = "the report cannot be written"
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 
+SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
 FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
@@ -117,11 +118,12 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command(epilog=EPILOG)
 @click.argument("target")
 @click.option("--loss", required=True, metavar="NAME|FILE.py[:NAME]", help="The spec to judge by: `verify list specs`.")
-@click.option("--signature", type=click.Choice(["linear"]), default=None, help="linear: f(W, X, y, reg) returns (loss, dW).")
-@click.option("--layout", default=None, metavar="CD|DC", help="Shape of W. Found out if not given.")
+@click.option("--signature", default=None, metavar="linear|scores|objective", help=SIGNATURES)
+@click.option("--layout", default=None, metavar="NAME", help="W: CD or DC; an objective: prediction-target, … Found out if not given.")
 @click.option("--reduction", default=None, metavar="mean|sum", help="Over the examples. Found out if not given.")
 @click.option("--penalty", default=None, metavar="NAME", help="Found out if not given.")
 @click.option("--delta", type=float, default=None, help="The hinge's margin (default 1).")
+@click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
 @click.option("--dtype", default="float64", metavar="float64[,float32]", help="Dtypes to judge at.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
 @_shared
@@ -132,9 +134,9 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
     if loss == "none":
         raise UsageError("--loss none, a pair without a spec, is not known to this version. Name a spec: `verify list specs`.")
     from verify.campaign.task import Request
-    from verify.conventions import Pins
+    from verify.conventions import PINS, Pins
 
-    pins = Pins(**{key: options[key] for key in ("layout", "reduction", "penalty", "delta")})
+    pins = Pins(**{key: options[key] for key in PINS})
     request = Request(
         candidate=target,
         loss=loss,

@@ -300,4 +300,4 @@ def _diagnosis(law: Law, what: Finding | Misbehaviour) -> dict[str, Any]:
     step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
     sentence = f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
     entries = [worst.where["entry"]] if "entry" in worst.where else "all"
-    return {"code": "value" if law.name == "value" else "unknown", "message": sentence, "entries": entries}
+    return {"code": law.name if law.name in ("value", "curvature") else "unknown", "message": sentence, "entries": entries}

@@ -17,7 +17,7 @@ import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
 from verify.cases import Case
-from verify.conventions import Pins
+from verify.conventions import PINS, Pins
 from verify.errors import UsageError
 
 SCHEMA = "verify-witness/1"
@@ -121,4 +121,4 @@ def _text(found: Mapping[str, Any], key: str) -> str:
 def _pins(conventions: object) -> Pins:
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
-    return Pins(**{key: conventions[key] for key in ("layout", "reduction", "penalty", "delta") if key in conventions})
+    return Pins(**{key: conventions[key] for key in PINS if key in conventions})

@@ -4,6 +4,7 @@ from verify.candidates.answer import Answer, Misbehaviour
 from verify.candidates.candidate import Candidate, name_of
 from verify.candidates.linear import Linear, takes_reg
 from verify.candidates.place import place_of
+from verify.candidates.scores import Scores
 from verify.candidates.target import resolve
 
-__all__ = ["Answer", "Candidate", "Linear", "Misbehaviour", "name_of", "place_of", "resolve", "takes_reg"]
+__all__ = ["Answer", "Candidate", "Linear", "Misbehaviour", "Scores", "name_of", "place_of", "resolve", "takes_reg"]

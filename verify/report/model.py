@@ -158,6 +158,8 @@ def _entry(o: Outcome) -> dict[str, Any]:
         entry["limitations"] = list(r.limitations)
     if r.witness is not None:
         entry["witness"] = _witness(r.witness) | {"id": identity(o)}
+        if o.conventions is not None and "signature" in o.conventions:
+            entry["witness"]["signature"] = o.conventions["signature"]
         if isinstance(o.task.request.candidate, str):  # nobody else can find it again
             entry["witness"]["replay"] = f"verify replay {identity(o)}"
     else:

@@ -71,6 +71,8 @@ def floats(rows: Sequence[Sequence[str]]) -> list[list[float]]:
 def shape(case: Entry) -> str:
     """The sizes, the family and λ of a case."""
     W = case["W"]
+    if "signature" in case:
+        return f"N={len(case['X'])} C={len(W)}, family {case['family']}"
     D = len(W[0]) if W else 0
     return f"N={len(case['X'])} D={D} C={len(W)}, family {case['family']}, reg={float.fromhex(case['reg'])!r}"
 
@@ -97,7 +99,9 @@ def details(entry: Entry) -> list[str]:
     told = [f"cause: {visible(diagnosis['cause'])}"] if diagnosis.get("cause") else []
     if case is not None:
         told.append(f"witness: {visible(shape(case))}")
-        if is_small(case):
+        if is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
+            told += [f"scores={[list(row) for row in zip(*floats(case['W']), strict=True)]}", f"y={case['y']}"]
+        elif is_small(case):
             told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
         if case.get("replay"):
             told.append(f"replay: {visible(case['replay'])}")
