@@ -25,9 +25,9 @@ def command(
     The wrong ones are made from each spec's own terms. Ends with 1 if one of them survives, if a law catches none, or if the right
     implementation is called broken.
     """
-    from verify.campaign.power import complete, tables
+    from verify.campaign.power import tables
     from verify.report.formats import as_json
-    from verify.report.power import plain, render
+    from verify.report.power import complete, plain, render
     from verify.report.text import console
     from verify.storage import save
 

@@ -72,10 +72,11 @@ class Project(pytest.File):
 def _items(
     parent: pytest.Collector, name: str, request: Request, folder: Path, *, prefix: str = "", marks: Sequence[pytest.Mark] = ()
 ) -> Iterable[LawItem]:
+    from verify.report.reading import visible
     from verify.testing import in_profile
 
     for task in in_profile(request, parent.config.getoption("--verify-profile")).tasks():
-        item = LawItem.from_parent(parent, name=f"{name}[{prefix}{task.dtype}-{task.law}]", task=task, folder=folder)
+        item = LawItem.from_parent(parent, name=visible(f"{name}[{prefix}{task.dtype}-{task.law}]"), task=task, folder=folder)
         item.add_marker(pytest.mark.verify(candidate=request.name, loss=request.loss, dtype=task.dtype, law=task.law))
         item.own_markers.extend(marks)  # the user's, which pytest has seen and checked already
         item.keywords.update((mark.name, mark) for mark in marks)
@@ -128,6 +129,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     told = [found for r in reports if {"candidate", "law", "verdict"} <= (found := dict(r.user_properties)).keys()]
     if not told or terminalreporter.no_summary:
         return
+    from verify.report.reading import visible
+
     terminalreporter.section("verify", sep="=")
     rows: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     for found in told:
@@ -137,4 +140,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         counted = ", ".join(f"{counts[v]} {v}" for v in ("holds", "broken", "silent", "not asked") if counts[v])
         worst = max((f for f in laws if "strain" in f), key=lambda f: float(f["strain"]), default=None)
         strained = f", worst strain {float(worst['strain']):.2g} ({worst['law']})" if worst else ""
-        terminalreporter.write_line(f"{candidate} ({loss}, {dtype}): {counted}{strained}; profile {profile}, seed {seed}")
+        terminalreporter.write_line(visible(f"{candidate} ({loss}, {dtype}): {counted}{strained}; profile {profile}, seed {seed}"))

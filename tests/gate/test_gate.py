@@ -17,6 +17,7 @@ from verify.gate import Baseline, Policy, judged
 from verify.gate.baseline import rounded
 from verify.gate.rules import NOISE, WORSE, exit_code
 from verify.report import stored
+from verify.report.formats import as_json
 
 LAWS = ("value", "gradient", "order")
 
@@ -184,6 +185,50 @@ def test_a_baseline_that_is_none_is_wrong_usage(tmp_path, text):
         Baseline.read(tmp_path / "b.json")
 
 
+TABLE = {
+    "loss": "multiclass_hinge",
+    "penalty": "l2",
+    "dtype": "float64",
+    "cases": 36,
+    "laws": ["value", "gradient"],
+    "mutants": [{"name": "the sign flipped", "family": "sign"}, {"name": "off by 1e-3", "family": "relative"}],
+    "kills": {"the sign flipped": ["gradient"], "off by 1e-3": ["gradient", "value"]},
+    "sensitivity": {"value": {"loss": 5.6e-15}, "gradient": {"gradient": 5.6e-15}},
+    "survivors": [],
+    "idle": [],
+    "false alarms": [],
+}
+WEAK = {
+    "a mutant survives": (
+        {"survivors": ["off by 1e-3"]},
+        "power-survivor",
+        "1 of 2 wrong implementations of multiclass_hinge with",
+    ),
+    "a law is idle": ({"idle": ["value"]}, "power-idle", "not one is caught by the law value"),
+    "a false alarm": ({"false alarms": ["order"]}, "power-false-alarm", "is called broken by the law order"),
+    "it sees too little": (
+        {"sensitivity": {"value": {"loss": 1e-15}, "gradient": {"gradient": 1e-3}}},
+        "power-sensitivity",
+        "no law sees a relative error of one entry of the gradient of multiclass_hinge with penalty l2 (float64) below 0.001",
+    ),
+    "it sees nothing": ({"sensitivity": {"gradient": {"gradient": 1e-15}}}, "power-sensitivity", "an error of the loss"),
+}
+
+
+@pytest.mark.parametrize("case", WEAK)
+def test_a_kill_table_with_a_gap_is_red_and_says_where(good, case):
+    change, rule, told = WEAK[case]
+    found = gate(good | {"power": [TABLE | change]}, **{"min-sensitivity": 1e-4})
+    assert rules(found) == [rule]
+    assert told.replace("an error", "a relative error") in found["failures"][0]["sentence"]
+
+
+def test_a_whole_kill_table_passes_and_a_selection_of_laws_may_leave_survivors(good):
+    assert gate(good | {"power": [TABLE]}, **{"min-sensitivity": 1e-4})["passed"]
+    survivors = TABLE | {"survivors": ["off by 1e-3"], "sensitivity": {}}
+    assert gate(good | {"power": [survivors], "selection": ["value"]}, **{"min-sensitivity": 1e-4})["passed"]
+
+
 LIMITS = {
     "max-strain": ({"max-strain": 1e-9}, "max-strain is 1e-09"),
     "max-ulps": ({"max-ulps": {"float64": 1e-9}}, "max-ulps is 1e-09"),
@@ -259,6 +304,16 @@ def f(W, X, y, reg):
     P[np.arange(len(X)), y] -= 1
     return loss, (P.T @ X / len(X) + 2 * reg * W) * FACTOR
 """
+HINGE = """
+
+def hinge(W, X, y, reg):
+    M = X @ W.T
+    M = M - M[np.arange(len(X)), y][:, None] + 1e30
+    M[np.arange(len(X)), y] = 0
+    A = (M > 0) * 1.0
+    A[np.arange(len(X)), y] = -A.sum(1)
+    return M.sum() / len(X) + reg * (W * W).sum(), A.T @ X / len(X) + 2 * reg * W
+"""
 PROJECT = """
 [tool.verify]
 profile = "quick"
@@ -270,7 +325,25 @@ baseline = "baseline.json"
 """
 
 
+HUGE = """
+[[tool.verify.candidates]]
+target = "mine.py:hinge"
+loss = "multiclass_hinge"
+delta = 1e30
+penalty = "l2"
+"""
+DEVIATION = """
+[[deviation]]
+candidate = "mine.py:f"
+law = "gradient"
+reason = "known since 1999"
+"""
+
+
 def test_the_life_of_a_baseline(tmp_path):
+    """Each of the four that must turn the gate red does so from end to end: worse by 1e-9, silent, stale, edited."""
+    report, baseline = tmp_path / "reports" / "latest" / "report.json", tmp_path / "baseline.json"
+
     def run(words, code):
         done = subprocess.run(
             [sys.executable, "-m", "verify", *words.split()], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
@@ -278,23 +351,61 @@ def test_the_life_of_a_baseline(tmp_path):
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
+    def written():
+        """The report outside its header and without the gate, to the byte."""
+        document = json.loads(report.read_text(encoding="utf-8"))
+        del document["environment"], document["gate"]
+        return as_json(document)
+
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "1"), encoding="utf-8")
     first = run("run --quiet", 1)
     assert "the baseline baseline.json does not exist" in first
-    report = tmp_path / "reports" / "latest" / "report.json"
-    kept = json.loads(report.read_text(encoding="utf-8"))
+    kept = written()
     diff = run("gate reports/latest/report.json --update-baseline", 0)
     assert '+  {"candidate": "mine.py:f"' in diff
     assert "gate: passed" in diff
     assert "gate: passed" in run("run --quiet", 0)
-    again = json.loads(report.read_text(encoding="utf-8"))
-    for one in (kept, again):
-        del one["environment"], one["gate"]
-    assert again == kept  # same seed, same machine, same report outside its header
-    (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "(1 + 1e-9)"), encoding="utf-8")
-    told = run("run --quiet --law gradient --law value", 1)
-    assert "mine.py:f (softmax_cross_entropy, float64) breaks the law gradient" in told
+    assert written() == kept  # same seed, same machine, same report outside its header
+
+    (tmp_path / "deviations.toml").write_text(DEVIATION, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(PROJECT + 'deviations = "deviations.toml"\n', encoding="utf-8")
+    told = run("gate reports/latest/report.json", 1)
+    assert "failed: mine.py:f breaking the law gradient is declared as a deviation, but it holds now\n  to accept: remove its" in told
+    (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+
+    right = baseline.read_text(encoding="utf-8")
+    baseline.write_text(right.replace('"strain": 0.0', '"strain": 0.9'), encoding="utf-8")
+    told = run("gate reports/latest/report.json", 1)
+    assert "failed: the baseline baseline.json was edited by hand: its digest does not fit what it says\n  to accept: " in told
+    baseline.write_text(right, encoding="utf-8")
+    assert "gate: passed" in run("gate reports/latest/report.json", 0)
+
+    (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "(1 + 1e-9)") + HINGE, encoding="utf-8")
+    assert "::error file=mine.py,line=4" in run("run --quiet --law gradient --format github", 1)
+    told = run("gate reports/latest/report.json", 1)
+    assert "failed: mine.py:f (softmax_cross_entropy, float64) breaks the law gradient: entry [" in told
     assert "to accept: mend it, or declare it" in told
     assert "gate:" not in run("run --quiet --no-gate --law value", 0)
-    assert "::error file=mine.py,line=4" in run("run --quiet --law gradient --format github", 1)
+
+    (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "1") + HINGE, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(PROJECT.replace("[tool.verify.gate]", HUGE + "[tool.verify.gate]"), encoding="utf-8")
+    told = run("run --quiet --law order", 4)
+    assert "the law order is silent for mine.py:hinge (multiclass_hinge, float64): nothing was decided" in told
+    assert "and silent is not green\n  to accept: " in told
+
+
+def test_run_stores_the_kill_tables_and_the_gate_judges_them(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(PROJECT.replace('baseline = "baseline.json"', ""), encoding="utf-8")
+    (tmp_path / "mine.py").write_text(MINE.replace("FACTOR", "1"), encoding="utf-8")
+    command = [sys.executable, "-m", "verify", "run", "--quiet", "--power", "--law", "consistency", "--law", "value"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = stored.read(tmp_path / "reports" / "latest" / "report.json")
+    (table,) = document["power"]
+    assert (table["loss"], table["dtype"], table["laws"]) == ("softmax_cross_entropy", "float64", ["consistency", "value"])
+    assert table["sensitivity"]["value"]["loss"] < 1e-12
+    assert len(table["survivors"]) > 10  # the other laws would catch them
+    assert f"of {len(table['mutants'])} wrong implementations caught by 2 laws; survives: " in done.stdout
+    whole = judged({**document, "selection": None}, policy(), None)["gate"]
+    assert {"power-survivor"} == set(rules(whole))

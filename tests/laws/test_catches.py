@@ -199,6 +199,52 @@ def test_compiled_sees_a_constant_that_numba_froze(monkeypatch):
     assert {r.law: r.verdict for r in stale_now.results} == {"compiled": Verdict.BROKEN, "value": Verdict.HOLDS}
 
 
+class SplitsByThreads:
+    """Sums the examples in as many parts as there are threads, as a parallel reduction does."""
+
+    same_bits = True
+
+    def __call__(self, W, X, y, reg):
+        parts = max(1, min(self.parts(), len(X)))
+        sums = [softmax(penalty=0)(W, x, t, 0.0) for x, t in zip(np.array_split(X, parts), np.array_split(y, parts), strict=True)]
+        counts = [len(x) for x in np.array_split(X, parts)]
+        loss, G = (sum(n * s[k] for n, s in zip(counts, sums, strict=True)) / len(X) for k in (0, 1))
+        return loss + reg * np.sum(W * W), G + 2 * reg * W
+
+    def parts(self):
+        return numba.get_num_threads()
+
+    def py_func(self, *arguments):
+        return self(*arguments)
+
+
+class SplitsAlways(SplitsByThreads):
+    def parts(self):
+        return 2
+
+
+class ClaimsNothing(SplitsByThreads):
+    same_bits = False
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core: no second number of threads to try")
+def test_a_claim_that_threads_change_no_bit_is_tested():
+    def judged(candidate):
+        return check(candidate(), loss="softmax_cross_entropy", laws=("compiled", "value", "consistency"), profile="quick")
+
+    assert judged(SplitsAlways).verdict is judged(ClaimsNothing).verdict is Verdict.HOLDS
+    found = {r.law: r.diagnosis for r in judged(SplitsByThreads).results if r.verdict is Verdict.BROKEN}
+    assert set(found) == {"compiled"}
+    assert found["compiled"]["code"] == "nondeterministic"
+    assert "other bits on 2 threads than on 1" in found["compiled"]["message"]
+
+
+def test_one_core_can_test_no_claim_of_threads_and_says_so(monkeypatch):
+    monkeypatch.setattr("verify.laws.compiled.thread_counts", lambda: [1])
+    (result,) = check(SplitsByThreads(), loss="softmax_cross_entropy", laws=("compiled",), profile="quick").results
+    assert result.limitations == ("claims the same bits on any number of threads, but there is only one core to try",)
+
+
 def test_a_refused_memory_layout_is_a_limitation_and_not_a_break():
     def refuses(W, X, y, reg):
         if not (W.flags.c_contiguous and W.flags.writeable):

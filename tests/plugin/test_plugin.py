@@ -168,6 +168,13 @@ def test_a_candidate_that_is_not_there_is_a_sentence(tmp_path):
     assert "unknown name in losses.py" in done.stdout
 
 
+def test_a_name_cannot_begin_a_line_of_its_own(tmp_path):
+    evil = PROJECT.replace("losses.py:softmax", "losses.py:softmax\\n::error::owned")
+    done = run(project(tmp_path, losses=LOSSES, pyproject=evil), "-v", "-k", "value")
+    assert "::error::owned" in done.stdout
+    assert not any(line.startswith("::error") for line in done.stdout.splitlines())
+
+
 @pytest.mark.parametrize(("name", "most"), PROFILES.items())
 def test_hypothesis_knows_the_profiles_and_none_is_loaded(name, most):
     assert settings.get_profile(f"verify-{name}").max_examples == most

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 from implementations import hinge, softmax
 
-from verify.campaign.power import complete
 from verify.evidence import Evidence, Finding
 from verify.laws import LAWS
 from verify.oracle import Oracle
@@ -17,7 +16,8 @@ from verify.power import measure, table
 from verify.power.mutants import mutants, right
 from verify.power.reference import Reference
 from verify.power_command import command
-from verify.report.power import plain, summary
+from verify.report.power import complete, plain
+from verify.report.reading import power_summary
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
 
@@ -70,9 +70,8 @@ def test_a_law_whose_body_is_gone_is_idle_and_what_only_it_caught_survives(monke
     found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=FEW)
     assert found.idle == ["purity"]
     assert "writes to W" in found.survivors
-    assert not found.complete
     assert not complete([found.to_dict()])
-    assert "survives: writes to W" in summary(found.to_dict())
+    assert "survives: writes to W" in power_summary(found.to_dict())
     assert "survives" in plain([found.to_dict()])
 
 
@@ -81,7 +80,7 @@ def test_a_law_that_breaks_the_right_implementation_is_a_false_alarm(monkeypatch
     monkeypatch.setitem(table.LAWS, "value", replace(LAWS["value"], measure=lambda subject, case: cries))
     found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=("value", "gradient"))
     assert found.false_alarms == ("value",)
-    assert not found.complete
+    assert not complete([found.to_dict()])
 
 
 def test_sensitivity_is_what_the_law_sees_and_no_less():

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft4Validator, Draft202012Validator
 
 import verify
 from verify import UsageError
@@ -20,10 +20,9 @@ from verify.report.github import MOST
 
 HERE = Path(__file__).parent
 DOCUMENT = json.loads((HERE / "document.json").read_text(encoding="utf-8"))
-TEXTS = ("text", "json", "markdown", "junit", "github", "sarif")
 
 
-@pytest.mark.parametrize("format_", TEXTS)
+@pytest.mark.parametrize("format_", RENDERINGS)
 def test_the_golden_file(format_):
     """After a wanted change: VERIFY_GOLDEN=write pytest tests/report, and look at the diff."""
     golden, now = HERE / "golden" / f"report.{format_}", render(DOCUMENT, format_)
@@ -35,6 +34,19 @@ def test_the_golden_file(format_):
 def test_the_schema_is_one_and_the_golden_document_fits():
     Draft202012Validator.check_schema(stored.validator().schema)
     stored.validator().validate(DOCUMENT)
+
+
+SARIF = Draft4Validator(json.loads((HERE / "sarif-2.1.0.json").read_text(encoding="utf-8")))
+"""The schema of SARIF 2.1.0 (rtm.5); where it comes from stands in sarif-2.1.0.LICENSE."""
+
+
+def test_sarif_fits_its_own_schema_whatever_is_in_it():
+    silent = [r for r in DOCUMENT["results"] if r["verdict"] == "silent"]
+    for document in (DOCUMENT, DOCUMENT | {"results": silent}, DOCUMENT | {"results": [], "gate": DOCUMENT["gate"] | {"failures": []}}):
+        SARIF.validate(json.loads(render(document, "sarif")))
+    spoilt = json.loads(render(DOCUMENT, "sarif"))
+    spoilt["runs"][0]["results"][0]["level"] = "severe"
+    assert not SARIF.is_valid(spoilt)
 
 
 def wrong(W, X, y, reg):
@@ -131,7 +143,7 @@ def test_a_name_does_no_harm(case):
     root = ET.fromstring(texts["junit"])
     assert [e.tag for e in root.iter("testcase")] == ["testcase"] * 5
     assert {e.tag for e in root.iter()} == {"testsuites", "testsuite", "properties", "property", "testcase", "failure", "skipped"}
-    json.loads(texts["sarif"])
+    SARIF.validate(json.loads(texts["sarif"]))
     assert json.loads(render(renamed(EVIL[case]), "json").encode()) == renamed(EVIL[case])
     for line in texts["markdown"].splitlines():
         assert not re.search(r"\[f\]\(|\*\*d\*\*|@you|`c`", line)

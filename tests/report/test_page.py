@@ -48,9 +48,7 @@ def measured():
 @pytest.fixture(scope="module")
 def page(measured):
     figures = [{"candidate": "svm.py:loss", "loss": "multiclass_hinge", "dtype": "float64", **measured}]
-    mutants, kills = [{"name": "sign", "family": "x"}], {"sign": ["order"]}
-    power = {"laws": ["value", "order"], "mutants": mutants, "kills": kills, "sensitivity": {"order": {"all": 1e-9}}}
-    return render(DOCUMENT | {"figures": figures, "power": power})
+    return render(DOCUMENT | {"figures": figures})
 
 
 def test_every_picture_is_drawn_the_same_to_the_byte(measured):
@@ -82,8 +80,23 @@ def test_the_page_stands_alone_and_every_link_leads_somewhere(page):
     assert [t for t in re.findall(r'href="#([^"]+)"', page) if t not in ids] == []
     assert 'href="#r1" aria-label="gradient broken' in page
     assert "0x1.8000000000000p+0" in page  # the input that attains the largest error
-    assert "caught" in page
     assert page.count("<figure>") == 5  # no spread: the gradient broke before it was counted
+
+
+def test_the_page_shows_the_kill_table_with_its_sensitivities(page):
+    part = page.partition('id="power"')[2].partition('id="inputs"')[0]
+    rows = [re.findall(r"<t[hd].*?</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", part, re.DOTALL)]
+    told = [[re.sub(r"<.*?>", "", cell) for cell in row] for row in rows]
+    assert told == [
+        ["wrong implementation", "value", "gradient", "purity"],
+        ["catches", "1", "1", "1"],
+        ["smallest error of a gradient entry", "–", "5.6e-15", "–"],
+        ["smallest error of the loss", "5.6e-15", "–", "–"],
+        ["the sign flipped", "", "●caught", ""],
+        ["writes to W", "●caught", "", "●caught"],
+        ["off by 1e-17 &lt;b&gt;, survives", "", "", ""],
+    ]
+    assert "2 of 3 wrong implementations caught by 3 laws; survives: off by 1e-17" in part
 
 
 @pytest.mark.parametrize(

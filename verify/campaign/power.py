@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from verify.campaign.task import DTYPES
@@ -36,11 +36,3 @@ def tables(
 def _table(loss: str, penalty: str, dtype: str, profile: str, seed: int, laws: Sequence[str] | None) -> dict[str, Any]:
     oracle = Oracle(Objective(loss=find_loss(loss), penalty=find_penalty(penalty)), dtype)
     return measure(oracle, profile=profile, seed=seed, laws=laws).to_dict()
-
-
-def complete(found: Sequence[Mapping[str, Any]], *, every_law: bool = True) -> bool:
-    """Whether every wrong implementation is caught, every law catches one, and the right one is left alone.
-
-    With a selection of laws a survivor may be what the others catch.
-    """
-    return all(not (t["idle"] or t["false alarms"] or (every_law and t["survivors"])) for t in found)

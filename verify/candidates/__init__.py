@@ -2,9 +2,27 @@
 
 from verify.candidates.answer import Answer, Misbehaviour
 from verify.candidates.candidate import Candidate, name_of
+from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
 from verify.candidates.linear import Linear, takes_reg
 from verify.candidates.place import place_of
 from verify.candidates.scores import Scores
 from verify.candidates.target import resolve
 
+<<<<<<< HEAD
 __all__ = ["Answer", "Candidate", "Linear", "Misbehaviour", "Scores", "name_of", "place_of", "resolve", "takes_reg"]
+=======
+__all__ = [
+    "Answer",
+    "Candidate",
+    "Linear",
+    "Misbehaviour",
+    "claims_same_bits",
+    "name_of",
+    "place_of",
+    "python_of",
+    "resolve",
+    "takes_reg",
+    "thread_counts",
+    "threads",
+]
+>>>>>>> main

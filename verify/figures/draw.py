@@ -58,9 +58,12 @@ def _curve(ax: Axes, c: Measured) -> None:
     ax.legend(fontsize=7)
 
 
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def _spread(ax: Axes, s: Mapping[str, int]) -> None:
     orders = sorted(map(int, s))
-    names = ["0" if k == -1 else "≤ 1" if k == 0 else "∞" if k == 1025 else f"≤ 2^{k}" for k in orders]
+    names = ["0" if k == -1 else "≤ 1" if k == 0 else "∞" if k == 1025 else f"≤ 2{str(k).translate(RAISED)}" for k in orders]
     ax.bar(range(len(orders)), [s[str(k)] for k in orders], color=BLUE)
     step = max(1, len(orders) // 8)
     ax.set_xticks(range(0, len(orders), step), names[::step], fontsize=7)

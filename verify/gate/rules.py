@@ -9,6 +9,7 @@ from typing import Any
 
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
 from verify.gate.policy import Policy
+from verify.report.power import finest
 
 Document = Mapping[str, Any]
 Ruling = dict[str, Any]
@@ -178,7 +179,33 @@ def _missing(document: Document, now: Mapping[Key, Mapping[str, Any]], baseline:
     new = Counter(key[3] for key in now if key not in baseline.entries)
     if new:
         listed = ", ".join(f"{law} ({n})" for law, n in new.items())
-        yield False, _ruling("not-in-baseline", f"{new.total()} results are not in the baseline: {listed}", UPDATE)
+        yield False, _ruling("not-in-baseline", f"results that are not in the baseline: {listed}", UPDATE)
+
+
+def _power(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
+    """The proof that the laws can fail, where `verify run --power` has stored it. What a selection of laws misses, others may catch."""
+    partial = document["selection"] is not None
+    for t in document.get("power", ()):
+        of, wrong = f"{t['loss']} with penalty {t['penalty']} ({t['dtype']})", f"{len(t['mutants'])} wrong implementations"
+        if t["survivors"] and not partial:
+            told = f"{len(t['survivors'])} of {wrong} of {of} are caught by no law: {', '.join(t['survivors'])}"
+            yield True, _ruling("power-survivor", told, "add the case or the law that catches it; no survivor is accepted")
+        if t["idle"]:
+            told = f"of {wrong} of {of} not one is caught by the law {', '.join(t['idle'])}"
+            yield True, _ruling("power-idle", told, "mend the law, or take it out; no idle law is accepted")
+        if t["false alarms"]:
+            told = f"the right implementation of {of} is called broken by the law {', '.join(t['false alarms'])}"
+            yield True, _ruling("power-false-alarm", told, "mend the law; no false alarm is accepted")
+        if not partial:
+            yield from _blind(t, of, policy.min_sensitivity.get(t["dtype"], inf))
+
+
+def _blind(table: Mapping[str, Any], of: str, limit: float) -> Rulings:
+    for what, entry in (("gradient", "one entry of the gradient"), ("loss", "the loss")):
+        seen = finest(table, what)
+        if seen > limit:
+            told = f"no law sees a relative error of {entry} of {of} below {seen:.2g}; min-sensitivity is {limit:g}"
+            yield True, _ruling("power-sensitivity", told, "raise min-sensitivity in [tool.verify.gate], or judge by a longer profile")
 
 
 def _figure(x: float | str | None) -> str:
@@ -203,4 +230,4 @@ def _changes(document: Document, baseline: Baseline | None) -> list[dict[str, An
     return changes
 
 
-RULES: tuple[Rule, ...] = (_verdicts, _limits, _against_baseline, _stale, _time)
+RULES: tuple[Rule, ...] = (_verdicts, _limits, _against_baseline, _stale, _power, _time)

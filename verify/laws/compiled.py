@@ -1,24 +1,23 @@
 """A numba candidate agrees with its own Python source: compiled and interpreted differ by rounding at most.
 
-Gradients are compared where no switch is ambiguous: contraction may move a score by one rounding, and a tie with it.
+Gradients are compared where no switch is ambiguous: contraction may move a score by one rounding, and a tie with it. A candidate
+that claims the same bits on any number of threads (`same_bits = True`) is asked on several, at a size where threads start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+import numpy as np
+
+from verify.candidates import Misbehaviour, claims_same_bits, python_of, thread_counts, threads
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.batches import entrywise
 from verify.laws.law import Law, Subject
 
-
-def python_of(f: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The Python function behind a numba dispatcher, else None."""
-    source: Callable[..., Any] | None = getattr(f, "py_func", None)
-    return source
+WORK = 2**22
+"""Multiply-adds N·C·D of the problem that is asked on several numbers of threads: some milliseconds, which pays for threads."""
 
 
 def inapplicable(subject: Subject) -> str | None:
@@ -39,7 +38,31 @@ def measure(subject: Subject, case: Case) -> Finding:
     if truth.gradient.is_single:
         radius, size = 2 * truth.gradient.radius, truth.gradient.magnitude
         evidence.append(entrywise("compiled", "gradient", compiled.gradient, plain.gradient, radius, size))
-    return Finding(evidence=tuple(evidence))
+    unseen = subject.once("threads", lambda: _threads(subject, case)) if claims_same_bits(subject.candidate.f) else None
+    return Finding(evidence=tuple(evidence), limitations=(unseen,) if unseen else ())
 
 
-LAW = Law(name="compiled", statement="compiled and interpreted agree", measure=measure, inapplicable=inapplicable)
+def _threads(subject: Subject, case: Case) -> str | None:
+    """Raises Misbehaviour where a number of threads changes a bit; says so where there is only one."""
+    rng, (C, D) = np.random.default_rng(case.seed), case.W.shape
+    N = -(-WORK // (C * D))
+    W, X = (rng.normal(size=(rows, D)).astype(case.dtype) for rows in (C, N))
+    y, first, counts = rng.integers(0, C, N), None, thread_counts()
+    for n in counts:
+        with threads(n):
+            answer = subject.candidate(W, X, y, case.reg)
+        bits = np.float64(answer.value).tobytes() + answer.gradient.tobytes()
+        if first not in (None, bits):
+            raise Misbehaviour(
+                "nondeterministic", f"answers with other bits on {n} threads than on {counts[0]}, and claims that it does not"
+            )
+        first = bits
+    return None if len(counts) > 1 else "claims the same bits on any number of threads, but there is only one core to try"
+
+
+LAW = Law(
+    name="compiled",
+    statement="compiled and interpreted agree; threads change no bit where that is claimed",
+    measure=measure,
+    inapplicable=inapplicable,
+)

@@ -48,11 +48,6 @@ class Power:
         """Laws that break no mutant."""
         return [law for law in self.laws if not any(law in laws for laws in self.kills.values())]
 
-    @property
-    def complete(self) -> bool:
-        """Whether every mutant is caught, every law catches, and the right implementation is left alone."""
-        return not (self.survivors or self.idle or self.false_alarms)
-
     def to_dict(self) -> dict[str, Any]:
         """The document's part."""
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -20,6 +20,7 @@ from verify.report.reading import (
     judgement,
     limitations,
     not_asked,
+    power_summary,
     printed,
     shape,
     summary,
@@ -45,11 +46,11 @@ def render(document: Document, *, hiker: bool = False) -> str:
     """The page. `hiker`: whether the page of `verify descend hiker` lies beside it, to be linked."""
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "shape": shape, "place": place}
+    pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
     pages.tests["small"] = is_small
     page: str = pages.get_template("page.html.j2").render(
         document=document,
-        laws=document["laws"],
+        laws={law: document["laws"].get(law, "") for law in dict.fromkeys(r["law"] for r in document["results"])},
         rows=_matrix(document),
         candidates=list(_candidates(document)),
         sentences=[s for r in document["results"] if (s := paragraph(r))],
@@ -61,7 +62,7 @@ def render(document: Document, *, hiker: bool = False) -> str:
         printed=printed(document),
         changes=document.get("gate", {}).get("changes", []),
         most_changes=MOST_CHANGES,
-        power=_power(document.get("power")),
+        power=list(_power(document.get("power", ()))),
         hiker=hiker,
     )
     return page
@@ -91,14 +92,21 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn}
 
 
-def _power(power: Any) -> dict[str, Any] | None:
-    """The kill table by mutant, with one number or one a kind of error for each law."""
-    if not power:
-        return None
-    names = [m["name"] if isinstance(m, dict) else m for m in power["mutants"]]
-    seen = {law: s if isinstance(s, dict) else {"": s} for law, s in power.get("sensitivity", {}).items()}
-    told = {law: ", ".join(f"{kind} {figure(x, '.1e')}".strip() for kind, x in s.items()) for law, s in seen.items()}
-    return {"laws": power["laws"], "mutants": names, "kills": power["kills"], "sensitivity": told}
+def _power(tables: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+    """The kill tables, with how many wrong implementations each law catches and the smallest errors that it saw."""
+    for n, t in enumerate(tables):
+        yield {
+            "id": f"power{n}",
+            "title": f"{t['loss']}, penalty {t['penalty']}, {t['dtype']}",
+            "summary": power_summary(t),
+            "table": t,
+            "caught": {law: sum(law in laws for laws in t["kills"].values()) for law in t["laws"]},
+        }
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow page may break after its dots and dashes."""
+    return Markup(re.sub(r"([.:/_-])", r"\1<wbr>", str(Markup.escape(visible(name)))))  # noqa: S704  (escaped first)
 
 
 def formula(text: str) -> Markup:

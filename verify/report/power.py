@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from math import inf
 from string import ascii_lowercase
 from typing import Any
 
@@ -11,6 +12,8 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from verify.report.reading import power_summary
 
 
 def render(tables: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -48,14 +51,17 @@ def _parts(found: Mapping[str, Any]) -> list[RenderableType]:
         errors = [found["sensitivity"][law].get(of) for of in ("gradient", "loss")]
         seen.add_row(letter, law, str(count), *("–" if e is None else f"{e:.2g}" for e in errors))
     title = f"{found['loss']}, penalty {found['penalty']}, {found['dtype']}: {found['cases']} cases"
-    return [Text(title, style="bold"), table, Text("\nsmallest relative error seen"), seen, Text("\n" + summary(found))]
+    return [Text(title, style="bold"), table, Text("\nsmallest relative error seen"), seen, Text("\n" + power_summary(found))]
 
 
-def summary(found: Mapping[str, Any]) -> str:
-    """One sentence: whether everything is caught, and what is not."""
-    total, missed = len(found["mutants"]), found["survivors"]
-    told = [f"{total - len(missed)} of {total} wrong implementations caught by {len(found['laws'])} laws"]
-    told += [f"survives: {name}" for name in missed]
-    told += [f"catches nothing: {law}" for law in found["idle"]]
-    told += [f"false alarm on the right implementation: {law}" for law in found["false alarms"]]
-    return "; ".join(told)
+def complete(tables: Sequence[Mapping[str, Any]], *, every_law: bool = True) -> bool:
+    """Whether every wrong implementation is caught, every law catches one, and the right one is left alone.
+
+    With a selection of laws a survivor may be what the others catch.
+    """
+    return all(not (t["idle"] or t["false alarms"] or (every_law and t["survivors"])) for t in tables)
+
+
+def finest(found: Mapping[str, Any], of: str) -> float:
+    """The smallest relative error that any law saw, of one entry of the "gradient" or of the "loss"; infinite where none saw one."""
+    return min((float(seen[of]) for seen in found["sensitivity"].values() if of in seen), default=inf)

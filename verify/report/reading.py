@@ -165,6 +165,21 @@ def judgement(document: Document) -> str | None:
     return f"gate: {'passed' if gate['passed'] else _many(len(gate['failures']), 'failure')}{warned}"
 
 
+def powers(document: Document) -> list[str]:
+    """One line for each kill table: whether every wrong implementation is caught."""
+    return [visible(f"power on {t['loss']} ({t['dtype']}): {power_summary(t)}") for t in document.get("power", ())]
+
+
+def power_summary(table: Entry) -> str:
+    """One sentence on a kill table: whether everything is caught, and what is not."""
+    total, missed = len(table["mutants"]), table["survivors"]
+    told = [f"{total - len(missed)} of {total} wrong implementations caught by {len(table['laws'])} laws"]
+    told += [f"survives: {name}" for name in missed]
+    told += [f"catches nothing: {law}" for law in table["idle"]]
+    told += [f"false alarm on the right implementation: {law}" for law in table["false alarms"]]
+    return "; ".join(told)
+
+
 def _many(n: int, what: str) -> str:
     return f"{n} {what}{'s' if n != 1 else ''}"
 

@@ -17,6 +17,7 @@ from verify.report.reading import (
     judgement,
     limitations,
     not_asked,
+    powers,
     printed,
     sentence,
     summary,
@@ -47,6 +48,7 @@ def render(document: Document) -> RenderableType:
         *(Text(_safe(told) + "\n") for told in printed(document)),
         *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
+        *_block(powers(document)),
         *_gate(document),
         Text(summary(document)),
     )

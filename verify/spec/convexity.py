@@ -40,7 +40,7 @@ AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
 @lru_cache(maxsize=64)
 def convex_loss(loss: LossSpec) -> bool:
     """Whether ℓ(·, y) is proved convex, for every label of every number of `CLASSES` and every value of its parameters."""
-    return all(_proved(*_over(loss, loss.scores(c), y)) for c in CLASSES for y in range(loss.labels(c)))
+    return all(_proved(*_over(loss, c, y)) for c in CLASSES for y in range(c))
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +99,7 @@ def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
         return Curvature(all_convex, False)
     if isinstance(e, sympy.log):
         return Curvature(_log_convex(e.args[0], x), all_concave)
-    return _power(e.args[0], e.args[1], x) if isinstance(e, sympy.Pow) else UNKNOWN
+    return _power(e.base, e.exp, x) if isinstance(e, sympy.Pow) else UNKNOWN
 
 
 def _power(base: sympy.Expr, n: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:

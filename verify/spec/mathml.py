@@ -44,5 +44,6 @@ def _general(loss: LossSpec) -> tuple[Expr, list[Symbol]]:
 
 
 def _known(text: str) -> str:
-    """Named entities that XML does not know, as characters."""
-    return re.sub(r"&(?!lt;|gt;|amp;|quot;|apos;)\w+;", lambda found: html.unescape(found[0]), text)
+    """Named entities that XML does not know, as characters; the base of the exponential as the letter that it is."""
+    named = re.sub(r"&(?!lt;|gt;|amp;|quot;|apos;)\w+;", lambda found: html.unescape(found[0]), text)
+    return named.replace("ⅇ", "e")

@@ -11,7 +11,7 @@ from verify.laws.line import Line
 from verify.oracle import KinkOnSegment, exact, precise
 from verify.survey.rounding import short, shorts
 
-REACH = 2.0
+REACH = 6.0
 """How far the pictures go from W, in unit steps: a few margins, so that kinks are crossed."""
 
 LINE, FINE, COARSE, MOST = 121, 25, 13, 40

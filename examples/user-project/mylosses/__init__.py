@@ -1,0 +1,1 @@
+"""Two losses of a linear classifier, with their gradients written by hand."""
