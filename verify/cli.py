@@ -5,13 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-<<<<<<< HEAD
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
-=======
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
->>>>>>> main
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -8,14 +8,12 @@ from verify.candidates.place import place_of
 from verify.candidates.scores import Scores
 from verify.candidates.target import resolve
 
-<<<<<<< HEAD
-__all__ = ["Answer", "Candidate", "Linear", "Misbehaviour", "Scores", "name_of", "place_of", "resolve", "takes_reg"]
-=======
 __all__ = [
     "Answer",
     "Candidate",
     "Linear",
     "Misbehaviour",
+    "Scores",
     "claims_same_bits",
     "name_of",
     "place_of",
@@ -25,4 +23,3 @@ __all__ = [
     "thread_counts",
     "threads",
 ]
->>>>>>> main
