@@ -39,8 +39,8 @@ DOES = {
     "text": ("gradient", "dtype", "dtype <U32"),
     "in_single_precision": ("purity", "dtype", "float32"),
     "in_whole_numbers": ("purity", "dtype", "int64"),
-    "nan_loss": ("value", "value", "is nan"),
-    "nan_gradient": ("gradient", "value", "is nan"),
+    "nan_loss": ("value", "value", "is never a finite number"),
+    "nan_gradient": ("gradient", "value", "is never a finite number"),
 }
 
 

@@ -13,16 +13,19 @@ from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
+from verify.pair import Pair, Place, Start, why_not
+from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import Result, Watch, Witness, again, run, unwatched
+from verify.trial import Result, Stored, Watch, Witness, again, run, unwatched
 
 DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One candidate and how it is to be judged. `candidate` is a target string or a callable.
+    """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
+    which may claim to be `convex`.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -34,6 +37,8 @@ class Request:
     laws: tuple[str, ...] | None = None
     profile: str = "ci"
     seed: int = 0
+    at: Start | None = None
+    convex: bool = False
 
     def __post_init__(self) -> None:
         of_type("seed", self.seed, (int,), "a whole number")
@@ -65,7 +70,7 @@ class Task:
     request: Request
     dtype: str
     law: str
-    case: Case | None = None
+    case: Case | Place | None = None
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,13 @@ def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
 
     Raises UsageError where the target or the loss cannot be found.
     """
+    if task.request.at is not None:
+        return _of_pair(task, task.request.at, record)
     found = conventions(task.request, unwatched if record is None else record.begins)
     result = _result(task, found, record)
     if isinstance(result, str):
         return Inapplicable(task, result)
-    if found.limitations:
-        result = replace(result, limitations=(*found.limitations, *result.limitations))
-    return Outcome(task, result, found.to_dict(), place=place_of(found.candidate.f))
+    return Outcome(task, _limited(result, found.limitations), found.to_dict(), place=place_of(found.candidate.f))
 
 
 def _result(task: Task, found: Conventions, record: Record | None) -> Result | str:
@@ -114,7 +119,7 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     reason = law.why_not(subject)
     if reason is not None:
         return reason
-    if task.case is not None:
+    if isinstance(task.case, Case):
         return again(law, subject, task.case, watch=watch)
     return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
 
@@ -131,6 +136,10 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     return _FOUND[key]
 
 
+def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
+    return replace(result, limitations=(*limitations, *result.limitations)) if limitations else result
+
+
 def _imported(candidate: str | Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
     """The function; what its import does to floats is put back and told."""
     if not isinstance(candidate, str):
@@ -145,6 +154,22 @@ KEPT = 64
 """Candidates whose conventions are remembered."""
 
 _FOUND: dict[Hashable, Conventions] = {}
+
+
+def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
+    """The same without a spec."""
+    request = task.request
+    f, limitations = _imported(request.candidate)
+    pair = Pair(f, request.convex)
+    reason = why_not(task.law, pair)
+    if reason is not None:
+        return Inapplicable(task, reason)
+    told = {"signature": f"one array of shape {at[0]}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
+    if record is not None:
+        record.found(told, place_of(f))
+    watch, alone = unwatched if record is None else record.begins, task.case if isinstance(task.case, Place) else None
+    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=alone, watch=watch)
+    return Outcome(task, _limited(result, limitations), told, place=place_of(f))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +193,7 @@ def _case(probe: Probe) -> Case:
     return Case(W=W, X=X, y=y, reg=reg, family="probe")
 
 
-def failed(task: Task, what: Misbehaviour, case: Case | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
+def failed(task: Task, what: Misbehaviour, case: Stored | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
     """The result of a task that came to no answer: the candidate's behaviour broke the law."""
     diagnosis = {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
     witness = None if case is None else Witness(case=case, evidence=None)

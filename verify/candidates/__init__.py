@@ -6,7 +6,7 @@ from verify.candidates.compiled import claims_same_bits, python_of, thread_count
 from verify.candidates.linear import Linear, takes_reg
 from verify.candidates.place import place_of
 from verify.candidates.scores import Scores
-from verify.candidates.target import resolve
+from verify.candidates.target import attribute, resolve
 
 __all__ = [
     "Answer",
@@ -14,6 +14,7 @@ __all__ = [
     "Linear",
     "Misbehaviour",
     "Scores",
+    "attribute",
     "claims_same_bits",
     "name_of",
     "place_of",

@@ -7,6 +7,7 @@ another order, or are refused by an exception, which is a limitation and not a b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def measure(subject: Subject, case: Case) -> Finding:
 def _watched(subject: Subject, arguments: tuple[Any, ...]) -> Answer:
     """The answer, with everything compared before and after."""
     before, seen = _copies(arguments), list[str]()
-    answer = watched(subject.candidate, seen).answer(arguments)
+    answer = replace(subject.candidate, f=watched(subject.candidate.f, seen)).answer(arguments)
     for name, a, b in zip(subject.candidate.names, arguments, before, strict=False):
         if not isinstance(a, np.ndarray):
             continue

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Candidate, Linear, Scores, floats
+from verify.candidates import Candidate, floats
 
 UNLIKELY = 0x5EED_0DD
 """A seed that no candidate sets: one that seeds the generators with the same number each time would change nothing by it."""
@@ -28,13 +28,11 @@ SHARED: dict[str, Callable[[], Any]] = {
 }
 
 
-def watched(candidate: Linear | Scores, seen: list[str]) -> Linear | Scores:
-    """The same candidate; what it changes is put back and told in `seen`."""
-    f = candidate.f
+def watched(f: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
+    """The same function, or functions of a pair; what they change is put back and told in `seen`."""
     if isinstance(f, Candidate):
-        parts = {name: _watched(part, seen) for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
-        return replace(candidate, f=replace(f, **parts))
-    return replace(candidate, f=_watched(f, seen))
+        return replace(f, **{name: _watched(part, seen) for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None})
+    return _watched(f, seen)
 
 
 def _watched(f: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:

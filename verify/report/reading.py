@@ -70,6 +70,8 @@ def floats(rows: Sequence[Sequence[str]]) -> list[list[float]]:
 
 def shape(case: Entry) -> str:
     """The sizes, the family and λ of a case."""
+    if "x" in case:
+        return f"x of shape {tuple(case['shape'])}, family {case['family']}"
     W = case["W"]
     if "signature" in case:
         return f"N={len(case['X'])} C={len(W)}, family {case['family']}"
@@ -79,12 +81,13 @@ def shape(case: Entry) -> str:
 
 def is_small(case: Entry) -> bool:
     """Whether a sentence can show all of its numbers."""
-    return sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
+    return len(case["x"]) <= SHOWN if "x" in case else sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
 
 
 def sentence(entry: Entry) -> str | None:
     """What a reader must know of a result that does not hold: law, loss, dtype, candidate, measured and allowed."""
-    where = f"{entry['loss']} ({entry['dtype']}), {visible(entry['candidate'])}"
+    loss = "a pair without a spec" if entry["loss"] == "none" else entry["loss"]
+    where = f"{loss} ({entry['dtype']}), {visible(entry['candidate'])}"
     if entry["verdict"] == "broken":
         return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
@@ -118,7 +121,9 @@ def details(entry: Entry) -> list[str]:
     told = [f"cause: {named}"] if (named := cause(entry)) else []
     if case is not None:
         told.append(f"witness: {visible(shape(case))}")
-        if is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
+        if is_small(case) and "x" in case:
+            told.append(f"x={floats([case['x']])[0]}")
+        elif is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
             told += [f"scores={[list(row) for row in zip(*floats(case['W']), strict=True)]}", f"y={case['y']}"]
         elif is_small(case):
             told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
