@@ -127,9 +127,20 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--delta", type=float, default=None, help="The hinge's margin (default 1).")
 @click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
 @click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
+@click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
 @_shared
-def check(target: str, loss: str, at: str | None, dtype: str | None, output: Path | None, format_: str, quiet: bool, **options: Any) -> int:
+def check(
+    target: str,
+    loss: str,
+    at: str | None,
+    dtype: str | None,
+    audit: bool,
+    output: Path | None,
+    format_: str,
+    quiet: bool,
+    **options: Any,
+) -> int:
     """Judge one implementation now.
 
     TARGET is file.py:function or package.module:function; with commas, a loss, its gradient and its Hessian: file.py:loss,grad,hess.
@@ -155,8 +166,15 @@ def check(target: str, loss: str, at: str | None, dtype: str | None, output: Pat
     report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit
 
-    emit(report.to_dict(), format_, output)
-    return EXIT_CODES[report.verdict]
+    document, code = report.to_dict(), EXIT_CODES[report.verdict]
+    if audit:
+        from verify.campaign.audits import audited
+
+        document["audits"] = audited(request, options["timeout"])
+        if any(a["verdict"] == Verdict.BROKEN.value for a in document["audits"]):
+            document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
+    emit(document, format_, output)
+    return code
 
 
 @cli.command(epilog=EPILOG)

@@ -219,7 +219,7 @@ def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
         tally.failure = before
         return False
 
-    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS)
+    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS, of_scores=subject.oracle.objective.of_scores)
 
 
 def _look(law: Law, subject: Subject, case: Case, tally: _Tally, watch: Watch) -> Finding | Misbehaviour:

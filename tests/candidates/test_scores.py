@@ -172,6 +172,19 @@ def test_wrong_use_is_an_error(case):
         check(f, loss="softmax_cross_entropy", laws=("value",), **pins)
 
 
+def test_a_witness_is_still_one_of_scores_when_it_is_small():
+    """And the smallest: two scores of one example."""
+
+    def wrong(s, y):
+        value, ds = softmax(s, y)
+        return value, ds if len(s) < 3 else ds * 2
+
+    (result,) = check(wrong, loss="softmax_cross_entropy", laws=("gradient",), profile="quick").results
+    case = result.witness.case
+    np.testing.assert_array_equal(case.X, np.eye(3))
+    assert case.W.shape == (2, 3)
+
+
 def test_a_witness_of_scores_is_shown_as_scores_and_judged_again():
     def wrong(s, y):
         value, ds = softmax(s, y)
