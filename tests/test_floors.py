@@ -57,6 +57,7 @@ HOMES = {
         "terms",
     },
     "hypothesis": {"cases", "profiles", "trial"},
+    "jax": {"candidates"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "markupsafe": {"report"},
@@ -87,7 +88,9 @@ HOMES = {
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "descent", "report"},
     "scipy": {"oracle"},
+    "sklearn": {"candidates"},
     "sympy": {"spec", "oracle"},
+    "torch": {"candidates"},
 }
 
 

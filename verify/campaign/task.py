@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Misbehaviour, floats, name_of, place_of, resolve
+from verify.candidates import Misbehaviour, adapted, floats, name_of, place_of, resolve
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.errors import UsageError, of_type, unknown
@@ -115,7 +116,7 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     if record is not None:
         record.found(found.to_dict(), place_of(found.candidate.f))
     law, watch = LAWS[task.law], unwatched if record is None else record.begins
-    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype), approximate=found.approximate)
+    subject = _subject(found, task.dtype)
     reason = law.why_not(subject)
     if reason is not None:
         return reason
@@ -160,6 +161,7 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
     """The same without a spec."""
     request = task.request
     f, limitations = _imported(request.candidate)
+    f = adapted(f)
     pair = Pair(f, request.convex)
     reason = why_not(task.law, pair)
     if reason is not None:
@@ -186,6 +188,16 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and self._key() == other._key()
+
+
+TRUTHS = 1024
+"""Points whose truth the laws of one candidate share: they draw many of the same cases, and one point weighs some 15 kB."""
+
+
+@lru_cache(maxsize=2)
+def _subject(found: Conventions, dtype: str) -> Subject:
+    """One for all laws on a candidate at a dtype that this process is given, one after the other."""
+    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), approximate=found.approximate, kept=TRUTHS)
 
 
 def _case(probe: Probe) -> Case:

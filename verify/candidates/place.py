@@ -15,7 +15,7 @@ def place_of(f: Any) -> dict[str, str | int] | None:
     Absolute paths tell of the machine and not of the code, so they are left out.
     """
     f = f.loss or f.grad if isinstance(f, Candidate) else f  # a pair is where its loss is
-    f = getattr(f, "py_func", f)  # numba keeps the function that it compiled
+    f = getattr(inspect.unwrap(f), "py_func", inspect.unwrap(f))  # numba keeps the function that it compiled
     try:
         file, (_, line) = inspect.getsourcefile(f), inspect.getsourcelines(f)
     except (TypeError, OSError):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from verify.candidates import Candidate
+from verify.candidates import Candidate, adapted
+from verify.candidates.signature import likely
 from verify.conventions import linear, scores
 from verify.conventions.pins import PINS, Conventions, Pins
 from verify.conventions.probes import Probe, Watch, unwatched
-from verify.conventions.signature import likely
 from verify.errors import UsageError
 from verify.oracle.claims import examine
 from verify.spec.loss import LossSpec
@@ -29,6 +29,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     Raises UsageError where the pins cannot be true of any candidate, and where the loss is not what it claims to be.
     """
     examine(loss)
+    f = adapted(f)
     signatures = (pins.signature,) if pins.signature else likely(f)
     if not signatures:
         raise UsageError(f"the candidate takes one argument, so {loss.name} is no spec for it. Judge it without: loss=None, at=x.")

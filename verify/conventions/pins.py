@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from verify.candidates.answer import Misbehaviour
+from verify.candidates.frameworks import framework_of
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.scores import ORDERS, Scores
+from verify.candidates.signature import SIGNATURES
 from verify.conventions.probes import Probe
-from verify.conventions.signature import SIGNATURES
 from verify.errors import of_type, unknown
 from verify.spec.catalogue import find_penalty
 from verify.spec.objective import REDUCTIONS, Objective
@@ -52,7 +53,7 @@ class Pins:
 PINS = tuple(f.name for f in fields(Pins))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 
@@ -65,19 +66,23 @@ class Conventions:
     objective: Objective
     fits: bool
     complaint: Misbehaviour | None = None
-    question: Probe | None = None
+    question: Probe | None = field(default=None, compare=False)
     limitations: tuple[str, ...] = ()
     approximate: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
         o, c = self.objective, self.candidate
+        framework = framework_of(c.f)
+        known = dict(o.parameters) | ({"framework": framework} if framework else {})
         if isinstance(c, Linear):
             found: dict[str, Any] = {"layout": LAYOUTS[c.layout], "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
             if c.data != "ND":
                 found["data"] = DATA_LAYOUTS[c.data]
-            return found | dict(o.parameters)
+            return found | known
         found = {"signature": "objective" if c.per_example else "scores", "reduction": o.reduction, "fits": self.fits}
+        if c.per_example or c.order != "PREDICTIONTARGET":
+            found["layout"] = ORDERS[c.order]
         if c.per_example:
-            found |= {"layout": ORDERS[c.order], "hessian": HESSIANS[self.approximate]}
-        return found | dict(o.parameters)
+            found["hessian"] = HESSIANS[self.approximate]
+        return found | known

@@ -14,9 +14,9 @@ import numpy as np
 
 from verify.candidates import Answer, Misbehaviour, Scores
 from verify.candidates.scores import ORDERS
+from verify.candidates.signature import order, weighted
 from verify.conventions.pins import Conventions, Pins
 from verify.conventions.probes import Probe, Watch, answers
-from verify.conventions.signature import order, weighted
 from verify.errors import UsageError
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
@@ -25,6 +25,8 @@ from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
 PROBE_SIZE = 4
+ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
+"""Orders in which scores are called: data sets are for objectives."""
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
@@ -67,7 +69,7 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequenc
     for column, signature in product((False, True) if loss.targets else (False,), signatures):
         base = Scores(f=f, targets=loss.targets, column=column)
         if signature == "scores":
-            yield base
+            yield from (replace(base, order=o) for o in ([told] if told in ONE_ARRAY else ONE_ARRAY))
             continue
         for arguments in [told] if told else ORDERS:
             yield replace(base, per_example=True, order=arguments, weighted=weighted(f) and arguments != "PREDICTIONDATASET")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from verify.candidates import Candidate
+from verify.candidates.candidate import Candidate
 
 SIGNATURES = ("linear", "scores", "objective")
 
