@@ -9,11 +9,9 @@ from dataclasses import replace
 from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
+from verify.conventions.probes import Probe
 from verify.spec.objective import Objective
-
-Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
 
 STEPS = 24
 """Evaluations of the formula for one member: of a piecewise linear function the root is found in a few."""

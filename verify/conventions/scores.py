@@ -15,8 +15,9 @@ import numpy as np
 from verify.candidates import Answer, Misbehaviour, Scores
 from verify.candidates.scores import ORDERS
 from verify.candidates.signature import order, weighted
-from verify.conventions.parameter import Probe, sized, solved
+from verify.conventions.parameter import sized, solved
 from verify.conventions.pins import Conventions, Pins
+from verify.conventions.probes import Probe, Watch, answers
 from verify.errors import UsageError
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
@@ -29,7 +30,7 @@ ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
 """Orders in which scores are called: data sets are for objectives."""
 
 
-def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str) -> Conventions:
+def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned.
 
     Where it fits no member of the family, the first way stands in which it answers.
@@ -43,21 +44,22 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     ways = list(_ways(f, loss, pins, signatures))
     for way in ways:
         try:
-            answers = [way(*probe) for probe in probes]
+            found = list(answers(way, probes, watch))
         except Misbehaviour as error:
             complaint = complaint or error
             continue
-        answered.append((way, answers))
+        answered.append((way, found))
         for objective in members:
-            if _agrees(objective, way, answers, probes, dtype):
+            if _agrees(objective, way, found, probes, dtype):
                 return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
-    for way, answers in answered if pins.delta is None else ():
-        for objective in (o for m in members for o in solved(m, answers[0].value, lambda o: _value(o, probes[0], dtype))):
+    for way, found in answered if pins.delta is None else ():
+        for objective in (o for m in members for o in solved(m, found[0].value, lambda o: _value(o, probes[0], dtype))):
             more = sized(probes[0])
-            if _agrees(objective, way, answers, probes, dtype) and _agrees(objective, way, [way(*p) for p in more], more, dtype):
+            if _agrees(objective, way, found, probes, dtype) and _agrees(objective, way, list(answers(way, more, watch)), more, dtype):
                 return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
     chosen, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
-    return Conventions(candidate=chosen, objective=members[0], fits=False, complaint=complaint, approximate=approximate)
+    known = Conventions(candidate=chosen, objective=members[0], fits=False, complaint=complaint, approximate=approximate)
+    return replace(known, question=probes[0])
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Scores]:
