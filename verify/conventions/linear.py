@@ -52,10 +52,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
                 return Conventions(candidate=candidate, objective=objective, fits=True)
     for candidate, values in answered if pins.delta is None else ():
         for objective in (o for m in members for o in solved(m, values[0], lambda o: float(_truth(o, probes[0], dtype).exact))):
-            more = sized(probes[0])
-            if _agrees(objective, values, probes, dtype) and _agrees(
-                objective, [a.value for a in answers(candidate, more, watch)], more, dtype
-            ):
+            if _agrees(objective, values, probes, dtype) and _still_agrees(objective, candidate, sized(probes[0]), dtype, watch):
                 return Conventions(candidate=candidate, objective=objective, fits=True)
     ways = [c for c, _ in answered] or [replace(base, layout=layouts[0])]
     chosen = next((c for c in ways if _ignores_feature_order(c, probes[0])), ways[0])
@@ -86,6 +83,13 @@ def _probes(loss: LossSpec, dtype: str) -> Iterator[Probe]:
 def _agrees(objective: Objective, values: list[float], probes: list[Probe], dtype: str) -> bool:
     truths = [_truth(objective, probe, dtype) for probe in probes]
     return all(distance(v, t.exact) <= t.radius for t, v in zip(truths, values, strict=True))
+
+
+def _still_agrees(objective: Objective, candidate: Linear, probes: list[Probe], dtype: str, watch: Watch) -> bool:
+    try:
+        return _agrees(objective, [a.value for a in answers(candidate, probes, watch)], probes, dtype)
+    except Misbehaviour:
+        return False
 
 
 def _truth(objective: Objective, probe: Probe, dtype: str) -> Value:

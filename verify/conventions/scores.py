@@ -54,8 +54,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
                 return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
     for way, found in answered if pins.delta is None else ():
         for objective in (o for m in members for o in solved(m, found[0].value, lambda o: _value(o, probes[0], dtype))):
-            more = sized(probes[0])
-            if _agrees(objective, way, found, probes, dtype) and _agrees(objective, way, list(answers(way, more, watch)), more, dtype):
+            if _agrees(objective, way, found, probes, dtype) and _still_agrees(objective, way, sized(probes[0]), dtype, watch):
                 return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
     chosen, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
     known = Conventions(candidate=chosen, objective=members[0], fits=False, complaint=complaint, approximate=approximate)
@@ -90,6 +89,13 @@ def _probes(loss: LossSpec, dtype: str) -> Iterator[Probe]:
         rng = np.random.default_rng(seed)
         W = rng.normal(size=(loss.scores(PROBE_SIZE), PROBE_SIZE)).astype(dtype)
         yield W, np.eye(PROBE_SIZE, dtype=dtype), (np.arange(PROBE_SIZE) + seed) % loss.labels(PROBE_SIZE), 0.0
+
+
+def _still_agrees(objective: Objective, way: Scores, probes: list[Probe], dtype: str, watch: Watch) -> bool:
+    try:
+        return _agrees(objective, way, list(answers(way, probes, watch)), probes, dtype)
+    except Misbehaviour:
+        return False
 
 
 def _value(objective: Objective, probe: Probe, dtype: str) -> float:
