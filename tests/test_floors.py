@@ -64,7 +64,6 @@ HOMES = {
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
-        "api",
         "auditing",
         "candidates",
         "cases",
