@@ -64,6 +64,7 @@ HOMES = {
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
+        "api",
         "auditing",
         "candidates",
         "cases",
