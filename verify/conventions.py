@@ -56,7 +56,7 @@ class Pins:
             find_penalty(self.penalty)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 

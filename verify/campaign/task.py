@@ -107,7 +107,7 @@ def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
         return Outcome(task, failed(task, found.complaint, first), found.to_dict(), place=place)
     if record is not None:
         record.found(found.to_dict(), place)
-    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
+    subject = _subject(found, task.dtype)
     reason = LAWS[task.law].inapplicable(subject)
     if reason is not None:
         return Inapplicable(task, reason)
@@ -143,6 +143,16 @@ class _Same:
 def _conventions(key: _Same, loss: str, pins: Pins, dtype: str) -> Conventions:
     candidate = key.candidate
     return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
+
+
+TRUTHS = 1024
+"""Points whose truth the laws of one candidate share: they draw many of the same cases, and one point weighs some 15 kB."""
+
+
+@lru_cache(maxsize=2)
+def _subject(found: Conventions, dtype: str) -> Subject:
+    """One for all laws on a candidate at a dtype that this process is given, one after the other."""
+    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), kept=TRUTHS)
 
 
 def _question(dtype: str) -> Case:
