@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -73,23 +74,21 @@ def in_torch(loss: str, W: Any, X: Any, y: Any) -> Work:
     return work
 
 
+def loss_in_jax(loss: str, W: Any, X: Any, y: Any) -> Any:
+    """The loss alone, to be differentiated."""
+    jax, jnp = import_module("jax"), import_module("jax.numpy")
+    jax.config.update("jax_enable_x64", True)
+    S = X @ W.T
+    own = jnp.take_along_axis(S, y[:, None], axis=1)
+    data = jnp.sum(jnp.maximum(S - own + 1, 0), axis=1) - 1 if loss == "hinge" else jax.nn.logsumexp(S, axis=1) - own[:, 0]
+    return jnp.mean(data) + REG * jnp.sum(W * W)
+
+
 def in_jax(loss: str, W: Any, X: Any, y: Any) -> Work:
     """Automatic differentiation, compiled, numpy in and out."""
     jax = import_module("jax")
-    jnp = import_module("jax.numpy")
     jax.config.update("jax_enable_x64", True)
-
-    def f(W: Any, X: Any, y: Any) -> Any:
-        S = X @ W.T
-        own = jnp.take_along_axis(S, y[:, None], axis=1)
-        if loss == "hinge":
-            margins = jnp.maximum(S - own + 1, 0)
-            data = jnp.sum(margins, axis=1) - 1
-        else:
-            data = jax.nn.logsumexp(S, axis=1) - own[:, 0]
-        return jnp.mean(data) + REG * jnp.sum(W * W)
-
-    compiled = jax.jit(jax.value_and_grad(f))
+    compiled = jax.jit(jax.value_and_grad(partial(loss_in_jax, loss)))
 
     def work() -> tuple[float, Any]:
         value, dW = compiled(W, X, y)

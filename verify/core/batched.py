@@ -9,8 +9,9 @@ from numba import get_num_threads, njit, prange, types
 from numba.np.numpy_support import from_dtype
 from numpy.typing import ArrayLike, NDArray
 
-from verify.core.compiling import array, compiled
-from verify.core.linear import PARALLEL, PRANGE_ONLY, Floats, LinearObjective, _kernel_types
+from verify.core.compiling import array, compiled, compiled_row, row_type
+from verify.core.linear import PARALLEL, PRANGE_ONLY, Floats, LinearObjective, one_by_one
+from verify.core.penalty import with_squares
 
 CHUNK = 64
 """Problems that one thread takes at once."""
@@ -46,28 +47,36 @@ def evaluate(
     W, X, y = np.require(W, None, ("C", "A", "W")), np.require(X, None, ("C", "A", "W")), np.require(y, np.int64, ("C", "A", "W"))
     dW, values = np.empty_like(W) if out is None else out, np.empty(len(W))
     many = W.size * X.shape[1] >= PARALLEL and get_num_threads() > 1
-    driver = compiled(_each_on_all_cores if many else _each, *_types(W))
-    driver(compiled(f.kernel, *_kernel_types(W[0])), W, X, y, f.parameter if delta is None else delta, coefficients, f.bias, dW, values)
+    driver, real = compiled(_all_on_all_cores if many else _all_in_order, *_types(W)), from_dtype(W.dtype)
+    driver(compiled_row(f.row, real), W, X, y, f.parameter if delta is None else delta, coefficients, f.bias, dW, values)
     return values, dW
 
 
 def _types(W: Floats) -> tuple[Any, ...]:
-    real, kernel = from_dtype(W.dtype), types.FunctionType(types.float64(*_kernel_types(W)))
+    real = from_dtype(W.dtype)
     many, vector = array(real, 3), array(types.float64, 1)
-    return kernel, many, many, array(types.int64, 2), types.float64, vector, types.boolean, many, vector
+    return row_type(real), many, many, array(types.int64, 2), types.float64, vector, types.boolean, many, vector
 
 
 @njit(error_model="numpy", cache=True)
-def _each(kernel, W, X, y, parameter, coefficients, bias, dW, values):
+def _some(row, W, X, y, parameter, coefficients, bias, dW, values, first, last):
+    """The problems first..last, in the same room: to allocate it for each costs as much as a small problem."""
+    _, C, D = W.shape
+    s, ds, sums = np.empty(C, W.dtype), np.empty(C, W.dtype), np.empty((C, D))
+    for b in range(first, last):
+        sums[:] = 0
+        total = one_by_one(row, W[b], X[b], y[b], parameter, s, ds, sums)
+        values[b] = total / X.shape[1] + with_squares(sums, X.shape[1], W[b], coefficients[b], bias, dW[b])
+
+
+@njit(error_model="numpy", cache=True)
+def _all_in_order(row, W, X, y, parameter, coefficients, bias, dW, values):
     """One problem after the other."""
-    for b in range(W.shape[0]):
-        values[b] = kernel(W[b], X[b], y[b], parameter, coefficients[b], bias, dW[b])
+    _some(row, W, X, y, parameter, coefficients, bias, dW, values, 0, W.shape[0])
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
-def _each_on_all_cores(kernel, W, X, y, parameter, coefficients, bias, dW, values):
+def _all_on_all_cores(row, W, X, y, parameter, coefficients, bias, dW, values):
     """The same, chunk by chunk side by side."""
-    B = W.shape[0]
-    for chunk in prange(-(-B // CHUNK)):
-        for b in range(chunk * CHUNK, min(B, (chunk + 1) * CHUNK)):
-            values[b] = kernel(W[b], X[b], y[b], parameter, coefficients[b], bias, dW[b])
+    for chunk in prange(-(-W.shape[0] // CHUNK)):
+        _some(row, W, X, y, parameter, coefficients, bias, dW, values, chunk * CHUNK, min(W.shape[0], (chunk + 1) * CHUNK))
