@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from verify.benchmarks.peers import batch, exact, in_numpy, kernel
+from verify.benchmarks.peers import PEERS, batch, exact, in_numpy, kernel
 
 from verify.bench.table import Setup, Table
 from verify.core.differences import numerical_gradient
@@ -35,12 +35,16 @@ def setups(smoke: bool) -> Iterator[Setup]:
             if find_spec("scipy"):
                 works["scipy approx_fprime"] = lambda loss=loss, W=W, X=X, y=y, some=some: _scipy(loss, W, X, y, some)
                 parts["scipy approx_fprime"] = part
+            if find_spec("torch") and "torch" in PEERS:
+                works["torch gradcheck"] = lambda loss=loss, W=W, X=X, y=y, some=some: _gradcheck(loss, W, X, y, some, fast=False)
+                works["torch gradcheck, one projection"] = lambda loss=loss, W=W, X=X, y=y: _gradcheck(loss, W, X, y, None, fast=True)
+                parts["torch gradcheck"] = part
             truth = exact(loss, W, X, y)
             yield Setup(
                 label=f"{loss}, {N} examples, {C} × {D} weights",
                 contestants=works,
                 parts=parts,
-                error=lambda found, truth=truth: float(np.nanmax(np.abs(found - truth)) / np.abs(truth).max()),
+                error=lambda found, truth=truth: 0.0 if found is True else float(np.nanmax(np.abs(found - truth)) / np.abs(truth).max()),
                 allowed=1e-4,  # that of one-sided differences
             )
 
@@ -73,6 +77,21 @@ def _scipy(loss: str, W: Any, X: Any, y: Any, some: Any) -> Any:
     found = np.full(W.size, np.nan)
     found[some] = optimize.approx_fprime(W.flat[some], f, H)
     return found.reshape(W.shape)
+
+
+def _gradcheck(loss: str, W: Any, X: Any, y: Any, some: Any, *, fast: bool) -> bool:
+    """`torch.autograd.gradcheck` of torch's own loss, in these weights or in all: it answers whether they agree, no gradient."""
+    torch, function = import_module("torch"), import_module("torch.nn.functional")
+    whole, data, labels = torch.tensor(W).ravel(), torch.tensor(X), torch.tensor(y)
+    places = torch.arange(W.size) if some is None else torch.tensor(some)
+
+    def f(w: Any) -> Any:
+        S = data @ whole.index_put((places,), w).reshape(W.shape).T
+        value = function.multi_margin_loss(S, labels) * len(W) if loss == "hinge" else function.cross_entropy(S, labels)
+        return value + 2.0**-10 * w.square().sum()
+
+    checked: bool = torch.autograd.gradcheck(f, whole[places].clone().requires_grad_(), fast_mode=fast, atol=1e-6, nondet_tol=1e-12)
+    return checked
 
 
 TABLE = Table(name="numerical", title="The numerical gradient of all entries", setups=setups)
