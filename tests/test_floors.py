@@ -22,7 +22,7 @@ FLOORS = (
     ("laws",),
     ("diagnosis",),
     ("auditing", "trial", "survey"),
-    ("power",),
+    ("power", "pair"),
     ("campaign",),
     ("report",),
     ("gate",),
@@ -59,12 +59,14 @@ HOMES = {
         "terms",
     },
     "hypothesis": {"bench", "cases", "profiles", "trial"},
+    "jax": {"candidates"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
+        "api",
         "bench",
         "auditing",
         "candidates",
@@ -78,6 +80,7 @@ HOMES = {
         "figures",
         "laws",
         "oracle",
+        "pair",
         "power",
         "rounding",
         "survey",
@@ -88,7 +91,9 @@ HOMES = {
     "pytest": {"pytest_plugin"},
     "rich": {"bench", "cli", "descent", "report"},
     "scipy": {"oracle"},
+    "sklearn": {"candidates"},
     "sympy": {"spec", "oracle"},
+    "torch": {"candidates"},
 }
 
 
