@@ -47,6 +47,12 @@ BEYOND = 30.0
 """A step this much longer than the best one is no longer near it: truncation there is at least 30 (900 centred) times that
 at the best step, so its error is greater whatever the roundings do."""
 
+EXPLAINED = 4.0
+"""Times the rounding bound that an explained gradient may be off: a wrong formula is evaluated in other steps than the spec's."""
+
+GREATEST_DENOMINATOR = 12
+"""Coefficients of explanations are fractions with denominators up to this: people write halves, thirds and tenths, not 7/13."""
+
 
 def unit_roundoff(dtype: str) -> float:
     """U of `dtype` ("float64" or "float32"): half the distance from 1 to the next float."""

@@ -18,10 +18,15 @@ from hypothesis.strategies import SearchStrategy
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case, families
+from verify.cases.simpler import shrunk
+from verify.diagnosis import diagnose, is_lost
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import Law, Subject
 from verify.oracle import Oracle
 from verify.profiles import PROFILES
+
+MOST_SIMPLIFICATIONS = 60
+"""Simpler cases that are tried on a counterexample: as much as drawing half a profile."""
 
 FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
@@ -142,12 +147,13 @@ def unwatched(_: Case) -> None:
 def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched) -> Result:
     """Draws the profile's number of cases from every family and measures the law on each.
 
-    Stops at the first break, which is shrunk to the smallest case of its family that still breaks the law.
+    Stops at the first break, which is shrunk to the smallest case that still breaks the law.
     """
     tally, began = _Tally(), time.perf_counter()
     for strategy, share in families(subject.oracle).values():
         if tally.failure is None:
             _search(law, subject, strategy, max(FEWEST, ceil(share * PROFILES[profile])), seed, tally, watch)
+    _simplify(law, subject, tally, watch)
     return _result(law, subject, tally, time.perf_counter() - began)
 
 
@@ -184,6 +190,29 @@ def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched) -
     tally, began = _Tally(), time.perf_counter()
     _look(law, subject, case, tally, watch)
     return _result(law, subject, tally, time.perf_counter() - began)
+
+
+def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
+    """Leaves out of the counterexample what it can do without. It must break in the same way: a crash is no smaller wrong number."""
+    if tally.failure is None:
+        return
+
+    def way(what: Finding | Misbehaviour) -> object:
+        return what.code if isinstance(what, Misbehaviour) else is_lost(what.worst)
+
+    wanted = way(tally.failure[1])
+
+    def breaks(case: Case) -> bool:
+        before = tally.failure
+        finding = _look(law, subject, case, tally, watch)
+        if tally.failure is before:
+            return False
+        if way(finding) == wanted:
+            return True
+        tally.failure = before
+        return False
+
+    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS)
 
 
 def _look(law: Law, subject: Subject, case: Case, tally: _Tally, watch: Watch) -> Finding | Misbehaviour:
@@ -242,8 +271,8 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         case, what = tally.failure
         found = None if isinstance(what, Misbehaviour) else what.worst
         witness = Witness(case=case, evidence=found)
-        kind = "behaviour" if isinstance(what, Misbehaviour) else "precision" if _overflows(what) else "wrong"
-        diagnosis = _diagnosis(law, what)
+        named = diagnose(law.name, subject, case, what)
+        kind, diagnosis = named.kind, named.to_dict()
     return Result(
         law=law.name,
         dtype=subject.oracle.dtype,
@@ -276,28 +305,3 @@ def order_of(ulps: float) -> int:
     if not isfinite(ulps):
         return 1025
     return -1 if ulps == 0 else max(0, ceil(log2(ulps)))
-
-
-def _overflows(what: Finding) -> bool:
-    """Whether a number is not finite where a finite one is due."""
-    where = what.worst.where if what.worst is not None else {}
-    return "measured" in where and not isfinite(where["measured"]) and isfinite(where["expected"])
-
-
-def _diagnosis(law: Law, what: Finding | Misbehaviour) -> dict[str, Any]:
-    """The code and the sentence. Naming the bug behind a wrong number is `verify.diagnosis`' work, not done here."""
-    if isinstance(what, Misbehaviour):
-        return {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
-    worst = what.worst
-    assert worst is not None
-    if _overflows(what):
-        place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
-        told = (
-            f"{place} is {worst.where['measured']}, allowed {worst.where['expected']:.17g}: the computation leaves the range of the dtype"
-        )
-        return {"code": "overflow", "message": told, "entries": [worst.where["entry"]] if "entry" in worst.where else "all"}
-    place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
-    step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
-    sentence = f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
-    entries = [worst.where["entry"]] if "entry" in worst.where else "all"
-    return {"code": "value" if law.name == "value" else "unknown", "message": sentence, "entries": entries}

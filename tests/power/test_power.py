@@ -14,12 +14,12 @@ from verify.laws import LAWS
 from verify.oracle import Oracle
 from verify.power import measure, table
 from verify.power.mutants import mutants, right
-from verify.power.reference import Reference
 from verify.power_command import command
 from verify.report.power import complete, plain
 from verify.report.reading import power_summary
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
+from verify.terms import Reference
 
 HONEST = {"multiclass_hinge": hinge(), "softmax_cross_entropy": softmax()}
 FEW = ("value", "gradient", "consistency", "purity", "bad-input", "compiled", "enclosure")

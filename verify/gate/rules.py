@@ -10,6 +10,7 @@ from typing import Any
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
 from verify.gate.policy import Policy
 from verify.report.power import finest
+from verify.report.reading import cause, measured
 
 Document = Mapping[str, Any]
 Ruling = dict[str, Any]
@@ -84,7 +85,7 @@ def _verdicts(document: Document, policy: Policy, _: Baseline | None) -> Rulings
         if r["verdict"] == "holds" or any(d.covers(r) for d in policy.deviations):
             continue
         if r["verdict"] == "broken":
-            why = r.get("diagnosis", {}).get("message", "")
+            why = "; cause: ".join(told for told in (measured(r), cause(r)) if told)
             yield True, _ruling("broken", f"{_name(r)} breaks the law {r['law']}: {why}", declare, r, told=True)
         else:
             why = ", ".join(f"{n} × {reason}" for reason, n in r["undecided"].items()) or "no case was drawn"

@@ -38,7 +38,12 @@ def ball(x: float | np.floating) -> arb:
     return arb(float(x))
 
 
+def error(x: float, truth: arb) -> float:
+    """X − truth, rounded once; NaN where x is not finite."""
+    with precision():
+        return float(ball(x) - truth) if np.isfinite(x) else float("nan")
+
+
 def distance(x: float, truth: arb) -> float:
     """|x − truth|, rounded once; NaN where x is not finite."""
-    with precision():
-        return abs(float(ball(x) - truth)) if np.isfinite(x) else float("nan")
+    return abs(error(x, truth))

@@ -70,7 +70,7 @@ class Subdifferential:
             entry = tuple(int(i) for i in np.argwhere(~np.isfinite(g))[0])
             j, k = entry
             return Distance(np.inf, np.inf, (j, k), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
-        offset = self._offset(g)
+        offset = self.offset(g)
         if self.is_single:
             return self._worst(offset, g, None)
         start = self._multipliers(offset, self.radius)
@@ -93,8 +93,8 @@ class Subdifferential:
             return center
         return center + np.asarray(self._span(self._multipliers(-center, np.ones(self.radius.shape))), dtype=np.float64)
 
-    def _offset(self, g: Floats) -> Floats:
-        """G − center, rounded only once."""
+    def offset(self, g: Floats) -> Floats:
+        """G − center (C, D), rounded only once: where the set is one gradient, the error."""
         with precision():
             rows = [[float(arb(float(x)) - c) for x, c in zip(xs, cs, strict=True)] for xs, cs in zip(g, self.center, strict=True)]
         return np.array(rows)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.oracle import Oracle
-from verify.power.reference import Example, Parts, Reference, Role, Term
 from verify.rounding import unit_roundoff
 from verify.spec import Objective
+from verify.terms import Example, Parts, Reference, Role, Term
 
 Floats = NDArray[np.floating]
 Answer = tuple[float, Floats]

@@ -13,7 +13,7 @@ from verify.evidence import Verdict, judge
 from verify.laws import LAWS, Law, Subject
 from verify.oracle import Oracle, Point
 from verify.power.mutants import Candidate, mutants, off_by, right
-from verify.power.reference import Reference
+from verify.terms import Reference
 from verify.trial import draw
 
 KEPT = 1 << 16

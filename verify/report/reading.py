@@ -84,17 +84,36 @@ def sentence(entry: Entry) -> str | None:
     """What a reader must know of a result that does not hold: law, loss, dtype, candidate, measured and allowed."""
     where = f"{entry['loss']} ({entry['dtype']}), {visible(entry['candidate'])}"
     if entry["verdict"] == "broken":
-        return f"{entry['law']} law broken for {where}: {visible(entry.get('diagnosis', {}).get('message', ''))}"
+        return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
         reasons = ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
         return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons)})"
     return None
 
 
+def measured(entry: Entry) -> str:
+    """The number that broke a law beside what is allowed, or what the candidate did instead of answering."""
+    diagnosis = entry.get("diagnosis", {})
+    return visible(diagnosis.get("measured", diagnosis.get("message", "")))
+
+
+def cause(entry: Entry) -> str | None:
+    """The probable mistake behind a broken law and the entries that it touches; None where only the measured number is known."""
+    diagnosis = entry.get("diagnosis", {})
+    if "measured" not in diagnosis:
+        return None
+    entries = diagnosis["entries"]
+    return visible(diagnosis["message"] if entries == "all" else f"{diagnosis['message']} (in {_entries(entries)})")
+
+
+def _entries(entries: Any) -> str:
+    return entries if isinstance(entries, str) else ", ".join(str(list(e)) for e in entries)
+
+
 def details(entry: Entry) -> list[str]:
     """What follows the sentence: cause, witness and how to show it again, as far as they are known."""
-    diagnosis, case = entry.get("diagnosis", {}), entry.get("witness")
-    told = [f"cause: {visible(diagnosis['cause'])}"] if diagnosis.get("cause") else []
+    case = entry.get("witness")
+    told = [f"cause: {named}"] if (named := cause(entry)) else []
     if case is not None:
         told.append(f"witness: {visible(shape(case))}")
         if is_small(case):
@@ -201,6 +220,8 @@ def _notice(document: Document, entry: Entry) -> Notice | None:
     said = sentence(entry)
     if said is None:
         return None
+    named = cause(entry)
+    said = said if named is None else f"{said}; cause: {named}"  # one line: annotations have no more
     declared = accepted(document, entry)
     if declared is not None:
         said = f"{said} (declared: {visible(declared)})"

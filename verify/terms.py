@@ -1,7 +1,7 @@
 """A right implementation made from the spec: the additive terms of ℓ and of ∂ℓ/∂s, each rounded once, and their sums.
 
-It is what wrong implementations are made from, by changing one term. The terms come from the oracle's balls on exact scores, so they
-are right in the tails too; on a kink the first of the tied pieces is taken.
+Wrong implementations are made from it by changing one term, and wrong gradients are explained by what was changed. The terms come from
+the oracle's balls on exact scores, so they are right in the tails too; on a kink the first of the tied pieces is taken.
 """
 
 from __future__ import annotations
@@ -42,21 +42,25 @@ class Role:
 
 @dataclass(frozen=True)
 class Term:
-    """One addend of one example's ∂ℓ/∂s: `tied` ones count only where the other piece of a tie is taken."""
+    """One addend of one example's ∂ℓ/∂s: `tied` ones count only where the other piece of a tie is taken; `switch` is the outermost
+    switch that it stands behind.
+    """
 
     entry: int
     role: Role
     value: float
     tied: bool = False
+    switch: int | None = None
 
 
 @dataclass(frozen=True)
 class Example:
-    """One example's terms of the loss and of its gradient, and how many switches are exactly 0."""
+    """One example's terms of the loss and of its gradient, its greatest |score|, and the value of each switch."""
 
     losses: tuple[float, ...]
     terms: tuple[Term, ...]
     greatest: float
+    switches: tuple[float, ...] = ()
 
     def slope(self, classes: int) -> Floats:
         """∂ℓ/∂s (C,), with 0 for the tied terms."""
@@ -118,18 +122,21 @@ class Reference:
         for x, label in zip(X, y, strict=True):
             key = (x.tobytes(), int(label))
             if key not in known:
-                known[key] = self._derive(exact.product(x[None, :], W)[0], int(label))
+                known[key] = self.example(x, W, int(label))
         examples = [known[x.tobytes(), int(label)] for x, label in zip(X, y, strict=True)]
-        return Parts(W, X, y, numerator / denominator, examples, *self._penalty(W, reg))
+        return Parts(W, X, y, numerator / denominator, examples, *self.penalty(W, reg))
 
-    def _derive(self, scores: list[arb], label: int) -> Example:
+    def example(self, x: Floats, W: Floats, label: int) -> Example:
+        """One example (D,) taken apart."""
+        scores = exact.product(x[None, :], W)[0]
         formula = self.oracle.formula(len(scores), label)
         with precision():
             run = formula.program.run(self.oracle.inputs(scores))
             losses = tuple(float(run.registers[t]) for t in formula.value_terms)
-            return Example(losses, tuple(_terms(formula, run, label)), max(abs(float(s)) for s in scores))
+            switches = tuple(float(run.registers[register]) for register, _ in formula.program.switch_registers)
+            return Example(losses, tuple(_terms(formula, run, label)), max(abs(float(s)) for s in scores), switches)
 
-    def _penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
+    def penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
         """(λR(W), λ∇R(W))."""
         formula = penalty_formula(self.oracle.objective.penalty)
         counted = np.broadcast_to(self.oracle.penalised(W), W.shape) > 0
@@ -155,7 +162,8 @@ def _terms(formula: Formula, run: Run, label: int) -> Iterator[Term]:
         first, *others = run.possible[register]
         taken = list(_expanded(pieces[first], behind, formula, run, label, switch=True))
         rest = [t for a in others for t in _expanded(pieces[a], behind, formula, run, label, switch=True)]
-        tied = [Term(t.entry, t.role, sign * t.value, tied=True) for sign, ts in ((1, rest), (-len(others), taken)) for t in ts]
+        instead = ((1, rest), (-len(others), taken)) if others else ()
+        tied = [Term(t.entry, t.role, sign * t.value, tied=True) for sign, ts in instead for t in ts]
         behind.append([*taken, *tied])
     yield from _expanded(formula.slopes, behind, formula, run, label, switch=False)
 
@@ -177,4 +185,4 @@ def _expanded(
             yield Term(entry, Role(entry == label, switch, sign), value)
     for k, terms in inner.items():
         weight = float(sum((run.registers[t] for t in terms), arb(0)))
-        yield from (Term(t.entry, t.role, weight * t.value, t.tied) for t in behind[k])
+        yield from (Term(t.entry, t.role, weight * t.value, t.tied, k) for t in behind[k])

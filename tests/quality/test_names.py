@@ -1,0 +1,132 @@
+"""The name of the bug: for each wrong implementation its code and the words that tell the mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from implementations import OVERFLOWS, WRONG
+
+from verify.candidates import Linear
+from verify.evidence import Verdict
+from verify.laws import LAWS, Subject
+from verify.oracle import Oracle
+from verify.spec import Objective
+from verify.spec.catalogue import find_loss, find_penalty
+from verify.trial import Result, run
+
+ORACLES: dict[tuple[str, str, str], Oracle] = {}
+
+
+def judged(loss: str, f: Callable[..., object], law: str = "gradient", dtype: str = "float64", penalty: str = "l2") -> Result:
+    key = (loss, penalty, dtype)
+    if key not in ORACLES:
+        ORACLES[key] = Oracle(Objective(loss=find_loss(loss), penalty=find_penalty(penalty)), dtype)
+    return run(LAWS[law], Subject(candidate=Linear(f=f), oracle=ORACLES[key]), profile="quick", seed=0)
+
+
+NAMED = {
+    "penalty halved": ("penalty-factor", "half of what it must be: λW where 2λW is due"),
+    "penalty missing": ("penalty-missing", "+ 2λW is not added"),
+    "penalty subtracted": ("sign", "the penalty's gradient has the wrong sign"),
+    "labels off by one": ("label-term", "the class before"),
+    "last example left out": ("example-missing", "the last example is left out"),
+    "N left out": ("reduction", "lacks its 1/N"),
+    "divided by N twice": ("reduction", "divided by N twice"),
+    "sign of everything": ("sign", "the whole gradient has the wrong sign"),
+    "first class left out": ("class-missing", "row 0"),
+    "everything off by 1e-3": ("scaled", "(1 + 0.001) × what it must be"),
+    "everything off by 1e-10": ("scaled", "(1 + 1e-10) × what it must be"),
+    "bias column left out": ("entries", "in the last column"),
+    "one entry off by 1e-9": ("entries", "the last entry of row 0 is (1 + 1e-09)"),
+    "wrong for two classes only": ("scaled", "twice what it must be, only when C = 2"),
+    "wrong for one example only": ("scaled", "only when N = 1"),
+    "wrong for an absent class only": ("scaled", "(1 + 0.001) × what it must be, only when a class is absent"),
+    "single precision inside": ("precision", "something inside is computed in float32"),
+    "ties as 2": ("kink-outside", "counts 2 times, where 0 to 1 is allowed"),
+    "ties below 0": ("kink-outside", "counts -1/10 times"),
+    "> in one row, ≥ in the other": ("kink-inconsistent", "1 times in the label's row and 0 times in the other rows"),
+    "indicator with a tolerance": ("margin", "about -1e-09 beside the kink"),
+    "scores instead of probabilities": ("term-extra", "the scores"),
+    "temperature of 2": ("term-extra", "at half of the scores"),
+    "own class counted once": ("label-term", "−x is counted once in the label's row instead of once per active margin"),
+    "own class left out": ("label-term", "the label's own part of the data gradient is missing"),
+    "own class with the wrong sign": ("sign", "the label's own part"),
+    "margin missing in the indicator": ("margin", "delta = 1 is missing"),
+    "margin doubled in the indicator": ("margin", "delta is 2"),
+    "margins instead of indicators": ("scaled", "the margins themselves"),
+    "1 not taken from the own class": ("label-term", "missing"),
+    "1 added to the own class": ("sign", "of the label has the wrong sign"),
+    "normalised over the examples": ("term-extra", "normalised over the examples"),
+    "not normalised": ("scaled", "exp of the shifted scores"),
+}
+
+
+@pytest.mark.parametrize(("loss", "name"), [(loss, name) for loss, table in WRONG.items() for name in table if name in NAMED])
+def test_a_wrong_gradient_gets_the_name_of_its_bug(loss, name):
+    result = judged(loss, WRONG[loss][name])
+    code, words = NAMED[name]
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
+    assert words in result.diagnosis["message"]
+    assert "is" in result.diagnosis.get("measured", "this is")
+
+
+KINDS = {"single precision inside": "precision", "penalty halved": "wrong"}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_kind_follows_from_the_evidence(name):
+    assert judged("softmax_cross_entropy", WRONG["softmax_cross_entropy"][name]).kind == KINDS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "what"), [("exp not shifted", "gradient", "gradient"), ("log-sum-exp not shifted", "value", "loss")]
+)
+def test_what_leaves_the_range_of_the_dtype_is_told_with_the_score_from_which_on(name, law, what):
+    result = judged("softmax_cross_entropy", OVERFLOWS[name], law)
+    assert (result.kind, result.diagnosis["code"]) == ("precision", "overflow")
+    assert (
+        f"the {what} is not finite, though its true value is, when a |score| > 70" in result.diagnosis["message"]
+    )  # exp overflows at 709.8
+
+
+def wrong_loss(change):
+    f = WRONG["multiclass_hinge"]["penalty halved"]
+    return lambda W, X, y, reg: (change(f(W, X, y, reg)[0], W, X, y, reg), f(W, X, y, reg)[1])
+
+
+LOSSES = {
+    "the penalty is missing in the loss": wrong_loss(lambda loss, W, X, y, reg: loss - reg * (W * W).sum()),
+    "the data term lacks its 1/N": wrong_loss(lambda loss, W, X, y, reg: (loss - reg * (W * W).sum()) * len(X) + reg * (W * W).sum()),
+    "the label's own margin counted": wrong_loss(lambda loss, W, X, y, reg: loss + 1),
+}
+TOLD = {
+    "the penalty is missing in the loss": "in the loss, the penalty is missing",
+    "the data term lacks its 1/N": "the data term lacks its 1/N",
+    "the label's own margin counted": "1 × a constant",
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_wrong_loss_is_told_by_its_terms(name):
+    result = judged("multiclass_hinge", LOSSES[name], "value")
+    assert (result.kind, result.diagnosis["code"]) == ("wrong", "value")
+    assert TOLD[name] in result.diagnosis["message"]
+
+
+SIZES = {
+    "penalty halved": (1, 1, 2),
+    "N left out": (2, 1, 2),
+    "last example left out": (2, 1, 2),
+    "first class left out": (1, 1, 2),
+    "own class counted once": (1, 1, 3),  # two active margins
+    "ties as 2": (1, 1, 2),
+    "1 not taken from the own class": (1, 1, 2),
+}
+
+
+@pytest.mark.parametrize(("loss", "name"), [(loss, name) for loss, table in WRONG.items() for name in table if name in SIZES])
+def test_the_witness_has_no_more_examples_features_and_classes_than_the_mistake_needs(loss, name):
+    case = judged(loss, WRONG[loss][name]).witness.case
+    assert (len(case.X), case.W.shape[1], len(case.W)) == SIZES[name]
+    assert {abs(float(x)) for x in case.W.ravel()} <= {0.0, 1.0}  # a person can check it by hand

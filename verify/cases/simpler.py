@@ -1,0 +1,115 @@
+"""Simpler cases than one that breaks a law: fewer examples, features and classes, then plainer numbers.
+
+The engine shrinks the bytes that a family decodes, and a family draws its sizes first: with other sizes the same bytes are other
+numbers, so it seldom gets to fewer of them. Here a part is left out and the rest stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.cases.case import Case
+
+MOST_SINGLES = 8
+"""Examples, features, classes and entries that are tried one by one; of larger cases parts are taken away first."""
+
+
+def simpler(case: Case) -> Iterator[Case]:
+    """Each is simpler than the case: the greatest steps first."""
+    for moves in (_examples, _features, _classes, _numbers):
+        yield from moves(case)
+
+
+def shrunk(case: Case, breaks: Callable[[Case], bool], most: int) -> Case:
+    """The case after as many simplifications as keep breaking, of at most `most` that are tried."""
+    tries, again = 0, True
+    while again:
+        again = False
+        for other in simpler(case):
+            if tries == most:
+                return case
+            tries += 1
+            if breaks(other):
+                case, again = other, True
+                break
+    return case
+
+
+def _examples(case: Case) -> Iterator[Case]:
+    N = len(case.X)
+    if N > 1:
+        yield from (_with_examples(case, np.array([i])) for i in range(min(N, MOST_SINGLES)))
+    chunk = N // 2
+    while N > 2 and chunk:
+        yield from (_with_examples(case, kept) for kept in (np.arange(N - chunk), np.arange(chunk, N)))
+        chunk //= 2
+
+
+def _with_examples(case: Case, kept: NDArray[np.intp]) -> Case:
+    return replace(case, X=case.X[kept], y=case.y[kept])
+
+
+def _features(case: Case) -> Iterator[Case]:
+    """The last column, the bias, stays."""
+    D = case.W.shape[1]
+    if D > 1:
+        yield _with_features(case, np.array([D - 1]))
+    if D > 2:
+        yield from (_with_features(case, np.array([k, D - 1])) for k in range(min(D - 1, MOST_SINGLES)))
+        chunk = (D - 1) // 2
+        while chunk:
+            yield from (_with_features(case, np.append(kept, D - 1)) for kept in (np.arange(D - 1 - chunk), np.arange(chunk, D - 1)))
+            chunk //= 2
+
+
+def _with_features(case: Case, kept: NDArray[np.intp]) -> Case:
+    return replace(case, W=np.ascontiguousarray(case.W[:, kept]), X=np.ascontiguousarray(case.X[:, kept]))
+
+
+def _classes(case: Case) -> Iterator[Case]:
+    """Classes without an example are left out; two classes are the fewest."""
+    C, present = len(case.W), np.unique(case.y)
+    if 2 <= len(present) < C:
+        yield _with_classes(case, present)
+    absent = np.setdiff1d(np.arange(C), present)
+    for kept in ([j] for j in absent[:MOST_SINGLES]) if len(present) + 1 < C else ():
+        yield _with_classes(case, np.union1d(present, kept))
+    if len(absent) > 1 and len(present) + 1 < C:
+        yield from (_with_classes(case, np.setdiff1d(np.arange(C), [j])) for j in absent[-MOST_SINGLES:])
+
+
+def _with_classes(case: Case, kept: NDArray[np.intp]) -> Case:
+    return replace(case, W=np.ascontiguousarray(case.W[kept]), y=np.searchsorted(kept, case.y).astype(case.y.dtype))
+
+
+def _numbers(case: Case) -> Iterator[Case]:
+    if case.reg != 0:
+        yield replace(case, reg=0.0)
+    if case.reg not in (0.0, 1.0):
+        yield replace(case, reg=1.0)
+    for name in ("W", "X"):
+        numbers = getattr(case, name)
+        whole = np.round(numbers)
+        if not np.array_equal(whole, numbers):
+            yield _with(case, name, whole)
+            eighths = np.round(numbers * 8) / 8
+            if not np.array_equal(eighths, numbers):
+                yield _with(case, name, eighths)
+        body = numbers if name == "W" else numbers[:, :-1]  # the ones of the bias stay
+        for value in (0.0, 1.0):
+            places = np.argwhere((body != 0) & (np.abs(body) != value) if value else body != 0)
+            yield from (_with(case, name, _set(numbers, tuple(at), value)) for at in places[:MOST_SINGLES])
+
+
+def _with(case: Case, name: str, numbers: NDArray[np.floating]) -> Case:
+    return replace(case, W=numbers) if name == "W" else replace(case, X=numbers)
+
+
+def _set(numbers: NDArray[np.floating], at: tuple[int, ...], value: float) -> NDArray[np.floating]:
+    found = numbers.copy()
+    found[at] = value * np.sign(found[at]) if value else 0.0
+    return found

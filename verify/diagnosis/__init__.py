@@ -1,0 +1,6 @@
+"""What the bug is: the probable mistake behind a broken law, told with its entries."""
+
+from verify.diagnosis.diagnosis import diagnose, is_lost
+from verify.diagnosis.words import Diagnosis
+
+__all__ = ["Diagnosis", "diagnose", "is_lost"]

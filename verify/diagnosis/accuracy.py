@@ -1,0 +1,80 @@
+"""The right formula with too much rounding: the error is that of a coarser dtype, or it shrinks with the dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from verify.cases import Case
+from verify.diagnosis import panel
+from verify.diagnosis.looks import Aspect, Look
+from verify.diagnosis.scene import Scene
+from verify.laws import Subject
+from verify.oracle import Oracle
+from verify.rounding import unit_roundoff
+
+COARSER = {"float64": ("float32", "float16"), "float32": ("float16",)}
+OTHER = {"float64": "float32", "float32": "float64"}
+NAMES = {"float32": "single precision", "float16": "half precision"}
+
+SHRINKS = 2.0**9
+"""Factor by which the ratio of two errors may differ from that of the unit roundoffs, 2^29: roundings fall as they like."""
+LEAST = 1e-30
+"""Magnitudes below this count as this: nothing is divided by 0."""
+SCALE = 16.0
+UNCHANGED = 1e-2
+"""An error that scales may differ by this much of itself: intermediate numbers fall into other binades where they are added."""
+SMALL = 1e-2
+"""Relative errors above this are no rounding."""
+
+
+def coarser(aspect: Aspect, subject: Subject, looks: Sequence[Look]) -> str | None:
+    """A sentence where every error is explained by roundings of a coarser dtype."""
+    oracle = subject.oracle
+    relative = [float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST) for look in looks]
+    for dtype in COARSER[oracle.dtype]:
+        typical = bool(np.median(relative) > unit_roundoff(dtype) / SHRINKS)
+        if typical and _is_relative(aspect, subject) and all(aspect.precise(look, Oracle(oracle.objective, dtype)) for look in looks):
+            return f"the {aspect.name} is as accurate as {NAMES[dtype]}: something inside is computed in {dtype}"
+    return None
+
+
+def _is_relative(aspect: Aspect, subject: Subject) -> bool:
+    """Whether the errors scale with the numbers: roundings of floats do, exactly by powers of two, and those to so many digits do not.
+
+    W·2^k and X/2^k have the same scores, so the data term's gradient is divided by 2^k, and its error with it.
+    """
+    (scene, *_), scale = panel.ordinary(subject.oracle.objective, subject.oracle.dtype), SCALE
+    bare = replace(scene.case, reg=0.0)
+    scaled = replace(bare, W=bare.W * bare.W.dtype.type(scale), X=bare.X / bare.X.dtype.type(scale))
+    before, after = (aspect.look(subject, Scene(subject.oracle, case)) for case in (bare, scaled))
+    if before is None or after is None:
+        return False
+    factor = 1.0 if aspect.name == "loss" else scale
+    return bool(np.max(np.abs(after.error * factor - before.error)) <= np.max(np.abs(before.error)) * UNCHANGED + 2 * np.max(before.radius))
+
+
+def shrinking(aspect: Aspect, subject: Subject, looks: Sequence[Look]) -> str | None:
+    """A sentence where the errors change with the dtype as roundings do."""
+    here, there = subject.oracle.dtype, OTHER[subject.oracle.dtype]
+    other = Subject(candidate=subject.candidate, oracle=Oracle(subject.oracle.objective, there))
+    errors = []
+    for look in looks:
+        again = aspect.look(other, Scene(other.oracle, _cast(look.scene.case, there)))
+        if again is None or not (again.finite and look.finite):
+            return None
+        errors.append([float(np.max(np.abs(x.error))) / max(float(np.max(x.magnitude)), LEAST) for x in (look, again)])
+    mine, theirs = np.max(errors, axis=0)
+    expected = unit_roundoff(here) / unit_roundoff(there)
+    if not (theirs > 0 and max(mine, theirs) < SMALL and 1 / SHRINKS < mine / theirs / expected < SHRINKS):
+        return None
+    return (
+        f"the error of the {aspect.name} shrinks with the dtype ({mine:.1g} in {here}, {theirs:.1g} in {there}): "
+        "the formula is right and loses digits"
+    )
+
+
+def _cast(case: Case, dtype: str) -> Case:
+    return replace(case, W=case.W.astype(dtype), X=case.X.astype(dtype))

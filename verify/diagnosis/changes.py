@@ -1,0 +1,323 @@
+"""What may have been done differently: each change with the matrix (C, D) that it adds to the true gradient of a scene.
+
+A *free* change is a part of the gradient that may be counted any number of times: c times its matrix is added, so it stands there
+1 + c times. The others are done or not done. A change that does not exist on a scene (dividing by N − 1 for one example) adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.cases.shapes import BLOCK
+from verify.diagnosis.scene import Floats, Scene
+from verify.terms import Example, Term
+
+
+@dataclass(frozen=True)
+class Change:
+    """`kind` of what is done to a `part` of the gradient, and `how`."""
+
+    kind: str
+    part: str
+    how: str = ""
+    free: bool = False
+
+
+Added = Iterator[tuple[Change, Floats]]
+
+PARTS = ("whole", "data", "label", "others", "penalty")
+
+
+@lru_cache(maxsize=128)
+def changes(scene: Scene) -> dict[Change, Floats]:
+    """Every change, in the same order for every scene of one objective."""
+    found: dict[Change, Floats] = {}
+    with np.errstate(all="ignore"):  # what is not finite explains nothing
+        for make in CATALOGUE:
+            found |= dict(make(scene))
+    return found
+
+
+def parts(scene: Scene) -> dict[str, Floats]:
+    """The parts of the gradient that are written as one line of code."""
+    return {
+        "whole": scene.whole,
+        "data": scene.data,
+        "label": scene.sum_of(scene.label_slopes),
+        "others": scene.sum_of(scene.other_slopes),
+        "penalty": scene.penalty,
+    }
+
+
+def _counted(scene: Scene) -> Added:
+    for name, matrix in parts(scene).items():
+        yield Change("counted", name, free=True), matrix
+    for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
+        entry = np.zeros((scene.C, scene.D))
+        entry[j, k] = scene.whole[j, k]
+        yield Change("entry", "whole", place, free=True), entry
+    for role, dS in scene.by_role.items():
+        yield Change("counted", str(role), free=True), scene.sum_of(dS)
+
+
+def _reduced(scene: Scene) -> Added:
+    """Multiplied by a size, or divided by it."""
+    N, C, D = scene.N, scene.C, scene.D
+    factors = {
+        "× N": N,
+        "/ N": 1 / N,
+        "/ C": 1 / C,
+        "× C": C,
+        "/ D": 1 / D,
+        "× D": D,
+        "× N / C": N / C,
+        "× N / D": N / D,
+        "× N / (N − 1)": N / (N - 1) if N > 1 else 1.0,
+        "× N / (N + 1)": N / (N + 1),
+        "/ √N": N**-0.5,
+        "× √N": N**0.5,
+    }
+    for name, matrix in parts(scene).items():
+        for how, factor in factors.items():
+            yield Change("reduced", name, how), (factor - 1) * matrix
+            if name in ("data", "penalty"):
+                yield Change("also", name, how, free=True), factor * matrix
+
+
+def _reduced_roles(scene: Scene) -> Added:
+    for role, dS in scene.by_role.items():
+        yield Change("reduced", str(role), "× N"), (scene.N - 1) * scene.sum_of(dS)
+        yield Change("reduced", str(role), "/ N"), (1 / scene.N - 1) * scene.sum_of(dS)
+
+
+def _penalised(scene: Scene) -> Added:
+    """What else the penalty's gradient may be. λW is free everywhere, in columns that the penalty leaves out too."""
+    W, reg, bias = scene.W, scene.reg, np.arange(scene.D) == scene.D - 1
+    yield Change("weights", "all", free=True), reg * W
+    yield Change("weights", "bias", free=True), reg * W * bias
+    yield Change("weights", "features", free=True), reg * W * ~bias
+    counted = np.broadcast_to(scene.oracle.penalised(scene.case.W) > 0, W.shape)
+    for name, penalised in (("", np.ones(W.shape)), (" of the penalised columns", counted.astype(np.float64))):
+        if name and counted.all():
+            continue
+        yield Change("weights", f"without λ{name}", free=True), W * penalised
+        yield Change("weights", f"λ²{name}", free=True), reg * reg * W * penalised
+        yield Change("weights", f"sign{name}", free=True), reg * np.sign(W) * penalised
+        yield Change("weights", f"square{name}", free=True), reg * W * W * penalised
+        yield Change("weights", f"absolute{name}", free=True), reg * np.abs(W) * penalised
+    yield Change("weights", "λ alone", free=True), np.full(W.shape, reg)
+    yield Change("weights", "sum", free=True), np.full(W.shape, reg * W.sum())
+    yield Change("weights", "norm", free=True), np.full(W.shape, reg * (W * W).sum())
+    yield Change("weights", "over the norm", free=True), reg * W / max(float(np.linalg.norm(W)), 1e-300)
+    yield Change("times λ", "data"), (reg - 1) * scene.data
+    yield Change("times λ", "whole"), (reg - 1) * scene.whole
+
+
+def _labelled(scene: Scene) -> Added:
+    """Other labels: in all of the gradient, or for the label's own terms only."""
+    y, C = scene.y, scene.C
+    others: dict[str, NDArray[np.int64]] = {
+        "the next class": (y + 1) % C,
+        "the class before": (y - 1) % C,
+        "the class before, 0 for the first": np.maximum(y - 1, 0),
+        "the next class, the last for the last": np.minimum(y + 1, C - 1),
+        "the next example's": np.roll(y, -1),
+        "the previous example's": np.roll(y, 1),
+        "the first class": np.zeros_like(y),
+        "the last class": np.full_like(y, C - 1),
+        "the class counted from the end": C - 1 - y,
+        "the examples' from the end": y[::-1],
+    }
+    rows = np.arange(scene.N)
+    for how, label in others.items():
+        yield Change("label", "data", how), scene.relabelled(label) - scene.data
+        added, own = np.zeros((scene.N, C)), scene.label_slopes[rows, y]
+        added[rows, label] = own
+        yield Change("label", "label", how), scene.sum_of(added - scene.label_slopes)
+        written = scene.other_slopes.copy()
+        written[rows, label] = own
+        yield Change("label", "written", how), scene.sum_of(written - scene.all_slopes)
+
+
+def _shifted(scene: Scene) -> Added:
+    """A parameter (the margin) that is another one in the gradient only."""
+    for name, value in scene.oracle.objective.parameters.items():
+        for how, other in (
+            ("0", 0.0),
+            ("doubled", 2 * value),
+            ("halved", value / 2),
+            ("negative", -value),
+            ("1", 1.0),
+            ("squared", value**2),
+            ("endless", 1e6),
+        ):
+            if other != value:
+                yield Change("parameter", name, how), scene.with_parameters({name: other}) - scene.data
+
+
+def _activity(scene: Scene) -> Added:
+    """Terms behind switches counted by how many are on, and switches whose value stands where their slope is due."""
+    behind = scene.slopes(lambda e, t, label: float(not t.tied and t.switch is not None))
+    if not any(t.switch is not None for e in scene.examples(scene.y) for t in e.terms):
+        return
+    on, own = np.maximum(scene.active, 1)[:, None], np.zeros_like(behind)
+    own[np.arange(scene.N), scene.y] = behind[np.arange(scene.N), scene.y]
+    others = behind - own
+    for part, dS in (("label", own), ("others", others), ("data", behind)):
+        yield Change("activity", part, "once"), scene.sum_of(dS / on - dS)
+    yield Change("activity", "label", "every class"), scene.sum_of(own / on * (scene.C - 1) - own)
+    yield Change("activity", "data", "value"), scene.sum_of(scene.slopes(_by_value) - behind)
+    yield Change("activity", "data", "greatest"), scene.sum_of(scene.slopes(_greatest_only) - behind)
+
+
+def _by_value(e: Example, t: Term, _: int) -> float:
+    return e.switches[t.switch] if t.switch is not None and not t.tied else 0.0
+
+
+def _greatest_only(e: Example, t: Term, _: int) -> float:
+    return float(t.switch is not None and not t.tied and e.switches[t.switch] == max(e.switches))
+
+
+def _classes(scene: Scene) -> Added:
+    """A class left out: its row alone, or all that comes from its switch."""
+    for place, j in (("first", 0), ("second", 1), ("last", scene.C - 1)):
+        row = np.arange(scene.C) == j
+        for name, matrix in parts(scene).items():
+            yield Change("row", name, place, free=True), matrix * row[:, None]
+        yield Change("class", "switch", place, free=True), scene.sum_of(scene.by_class[j])
+        mine = (scene.y == j)[:, None]
+        yield Change("class", "label", place, free=True), scene.sum_of(scene.all_slopes * mine)
+    for place, end in (("own row", True), ("other rows", False)):
+        rows = (np.arange(scene.C) == scene.y[:, None]) == end
+        yield Change("row", "data", place, free=True), scene.sum_of(scene.all_slopes * rows)
+
+
+def _columns(scene: Scene) -> Added:
+    for place, k in (("first", 0), ("last", scene.D - 1)):
+        column = np.arange(scene.D) == k
+        for name, matrix in parts(scene).items():
+            yield Change("column", name, place, free=True), matrix * column
+
+
+def _examples(scene: Scene) -> Added:
+    """An example left out, or nothing but one."""
+    N, share = scene.N, scene.share
+    for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), ("beyond", slice(BLOCK, None)), ("odd", slice(1, None, 2))):
+        kept = np.zeros(N, dtype=bool)
+        kept[some] = True
+        part = scene.sum_of(scene.all_slopes * kept[:, None])
+        yield Change("example", "left out", place, free=True), part
+        left = N - int(kept.sum())
+        mean = N / left if left and share != 1 else 1.0
+        yield Change("example", "left out of the mean", place), mean * (scene.data - part) - scene.data
+        if place in ("first", "last"):
+            yield Change("example", "alone", place, free=False), part - scene.data
+            yield Change("example", "alone, not divided", place, free=False), part / share - scene.data
+
+
+def _permuted(scene: Scene) -> Added:
+    """Rows or columns in another order."""
+    orders = {
+        "rows moved down": lambda G: np.roll(G, 1, axis=0),
+        "rows moved up": lambda G: np.roll(G, -1, axis=0),
+        "rows reversed": lambda G: G[::-1],
+        "columns moved right": lambda G: np.roll(G, 1, axis=1),
+        "columns moved left": lambda G: np.roll(G, -1, axis=1),
+        "columns reversed": lambda G: G[:, ::-1],
+        "first two rows swapped": _swapped,
+    }
+    roles = {str(role): scene.sum_of(dS) for role, dS in scene.by_role.items()}
+    for name, matrix in (parts(scene) | roles).items():
+        for how, order in orders.items():
+            yield Change("permuted", name, how), order(matrix) - matrix
+
+
+def _swapped(G: Floats) -> Floats:
+    return G[[1, 0, *range(2, len(G))]]
+
+
+def _transposed(scene: Scene) -> Added:
+    """The numbers of the transpose, read in the shape of W."""
+    for name in ("whole", "data", "penalty"):
+        matrix = parts(scene)[name]
+        yield Change("transposed", name, "read"), matrix.T.reshape(matrix.shape) - matrix
+        yield Change("transposed", name, "written"), matrix.reshape(matrix.shape[::-1]).T - matrix
+
+
+def _scored(scene: Scene) -> Added:
+    """Another function of the scores where the varying terms of the loss stand."""
+    varying = sum((dS for role, dS in scene.by_role.items() if not role.switch and role.sign == 0), np.zeros((scene.N, scene.C)))
+    if not np.any(varying):
+        return
+    S, top = scene.scores, scene.scores.max(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        E, shifted = np.exp(S), np.exp(S - top)
+        P = shifted / shifted.sum(axis=1, keepdims=True)
+        functions = {
+            "the scores": S,
+            "the shifted scores": S - top,
+            "exp of the scores": E,
+            "exp of the shifted scores": shifted,
+            "the sigmoid": 1 / (1 + np.exp(-S)),
+            "normalised over the examples": E / E.sum(axis=0),
+            "normalised over the examples, after the shift": shifted / shifted.sum(axis=0),
+            "normalised over everything": E / E.sum(),
+            "log p": np.log(P),
+            "p (1 − p)": P * (1 - P),
+            "p²": P * P,
+            "at half of the scores": _softmax(S / 2),
+            "at twice the scores": _softmax(2 * S),
+            "of the negative scores": _softmax(-S),
+            "the sigmoid's slope": 1 / (1 + np.exp(-S)) * (1 - 1 / (1 + np.exp(-S))),
+            "one at the greatest": (top == S).astype(np.float64),
+            "uniform": np.full(S.shape, 1 / scene.C),
+            "√p": np.sqrt(P),
+        }
+    for how, dS in functions.items():
+        yield Change("scores", "varying", how), scene.sum_of(dS - varying)
+
+
+def _softmax(S: Floats) -> Floats:
+    E = np.exp(S - S.max(axis=1, keepdims=True))
+    return np.asarray(E / E.sum(axis=1, keepdims=True))
+
+
+def _touched(scene: Scene) -> Added:
+    """Something done to the finished gradient, or to the data, or added to it."""
+    for name in ("whole", "data"):
+        G = parts(scene)[name]
+        norm, top = float(np.linalg.norm(G)), float(np.max(np.abs(G), initial=0.0))
+        functions = {
+            "its absolute value": np.abs(G),
+            "its sign": np.sign(G),
+            "divided by its norm": G / norm if norm else G,
+            "clipped to [−1, 1]": np.clip(G, -1, 1),
+            "divided by its greatest entry": G / top if top else G,
+            "without its negative entries": np.maximum(G, 0),
+            "its square": G * G,
+            "centred over the classes": G - G.mean(axis=0),
+            "centred over the features": G - G.mean(axis=1, keepdims=True),
+        }
+        for how, matrix in functions.items():
+            yield Change("touched", name, how), matrix - G
+    yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
+    yield Change("features", "data", "squares"), scene.sum_of(scene.all_slopes, scene.X**2) - scene.data
+    yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data
+    yield Change("extra", "ones", free=True), np.ones((scene.C, scene.D))
+    yield Change("extra", "scores", free=True), scene.sum_of(scene.scores)
+    yield Change("extra", "features of every example", free=True), scene.sum_of(np.ones((scene.N, scene.C)))
+    yield Change("extra", "features of every example, divided by C", free=True), scene.sum_of(np.full((scene.N, scene.C), 1 / scene.C))
+    yield Change("extra", "features of the own examples", free=True), scene.sum_of((np.arange(scene.C) == scene.y[:, None]).astype(float))
+
+
+CATALOGUE: tuple[Callable[[Scene], Added], ...] = (
+    _counted, _reduced, _reduced_roles, _penalised, _labelled, _shifted, _activity, _classes, _columns, _examples, _permuted,
+    _transposed, _scored,
+    _touched,
+)  # fmt: skip
+"""The likeliest first: of explanations that are one on every scene the first is told."""

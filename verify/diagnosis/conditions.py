@@ -1,0 +1,103 @@
+"""Only when: what the cases that break have in common and the cases that hold have not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from verify.diagnosis import panel
+from verify.diagnosis.scene import Scene
+
+Holds = Callable[[Scene], bool]
+
+PROPERTIES: dict[str, Holds] = {
+    "N = 1": lambda s: s.N == 1,
+    "C = 2": lambda s: s.C == 2,
+    "D = 1": lambda s: s.D == 1,
+    "all examples are of one class": lambda s: s.N > 1 and len(set(s.y.tolist())) == 1,
+    "a class is absent": lambda s: len(set(s.y.tolist())) < s.C,
+    "every class has an example": lambda s: len(set(s.y.tolist())) == s.C,
+    "all weights are 0": lambda s: not s.W.any(),
+    "λ = 0": lambda s: s.reg == 0,
+    "the penalty's gradient is 0": lambda s: not s.penalty.any(),
+    "λ > 0": lambda s: s.reg > 0,
+    "λ > 1": lambda s: s.reg > 1,
+    "on a kink": lambda s: not s.point.gradient.is_single,
+    "an example is there twice": lambda s: len(s.point.X) < s.N,
+    "N is odd": lambda s: s.N % 2 == 1,
+    "N is even": lambda s: s.N % 2 == 0,
+    "N = C": lambda s: s.N == s.C,
+    "C = D": lambda s: s.C == s.D,
+    "N < C": lambda s: s.N < s.C,
+    "a label is 0": lambda s: 0 in s.y,
+    "no label is 0": lambda s: 0 not in s.y,
+}
+"""In the order in which they are told where several fit."""
+
+SIZES: dict[str, Callable[[Scene], float]] = {
+    "N": lambda s: s.N,
+    "C": lambda s: s.C,
+    "D": lambda s: s.D,
+    "a |score|": lambda s: float(np.max(np.abs(s.scores))),
+    "a score": lambda s: float(np.max(s.scores)),
+    "the spread of an example's scores": lambda s: float(np.max(np.ptp(s.scores, axis=1))),
+}
+"""What may have to be greater than something, or less."""
+
+
+def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callable[[Scene], bool]) -> str | None:
+    """The condition in words; None where nothing separates the two. `breaks` asks about one scene more, to find a bound."""
+    if not broken or not holding:
+        return None
+    for words, holds in PROPERTIES.items():
+        if all(map(holds, broken)) and not any(map(holds, holding)):
+            return words
+    for words, size in SIZES.items():
+        least, most = min(map(size, broken)), max(map(size, holding))
+        if least > most:
+            return f"{words} > {_bound(words, broken, most, least, breaks)}"
+    return None
+
+
+def _bound(words: str, broken: Sequence[Scene], low: float, high: float, breaks: Callable[[Scene], bool]) -> str:
+    """The greatest size that still holds, by bisection between one that holds and one that breaks."""
+    # Moved by its biases, a scene keeps the spread of its scores: a small one leaves the greatest alone to matter.
+    base = min(broken, key=SIZES["the spread of an example's scores"] if "|score|" in words or words == "a score" else _entries)
+    whole = words in ("N", "C", "D")
+    for _ in range(STEPS):
+        middle = float(np.floor((low + high) / 2)) if whole else (low + high) / 2
+        scene = _of_size(words, base, middle)
+        if middle <= low or middle >= high or scene is None:
+            break
+        if breaks(scene):
+            high = min(high, middle if whole else SIZES[words](scene))
+        else:
+            low = max(low, middle if whole else SIZES[words](scene))
+    return f"{low:.0f}" if whole else f"{low:.4g}"
+
+
+def _entries(scene: Scene) -> int:
+    return int(scene.N * scene.W.size)
+
+
+STEPS = 12
+"""Halvings: enough for every size of the panel, and for three digits of a score."""
+
+
+def _of_size(words: str, base: Scene, size: float) -> Scene | None:
+    case, dtype = base.case, base.case.dtype
+    if words == "N":
+        return Scene(base.oracle, panel.many(case, int(size)))
+    if words in ("C", "D"):
+        C, D = (int(size), base.D) if words == "C" else (base.C, int(size))
+        return Scene(base.oracle, panel.drawn(case.seed, base.N, C, D, base.reg, dtype))
+    if words == "the spread of an example's scores":
+        return _scaled(base, size / SIZES[words](base))
+    # The bias of every class moves every score: it is set so that the greatest is `size`.
+    return Scene(base.oracle, panel.off(case, size - SIZES["a score"](base)))
+
+
+def _scaled(base: Scene, factor: float) -> Scene:
+    return Scene(base.oracle, replace(base.case, W=np.asarray(base.case.W * base.case.W.dtype.type(factor))))

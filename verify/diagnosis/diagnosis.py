@@ -1,0 +1,183 @@
+"""From a broken law to the name of the bug.
+
+The candidate is asked on fixed cases beside the one that broke the law. What explains its errors on all of them is the bug; what
+explains them only where it breaks is the bug with a condition; and what nothing explains is called unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from verify.candidates import Misbehaviour
+from verify.cases import Case
+from verify.diagnosis import accuracy, kinks, panel
+from verify.diagnosis.conditions import only_when
+from verify.diagnosis.looks import GRADIENT, LOSS, Aspect, Look, sight
+from verify.diagnosis.places import FIXED, pattern
+from verify.diagnosis.regression import Explanation, System
+from verify.diagnosis.scene import Scene
+from verify.diagnosis.words import Diagnosis, Teller, Told
+from verify.evidence import Evidence, Finding
+from verify.laws import Subject
+
+
+def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour) -> Diagnosis:
+    """The name of the bug that made `case` break a law, `unknown` where nothing explains it."""
+    if isinstance(what, Misbehaviour):
+        return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
+    worst = what.worst
+    assert worst is not None
+    measured = _sentence(worst)
+    for aspect in _aspects(law, worst):
+        named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
+        if named is not None:
+            return replace(named, measured=measured)
+    entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
+    if is_lost(worst):
+        return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
+    return Diagnosis("value" if law == "value" else "unknown", measured, entries)
+
+
+def _aspects(law: str, worst: Evidence) -> tuple[Aspect, ...]:
+    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
+    if law in ("value", "enclosure", "crossing", "one-sided") or str(worst.where.get("method", "")).startswith("loss"):
+        return (LOSS,)
+    return (GRADIENT,) if law in ("gradient", "membership") else (GRADIENT, LOSS) if law in OF_BOTH else ()
+
+
+OF_BOTH = ("bracket", "order", "best-step", "descent", "convexity", "batches", "symmetry")
+"""Laws that a wrong gradient breaks and a wrong loss too; the gradient is asked first."""
+
+
+class Inquiry:
+    """The questions about one aspect of one candidate."""
+
+    def __init__(self, subject: Subject, aspect: Aspect) -> None:
+        self.subject, self.aspect, self.oracle = subject, aspect, subject.oracle
+        self.teller = Teller(subject.oracle)
+
+    def name(self, witness: Scene) -> Diagnosis | None:
+        """The bug that breaks the law at the witness; None where nothing is wrong there, or nothing is found."""
+        here = self.aspect.look(self.subject, witness)
+        if here is None or not here.broken:
+            return None
+        objective, dtype = self.oracle.objective, self.oracle.dtype
+        ordinary = [here, *self._looks(panel.ordinary(objective, dtype))]
+        if here.finite and any(look.broken for look in ordinary[1:]):
+            found = self._everywhere(ordinary)
+            if found is not None:
+                return found
+        rest = self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
+        return self._somewhere(here, [*ordinary, *rest])
+
+    def _looks(self, scenes: Sequence[Scene]) -> list[Look]:
+        return [look for s in scenes if (look := self.aspect.look(self.subject, s)) is not None]
+
+    def _breaks(self, scene: Scene) -> bool:
+        look = self.aspect.look(self.subject, scene)
+        return look is not None and look.broken
+
+    def _everywhere(self, looks: Sequence[Look]) -> Diagnosis | None:
+        """What explains all cases at once, those that hold too."""
+        smooth = [look for look in looks if look.smooth and look.finite]
+        system = self._system(smooth)
+        found = _simplest(system)
+        if found is not None:
+            return self._told(found)
+        found = _simplest(self._system(smooth[1:])) if looks[0] in smooth else None
+        if found is not None:
+            return self._told(found, beside=True)
+        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not system.is_noise():
+            return None
+        precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
+        return None if precise is None else Diagnosis("precision", precise, kind="precision")
+
+    def _system(self, looks: Sequence[Look]) -> System:
+        return System([sight(look, self.aspect.catalogue) for look in looks])
+
+    def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
+        told: list[Told] = self.teller.tell(found.terms)
+        entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
+        message = "; ".join(t.sentence for t in told)
+        if condition is not None:
+            message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
+        if beside:
+            message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
+        return Diagnosis(told[0].code, message, entries)
+
+    def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
+        """What breaks on some cases only, and when."""
+        broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
+        if not here.finite:
+            return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
+        smooth = [look for look in broken if look.smooth and look.finite]
+        if not smooth or (here.smooth is False and not any(look is not here for look in smooth)):
+            return kinks.named(broken) if self.aspect is GRADIENT else None
+        enough = len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH
+        found = _simplest(self._system(smooth)) if enough else None
+        if found is not None:
+            holding = [look for look in holding if look.smooth and self._would_show(found, look)]
+            if not holding:
+                return self._told(found)
+        condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
+        if found is not None and condition is not None:
+            return self._told(found, condition)
+        nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT else None
+        if nearby is not None:
+            return Diagnosis("margin", nearby)
+        places = pattern(smooth) if self.aspect is GRADIENT else None
+        if places is not None:
+            when = "" if condition is None else f", only when {condition}"
+            code = "entries" if places in FIXED else "unknown"
+            return Diagnosis(code, f"wrong in {places} only{when}; no change of a term explains it", f"{places}{when}")
+        if condition is not None:
+            return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
+        return None
+
+    def _would_show(self, found: Explanation, look: Look) -> bool:
+        """Whether an explanation changes anything where the law holds."""
+        changes = self.aspect.catalogue(look.scene)
+        zero = np.zeros(look.error.shape)
+        added = sum((float(c) * changes.get(change, zero) for change, c in found.terms), zero)
+        return bool(np.any(np.abs(added) > SHOWS * look.radius))
+
+    def _overflow(self, broken: Sequence[Look], finite: Sequence[Look]) -> Diagnosis:
+        condition = only_when([look.scene for look in broken], [look.scene for look in finite], self._lost)
+        what = f"the {self.aspect.name} is not finite, though its true value is"
+        if condition is None:
+            return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype", kind="precision")
+        return Diagnosis("overflow", f"{what}, when {condition}", f"all, only when {condition}", kind="precision")
+
+    def _lost(self, scene: Scene) -> bool:
+        look = self.aspect.look(self.subject, scene)
+        return look is not None and not look.finite
+
+
+NEARLY_ALL = 0.75
+"""Share of all cases that roundings must break before they are taken for the reason."""
+ENOUGH = 12
+"""Equations that an explanation of some cases needs: on fewer numbers many changes look alike."""
+SHOWS = 2.0
+"""Times the rounding bound beyond which a change cannot be hidden by rounding."""
+
+
+def _simplest(system: System) -> Explanation | None:
+    """The explanation with the simplest coefficients; among equals the first of the catalogue."""
+    return min(system.explained(), key=lambda e: not e.exact, default=None)
+
+
+def _sentence(worst: Evidence) -> str:
+    """What was measured and what is allowed."""
+    place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
+    step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
+    return f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
+
+
+def is_lost(worst: Evidence | None) -> bool:
+    """Whether a number is not finite where a finite one is due."""
+    return worst is not None and "measured" in worst.where and not isfinite(worst.where["measured"]) and isfinite(worst.where["expected"])

@@ -1,0 +1,134 @@
+"""What a candidate does on a kink, and where it believes the kink to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from verify.cases import Case
+from verify.cases.kinks import has_kinks, solve
+from verify.diagnosis.changes import Change
+from verify.diagnosis.looks import Look, at_gradient, sight_of
+from verify.diagnosis.regression import Sight, System
+from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.words import Diagnosis, number, times
+from verify.laws import Subject
+from verify.terms import Example, Term
+
+LABEL, OTHERS, REST = Change("tied", "label", free=True), Change("tied", "others", free=True), Change("tied", "rest", free=True)
+BOTH, WHOLE = Change("tied", "both", free=True), Change("tied", "whole", free=True)
+
+
+def named(broken: Sequence[Look]) -> Diagnosis | None:
+    """How ties are counted where the law breaks on kinks only."""
+    tied = [look for look in broken if look.finite and not look.smooth]
+    if not tied:
+        return None
+    found = System([_sight(look) for look in tied]).explained()
+    if not found:
+        return None
+    counts = dict(found[0].terms)
+    if WHOLE in counts:
+        told = f"on a kink the whole gradient is {times(1 + counts[WHOLE])} what it must be"
+        return Diagnosis("kink-outside", told, "all, only when on a kink")
+    if REST in counts:
+        return Diagnosis(
+            "kink-outside",
+            "an example with a switch exactly at 0 is counted otherwise than elsewhere: it is on a kink",
+            "all, only when on a kink",
+        )
+    both = counts.get(BOTH, Fraction(0))
+    label, others = both + counts.get(LABEL, Fraction(0)), both + counts.get(OTHERS, Fraction(0))
+    start = _start(tied)
+    if label == others:
+        if start is None:
+            return Diagnosis("kink-outside", "on a kink the answer lies outside of the slopes on its sides", "all, only when on a kink")
+        told = f"on a kink the switch counts {number(start + label)} times, where 0 to 1 is allowed"
+        return Diagnosis("kink-outside", told, "all, only when on a kink")
+    told = "on a kink one piece is taken in the label's row and another one in the other rows: > in one place and ≥ in the other"
+    if start is not None:
+        counted = f"{number(start + label)} times in the label's row and {number(start + others)} times in the other rows"
+        told = f"on a kink the switch counts {counted}: > in one place and ≥ in the other"
+    return Diagnosis("kink-inconsistent", told, "all, only when on a kink")
+
+
+def _start(looks: Sequence[Look]) -> int | None:
+    """How often a tied switch counts in the first of its pieces: 0 or 1 where the other piece is the constant 0; else None."""
+    starts = {start for look in looks for e in look.scene.examples(look.scene.y) for start in _starts(e)}
+    return starts.pop() if len(starts) == 1 else None
+
+
+def _starts(e: Example) -> Iterator[int | None]:
+    for switch in {t.switch for t in e.terms if t.tied and t.value}:
+        taken = sorted((t.entry, t.value) for t in e.terms if t.switch == switch and t.value and not t.tied)
+        instead = sorted((t.entry, -t.value) for t in e.terms if t.switch == switch and t.value and t.tied)
+        yield 0 if not taken else 1 if taken == instead else None
+
+
+def _sight(look: Look) -> Sight:
+    scene = look.scene
+
+    def tied(e: Example, t: Term, label: int) -> float:
+        return float(t.tied)
+
+    def of_label(e: Example, t: Term, label: int) -> float:
+        return float(t.tied and t.entry == label)
+
+    def of_others(e: Example, t: Term, label: int) -> float:
+        return float(t.tied and t.entry != label)
+
+    def rest(e: Example, t: Term, label: int) -> float:
+        return float(not t.tied and e.ties)
+
+    columns = {BOTH: tied, LABEL: of_label, OTHERS: of_others, REST: rest}
+    return sight_of(look, {WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()})
+
+
+def threshold(subject: Subject) -> str | None:
+    """Where the switch really is: a sentence where the candidate turns it on beside the kink and not on it."""
+    if not has_kinks(subject.oracle):
+        return None
+    start = _one_tie(subject)
+    if start is None:
+        return None
+    case, j = start
+    for side in (-1.0, 1.0):
+        wrong = [k for k in EXPONENTS[case.dtype] if _breaks(subject, _moved(case, j, side * 2.0**-k))]
+        if wrong and wrong[0] > EXPONENTS[case.dtype][0]:
+            bound = 2.0 ** -wrong[0]
+            low, high = bound, 2 * bound
+            for _ in range(HALVINGS):
+                middle = (low + high) / 2
+                low, high = (middle, high) if _breaks(subject, _moved(case, j, side * middle)) else (low, middle)
+            told = f"{side * low:.3g}"
+            return (
+                f"the indicator switches about {told} beside the kink and not on it: it compares with a tolerance, or with another margin"
+            )
+    return None
+
+
+EXPONENTS = {"float64": range(2, 44), "float32": range(2, 18)}
+"""Distances 2^-k from the kink: from a quarter of a margin to well above rounding."""
+HALVINGS = 12
+
+
+def _one_tie(subject: Subject) -> tuple[Case, int] | None:
+    """One example with one switch at 0, and the class whose bias moves it."""
+    dtype = subject.oracle.dtype
+    W, X, y = np.array([[0.5, 0.25], [0.25, -0.5], [-0.75, 0.5]], dtype), np.array([[0.5, 1.0]], dtype), np.zeros(1, np.int64)
+    j = solve(subject.oracle, W, X[0], 0, 0, [0])
+    return None if j is None else (Case(W=W, X=X, y=y, reg=0.0, family="panel"), j)
+
+
+def _moved(case: Case, j: int, by: float) -> Case:
+    W: Floats = case.W.copy()
+    W[j, -1] += W.dtype.type(by)
+    return replace(case, W=W)
+
+
+def _breaks(subject: Subject, case: Case) -> bool:
+    look = at_gradient(subject, Scene(subject.oracle, case))
+    return look is not None and look.broken

@@ -1,0 +1,134 @@
+"""The cases that tell explanations apart: fixed ones, whatever broke the law, so that one candidate always gets one name.
+
+Sizes differ from each other in every case, so that a factor of N is not one of C or D; labels come unsorted and with repetitions, the
+penalty counts in all but one. On the few small cases of a search most wrong gradients look alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.cases import Case
+from verify.cases.kinks import has_kinks, solve
+from verify.cases.shapes import BLOCK
+from verify.cases.tails import APART, OFF
+from verify.diagnosis.scene import Scene
+from verify.oracle import Oracle
+from verify.spec import Objective
+
+ORDINARY = (
+    # N, C, D, λ
+    (3, 4, 2, 0.5),
+    (4, 3, 5, 0.75),
+    (5, 3, 2, 0.3125),
+    (2, 5, 3, 1.5),
+    (6, 4, 3, 0.375),
+    (7, 4, 5, 0.625),
+    (5, 4, 2, 0.0),
+    (2, 3, 4, 1.25),
+    (8, 3, 4, 0.875),
+)
+"""Sizes and λ of cases without anything special."""
+
+SMALL = (
+    (1, 3, 2, 0.5),
+    (1, 4, 3, 0.75),
+    (3, 2, 4, 0.5),
+    (6, 2, 3, 1.5),
+    (4, 3, 1, 0.75),
+    (2, 4, 1, 0.5),
+    (1, 9, 2, 0.625),
+    (3, 4, 9, 0.5),
+)
+"""One example, two classes, one feature, many classes, many features."""
+
+ON_KINKS = ((1, 3, 2, 0.5), (2, 4, 3, 0.75), (3, 5, 2, 0.25), (4, 4, 2, 0.0), (2, 2, 3, 1.5), (1, 4, 2, 0.5))
+MOST_TIES = 3
+DISTINCT = 4
+
+
+@lru_cache(maxsize=16)
+def ordinary(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+    """Full mantissas, scores of about one margin, no kink near."""
+    return _scenes(objective, dtype, [drawn(seed, *sizes, dtype) for seed, sizes in enumerate(ORDINARY)])
+
+
+@lru_cache(maxsize=16)
+def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+    """Two or more cases of everything that code is often right or wrong for."""
+    cases = [drawn(20 + seed, *sizes, dtype) for seed, sizes in enumerate(SMALL)]
+    for seed in (40, 41):
+        base = drawn(seed, 4 + seed % 2, 3, 3, 0.75, dtype)
+        cases += [
+            many(base, BLOCK + 6 + seed),
+            many(base, BLOCK // 2),
+            replace(base, y=np.full_like(base.y, seed % 3)),
+            replace(base, y=np.where(base.y == seed % 3, (base.y + 1) % 3, base.y)),
+            replace(base, W=np.zeros_like(base.W)),
+            replace(base, reg=0.0),
+            replace(base, X=np.repeat(base.X, 2, axis=0), y=np.repeat(base.y, 2)),
+            off(base, OFF[dtype][0]),
+            off(base, -OFF[dtype][0]),
+            off(base, OFF[dtype][-1]),
+            apart(base, APART[dtype][0]),
+            apart(base, APART[dtype][-1]),
+        ]
+    return _scenes(objective, dtype, cases)
+
+
+@lru_cache(maxsize=16)
+def on_kinks(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+    """Points with one to MOST_TIES switches exactly at 0, on a dyadic grid; none where the loss has no switches."""
+    oracle = Oracle(objective, dtype)
+    return _scenes(objective, dtype, [_tied(oracle, seed, *s) for seed, s in enumerate(ON_KINKS)] if has_kinks(oracle) else [])
+
+
+def _scenes(objective: Objective, dtype: str, cases: list[Case]) -> tuple[Scene, ...]:
+    oracle = Oracle(objective, dtype)
+    return tuple(Scene(oracle, c) for c in cases)
+
+
+def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
+    """A case of these sizes; every class has an example as far as N allows."""
+    rng = np.random.default_rng(seed)
+    W, X = rng.normal(size=(C, D)), rng.normal(size=(N, D))
+    X[:, -1] = 1
+    y = rng.permutation(np.concatenate([rng.permutation(C)[:N], rng.integers(0, C, max(0, N - C))]))
+    return Case(W=W.astype(dtype), X=X.astype(dtype), y=y.astype(np.int64), reg=reg, family="panel", seed=seed)
+
+
+def many(base: Case, N: int) -> Case:
+    """N examples, made of a few distinct ones: the oracle judges equal ones once."""
+    rows: NDArray[np.integer] = np.random.default_rng(N).integers(0, min(DISTINCT, len(base.X)), N)
+    return replace(base, X=base.X[rows], y=base.y[rows])
+
+
+def off(base: Case, by: float) -> Case:
+    """The same offset in every bias, so in every score."""
+    W = base.W.copy()
+    W[:, -1] += W.dtype.type(by)
+    return replace(base, W=W)
+
+
+def apart(base: Case, reach: float) -> Case:
+    """Weights times the power of two that spreads the scores of an example by about `reach`."""
+    spread = float(np.max(np.ptp(base.X.astype(np.float64) @ base.W.astype(np.float64).T, axis=1)))
+    return replace(base, W=np.asarray(base.W * base.W.dtype.type(2.0 ** np.floor(np.log2(reach / spread)))))
+
+
+def _tied(oracle: Oracle, seed: int, N: int, C: int, D: int, reg: float) -> Case:
+    rng = np.random.default_rng(seed)
+    W, X = rng.integers(-8, 9, (C, D)) / 8, rng.integers(-8, 9, (N, D)) / 8
+    X[:, -1] = 1
+    W, X, y = W.astype(oracle.dtype), X.astype(oracle.dtype), rng.integers(0, C, N)
+    solved: list[int] = []
+    for k in range(MOST_TIES):
+        i = k % N
+        switches = len(oracle.formula(C, int(y[i])).lifted.switches)
+        j = solve(oracle, W, X[i], int(y[i]), int(rng.integers(switches)), solved) if switches else None
+        solved += [] if j is None else [j]
+    return Case(W=W, X=X, y=y.astype(np.int64), reg=reg, family="panel", seed=seed)

@@ -1,0 +1,150 @@
+"""Term regression: E = Σ c_k T_k over all scenes at once, with as few changes T_k as possible and simple rational c_k.
+
+The coefficients are fitted on every other scene and must explain all scenes within rounding. A change that is either done or not has
+the coefficient 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+
+from verify.diagnosis.changes import Change
+from verify.diagnosis.scene import Floats
+from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
+
+Coefficient = Fraction | float
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one scene contributes: the error E (C, D) of the candidate's gradient, the greatest radius that rounding explains of its
+    entries, the radius per magnitude, and the matrix of every change.
+    """
+
+    error: Floats
+    radius: float
+    unit: float
+    changes: dict[Change, Floats]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The changes with their coefficients, exact where they are fractions; `left` is the greatest error that they leave, and
+    `removed` the greatest that they explain, both in units of what rounding allows.
+    """
+
+    terms: tuple[tuple[Change, Coefficient], ...]
+    left: float
+    removed: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether every coefficient is a simple fraction."""
+        return all(isinstance(c, Fraction) for _, c in self.terms)
+
+
+class System:
+    """The stacked and scaled equations of several sights."""
+
+    def __init__(self, sights: Sequence[Sight]) -> None:
+        names = dict.fromkeys(change for s in sights for change in s.changes)
+        self.sights = sights
+        self.b = np.concatenate([s.error.ravel() / s.radius for s in sights])
+        columns = {n: np.concatenate([_matrix(s, n).ravel() / s.radius for s in sights]) for n in names}
+        self.changes = [n for n, column in columns.items() if np.any(column) and np.all(np.isfinite(column))]
+        self.A = np.stack([columns[n] for n in self.changes], axis=1) if self.changes else np.zeros((len(self.b), 0))
+        # What one unit of each change may be off: its own rounding, as large as the greatest of its entries.
+        self.blur = np.concatenate([np.tile(self._blur(s) / s.radius, (s.error.size, 1)) for s in sights])
+        self.fitted = np.concatenate([np.full(s.error.size, i % 2 == 0) for i, s in enumerate(sights)])
+
+    def _blur(self, s: Sight) -> Floats:
+        return np.array([s.unit * np.max(np.abs(_matrix(s, n)), initial=0.0) for n in self.changes])
+
+    def explained(self, most: int = 2) -> list[Explanation]:
+        """All explanations of the fewest changes, up to `most`, in the order of the catalogue."""
+        with np.errstate(all="ignore"):  # a column may be huge beside its radius
+            for size in range(1, most + 1):
+                found = [e for chosen in self._promising(size) if (e := self._fit(chosen)) is not None]
+                if found:
+                    return found
+        return []
+
+    def is_noise(self) -> bool:
+        """Whether the errors look like roundings: most entries have one, and no single change accounts for a part worth naming."""
+        norms = np.linalg.norm(self.A, axis=0)
+        with np.errstate(all="ignore"):
+            shares = (self.A.T @ self.b / norms) ** 2 / float(self.b @ self.b)
+        return bool(np.mean(np.abs(self.b) > 1) >= MOST_ENTRIES and np.max(shares, initial=0.0) < NOTHING_NAMED + CHANCE / len(self.b))
+
+    def _promising(self, size: int) -> list[tuple[int, ...]]:
+        """The sets of changes whose least squares leave next to nothing, by the normal equations of unit columns."""
+        if len(self.changes) < size:
+            return []
+        norms = np.linalg.norm(self.A, axis=0)
+        U = self.A / norms
+        gram, right, total = U.T @ U, U.T @ self.b, float(self.b @ self.b)
+        if size == 1:
+            left = total - right**2
+            sets = np.arange(len(self.changes))[:, None]
+        else:
+            i, j = np.array(list(combinations(range(len(self.changes)), 2))).T
+            g, x, y = gram[i, j], right[i], right[j]
+            apart = 1 - g * g
+            left = np.where(apart > PARALLEL, total - (x * x - 2 * g * x * y + y * y) / np.maximum(apart, PARALLEL), np.inf)
+            sets = np.stack([i, j], axis=1)
+        noise = len(self.b) * EXPLAINED**2 * (1 + float(np.max(self.blur, initial=0.0))) + 1e-9 * total
+        near = np.flatnonzero(left <= noise)
+        return sorted(tuple(map(int, sets[k])) for k in near[np.argsort(left[near])][:MOST_TRIED])
+
+    def _fit(self, chosen: tuple[int, ...]) -> Explanation | None:
+        A = self.A[:, chosen]
+        fitted = self.fitted if np.linalg.matrix_rank(A[self.fitted]) == len(chosen) else np.ones_like(self.fitted)
+        c = np.linalg.lstsq(A[fitted], self.b[fitted], rcond=None)[0]
+        simple = [_simple(x) if self.changes[k].free else Fraction(1) for k, x in zip(chosen, c, strict=True)]
+        near: list[Coefficient] = [q if abs(float(q) - x) < NEAR else float(x) for q, x in zip(simple, c, strict=True)]
+        free = all(self.changes[k].free for k in chosen)
+        for coefficients in (simple, near, list(c)) if free else (simple,):
+            found = self._explanation(chosen, coefficients)
+            if found is not None:
+                return found
+        return None
+
+    def _explanation(self, chosen: tuple[int, ...], coefficients: Sequence[Coefficient]) -> Explanation | None:
+        c = np.array([float(x) for x in coefficients])
+        if not np.all(c):
+            return None
+        allowed = EXPLAINED * (1 + self.blur[:, chosen] @ np.abs(c))
+        left = float(np.max(np.abs(self.b - self.A[:, chosen] @ c) / allowed))
+        removed = float(np.max(np.abs(self.b) / allowed))
+        if not (left <= 1 and removed >= CLEAR):
+            return None
+        return Explanation(tuple(zip((self.changes[k] for k in chosen), coefficients, strict=True)), left, removed)
+
+
+def _matrix(s: Sight, change: Change) -> Floats:
+    return s.changes.get(change, np.zeros(s.error.shape))
+
+
+def _simple(x: float) -> Fraction:
+    return Fraction(float(x)).limit_denominator(GREATEST_DENOMINATOR)
+
+
+PARALLEL = 1e-12
+"""Two unit columns with 1 − cos² below this are one direction."""
+MOST_ENTRIES = 0.25
+"""Share of the entries whose error must exceed what rounding explains, in units of the greatest: small entries have small roundings."""
+NOTHING_NAMED = 0.5
+"""Share of the squared error that one change may account for in what is called noise."""
+CHANCE = 5.0
+"""Of M noisy equations the best of hundreds of changes accounts for about this many by chance."""
+NEAR = 1e-9
+"""A coefficient this near to a simple fraction is tried as one beside others that are none."""
+MOST_TRIED = 40
+"""Sets of changes that are fitted; the rest leave more."""
+CLEAR = 10.0
+"""An explanation must remove at least this many times what it may leave: anything would explain an error as small as rounding."""

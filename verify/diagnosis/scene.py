@@ -1,0 +1,171 @@
+"""One case taken apart: the parts of the true gradient as matrices (C, D), and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.cases import Case
+from verify.oracle import Oracle, Point, exact
+from verify.oracle.program import Ball
+from verify.terms import Example, Reference, Role, Term
+
+Floats = NDArray[np.floating]
+Labels = NDArray[np.integer[Any]]
+Counts = Callable[[Example, Term, int], float]
+
+
+class Scene:
+    """The truth about one case. `slopes` makes score gradients of chosen terms, `sum_of` a matrix (C, D) of score gradients."""
+
+    def __init__(self, oracle: Oracle, case: Case) -> None:
+        self.oracle, self.case = oracle, case
+        self.W, self.X, self.y = case.W.astype(np.float64), case.X.astype(np.float64), case.y
+        self.N, self.C, self.D, self.reg = len(self.X), *self.W.shape, float(case.reg)
+        numerator, denominator = oracle.objective.share(self.N)
+        self.share = numerator / denominator
+        self._reference = Reference(oracle)
+        self._known: dict[tuple[bytes, int], Example] = {}
+
+    @cached_property
+    def point(self) -> Point:
+        """What a right candidate answers."""
+        return self.oracle.at(self.case.W, self.case.X, self.case.y, self.case.reg)
+
+    @cached_property
+    def scores(self) -> Floats:
+        """S = X Wᵀ (N, C), rounded."""
+        return np.asarray(self.X @ self.W.T)
+
+    def examples(self, y: Labels) -> list[Example]:
+        """Each example's terms under the labels y; equal examples are derived once."""
+        found = []
+        for x, label in zip(self.case.X, y, strict=True):
+            key = (x.tobytes(), int(label))
+            if key not in self._known:
+                self._known[key] = self._reference.example(x, self.case.W, int(label))
+            found.append(self._known[key])
+        return found
+
+    def slopes(self, count: Counts, y: Labels | None = None) -> Floats:
+        """∂ℓ/∂s (N, C) with every term counted as `count(example, term, label)` says."""
+        dS, y = np.zeros((self.N, self.C)), self.y if y is None else y
+        for ds, e, label in zip(dS, self.examples(y), y, strict=True):
+            for t in e.terms:
+                ds[t.entry] += count(e, t, int(label)) * t.value
+        return dS
+
+    def sum_of(self, dS: Floats, X: Floats | None = None) -> Floats:
+        """The data term's gradient (C, D) from score gradients (N, C)."""
+        return np.asarray(self.share * dS.T @ (self.X if X is None else X))
+
+    @cached_property
+    def by_role(self) -> dict[Role, Floats]:
+        """Score gradients (N, C) of each role, ties left out."""
+        roles = dict.fromkeys(t.role for e in self.examples(self.y) for t in e.terms if not t.tied)
+        return {role: self.slopes(_of_role(role)) for role in roles}
+
+    @cached_property
+    def label_slopes(self) -> Floats:
+        """Score gradients of the label's own terms."""
+        return self._of(label=True)
+
+    @cached_property
+    def other_slopes(self) -> Floats:
+        """Score gradients of the other classes' terms."""
+        return self._of(label=False)
+
+    def _of(self, *, label: bool) -> Floats:
+        return np.asarray(sum((dS for role, dS in self.by_role.items() if role.label is label), np.zeros((self.N, self.C))))
+
+    @cached_property
+    def all_slopes(self) -> Floats:
+        """∂ℓ/∂s (N, C)."""
+        return self.label_slopes + self.other_slopes
+
+    @cached_property
+    def data(self) -> Floats:
+        """The data term's gradient."""
+        return self.sum_of(self.all_slopes)
+
+    @cached_property
+    def penalty(self) -> Floats:
+        """λ∇R(W)."""
+        return self._penalty[1]
+
+    @cached_property
+    def _penalty(self) -> tuple[float, Floats]:
+        return self._reference.penalty(self.case.W, self.reg)
+
+    @cached_property
+    def whole(self) -> Floats:
+        """∇f(W), of the first piece at ties."""
+        return self.data + self.penalty
+
+    @cached_property
+    def active(self) -> NDArray[np.int64]:
+        """How many switches are on in each example."""
+        examples = self.examples(self.y)
+        return np.array([len({t.switch for t in e.terms if t.switch is not None and t.value and not t.tied}) for e in examples])
+
+    @cached_property
+    def losses(self) -> Floats:
+        """The terms of each example's loss (N, terms)."""
+        return np.array([e.losses for e in self.examples(self.y)])
+
+    @cached_property
+    def penalty_value(self) -> float:
+        """λR(W)."""
+        return self._penalty[0]
+
+    @cached_property
+    def by_class(self) -> Floats:
+        """Score gradients (C, N, C) of the switches that compare each class with the label."""
+        found = np.zeros((self.C, self.N, self.C))
+        for i, (e, label) in enumerate(zip(self.examples(self.y), self.y, strict=True)):
+            moved: dict[int, set[int]] = {}
+            for t in e.terms:
+                if t.switch is not None:
+                    moved.setdefault(t.switch, set()).add(t.entry)
+            for t in e.terms:
+                others = moved.get(-1 if t.switch is None else t.switch, set()) - {int(label)}
+                if not t.tied and len(others) == 1:
+                    (j,) = others
+                    found[j, i, t.entry] += t.value
+        return found
+
+    def relabelled(self, y: Labels) -> Floats:
+        """The data term's gradient with other labels."""
+        return self.sum_of(self.slopes(_untied, y))
+
+    def with_parameters(self, parameters: Mapping[str, float]) -> Floats:
+        """The data term's gradient with other parameters, also outside of their domain: a forgotten margin is one of 0."""
+        return self.shifted(parameters).data
+
+    def shifted(self, parameters: Mapping[str, float]) -> Scene:
+        """The same case under other parameters."""
+        return Scene(_Shifted(self.oracle, parameters), self.case)
+
+
+def _untied(_: Example, t: Term, label: int) -> float:
+    return float(not t.tied)
+
+
+def _of_role(role: Role) -> Counts:
+    return lambda e, t, label: float(t.role == role and not t.tied)
+
+
+class _Shifted(Oracle):
+    """The oracle of a formula with parameters that its spec need not allow."""
+
+    def __init__(self, oracle: Oracle, parameters: Mapping[str, float]) -> None:
+        super().__init__(oracle.objective, oracle.dtype)
+        self._shifted = [exact.ball(parameters.get(name, value)) for name, value in oracle.objective.parameters.items()]
+
+    def inputs(self, scores: Sequence[Ball]) -> list[Ball]:
+        """Scores and the shifted parameters."""
+        return [*scores, *self._shifted]

@@ -1,0 +1,329 @@
+"""From a change and its coefficient to a code, a sentence with the probable line of thought, and the entries concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from verify.diagnosis.changes import Change
+from verify.diagnosis.regression import Coefficient
+from verify.oracle import Oracle
+from verify.oracle.formula import penalty_formula
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
+    that broke the law, where the message is not about it; `kind` is wrong, precision or behaviour.
+    """
+
+    code: str
+    message: str
+    entries: str | list[list[int]] = "all"
+    kind: str = "wrong"
+    measured: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the report and the stored witness."""
+        found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
+        return found if self.measured is None else found | {"measured": self.measured}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One change in words. `entries` are those that it touches, in words."""
+
+    code: str
+    sentence: str
+    entries: str = "all"
+
+
+NAMES = {
+    "whole": "the whole gradient",
+    "data": "the data term's gradient",
+    "label": "the label's own part of the data gradient",
+    "others": "the other classes' part of the data gradient",
+    "penalty": "the penalty's gradient",
+}
+
+PLACES = {"first": "row 0", "second": "row 1", "last": "the last row"}
+COLUMNS = {"first": "column 0", "last": "the last column"}
+
+
+def number(x: Coefficient) -> str:
+    """A factor as people write it.
+
+    >>> number(Fraction(1, 2)), number(Fraction(-3)), number(1.25), number(1 - 1e-9)
+    ('1/2', '-3', '1.25', '(1 - 1e-09)')
+    """
+    if isinstance(x, Fraction):
+        return str(x)
+    return f"(1 {'-' if x < 1 else '+'} {abs(x - 1):.3g})" if 0 < abs(x - 1) < 1e-2 else f"{x:.6g}"
+
+
+def times(x: Coefficient) -> str:
+    """How often something is there.
+
+    >>> times(Fraction(1, 2)), times(Fraction(2)), times(Fraction(3, 4))
+    ('half of', 'twice', '3/4 ×')
+    """
+    return {Fraction(1, 2): "half of", Fraction(2): "twice"}.get(Fraction(x), f"{number(x)} ×")
+
+
+class Teller:
+    """Words for one objective: what its penalty's derivative and its parameters look like in code."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle = oracle
+        formula = penalty_formula(oracle.objective.penalty)
+        quadratic = formula.quadratic
+        self.rate = None if quadratic is None or not formula.value_terms else Fraction(2 * float(quadratic[2]))
+
+    def tell(self, terms: Sequence[tuple[Change, Coefficient]]) -> list[Told]:
+        """One for each change, the most telling first; two changes that are one mistake are told as one."""
+        return _joined(self, dict(terms)) or [self._one(change, c) for change, c in terms]
+
+    def weights(self, factor: Coefficient) -> str:
+        """A multiple of λW as code has it."""
+        text = number(factor)
+        return "λW" if text == "1" else f"{text}λW"
+
+    def _one(self, change: Change, c: Coefficient) -> Told:
+        told: Told = getattr(self, "_" + change.kind.replace(" ", "_").replace("λ", "reg"))(change, c)
+        return told
+
+    def _counted(self, change: Change, c: Coefficient) -> Told:
+        factor, part = 1 + c, change.part  # a fraction stays one
+        name = NAMES.get(part, part)
+        if part == "penalty":
+            return self._penalty(factor)
+        if factor == -1:
+            return Told("sign", f"{name} has the wrong sign")
+        if factor == 0:
+            if part == "whole":
+                return Told("term-missing", "the gradient is 0")
+            if part == "label" or " of the label" in part:
+                return Told("label-term", f"{name} is missing", "the row of each example's label")
+            return Told("term-missing", f"{name} is missing")
+        if part == "label" or " of the label" in part:
+            return Told("label-term", f"{name} is counted {number(factor)} times", "the row of each example's label")
+        return Told("scaled", f"{name} is {times(factor)} what it must be")
+
+    def _penalty(self, factor: Coefficient) -> Told:
+        if factor == 0:
+            return Told("penalty-missing", "the penalty's gradient is missing" + self._due(0))
+        if factor == -1:
+            return Told("sign", "the penalty's gradient has the wrong sign: it is subtracted where it must be added")
+        return Told("penalty-factor", f"the penalty's gradient is {times(factor)} what it must be{self._due(factor)}")
+
+    def _due(self, factor: Coefficient) -> str:
+        if self.rate is None:
+            return ""
+        due = self.weights(self.rate)
+        return f": {self.weights(self.rate * factor)} where {due} is due" if factor else f": + {due} is not added"
+
+    def _reduced(self, change: Change, _: Coefficient) -> Told:
+        name, how, mean = NAMES.get(change.part, change.part), change.how, self.oracle.objective.reduction == "mean"
+        if how == "× N":
+            return Told("reduction", f"{name} lacks its 1/N" if mean and change.part != "penalty" else f"{name} is multiplied by N")
+        if how == "/ N":
+            if change.part == "penalty":
+                return Told("reduction", f"{name} is divided by N: only the data term is a mean")
+            return Told("reduction", f"{name} is divided by N twice" if mean else f"{name} is divided by N, and the loss is a sum")
+        if mean and how.startswith("× N "):
+            return Told("reduction", f"{name} is divided by {how.removeprefix('× N / ').strip('()')} where N is due")
+        if "N" in how:
+            return Told("reduction", f"{name} is off by the factor {how.replace('× ', '').replace('/ ', '1/')}")
+        size = {"C": "the number of classes", "D": "the number of features"}[how[-1]]
+        return Told("reduction", f"{name} is {'multiplied' if how[0] == '×' else 'divided'} by {size}")
+
+    def _also(self, change: Change, c: Coefficient) -> Told:
+        factor = "" if c == 1 else f"{number(c)} × "
+        return Told("term-extra", f"{factor}{NAMES[change.part]} {change.how} is added")
+
+    def _weights(self, change: Change, c: Coefficient) -> Told:
+        kind, times = change.part, self.weights(c)
+        if kind == "bias":
+            if self.oracle.objective.penalty.bias and self.rate is not None:
+                if c == -self.rate:
+                    return Told(
+                        "penalty-bias", "the bias is not penalised in the gradient, though the loss penalises it", "the last column"
+                    )
+                return Told(
+                    "penalty-bias",
+                    f"{self.weights(self.rate + c)} in the bias column where {self.weights(self.rate)} is due",
+                    "the last column",
+                )
+            return Told(
+                "penalty-bias", f"the bias is penalised in the gradient ({times}), though the loss leaves it out", "the last column"
+            )
+        if kind == "features" and self.rate is not None:
+            return Told(
+                "penalty-factor",
+                f"{self.weights(self.rate + c)} where {self.weights(self.rate)} is due, in all columns but the last",
+                "all columns but the last",
+            )
+        shown = {
+            "all": times,
+            "without λ": times.replace("λ", ""),
+            "λ²": times.replace("λ", "λ²"),
+            "sign": times.replace("W", " sign(W)"),
+            "square": times.replace("W", "W²"),
+            "absolute": times.replace("W", "|W|"),
+            "λ alone": times.replace("W", ""),
+            "sum": times.replace("W", " ΣW"),
+            "norm": times.replace("W", "‖W‖²"),
+            "over the norm": times.replace("W", "W/‖W‖"),
+            "features": f"{times} in all columns but the last",
+        }[kind.removesuffix(" of the penalised columns")]
+        why = "" if self.rate is not None else ", and the loss has no penalty"
+        return Told("term-extra", f"{shown} is added{why}")
+
+    def _times_reg(self, change: Change, _: Coefficient) -> Told:
+        return Told("scaled", f"{NAMES[change.part]} is multiplied by λ")
+
+    def _label(self, change: Change, _: Coefficient) -> Told:
+        whose = f"{change.how} label" if "example" in change.how else f"{change.how} in place of the label"
+        if change.part == "data":
+            return Told("label-term", f"the gradient is that of other labels than the loss's: it takes {whose}")
+        return Told("label-term", f"the label's own part stands in the wrong row: it takes {whose}")
+
+    def _parameter(self, change: Change, _: Coefficient) -> Told:
+        name, value = change.part, self.oracle.objective.parameters[change.part]
+        if change.how == "0":
+            return Told("margin", f"{name} = {value:g} is missing in the gradient's indicator")
+        if change.how == "endless":
+            return Told("margin", "every switch counts as on, whatever its sign: a comparison that always holds, as ≥ of max(0, ·) does")
+        other = {"doubled": 2 * value, "halved": value / 2, "negative": -value, "1": 1.0, "squared": value**2}[change.how]
+        return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
+
+    def _activity(self, change: Change, _: Coefficient) -> Told:
+        row = "the row of each example's label"
+        return {
+            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", row),
+            ("label", "every class"): Told("label-term", "−x is counted once for every other class in the label's row, active or not", row),
+            ("others", "once"): Told("scaled", "the other classes' part is divided by the number of active margins"),
+            ("data", "once"): Told("scaled", "the data term's gradient is divided by the number of active margins"),
+            ("data", "value"): Told("scaled", "the margins themselves stand where their indicators (1 or 0) are due"),
+            ("data", "greatest"): Told("term-missing", "only the greatest margin of each example counts, where every active one is due"),
+        }[change.part, change.how]
+
+    def _row(self, change: Change, c: Coefficient) -> Told:
+        if change.how in ("own row", "other rows"):
+            return self._counted(Change("counted", "label" if change.how == "own row" else "others", free=True), c)
+        place, name = PLACES[change.how], NAMES[change.part]
+        if c == -1:
+            return Told("class-missing", f"{name} is missing in {place}", place)
+        return Told("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
+
+    def _class(self, change: Change, c: Coefficient) -> Told:
+        name = {"first": "class 0", "second": "class 1", "last": "the last class"}[change.how]
+        what = f"the margins of {name}" if change.part == "switch" else f"the examples of {name}"
+        if c == -1:
+            return Told("class-missing", f"{what} are left out")
+        return Told("scaled", f"{what} are counted {number(1 + c)} times")
+
+    def _column(self, change: Change, c: Coefficient) -> Told:
+        place, name = COLUMNS[change.how], NAMES[change.part]
+        if change.part == "penalty" and change.how == "last":
+            return self._weights(Change("weights", "bias", free=True), c * (self.rate or 1))
+        if c == -1:
+            return Told("entries", f"{name} is missing in {place}", place)
+        return Told("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
+
+    def _example(self, change: Change, c: Coefficient) -> Told:
+        which = {
+            "first": "the first example", "last": "the last example",
+            "beyond": "every example beyond the 64th", "odd": "every second example",
+        }[change.how]  # fmt: skip
+        if change.part == "alone":
+            return Told("example-missing", f"only {which} counts: the others' gradients are overwritten")
+        if change.part == "alone, not divided":
+            return Told("example-missing", f"only {which} counts, and it is not divided by N")
+        if change.part == "left out of the mean":
+            return Told("example-missing", f"{which} is left out, and the rest averaged")
+        if c == -1:
+            return Told("example-missing", f"{which} is left out")
+        return Told("example-missing", f"{which} is counted {number(1 + c)} times")
+
+    def _entry(self, change: Change, c: Coefficient) -> Told:
+        place = {
+            "[0, 0]": "entry [0, 0]",
+            "[0, -1]": "the last entry of row 0",
+            "[-1, 0]": "the first entry of the last row",
+            "[-1, -1]": "the last entry of the last row",
+        }[change.how]
+        return Told("entries", f"{place} is {times(1 + c)} what it must be" if c != -1 else f"{place} is 0", place)
+
+    def _loss_counted(self, change: Change, c: Coefficient) -> Told:
+        if c == -1:
+            return Told("value", f"in the loss, {change.part} is missing" if change.part != "loss" else "the loss is 0")
+        if c == -2:
+            return Told(
+                "value", f"in the loss, the sign of {change.part} is wrong" if change.part != "loss" else "the loss has the wrong sign"
+            )
+        part = "the loss" if change.part == "loss" else f"in the loss, {change.part}"
+        return Told("value", f"{part} is {times(1 + c)} what it must be")
+
+    def _loss_reduced(self, change: Change, _: Coefficient) -> Told:
+        lacks = change.how == "× N" and self.oracle.objective.reduction == "mean" and change.part != "penalty"
+        return Told(
+            "value", f"the {change.part} lacks its 1/N" if lacks else f"the {change.part} is off by the factor {change.how} in the loss"
+        )
+
+    def _loss_added(self, change: Change, c: Coefficient) -> Told:
+        return Told("value", f"{number(c)} × {change.part} is added to the loss")
+
+    def _loss_other(self, change: Change, _: Coefficient) -> Told:
+        return Told("value", f"in the loss, {change.part}")
+
+    def _permuted(self, change: Change, _: Coefficient) -> Told:
+        code = "class-swapped" if "row" in change.how else "entries"
+        return Told(code, f"{NAMES.get(change.part, change.part)} has its {change.how}")
+
+    def _transposed(self, change: Change, _: Coefficient) -> Told:
+        return Told("transposed", f"{NAMES[change.part]} is transposed: its numbers stand in the order of the transpose")
+
+    def _scores(self, change: Change, _: Coefficient) -> Told:
+        return Told("scaled" if change.how.startswith("exp") else "term-extra", f"in place of the probabilities stands: {change.how}")
+
+    def _touched(self, change: Change, _: Coefficient) -> Told:
+        return Told("scaled" if "divided" in change.how else "entries", f"in place of {NAMES[change.part]} stands: {change.how}")
+
+    def _features(self, change: Change, _: Coefficient) -> Told:
+        return Told("entries", f"the data gradient is taken with {change.how} in place of the features")
+
+    def _extra(self, change: Change, c: Coefficient) -> Told:
+        what = "a constant" if change.part == "ones" else f"the sum of the {change.part}"
+        return Told("term-extra", f"{what}, {number(c)} times, is added to the gradient")
+
+
+def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | None:
+    """Two changes that are one: a part taken away and put back with another factor."""
+    if len(terms) != 2:
+        return None
+    for gone, c in terms.items():
+        for put, factor in terms.items():
+            if gone.kind == "counted" and put.kind == "also" and c == -1 and gone.part == put.part:
+                times = "" if factor == 1 else f"{number(factor)} × "
+                return [Told("reduction", f"{NAMES[gone.part]} is {times}what it must be, {put.how}")]
+            if (
+                gone == Change("counted", "label", free=True)
+                and c == -1
+                and put == Change("extra", "features of the own examples", free=True)
+            ):
+                told = (
+                    f"{number(factor).removesuffix('1')}x is counted once per example in the label's row, however many margins are active"
+                )
+                return [Told("label-term", told, "the row of each example's label")]
+            if gone == Change("counted", "penalty", free=True) and c == -1 and put.kind == "weights":
+                return [
+                    Told(
+                        "penalty-factor",
+                        teller._weights(put, factor).sentence.removesuffix(" is added")
+                        + f" where {teller.weights(teller.rate or 1)} is due",
+                    )
+                ]
+    return None
