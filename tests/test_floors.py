@@ -21,7 +21,7 @@ FLOORS = (
     ("cases", "conventions", "terms"),
     ("laws",),
     ("diagnosis",),
-    ("trial", "survey"),
+    ("auditing", "trial", "survey"),
     ("power",),
     ("campaign",),
     ("report",),
@@ -38,7 +38,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 SAME_ROOM = {"specs": "spec", "reports": "report"}
 """`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them; `verify.reports` is the report's schema."""
 
-CLOSED = {"core": {"descent"}}
+CLOSED = {"core": {"auditing", "descent"}}
 """Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
 
 HOMES = {
@@ -63,6 +63,7 @@ HOMES = {
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
+        "auditing",
         "candidates",
         "cases",
         "conventions",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign import witness
-from verify.campaign.executor import Done, execute
-from verify.campaign.task import Inapplicable, Outcome, Request, Task, perform
+from verify.campaign.executor import Done, execute, execute_here
+from verify.campaign.task import Inapplicable, Outcome, Request, Task
 from verify.conventions import Pins
 from verify.errors import UsageError, seconds
 from verify.report.model import Report
@@ -31,6 +31,7 @@ def check(
     seed: int = 0,
     laws: Sequence[str] | None = None,
     timeout: float | None = None,
+    in_process: bool | None = None,
 ) -> Report:
     """Judges a candidate on every law, at every dtype, and returns the report.
 
@@ -38,7 +39,9 @@ def check(
     functions, or a string `file.py:function` or `module:function`. W is (C, D) or (D, C), X is (N, D) or (D, N) with a last
     column (row) of ones for the bias, y is (N,) with labels 0..C−1, reg is λ. What is not given is found out and stated.
 
-    `timeout` (seconds, of one law at one dtype) needs a target string: a function of this process cannot be stopped.
+    A candidate that is named is judged on worker processes, which may hang and crash: `timeout` (seconds, of one law at one dtype,
+    300 by default) ends them. A function can only be judged in this process, where nothing stops it. What either prints is in
+    the report. `in_process=True` takes all of this away, for a debugger.
 
     Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
     """
@@ -58,9 +61,10 @@ def check(
     )
     if timeout is not None and not isinstance(candidate, str):
         raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
-    began = time.perf_counter()
-    outcomes = [perform(t) for t in request.tasks()] if timeout is None else execute(request.tasks(), timeout=timeout)
-    return _report(outcomes, profile=profile, seed=seed, seconds=time.perf_counter() - began)
+    if in_process is False and not isinstance(candidate, str):
+        raise UsageError("in_process=False needs a candidate that is named as 'file.py:function': a function cannot leave this process.")
+    here = not isinstance(candidate, str) if in_process is None else in_process
+    return judge_all([request], timeout=timeout, in_process=here, captured=not in_process)
 
 
 def requested(
@@ -89,17 +93,30 @@ def requested(
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=tuple(dtypes), laws=chosen, profile=profile, seed=seed)
 
 
-def judge_all(requests: Sequence[Request], *, timeout: float | None, on_start: Callable[[int], None], on_done: Done) -> Report:
-    """Judges all requests on worker processes. `on_start` hears the number of tasks, `on_done` each outcome."""
+def judge_all(
+    requests: Sequence[Request],
+    *,
+    timeout: float | None = None,
+    in_process: bool = False,
+    captured: bool = False,
+    on_start: Callable[[int], None] = lambda _: None,
+    on_done: Done = lambda _: None,
+) -> Report:
+    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not.
+
+    `on_start` hears the number of tasks, `on_done` each outcome.
+    """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
     on_start(len(tasks))
     began = time.perf_counter()
-    outcomes = execute(tasks, timeout=timeout, on_done=on_done)
+    outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done)
     first = requests[0]
-    return _report(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+    report = Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+    witness.keep(report.outcomes)  # `verify replay` finds them by their ids
+    return report
 
 
-def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None) -> Report:
+def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None, in_process: bool = False) -> Report:
     """Judges a stored case again and returns the report of this one law on this one case.
 
     `given` is the path of a witness, its id, or the document itself. Raises UsageError where it is no witness, or where the
@@ -107,12 +124,16 @@ def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = Non
     """
     task = witness.task(given if isinstance(given, Mapping) else witness.read(witness.find(str(given))))
     began = time.perf_counter()
-    outcomes = [perform(task)] if timeout is None else execute([task], timeout=timeout)
+    outcomes = _judged([task], timeout=timeout, in_process=in_process)
     return Report.of(outcomes, profile="one case", seed=task.request.seed, seconds=time.perf_counter() - began)
 
 
-def _report(outcomes: Sequence[Outcome | Inapplicable], *, profile: str, seed: int, seconds: float) -> Report:
-    """The report; its witnesses are kept, so that `verify replay` finds them by their ids."""
-    report = Report.of(outcomes, profile=profile, seed=seed, seconds=seconds)
-    witness.keep(report.outcomes)
-    return report
+def _judged(
+    tasks: Sequence[Task], *, timeout: float | None, in_process: bool, captured: bool = False, on_done: Done = lambda _: None
+) -> list[Outcome | Inapplicable]:
+    seconds("timeout", timeout)
+    if not in_process:
+        return execute(tasks, timeout=timeout, on_done=on_done)
+    if timeout is not None:
+        raise UsageError("a time limit cannot be kept in this process. Leave out either timeout or in_process.")
+    return execute_here(tasks, captured=captured, on_done=on_done)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=int, help="Seed of the search (default 0)."),
         click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable."),
         click.option("--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
+        click.option("--in-process", is_flag=True, help="Without the guard: for a debugger. A crash or a hang is then ours."),
         click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="The document on standard output."),
         click.option("--quiet", is_flag=True, help="No progress."),
     ]
@@ -122,9 +123,10 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--penalty", default=None, metavar="NAME", help="Found out if not given.")
 @click.option("--delta", type=float, default=None, help="The hinge's margin (default 1).")
 @click.option("--dtype", default="float64", metavar="float64[,float32]", help="Dtypes to judge at.")
+@click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
 @_shared
-def check(target: str, loss: str, dtype: str, output: Path | None, format_: str, quiet: bool, **options: Any) -> int:
+def check(target: str, loss: str, dtype: str, audit: bool, output: Path | None, format_: str, quiet: bool, **options: Any) -> int:
     """Judge one implementation now. TARGET is file.py:function or package.module:function."""
     if output is not None:
         writable(output.parent, UNWRITTEN)
@@ -143,11 +145,18 @@ def check(target: str, loss: str, dtype: str, output: Path | None, format_: str,
         profile=options["profile"] or "ci",
         seed=options["seed"] or 0,
     )
-    report = _judge([request], timeout=options["timeout"], quiet=quiet)
+    report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit
 
-    emit(report.to_dict(), format_, output)
-    return EXIT_CODES[report.verdict]
+    document, code = report.to_dict(), EXIT_CODES[report.verdict]
+    if audit:
+        from verify.campaign.audits import audited
+
+        document["audits"] = audited(request, options["timeout"])
+        if any(a["verdict"] == Verdict.BROKEN.value for a in document["audits"]):
+            document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
+    emit(document, format_, output)
+    return code
 
 
 @cli.command(epilog=EPILOG)
@@ -173,6 +182,7 @@ def run(
     seed: int | None,
     laws: tuple[str, ...],
     timeout: float | None,
+    in_process: bool,
 ) -> int:
     """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
     writable(output, UNWRITTEN)
@@ -185,13 +195,14 @@ def run(
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
-    report = _judge(requests, timeout=timeout, quiet=quiet)
+    report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet)
     from verify.campaign.pictures import measured
     from verify.report import html
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
-    document, code = report.to_dict() | {"figures": measured(requests, timeout)}, EXIT_CODES[report.verdict]
+    figures = measured([r for r in requests if r.name not in report.ended], timeout)
+    document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)
     if policy is not None:
@@ -272,11 +283,11 @@ def _candidates() -> list[dict[str, str]]:
     return [{"target": r.name, "loss": r.loss, "dtypes": ",".join(r.dtypes)} for r in requests]
 
 
-def _judge(requests: list[Any], *, timeout: float | None, quiet: bool) -> Report:
+def _judge(requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool) -> Report:
     from verify.api import judge_all
 
-    with _progress(quiet) as (on_start, on_done):
-        return judge_all(requests, timeout=timeout, on_start=on_start, on_done=on_done)
+    with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done)
 
 
 @contextmanager

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import lru_cache
-from io import StringIO
 from typing import Any
 
 from verify.campaign.record import Note, Record
@@ -73,12 +71,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task came to, with the conventions that were found out on the way (None if the worker was lost)."""
+    """What a task came to, with the conventions that were found out on the way (None if the worker was lost before) and what the
+    candidate printed.
+    """
 
     task: Task
     result: Result
     conventions: dict[str, Any] | None
     place: dict[str, str | int] | None = field(default=None, kw_only=True)
+    printed: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -94,18 +95,13 @@ def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
 
     Raises UsageError where the target or the loss cannot be found.
     """
-    with redirect_stdout(StringIO()):
-        return _perform(task, record)
-
-
-def _perform(task: Task, record: Record | None) -> Outcome | Inapplicable:
     request = task.request
     if isinstance(request.candidate, str):
         resolve(request.candidate)  # before anything is asked
     first = _question(request.dtypes[0])
     if record is not None:
         record.begins(first)
-    found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    found = conventions(request)
     place = place_of(found.candidate.f)
     if found.complaint is not None:
         return Outcome(task, failed(task, found.complaint, first), found.to_dict(), place=place)
@@ -120,6 +116,11 @@ def _perform(task: Task, record: Record | None) -> Outcome | Inapplicable:
         return Outcome(task, again(LAWS[task.law], subject, task.case, watch=watch), found.to_dict(), place=place)
     result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed, watch=watch)
     return Outcome(task, result, found.to_dict(), place=place)
+
+
+def conventions(request: Request) -> Conventions:
+    """What is found out about the candidate, once a process. Raises UsageError as `perform` does."""
+    return _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,6 @@ class _Same:
 
 @lru_cache(maxsize=64)
 def _conventions(key: _Same, loss: str, pins: Pins, dtype: str) -> Conventions:
-    """Found out once a process for each candidate."""
     candidate = key.candidate
     return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
 

@@ -64,6 +64,11 @@ class Report:
         return {o.task.request.name: o.conventions for o in self.outcomes if o.conventions is not None}
 
     @property
+    def ended(self) -> set[str]:
+        """The candidates that hung or ended their process."""
+        return {o.task.request.name for o in self.outcomes if o.result.diagnosis and o.result.diagnosis["code"] in ("crashed", "hung")}
+
+    @property
     def laws(self) -> tuple[str, ...] | None:
         """The laws that were asked for by name, None for all."""
         tasks = [o.task for o in self.outcomes] + [i.task for i in self.inapplicable]
@@ -161,6 +166,8 @@ def _entry(o: Outcome) -> dict[str, Any]:
         entry["spread"] = {str(order): n for order, n in r.spread.items()}
     if r.diagnosis is not None:
         entry["diagnosis"] = r.diagnosis
+    if o.printed:
+        entry["printed"] = o.printed
     return entry
 
 

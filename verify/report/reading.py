@@ -162,7 +162,8 @@ def printed(document: Document) -> list[str]:
 def counts(document: Document) -> str:
     """How many laws hold, are broken, are silent; one law on one candidate at one dtype counts once."""
     found = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}
-    return ", ".join(f"{n} {v}" for v, n in found.items() if n) or "nothing judged"
+    audits = [f"audit {a['verdict']}" for a in document.get("audits", ())]
+    return ", ".join([*(f"{n} {v}" for v, n in found.items() if n), *audits]) or "nothing judged"
 
 
 def summary(document: Document) -> str:
@@ -202,6 +203,7 @@ def _many(n: int, what: str) -> str:
 def notices(document: Document) -> list[Notice]:
     """All that is not well, the worst first: what is broken by its strain, what the gate refuses, what is silent, warnings."""
     found = [n for r in document["results"] if (n := _notice(document, r)) is not None]
+    found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
     gate = document.get("gate", {"failures": [], "warnings": []})
     found += [_ruling(f, severe=True) for f in gate["failures"] if not f["told"]]
     found += [_ruling(w, severe=False) for w in gate["warnings"] if not w["told"]]
@@ -234,6 +236,21 @@ def _notice(document: Document, entry: Entry) -> Notice | None:
         place=document["places"].get(entry["candidate"]),
         remedy=entry.get("witness", {}).get("replay"),
         strain=float(entry["strain"]) if entry["verdict"] == "broken" else 0.0,
+    )
+
+
+def _audited(document: Document, audit: Entry) -> Notice:
+    named = [e["entry"] for p in audit["parts"] for e in p["entries"]]
+    told = f"entries {', '.join(map(str, named[:PRINTED]))}" if named else audit.get("reason", "its loss and its gradient disagree")
+    where = f"{audit['loss']} ({audit['dtype']}), {visible(audit['candidate'])}"
+    return Notice(
+        rule="audit",
+        title="audit broken",
+        message=f"audit broken for {where}: {visible(told)}",
+        severe=True,
+        candidate=audit["candidate"],
+        place=document["places"].get(audit["candidate"]),
+        strain=max((float(p["strain"]) for p in audit["parts"]), default=0.0),
     )
 
 
