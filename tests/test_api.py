@@ -114,7 +114,7 @@ WRONG = {
     "target": ({"candidate": "nothing"}, "target 'nothing' has no function"),
     "loss": ({"loss": "softmax_cross_entrop"}, "Did you mean 'softmax_cross_entropy'"),
     "loss of another type": ({"loss": None}, "loss is None; give the name of a spec"),
-    "signature": ({"signature": "score"}, "signature 'score' is not known"),
+    "signature": ({"signature": "score"}, "unknown signature 'score'. Did you mean 'scores'"),
     "law": ({"laws": ("gradent",)}, "unknown law 'gradent'. Did you mean 'gradient'"),
     "dtype": ({"dtypes": ("float46",)}, "unknown dtype 'float46'. Did you mean 'float64'"),
     "profile": ({"profile": "quik"}, "unknown profile 'quik'. Did you mean 'quick'"),

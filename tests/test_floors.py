@@ -22,7 +22,7 @@ FLOORS = (
     ("laws",),
     ("diagnosis",),
     ("auditing", "trial", "survey"),
-    ("power",),
+    ("power", "pair"),
     ("campaign",),
     ("report",),
     ("gate",),
@@ -57,12 +57,14 @@ HOMES = {
         "terms",
     },
     "hypothesis": {"cases", "profiles", "trial"},
+    "jax": {"candidates"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
+        "api",
         "auditing",
         "candidates",
         "cases",
@@ -75,6 +77,7 @@ HOMES = {
         "figures",
         "laws",
         "oracle",
+        "pair",
         "power",
         "rounding",
         "survey",
@@ -85,7 +88,9 @@ HOMES = {
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "descent", "report"},
     "scipy": {"oracle"},
+    "sklearn": {"candidates"},
     "sympy": {"spec", "oracle"},
+    "torch": {"candidates"},
 }
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from verify.auditing.bisection import wrong_entries
 from verify.auditing.directions import Ground, rademacher, settled
 from verify.auditing.entries import numerical
-from verify.candidates import Linear
+from verify.candidates import Linear, Scores
 from verify.cases import Case
+from verify.errors import UsageError
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
@@ -91,12 +92,14 @@ class Audit:
         return {"examples": self.examples, "shape": list(self.shape), "dtype": self.dtype, "verdict": self.verdict.value, "parts": parts}
 
 
-def audit(candidate: Linear, cases: Sequence[Case], oracle: Oracle | None = None, *, seed: int = 0) -> Audit:
+def audit(candidate: Linear | Scores, cases: Sequence[Case], oracle: Oracle | None = None, *, seed: int = 0) -> Audit:
     """Looks at every entry of the candidate's gradient at each of the cases, which are of one size, and beside them: by the
     candidate's own loss, and, with an oracle, by the truth.
 
-    Raises Misbehaviour where the candidate gives no answer.
+    Raises Misbehaviour where the candidate gives no answer, and UsageError where it is no function of weights of several classes.
     """
+    if not isinstance(candidate, Linear) or candidate.targets is not None:
+        raise UsageError("an audit asks for f(W, X, y, reg) and a loss of several classes: elsewhere no gradient is large.")
     parts = [part for case in cases for part in _parts(candidate, settled(case), oracle, seed)]
     return Audit(examples=len(cases[0].X), shape=cases[0].W.shape, dtype=cases[0].dtype, parts=tuple(parts))
 

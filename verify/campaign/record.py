@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from verify.cases import Case
+from verify.trial import Stored
 
 LENGTH = struct.Struct("<Q")
 
@@ -26,7 +26,7 @@ class Note:
     process: int
     started: float
     since: float
-    case: Case | None = None
+    case: Stored | None = None
     before: int = 0
     conventions: dict[str, Any] | None = None
     place: dict[str, str | int] | None = None
@@ -51,7 +51,7 @@ class Record:
         self.note = replace(self.note, conventions=conventions, place=place, case=None, before=0)
         self._write()
 
-    def begins(self, case: Case) -> None:
+    def begins(self, case: Stored) -> None:
         """Notes the case that the candidate is asked about next."""
         before = self.note.before + (self.note.case is not None)
         self.note = replace(self.note, case=case, since=time.time(), before=before)

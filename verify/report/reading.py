@@ -22,6 +22,9 @@ SHOWN = 40
 PRINTED = 5
 """Lines of a candidate's output that a text shows; the document has more."""
 
+LAST = 3
+"""Lines that are shown of the output of a candidate that hung or ended its process: the last ones."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
@@ -70,19 +73,24 @@ def floats(rows: Sequence[Sequence[str]]) -> list[list[float]]:
 
 def shape(case: Entry) -> str:
     """The sizes, the family and λ of a case."""
+    if "x" in case:
+        return f"x of shape {tuple(case['shape'])}, family {case['family']}"
     W = case["W"]
+    if "signature" in case:
+        return f"N={len(case['X'])} C={len(W)}, family {case['family']}"
     D = len(W[0]) if W else 0
     return f"N={len(case['X'])} D={D} C={len(W)}, family {case['family']}, reg={float.fromhex(case['reg'])!r}"
 
 
 def is_small(case: Entry) -> bool:
     """Whether a sentence can show all of its numbers."""
-    return sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
+    return len(case["x"]) <= SHOWN if "x" in case else sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
 
 
 def sentence(entry: Entry) -> str | None:
     """What a reader must know of a result that does not hold: law, loss, dtype, candidate, measured and allowed."""
-    where = f"{entry['loss']} ({entry['dtype']}), {visible(entry['candidate'])}"
+    loss = "a pair without a spec" if entry["loss"] == "none" else entry["loss"]
+    where = f"{loss} ({entry['dtype']}), {visible(entry['candidate'])}"
     if entry["verdict"] == "broken":
         return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
@@ -116,11 +124,22 @@ def details(entry: Entry) -> list[str]:
     told = [f"cause: {named}"] if (named := cause(entry)) else []
     if case is not None:
         told.append(f"witness: {visible(shape(case))}")
-        if is_small(case):
+        if is_small(case) and "x" in case:
+            told.append(f"x={floats([case['x']])[0]}")
+        elif is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
+            told += [f"scores={[list(row) for row in zip(*floats(case['W']), strict=True)]}", f"y={case['y']}"]
+        elif is_small(case):
             told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
         if case.get("replay"):
             told.append(f"replay: {visible(case['replay'])}")
+    if entry.get("printed") and ended(entry):
+        told += ["last printed:", *(f"  | {visible(line)}" for line in entry["printed"].splitlines()[-LAST:])]
     return told
+
+
+def ended(entry: Entry) -> bool:
+    """Whether the candidate gave no answer at all: what it printed last may say why."""
+    return entry.get("diagnosis", {}).get("code") in ("crashed", "hung")
 
 
 def conventions(document: Document) -> Iterator[tuple[str, str]]:
@@ -146,10 +165,10 @@ def limitations(document: Document) -> list[tuple[str, str]]:
 
 
 def printed(document: Document) -> list[str]:
-    """The first lines of what each candidate printed, once."""
+    """The first lines of what each candidate printed, once; what it printed last is told where it ended."""
     first: dict[str, str] = {}
     for r in document["results"]:
-        if r.get("printed"):
+        if r.get("printed") and not ended(r):
             first.setdefault(r["candidate"], r["printed"])
     blocks = []
     for name, text in first.items():
