@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from implementations import OVERFLOWS, WRONG
@@ -18,6 +19,7 @@ from verify.trial import Result, run
 ORACLES: dict[tuple[str, str, str], Oracle] = {}
 
 
+@cache
 def judged(loss: str, f: Callable[..., object], law: str = "gradient", dtype: str = "float64", penalty: str = "l2") -> Result:
     key = (loss, penalty, dtype)
     if key not in ORACLES:

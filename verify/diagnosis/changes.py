@@ -109,6 +109,7 @@ def _penalised(scene: Scene) -> Added:
         yield Change("weights", f"λ²{name}", free=True), reg * reg * W * penalised
         yield Change("weights", f"sign{name}", free=True), reg * np.sign(W) * penalised
         yield Change("weights", f"square{name}", free=True), reg * W * W * penalised
+        yield Change("weights", f"cube{name}", free=True), reg * W**3 * penalised
         yield Change("weights", f"absolute{name}", free=True), reg * np.abs(W) * penalised
     yield Change("weights", "λ alone", free=True), np.full(W.shape, reg)
     yield Change("weights", "sum", free=True), np.full(W.shape, reg * W.sum())
@@ -172,6 +173,7 @@ def _activity(scene: Scene) -> Added:
         yield Change("activity", part, "once"), scene.sum_of(dS / on - dS)
     yield Change("activity", "label", "every class"), scene.sum_of(own / on * (scene.C - 1) - own)
     yield Change("activity", "data", "value"), scene.sum_of(scene.slopes(_by_value) - behind)
+    yield Change("valued", "data", free=True), scene.sum_of(scene.slopes(_by_value))
     yield Change("activity", "data", "greatest"), scene.sum_of(scene.slopes(_greatest_only) - behind)
 
 

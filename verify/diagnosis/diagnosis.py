@@ -85,14 +85,14 @@ class Inquiry:
     def _everywhere(self, looks: Sequence[Look]) -> Diagnosis | None:
         """What explains all cases at once, those that hold too."""
         smooth = [look for look in looks if look.smooth and look.finite]
-        system = self._system(smooth)
-        found = _simplest(system)
+        found = _simplest(self._system(smooth))
         if found is not None:
             return self._told(found)
-        found = _simplest(self._system(smooth[1:])) if looks[0] in smooth else None
+        ordinary = self._system([look for look in smooth if look is not looks[0]])
+        found = _simplest(ordinary)
         if found is not None:
             return self._told(found, beside=True)
-        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not system.is_noise():
+        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not ordinary.is_noise():
             return None
         precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
@@ -134,7 +134,7 @@ class Inquiry:
         if places is not None:
             when = "" if condition is None else f", only when {condition}"
             code = "entries" if places in FIXED else "unknown"
-            return Diagnosis(code, f"wrong in {places} only{when}; no change of a term explains it", f"{places}{when}")
+            return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None

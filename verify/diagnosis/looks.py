@@ -16,7 +16,7 @@ from verify.laws import Subject
 from verify.oracle import Oracle, exact
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """`error` (C, D), or (1, 1) of the loss, NaN where the answer is not finite; `radius` and `magnitude` of its entries; `strain` under
     the law.

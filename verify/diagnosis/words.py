@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import permutations
 from typing import Any
 
 from verify.diagnosis.changes import Change
@@ -84,6 +85,21 @@ class Teller:
     def tell(self, terms: Sequence[tuple[Change, Coefficient]]) -> list[Told]:
         """One for each change, the most telling first; two changes that are one mistake are told as one."""
         return _joined(self, dict(terms)) or [self._one(change, c) for change, c in terms]
+
+    def instead(self, part: str, put: Change, c: Coefficient) -> Told | None:
+        """C times `put` where a part of the gradient is due; None where the two have nothing to do with each other."""
+        if put.kind == "also" and put.part == part:
+            return Told("reduction", f"{NAMES[part]} is {'' if c == 1 else f'{number(c)} × '}what it must be, {put.how}")
+        if part == "penalty" and put.kind == "weights":
+            stands = self._weights(put, c).sentence.removesuffix(" is added")
+            return Told("penalty-factor", f"{stands} where {self.weights(self.rate or 1)} is due")
+        if part == "label" and put == Change("extra", "features of the own examples", free=True):
+            counted = number(c).removesuffix("1")
+            told = f"{counted}x is counted once per example in the label's row, however many margins are active"
+            return Told("label-term", told, "the row of each example's label")
+        if part == "data" and put.kind == "valued":
+            return Told("scaled", f"{number(c)} × the margins themselves stand where their indicators (1 or 0) are due")
+        return None
 
     def weights(self, factor: Coefficient) -> str:
         """A multiple of λW as code has it."""
@@ -171,6 +187,7 @@ class Teller:
             "λ²": times.replace("λ", "λ²"),
             "sign": times.replace("W", " sign(W)"),
             "square": times.replace("W", "W²"),
+            "cube": times.replace("W", "W³"),
             "absolute": times.replace("W", "|W|"),
             "λ alone": times.replace("W", ""),
             "sum": times.replace("W", " ΣW"),
@@ -209,6 +226,9 @@ class Teller:
             ("data", "value"): Told("scaled", "the margins themselves stand where their indicators (1 or 0) are due"),
             ("data", "greatest"): Told("term-missing", "only the greatest margin of each example counts, where every active one is due"),
         }[change.part, change.how]
+
+    def _valued(self, _: Change, c: Coefficient) -> Told:
+        return Told("term-extra", f"{number(c)} × the margins themselves are added to their indicators")
 
     def _row(self, change: Change, c: Coefficient) -> Told:
         if change.how in ("own row", "other rows"):
@@ -301,29 +321,10 @@ class Teller:
 
 
 def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | None:
-    """Two changes that are one: a part taken away and put back with another factor."""
-    if len(terms) != 2:
-        return None
-    for gone, c in terms.items():
-        for put, factor in terms.items():
-            if gone.kind == "counted" and put.kind == "also" and c == -1 and gone.part == put.part:
-                times = "" if factor == 1 else f"{number(factor)} × "
-                return [Told("reduction", f"{NAMES[gone.part]} is {times}what it must be, {put.how}")]
-            if (
-                gone == Change("counted", "label", free=True)
-                and c == -1
-                and put == Change("extra", "features of the own examples", free=True)
-            ):
-                told = (
-                    f"{number(factor).removesuffix('1')}x is counted once per example in the label's row, however many margins are active"
-                )
-                return [Told("label-term", told, "the row of each example's label")]
-            if gone == Change("counted", "penalty", free=True) and c == -1 and put.kind == "weights":
-                return [
-                    Told(
-                        "penalty-factor",
-                        teller._weights(put, factor).sentence.removesuffix(" is added")
-                        + f" where {teller.weights(teller.rate or 1)} is due",
-                    )
-                ]
+    """Two changes that are one: a part taken away, and something else in its place."""
+    for gone, put in permutations(terms, 2) if len(terms) == 2 else ():
+        if gone.kind == "counted" and terms[gone] == -1:
+            told = teller.instead(gone.part, put, terms[put])
+            if told is not None:
+                return [told]
     return None
