@@ -6,9 +6,9 @@ A *free* change is a part of the gradient that may be counted any number of time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,19 +28,44 @@ class Change:
     free: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Changes with what each adds to the gradient of one scene: row k of `rows` (K, C·D) belongs to name k."""
+
+    names: tuple[Change, ...]
+    rows: Floats
+
+    @classmethod
+    def of(cls, added: Mapping[Change, Floats]) -> Table:
+        """From one matrix for each change."""
+        return cls(tuple(added), np.stack([matrix.ravel() for matrix in added.values()]))
+
+    def of_names(self, names: tuple[Change, ...]) -> Floats:
+        """The rows of these changes, zeros for those that the scene does not have."""
+        if names == self.names:
+            return self.rows
+        padded = np.vstack([self.rows, np.zeros(self.rows.shape[1])])
+        found: Floats = padded[[self._place.get(name, -1) for name in names]]
+        return found
+
+    @cached_property
+    def _place(self) -> dict[Change, int]:
+        return {name: k for k, name in enumerate(self.names)}
+
+
 Added = Iterator[tuple[Change, Floats]]
 
 PARTS = ("whole", "data", "label", "others", "penalty")
 
 
 @lru_cache(maxsize=128)
-def changes(scene: Scene) -> dict[Change, Floats]:
+def changes(scene: Scene) -> Table:
     """Every change, in the same order for every scene of one objective."""
     found: dict[Change, Floats] = {}
     with np.errstate(all="ignore"):  # what is not finite explains nothing
         for make in CATALOGUE:
             found |= dict(make(scene))
-    return found
+    return Table.of(found)
 
 
 def parts(scene: Scene) -> dict[str, Floats]:

@@ -98,7 +98,7 @@ class Inquiry:
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
 
     def _system(self, looks: Sequence[Look]) -> System:
-        return System([sight(look, self.aspect.catalogue) for look in looks])
+        return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
     def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
         told: list[Told] = self.teller.tell(found.terms)
@@ -141,10 +141,9 @@ class Inquiry:
 
     def _would_show(self, found: Explanation, look: Look) -> bool:
         """Whether an explanation changes anything where the law holds."""
-        changes = self.aspect.catalogue(look.scene)
-        zero = np.zeros(look.error.shape)
-        added = sum((float(c) * changes.get(change, zero) for change, c in found.terms), zero)
-        return bool(np.any(np.abs(added) > SHOWS * look.radius))
+        changes, coefficients = zip(*found.terms, strict=True)
+        added = np.array(coefficients, dtype=np.float64) @ self.aspect.catalogue(look.scene).of_names(changes)
+        return bool(np.any(np.abs(added) > SHOWS * look.radius.ravel()))
 
     def _overflow(self, broken: Sequence[Look], finite: Sequence[Look]) -> Diagnosis:
         condition = only_when([look.scene for look in broken], [look.scene for look in finite], self._lost)

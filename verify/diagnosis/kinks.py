@@ -10,8 +10,8 @@ import numpy as np
 
 from verify.cases import Case
 from verify.cases.kinks import has_kinks, solve
-from verify.diagnosis.changes import Change
-from verify.diagnosis.looks import Look, at_gradient, sight_of
+from verify.diagnosis.changes import Change, Table
+from verify.diagnosis.looks import Look, at_gradient, sight
 from verify.diagnosis.regression import Sight, System
 from verify.diagnosis.scene import Floats, Scene
 from verify.diagnosis.words import Diagnosis, number, times
@@ -84,7 +84,7 @@ def _sight(look: Look) -> Sight:
         return float(not t.tied and e.ties)
 
     columns = {BOTH: tied, LABEL: of_label, OTHERS: of_others, REST: rest}
-    return sight_of(look, {WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()})
+    return sight(look, Table.of({WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()}))
 
 
 def threshold(subject: Subject) -> str | None:
