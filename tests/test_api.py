@@ -75,7 +75,7 @@ def test_a_candidate_comes_in_any_form(form, monkeypatch):
     import implementations
 
     monkeypatch.setattr(implementations, "softmax_right", right, raising=False)
-    assert QUICK(FORMS[form]).verdict is verify.Verdict.HOLDS
+    assert QUICK(FORMS[form], in_process=True).verdict is verify.Verdict.HOLDS
 
 
 def test_an_object_that_cannot_be_hashed_is_judged():
@@ -114,7 +114,7 @@ WRONG = {
     "target": ({"candidate": "nothing"}, "target 'nothing' has no function"),
     "loss": ({"loss": "softmax_cross_entrop"}, "Did you mean 'softmax_cross_entropy'"),
     "loss of another type": ({"loss": None}, "loss is None; give the name of a spec"),
-    "signature": ({"signature": "score"}, "signature 'score' is not known"),
+    "signature": ({"signature": "score"}, "unknown signature 'score'. Did you mean 'scores'"),
     "law": ({"laws": ("gradent",)}, "unknown law 'gradent'. Did you mean 'gradient'"),
     "dtype": ({"dtypes": ("float46",)}, "unknown dtype 'float46'. Did you mean 'float64'"),
     "profile": ({"profile": "quik"}, "unknown profile 'quik'. Did you mean 'quick'"),
@@ -123,6 +123,8 @@ WRONG = {
     "reduction": ({"reduction": "Sum"}, "unknown reduction 'Sum'. Did you mean 'sum'"),
     "delta of a loss without one": ({"delta": 1.0}, "unknown parameter of softmax_cross_entropy 'delta'"),
     "delta out of its domain": ({"loss": "multiclass_hinge", "delta": -1.0}, "delta = -1.0 is outside"),
+    "timeout in this process": ({"candidate": "json:loads", "timeout": 1.0, "in_process": True}, "Leave out either timeout or in_process"),
+    "a worker without a target": ({"in_process": False}, "in_process=False needs a candidate that is named"),
     "timeout without a target": ({"timeout": 1.0}, "timeout needs a candidate that is named"),
 }
 

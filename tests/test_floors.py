@@ -21,8 +21,8 @@ FLOORS = (
     ("cases", "conventions", "terms"),
     ("laws",),
     ("diagnosis",),
-    ("trial", "survey"),
-    ("power",),
+    ("auditing", "trial", "survey"),
+    ("power", "pair"),
     ("campaign",),
     ("report",),
     ("gate",),
@@ -38,7 +38,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 SAME_ROOM = {"specs": "spec", "reports": "report"}
 """`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them; `verify.reports` is the report's schema."""
 
-CLOSED = {"core": {"descent"}}
+CLOSED = {"core": {"auditing", "descent"}}
 """Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
 
 HOMES = {
@@ -57,12 +57,15 @@ HOMES = {
         "terms",
     },
     "hypothesis": {"cases", "profiles", "trial"},
+    "jax": {"candidates"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
+        "api",
+        "auditing",
         "candidates",
         "cases",
         "conventions",
@@ -74,6 +77,7 @@ HOMES = {
         "figures",
         "laws",
         "oracle",
+        "pair",
         "power",
         "rounding",
         "survey",
@@ -84,7 +88,9 @@ HOMES = {
     "pytest": {"pytest_plugin"},
     "rich": {"cli", "descent", "report"},
     "scipy": {"oracle"},
+    "sklearn": {"candidates"},
     "sympy": {"spec", "oracle"},
+    "torch": {"candidates"},
 }
 
 

@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verify.api import check, replay
+    from verify.auditing.entrance import audit
     from verify.candidates.candidate import Candidate
     from verify.errors import UsageError
     from verify.evidence import Verdict
     from verify.report.model import Report
     from verify.testing import as_test
 
-__all__ = ["Candidate", "Report", "UsageError", "Verdict", "as_test", "check", "replay"]
+__all__ = ["Candidate", "Report", "UsageError", "Verdict", "as_test", "audit", "check", "replay"]
 
 _HOMES = {
     "as_test": "verify.testing",
+    "audit": "verify.auditing.entrance",
     "check": "verify.api",
     "replay": "verify.api",
     "Candidate": "verify.candidates.candidate",

@@ -4,41 +4,65 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from verify.campaign import witness
-from verify.campaign.executor import Done, execute
-from verify.campaign.task import Inapplicable, Outcome, Request, Task, perform
+from verify.campaign.executor import Done, execute, execute_here
+from verify.campaign.task import Inapplicable, Outcome, Request, Task
+from verify.candidates import Candidate
 from verify.conventions import Pins
 from verify.errors import UsageError, seconds
+from verify.pair import start
 from verify.report.model import Report
 
-SIGNATURES = ("linear",)
+Floats = NDArray[np.floating]
 
 
 def check(
     candidate: str | Callable[..., Any],
     *,
-    loss: str,
+    loss: str | None,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
-    dtypes: Sequence[str] = ("float64",),
+    dtypes: Sequence[str] | None = None,
     profile: str = "ci",
     seed: int = 0,
     laws: Sequence[str] | None = None,
     timeout: float | None = None,
+    hessian: str | None = None,
+    at: ArrayLike | None = None,
+    convex: bool = False,
+    in_process: bool | None = None,
 ) -> Report:
     """Judges a candidate on every law, at every dtype, and returns the report.
 
-    `candidate` is a function `f(W, X, y, reg)` that returns `(loss, dW)`, a `verify.Candidate(loss=…, grad=…)` of two such
-    functions, or a string `file.py:function` or `module:function`. W is (C, D) or (D, C), X is (N, D) or (D, N) with a last
-    column (row) of ones for the bias, y is (N,) with labels 0..C−1, reg is λ. What is not given is found out and stated.
+    `candidate` is a function, a `verify.Candidate(loss=…, grad=…, hess=…)` of functions of the same arguments, or a string
+    `file.py:function` or `module:function`. Its signature is one of
 
-    `timeout` (seconds, of one law at one dtype) needs a target string: a function of this process cannot be stopped.
+    - `linear`: f(W, X, y, reg) → (loss, dW). W is (C, D) or (D, C), X is (N, D) or (D, N) with a last column (row) of ones for the
+      bias, y is (N,) with labels 0..C−1, reg is λ;
+    - `scores`: f(scores, y) → (loss, dscores), scores (N, C), or (N,) for a loss of one score, whose y are targets;
+    - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, in whatever order.
+
+    What is not given is found out and stated. `hessian="approximate"` declares that the Hessian is none exactly: then it must
+    only be finite and of the right sign.
+
+    With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)` of one array, or a function of one array that
+    returns both, at the array `at` and around it, by differences of its own loss. `convex=True` claims that f is convex.
+
+    `dtypes` are ("float64",) if not given; of a pair the dtype of `at`.
+
+    A candidate that is named is judged on worker processes, which may hang and crash: `timeout` (seconds, of one law at one dtype,
+    300 by default) ends them. A function can only be judged in this process, where nothing stops it. What either prints is in
+    the report. `in_process=True` takes all of this away, for a debugger.
 
     Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
     """
@@ -55,51 +79,100 @@ def check(
         profile=profile,
         seed=seed,
         laws=laws,
+        hessian=hessian,
+        at=at,
+        convex=convex,
     )
     if timeout is not None and not isinstance(candidate, str):
         raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
-    began = time.perf_counter()
-    outcomes = [perform(t) for t in request.tasks()] if timeout is None else execute(request.tasks(), timeout=timeout)
-    return _report(outcomes, profile=profile, seed=seed, seconds=time.perf_counter() - began)
+    if in_process is False and not isinstance(candidate, str):
+        raise UsageError("in_process=False needs a candidate that is named as 'file.py:function': a function cannot leave this process.")
+    here = not isinstance(candidate, str) if in_process is None else in_process
+    return judge_all([request], timeout=timeout, in_process=here, captured=not in_process)
 
 
 def requested(
     candidate: str | Callable[..., Any],
     *,
-    loss: str,
+    loss: str | None,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
-    dtypes: Sequence[str] = ("float64",),
+    dtypes: Sequence[str] | None = None,
     profile: str = "ci",
     seed: int = 0,
     laws: Sequence[str] | None = None,
+    hessian: str | None = None,
+    at: ArrayLike | None = None,
+    convex: bool = False,
 ) -> Request:
     """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
-    if signature is not None and signature not in SIGNATURES:
-        raise UsageError(f"signature {signature!r} is not known to this version. Known: {', '.join(SIGNATURES)}.")
     if not isinstance(candidate, str) and not callable(candidate):
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
-    if not isinstance(loss, str):
-        raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them) or FILE.py:NAME.")
-    pins = Pins(layout=layout, reduction=reduction, penalty=penalty, delta=delta)
+    if not isinstance(loss, str) and loss is not None:
+        raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x.")
+    pins = Pins(signature=signature, layout=layout, reduction=reduction, penalty=penalty, delta=delta, hessian=hessian)
     chosen = tuple(laws) if laws is not None else None
-    return Request(candidate=candidate, loss=loss, pins=pins, dtypes=tuple(dtypes), laws=chosen, profile=profile, seed=seed)
+    if loss is None and at is None:
+        raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
+    if loss is not None and (at is not None or convex):
+        raise UsageError("at=x and convex=True go with loss=None: they are of a pair without a spec. Leave them out, or the loss.")
+    if loss is None:
+        _whole(candidate, pins)
+        x = _point(at)
+        given = tuple(dtypes or (x.dtype.name,))
+        bare = Request(candidate=candidate, loss=witness.NO_LOSS, dtypes=given, laws=chosen, profile=profile, seed=seed)
+        return replace(bare, at=start(x), convex=convex)
+    given = ("float64",) if dtypes is None else tuple(dtypes)
+    return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
 
 
-def judge_all(requests: Sequence[Request], *, timeout: float | None, on_start: Callable[[int], None], on_done: Done) -> Report:
-    """Judges all requests on worker processes. `on_start` hears the number of tasks, `on_done` each outcome."""
+def _whole(candidate: object, pins: Pins) -> None:
+    """Raises UsageError where a pair has no loss, or a convention that only a spec gives a meaning to."""
+    if isinstance(candidate, Candidate) and candidate.loss is None:
+        raise UsageError("the candidate has no loss: without a spec it is judged by nothing else. Give Candidate(loss=…, grad=…).")
+    if pins != Pins():
+        raise UsageError("signature, layout, reduction, penalty, delta and hessian need a spec; a pair without one has no conventions.")
+
+
+def _point(at: ArrayLike | None) -> Floats:
+    """The point as an array of a dtype that is judged. Raises UsageError where it is none."""
+    try:
+        x = np.asarray(at)
+        x = x if x.dtype in (np.float32, np.float64) else np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"at is {at!r}; give an array of numbers.") from None
+    if not x.size or not np.all(np.isfinite(x)):
+        raise UsageError(f"at has shape {x.shape}{' and holds numbers that are not finite' if x.size else ''}; give a finite point.")
+    return x
+
+
+def judge_all(
+    requests: Sequence[Request],
+    *,
+    timeout: float | None = None,
+    in_process: bool = False,
+    captured: bool = False,
+    on_start: Callable[[int], None] = lambda _: None,
+    on_done: Done = lambda _: None,
+) -> Report:
+    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not.
+
+    `on_start` hears the number of tasks, `on_done` each outcome.
+    """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
     on_start(len(tasks))
     began = time.perf_counter()
-    outcomes = execute(tasks, timeout=timeout, on_done=on_done)
+    outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done)
     first = requests[0]
-    return _report(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+    report = Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+    witness.keep(report.outcomes)  # `verify replay` finds them by their ids
+    return report
 
 
-def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None) -> Report:
+def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None, in_process: bool = False) -> Report:
     """Judges a stored case again and returns the report of this one law on this one case.
 
     `given` is the path of a witness, its id, or the document itself. Raises UsageError where it is no witness, or where the
@@ -107,12 +180,16 @@ def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = Non
     """
     task = witness.task(given if isinstance(given, Mapping) else witness.read(witness.find(str(given))))
     began = time.perf_counter()
-    outcomes = [perform(task)] if timeout is None else execute([task], timeout=timeout)
+    outcomes = _judged([task], timeout=timeout, in_process=in_process)
     return Report.of(outcomes, profile="one case", seed=task.request.seed, seconds=time.perf_counter() - began)
 
 
-def _report(outcomes: Sequence[Outcome | Inapplicable], *, profile: str, seed: int, seconds: float) -> Report:
-    """The report; its witnesses are kept, so that `verify replay` finds them by their ids."""
-    report = Report.of(outcomes, profile=profile, seed=seed, seconds=seconds)
-    witness.keep(report.outcomes)
-    return report
+def _judged(
+    tasks: Sequence[Task], *, timeout: float | None, in_process: bool, captured: bool = False, on_done: Done = lambda _: None
+) -> list[Outcome | Inapplicable]:
+    seconds("timeout", timeout)
+    if not in_process:
+        return execute(tasks, timeout=timeout, on_done=on_done)
+    if timeout is not None:
+        raise UsageError("a time limit cannot be kept in this process. Leave out either timeout or in_process.")
+    return execute_here(tasks, captured=captured, on_done=on_done)

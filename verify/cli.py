@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 UNWRITTEN = "the report cannot be written"
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 
+SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
 FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
@@ -105,6 +106,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=int, help="Seed of the search (default 0)."),
         click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; repeatable."),
         click.option("--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Limit for one law at one dtype (default 300)."),
+        click.option("--in-process", is_flag=True, help="Without the guard: for a debugger. A crash or a hang is then ours."),
         click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="The document on standard output."),
         click.option("--quiet", is_flag=True, help="No progress."),
     ]
@@ -115,39 +117,64 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @cli.command(epilog=EPILOG)
 @click.argument("target")
-@click.option("--loss", required=True, metavar="NAME|FILE.py[:NAME]", help="The spec to judge by: `verify list specs`.")
-@click.option("--signature", type=click.Choice(["linear"]), default=None, help="linear: f(W, X, y, reg) returns (loss, dW).")
-@click.option("--layout", default=None, metavar="CD|DC", help="Shape of W. Found out if not given.")
+@click.option("--loss", required=True, metavar="NAME|FILE.py[:NAME]|none", help="The spec to judge by: `verify list specs`. none: without.")
+@click.option("--at", default=None, metavar="NUMBERS|FILE", help="Without a spec: the point, 1,2.5,-3 or FILE.npy or FILE.py:NAME.")
+@click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
+@click.option("--signature", default=None, metavar="linear|scores|objective", help=SIGNATURES)
+@click.option("--layout", default=None, metavar="NAME", help="W: CD or DC; an objective: prediction-target, … Found out if not given.")
 @click.option("--reduction", default=None, metavar="mean|sum", help="Over the examples. Found out if not given.")
 @click.option("--penalty", default=None, metavar="NAME", help="Found out if not given.")
 @click.option("--delta", type=float, default=None, help="The hinge's margin (default 1).")
-@click.option("--dtype", default="float64", metavar="float64[,float32]", help="Dtypes to judge at.")
+@click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
+@click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
+@click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
 @_shared
-def check(target: str, loss: str, dtype: str, output: Path | None, format_: str, quiet: bool, **options: Any) -> int:
-    """Judge one implementation now. TARGET is file.py:function or package.module:function."""
+def check(
+    target: str,
+    loss: str,
+    at: str | None,
+    dtype: str | None,
+    audit: bool,
+    output: Path | None,
+    format_: str,
+    quiet: bool,
+    **options: Any,
+) -> int:
+    """Judge one implementation now.
+
+    TARGET is file.py:function or package.module:function; with commas, a loss, its gradient and its Hessian: file.py:loss,grad,hess.
+    """
     if output is not None:
         writable(output.parent, UNWRITTEN)
-    if loss == "none":
-        raise UsageError("--loss none, a pair without a spec, is not known to this version. Name a spec: `verify list specs`.")
-    from verify.campaign.task import Request
-    from verify.conventions import Pins
+    from verify.api import requested
+    from verify.pair.given import given
 
-    pins = Pins(**{key: options[key] for key in ("layout", "reduction", "penalty", "delta")})
-    request = Request(
-        candidate=target,
-        loss=loss,
-        pins=pins,
-        dtypes=tuple(d.strip() for d in dtype.split(",")),
-        laws=options["laws"] or None,
-        profile=options["profile"] or "ci",
-        seed=options["seed"] or 0,
+    if loss == "none" and at is None:
+        raise UsageError("--loss none judges a pair at a point: give it as --at 1,2.5,-3, --at FILE.npy or --at FILE.py:NAME.")
+    request = requested(
+        target,
+        loss=None if loss == "none" else loss,
+        at=None if at is None else given(at),
+        dtypes=None if dtype is None else tuple(d.strip() for d in dtype.split(",")),
+        laws=options.pop("laws") or None,
+        profile=options.pop("profile") or "ci",
+        seed=options.pop("seed") or 0,
+        convex=options.pop("convex"),
+        **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "hessian")},
     )
-    report = _judge([request], timeout=options["timeout"], quiet=quiet)
+    report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit
 
-    emit(report.to_dict(), format_, output)
-    return EXIT_CODES[report.verdict]
+    document, code = report.to_dict(), EXIT_CODES[report.verdict]
+    if audit:
+        from verify.campaign.audits import audited
+
+        document["audits"] = audited(request, options["timeout"])
+        if any(a["verdict"] == Verdict.BROKEN.value for a in document["audits"]):
+            document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
+    emit(document, format_, output)
+    return code
 
 
 @cli.command(epilog=EPILOG)
@@ -173,6 +200,7 @@ def run(
     seed: int | None,
     laws: tuple[str, ...],
     timeout: float | None,
+    in_process: bool,
 ) -> int:
     """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
     writable(output, UNWRITTEN)
@@ -185,13 +213,14 @@ def run(
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
-    report = _judge(requests, timeout=timeout, quiet=quiet)
+    report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet)
     from verify.campaign.pictures import measured
     from verify.report import html
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
-    document, code = report.to_dict() | {"figures": measured(requests, timeout)}, EXIT_CODES[report.verdict]
+    figures = measured([r for r in requests if r.name not in report.ended], timeout)
+    document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)
     if policy is not None:
@@ -272,11 +301,11 @@ def _candidates() -> list[dict[str, str]]:
     return [{"target": r.name, "loss": r.loss, "dtypes": ",".join(r.dtypes)} for r in requests]
 
 
-def _judge(requests: list[Any], *, timeout: float | None, quiet: bool) -> Report:
+def _judge(requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool) -> Report:
     from verify.api import judge_all
 
-    with _progress(quiet) as (on_start, on_done):
-        return judge_all(requests, timeout=timeout, on_start=on_start, on_done=on_done)
+    with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite, log2
-from typing import Any
+from typing import Any, Protocol
 
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as with_seed
@@ -36,11 +36,18 @@ class _Broken(Exception):
     """Tells the engine that this case is a counterexample, so that it is shrunk."""
 
 
+class Stored(Protocol):
+    """A place that can be told with exact bits."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Witness:
     """The smallest case found that breaks the law, and what was measured there."""
 
-    case: Case
+    case: Stored
     evidence: Evidence | None
 
 
@@ -136,11 +143,11 @@ class _Tally:
                 self.farthest = (case, e)
 
 
-Watch = Callable[[Case], None]
+Watch = Callable[[Stored], None]
 """Hears of each case before the candidate does."""
 
 
-def unwatched(_: Case) -> None:
+def unwatched(_: Stored) -> None:
     """Nobody hears of it."""
 
 
@@ -212,7 +219,7 @@ def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
         tally.failure = before
         return False
 
-    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS)
+    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS, of_scores=subject.oracle.objective.of_scores)
 
 
 def _look(law: Law, subject: Subject, case: Case, tally: _Tally, watch: Watch) -> Finding | Misbehaviour:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import verify.reports
+from implementations import softmax
 
 from verify import Verdict
 from verify.api import judge_all
+from verify.campaign import memory
 from verify.campaign.task import Request
 
 FILE = Path(__file__).parents[1] / "misbehaving.py"
@@ -17,7 +23,7 @@ LAWS = ("value", "purity")
 def judged(*names: str, timeout: float | None = None, laws: tuple[str, ...] = LAWS):
     """{candidate: {law: outcome}} of one run over all of them."""
     requests = [Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=laws) for name in names]
-    report = judge_all(requests, timeout=timeout, on_start=lambda _: None, on_done=lambda _: None)
+    report = judge_all(requests, timeout=timeout)
     return {n: {o.task.law: o for o in report.outcomes if o.task.request.candidate == f"{FILE}:{n}"} for n in names}
 
 
@@ -54,14 +60,14 @@ def test_the_others_are_judged_all_the_same(ended):
 
 @pytest.mark.parametrize("name", ["loops", "sleeps_in_c"])
 def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
-    (outcome,) = judged(name, timeout=2, laws=("value",))[name].values()
+    (outcome,) = judged(name, timeout=3, laws=("value",))[name].values()
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "hung")
-    assert outcome.result.diagnosis["message"] == "the candidate gave no answer within 2 s"
+    assert outcome.result.diagnosis["message"] == "the candidate gave no answer within 3 s"
     assert len(outcome.result.witness.case.X) == 1
 
 
 def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():
-    outcomes = judged("always_sleeps", timeout=2, laws=("value", "gradient", "order", "purity", "batches"))["always_sleeps"]
+    outcomes = judged("always_sleeps", timeout=3, laws=("value", "gradient", "order", "purity", "batches"))["always_sleeps"]
     assert [o.result.diagnosis["code"] for o in outcomes.values()] == ["hung"] * 5
     assert {o.result.witness.case.family for o in outcomes.values()} == {"probe"}
 
@@ -72,14 +78,61 @@ def test_a_candidate_that_always_ends_its_process_has_the_first_question_for_a_w
 
 
 def test_slow_is_not_broken():
-    (outcome,) = judged("slow", timeout=2, laws=("order",))["slow"].values()
+    (outcome,) = judged("slow", timeout=3, laws=("order",))["slow"].values()
     assert outcome.result.verdict is Verdict.SILENT
-    assert list(outcome.result.undecided) == ["the law takes longer than 2 s; --timeout and --profile set how much"]
+    assert list(outcome.result.undecided) == ["the law takes longer than 3 s; --timeout and --profile set how much"]
 
 
 def test_a_file_that_ends_the_process_when_it_is_imported_is_broken(tmp_path):
     (tmp_path / "mine.py").write_text("import os\nos.abort()\n", encoding="utf-8")
     request = Request(candidate=f"{tmp_path / 'mine.py'}:f", loss="softmax_cross_entropy", laws=("value",))
-    (outcome,) = judge_all([request], timeout=None, on_start=lambda _: None, on_done=lambda _: None).outcomes
+    (outcome,) = judge_all([request]).outcomes
     assert outcome.result.diagnosis["message"] == "the candidate ended its process (SIGABRT: Aborted) while it was imported"
     assert outcome.result.witness is None
+
+
+ALL_WAYS = ["from Python: λ", "to standard error", "from below", "from C"]
+
+
+def test_what_a_candidate_prints_is_shown_and_is_no_fault():
+    report = verify.check(f"{FILE}:prints", loss="softmax_cross_entropy", profile="quick", laws=LAWS)
+    assert report.verdict is Verdict.HOLDS
+    assert [o.printed.splitlines()[:4] for o in report.outcomes] == [ALL_WAYS] * 2
+    assert all(len(o.printed.encode()) <= 2000 for o in report.outcomes)
+    shown = str(report)
+    assert f"{FILE}:prints printed:\n  | from Python: λ\n  | to standard error\n  | from below\n  | from C\n" in shown
+    jsonschema.validate(report.to_dict(), json.loads(Path(verify.reports.__file__).with_name("schema.json").read_text(encoding="utf-8")))
+
+
+def test_what_a_function_prints_is_shown_too(capsys):
+    def prints(*arguments):
+        print("before the answer")
+        return softmax()(*arguments)
+
+    report = verify.check(prints, loss="softmax_cross_entropy", profile="quick", laws=("value",))
+    assert (report.verdict, capsys.readouterr().out) == (Verdict.HOLDS, "")
+    assert "  | before the answer\n" in str(report)
+
+
+def test_the_last_words_of_a_candidate_that_ends_its_process_are_kept():
+    (outcome,) = judged("aborts_loudly", laws=("value",))["aborts_loudly"].values()
+    assert outcome.printed.splitlines() == ["the matrix is singular", "C says goodbye"]
+
+
+def test_in_process_nothing_is_between_the_candidate_and_a_debugger(capsys):
+    before = len(sys.modules["misbehaving"].KEPT) if "misbehaving" in sys.modules else 0
+    report = verify.check(f"{FILE}:prints", loss="softmax_cross_entropy", profile="quick", laws=("value",), in_process=True)
+    assert (report.verdict, before) == (Verdict.HOLDS, 0)
+    assert "from Python: λ" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is limited where the system counts what is written to")
+@pytest.mark.parametrize("name", ["asks_for_too_much", "leaks", "takes_all"])
+def test_a_candidate_that_takes_all_memory_is_broken_and_gone(name, monkeypatch):
+    """The limit is lowered, so that reaching it takes little time."""
+    monkeypatch.setattr(memory, "MOST", 1 << 28)
+    monkeypatch.setattr(memory, "FEWEST", 1 << 28)
+    (outcome,) = judged(name, laws=("value",))[name].values()
+    assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "crashed")
+    assert len(outcome.result.witness.case.X) == 1
+    assert "memory" in outcome.result.diagnosis["message"].lower() or "allocate" in outcome.result.diagnosis["message"].lower()

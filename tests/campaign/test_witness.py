@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from click.testing import CliRunner
 
 import verify
 from verify.campaign import witness
-from verify.campaign.task import _conventions
 from verify.cases import Case
 from verify.errors import UsageError
 from verify.replay_command import command
@@ -42,9 +40,6 @@ def stored(tmp_path, monkeypatch):
 
 def mend(folder):
     (folder / "mine.py").write_text("FACTOR = 2\n" + SOURCE, encoding="utf-8")
-    for name in [n for n in sys.modules if n.startswith("_verify_mine")]:
-        del sys.modules[name]
-    _conventions.cache_clear()
 
 
 def told(text):

@@ -269,7 +269,7 @@ def test_run_judges_every_candidate_and_writes_the_report(verify, tmp_path):
 
 def test_a_hang_and_a_lost_process_cost_their_own_law_only(verify, tmp_path):
     configure(tmp_path, "[tool.verify]\nprofile = 'quick'\n" + CANDIDATE.format("hangs") + CANDIDATE.format("leaves"))
-    done = verify("run --law purity --law value --timeout 2 --format json --output out", code=1, leaves=["out"])
+    done = verify("run --law purity --law value --timeout 4 --format json --output out", code=1, leaves=["out"])
     results = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"]
     told = {(r["candidate"], r["law"]): (r["verdict"], r.get("diagnosis", {}).get("code")) for r in results}
     assert told == {

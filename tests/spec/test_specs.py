@@ -14,7 +14,7 @@ import sympy
 
 from verify import specs
 from verify.errors import UsageError
-from verify.spec import Objective, Parameter, others, positive
+from verify.spec import Claims, LossSpec, Objective, Parameter, others, positive
 from verify.spec.catalogue import find_loss, find_penalty, losses, penalties
 
 FILES = {p.stem: import_module(f"verify.specs.{p.stem}") for p in Path(specs.__path__[0]).glob("*.py") if p.stem != "__init__"}
@@ -24,6 +24,8 @@ SPECS = {name: module.SPEC for name, module in FILES.items() if hasattr(module, 
 FORMULAS = {
     "multiclass_hinge": lambda s, y, delta: sum(max(0, s_j - s[y] + delta) for j, s_j in enumerate(s) if j != y),
     "softmax_cross_entropy": lambda s, y: -log(exp(s[y]) / sum(exp(s_j) for s_j in s)),
+    "binary_logistic": lambda s, y: -log(1 / (1 + exp(-s[0])) if y else 1 / (1 + exp(s[0]))),
+    "squared_error": lambda s, y: (s[0] - Fraction((0, 1, -1, 0.5, -2.75, 3)[y])) ** 2 / 2,
 }
 PENALTIES = {
     "none": (lambda w: 0, True),
@@ -53,7 +55,7 @@ def test_a_spec_is_named_like_its_file_and_says_where_it_comes_from(name):
     assert find_loss(name) is spec
     assert any(c.isdigit() for c in spec.source)  # a year
     assert FILES[name].__doc__
-    assert "ℓ(s, y) = " in FILES[name].__doc__
+    assert f"ℓ(s, {'t' if spec.targets else 'y'}) = " in FILES[name].__doc__
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -67,7 +69,8 @@ def test_defaults_lie_in_their_domains(name):
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_a_spec_computes_its_formula(name, classes):
     rng = np.random.default_rng(classes)
-    for label in range(classes):
+    labels, classes = SPECS[name].labels(classes), SPECS[name].scores(classes)
+    for label in range(labels):
         e, symbols = SPECS[name].expression(classes, label)
         assert [str(x) for x in symbols] == [f"s{j}" for j in range(classes)] + list(SPECS[name].parameters)
         for _ in range(5):
@@ -82,7 +85,8 @@ def test_a_spec_computes_its_formula(name, classes):
 def bulge(spec, classes=3, trials=300):
     """The greatest f(middle) − mean of f(ends): above 0 where the loss is not convex."""
     rng, worst = np.random.default_rng(0), -inf
-    for label in range(classes):
+    labels, classes = spec.labels(classes), spec.scores(classes)
+    for label in range(labels):
         e, symbols = spec.expression(classes, label)
         f = sympy.lambdify(symbols, e, "math")
         p = spec.with_parameters({}).values()
@@ -126,6 +130,16 @@ def test_a_penalty_computes_its_formula(name):
 
 def test_every_shipped_penalty_has_a_formula_here():
     assert set(penalties()) == set(PENALTIES)
+
+
+WRONG_TARGETS = {"none": ((), "has no targets"), "not held by float32": ((0, 0.1), "target 0.1 .* such as 0.125")}
+
+
+@pytest.mark.parametrize("case", WRONG_TARGETS)
+def test_wrong_targets_are_an_error(case):
+    targets, message = WRONG_TARGETS[case]
+    with pytest.raises(UsageError, match=message):
+        LossSpec(name="mine", per_example=lambda s, t: s * t, targets=targets, claims=Claims(convex=True), source="a test")
 
 
 def test_the_others_are_the_classes_but_the_label():

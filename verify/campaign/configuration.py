@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign.task import DTYPES, Request
-from verify.conventions import Pins
+from verify.conventions import PINS, Pins
 from verify.errors import UsageError, of_type, unknown
 from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import losses, penalties
 
-CANDIDATE_KEYS = ("target", "loss", "dtypes", "layout", "reduction", "penalty", "delta")
+CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,6 @@ def core_candidates() -> Iterable[Mapping[str, Any]]:
 
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:
-    pins = Pins(**{key: c[key] for key in ("layout", "reduction", "penalty", "delta") if key in c})
+    pins = Pins(**{key: c[key] for key in PINS if key in c})
     dtypes = tuple(c.get("dtypes", ("float64",)))
     return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

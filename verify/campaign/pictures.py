@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from pebble import ProcessExpired
 
+from verify.campaign import output
 from verify.campaign.executor import DEFAULT_TIMEOUT
-from verify.campaign.task import Request, _conventions, _Same
+from verify.campaign.task import Request, conventions
 from verify.campaign.workers import workers
 from verify.errors import UsageError
 from verify.laws import Subject
@@ -35,9 +36,9 @@ def measured(requests: Sequence[Request], timeout: float | None) -> list[dict[st
 
 
 def _measured(request: Request, dtype: str) -> dict[str, Any]:
-    with redirect_stdout(StringIO()):
+    with output.captured(Path(os.devnull)):
         try:
-            found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+            found = conventions(request)
         except UsageError:
             return {}
         if found.complaint is not None:

@@ -10,24 +10,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from verify.cases import Case
+from verify.trial import Stored
 
 LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """The process, the case that it is busy with and since when (seconds since the epoch), and how many there were before it.
+    """The process, when it began (seconds since the epoch), the case that it is busy with since when, and how many were before that.
 
-    `conventions` and `place` are what was found out about the candidate; None as long as that is going on.
+    `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `ended` tells why the
+    process gives up, where it knows.
     """
 
     process: int
+    started: float
     since: float
-    case: Case | None = None
+    case: Stored | None = None
     before: int = 0
     conventions: dict[str, Any] | None = None
     place: dict[str, str | int] | None = None
+    ended: str | None = None
 
 
 class Record:
@@ -35,7 +38,8 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self.note = Note(process=os.getpid(), since=time.time())
+        now = time.time()
+        self.note = Note(process=os.getpid(), started=now, since=now)
         self._write()
 
     def close(self) -> None:
@@ -47,10 +51,15 @@ class Record:
         self.note = replace(self.note, conventions=conventions, place=place, case=None, before=0)
         self._write()
 
-    def begins(self, case: Case) -> None:
+    def begins(self, case: Stored) -> None:
         """Notes the case that the candidate is asked about next."""
         before = self.note.before + (self.note.case is not None)
         self.note = replace(self.note, case=case, since=time.time(), before=before)
+        self._write()
+
+    def ends(self, why: str) -> None:
+        """Notes why the process gives up."""
+        self.note = replace(self.note, ended=why)
         self._write()
 
     def _write(self) -> None:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import lru_cache
-from io import StringIO
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Misbehaviour, name_of, place_of, resolve
+from verify.candidates import Misbehaviour, adapted, name_of, place_of, resolve
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, find_out, questions
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
+from verify.pair import Pair, Place, Start, why_not
+from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import Result, Witness, again, run, unwatched
+from verify.trial import Result, Stored, Witness, again, run, unwatched
 
 DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One candidate and how it is to be judged. `candidate` is a target string or a callable.
+    """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
+    which may claim to be `convex`.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -37,6 +38,8 @@ class Request:
     laws: tuple[str, ...] | None = None
     profile: str = "ci"
     seed: int = 0
+    at: Start | None = None
+    convex: bool = False
 
     def __post_init__(self) -> None:
         of_type("seed", self.seed, (int,), "a whole number")
@@ -68,17 +71,20 @@ class Task:
     request: Request
     dtype: str
     law: str
-    case: Case | None = None
+    case: Case | Place | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task came to, with the conventions that were found out on the way (None if the worker was lost)."""
+    """What a task came to, with the conventions that were found out on the way (None if the worker was lost before) and what the
+    candidate printed.
+    """
 
     task: Task
     result: Result
     conventions: dict[str, Any] | None
     place: dict[str, str | int] | None = field(default=None, kw_only=True)
+    printed: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -94,32 +100,50 @@ def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
 
     Raises UsageError where the target or the loss cannot be found.
     """
-    with redirect_stdout(StringIO()):
-        return _perform(task, record)
-
-
-def _perform(task: Task, record: Record | None) -> Outcome | Inapplicable:
     request = task.request
     if isinstance(request.candidate, str):
         resolve(request.candidate)  # before anything is asked
-    first = _question(request.dtypes[0])
+    if request.at is not None:
+        return _of_pair(task, request.at, record)
+    first = _question(request)
     if record is not None:
         record.begins(first)
-    found = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    found = conventions(request)
     place = place_of(found.candidate.f)
     if found.complaint is not None:
         return Outcome(task, failed(task, found.complaint, first), found.to_dict(), place=place)
     if record is not None:
         record.found(found.to_dict(), place)
-    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype))
-    reason = LAWS[task.law].inapplicable(subject)
+    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype), approximate=found.approximate)
+    reason = LAWS[task.law].why_not(subject)
     if reason is not None:
         return Inapplicable(task, reason)
     watch = unwatched if record is None else record.begins
-    if task.case is not None:
+    if isinstance(task.case, Case):
         return Outcome(task, again(LAWS[task.law], subject, task.case, watch=watch), found.to_dict(), place=place)
     result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed, watch=watch)
     return Outcome(task, result, found.to_dict(), place=place)
+
+
+def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
+    """The same without a spec."""
+    request = task.request
+    f = adapted(resolve(request.candidate) if isinstance(request.candidate, str) else request.candidate)
+    pair = Pair(f, request.convex)
+    reason = why_not(task.law, pair)
+    if reason is not None:
+        return Inapplicable(task, reason)
+    told = {"signature": f"one array of shape {at[0]}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
+    if record is not None:
+        record.found(told, place_of(f))
+    watch, alone = unwatched if record is None else record.begins, task.case if isinstance(task.case, Place) else None
+    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=alone, watch=watch)
+    return Outcome(task, result, told, place=place_of(f))
+
+
+def conventions(request: Request) -> Conventions:
+    """What is found out about the candidate, once a process. Raises UsageError as `perform` does."""
+    return _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,18 +164,17 @@ class _Same:
 
 @lru_cache(maxsize=64)
 def _conventions(key: _Same, loss: str, pins: Pins, dtype: str) -> Conventions:
-    """Found out once a process for each candidate."""
     candidate = key.candidate
     return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
 
 
-def _question(dtype: str) -> Case:
+def _question(request: Request) -> Case:
     """The first that every candidate is asked."""
-    W, X, y, reg = next(questions(dtype))
+    W, X, y, reg = next(questions(find_loss(request.loss), request.dtypes[0]))
     return Case(W=W, X=X, y=y, reg=reg, family="probe")
 
 
-def failed(task: Task, what: Misbehaviour, case: Case | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
+def failed(task: Task, what: Misbehaviour, case: Stored | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
     """The result of a task that came to no answer: the candidate's behaviour broke the law."""
     diagnosis = {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
     witness = None if case is None else Witness(case=case, evidence=None)

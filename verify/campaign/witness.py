@@ -17,10 +17,13 @@ import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
 from verify.cases import Case
-from verify.conventions import Pins
+from verify.conventions import PINS, Pins
 from verify.errors import UsageError
+from verify.pair import Place, start
 
 SCHEMA = "verify-witness/1"
+NO_LOSS = "none"
+"""What stands for the spec of a pair that is judged without one."""
 DEEPEST = Path("reports") / "latest" / "witness"
 MOST_KEPT = 200
 """Witnesses in the cache folder: a few kilobytes each, the latest ones."""
@@ -101,13 +104,18 @@ def task(found: Mapping[str, Any]) -> Task:
     """The task that judges a stored case again, all conventions pinned. Raises UsageError where the document lacks something."""
     try:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
-        case = Case.from_dict(found["case"], told["dtype"])
-        pins = _pins(found.get("conventions") or {})
+        of_pair = told["loss"] == NO_LOSS
+        case = Place.from_dict(found["case"], told["dtype"]) if of_pair else Case.from_dict(found["case"], told["dtype"])
+        pins = Pins() if of_pair else _pins(found.get("conventions") or {})
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"the witness is not complete: {error!r}") from None
-    request = Request(candidate=told["candidate"], loss=told["loss"], pins=pins, dtypes=(told["dtype"],), laws=(told["law"],))
+    at = start(case.x) if isinstance(case, Place) else None
+    convex = (found.get("conventions") or {}).get("convex") == "claimed"
+    request = Request(
+        candidate=told["candidate"], loss=told["loss"], pins=pins, dtypes=(told["dtype"],), laws=(told["law"],), at=at, convex=convex
+    )
     return Task(request, told["dtype"], told["law"], case)
 
 
@@ -121,4 +129,4 @@ def _text(found: Mapping[str, Any], key: str) -> str:
 def _pins(conventions: object) -> Pins:
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
-    return Pins(**{key: conventions[key] for key in ("layout", "reduction", "penalty", "delta") if key in conventions})
+    return Pins(**{key: conventions[key] for key in PINS if key in conventions})

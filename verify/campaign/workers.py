@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
 from multiprocessing import forkserver, spawn
 from multiprocessing.context import BaseContext
 from multiprocessing.synchronize import RLock
@@ -18,6 +17,8 @@ from typing import Any, TypeVar
 import platformdirs
 from pebble import ProcessPool
 
+from verify.campaign import memory, output
+
 T = TypeVar("T")
 
 
@@ -25,7 +26,9 @@ T = TypeVar("T")
 def workers(most: int) -> Iterator[ProcessPool]:
     """A pool of at most so many processes, no more than there are cores. They are gone when the block ends."""
     context = _context()
-    pool = ProcessPool(max_workers=max(1, min(most, os.cpu_count() or 1)), context=context, initializer=_start)
+    pool = ProcessPool(
+        max_workers=max(1, min(most, os.cpu_count() or 1)), context=context, initializer=_start, initargs=[memory.allowance()]
+    )
     try:
         yield pool
         pool.close()  # type: ignore[no-untyped-call]
@@ -42,14 +45,13 @@ def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
         return [future.result() for future in [pool.schedule(f, args=list(a)) for a in arguments]]
 
 
-def _start() -> None:
-    """Standard output belongs to the document, and standard input to the user: whatever runs here, it reaches neither."""
+def _start(allowed: int) -> None:
+    """Standard output belongs to the document, standard input to the user and memory to all: what runs here has its own."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what is said just before the process is lost must not wait in a buffer
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    output.line_by_line()
+    memory.limit(allowed)
 
 
 SERVER = {

@@ -3,16 +3,22 @@
 from verify.candidates.answer import Answer, Misbehaviour
 from verify.candidates.candidate import Candidate, name_of
 from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
+from verify.candidates.frameworks import adapted, framework_of
 from verify.candidates.linear import Linear, takes_reg
 from verify.candidates.place import place_of
-from verify.candidates.target import resolve
+from verify.candidates.scores import Scores
+from verify.candidates.target import attribute, resolve
 
 __all__ = [
     "Answer",
     "Candidate",
     "Linear",
     "Misbehaviour",
+    "Scores",
+    "adapted",
+    "attribute",
     "claims_same_bits",
+    "framework_of",
     "name_of",
     "place_of",
     "python_of",

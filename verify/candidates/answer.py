@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +12,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Answer:
-    """A loss and its gradient in the suite's own layout: `gradient` is (C, D)."""
+    """A loss and its gradient in the suite's own layout: `gradient` is (C, D).
+
+    `value` is NaN where the candidate returns no loss. `curvature` is ∂²ℓ/∂s² of each example, (N, C), where it returns one.
+    """
 
     value: float
     gradient: NDArray[np.floating]
+    curvature: NDArray[np.floating] | None = None
 
 
 class Misbehaviour(Exception):
@@ -22,3 +28,47 @@ class Misbehaviour(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """What `f` returns. Raises Misbehaviour where it raises."""
+    try:
+        with np.errstate(all="ignore"):
+            return f(*arguments)
+    except (Exception, SystemExit) as error:
+        text = str(error).split("\n")[0][:200]
+        raise Misbehaviour("crashed", f"raised {type(error).__name__}: {text}" if text else f"raised {type(error).__name__}") from error
+
+
+def pair(returned: Any, names: str) -> tuple[Any, Any]:
+    """The two things that are due. Raises Misbehaviour where there are more, fewer, or none."""
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        raise Misbehaviour("shape", f"returned {type(returned).__name__}, not a pair ({names})")
+    return returned[0], returned[1]
+
+
+def number(returned: Any) -> float:
+    """A loss, of whatever type holds one real number. Raises Misbehaviour for anything else."""
+    value = _array(returned)
+    if value.size != 1 or not _is_real(value):
+        raise Misbehaviour("shape", f"returned a loss of type {value.dtype} and shape {value.shape}, not one real number")
+    return float(value.reshape(()))
+
+
+def array(returned: Any, what: str) -> NDArray[np.floating]:
+    """An array of real numbers. Raises Misbehaviour for anything else."""
+    found = _array(returned)
+    if not _is_real(found):
+        raise Misbehaviour("dtype", f"returned a {what} of dtype {found.dtype}, not of real numbers")
+    return found
+
+
+def _array(returned: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(returned)
+    except ValueError:  # rows of different lengths
+        raise Misbehaviour("shape", "returned nested sequences that are no array") from None
+
+
+def _is_real(a: NDArray[Any]) -> bool:
+    return np.issubdtype(a.dtype, np.floating) or np.issubdtype(a.dtype, np.integer)

@@ -10,22 +10,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Misbehaviour
+from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
 
 Floats = NDArray[np.floating]
 
-LAYOUTS = {"CD": "(C, D)", "DC": "(D, C)"}
+LAYOUTS = {"CD": "(C, D)", "DC": "(D, C)", "D": "(D,)"}
 DATA_LAYOUTS = {"ND": "(N, D)", "DN": "(D, N)"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """Calls `f` in its own layout, on copies, and answers in the suite's: W and dW (C, D), X (N, D)."""
+    """Calls `f` in its own layout, on copies, and answers in the suite's: W and dW (C, D), X (N, D).
+
+    `targets` are what labels stand for where a loss has one score; W may be (D,) then.
+    `names` are those of its arrays, `real` the places of the arguments that may hold any numbers.
+    """
 
     f: Callable[..., Any]
     layout: str = "CD"
     data: str = "ND"
     takes_reg: bool = True
+    targets: tuple[float, ...] | None = None
+
+    has_loss, has_curvature = True, False
+    names, real = ("W", "X", "y"), (0, 1)
 
     def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
         """The candidate's answer on copies of the inputs; see `answer`."""
@@ -33,43 +41,21 @@ class Linear:
 
     def arguments(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple[Any, ...]:
         """Fresh arrays in the candidate's own layout, in C order."""
-        mine = np.array(W if self.layout == "CD" else W.T, order="C")
+        mine = np.array({"CD": W, "DC": W.T, "D": W.reshape(-1)}[self.layout], order="C")
         data = np.array(X if self.data == "ND" else X.T, order="C")
-        return (mine, data, np.array(y), float(reg)) if self.takes_reg else (mine, data, np.array(y))
+        labels: Any = np.array(y) if self.targets is None else np.array(self.targets, dtype=W.dtype)[y]
+        return (mine, data, labels, float(reg)) if self.takes_reg else (mine, data, labels)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
         """The answer to arguments in the candidate's own layout, which it gets as they are.
 
         Raises Misbehaviour where it raises or returns something else than (number, array of W's shape).
         """
-        try:
-            with np.errstate(all="ignore"):
-                returned = self.f(*arguments)
-        except (Exception, SystemExit) as error:
-            text = str(error).split("\n")[0][:200]
-            raise Misbehaviour("crashed", f"raised {type(error).__name__}: {text}" if text else f"raised {type(error).__name__}") from error
-        value, gradient = _pair(returned)
+        value, gradient = pair(asked(self.f, arguments), "loss, gradient")
+        value, gradient = number(value), array(gradient, "gradient")
         if gradient.shape != arguments[0].shape:
             raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {arguments[0].shape}")
-        return Answer(value, gradient if self.layout == "CD" else gradient.T)
-
-
-def _pair(returned: Any) -> tuple[float, Floats]:
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise Misbehaviour("shape", f"returned {type(returned).__name__}, not a pair (loss, gradient)")
-    try:
-        value, gradient = np.asarray(returned[0]), np.asarray(returned[1])
-    except ValueError:  # rows of different lengths
-        raise Misbehaviour("shape", "returned nested sequences that are no array") from None
-    if value.size != 1 or not _is_real(value):
-        raise Misbehaviour("shape", f"returned a loss of type {value.dtype} and shape {value.shape}, not one real number")
-    if not _is_real(gradient):
-        raise Misbehaviour("dtype", f"returned a gradient of dtype {gradient.dtype}, not of real numbers")
-    return float(value.reshape(())), gradient
-
-
-def _is_real(a: NDArray[Any]) -> bool:
-    return np.issubdtype(a.dtype, np.floating) or np.issubdtype(a.dtype, np.integer)
+        return Answer(value, {"CD": gradient, "DC": gradient.T, "D": gradient.reshape(1, -1)}[self.layout])
 
 
 def takes_reg(f: Callable[..., Any]) -> bool:

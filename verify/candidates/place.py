@@ -6,13 +6,16 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from verify.candidates.candidate import Candidate
+
 
 def place_of(f: Any) -> dict[str, str | int] | None:
     """The file, relative to the current folder, and the line of a function; None where its source is not below this folder.
 
     Absolute paths tell of the machine and not of the code, so they are left out.
     """
-    f = getattr(f, "loss", getattr(f, "py_func", f))  # a pair is where its loss is; numba keeps the function that it compiled
+    f = f.loss or f.grad if isinstance(f, Candidate) else f  # a pair is where its loss is
+    f = getattr(inspect.unwrap(f), "py_func", inspect.unwrap(f))  # numba keeps the function that it compiled
     try:
         file, (_, line) = inspect.getsourcefile(f), inspect.getsourcelines(f)
     except (TypeError, OSError):

@@ -1,4 +1,7 @@
-"""`file.py:function` and `package.module:function`: from a name to the callable. Nothing in the text is evaluated."""
+"""`file.py:function` and `package.module:function`: from a name to the callable. Nothing in the text is evaluated.
+
+`file.py:loss,grad` and `file.py:loss,grad,hess` name functions of one file that belong together.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from verify.candidates.candidate import Candidate
 from verify.errors import UsageError, unknown
 from verify.source import load_file, load_module
 
@@ -19,12 +23,27 @@ def resolve(target: str) -> Callable[..., Any]:
     place, colon, path = target.rpartition(":")
     if not colon or not place or not path:
         raise UsageError(f"target {target!r} has no function. Give file.py:function or package.module:function.")
-    found: Any = load_file(Path(place)) if place.endswith(".py") else load_module(place)
+    found = load_file(Path(place)) if place.endswith(".py") else load_module(place)
+    parts = [_called(attribute(found, place, name.strip()), f"{place}:{name.strip()}") for name in path.split(",")]
+    if len(parts) > len(PARTS):
+        raise UsageError(f"target {target!r} names {len(parts)} functions. Give one, or a loss, its gradient and its Hessian.")
+    return parts[0] if len(parts) == 1 else Candidate(**dict(zip(PARTS, parts, strict=False)))
+
+
+PARTS = ("loss", "grad", "hess")
+
+
+def attribute(found: Any, place: str, path: str) -> Any:
+    """What a dotted path names in a module. Raises UsageError with the nearest name that there is."""
     for name in path.split("."):
         if not hasattr(found, name):
             public = [n for n in dir(found) if not n.startswith("_") and callable(getattr(found, n))]
             raise unknown(f"name in {place}", path, public or ["(nothing callable)"])
         found = getattr(found, name)
+    return found
+
+
+def _called(found: Any, target: str) -> Callable[..., Any]:
     if not callable(found):
         raise UsageError(f"{target} is {type(found).__name__}, which cannot be called. Name a function f(W, X, y, reg).")
     return found  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from verify.cases.case import Case
 from verify.cases.digits import minibatch
+from verify.cases.fitted import fitted
 from verify.cases.grid import generic, lattice
 from verify.cases.kinks import has_kinks, kinks, near_kinks
 from verify.cases.shapes import shapes
@@ -32,4 +33,8 @@ def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]
     if has_kinks(oracle):
         found |= {"kink": (kinks(dtype, oracle), 0.2), "near a kink": (near_kinks(dtype, oracle), 0.2)}
     total = sum(share for _, share in found.values())
-    return {name: (strategy, share / total) for name, (strategy, share) in found.items()}
+    return {name: (_fit(strategy, oracle), share / total) for name, (strategy, share) in found.items()}
+
+
+def _fit(strategy: st.SearchStrategy[Case], oracle: Oracle) -> st.SearchStrategy[Case]:
+    return strategy.map(lambda case: fitted(case, oracle))

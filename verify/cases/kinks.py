@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
+from verify.cases.fitted import one_score
 from verify.cases.grid import lattice
 from verify.oracle import Oracle, exact
-from verify.oracle.formula import loss_formula
 from verify.oracle.program import precision
 
 MOST_KINKS = 4
@@ -26,7 +26,7 @@ NEAREST = {"float64": (3, 54), "float32": (3, 25)}
 
 def has_kinks(oracle: Oracle) -> bool:
     """Whether the loss has switches at all."""
-    return bool(loss_formula(oracle.objective.loss, 2, 0).lifted.switches)
+    return bool(oracle.example.lifted.switches)
 
 
 @st.composite
@@ -51,7 +51,7 @@ def near_kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
 @st.composite
 def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, list[int]]:
     """The case on its kinks, and the classes whose biases were solved for them."""
-    case = draw(lattice(dtype))
+    case = one_score(draw(lattice(dtype)), oracle)
     W, X, y = case.W.copy(), case.X.copy(), case.y.copy()
     if len(X) > 1 and draw(st.booleans()):
         X[1], y[1] = X[0], y[0]

@@ -18,18 +18,18 @@ MOST_SINGLES = 8
 """Examples, features, classes and entries that are tried one by one; of larger cases parts are taken away first."""
 
 
-def simpler(case: Case) -> Iterator[Case]:
-    """Each is simpler than the case: the greatest steps first."""
-    for moves in (_examples, _features, _classes, _numbers):
+def simpler(case: Case, *, of_scores: bool = False) -> Iterator[Case]:
+    """Each is simpler than the case: the greatest steps first. Of scores, X stays the unit matrix."""
+    for moves in (_examples_of_scores, _classes, _weights) if of_scores else (_examples, _features, _classes, _numbers):
         yield from moves(case)
 
 
-def shrunk(case: Case, breaks: Callable[[Case], bool], most: int) -> Case:
+def shrunk(case: Case, breaks: Callable[[Case], bool], most: int, *, of_scores: bool = False) -> Case:
     """The case after as many simplifications as keep breaking, of at most `most` that are tried."""
     tries, again = 0, True
     while again:
         again = False
-        for other in simpler(case):
+        for other in simpler(case, of_scores=of_scores):
             if tries == most:
                 return case
             tries += 1
@@ -51,6 +51,13 @@ def _examples(case: Case) -> Iterator[Case]:
 
 def _with_examples(case: Case, kept: NDArray[np.intp]) -> Case:
     return replace(case, X=case.X[kept], y=case.y[kept])
+
+
+def _examples_of_scores(case: Case) -> Iterator[Case]:
+    """An example is a row of X, which picks a column of W: both go."""
+    for fewer in _examples(case):
+        kept = np.argmax(fewer.X, axis=1)
+        yield replace(fewer, W=np.ascontiguousarray(case.W[:, kept]), X=np.eye(len(kept), dtype=case.X.dtype))
 
 
 def _features(case: Case) -> Iterator[Case]:
@@ -84,6 +91,10 @@ def _classes(case: Case) -> Iterator[Case]:
 
 def _with_classes(case: Case, kept: NDArray[np.intp]) -> Case:
     return replace(case, W=np.ascontiguousarray(case.W[kept]), y=np.searchsorted(kept, case.y).astype(case.y.dtype))
+
+
+def _weights(case: Case) -> Iterator[Case]:
+    return (other for other in _numbers(case) if other.W is not case.W)
 
 
 def _numbers(case: Case) -> Iterator[Case]:

@@ -169,6 +169,8 @@ class LinearObjective:
     Error: that of the scores, relative γ_D of their terms' magnitudes in W's dtype, and of the row formula; the sums over
     the examples add γ_64 in W's dtype at most. The same bits on any number of threads.
     Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
+
+    `change` and `kinks`, where a loss has them, make its numerical gradient exact: see `verify.core.differences`.
     """
 
     row: Any
@@ -176,6 +178,8 @@ class LinearObjective:
     parameter: float
     factor: float
     bias: bool
+    change: Any = None
+    kinks: Any = None
     same_bits: ClassVar[bool] = True
     """What it claims, and the law `compiled` tests: no number of threads changes its answer."""
 
@@ -224,13 +228,14 @@ def _interpreted(
     return float(loss), dW
 
 
-def objectives(row: Any, kernel: Any, *, parameter: float = 0.0) -> tuple[LinearObjective, ...]:
+def objectives(row: Any, kernel: Any, *, parameter: float = 0.0, change: Any = None, kinks: Any = None) -> tuple[LinearObjective, ...]:
     """The objectives of one row formula, in the order none, l2 (λ‖W‖²), l2_no_bias, half_l2 (½λ‖W‖²), half_l2_no_bias.
 
     `kernel` is `plain` around it, compiled in the file of the loss, since numba caches no function that is made by another.
     """
     kinds = ((0.0, True), (1.0, True), (1.0, False), (0.5, True), (0.5, False))
-    return tuple(LinearObjective(row=row, kernel=kernel, parameter=parameter, factor=factor, bias=bias) for factor, bias in kinds)
+    common = {"row": row, "kernel": kernel, "parameter": parameter, "change": change, "kinks": kinks}
+    return tuple(LinearObjective(**common, factor=factor, bias=bias) for factor, bias in kinds)
 
 
 def _data_types(real: Any, *, any_layout: bool) -> tuple[Any, ...]:

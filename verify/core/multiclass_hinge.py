@@ -24,4 +24,31 @@ def kernel(W, X, y, delta, coefficient, bias, dW):
     return plain(row, W, X, y, delta, coefficient, bias, dW)
 
 
-none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, parameter=1.0)
+@njit(cache=True, error_model="numpy")
+def change(s, y, delta, c, d, reach, out):
+    """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, `reach` being the greatest |d_k|: a margin moves by d, by −d where c is the label."""
+    for j in range(s.size):
+        margin, sign = s[j] - s[y] + delta, 1.0 if j == c else -1.0
+        if j == y or (c not in (j, y)) or margin + reach <= 0:
+            continue
+        for k in range(d.size):
+            moved = sign * d[k]
+            inside = not margin + moved <= 0  # NaN goes through
+            if margin > 0:
+                out[k] += moved if inside else -margin
+            elif inside:
+                out[k] += margin + moved
+
+
+@njit(cache=True, error_model="numpy")
+def kinks(s, y, delta, c, at):
+    """Writes the moves of s_c at which a margin vanishes; returns how many."""
+    found = 0
+    for j in range(s.size):
+        if j != y and c in (j, y):
+            at[found] = (s[j] - s[y] + delta) * (-1.0 if j == c else 1.0)
+            found += 1
+    return found
+
+
+none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, parameter=1.0, change=change, kinks=kinks)

@@ -33,18 +33,26 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
     worst = what.worst
     assert worst is not None
     measured = _sentence(worst)
-    for aspect in _aspects(law, worst):
+    for aspect in _aspects(law, worst, subject):
         named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
         if named is not None:
             return replace(named, measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
-    return Diagnosis("value" if law == "value" else "unknown", measured, entries)
+    return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries)
 
 
-def _aspects(law: str, worst: Evidence) -> tuple[Aspect, ...]:
-    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
+def _aspects(law: str, worst: Evidence, subject: Subject) -> tuple[Aspect, ...]:
+    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both. Nothing of a loss of one score:
+    its terms have no roles of classes.
+    """
+    if subject.oracle.objective.loss.targets:
+        return ()
+    return tuple(a for a in _about(law, worst) if a is not LOSS or subject.candidate.has_loss)
+
+
+def _about(law: str, worst: Evidence) -> tuple[Aspect, ...]:
     if law in ("value", "enclosure", "crossing", "one-sided") or str(worst.where.get("method", "")).startswith("loss"):
         return (LOSS,)
     return (GRADIENT,) if law in ("gradient", "membership") else (GRADIENT, LOSS) if law in OF_BOTH else ()

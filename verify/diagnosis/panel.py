@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
+from verify.cases.fitted import fitted
 from verify.cases.kinks import has_kinks, solve
 from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART, OFF
@@ -89,7 +90,7 @@ def on_kinks(objective: Objective, dtype: str) -> tuple[Scene, ...]:
 
 def _scenes(objective: Objective, dtype: str, cases: list[Case]) -> tuple[Scene, ...]:
     oracle = Oracle(objective, dtype)
-    return tuple(Scene(oracle, c) for c in cases)
+    return tuple(Scene(oracle, fitted(c, oracle)) for c in cases)
 
 
 def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:

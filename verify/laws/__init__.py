@@ -11,6 +11,7 @@ from verify.laws import (
     consistency,
     convexity,
     crossing,
+    curvature,
     descent,
     enclosure,
     gradient,
@@ -23,7 +24,7 @@ from verify.laws import (
 )
 from verify.laws.law import Law, Subject
 
-_VALUES: tuple[ModuleType, ...] = (value, gradient)
+_VALUES: tuple[ModuleType, ...] = (value, gradient, curvature)
 _DIFFERENCES: tuple[ModuleType, ...] = (enclosure, bracket, order, best_step, crossing)
 _KINKS: tuple[ModuleType, ...] = (membership, one_sided, consistency)
 _SHAPE: tuple[ModuleType, ...] = (convexity, descent)

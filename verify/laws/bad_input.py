@@ -29,23 +29,28 @@ def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where poison in W vanishes; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
     limitations = [*_poisoned(subject, case), *subject.once("misuse", lambda: misuse.taken(subject, case.dtype))]
-    evidence, told = _far_apart(subject, case)
+    evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and len(case.W) > 1 else ([], [])
     return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
 
 
 def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
     rng = np.random.default_rng(case.seed)
     for name, poison in POISONS.items():
-        for array in ("W", "X"):
+        for array in ("W",) if subject.oracle.objective.of_scores else ("W", "X"):
             poisoned = np.array(getattr(case, array))
             j, k = (int(rng.integers(n)) for n in poisoned.shape)
             poisoned[j, k] = poison
             answer = _answer(subject, replace(case, W=poisoned) if array == "W" else replace(case, X=poisoned))
-            if answer is None or not (isfinite(answer.value) and np.all(np.isfinite(answer.gradient))):
+            if answer is None or _shows(subject, answer):
                 continue
             if array == "W" and case.reg and subject.oracle.penalised(case.W)[k]:
                 raise Misbehaviour("value", f"answers a finite loss and gradient where W[{j}, {k}] is {name}")
-            yield f"takes {name} in {array} without a sign of it"
+            yield f"takes {name} in {'the scores' if subject.oracle.objective.of_scores else array} without a sign of it"
+
+
+def _shows(subject: Subject, answer: Answer) -> bool:
+    """Whether some number of an answer is not finite."""
+    return not ((isfinite(answer.value) or not subject.candidate.has_loss) and np.all(np.isfinite(answer.gradient)))
 
 
 def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]:
@@ -53,7 +58,8 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
     W, x, label, gap = case.W.copy(), case.X[0].astype(np.float64), case.y[0], TOO_FAR[case.dtype]
     scores = W.astype(np.float64) @ x
     # Below all the others, not only below where it was: between 708 and 745 the p of −log p is subnormal, and right code inexact.
-    W[label, -1] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
+    column = 0 if subject.oracle.objective.of_scores else -1
+    W[label, column] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
     far = replace(case, W=W, X=case.X[:1], y=case.y[:1], reg=0.0)
     answer, truth = _answer(subject, far), subject.truth(far).value
     expected = float(truth.exact)

@@ -40,14 +40,15 @@ def _compare(subject: Subject, case: Case, what: str, parts: list[Case], weights
     whole = case if parts[0].reg == case.reg else replace(case, reg=0.0)
     answers, truths = [subject.answer(c) for c in (whole, *parts)], [subject.truth(c) for c in (whole, *parts)]
     factors = [1.0, *weights]
-    value = sum(w * a.value for w, a in zip(weights, answers[1:], strict=True))
-    yield Evidence(
-        law="batches",
-        measured=abs(answers[0].value - value),
-        allowed=sum(w * t.value.radius for w, t in zip(factors, truths, strict=True)),
-        magnitude=truths[0].value.magnitude,
-        where={"method": f"loss, {what}", "measured": answers[0].value, "expected": value},
-    )
+    if subject.candidate.has_loss:
+        value = sum(w * a.value for w, a in zip(weights, answers[1:], strict=True))
+        yield Evidence(
+            law="batches",
+            measured=abs(answers[0].value - value),
+            allowed=sum(w * t.value.radius for w, t in zip(factors, truths, strict=True)),
+            magnitude=truths[0].value.magnitude,
+            where={"method": f"loss, {what}", "measured": answers[0].value, "expected": value},
+        )
     if all(t.gradient.is_single for t in truths):
         gradient = np.sum([w * a.gradient.astype(np.float64) for w, a in zip(weights, answers[1:], strict=True)], axis=0)
         allowed = np.sum([w * t.gradient.radius for w, t in zip(factors, truths, strict=True)], axis=0)

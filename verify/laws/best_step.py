@@ -80,5 +80,9 @@ def inapplicable(subject: Subject) -> str | None:
 
 
 LAW = Law(
-    name="best-step", statement="the error of a difference is least near the predicted step", measure=measure, inapplicable=inapplicable
+    name="best-step",
+    statement="the error of a difference is least near the predicted step",
+    measure=measure,
+    inapplicable=inapplicable,
+    needs_loss=True,
 )

@@ -47,4 +47,10 @@ def _directions(subject: Subject, case: Case) -> Iterator[Floats]:
         yield coarse(difference, case.dtype)
 
 
-LAW = Law(name="bracket", statement="D⁻(h) ≤ ⟨g, d⟩ ≤ D⁺(h) for every h, kinks or not", measure=measure, inapplicable=claims_convexity)
+LAW = Law(
+    name="bracket",
+    statement="D⁻(h) ≤ ⟨g, d⟩ ≤ D⁺(h) for every h, kinks or not",
+    measure=measure,
+    inapplicable=claims_convexity,
+    needs_loss=True,
+)

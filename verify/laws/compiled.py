@@ -33,7 +33,8 @@ def measure(subject: Subject, case: Case) -> Finding:
     compiled, plain, truth = subject.answer(case), interpreted.answer(case), subject.truth(case)
     where = {"method": "loss", "measured": compiled.value, "expected": plain.value}
     error, allowed = abs(compiled.value - plain.value), 2 * truth.value.radius
-    evidence = [Evidence(law="compiled", measured=error, allowed=allowed, magnitude=truth.value.magnitude, where=where)]
+    loss = Evidence(law="compiled", measured=error, allowed=allowed, magnitude=truth.value.magnitude, where=where)
+    evidence = [loss] if subject.candidate.has_loss else []
     if truth.gradient.is_single:
         radius, size = 2 * truth.gradient.radius, truth.gradient.magnitude
         evidence.append(entrywise("compiled", "gradient", compiled.gradient, plain.gradient, radius, size))

@@ -15,7 +15,7 @@ DISTANCES = (4.0, 0.5, 2.0**-6)
 
 
 def measure(subject: Subject, case: Case) -> Finding:
-    """Three pieces of evidence for each distance."""
+    """Three pieces of evidence for each distance; without a loss the last of them."""
     line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
     evidence = []
     for t in DISTANCES:
@@ -26,9 +26,12 @@ def measure(subject: Subject, case: Case) -> Finding:
         noise = max(subject.truth(line.case, P).value.radius for P in (line.case.W, V))  # convex, so M's is no greater
         there_noise = float(np.sum(subject.truth(line.case, V).gradient.radius * np.abs(line.d)))
         slope = float(np.sum(there.gradient.astype(np.longdouble) * line.d))
-        for what, below, above, allowed, size in (
+        of_values = (
             ("midpoint", line.value(M), (line.here.value + there.value) / 2, 2 * noise, line.truth.value.magnitude),
             ("tangent", line.here.value + t * line.slope, there.value, 2 * noise + t * line.slope_noise, t * line.size),
+        )
+        for what, below, above, allowed, size in (
+            *(of_values if subject.candidate.has_loss else ()),
             ("monotone", line.slope, slope, line.slope_noise + there_noise, line.size),
         ):
             where = {"method": what, "h": t, "measured": below, "expected": above}

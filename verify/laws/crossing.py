@@ -50,5 +50,9 @@ def mean_slope(path: list[Stretch], h: float) -> arb:
 
 
 LAW = Law(
-    name="crossing", statement="across kinks, D⁺(h) is the mean of the slopes between them", measure=measure, inapplicable=has_switches
+    name="crossing",
+    statement="across kinks, D⁺(h) is the mean of the slopes between them",
+    measure=measure,
+    inapplicable=has_switches,
+    needs_loss=True,
 )

@@ -93,4 +93,6 @@ def _where(method: str, step: float, measured: float, expected: float) -> dict[s
     return {"method": method, "h": step, "measured": measured, "expected": expected}
 
 
-LAW = Law(name="descent", statement="a step below 1/L along −g (−g* on a kink) lowers the loss by half of η‖g‖²", measure=measure)
+LAW = Law(
+    name="descent", statement="a step below 1/L along −g (−g* on a kink) lowers the loss by half of η‖g‖²", measure=measure, needs_loss=True
+)

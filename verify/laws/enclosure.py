@@ -29,4 +29,4 @@ def measure(subject: Subject, case: Case) -> Finding:
     return Finding(evidence=tuple(evidence), undecided=None if seen else "every enclosure is wider than the slopes")
 
 
-LAW = Law(name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure)
+LAW = Law(name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure, needs_loss=True)

@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Linear
+from verify.candidates import Answer, Linear, Scores
 from verify.cases import Case, has_kinks
 from verify.evidence import Evidence, Finding
 from verify.oracle import Oracle, Point
@@ -24,13 +24,17 @@ KEPT = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A candidate beside the truth it is judged by. Subjects of the same objective may share `truths`, the latest `kept` of them."""
+    """A candidate beside the truth it is judged by. Subjects of the same objective may share `truths`, the latest `kept` of them.
 
-    candidate: Linear
+    `approximate` says that the candidate's Hessian is declared an approximation.
+    """
+
+    candidate: Linear | Scores
     oracle: Oracle
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    approximate: bool = False
 
     def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
         """What the candidate answers at the case, or at another W with the same data."""
@@ -79,9 +83,17 @@ def has_switches(subject: Subject) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask."""
+    """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
+
+    A law that `needs_loss` asks nothing of objectives that return gradients only.
+    """
 
     name: str
     statement: str
     measure: Callable[[Subject, Case], Finding]
     inapplicable: Callable[[Subject], str | None] = always
+    needs_loss: bool = False
+
+    def why_not(self, subject: Subject) -> str | None:
+        """The reason why the law does not apply, None where it does."""
+        return "the candidate returns no loss" if self.needs_loss and not subject.candidate.has_loss else self.inapplicable(subject)

@@ -28,19 +28,23 @@ REFUSED, TAKEN = b"r", b"t"
 
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
-    X = np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
-    case = Case(W=np.zeros((3, 2), dtype), X=X, y=np.array([0, 1]), reg=0.0, family="misuse")
+    of_scores, loss = subject.oracle.objective.of_scores, subject.oracle.objective.loss
+    X = np.eye(2, dtype=dtype) if of_scores else np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
+    case = Case(W=np.zeros((loss.scores(3), 2), dtype), X=X, y=np.array([0, loss.labels(2) - 1]), reg=0.0, family="misuse")
     if sys.platform == "win32" or _reaction(subject, case) != "takes":
         return ()
-    reactions = {what: _reaction(subject, wrong) for what, wrong in _misuses(case)}
+    wrongs = _misuses(case, classes=not loss.targets, columns=not of_scores)
+    reactions = {what: _reaction(subject, wrong) for what, wrong in wrongs}
     return tuple(f"{reaction} {what}" for what, reaction in reactions.items() if reaction)
 
 
-def _misuses(case: Case) -> Iterator[tuple[str, Case]]:
+def _misuses(case: Case, *, classes: bool, columns: bool) -> Iterator[tuple[str, Case]]:
     y, X = case.y, case.X
-    yield "a label beyond the last class", replace(case, y=np.append(y[:-1], len(case.W)))
-    yield "a negative label", replace(case, y=np.append(y[:-1], -1))
-    yield "X with more columns than W", replace(case, X=np.hstack([X, X[:, -1:]]))
+    if classes:
+        yield "a label beyond the last class", replace(case, y=np.append(y[:-1], len(case.W)))
+        yield "a negative label", replace(case, y=np.append(y[:-1], -1))
+    if columns:
+        yield "X with more columns than W", replace(case, X=np.hstack([X, X[:, -1:]]))
     yield "fewer labels than examples", replace(case, X=np.vstack([X, X]))
 
 
@@ -57,7 +61,7 @@ def _ask(subject: Subject, case: Case) -> bytes:
         answer = subject.answer(case)
     except Misbehaviour:
         return REFUSED
-    finite = np.isfinite(answer.value) and np.all(np.isfinite(answer.gradient))
+    finite = (np.isfinite(answer.value) or not subject.candidate.has_loss) and np.all(np.isfinite(answer.gradient))
     return TAKEN if finite else REFUSED
 
 

@@ -47,4 +47,6 @@ def mean(stretch: Stretch, h: float) -> arb:
     return stretch.slope + stretch.curvature * h / 2
 
 
-LAW = Law(name="one-sided", statement="D⁺ → f'(W; d) and D⁻ → −f'(W; −d) on kinks", measure=measure, inapplicable=has_switches)
+LAW = Law(
+    name="one-sided", statement="D⁺ → f'(W; d) and D⁻ → −f'(W; −d) on kinks", measure=measure, inapplicable=has_switches, needs_loss=True
+)

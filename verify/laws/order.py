@@ -97,4 +97,4 @@ def _exact(rungs: list[Rung], size: float) -> bool:
     return all(r.truncation.is_zero() for r in rungs) and any(0 < WINDOW * r.rounding <= size for r in rungs)
 
 
-LAW = Law(name="order", statement="D⁺ errs like h, D⁰ like h²; exactly 0 where f is linear (quadratic)", measure=measure)
+LAW = Law(name="order", statement="D⁺ errs like h, D⁰ like h²; exactly 0 where f is linear (quadratic)", measure=measure, needs_loss=True)

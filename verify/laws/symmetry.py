@@ -20,7 +20,7 @@ from verify.laws.law import Law, Subject
 def measure(subject: Subject, case: Case) -> Finding:
     """What the loss claims, and the penalty."""
     claims = subject.oracle.objective.loss.claims
-    evidence = [*_penalty(subject, case)]
+    evidence = [] if subject.oracle.objective.of_scores else [*_penalty(subject, case)]
     if claims.symmetric:
         evidence += _permuted(subject, case)
     if claims.shift_invariant:
@@ -33,7 +33,8 @@ def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:
     other = replace(case, W=np.ascontiguousarray(case.W[order]), y=np.argsort(order)[case.y])
     here, there = subject.answer(case), subject.answer(other)
     truth, truth_there = subject.truth(case), subject.truth(other)
-    yield _loss("classes permuted", here.value, there.value, truth.value.radius + truth_there.value.radius, truth.value.magnitude)
+    if subject.candidate.has_loss:
+        yield _loss("classes permuted", here.value, there.value, truth.value.radius + truth_there.value.radius, truth.value.magnitude)
     if truth.gradient.is_single and truth_there.gradient.is_single:
         allowed = truth.gradient.radius[order] + truth_there.gradient.radius
         yield entrywise("symmetry", "classes permuted", there.gradient, here.gradient[order], allowed, truth.gradient.magnitude[order])
@@ -60,4 +61,16 @@ def _loss(what: str, measured: float, expected: float, allowed: float, size: flo
     return Evidence(law="symmetry", measured=abs(measured - expected), allowed=allowed, magnitude=size, where=where)
 
 
-LAW = Law(name="symmetry", statement="classes may be renamed and scores shifted; the loss is affine in λ", measure=measure)
+def inapplicable(subject: Subject) -> str | None:
+    """Applies to everything but functions of one score, which have neither classes nor a penalty."""
+    objective = subject.oracle.objective
+    asked = not objective.of_scores or objective.loss.claims.symmetric or objective.loss.claims.shift_invariant
+    return None if asked else "the loss claims no symmetry"
+
+
+LAW = Law(
+    name="symmetry",
+    statement="classes may be renamed and scores shifted; the loss is affine in λ",
+    measure=measure,
+    inapplicable=inapplicable,
+)

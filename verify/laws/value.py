@@ -26,4 +26,4 @@ def measure(subject: Subject, case: Case) -> Finding:
     return Finding(evidence=(evidence,))
 
 
-LAW = Law(name="value", statement="|v − f(W)| ≤ rounding", measure=measure)
+LAW = Law(name="value", statement="|v − f(W)| ≤ rounding", measure=measure, needs_loss=True)

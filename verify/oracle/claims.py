@@ -44,7 +44,7 @@ def examine(loss: LossSpec) -> None:
             f"label {claims.chord.label}. Give a chord that it lies above at the middle, or claim nothing: Claims(convex=None)."
         )
     if claims.convex and not convex_loss(loss):
-        for chord in _chords():
+        for chord in _chords(loss):
             if bulge(loss, chord) > 0:
                 raise UsageError(
                     f"{loss.name} claims to be convex, but at the middle of {chord.start} and {chord.end}, label {chord.label}, "
@@ -52,12 +52,12 @@ def examine(loss: LossSpec) -> None:
                 )
 
 
-def _chords() -> Iterator[Chord]:
+def _chords(loss: LossSpec) -> Iterator[Chord]:
     """Near and far, on a lattice, so that the sentence shows short numbers."""
     rng = np.random.default_rng(0)
     for classes in (2, 3):
-        for label in range(classes):
+        for label in range(loss.labels(classes)):
             for _ in range(PAIRS):
-                ends = np.round(rng.normal(size=(2, classes)) * rng.choice([0.25, 1, 4]) * 32) / 32
+                ends = np.round(rng.normal(size=(2, loss.scores(classes))) * rng.choice([0.25, 1, 4]) * 32) / 32
                 start, end = (tuple(map(float, s)) for s in ends)
                 yield Chord(start=start, end=end, label=label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import product
@@ -18,6 +18,9 @@ from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
 
 Terms = tuple[int, ...]
+
+MOST_LIMITS = 64
+"""One-sided limits of a second derivative that are told apart: six switches at once."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Formula:
         self.slopes = self._split(self.lifted.smooth)
         self.piece_slopes = [[self._split(p) for p in k.pieces] for k in self.lifted.switches]
         self.additions = max(1, len(self.value_terms))
+        self._seconds: dict[Hashable, Formula] = {}
 
     @cached_property
     def quadratic(self) -> tuple[arb, arb, arb] | None:
@@ -101,6 +105,48 @@ class Formula:
             else:
                 ambiguous.append(weighted)
         return Pieces(certain, ambiguous)
+
+    def curvature(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
+        """∂²ℓ/∂s_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
+
+        None where there are more than MOST_LIMITS of them.
+        """
+        inputs = len(self.lifted.variables) + len(self.lifted.constants)
+        sums = {0.0: Quantity(arb(0), 0.0, 0.0)}
+        for term in sympy.Add.make_args(self.lifted.smooth):
+            choices: dict[Formula, Quantity] = {}
+            switches = self._within(term)
+            for pieces in product(*(fat.possible[self.program.switch_registers[k][0]] for k in switches)):
+                second = self._second(term, j, dict(zip(switches, pieces, strict=True)))
+                if second not in choices:
+                    choices[second] = second.value(
+                        second.program.run(thin.registers[:inputs]), second.program.run(fat.registers[:inputs], fat.u)
+                    )
+                if len(choices) > MOST_LIMITS:
+                    return None
+            added = [_plus({j: q}, {j: c})[j] for q in sums.values() for c in choices.values()]
+            sums = {float(q.exact): q for q in added}
+            if len(sums) > MOST_LIMITS:
+                return None
+        return list(sums.values())
+
+    def _within(self, e: sympy.Expr) -> list[int]:
+        """The switches that `e` depends on, in order."""
+        found = {k for k, s in enumerate(self.lifted.switches) if e.has(s.symbol)}
+        inner = {i for k in found for p in self.lifted.switches[k].pieces for i in self._within(p)}
+        return sorted(found | inner)
+
+    def _second(self, term: sympy.Expr, j: int, pieces: dict[int, int]) -> Formula:
+        """The formula of ∂²/∂s_j² of a term of ℓ, its switches on these pieces."""
+        key = (term, j, *pieces.items())
+        if key not in self._seconds:
+            e = term
+            for k in sorted(pieces, reverse=True):
+                e = e.subs(self.lifted.switches[k].symbol, self.lifted.switches[k].pieces[pieces[k]])
+            e = sympy.diff(e, self.lifted.variables[j], 2)
+            known = next((f for f in self._seconds.values() if f.lifted.smooth == e), None)
+            self._seconds[key] = known or Formula(e, self.lifted.variables, self.lifted.constants)
+        return self._seconds[key]
 
     def slope(self, run: Run, v: Sequence[arb]) -> arb:
         """A ball around ⟨∂ℓ, v⟩ over the box of the run, every possible piece of every switch included."""

@@ -59,6 +59,11 @@ class Oracle:
         """ℓ for one label."""
         return loss_formula(self.objective.loss, classes, int(label))
 
+    @property
+    def example(self) -> Formula:
+        """ℓ in its smallest form, which shows whether it has switches or is curved."""
+        return self.formula(self.objective.loss.scores(2), 0)
+
     def inputs(self, scores: Sequence[Ball]) -> list[Ball]:
         """The inputs of a formula: the scores and the loss's parameters."""
         return [*scores, *self._constants]
@@ -70,7 +75,7 @@ class Oracle:
     @property
     def piecewise_linear(self) -> bool:
         """Whether neither the loss nor the penalty is curved anywhere."""
-        return self.formula(2, 0).piecewise_linear and penalty_formula(self.objective.penalty).piecewise_linear
+        return self.example.piecewise_linear and penalty_formula(self.objective.penalty).piecewise_linear
 
     def penalised(self, W: Floats) -> Floats:
         """A mask over the columns of W: 0 where the penalty leaves the bias out, or is none."""
@@ -98,7 +103,10 @@ class Point:
 
     @cached_property
     def score_radii(self) -> Floats:
-        """δ, as large as the scores."""
+        """δ, as large as the scores. Scores that are given may be rounded once, as the shift by a maximum does."""
+        if self.oracle.objective.of_scores:
+            picked = np.abs(self.W).astype(np.float64).T[np.argmax(self.X, axis=1)]
+            return np.asarray(2 * self.oracle.u * picked + self.oracle.tiny)
         D = self.W.shape[1]
         size = np.abs(self.X).astype(np.float64) @ np.abs(self.W).astype(np.float64).T
         return np.asarray(gamma(D + 2, self.oracle.u) * size + (D + 2) * self.oracle.tiny)
@@ -142,6 +150,19 @@ class Point:
         size = share * sum(n * p.magnitude for n, p in zip(self.counts, parts, strict=True))
         radius = own + gamma(steps, u) * size + penalty_radius + 2 * u * (size + penalty_size)
         return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
+
+    @cached_property
+    def curvatures(self) -> list[list[list[Quantity] | None]]:
+        """∂²ℓ/∂s_j² of each distinct example (rows) and score (columns): one quantity for each choice of ambiguous pieces, with
+        the radius within which a right candidate stays. None where there are too many choices.
+        """
+        with precision():
+            found = [(f, [f.curvature(j, thin, fat) for j in range(len(self.W))]) for f, thin, fat in self._runs]
+        return [[None if qs is None else [self._careful(f, q) for q in qs] for qs in row] for f, row in found]
+
+    def _careful(self, formula: Formula, q: Quantity) -> Quantity:
+        radius = q.radius + gamma(formula.additions + 2, self.oracle.u) * q.magnitude + self._underflow
+        return Quantity(q.exact, SLACK * radius, q.magnitude)
 
     @cached_property
     def gradient(self) -> Subdifferential:

@@ -158,10 +158,11 @@ class Operation:
 
 @dataclass(frozen=True)
 class Run:
-    """The registers after a run, and for each switch the pieces that were possible."""
+    """The registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one."""
 
     registers: list[Ball]
     possible: dict[int, list[int]]
+    u: arb | None = None
 
 
 class Program:
@@ -207,7 +208,7 @@ class Program:
                 size = sum((a.abs_upper() for a in args), arb(0)) if op.is_sum else value.abs_upper()
                 value += arb(0, op.roundings * u * size)
             registers.append(value)
-        return Run(registers, possible)
+        return Run(registers, possible, u)
 
     def _emit(self, e: sympy.Basic, op: Operation) -> int:
         self.operations.append(op)

@@ -76,11 +76,11 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
 
     wrong = mutants(oracle)
     looks_compiled = subject(next(m.f for m in wrong if hasattr(m.f, "py_func")))
-    asked = [LAWS[name] for name in laws or LAWS if LAWS[name].inapplicable(looks_compiled) is None]
+    asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(looks_compiled) is None]
 
     def broken(law: Law, f: Candidate) -> bool:
         judged = subject(f)
-        return law.inapplicable(judged) is None and any(breaks(law, judged, case) for case in cases)
+        return law.why_not(judged) is None and any(breaks(law, judged, case) for case in cases)
 
     return Power(
         loss=oracle.objective.loss.name,

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from verify.figures import pictures
+from verify.report.audit import lines
 from verify.report.reading import (
     Document,
     Entry,
@@ -64,6 +65,7 @@ def render(document: Document, *, hiker: bool = False) -> str:
         most_changes=MOST_CHANGES,
         power=list(_power(document.get("power", ()))),
         hiker=hiker,
+        audits=lines(document),
     )
     return page
 

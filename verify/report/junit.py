@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from verify.report.audit import told_of
 from verify.report.reading import Document, Entry, accepted, details, sentence, visible
 
 MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
@@ -14,6 +15,7 @@ def render(document: Document) -> str:
     """The whole report. What is broken or silent is a failure, what was declared or does not apply is skipped."""
     seconds = document["environment"]["seconds"]
     cases = [_result(document, r, s) for r, s in zip(document["results"], seconds, strict=True)]
+    cases += [_audit(a) for a in document.get("audits", ())]
     cases += [_skipped(_case(i, 0.0), i["reason"]) for i in document["inapplicable"]]
     cases += [_ruling(f) for f in document.get("gate", {}).get("failures", []) if not f["told"]]
     suite = ET.Element("testsuite", {"name": "verify", **_counts(cases), "time": f"{document['environment']['wall']:.3f}"})
@@ -38,6 +40,13 @@ def _result(document: Document, r: Entry, seconds: float) -> ET.Element:
 def _case(entry: Entry, seconds: float) -> ET.Element:
     where = legal(f"verify.{entry['candidate']}")
     return ET.Element("testcase", {"classname": where, "name": f"{entry['law']}[{entry['dtype']}]", "time": f"{seconds:.3f}"})
+
+
+def _audit(audit: Entry) -> ET.Element:
+    case, told = _case(dict(audit) | {"law": "audit"}, 0.0), told_of(audit)
+    if audit["verdict"] == "broken":
+        _failure(case, told[0], "\n".join(told))
+    return case
 
 
 def _ruling(said: Entry) -> ET.Element:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from verify.report.audit import lines
 from verify.report.reading import (
     Document,
     conventions,
@@ -30,6 +31,7 @@ def render(document: Document) -> str:
         *_gate(document),
         _matrix(document),
         *_failures(document),
+        _list(f"{code(line.strip())}" for line in lines(document)),
         _list(map(escaped, powers(document))),
         _folded("Results", _results(document)),
         _folded("Conventions found out", _list(f"{code(name)}: {escaped(told)}" for name, told in conventions(document))),

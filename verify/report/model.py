@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign.task import DTYPES, Inapplicable, Outcome
-from verify.campaign.witness import identity
+from verify.campaign.witness import NO_LOSS, identity
 from verify.evidence import Verdict
 from verify.laws import LAWS
 from verify.rounding import keeps_subnormals
@@ -21,9 +21,6 @@ from verify.spec.mathml import described
 from verify.trial import Result, Witness
 
 SCHEMA = "verify-report/1"
-NO_LOSS = "none"
-"""What stands for the spec of a pair that is judged without one."""
-
 LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
 
 
@@ -62,6 +59,11 @@ class Report:
     def conventions(self) -> dict[str, dict[str, Any]]:
         """What was found out about each candidate: layout, reduction, penalty, parameters."""
         return {o.task.request.name: o.conventions for o in self.outcomes if o.conventions is not None}
+
+    @property
+    def ended(self) -> set[str]:
+        """The candidates that hung or ended their process."""
+        return {o.task.request.name for o in self.outcomes if o.result.diagnosis and o.result.diagnosis["code"] in ("crashed", "hung")}
 
     @property
     def laws(self) -> tuple[str, ...] | None:
@@ -153,6 +155,8 @@ def _entry(o: Outcome) -> dict[str, Any]:
         entry["limitations"] = list(r.limitations)
     if r.witness is not None:
         entry["witness"] = _witness(r.witness) | {"id": identity(o)}
+        if o.conventions is not None and o.conventions.get("signature") in ("scores", "objective"):
+            entry["witness"]["signature"] = o.conventions["signature"]
         if isinstance(o.task.request.candidate, str):  # nobody else can find it again
             entry["witness"]["replay"] = f"verify replay {identity(o)}"
     else:
@@ -161,6 +165,8 @@ def _entry(o: Outcome) -> dict[str, Any]:
         entry["spread"] = {str(order): n for order, n in r.spread.items()}
     if r.diagnosis is not None:
         entry["diagnosis"] = r.diagnosis
+    if o.printed:
+        entry["printed"] = o.printed
     return entry
 
 

@@ -70,19 +70,24 @@ def floats(rows: Sequence[Sequence[str]]) -> list[list[float]]:
 
 def shape(case: Entry) -> str:
     """The sizes, the family and λ of a case."""
+    if "x" in case:
+        return f"x of shape {tuple(case['shape'])}, family {case['family']}"
     W = case["W"]
+    if "signature" in case:
+        return f"N={len(case['X'])} C={len(W)}, family {case['family']}"
     D = len(W[0]) if W else 0
     return f"N={len(case['X'])} D={D} C={len(W)}, family {case['family']}, reg={float.fromhex(case['reg'])!r}"
 
 
 def is_small(case: Entry) -> bool:
     """Whether a sentence can show all of its numbers."""
-    return sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
+    return len(case["x"]) <= SHOWN if "x" in case else sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
 
 
 def sentence(entry: Entry) -> str | None:
     """What a reader must know of a result that does not hold: law, loss, dtype, candidate, measured and allowed."""
-    where = f"{entry['loss']} ({entry['dtype']}), {visible(entry['candidate'])}"
+    loss = "a pair without a spec" if entry["loss"] == "none" else entry["loss"]
+    where = f"{loss} ({entry['dtype']}), {visible(entry['candidate'])}"
     if entry["verdict"] == "broken":
         return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
@@ -116,7 +121,11 @@ def details(entry: Entry) -> list[str]:
     told = [f"cause: {named}"] if (named := cause(entry)) else []
     if case is not None:
         told.append(f"witness: {visible(shape(case))}")
-        if is_small(case):
+        if is_small(case) and "x" in case:
+            told.append(f"x={floats([case['x']])[0]}")
+        elif is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
+            told += [f"scores={[list(row) for row in zip(*floats(case['W']), strict=True)]}", f"y={case['y']}"]
+        elif is_small(case):
             told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
         if case.get("replay"):
             told.append(f"replay: {visible(case['replay'])}")
@@ -162,7 +171,8 @@ def printed(document: Document) -> list[str]:
 def counts(document: Document) -> str:
     """How many laws hold, are broken, are silent; one law on one candidate at one dtype counts once."""
     found = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}
-    return ", ".join(f"{n} {v}" for v, n in found.items() if n) or "nothing judged"
+    audits = [f"audit {a['verdict']}" for a in document.get("audits", ())]
+    return ", ".join([*(f"{n} {v}" for v, n in found.items() if n), *audits]) or "nothing judged"
 
 
 def summary(document: Document) -> str:
@@ -202,6 +212,7 @@ def _many(n: int, what: str) -> str:
 def notices(document: Document) -> list[Notice]:
     """All that is not well, the worst first: what is broken by its strain, what the gate refuses, what is silent, warnings."""
     found = [n for r in document["results"] if (n := _notice(document, r)) is not None]
+    found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
     gate = document.get("gate", {"failures": [], "warnings": []})
     found += [_ruling(f, severe=True) for f in gate["failures"] if not f["told"]]
     found += [_ruling(w, severe=False) for w in gate["warnings"] if not w["told"]]
@@ -234,6 +245,21 @@ def _notice(document: Document, entry: Entry) -> Notice | None:
         place=document["places"].get(entry["candidate"]),
         remedy=entry.get("witness", {}).get("replay"),
         strain=float(entry["strain"]) if entry["verdict"] == "broken" else 0.0,
+    )
+
+
+def _audited(document: Document, audit: Entry) -> Notice:
+    named = [e["entry"] for p in audit["parts"] for e in p["entries"]]
+    told = f"entries {', '.join(map(str, named[:PRINTED]))}" if named else audit.get("reason", "its loss and its gradient disagree")
+    where = f"{audit['loss']} ({audit['dtype']}), {visible(audit['candidate'])}"
+    return Notice(
+        rule="audit",
+        title="audit broken",
+        message=f"audit broken for {where}: {visible(told)}",
+        severe=True,
+        candidate=audit["candidate"],
+        place=document["places"].get(audit["candidate"]),
+        strain=max((float(p["strain"]) for p in audit["parts"]), default=0.0),
     )
 
 

@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from verify.report.audit import lines
 from verify.report.reading import (
     Document,
     conventions,
@@ -48,6 +49,7 @@ def render(document: Document) -> RenderableType:
         *(Text(_safe(told) + "\n") for told in printed(document)),
         *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
+        *_block(lines(document)),
         *_block(powers(document)),
         *_gate(document),
         Text(summary(document)),

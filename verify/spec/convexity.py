@@ -40,7 +40,7 @@ AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
 @lru_cache(maxsize=64)
 def convex_loss(loss: LossSpec) -> bool:
     """Whether ℓ(·, y) is proved convex, for every label of every number of `CLASSES` and every value of its parameters."""
-    return all(_proved(*_over(loss, c, y)) for c in CLASSES for y in range(c))
+    return all(_proved(*_over(loss, loss.scores(c), y)) for c in CLASSES for y in range(loss.labels(c)))
 
 
 @lru_cache(maxsize=64)

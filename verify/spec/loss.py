@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from struct import pack, unpack
 from typing import Any
 
 import sympy
@@ -80,6 +81,9 @@ class LossSpec:
 
     `per_example(s, y, **parameters)` receives sympy symbols and returns a sympy expression, continuous in s, written in
     the additive terms that implementations compute: the rounding bound follows the terms as written.
+
+    A loss of one score, such as a booster's, has `targets` instead of classes: the values at which it is judged. Label i stands
+    for `targets[i]`, and `per_example(s, t, **parameters)` receives the score and the target.
     """
 
     name: str
@@ -87,6 +91,22 @@ class LossSpec:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     claims: Claims
     source: str
+    targets: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for t in () if self.targets is None else self.targets:
+            if unpack("f", pack("f", t)) != (t,):
+                raise UsageError(f"target {t} of {self.name} is not held by float32; give one that is, such as {round(t * 8) / 8:g}.")
+        if self.targets == ():
+            raise UsageError(f"{self.name} has no targets; give one or more, or leave them out for a loss of several classes.")
+
+    def scores(self, classes: int) -> int:
+        """How many scores one example has: one where there are targets, else one for each class."""
+        return 1 if self.targets else classes
+
+    def labels(self, classes: int) -> int:
+        """How many labels there are."""
+        return len(self.targets) if self.targets else classes
 
     def with_parameters(self, given: Mapping[str, float]) -> dict[str, float]:
         """The parameters' values: the given ones, checked, and the defaults of the rest."""
@@ -96,7 +116,11 @@ class LossSpec:
         return {n: p.check(n, given.get(n, p.default)) for n, p in self.parameters.items()}
 
     def expression(self, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
-        """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1}, then the parameters in order."""
+        """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1} (one where there are targets), then the
+        parameters in order.
+        """
         s = [sympy.Symbol(f"s{j}", real=True) for j in range(classes)]
         p = {name: sympy.Symbol(name, real=True) for name in self.parameters}
-        return sympy.sympify(self.per_example(s, label, **p)), [*s, *p.values()]
+        if self.targets is None:
+            return sympy.sympify(self.per_example(s, label, **p)), [*s, *p.values()]
+        return sympy.sympify(self.per_example(*s, sympy.Rational(self.targets[label]), **p)), [*s, *p.values()]

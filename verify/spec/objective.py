@@ -1,4 +1,4 @@
-"""f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W): what one candidate claims to compute."""
+"""f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), or φ(S) = reduce_i ℓ(S_i, y_i): what one candidate claims to compute."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ REDUCTIONS = ("mean", "sum")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Objective:
-    """A loss, its parameters' values, a penalty and a reduction over the examples."""
+    """A loss, its parameters' values, a penalty and a reduction over the examples.
+
+    With `of_scores` it is a function of the scores themselves: `W` is Sᵀ, and each row of `X` picks one column of it.
+    """
 
     loss: LossSpec
     penalty: Penalty
     reduction: str = "mean"
     parameters: Mapping[str, float] = field(default_factory=dict)
+    of_scores: bool = False
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:

@@ -1,0 +1,74 @@
+"""`verify check --audit`: exit code, document, and what each format says of a wrong entry."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from verify.cli import cli
+from verify.report.formats import render
+from verify.report.stored import validator
+
+MINE = """
+import numpy as np
+
+def right(W, X, y, reg):
+    S = X @ W.T
+    P = np.exp(S - S.max(1, keepdims=True))
+    P /= P.sum(1, keepdims=True)
+    loss = -np.log(P[np.arange(len(X)), y]).mean() + reg * (W * W).sum()
+    P[np.arange(len(X)), y] -= 1
+    return loss, P.T @ X / len(X) + 2 * reg * W
+
+def wrong(W, X, y, reg):
+    loss, dW = right(W, X, y, reg)
+    if dW.size > 1000:
+        dW[4, 1234] *= 1 + 1e-5
+    return loss, dW
+
+def small_only(W, X, y, reg):
+    if W.size > 1000:
+        raise MemoryError("too many weights")
+    return right(W, X, y, reg)
+"""
+
+
+@pytest.fixture
+def checked(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    def run(name):
+        words = ["check", f"mine.py:{name}", "--loss", "softmax_cross_entropy", "--law", "value", "--profile", "quick", "--audit"]
+        done = CliRunner().invoke(cli, [*words, "--quiet", "--format", "json"], standalone_mode=False)
+        assert done.exception is None, done.exception
+        document = json.loads(done.stdout)
+        validator().validate(document)
+        return done.return_value, document
+
+    return run
+
+
+def test_an_entry_that_only_large_problems_have_is_named_in_every_format(checked):
+    code, document = checked("wrong")
+    assert (code, document["verdict"], document["results"][0]["verdict"]) == (1, "broken", "holds")
+    (audit,) = document["audits"]
+    assert (audit["shape"], audit["examples"], audit["verdict"]) == ([10, 3073], 50, "broken")
+    assert {e["entry"][0] * 3073 + e["entry"][1] for p in audit["parts"] for e in p["entries"]} == {4 * 3073 + 1234}
+    text = render(document, "text")
+    assert "audit broken for softmax_cross_entropy (float64), mine.py:wrong at 10 × 3073 weights and 50 examples" in text
+    assert "entry [4, 1234] is" in text
+    assert "broken: 1 holds, audit broken" in text
+    for format_ in ("github", "sarif", "junit", "markdown", "html"):
+        assert re.search(r"(\[|#91;)4, 1234", render(document, format_)), format_
+
+
+def test_a_right_candidate_holds_and_one_that_gives_no_answer_does_not(checked):
+    code, document = checked("right")
+    assert (code, document["verdict"], document["audits"][0]["verdict"]) == (0, "holds", "holds")
+    code, document = checked("small_only")
+    assert (code, document["verdict"]) == (1, "broken")
+    assert "it raised MemoryError: too many weights" in render(document, "text")

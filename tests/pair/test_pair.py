@@ -1,0 +1,324 @@
+"""A loss and its gradient without a spec: no false alarm at kinks and in float32, and errors that scipy's check_grad does not see."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad, rosen, rosen_der
+from scipy.special import expit
+
+import verify
+from verify import Candidate, UsageError, Verdict, check
+from verify.pair import Pair, Place
+from verify.pair.laws import MEASURES
+from verify.pair.slope import along, on_grid, scales
+
+RNG = np.random.default_rng(1)
+A, B, SIGNS = RNG.normal(size=(30, 6)), RNG.normal(size=30), np.where(RNG.normal(size=30) > 0, 1.0, -1.0)
+X, LABELS = RNG.normal(size=(12, 4)), RNG.integers(0, 3, 12)
+START = RNG.normal(size=6)
+
+
+def least_squares(x):
+    r = A.astype(x.dtype) @ x - B.astype(x.dtype)
+    return (r * r).sum(), 2 * A.T.astype(x.dtype) @ r
+
+
+def logistic(x):
+    m = SIGNS.astype(x.dtype) * (A.astype(x.dtype) @ x)
+    return np.logaddexp(0, -m).sum(), A.T.astype(x.dtype) @ (-SIGNS.astype(x.dtype) * expit(-m))
+
+
+def hinge(W):
+    S = X.astype(W.dtype) @ W
+    M = np.maximum(0, S - S[np.arange(12), LABELS][:, None] + 1)
+    M[np.arange(12), LABELS] = 0
+    G = (M > 0).astype(W.dtype)
+    G[np.arange(12), LABELS] = -G.sum(1)
+    return M.sum(), X.T.astype(W.dtype) @ G
+
+
+def huber(x):
+    return np.where(abs(x) < 1, x * x / 2, abs(x) - 0.5).sum(), np.clip(x, -1, 1)
+
+
+def of_different_sizes(x):
+    a, b = x[0] * 1e6 - 3, x[1] * 1e-6 + 1
+    return a * a + b * b, np.array([2e6 * a, 2e-6 * b], x.dtype)
+
+
+RIGHT = {
+    "Rosenbrock": (lambda x: (rosen(x), rosen_der(x)), np.array([1.3, 0.7, 0.8, 1.9])),
+    "least squares": (least_squares, START),
+    "logistic": (logistic, START),
+    "logistic, far out": (logistic, 100 * START),
+    "p − 1 where p is 1": (lambda x: (np.logaddexp(0, -x).sum(), expit(x) - 1), np.array([40.0, 50.0, 0.5])),
+    "multiclass hinge at W = 0": (hinge, np.zeros((4, 3))),
+    "ReLU, >": (lambda x: (np.maximum(x, 0).sum(), (x > 0) * x.dtype.type(1)), START),
+    "ReLU, ≥": (lambda x: (np.maximum(x, 0).sum(), (x >= 0) * x.dtype.type(1)), np.zeros(3)),
+    "|x|": (lambda x: (np.abs(x).sum(), np.sign(x)), np.array([1.0, -1.0, 0.0])),
+    "max with ties": (lambda x: (x.max(), (np.arange(x.size) == x.argmax()) * x.dtype.type(1)), np.array([1.0, 1.0, 0.5])),
+    "Huber on its corners": (huber, np.array([1.0, -1.0, 0.3])),
+    "logarithm": (lambda x: (-np.log(x).sum(), -1 / x), np.array([0.1, 2.0, 3e-3])),
+    "square root at 0": (lambda x: (np.sqrt(x).sum(), 0.5 / np.sqrt(x)), np.array([0.0, 1.0, 4.0])),
+    "concave kink": (lambda x: (-np.abs(x).sum(), -np.sign(x)), np.array([0.0, 1.0])),
+    "a number": (lambda x: (x**3, 3 * x**2), np.array(2.0)),
+    "of different sizes": (of_different_sizes, np.array([1e-6, 1e6])),
+    "fast oscillation": (lambda x: (np.sin(16 * np.pi * x).sum(), 16 * np.pi * np.cos(16 * np.pi * x)), np.array([1.0, 2.0])),
+}  # fmt: skip
+NOT_CONVEX = {"Rosenbrock", "square root at 0", "concave kink", "a number", "fast oscillation"}
+
+
+def pair(f):
+    return Candidate(loss=lambda x: f(x)[0], grad=lambda x: f(x)[1])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_pair_holds_every_law(name, dtype):
+    f, x = RIGHT[name]
+    report = check(pair(f), loss=None, at=x.astype(dtype), convex=name not in NOT_CONVEX, profile="quick")
+    assert {r.law: r.diagnosis for r in report.results if r.verdict is Verdict.BROKEN} == {}
+    by_law = {r.law: r for r in report.results}
+    assert by_law["gradient"].verdict is Verdict.HOLDS
+    assert by_law["gradient"].dtype == dtype
+    assert max(r.strain for r in report.results if r.law != "order") < 0.3
+    assert by_law["gradient"].sensitivity < (1e-10 if dtype == "float64" else 1e-2)
+
+
+def touched(f, i, factor):
+    def g(x):
+        value, gradient = f(x)
+        gradient = np.array(gradient)
+        gradient.flat[i] *= factor
+        return value, gradient
+
+    return g
+
+
+def everywhere(f, change):
+    return lambda x: (f(x)[0], change(f(x)[1]))
+
+
+SMALL = {
+    "one entry by 1e-9": lambda f: touched(f, 2, 1 + 1e-9),
+    "all by 1e-10": lambda f: everywhere(f, lambda g: g * (1 + 1e-10)),
+    "single precision inside": lambda f: everywhere(f, lambda g: g.astype(np.float32).astype(np.float64)),
+}
+SMOOTH = {"Rosenbrock": 1e-4, "least squares": 2e-5, "logistic": 5e-6}
+"""What check_grad answers for the right gradient and for these wrong ones alike, at most."""
+
+
+@pytest.mark.parametrize("change", SMALL)
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_small_error_is_seen_that_check_grad_does_not_see(name, change):
+    f, x = RIGHT[name]
+    wrong = SMALL[change](f)
+    theirs = [check_grad(lambda z, g=g: g(z)[0], lambda z, g=g: g(z)[1], x) for g in (f, wrong)]
+    assert max(theirs) < SMOOTH[name]
+    assert theirs[1] < 2 * theirs[0] + 1e-5
+    (result,) = check(pair(wrong), loss=None, at=x, laws=("gradient",), profile="quick").results
+    assert result.verdict is Verdict.BROKEN
+    assert result.strain > 5
+
+
+def test_the_wrong_entry_is_named():
+    (result,) = check(pair(touched(hinge, 7, 1.5)), loss=None, at=RNG.normal(size=(4, 3)), laws=("gradient",), profile="quick").results
+    assert result.diagnosis["entries"] == [[2, 1]]
+
+
+AT_KINKS = {
+    "2 at the kink of ReLU": (lambda x: (np.maximum(x, 0).sum(), (x > 0) + 2.0 * (x == 0)), [1.0, -1.0, 0.0]),
+    "below 0 at the kink of ReLU": (lambda x: (np.maximum(x, 0).sum(), (x > 0) - 0.1 * (x == 0)), [1.0, -1.0, 0.0]),
+    "all of the tied": (lambda x: (x.max(), (x == x.max()) * 1.0), [1.0, 1.0, 0.5]),
+    "not a number at 0": (lambda x: (np.abs(x).sum(), np.where(x == 0, np.nan, np.sign(x))), [1.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", AT_KINKS)
+def test_a_value_outside_at_a_kink_is_broken_and_every_value_within_holds(name):
+    f, x = AT_KINKS[name]
+    (result,) = check(pair(f), loss=None, at=x, laws=("gradient",), profile="quick").results
+    assert result.verdict is Verdict.BROKEN
+
+
+def test_check_grad_fails_right_code_at_kinks_and_in_float32():
+    """Why it is no yardstick: what holds above looks broken to it."""
+    absolute = RIGHT["ReLU, >"][0]
+    assert check_grad(lambda x: absolute(x)[0], lambda x: absolute(x)[1], np.zeros(3)) > 1
+    x = START.astype(np.float32)
+    assert check_grad(lambda z: least_squares(z.astype(np.float32))[0], lambda z: least_squares(z.astype(np.float32))[1], x) > 1
+
+
+def kept(f):
+    """Keeps the loss of the last x as long as x hardly moves."""
+    last = {}
+
+    def g(x):
+        if "x" not in last or np.max(np.abs(last["x"] - x)) > 1e-3:
+            last.update(x=x.copy(), value=f(x)[0])
+        return last["value"], f(x)[1]
+
+    return g
+
+
+def writes(x):
+    value, gradient = least_squares(x)
+    x += 1
+    return value, gradient
+
+
+def buffered(f):
+    buffer = np.zeros(6)
+
+    def g(x):
+        buffer[:] = f(x)[1]
+        return f(x)[0], buffer
+
+    return g
+
+
+def draws(x):
+    np.random.rand()  # noqa: NPY002
+    return least_squares(x)
+
+
+BROKEN = {
+    "sign": ("descent", everywhere(least_squares, np.negative)),
+    "three times too long": ("descent", everywhere(least_squares, lambda g: 3 * g)),
+    "a stale loss": ("order", kept(least_squares)),
+    "a wrong factor, by order": ("order", everywhere(logistic, lambda g: 1.01 * g)),
+    "concave": ("convexity", lambda x: tuple(-v for v in least_squares(x))),
+    "outside the bracket": ("bracket", everywhere(logistic, lambda g: 1.5 * g)),
+    "writes to its input": ("purity", writes),
+    "hands out its buffer": ("purity", buffered(least_squares)),
+    "draws random numbers": ("purity", draws),
+    "returns its input": ("purity", lambda x: ((x * x).sum() / 2, x)),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_law_breaks_what_it_is_for(name):
+    law, f = BROKEN[name]
+    (result,) = check(f if law == "purity" else pair(f), loss=None, at=START, laws=(law,), convex=True, profile="quick").results
+    assert result.verdict is Verdict.BROKEN
+    assert (result.kind == "behaviour") == (law == "purity")
+
+
+def test_every_law_of_pairs_is_in_a_table():
+    assert {law for law, _ in BROKEN.values()} | {"gradient"} == set(MEASURES)
+
+
+def test_laws_that_need_a_spec_or_a_claim_say_so():
+    report = check(pair(least_squares), loss=None, at=START, profile="quick")
+    reasons = {o.task.law: o.reason for o in report.inapplicable}
+    assert {reasons[law] for law in ("value", "enclosure", "symmetry")} == {"it needs a spec"}
+    assert reasons["bracket"] == reasons["convexity"] == "convexity is not claimed"
+    assert any("a loss that is wrong together with its gradient passes" in told for r in report.results for told in r.limitations)
+
+
+def test_outside_its_domain_a_loss_may_refuse():
+    def f(x):
+        if (x <= 0.9).any():
+            raise ValueError("x must be greater than 0.9")
+        return np.log(x).sum(), 1 / x
+
+    report = check(pair(f), loss=None, at=[1.0, 2.0], profile="quick")
+    assert report.verdict is Verdict.HOLDS
+
+
+def test_what_raises_at_the_given_point_is_broken():
+    (result,) = check(lambda x: 1 / 0, loss=None, at=[1.0], laws=("gradient",)).results
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, "crashed")
+
+
+@pytest.mark.parametrize("where", [0.3, 1e-3, 1e-5, 1e-6, 0.0])
+def test_a_kink_beside_the_point_is_no_error(where):
+    """However far it is, ⟨g, d⟩ lies in the interval, which collapses where the kink is out of reach."""
+    x = on_grid(np.array([1.0]), scales(np.array([1.0])))
+    line = along(lambda z: float(np.abs(z - 1 + where).sum() + np.exp(z).sum()), x, np.array([1.0]))
+    low, high, error = line.interval
+    assert low - error <= np.exp(1) + np.sign(where) <= high + error
+    assert error < 1e-7 or where == 1e-6  # as far as the shortest step: one value beside it is not enough
+    assert high - low < 1e-6 or where in (0, 1e-6)
+
+
+def test_a_small_kink_is_recognised():
+    x = np.array([1.0])
+    line = along(lambda z: float(1e-8 * np.abs(z - 1).sum() + np.exp(z).sum()), x, np.array([1.0]))
+    assert line.kink
+    assert line.interval[1] - line.interval[0] == pytest.approx(2e-8, rel=1e-2)
+
+
+def test_a_place_comes_back_with_its_bits():
+    place = Place(x=np.array([[0.1, np.pi]]), family="near", seed=3)
+    again = Place.from_dict(json.loads(json.dumps(place.to_dict())), "float64")
+    np.testing.assert_array_equal(again.x, place.x)
+    assert (again.family, again.seed) == ("near", 3)
+
+
+WRONG_USE = {
+    "no point": ({"loss": None}, "or a point at=x"),
+    "a point for a spec": ({"loss": "squared_error", "at": [1.0]}, "go with loss=None"),
+    "text": ({"loss": None, "at": "abc"}, "give an array of numbers"),
+    "empty": ({"loss": None, "at": []}, "give a finite point"),
+    "infinite": ({"loss": None, "at": [np.inf]}, "not finite"),
+    "a convention": ({"loss": None, "at": [1.0], "penalty": "l2"}, "need a spec"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_USE)
+def test_wrong_use_is_an_error(case):
+    given, message = WRONG_USE[case]
+    with pytest.raises(UsageError, match=message):
+        check(pair(least_squares), **given)
+
+
+def test_a_pair_without_a_loss_is_an_error():
+    with pytest.raises(UsageError, match="has no loss"):
+        check(Candidate(grad=np.sign), loss=None, at=[1.0])
+
+
+SOURCE = """
+import numpy as np
+START = np.array([1.0, -2.0, 0.0])
+def loss(x): return np.abs(x).sum() + 0.5 * x @ x
+def grad(x): return np.sign(x) + x
+def wrong(x): return np.sign(x) + x * (1 + 1e-8)
+"""
+
+
+def test_the_command_judges_a_pair_and_replays_its_witness(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(SOURCE, encoding="utf-8")
+    np.save(tmp_path / "start.npy", [1.0, -2.0, 0.5])
+    command = [
+        sys.executable,
+        "-m",
+        "verify",
+        "check",
+        "mine.py:loss,grad",
+        "--loss",
+        "none",
+        "--at",
+        "mine.py:START",
+        "--convex",
+        "--quiet",
+    ]
+    run = subprocess.run([*command, "--profile", "quick"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    monkeypatch.chdir(tmp_path)
+    report = check("mine.py:loss,wrong", loss=None, at=np.load("start.npy"), laws=("gradient",))
+    assert "gradient law broken for a pair without a spec (float64), mine.py:loss,wrong: entry" in str(report)
+    (entry,) = report.to_dict()["results"]
+    assert verify.replay(entry["witness"]["id"]).verdict is Verdict.BROKEN
+
+
+def test_a_function_that_returns_both_is_a_pair_too():
+    f = Pair(least_squares)
+    assert f.value(START) == least_squares(START)[0]
+    np.testing.assert_array_equal(f.gradient(START), least_squares(START)[1])

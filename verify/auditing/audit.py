@@ -1,0 +1,139 @@
+"""The audit of one candidate at some points: what is asked, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from verify.auditing.bisection import wrong_entries
+from verify.auditing.directions import Ground, rademacher, settled
+from verify.auditing.entries import numerical
+from verify.candidates import Linear, Scores
+from verify.cases import Case
+from verify.errors import UsageError
+from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.laws import LAWS, Subject
+from verify.oracle import Oracle
+
+DIRECTIONS = 3
+"""Random directions: two wrong entries may cancel in one of them."""
+
+BESIDE = 2.0**-6
+"""How far, in scores, the generic point lies from a given one: off every kink that the given one lies on."""
+
+QUESTIONS = {
+    "value": "the loss against the oracle's",
+    "gradient": "every entry against the oracle's subdifferential",
+    "numerical": "every entry against the numerical gradient of the core's loss",
+    "own loss": "random directions against differences of the candidate's own loss",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One of the `QUESTIONS` at one point. `entries` names what is wrong; `complete`: whether nothing else was seen to be."""
+
+    question: str
+    point: str
+    findings: tuple[Finding, ...]
+    entries: tuple[Evidence, ...] = ()
+    complete: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the findings come to."""
+        return judge(self.findings)
+
+    @property
+    def strain(self) -> float:
+        """The greatest of all findings, 0 where nothing was measured."""
+        return max((e.strain for f in self.findings for e in f.evidence), default=0.0)
+
+    @property
+    def sensitivity(self) -> float:
+        """The smallest relative error of a typical entry that every finding would have seen."""
+        return max((e.resolution for f in self.findings for e in f.evidence), default=inf)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the report."""
+        undecided = sorted({f.undecided for f in self.findings if f.undecided is not None})
+        entries = [e.where | {"allowed": e.allowed} for e in self.entries]
+        told = {"question": self.question, "point": self.point, "verdict": self.verdict.value, "undecided": undecided}
+        numbers = {"strain": self.strain, "sensitivity": self.sensitivity}
+        return told | {k: v if np.isfinite(v) else str(v) for k, v in numbers.items()} | {"entries": entries, "complete": self.complete}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """All parts of an audit, and the sizes of its problem: `shape` is that of W, (C, D)."""
+
+    examples: int
+    shape: tuple[int, int]
+    dtype: str
+    parts: tuple[Part, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Broken if a part is, silent if nothing was decided at all."""
+        return judge([f for p in self.parts for f in p.findings])
+
+    @property
+    def entries(self) -> list[tuple[int, int]]:
+        """The entries of W, (C, D), that are named as wrong, each once, the first named first."""
+        return list(dict.fromkeys((e.where["entry"][0], e.where["entry"][1]) for p in self.parts for e in p.entries))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the report."""
+        parts = [p.to_dict() for p in self.parts]
+        return {"examples": self.examples, "shape": list(self.shape), "dtype": self.dtype, "verdict": self.verdict.value, "parts": parts}
+
+
+def audit(candidate: Linear | Scores, cases: Sequence[Case], oracle: Oracle | None = None, *, seed: int = 0) -> Audit:
+    """Looks at every entry of the candidate's gradient at each of the cases, which are of one size, and beside them: by the
+    candidate's own loss, and, with an oracle, by the truth.
+
+    Raises Misbehaviour where the candidate gives no answer, and UsageError where it is no function of weights of several classes.
+    """
+    if not isinstance(candidate, Linear) or candidate.targets is not None:
+        raise UsageError("an audit asks for f(W, X, y, reg) and a loss of several classes: elsewhere no gradient is large.")
+    parts = [part for case in cases for part in _parts(candidate, settled(case), oracle, seed)]
+    return Audit(examples=len(cases[0].X), shape=cases[0].W.shape, dtype=cases[0].dtype, parts=tuple(parts))
+
+
+def _parts(candidate: Linear, case: Case, oracle: Oracle | None, seed: int) -> Iterator[Part]:
+    if oracle is not None:
+        subject = Subject(candidate=candidate, oracle=oracle)
+        yield from _against_truth(subject, case)
+        # Where a loss is not convex, a subgradient's slopes need not lie between the one-sided ones: only smooth points are asked.
+        if oracle.objective.claims_convexity or subject.truth(case).gradient.is_single:
+            yield _own_loss(candidate, case, seed)
+    yield _own_loss(candidate, _beside(case, seed), seed)
+
+
+def _against_truth(subject: Subject, case: Case) -> Iterator[Part]:
+    for question in ("value", "gradient", "numerical"):
+        finding = numerical(subject, case) if question == "numerical" else LAWS[question].measure(subject, case)
+        wrong = tuple(e for e in finding.evidence if not e.strain <= 1 and "entry" in e.where)
+        yield Part(question=question, point=case.family, findings=(finding,), entries=wrong)
+
+
+def _own_loss(candidate: Linear, case: Case, seed: int) -> Part:
+    ground = Ground(candidate=candidate, case=case)
+    everything = np.arange(case.W.size)
+    evidence = [ground.along(rademacher(case, everything, seed=seed + i)) for i in range(DIRECTIONS)]
+    findings = tuple(Finding(evidence=(e,), undecided=None if e.sees else "a kink or noise hides a whole entry") for e in evidence)
+    broken = [i for i, e in enumerate(evidence) if not e.strain <= 1]
+    entries, complete = wrong_entries(ground, seed=seed + broken[0]) if broken else ([], False)
+    return Part(question="own loss", point=case.family, findings=findings, entries=tuple(entries), complete=complete)
+
+
+def _beside(case: Case, seed: int) -> Case:
+    """A generic point near by, where scores have moved by about BESIDE."""
+    d = rademacher(case, np.arange(case.W.size), seed=seed + DIRECTIONS)
+    uneven = np.random.default_rng(seed).uniform(0.5, 1, size=d.shape).astype(case.dtype)
+    W = case.W + case.W.dtype.type(BESIDE) * d * uneven
+    return settled(Case(W=W, X=case.X, y=case.y, reg=case.reg, family=f"beside {case.family}", seed=case.seed))

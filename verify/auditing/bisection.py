@@ -1,0 +1,45 @@
+"""Which entries are wrong: groups in which gradient and loss disagree are halved until single entries are left."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from verify.auditing.directions import Entries, Ground, rademacher
+from verify.evidence import Evidence
+
+MOST = 8
+"""Wrong entries that are named; where there are more, it is said."""
+
+
+def wrong_entries(ground: Ground, *, seed: int, most: int = MOST) -> tuple[list[Evidence], bool]:
+    """(one evidence for each wrong entry, whether no other group disagrees), from the worse halves down.
+
+    Each entry was tried by itself. Empty where a disagreement is too spread to be seen in any half.
+    """
+    found: list[Evidence] = []
+    waiting: list[Entries] = [np.arange(ground.case.W.size)]
+    while waiting:
+        group = waiting.pop()
+        if len(group) == 1:
+            found.append(_alone(ground, int(group[0]), seed))
+            if len(found) == most and waiting:
+                return found, False
+            continue
+        halves = group[: len(group) // 2], group[len(group) // 2 :]
+        strains = [ground.along(rademacher(ground.case, half, seed=seed)).strain for half in halves]
+        waiting += [halves[i] for i in np.argsort(strains, kind="stable") if not strains[i] <= 1]
+    return found, True
+
+
+def _alone(ground: Ground, entry: int, seed: int) -> Evidence:
+    """The disagreement at one entry, in units of the gradient itself."""
+    d = rademacher(ground.case, np.array([entry]), seed=seed)
+    told, (j, k) = ground.along(d), divmod(entry, d.shape[1])
+    scale = float(d[j, k])
+    return Evidence(
+        law="directions",
+        measured=told.measured / abs(scale),
+        allowed=told.allowed / abs(scale),
+        magnitude=told.magnitude / abs(scale),
+        where={"entry": [j, k], "measured": float(ground.gradient[j, k]), "expected": told.where["expected"] / scale},
+    )

@@ -1,0 +1,89 @@
+"""Directions in which no single wrong entry can hide, and what a candidate's gradient and its own loss say along them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import fsum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.auditing.noise import noise
+from verify.auditing.slope import slope
+from verify.candidates import Linear
+from verify.cases import Case
+from verify.difference import Floats, on_grid
+from verify.evidence import Evidence
+from verify.rounding import SLACK, unit_roundoff
+
+Entries = NDArray[np.intp]
+TABLE_STEP = 2.0**-26
+"""Of the noise tables, in units of scores: thousands of roundings away, and no kink is likely to be so near."""
+
+WIDEST = 40
+"""Columns are scaled by 2^±WIDEST at most."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ground:
+    """A candidate at one point, its gradient there, and how its loss trembles."""
+
+    candidate: Linear
+    case: Case
+
+    @cached_property
+    def gradient(self) -> Floats:
+        """Its own, (C, D)."""
+        return np.asarray(self.candidate(self.case.W, self.case.X, self.case.y, self.case.reg).gradient, np.float64)
+
+    def loss(self, d: Floats, t: float) -> float:
+        """Its loss at W + td."""
+        W = self.case.W + self.case.W.dtype.type(t) * d
+        return self.candidate(W, self.case.X, self.case.y, self.case.reg).value
+
+    @cached_property
+    def u(self) -> float:
+        """Unit roundoff of its dtype."""
+        return unit_roundoff(self.case.dtype)
+
+    @cached_property
+    def noise(self) -> float:
+        """The standard deviation of its loss's rounding."""
+        d, step = rademacher(self.case, np.arange(self.case.W.size), seed=0), TABLE_STEP * self.u / unit_roundoff("float64")
+        return noise(lambda t: self.loss(d, t), step=min(step, 2.0**-10), starts=(2.0**-8, -(2.0**-8), 2.0**-7), u=self.u)
+
+    def along(self, d: Floats) -> Evidence:
+        """⟨g, d⟩ against the slope of the candidate's own loss. The magnitude is that of a typical entry's part."""
+        found = slope(lambda t: self.loss(d, t), self.noise)
+        terms = (self.gradient * d)[d != 0]
+        measured, own = fsum(terms), SLACK * self.u * fsum(np.abs(terms))
+        return Evidence(
+            law="directions",
+            measured=abs(measured - found.value),
+            allowed=found.error + own,
+            magnitude=float(np.median(np.abs(terms))),
+            where={"measured": measured, "expected": found.value, "step": found.step},
+        )
+
+
+def rademacher(case: Case, entries: Entries, *, seed: int) -> Floats:
+    """±2^k at these entries of W (flat indices), 0 elsewhere, with signs from the seed: each entry counts, and none by luck.
+
+    A column's k makes its features about as large as others', and all together move the largest score by about 1.
+    """
+    X, shape = np.abs(case.X).astype(np.float64), case.W.shape
+    size = np.sqrt((X * X).mean(axis=0))
+    columns = np.where(size > 0, 2.0 ** -np.clip(np.round(np.log2(np.where(size > 0, size, 1))), -WIDEST, WIDEST), 1.0)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=shape) * columns
+    d = np.zeros(shape)
+    d.ravel()[entries] = signs.ravel()[entries]
+    moved = float(np.abs(case.X.astype(np.float64) @ d.T).max())
+    if moved == 0:
+        moved = float(np.abs(d).max())  # only the penalty feels it
+    return (d * 2.0 ** -np.round(np.log2(moved))).astype(case.dtype)
+
+
+def settled(case: Case) -> Case:
+    """The case with W on a grid, so that short steps are exact."""
+    return Case(W=on_grid(case.W), X=case.X, y=case.y, reg=case.reg, family=case.family, seed=case.seed)

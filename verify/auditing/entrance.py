@@ -1,0 +1,69 @@
+"""`verify.audit`: the audit of one implementation from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from verify.auditing.audit import Audit
+from verify.auditing.audit import audit as look
+from verify.auditing.point import batches, large
+from verify.candidates import Linear, Misbehaviour, resolve, takes_reg
+from verify.cases import Case
+from verify.conventions import Pins, find_out
+from verify.errors import UsageError, unknown
+from verify.oracle import Oracle
+from verify.spec.catalogue import find_loss
+
+DTYPES = ("float64", "float32")
+
+
+def audit(
+    candidate: str | Callable[..., Any],
+    *,
+    loss: str | None,
+    at: tuple[Any, Any, Any, float] | None = None,
+    layout: str | None = None,
+    reduction: str | None = None,
+    penalty: str | None = None,
+    delta: float | None = None,
+    dtype: str = "float64",
+    seed: int = 0,
+) -> Audit:
+    """Looks at every entry of a candidate's gradient on a large problem, and names those that are wrong.
+
+    `at` is (W, X, y, reg), W (C, D), X (N, D) and y (N,) of 0..C−1, in this layout whatever the candidate's; without it 50 images of
+    noise with 10 × 3073 weights are taken, and, where the loss has kinks, again on some of them. `loss` is the name of a spec, or None:
+    then only the candidate's own loss speaks, at a generic point beside `at`, and W is (C, D) unless `layout` is "DC". All else is as
+    for `check`.
+
+    Raises UsageError for names that do not exist, for data that do not fit, and for a candidate that gives no answer.
+    """
+    if dtype not in DTYPES:
+        raise unknown("dtype", dtype, DTYPES)
+    pins = Pins(layout=layout, reduction=reduction, penalty=penalty, delta=delta)
+    f = resolve(candidate) if isinstance(candidate, str) else candidate
+    given = None if at is None else [_case(*at, dtype=dtype)]
+    try:
+        if loss is None:
+            own = Linear(f=f, layout=pins.layout or "CD", takes_reg=takes_reg(f))
+            return look(own, given or [large(dtype, seed)], seed=seed)
+        found = find_out(f, find_loss(loss), pins, dtype)
+        if found.complaint is not None:
+            raise UsageError(f"the candidate {found.complaint}.")
+        oracle = Oracle(found.objective, dtype)
+        return look(found.candidate, given or batches(dtype, oracle, seed), oracle, seed=seed)
+    except Misbehaviour as error:
+        raise UsageError(f"the candidate {error}.") from None
+
+
+def _case(W: Any, X: Any, y: Any, reg: float, *, dtype: str) -> Case:
+    W, X, y = np.asarray(W, dtype), np.asarray(X, dtype), np.asarray(y)
+    fits = W.ndim == 2 and X.ndim == 2 and W.shape[1] == X.shape[1] and y.shape == X.shape[:1] and W.size and X.size
+    if not fits or not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= len(W):
+        raise UsageError(f"at has W {W.shape}, X {X.shape}, y {y.dtype} {y.shape}; give W (C, D), X (N, D) and labels (N,) in 0..C−1.")
+    if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X)) and np.isfinite(reg)):
+        raise UsageError("at holds numbers that are not finite.")
+    return Case(W=W, X=X, y=y.astype(np.int64), reg=float(reg), family="the given point")

@@ -1,0 +1,56 @@
+"""Every entry against the numerical gradient of the core's loss: differences of values, no derivative taken by anybody."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from verify.cases import Case
+from verify.core.differences import numerical_gradient
+from verify.evidence import Evidence, Finding
+from verify.laws import Subject
+from verify.spec.objective import Objective
+
+STEP = 2.0**-30
+"""The core's differences do not cancel, so that a step may be this short: hardly any kink lies within."""
+
+
+def numerical(subject: Subject, case: Case) -> Finding:
+    """One evidence: the entry that lies farthest outside [D⁻(h), D⁺(h)], relative to the oracle's rounding bound.
+
+    Of a convex loss, each subgradient's entries lie between the two. Undecided where the loss is another or has no kernel.
+    """
+    kernel = _kernel(subject.oracle.objective)
+    if kernel is None:
+        return Finding(undecided="no convex loss of the core")
+    parameters = subject.oracle.objective.parameters
+    data = case.W, case.X, case.y, case.reg
+    middle, ahead = (numerical_gradient(kernel, *data, h=STEP, method=m, delta=parameters.get("delta")) for m in ("centred", "forward"))
+    between = np.stack([ahead.gradient, 2 * middle.gradient - ahead.gradient])
+    if subject.oracle.objective.reduction == "sum":
+        penalty = 2 * kernel.factor * case.reg * case.W * subject.oracle.penalised(case.W)
+        between = len(case.X) * (between - penalty) + penalty
+    g, allowed = np.asarray(subject.answer(case).gradient, np.float64), subject.truth(case).gradient.radius
+    low, high = between.min(axis=0), between.max(axis=0)
+    outside = np.where(np.isfinite(g), np.maximum(np.maximum(low - g, g - high), 0), np.inf)
+    j, k = (int(i) for i in np.unravel_index(int(np.argmax(outside / allowed)), g.shape))
+    evidence = Evidence(
+        law="numerical",
+        measured=float(outside[j, k]),
+        allowed=float(allowed[j, k]),
+        magnitude=float(np.median(np.abs(between))),
+        width=float(np.max(high - low)) / 2,
+        where={"entry": [j, k], "measured": float(g[j, k]), "expected": float(low[j, k] + high[j, k]) / 2},
+    )
+    return Finding(evidence=(evidence,))
+
+
+def _kernel(objective: Objective) -> Any:
+    """The core's function of this loss and penalty, None where there is none or where subgradients need not lie between slopes."""
+    module = f"verify.core.{objective.loss.name}"
+    if not objective.claims_convexity or not objective.loss.name.isidentifier() or find_spec(module) is None:
+        return None
+    return getattr(import_module(module), objective.penalty.name.replace("-", "_"), None)

@@ -1,0 +1,52 @@
+"""Audits on worker processes: a candidate that hangs or crashes there ends its own audit only."""
+
+from __future__ import annotations
+
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+from pebble import ProcessExpired
+
+from verify.auditing import audit, batches
+from verify.campaign.executor import DEFAULT_TIMEOUT
+from verify.campaign.task import Request, _conventions, _Same
+from verify.campaign.workers import workers
+from verify.candidates import Misbehaviour
+from verify.oracle import Oracle
+
+Told = list[dict[str, Any]]
+
+
+def audited(request: Request, timeout: float | None) -> Told:
+    """The audit of a request at each dtype."""
+    found: Told = []
+    limit = timeout or DEFAULT_TIMEOUT
+    with workers(1) as pool:
+        waiting = {d: pool.schedule(audited_here, args=[request, d], timeout=limit) for d in request.dtypes}
+        for dtype, future in waiting.items():
+            try:
+                found.append(future.result(timeout=limit * len(waiting)))  # a worker that ends with code 0 is never missed by the pool
+            except TimeoutError:
+                found.append(_unanswered(request, dtype, f"gave no answer within {limit:g} s"))
+            except ProcessExpired as lost:
+                found.append(_unanswered(request, dtype, f"ended its process (exit code {lost.exitcode})"))
+    return found
+
+
+def audited_here(request: Request, dtype: str) -> dict[str, Any]:
+    """The same at one dtype, in this process."""
+    with redirect_stdout(StringIO()):
+        known = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+        if known.complaint is not None:
+            return _unanswered(request, dtype, str(known.complaint))
+        oracle = Oracle(known.objective, dtype)
+        try:
+            found = audit(known.candidate, batches(dtype, oracle, request.seed), oracle, seed=request.seed)
+        except Misbehaviour as error:
+            return _unanswered(request, dtype, str(error))
+        return {"candidate": request.name, "loss": request.loss} | found.to_dict()
+
+
+def _unanswered(request: Request, dtype: str, reason: str) -> dict[str, Any]:
+    return {"candidate": request.name, "loss": request.loss, "dtype": dtype, "verdict": "broken", "reason": reason, "parts": []}

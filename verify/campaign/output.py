@@ -1,0 +1,82 @@
+"""What a candidate prints, by whatever way: it is shown with its result and is no fault."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import StringIO
+from pathlib import Path
+
+KEPT = 2000
+"""Bytes of a task's output that the report keeps: the first, or the last where the process was lost and they may say why."""
+
+MOST = 1 << 24
+"""Bytes that a file of output may hold between two looks at it: a candidate may print without end."""
+
+STREAMS = (1, 2)
+
+
+@contextmanager
+def captured(path: Path) -> Iterator[None]:
+    """Standard output and standard error of this process go to a file in the block: Python's, C's and those of its children."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    before = [os.dup(stream) for stream in STREAMS]
+    for stream in STREAMS:
+        os.dup2(file, stream)
+    os.close(file)
+    try:
+        yield
+    finally:
+        _flush()
+        for stream, own in zip(STREAMS, before, strict=True):
+            os.dup2(own, stream)
+            os.close(own)
+
+
+class Kept(StringIO):
+    """What Python prints while it stands for standard output, up to the same size."""
+
+    def write(self, text: str) -> int:
+        """Keeps what there is room for."""
+        super().write(text[: max(0, KEPT - self.tell())])
+        return len(text)
+
+
+def line_by_line() -> None:
+    """Lets nothing wait in a buffer, where it would be lost with the process."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # there may be none
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    with suppress(OSError, ValueError, AttributeError):  # C's own buffer, where its name is known
+        libc = ctypes.CDLL(None)
+        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, 1, 0)  # 1: _IOLBF
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):  # a candidate may have closed it
+            stream.flush()
+    with suppress(OSError, TypeError):
+        ctypes.CDLL(None).fflush(None)
+
+
+def trim(path: Path) -> None:
+    """Cuts a file of output that has grown without measure."""
+    with suppress(OSError):
+        if path.stat().st_size > MOST:
+            os.truncate(path, KEPT)
+
+
+def said(path: Path, *, last: bool = False) -> str:
+    """The first of what was printed, or the last; empty where nothing was."""
+    try:
+        with path.open("rb") as file:
+            if last:
+                file.seek(max(0, path.stat().st_size - KEPT))
+            text = file.read(KEPT)
+    except OSError:
+        return ""
+    return text.decode("utf-8", "replace").replace("\r\n", "\n").rstrip()

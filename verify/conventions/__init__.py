@@ -1,0 +1,48 @@
+"""Conventions are found out, then stated: which member of the spec's family a candidate claims to be, and how it is called.
+
+The candidate's own loss decides, on points where all members differ by far more than their rounding. Its gradient is then judged
+against that member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from verify.candidates import Candidate, adapted
+from verify.candidates.signature import likely
+from verify.conventions import linear, scores
+from verify.conventions.linear import questions
+from verify.conventions.pins import PINS, Conventions, Pins
+from verify.errors import UsageError
+from verify.oracle.claims import examine
+from verify.spec.loss import LossSpec
+
+__all__ = ["PINS", "Conventions", "Pins", "find_out", "questions"]
+
+
+def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64") -> Conventions:
+    """The conventions of `f`, by calling it on a few fixed points in every way that is likely and not pinned.
+
+    Raises UsageError where the pins cannot be true of any candidate, and where the loss is not what it claims to be.
+    """
+    examine(loss)
+    f = adapted(f)
+    signatures = (pins.signature,) if pins.signature else likely(f)
+    if not signatures:
+        raise UsageError(f"the candidate takes one argument, so {loss.name} is no spec for it. Judge it without: loss=None, at=x.")
+    found = None
+    if "linear" in signatures:
+        _complete(f, pins.signature)
+        found = linear.find_out(f, loss, pins, dtype)
+        if found.fits or len(signatures) == 1:
+            return found
+    of_scores = scores.find_out(f, loss, pins, [s for s in signatures if s != "linear"], dtype)
+    return of_scores if found is None or of_scores.fits else found
+
+
+def _complete(f: Callable[..., Any], pinned: str | None) -> None:
+    """Raises UsageError where a function of weights lacks a loss or has a Hessian."""
+    if isinstance(f, Candidate) and (f.loss is None or f.hess is not None):
+        what = "has no loss" if f.loss is None else "has a Hessian, which is judged of functions of scores"
+        raise UsageError(f"the candidate {what}: signature {pinned or 'linear'} needs Candidate(loss=…, grad=…).")

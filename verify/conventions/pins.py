@@ -1,0 +1,85 @@
+"""What the user fixed, and what was found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from verify.candidates.answer import Misbehaviour
+from verify.candidates.frameworks import framework_of
+from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
+from verify.candidates.scores import ORDERS, Scores
+from verify.candidates.signature import SIGNATURES
+from verify.errors import of_type, unknown
+from verify.spec.catalogue import find_penalty
+from verify.spec.objective import REDUCTIONS, Objective
+
+HESSIANS = ("exact", "approximate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pins:
+    """What the user fixed; None is to be found out (delta: the spec's default).
+
+    `hessian` is no convention that can be found out: an approximation is one only where its author says so.
+    """
+
+    signature: str | None = None
+    layout: str | None = None
+    reduction: str | None = None
+    penalty: str | None = None
+    delta: float | None = None
+    hessian: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("signature", "layout", "reduction", "penalty", "hessian"):
+            if getattr(self, name) is not None:
+                of_type(name, getattr(self, name), (str,), "a name")
+        if self.delta is not None:
+            of_type("delta", self.delta, (int, float), "a number")
+        if self.layout is not None:
+            plain = "".join(c for c in self.layout.upper() if c.isalpha())
+            if plain not in LAYOUTS | ORDERS:
+                raise unknown("layout", self.layout, [*LAYOUTS, *ORDERS.values()])
+            object.__setattr__(self, "layout", plain)
+        for name, known in (("signature", SIGNATURES), ("reduction", REDUCTIONS), ("hessian", HESSIANS)):
+            if getattr(self, name) not in (None, *known):
+                raise unknown(name, getattr(self, name), known)
+        if self.penalty is not None:
+            find_penalty(self.penalty)
+
+
+PINS = tuple(f.name for f in fields(Pins))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conventions:
+    """A candidate with its claim: how it is called and which objective it says it computes.
+
+    `fits` tells whether its loss agrees with that objective (its gradient, where it returns no loss); where it does not, the pins
+    and the defaults stand in and the law `value` will say so. `complaint` is what it did on the probes if it gave no answer to
+    any. `approximate` says that its Hessian is declared an approximation.
+    """
+
+    candidate: Linear | Scores
+    objective: Objective
+    fits: bool
+    complaint: Misbehaviour | None = None
+    approximate: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the report."""
+        o, c = self.objective, self.candidate
+        framework = framework_of(c.f)
+        known = dict(o.parameters) | ({"framework": framework} if framework else {})
+        if isinstance(c, Linear):
+            found: dict[str, Any] = {"layout": LAYOUTS[c.layout], "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
+            if c.data != "ND":
+                found["data"] = DATA_LAYOUTS[c.data]
+            return found | known
+        found = {"signature": "objective" if c.per_example else "scores", "reduction": o.reduction, "fits": self.fits}
+        if c.per_example or c.order != "PREDICTIONTARGET":
+            found["layout"] = ORDERS[c.order]
+        if c.per_example:
+            found["hessian"] = HESSIANS[self.approximate]
+        return found | known

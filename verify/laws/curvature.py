@@ -1,0 +1,69 @@
+"""|h_ij − ∂²ℓ_i/∂s_j²| ≤ rounding: the returned Hessian is the second derivative of the active piece; at kinks, of any piece there.
+
+An approximation that is declared as one need only be finite, and positive where the second derivative certainly is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws.law import Law, Subject
+from verify.oracle.exact import distance
+from verify.oracle.formula import Quantity
+from verify.rounding import ulps
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """One evidence for each example and score."""
+    found = subject.answer(case).curvature
+    assert found is not None
+    share = 1 if subject.oracle.objective.reduction == "sum" else len(case.X)
+    judged = _approximate if subject.approximate else _exact
+    evidence = []
+    for i, row in enumerate(subject.truth(case).curvatures):
+        for j, choices in enumerate(row):
+            if choices is not None and all(isfinite(c.radius) for c in choices):
+                evidence.append(judged(float(found[i, j]), list(_shared(choices, share)), [i, j], case.dtype))
+    return Finding(evidence=tuple(evidence), undecided=None if evidence else "too many kinks at once")
+
+
+def _shared(choices: list[Quantity], share: int) -> Iterator[Quantity]:
+    """The part of each example in a mean."""
+    for c in choices:
+        yield Quantity(c.exact / share, c.radius / share, c.magnitude / share)
+
+
+def _exact(h: float, choices: list[Quantity], entry: list[int], dtype: str) -> Evidence:
+    """The distance from the nearest of the one-sided limits."""
+    errors = {distance(h, c.exact): c for c in choices}
+    error = min(errors) if isfinite(h) else float("nan")
+    nearest = errors.get(error, choices[0])
+    expected = float(nearest.exact)
+    where = {"entry": entry, "measured": h, "expected": expected}
+    far = ulps(error, expected, dtype)
+    return Evidence(law="curvature", measured=error, allowed=nearest.radius, magnitude=abs(expected), ulps=far, where=where)
+
+
+def _approximate(h: float, choices: list[Quantity], entry: list[int], dtype: str) -> Evidence:  # noqa: ARG001
+    """How far a number that is not positive lies below what it stands for."""
+    least = min(choices, key=lambda c: float(c.exact))
+    expected = float(least.exact)
+    short = 0.0 if isfinite(h) and h > 0 else max(expected - h, 0.0) if isfinite(h) else float("nan")
+    where = {"entry": entry, "measured": h, "expected": expected}
+    return Evidence(law="curvature", measured=short, allowed=least.radius, magnitude=abs(expected), where=where)
+
+
+def inapplicable(subject: Subject) -> str | None:
+    """Applies to candidates that return a Hessian."""
+    return None if subject.candidate.has_curvature else "the candidate returns no Hessian"
+
+
+LAW = Law(
+    name="curvature",
+    statement="the Hessian's diagonal is the second derivative of the active piece",
+    measure=measure,
+    inapplicable=inapplicable,
+)

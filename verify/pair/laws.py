@@ -1,0 +1,266 @@
+"""The laws of a pair: what can be asked of a loss and a gradient that are all there is.
+
+What they ask for are differences of the pair's own loss, so a loss that is wrong together with its gradient passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.candidates import Misbehaviour
+from verify.evidence import Evidence, Finding
+from verify.pair.place import Place
+from verify.pair.slope import Slope, scales
+from verify.pair.subject import Pair, direction
+from verify.rounding import WINDOW
+
+Floats = NDArray[np.floating]
+
+GRAIN = 8.0
+"""Roundings of a gradient, in units of those of the loss: both sum the same terms."""
+COARSEST = 1e-3
+"""A loss that is noisier than this says nothing of the rounding of its gradient."""
+ROUGH = 0.25
+"""How far the ratio of two errors may be below 2 at the shortest steps that show it. Errors that do not fall have the ratio 1."""
+STRAIGHT = 0.25
+"""A step is short where D⁺ is within this part of its limit: less than the half that descent asks for."""
+
+
+def gradient(pair: Pair, place: Place) -> Finding:
+    """D⁻ − e ≤ ⟨g, d⟩ ≤ D⁺ + e, both one-sided slopes extrapolated, e their estimated error and what rounding adds to g.
+
+    Where f is smooth both are one number. Along two dense directions; one that is broken is narrowed down to an entry.
+    """
+    g = pair.gradient(place.x)
+    evidence = []
+    for i in range(2):
+        d = direction(place.x, place.seed + i)
+        found = _compared(pair, place.x, g, d)
+        evidence.append(_narrowed(pair, place.x, g, d, found) if found.strain > 1 else found)
+    seen = any(e.sees for e in evidence) or any(e.strain > 1 for e in evidence)
+    return Finding(evidence=tuple(evidence), undecided=None if seen else "the differences do not converge here")
+
+
+def _compared(pair: Pair, x: Floats, g: Floats, d: Floats) -> Evidence:
+    line = pair.along(x, d)
+    low, high, error = line.interval
+    slope = float(np.sum(g.astype(np.longdouble) * d))
+    allowed = error + _grain(line) * pair.magnitude(x, d)
+    if not np.isfinite(line.here) or not np.isfinite(error):
+        return Evidence(law="gradient", measured=0.0, allowed=np.inf)
+    outside = float(np.maximum(max(low - slope, slope - high), 0.0)) if np.isfinite(slope) else float("nan")
+    expected = low if slope < low else high if slope > high else slope
+    where = {"method": "slope along a dense direction", "measured": slope, "expected": expected if np.isfinite(slope) else (low + high) / 2}
+    size = float(np.max(np.abs(g.astype(np.float64) * d), initial=0.0))
+    size = max(size, abs(low), abs(high)) if np.isfinite(size) else max(abs(low), abs(high))
+    return Evidence(law="gradient", measured=outside, allowed=allowed, magnitude=size, width=(high - low) / 2, where=where)
+
+
+def _grain(line: Slope) -> float:
+    """The relative rounding of the gradient, from that of the loss."""
+    measured = line.noise / abs(line.here) if line.here else line.u
+    return GRAIN * min(max(measured, line.u), max(COARSEST, line.u))
+
+
+def _narrowed(pair: Pair, x: Floats, g: Floats, d: Floats, found: Evidence) -> Evidence:
+    """The evidence of one entry, if one alone is wrong enough: half of the entries at a time, the worse half first."""
+    entries = np.arange(x.size)
+    while len(entries) > 1:
+        halves = []
+        for half in np.array_split(entries, 2):
+            part = np.zeros_like(d)
+            part.flat[half] = d.flat[half]
+            halves.append((_compared(pair, x, g, part), half))
+        worst, half = max(halves, key=lambda h: h[0].strain)
+        if not worst.strain > 1:
+            return found
+        entries, found = half, worst
+    return _of_entry(x, g, d, found, int(entries[0]))
+
+
+def _of_entry(x: Floats, g: Floats, d: Floats, found: Evidence, i: int) -> Evidence:
+    """The same in units of the entry of the gradient."""
+    step = float(d.flat[i])
+    place = [int(k) for k in np.unravel_index(i, x.shape)]
+    where = {"entry": place, "measured": float(g.flat[i]), "expected": found.where["expected"] / step}
+    size, width = found.magnitude / abs(step), found.width / abs(step)
+    allowed, measured = found.allowed / abs(step), found.measured / abs(step)
+    return Evidence(law=found.law, measured=measured, allowed=allowed, magnitude=size, width=width, where=where)
+
+
+def order(pair: Pair, place: Place) -> Finding:
+    """(D⁺ − D⁻)(2h)/(D⁺ − D⁻)(h) ≥ 2 and (D⁰(2h) − ⟨g, d⟩)/(D⁰(h) − ⟨g, d⟩) ≥ 2 inside the window, in the limit of short steps.
+
+    The first says that forward differences err like h whatever g is; the second that centred ones converge to ⟨g, d⟩: like h², or like h
+    where f'' jumps. A smooth f has ratios above that where a derivative vanishes. Without a window both errors must be nothing
+    but rounding: on a linear (quadratic) piece they are exact.
+    """
+    d = direction(place.x, place.seed)
+    line = pair.along(place.x, d)
+    if not np.isfinite(line.interval[2]) or line.kink:
+        return Finding(undecided="on a kink, or the differences do not converge here")
+    slope = float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
+    noise = _grain(line) * pair.magnitude(place.x, d)
+    smooth = slice(line.middle.first, None)  # a longer step may cross a kink
+    found = [
+        e
+        for method, errors, rounding in (
+            ("forward", line.width, 4 * line.rounding),
+            ("centred", line.centred - slope, line.rounding + noise),
+        )
+        if (e := _falling(method, errors[smooth], rounding[smooth], line.h[smooth], abs(slope))) is not None
+    ]
+    return Finding(evidence=tuple(found), undecided=None if found else "no window: rounding swamps every step")
+
+
+def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: float) -> Evidence | None:
+    """The ratio at the shortest steps of the window, as far as the ratios before it have settled; or the error itself."""
+    inside = np.abs(errors) > WINDOW * rounding
+    runs = [k for k in range(2, len(errors)) if inside[k - 2 : k + 1].all()]
+    if not runs:
+        k = int(np.argmin(rounding))
+        if inside.any() or not WINDOW * rounding[k] <= size or not abs(errors[k]) <= rounding[k]:
+            return None
+        where = {"method": f"exact {method} difference", "h": float(h[k]), "measured": float(errors[k]), "expected": 0.0}
+        return Evidence(law="order", measured=abs(float(errors[k])), allowed=float(rounding[k]), magnitude=size, where=where)
+    k = max(runs)
+    before, last = (float(errors[i - 1] / errors[i]) for i in (k - 1, k))
+    allowed = ROUGH + 4 * abs(last - before) + 4 * float((rounding[k - 1] + 4 * rounding[k]) / abs(errors[k]))
+    where = {"method": f"ratio of {method} errors", "h": float(h[k]), "measured": last, "expected": 2.0}
+    return Evidence(law="order", measured=max(2.0 - last, 0.0), allowed=allowed, magnitude=1.0, where=where)
+
+
+def bracket(pair: Pair, place: Place) -> Finding:
+    """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, of a pair that claims to be convex."""
+    d = direction(place.x, place.seed)
+    line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
+    noise = _grain(line) * pair.magnitude(place.x, d)
+    evidence = []
+    for h, low, high, r in zip(line.h, line.backward, line.forward, line.rounding, strict=True):
+        if np.isfinite(low) and np.isfinite(high) and np.isfinite(r):
+            outside = float(np.maximum(max(low - slope, slope - high), 0.0))
+            where = {"method": "bracket", "h": float(h), "measured": slope, "expected": float(low if slope < low else high)}
+            size, width = max(abs(low), abs(high)), max(float(high - low), 0.0) / 2
+            evidence.append(
+                Evidence(law="bracket", measured=outside, allowed=float(2 * r + noise), magnitude=float(size), width=width, where=where)
+            )
+    return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every slope")
+
+
+def convexity(pair: Pair, place: Place) -> Finding:
+    """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, of a pair that claims to be convex."""
+    d = direction(place.x, place.seed)
+    line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
+    noise = _grain(line) * pair.magnitude(place.x, d)
+    evidence = []
+    for h, ahead, behind, r in zip(line.h, line.ahead, line.behind, line.rounding, strict=True):
+        for what, below, above in (
+            ("midpoint", line.here, (ahead + behind) / 2),
+            ("tangent", line.here + h * slope, ahead),
+            ("tangent", line.here - h * slope, behind),
+        ):
+            if np.isfinite(above) and np.isfinite(r):
+                where = {"method": what, "h": float(h), "measured": float(below), "expected": float(above)}
+                excess, allowed = float(np.maximum(below - above, 0.0)), float(2 * r * h + h * noise)
+                evidence.append(Evidence(law="convexity", measured=excess, allowed=allowed, magnitude=float(abs(h * slope)), where=where))
+    return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every pair")
+
+
+def descent(pair: Pair, place: Place) -> Finding:
+    """f(x − ηg) ≤ f(x) − (η/2)‖g‖² for some η: a small step along the negative gradient goes down by at least half of what it says.
+
+    Each entry is weighed by the square of its scale, as if x were measured in units of it. On a kink a negative subgradient need
+    not descend: undecided.
+    """
+    scale = scales(place.x)
+    downhill = -pair.gradient(place.x).astype(np.float64) * scale**2
+    steepest = float(np.max(np.abs(downhill / scale), initial=0.0))
+    if not np.isfinite(steepest) or steepest == 0:
+        return Finding(undecided="stationary: nothing to descend" if steepest == 0 else "the gradient is not finite")
+    d = (np.round(downhill / scale / steepest * 16) / 16 * scale).astype(place.x.dtype)
+    line = pair.along(place.x, d)
+    slope = float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
+    if line.kink or not np.isfinite(line.interval[2]):
+        return Finding(undecided="on a kink, or the differences do not converge here")
+    evidence = []
+    for h, ahead, r in zip(line.h, line.ahead, line.rounding, strict=True):
+        due, allowed = -h / 2 * slope, float(2 * r * h)
+        fell, true = float(line.here - ahead), (line.interval[0] + line.interval[1]) / 2
+        if np.isfinite(ahead) and due > WINDOW * allowed and abs(-fell / h - true) <= STRAIGHT * abs(true):
+            where = {"method": "decrease", "h": float(h), "measured": fell, "expected": float(due)}
+            evidence.append(
+                Evidence(law="descent", measured=max(float(due) - fell, 0.0), allowed=allowed, magnitude=float(due), where=where)
+            )
+    if not evidence:
+        return Finding(undecided="rounding swamps every step that is short enough")
+    return Finding(evidence=(min(evidence, key=lambda e: e.strain),))
+
+
+def purity(pair: Pair, place: Place) -> Finding:
+    """Loss, gradient and loss again on one array leave it and all else as it was, and answer like on fresh copies of it."""
+    x = np.array(place.x)
+    before, state = x.copy(), np.random.get_state()  # noqa: NPY002  # the state that a candidate may touch
+    first, g, again = pair.loss(x), pair.slope_of(x), pair.loss(x)
+    kept = np.array(g)
+    now = np.random.get_state()  # noqa: NPY002
+    if not np.array_equal(x, before, equal_nan=True):
+        raise Misbehaviour("mutates-input", "changes its input x")
+    if np.shares_memory(x, g):
+        raise Misbehaviour("mutates-input", "returns a gradient that is a view of its input x")
+    if now[2] != state[2] or not np.array_equal(now[1], state[1]):  # type: ignore[index]
+        np.random.set_state(state)  # noqa: NPY002
+        raise Misbehaviour("nondeterministic", "draws from numpy's global random numbers")
+    fresh, fresh_g = pair.value(before), pair.gradient(before)
+    for told, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", kept, fresh_g)):
+        if not np.array_equal(a, b, equal_nan=True):
+            raise Misbehaviour("nondeterministic", f"answers with another {told} when it is asked the same again")
+    x[...] = x + x.dtype.type(0.5) * scales(x).astype(x.dtype)
+    other, other_g = pair.loss(x), pair.slope_of(x)
+    if not np.array_equal(g, kept, equal_nan=True):
+        raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
+    fresh, fresh_g = pair.value(x), pair.gradient(x)
+    if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
+        raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
+    return Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=tuple(_refusals(pair, before, first)))
+
+
+def _refusals(pair: Pair, x: Floats, first: float) -> list[str]:
+    """Memory layouts that are refused; another answer to one, beyond another order of summation, is none."""
+    refused = []
+    for what, a in (("read-only", _read_only(x)), ("strided", np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x)):
+        try:
+            answer = pair.loss(a)
+        except Misbehaviour:
+            refused.append(f"refuses {what} arrays")
+            continue
+        if not np.isclose(answer, first, rtol=float(np.finfo(x.dtype).eps) ** 0.5, equal_nan=True):
+            raise Misbehaviour("nondeterministic", f"answers with another loss for a {what} array")
+    return refused
+
+
+def _read_only(x: Floats) -> Floats:
+    copy = np.array(x)
+    copy.flags.writeable = False
+    return copy
+
+
+MEASURES: dict[str, Callable[[Pair, Place], Finding]] = {
+    "gradient": gradient,
+    "order": order,
+    "bracket": bracket,
+    "convexity": convexity,
+    "descent": descent,
+    "purity": purity,
+}
+CONVEX = ("bracket", "convexity")
+"""Laws that need a claim of convexity."""
+
+
+def why_not(law: str, pair: Pair) -> str | None:
+    """The reason why a law does not apply, None where it does."""
+    if law not in MEASURES:
+        return "it needs a spec"
+    return "convexity is not claimed" if law in CONVEX and not pair.convex else None

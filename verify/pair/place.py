@@ -1,0 +1,89 @@
+"""Where a pair is judged: at the point that the user gave, and around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.pair.slope import on_grid, scales
+
+Floats = NDArray[np.floating]
+Start = tuple[tuple[int, ...], tuple[float, ...]]
+"""A point as plain data: its shape and its numbers."""
+
+BITS = 3
+"""Significant bits of a rounded entry: margins and thresholds of the user's code are round numbers too."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Place:
+    """One point, with the seed of its directions."""
+
+    x: Floats
+    family: str
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Exact: floats as hexadecimal text."""
+        return {"x": [float(v).hex() for v in self.x.ravel()], "shape": list(self.x.shape), "family": self.family, "seed": self.seed}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any], dtype: str) -> Place:
+        """The place that `to_dict` told. Raises ValueError where the numbers are none or do not fit the shape."""
+        x = np.array([float.fromhex(v) if isinstance(v, str) else float(v) for v in found["x"]], dtype=dtype)
+        return cls(x=x.reshape([int(n) for n in found["shape"]]), family=str(found.get("family", "stored")), seed=int(found.get("seed", 0)))
+
+
+def start(x: Floats) -> Start:
+    """The point as plain data."""
+    return x.shape, tuple(float(v) for v in x.ravel())
+
+
+def places(at: Start, dtype: str, seed: int) -> Iterator[Place]:
+    """The given point, then points around it without end, each on the grid on which steps are exact.
+
+    Signs stay as they are, since a logarithm may wait behind them; where the given point has both, or zeros, there are zeros too.
+    """
+    given = np.array(at[1], dtype=dtype).reshape(at[0])
+    yield _place(given, "given", seed)
+    rng = np.random.default_rng(seed)
+    zeros = bool((given == 0).any() or ((given > 0).any() and (given < 0).any()))
+    families = {"near": _near, "rounded": _rounded, "tied": _tied} | ({"zeroed": _zeroed} if zeros else {})
+    while True:
+        for family, draw in families.items():
+            yield _place(draw(given, rng).astype(dtype), family, int(rng.integers(2**31)))
+
+
+def _place(x: Floats, family: str, seed: int) -> Place:
+    return Place(x=on_grid(x, scales(x)), family=family, seed=seed)
+
+
+def _near(x: Floats, rng: np.random.Generator) -> Floats:
+    """Each entry off by up to a quarter of its size, zeros by up to a quarter of their scale."""
+    return np.asarray(x + np.where(x == 0, scales(x), x) * rng.uniform(-0.25, 0.25, x.shape))
+
+
+def _rounded(x: Floats, rng: np.random.Generator) -> Floats:
+    """A near point with entries of few bits: exact ties and kinks become likely."""
+    mantissa, exponent = np.frexp(_near(x, rng).astype(np.float64))
+    return np.asarray(np.ldexp(np.round(mantissa * 2**BITS) / 2**BITS, exponent))
+
+
+def _tied(x: Floats, rng: np.random.Generator) -> Floats:
+    """A rounded point in which some entries of one sign are equal."""
+    y = _rounded(x, rng).ravel()
+    for sign in (1, -1):
+        same = np.flatnonzero(np.sign(y) == sign)
+        if same.size > 1:
+            chosen = rng.choice(same, size=rng.integers(2, same.size + 1), replace=False)
+            y[chosen] = y[chosen[0]]
+    return y.reshape(x.shape)
+
+
+def _zeroed(x: Floats, rng: np.random.Generator) -> Floats:
+    """A near point in which some entries are 0."""
+    return np.asarray(_near(x, rng) * (rng.uniform(size=x.shape) < 0.5))

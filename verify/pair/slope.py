@@ -1,0 +1,179 @@
+"""The slope of a black box along a line, with an estimate of its error: what stands for the truth where there is no spec.
+
+D⁺(h) and D⁻(h) have an expansion in h, their mean one in h² where f is smooth. Each is extrapolated to h = 0 (Richardson). An entry of
+the tableau is believed as far as two step sizes and two orders agree with it, and only if shorter steps come ever closer to it: so
+neither a kink within the longest steps nor a period that they share goes unseen. What rounding may add is measured
+(J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33, 2011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb, inf, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.rounding import unit_roundoff
+
+Floats = NDArray[np.floating]
+Loss = Callable[[Floats], float]
+
+RUNGS = {"float64": 21, "float32": 11}
+"""Steps 2^0 … 2^-20 (2^-10) of the scale of each entry: the last lies beyond the best centred step."""
+ORDERS = 5
+"""Columns of a tableau: more only amplify rounding."""
+NEAR = {"float64": (2.0**-49, 2.0**-36, 2.0**-24), "float32": (2.0**-20, 2.0**-14)}
+"""Spacings of the points at which rounding is measured: so short that nothing else shows in differences of the third order. A loss
+that is computed in fewer digits than it is asked in stands still between the closest."""
+POINTS = 9
+SPREAD = 4.0
+"""A rounding error in units of its measured standard deviation that is not exceeded: errors of one sum are bounded."""
+TWICE = 2.0
+"""Times that the difference of two estimates may understate the error of the better one."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, how far the truth may be from it, and the place of the longest step that it was made from."""
+
+    value: float
+    error: float
+    first: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Slope:
+    """F along `d` through `x`: at h = 2^-k, `ahead[k]` is f(x + hd), `behind[k]` is f(x − hd); `noise` is the rounding of one value."""
+
+    here: float
+    ahead: Floats
+    behind: Floats
+    noise: float
+    u: float
+
+    @cached_property
+    def h(self) -> Floats:
+        """The steps, longest first."""
+        return np.asarray(2.0 ** -np.arange(len(self.ahead)))
+
+    @cached_property
+    def rounding(self) -> Floats:
+        """ε/h of each step."""
+        far = np.maximum(np.abs(self.ahead), np.abs(self.behind))
+        return np.asarray((self.noise + 8 * self.u * far) / self.h)
+
+    @property
+    def forward(self) -> Floats:
+        """D⁺ at each step."""
+        return np.asarray((self.ahead - self.here) / self.h)
+
+    @property
+    def backward(self) -> Floats:
+        """D⁻ at each step."""
+        return np.asarray((self.here - self.behind) / self.h)
+
+    @property
+    def centred(self) -> Floats:
+        """D⁰ at each step."""
+        return np.asarray((self.ahead - self.behind) / (2 * self.h))
+
+    @property
+    def width(self) -> Floats:
+        """D⁺ − D⁻ at each step."""
+        return np.asarray((self.ahead - 2 * self.here + self.behind) / self.h)
+
+    @cached_property
+    def sides(self) -> tuple[Estimate, Estimate]:
+        """−f'(x; −d) and f'(x; d)."""
+        powers = range(1, ORDERS + 1)
+        return extrapolated(self.backward, 2 * self.rounding, powers), extrapolated(self.forward, 2 * self.rounding, powers)
+
+    @cached_property
+    def jump(self) -> Estimate:
+        """D⁺ − D⁻ for h → 0 where both sides have the same derivatives but the first: odd powers of h only."""
+        return extrapolated(self.width, 4 * self.rounding, range(1, 2 * ORDERS, 2))
+
+    @cached_property
+    def middle(self) -> Estimate:
+        """The slope where f is smooth: even powers of h only."""
+        return extrapolated(self.centred, self.rounding, range(2, 2 * ORDERS + 1, 2))
+
+    @cached_property
+    def kink(self) -> bool:
+        """Whether the sides differ by more than the error of both."""
+        left, right = self.sides
+        return abs(right.value - left.value) > left.error + right.error
+
+    @cached_property
+    def interval(self) -> tuple[float, float, float]:
+        """(low, high, error): ⟨g, d⟩ of every subgradient g lies within `error` of [low, high]. The error is infinite if unknown."""
+        left, right = self.sides
+        if self.kink:
+            return min(left.value, right.value), max(left.value, right.value), left.error + right.error
+        middle = self.middle
+        unseen = (abs(self.jump.value) + self.jump.error) / 2  # a kink so small that it does not show
+        apart = max(abs(middle.value - left.value) - left.error, abs(middle.value - right.value) - right.error)
+        if apart <= middle.error and middle.error + unseen <= left.error + right.error:
+            return middle.value, middle.value, middle.error + unseen
+        return min(left.value, right.value), max(left.value, right.value), left.error + right.error
+
+
+def along(f: Loss, x: Floats, d: Floats) -> Slope:
+    """Asks `f` on the ladder of steps along ±d and, for its rounding, on points beside x. x and d as `on_grid` leaves them."""
+    steps = [x.dtype.type(2.0**-k) for k in range(RUNGS[x.dtype.name])]
+    here = f(x)
+    ahead = np.array([f(x + h * d) for h in steps])
+    behind = np.array([f(x - h * d) for h in steps])
+    beside = [np.array([f(x + x.dtype.type(i * near) * d) for i in range(1, POINTS + 1)]) for near in NEAR[x.dtype.name]]
+    u = unit_roundoff(x.dtype.name)
+    return Slope(here, ahead, behind, max(4 * u * abs(here), *map(measured_noise, beside)), u)
+
+
+def measured_noise(values: Floats) -> float:
+    """A bound of the rounding in equally spaced values, from their differences of order 3 to 6."""
+    difference, greatest = np.diff(np.diff(values)), 0.0
+    for k in range(3, 7):
+        difference = np.diff(difference)
+        greatest = max(greatest, sqrt(float(np.mean(difference**2)) / comb(2 * k, k)))
+    return SPREAD * greatest if np.isfinite(greatest) else inf
+
+
+def extrapolated(values: Floats, rounding: Floats, powers: range) -> Estimate:
+    """Values at h = 2^-k extrapolated to h = 0: their error has an expansion in these powers of h."""
+    usable = np.isfinite(values) & np.isfinite(rounding)
+    start = int(np.max(np.flatnonzero(~usable), initial=-1)) + 1
+    T, N = [values[start:]], [rounding[start:]]
+    for p in powers:
+        if len(T[-1]) < 2:
+            break
+        factor = 1 / (2.0**p - 1)
+        T.append(T[-1][1:] + factor * (T[-1][1:] - T[-1][:-1]))
+        N.append(N[-1][1:] * (1 + factor) + N[-1][:-1] * factor)
+    best = Estimate(0.0, inf)
+    for j in range(1, len(T)):
+        for i in range(1, len(T[j])):
+            value = T[j][i]
+            apart = max(abs(value - T[j - 1][i + 1]), abs(value - T[j - 1][i]), abs(value - T[j][i - 1]))
+            error = TWICE * apart + N[j][i]
+            shorter = slice(i + j + 1, None)
+            falling = abs(T[0][i + j] - value) * 2.0 ** -np.arange(1, len(T[0]) - i - j)
+            if error < best.error and np.all(np.abs(T[0][shorter] - value) <= falling + error + N[0][shorter]):
+                best = Estimate(float(value), float(error), start + i)
+    return best
+
+
+def scales(x: Floats) -> Floats:
+    """A power of two for each entry: its own size, but at least that of 1 or of the largest."""
+    size = np.abs(x).astype(np.float64)
+    least = min(1.0, float(np.max(size, initial=0.0))) or 1.0
+    return np.asarray(2.0 ** np.round(np.log2(np.maximum(size, least))))
+
+
+def on_grid(x: Floats, scale: Floats) -> Floats:
+    """X rounded so that steps along ± its scales are exact: all but the last bits of each entry."""
+    top = 2.0 ** np.ceil(np.log2(np.maximum(np.abs(x).astype(np.float64), scale)))
+    unit = top * 4 * float(np.finfo(x.dtype).eps)
+    return np.asarray(np.round(x / unit) * unit, dtype=x.dtype)

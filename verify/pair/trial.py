@@ -1,0 +1,94 @@
+"""One law on one pair: the given point, then points around it, until one breaks the law."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from itertools import islice
+from math import inf
+from typing import Any
+
+from verify.candidates import Misbehaviour
+from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.pair.laws import MEASURES
+from verify.pair.place import Place, Start, places
+from verify.pair.subject import Pair
+from verify.trial import Result, Watch, Witness, unwatched
+
+PLACES = {"quick": 5, "ci": 20, "deep": 200}
+"""Points of a trial: each costs a hundred and more evaluations of the loss."""
+
+WEAKER = "without a spec, judged by differences of its own loss: a loss that is wrong together with its gradient passes"
+
+
+def run(
+    law: str, pair: Pair, at: Start, dtype: str, *, profile: str, seed: int, place: Place | None = None, watch: Watch = unwatched
+) -> Result:
+    """The result of a law at the profile's number of places, or at one alone. `watch` hears of each before the candidate does."""
+    began = time.perf_counter()
+    findings: list[Finding] = []
+    families: Counter[str] = Counter()
+    worst: tuple[Place, Evidence] | None = None
+    failure: tuple[Place, Finding | Misbehaviour] | None = None
+    for there in [place] if place else islice(places(at, dtype, seed), PLACES[profile]):
+        watch(there)
+        finding = _measured(law, pair, there)
+        families[there.family] += 1
+        if isinstance(finding, Finding):
+            findings.append(finding)
+            if finding.worst is not None and (worst is None or finding.worst.strain > worst[1].strain):
+                worst = there, finding.worst
+        if isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN:
+            failure = there, finding
+            break
+    decided = [f for f in findings if f.undecided is None and f.evidence]
+    evidence = [e for f in findings for e in f.evidence]
+    return Result(
+        law=law,
+        dtype=dtype,
+        verdict=Verdict.BROKEN if failure else judge(findings),
+        kind=None if failure is None else "behaviour" if isinstance(failure[1], Misbehaviour) else "wrong",
+        cases=families.total(),
+        decided=len(decided),
+        undecided=dict(Counter(f.undecided for f in findings if f.undecided)),
+        families=dict(families),
+        patterns=0,
+        strain=max((e.strain for e in evidence), default=inf if failure else 0.0),
+        sensitivity=min((e.resolution for f in decided for e in f.evidence), default=inf),
+        ulps=None,
+        seconds=time.perf_counter() - began,
+        witness=_witness(failure),
+        diagnosis=None if failure is None else _told(failure[1]),
+        worst=None if worst is None else Witness(case=worst[0], evidence=worst[1]),
+        limitations=tuple(sorted({t for f in findings for t in f.limitations} | ({WEAKER} if law == "gradient" else set()))),
+    )
+
+
+def _measured(law: str, pair: Pair, place: Place) -> Finding | Misbehaviour:
+    """Away from the given point a candidate may refuse: its domain may end there."""
+    try:
+        return MEASURES[law](pair, place)
+    except Misbehaviour as error:
+        if error.code == "crashed" and place.family not in ("given", "stored"):
+            return Finding(undecided="refused: outside the domain")
+        return error
+
+
+def _told(what: Finding | Misbehaviour) -> dict[str, Any]:
+    """The code and the sentence."""
+    if isinstance(what, Misbehaviour):
+        return {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
+    worst = what.worst
+    assert worst is not None
+    where = worst.where
+    place = f"entry {where['entry']}" if "entry" in where else where["method"]
+    step = f" at h = {where['h']:g}" if "h" in where else ""
+    sentence = f"{place}{step} is {where['measured']:.17g}, allowed {where['expected']:.17g} ± {worst.allowed:.2g}"
+    return {"code": "unknown", "message": sentence, "entries": [where["entry"]] if "entry" in where else "all"}
+
+
+def _witness(failure: tuple[Place, Finding | Misbehaviour] | None) -> Witness | None:
+    if failure is None:
+        return None
+    place, what = failure
+    return Witness(case=place, evidence=None if isinstance(what, Misbehaviour) else what.worst)
