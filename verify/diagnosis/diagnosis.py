@@ -19,7 +19,7 @@ from verify.diagnosis import accuracy, kinks, panel
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, LOSS, Aspect, Look, sight
 from verify.diagnosis.places import FIXED, pattern
-from verify.diagnosis.regression import Explanation, System
+from verify.diagnosis.regression import Explanation, System, simplest
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.words import Diagnosis, Teller, Told
 from verify.evidence import Evidence, Finding
@@ -93,11 +93,11 @@ class Inquiry:
     def _everywhere(self, looks: Sequence[Look]) -> Diagnosis | None:
         """What explains all cases at once, those that hold too."""
         smooth = [look for look in looks if look.smooth and look.finite]
-        found = _simplest(self._system(smooth))
+        found = simplest(self._system(smooth))
         if found is not None:
             return self._told(found)
         ordinary = self._system([look for look in smooth if look is not looks[0]])
-        found = _simplest(ordinary)
+        found = simplest(ordinary)
         if found is not None:
             return self._told(found, beside=True)
         if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not ordinary.is_noise():
@@ -127,7 +127,7 @@ class Inquiry:
         if not smooth or (here.smooth is False and not any(look is not here for look in smooth)):
             return kinks.named(broken) if self.aspect is GRADIENT else None
         enough = len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH
-        found = _simplest(self._system(smooth)) if enough else None
+        found = simplest(self._system(smooth)) if enough else None
         if found is not None:
             holding = [look for look in holding if look.smooth and self._would_show(found, look)]
             if not holding:
@@ -171,11 +171,6 @@ ENOUGH = 12
 """Equations that an explanation of some cases needs: on fewer numbers many changes look alike."""
 SHOWS = 2.0
 """Times the rounding bound beyond which a change cannot be hidden by rounding."""
-
-
-def _simplest(system: System) -> Explanation | None:
-    """The explanation with the simplest coefficients; among equals the first of the catalogue."""
-    return min(system.explained(), key=lambda e: not e.exact, default=None)
 
 
 def _sentence(worst: Evidence) -> str:

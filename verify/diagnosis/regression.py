@@ -127,6 +127,11 @@ class System:
         return Explanation(tuple(zip((self.changes[k] for k in chosen), coefficients, strict=True)), left, removed)
 
 
+def simplest(system: System) -> Explanation | None:
+    """The explanation with the simplest coefficients; among equals the first of the catalogue."""
+    return min(system.explained(), key=lambda e: not e.exact, default=None)
+
+
 def _simple(x: float) -> Fraction:
     return Fraction(float(x)).limit_denominator(GREATEST_DENOMINATOR)
 
