@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-from implementations import OVERFLOWS, WRONG
+from implementations import OVERFLOWS, WRONG, softmax
 
 from verify.candidates import Linear
 from verify.evidence import Verdict
@@ -90,6 +90,14 @@ def test_what_leaves_the_range_of_the_dtype_is_told_with_the_score_from_which_on
     assert (
         f"the {what} is not finite, though its true value is, when a |score| > 70" in result.diagnosis["message"]
     )  # exp overflows at 709.8
+
+
+def test_a_right_implementation_of_another_member_breaks_a_convention():
+    """Loss and gradient are those of λ‖W‖² as a mean; half of that was asked for."""
+    for law in ("value", "gradient"):
+        result = judged("softmax_cross_entropy", softmax(), law, penalty="half-l2")
+        assert (result.verdict, result.kind) == (Verdict.BROKEN, "convention")
+        assert "a mean with the penalty l2, where a mean with the penalty half-l2 is asked for" in result.diagnosis["message"]
 
 
 def wrong_loss(change):

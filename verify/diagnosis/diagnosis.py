@@ -18,6 +18,7 @@ from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, LOSS, Aspect, Look, sight
+from verify.diagnosis.members import another
 from verify.diagnosis.places import FIXED, pattern
 from verify.diagnosis.regression import Explanation, System, simplest
 from verify.diagnosis.scene import Scene
@@ -36,7 +37,8 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
     for aspect in _aspects(law, worst, subject):
         named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
         if named is not None:
-            return replace(named, measured=measured)
+            other = another(subject) if named.kind == "wrong" and subject.candidate.has_loss else None
+            return replace(named, measured=measured, **({} if other is None else {"kind": "convention", "message": other}))
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
