@@ -49,6 +49,7 @@ NAMES = {
     "penalty": "the penalty's gradient",
 }
 
+OWN_ROW = "the row of each example's label"
 PLACES = {"first": "row 0", "second": "row 1", "last": "the last row"}
 COLUMNS = {"first": "column 0", "last": "the last column"}
 
@@ -96,7 +97,7 @@ class Teller:
         if part == "label" and put == Change("extra", "features of the own examples", free=True):
             counted = number(c).removesuffix("1")
             told = f"{counted}x is counted once per example in the label's row, however many margins are active"
-            return Told("label-term", told, "the row of each example's label")
+            return Told("label-term", told, OWN_ROW)
         if part == "data" and put.kind == "valued":
             return Told("scaled", f"{number(c)} × the margins themselves stand where their indicators (1 or 0) are due")
         return None
@@ -116,15 +117,15 @@ class Teller:
         if part == "penalty":
             return self._penalty(factor)
         if factor == -1:
-            return Told("sign", f"{name} has the wrong sign")
+            return Told("sign", f"{name} has the wrong sign", OWN_ROW if "label" in part else "all")
         if factor == 0:
             if part == "whole":
                 return Told("term-missing", "the gradient is 0")
             if part == "label" or " of the label" in part:
-                return Told("label-term", f"{name} is missing", "the row of each example's label")
+                return Told("label-term", f"{name} is missing", OWN_ROW)
             return Told("term-missing", f"{name} is missing")
         if part == "label" or " of the label" in part:
-            return Told("label-term", f"{name} is counted {number(factor)} times", "the row of each example's label")
+            return Told("label-term", f"{name} is counted {number(factor)} times", OWN_ROW)
         return Told("scaled", f"{name} is {times(factor)} what it must be")
 
     def _penalty(self, factor: Coefficient) -> Told:
@@ -217,10 +218,11 @@ class Teller:
         return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
 
     def _activity(self, change: Change, _: Coefficient) -> Told:
-        row = "the row of each example's label"
         return {
-            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", row),
-            ("label", "every class"): Told("label-term", "−x is counted once for every other class in the label's row, active or not", row),
+            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", OWN_ROW),
+            ("label", "every class"): Told(
+                "label-term", "−x is counted once for every other class in the label's row, active or not", OWN_ROW
+            ),
             ("others", "once"): Told("scaled", "the other classes' part is divided by the number of active margins"),
             ("data", "once"): Told("scaled", "the data term's gradient is divided by the number of active margins"),
             ("data", "value"): Told("scaled", "the margins themselves stand where their indicators (1 or 0) are due"),
