@@ -38,7 +38,8 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
         named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
         if named is not None:
             other = another(subject) if named.kind == "wrong" and subject.candidate.has_loss else None
-            return replace(named, measured=measured, **({} if other is None else {"kind": "convention", "message": other}))
+            named = replace(named, measured=measured)
+            return named if other is None else replace(named, kind="convention", message=other)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
@@ -118,7 +119,7 @@ class Inquiry:
             message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
         if beside:
             message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
-        return Diagnosis(told[0].code, message, entries)
+        return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
     def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
         """What breaks on some cases only, and when."""

@@ -17,7 +17,8 @@ from verify.oracle.formula import penalty_formula
 @dataclass(frozen=True)
 class Diagnosis:
     """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
-    that broke the law, where the message is not about it; `kind` is wrong, precision or behaviour.
+    that broke the law, where the message is not about it; `residual` the greatest error that the explanation leaves, in units of what
+    rounding may leave; `kind` is wrong, precision or behaviour.
     """
 
     code: str
@@ -25,11 +26,13 @@ class Diagnosis:
     entries: str | list[list[int]] = "all"
     kind: str = "wrong"
     measured: str | None = None
+    residual: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For the report and the stored witness."""
         found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
-        return found if self.measured is None else found | {"measured": self.measured}
+        more = {"measured": self.measured, "residual": self.residual}
+        return found | {key: value for key, value in more.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Teller:
             stands = self._weights(put, c).sentence.removesuffix(" is added")
             return Told("penalty-factor", f"{stands} where {self.weights(self.rate or 1)} is due")
         if part == "label" and put == Change("extra", "features of the own examples", free=True):
-            counted = number(c).removesuffix("1")
+            counted = number(c).removesuffix("1").replace("-", "−")
             told = f"{counted}x is counted once per example in the label's row, however many margins are active"
             return Told("label-term", told, OWN_ROW)
         if part == "data" and put.kind == "valued":
