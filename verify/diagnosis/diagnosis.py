@@ -127,7 +127,7 @@ class Inquiry:
         if not here.finite:
             return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
         smooth = [look for look in broken if look.smooth and look.finite]
-        if not smooth or (here.smooth is False and not any(look is not here for look in smooth)):
+        if not smooth:
             return kinks.named(broken) if self.aspect is GRADIENT else None
         enough = len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH
         found = simplest(self._system(smooth)) if enough else None
