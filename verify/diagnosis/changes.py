@@ -262,6 +262,7 @@ ORDERS: dict[str, Function] = {
     "columns moved left": lambda G: np.roll(G, -1, axis=1),
     "columns reversed": lambda G: G[:, ::-1],
     "first two rows swapped": _swapped,
+    "last two rows swapped": lambda G: _swapped(G[::-1])[::-1],
 }
 
 TRANSPOSES: dict[str, Function] = {

@@ -128,8 +128,14 @@ class System:
 
 
 def simplest(system: System) -> Explanation | None:
-    """The explanation with the simplest coefficients; among equals the first of the catalogue."""
-    return min(system.explained(), key=lambda e: not e.exact, default=None)
+    """The explanation with the simplest coefficients; of two changes rather those of parts than of the whole; then the first of the
+    catalogue.
+    """
+
+    def order(e: Explanation) -> tuple[bool, bool]:
+        return not e.exact, len(e.terms) > 1 and any(change.part == "whole" for change, _ in e.terms)
+
+    return min(system.explained(), key=order, default=None)
 
 
 def _simple(x: float) -> Fraction:
