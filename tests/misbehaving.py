@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import sys
 import time
 
@@ -72,6 +73,103 @@ def slow(W, X, y, reg):
     time.sleep(0.05)
     return right(W, X, y, reg)
 
+
+def writes_to(name):
+    """Changes one of its inputs."""
+
+    def f(W, X, y, reg):
+        answer = right(W, X, y, reg)
+        {"W": W, "X": X, "y": y}[name][0] = 0
+        return answer
+
+    return f
+
+
+def hands_out_its_buffer(W, X, y, reg):
+    loss, gradient = right(W, X, y, reg)
+    buffer = BUFFERS.setdefault(W.shape, np.empty(W.shape))
+    buffer[...] = gradient
+    return loss, buffer
+
+
+def remembers_the_array(W, X, y, reg):
+    """The gradient only: the loss is computed each time."""
+    if BUFFERS.get("W") is not W:
+        BUFFERS.update(W=W, gradient=right(W, X, y, reg)[1])
+    return right(W, X, y, reg)[0], BUFFERS["gradient"]
+
+
+def counts(W, X, y, reg):
+    """Another answer each time."""
+    BUFFERS["calls"] = BUFFERS.get("calls", 0) + 1
+    loss, gradient = right(W, X, y, reg)
+    return loss, gradient * (1 + 1e-3 * (BUFFERS["calls"] % 7))
+
+
+def reads_in_memory_order(W, X, y, reg):
+    return right(W.ravel(order="K").reshape(W.shape), X, y, reg)
+
+
+BUFFERS: dict[object, object] = {}
+
+
+def doing(act):
+    """Right, after doing something to everyone."""
+
+    def f(*arguments):
+        act()
+        return right(*arguments)
+
+    return f
+
+
+def set_float_control(bits):
+    """Sets bits of the processor's register for floats, as a library does that was built with -ffast-math."""
+    libm, register = ctypes.PyDLL("libm.so.6"), (ctypes.c_uint32 * 64)()
+    libm.fegetenv(register)
+    register[7] |= bits
+    libm.fesetenv(register)
+
+
+draws = doing(lambda: np.random.random())  # noqa: NPY002
+draws_from_python = doing(lambda: random.random())
+seeds = doing(lambda: np.random.seed(0))  # noqa: NPY002
+sets_errors = doing(lambda: np.seterr(divide="raise"))
+flushes_to_zero = doing(lambda: set_float_control(0x8040))
+rounds_up = doing(lambda: ctypes.PyDLL("libm.so.6").fesetround(0x800))
+writes_to_weights, writes_to_data, writes_to_labels = (writes_to(name) for name in "WXy")
+
+
+class Odd:
+    """Answers to nothing."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("I am no array")
+
+
+def changed(loss=lambda v: v, gradient=lambda g: g):
+    """Changes what is returned."""
+
+    def f(*arguments):
+        v, g = right(*arguments)
+        return loss(v), gradient(g)
+
+    return f
+
+
+one_row_too_few = changed(gradient=lambda g: g[:-1])
+flat = changed(gradient=np.ravel)
+losses_in_an_array = changed(loss=lambda v: np.full(3, v))
+in_single_precision = changed(gradient=lambda g: g.astype(np.float32))
+in_whole_numbers = changed(gradient=lambda g: g.astype(np.int64))
+of_objects = changed(gradient=lambda g: g.astype(object))
+complex_numbers = changed(gradient=lambda g: g + 0j)
+text = changed(gradient=lambda g: g.astype(str))
+an_object = changed(gradient=lambda g: Odd())
+an_object_for_a_loss = changed(loss=lambda v: Odd())
+none = lambda *_: None  # noqa: E731
+nan_loss = changed(loss=lambda v: float("nan"))
+nan_gradient = changed(gradient=lambda g: g * np.nan)
 
 libc = ctypes.CDLL(None)
 raises = for_one_example(lambda: throw(ValueError("one example is too few")))

@@ -88,10 +88,28 @@ def test_a_pin_that_is_true_fits():
     assert (found.fits, found.candidate.layout) == (True, "DC")
 
 
+def margin(delta, offset=0.0):
+    return hinge(loss=lambda W, X, y, reg: hinge_of(W.dtype.type(delta), W, X, y) + offset + reg * (W * W).sum())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("delta", [0.5, 0.3, 2.0, 10.0, 1 / 3])
+def test_the_margin_is_found_out(delta, dtype):
+    found = find_out(margin(delta), HINGE, Pins(), dtype)
+    assert found.to_dict().items() >= {"reduction": "mean", "penalty": "l2", "fits": True}.items()
+    assert found.objective.parameters["delta"] == pytest.approx(delta, rel=1e-14 if dtype == "float64" else 1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.01, 0.03, 3.0, -0.5])
+def test_an_offset_of_the_loss_is_no_margin(offset):
+    found = find_out(margin(1.0, offset), HINGE, Pins())
+    assert (found.fits, found.objective.parameters["delta"]) == (False, 1.0)
+
+
 def test_the_margin_is_pinned():
     shifted = hinge(loss=lambda W, X, y, reg: hinge_of(2.0, W, X, y) + reg * (W * W).sum())
     assert find_out(shifted, HINGE, Pins(delta=2.0)).to_dict().items() >= {"delta": 2.0, "fits": True}.items()
-    assert not find_out(shifted, HINGE, Pins()).fits
+    assert not find_out(shifted, HINGE, Pins(delta=1.0)).fits
 
 
 def hinge_of(delta, W, X, y):

@@ -219,7 +219,7 @@ def run(
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
-    figures = measured([r for r in requests if r.name not in report.ended], timeout)
+    figures = [] if in_process else measured([r for r in requests if r.name not in report.ended], timeout)
     document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)

@@ -15,7 +15,9 @@ from verify.errors import UsageError
 
 
 def load_file(path: Path) -> ModuleType:
-    """The module in a file, run once a process. Its folder comes first on `sys.path`, as for a script."""
+    """The module in a file, run once a process. Its folder comes first on `sys.path`, as for a script; a file that imports its
+    neighbours relatively is imported as what it is, a module of their package.
+    """
     file = path.expanduser().resolve()
     if not file.is_file():
         raise UsageError(f"there is no file {path}. Give the path of an existing Python file.")
@@ -35,7 +37,25 @@ def load_file(path: Path) -> ModuleType:
         location.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
+        if isinstance(error, ImportError) and "attempted relative import" in str(error):
+            return _of_package(path, file)
         raise UsageError(f"{path} does not import. Its own error:\n\n{_own_traceback(error)}") from None
+    return module
+
+
+def _of_package(path: Path, file: Path) -> ModuleType:
+    """The same of a file that is part of a package: all folders above it that have an `__init__.py`."""
+    root = file.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    if root == file.parent:
+        raise UsageError(f"{path} imports its neighbours relatively, but its folder is no package. Put an __init__.py into it.")
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    name = ".".join(file.relative_to(root).with_suffix("").parts)
+    module = load_module(name)
+    if Path(module.__file__ or "").resolve() != file:
+        raise UsageError(f"{path} would be the module {name}, but that is {module.__file__} here. Rename one of them, or name the module.")
     return module
 
 

@@ -115,8 +115,9 @@ def test_what_a_function_prints_is_shown_too(capsys):
 
 
 def test_the_last_words_of_a_candidate_that_ends_its_process_are_kept():
-    (outcome,) = judged("aborts_loudly", laws=("value",))["aborts_loudly"].values()
-    assert outcome.printed.splitlines() == ["the matrix is singular", "C says goodbye"]
+    report = verify.check(f"{FILE}:aborts_loudly", loss="softmax_cross_entropy", profile="quick", laws=("value",))
+    assert report.outcomes[0].printed.splitlines() == ["the matrix is singular", "C says goodbye"]
+    assert "\n  last printed:\n    | the matrix is singular\n    | C says goodbye\n" in str(report)
 
 
 def test_in_process_nothing_is_between_the_candidate_and_a_debugger(capsys):

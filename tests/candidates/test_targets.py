@@ -65,6 +65,47 @@ def test_a_sibling_is_imported_from_the_file_s_folder(files, tmp_path):
     assert resolve("deep/main_a.py:f")() == "sibling"
 
 
+@pytest.mark.parametrize("target", ["pack_a/sub/mine.py:f", "pack_a.sub.mine:f", "pack_a/sub/mine.py:Holder.f"])
+def test_a_file_of_a_package_may_import_its_neighbours_relatively(files, tmp_path, target):
+    (tmp_path / "pack_a" / "sub").mkdir(parents=True)
+    for name, source in {
+        "pack_a/__init__": "",
+        "pack_a/top": "WORD = 'relative'\n",
+        "pack_a/sub/__init__": "",
+        "pack_a/sub/mine": "from ..top import WORD\nfrom . import other\ndef f(): return WORD\nclass Holder:\n    f = staticmethod(f)\n",
+        "pack_a/sub/other": "",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    assert resolve(target)() == "relative"
+
+
+def test_a_relative_import_without_a_package_is_named(files):
+    files(alone_a="from . import nothing\ndef f(): ...\n")
+    assert "its folder is no package. Put an __init__.py into it." in told("alone_a.py:f")
+
+
+def test_a_package_of_the_same_name_is_named(files, tmp_path):
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "__init__.py").write_text("", encoding="utf-8")
+    (tmp_path / "json" / "decoder.py").write_text("from . import nothing\ndef f(): ...\n", encoding="utf-8")
+    assert "would be the module json.decoder, but that is" in told("json/decoder.py:f")
+
+
+def test_several_functions_are_a_candidate(files):
+    files(parts_a="def loss(): ...\ndef grad(): ...\ndef hess(): ...\nclass K:\n    grad = staticmethod(grad)\n")
+    pair, triple = resolve("parts_a.py:loss,K.grad"), resolve("parts_a.py:loss,grad, hess")
+    assert [f.__name__ for f in (pair.loss, pair.grad, triple.hess)] == ["loss", "grad", "hess"]
+    assert pair.hess is None
+    assert "names 4 functions. Give one, or a loss, its gradient and its Hessian." in told("parts_a.py:loss,grad,hess,loss")
+    assert "Did you mean 'grad'?" in told("parts_a.py:loss,gradd")
+
+
+def test_text_is_never_evaluated(files):
+    files(text_a="def f(): ...\n")
+    for text in ("text_a.py:f()", "text_a.py:__import__('os').abort()", "text_a.py:f if 1 else f", "text_a.py:[f][0]"):
+        assert "unknown name in text_a.py" in told(text)
+
+
 def test_a_file_runs_once(files):
     files(once_a="with open('runs', 'ab') as f:\n    f.write(b'x')\ndef g(): ...\ndef h(): ...\n")
     resolve("once_a.py:g"), resolve("once_a.py:h")

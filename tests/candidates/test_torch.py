@@ -11,6 +11,8 @@ from verify.candidates import adapted, framework_of
 torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
 from torch.nn import functional as F  # noqa: E402, N812
 
+torch.set_num_threads(1)
+
 LAWS = ("value", "gradient", "order", "consistency", "purity")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from implementations import hinge, softmax
+from sympy import Max
 
 from verify.evidence import Evidence, Finding
 from verify.laws import LAWS
@@ -17,7 +18,7 @@ from verify.power.mutants import mutants, right
 from verify.power_command import command
 from verify.report.power import complete, plain
 from verify.report.reading import power_summary
-from verify.spec import Objective
+from verify.spec import Claims, LossSpec, Objective, positive
 from verify.spec.catalogue import find_loss, find_penalty
 from verify.terms import Reference
 
@@ -62,6 +63,22 @@ def test_each_role_of_a_term_is_dropped_doubled_flipped_and_misplaced():
 def test_without_a_penalty_or_switches_there_are_no_mutants_of_them():
     assert {m.family for m in mutants(oracle("softmax_cross_entropy", penalty="none"))}.isdisjoint({"penalty", "kink", "parameter"})
     assert {"penalty", "kink", "parameter"} <= {m.family for m in mutants(oracle("multiclass_hinge"))}
+
+
+def test_what_is_provably_equal_is_left_out():
+    parameters = {name: positive(default=2) for name in ("weight", "margin", "offset", "idle")}
+    spec = LossSpec(
+        name="mine",
+        per_example=lambda s, y, weight, margin, offset, idle: sum(weight * Max(0, x - margin) for x in s) + offset,
+        parameters=parameters,
+        claims=Claims(convex=True),
+        source="a test",
+    )
+    names = {m.name for m in mutants(Oracle(Objective(loss=spec, penalty=find_penalty("none")), "float64"))}
+    assert {n.partition(" ")[0] for n in names if n.endswith("× 2 in the gradient")} == {"weight", "margin"}
+    assert {n.partition(" ")[0] for n in names if n.endswith("× 2 in loss and gradient")} == {"weight", "margin", "offset"}
+    assert "the next class's label in the gradient" not in names
+    assert "the next class's label in the gradient" in {m.name for m in mutants(oracle("multiclass_hinge"))}
 
 
 def test_a_law_whose_body_is_gone_is_idle_and_what_only_it_caught_survives(monkeypatch):

@@ -10,7 +10,7 @@ from pebble import ProcessExpired
 
 from verify.auditing import audit, batches
 from verify.campaign.executor import DEFAULT_TIMEOUT
-from verify.campaign.task import Request, _conventions, _Same
+from verify.campaign.task import Request, conventions
 from verify.campaign.workers import workers
 from verify.candidates import Misbehaviour
 from verify.oracle import Oracle
@@ -37,7 +37,7 @@ def audited(request: Request, timeout: float | None) -> Told:
 def audited_here(request: Request, dtype: str) -> dict[str, Any]:
     """The same at one dtype, in this process."""
     with redirect_stdout(StringIO()):
-        known = _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+        known = conventions(request)
         if known.complaint is not None:
             return _unanswered(request, dtype, str(known.complaint))
         oracle = Oracle(known.objective, dtype)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Misbehaviour, adapted, name_of, place_of, resolve
+from verify.candidates import Misbehaviour, adapted, floats, name_of, place_of, resolve
 from verify.cases import Case
-from verify.conventions import Conventions, Pins, find_out, questions
+from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
@@ -18,7 +18,7 @@ from verify.pair import Pair, Place, Start, why_not
 from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import Result, Stored, Witness, again, run, unwatched
+from verify.trial import Result, Stored, Watch, Witness, again, run, unwatched
 
 DTYPES = ("float64", "float32")
 
@@ -100,35 +100,68 @@ def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
 
     Raises UsageError where the target or the loss cannot be found.
     """
-    request = task.request
-    if isinstance(request.candidate, str):
-        resolve(request.candidate)  # before anything is asked
-    if request.at is not None:
-        return _of_pair(task, request.at, record)
-    first = _question(request)
-    if record is not None:
-        record.begins(first)
-    found = conventions(request)
-    place = place_of(found.candidate.f)
+    if task.request.at is not None:
+        return _of_pair(task, task.request.at, record)
+    found = conventions(task.request, unwatched if record is None else record.begins)
+    result = _result(task, found, record)
+    if isinstance(result, str):
+        return Inapplicable(task, result)
+    return Outcome(task, _limited(result, found.limitations), found.to_dict(), place=place_of(found.candidate.f))
+
+
+def _result(task: Task, found: Conventions, record: Record | None) -> Result | str:
+    """What becomes of the law, or the reason why it has nothing to ask."""
     if found.complaint is not None:
-        return Outcome(task, failed(task, found.complaint, first), found.to_dict(), place=place)
+        return failed(task, found.complaint, None if found.question is None else _case(found.question))
     if record is not None:
-        record.found(found.to_dict(), place)
-    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, task.dtype), approximate=found.approximate)
-    reason = LAWS[task.law].why_not(subject)
+        record.found(found.to_dict(), place_of(found.candidate.f))
+    law, watch = LAWS[task.law], unwatched if record is None else record.begins
+    subject = _subject(found, task.dtype)
+    reason = law.why_not(subject)
     if reason is not None:
-        return Inapplicable(task, reason)
-    watch = unwatched if record is None else record.begins
+        return reason
     if isinstance(task.case, Case):
-        return Outcome(task, again(LAWS[task.law], subject, task.case, watch=watch), found.to_dict(), place=place)
-    result = run(LAWS[task.law], subject, profile=request.profile, seed=request.seed, watch=watch)
-    return Outcome(task, result, found.to_dict(), place=place)
+        return again(law, subject, task.case, watch=watch)
+    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
+
+
+def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
+    """What is found out about the candidate, once a process; `watch` hears of the questions. Raises UsageError as `perform` does."""
+    key = (_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    if key not in _FOUND:
+        f, limitations = _imported(request.candidate)
+        found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], lambda probe: watch(_case(probe)))
+        _FOUND[key] = replace(found, limitations=limitations)
+        if len(_FOUND) > KEPT:
+            del _FOUND[next(iter(_FOUND))]
+    return _FOUND[key]
+
+
+def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
+    return replace(result, limitations=(*limitations, *result.limitations)) if limitations else result
+
+
+def _imported(candidate: str | Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    """The function; what its import does to floats is put back and told."""
+    if not isinstance(candidate, str):
+        return candidate, ()
+    before = floats.settings()
+    f = resolve(candidate)
+    how = floats.restore(before)
+    return f, (f"when it is imported, its process {how} from then on",) if how else ()
+
+
+KEPT = 64
+"""Candidates whose conventions are remembered."""
+
+_FOUND: dict[Hashable, Conventions] = {}
 
 
 def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     request = task.request
-    f = adapted(resolve(request.candidate) if isinstance(request.candidate, str) else request.candidate)
+    f, limitations = _imported(request.candidate)
+    f = adapted(f)
     pair = Pair(f, request.convex)
     reason = why_not(task.law, pair)
     if reason is not None:
@@ -138,12 +171,7 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
         record.found(told, place_of(f))
     watch, alone = unwatched if record is None else record.begins, task.case if isinstance(task.case, Place) else None
     result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=alone, watch=watch)
-    return Outcome(task, result, told, place=place_of(f))
-
-
-def conventions(request: Request) -> Conventions:
-    """What is found out about the candidate, once a process. Raises UsageError as `perform` does."""
-    return _conventions(_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    return Outcome(task, _limited(result, limitations), told, place=place_of(f))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,15 +190,18 @@ class _Same:
         return isinstance(other, _Same) and self._key() == other._key()
 
 
-@lru_cache(maxsize=64)
-def _conventions(key: _Same, loss: str, pins: Pins, dtype: str) -> Conventions:
-    candidate = key.candidate
-    return find_out(resolve(candidate) if isinstance(candidate, str) else candidate, find_loss(loss), pins, dtype)
+TRUTHS = 1024
+"""Points whose truth the laws of one candidate share: they draw many of the same cases, and one point weighs some 15 kB."""
 
 
-def _question(request: Request) -> Case:
-    """The first that every candidate is asked."""
-    W, X, y, reg = next(questions(find_loss(request.loss), request.dtypes[0]))
+@lru_cache(maxsize=2)
+def _subject(found: Conventions, dtype: str) -> Subject:
+    """One for all laws on a candidate at a dtype that this process is given, one after the other."""
+    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), approximate=found.approximate, kept=TRUTHS)
+
+
+def _case(probe: Probe) -> Case:
+    W, X, y, reg = probe
     return Case(W=W, X=X, y=y, reg=reg, family="probe")
 
 

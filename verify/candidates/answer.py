@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from verify.candidates import floats
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,10 @@ class Answer:
     gradient: NDArray[np.floating]
     curvature: NDArray[np.floating] | None = None
 
+    def kept(self) -> Answer:
+        """The same in arrays of its own: a candidate may hand out its buffer and write to it again."""
+        return Answer(self.value, self.gradient.copy(), None if self.curvature is None else self.curvature.copy())
+
 
 class Misbehaviour(Exception):
     """The candidate gave no answer that could be judged. `code` is a diagnosis code, the message a sentence."""
@@ -31,13 +38,26 @@ class Misbehaviour(Exception):
 
 
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises."""
+    """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats is put back as it was."""
+    before = floats.settings()
     try:
         with np.errstate(all="ignore"):
             return f(*arguments)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            raise  # by the user
+        raise Misbehaviour("crashed", f"raised {_named(error)}") from error
+    finally:
+        floats.restore(before)
+
+
+def _named(error: BaseException) -> str:
+    """Its type and the first line of what it says, which is code of the candidate's too."""
+    try:
         text = str(error).split("\n")[0][:200]
-        raise Misbehaviour("crashed", f"raised {type(error).__name__}: {text}" if text else f"raised {type(error).__name__}") from error
+    except Exception:
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def pair(returned: Any, names: str) -> tuple[Any, Any]:
@@ -68,6 +88,8 @@ def _array(returned: Any) -> NDArray[Any]:
         return np.asarray(returned)
     except ValueError:  # rows of different lengths
         raise Misbehaviour("shape", "returned nested sequences that are no array") from None
+    except Exception as error:
+        raise Misbehaviour("dtype", f"returned {type(returned).__name__}, which is no array: {_named(error)}") from error
 
 
 def _is_real(a: NDArray[Any]) -> bool:

@@ -37,7 +37,7 @@ class Linear:
 
     def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
         """The candidate's answer on copies of the inputs; see `answer`."""
-        return self.answer(self.arguments(W, X, y, reg))
+        return self.answer(self.arguments(W, X, y, reg)).kept()
 
     def arguments(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple[Any, ...]:
         """Fresh arrays in the candidate's own layout, in C order."""

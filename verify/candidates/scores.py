@@ -71,7 +71,7 @@ class Scores:
     def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:  # noqa: ARG002
         """The answer as a function of W (C, N): an example that X picks twice counts twice. See `answer`."""
         picked = np.argmax(X, axis=1)
-        answer = self.answer(self.arguments(W, X, y, 0.0))
+        answer = self.answer(self.arguments(W, X, y, 0.0)).kept()
         if np.array_equal(picked, np.arange(W.shape[1])):
             return answer
         gradient = np.zeros(W.shape, dtype=answer.gradient.dtype)

@@ -12,17 +12,19 @@ from typing import Any
 from verify.candidates import Candidate, adapted
 from verify.candidates.signature import likely
 from verify.conventions import linear, scores
-from verify.conventions.linear import questions
 from verify.conventions.pins import PINS, Conventions, Pins
+from verify.conventions.probes import Probe, Watch, unwatched
 from verify.errors import UsageError
 from verify.oracle.claims import examine
 from verify.spec.loss import LossSpec
 
-__all__ = ["PINS", "Conventions", "Pins", "find_out", "questions"]
+__all__ = ["PINS", "Conventions", "Pins", "Probe", "find_out"]
 
 
-def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64") -> Conventions:
+def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every way that is likely and not pinned.
+
+    `watch` hears of each point before the candidate does.
 
     Raises UsageError where the pins cannot be true of any candidate, and where the loss is not what it claims to be.
     """
@@ -34,10 +36,10 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     found = None
     if "linear" in signatures:
         _complete(f, pins.signature)
-        found = linear.find_out(f, loss, pins, dtype)
+        found = linear.find_out(f, loss, pins, dtype, watch)
         if found.fits or len(signatures) == 1:
             return found
-    of_scores = scores.find_out(f, loss, pins, [s for s in signatures if s != "linear"], dtype)
+    of_scores = scores.find_out(f, loss, pins, [s for s in signatures if s != "linear"], dtype, watch)
     return of_scores if found is None or of_scores.fits else found
 
 

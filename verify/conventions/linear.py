@@ -8,25 +8,24 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear, takes_reg
+from verify.conventions.parameter import sized, solved
 from verify.conventions.pins import Conventions, Pins
+from verify.conventions.probes import Probe, Watch, answers
 from verify.errors import UsageError
-from verify.oracle import Oracle
+from verify.oracle import Oracle, Value
 from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty, penalties
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
-Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
-
 PROBE_SIZE = 4
 DEFAULT_REDUCTION, DEFAULT_PENALTY = "mean", "l2"
 
 
-def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str) -> Conventions:
+def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watch: Watch) -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned.
 
     Where its loss fits no member of the family, the layout is the one in which it does not depend on the order of the
@@ -35,25 +34,30 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str) -> C
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
         raise UsageError(f"layout {pins.layout} is none of weights of {loss.name}; give one of {', '.join(allowed)}.")
-    members, probes = list(_members(loss, pins)), list(questions(loss, dtype))
-    answered: list[Linear] = []
+    members, probes = list(_members(loss, pins)), list(_probes(loss, dtype))
+    answered: list[tuple[Linear, list[float]]] = []
     complaint: Misbehaviour | None = None
     base = Linear(f=f, takes_reg=takes_reg(f), targets=loss.targets)
     layouts = [pins.layout] if pins.layout else ["D", "CD", "DC"] if loss.targets else ["CD", "DC"]
     for layout, data in product(layouts, DATA_LAYOUTS):
         candidate = replace(base, layout=layout, data=data)
         try:
-            values = [candidate(*probe).value for probe in probes]
+            values = [answer.value for answer in answers(candidate, probes, watch)]
         except Misbehaviour as error:
             complaint = complaint or error
             continue
-        answered.append(candidate)
+        answered.append((candidate, values))
         for objective in members:
             if _agrees(objective, values, probes, dtype):
                 return Conventions(candidate=candidate, objective=objective, fits=True)
-    unfit = replace(base, layout=layouts[0])
-    chosen = next((c for c in answered if _ignores_feature_order(c, probes[0])), answered[0] if answered else unfit)
-    return Conventions(candidate=chosen, objective=members[0], fits=False, complaint=None if answered else complaint)
+    for candidate, values in answered if pins.delta is None else ():
+        for objective in (o for m in members for o in solved(m, values[0], lambda o: float(_truth(o, probes[0], dtype).exact))):
+            if _agrees(objective, values, probes, dtype) and _still_agrees(objective, candidate, sized(probes[0]), dtype, watch):
+                return Conventions(candidate=candidate, objective=objective, fits=True)
+    ways = [c for c, _ in answered] or [replace(base, layout=layouts[0])]
+    chosen = next((c for c in ways if _ignores_feature_order(c, probes[0])), ways[0])
+    complaint = None if answered else complaint
+    return Conventions(candidate=chosen, objective=members[0], fits=False, complaint=complaint, question=probes[0])
 
 
 def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
@@ -65,7 +69,7 @@ def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
         yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
 
 
-def questions(loss: LossSpec, dtype: str) -> Iterator[Probe]:
+def _probes(loss: LossSpec, dtype: str) -> Iterator[Probe]:
     """Points with λ ≠ 0, so that all penalties differ, and with N = D = C: compiled code does not check its bounds, so
     a layout must be tried on shapes that fit all of them.
     """
@@ -77,8 +81,19 @@ def questions(loss: LossSpec, dtype: str) -> Iterator[Probe]:
 
 
 def _agrees(objective: Objective, values: list[float], probes: list[Probe], dtype: str) -> bool:
-    truths = [Oracle(objective, dtype).at(*probe).value for probe in probes]
+    truths = [_truth(objective, probe, dtype) for probe in probes]
     return all(distance(v, t.exact) <= t.radius for t, v in zip(truths, values, strict=True))
+
+
+def _still_agrees(objective: Objective, candidate: Linear, probes: list[Probe], dtype: str, watch: Watch) -> bool:
+    try:
+        return _agrees(objective, [a.value for a in answers(candidate, probes, watch)], probes, dtype)
+    except Misbehaviour:
+        return False
+
+
+def _truth(objective: Objective, probe: Probe, dtype: str) -> Value:
+    return Oracle(objective, dtype).at(*probe).value
 
 
 def _ignores_feature_order(candidate: Linear, probe: Probe) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from verify.candidates.answer import Misbehaviour
@@ -10,6 +10,7 @@ from verify.candidates.frameworks import framework_of
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.scores import ORDERS, Scores
 from verify.candidates.signature import SIGNATURES
+from verify.conventions.probes import Probe
 from verify.errors import of_type, unknown
 from verify.spec.catalogue import find_penalty
 from verify.spec.objective import REDUCTIONS, Objective
@@ -52,19 +53,21 @@ class Pins:
 PINS = tuple(f.name for f in fields(Pins))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 
     `fits` tells whether its loss agrees with that objective (its gradient, where it returns no loss); where it does not, the pins
-    and the defaults stand in and the law `value` will say so. `complaint` is what it did on the probes if it gave no answer to
-    any. `approximate` says that its Hessian is declared an approximation.
+    and the defaults stand in and the law `value` will say so. `complaint` is what it did at `question` if it gave no answer to any
+    probe, `limitations` what there is to say before anything is asked. `approximate` says that its Hessian is declared an approximation.
     """
 
     candidate: Linear | Scores
     objective: Objective
     fits: bool
     complaint: Misbehaviour | None = None
+    question: Probe | None = field(default=None, compare=False)
+    limitations: tuple[str, ...] = ()
     approximate: bool = False
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour, Scores
 from verify.candidates.scores import ORDERS
 from verify.candidates.signature import order, weighted
+from verify.conventions.parameter import sized, solved
 from verify.conventions.pins import Conventions, Pins
+from verify.conventions.probes import Probe, Watch, answers
 from verify.errors import UsageError
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
@@ -24,14 +25,12 @@ from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
-Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
-
 PROBE_SIZE = 4
 ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
 """Orders in which scores are called: data sets are for objectives."""
 
 
-def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str) -> Conventions:
+def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned.
 
     Where it fits no member of the family, the first way stands in which it answers.
@@ -39,27 +38,27 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
     members, probes = list(_members(loss, pins, signatures)), list(_probes(loss, dtype))
-    answered: list[Scores] = []
+    answered: list[tuple[Scores, list[Answer]]] = []
+    approximate = pins.hessian == "approximate"
     complaint: Misbehaviour | None = None
     ways = list(_ways(f, loss, pins, signatures))
     for way in ways:
         try:
-            answers = [way(*probe) for probe in probes]
+            found = list(answers(way, probes, watch))
         except Misbehaviour as error:
             complaint = complaint or error
             continue
-        answered.append(way)
+        answered.append((way, found))
         for objective in members:
-            if _agrees(objective, way, answers, probes, dtype):
-                return Conventions(candidate=way, objective=objective, fits=True, approximate=pins.hessian == "approximate")
-    chosen = answered[0] if answered else ways[0]
-    return Conventions(
-        candidate=chosen,
-        objective=members[0],
-        fits=False,
-        complaint=None if answered else complaint,
-        approximate=pins.hessian == "approximate",
-    )
+            if _agrees(objective, way, found, probes, dtype):
+                return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
+    for way, found in answered if pins.delta is None else ():
+        for objective in (o for m in members for o in solved(m, found[0].value, lambda o: _value(o, probes[0], dtype))):
+            if _agrees(objective, way, found, probes, dtype) and _still_agrees(objective, way, sized(probes[0]), dtype, watch):
+                return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
+    chosen, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
+    known = Conventions(candidate=chosen, objective=members[0], fits=False, complaint=complaint, approximate=approximate)
+    return replace(known, question=probes[0])
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Scores]:
@@ -90,6 +89,17 @@ def _probes(loss: LossSpec, dtype: str) -> Iterator[Probe]:
         rng = np.random.default_rng(seed)
         W = rng.normal(size=(loss.scores(PROBE_SIZE), PROBE_SIZE)).astype(dtype)
         yield W, np.eye(PROBE_SIZE, dtype=dtype), (np.arange(PROBE_SIZE) + seed) % loss.labels(PROBE_SIZE), 0.0
+
+
+def _still_agrees(objective: Objective, way: Scores, probes: list[Probe], dtype: str, watch: Watch) -> bool:
+    try:
+        return _agrees(objective, way, list(answers(way, probes, watch)), probes, dtype)
+    except Misbehaviour:
+        return False
+
+
+def _value(objective: Objective, probe: Probe, dtype: str) -> float:
+    return float(Oracle(objective, dtype).at(*probe).value.exact)
 
 
 def _agrees(objective: Objective, way: Scores, answers: list[Answer], probes: list[Probe], dtype: str) -> bool:

@@ -157,6 +157,8 @@ class Inquiry:
         return bool(np.any(np.abs(added) > SHOWS * look.radius.ravel()))
 
     def _overflow(self, broken: Sequence[Look], finite: Sequence[Look]) -> Diagnosis:
+        if not finite:
+            return Diagnosis("value", f"the {self.aspect.name} is never a finite number, however ordinary the input", kind="behaviour")
         condition = only_when([look.scene for look in broken], [look.scene for look in finite], self._lost)
         what = f"the {self.aspect.name} is not finite, though its true value is"
         if condition is None:

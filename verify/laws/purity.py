@@ -1,4 +1,4 @@
-"""A candidate computes and does nothing else: inputs, earlier answers and random numbers stay as they are.
+"""A candidate computes and does nothing else: inputs, earlier answers and what a process shares stay as they are.
 
 Read-only, strided and Fortran-ordered inputs give the same answer, up to rounding since another memory order may sum in
 another order, or are refused by an exception, which is a limitation and not a break.
@@ -7,6 +7,7 @@ another order, or are refused by an exception, which is a limitation and not a b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,43 +17,38 @@ from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.batches import entrywise
 from verify.laws.law import Law, Subject
+from verify.laws.surroundings import watched
 
 
 def measure(subject: Subject, case: Case) -> Finding:
-    """Raises Misbehaviour where something was changed; else the answers for other memory layouts against the first."""
+    """Raises Misbehaviour where something is changed, or the answer is another one for another memory layout."""
     arguments = subject.candidate.arguments(case.W, case.X, case.y, case.reg)
     first = _watched(subject, arguments)
     kept = first.gradient.copy()
     _remembers(subject, arguments)
     if not np.array_equal(first.gradient, kept, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
+    _declared(subject, case, kept)
     evidence, limitations = [Evidence(law="purity", measured=0.0, allowed=0.0)], []
-    truth = subject.truth(case)
     for what, laid_out in _layouts(arguments):
         try:
-            answer = subject.candidate.answer(laid_out)
+            answer = _watched(subject, laid_out)
         except Misbehaviour as refused:
             if refused.code != "crashed":
                 raise
             limitations.append(f"refuses {what} arrays")  # never another answer
             continue
-        if subject.candidate.has_loss:
-            where = {"method": f"loss, {what}", "measured": answer.value, "expected": first.value}
-            error = abs(answer.value - first.value)
-            evidence.append(
-                Evidence(law="purity", measured=error, allowed=2 * truth.value.radius, magnitude=truth.value.magnitude, where=where)
-            )
-        if truth.gradient.is_single:
-            allowed, size = 2 * truth.gradient.radius, truth.gradient.magnitude
-            evidence.append(entrywise("purity", what, answer.gradient, kept, allowed, size))
+        for e in _compared(subject, case, what, answer, first.value, kept):
+            if not e.strain <= 1:
+                raise Misbehaviour("nondeterministic", _otherwise(what, e))
+            evidence.append(e)
     return Finding(evidence=tuple(evidence), limitations=tuple(limitations))
 
 
 def _watched(subject: Subject, arguments: tuple[Any, ...]) -> Answer:
     """The answer, with everything compared before and after."""
-    before = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
-    state = np.random.get_state()  # noqa: NPY002  # the legacy global state is the one that a candidate may touch
-    answer = subject.candidate.answer(arguments)
+    before, seen = _copies(arguments), list[str]()
+    answer = replace(subject.candidate, f=watched(subject.candidate.f, seen)).answer(arguments)
     for name, a, b in zip(subject.candidate.names, arguments, before, strict=False):
         if not isinstance(a, np.ndarray):
             continue
@@ -60,24 +56,67 @@ def _watched(subject: Subject, arguments: tuple[Any, ...]) -> Answer:
             raise Misbehaviour("mutates-input", f"changes its input {name}")
         if np.shares_memory(a, answer.gradient):
             raise Misbehaviour("mutates-input", f"returns a gradient that is a view of its input {name}")
-    now = np.random.get_state()  # noqa: NPY002
-    if now[2] != state[2] or not np.array_equal(now[1], state[1]):  # type: ignore[index]
-        np.random.set_state(state)  # noqa: NPY002
-        raise Misbehaviour("nondeterministic", "draws from numpy's global random numbers")
+    if seen:
+        raise Misbehaviour("nondeterministic", seen[0])
     return answer
+
+
+def _declared(subject: Subject, case: Case, gradient: np.ndarray) -> None:
+    """Raises Misbehaviour where the gradient's dtype cannot hold what is due: an array of integers is right where all of it is whole."""
+    told = f"returns a gradient of dtype {gradient.dtype} where {case.dtype} went in"
+    if np.issubdtype(gradient.dtype, np.floating) and gradient.dtype.itemsize < case.W.dtype.itemsize:
+        raise Misbehaviour("dtype", f"{told}: digits are lost")
+    if np.issubdtype(gradient.dtype, np.integer) and subject.truth(case).gradient.distance(gradient.astype(case.dtype)).strain > 1:
+        raise Misbehaviour("dtype", f"{told}: fractions are lost")
+
+
+def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: float, gradient: np.ndarray) -> Iterator[Evidence]:
+    """The answer for another layout beside the first; a gradient only where no tie lets the candidate choose."""
+    truth = subject.truth(case)
+    if subject.candidate.has_loss:
+        v, w = _apart(np.array(answer.value), np.array(value))
+        where = {"method": "loss", "measured": float(v), "expected": float(w)}
+        error, allowed = float(abs(v - w)), 2 * truth.value.radius
+        yield Evidence(law="purity", measured=error, allowed=allowed, magnitude=truth.value.magnitude, where=where)
+    if truth.gradient.is_single:
+        yield entrywise("purity", what, *_apart(answer.gradient, gradient), 2 * truth.gradient.radius, truth.gradient.magnitude)
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both, with 0 where they are the same in a way that no difference shows: NaN, or infinity."""
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    lost = same & ~np.isfinite(a)
+    return np.where(lost, 0.0, a), np.where(lost, 0.0, b)
+
+
+def _otherwise(what: str, e: Evidence) -> str:
+    place = f"entry {e.where['entry']}" if "entry" in e.where else "the loss"
+    return (
+        f"answers otherwise for {what} arrays: {place} is {e.where['measured']:.17g}, and {e.where['expected']:.17g} for arrays in C order"
+    )
 
 
 def _remembers(subject: Subject, arguments: tuple[Any, ...]) -> None:
     """Asks again with the same array objects and other numbers in them."""
-    changed = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
+    changed = _copies(arguments)
     subject.candidate.answer(changed)
     for i, a in enumerate(changed[i] for i in subject.candidate.real):
         a[...] = a / 2 + (i == 0)
-    again = subject.candidate.answer(changed)
-    fresh = subject.candidate.answer(tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in changed))
-    told = "value" if subject.candidate.has_loss else "gradient"
-    if not np.array_equal(getattr(again, told), getattr(fresh, told), equal_nan=True):
+    others = _copies(changed)
+    again = _watched(subject, changed).kept()
+    fresh = subject.candidate.answer(_copies(others)).kept()
+    if not _same(again, fresh):
+        if not _same(fresh, subject.candidate.answer(_copies(others))):
+            raise Misbehaviour("nondeterministic", "answers differently when it is asked the same again")
         raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
+
+
+def _copies(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
+
+
+def _same(a: Answer, b: Answer) -> bool:
+    return np.array_equal(a.value, b.value, equal_nan=True) and np.array_equal(a.gradient, b.gradient, equal_nan=True)
 
 
 def _layouts(arguments: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -79,6 +79,17 @@ class Formula:
         moving = {*self.lifted.variables, *(k.symbol for k in self.lifted.switches)}
         return not any(slope.free_symbols & moving for p in pieces for slope in self.lifted.slopes(p).values())
 
+    @cached_property
+    def mentioned(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the constants that the value depends on, and of those that the gradient depends on: on its slopes or on where
+        its switches turn. A constant that is not among them changes nothing, wherever it is evaluated.
+        """
+        pieces = [p for k in self.lifted.switches for p in (*k.pieces, *(k.conditions or ()))]
+        slopes = [d for p in (self.lifted.smooth, *pieces) if isinstance(p, sympy.Expr) for d in self.lifted.slopes(p).values()]
+        value, gradient = ({str(c) for e in es for c in e.free_symbols} for es in ([self.lifted.smooth, *pieces], [*slopes, *pieces]))
+        names = {str(c) for c in self.lifted.constants}
+        return frozenset(names & value), frozenset(names & gradient)
+
     @property
     def underflow_steps(self) -> int:
         """How many operations may each lose one smallest normal."""

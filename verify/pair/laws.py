@@ -6,12 +6,14 @@ What they ask for are differences of the pair's own loss, so a loss that is wron
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Misbehaviour
 from verify.evidence import Evidence, Finding
+from verify.laws.surroundings import watched
 from verify.pair.place import Place
 from verify.pair.slope import Slope, scales
 from verify.pair.subject import Pair, direction
@@ -202,17 +204,16 @@ def descent(pair: Pair, place: Place) -> Finding:
 def purity(pair: Pair, place: Place) -> Finding:
     """Loss, gradient and loss again on one array leave it and all else as it was, and answer like on fresh copies of it."""
     x = np.array(place.x)
-    before, state = x.copy(), np.random.get_state()  # noqa: NPY002  # the state that a candidate may touch
-    first, g, again = pair.loss(x), pair.slope_of(x), pair.loss(x)
+    before, seen = x.copy(), list[str]()
+    seeing = replace(pair, f=watched(pair.f, seen))
+    first, g, again = seeing.loss(x), seeing.slope_of(x), seeing.loss(x)
     kept = np.array(g)
-    now = np.random.get_state()  # noqa: NPY002
     if not np.array_equal(x, before, equal_nan=True):
         raise Misbehaviour("mutates-input", "changes its input x")
     if np.shares_memory(x, g):
         raise Misbehaviour("mutates-input", "returns a gradient that is a view of its input x")
-    if now[2] != state[2] or not np.array_equal(now[1], state[1]):  # type: ignore[index]
-        np.random.set_state(state)  # noqa: NPY002
-        raise Misbehaviour("nondeterministic", "draws from numpy's global random numbers")
+    if seen:
+        raise Misbehaviour("nondeterministic", seen[0])
     fresh, fresh_g = pair.value(before), pair.gradient(before)
     for told, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", kept, fresh_g)):
         if not np.array_equal(a, b, equal_nan=True):

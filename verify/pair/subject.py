@@ -30,7 +30,7 @@ class Pair:
 
     def gradient(self, x: Floats) -> Floats:
         """The gradient on a copy of x. Raises Misbehaviour."""
-        return self.slope_of(np.array(x))
+        return self.slope_of(np.array(x)).copy()
 
     def loss(self, x: Floats) -> float:
         """The loss of this very array."""

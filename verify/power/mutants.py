@@ -164,13 +164,18 @@ def _ties_as(value: float) -> Callable[[Term, Example, int], float]:
 
 
 def _parameters(reference: Reference) -> Iterator[Mutant]:
-    """A parameter that is shifted in the gradient only, and one that is shifted in both: consistent with a wrong loss."""
+    """A parameter that is shifted in the gradient only, and one that is shifted in both: consistent with a wrong loss. Where the formula
+    does not mention it the shifted one is equal, and left out.
+    """
     objective = reference.oracle.objective
+    in_value, in_gradient = reference.oracle.formula(3, 0).mentioned
     for name, value in objective.parameters.items():
         for factor in (0.5, 2.0):
             shifted = Reference(Oracle(_with(objective, name, factor * value), reference.oracle.dtype))
-            yield Mutant(f"{name} × {factor:g} in the gradient", "parameter", _pair(_made(reference), _made(shifted)))
-            yield Mutant(f"{name} × {factor:g} in loss and gradient", "consistent", _made(shifted))
+            if name in in_gradient:
+                yield Mutant(f"{name} × {factor:g} in the gradient", "parameter", _pair(_made(reference), _made(shifted)))
+            if name in in_value:
+                yield Mutant(f"{name} × {factor:g} in loss and gradient", "consistent", _made(shifted))
 
 
 def _with(objective: Objective, name: str, value: float) -> Objective:
@@ -201,7 +206,8 @@ def _without_bias(p: Parts) -> Parts:
 def _structure(reference: Reference) -> Iterator[Mutant]:
     yield Mutant("the reduction's 1/N left out", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share * len(p.X))))
     yield Mutant("divided by N once more", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share / len(p.X))))
-    yield Mutant("the next class's label in the gradient", "label", _pair(_made(reference), _labels_shifted(_made(reference))))
+    if reference.oracle.formula(3, 0).lifted != reference.oracle.formula(3, 1).lifted:  # else the label changes nothing
+        yield Mutant("the next class's label in the gradient", "label", _pair(_made(reference), _labels_shifted(_made(reference))))
     yield Mutant("sign of everything", "structure", _made(reference, after=_times(-1.0)))
     yield Mutant("the first class left out", "structure", _made(reference, after=_touched((0,), 0.0)))
     yield Mutant("the bias column left out", "structure", _made(reference, after=_touched((slice(None), -1), 0.0)))

@@ -22,6 +22,9 @@ SHOWN = 40
 PRINTED = 5
 """Lines of a candidate's output that a text shows; the document has more."""
 
+LAST = 3
+"""Lines that are shown of the output of a candidate that hung or ended its process: the last ones."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
@@ -129,7 +132,14 @@ def details(entry: Entry) -> list[str]:
             told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
         if case.get("replay"):
             told.append(f"replay: {visible(case['replay'])}")
+    if entry.get("printed") and ended(entry):
+        told += ["last printed:", *(f"  | {visible(line)}" for line in entry["printed"].splitlines()[-LAST:])]
     return told
+
+
+def ended(entry: Entry) -> bool:
+    """Whether the candidate gave no answer at all: what it printed last may say why."""
+    return entry.get("diagnosis", {}).get("code") in ("crashed", "hung")
 
 
 def conventions(document: Document) -> Iterator[tuple[str, str]]:
@@ -155,10 +165,10 @@ def limitations(document: Document) -> list[tuple[str, str]]:
 
 
 def printed(document: Document) -> list[str]:
-    """The first lines of what each candidate printed, once."""
+    """The first lines of what each candidate printed, once; what it printed last is told where it ended."""
     first: dict[str, str] = {}
     for r in document["results"]:
-        if r.get("printed"):
+        if r.get("printed") and not ended(r):
             first.setdefault(r["candidate"], r["printed"])
     blocks = []
     for name, text in first.items():

@@ -1,0 +1,90 @@
+"""A candidate that does something else than answer, or answers with something else than numbers, is broken, and told what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import verify
+from verify import Verdict
+from verify.api import judge_all
+from verify.campaign.task import Request
+
+FILE = Path(__file__).parents[1] / "misbehaving.py"
+
+DOES = {
+    "writes_to_weights": ("purity", "mutates-input", "changes its input W"),
+    "writes_to_data": ("purity", "mutates-input", "changes its input X"),
+    "writes_to_labels": ("purity", "mutates-input", "changes its input y"),
+    "hands_out_its_buffer": ("purity", "nondeterministic", "hands out its own buffer"),
+    "remembers_the_array": ("purity", "nondeterministic", "by the identity of the array"),
+    "draws": ("purity", "nondeterministic", "draws from numpy's global random numbers"),
+    "seeds": ("purity", "nondeterministic", "draws from numpy's global random numbers"),
+    "draws_from_python": ("purity", "nondeterministic", "draws from Python's global random numbers"),
+    "sets_errors": ("purity", "nondeterministic", "changes np.seterr"),
+    "flushes_to_zero": ("purity", "nondeterministic", "flushes subnormal results to zero"),
+    "rounds_up": ("purity", "nondeterministic", "rounds in another direction"),
+    "reads_in_memory_order": ("purity", "nondeterministic", "answers otherwise for"),
+    "counts": ("consistency", "nondeterministic", "answers differently when it is asked the same again"),
+    "one_row_too_few": ("gradient", "shape", "returned a gradient of shape (3, 4) for W of shape (4, 4)"),
+    "flat": ("gradient", "shape", "returned a gradient of shape (16,)"),
+    "losses_in_an_array": ("value", "shape", "returned a loss of type float64 and shape (3,)"),
+    "none": ("value", "shape", "returned NoneType, not a pair"),
+    "an_object": ("gradient", "dtype", "Odd"),
+    "an_object_for_a_loss": ("value", "dtype", "Odd"),
+    "of_objects": ("gradient", "dtype", "dtype object"),
+    "complex_numbers": ("gradient", "dtype", "dtype complex128"),
+    "text": ("gradient", "dtype", "dtype <U32"),
+    "in_single_precision": ("purity", "dtype", "float32"),
+    "in_whole_numbers": ("purity", "dtype", "int64"),
+    "nan_loss": ("value", "value", "is never a finite number"),
+    "nan_gradient": ("gradient", "value", "is never a finite number"),
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    """One run over all of them. No process is lost by these, so that one serves for all."""
+    requests = [
+        Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=(law,)) for name, (law, *_) in DOES.items()
+    ]
+    return dict(zip(DOES, judge_all(requests, in_process=True, captured=True).outcomes, strict=True))
+
+
+@pytest.mark.parametrize("name", DOES)
+def test_it_is_broken_with_a_code_and_a_witness(outcomes, name):
+    _, code, message = DOES[name]
+    result = outcomes[name].result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", code)
+    assert message in result.diagnosis["message"]
+    assert result.witness is not None
+
+
+def test_what_an_import_does_to_floats_is_stated_and_put_back(tmp_path):
+    """As a library does that was built with -ffast-math. Subnormal numbers are kept again when the candidate is asked."""
+    source = FILE.read_text(encoding="utf-8")
+    keeps = "def keeps(*a):\n    assert np.float64(2e-308) / 4 > 0\n    return right(*a)\n"
+    (tmp_path / "mine.py").write_text(f"{source}\nset_float_control(0x8040)\n{keeps}", encoding="utf-8")
+    report = verify.check(f"{tmp_path / 'mine.py'}:keeps", loss="softmax_cross_entropy", profile="quick", laws=("value", "purity"))
+    assert report.verdict is Verdict.HOLDS
+    told = (
+        "limitation: when it is imported, its process flushes subnormal results to zero and takes subnormal numbers for zero from then on"
+    )
+    assert str(report).count(told) == 1
+
+
+def test_what_lies_below_the_guard_is_as_before():
+    """Judged in this process, and nothing of what the candidates did is left."""
+    assert np.geterr()["divide"] == "warn"
+    assert np.float64(2e-308) / 4 > 0
+    assert np.float64(1) / 3 == 1 / 3
+
+
+def test_the_user_s_own_interrupt_is_not_the_candidate_s():
+    def interrupted(W, X, y, reg):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify.check(interrupted, loss="softmax_cross_entropy", profile="quick", laws=("value",))
