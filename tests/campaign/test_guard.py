@@ -77,6 +77,11 @@ def test_a_candidate_that_always_ends_its_process_has_the_first_question_for_a_w
     assert [(o.result.diagnosis["code"], o.result.witness.case.family) for o in outcomes.values()] == [("crashed", "probe")] * 2
 
 
+def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
+    (outcome,) = judged("forks", laws=("value",))["forks"].values()
+    assert outcome.result.verdict is Verdict.HOLDS
+
+
 def test_slow_is_not_broken():
     (outcome,) = judged("slow", timeout=3, laws=("order",))["slow"].values()
     assert outcome.result.verdict is Verdict.SILENT
