@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from implementations import softmax
 
 from verify import Verdict
 from verify.api import judge_all
-from verify.campaign import memory
+from verify.campaign import executor, memory
 from verify.campaign.task import Request
 
 FILE = Path(__file__).parents[1] / "misbehaving.py"
@@ -64,6 +65,13 @@ def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "hung")
     assert outcome.result.diagnosis["message"] == "the candidate gave no answer within 3 s"
     assert len(outcome.result.witness.case.X) == 1
+
+
+def test_a_candidate_that_has_hung_is_given_less_time(monkeypatch):
+    monkeypatch.setattr(executor, "AFTER_A_HANG", 1.5)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # one law after the other
+    outcomes = judged("sleeps_in_c", timeout=3, laws=("value", "gradient"))["sleeps_in_c"]
+    assert [o.result.diagnosis["message"][-5:] for o in outcomes.values()] == ["n 3 s", "1.5 s"]
 
 
 def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():
