@@ -143,10 +143,11 @@ def test_a_figure_far_worse_than_the_baseline_is_red_and_one_within_the_margin_i
     at = float(next(r for r in base["results"] if r["law"] == "gradient")[what])
     within = gate(changed(good, "gradient", **{what: 0.99 * WORSE[what] * at}), Baseline.of(base), baseline="b.json")
     beyond = gate(changed(good, "gradient", **{what: 1.02 * WORSE[what] * at}), Baseline.of(base), baseline="b.json")
-    assert within["passed"]
-    assert rules(beyond) == [f"worse-{what}"]
-    assert "of the law gradient on mine:f" in beyond["failures"][0]["sentence"]
-    assert "--update-baseline" in beyond["failures"][0]["accept"]
+    assert (within["passed"], within["warnings"]) == (True, [])
+    severe, other = ("warnings", "failures") if what == "ulps" else ("failures", "warnings")  # ulps have too heavy a tail to fail by
+    assert ([f["rule"] for f in beyond[severe]], beyond[other]) == ([f"worse-{what}"], [])
+    assert "of the law gradient on mine:f" in beyond[severe][0]["sentence"]
+    assert "--update-baseline" in beyond[severe][0]["accept"]
 
 
 def test_a_sensitivity_that_is_lost_is_red(good):

@@ -17,11 +17,12 @@ Ruling = dict[str, Any]
 
 UPDATE = "if it is meant: verify gate REPORT.json --update-baseline, and let the diff be reviewed"
 
-WORSE = {"strain": 4.0, "sensitivity": 16.0, "ulps": 2.0**20}
+WORSE = {"strain": 4.0, "sensitivity": 64.0, "ulps": 2.0**20}
 """How many times worse than the baseline a figure may be. The same seed on the same machine gives the same figures; another
-processor or library moves last bits, the search then follows other strains, and its maxima move. A strain 4 times higher is the slack
-that the bounds allow for operations that right code may add; sensitivities are minima over the cases and vary more; ulps are counted at
-entries that cancel almost to zero too, so their maximum has a heavy tail and only a change of kind, half of the digits, shows in it."""
+processor or library moves last bits, the search then follows other strains, and its maxima move. How far was measured by what moves
+them more, other seeds (benchmarks/margins.py: right code, both losses and dtypes, six seeds, each pair as baseline and report): a strain
+became at most 1.8 times higher, a sensitivity 19 times coarser. The margins are twice that, at the next power of two. Ulps are counted at
+entries that cancel almost to zero or underflow, too, and became up to 1e303 times more: no margin is right, so they only warn."""
 
 NOISE = {"strain": 0.02, "sensitivity": 0.0, "ulps": 2.0**12}
 """Figures below these count as these: there the maximum says which roundings the cases happened to meet, not how good the code is."""
@@ -161,7 +162,8 @@ def _worse(now: Mapping[Key, Mapping[str, Any]], baseline: Baseline) -> Rulings:
         for m in MEASURED:
             if not _at_most(r[m], before[m], m):
                 told = f"the {WORDS[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}"
-                yield True, _ruling(f"worse-{m}", f"{told}, more than {WORSE[m]:g} times", UPDATE, r)
+                accept = f"set max-ulps in [tool.verify.gate] where it must not be; {UPDATE}" if m == "ulps" else UPDATE
+                yield m != "ulps", _ruling(f"worse-{m}", f"{told}, more than {WORSE[m]:g} times", accept, r)
 
 
 def _at_most(now: float | str | None, before: float | str | None, what: str) -> bool:

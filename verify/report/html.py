@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -49,10 +49,11 @@ def render(document: Document, *, hiker: bool = False) -> str:
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
     pages.tests["small"] = is_small
+    rows = _matrix(document)
     page: str = pages.get_template("page.html.j2").render(
         document=document,
-        laws={law: document["laws"].get(law, "") for law in dict.fromkeys(r["law"] for r in document["results"])},
-        rows=_matrix(document),
+        laws={law: document["laws"].get(law, "") for law in _order(rows)},
+        rows=rows,
         candidates=list(_candidates(document)),
         sentences=[s for r in document["results"] if (s := paragraph(r))],
         summary=summary(document),
@@ -75,6 +76,12 @@ def _matrix(document: Document) -> dict[tuple[str, str, str], dict[str, tuple[in
     for i, r in enumerate(document["results"]):
         rows.setdefault((r["loss"], r["candidate"], r["dtype"]), {})[r["law"]] = (i, r)
     return rows
+
+
+def _order(rows: Mapping[Any, Mapping[str, Any]]) -> dict[str, None]:
+    """The laws as the fullest row has them, then the others: a stored document has forgotten their order, and a row may lack some."""
+    fullest = max(rows.values(), key=len, default={})
+    return dict.fromkeys([*fullest, *(law for row in rows.values() for law in row)])
 
 
 def _candidates(document: Document) -> Iterator[dict[str, Any]]:
