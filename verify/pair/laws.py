@@ -54,7 +54,7 @@ def _compared(pair: Pair, x: Floats, g: Floats, d: Floats) -> Evidence:
     line = pair.along(x, d)
     low, high, error = line.interval
     slope = float(np.sum(g.astype(np.longdouble) * d))
-    allowed = error + _grain(line) * pair.magnitude(x, d)
+    allowed = error + grain(line) * pair.magnitude(x, d)
     if not np.isfinite(line.here) or not np.isfinite(error):
         return Evidence(law="gradient", measured=0.0, allowed=np.inf)
     outside = float(np.maximum(max(low - slope, slope - high), 0.0)) if np.isfinite(slope) else float("nan")
@@ -65,7 +65,7 @@ def _compared(pair: Pair, x: Floats, g: Floats, d: Floats) -> Evidence:
     return Evidence(law="gradient", measured=outside, allowed=allowed, magnitude=size, width=(high - low) / 2, where=where)
 
 
-def _grain(line: Slope) -> float:
+def grain(line: Slope) -> float:
     """The relative rounding of the gradient, from that of the loss."""
     measured = line.noise / abs(line.here) if line.here else line.u
     return GRAIN * min(max(measured, line.u), max(COARSEST, line.u))
@@ -109,7 +109,7 @@ def order(pair: Pair, place: Place) -> Finding:
     if not np.isfinite(line.interval[2]) or line.kink:
         return Finding(undecided="on a kink, or the differences do not converge here")
     slope = float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = _grain(line) * pair.magnitude(place.x, d)
+    noise = grain(line) * pair.magnitude(place.x, d)
     smooth = slice(max(e.first for e in (line.middle, *line.sides)), None)  # a longer step may cross a kink
     low, high, error = line.interval
     found = [
@@ -151,7 +151,7 @@ def bracket(pair: Pair, place: Place) -> Finding:
     """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, of a pair that claims to be convex."""
     d = direction(place.x, place.seed)
     line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = _grain(line) * pair.magnitude(place.x, d)
+    noise = grain(line) * pair.magnitude(place.x, d)
     evidence = []
     for h, low, high, r in zip(line.h, line.backward, line.forward, line.rounding, strict=True):
         if np.isfinite(low) and np.isfinite(high) and np.isfinite(r):
@@ -168,7 +168,7 @@ def convexity(pair: Pair, place: Place) -> Finding:
     """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, of a pair that claims to be convex."""
     d = direction(place.x, place.seed)
     line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = _grain(line) * pair.magnitude(place.x, d)
+    noise = grain(line) * pair.magnitude(place.x, d)
     evidence = []
     for h, ahead, behind, r in zip(line.h, line.ahead, line.behind, line.rounding, strict=True):
         for what, below, above in (
