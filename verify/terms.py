@@ -27,17 +27,18 @@ KEPT = 1 << 14
 
 @dataclass(frozen=True)
 class Role:
-    """What a term of the score gradient is: of the label's or of another class's entry, behind a switch or not, constant or not,
-    and its sign where it is constant.
+    """What a term of the score gradient is: of the label's or of another class's entry (None where there is one score only), behind a
+    switch or not, constant or not, and its sign where it is constant.
     """
 
-    label: bool
+    label: bool | None
     switch: bool
     sign: int
 
     def __str__(self) -> str:
         kind = {1: "the constant term > 0", -1: "the constant term < 0", 0: "the varying term"}[self.sign]
-        return f"{kind} of {'the label' if self.label else 'another class'}{', where its switch is on' if self.switch else ''}"
+        of = {True: "the label", False: "another class", None: "the score"}[self.label]
+        return f"{kind} of {of}{', where its switch is on' if self.switch else ''}"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class Reference:
             run = formula.program.run(self.oracle.inputs(scores))
             losses = tuple(float(run.registers[t]) for t in formula.value_terms)
             switches = tuple(float(run.registers[register]) for register, _ in formula.program.switch_registers)
-            return Example(losses, tuple(_terms(formula, run, label)), max(abs(float(s)) for s in scores), switches)
+            own = None if self.oracle.objective.loss.targets else label
+            return Example(losses, tuple(_terms(formula, run, own)), max(abs(float(s)) for s in scores), switches)
 
     def penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
         """(λR(W), λ∇R(W))."""
@@ -155,7 +157,7 @@ class Reference:
         return reg * value, reg * slope
 
 
-def _terms(formula: Formula, run: Run, label: int) -> Iterator[Term]:
+def _terms(formula: Formula, run: Run, label: int | None) -> Iterator[Term]:
     """The chain rule through the switches, term by term, on the first possible piece of each; then what the others would change."""
     behind: list[list[Term]] = []
     for (register, _), pieces in zip(formula.program.switch_registers, formula.piece_slopes, strict=True):
@@ -173,7 +175,7 @@ def _expanded(
     behind: list[list[Term]],
     formula: Formula,
     run: Run,
-    label: int,
+    label: int | None,
     *,
     switch: bool,
 ) -> Iterator[Term]:
@@ -182,7 +184,7 @@ def _expanded(
         for t in terms:
             value = float(run.registers[t])
             sign = int(np.sign(value)) if formula.program.is_constant(t) else 0
-            yield Term(entry, Role(entry == label, switch, sign), value)
+            yield Term(entry, Role(None if label is None else entry == label, switch, sign), value)
     for k, terms in inner.items():
         weight = float(sum((run.registers[t] for t in terms), arb(0)))
         yield from (Term(t.entry, t.role, weight * t.value, t.tied, k) for t in behind[k])

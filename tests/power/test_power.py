@@ -65,6 +65,15 @@ def test_without_a_penalty_or_switches_there_are_no_mutants_of_them():
     assert {"penalty", "kink", "parameter"} <= {m.family for m in mutants(oracle("multiclass_hinge"))}
 
 
+@pytest.mark.parametrize("loss", ["binary_logistic", "squared_error"])
+def test_losses_of_one_score_have_no_mutants_of_classes_and_all_are_caught(loss):
+    found = measure(oracle(loss), profile="quick", seed=0, laws=FEW)
+    assert found.survivors == []
+    assert found.false_alarms == ()
+    assert not [name for name in found.kills if "class" in name and "class's label" not in name]
+    assert {"the varying term of the score left out", "the next class's label in the gradient"} <= set(found.kills)
+
+
 def test_what_is_provably_equal_is_left_out():
     parameters = {name: positive(default=2) for name in ("weight", "margin", "offset", "idle")}
     spec = LossSpec(

@@ -7,7 +7,7 @@ from typing import Any
 
 from verify.campaign.task import DTYPES
 from verify.campaign.workers import each
-from verify.errors import UsageError, unknown
+from verify.errors import unknown
 from verify.laws import LAWS
 from verify.oracle import Oracle
 from verify.power import measure
@@ -18,13 +18,10 @@ from verify.spec.catalogue import find_loss, find_penalty, losses
 def tables(
     names: Sequence[str] | None, *, penalty: str, dtypes: Sequence[str], profile: str, seed: int, laws: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """One table for each loss (all shipped ones of several classes if None) and dtype. Raises UsageError for names that do not
-    exist, and for losses of one score: the wrong implementations are made from the entries of classes.
-    """
-    chosen = list(names or (name for name, loss in losses().items() if not loss.targets))
+    """One table for each loss (all shipped ones if None) and dtype. Raises UsageError for names that do not exist."""
+    chosen = list(names or losses())
     for name in chosen:
-        if find_loss(name).targets:
-            raise UsageError(f"{name} has one score, and wrong implementations are made of losses of several. Give one of those.")
+        find_loss(name)
     find_penalty(penalty)
     for kind, given, known in (("dtype", dtypes, DTYPES), ("law", laws or (), LAWS)):
         for name in given:

@@ -58,11 +58,12 @@ def _made(
     loss: Callable[[Parts], float] = lambda p: p.loss,
 ) -> Candidate:
     """The implementation from: a change of the parts, the factor of a term, the class that it is given to, a last touch, a loss."""
+    labels = reference.oracle.objective.loss.labels
 
     def f(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
         if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X))):
             return float("nan"), np.full_like(W, np.nan)
-        if np.any(y < 0) or np.any(y >= len(W)) or len(y) != len(X) or X.shape[1] != W.shape[1]:
+        if np.any(y < 0) or np.any(y >= labels(len(W))) or len(y) != len(X) or X.shape[1] != W.shape[1]:
             raise ValueError("labels or shapes do not fit")
         whole = reference.parts(W, X, y, reg)
         p = parts(whole)
@@ -92,17 +93,26 @@ def _score_gradients(p: Parts, term: Callable[[Term, Example, int], float], entr
 def _roles(reference: Reference) -> dict[Role, None]:
     """The roles that occur, seen on a small example of three classes whose switches are all on, all off and tied."""
     roles: dict[Role, None] = {}
-    for W in (np.zeros((3, 1)), np.array([[9.0], [0.0], [0.0]]), np.array([[-9.0], [0.0], [0.0]])):
-        parts = reference.parts(W, np.ones((1, 1)), np.zeros(1, np.int64), 0.0)
-        roles |= dict.fromkeys(t.role for t in parts.examples[0].terms if t.value)
+    loss = reference.oracle.objective.loss
+    for first in (0.0, 9.0, -9.0):
+        W = np.zeros((loss.scores(3), 1))
+        W[0] = first
+        for label in range(loss.labels(3)):
+            roles |= dict.fromkeys(t.role for t in reference.example(np.ones(1), W, label).terms if t.value)
     return roles
+
+
+def _has_classes(reference: Reference) -> bool:
+    """Whether an example has several scores, one a class."""
+    return not reference.oracle.objective.loss.targets
 
 
 def _terms(reference: Reference) -> Iterator[Mutant]:
     for role in _roles(reference):
         for what, factor in (("left out", 0.0), ("counted twice", 2.0), ("with the wrong sign", -1.0)):
             yield Mutant(f"{role} {what}", "term", _made(reference, term=_factor_of(role, factor)))
-        yield Mutant(f"{role} given to the next class", "term", _made(reference, entry=_next_for(role)))
+        if _has_classes(reference):
+            yield Mutant(f"{role} given to the next class", "term", _made(reference, entry=_next_for(role)))
 
 
 def _factor_of(role: Role, factor: float) -> Callable[[Term, Example, int], float]:
@@ -115,7 +125,7 @@ def _next_for(role: Role) -> Callable[[Term, int], int]:
 
 def _losses(reference: Reference) -> Iterator[Mutant]:
     """A wrong loss beside the right gradient."""
-    count = len(reference.oracle.formula(2, 0).value_terms)
+    count = len(reference.oracle.example.value_terms)
     for k in range(count):
         for what, factor in (("left out", 0.0), ("counted twice", 2.0), ("with the wrong sign", -1.0)):
             yield Mutant(f"term {k + 1} of the loss {what}", "loss", _made(reference, loss=_loss_with(k, factor)))
@@ -146,7 +156,7 @@ def _stale(f: Candidate) -> Candidate:
 
 
 def _kinks(reference: Reference) -> Iterator[Mutant]:
-    if not reference.oracle.formula(2, 0).lifted.switches:
+    if not reference.oracle.example.lifted.switches:
         return
     for value in (2.0, -0.1):
         yield Mutant(f"{value:g} on a kink", "kink", _made(reference, term=_ties_as(value)))
@@ -168,7 +178,7 @@ def _parameters(reference: Reference) -> Iterator[Mutant]:
     does not mention it the shifted one is equal, and left out.
     """
     objective = reference.oracle.objective
-    in_value, in_gradient = reference.oracle.formula(3, 0).mentioned
+    in_value, in_gradient = reference.oracle.formula(objective.loss.scores(3), 0).mentioned
     for name, value in objective.parameters.items():
         for factor in (0.5, 2.0):
             shifted = Reference(Oracle(_with(objective, name, factor * value), reference.oracle.dtype))
@@ -206,17 +216,30 @@ def _without_bias(p: Parts) -> Parts:
 def _structure(reference: Reference) -> Iterator[Mutant]:
     yield Mutant("the reduction's 1/N left out", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share * len(p.X))))
     yield Mutant("divided by N once more", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share / len(p.X))))
-    if reference.oracle.formula(3, 0).lifted != reference.oracle.formula(3, 1).lifted:  # else the label changes nothing
-        yield Mutant("the next class's label in the gradient", "label", _pair(_made(reference), _labels_shifted(_made(reference))))
+    if _label_matters(reference):
+        shifted = _labels_shifted(_made(reference), reference.oracle.objective.loss.labels)
+        yield Mutant("the next class's label in the gradient", "label", _pair(_made(reference), shifted))
     yield Mutant("sign of everything", "structure", _made(reference, after=_times(-1.0)))
-    yield Mutant("the first class left out", "structure", _made(reference, after=_touched((0,), 0.0)))
+    if _has_classes(reference):
+        yield Mutant("the first class left out", "structure", _made(reference, after=_touched((0,), 0.0)))
     yield Mutant("the bias column left out", "structure", _made(reference, after=_touched((slice(None), -1), 0.0)))
     yield Mutant("the last example left out", "structure", _made(reference, parts=lambda p: _first(p, max(1, len(p.X) - 1))))
     yield Mutant(f"the tail beyond {BLOCK} examples left out", "structure", _made(reference, parts=lambda p: _first(p, BLOCK)))
 
 
-def _labels_shifted(f: Candidate) -> Candidate:
-    return lambda W, X, y, reg: f(W, X, np.where((y >= 0) & (y < len(W)), (y + 1) % len(W), y), reg)
+def _label_matters(reference: Reference) -> bool:
+    """Whether the formula is not the same for two labels."""
+    loss = reference.oracle.objective.loss
+    known = {reference.oracle.formula(loss.scores(3), label).lifted for label in range(min(2, loss.labels(3)))}
+    return len(known) > 1
+
+
+def _labels_shifted(f: Candidate, labels: Callable[[int], int]) -> Candidate:
+    def g(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
+        n = labels(len(W))
+        return f(W, X, np.where((y >= 0) & (y < n), (y + 1) % n, y), reg)
+
+    return g
 
 
 def _first(p: Parts, n: int) -> Parts:
@@ -269,9 +292,9 @@ def _latent(reference: Reference) -> Iterator[Mutant]:
         ("without a penalty", lambda p: not p.slope.any()),
         ("on a kink", lambda p: any(e.ties for e in p.examples)),
     )
-    kinks = bool(reference.oracle.formula(2, 0).lifted.switches)
+    kinks, classes = bool(reference.oracle.example.lifted.switches), _has_classes(reference)
     for what, holds in conditions:
-        if what != "on a kink" or kinks:
+        if ("kink" not in what or kinks) and ("class" not in what or classes):
             yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=_only(holds)))
 
 
@@ -316,7 +339,8 @@ def _behaviour(reference: Reference) -> Iterator[Mutant]:
     yield Mutant("writes to W", "behaviour", writes)
     yield Mutant("returns its own buffer", "behaviour", shares)
     yield Mutant("remembers answers by the identity of W", "behaviour", remembers)
-    yield Mutant("reads W as if it were in C order", "behaviour", reads_memory)
+    if _has_classes(reference):  # one row is in C order anyway
+        yield Mutant("reads W as if it were in C order", "behaviour", reads_memory)
     yield Mutant("takes NaN for 0", "behaviour", swallows)
     yield Mutant("the loss of an odd number of examples off by 1e-3", "loss", by_place)
     yield Mutant("compiled code that differs from its source", "behaviour", _Compiled(off_by(reference, 1e-3, loss=True), f))
