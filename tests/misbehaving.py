@@ -37,6 +37,13 @@ def spin():
         pass
 
 
+def forks(W, X, y, reg):
+    """Comes back twice."""
+    if len(X) == 1:
+        os.fork()
+    return right(W, X, y, reg)
+
+
 def prints(W, X, y, reg):
     """By all ways, the interpreter's and the system's."""
     print("from Python: λ")

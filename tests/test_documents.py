@@ -8,6 +8,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,12 @@ def test_every_dependency_has_its_line_in_the_readme():
     table = README.split("## Dependencies")[1]
     assert len(listed) > 8
     assert [name for name in listed if name not in table] == []
+
+
+def test_every_package_ships():
+    """setuptools is told their names one by one: a room that is left out is missing from the wheel, and only there."""
+    shipped = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    places = {name: ROOT / folder for name, folder in shipped["package-dir"].items()}
+    written = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "verify").rglob("*.py")} | set(places)
+    assert set(shipped["packages"]) == written
+    assert all((places.get(name, ROOT / name.replace(".", "/")) / "__init__.py").is_file() for name in shipped["packages"])

@@ -28,21 +28,23 @@ FLOORS = (
     ("gate",),
     ("descent",),
     ("api",),
-    ("replay_command", "power_command", "testing"),
+    ("bench", "replay_command", "power_command", "testing"),
     ("cli", "pytest_plugin"),
     ("__init__", "__main__"),
 )
 """Rooms from the ground up: a room is a module of `verify` or a package with all its modules."""
 
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-SAME_ROOM = {"specs": "spec", "reports": "report"}
-"""`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them; `verify.reports` is the report's schema."""
+SAME_ROOM = {"specs": "spec", "reports": "report", "benchmarks": "bench"}
+"""`verify.specs` are the shipped values of `verify.spec`'s types, and its catalogue finds them; `verify.reports` is the report's schema,
+`verify.benchmarks` are the tables that `verify.bench` times."""
 
-CLOSED = {"core": {"auditing", "descent"}}
+CLOSED = {"core": {"auditing", "bench", "descent"}}
 """Rooms that nobody enters but these: the core is judged like anyone else's code, by its name, and may be used."""
 
 HOMES = {
     "click": {
+        "bench",
         "cli",
         "descent",
         "gate",
@@ -56,7 +58,7 @@ HOMES = {
         "oracle",
         "terms",
     },
-    "hypothesis": {"cases", "profiles", "trial"},
+    "hypothesis": {"bench", "cases", "profiles", "trial"},
     "jax": {"candidates"},
     "jinja2": {"descent", "report"},
     "jsonschema": {"report"},
@@ -65,6 +67,7 @@ HOMES = {
     "numba": {"candidates", "core"},
     "numpy": {
         "api",
+        "bench",
         "auditing",
         "candidates",
         "cases",
@@ -86,7 +89,7 @@ HOMES = {
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "core"},
     "pytest": {"pytest_plugin"},
-    "rich": {"cli", "descent", "report"},
+    "rich": {"bench", "cli", "descent", "report"},
     "scipy": {"oracle"},
     "sklearn": {"candidates"},
     "sympy": {"spec", "oracle"},
@@ -96,7 +99,8 @@ HOMES = {
 
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name."""
-    roots = {"verify": Path(verify.__file__).parent, "verify.specs": Path(import_module("verify.specs").__file__).parent}
+    mapped = {name: Path(import_module(name).__file__).parent for name in ("verify.specs", "verify.benchmarks")}
+    roots = {"verify": Path(verify.__file__).parent, **mapped}
     return {
         ".".join([root, *path.relative_to(folder).with_suffix("").parts]): path
         for root, folder in roots.items()

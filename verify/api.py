@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from verify.campaign import witness
 from verify.campaign.executor import Done, execute, execute_here
@@ -17,10 +16,8 @@ from verify.campaign.task import Inapplicable, Outcome, Request, Task
 from verify.candidates import Candidate
 from verify.conventions import Pins
 from verify.errors import UsageError, seconds
-from verify.pair import start
+from verify.pair import point, start
 from verify.report.model import Report
-
-Floats = NDArray[np.floating]
 
 
 def check(
@@ -121,7 +118,7 @@ def requested(
         raise UsageError("at=x and convex=True go with loss=None: they are of a pair without a spec. Leave them out, or the loss.")
     if loss is None:
         _whole(candidate, pins)
-        x = _point(at)
+        x = point(at)
         given = tuple(dtypes or (x.dtype.name,))
         bare = Request(candidate=candidate, loss=witness.NO_LOSS, dtypes=given, laws=chosen, profile=profile, seed=seed)
         return replace(bare, at=start(x), convex=convex)
@@ -135,18 +132,6 @@ def _whole(candidate: object, pins: Pins) -> None:
         raise UsageError("the candidate has no loss: without a spec it is judged by nothing else. Give Candidate(loss=…, grad=…).")
     if pins != Pins():
         raise UsageError("signature, layout, reduction, penalty, delta and hessian need a spec; a pair without one has no conventions.")
-
-
-def _point(at: ArrayLike | None) -> Floats:
-    """The point as an array of a dtype that is judged. Raises UsageError where it is none."""
-    try:
-        x = np.asarray(at)
-        x = x if x.dtype in (np.float32, np.float64) else np.asarray(x, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"at is {at!r}; give an array of numbers.") from None
-    if not x.size or not np.all(np.isfinite(x)):
-        raise UsageError(f"at has shape {x.shape}{' and holds numbers that are not finite' if x.size else ''}; give a finite point.")
-    return x
 
 
 def judge_all(

@@ -60,6 +60,7 @@ def main() -> None:
 
 
 ELSEWHERE = {
+    "bench": ("verify.bench.command", "Time the core beside what is installed."),
     "gate": ("verify.gate.command", "Apply [tool.verify.gate] and its baseline to a report.json."),
     "descend": ("verify.descent.command", "Walk down the loss of real data: the optimisers of the course notes."),
     "landscape": ("verify.descent.landscape_command", "Draw slices of the loss with their exact kinks."),

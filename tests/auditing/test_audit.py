@@ -19,7 +19,7 @@ from verify.oracle import Oracle
 from verify.spec.catalogue import find_loss
 
 DEEP = os.environ.get("VERIFY_TEST_PROFILE") == "deep"
-TRIALS, SIZE = (100, SHAPE) if DEEP else (8, (20, 301, 5))
+TRIALS, SIZE = (100, SHAPE) if DEEP else (5, (20, 301, 5))
 """For every change a few small problems; in tox's `deep` a hundred of full size."""
 
 MADE = {"multiclass_hinge": hinge, "softmax_cross_entropy": softmax}
@@ -73,7 +73,7 @@ def test_the_candidates_own_loss_alone_finds_it(name):
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in RIGHT for kind in RIGHT[name] if kind not in SLOW])
 def test_nothing_right_is_accused(name, kind):
     f = RIGHT[name][kind]
-    for seed in range(TRIALS if DEEP else 1):
+    for seed in range(3 if DEEP else 1):
         for dtype in ("float64", "float32"):
             found = looked(name, f, seed=seed, dtype=dtype)
             assert found.verdict is Verdict.HOLDS, found.to_dict()

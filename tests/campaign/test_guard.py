@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from implementations import softmax
 
 from verify import Verdict
 from verify.api import judge_all
-from verify.campaign import memory
+from verify.campaign import executor, memory
 from verify.campaign.task import Request
 
 FILE = Path(__file__).parents[1] / "misbehaving.py"
@@ -66,6 +67,13 @@ def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
     assert len(outcome.result.witness.case.X) == 1
 
 
+def test_a_candidate_that_has_hung_is_given_less_time(monkeypatch):
+    monkeypatch.setattr(executor, "AFTER_A_HANG", 1.5)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # one law after the other
+    outcomes = judged("sleeps_in_c", timeout=3, laws=("value", "gradient"))["sleeps_in_c"]
+    assert [o.result.diagnosis["message"][-5:] for o in outcomes.values()] == ["n 3 s", "1.5 s"]
+
+
 def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():
     outcomes = judged("always_sleeps", timeout=3, laws=("value", "gradient", "order", "purity", "batches"))["always_sleeps"]
     assert [o.result.diagnosis["code"] for o in outcomes.values()] == ["hung"] * 5
@@ -75,6 +83,11 @@ def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():
 def test_a_candidate_that_always_ends_its_process_has_the_first_question_for_a_witness():
     outcomes = judged("always_aborts")["always_aborts"]
     assert [(o.result.diagnosis["code"], o.result.witness.case.family) for o in outcomes.values()] == [("crashed", "probe")] * 2
+
+
+def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
+    (outcome,) = judged("forks", laws=("value",))["forks"].values()
+    assert outcome.result.verdict is Verdict.HOLDS
 
 
 def test_slow_is_not_broken():

@@ -173,6 +173,7 @@ WRONG_USE = {
     "delta that is no number": ("check mine.py:hinge --loss multiclass_hinge --delta x", "'x' is not a valid float"),
     "delta out of its domain": ("check mine.py:hinge --loss multiclass_hinge --delta -1", "delta = -1.0 is outside its domain"),
     "timeout of 0": (f"check mine.py:right {SOFTMAX} --timeout 0", "--timeout"),
+    "timeout in this process": (f"check mine.py:right {SOFTMAX} --timeout 5 --in-process", "cannot be kept in this process"),
     "timeout that is not a number": (f"check mine.py:right {SOFTMAX} {ONE_LAW} --timeout nan", "--timeout"),
     "output below a file": (f"check mine.py:right {SOFTMAX} --output mine.py/deep/report.json", "cannot be written to mine.py/deep"),
     "run with an output below a file": ("run --output mine.py/deep", "cannot be written to mine.py/deep"),
@@ -241,6 +242,12 @@ def test_json_on_standard_output_is_pure_whatever_the_candidate_prints(verify):
     document = json.loads(done.stdout)
     assert document["verdict"] == "holds"
     assert done.stdout == json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def test_in_process_what_is_printed_is_seen_at_once_beside_the_document(verify):
+    done = verify(f"check mine.py:right {SOFTMAX} {ONE_LAW} --format json --in-process", code=0)
+    assert json.loads(done.stdout)["verdict"] == "holds"
+    assert done.stderr == "noise at import\n"
 
 
 def test_a_document_can_go_to_a_file_and_nothing_else_is_left(verify, tmp_path):

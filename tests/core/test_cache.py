@@ -83,17 +83,28 @@ def test_numba_s_own_setting_is_put_back(monkeypatch):
     assert numba.config.CACHE_DIR == "of the user"
 
 
-def compute(home: Path) -> list[str]:
-    environment = os.environ | {"XDG_CACHE_HOME": str(home), "TMPDIR": str(home.parent)}
+def compute(home: Path, root: Path = CORE.parent.parent) -> list[str]:
+    """What a new process says that has `verify` from `root`: loss, cache hits, misses, the cache's folder."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(home), "TMPDIR": str(home.parent), "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
     run = subprocess.run([sys.executable, "-c", COMPUTE], env=environment, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout.split()
 
 
-def test_a_second_process_compiles_nothing(home):
-    first, second = compute(home), compute(home)
+def test_a_second_process_compiles_nothing_and_no_process_runs_a_kernel_that_was_edited(home, tmp_path):
+    """The edit is in a helper of another file, of which numba's own cache takes no notice."""
+    root = tmp_path / "tree"
+    shutil.copytree(CORE.parent, root / "verify", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    first, second = compute(home, root), compute(home, root)
     assert (first[0], first[1:3], second[1:3]) == (second[0], ["0", "1"], ["1", "0"])
     assert Path(second[3]).is_relative_to(home)
+    penalty = root / "verify" / "core" / "penalty.py"
+    text = penalty.read_text(encoding="utf-8")
+    assert "return coefficient * total" in text
+    penalty.write_text(text.replace("return coefficient * total", "return 3 * coefficient * total"), encoding="utf-8")
+    edited = compute(home, root)
+    assert float(edited[0]) == float(first[0]) + 2 * 0.5 * 6  # λΣW² = 3, thrice
+    assert edited[1:3] == ["0", "1"]
 
 
 def test_a_cache_home_that_is_a_file_stops_nothing(home):

@@ -23,7 +23,7 @@ def test_a_command_of_the_table_ends_as_it_says(name, command, code, tmp_path):
     if library and find_spec(library) is None:
         pytest.skip(f"{library} is not installed: tox -e {library}")
     shutil.copy(EXAMPLES / f"{name}.py", tmp_path)
-    told = [sys.executable, "-m", "verify", *command.split(), "--profile", "quick", "--quiet"]
+    told = [sys.executable, "-m", "verify", *command.split(), "--profile", "quick", "--quiet", "--in-process"]
     run = subprocess.run(told, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert (run.returncode, run.stderr) == (int(code), ""), run.stdout
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from verify.campaign.task import DTYPES, Request
+from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, of_type, unknown
+from verify.pair import point, start
+from verify.pair.given import given
 from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import losses, penalties
 
-CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS)
+CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, "at", "convex")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,12 @@ def core_candidates() -> Iterable[Mapping[str, Any]]:
 
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:
+    if (c["loss"] == NO_LOSS) != ("at" in c):
+        raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] and loss = "none" go together.')
+    if c["loss"] == NO_LOSS:
+        x = point(given(c["at"]) if isinstance(c["at"], str) else c["at"])
+        bare = Request(candidate=c["target"], loss=NO_LOSS, dtypes=tuple(c.get("dtypes", (x.dtype.name,))), profile=profile, seed=seed)
+        return replace(bare, at=start(x), convex=bool(c.get("convex", False)), laws=laws)
     pins = Pins(**{key: c[key] for key in PINS if key in c})
     dtypes = tuple(c.get("dtypes", ("float64",)))
     return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

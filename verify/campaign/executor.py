@@ -33,6 +33,9 @@ DEFAULT_TIMEOUT = 300.0
 TICK = 0.25
 """Seconds between two looks at the workers, which cost about 1/1000 of a core."""
 
+AFTER_A_HANG = 30.0
+"""The same for a candidate that has hung on another law: it is broken already, and may hang on each."""
+
 HUNG = 0.5
 """Part of the time limit that a single case takes where the candidate hangs: one that goes on to another case is slow."""
 
@@ -102,6 +105,8 @@ class _Crew:
             future.cancel()  # ends the process, where it still runs
             del self.waiting[future]
             yield i, _told(outcome, self._printed(i, outcome))
+            if _hung(outcome):
+                self.timeout = min(self.timeout, AFTER_A_HANG)
             if _hung(outcome) and not outcome.conventions:  # on the first question, which all the others ask again
                 yield from ((j, _likewise(outcome, self.tasks[j])) for j in self.waiting.values())
                 self.waiting.clear()

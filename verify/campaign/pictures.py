@@ -13,6 +13,7 @@ from verify.campaign import output
 from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.task import Request, conventions
 from verify.campaign.workers import workers
+from verify.candidates import Linear
 from verify.errors import UsageError
 from verify.laws import Subject
 from verify.oracle import Oracle
@@ -37,10 +38,12 @@ def measured(requests: Sequence[Request], timeout: float | None) -> list[dict[st
 
 def _measured(request: Request, dtype: str) -> dict[str, Any]:
     with output.captured(Path(os.devnull)):
+        if request.at is not None:
+            return {}
         try:
             found = conventions(request)
         except UsageError:
             return {}
-        if found.complaint is not None:
-            return {}
+        if found.complaint is not None or not isinstance(found.candidate, Linear) or found.candidate.targets is not None:
+            return {}  # the pictures show weights of several classes
         return survey(Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype)))

@@ -65,6 +65,8 @@ def _features(case: Case) -> Iterator[Case]:
     D = case.W.shape[1]
     if D > 1:
         yield _with_features(case, np.array([D - 1]))
+    if D > 1 and len(case.X) == 1:  # the scores themselves, as biases
+        yield replace(case, W=np.ascontiguousarray(case.W @ case.X.T), X=np.ones_like(case.X[:, :1]))
     if D > 2:
         yield from (_with_features(case, np.array([k, D - 1])) for k in range(min(D - 1, MOST_SINGLES)))
         chunk = (D - 1) // 2
@@ -102,14 +104,15 @@ def _numbers(case: Case) -> Iterator[Case]:
         yield replace(case, reg=0.0)
     if case.reg not in (0.0, 1.0):
         yield replace(case, reg=1.0)
+    if case.W[0].any():
+        yield replace(case, W=case.W - case.W[0])
     for name in ("W", "X"):
         numbers = getattr(case, name)
-        whole = np.round(numbers)
-        if not np.array_equal(whole, numbers):
-            yield _with(case, name, whole)
-            eighths = np.round(numbers * 8) / 8
-            if not np.array_equal(eighths, numbers):
-                yield _with(case, name, eighths)
+        for part in (1, 2, 8):
+            if np.array_equal(np.round(numbers * part), numbers * part):
+                break
+            yield _with(case, name, np.round(numbers * part) / part)
+            yield _with(case, name, np.trunc(numbers * part) / part)
         body = numbers if name == "W" else numbers[:, :-1]  # the ones of the bias stay
         for value in (0.0, 1.0):
             places = np.argwhere((body != 0) & (np.abs(body) != value) if value else body != 0)

@@ -18,7 +18,7 @@ from numba import get_num_threads, njit, prange, types
 from numpy.typing import ArrayLike, NDArray
 
 from verify.core.compiling import array, compiled, compiled_row, row_type
-from verify.core.linear import PRANGE_ONLY, LinearObjective, checked
+from verify.core.linear import PARALLEL, PRANGE_ONLY, LinearObjective, checked
 
 METHODS = ("centred", "forward")
 NARROWEST = 128
@@ -72,7 +72,9 @@ def numerical_gradient(
     else:
         blocks = max(1, min(2 * get_num_threads(), W.shape[1] // NARROWEST))
         formulas = types.FunctionType(CHANGE), types.FunctionType(KINKS)
-        kernel = compiled(_by_changes, *formulas, *DATA, types.int64, MATRIX, array(types.int64, 2))
+        many = W.size * len(X) >= PARALLEL and get_num_threads() > 1
+        driver = _by_changes_on_all_cores if many else _by_changes
+        kernel = compiled(driver, *formulas, *DATA, types.int64, MATRIX, array(types.int64, 2))
         kernel(_formula(f.change, CHANGE), _formula(f.kinks, KINKS), *data, blocks, found, crossings)
     penalty = f.factor * reg * (2 * W + (0 if method == "centred" else h))
     penalty[:, W.shape[1] - (not f.bias) :] = 0
@@ -85,33 +87,43 @@ def _formula(function: Any, signature: Any) -> Any:
     return function
 
 
-@njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
-def _by_changes(change, kinks, S, X, y, parameter, h, centred, blocks, found, crossings):
-    """Writes the quotients to `found` and counts the crossings, in one pass over X for each block of columns."""
-    (N, C), D = S.shape, X.shape[1]
-    length = 2 * h if centred else h
-    for b in prange(blocks):
-        first, last = D * b // blocks, D * (b + 1) // blocks
-        d, back, at = np.empty(last - first), np.empty(last - first), np.empty(C)
-        ahead, behind = np.zeros((C, last - first)), np.zeros((C, last - first))
-        for i in range(N):
-            reach = 0.0
-            for k in range(last - first):
-                d[k] = h * X[i, first + k]
-                back[k] = -d[k]
-                reach = max(reach, abs(d[k]))
-            for c in range(C):
-                change(S[i], y[i], parameter, c, d, reach, ahead[c])
-                if centred:
-                    change(S[i], y[i], parameter, c, back, reach, behind[c])
-                for n in range(kinks(S[i], y[i], parameter, c, at)):
-                    if abs(at[n]) < reach:
-                        for k in range(last - first):
-                            crossed = abs(at[n]) < abs(d[k]) and (centred or at[n] * d[k] > 0)
-                            crossings[c, first + k] += crossed
+@njit(error_model="numpy", cache=True)
+def _columns(change, kinks, S, X, y, parameter, h, centred, first, last, found, crossings):
+    """Writes the quotients of the columns first..last to `found` and counts their crossings, in one pass over X."""
+    N, C, K = S.shape[0], S.shape[1], last - first
+    d, back, at = np.empty(K), np.empty(K), np.empty(C)
+    ahead, behind = np.zeros((C, K)), np.zeros((C, K))
+    for i in range(N):
+        reach = 0.0
+        for k in range(K):
+            d[k] = h * X[i, first + k]
+            back[k] = -d[k]
+            reach = max(reach, abs(d[k]))
         for c in range(C):
-            for k in range(last - first):
-                found[c, first + k] = (ahead[c, k] - behind[c, k]) / length / N
+            change(S[i], y[i], parameter, c, d, reach, ahead[c])
+            if centred:
+                change(S[i], y[i], parameter, c, back, reach, behind[c])
+            for n in range(kinks(S[i], y[i], parameter, c, at)):
+                if abs(at[n]) < reach:
+                    for k in range(K):
+                        crossings[c, first + k] += abs(at[n]) < abs(d[k]) and (centred or at[n] * d[k] > 0)
+    for c in range(C):
+        for k in range(K):
+            found[c, first + k] = (ahead[c, k] - behind[c, k]) / (2 * h if centred else h) / N
+
+
+@njit(error_model="numpy", cache=True)
+def _by_changes(change, kinks, S, X, y, parameter, h, centred, _, found, crossings):
+    """All columns."""
+    _columns(change, kinks, S, X, y, parameter, h, centred, 0, X.shape[1], found, crossings)
+
+
+@njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
+def _by_changes_on_all_cores(change, kinks, S, X, y, parameter, h, centred, blocks, found, crossings):
+    """All columns, in blocks side by side."""
+    for b in prange(blocks):
+        first, last = X.shape[1] * b // blocks, X.shape[1] * (b + 1) // blocks
+        _columns(change, kinks, S, X, y, parameter, h, centred, first, last, found, crossings)
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)

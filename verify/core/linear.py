@@ -64,11 +64,18 @@ def plain(row, W, X, y, parameter, coefficient, bias, dW):
     N, (C, D) = X.shape[0], W.shape
     if X.shape[1] != D or y.size != N or N == 0 or dW.shape != W.shape:
         raise ValueError("shapes do not fit")
-    s, ds = np.empty(C, W.dtype), np.empty(C, W.dtype)
-    loss, sums = 0.0, np.zeros((C, D))
     for i in range(N):
         if not 0 <= y[i] < C:
             raise ValueError("a label is out of range")
+    s, ds, sums = np.empty(C, W.dtype), np.empty(C, W.dtype), np.zeros((C, D))
+    return one_by_one(row, W, X, y, parameter, s, ds, sums) / N + with_squares(sums, N, W, coefficient, bias, dW)
+
+
+@njit(inline="always", error_model="numpy")
+def one_by_one(row, W, X, y, parameter, s, ds, sums):
+    """Σ_i ℓ(W x_i, y_i), y being known to be right; adds its gradient to `sums` (C, D). `s`, `ds` (C,) are room to work in."""
+    (C, D), loss = W.shape, 0.0
+    for i in range(X.shape[0]):
         for j in range(C):
             s[j] = ds[j] = 0
             for k in range(D):
@@ -78,7 +85,7 @@ def plain(row, W, X, y, parameter, coefficient, bias, dW):
             if ds[j] != 0:  # most margins of the hinge are inactive; NaN goes through
                 for k in range(D):
                     sums[j, k] += np.float64(ds[j]) * X[i, k]
-    return loss / N + with_squares(sums, N, W, coefficient, bias, dW)
+    return loss
 
 
 @njit(error_model="numpy", cache=True)

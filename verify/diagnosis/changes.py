@@ -6,9 +6,9 @@ A *free* change is a part of the gradient that may be counted any number of time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,19 +28,44 @@ class Change:
     free: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Changes with what each adds to the gradient of one scene: row k of `rows` (K, C·D) belongs to name k."""
+
+    names: tuple[Change, ...]
+    rows: Floats
+
+    @classmethod
+    def of(cls, added: Mapping[Change, Floats]) -> Table:
+        """From one matrix for each change."""
+        return cls(tuple(added), np.stack([matrix.ravel() for matrix in added.values()]))
+
+    def of_names(self, names: tuple[Change, ...]) -> Floats:
+        """The rows of these changes, zeros for those that the scene does not have."""
+        if names == self.names:
+            return self.rows
+        padded = np.vstack([self.rows, np.zeros(self.rows.shape[1])])
+        found: Floats = padded[[self._place.get(name, -1) for name in names]]
+        return found
+
+    @cached_property
+    def _place(self) -> dict[Change, int]:
+        return {name: k for k, name in enumerate(self.names)}
+
+
 Added = Iterator[tuple[Change, Floats]]
 
 PARTS = ("whole", "data", "label", "others", "penalty")
 
 
 @lru_cache(maxsize=128)
-def changes(scene: Scene) -> dict[Change, Floats]:
+def changes(scene: Scene) -> Table:
     """Every change, in the same order for every scene of one objective."""
     found: dict[Change, Floats] = {}
     with np.errstate(all="ignore"):  # what is not finite explains nothing
         for make in CATALOGUE:
             found |= dict(make(scene))
-    return found
+    return Table.of(found)
 
 
 def parts(scene: Scene) -> dict[str, Floats]:
@@ -109,6 +134,7 @@ def _penalised(scene: Scene) -> Added:
         yield Change("weights", f"λ²{name}", free=True), reg * reg * W * penalised
         yield Change("weights", f"sign{name}", free=True), reg * np.sign(W) * penalised
         yield Change("weights", f"square{name}", free=True), reg * W * W * penalised
+        yield Change("weights", f"cube{name}", free=True), reg * W**3 * penalised
         yield Change("weights", f"absolute{name}", free=True), reg * np.abs(W) * penalised
     yield Change("weights", "λ alone", free=True), np.full(W.shape, reg)
     yield Change("weights", "sum", free=True), np.full(W.shape, reg * W.sum())
@@ -172,6 +198,7 @@ def _activity(scene: Scene) -> Added:
         yield Change("activity", part, "once"), scene.sum_of(dS / on - dS)
     yield Change("activity", "label", "every class"), scene.sum_of(own / on * (scene.C - 1) - own)
     yield Change("activity", "data", "value"), scene.sum_of(scene.slopes(_by_value) - behind)
+    yield Change("valued", "data", free=True), scene.sum_of(scene.slopes(_by_value))
     yield Change("activity", "data", "greatest"), scene.sum_of(scene.slopes(_greatest_only) - behind)
 
 
@@ -220,33 +247,62 @@ def _examples(scene: Scene) -> Added:
             yield Change("example", "alone, not divided", place, free=False), part / share - scene.data
 
 
-def _permuted(scene: Scene) -> Added:
-    """Rows or columns in another order."""
-    orders = {
-        "rows moved down": lambda G: np.roll(G, 1, axis=0),
-        "rows moved up": lambda G: np.roll(G, -1, axis=0),
-        "rows reversed": lambda G: G[::-1],
-        "columns moved right": lambda G: np.roll(G, 1, axis=1),
-        "columns moved left": lambda G: np.roll(G, -1, axis=1),
-        "columns reversed": lambda G: G[:, ::-1],
-        "first two rows swapped": _swapped,
-    }
-    roles = {str(role): scene.sum_of(dS) for role, dS in scene.by_role.items()}
-    for name, matrix in (parts(scene) | roles).items():
-        for how, order in orders.items():
-            yield Change("permuted", name, how), order(matrix) - matrix
+Function = Callable[[Floats], Floats]
 
 
 def _swapped(G: Floats) -> Floats:
-    return G[[1, 0, *range(2, len(G))]]
+    return G[[1, 0, *range(2, len(G))]] if len(G) > 1 else G
+
+
+ORDERS: dict[str, Function] = {
+    "rows moved down": lambda G: np.roll(G, 1, axis=0),
+    "rows moved up": lambda G: np.roll(G, -1, axis=0),
+    "rows reversed": lambda G: G[::-1],
+    "columns moved right": lambda G: np.roll(G, 1, axis=1),
+    "columns moved left": lambda G: np.roll(G, -1, axis=1),
+    "columns reversed": lambda G: G[:, ::-1],
+    "first two rows swapped": _swapped,
+    "last two rows swapped": lambda G: _swapped(G[::-1])[::-1],
+}
+
+TRANSPOSES: dict[str, Function] = {
+    "read": lambda G: G.T.reshape(G.shape),
+    "written": lambda G: G.reshape(G.shape[::-1]).T,
+}
+"""The numbers of the transpose, in the shape of the gradient."""
+
+TOUCHES: dict[str, Function] = {
+    "its absolute value": np.abs,
+    "its sign": np.sign,
+    "divided by its norm": lambda G: G / (np.linalg.norm(G) or 1.0),
+    "clipped to [−1, 1]": lambda G: np.clip(G, -1, 1),
+    "divided by its greatest entry": lambda G: G / (np.max(np.abs(G), initial=0.0) or 1.0),
+    "without its negative entries": lambda G: np.maximum(G, 0),
+    "its square": lambda G: G * G,
+    "centred over the classes": lambda G: G - G.mean(axis=0),
+    "centred over the features": lambda G: G - G.mean(axis=1, keepdims=True),
+}
+
+DONE: dict[str, dict[str, Function]] = {"permuted": ORDERS, "transposed": TRANSPOSES, "touched": TOUCHES}
+"""What may be done to a finished gradient, or to a part of it."""
+
+
+def done(name: str, matrix: Floats, kinds: Sequence[str] = tuple(DONE)) -> Added:
+    """Everything of these kinds that may be done to a matrix."""
+    for kind in kinds:
+        for how, function in DONE[kind].items():
+            yield Change(kind, name, how), function(matrix) - matrix
+
+
+def _permuted(scene: Scene) -> Added:
+    roles = {str(role): scene.sum_of(dS) for role, dS in scene.by_role.items()}
+    for name, matrix in (parts(scene) | roles).items():
+        yield from done(name, matrix, ["permuted"])
 
 
 def _transposed(scene: Scene) -> Added:
-    """The numbers of the transpose, read in the shape of W."""
     for name in ("whole", "data", "penalty"):
-        matrix = parts(scene)[name]
-        yield Change("transposed", name, "read"), matrix.T.reshape(matrix.shape) - matrix
-        yield Change("transposed", name, "written"), matrix.reshape(matrix.shape[::-1]).T - matrix
+        yield from done(name, parts(scene)[name], ["transposed"])
 
 
 def _scored(scene: Scene) -> Added:
@@ -290,21 +346,7 @@ def _softmax(S: Floats) -> Floats:
 def _touched(scene: Scene) -> Added:
     """Something done to the finished gradient, or to the data, or added to it."""
     for name in ("whole", "data"):
-        G = parts(scene)[name]
-        norm, top = float(np.linalg.norm(G)), float(np.max(np.abs(G), initial=0.0))
-        functions = {
-            "its absolute value": np.abs(G),
-            "its sign": np.sign(G),
-            "divided by its norm": G / norm if norm else G,
-            "clipped to [−1, 1]": np.clip(G, -1, 1),
-            "divided by its greatest entry": G / top if top else G,
-            "without its negative entries": np.maximum(G, 0),
-            "its square": G * G,
-            "centred over the classes": G - G.mean(axis=0),
-            "centred over the features": G - G.mean(axis=1, keepdims=True),
-        }
-        for how, matrix in functions.items():
-            yield Change("touched", name, how), matrix - G
+        yield from done(name, parts(scene)[name], ["touched"])
     yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
     yield Change("features", "data", "squares"), scene.sum_of(scene.all_slopes, scene.X**2) - scene.data
     yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data

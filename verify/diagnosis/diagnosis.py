@@ -18,8 +18,9 @@ from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, LOSS, Aspect, Look, sight
+from verify.diagnosis.members import another
 from verify.diagnosis.places import FIXED, pattern
-from verify.diagnosis.regression import Explanation, System
+from verify.diagnosis.regression import Explanation, System, simplest
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.words import Diagnosis, Teller, Told
 from verify.evidence import Evidence, Finding
@@ -36,7 +37,9 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
     for aspect in _aspects(law, worst, subject):
         named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
         if named is not None:
-            return replace(named, measured=measured)
+            other = another(subject) if named.kind == "wrong" and subject.candidate.has_loss else None
+            named = replace(named, measured=measured)
+            return named if other is None else replace(named, kind="convention", message=other)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
@@ -93,20 +96,20 @@ class Inquiry:
     def _everywhere(self, looks: Sequence[Look]) -> Diagnosis | None:
         """What explains all cases at once, those that hold too."""
         smooth = [look for look in looks if look.smooth and look.finite]
-        system = self._system(smooth)
-        found = _simplest(system)
+        found = simplest(self._system(smooth))
         if found is not None:
             return self._told(found)
-        found = _simplest(self._system(smooth[1:])) if looks[0] in smooth else None
+        ordinary = self._system([look for look in smooth if look is not looks[0]])
+        found = simplest(ordinary)
         if found is not None:
             return self._told(found, beside=True)
-        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not system.is_noise():
+        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not ordinary.is_noise():
             return None
         precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
 
     def _system(self, looks: Sequence[Look]) -> System:
-        return System([sight(look, self.aspect.catalogue) for look in looks])
+        return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
     def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
         told: list[Told] = self.teller.tell(found.terms)
@@ -116,7 +119,7 @@ class Inquiry:
             message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
         if beside:
             message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
-        return Diagnosis(told[0].code, message, entries)
+        return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
     def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
         """What breaks on some cases only, and when."""
@@ -124,10 +127,10 @@ class Inquiry:
         if not here.finite:
             return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
         smooth = [look for look in broken if look.smooth and look.finite]
-        if not smooth or (here.smooth is False and not any(look is not here for look in smooth)):
+        if not smooth:
             return kinks.named(broken) if self.aspect is GRADIENT else None
         enough = len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH
-        found = _simplest(self._system(smooth)) if enough else None
+        found = simplest(self._system(smooth)) if enough else None
         if found is not None:
             holding = [look for look in holding if look.smooth and self._would_show(found, look)]
             if not holding:
@@ -142,17 +145,16 @@ class Inquiry:
         if places is not None:
             when = "" if condition is None else f", only when {condition}"
             code = "entries" if places in FIXED else "unknown"
-            return Diagnosis(code, f"wrong in {places} only{when}; no change of a term explains it", f"{places}{when}")
+            return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None
 
     def _would_show(self, found: Explanation, look: Look) -> bool:
         """Whether an explanation changes anything where the law holds."""
-        changes = self.aspect.catalogue(look.scene)
-        zero = np.zeros(look.error.shape)
-        added = sum((float(c) * changes.get(change, zero) for change, c in found.terms), zero)
-        return bool(np.any(np.abs(added) > SHOWS * look.radius))
+        changes, coefficients = zip(*found.terms, strict=True)
+        added = np.array(coefficients, dtype=np.float64) @ self.aspect.catalogue(look.scene).of_names(changes)
+        return bool(np.any(np.abs(added) > SHOWS * look.radius.ravel()))
 
     def _overflow(self, broken: Sequence[Look], finite: Sequence[Look]) -> Diagnosis:
         if not finite:
@@ -174,11 +176,6 @@ ENOUGH = 12
 """Equations that an explanation of some cases needs: on fewer numbers many changes look alike."""
 SHOWS = 2.0
 """Times the rounding bound beyond which a change cannot be hidden by rounding."""
-
-
-def _simplest(system: System) -> Explanation | None:
-    """The explanation with the simplest coefficients; among equals the first of the catalogue."""
-    return min(system.explained(), key=lambda e: not e.exact, default=None)
 
 
 def _sentence(worst: Evidence) -> str:

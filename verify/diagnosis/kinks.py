@@ -10,8 +10,8 @@ import numpy as np
 
 from verify.cases import Case
 from verify.cases.kinks import has_kinks, solve
-from verify.diagnosis.changes import Change
-from verify.diagnosis.looks import Look, at_gradient, sight_of
+from verify.diagnosis.changes import Change, Table
+from verify.diagnosis.looks import Look, at_gradient, sight
 from verify.diagnosis.regression import Sight, System
 from verify.diagnosis.scene import Floats, Scene
 from verify.diagnosis.words import Diagnosis, number, times
@@ -84,7 +84,7 @@ def _sight(look: Look) -> Sight:
         return float(not t.tied and e.ties)
 
     columns = {BOTH: tied, LABEL: of_label, OTHERS: of_others, REST: rest}
-    return sight_of(look, {WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()})
+    return sight(look, Table.of({WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()}))
 
 
 def threshold(subject: Subject) -> str | None:
@@ -97,7 +97,7 @@ def threshold(subject: Subject) -> str | None:
     case, j = start
     for side in (-1.0, 1.0):
         wrong = [k for k in EXPONENTS[case.dtype] if _breaks(subject, _moved(case, j, side * 2.0**-k))]
-        if wrong and wrong[0] > EXPONENTS[case.dtype][0]:
+        if wrong and wrong[0] > EXPONENTS[case.dtype][0] and _is_of_the_switch(subject, case, _moved(case, j, side * 2.0 ** -wrong[-1])):
             bound = 2.0 ** -wrong[0]
             low, high = bound, 2 * bound
             for _ in range(HALVINGS):
@@ -110,6 +110,18 @@ def threshold(subject: Subject) -> str | None:
     return None
 
 
+def _is_of_the_switch(subject: Subject, tie: Case, beside: Case) -> bool:
+    """Whether the error beside a tie is what the tied switch would add or take away."""
+    look, scene = at_gradient(subject, Scene(subject.oracle, beside)), Scene(subject.oracle, tie)
+    terms = scene.sum_of(scene.slopes(lambda e, t, label: float(t.tied)))
+    if look is None or not look.finite or not terms.any():
+        return False
+    share = float(np.sum(look.error * terms) / np.sum(terms * terms))
+    return bool(np.max(np.abs(look.error - share * terms)) <= ALIKE * np.max(np.abs(look.error)))
+
+
+ALIKE = 0.1
+"""How far an error may be from the switch's terms: those of a curved piece change beside the kink."""
 EXPONENTS = {"float64": range(2, 44), "float32": range(2, 18)}
 """Distances 2^-k from the kink: from a quarter of a margin to well above rounding."""
 HALVINGS = 12

@@ -9,14 +9,14 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.diagnosis import changes, losses
-from verify.diagnosis.changes import Change
+from verify.diagnosis.changes import Table
 from verify.diagnosis.regression import Sight
 from verify.diagnosis.scene import Floats, Scene
 from verify.laws import Subject
 from verify.oracle import Oracle, exact
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """`error` (C, D), or (1, 1) of the loss, NaN where the answer is not finite; `radius` and `magnitude` of its entries; `strain` under
     the law.
@@ -68,15 +68,10 @@ def at_loss(subject: Subject, scene: Scene) -> Look | None:
     return Look(scene, e, radius, size, strain, smooth=True)
 
 
-def sight(look: Look, catalogue: Callable[[Scene], dict[Change, Floats]]) -> Sight:
-    """The equations of a look."""
-    return sight_of(look, catalogue(look.scene))
-
-
-def sight_of(look: Look, added: dict[Change, Floats]) -> Sight:
+def sight(look: Look, table: Table) -> Sight:
     """The equations of a look by the changes given."""
     radius, size = max(float(np.max(look.radius)), LEAST), float(np.max(look.magnitude))
-    return Sight(look.error, radius, radius / max(size, radius), added)
+    return Sight(look.error, radius, radius / max(size, radius), table)
 
 
 LEAST = 1e-30
@@ -89,7 +84,7 @@ class Aspect:
 
     name: str
     look: Looker
-    catalogue: Callable[[Scene], dict[Change, Floats]]
+    catalogue: Callable[[Scene], Table]
     precise: Callable[[Look, Oracle], bool]
 
 

@@ -8,17 +8,17 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.changes import Change
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.changes import Change, Table
+from verify.diagnosis.scene import Scene
 
 Added = Iterator[tuple[Change, float]]
 
 
 @lru_cache(maxsize=128)
-def changes(scene: Scene) -> dict[Change, Floats]:
+def changes(scene: Scene) -> Table:
     """Every change as a matrix of one entry."""
     with np.errstate(all="ignore"):
-        return {change: np.array([[value]]) for make in CATALOGUE for change, value in make(scene)}
+        return Table.of({change: np.array([value]) for make in CATALOGUE for change, value in make(scene)})
 
 
 def _counted(scene: Scene) -> Added:

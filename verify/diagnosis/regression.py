@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
 
 import numpy as np
 
-from verify.diagnosis.changes import Change
+from verify.diagnosis.changes import Change, Table
 from verify.diagnosis.scene import Floats
 from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
 
@@ -23,13 +22,13 @@ Coefficient = Fraction | float
 @dataclass(frozen=True)
 class Sight:
     """What one scene contributes: the error E (C, D) of the candidate's gradient, the greatest radius that rounding explains of its
-    entries, the radius per magnitude, and the matrix of every change.
+    entries, the radius per magnitude, and the matrices of all changes.
     """
 
     error: Floats
     radius: float
     unit: float
-    changes: dict[Change, Floats]
+    table: Table
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,20 @@ class System:
     """The stacked and scaled equations of several sights."""
 
     def __init__(self, sights: Sequence[Sight]) -> None:
-        names = dict.fromkeys(change for s in sights for change in s.changes)
-        self.sights = sights
-        self.b = np.concatenate([s.error.ravel() / s.radius for s in sights])
-        columns = {n: np.concatenate([_matrix(s, n).ravel() / s.radius for s in sights]) for n in names}
-        self.changes = [n for n, column in columns.items() if np.any(column) and np.all(np.isfinite(column))]
-        self.A = np.stack([columns[n] for n in self.changes], axis=1) if self.changes else np.zeros((len(self.b), 0))
+        names = sights[0].table.names if sights else ()
+        if any(s.table.names != names for s in sights):
+            names = tuple(dict.fromkeys(name for s in sights for name in s.table.names))
+        rows = [s.table.of_names(names) / s.radius for s in sights]
+        A = np.concatenate(rows, axis=1).T if rows else np.zeros((0, 0))
+        used = np.flatnonzero(np.any(A, axis=0) & np.all(np.isfinite(A), axis=0))
+        self.changes = [names[k] for k in used]
+        self.A, self.b = A[:, used], np.concatenate([s.error.ravel() / s.radius for s in sights] or [np.zeros(0)])
         # What one unit of each change may be off: its own rounding, as large as the greatest of its entries.
-        self.blur = np.concatenate([np.tile(self._blur(s) / s.radius, (s.error.size, 1)) for s in sights])
-        self.fitted = np.concatenate([np.full(s.error.size, i % 2 == 0) for i, s in enumerate(sights)])
-
-    def _blur(self, s: Sight) -> Floats:
-        return np.array([s.unit * np.max(np.abs(_matrix(s, n)), initial=0.0) for n in self.changes])
+        blur = [
+            np.broadcast_to(s.unit * np.max(np.abs(r[used]), axis=1), (s.error.size, len(used))) for s, r in zip(sights, rows, strict=True)
+        ]
+        self.blur = np.concatenate(blur) if blur else np.zeros(self.A.shape)
+        self.fitted = np.concatenate([np.full(s.error.size, i % 2 == 0) for i, s in enumerate(sights)] or [np.zeros(0, dtype=bool)])
 
     def explained(self, most: int = 2) -> list[Explanation]:
         """All explanations of the fewest changes, up to `most`, in the order of the catalogue."""
@@ -87,13 +88,13 @@ class System:
             return []
         norms = np.linalg.norm(self.A, axis=0)
         U = self.A / norms
-        gram, right, total = U.T @ U, U.T @ self.b, float(self.b @ self.b)
+        right, total = U.T @ self.b, float(self.b @ self.b)
         if size == 1:
             left = total - right**2
             sets = np.arange(len(self.changes))[:, None]
         else:
-            i, j = np.array(list(combinations(range(len(self.changes)), 2))).T
-            g, x, y = gram[i, j], right[i], right[j]
+            i, j = np.triu_indices(len(self.changes), 1)
+            g, x, y = (U.T @ U)[i, j], right[i], right[j]
             apart = 1 - g * g
             left = np.where(apart > PARALLEL, total - (x * x - 2 * g * x * y + y * y) / np.maximum(apart, PARALLEL), np.inf)
             sets = np.stack([i, j], axis=1)
@@ -126,8 +127,15 @@ class System:
         return Explanation(tuple(zip((self.changes[k] for k in chosen), coefficients, strict=True)), left, removed)
 
 
-def _matrix(s: Sight, change: Change) -> Floats:
-    return s.changes.get(change, np.zeros(s.error.shape))
+def simplest(system: System) -> Explanation | None:
+    """The explanation with the simplest coefficients; of two changes rather those of parts than of the whole; then the first of the
+    catalogue.
+    """
+
+    def order(e: Explanation) -> tuple[bool, bool]:
+        return not e.exact, len(e.terms) > 1 and any(change.part == "whole" for change, _ in e.terms)
+
+    return min(system.explained(), key=order, default=None)
 
 
 def _simple(x: float) -> Fraction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import permutations
 from typing import Any
 
 from verify.diagnosis.changes import Change
@@ -16,7 +17,8 @@ from verify.oracle.formula import penalty_formula
 @dataclass(frozen=True)
 class Diagnosis:
     """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
-    that broke the law, where the message is not about it; `kind` is wrong, precision or behaviour.
+    that broke the law, where the message is not about it; `residual` the greatest error that the explanation leaves, in units of what
+    rounding may leave; `kind` is wrong, precision or behaviour.
     """
 
     code: str
@@ -24,11 +26,13 @@ class Diagnosis:
     entries: str | list[list[int]] = "all"
     kind: str = "wrong"
     measured: str | None = None
+    residual: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For the report and the stored witness."""
         found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
-        return found if self.measured is None else found | {"measured": self.measured}
+        more = {"measured": self.measured, "residual": self.residual}
+        return found | {key: value for key, value in more.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ NAMES = {
     "penalty": "the penalty's gradient",
 }
 
+OWN_ROW = "the row of each example's label"
 PLACES = {"first": "row 0", "second": "row 1", "last": "the last row"}
 COLUMNS = {"first": "column 0", "last": "the last column"}
 
@@ -85,6 +90,21 @@ class Teller:
         """One for each change, the most telling first; two changes that are one mistake are told as one."""
         return _joined(self, dict(terms)) or [self._one(change, c) for change, c in terms]
 
+    def instead(self, part: str, put: Change, c: Coefficient) -> Told | None:
+        """C times `put` where a part of the gradient is due; None where the two have nothing to do with each other."""
+        if put.kind == "also" and put.part == part:
+            return Told("reduction", f"{NAMES[part]} is {'' if c == 1 else f'{number(c)} × '}what it must be, {put.how}")
+        if part == "penalty" and put.kind == "weights":
+            stands = self._weights(put, c).sentence.removesuffix(" is added")
+            return Told("penalty-factor", f"{stands} where {self.weights(self.rate or 1)} is due")
+        if part == "label" and put == Change("extra", "features of the own examples", free=True):
+            counted = number(c).removesuffix("1").replace("-", "−")
+            told = f"{counted}x is counted once per example in the label's row, however many margins are active"
+            return Told("label-term", told, OWN_ROW)
+        if part == "data" and put.kind == "valued":
+            return Told("scaled", f"{number(c)} × the margins themselves stand where their indicators (1 or 0) are due")
+        return None
+
     def weights(self, factor: Coefficient) -> str:
         """A multiple of λW as code has it."""
         text = number(factor)
@@ -100,15 +120,15 @@ class Teller:
         if part == "penalty":
             return self._penalty(factor)
         if factor == -1:
-            return Told("sign", f"{name} has the wrong sign")
+            return Told("sign", f"{name} has the wrong sign", OWN_ROW if "label" in part else "all")
         if factor == 0:
             if part == "whole":
                 return Told("term-missing", "the gradient is 0")
             if part == "label" or " of the label" in part:
-                return Told("label-term", f"{name} is missing", "the row of each example's label")
+                return Told("label-term", f"{name} is missing", OWN_ROW)
             return Told("term-missing", f"{name} is missing")
         if part == "label" or " of the label" in part:
-            return Told("label-term", f"{name} is counted {number(factor)} times", "the row of each example's label")
+            return Told("label-term", f"{name} is counted {number(factor)} times", OWN_ROW)
         return Told("scaled", f"{name} is {times(factor)} what it must be")
 
     def _penalty(self, factor: Coefficient) -> Told:
@@ -171,6 +191,7 @@ class Teller:
             "λ²": times.replace("λ", "λ²"),
             "sign": times.replace("W", " sign(W)"),
             "square": times.replace("W", "W²"),
+            "cube": times.replace("W", "W³"),
             "absolute": times.replace("W", "|W|"),
             "λ alone": times.replace("W", ""),
             "sum": times.replace("W", " ΣW"),
@@ -200,15 +221,19 @@ class Teller:
         return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
 
     def _activity(self, change: Change, _: Coefficient) -> Told:
-        row = "the row of each example's label"
         return {
-            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", row),
-            ("label", "every class"): Told("label-term", "−x is counted once for every other class in the label's row, active or not", row),
+            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", OWN_ROW),
+            ("label", "every class"): Told(
+                "label-term", "−x is counted once for every other class in the label's row, active or not", OWN_ROW
+            ),
             ("others", "once"): Told("scaled", "the other classes' part is divided by the number of active margins"),
             ("data", "once"): Told("scaled", "the data term's gradient is divided by the number of active margins"),
             ("data", "value"): Told("scaled", "the margins themselves stand where their indicators (1 or 0) are due"),
             ("data", "greatest"): Told("term-missing", "only the greatest margin of each example counts, where every active one is due"),
         }[change.part, change.how]
+
+    def _valued(self, _: Change, c: Coefficient) -> Told:
+        return Told("term-extra", f"{number(c)} × the margins themselves are added to their indicators")
 
     def _row(self, change: Change, c: Coefficient) -> Told:
         if change.how in ("own row", "other rows"):
@@ -301,29 +326,10 @@ class Teller:
 
 
 def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | None:
-    """Two changes that are one: a part taken away and put back with another factor."""
-    if len(terms) != 2:
-        return None
-    for gone, c in terms.items():
-        for put, factor in terms.items():
-            if gone.kind == "counted" and put.kind == "also" and c == -1 and gone.part == put.part:
-                times = "" if factor == 1 else f"{number(factor)} × "
-                return [Told("reduction", f"{NAMES[gone.part]} is {times}what it must be, {put.how}")]
-            if (
-                gone == Change("counted", "label", free=True)
-                and c == -1
-                and put == Change("extra", "features of the own examples", free=True)
-            ):
-                told = (
-                    f"{number(factor).removesuffix('1')}x is counted once per example in the label's row, however many margins are active"
-                )
-                return [Told("label-term", told, "the row of each example's label")]
-            if gone == Change("counted", "penalty", free=True) and c == -1 and put.kind == "weights":
-                return [
-                    Told(
-                        "penalty-factor",
-                        teller._weights(put, factor).sentence.removesuffix(" is added")
-                        + f" where {teller.weights(teller.rate or 1)} is due",
-                    )
-                ]
+    """Two changes that are one: a part taken away, and something else in its place."""
+    for gone, put in permutations(terms, 2) if len(terms) == 2 else ():
+        if gone.kind == "counted" and terms[gone] == -1:
+            told = teller.instead(gone.part, put, terms[put])
+            if told is not None:
+                return [told]
     return None

@@ -27,6 +27,10 @@ COARSEST = 1e-3
 """A loss that is noisier than this says nothing of the rounding of its gradient."""
 ROUGH = 0.25
 """How far the ratio of two errors may be below 2 at the shortest steps that show it. Errors that do not fall have the ratio 1."""
+SETTLED = 0.0625
+"""How far two ratios in a row may differ to be taken for the limit of them all: beyond, the steps are still too long to tell."""
+GROWING = 0.75
+"""Errors whose ratio stays below this grow as the step shrinks."""
 STRAIGHT = 0.25
 """A step is short where D⁺ is within this part of its limit: less than the half that descent asks for."""
 
@@ -50,7 +54,7 @@ def _compared(pair: Pair, x: Floats, g: Floats, d: Floats) -> Evidence:
     line = pair.along(x, d)
     low, high, error = line.interval
     slope = float(np.sum(g.astype(np.longdouble) * d))
-    allowed = error + _grain(line) * pair.magnitude(x, d)
+    allowed = error + grain(line) * pair.magnitude(x, d)
     if not np.isfinite(line.here) or not np.isfinite(error):
         return Evidence(law="gradient", measured=0.0, allowed=np.inf)
     outside = float(np.maximum(max(low - slope, slope - high), 0.0)) if np.isfinite(slope) else float("nan")
@@ -61,7 +65,7 @@ def _compared(pair: Pair, x: Floats, g: Floats, d: Floats) -> Evidence:
     return Evidence(law="gradient", measured=outside, allowed=allowed, magnitude=size, width=(high - low) / 2, where=where)
 
 
-def _grain(line: Slope) -> float:
+def grain(line: Slope) -> float:
     """The relative rounding of the gradient, from that of the loss."""
     measured = line.noise / abs(line.here) if line.here else line.u
     return GRAIN * min(max(measured, line.u), max(COARSEST, line.u))
@@ -105,21 +109,26 @@ def order(pair: Pair, place: Place) -> Finding:
     if not np.isfinite(line.interval[2]) or line.kink:
         return Finding(undecided="on a kink, or the differences do not converge here")
     slope = float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = _grain(line) * pair.magnitude(place.x, d)
-    smooth = slice(line.middle.first, None)  # a longer step may cross a kink
+    noise = grain(line) * pair.magnitude(place.x, d)
+    smooth = slice(max(e.first for e in (line.middle, *line.sides)), None)  # a longer step may cross a kink
+    low, high, error = line.interval
     found = [
         e
         for method, errors, rounding in (
             ("forward", line.width, 4 * line.rounding),
             ("centred", line.centred - slope, line.rounding + noise),
         )
-        if (e := _falling(method, errors[smooth], rounding[smooth], line.h[smooth], abs(slope))) is not None
+        if (e := _falling(method, errors[smooth], rounding[smooth], line.h[smooth], abs(slope), high - low + error)) is not None
     ]
     return Finding(evidence=tuple(found), undecided=None if found else "no window: rounding swamps every step")
 
 
-def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: float) -> Evidence | None:
-    """The ratio at the shortest steps of the window, as far as the ratios before it have settled; or the error itself."""
+def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: float, unsure: float) -> Evidence | None:
+    """The ratio at the shortest steps of the window, where it has settled; or the error itself.
+
+    Errors must be far above what is unsure of the slope, since a kink may be nearer than the steps tell; but not those that grow
+    like 1/h, as they do where the loss jumps.
+    """
     inside = np.abs(errors) > WINDOW * rounding
     runs = [k for k in range(2, len(errors)) if inside[k - 2 : k + 1].all()]
     if not runs:
@@ -127,10 +136,13 @@ def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: flo
         if inside.any() or not WINDOW * rounding[k] <= size or not abs(errors[k]) <= rounding[k]:
             return None
         where = {"method": f"exact {method} difference", "h": float(h[k]), "measured": float(errors[k]), "expected": 0.0}
-        return Evidence(law="order", measured=abs(float(errors[k])), allowed=float(rounding[k]), magnitude=size, where=where)
+        return Evidence(law="order", measured=abs(float(errors[k])), allowed=float(WINDOW * rounding[k]), magnitude=size, where=where)
     k = max(runs)
     before, last = (float(errors[i - 1] / errors[i]) for i in (k - 1, k))
-    allowed = ROUGH + 4 * abs(last - before) + 4 * float((rounding[k - 1] + 4 * rounding[k]) / abs(errors[k]))
+    noise = 4 * float((rounding[k - 1] + 4 * rounding[k]) / abs(errors[k]))
+    if abs(last - before) > SETTLED + noise or (abs(errors[k]) <= WINDOW * unsure and not last < GROWING):
+        return None
+    allowed = ROUGH + 4 * abs(last - before) + noise
     where = {"method": f"ratio of {method} errors", "h": float(h[k]), "measured": last, "expected": 2.0}
     return Evidence(law="order", measured=max(2.0 - last, 0.0), allowed=allowed, magnitude=1.0, where=where)
 
@@ -139,7 +151,7 @@ def bracket(pair: Pair, place: Place) -> Finding:
     """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, of a pair that claims to be convex."""
     d = direction(place.x, place.seed)
     line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = _grain(line) * pair.magnitude(place.x, d)
+    noise = grain(line) * pair.magnitude(place.x, d)
     evidence = []
     for h, low, high, r in zip(line.h, line.backward, line.forward, line.rounding, strict=True):
         if np.isfinite(low) and np.isfinite(high) and np.isfinite(r):
@@ -156,7 +168,7 @@ def convexity(pair: Pair, place: Place) -> Finding:
     """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, of a pair that claims to be convex."""
     d = direction(place.x, place.seed)
     line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = _grain(line) * pair.magnitude(place.x, d)
+    noise = grain(line) * pair.magnitude(place.x, d)
     evidence = []
     for h, ahead, behind, r in zip(line.h, line.ahead, line.behind, line.rounding, strict=True):
         for what, below, above in (

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from verify.errors import UsageError
 from verify.pair.slope import on_grid, scales
 
 Floats = NDArray[np.floating]
@@ -36,6 +37,18 @@ class Place:
         """The place that `to_dict` told. Raises ValueError where the numbers are none or do not fit the shape."""
         x = np.array([float.fromhex(v) if isinstance(v, str) else float(v) for v in found["x"]], dtype=dtype)
         return cls(x=x.reshape([int(n) for n in found["shape"]]), family=str(found.get("family", "stored")), seed=int(found.get("seed", 0)))
+
+
+def point(at: ArrayLike | None) -> Floats:
+    """The point as an array of a dtype that is judged. Raises UsageError where it is none."""
+    try:
+        x = np.asarray(at)
+        x = x if x.dtype in (np.float32, np.float64) else np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"at is {at!r}; give an array of numbers.") from None
+    if not x.size or not np.all(np.isfinite(x)):
+        raise UsageError(f"at has shape {x.shape}{' and holds numbers that are not finite' if x.size else ''}; give a finite point.")
+    return x
 
 
 def start(x: Floats) -> Start:

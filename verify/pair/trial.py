@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from math import inf
-from typing import Any
 
 from verify.candidates import Misbehaviour
+from verify.diagnosis import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.pair.laws import MEASURES
+from verify.pair.naming import named
 from verify.pair.place import Place, Start, places
 from verify.pair.subject import Pair
 from verify.trial import Result, Watch, Witness, unwatched
@@ -43,11 +45,12 @@ def run(
             break
     decided = [f for f in findings if f.undecided is None and f.evidence]
     evidence = [e for f in findings for e in f.evidence]
+    told = None if failure is None else _told(pair, failure, at, dtype, seed)
     return Result(
         law=law,
         dtype=dtype,
         verdict=Verdict.BROKEN if failure else judge(findings),
-        kind=None if failure is None else "behaviour" if isinstance(failure[1], Misbehaviour) else "wrong",
+        kind=None if told is None else told.kind,
         cases=families.total(),
         decided=len(decided),
         undecided=dict(Counter(f.undecided for f in findings if f.undecided)),
@@ -58,7 +61,7 @@ def run(
         ulps=None,
         seconds=time.perf_counter() - began,
         witness=_witness(failure),
-        diagnosis=None if failure is None else _told(failure[1]),
+        diagnosis=None if told is None else told.to_dict(),
         worst=None if worst is None else Witness(case=worst[0], evidence=worst[1]),
         limitations=tuple(sorted({t for f in findings for t in f.limitations} | ({WEAKER} if law == "gradient" else set()))),
     )
@@ -74,17 +77,21 @@ def _measured(law: str, pair: Pair, place: Place) -> Finding | Misbehaviour:
         return error
 
 
-def _told(what: Finding | Misbehaviour) -> dict[str, Any]:
-    """The code and the sentence."""
+def _told(pair: Pair, failure: tuple[Place, Finding | Misbehaviour], at: Start, dtype: str, seed: int) -> Diagnosis:
+    """The name of the bug, or what was measured."""
+    place, what = failure
     if isinstance(what, Misbehaviour):
-        return {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
+        return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
     worst = what.worst
     assert worst is not None
     where = worst.where
-    place = f"entry {where['entry']}" if "entry" in where else where["method"]
+    there = f"entry {where['entry']}" if "entry" in where else where["method"]
     step = f" at h = {where['h']:g}" if "h" in where else ""
-    sentence = f"{place}{step} is {where['measured']:.17g}, allowed {where['expected']:.17g} ± {worst.allowed:.2g}"
-    return {"code": "unknown", "message": sentence, "entries": [where["entry"]] if "entry" in where else "all"}
+    measured = f"{there}{step} is {where['measured']:.17g}, allowed {where['expected']:.17g} ± {worst.allowed:.2g}"
+    found = named(pair, place, at, dtype, seed)
+    if found is not None:
+        return replace(found, measured=measured)
+    return Diagnosis("unknown", measured, [where["entry"]] if "entry" in where else "all")
 
 
 def _witness(failure: tuple[Place, Finding | Misbehaviour] | None) -> Witness | None:

@@ -1,0 +1,137 @@
+"""The benchmark itself: turns, spread, the guard, exponents, errors that are refused; and every table in its smoke version."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from verify.benchmarks import peers
+
+from verify.bench import clock, telling
+from verify.bench.run import bench, growth
+from verify.bench.table import Setup, Table, tables
+from verify.cli import cli
+from verify.errors import UsageError
+
+
+def sleeping(seconds):
+    return lambda: time.sleep(seconds)
+
+
+def test_contestants_take_turns_in_changing_order():
+    seen = []
+    works = {name: (lambda name=name: seen.append(name)) for name in "abc"}
+    times = clock.measure(works, rounds=6, pause=0.0, shortest=0.0)
+    assert len(times.rounds) == 6
+    turns = ["".join(seen[i : i + 3]) for i in range(6, len(seen), 3)]  # two calls of each come before
+    assert {"".join(sorted(t)) for t in turns} == {"abc"}
+    assert len(set(turns)) > 1
+
+
+def test_fast_work_is_repeated_and_its_time_is_that_of_one_call():
+    called = []
+    times = clock.measure({"fast": lambda: called.append(0), "slow": sleeping(0.01)}, rounds=1, pause=0.0, shortest=2e-3)
+    assert len(called) > 100
+    assert times.rounds[0]["fast"] < 1e-4
+    assert times.rounds[0]["slow"] >= 0.01
+
+
+@pytest.mark.parametrize("busy_rounds", [0, 2, 99])
+def test_rounds_in_which_others_work_are_dropped(monkeypatch, busy_rounds):
+    """A clock of the others that runs as fast as the wall for the first rounds and then stands."""
+    state = {"asked": 0, "used": 0.0}
+
+    def others():
+        state["asked"] += 1
+        if state["asked"] % 2 == 0 and state["asked"] <= 2 * busy_rounds:
+            state["used"] += 1.0
+        return state["used"]
+
+    monkeypatch.setattr(clock, "_others", others)
+    monkeypatch.setattr(clock, "STAT", clock.Path(__file__))
+    times = clock.measure({"a": sleeping(1e-3)}, rounds=3, pause=0.0, shortest=0.0)
+    assert len(times.rounds) == 3
+    assert (times.dropped, times.quiet) == {0: (0, True), 2: (2, True), 99: (0, False)}[busy_rounds]
+
+
+def rows(size, *seconds):
+    return [{"contestant": "x", "axis": "N", "size": size, "seconds": {"median": s}} for s in seconds]
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])
+def test_the_exponent_is_that_of_the_times(exponent):
+    (found,) = growth([r for size in (10, 100, 1000) for r in rows(size, 3e-6 * size**exponent)])
+    assert found == {"contestant": "x", "axis": "N", "exponent": pytest.approx(exponent), "points": 3}
+
+
+def one(**options):
+    setup = Setup(label="a line", contestants={"ours": sleeping(1e-3), "theirs": sleeping(3e-3)}, **options)
+    return Table(name="one", title="One", setups=lambda _: iter([setup]))
+
+
+def test_ratios_are_to_the_first_and_parts_are_scaled_up():
+    found = bench([one(parts={"theirs": 0.5}, problems=2)], rounds=3, smoke=True)["tables"][0]["rows"]
+    assert [r["contestant"] for r in found] == ["ours", "theirs"]
+    assert found[0]["ratio"]["median"] == 1
+    assert found[1]["seconds"]["median"] >= 3e-3  # half of the work for two problems
+    assert found[1]["ratio"]["median"] == pytest.approx(found[1]["seconds"]["median"] / found[0]["seconds"]["median"])
+
+
+def test_a_wrong_answer_has_no_time():
+    with pytest.raises(UsageError, match=r"a line: ours is wrong by 0.5, allowed 0.1"):
+        bench([one(error=lambda _: 0.5, allowed=0.1)], smoke=True)
+    with pytest.raises(UsageError, match="is wrong by nan"):
+        bench([one(error=lambda _: float("nan"), allowed=0.1)], smoke=True)
+
+
+@pytest.mark.parametrize("loss", peers.LOSSES)
+def test_the_error_of_a_wrong_gradient_is_seen(loss):
+    W, X, y = peers.batch(9, 5, 3, "float64")
+    error = peers.error_of(peers.exact(loss, W, X, y))
+    value, dW = peers.in_numpy(loss, W, X, y)()
+    assert error((value, dW)) < 1e-14
+    dW = dW.copy()
+    dW[1, 2] += 1e-6 * np.abs(dW).max()
+    assert error((value, dW)) == pytest.approx(1e-6, rel=1e-6)
+
+
+def test_every_table_works_in_its_smoke_version(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers, "PEERS", {"numpy": peers.in_numpy})  # the others take seconds to import
+    done = CliRunner().invoke(cli, ["bench", "--smoke", "--output", str(tmp_path / "out"), "--quiet"], standalone_mode=False)
+    assert done.exception is None, done.exception
+    document = json.loads((tmp_path / "out/bench.json").read_text(encoding="utf-8"))
+    assert (
+        {t["name"] for t in document["tables"]} == set(tables()) == {"generating", "gradient", "growth", "numerical", "small", "starting"}
+    )
+    everything = [r for t in document["tables"] for r in t["rows"]]
+    assert all(r["seconds"]["low"] <= r["seconds"]["median"] <= r["seconds"]["high"] for r in everything)
+    assert any(r["limit"] for r in everything)
+    assert {g["axis"] for t in document["tables"] for g in t["growth"]} == {"N", "D", "C", "P"}
+    assert "these times mean nothing" in done.stdout
+    assert "time grows like N^" in (tmp_path / "out/bench.txt").read_text(encoding="utf-8")
+    svg = (tmp_path / "out/growth.svg").read_text(encoding="utf-8")
+    assert svg.count("<svg") == 1
+    assert "verify, numerical gradient, P" in svg
+
+
+@pytest.mark.parametrize("peer", ["torch", "jax", "sklearn"])
+def test_a_peer_that_is_installed_computes_the_same(peer):
+    pytest.importorskip(peer)
+    for loss in peers.LOSSES if peer != "sklearn" else ("softmax",):
+        W, X, y = peers.batch(9, 5, 3, "float64")
+        assert peers.error_of(peers.exact(loss, W, X, y))(peers.PEERS[peer](loss, W, X, y)()) < 1e-13
+        assert peers.PEERS[peer](loss, W, X, y)()[0] == pytest.approx(peers.in_numpy(loss, W, X, y)()[0], rel=1e-12)
+
+
+def test_wrong_use_is_told(tmp_path):
+    done = CliRunner().invoke(cli, ["bench", "--table", "gradeint", "--output", str(tmp_path)], standalone_mode=False)
+    assert "Did you mean 'gradient'?" in str(done.exception)
+    listed = CliRunner().invoke(cli, ["bench", "--list"], standalone_mode=False)
+    assert "gradient     Loss and gradient, one call" in listed.stdout
+
+
+def test_times_are_told_in_their_units():
+    assert [telling.seconds(x) for x in (2.0, 0.35, 2e-6, 5e-12)] == ["2 s", "350 ms", "2 µs", "0.005 ns"]

@@ -1,0 +1,57 @@
+"""The name of the bug without a spec: factor, sign, transposition, single entries, precision; and `unknown` for all else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify import Verdict, check
+
+RNG = np.random.default_rng(3)
+A, B = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))
+START = RNG.normal(size=(3, 2))
+
+
+def least_squares(change):
+    """Loss and gradient of ‖A W − B‖² + Σ log cosh W; W is (3, 2)."""
+
+    def f(W):
+        R = A.astype(W.dtype) @ W - B.astype(W.dtype)
+        G = 2 * A.T.astype(W.dtype) @ R + np.tanh(W)
+        return (R * R).sum() + np.log(np.cosh(W)).sum(), change(G, W, R)
+
+    return f
+
+
+def scaled_at(place, factor):
+    def change(G, W, R):
+        G = G.copy()
+        G[place] *= factor
+        return G
+
+    return change
+
+
+NAMED = {
+    "half of it": (lambda G, W, R: G / 2, "scaled", "half of what it must be"),
+    "off by 1e-6": (lambda G, W, R: G * (1 + 1e-6), "scaled", "(1 + 1e-06) ×"),
+    "wrong sign": (lambda G, W, R: -G, "sign", "wrong sign"),
+    "nothing": (lambda G, W, R: 0 * G, "term-missing", "is 0"),
+    "transposed": (lambda G, W, R: G.T.reshape(G.shape), "transposed", "transposed"),
+    "last column left out": (scaled_at((slice(None), -1), 0.0), "entries", "in the last column"),
+    "rows reversed": (lambda G, W, R: G[::-1], "entries", "rows reversed"),
+    "one entry": (scaled_at((1, 0), 1.01), "entries", "1 of 6 entries"),
+    "divided by its norm": (lambda G, W, R: G / np.linalg.norm(G), "scaled", "divided by its norm"),
+    "single precision inside": (lambda G, W, R: G.astype(np.float32).astype(G.dtype), "precision", "float32"),
+    "a term is missing": (lambda G, W, R: G - np.tanh(W), "unknown", "allowed"),
+    "a smooth function of it": (lambda G, W, R: np.arcsinh(G), "unknown", "allowed"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_wrong_gradient_gets_its_name(name):
+    change, code, words = NAMED[name]
+    (result,) = check(least_squares(change), loss=None, at=START, laws=("gradient",), profile="quick").results
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
+    assert words in result.diagnosis["message"]
+    assert result.kind == ("precision" if code == "precision" else "wrong")

@@ -1,0 +1,58 @@
+"""The fixed cases: right code holds on all of them, and no two changes look alike on the ordinary ones unless they are one."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from implementations import RIGHT
+
+from verify.candidates import Linear
+from verify.diagnosis import panel
+from verify.diagnosis.changes import changes
+from verify.diagnosis.looks import at_gradient, at_loss
+from verify.laws import Subject
+from verify.oracle import Oracle
+from verify.spec import Objective
+from verify.spec.catalogue import find_loss, find_penalty
+
+OTHER_CONVENTIONS = ("(D, C)", "sum, half the penalty")
+OBJECTIVES = {loss: Objective(loss=find_loss(loss), penalty=find_penalty("l2")) for loss in RIGHT}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", RIGHT)
+def test_right_code_holds_on_every_case_of_the_panel(loss, dtype):
+    objective = OBJECTIVES[loss]
+    scenes = [s for scenes in (panel.ordinary, panel.special, panel.on_kinks) for s in scenes(objective, dtype)]
+    for name, f in RIGHT[loss].items():
+        if name not in OTHER_CONVENTIONS:
+            subject = Subject(candidate=Linear(f=f), oracle=Oracle(objective, dtype))
+            assert [name for s in scenes if at_gradient(subject, s).broken or at_loss(subject, s).broken] == []
+
+
+@pytest.mark.parametrize("loss", RIGHT)
+def test_changes_that_look_alike_are_one_change(loss):
+    """Parallel columns: a code could not be told from another. Those that remain are the same by their meaning."""
+    tables = [changes(s) for s in panel.ordinary(OBJECTIVES[loss], "float64")]
+    names = max((t.names for t in tables), key=len)
+    A = np.concatenate([t.of_names(names) for t in tables], axis=1)
+    size = np.linalg.norm(A, axis=1)
+    cosines = np.abs((A / np.where(size > 0, size, 1)[:, None]) @ (A / np.where(size > 0, size, 1)[:, None]).T)
+    alike = [(names[i], names[j]) for i, j in combinations(range(len(names)), 2) if cosines[i, j] > 1 - 1e-9]
+    both = [{a.kind, b.kind} for a, b in alike if a.kind != b.kind]
+    assert all(kinds in SAME for kinds in both), alike
+    assert len(alike) < 40
+
+
+SAME = (
+    {"counted", "weights"},  # the penalty is λW
+    {"counted", "row"},  # the label's part is what stands in its row
+    {"counted", "extra"},  # the constant of softmax's label is its features
+    {"weights", "column"},  # the penalty of the bias is the last column of it
+    {"label", "permuted"},  # given to the next class: moved down by a row
+    {"reduced", "also"},
+    {"counted", "also"},
+)
+"""Kinds of changes that may be one. The first of the catalogue is told."""

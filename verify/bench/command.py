@@ -1,0 +1,55 @@
+"""`verify bench`: how fast the core is here, beside what is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+FOLDER = "reports/bench"
+
+
+@click.command("bench")
+@click.option("--table", "names", multiple=True, metavar="NAME", help="Only this table; repeatable (default all: see --list).")
+@click.option("--list", "listed", is_flag=True, help="Show the tables and stop.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=9, show_default=True, help="Quiet rounds of each line.")
+@click.option("--smoke", is_flag=True, help="Small sizes, one round: whether the benchmarks work. Their times mean nothing.")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path(FOLDER), show_default=True, help="Folder of the files."
+)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, output: Path, format_: str, quiet: bool) -> int:
+    """Time the core and its peers in turns: medians, spread, ratios, the machine's limits, and how cost grows.
+
+    Writes bench.json, bench.txt and, where the sizes move, growth.svg. Rounds in which other processes kept the machine busy are
+    dropped. The gradient's full size takes 2 GB of memory.
+    """
+    from verify.bench.run import bench
+    from verify.bench.table import tables
+    from verify.bench.telling import as_json, figure, plain, render
+    from verify.errors import unknown
+    from verify.report.text import console
+    from verify.storage import save, writable
+
+    known = tables()
+    if listed:
+        for table in known.values():
+            click.echo(f"{table.name:12} {table.title}")
+        return 0
+    for name in names:
+        if name not in known:
+            raise unknown("table", name, known)
+    writable(output)
+    chosen = [known[n] for n in names] or list(known.values())
+    found: Any = bench(chosen, rounds=rounds, smoke=smoke, on_setup=(lambda _: None) if quiet else lambda told: click.echo(told, err=True))
+    files = [save(output / "bench.json", as_json(found)), save(output / "bench.txt", plain(found))]
+    drawn = figure(found)
+    files += [save(output / "growth.svg", drawn)] if drawn else []
+    if format_ == "json":
+        click.echo(as_json(found), nl=False)
+    else:
+        console().print(render(found))
+    click.echo("written: " + ", ".join(map(str, files)), err=True)
+    return 0

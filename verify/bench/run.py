@@ -1,0 +1,104 @@
+"""Runs tables and tells what came of them, as one document."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
+from statistics import median, quantiles
+from typing import Any
+
+import numpy as np
+
+from verify.bench.clock import PAUSE, SHORTEST, measure
+from verify.bench.table import Setup, Table
+from verify.errors import UsageError
+
+SCHEMA = "verify-bench/1"
+ROUNDS = 9
+LIBRARIES = ("numba", "numpy", "scipy", "torch", "jax", "scikit-learn", "hypothesis")
+
+
+def bench(chosen: Iterable[Table], *, rounds: int = ROUNDS, smoke: bool = False, on_setup: Callable[[str], None] = lambda _: None) -> Any:
+    """The document of these tables. `smoke`: sizes and rounds that take seconds, to see that it works; the times mean nothing."""
+    found = []
+    for table in chosen:
+        rows: list[dict[str, Any]] = []
+        for setup in table.setups(smoke):
+            on_setup(f"{table.name}: {setup.label}")
+            rows += _rows(setup, rounds=1 if smoke else rounds, pause=0.0 if smoke else PAUSE, shortest=0.0 if smoke else SHORTEST)
+        found.append({"name": table.name, "title": table.title, "rows": rows, "growth": growth(rows)})
+    return {"schema": SCHEMA, "smoke": smoke, "environment": environment(), "tables": found}
+
+
+def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[dict[str, Any]]:
+    errors = _errors(setup)
+    times = measure({**setup.contestants, **setup.limits}, rounds=rounds, pause=pause, shortest=shortest)
+    first = next(iter(setup.contestants))
+    told = []
+    for name in (*setup.contestants, *setup.limits):
+        per = setup.problems * setup.parts.get(name, 1.0)
+        seconds = [r[name] / per for r in times.rounds]
+        ratios = [s / (r[first] / setup.problems) for s, r in zip(seconds, times.rounds, strict=True)]
+        told.append(
+            {
+                "setup": setup.label,
+                "axis": setup.axis,
+                "size": setup.size,
+                "contestant": name,
+                "limit": name in setup.limits,
+                "share": setup.parts.get(name, 1.0),
+                "seconds": _spread(seconds),
+                "ratio": _spread(ratios),
+                "error": errors.get(name),
+                "rounds": len(seconds),
+                "dropped": times.dropped,
+                "quiet": times.quiet,
+            }
+        )
+    return told
+
+
+def _errors(setup: Setup) -> dict[str, float]:
+    """Each contestant's error. Raises UsageError where it is too large for the time to mean anything."""
+    if setup.error is None:
+        return {}
+    found = {name: float(setup.error(work())) for name, work in setup.contestants.items()}
+    for name, error in found.items():
+        if not error <= setup.allowed:
+            raise UsageError(f"{setup.label}: {name} is wrong by {error:.2g}, allowed {setup.allowed:.2g}: its time means nothing.")
+    return found
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    """The median and the quartiles."""
+    quartiles = quantiles(values, n=4, method="inclusive") if len(values) > 1 else list(values) * 3
+    return {"median": median(values), "low": quartiles[0], "high": quartiles[2]}
+
+
+def growth(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For each contestant and axis the exponent b of time ≈ a·sizeᵇ, by least squares over the logarithms."""
+    return [
+        {"contestant": name, "axis": axis, "exponent": float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]), "points": len(sizes)}
+        for (name, axis), sizes, seconds in _curves(rows)
+        if len(sizes) > 1
+    ]
+
+
+def _curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str], list[int], list[float]]]:
+    for name, axis in dict.fromkeys((r["contestant"], r["axis"]) for r in rows if r["axis"]):
+        mine = [r for r in rows if (r["contestant"], r["axis"]) == (name, axis)]
+        yield (name, axis), [r["size"] for r in mine], [r["seconds"]["median"] for r in mine]
+
+
+def environment() -> dict[str, Any]:
+    """What the times belong to."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    machine = {"platform": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()}
+    return machine | {"python": platform.python_version(), "verify": metadata.version("verify-gradients"), "libraries": versions}

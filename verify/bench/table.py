@@ -1,0 +1,49 @@
+"""What is timed: a table of setups, each with contestants that do the same work."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import verify.benchmarks
+
+Work = Callable[[], Any]
+OURS = "verify"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """One line of a table. `contestants` by name, the first of which is the one that others are compared with.
+
+    `error(answer)` is how far a contestant's answer is from the truth, `allowed` what it may be: a benchmark of wrong answers is
+    none. `problems` is how many problems one call solves, `parts` by name what share of the work a contestant does (its time is
+    divided by it). `limits` are timed too, and bound what any contestant can do. `axis` and `size` make it a point of a growth curve.
+    """
+
+    label: str
+    contestants: Mapping[str, Work]
+    error: Callable[[Any], float] | None = None
+    allowed: float = 0.0
+    problems: int = 1
+    parts: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, Work] = field(default_factory=dict)
+    axis: str | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """`setups(smoke)` makes them one after the other, so that only one's data is in memory; small and few ones for a `smoke` run."""
+
+    name: str
+    title: str
+    setups: Callable[[bool], Iterator[Setup]]
+
+
+def tables() -> dict[str, Table]:
+    """All tables by name: what each module of `verify.benchmarks` calls TABLE."""
+    modules = (import_module(f"verify.benchmarks.{m.name}") for m in pkgutil.iter_modules(verify.benchmarks.__path__))
+    return {m.TABLE.name: m.TABLE for m in modules if hasattr(m, "TABLE")}

@@ -1,0 +1,100 @@
+"""A benchmark's document as text, as JSON, and its growth as a log-log figure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from verify.figures.canvas import BLUE, GREEN, GREY, ORANGE, RED, svg
+
+Document = Mapping[str, Any]
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+COLUMNS = ("", "median", "quartiles", "ratio", "error")
+
+
+def as_json(document: Document) -> str:
+    """Sorted and strict."""
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain(document: Document) -> str:
+    """Without colours."""
+    buffer = StringIO()
+    Console(file=buffer, width=140, highlight=False, soft_wrap=True).print(render(document))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def render(document: Document) -> RenderableType:
+    """All tables, then what their times belong to."""
+    e = document["environment"]
+    machine = f"{e['platform']}, {e['cores']} cores, Python {e['python']}, " + ", ".join(f"{k} {v}" for k, v in e["libraries"].items())
+    smoke = [Text("a smoke run: these times mean nothing\n")] if document["smoke"] else []
+    return Group(*(part for t in document["tables"] for part in _table(t)), *smoke, Text(machine))
+
+
+def _table(table: Document) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text(table["title"], style="bold")]
+    for setup in dict.fromkeys(r["setup"] for r in table["rows"]):
+        rows = [r for r in table["rows"] if r["setup"] == setup]
+        shown = Table(box=None, pad_edge=False, header_style="dim")
+        for title in COLUMNS:
+            shown.add_column(title or setup, justify="right" if title else "left")
+        for r in rows:
+            shown.add_row(*_cells(r))
+        parts += [shown, *(Text(f"  {n}", style="dim") for n in _notes(rows)), Text()]
+    parts += [Text(f"{g['contestant']}: time grows like {g['axis']}^{g['exponent']:.2f} ({g['points']} sizes)") for g in table["growth"]]
+    return [*parts, Text()] if table["growth"] else parts
+
+
+def _cells(r: Document) -> list[str]:
+    name = f"{r['contestant']}{' (limit)' if r['limit'] else ''}{'*' if r['share'] < 1 else ''}"
+    s, ratio = r["seconds"], r["ratio"]
+    error = "" if r["error"] is None else f"{r['error']:.1e}"
+    return [name, seconds(s["median"]), f"{seconds(s['low'])} … {seconds(s['high'])}", f"{ratio['median']:.3g} ×", error]
+
+
+def _notes(rows: Sequence[Document]) -> list[str]:
+    r = rows[0]
+    busy = ["other processes kept the machine busy: compare with care"] if r["quiet"] is False else []
+    dropped = [f"{r['dropped']} busy rounds dropped"] if r["dropped"] else []
+    part = [f"* timed on {100 * x['share']:.2g} % of the work" for x in rows if x["share"] < 1][:1]
+    return [*part, *dropped, *busy]
+
+
+def seconds(x: float) -> str:
+    """A time in the unit that fits.
+
+    >>> seconds(0.0123), seconds(2.5e-6)
+    ('12.3 ms', '2.5 µs')
+    """
+    scale, unit = next(((s, u) for s, u in UNITS if x >= s), UNITS[-1])
+    return f"{x / scale:.3g} {unit}"
+
+
+def figure(document: Document) -> str | None:
+    """Time by size, both logarithmic, one line a contestant and axis; None where no size moves."""
+    rows = [r for t in document["tables"] for r in t["rows"] if r["axis"]]
+    if not rows:
+        return None
+    lines = list(dict.fromkeys((r["contestant"], r["axis"]) for r in rows))
+    axes_ = list(dict.fromkeys(a for _, a in lines))
+    names = list(dict.fromkeys(n for n, _ in lines))
+
+    def draw(axes: Any) -> None:
+        for name, axis in lines:
+            mine = [r for r in rows if (r["contestant"], r["axis"]) == (name, axis)]
+            colour, dash = (BLUE, ORANGE, GREEN, RED, GREY)[axes_.index(axis) % 5], ("-", "--", ":")[names.index(name) % 3]
+            x, y = [r["size"] for r in mine], [r["seconds"]["median"] for r in mine]
+            axes.plot(x, y, color=colour, linestyle=dash, marker="o", markersize=3, label=f"{name}, {axis}")
+        axes.set(xscale="log", yscale="log", xlabel="size", ylabel="seconds")
+        axes.legend(fontsize="small")
+
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + svg(
+        "growth", "Time by size, both logarithmic", draw, width=6.4, height=4.0
+    ).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" color="#24292f" ', 1)

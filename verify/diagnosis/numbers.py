@@ -1,0 +1,103 @@
+"""Without a spec there are no terms: a wrong gradient is explained by what may be done to a matrix of numbers.
+
+The truth is known by differences of the loss, entry by entry, with an estimated error. A factor, a sign, rows or columns that are
+left out, moved or transposed, a norm that was divided by, single entries, and rounding can be told; what is missing cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.diagnosis.changes import Change, Table, done
+from verify.diagnosis.regression import Coefficient, Sight, System, simplest
+from verify.diagnosis.scene import Floats
+from verify.diagnosis.words import Diagnosis, Told, number, times
+from verify.rounding import unit_roundoff
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """The candidate's gradient at one point beside the true one and the estimated error of that, all of x's shape."""
+
+    gradient: Floats
+    truth: Floats
+    error: Floats
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """Which entries are off by more than the truth may be."""
+        return ~(np.abs(self.gradient - self.truth) <= self.error)
+
+
+def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
+    """The bug behind gradients that are wrong at several points; None where nothing explains all of them."""
+    usable = [s for s in seen if np.all(np.isfinite(s.gradient)) and np.all(np.isfinite(s.error))]
+    if sum(s.truth.size for s in usable) < ENOUGH or not any(np.any(s.wrong) for s in usable):
+        return None
+    system = System([_sight(s) for s in usable])
+    found = simplest(system)
+    if found is not None and len(found.terms) == 1:
+        ((change, c),) = found.terms
+        told = _tell(change, c)
+        return Diagnosis(told.code, told.sentence, told.entries)
+    places = np.any([s.wrong for s in usable], axis=0)
+    if np.all([s.wrong[places] for s in usable]) and 2 * np.sum(places) <= places.size:
+        entries = [[int(i) for i in at] for at in np.argwhere(places)]
+        return Diagnosis("entries", f"{len(entries)} of {places.size} entries are wrong, the same ones everywhere", entries)
+    return _rounded(usable, system, dtype)
+
+
+def _sight(s: Numbers) -> Sight:
+    radius, size = max(float(np.max(s.error)), LEAST), float(np.max(np.abs(s.truth)))
+    matrix = _matrix(s.truth)
+    found = {Change("counted", "whole", free=True): matrix}
+    for place, j in (("first", 0), ("last", -1)):
+        row, column = np.zeros(matrix.shape), np.zeros(matrix.shape)
+        row[j], column[:, j] = matrix[j], matrix[:, j]
+        if s.truth.ndim == 2:
+            found |= {Change("row", "whole", place, free=True): row, Change("column", "whole", place, free=True): column}
+    with np.errstate(all="ignore"):
+        found |= dict(done("whole", matrix))
+    return Sight(_matrix(s.gradient - s.truth), radius, radius / max(size, radius), Table.of(found))
+
+
+def _matrix(a: Floats) -> Floats:
+    return a if a.ndim == 2 else a.reshape(1, -1)
+
+
+def _tell(change: Change, c: Coefficient) -> Told:
+    name, factor = "the gradient", 1 + c
+    if change.kind == "counted":
+        if factor in (0, -1):
+            return Told("term-missing", f"{name} is 0") if factor == 0 else Told("sign", f"{name} has the wrong sign")
+        return Told("scaled", f"{name} is {times(factor)} what it must be")
+    if change.kind in ("row", "column"):
+        place = {"first": f"{change.kind} 0", "last": f"the last {change.kind}"}[change.how]
+        return Told("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
+    if change.kind == "transposed":
+        return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
+    if change.kind == "permuted":
+        return Told("entries", f"{name} has its {change.how}")
+    return Told("scaled" if "divided" in change.how else "entries", f"in place of {name} stands: {change.how}")
+
+
+def _rounded(seen: Sequence[Numbers], system: System, dtype: str) -> Diagnosis | None:
+    if dtype != "float64" or not system.is_noise():
+        return None
+    most = max(float(np.max(np.abs(s.gradient - s.truth)) / np.max(np.abs(s.truth))) for s in seen)
+    if most > SINGLE * unit_roundoff("float32"):
+        return None
+    return Diagnosis(
+        "precision", "the gradient is as accurate as single precision: something inside is computed in float32", kind="precision"
+    )
+
+
+ENOUGH = 6
+"""Entries over all points: on fewer, many changes look alike."""
+LEAST = 1e-30
+SINGLE = 16.0
+"""Roundings of single precision that an entry may have, relative to the greatest."""

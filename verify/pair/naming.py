@@ -1,0 +1,53 @@
+"""The name of the bug in a pair: its gradient beside that of the differences, entry by entry, at several points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+import numpy as np
+
+from verify.candidates import Misbehaviour
+from verify.diagnosis import Diagnosis, Numbers, of_numbers
+from verify.pair.laws import grain
+from verify.pair.place import Place, Start, places
+from verify.pair.slope import scales
+from verify.pair.subject import Pair
+
+MOST_ENTRIES = 48
+"""Larger gradients are not looked at entry by entry: each entry costs some seventy evaluations of the loss."""
+POINTS = 3
+LOOKED_AT = 12
+
+
+def named(pair: Pair, broken: Place, at: Start, dtype: str, seed: int) -> Diagnosis | None:
+    """The bug that explains the gradient at the broken place and at points around it; None where none is found."""
+    if broken.x.size > MOST_ENTRIES:
+        return None
+    others = (p for p in islice(places(at, dtype, seed), LOOKED_AT) if p.family in ("given", "near"))
+    return of_numbers(list(islice(_seen(pair, chain([broken], others)), POINTS)), dtype)
+
+
+def _seen(pair: Pair, there: Iterator[Place]) -> Iterator[Numbers]:
+    """The points that are smooth in every entry. Elsewhere a candidate may choose."""
+    for place in there:
+        try:
+            numbers = _numbers(pair, place)
+        except Misbehaviour:
+            continue
+        if numbers is not None:
+            yield numbers
+
+
+def _numbers(pair: Pair, place: Place) -> Numbers | None:
+    x, scale = place.x, scales(place.x)
+    truth, error = np.zeros(x.shape), np.zeros(x.shape)
+    for at in np.ndindex(*x.shape):
+        d = np.zeros_like(x)
+        d[at] = scale[at]
+        line = pair.along(x, d)
+        low, high, off = line.interval
+        if line.kink or not np.isfinite(off):
+            return None
+        truth[at], error[at] = (low + high) / 2 / scale[at], (off + grain(line) * pair.magnitude(x, d)) / scale[at]
+    return Numbers(pair.gradient(x).astype(np.float64), truth, error)
