@@ -31,7 +31,7 @@ class Told:
     properties: dict[str, str | int | float]
 
 
-def as_test(candidate: str | Callable[..., Any], *, loss: str, **options: Any) -> Callable[..., None]:
+def as_test(candidate: str | Callable[..., Any], *, loss: str | None, **options: Any) -> Callable[..., None]:
     """A test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss, loss="multiclass_hinge")`.
 
     With the plugin, which comes with this package, pytest makes one test of each dtype and law: `test_svm[float64-gradient]`. Without it
