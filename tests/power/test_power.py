@@ -74,6 +74,18 @@ def test_losses_of_one_score_have_no_mutants_of_classes_and_all_are_caught(loss)
     assert {"the varying term of the score left out", "the next class's label in the gradient"} <= set(found.kills)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", ["binary_logistic", "softmax_cross_entropy", "multiclass_hinge"])
+def test_every_wrong_hessian_is_caught_and_the_right_one_is_not(loss, dtype):
+    found = measure(oracle(loss, dtype), profile="quick", seed=0, laws=("curvature",))
+    hessians = [name for name, family in found.families.items() if family == "hessian"]
+    assert {found.kills[name] for name in hessians} == {("curvature",)}
+    assert len(hessians) >= (1 if loss == "multiclass_hinge" else 8)  # a multiple of 0 is no other Hessian
+    assert found.false_alarms == ()
+    if loss != "multiclass_hinge":
+        assert 1e-16 < found.sensitivity["curvature"]["hessian"] < (1e-12 if dtype == "float64" else 1e-3)
+
+
 def test_what_is_provably_equal_is_left_out():
     parameters = {name: positive(default=2) for name in ("weight", "margin", "offset", "idle")}
     spec = LossSpec(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verify.candidates import Linear, Misbehaviour
+from verify.candidates import Linear, Misbehaviour, Scores
 from verify.cases import Case
 from verify.evidence import Verdict, judge
 from verify.laws import LAWS, Law, Subject
 from verify.oracle import Oracle, Point
+from verify.power.hessians import Hessians, of_scores, times
 from verify.power.mutants import Candidate, mutants, off_by, right
 from verify.terms import Reference
 from verify.trial import draw
@@ -25,7 +26,8 @@ FINEST, COARSEST, STEPS = -16.0, 0.0, 6
 @dataclass(frozen=True, kw_only=True)
 class Power:
     """`kills` has for each mutant the laws that break it; `sensitivity` for each law the relative error that it still saw, of one entry
-    of the gradient ("gradient") or of the loss ("loss"); `false_alarms` are laws that break the right implementation: none may.
+    of the gradient ("gradient"), of the loss ("loss") or of the Hessian ("hessian"); `false_alarms` are laws that break the right
+    implementation: none may.
     """
 
     loss: str
@@ -82,17 +84,40 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         judged = subject(f)
         return law.why_not(judged) is None and any(breaks(law, judged, case) for case in cases)
 
+    hessians = _hessians(oracle, profile=profile, seed=seed) if laws is None or "curvature" in laws else None
     return Power(
         loss=oracle.objective.loss.name,
         penalty=oracle.objective.penalty.name,
         dtype=oracle.dtype,
         cases=len(cases),
-        laws=tuple(law.name for law in asked),
-        families={m.name: m.family for m in wrong},
-        kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong},
-        sensitivity={law.name: _sensitivity(law, reference, broken) for law in asked},
-        false_alarms=tuple(law.name for law in asked if broken(law, right(reference))),
+        laws=tuple(law.name for law in asked) + (("curvature",) if hessians else ()),
+        families={m.name: m.family for m in wrong} | dict.fromkeys(hessians.kills if hessians else (), "hessian"),
+        kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong} | (hessians.kills if hessians else {}),
+        sensitivity={law.name: _sensitivity(law, reference, broken) for law in asked} | (hessians.sensitivity if hessians else {}),
+        false_alarms=tuple(law.name for law in asked if broken(law, right(reference))) + (hessians.false_alarms if hessians else ()),
     )
+
+
+@dataclass(frozen=True)
+class _Hessians:
+    """The part of a table that is asked of the same loss as a function of scores: the law `curvature` on wrong Hessians."""
+
+    kills: dict[str, tuple[str, ...]]
+    sensitivity: dict[str, dict[str, float]]
+    false_alarms: tuple[str, ...]
+
+
+def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
+    catalogue, law, truths = Hessians(of_scores(oracle)), LAWS["curvature"], OrderedDict[Hashable, Point]()
+    cases = draw(catalogue.oracle, profile=profile, seed=seed)
+
+    def broken(f: Scores) -> bool:
+        subject = Subject(candidate=f, oracle=catalogue.oracle, truths=truths, kept=KEPT)
+        return any(breaks(law, subject, case) for case in cases)
+
+    caught: dict[str, tuple[str, ...]] = {name: (law.name,) if broken(f) else () for name, f in catalogue.mutants()}
+    error = _least(lambda e: broken(catalogue.made(times(1 + e))))
+    return _Hessians(caught, {law.name: {} if error is None else {"hessian": error}}, (law.name,) if broken(catalogue.made()) else ())
 
 
 def breaks(law: Law, subject: Subject, case: Case) -> bool:
@@ -103,15 +128,21 @@ def breaks(law: Law, subject: Subject, case: Case) -> bool:
         return True
 
 
-def _sensitivity(law: Law, reference: Reference, broken: Any) -> dict[str, float]:
-    """By bisection of the exponent; only what the law sees at all."""
-    found = {}
-    for what, of_loss in (("gradient", False), ("loss", True)):
-        if not broken(law, off_by(reference, 10.0**COARSEST, loss=of_loss)):
-            continue
-        low, high = FINEST, COARSEST
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            low, high = (low, middle) if broken(law, off_by(reference, 10.0**middle, loss=of_loss)) else (middle, high)
-        found[what] = float(f"{10.0**high:.2g}")
-    return found
+def _sensitivity(law: Law, reference: Reference, broken: Callable[[Law, Candidate], bool]) -> dict[str, float]:
+    """What the law still sees, of what it sees at all."""
+    found = {
+        "gradient": _least(lambda e: broken(law, off_by(reference, e))),
+        "loss": _least(lambda e: broken(law, off_by(reference, e, loss=True))),
+    }
+    return {what: error for what, error in found.items() if error is not None}
+
+
+def _least(seen: Callable[[float], bool]) -> float | None:
+    """The smallest relative error that is seen, by bisection of its exponent; None where even the coarsest is not."""
+    if not seen(10.0**COARSEST):
+        return None
+    low, high = FINEST, COARSEST
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if seen(10.0**middle) else (middle, high)
+    return float(f"{10.0**high:.2g}")
