@@ -1,0 +1,18 @@
+"""What every test can rely on, however the tests were started."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Commands that tests run do not hear of encodings that numba leaves unnamed, of which this process is told; and they can be
+    interrupted, which jobs in the background of a shell cannot.
+    """
+    os.environ.pop("PYTHONWARNDEFAULTENCODING", None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
