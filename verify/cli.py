@@ -148,6 +148,7 @@ def check(
     """
     if output is not None:
         writable(output.parent, UNWRITTEN)
+    _prepare(in_process=options["in_process"])
     from verify.api import requested
     from verify.pair.given import given
 
@@ -205,6 +206,7 @@ def run(
 ) -> int:
     """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
     writable(output, UNWRITTEN)
+    _prepare(in_process=in_process)
     from verify.campaign.configuration import read
     from verify.gate.command import configured
 
@@ -300,6 +302,14 @@ def _candidates() -> list[dict[str, str]]:
 
     requests = read(Path.cwd()).requests()
     return [{"target": r.name, "loss": r.loss, "dtypes": ",".join(r.dtypes)} for r in requests]
+
+
+def _prepare(*, in_process: bool) -> None:
+    """Lets the workers' server start beside our own imports: either takes a second or more."""
+    if not in_process:
+        from verify.campaign.workers import prepare
+
+        prepare()
 
 
 def _judge(requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool) -> Report:

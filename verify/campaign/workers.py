@@ -39,6 +39,11 @@ def workers(most: int) -> Iterator[ProcessPool]:
         pool.join()
 
 
+def prepare() -> None:
+    """Starts the server that workers are forked from: it imports what they need while this process still imports its own."""
+    _context()
+
+
 def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """`f` of each tuple of arguments, in order, on worker processes. Raises what `f` raises."""
     with workers(len(arguments)) as pool:
