@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Scores
 from verify.oracle import Oracle
-from verify.rounding import unit_roundoff
+from verify.power.mutants import visible
 from verify.spec import Objective
 from verify.spec.catalogue import find_penalty
-from verify.terms import Reference
+from verify.terms import Parts, Reference
 
 Floats = NDArray[np.floating]
 Change = Callable[[Floats, Floats], Floats]
 """(Hessian, gradient) of all examples, each (N, C) → another Hessian."""
-RELATIVE = tuple(10.0**-k for k in range(3, 13))
-VISIBLE = 1e3
-"""Relative errors below this many unit roundoffs are not in the catalogue: right code may err by some of them."""
 
 
 def of_scores(oracle: Oracle) -> Oracle:
@@ -33,51 +31,60 @@ def of_scores(oracle: Oracle) -> Oracle:
 
 @dataclass(frozen=True)
 class Hessians:
-    """Implementations over one objective of scores: all are right but for the Hessian, which a change of (hess, grad) makes."""
+    """Implementations over one objective of scores: all are right but for the Hessian, which a change of (hess, grad) makes.
+
+    What is right is derived once for all of them.
+    """
 
     oracle: Oracle
+    _known: dict[tuple[bytes, bytes], Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference(self.oracle)
 
     def made(self, change: Change = lambda H, g: H) -> Scores:
         """Loss, gradient and changed Hessian; prediction and target as `Scores` hands them over."""
-        reference, loss = Reference(self.oracle), self.oracle.objective.loss
-
-        def laid_out(prediction: Floats, target: NDArray[np.floating]) -> tuple[Floats, NDArray[np.int64]]:
-            W = np.ascontiguousarray(prediction.reshape(len(prediction), -1).T)
-            y = target if loss.targets is None else [loss.targets.index(float(t)) for t in target]
-            return W, np.asarray(y, np.int64)
-
-        def parts(prediction: Floats, target: Floats) -> tuple[float, Floats, Floats]:
-            W, y = laid_out(prediction, target)
-            X = np.eye(len(y), dtype=W.dtype)
-            p = reference.parts(W, X, y, 0.0)
-            curvatures = self.oracle.at(W, X, y, 0.0).curvatures
-            H = np.array([[float(choices[0].exact) if choices else 0.0 for choices in row] for row in curvatures])
-            return p.loss, p.score_gradients, H
 
         def shaped(A: Floats, prediction: Floats) -> Floats:
             return A.astype(prediction.dtype).reshape(prediction.shape)
 
         f = Candidate(
-            loss=lambda s, t: float(s.dtype.type(parts(s, t)[0])),
-            grad=lambda s, t: shaped(parts(s, t)[1], s),
-            hess=lambda s, t: shaped(change(parts(s, t)[2], parts(s, t)[1]), s),
+            loss=lambda s, t: float(s.dtype.type(self._parts(s, t).loss)),
+            grad=lambda s, t: shaped(self._parts(s, t).score_gradients, s),
+            hess=lambda s, t: shaped(change(self._hessian(self._parts(s, t)), self._parts(s, t).score_gradients), s),
         )
-        return Scores(f=f, targets=loss.targets, per_example=True)
+        return Scores(f=f, targets=self.oracle.objective.loss.targets, per_example=True)
 
     def mutants(self) -> Iterator[tuple[str, Scores]]:
         """Every one that differs: multiples only where something is curved."""
-        changes: dict[str, Change] = {"the Hessian all ones": lambda H, g: np.ones_like(H) * 1.5}
+        changes: dict[str, Change] = {
+            "a constant for the Hessian": lambda H, g: np.full_like(H, 1.5),
+            "the gradient for the Hessian": lambda H, g: g,
+            "the gradient's square for the Hessian": lambda H, g: g * g,
+        }
         if not self.oracle.piecewise_linear:
             changes |= {
-                "the Hessian left out": lambda H, g: 0 * H,
-                "the Hessian doubled": lambda H, g: 2 * H,
-                "the Hessian with the wrong sign": lambda H, g: -H,
-                "the gradient's square for the Hessian": lambda H, g: g * g,
-                "the Hessian of the next example": lambda H, g: np.roll(H, 1, axis=0) * (1 + 1e-3 * (len(H) == 1)),
+                "the Hessian left out": times(0.0),
+                "the Hessian doubled": times(2.0),
+                "the Hessian with the wrong sign": times(-1.0),
             }
-            u = unit_roundoff(self.oracle.dtype)
-            changes |= {f"the Hessian off by {e:.0e}": times(1 + e) for e in RELATIVE if e >= VISIBLE * u}
+            changes |= {f"the Hessian off by {e:.0e}": times(1 + e) for e in visible(self.oracle.dtype)}
         return ((name, self.made(change)) for name, change in changes.items())
+
+    def _parts(self, prediction: Floats, target: NDArray[np.floating]) -> Parts:
+        """Scores (N,) or (N, C) as W (C, N), and targets as labels."""
+        W, targets = np.ascontiguousarray(prediction.reshape(len(prediction), -1).T), self.oracle.objective.loss.targets
+        y = target if targets is None else [targets.index(float(t)) for t in target]
+        return self._reference.parts(W, np.eye(len(prediction), dtype=W.dtype), np.asarray(y, np.int64), 0.0)
+
+    def _hessian(self, p: Parts) -> Floats:
+        """(N, C): the first of the pieces on a kink, as the gradient takes it."""
+        key = (p.W.tobytes(), p.y.tobytes())
+        if key not in self._known:
+            curvatures = self.oracle.at(p.W, p.X, p.y, 0.0).curvatures
+            self._known[key] = np.array([[float(choices[0].exact) if choices else 0.0 for choices in row] for row in curvatures])
+        return self._known[key]
 
 
 def times(factor: float) -> Change:

@@ -269,9 +269,14 @@ def off_by(reference: Reference, error: float, *, loss: bool = False) -> Candida
     return _made(reference, after=_touched((0, -1), 1 + error))
 
 
+def visible(dtype: str) -> list[float]:
+    """The relative errors that no right implementation makes."""
+    return [e for e in RELATIVE if e >= VISIBLE * unit_roundoff(dtype)]
+
+
 def _relative(reference: Reference) -> Iterator[Mutant]:
     dtype = reference.oracle.dtype
-    for error in (e for e in RELATIVE if e >= VISIBLE * unit_roundoff(dtype)):
+    for error in visible(dtype):
         yield Mutant(f"every entry off by {error:.0e}", "precision", _made(reference, after=_times(1 + error)))
         yield Mutant(f"one entry off by {error:.0e}", "precision", off_by(reference, error))
     if dtype == "float64":

@@ -84,17 +84,18 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         judged = subject(f)
         return law.why_not(judged) is None and any(breaks(law, judged, case) for case in cases)
 
-    hessians = _hessians(oracle, profile=profile, seed=seed) if laws is None or "curvature" in laws else None
+    asks_hessians = laws is None or "curvature" in laws
+    hessians = _hessians(oracle, profile=profile, seed=seed) if asks_hessians else _Hessians({}, {}, ())
     return Power(
         loss=oracle.objective.loss.name,
         penalty=oracle.objective.penalty.name,
         dtype=oracle.dtype,
         cases=len(cases),
-        laws=tuple(law.name for law in asked) + (("curvature",) if hessians else ()),
-        families={m.name: m.family for m in wrong} | dict.fromkeys(hessians.kills if hessians else (), "hessian"),
-        kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong} | (hessians.kills if hessians else {}),
-        sensitivity={law.name: _sensitivity(law, reference, broken) for law in asked} | (hessians.sensitivity if hessians else {}),
-        false_alarms=tuple(law.name for law in asked if broken(law, right(reference))) + (hessians.false_alarms if hessians else ()),
+        laws=(*(law.name for law in asked), *hessians.sensitivity),
+        families={m.name: m.family for m in wrong} | dict.fromkeys(hessians.kills, "hessian"),
+        kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong} | hessians.kills,
+        sensitivity={law.name: _sensitivity(law, reference, broken) for law in asked} | hessians.sensitivity,
+        false_alarms=(*(law.name for law in asked if broken(law, right(reference))), *hessians.false_alarms),
     )
 
 

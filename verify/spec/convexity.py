@@ -40,13 +40,14 @@ AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
 @lru_cache(maxsize=64)
 def convex_loss(loss: LossSpec) -> bool:
     """Whether ℓ(·, y) is proved convex, for every label of every number of `CLASSES` and every value of its parameters."""
-    return all(_proved(*_over(loss, loss.scores(c), y)) for c in CLASSES for y in range(loss.labels(c)))
+    formulas = {(loss.scores(c), y) for c in CLASSES for y in range(loss.labels(c))}  # of one score they are the same for every c
+    return all(curvature(*_over(loss, *formula)).convex for formula in formulas)
 
 
 @lru_cache(maxsize=64)
 def convex_penalty(penalty: Penalty) -> bool:
     """Whether ρ is proved convex."""
-    return _proved(*penalty.expression())
+    return curvature(*penalty.expression()).convex
 
 
 def supported(loss: LossSpec) -> str:
@@ -61,10 +62,6 @@ def curvature(e: sympy.Expr, variables: Iterable[sympy.Symbol]) -> Curvature:
     """What the rules prove of an expression as a function of the variables; its other symbols are constants, known by their signs."""
     x = frozenset(variables)
     return _curvature(e, x)
-
-
-def _proved(e: sympy.Expr, variables: list[sympy.Symbol]) -> bool:
-    return curvature(e, variables).convex
 
 
 def _over(loss: LossSpec, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
