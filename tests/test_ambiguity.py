@@ -35,7 +35,7 @@ def huber_spec(default):
 
 IDLE = LossSpec(
     name="perceptron",
-    per_example=lambda s, y, delta: sympy.Add(*(sympy.Max(0, s[j] - s[y]) for j in others(s, y))),  # noqa: ARG005
+    per_example=lambda s, y, delta: sympy.Add(*(sympy.Max(0, s[j] - s[y]) for j in others(s, y))),
     parameters={"delta": positive(default=1)},
     claims=Claims(convex=True),
     source="F. Rosenblatt, Psychological Review 1958",
