@@ -17,12 +17,12 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
 from verify.diagnosis.conditions import only_when
-from verify.diagnosis.looks import GRADIENT, LOSS, Aspect, Look, sight
+from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
 from verify.diagnosis.members import another
-from verify.diagnosis.places import FIXED, pattern
+from verify.diagnosis.places import FIXED, of_scores, pattern
 from verify.diagnosis.regression import Explanation, System, simplest
 from verify.diagnosis.scene import Scene
-from verify.diagnosis.words import Diagnosis, Teller, Told
+from verify.diagnosis.words import Diagnosis, Teller
 from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 
@@ -47,11 +47,9 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
 
 
 def _aspects(law: str, worst: Evidence, subject: Subject) -> tuple[Aspect, ...]:
-    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both. Nothing of a loss of one score:
-    its terms have no roles of classes.
-    """
-    if subject.oracle.objective.loss.targets:
-        return ()
+    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
+    if law == "curvature":
+        return () if subject.approximate else (HESSIAN,)
     return tuple(a for a in _about(law, worst) if a is not LOSS or subject.candidate.has_loss)
 
 
@@ -112,7 +110,7 @@ class Inquiry:
         return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
     def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
-        told: list[Told] = self.teller.tell(found.terms)
+        told = self.teller.tell(found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
@@ -143,8 +141,8 @@ class Inquiry:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
         if places is not None:
+            places, code = of_scores(places) if self.oracle.objective.of_scores else places, "entries" if places in FIXED else "unknown"
             when = "" if condition is None else f", only when {condition}"
-            code = "entries" if places in FIXED else "unknown"
             return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")

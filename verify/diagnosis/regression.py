@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from verify.diagnosis.changes import Change, Table
+from verify.diagnosis.change import Change, Table
 from verify.diagnosis.scene import Floats
 from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
 
