@@ -187,7 +187,7 @@ def test_a_diagnosis_asks_no_more_than_it_needs(name, most):
         return f(*arguments)
 
     result = judged("multiclass_hinge", f)
-    oracle = ORACLES["multiclass_hinge", "float64", "l2"]
+    oracle = ORACLES["multiclass_hinge", "l2", "float64"]
     diagnose(
         "gradient", Subject(candidate=Linear(f=counted), oracle=oracle), result.witness.case, Finding(evidence=(result.witness.evidence,))
     )
