@@ -28,8 +28,23 @@ def changes(scene: Scene) -> Table:
     found: dict[Change, Floats] = {}
     with np.errstate(all="ignore"):  # what is not finite explains nothing
         for make in _catalogue(scene):
-            found |= dict(make(scene))
+            made = dict(make(scene))
+            _MAKERS.update(dict.fromkeys(made, make))
+            found |= made
     return Table.of(found)
+
+
+@lru_cache(maxsize=1024)
+def few(scene: Scene, names: tuple[Change, ...]) -> Table:
+    """These changes alone, which some other scene had."""
+    found: dict[Change, Floats] = dict.fromkeys(names, np.zeros((scene.C, scene.D)))
+    with np.errstate(all="ignore"):
+        for make in dict.fromkeys(_MAKERS[name] for name in names):
+            found |= {name: matrix for name, matrix in make(scene) if name in found}
+    return Table.of(found)
+
+
+_MAKERS: dict[Change, Callable[[Scene], Added]] = {}
 
 
 def _catalogue(scene: Scene) -> Catalogue:
