@@ -9,7 +9,8 @@ import pytest
 from implementations import OVERFLOWS, WRONG, softmax
 
 from verify.candidates import Linear
-from verify.evidence import Verdict
+from verify.diagnosis import diagnose
+from verify.evidence import Finding, Verdict
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
@@ -174,3 +175,20 @@ def test_the_entries_and_the_smallest_case_are_those_that_the_mistake_needs(loss
 
 def test_there_are_enough_of_them():
     assert len(BUGS) >= 40
+
+
+@pytest.mark.parametrize(("name", "most"), [("penalty halved", 12), ("own class counted once", 12), ("wrong for two classes only", 70)])
+def test_a_diagnosis_asks_no_more_than_it_needs(name, most):
+    """The ordinary cases suffice for what is wrong everywhere, and nothing is asked on the others."""
+    f, asked = WRONG["multiclass_hinge"][name], []
+
+    def counted(*arguments):
+        asked.append(arguments)
+        return f(*arguments)
+
+    result = judged("multiclass_hinge", f)
+    oracle = ORACLES["multiclass_hinge", "l2", "float64"]
+    diagnose(
+        "gradient", Subject(candidate=Linear(f=counted), oracle=oracle), result.witness.case, Finding(evidence=(result.witness.evidence,))
+    )
+    assert len(asked) <= most

@@ -35,6 +35,11 @@ class Linear:
     has_loss, has_curvature = True, False
     names, real = ("W", "X", "y"), (0, 1)
 
+    @property
+    def convention(self) -> str:
+        """The name of its layout."""
+        return LAYOUTS[self.layout]
+
     def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
         """The candidate's answer on copies of the inputs; see `answer`."""
         return self.answer(self.arguments(W, X, y, reg)).kept()

@@ -88,6 +88,11 @@ class Scores:
         """Whether there is a Hessian."""
         return self.f.hess is not None if isinstance(self.f, Candidate) else self.per_example
 
+    @property
+    def convention(self) -> str:
+        """The name of the order of its arguments."""
+        return ORDERS[self.order]
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of its arrays."""

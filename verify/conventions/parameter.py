@@ -23,10 +23,10 @@ DIGITS = (2, 4, 8, 15)
 """Significant digits of what is found, the fewest first: people write short numbers, and float32 holds no more than 8."""
 
 
-def sized(probe: Probe) -> list[Probe]:
+def sized(probe: Probe, sizes: tuple[float, ...] = SIZES) -> list[Probe]:
     """The probe with weights of other sizes."""
     W, X, y, reg = probe
-    return [(np.asarray(W * W.dtype.type(size)), X, y, reg) for size in SIZES]
+    return [(np.asarray(W * W.dtype.type(size)), X, y, reg) for size in sizes]
 
 
 def solved(objective: Objective, value: float, formula: Callable[[Objective], float]) -> Iterator[Objective]:

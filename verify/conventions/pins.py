@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -60,6 +61,7 @@ class Conventions:
     `fits` tells whether its loss agrees with that objective (its gradient, where it returns no loss); where it does not, the pins
     and the defaults stand in and the law `value` will say so. `complaint` is what it did at `question` if it gave no answer to any
     probe, `limitations` what there is to say before anything is asked. `approximate` says that its Hessian is declared an approximation.
+    `doubts` are the values of a convention that cannot be told apart on any point asked, the one that is used first.
     """
 
     candidate: Linear | Scores
@@ -69,20 +71,22 @@ class Conventions:
     question: Probe | None = field(default=None, compare=False)
     limitations: tuple[str, ...] = ()
     approximate: bool = False
+    doubts: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
         o, c = self.objective, self.candidate
         framework = framework_of(c.f)
-        known = dict(o.parameters) | ({"framework": framework} if framework else {})
+        known: dict[str, Any] = dict(o.parameters) | ({"framework": framework} if framework else {})
+        known |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
         if isinstance(c, Linear):
-            found: dict[str, Any] = {"layout": LAYOUTS[c.layout], "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
+            found: dict[str, Any] = {"layout": c.convention, "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
             if c.data != "ND":
                 found["data"] = DATA_LAYOUTS[c.data]
             return found | known
         found = {"signature": "objective" if c.per_example else "scores", "reduction": o.reduction, "fits": self.fits}
         if c.per_example or c.order != "PREDICTIONTARGET":
-            found["layout"] = ORDERS[c.order]
+            found["layout"] = c.convention
         if c.per_example:
             found["hessian"] = HESSIANS[self.approximate]
         return found | known

@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Misbehaviour, Scores
+from verify.candidates import Scores
 from verify.candidates.scores import ORDERS
 from verify.candidates.signature import order, weighted
-from verify.conventions.parameter import sized, solved
+from verify.conventions.agreement import decide
 from verify.conventions.pins import Conventions, Pins
-from verify.conventions.probes import Probe, Watch, answers
+from verify.conventions.probes import Probe, Watch
 from verify.errors import UsageError
-from verify.oracle import Oracle
-from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
@@ -37,28 +35,18 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     """
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
-    members, probes = list(_members(loss, pins, signatures)), list(_probes(loss, dtype))
-    answered: list[tuple[Scores, list[Answer]]] = []
+    members, ways = list(_members(loss, pins, signatures)), list(_ways(f, loss, pins, signatures))
+    points = [list(_probes(loss, dtype, examples)) for examples in (PROBE_SIZE, 1)]
+    every = pins.layout is None and loss.targets is not None
+    free = pins.delta is None and any(way.has_loss for way in ways)
+    found = decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
     approximate = pins.hessian == "approximate"
-    complaint: Misbehaviour | None = None
-    ways = list(_ways(f, loss, pins, signatures))
-    for way in ways:
-        try:
-            found = list(answers(way, probes, watch))
-        except Misbehaviour as error:
-            complaint = complaint or error
-            continue
-        answered.append((way, found))
-        for objective in members:
-            if _agrees(objective, way, found, probes, dtype):
-                return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
-    for way, found in answered if pins.delta is None else ():
-        for objective in (o for m in members for o in solved(m, found[0].value, lambda o: _value(o, probes[0], dtype))):
-            if _agrees(objective, way, found, probes, dtype) and _still_agrees(objective, way, sized(probes[0]), dtype, watch):
-                return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate)
-    chosen, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
-    known = Conventions(candidate=chosen, objective=members[0], fits=False, complaint=complaint, approximate=approximate)
-    return replace(known, question=probes[0])
+    if found.fits:
+        way, objective = found.used
+        return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate, doubts=found.doubts)
+    chosen = found.answered[0].candidate if found.answered else ways[0]
+    known = Conventions(candidate=chosen, objective=members[0], fits=False, complaint=found.complaint, approximate=approximate)
+    return replace(known, question=found.question)
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Scores]:
@@ -83,27 +71,10 @@ def _members(loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[
         yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, of_scores=True)
 
 
-def _probes(loss: LossSpec, dtype: str) -> Iterator[Probe]:
+def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:
     """Points at which no score is a label, and the label differs from example to example."""
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
         W = rng.normal(size=(loss.scores(PROBE_SIZE), PROBE_SIZE)).astype(dtype)
-        yield W, np.eye(PROBE_SIZE, dtype=dtype), (np.arange(PROBE_SIZE) + seed) % loss.labels(PROBE_SIZE), 0.0
-
-
-def _still_agrees(objective: Objective, way: Scores, probes: list[Probe], dtype: str, watch: Watch) -> bool:
-    try:
-        return _agrees(objective, way, list(answers(way, probes, watch)), probes, dtype)
-    except Misbehaviour:
-        return False
-
-
-def _value(objective: Objective, probe: Probe, dtype: str) -> float:
-    return float(Oracle(objective, dtype).at(*probe).value.exact)
-
-
-def _agrees(objective: Objective, way: Scores, answers: list[Answer], probes: list[Probe], dtype: str) -> bool:
-    truths = [Oracle(objective, dtype).at(*probe) for probe in probes]
-    if way.has_loss:
-        return all(distance(a.value, t.value.exact) <= t.value.radius for t, a in zip(truths, answers, strict=True))
-    return all(t.gradient.distance(a.gradient).strain <= 1 for t, a in zip(truths, answers, strict=True))
+        y = (np.arange(PROBE_SIZE) + seed) % loss.labels(PROBE_SIZE)
+        yield W[:, :examples], np.eye(examples, dtype=dtype), y[:examples], 0.0

@@ -6,55 +6,19 @@ A *free* change is a part of the gradient that may be counted any number of time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases.shapes import BLOCK
+from verify.diagnosis.change import Added, Change, Table
 from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.targets import OF_ONE_SCORE
 from verify.terms import Example, Term
 
-
-@dataclass(frozen=True)
-class Change:
-    """`kind` of what is done to a `part` of the gradient, and `how`."""
-
-    kind: str
-    part: str
-    how: str = ""
-    free: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Changes with what each adds to the gradient of one scene: row k of `rows` (K, C·D) belongs to name k."""
-
-    names: tuple[Change, ...]
-    rows: Floats
-
-    @classmethod
-    def of(cls, added: Mapping[Change, Floats]) -> Table:
-        """From one matrix for each change."""
-        return cls(tuple(added), np.stack([matrix.ravel() for matrix in added.values()]))
-
-    def of_names(self, names: tuple[Change, ...]) -> Floats:
-        """The rows of these changes, zeros for those that the scene does not have."""
-        if names == self.names:
-            return self.rows
-        padded = np.vstack([self.rows, np.zeros(self.rows.shape[1])])
-        found: Floats = padded[[self._place.get(name, -1) for name in names]]
-        return found
-
-    @cached_property
-    def _place(self) -> dict[Change, int]:
-        return {name: k for k, name in enumerate(self.names)}
-
-
-Added = Iterator[tuple[Change, Floats]]
-
+Catalogue = tuple[Callable[[Scene], Added], ...]
 PARTS = ("whole", "data", "label", "others", "penalty")
 
 
@@ -63,9 +27,30 @@ def changes(scene: Scene) -> Table:
     """Every change, in the same order for every scene of one objective."""
     found: dict[Change, Floats] = {}
     with np.errstate(all="ignore"):  # what is not finite explains nothing
-        for make in CATALOGUE:
-            found |= dict(make(scene))
+        for make in _catalogue(scene):
+            made = dict(make(scene))
+            _MAKERS.update(dict.fromkeys(made, make))
+            found |= made
     return Table.of(found)
+
+
+@lru_cache(maxsize=1024)
+def few(scene: Scene, names: tuple[Change, ...]) -> Table:
+    """These changes alone, which some other scene had."""
+    found: dict[Change, Floats] = dict.fromkeys(names, np.zeros((scene.C, scene.D)))
+    with np.errstate(all="ignore"):
+        for make in dict.fromkeys(_MAKERS[name] for name in names):
+            found |= {name: matrix for name, matrix in make(scene) if name in found}
+    return Table.of(found)
+
+
+_MAKERS: dict[Change, Callable[[Scene], Added]] = {}
+
+
+def _catalogue(scene: Scene) -> Catalogue:
+    if scene.targets is not None:
+        return OF_PREDICTIONS if scene.oracle.objective.of_scores else OF_WEIGHTS
+    return tuple(make for make in OF_CLASSES if make is not _columns) if scene.oracle.objective.of_scores else OF_CLASSES
 
 
 def parts(scene: Scene) -> dict[str, Floats]:
@@ -82,12 +67,15 @@ def parts(scene: Scene) -> dict[str, Floats]:
 def _counted(scene: Scene) -> Added:
     for name, matrix in parts(scene).items():
         yield Change("counted", name, free=True), matrix
+    for role, dS in scene.by_role.items() if scene.targets is None else ():
+        yield Change("counted", str(role), free=True), scene.sum_of(dS)
+
+
+def _entries(scene: Scene) -> Added:
     for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
         entry = np.zeros((scene.C, scene.D))
         entry[j, k] = scene.whole[j, k]
         yield Change("entry", "whole", place, free=True), entry
-    for role, dS in scene.by_role.items():
-        yield Change("counted", str(role), free=True), scene.sum_of(dS)
 
 
 def _reduced(scene: Scene) -> Added:
@@ -191,14 +179,16 @@ def _activity(scene: Scene) -> Added:
     behind = scene.slopes(lambda e, t, label: float(not t.tied and t.switch is not None))
     if not any(t.switch is not None for e in scene.examples(scene.y) for t in e.terms):
         return
+    yield Change("activity", "data", "value"), scene.sum_of(scene.slopes(_by_value) - behind)
+    yield Change("valued", "data", free=True), scene.sum_of(scene.slopes(_by_value))
+    if scene.targets is not None:
+        return
     on, own = np.maximum(scene.active, 1)[:, None], np.zeros_like(behind)
     own[np.arange(scene.N), scene.y] = behind[np.arange(scene.N), scene.y]
     others = behind - own
     for part, dS in (("label", own), ("others", others), ("data", behind)):
         yield Change("activity", part, "once"), scene.sum_of(dS / on - dS)
     yield Change("activity", "label", "every class"), scene.sum_of(own / on * (scene.C - 1) - own)
-    yield Change("activity", "data", "value"), scene.sum_of(scene.slopes(_by_value) - behind)
-    yield Change("valued", "data", free=True), scene.sum_of(scene.slopes(_by_value))
     yield Change("activity", "data", "greatest"), scene.sum_of(scene.slopes(_greatest_only) - behind)
 
 
@@ -350,16 +340,26 @@ def _touched(scene: Scene) -> Added:
     yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
     yield Change("features", "data", "squares"), scene.sum_of(scene.all_slopes, scene.X**2) - scene.data
     yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data
+
+
+def _added(scene: Scene) -> Added:
+    """Something that has nothing to do with the loss."""
     yield Change("extra", "ones", free=True), np.ones((scene.C, scene.D))
     yield Change("extra", "scores", free=True), scene.sum_of(scene.scores)
     yield Change("extra", "features of every example", free=True), scene.sum_of(np.ones((scene.N, scene.C)))
+    if scene.targets is not None:
+        return
     yield Change("extra", "features of every example, divided by C", free=True), scene.sum_of(np.full((scene.N, scene.C), 1 / scene.C))
     yield Change("extra", "features of the own examples", free=True), scene.sum_of((np.arange(scene.C) == scene.y[:, None]).astype(float))
 
 
-CATALOGUE: tuple[Callable[[Scene], Added], ...] = (
-    _counted, _reduced, _reduced_roles, _penalised, _labelled, _shifted, _activity, _classes, _columns, _examples, _permuted,
-    _transposed, _scored,
-    _touched,
+OF_CLASSES: Catalogue = (
+    _counted, _entries, _reduced, _reduced_roles, _penalised, _labelled, _shifted, _activity, _classes, _columns, _examples, _permuted,
+    _transposed, _scored, _touched, _added,
 )  # fmt: skip
 """The likeliest first: of explanations that are one on every scene the first is told."""
+OF_WEIGHTS: Catalogue = (_counted, _reduced, _reduced_roles, _penalised, *OF_ONE_SCORE, _shifted, _activity, _examples, _entries, _columns,
+    _permuted, _touched, _added)  # fmt: skip
+"""Of a loss of one score, as a function of weights."""
+OF_PREDICTIONS: Catalogue = (_counted, _reduced, _reduced_roles, *OF_ONE_SCORE, _shifted, _activity, _examples, _permuted, _touched, _added)
+"""And of the scores themselves: an entry is an example."""

@@ -36,6 +36,20 @@ PROPERTIES: dict[str, Holds] = {
 }
 """In the order in which they are told where several fit."""
 
+OF_TARGETS: dict[str, Holds] = {
+    "N = 1": lambda s: s.N == 1,
+    "all targets are equal": lambda s: s.N > 1 and len(set(s.y.tolist())) == 1,
+    "not all targets are equal": lambda s: len(set(s.y.tolist())) > 1,
+    "a target is 0": lambda s: s.targets is not None and 0 in s.targets,
+    "no target is 0": lambda s: s.targets is not None and 0 not in s.targets,
+    "a target is negative": lambda s: s.targets is not None and bool(np.any(s.targets < 0)),
+} | {
+    words: holds for words, holds in PROPERTIES.items()
+    if words not in ("C = 2", "all examples are of one class", "a class is absent", "every class has an example", "N = C", "C = D", "N < C",
+        "a label is 0", "no label is 0")
+}  # fmt: skip
+"""The same for a loss of one score, which has targets and no classes."""
+
 SIZES: dict[str, Callable[[Scene], float]] = {
     "N": lambda s: s.N,
     "C": lambda s: s.C,
@@ -51,7 +65,7 @@ def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callabl
     """The condition in words; None where nothing separates the two. `breaks` asks about one scene more, to find a bound."""
     if not broken or not holding:
         return None
-    for words, holds in PROPERTIES.items():
+    for words, holds in (PROPERTIES if broken[0].targets is None else OF_TARGETS).items():
         if all(map(holds, broken)) and not any(map(holds, holding)):
             return words
     for words, size in SIZES.items():

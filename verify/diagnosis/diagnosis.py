@@ -17,12 +17,12 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
 from verify.diagnosis.conditions import only_when
-from verify.diagnosis.looks import GRADIENT, LOSS, Aspect, Look, sight
+from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
 from verify.diagnosis.members import another
-from verify.diagnosis.places import FIXED, pattern
-from verify.diagnosis.regression import Explanation, System, simplest
+from verify.diagnosis.places import FIXED, of_scores, pattern
+from verify.diagnosis.regression import Explanation, System, explains, in_order, simplest
 from verify.diagnosis.scene import Scene
-from verify.diagnosis.words import Diagnosis, Teller, Told
+from verify.diagnosis.words import Diagnosis, Teller
 from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 
@@ -47,11 +47,9 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
 
 
 def _aspects(law: str, worst: Evidence, subject: Subject) -> tuple[Aspect, ...]:
-    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both. Nothing of a loss of one score:
-    its terms have no roles of classes.
-    """
-    if subject.oracle.objective.loss.targets:
-        return ()
+    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
+    if law == "curvature":
+        return () if subject.approximate else (HESSIAN,)
     return tuple(a for a in _about(law, worst) if a is not LOSS or subject.candidate.has_loss)
 
 
@@ -78,13 +76,20 @@ class Inquiry:
         if here is None or not here.broken:
             return None
         objective, dtype = self.oracle.objective, self.oracle.dtype
-        ordinary = [here, *self._looks(panel.ordinary(objective, dtype))]
-        if here.finite and any(look.broken for look in ordinary[1:]):
-            found = self._everywhere(ordinary)
-            if found is not None:
-                return found
-        rest = self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
-        return self._somewhere(here, [*ordinary, *rest])
+        ordinary = self._looks(panel.ordinary(objective, dtype))
+        some = here.finite and any(look.broken for look in ordinary)
+        if some and (found := self._everywhere(here, ordinary, most=1)) is not None:
+            return found
+        rest = [] if some and all(look.broken for look in ordinary) else self._special()
+        if some and rest and (found := self._sometimes([here, *ordinary, *rest], most=1)) is not None:
+            return found
+        if some and (found := self._everywhere(here, ordinary, most=2) or self._precision([here, *ordinary])) is not None:
+            return found
+        return self._somewhere(here, [here, *ordinary, *(rest or self._special())])
+
+    def _special(self) -> list[Look]:
+        objective, dtype = self.oracle.objective, self.oracle.dtype
+        return self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
 
     def _looks(self, scenes: Sequence[Scene]) -> list[Look]:
         return [look for s in scenes if (look := self.aspect.look(self.subject, s)) is not None]
@@ -93,17 +98,26 @@ class Inquiry:
         look = self.aspect.look(self.subject, scene)
         return look is not None and look.broken
 
-    def _everywhere(self, looks: Sequence[Look]) -> Diagnosis | None:
-        """What explains all cases at once, those that hold too."""
-        smooth = [look for look in looks if look.smooth and look.finite]
-        found = simplest(self._system(smooth))
-        if found is not None:
-            return self._told(found)
-        ordinary = self._system([look for look in smooth if look is not looks[0]])
-        found = simplest(ordinary)
-        if found is not None:
-            return self._told(found, beside=True)
-        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not ordinary.is_noise():
+    def _everywhere(self, here: Look, ordinary: Sequence[Look], most: int) -> Diagnosis | None:
+        """What explains all ordinary cases at once, those that hold too, and the one that broke the law."""
+        smooth = [look for look in ordinary if _usable(look)]
+        found = in_order(self._system(smooth).explained(most))
+        if not found:
+            return None
+        for e in found:
+            if not here.smooth or self._explains(e, here):
+                return self._told(e)
+        both = simplest(self._system([here, *smooth]))
+        return self._told(found[0], beside=True) if both is None else self._told(both)
+
+    def _explains(self, found: Explanation, look: Look) -> bool:
+        return explains(found, sight(look, self.aspect.few(look.scene, tuple(change for change, _ in found.terms))))
+
+    def _precision(self, looks: Sequence[Look]) -> Diagnosis | None:
+        smooth = [look for look in looks if _usable(look)]
+        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth):
+            return None
+        if not self._system([look for look in smooth if look is not looks[0]]).is_noise():
             return None
         precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
@@ -112,7 +126,7 @@ class Inquiry:
         return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
     def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
-        told: list[Told] = self.teller.tell(found.terms)
+        told = self.teller.tell(found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
@@ -121,30 +135,42 @@ class Inquiry:
             message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
         return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
+    def _sometimes(self, looks: Sequence[Look], most: int) -> Diagnosis | None:
+        """What explains all cases that break, the first among them, and when these do."""
+        smooth = [look for look in looks if look.broken and _usable(look)]
+        if len(smooth) < 2 or sum(look.error.size for look in smooth) < ENOUGH:
+            return None
+        fixed = smooth[1:] if smooth[0] is looks[0] and sum(look.error.size for look in smooth[1:]) >= ENOUGH else smooth
+        found = simplest(self._system(fixed), most)
+        if found is not None and not self._explains(found, smooth[0]):
+            found = simplest(self._system(smooth), most)
+        if found is None:
+            return None
+        holding = [look for look in looks if not look.broken and look.smooth and self._would_show(found, look)]
+        if not holding:
+            return self._told(found)
+        condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
+        return None if condition is None else self._told(found, condition)
+
     def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
-        """What breaks on some cases only, and when."""
+        """What breaks on some cases only, when, and where."""
         broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
         if not here.finite:
             return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
-        smooth = [look for look in broken if look.smooth and look.finite]
+        smooth = [look for look in broken if _usable(look)]
         if not smooth:
             return kinks.named(broken) if self.aspect is GRADIENT else None
-        enough = len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH
-        found = simplest(self._system(smooth)) if enough else None
+        found = self._sometimes(looks, most=2)
         if found is not None:
-            holding = [look for look in holding if look.smooth and self._would_show(found, look)]
-            if not holding:
-                return self._told(found)
+            return found
         condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
-        if found is not None and condition is not None:
-            return self._told(found, condition)
         nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT else None
         if nearby is not None:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
         if places is not None:
+            places, code = of_scores(places) if self.oracle.objective.of_scores else places, "entries" if places in FIXED else "unknown"
             when = "" if condition is None else f", only when {condition}"
-            code = "entries" if places in FIXED else "unknown"
             return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
@@ -153,7 +179,7 @@ class Inquiry:
     def _would_show(self, found: Explanation, look: Look) -> bool:
         """Whether an explanation changes anything where the law holds."""
         changes, coefficients = zip(*found.terms, strict=True)
-        added = np.array(coefficients, dtype=np.float64) @ self.aspect.catalogue(look.scene).of_names(changes)
+        added = np.array(coefficients, dtype=np.float64) @ self.aspect.few(look.scene, changes).rows
         return bool(np.any(np.abs(added) > SHOWS * look.radius.ravel()))
 
     def _overflow(self, broken: Sequence[Look], finite: Sequence[Look]) -> Diagnosis:
@@ -168,6 +194,10 @@ class Inquiry:
     def _lost(self, scene: Scene) -> bool:
         look = self.aspect.look(self.subject, scene)
         return look is not None and not look.finite
+
+
+def _usable(look: Look) -> bool:
+    return look.smooth and look.finite
 
 
 NEARLY_ALL = 0.75

@@ -9,8 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from verify.cases import Case
+from verify.cases.fitted import fitted
 from verify.cases.kinks import has_kinks, solve
-from verify.diagnosis.changes import Change, Table
+from verify.diagnosis.change import Change, Table
 from verify.diagnosis.looks import Look, at_gradient, sight
 from verify.diagnosis.regression import Sight, System
 from verify.diagnosis.scene import Floats, Scene
@@ -83,7 +84,7 @@ def _sight(look: Look) -> Sight:
     def rest(e: Example, t: Term, label: int) -> float:
         return float(not t.tied and e.ties)
 
-    columns = {BOTH: tied, LABEL: of_label, OTHERS: of_others, REST: rest}
+    columns = {BOTH: tied, REST: rest} | ({LABEL: of_label, OTHERS: of_others} if scene.targets is None else {})
     return sight(look, Table.of({WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()}))
 
 
@@ -129,10 +130,11 @@ HALVINGS = 12
 
 def _one_tie(subject: Subject) -> tuple[Case, int] | None:
     """One example with one switch at 0, and the class whose bias moves it."""
-    dtype = subject.oracle.dtype
+    dtype, scalar = subject.oracle.dtype, subject.oracle.objective.loss.targets is not None
     W, X, y = np.array([[0.5, 0.25], [0.25, -0.5], [-0.75, 0.5]], dtype), np.array([[0.5, 1.0]], dtype), np.zeros(1, np.int64)
-    j = solve(subject.oracle, W, X[0], 0, 0, [0])
-    return None if j is None else (Case(W=W, X=X, y=y, reg=0.0, family="panel"), j)
+    case = fitted(Case(W=W, X=X, y=y, reg=0.0, family="panel"), subject.oracle)
+    j = solve(subject.oracle, case.W, case.X[0], 0, 0, [] if scalar else [0])
+    return None if j is None else (case, j)
 
 
 def _moved(case: Case, j: int, by: float) -> Case:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from verify.candidates import Misbehaviour
-from verify.diagnosis import changes, losses
-from verify.diagnosis.changes import Table
+from verify.diagnosis import changes, hessians, losses
+from verify.diagnosis.change import Change, Table
 from verify.diagnosis.regression import Sight
 from verify.diagnosis.scene import Floats, Scene
 from verify.laws import Subject
@@ -52,7 +52,8 @@ def at_gradient(subject: Subject, scene: Scene) -> Look | None:
         return None
     truth = scene.point.gradient
     error = truth.offset(g) if np.all(np.isfinite(g)) else np.full(g.shape, np.nan)
-    return Look(scene, error, truth.radius, truth.magnitude, truth.distance(g).strain, truth.is_single)
+    strain = float(np.max(np.abs(error) / truth.radius)) if truth.is_single else truth.distance(g).strain
+    return Look(scene, error, truth.radius, truth.magnitude, strain, truth.is_single)
 
 
 def at_loss(subject: Subject, scene: Scene) -> Look | None:
@@ -68,6 +69,24 @@ def at_loss(subject: Subject, scene: Scene) -> Look | None:
     return Look(scene, e, radius, size, strain, smooth=True)
 
 
+def at_hessian(subject: Subject, scene: Scene) -> Look | None:
+    """The error of the Hessian's diagonal (N, C); None on its kinks too, where several are right."""
+    try:
+        H = subject.answer(scene.case).curvature
+    except Misbehaviour:
+        return None
+    rows = scene.point.curvatures
+    if H is None or scene.curvature is None or not scene.oracle.objective.of_scores:
+        return None
+    only = [[choices[0] for choices in row if choices] for row in rows]
+    error = np.array(
+        [[exact.error(float(h), scene.share * q.exact) for h, q in zip(*pair, strict=True)] for pair in zip(H, only, strict=True)]
+    )
+    radius, size = (scene.share * np.array([[getattr(q, name) for q in row] for row in only]) for name in ("radius", "magnitude"))
+    strain = float(np.max(np.abs(error) / radius)) if np.all(np.isfinite(error)) else np.inf
+    return Look(scene, np.where(np.isfinite(error), error, np.nan), radius, size, strain, smooth=True)
+
+
 def sight(look: Look, table: Table) -> Sight:
     """The equations of a look by the changes given."""
     radius, size = max(float(np.max(look.radius)), LEAST), float(np.max(look.magnitude))
@@ -80,11 +99,12 @@ LEAST = 1e-30
 
 @dataclass(frozen=True)
 class Aspect:
-    """One of the two things that a candidate answers: how it is looked at, and what may have been done differently."""
+    """One of the things that a candidate answers: how it is looked at, and what may have been done differently."""
 
     name: str
     look: Looker
     catalogue: Callable[[Scene], Table]
+    few: Callable[[Scene, tuple[Change, ...]], Table]
     precise: Callable[[Look, Oracle], bool]
 
 
@@ -99,5 +119,14 @@ def _loss_is_of(look: Look, coarse: Oracle) -> bool:
     return bool(np.all(np.abs(look.error) <= coarse.at(case.W, case.X, case.y, case.reg).value.radius))
 
 
-GRADIENT = Aspect("gradient", at_gradient, changes.changes, _gradient_is_of)
-LOSS = Aspect("loss", at_loss, losses.changes, _loss_is_of)
+def _from(catalogue: Callable[[Scene], Table]) -> Callable[[Scene, tuple[Change, ...]], Table]:
+    return lambda scene, names: Table(names, catalogue(scene).of_names(names))
+
+
+def _never(_: Look, __: Oracle) -> bool:
+    return False
+
+
+GRADIENT = Aspect("gradient", at_gradient, changes.changes, changes.few, _gradient_is_of)
+LOSS = Aspect("loss", at_loss, losses.changes, _from(losses.changes), _loss_is_of)
+HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _from(hessians.changes), _never)

@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.changes import Change, Table
+from verify.diagnosis.change import Change, Table
 from verify.diagnosis.scene import Scene
+from verify.diagnosis.targets import OTHER_TARGETS
 
 Added = Iterator[tuple[Change, float]]
 
@@ -25,7 +26,7 @@ def _counted(scene: Scene) -> Added:
     data, penalty = _data(scene), scene.penalty_value
     for name, value in (("loss", data + penalty), ("the data term", data), ("the penalty", penalty)):
         yield Change("loss counted", name, free=True), value
-    for k, total in enumerate(scene.losses.sum(axis=0)):
+    for k, total in enumerate(scene.loss_terms.sum(axis=0)):
         yield Change("loss counted", f"term {k + 1} of the formula", free=True), scene.share * float(total)
 
 
@@ -56,7 +57,7 @@ def _constants(scene: Scene) -> Added:
 
 
 def _examples(scene: Scene) -> Added:
-    each = scene.share * scene.losses.sum(axis=1)
+    each = scene.share * scene.losses
     for name, some in (
         ("the first example", slice(0, 1)),
         ("the last example", slice(-1, None)),
@@ -86,9 +87,25 @@ def _switches(scene: Scene) -> Added:
 
 
 def _labelled(scene: Scene) -> Added:
+    if scene.targets is not None:
+        yield from _of_targets(scene)
+        return
     for how, y in (("the next class", (scene.y + 1) % scene.C), ("the class before", (scene.y - 1) % scene.C)):
         other = sum(sum(e.losses) for e in scene.examples(y))
         yield Change("loss other", f"the labels are off by one: {how} in place of the label"), scene.share * other - _data(scene)
+
+
+def _of_targets(scene: Scene) -> Added:
+    """The target's part, and other targets."""
+    data = _data(scene)
+    without = scene.with_targets(lambda _: 0.0)
+    if without is not None:
+        yield Change("loss counted", "the target's part", free=True), data - _data(without)
+        yield Change("loss counted", "the part without the target", free=True), _data(without)
+    for how, change in OTHER_TARGETS.items():
+        other = scene.with_targets(change)
+        if other is not None:
+            yield Change("loss other", f"{how} stands in place of the target t"), _data(other) - data
 
 
 def _shifted(scene: Scene) -> Added:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.changes import Change, Table, done
+from verify.diagnosis.change import Change, Table
+from verify.diagnosis.changes import done
 from verify.diagnosis.regression import Coefficient, Sight, System, simplest
 from verify.diagnosis.scene import Floats
 from verify.diagnosis.words import Diagnosis, Told, number, times

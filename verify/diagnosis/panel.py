@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.cases.fitted import fitted
+from verify.cases.fitted import fitted, one_score
 from verify.cases.kinks import has_kinks, solve
 from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART, OFF
@@ -123,13 +123,17 @@ def apart(base: Case, reach: float) -> Case:
 
 def _tied(oracle: Oracle, seed: int, N: int, C: int, D: int, reg: float) -> Case:
     rng = np.random.default_rng(seed)
-    W, X = rng.integers(-8, 9, (C, D)) / 8, rng.integers(-8, 9, (N, D)) / 8
-    X[:, -1] = 1
-    W, X, y = W.astype(oracle.dtype), X.astype(oracle.dtype), rng.integers(0, C, N)
+    weights, features = rng.integers(-8, 9, (C, D)) / 8, rng.integers(-8, 9, (N, D)) / 8
+    features[:, -1] = 1
+    case = Case(
+        W=weights.astype(oracle.dtype), X=features.astype(oracle.dtype), y=rng.integers(0, C, N), reg=reg, family="panel", seed=seed
+    )
+    base = one_score(case, oracle)
+    W, X, y = base.W.copy(), base.X, base.y
     solved: list[int] = []
     for k in range(MOST_TIES):
         i = k % N
-        switches = len(oracle.formula(C, int(y[i])).lifted.switches)
+        switches = len(oracle.formula(len(W), int(y[i])).lifted.switches)
         j = solve(oracle, W, X[i], int(y[i]), int(rng.integers(switches)), solved) if switches else None
         solved += [] if j is None else [j]
-    return Case(W=W, X=X, y=y.astype(np.int64), reg=reg, family="panel", seed=seed)
+    return replace(base, W=W)

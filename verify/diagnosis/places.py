@@ -21,8 +21,19 @@ def _at(j: int, k: int) -> Callable[[Look], Mask]:
     return mask
 
 
+def of_scores(words: str) -> str:
+    """A place in the gradient of a function of scores, whose columns belong to examples and whose rows to classes.
+
+    >>> of_scores("the last row"), of_scores("rows reversed"), of_scores("column 0")
+    ('the last class', 'classes reversed', 'example 0')
+    """
+    for gradient, scores in (("rows", "classes"), ("row", "class"), ("column", "example")):
+        words = words.replace(gradient, scores)
+    return words
+
+
 def _row(j: int) -> Callable[[Look], Mask]:
-    return lambda look: np.arange(look.error.shape[0])[:, None] == np.arange(look.error.shape[0])[j] * np.ones(look.error.shape)
+    return lambda look: np.arange(len(look.error))[:, None] == j % max(len(look.error), 2) * np.ones(look.error.shape)
 
 
 def _column(k: int) -> Callable[[Look], Mask]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
+from verify.errors import UsageError
 from verify.oracle import Oracle, Point, exact
 from verify.oracle.program import Ball
+from verify.spec import Objective
+from verify.spec.margins import with_margin
 from verify.terms import Example, Reference, Role, Term
 
 Floats = NDArray[np.floating]
@@ -71,21 +75,58 @@ class Scene:
 
     @cached_property
     def label_slopes(self) -> Floats:
-        """Score gradients of the label's own terms."""
+        """Score gradients of the label's own terms: for one score, what the target adds to a target of 0."""
         return self._of(label=True)
 
     @cached_property
     def other_slopes(self) -> Floats:
-        """Score gradients of the other classes' terms."""
+        """Score gradients of the other classes' terms: for one score, those with a target of 0."""
         return self._of(label=False)
 
     def _of(self, *, label: bool) -> Floats:
-        return np.asarray(sum((dS for role, dS in self.by_role.items() if role.label is label), np.zeros((self.N, self.C))))
+        if self.targets is None:
+            return np.asarray(sum((dS for role, dS in self.by_role.items() if role.label is label), np.zeros((self.N, self.C))))
+        without = self.with_targets(lambda _: 0.0)
+        others = np.zeros((self.N, self.C)) if without is None else without.all_slopes
+        return self.all_slopes - others if label else others
 
     @cached_property
     def all_slopes(self) -> Floats:
         """∂ℓ/∂s (N, C)."""
-        return self.label_slopes + self.other_slopes
+        return np.asarray(sum(self.by_role.values(), np.zeros((self.N, self.C))))
+
+    @cached_property
+    def curvature(self) -> Floats | None:
+        """∂²ℓ_i/∂s_j² (N, C); None where an example lies on a kink of it."""
+        known: dict[tuple[bytes, int], list[float]] = {}
+        for x, label, row in zip(self.point.X, self.point.y, self.point.curvatures, strict=True):
+            if any(choices is None or len(choices) != 1 for choices in row):
+                return None
+            known[x.tobytes(), int(label)] = [float(choices[0].exact) for choices in row if choices]
+        return np.array([known[x.tobytes(), int(label)] for x, label in zip(self.case.X, self.y, strict=True)])
+
+    @cached_property
+    def targets(self) -> Floats | None:
+        """What the labels stand for (N,) where an example has one score, else None."""
+        known = self.oracle.objective.loss.targets
+        return None if known is None else np.array(known)[self.y]
+
+    def with_targets(self, change: Callable[[float], float]) -> Scene | None:
+        """The same case with other targets; None where the formula has no slope at them."""
+        assert self.targets is not None
+        values, y = np.unique([change(float(t)) for t in self.targets], return_inverse=True)
+        return self._with(lambda own: _retargeted(own, tuple(values.tolist())), y.astype(np.int64))
+
+    def with_margin(self, how: str) -> Scene | None:
+        """The same case with another constant in the switches; None where that cannot be told from the formula."""
+        return self._with(lambda own: _remargined(own, how), self.case.y)
+
+    def _with(self, other: Callable[[Objective], Objective], y: NDArray[np.int64]) -> Scene | None:
+        try:
+            scene = Scene(Oracle(other(self.oracle.objective), self.oracle.dtype), replace(self.case, y=y))
+            return scene if np.all(np.isfinite(scene.all_slopes)) else None
+        except (UsageError, ArithmeticError, TypeError, ValueError):  # a target that float32 does not hold, log 0, an `if` on the target
+            return None
 
     @cached_property
     def data(self) -> Floats:
@@ -114,8 +155,14 @@ class Scene:
 
     @cached_property
     def losses(self) -> Floats:
-        """The terms of each example's loss (N, terms)."""
-        return np.array([e.losses for e in self.examples(self.y)])
+        """The loss of each example (N,)."""
+        return np.array([sum(e.losses) for e in self.examples(self.y)])
+
+    @cached_property
+    def loss_terms(self) -> Floats:
+        """The terms of each example's loss (N, terms), where all examples have as many; else (N, 0)."""
+        terms = [e.losses for e in self.examples(self.y)]
+        return np.array(terms if len({len(t) for t in terms}) == 1 else [()] * self.N)
 
     @cached_property
     def penalty_value(self) -> float:
@@ -157,6 +204,17 @@ def _untied(_: Example, t: Term, label: int) -> float:
 
 def _of_role(role: Role) -> Counts:
     return lambda e, t, label: float(t.role == role and not t.tied)
+
+
+@lru_cache(maxsize=256)
+def _retargeted(objective: Objective, targets: tuple[float, ...]) -> Objective:
+    """The same objective with other targets, once for each: its formulas are compiled once."""
+    return replace(objective, loss=replace(objective.loss, targets=targets))
+
+
+@lru_cache(maxsize=256)
+def _remargined(objective: Objective, how: str) -> Objective:
+    return replace(objective, loss=with_margin(objective.loss, how))
 
 
 class _Shifted(Oracle):

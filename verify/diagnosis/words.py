@@ -8,7 +8,8 @@ from fractions import Fraction
 from itertools import permutations
 from typing import Any
 
-from verify.diagnosis.changes import Change
+from verify.diagnosis.change import Change
+from verify.diagnosis.places import of_scores
 from verify.diagnosis.regression import Coefficient
 from verify.oracle import Oracle
 from verify.oracle.formula import penalty_formula
@@ -52,6 +53,11 @@ NAMES = {
     "penalty": "the penalty's gradient",
 }
 
+OF_ONE_SCORE = NAMES | {
+    "label": "the target's part of the data gradient",
+    "others": "the part of the data gradient without the target",
+}
+
 OWN_ROW = "the row of each example's label"
 PLACES = {"first": "row 0", "second": "row 1", "last": "the last row"}
 COLUMNS = {"first": "column 0", "last": "the last column"}
@@ -82,25 +88,35 @@ class Teller:
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
+        one = oracle.objective.loss.targets is not None
+        self.names, self.own = (OF_ONE_SCORE, "all") if one else (NAMES, OWN_ROW)
         formula = penalty_formula(oracle.objective.penalty)
         quadratic = formula.quadratic
         self.rate = None if quadratic is None or not formula.value_terms else Fraction(2 * float(quadratic[2]))
 
     def tell(self, terms: Sequence[tuple[Change, Coefficient]]) -> list[Told]:
         """One for each change, the most telling first; two changes that are one mistake are told as one."""
-        return _joined(self, dict(terms)) or [self._one(change, c) for change, c in terms]
+        told = _joined(self, dict(terms)) or [self._one(change, c) for change, c in terms]
+        if not self.oracle.objective.of_scores:
+            return told
+        return [Told(t.code, of_scores(t.sentence), of_scores(t.entries)) for t in told]
 
     def instead(self, part: str, put: Change, c: Coefficient) -> Told | None:
         """C times `put` where a part of the gradient is due; None where the two have nothing to do with each other."""
         if put.kind == "also" and put.part == part:
-            return Told("reduction", f"{NAMES[part]} is {'' if c == 1 else f'{number(c)} × '}what it must be, {put.how}")
+            return Told("reduction", f"{self.names[part]} is {'' if c == 1 else f'{number(c)} × '}what it must be, {put.how}")
         if part == "penalty" and put.kind == "weights":
             stands = self._weights(put, c).sentence.removesuffix(" is added")
             return Told("penalty-factor", f"{stands} where {self.weights(self.rate or 1)} is due")
         if part == "label" and put == Change("extra", "features of the own examples", free=True):
             counted = number(c).removesuffix("1").replace("-", "−")
             told = f"{counted}x is counted once per example in the label's row, however many margins are active"
-            return Told("label-term", told, OWN_ROW)
+            return Told("label-term", told, self.own)
+        if part in ("data", "whole") and put.kind == "extra" and "times the features" in put.how + put.part:
+            what = {"signs of the slopes": "sign", "targets": "t"}[put.part.split(",")[0]]
+            return Told("scaled", f"{number(c)} × {'its ' * (what == 'sign')}{what} stands in place of the slope ∂ℓ/∂s of each example")
+        if part == "counted" and put.kind == "hessian" and put.part == "added":
+            return Told("curvature", f"in place of the Hessian stands {number(c)} × {put.how}")
         if part == "data" and put.kind == "valued":
             return Told("scaled", f"{number(c)} × the margins themselves stand where their indicators (1 or 0) are due")
         return None
@@ -116,19 +132,19 @@ class Teller:
 
     def _counted(self, change: Change, c: Coefficient) -> Told:
         factor, part = 1 + c, change.part  # a fraction stays one
-        name = NAMES.get(part, part)
+        name = self.names.get(part, part)
         if part == "penalty":
             return self._penalty(factor)
         if factor == -1:
-            return Told("sign", f"{name} has the wrong sign", OWN_ROW if "label" in part else "all")
+            return Told("sign", f"{name} has the wrong sign", self.own if "label" in part else "all")
         if factor == 0:
             if part == "whole":
                 return Told("term-missing", "the gradient is 0")
             if part == "label" or " of the label" in part:
-                return Told("label-term", f"{name} is missing", OWN_ROW)
+                return Told("label-term", f"{name} is missing", self.own)
             return Told("term-missing", f"{name} is missing")
         if part == "label" or " of the label" in part:
-            return Told("label-term", f"{name} is counted {number(factor)} times", OWN_ROW)
+            return Told("label-term", f"{name} is counted {number(factor)} times", self.own)
         return Told("scaled", f"{name} is {times(factor)} what it must be")
 
     def _penalty(self, factor: Coefficient) -> Told:
@@ -145,7 +161,7 @@ class Teller:
         return f": {self.weights(self.rate * factor)} where {due} is due" if factor else f": + {due} is not added"
 
     def _reduced(self, change: Change, _: Coefficient) -> Told:
-        name, how, mean = NAMES.get(change.part, change.part), change.how, self.oracle.objective.reduction == "mean"
+        name, how, mean = self.names.get(change.part, change.part), change.how, self.oracle.objective.reduction == "mean"
         if how == "× N":
             return Told("reduction", f"{name} lacks its 1/N" if mean and change.part != "penalty" else f"{name} is multiplied by N")
         if how == "/ N":
@@ -161,7 +177,7 @@ class Teller:
 
     def _also(self, change: Change, c: Coefficient) -> Told:
         factor = "" if c == 1 else f"{number(c)} × "
-        return Told("term-extra", f"{factor}{NAMES[change.part]} {change.how} is added")
+        return Told("term-extra", f"{factor}{self.names[change.part]} {change.how} is added")
 
     def _weights(self, change: Change, c: Coefficient) -> Told:
         kind, times = change.part, self.weights(c)
@@ -203,13 +219,36 @@ class Teller:
         return Told("term-extra", f"{shown} is added{why}")
 
     def _times_reg(self, change: Change, _: Coefficient) -> Told:
-        return Told("scaled", f"{NAMES[change.part]} is multiplied by λ")
+        return Told("scaled", f"{self.names[change.part]} is multiplied by λ")
 
     def _label(self, change: Change, _: Coefficient) -> Told:
         whose = f"{change.how} label" if "example" in change.how else f"{change.how} in place of the label"
         if change.part == "data":
             return Told("label-term", f"the gradient is that of other labels than the loss's: it takes {whose}")
         return Told("label-term", f"the label's own part stands in the wrong row: it takes {whose}")
+
+    def _target(self, change: Change, _: Coefficient) -> Told:
+        return Told("label-term", f"the gradient is that of another target than the loss's: it takes {change.how} for the target t")
+
+    def _margin(self, change: Change, _: Coefficient) -> Told:
+        if change.how == "0":
+            return Told("margin", "the margin's constant is missing in the gradient's indicator")
+        if change.how == "always on":
+            return Told("margin", "the switch counts as on, whatever its sign: the indicator is missing")
+        return Told("margin", f"the margin's constant is {change.how} in the gradient's indicator")
+
+    def _slope(self, change: Change, _: Coefficient) -> Told:
+        if change.how == "the second derivative":
+            return Told("term-extra", "the second derivative stands in place of the first: gradient and Hessian are mixed up")
+        code = "scaled" if change.how.startswith("exp(s)") else "term-extra"
+        return Told(code, f"in place of the slope ∂ℓ/∂s stands {change.how}")
+
+    def _weighted(self, change: Change, _: Coefficient) -> Told:
+        if change.how == "multiplied by the target" and {abs(t) for t in self.oracle.objective.loss.targets or ()} == {1}:
+            return Told("label-term", "the factor t of the target is missing in the slope, as if every target were 1")
+        if change.how.startswith("left out"):
+            return Told("term-missing", f"the slope ∂ℓ/∂s of each example is {change.how}")
+        return Told("scaled", f"the slope ∂ℓ/∂s of each example is {'taken ' if change.how.startswith('as') else ''}{change.how}")
 
     def _parameter(self, change: Change, _: Coefficient) -> Told:
         name, value = change.part, self.oracle.objective.parameters[change.part]
@@ -222,9 +261,9 @@ class Teller:
 
     def _activity(self, change: Change, _: Coefficient) -> Told:
         return {
-            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", OWN_ROW),
+            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", self.own),
             ("label", "every class"): Told(
-                "label-term", "−x is counted once for every other class in the label's row, active or not", OWN_ROW
+                "label-term", "−x is counted once for every other class in the label's row, active or not", self.own
             ),
             ("others", "once"): Told("scaled", "the other classes' part is divided by the number of active margins"),
             ("data", "once"): Told("scaled", "the data term's gradient is divided by the number of active margins"),
@@ -238,7 +277,7 @@ class Teller:
     def _row(self, change: Change, c: Coefficient) -> Told:
         if change.how in ("own row", "other rows"):
             return self._counted(Change("counted", "label" if change.how == "own row" else "others", free=True), c)
-        place, name = PLACES[change.how], NAMES[change.part]
+        place, name = PLACES[change.how], self.names[change.part]
         if c == -1:
             return Told("class-missing", f"{name} is missing in {place}", place)
         return Told("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
@@ -251,7 +290,7 @@ class Teller:
         return Told("scaled", f"{what} are counted {number(1 + c)} times")
 
     def _column(self, change: Change, c: Coefficient) -> Told:
-        place, name = COLUMNS[change.how], NAMES[change.part]
+        place, name = COLUMNS[change.how], self.names[change.part]
         if change.part == "penalty" and change.how == "last":
             return self._weights(Change("weights", "bias", free=True), c * (self.rate or 1))
         if c == -1:
@@ -262,7 +301,7 @@ class Teller:
         which = {
             "first": "the first example", "last": "the last example",
             "beyond": "every example beyond the 64th", "odd": "every second example",
-        }[change.how]  # fmt: skip
+        }.get(change.how, f"every example with {change.how}")  # fmt: skip
         if change.part == "alone":
             return Told("example-missing", f"only {which} counts: the others' gradients are overwritten")
         if change.part == "alone, not divided":
@@ -271,6 +310,8 @@ class Teller:
             return Told("example-missing", f"{which} is left out, and the rest averaged")
         if c == -1:
             return Told("example-missing", f"{which} is left out")
+        if change.how.startswith("target"):
+            return Told("scaled", f"{which} is counted {number(1 + c)} times")
         return Told("example-missing", f"{which} is counted {number(1 + c)} times")
 
     def _entry(self, change: Change, c: Coefficient) -> Told:
@@ -304,18 +345,33 @@ class Teller:
     def _loss_other(self, change: Change, _: Coefficient) -> Told:
         return Told("value", f"in the loss, {change.part}")
 
+    def _hessian(self, change: Change, c: Coefficient) -> Told:
+        if change.part == "counted":
+            if 1 + c == 0:
+                return Told("curvature", "the Hessian is 0")
+            return Told("curvature", "the Hessian has the wrong sign" if c == -2 else f"the Hessian is {times(1 + c)} what it must be")
+        if change.part == "example":
+            return Told(
+                "curvature",
+                f"the Hessian is {times(1 + c)} what it must be for {change.how}" if c != -1 else f"the Hessian of {change.how} is 0",
+            )
+        if change.part == "added":
+            return Told("curvature", f"{number(c)} × {change.how} is added to the Hessian")
+        said = {"made": f"the Hessian is {'taken ' if change.how.startswith('as') else ''}{change.how}"}
+        return Told("curvature", said.get(change.part, f"in place of the Hessian stands: {change.how}"))
+
     def _permuted(self, change: Change, _: Coefficient) -> Told:
         code = "class-swapped" if "row" in change.how else "entries"
-        return Told(code, f"{NAMES.get(change.part, change.part)} has its {change.how}")
+        return Told(code, f"{self.names.get(change.part, change.part)} has its {change.how}")
 
     def _transposed(self, change: Change, _: Coefficient) -> Told:
-        return Told("transposed", f"{NAMES[change.part]} is transposed: its numbers stand in the order of the transpose")
+        return Told("transposed", f"{self.names[change.part]} is transposed: its numbers stand in the order of the transpose")
 
     def _scores(self, change: Change, _: Coefficient) -> Told:
         return Told("scaled" if change.how.startswith("exp") else "term-extra", f"in place of the probabilities stands: {change.how}")
 
     def _touched(self, change: Change, _: Coefficient) -> Told:
-        return Told("scaled" if "divided" in change.how else "entries", f"in place of {NAMES[change.part]} stands: {change.how}")
+        return Told("scaled" if "divided" in change.how else "entries", f"in place of {self.names[change.part]} stands: {change.how}")
 
     def _features(self, change: Change, _: Coefficient) -> Told:
         return Told("entries", f"the data gradient is taken with {change.how} in place of the features")
@@ -328,7 +384,7 @@ class Teller:
 def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | None:
     """Two changes that are one: a part taken away, and something else in its place."""
     for gone, put in permutations(terms, 2) if len(terms) == 2 else ():
-        if gone.kind == "counted" and terms[gone] == -1:
+        if gone.kind in ("counted", "hessian") and terms[gone] == -1:
             told = teller.instead(gone.part, put, terms[put])
             if told is not None:
                 return [told]

@@ -145,9 +145,25 @@ def ended(entry: Entry) -> bool:
 def conventions(document: Document) -> Iterator[tuple[str, str]]:
     """(candidate, what its own loss says that it computes)."""
     for name, found in document["conventions"].items():
-        told = ", ".join(f"{k} {v}" for k, v in found.items() if k != "fits")
+        told = ", ".join(f"{k} {v}" for k, v in found.items() if k not in ("fits", "ambiguous"))
         doubt = "" if found.get("fits") else ": its loss fits no member of the family, so these are assumed"
         yield visible(name), visible(told + doubt)
+        yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
+
+
+PINNED = ("layout", "reduction", "penalty", "delta")
+"""Conventions that an option pins."""
+
+
+def ambiguity(name: str, values: Sequence[object]) -> str:
+    """The sentence on members of the family that a candidate's answers do not tell apart; the first is used.
+
+    >>> ambiguity("reduction", ["mean", "sum"])
+    'reduction mean and sum cannot be told apart on any point that was asked: mean is used. Pin it with --reduction.'
+    """
+    members = f"{', '.join(map(str, values[:-1]))} and {values[-1]}"
+    told = f"{name} {members} cannot be told apart on any point that was asked: {values[0]} is used"
+    return f"{told}. Pin it with --{name}." if name in PINNED else f"{told}. The spec's default says which."
 
 
 def not_asked(document: Document) -> Iterator[tuple[str, list[str], str]]:

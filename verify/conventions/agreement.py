@@ -1,0 +1,174 @@
+"""Which members of the family a candidate's answers agree with: on points where members still agree with each other, more is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from verify.candidates import Answer, Linear, Misbehaviour, Scores
+from verify.conventions.parameter import sized, solved
+from verify.conventions.probes import Probe, Watch
+from verify.oracle import Oracle
+from verify.oracle.exact import distance
+from verify.spec.objective import Objective
+
+Way = Linear | Scores
+
+FARTHER = (0.125, 4.0, 64.0, 1024.0)
+"""Factors of the weights, for what no ordinary point tells apart: a bend that lies far out, or a loss that is 0 nearby."""
+ELSEWHERE = (0.5, 2.0)
+"""Factors of a parameter: one that changes nothing on the points asked is not known from them."""
+
+
+@dataclass(kw_only=True)
+class Asked:
+    """One way to call a candidate, the points where it was asked so, and its answers. Raises Misbehaviour where it gives none."""
+
+    candidate: Way
+    dtype: str
+    watch: Watch
+    probes: list[Probe] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    def ask(self, probes: Sequence[Probe]) -> None:
+        """Asks more."""
+        for probe in probes:
+            self.watch(probe)
+            self.answers.append(self.candidate(*probe))
+            self.probes.append(probe)
+
+    def agrees(self, objective: Objective) -> bool:
+        """Whether the loss of every answer is the objective's; the gradient, where there is no loss."""
+        return self._all(objective, self._gradient if not self.candidate.has_loss else self._value)
+
+    def gradient_agrees(self, objective: Objective) -> bool:
+        """The same of the gradient."""
+        return self._all(objective, self._gradient)
+
+    def _all(self, objective: Objective, at: Callable[[Oracle, Probe, Answer], bool]) -> bool:
+        oracle = Oracle(objective, self.dtype)
+        return all(at(oracle, p, a) for p, a in zip(self.probes, self.answers, strict=True))
+
+    @staticmethod
+    def _value(oracle: Oracle, probe: Probe, answer: Answer) -> bool:
+        truth = oracle.at(*probe).value
+        return distance(answer.value, truth.exact) <= truth.radius
+
+    @staticmethod
+    def _gradient(oracle: Oracle, probe: Probe, answer: Answer) -> bool:
+        return bool(oracle.at(*probe).gradient.distance(answer.gradient).strain <= 1)
+
+    def fitting(self, members: Sequence[Objective], *, free: bool) -> list[Objective]:
+        """The members that agree, the likeliest first; `free` says that a parameter may have another value than theirs.
+
+        Where there are several, weights of other sizes are asked too, as far as the candidate answers to these.
+        """
+        fits = self._with_elsewhere([m for m in members if self.agrees(m)], free)
+        for probe in sized(self.probes[0], FARTHER):
+            if len(fits) < 2:
+                break
+            with suppress(Misbehaviour):
+                self.ask([probe])
+                if self.candidate.has_loss and not np.isfinite(self.answers[-1].value):  # it overflows there, which is no convention
+                    self.probes.pop(), self.answers.pop()
+            fits = [m for m in fits if self.agrees(m)]
+        return fits if any(m in members for m in fits) else []
+
+    def _with_elsewhere(self, fits: list[Objective], free: bool) -> list[Objective]:
+        return fits + [m for m in _elsewhere(fits[0]) if self.agrees(m)] if fits and free else fits
+
+    def solved(self, members: Sequence[Objective]) -> Iterator[Objective]:
+        """The members with the parameter at which they agree, on weights of other sizes too. Needs a loss."""
+        probe, value = self.probes[-1], self.answers[-1].value
+        for member in members:
+            for objective in solved(member, value, lambda o: float(Oracle(o, self.dtype).at(*probe).value.exact)):
+                if self.agrees(objective) and self._agrees_elsewhere(objective):
+                    yield objective
+
+    def _agrees_elsewhere(self, objective: Objective) -> bool:
+        there = replace(self, probes=[], answers=[])
+        try:
+            there.ask(sized(self.probes[0]))
+        except Misbehaviour:
+            return False
+        return there.agrees(objective)
+
+
+def _elsewhere(objective: Objective) -> Iterator[Objective]:
+    """The same member with each of its parameters at other values of its domain."""
+    for name, t in objective.parameters.items():
+        domain = objective.loss.parameters[name]
+        for other in (factor * t if t else factor for factor in ELSEWHERE):
+            if domain.low < other < domain.high:
+                yield replace(objective, parameters={**objective.parameters, name: other})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The ways in which the candidate claims members of the family, those in which it answers, and else its complaint at `question`."""
+
+    fits: list[tuple[Asked, list[Objective]]]
+    answered: list[Asked]
+    complaint: Misbehaviour | None
+    question: Probe
+
+    @property
+    def used(self) -> tuple[Way, Objective]:
+        """The way that is used and its member: where its loss leaves several, the first that its gradient fits too."""
+        fits = next(((a, ms) for a, ms in self.fits if len(self.fits) > 1 and a.gradient_agrees(ms[0])), self.fits[0])
+        return fits[0].candidate, fits[1][0]
+
+    @property
+    def doubts(self) -> dict[str, tuple[object, ...]]:
+        """By convention, the values that cannot be told apart on any point asked, the one that is used first."""
+        way, used = self.used
+        every = [used, *(o for _, members in self.fits for o in members)]
+        told: dict[str, list[object]] = {
+            "layout": [w.convention for w in (way, *(a.candidate for a, _ in self.fits))],
+            "reduction": [o.reduction for o in every],
+            "penalty": [o.penalty.name for o in every],
+            **{name: [o.parameters[name] for o in every] for name in used.parameters},
+        }
+        return {name: unique for name, values in told.items() if len(unique := tuple(dict.fromkeys(values))) > 1}
+
+
+def decide(
+    ways: Sequence[Way],
+    members: Sequence[Objective],
+    points: Sequence[Sequence[Probe]],
+    *,
+    free: bool,
+    every: bool,
+    dtype: str,
+    watch: Watch,
+) -> Decision:
+    """Asks in each way, until one fits unless `every` is to be known; the later points where it answers to the earlier ones in no way.
+
+    `free`: a parameter may have another value than that of the members.
+    """
+    fits: list[tuple[Asked, list[Objective]]] = []
+    answered: list[Asked] = []
+    complaint: Misbehaviour | None = None
+    for probes in points:
+        complaint, question = None, probes[0]
+        for way in ways:
+            asked = Asked(candidate=way, dtype=dtype, watch=watch)
+            try:
+                asked.ask(probes)
+            except Misbehaviour as error:
+                complaint = complaint or error
+                continue
+            answered.append(asked)
+            found = asked.fitting(members, free=free)
+            fits += [(asked, found)] if found else []
+            if found and not every:
+                break
+        if answered:
+            complaint = None
+            break
+    if free and not fits:
+        fits = [(asked, [o]) for asked in answered if (o := next(asked.solved(members), None)) is not None][:1]
+    return Decision(fits=fits, answered=answered, complaint=complaint, question=question)

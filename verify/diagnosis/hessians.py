@@ -1,0 +1,47 @@
+"""What may have been done differently in a Hessian's diagonal: each change with what it adds to the true one of a scene, (N, C)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from verify.diagnosis.change import Added, Change, Table
+from verify.diagnosis.scene import Floats, Scene
+
+
+@lru_cache(maxsize=128)
+def changes(scene: Scene) -> Table:
+    """Every change; none on a kink."""
+    if scene.curvature is None:
+        return Table((), np.zeros((0, scene.N * scene.C)))
+    with np.errstate(all="ignore"):
+        return Table.of(dict(_made(scene, scene.share * scene.curvature)))
+
+
+def _made(scene: Scene, H: Floats) -> Added:
+    N, g = scene.N, scene.share * scene.all_slopes
+    yield Change("hessian", "counted", free=True), H
+    for how, other in (("multiplied by N", H * N), ("divided by N", H / N), ("squared", H * H), ("as its square root", np.sqrt(np.abs(H)))):
+        yield Change("hessian", "made", how), other - H
+    for how, other in (
+        ("the gradient", g),
+        ("the gradient's absolute value", np.abs(g)),
+        ("the gradient's square", g * g),
+        ("g (1 − g) of the gradient g", g * (1 - g)),
+        ("the probabilities p", _probabilities(scene)),
+        ("1 − p", scene.share - _probabilities(scene)),
+        ("p²", _probabilities(scene) ** 2 / scene.share),
+    ):
+        yield Change("hessian", "instead", how), other - H
+    yield Change("hessian", "added", "a constant", free=True), np.ones(H.shape)
+    yield Change("hessian", "added", "the gradient", free=True), g
+    yield Change("hessian", "example", "the first example", free=True), H * (np.arange(N) == 0)[:, None]
+    yield Change("hessian", "example", "the last example", free=True), H * (np.arange(N) == N - 1)[:, None]
+
+
+def _probabilities(scene: Scene) -> Floats:
+    """Of softmax, or of the sigmoid where there is one score."""
+    S = scene.scores if scene.targets is None else np.hstack([scene.scores, np.zeros((scene.N, 1))])
+    E = np.exp(S - S.max(axis=1, keepdims=True))
+    return np.asarray(scene.share * (E / E.sum(axis=1, keepdims=True))[:, : scene.C])

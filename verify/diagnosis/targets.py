@@ -1,0 +1,135 @@
+"""What may have been done differently in a loss of one score: another target, another function of the score, weights.
+
+There are no classes: what takes the place of the label's part is what the target adds to the slope at a target of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from verify.cases.kinks import has_kinks
+from verify.diagnosis.change import Added, Change
+from verify.diagnosis.scene import Floats, Labels, Scene
+from verify.spec.margins import MARGINS
+
+OTHER_TARGETS: dict[str, Callable[[float], float]] = {
+    "1 − t": lambda t: 1 - t,
+    "−t": lambda t: -t,
+    "2t − 1": lambda t: 2 * t - 1,
+    "(t + 1)/2": lambda t: (t + 1) / 2,
+    "sign(t)": lambda t: float(np.sign(t)),
+    "|t|": abs,
+    "t − 1": lambda t: t - 1,
+    "t + 1": lambda t: t + 1,
+    "t²": lambda t: t * t,
+    "1": lambda _: 1.0,
+    "−1": lambda _: -1.0,
+}
+"""Targets 0 and 1 taken for −1 and 1, the other way round, and the like."""
+
+OTHER_EXAMPLES: dict[str, Callable[[Labels], Labels]] = {
+    "the next example's": lambda y: np.roll(y, -1),
+    "the previous example's": lambda y: np.roll(y, 1),
+    "the examples' from the end": lambda y: y[::-1],
+    "the first example's": lambda y: np.full_like(y, y[0]),
+}
+
+
+def _targets(scene: Scene) -> Added:
+    for how, change in OTHER_TARGETS.items():
+        other = scene.with_targets(change)
+        if other is not None:
+            yield Change("target", "data", how), other.data - scene.data
+    for how, order in OTHER_EXAMPLES.items():
+        yield Change("target", "data", f"{how} target"), scene.relabelled(order(scene.y)) - scene.data
+
+
+def _by_target(scene: Scene) -> Added:
+    for k, t in enumerate((scene.oracle.objective.loss.targets or ())[:MOST_TARGETS]):
+        yield Change("example", "left out", f"target {t:g}", free=True), scene.sum_of(scene.all_slopes * (scene.y == k)[:, None])
+
+
+MOST_TARGETS = 8
+"""Of a loss with many targets the first stand for the rest."""
+
+
+def _sigmoid(s: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-s)))
+
+
+FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
+    "s": lambda s: s,
+    "σ(s)": _sigmoid,
+    "exp(s)": np.exp,
+    "tanh(s)": np.tanh,
+    "[s > 0]": lambda s: (s > 0).astype(np.float64),
+    "sign(s)": np.sign,
+    "σ(−s)": lambda s: _sigmoid(-s),
+    "σ(2s)": lambda s: _sigmoid(2 * s),
+    "σ(s/2)": lambda s: _sigmoid(s / 2),
+    "1/2": lambda s: np.full_like(s, 0.5),
+    "log σ(s)": lambda s: -np.log1p(np.exp(-s)),
+    "log(1 + exp s)": lambda s: np.log1p(np.exp(s)),
+    "σ(s)(1 − σ(s))": lambda s: _sigmoid(s) * _sigmoid(-s),
+    "σ(s)²": lambda s: _sigmoid(s) ** 2,
+    "σ(σ(s))": lambda s: _sigmoid(_sigmoid(s)),
+    "exp(−s)": lambda s: np.exp(-s),
+}
+"""What people put through the link, or forget to put through it."""
+
+
+def _functions(scene: Scene) -> Added:
+    """Another function f of the score in f(s) − t, and in −t·f(−t·s)."""
+    s, t, slopes = scene.scores, _column(scene), scene.all_slopes
+    for how, f in FUNCTIONS.items():
+        yield Change("slope", "data", f"{how} − t"), scene.sum_of(f(s) - t - slopes)
+        if np.all(np.abs(t) == 1):
+            yield Change("slope", "data", f"−t·{how.replace('s', 'z')}, z = −t·s"), scene.sum_of(-t * f(-t * s) - slopes)
+    second = scene.curvature
+    if second is not None:
+        yield Change("slope", "data", "the second derivative"), scene.sum_of(second - slopes)
+
+
+def _weighted(scene: Scene) -> Added:
+    """The right slope ∂ℓ/∂s times, or put through, something."""
+    s, t, slopes = scene.scores, _column(scene), scene.all_slopes
+    found = {
+        "multiplied by its own absolute value": slopes * np.abs(slopes),
+        "squared": slopes * slopes,
+        "as an absolute value": np.abs(slopes),
+        "multiplied by the score": slopes * s,
+        "multiplied by the target": slopes * t,
+        "multiplied by σ(s)": slopes * _sigmoid(s),
+        "multiplied by σ(s)(1 − σ(s)), the slope of the sigmoid": slopes * _sigmoid(s) * _sigmoid(-s),
+        "divided by σ(s)(1 − σ(s))": slopes / (_sigmoid(s) * _sigmoid(-s)),
+        "clipped to [−1, 1]": np.clip(slopes, -1, 1),
+        "without what is negative": np.maximum(slopes, 0),
+        "without what is positive": np.minimum(slopes, 0),
+        "divided by the number of its examples with a slope": slopes * scene.N / max(int(np.count_nonzero(slopes)), 1),
+    }
+    second = scene.curvature
+    if second is not None:
+        found |= {"left out where the second derivative is 0": slopes * (second != 0)}
+        found |= {"multiplied by the second derivative": slopes * second, "divided by the second derivative": slopes / second}
+    for how, dS in found.items():
+        yield Change("weighted", "data", how), scene.sum_of(dS - slopes)
+    yield Change("extra", "signs of the slopes, times the features", free=True), scene.sum_of(np.sign(slopes))
+    yield Change("extra", "targets, times the features", free=True), scene.sum_of(t)
+
+
+def _margins(scene: Scene) -> Added:
+    """A constant in a switch, such as the 1 of max(0, 1 − t·s), that is another one in the gradient; or no switch at all."""
+    for how in MARGINS if has_kinks(scene.oracle) else ():
+        other = scene.with_margin(how)
+        if other is not None:
+            yield Change("margin", "data", how), other.data - scene.data
+
+
+def _column(scene: Scene) -> Floats:
+    assert scene.targets is not None
+    return scene.targets[:, None]
+
+
+OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target)

@@ -1,0 +1,45 @@
+"""A loss of one score with another margin: the constant in its switches, such as the 1 of max(0, 1 − t·s), changed or taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sympy import Add, Dummy, Expr, Max, Rational, Symbol
+
+from verify.spec.loss import LossSpec
+
+
+def _times(factor: Expr | int) -> Callable[[Expr], Expr]:
+    def piece(a: Expr) -> Expr:
+        constant, rest = a.as_coeff_Add()
+        return constant * factor + rest if rest else a
+
+    return lambda e: e.replace(Max, lambda *pieces: Max(*map(piece, pieces)))
+
+
+def _always_on(e: Expr) -> Expr:
+    return e.replace(Max, lambda *pieces: Add(*pieces) if 0 in pieces and len(pieces) == 2 else Max(*pieces))
+
+
+MARGINS: dict[str, Callable[[Expr], Expr]] = {
+    "0": _times(0),
+    "doubled": _times(2),
+    "negative": _times(-1),
+    "halved": _times(Rational(1, 2)),
+    "always on": _always_on,
+}
+"""What may be done to the switches; always on, max(0, a) is a."""
+
+
+def with_margin(loss: LossSpec, how: str) -> LossSpec:
+    """The loss with its switches changed. The target is a symbol meanwhile: its value is no constant of a margin.
+
+    Its formula raises TypeError where it asks a question about the target, such as `if t > 0`.
+    """
+
+    def per_example(s: Symbol, t: Expr, **parameters: Expr) -> Expr:
+        symbol = Dummy("t", real=True)
+        return MARGINS[how](loss.per_example(s, symbol, **parameters)).subs(symbol, t)
+
+    return replace(loss, per_example=per_example)
