@@ -15,6 +15,8 @@ from verify.conventions.agreement import Way, decide
 from verify.conventions.pins import Conventions, Pins
 from verify.conventions.probes import Probe, Watch
 from verify.errors import UsageError
+from verify.oracle import Oracle
+from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty, penalties
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
@@ -27,7 +29,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned.
 
     Where its loss fits no member of the family, the layout is the one in which it does not depend on the order of the
-    features, and the rest are the pins and the defaults.
+    features, the penalty that by which the loss differs from the one with λ = 0, and the rest are the pins and the defaults.
     """
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
@@ -42,9 +44,12 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     if found.fits:
         candidate, objective = found.used
         return Conventions(candidate=candidate, objective=objective, fits=True, doubts=found.doubts)
-    answered = [asked.candidate for asked in found.answered]
+    answered = sorted(
+        (asked.candidate for asked in found.answered), key=lambda way: isinstance(way, Linear) and way.data != "ND"
+    )  # usual ones first
     chosen = next((c for c in answered if _ignores_feature_order(c, found.question)), next(iter(answered), ways[0]))
-    return Conventions(candidate=chosen, objective=members[0], fits=False, complaint=found.complaint, question=found.question)
+    nearest = next((o for o in members if _has_penalty(o, chosen, found.question, dtype, watch)), members[0])
+    return Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, question=found.question)
 
 
 def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
@@ -66,6 +71,19 @@ def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:
         X[:, -1] = 1
         y = rng.integers(0, loss.labels(PROBE_SIZE), PROBE_SIZE)
         yield W.astype(dtype), X[:examples].astype(dtype), y[:examples], 0.375
+
+
+def _has_penalty(objective: Objective, candidate: Way, probe: Probe, dtype: str, watch: Watch) -> bool:
+    """Whether the loss with λ less the loss without is the penalty of the member, whatever else is wrong in it."""
+    W, X, y, _ = probe
+    without, oracle = (W, X, y, 0.0), Oracle(objective, dtype)
+    watch(without)
+    try:
+        penalty = candidate(*probe).value - candidate(*without).value
+    except Misbehaviour:
+        return False
+    there, none = oracle.at(*probe).value, oracle.at(*without).value
+    return distance(penalty, there.exact - none.exact) <= there.radius + none.radius
 
 
 def _ignores_feature_order(candidate: Way, probe: Probe) -> bool:

@@ -159,7 +159,7 @@ class Inquiry:
             return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
         smooth = [look for look in broken if _usable(look)]
         if not smooth:
-            return kinks.named(broken) if self.aspect is GRADIENT else None
+            return self._on_kinks(broken) if self.aspect is GRADIENT else None
         found = self._sometimes(looks, most=2)
         if found is not None:
             return found
@@ -175,6 +175,11 @@ class Inquiry:
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None
+
+    def _on_kinks(self, broken: Sequence[Look]) -> Diagnosis | None:
+        """One case alone may break for what happens beside it."""
+        nearby = kinks.threshold(self.subject) if len(broken) == 1 else None
+        return kinks.named(broken) if nearby is None else Diagnosis("margin", nearby)
 
     def _would_show(self, found: Explanation, look: Look) -> bool:
         """Whether an explanation changes anything where the law holds."""

@@ -162,6 +162,9 @@ class Teller:
 
     def _reduced(self, change: Change, _: Coefficient) -> Told:
         name, how, mean = self.names.get(change.part, change.part), change.how, self.oracle.objective.reduction == "mean"
+        if " of the label" in change.part and "C" in how:
+            times_ = {"× C": "once for every class", "× (C − 1)": "once for every other class", "/ C": "1/C times"}[how]
+            return Told("label-term", f"{name} is counted {times_}", self.own)
         if how == "× N":
             return Told("reduction", f"{name} lacks its 1/N" if mean and change.part != "penalty" else f"{name} is multiplied by N")
         if how == "/ N":
@@ -172,6 +175,8 @@ class Teller:
             return Told("reduction", f"{name} is divided by {how.removeprefix('× N / ').strip('()')} where N is due")
         if "N" in how:
             return Told("reduction", f"{name} is off by the factor {how.replace('× ', '').replace('/ ', '1/')}")
+        if how == "× (C − 1)":
+            return Told("reduction", f"{name} is counted once for every class but one, C − 1 times")
         size = {"C": "the number of classes", "D": "the number of features"}[how[-1]]
         return Told("reduction", f"{name} is {'multiplied' if how[0] == '×' else 'divided'} by {size}")
 
@@ -377,6 +382,10 @@ class Teller:
         return Told("entries", f"the data gradient is taken with {change.how} in place of the features")
 
     def _extra(self, change: Change, c: Coefficient) -> Told:
+        if change.part == "features of the own examples":
+            mean = self.oracle.objective.reduction == "mean"
+            what = f"{number(c).removesuffix('1').replace('-', '−')}x, once per example{', as a mean,' if mean else ','} too many"
+            return Told("label-term", f"the label's row has {what}: its own margin or its 1 is counted otherwise", self.own)
         what = "a constant" if change.part == "ones" else f"the sum of the {change.part}"
         return Told("term-extra", f"{what}, {number(c)} times, is added to the gradient")
 

@@ -1,0 +1,78 @@
+"""Slips of course solutions that once got another name than their own: each is one line changed in a right loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify.conventions import Pins, find_out
+from verify.evidence import Verdict
+from verify.laws import LAWS, Subject
+from verify.oracle import Oracle
+from verify.spec.catalogue import find_loss
+from verify.trial import run
+
+
+def hinge(*, rate=lambda _: 1, margin=1.0, count=lambda on, others: on, tolerance=0.0, offset=0.0):
+    """Loops over examples and classes, W (D, C), ½λ‖W‖². `count(on, others)` is how often −x stands in the label's row."""
+
+    def f(W, X, y, reg):
+        loss, dW = 0.0, np.zeros(W.shape)
+        for x, label in zip(X, y, strict=True):
+            scores = x @ W
+            margins = scores - scores[label] + margin
+            margins[label] = 0
+            on = margins > tolerance
+            loss += margins[margins > 0].sum() + offset
+            dW[:, on] += x[:, None]
+            dW[:, label] -= count(on.sum(), W.shape[1] - 1) * x
+        return loss / len(X) + 0.5 * reg * (W * W).sum(), dW / len(X) + rate(W) * reg * W
+
+    return f
+
+
+def softmax(*, own=lambda p, label: p - (np.arange(len(p)) == label), label_in_loss=True):
+    def f(W, X, y, reg):
+        loss, dW = 0.0, np.zeros(W.shape)
+        for x, label in zip(X, y, strict=True):
+            scores = x @ W
+            scores = scores - scores.max()
+            p = np.exp(scores) / np.exp(scores).sum()
+            loss += np.log(np.exp(scores).sum()) - (scores[label] if label_in_loss else 0)
+            dW += np.outer(x, own(p, label))
+        return loss / len(X) + reg * (W * W).sum(), dW / len(X) + 2 * reg * W
+
+    return f
+
+
+HINGE, SOFTMAX = "multiclass_hinge", "softmax_cross_entropy"
+SLIPS = {
+    # what is done: (implementation, loss, law, code, words)
+    "the penalty in the loop over the classes": (hinge(rate=lambda W: W.shape[1] - 1), HINGE, "gradient", "reduction", "C − 1 times"),
+    "the label's own margin counted": (hinge(count=lambda on, _: on + 1), HINGE, "gradient", "label-term", "its own margin"),
+    "−x for every other class": (hinge(count=lambda _, others: others), HINGE, "gradient", "label-term", "active or not"),
+    "a margin of −1, half the penalty": (hinge(margin=-1.0), HINGE, "gradient", "margin", "delta is -1"),
+    "a tolerance in the indicator": (hinge(tolerance=1e-3), HINGE, "membership", "margin", "about 0.001 beside the kink"),
+    "a constant, half the penalty": (hinge(offset=1.0), HINGE, "value", "value", "1 × a constant"),
+    "1 from all classes but the label": (
+        softmax(own=lambda p, label: p - (np.arange(len(p)) != label)), SOFTMAX, "gradient", "label-term", "every class but the label",
+    ),
+    "1 from the label once for every class": (
+        softmax(own=lambda p, label: p - len(p) * (np.arange(len(p)) == label)), SOFTMAX, "gradient", "label-term", "once for every class",
+    ),
+    "the label's score not in the loss": (softmax(label_in_loss=False), SOFTMAX, "value", "value", "the loss is"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_gets_its_own_name(name):
+    f, loss, law, code, words = SLIPS[name]
+    found = find_out(f, find_loss(loss), Pins(), "float64")
+    result = run(LAWS[law], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), profile="ci", seed=0)
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
+    assert words in result.diagnosis["message"]
+
+
+def test_a_loss_that_fits_no_member_is_judged_with_the_penalty_that_it_has():
+    found = find_out(hinge(offset=1.0), find_loss(HINGE), Pins(), "float64")
+    assert (found.fits, found.objective.penalty.name, found.candidate.layout) == (False, "half-l2", "DC")
