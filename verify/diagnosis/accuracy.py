@@ -9,9 +9,9 @@ import numpy as np
 
 from verify.cases import Case
 from verify.diagnosis import panel
+from verify.diagnosis.asked import Asked
 from verify.diagnosis.looks import Aspect, Look
 from verify.diagnosis.scene import Scene
-from verify.laws import Subject
 from verify.oracle import Oracle
 from verify.rounding import unit_roundoff
 
@@ -30,7 +30,7 @@ SMALL = 1e-2
 """Relative errors above this are no rounding."""
 
 
-def coarser(aspect: Aspect, subject: Subject, looks: Sequence[Look]) -> str | None:
+def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
     """A sentence where every error is explained by roundings of a coarser dtype."""
     oracle = subject.oracle
     relative = [float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST) for look in looks]
@@ -41,7 +41,7 @@ def coarser(aspect: Aspect, subject: Subject, looks: Sequence[Look]) -> str | No
     return None
 
 
-def _is_relative(aspect: Aspect, subject: Subject) -> bool:
+def _is_relative(aspect: Aspect, subject: Asked) -> bool:
     """Whether the errors scale with the numbers: roundings of floats do, exactly by powers of two, and those to so many digits do not.
 
     W·2^k and X/2^k have the same scores, so the data term's gradient is divided by 2^k, and its error with it.
@@ -56,10 +56,10 @@ def _is_relative(aspect: Aspect, subject: Subject) -> bool:
     return bool(np.max(np.abs(after.error * factor - before.error)) <= np.max(np.abs(before.error)) * UNCHANGED + 2 * np.max(before.radius))
 
 
-def shrinking(aspect: Aspect, subject: Subject, looks: Sequence[Look]) -> str | None:
+def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
     """A sentence where the errors change with the dtype as roundings do."""
     here, there = subject.oracle.dtype, OTHER[subject.oracle.dtype]
-    other = Subject(candidate=subject.candidate, oracle=Oracle(subject.oracle.objective, there))
+    other = subject.judged_by(Oracle(subject.oracle.objective, there))
     errors = []
     for look in looks:
         again = aspect.look(other, Scene(other.oracle, _cast(look.scene.case, there)))

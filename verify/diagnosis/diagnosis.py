@@ -16,6 +16,7 @@ import numpy as np
 from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
+from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
 from verify.diagnosis.members import another
@@ -27,13 +28,15 @@ from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 
 
-def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour) -> Diagnosis:
-    """The name of the bug that made `case` break a law, `unknown` where nothing explains it."""
+def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour, watch: Watch = lambda _: None) -> Diagnosis:
+    """The name of the bug that made `case` break a law, `unknown` where nothing explains it. `watch` hears of each case that is
+    asked for that, before the candidate does.
+    """
     if isinstance(what, Misbehaviour):
         return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
     worst = what.worst
     assert worst is not None
-    measured = _sentence(worst)
+    measured, subject = _sentence(worst), Asked.of(subject, watch)
     for aspect in _aspects(law, worst, subject):
         named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
         if named is not None:
@@ -46,7 +49,7 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
     return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries)
 
 
-def _aspects(law: str, worst: Evidence, subject: Subject) -> tuple[Aspect, ...]:
+def _aspects(law: str, worst: Evidence, subject: Asked) -> tuple[Aspect, ...]:
     """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
     if law == "curvature":
         return () if subject.approximate else (HESSIAN,)
@@ -66,7 +69,7 @@ OF_BOTH = ("bracket", "order", "best-step", "descent", "convexity", "batches", "
 class Inquiry:
     """The questions about one aspect of one candidate."""
 
-    def __init__(self, subject: Subject, aspect: Aspect) -> None:
+    def __init__(self, subject: Asked, aspect: Aspect) -> None:
         self.subject, self.aspect, self.oracle = subject, aspect, subject.oracle
         self.teller = Teller(subject.oracle)
 
