@@ -37,16 +37,21 @@ def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviou
     worst = what.worst
     assert worst is not None
     measured, subject = _sentence(worst), Asked.of(subject, watch)
-    for aspect in _aspects(law, worst, subject):
-        named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
-        if named is not None:
-            other = another(subject) if named.kind == "wrong" and subject.candidate.has_loss else None
-            named = replace(named, measured=measured)
-            return named if other is None else replace(named, kind="convention", message=other)
+    aspects = _aspects(law, worst, subject)
+    named = next((found for aspect in aspects if (found := _named(subject, aspect, case)) is not None), None)
+    if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
+        code, told = other
+        return Diagnosis(named.code if named else "value" if law == "value" else code, told, kind="convention", measured=measured)
+    if named is not None:
+        return replace(named, measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
     return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries)
+
+
+def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:
+    return Inquiry(subject, aspect).name(Scene(subject.oracle, case))
 
 
 def _aspects(law: str, worst: Evidence, subject: Asked) -> tuple[Aspect, ...]:
