@@ -31,16 +31,16 @@ def hinge(*, rate=lambda _: 1, margin=1.0, count=lambda on, others: on, toleranc
     return f
 
 
-def softmax(*, own=lambda p, label: p - (np.arange(len(p)) == label), label_in_loss=True):
+def softmax(*, own=lambda p, label: p - (np.arange(len(p)) == label), label_in_loss=True, beside=0.0, penalty=lambda W: (W * W).sum()):
     def f(W, X, y, reg):
         loss, dW = 0.0, np.zeros(W.shape)
         for x, label in zip(X, y, strict=True):
             scores = x @ W
             scores = scores - scores.max()
-            p = np.exp(scores) / np.exp(scores).sum()
-            loss += np.log(np.exp(scores).sum()) - (scores[label] if label_in_loss else 0)
+            p = np.exp(scores) / (np.exp(scores).sum() + beside)
+            loss += np.log(np.exp(scores).sum() + beside) - (scores[label] if label_in_loss else 0)
             dW += np.outer(x, own(p, label))
-        return loss / len(X) + reg * (W * W).sum(), dW / len(X) + 2 * reg * W
+        return loss / len(X) + reg * penalty(W), dW / len(X) + 2 * reg * W
 
     return f
 
@@ -60,6 +60,10 @@ SLIPS = {
     "1 from the label once for every class": (
         softmax(own=lambda p, label: p - len(p) * (np.arange(len(p)) == label)), SOFTMAX, "gradient", "label-term", "once for every class",
     ),
+    "−x once per example, and twice the penalty": (
+        hinge(count=lambda *_: 1, rate=lambda _: 2), HINGE, "gradient", "penalty-factor", "however many margins are active",
+    ),
+    "a number beside the sum of exp": (softmax(beside=1e-3), SOFTMAX, "value", "value", "the loss is"),
     "the label's score not in the loss": (softmax(label_in_loss=False), SOFTMAX, "value", "value", "the loss is"),
 }  # fmt: skip
 
@@ -71,6 +75,12 @@ def test_a_slip_gets_its_own_name(name):
     result = run(LAWS[law], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), profile="ci", seed=0)
     assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
     assert words in result.diagnosis["message"]
+
+
+def test_where_the_loss_has_no_known_penalty_the_gradient_decides():
+    f = softmax(penalty=lambda W: W.sum() ** 2)
+    found = find_out(lambda *a: (f(*a)[0], f(*a)[1] - a[3] * a[0]), find_loss(SOFTMAX), Pins(), "float64")
+    assert (found.fits, found.objective.penalty.name) == (False, "half-l2")
 
 
 def test_a_loss_that_fits_no_member_is_judged_with_the_penalty_that_it_has():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -29,7 +29,8 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned.
 
     Where its loss fits no member of the family, the layout is the one in which it does not depend on the order of the
-    features, the penalty that by which the loss differs from the one with λ = 0, and the rest are the pins and the defaults.
+    features, the penalty the one by which the loss, else the gradient, differs from that with λ = 0, and the rest are the pins and the
+    defaults.
     """
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
@@ -48,7 +49,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
         (asked.candidate for asked in found.answered), key=lambda way: isinstance(way, Linear) and way.data != "ND"
     )  # usual ones first
     chosen = next((c for c in answered if _ignores_feature_order(c, found.question)), next(iter(answered), ways[0]))
-    nearest = next((o for o in members if _has_penalty(o, chosen, found.question, dtype, watch)), members[0])
+    nearest = _by_penalty(members, chosen, found.question, dtype, watch) or members[0]
     return Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, question=found.question)
 
 
@@ -73,17 +74,27 @@ def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:
         yield W.astype(dtype), X[:examples].astype(dtype), y[:examples], 0.375
 
 
-def _has_penalty(objective: Objective, candidate: Way, probe: Probe, dtype: str, watch: Watch) -> bool:
-    """Whether the loss with λ less the loss without is the penalty of the member, whatever else is wrong in it."""
+def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Probe, dtype: str, watch: Watch) -> Objective | None:
+    """The first member with the penalty by which the loss differs from the one with λ = 0, whatever else is wrong in it; if there is
+    none, the gradient.
+    """
     W, X, y, _ = probe
-    without, oracle = (W, X, y, 0.0), Oracle(objective, dtype)
+    without = (W, X, y, 0.0)
     watch(without)
     try:
-        penalty = candidate(*probe).value - candidate(*without).value
+        there, none = candidate(*probe).kept(), candidate(*without).kept()
     except Misbehaviour:
-        return False
-    there, none = oracle.at(*probe).value, oracle.at(*without).value
-    return distance(penalty, there.exact - none.exact) <= there.radius + none.radius
+        return None
+    points = [(o, oracle.at(*probe), oracle.at(*without)) for o in members for oracle in [Oracle(o, dtype)]]
+    for o, with_it, bare in points:
+        penalty = with_it.value.exact - bare.value.exact
+        if distance(there.value - none.value, penalty) <= with_it.value.radius + bare.value.radius:
+            return o
+    for o, with_it, bare in points:
+        error = with_it.gradient.offset(there.gradient) - bare.gradient.offset(none.gradient)
+        if np.all(np.abs(error) <= with_it.gradient.radius + bare.gradient.radius):
+            return o
+    return None
 
 
 def _ignores_feature_order(candidate: Way, probe: Probe) -> bool:

@@ -36,8 +36,14 @@ def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None
     relative = [float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST) for look in looks]
     for dtype in COARSER[oracle.dtype]:
         typical = bool(np.median(relative) > unit_roundoff(dtype) / SHRINKS)
-        if typical and _is_relative(aspect, subject) and all(aspect.precise(look, Oracle(oracle.objective, dtype)) for look in looks):
-            return f"the {aspect.name} is as accurate as {NAMES[dtype]}: something inside is computed in {dtype}"
+        if (
+            typical
+            and _is_relative(aspect, subject)
+            and _is_rough(aspect, subject)
+            and all(aspect.precise(look, Oracle(oracle.objective, dtype)) for look in looks)
+        ):
+            few = ", or rounded to as few digits" if dtype == "float16" else ""
+            return f"the {aspect.name} is as accurate as {NAMES[dtype]}: something inside is computed in {dtype}{few}"
     return None
 
 
@@ -54,6 +60,26 @@ def _is_relative(aspect: Aspect, subject: Asked) -> bool:
         return False
     factor = 1.0 if aspect.name == "loss" else scale
     return bool(np.max(np.abs(after.error * factor - before.error)) <= np.max(np.abs(before.error)) * UNCHANGED + 2 * np.max(before.radius))
+
+
+def _is_rough(aspect: Aspect, subject: Asked) -> bool:
+    """Whether the errors are others where the numbers are almost the same, as roundings are; a small wrong term hardly changes."""
+    changed = []
+    for scene in panel.ordinary(subject.oracle.objective, subject.oracle.dtype)[:NUDGED]:
+        W, X = (a * a.dtype.type(1 + nudge) for a, nudge in zip((scene.case.W, scene.case.X), NUDGES, strict=True))
+        if subject.oracle.objective.of_scores:  # X picks the scores
+            X = scene.case.X
+        before, after = (aspect.look(subject, Scene(subject.oracle, case)) for case in (scene.case, replace(scene.case, W=W, X=X)))
+        if before is not None and after is not None:
+            changed.append(np.max(np.abs(after.error - before.error)) > ROUGH * np.max(np.abs(before.error)))
+    return bool(changed) and 2 * sum(changed) >= len(changed)
+
+
+NUDGED = 4
+NUDGES = (1 / 29, 1 / 37)
+"""Relative changes of W and X: far more than a unit in the last place of any dtype, far less than what changes a formula."""
+ROUGH = 0.25
+"""Part of an error that must be another one."""
 
 
 def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:

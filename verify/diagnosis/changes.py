@@ -200,6 +200,7 @@ def _activity(scene: Scene) -> Added:
         yield Change("activity", part, "once"), scene.sum_of(dS / on - dS)
     each = np.where(scene.active[:, None] > 0, own / on, _one(own / on))  # also of examples without an active margin
     yield Change("activity", "label", "every class"), scene.sum_of(each * (np.arange(scene.C) == scene.y[:, None]) * (scene.C - 1) - own)
+    yield Change("activity", "label", "always once"), scene.sum_of(each * (np.arange(scene.C) == scene.y[:, None]) - own)
     yield Change("activity", "data", "greatest"), scene.sum_of(scene.slopes(_greatest_only) - behind)
 
 

@@ -267,6 +267,9 @@ class Teller:
     def _activity(self, change: Change, _: Coefficient) -> Told:
         return {
             ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", self.own),
+            ("label", "always once"): Told(
+                "label-term", "−x is counted once per example in the label's row, however many margins are active", self.own
+            ),
             ("label", "every class"): Told(
                 "label-term", "−x is counted once for every other class in the label's row, active or not", self.own
             ),
