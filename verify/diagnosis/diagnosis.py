@@ -85,7 +85,7 @@ class Inquiry:
             return None
         objective, dtype = self.oracle.objective, self.oracle.dtype
         ordinary = self._looks(panel.ordinary(objective, dtype))
-        some = here.finite and any(look.broken for look in ordinary)
+        some = any(look.broken and look.finite for look in ordinary)
         if some and (found := self._everywhere(here, ordinary, most=1)) is not None:
             return found
         rest = [] if some and all(look.broken for look in ordinary) else self._special()
@@ -93,6 +93,9 @@ class Inquiry:
             return found
         if some and (found := self._everywhere(here, ordinary, most=2) or self._precision([here, *ordinary])) is not None:
             return found
+        if some and not here.finite:
+            told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on the one shown; no change of a term explains it"
+            return Diagnosis("unknown", told)
         return self._somewhere(here, [here, *ordinary, *(rest or self._special())])
 
     def _special(self) -> list[Look]:
@@ -113,10 +116,10 @@ class Inquiry:
         if not found:
             return None
         for e in found:
-            if not here.smooth or self._explains(e, here):
-                return self._told(e)
+            if not _usable(here) or self._explains(e, here):
+                return self._told(e, beside="" if here.finite else "on the one shown it is not even finite")
         both = simplest(self._system([here, *smooth]))
-        return self._told(found[0], beside=True) if both is None else self._told(both)
+        return self._told(found[0], beside="on the one shown something comes on top") if both is None else self._told(both)
 
     def _explains(self, found: Explanation, look: Look) -> bool:
         return explains(found, sight(look, self.aspect.few(look.scene, tuple(change for change, _ in found.terms))))
@@ -133,14 +136,14 @@ class Inquiry:
     def _system(self, looks: Sequence[Look]) -> System:
         return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
-    def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
+    def _told(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
         told = self.teller.tell(found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
             message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
         if beside:
-            message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
+            message = f"{message} (on all ordinary cases; {beside})"
         return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
     def _sometimes(self, looks: Sequence[Look], most: int) -> Diagnosis | None:
@@ -201,7 +204,7 @@ class Inquiry:
         condition = only_when([look.scene for look in broken], [look.scene for look in finite], self._lost)
         what = f"the {self.aspect.name} is not finite, though its true value is"
         if condition is None:
-            return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype", kind="precision")
+            return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype, or divides by 0", kind="precision")
         return Diagnosis("overflow", f"{what}, when {condition}", f"all, only when {condition}", kind="precision")
 
     def _lost(self, scene: Scene) -> bool:
