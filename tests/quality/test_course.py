@@ -13,7 +13,7 @@ from verify.spec.catalogue import find_loss
 from verify.trial import run
 
 
-def hinge(*, rate=lambda _: 1, margin=1.0, count=lambda on, others: on, tolerance=0.0, offset=0.0):
+def hinge(*, rate=lambda _: 1, margin=1.0, count=lambda on, others: on, tolerance=0.0, offset=0.0, taken_back=0.0):
     """Loops over examples and classes, W (D, C), ½λ‖W‖². `count(on, others)` is how often −x stands in the label's row."""
 
     def f(W, X, y, reg):
@@ -26,7 +26,7 @@ def hinge(*, rate=lambda _: 1, margin=1.0, count=lambda on, others: on, toleranc
             loss += margins[margins > 0].sum() + offset
             dW[:, on] += x[:, None]
             dW[:, label] -= count(on.sum(), W.shape[1] - 1) * x
-        return loss / len(X) + 0.5 * reg * (W * W).sum(), dW / len(X) + rate(W) * reg * W
+        return loss / len(X) + 0.5 * reg * (W * W).sum() - taken_back, dW / len(X) + rate(W) * reg * W
 
     return f
 
@@ -75,6 +75,14 @@ def test_a_slip_gets_its_own_name(name):
     result = run(LAWS[law], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), profile="ci", seed=0)
     assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
     assert words in result.diagnosis["message"]
+
+
+def test_what_is_counted_and_taken_back_costs_digits_and_is_no_wrong_formula():
+    """The label's own margin, 1, in the sum, and 1 less at the end."""
+    found = find_out(hinge(offset=1.0, taken_back=1.0), find_loss(HINGE), Pins(), "float64")
+    result = run(LAWS["value"], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), profile="ci", seed=0)
+    assert (found.fits, result.verdict, result.kind) == (True, Verdict.BROKEN, "precision")
+    assert "shrinks with the dtype" in result.diagnosis["message"]
 
 
 def test_where_the_loss_has_no_known_penalty_the_gradient_decides():

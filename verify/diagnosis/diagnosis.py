@@ -174,6 +174,9 @@ class Inquiry:
         found = self._sometimes(looks, most=2)
         if found is not None:
             return found
+        precise = accuracy.shrinking(self.aspect, self.subject, smooth)
+        if precise is not None:
+            return Diagnosis("precision", precise, kind="precision")
         condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
         nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT else None
         if nearby is not None:
