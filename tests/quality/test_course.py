@@ -45,6 +45,17 @@ def softmax(*, own=lambda p, label: p - (np.arange(len(p)) == label), label_in_l
     return f
 
 
+def by_matrix(slopes):
+    def f(W, X, y, reg):
+        S = X @ W
+        S = S - S.max(axis=1, keepdims=True)
+        P = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)
+        loss = (np.log(np.exp(S).sum(axis=1)) - S[np.arange(len(y)), y]).mean() + reg * (W * W).sum()
+        return loss, X.T @ slopes(P, y) / len(y) + 2 * reg * W
+
+    return f
+
+
 HINGE, SOFTMAX = "multiclass_hinge", "softmax_cross_entropy"
 SLIPS = {
     # what is done: (implementation, loss, law, code, words)
@@ -62,6 +73,13 @@ SLIPS = {
     ),
     "−x once per example, and twice the penalty": (
         hinge(count=lambda *_: 1, rate=lambda _: 2), HINGE, "gradient", "penalty-factor", "however many margins are active",
+    ),
+    "neither 1/N nor the label's 1": (
+        by_matrix(lambda P, y: P * len(P)), SOFTMAX, "gradient", "reduction", "1/N; the constant term < 0 of the label is missing",
+    ),
+    "every second example only": (
+        by_matrix(lambda P, y: (P - np.eye(P.shape[1])[y]) * (np.arange(len(P)) % 2)[:, None]),
+        SOFTMAX, "gradient", "example-missing", "every second example, from the first on is left out",
     ),
     "a number beside the sum of exp": (softmax(beside=1e-3), SOFTMAX, "value", "value", "the loss is"),
     "the label's score not in the loss": (softmax(label_in_loss=False), SOFTMAX, "value", "value", "the loss is"),

@@ -99,7 +99,7 @@ def _reduced(scene: Scene) -> Added:
     for name, matrix in parts(scene).items():
         for how, factor in factors.items():
             yield Change("reduced", name, how), (factor - 1) * matrix
-            if name in ("data", "penalty"):
+            if name in ("data", "penalty") or (name in ("label", "others") and how in ("× N", "/ N")):
                 yield Change("also", name, how, free=True), factor * matrix
 
 
@@ -109,6 +109,8 @@ def _reduced_roles(scene: Scene) -> Added:
     for role, dS in roles.items() if len(roles) > 2 or scene.targets is not None else ():
         for how, factor in (("× N", N), ("/ N", 1 / N), ("× C", C), ("/ C", 1 / C), ("× (C − 1)", C - 1)):
             yield Change("reduced", str(role), how), (factor - 1) * scene.sum_of(dS)
+            if how in ("× N", "/ N"):
+                yield Change("also", str(role), how, free=True), factor * scene.sum_of(dS)
 
 
 def _penalised(scene: Scene) -> Added:
@@ -242,7 +244,13 @@ def _columns(scene: Scene) -> Added:
 def _examples(scene: Scene) -> Added:
     """An example left out, or nothing but one."""
     N, share = scene.N, scene.share
-    for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), ("beyond", slice(BLOCK, None)), ("odd", slice(1, None, 2))):
+    for place, some in (
+        ("first", slice(0, 1)),
+        ("last", slice(-1, None)),
+        ("beyond", slice(BLOCK, None)),
+        ("odd", slice(1, None, 2)),
+        ("even", slice(0, None, 2)),
+    ):
         kept = np.zeros(N, dtype=bool)
         kept[some] = True
         part = scene.sum_of(scene.all_slopes * kept[:, None])
