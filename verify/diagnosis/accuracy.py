@@ -33,7 +33,7 @@ SMALL = 1e-2
 def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
     """A sentence where every error is explained by roundings of a coarser dtype."""
     oracle = subject.oracle
-    relative = [float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST) for look in looks]
+    relative = [_relative(look) for look in looks]
     for dtype in COARSER[oracle.dtype]:
         typical = bool(np.median(relative) > unit_roundoff(dtype) / SHRINKS)
         if (
@@ -87,11 +87,13 @@ def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | No
     here, there = subject.oracle.dtype, OTHER[subject.oracle.dtype]
     other = subject.judged_by(Oracle(subject.oracle.objective, there))
     errors = []
+    if max(_relative(look) for look in looks) >= SMALL:
+        return None
     for look in looks:
         again = aspect.look(other, Scene(other.oracle, _cast(look.scene.case, there)))
         if again is None or not (again.finite and look.finite):
             return None
-        errors.append([float(np.max(np.abs(x.error))) / max(float(np.max(x.magnitude)), LEAST) for x in (look, again)])
+        errors.append([_relative(x) for x in (look, again)])
     mine, theirs = np.max(errors, axis=0)
     expected = unit_roundoff(here) / unit_roundoff(there)
     if not (theirs > 0 and max(mine, theirs) < SMALL and 1 / SHRINKS < mine / theirs / expected < SHRINKS):
@@ -100,6 +102,10 @@ def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | No
         f"the error of the {aspect.name} shrinks with the dtype ({mine:.1g} in {here}, {theirs:.1g} in {there}): "
         "the formula is right and loses digits"
     )
+
+
+def _relative(look: Look) -> float:
+    return float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST)
 
 
 def _cast(case: Case, dtype: str) -> Case:

@@ -96,7 +96,8 @@ class Inquiry:
         if some and not here.finite:
             told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on the one shown; no change of a term explains it"
             return Diagnosis("unknown", told)
-        return self._somewhere(here, [here, *ordinary, *(rest or self._special())])
+        everywhere = all(look.broken and _usable(look) for look in ordinary)
+        return self._somewhere(here, [here, *ordinary, *(rest or self._special())], everywhere=everywhere)
 
     def _special(self) -> list[Look]:
         objective, dtype = self.oracle.objective, self.oracle.dtype
@@ -163,22 +164,22 @@ class Inquiry:
         condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
         return None if condition is None else self._told(found, condition)
 
-    def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
-        """What breaks on some cases only, when, and where."""
+    def _somewhere(self, here: Look, looks: Sequence[Look], *, everywhere: bool) -> Diagnosis | None:
+        """What breaks on some cases only, when, and where. What breaks `everywhere`, and is not explained there, is not by more cases."""
         broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
         if not here.finite:
             return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
         smooth = [look for look in broken if _usable(look)]
         if not smooth:
             return self._on_kinks(broken) if self.aspect is GRADIENT else None
-        found = self._sometimes(looks, most=2)
+        found = None if everywhere else self._sometimes(looks, most=2)
         if found is not None:
             return found
         precise = accuracy.shrinking(self.aspect, self.subject, smooth)
         if precise is not None:
             return Diagnosis("precision", precise, kind="precision")
         condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
-        nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT else None
+        nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT and not everywhere else None
         if nearby is not None:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
