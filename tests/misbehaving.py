@@ -193,6 +193,23 @@ nan_loss = changed(loss=lambda v: float("nan"))
 nan_gradient = changed(gradient=lambda g: g * np.nan)
 
 libc = ctypes.CDLL(None)
+
+
+def wrong_and_on_some(act):
+    """Twice the gradient, and acts on a case of a size that is asked first when the mistake is to be named."""
+
+    def f(W, X, y, reg):
+        if (len(X), *W.shape) == (8, 3, 4):
+            act()
+        loss, gradient = right(W, X, y, reg)
+        return loss, 2 * gradient
+
+    return f
+
+
+wrong_and_aborts = wrong_and_on_some(os.abort)
+wrong_and_sleeps = wrong_and_on_some(lambda: libc.sleep(1000))
+wrong_and_raises = wrong_and_on_some(lambda: throw(ValueError("eight examples are too many")))
 raises = for_one_example(lambda: throw(ValueError("one example is too few")))
 interrupts = for_one_example(lambda: throw(KeyboardInterrupt))
 exits = for_one_example(lambda: sys.exit(3))

@@ -12,12 +12,15 @@ from typing import Any, Protocol
 
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as with_seed
+from hypothesis.database import ExampleDatabase, choices_to_bytes
 from hypothesis.errors import FlakyFailure
 from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
+from verify import bulk
 from verify.candidates import Misbehaviour
 from verify.cases import Case, families
+from verify.cases.bulk import FAMILY, Choices, anywhere
 from verify.cases.simpler import shrunk
 from verify.diagnosis import diagnose, is_lost
 from verify.evidence import Evidence, Finding, Verdict, judge
@@ -27,6 +30,11 @@ from verify.profiles import PROFILES
 
 MOST_SIMPLIFICATIONS = 60
 """Simpler cases that are tried on a counterexample: as much as drawing half a profile."""
+
+MOST_SUSPECTS = 8
+"""Suspects of a round of the bulk search that the law looks at, the greatest strain first; then as many, the smallest first."""
+
+HELD_LESS, NOT_ASKED = "on a tie, looked at in bulk only", "suspect in bulk, where others were looked at"
 
 FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
@@ -123,6 +131,8 @@ class _Tally:
     worst: tuple[Case, Evidence] | None = None
     farthest: tuple[Case, Evidence] | None = None
     failure: tuple[Case, Finding | Misbehaviour] | None = None
+    held: int = 0
+    undecided: Counter[str] = field(default_factory=Counter)
 
     def count(self, subject: Subject, case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
         if self.failure is None:
@@ -159,9 +169,11 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
     tally, began = _Tally(), time.perf_counter()
     for strategy, share in families(subject.oracle).values():
         if tally.failure is None:
-            _search(law, subject, strategy, max(FEWEST, ceil(share * PROFILES[profile])), seed, tally, watch)
+            _search(law, subject, strategy, seed, tally, watch, max_examples=max(FEWEST, ceil(share * PROFILES[profile])))
+    if tally.failure is None:
+        _search_in_bulk(law, subject, profile, seed, tally, watch)
     _simplify(law, subject, tally, watch)
-    return _result(law, subject, tally, time.perf_counter() - began)
+    return _result(law, subject, tally, began, watch)
 
 
 def draw(oracle: Oracle, *, profile: str, seed: int) -> list[Case]:
@@ -196,7 +208,7 @@ def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched) -
     """One case alone, without any search: what a stored counterexample comes to now."""
     tally, began = _Tally(), time.perf_counter()
     _look(law, subject, case, tally, watch)
-    return _result(law, subject, tally, time.perf_counter() - began)
+    return _result(law, subject, tally, began, watch)
 
 
 def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
@@ -235,9 +247,47 @@ def _look(law: Law, subject: Subject, case: Case, tally: _Tally, watch: Watch) -
     return finding
 
 
-def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], most: int, seed: int, tally: _Tally, watch: Watch) -> None:
-    @with_seed(seed)
-    @settings(SETTINGS, max_examples=most)
+def _search_in_bulk(law: Law, subject: Subject, profile: str, seed: int, tally: _Tally, watch: Watch) -> None:
+    """Rounds of the bulk search until the law breaks on one of its suspects, which the engine then shrinks from its bytes."""
+    for round_ in bulk.search(law, subject, profile=profile, seed=seed, watch=watch):
+        worst = sorted(round_.suspects, key=lambda s: -s.strain)[:MOST_SUSPECTS]
+        tally.held += round_.held
+        tally.undecided += Counter({HELD_LESS: round_.tied, NOT_ASKED: round_.failed - len(worst)})
+        tally.families[FAMILY] += round_.held + round_.tied + round_.failed - len(worst)
+        for suspect in worst:
+            _look(law, subject, suspect.case, tally, watch)
+            if tally.failure is not None:
+                break
+        if tally.failure is not None:
+            for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
+                before, options = tally.failure, {"database": _Given(suspect.choices), "phases": (Phase.reuse, Phase.shrink)}
+                _search(law, subject, anywhere(subject.oracle), seed, tally, watch, **options)
+                if tally.failure is not before:
+                    return
+            return
+
+
+class _Given(ExampleDatabase):
+    """Hands the engine these choices where it keeps what has failed before and is not yet shrunk, so that it begins with them."""
+
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+
+    def fetch(self, key: bytes) -> Iterator[bytes]:
+        """The choices, under any key."""
+        if key.endswith(b".secondary"):
+            yield choices_to_bytes(self.choices)
+
+    def save(self, key: bytes, value: bytes) -> None:
+        """Nothing is kept."""
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        """Nothing was."""
+
+
+def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], seed: int, tally: _Tally, watch: Watch, **options: Any) -> None:
+    @settings(SETTINGS, **options)
+    @with_seed(seed)  # which would take the database away from settings below it
     @given(strategy)
     def search(case: Case) -> None:
         finding = _look(law, subject, case, tally, watch)
@@ -269,16 +319,16 @@ def _whatever_is_loaded() -> Iterator[None]:
         providers.CONSTANTS_CACHE = before[1]
 
 
-def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result:
+def _result(law: Law, subject: Subject, tally: _Tally, began: float, watch: Watch) -> Result:
     findings = tally.findings
     evidence = [e for f in findings for e in f.evidence]
     decided = [f for f in findings if f.undecided is None and f.evidence]
-    witness, diagnosis, kind = None, None, None
+    witness, diagnosis, kind, seconds = None, None, None, time.perf_counter() - began
     if tally.failure is not None:
         case, what = tally.failure
         found = None if isinstance(what, Misbehaviour) else what.worst
         witness = Witness(case=case, evidence=found)
-        named = diagnose(law.name, subject, case, what)
+        named = diagnose(law.name, subject, case, what, watch)
         kind, diagnosis = named.kind, named.to_dict()
     return Result(
         law=law.name,
@@ -286,8 +336,8 @@ def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result
         verdict=Verdict.BROKEN if tally.failure else judge(findings),
         kind=kind,
         cases=tally.families.total(),
-        decided=len(decided),
-        undecided=dict(Counter(f.undecided for f in findings if f.undecided)),
+        decided=len(decided) + tally.held,
+        undecided=dict(Counter(f.undecided for f in findings if f.undecided) + tally.undecided),
         families=dict(tally.families),
         patterns=len(tally.patterns),
         strain=max((e.strain for e in evidence), default=inf if tally.failure else 0.0),

@@ -78,6 +78,30 @@ def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
     assert len(outcome.result.witness.case.X) == 1
 
 
+NAMING = ", when it was asked more, to name what had broken the law gradient"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("wrong_and_aborts", "crashed", "the candidate ended its process (SIGABRT: Aborted)"),
+        ("wrong_and_sleeps", "hung", "the candidate gave no answer within 3 s"),
+    ],
+)
+def test_a_candidate_that_is_lost_while_its_mistake_is_named_is_broken_at_the_case_where_it_was(name, code, told):
+    (outcome,) = judged(name, timeout=3, laws=("gradient",))[name].values()
+    result = outcome.result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", code)
+    assert result.diagnosis["message"] == told + NAMING
+    case = result.witness.case
+    assert (len(case.X), *case.W.shape) == (8, 3, 4)
+
+
+def test_an_exception_on_a_case_that_is_asked_to_name_a_mistake_does_not_hide_the_name():
+    (outcome,) = judged("wrong_and_raises", laws=("gradient",))["wrong_and_raises"].values()
+    assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("wrong", "scaled")
+
+
 def test_a_candidate_that_has_hung_is_given_less_time(monkeypatch):
     monkeypatch.setattr(executor, "AFTER_A_HANG", 1.5)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # one law after the other

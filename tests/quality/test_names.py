@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import pytest
 from implementations import OVERFLOWS, WRONG, softmax
 
 from verify.candidates import Linear
-from verify.evidence import Verdict
+from verify.conventions import Pins, find_out
+from verify.diagnosis import diagnose
+from verify.evidence import Finding, Verdict
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
@@ -104,6 +107,49 @@ def test_a_right_implementation_of_another_member_breaks_a_convention():
         assert "a mean with the penalty l2, where a mean with the penalty half-l2 is asked for" in result.diagnosis["message"]
 
 
+def pinned(f, loss, law, **pins):
+    found = find_out(f, find_loss(loss), Pins(**pins), "float64")
+    return run(LAWS[law], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), profile="quick", seed=0)
+
+
+@pytest.mark.parametrize("margin", [2.0, 1.37])
+def test_another_margin_than_the_pinned_one_is_a_convention(margin):
+    def f(W, X, y, reg):
+        rows, S = np.arange(len(y)), X @ W.T
+        M = np.maximum(0, S - S[rows, y][:, None] + margin)
+        M[rows, y] = 0
+        A = (M > 0) * 1.0
+        A[rows, y] = -A.sum(1)
+        return M.sum() / len(y) + reg * (W * W).sum(), A.T @ X / len(y) + 2 * reg * W
+
+    for law in ("value", "gradient"):
+        result = pinned(f, "multiclass_hinge", law, delta=1.0)
+        assert (result.verdict, result.kind) == (Verdict.BROKEN, "convention")
+        assert f"delta = {margin:g}, where a mean with the penalty l2 and delta = 1 is asked for" in result.diagnosis["message"]
+
+
+def test_of_scores_a_sum_for_a_mean_is_a_convention_with_a_loss_and_without():
+    def p(s):
+        return 1 / (1 + np.exp(-s))
+
+    whole = pinned(
+        lambda s, y: (np.logaddexp(0, s).sum() - y @ s, p(s) - y), "binary_logistic", "value", signature="scores", reduction="mean"
+    )
+    assert (whole.kind, whole.diagnosis["message"]) == (
+        "convention", "loss and gradient agree with each other: they are a sum, where a mean is asked for",
+    )  # fmt: skip
+    alone = pinned(lambda s, y: (p(s) - y, p(s) * p(-s)), "binary_logistic", "gradient", signature="objective", reduction="mean")
+    assert (alone.kind, alone.diagnosis["code"]) == ("convention", "reduction")
+    assert alone.diagnosis["message"] == "the gradient is that of a sum, where a mean is asked for"
+
+
+@pytest.mark.parametrize("penalty", [None, "l2", "half-l2"])
+def test_a_gradient_of_another_member_than_its_loss_is_wrong_whatever_is_pinned(penalty):
+    f = WRONG["multiclass_hinge"]["penalty halved"]
+    broken = [r for law in ("value", "gradient") if (r := pinned(f, "multiclass_hinge", law, penalty=penalty)).verdict is Verdict.BROKEN]
+    assert {r.kind for r in broken} == {"wrong"}
+
+
 def wrong_loss(change):
     f = WRONG["multiclass_hinge"]["penalty halved"]
     return lambda W, X, y, reg: (change(f(W, X, y, reg)[0], W, X, y, reg), f(W, X, y, reg)[1])
@@ -174,3 +220,20 @@ def test_the_entries_and_the_smallest_case_are_those_that_the_mistake_needs(loss
 
 def test_there_are_enough_of_them():
     assert len(BUGS) >= 40
+
+
+@pytest.mark.parametrize(("name", "most"), [("penalty halved", 12), ("own class counted once", 12), ("wrong for two classes only", 70)])
+def test_a_diagnosis_asks_no_more_than_it_needs(name, most):
+    """The ordinary cases suffice for what is wrong everywhere, and nothing is asked on the others."""
+    f, asked = WRONG["multiclass_hinge"][name], []
+
+    def counted(*arguments):
+        asked.append(arguments)
+        return f(*arguments)
+
+    result = judged("multiclass_hinge", f)
+    oracle = ORACLES["multiclass_hinge", "l2", "float64"]
+    diagnose(
+        "gradient", Subject(candidate=Linear(f=counted), oracle=oracle), result.witness.case, Finding(evidence=(result.witness.evidence,))
+    )
+    assert len(asked) <= most

@@ -148,6 +148,22 @@ def test_gradient_and_hessian_in_each_others_place():
     assert "the second derivative stands in place of the first" in result.diagnosis["message"]
 
 
+def test_an_objective_that_fits_nothing_is_judged_example_by_example():
+    result = judged(lambda preds, labels: (labels - sigmoid(preds), sigmoid(preds) * sigmoid(-preds)), "logistic", "gradient")
+    assert (result.diagnosis["code"], result.diagnosis["message"]) == ("sign", "the whole gradient has the wrong sign")
+
+
+def test_what_is_wrong_on_ordinary_cases_and_divides_by_0_on_one_is_no_overflow():
+    def f(w, X, y, reg):
+        s = X @ w
+        residual = s - y
+        with np.errstate(all="ignore"):
+            return (residual**2).mean() / 2 + reg * w @ w, X.T @ residual / np.linalg.norm(residual) + 2 * reg * w
+
+    result = judged(f, "squares", "gradient", signature="linear")
+    assert (result.kind, result.diagnosis["code"]) == ("wrong", "unknown")
+
+
 def test_of_scores_an_example_is_named_as_one():
     def first_forgotten(s, y):
         g = sigmoid(s) - y

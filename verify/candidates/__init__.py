@@ -5,6 +5,7 @@ from verify.candidates.candidate import Candidate, name_of
 from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
 from verify.candidates.frameworks import adapted, framework_of
 from verify.candidates.linear import Linear, takes_reg
+from verify.candidates.many import answers
 from verify.candidates.place import place_of
 from verify.candidates.scores import Scores
 from verify.candidates.target import attribute, resolve
@@ -16,6 +17,7 @@ __all__ = [
     "Misbehaviour",
     "Scores",
     "adapted",
+    "answers",
     "attribute",
     "claims_same_bits",
     "framework_of",

@@ -5,6 +5,9 @@ On it exact ties are common, since sums of products stay exact, and byte strings
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -20,10 +23,45 @@ GREATEST_SCORE = 32.0
 """Σ|w||x| of every example stays below this: the range in which exp needs no shift in float32 either."""
 
 
-def decode(raw: NDArray[np.int8], amplitude: int, scale: float) -> NDArray[np.float64]:
+def decode(raw: NDArray[np.int8], amplitude: NDArray[Any] | int, scale: NDArray[Any] | float) -> NDArray[np.float64]:
     """int8 folded onto {−amplitude..amplitude}·scale; 0 stays 0."""
-    wide = raw.astype(np.int64)
-    return np.asarray(np.sign(wide) * (np.abs(wide) % (amplitude + 1)) * scale, dtype=np.float64)
+    return np.asarray(np.fmod(raw.astype(np.int64), np.asarray(amplitude) + 1) * scale, dtype=np.float64)
+
+
+HEAD = 7
+"""Bytes that pick the grids of W and X, λ and the seed."""
+
+
+def length(N: int, D: int, C: int) -> int:
+    """How many bytes a problem of this size takes: the head, C·D weights, N·D features, N labels."""
+    return HEAD + C * D + N * D + N
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """B problems of one size: W (B, C, D) and X (B, N, D) in float64, y (B, N), reg (B,), seed (B,)."""
+
+    W: NDArray[np.float64]
+    X: NDArray[np.float64]
+    y: NDArray[np.int64]
+    reg: NDArray[np.float64]
+    seed: NDArray[np.int64]
+
+
+def decoded(raw: NDArray[np.uint8], N: int, D: int, C: int) -> Decoded:
+    """What B strings of `length(N, D, C)` bytes, (B, length), stand for."""
+    B, pick, body = len(raw), raw[:, :HEAD].astype(np.int64), HEAD + C * D + N * D
+    numbers = raw.view(np.int8)
+
+    def on_grid(part: NDArray[np.int8], kind: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        amplitude, scale = (np.array(known)[pick[:, kind + i] % 4, None] for i, known in enumerate((AMPLITUDES, SCALES)))
+        return decode(part, amplitude, scale).reshape(shape)
+
+    W = on_grid(numbers[:, HEAD : HEAD + C * D], 0, (B, C, D))
+    X = on_grid(numbers[:, HEAD + C * D : body], 2, (B, N, D))
+    X[:, :, -1] = 1
+    y = raw[:, body:].astype(np.int64) % C
+    return Decoded(tamed(W, X), X, y, np.array(REGULARISATIONS)[pick[:, 4] % len(REGULARISATIONS)], pick[:, 5] * 256 + pick[:, 6])
 
 
 @st.composite
@@ -32,27 +70,21 @@ def lattice(
 ) -> Case:
     """Weights and data on the grid, the bias in the last column; N, D and C are drawn from the given ranges."""
     N, D, C = draw(st.integers(*examples)), draw(st.integers(*features)), draw(st.integers(*classes))
-    head, body = 7, C * D + N * D
-    raw = np.frombuffer(draw(st.binary(min_size=head + body + N, max_size=head + body + N)), np.int8)
-    pick = raw[:head].astype(np.uint8)
-    numbers = raw[head : head + body]
-    W = decode(numbers[: C * D], AMPLITUDES[pick[0] % 4], SCALES[pick[1] % 4]).reshape(C, D)
-    X = decode(numbers[C * D :], AMPLITUDES[pick[2] % 4], SCALES[pick[3] % 4]).reshape(N, D)
-    X[:, -1] = 1
-    return Case(
-        W=tamed(W, X).astype(dtype),
-        X=X.astype(dtype),
-        y=raw[head + body :].astype(np.uint8).astype(np.int64) % C,
-        reg=REGULARISATIONS[pick[4] % len(REGULARISATIONS)],
-        family=family,
-        seed=int(pick[5]) * 256 + int(pick[6]),
-    )
+    size = length(N, D, C)
+    return case_of(draw(st.binary(min_size=size, max_size=size)), N, D, C, dtype=dtype, family=family)
+
+
+def case_of(raw: bytes, N: int, D: int, C: int, *, dtype: str, family: str) -> Case:
+    """The problem that one string of bytes stands for."""
+    d = decoded(np.frombuffer(raw, np.uint8)[None], N, D, C)
+    return Case(W=d.W[0].astype(dtype), X=d.X[0].astype(dtype), y=d.y[0], reg=float(d.reg[0]), family=family, seed=int(d.seed[0]))
 
 
 def tamed(W: NDArray[np.float64], X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """W divided by the power of two that brings every Σ|w||x| below GREATEST_SCORE: still on a dyadic grid."""
-    top = float(np.max(np.abs(X) @ np.abs(W).T, initial=0.0))
-    return W / 2.0 ** max(0.0, np.ceil(np.log2(top / GREATEST_SCORE))) if top > GREATEST_SCORE else W
+    """W divided by the power of two that brings every Σ|w||x| below GREATEST_SCORE: still on a dyadic grid. W (…, C, D), X (…, N, D)."""
+    top = np.max(np.abs(X) @ np.abs(W).swapaxes(-1, -2), axis=(-2, -1), initial=GREATEST_SCORE, keepdims=True)
+    tamed: NDArray[np.float64] = W / 2.0 ** np.ceil(np.log2(top / GREATEST_SCORE))
+    return tamed
 
 
 @st.composite

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verify.diagnosis.scene import Floats
 
@@ -31,19 +32,52 @@ class Table:
     @classmethod
     def of(cls, added: Mapping[Change, Floats]) -> Table:
         """From one matrix for each change."""
-        return cls(tuple(added), np.stack([matrix.ravel() for matrix in added.values()]))
+        return cls(one_object(tuple(added)), np.stack([matrix.ravel() for matrix in added.values()]))
 
     def of_names(self, names: tuple[Change, ...]) -> Floats:
         """The rows of these changes, zeros for those that the scene does not have."""
-        if names == self.names:
+        if names is self.names:
             return self.rows
         padded = np.vstack([self.rows, np.zeros(self.rows.shape[1])])
-        found: Floats = padded[[self._place.get(name, -1) for name in names]]
+        found: Floats = padded[_places(_Same(names), _Same(self.names))]
         return found
 
-    @cached_property
-    def _place(self) -> dict[Change, int]:
-        return {name: k for k, name in enumerate(self.names)}
+
+def one_object(names: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Equal names as one object, which is quickly compared."""
+    return _ONES.setdefault(names, names)
+
+
+_ONES: dict[tuple[Change, ...], tuple[Change, ...]] = {}
+
+
+def union(tables: Sequence[Table]) -> tuple[Change, ...]:
+    """The names of all tables, each once, in order."""
+    return _union(tuple(_Same(names) for names in {id(t.names): t.names for t in tables}.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Names as a key: by their identity."""
+
+    names: tuple[Change, ...]
+
+    def __hash__(self) -> int:
+        return id(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.names is other.names
+
+
+@lru_cache(maxsize=256)
+def _union(several: tuple[_Same, ...]) -> tuple[Change, ...]:
+    return one_object(tuple(dict.fromkeys(name for one in several for name in one.names)))
+
+
+@lru_cache(maxsize=256)
+def _places(wanted: _Same, there: _Same) -> NDArray[np.intp]:
+    place = {name: k for k, name in enumerate(there.names)}
+    return np.array([place.get(name, -1) for name in wanted.names], dtype=np.intp)
 
 
 Added = Iterator[tuple[Change, Floats]]

@@ -16,37 +16,45 @@ import numpy as np
 from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
+from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
 from verify.diagnosis.members import another
 from verify.diagnosis.places import FIXED, of_scores, pattern
-from verify.diagnosis.regression import Explanation, System, simplest
+from verify.diagnosis.regression import Explanation, System, explains, in_order, simplest
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.words import Diagnosis, Teller
 from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 
 
-def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour) -> Diagnosis:
-    """The name of the bug that made `case` break a law, `unknown` where nothing explains it."""
+def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour, watch: Watch = lambda _: None) -> Diagnosis:
+    """The name of the bug that made `case` break a law, `unknown` where nothing explains it. `watch` hears of each case that is
+    asked for that, before the candidate does.
+    """
     if isinstance(what, Misbehaviour):
         return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
     worst = what.worst
     assert worst is not None
-    measured = _sentence(worst)
-    for aspect in _aspects(law, worst, subject):
-        named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
-        if named is not None:
-            other = another(subject) if named.kind == "wrong" and subject.candidate.has_loss else None
-            named = replace(named, measured=measured)
-            return named if other is None else replace(named, kind="convention", message=other)
+    measured, subject = _sentence(worst), Asked.of(subject, watch)
+    aspects = _aspects(law, worst, subject)
+    named = next((found for aspect in aspects if (found := _named(subject, aspect, case)) is not None), None)
+    if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
+        code, told = other
+        return Diagnosis(named.code if named else "value" if law == "value" else code, told, kind="convention", measured=measured)
+    if named is not None:
+        return replace(named, measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
     return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries)
 
 
-def _aspects(law: str, worst: Evidence, subject: Subject) -> tuple[Aspect, ...]:
+def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:
+    return Inquiry(subject, aspect).name(Scene(subject.oracle, case))
+
+
+def _aspects(law: str, worst: Evidence, subject: Asked) -> tuple[Aspect, ...]:
     """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
     if law == "curvature":
         return () if subject.approximate else (HESSIAN,)
@@ -66,7 +74,7 @@ OF_BOTH = ("bracket", "order", "best-step", "descent", "convexity", "batches", "
 class Inquiry:
     """The questions about one aspect of one candidate."""
 
-    def __init__(self, subject: Subject, aspect: Aspect) -> None:
+    def __init__(self, subject: Asked, aspect: Aspect) -> None:
         self.subject, self.aspect, self.oracle = subject, aspect, subject.oracle
         self.teller = Teller(subject.oracle)
 
@@ -76,13 +84,24 @@ class Inquiry:
         if here is None or not here.broken:
             return None
         objective, dtype = self.oracle.objective, self.oracle.dtype
-        ordinary = [here, *self._looks(panel.ordinary(objective, dtype))]
-        if here.finite and any(look.broken for look in ordinary[1:]):
-            found = self._everywhere(ordinary)
-            if found is not None:
-                return found
-        rest = self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
-        return self._somewhere(here, [*ordinary, *rest])
+        ordinary = self._looks(panel.ordinary(objective, dtype))
+        some = any(look.broken and look.finite for look in ordinary)
+        if some and (found := self._everywhere(here, ordinary, most=1)) is not None:
+            return found
+        rest = [] if some and all(look.broken for look in ordinary) else self._special()
+        if some and rest and (found := self._sometimes([here, *ordinary, *rest], most=1)) is not None:
+            return found
+        if some and (found := self._everywhere(here, ordinary, most=2) or self._precision([here, *ordinary])) is not None:
+            return found
+        if some and not here.finite:
+            told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on the one shown; no change of a term explains it"
+            return Diagnosis("unknown", told)
+        everywhere = all(look.broken and _usable(look) for look in ordinary)
+        return self._somewhere(here, [here, *ordinary, *(rest or self._special())], everywhere=everywhere)
+
+    def _special(self) -> list[Look]:
+        objective, dtype = self.oracle.objective, self.oracle.dtype
+        return self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
 
     def _looks(self, scenes: Sequence[Scene]) -> list[Look]:
         return [look for s in scenes if (look := self.aspect.look(self.subject, s)) is not None]
@@ -91,17 +110,26 @@ class Inquiry:
         look = self.aspect.look(self.subject, scene)
         return look is not None and look.broken
 
-    def _everywhere(self, looks: Sequence[Look]) -> Diagnosis | None:
-        """What explains all cases at once, those that hold too."""
-        smooth = [look for look in looks if look.smooth and look.finite]
-        found = simplest(self._system(smooth))
-        if found is not None:
-            return self._told(found)
-        ordinary = self._system([look for look in smooth if look is not looks[0]])
-        found = simplest(ordinary)
-        if found is not None:
-            return self._told(found, beside=True)
-        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth) or not ordinary.is_noise():
+    def _everywhere(self, here: Look, ordinary: Sequence[Look], most: int) -> Diagnosis | None:
+        """What explains all ordinary cases at once, those that hold too, and the one that broke the law."""
+        smooth = [look for look in ordinary if _usable(look)]
+        found = in_order(self._system(smooth).explained(most))
+        if not found:
+            return None
+        for e in found:
+            if not _usable(here) or self._explains(e, here):
+                return self._told(e, beside="" if here.finite else "on the one shown it is not even finite")
+        both = simplest(self._system([here, *smooth]))
+        return self._told(found[0], beside="on the one shown something comes on top") if both is None else self._told(both)
+
+    def _explains(self, found: Explanation, look: Look) -> bool:
+        return explains(found, sight(look, self.aspect.few(look.scene, tuple(change for change, _ in found.terms))))
+
+    def _precision(self, looks: Sequence[Look]) -> Diagnosis | None:
+        smooth = [look for look in looks if _usable(look)]
+        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth):
+            return None
+        if not self._system([look for look in smooth if look is not looks[0]]).is_noise():
             return None
         precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
@@ -109,34 +137,49 @@ class Inquiry:
     def _system(self, looks: Sequence[Look]) -> System:
         return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
-    def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
+    def _told(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
         told = self.teller.tell(found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
             message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
         if beside:
-            message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
+            message = f"{message} (on all ordinary cases; {beside})"
         return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
-    def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
-        """What breaks on some cases only, and when."""
+    def _sometimes(self, looks: Sequence[Look], most: int) -> Diagnosis | None:
+        """What explains all cases that break, the first among them, and when these do."""
+        smooth = [look for look in looks if look.broken and _usable(look)]
+        if len(smooth) < 2 or sum(look.error.size for look in smooth) < ENOUGH:
+            return None
+        fixed = smooth[1:] if smooth[0] is looks[0] and sum(look.error.size for look in smooth[1:]) >= ENOUGH else smooth
+        found = simplest(self._system(fixed), most)
+        if found is not None and not self._explains(found, smooth[0]):
+            found = simplest(self._system(smooth), most)
+        if found is None:
+            return None
+        holding = [look for look in looks if not look.broken and look.smooth and self._would_show(found, look)]
+        if not holding:
+            return self._told(found)
+        condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
+        return None if condition is None else self._told(found, condition)
+
+    def _somewhere(self, here: Look, looks: Sequence[Look], *, everywhere: bool) -> Diagnosis | None:
+        """What breaks on some cases only, when, and where. What breaks `everywhere`, and is not explained there, is not by more cases."""
         broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
         if not here.finite:
             return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
-        smooth = [look for look in broken if look.smooth and look.finite]
+        smooth = [look for look in broken if _usable(look)]
         if not smooth:
-            return kinks.named(broken) if self.aspect is GRADIENT else None
-        enough = len(smooth) > 1 and sum(look.error.size for look in smooth) >= ENOUGH
-        found = simplest(self._system(smooth)) if enough else None
+            return self._on_kinks(broken) if self.aspect is GRADIENT else None
+        found = None if everywhere else self._sometimes(looks, most=2)
         if found is not None:
-            holding = [look for look in holding if look.smooth and self._would_show(found, look)]
-            if not holding:
-                return self._told(found)
+            return found
+        precise = accuracy.shrinking(self.aspect, self.subject, smooth)
+        if precise is not None:
+            return Diagnosis("precision", precise, kind="precision")
         condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
-        if found is not None and condition is not None:
-            return self._told(found, condition)
-        nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT else None
+        nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT and not everywhere else None
         if nearby is not None:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
@@ -148,10 +191,15 @@ class Inquiry:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None
 
+    def _on_kinks(self, broken: Sequence[Look]) -> Diagnosis | None:
+        """One case alone may break for what happens beside it."""
+        nearby = kinks.threshold(self.subject) if len(broken) == 1 else None
+        return kinks.named(broken) if nearby is None else Diagnosis("margin", nearby)
+
     def _would_show(self, found: Explanation, look: Look) -> bool:
         """Whether an explanation changes anything where the law holds."""
         changes, coefficients = zip(*found.terms, strict=True)
-        added = np.array(coefficients, dtype=np.float64) @ self.aspect.catalogue(look.scene).of_names(changes)
+        added = np.array(coefficients, dtype=np.float64) @ self.aspect.few(look.scene, changes).rows
         return bool(np.any(np.abs(added) > SHOWS * look.radius.ravel()))
 
     def _overflow(self, broken: Sequence[Look], finite: Sequence[Look]) -> Diagnosis:
@@ -160,12 +208,16 @@ class Inquiry:
         condition = only_when([look.scene for look in broken], [look.scene for look in finite], self._lost)
         what = f"the {self.aspect.name} is not finite, though its true value is"
         if condition is None:
-            return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype", kind="precision")
+            return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype, or divides by 0", kind="precision")
         return Diagnosis("overflow", f"{what}, when {condition}", f"all, only when {condition}", kind="precision")
 
     def _lost(self, scene: Scene) -> bool:
         look = self.aspect.look(self.subject, scene)
         return look is not None and not look.finite
+
+
+def _usable(look: Look) -> bool:
+    return look.smooth and look.finite
 
 
 NEARLY_ALL = 0.75

@@ -9,7 +9,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.diagnosis import changes, hessians, losses
-from verify.diagnosis.change import Table
+from verify.diagnosis.change import Change, Table
 from verify.diagnosis.regression import Sight
 from verify.diagnosis.scene import Floats, Scene
 from verify.laws import Subject
@@ -52,7 +52,8 @@ def at_gradient(subject: Subject, scene: Scene) -> Look | None:
         return None
     truth = scene.point.gradient
     error = truth.offset(g) if np.all(np.isfinite(g)) else np.full(g.shape, np.nan)
-    return Look(scene, error, truth.radius, truth.magnitude, truth.distance(g).strain, truth.is_single)
+    strain = float(np.max(np.abs(error) / truth.radius)) if truth.is_single else truth.distance(g).strain
+    return Look(scene, error, truth.radius, truth.magnitude, strain, truth.is_single)
 
 
 def at_loss(subject: Subject, scene: Scene) -> Look | None:
@@ -103,6 +104,7 @@ class Aspect:
     name: str
     look: Looker
     catalogue: Callable[[Scene], Table]
+    few: Callable[[Scene, tuple[Change, ...]], Table]
     precise: Callable[[Look, Oracle], bool]
 
 
@@ -117,10 +119,14 @@ def _loss_is_of(look: Look, coarse: Oracle) -> bool:
     return bool(np.all(np.abs(look.error) <= coarse.at(case.W, case.X, case.y, case.reg).value.radius))
 
 
+def _from(catalogue: Callable[[Scene], Table]) -> Callable[[Scene, tuple[Change, ...]], Table]:
+    return lambda scene, names: Table(names, catalogue(scene).of_names(names))
+
+
 def _never(_: Look, __: Oracle) -> bool:
     return False
 
 
-GRADIENT = Aspect("gradient", at_gradient, changes.changes, _gradient_is_of)
-LOSS = Aspect("loss", at_loss, losses.changes, _loss_is_of)
-HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _never)
+GRADIENT = Aspect("gradient", at_gradient, changes.changes, changes.few, _gradient_is_of)
+LOSS = Aspect("loss", at_loss, losses.changes, _from(losses.changes), _loss_is_of)
+HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _from(hessians.changes), _never)

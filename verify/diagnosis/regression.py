@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from verify.diagnosis.change import Change, Table
+from verify.diagnosis.change import Change, Table, union
 from verify.diagnosis.scene import Floats
 from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
 
@@ -47,28 +49,59 @@ class Explanation:
         return all(isinstance(c, Fraction) for _, c in self.terms)
 
 
-class System:
-    """The stacked and scaled equations of several sights."""
+class Equations:
+    """The stacked and scaled columns of the changes over several scenes: what does not depend on the candidate."""
 
-    def __init__(self, sights: Sequence[Sight]) -> None:
-        names = sights[0].table.names if sights else ()
-        if any(s.table.names != names for s in sights):
-            names = tuple(dict.fromkeys(name for s in sights for name in s.table.names))
-        rows = [s.table.of_names(names) / s.radius for s in sights]
+    def __init__(self, tables: Sequence[tuple[Table, float, float]]) -> None:
+        names = union([t for t, _, _ in tables])
+        rows = [t.of_names(names) / radius for t, radius, _ in tables]
         A = np.concatenate(rows, axis=1).T if rows else np.zeros((0, 0))
         used = np.flatnonzero(np.any(A, axis=0) & np.all(np.isfinite(A), axis=0))
         self.changes = [names[k] for k in used]
-        self.A, self.b = A[:, used], np.concatenate([s.error.ravel() / s.radius for s in sights] or [np.zeros(0)])
+        self.A = A[:, used]
         # What one unit of each change may be off: its own rounding, as large as the greatest of its entries.
         blur = [
-            np.broadcast_to(s.unit * np.max(np.abs(r[used]), axis=1), (s.error.size, len(used))) for s, r in zip(sights, rows, strict=True)
+            np.broadcast_to(unit * np.max(np.abs(r[used]), axis=1), (r.shape[1], len(used)))
+            for (_, _, unit), r in zip(tables, rows, strict=True)
         ]
         self.blur = np.concatenate(blur) if blur else np.zeros(self.A.shape)
-        self.fitted = np.concatenate([np.full(s.error.size, i % 2 == 0) for i, s in enumerate(sights)] or [np.zeros(0, dtype=bool)])
+        self.fitted = np.concatenate([np.full(r.shape[1], i % 2 == 0) for i, r in enumerate(rows)] or [np.zeros(0, dtype=bool)])
+        self.norms = np.linalg.norm(self.A, axis=0)
+        self.U = self.A / self.norms
+
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """(i, j, cosines) of every two columns."""
+        i, j = np.triu_indices(len(self.changes), 1)
+        return i, j, (self.U.T @ self.U)[i, j]
+
+    @cached_property
+    def sensible(self) -> NDArray[np.bool_]:
+        """Which pairs may be told together: a part is not counted otherwise and reduced besides, which would be two sentences about
+        one number.
+        """
+        about = np.array([hash(c.part) if c.kind in ONE_NUMBER else k for k, c in enumerate(self.changes)])
+        i, j, _ = self.pairs
+        return np.asarray(about[i] != about[j])
+
+
+ONE_NUMBER = ("counted", "reduced", "loss counted", "loss reduced")
+equations = lru_cache(maxsize=16)(Equations)
+"""Once for the fixed cases of an objective, whatever is asked on them."""
+
+
+class System:
+    """The equations of several sights."""
+
+    def __init__(self, sights: Sequence[Sight]) -> None:
+        with np.errstate(all="ignore"):  # a column may be huge beside its radius
+            self.of = equations(tuple((s.table, s.radius, s.unit) for s in sights))
+        self.changes, self.A, self.blur, self.fitted = self.of.changes, self.of.A, self.of.blur, self.of.fitted
+        self.b = np.concatenate([s.error.ravel() / s.radius for s in sights] or [np.zeros(0)])
 
     def explained(self, most: int = 2) -> list[Explanation]:
         """All explanations of the fewest changes, up to `most`, in the order of the catalogue."""
-        with np.errstate(all="ignore"):  # a column may be huge beside its radius
+        with np.errstate(all="ignore"):
             for size in range(1, most + 1):
                 found = [e for chosen in self._promising(size) if (e := self._fit(chosen)) is not None]
                 if found:
@@ -77,26 +110,24 @@ class System:
 
     def is_noise(self) -> bool:
         """Whether the errors look like roundings: most entries have one, and no single change accounts for a part worth naming."""
-        norms = np.linalg.norm(self.A, axis=0)
         with np.errstate(all="ignore"):
-            shares = (self.A.T @ self.b / norms) ** 2 / float(self.b @ self.b)
+            shares = (self.of.U.T @ self.b) ** 2 / float(self.b @ self.b)
         return bool(np.mean(np.abs(self.b) > 1) >= MOST_ENTRIES and np.max(shares, initial=0.0) < NOTHING_NAMED + CHANCE / len(self.b))
 
     def _promising(self, size: int) -> list[tuple[int, ...]]:
         """The sets of changes whose least squares leave next to nothing, by the normal equations of unit columns."""
         if len(self.changes) < size:
             return []
-        norms = np.linalg.norm(self.A, axis=0)
-        U = self.A / norms
-        right, total = U.T @ self.b, float(self.b @ self.b)
+        right, total = self.of.U.T @ self.b, float(self.b @ self.b)
         if size == 1:
             left = total - right**2
             sets = np.arange(len(self.changes))[:, None]
         else:
-            i, j = np.triu_indices(len(self.changes), 1)
-            g, x, y = (U.T @ U)[i, j], right[i], right[j]
+            i, j, g = self.of.pairs
+            x, y = right[i], right[j]
             apart = 1 - g * g
             left = np.where(apart > PARALLEL, total - (x * x - 2 * g * x * y + y * y) / np.maximum(apart, PARALLEL), np.inf)
+            left = np.where(self.of.sensible, left, np.inf)
             sets = np.stack([i, j], axis=1)
         noise = len(self.b) * EXPLAINED**2 * (1 + float(np.max(self.blur, initial=0.0))) + 1e-9 * total
         near = np.flatnonzero(left <= noise)
@@ -127,15 +158,28 @@ class System:
         return Explanation(tuple(zip((self.changes[k] for k in chosen), coefficients, strict=True)), left, removed)
 
 
-def simplest(system: System) -> Explanation | None:
-    """The explanation with the simplest coefficients; of two changes rather those of parts than of the whole; then the first of the
-    catalogue.
+def explains(found: Explanation, there: Sight) -> bool:
+    """Whether an explanation leaves no more than rounding at another sight, whose table has its changes in order."""
+    c = np.array([float(x) for _, x in found.terms])
+    with np.errstate(all="ignore"):
+        allowed = EXPLAINED * (there.radius + there.unit * np.max(np.abs(there.table.rows), axis=1) @ np.abs(c))
+        return bool(np.max(np.abs(there.error.ravel() - c @ there.table.rows)) <= allowed)
+
+
+def simplest(system: System, most: int = 2) -> Explanation | None:
+    """The first in order, None where there is none."""
+    return next(iter(in_order(system.explained(most))), None)
+
+
+def in_order(found: Sequence[Explanation]) -> list[Explanation]:
+    """The explanation with the simplest coefficients first; of two changes rather those of parts than of the whole; then the order
+    of the catalogue.
     """
 
     def order(e: Explanation) -> tuple[bool, bool]:
         return not e.exact, len(e.terms) > 1 and any(change.part == "whole" for change, _ in e.terms)
 
-    return min(system.explained(), key=order, default=None)
+    return sorted(found, key=order)
 
 
 def _simple(x: float) -> Fraction:

@@ -15,8 +15,12 @@ from verify.candidates import Answer, Linear, Scores
 from verify.cases import Case, has_kinks
 from verify.evidence import Evidence, Finding
 from verify.oracle import Oracle, Point
+from verify.oracle.lanes import Many
 
 T = TypeVar("T")
+
+Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Many], tuple[NDArray[np.float64], NDArray[np.bool_]]]
+"""(values (B,), gradients (B, C, D), what is about true) → (strain, whether it is looked at as closely as by the law), each (B,)."""
 
 KEPT = 8
 """Points whose truth is kept: more than any law asks for again."""
@@ -85,7 +89,8 @@ def has_switches(subject: Subject) -> str | None:
 class Law:
     """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
 
-    A law that `needs_loss` asks nothing of objectives that return gradients only.
+    A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its inequality on many problems at
+    once, in double precision: it finds suspects for `measure`.
     """
 
     name: str
@@ -93,6 +98,7 @@ class Law:
     measure: Callable[[Subject, Case], Finding]
     inapplicable: Callable[[Subject], str | None] = always
     needs_loss: bool = False
+    screen: Screen | None = None
 
     def why_not(self, subject: Subject) -> str | None:
         """The reason why the law does not apply, None where it does."""

@@ -2,10 +2,14 @@
 
 from math import isfinite
 
+import numpy as np
+from numpy.typing import NDArray
+
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject
 from verify.oracle.exact import distance
+from verify.oracle.lanes import Many
 from verify.rounding import ulps
 
 
@@ -26,4 +30,9 @@ def measure(subject: Subject, case: Case) -> Finding:
     return Finding(evidence=(evidence,))
 
 
-LAW = Law(name="value", statement="|v − f(W)| ≤ rounding", measure=measure, needs_loss=True)
+def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Many) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The same of many problems."""
+    return np.abs(values - truth.value) / truth.value_allowed, np.ones(len(values), bool)
+
+
+LAW = Law(name="value", statement="|v − f(W)| ≤ rounding", measure=measure, needs_loss=True, screen=screen)

@@ -1,0 +1,82 @@
+"""The bulk search: a law's inequality on hundreds of thousands of problems, in double precision. It finds suspects and judges nobody.
+
+What is wrong for one number of examples in seven, or once in ten thousand cases, no hundred cases meet. A suspect becomes a
+counterexample only where the law itself breaks on it, on the oracle's balls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from verify.candidates import answers, python_of
+from verify.cases import Case
+from verify.cases.bulk import ROUND, Batch, Choices, batches
+from verify.laws import Law, Subject
+from verify.laws.law import Screen
+from verify.oracle import lanes
+
+ROUNDS = {"ci": 2, "deep": 100}
+"""How often every number of examples is met, by profile; elsewhere nothing is searched."""
+
+COMPILED, INTERPRETED = 2048, 128
+"""Examples of a batch. A call of what is not compiled costs ten to a thousand times as much."""
+
+SECONDS = {"ci": 2.0, "deep": 120.0}
+"""Processor time after which no further batch is asked. Only candidates that take milliseconds a call come that far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """The problem of a batch that is under the greatest strain, where that is too great."""
+
+    strain: float
+    size: int
+    choices: Choices
+    case: Case
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What came of asking every number of examples once: how many problems held, how many of them prove less since they lie on a tie,
+    how many did not hold, and a suspect of each batch.
+    """
+
+    held: int
+    tied: int
+    failed: int
+    suspects: tuple[Suspect, ...]
+
+
+def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None]) -> Iterator[Round]:
+    """One round after the other, none where the law has no screen; `watch` hears of a problem of each batch before the candidate does."""
+    if law.screen is None or profile not in ROUNDS:
+        return
+    examples = COMPILED if python_of(subject.candidate.f) else INTERPRETED
+    began, left = time.process_time(), batches(subject.oracle, seed=seed, examples=examples, rounds=ROUNDS[profile])
+    for _ in range(ROUNDS[profile]):
+        round_, looked = list(islice(left, ROUND)), []
+        for batch, truth in zip(round_, lanes.at(subject.oracle, [b.problems for b in round_]), strict=True):
+            if time.process_time() - began > SECONDS[profile]:
+                break
+            watch(batch.case(0))
+            looked.append(_look(law.screen, subject, batch, truth))
+        held, tied, failed, suspects = zip(*looked, strict=True) if looked else ((),) * 4
+        yield Round(held=sum(held), tied=sum(tied), failed=sum(failed), suspects=tuple(s for s in suspects if s is not None))
+        if len(looked) < ROUND:
+            return
+
+
+def _look(screen: Screen, subject: Subject, batch: Batch, truth: lanes.Many) -> tuple[int, int, int, Suspect | None]:
+    """(held, tied, failed, suspect) of one batch."""
+    strain, single = screen(*answers(subject.candidate, *batch.problems), truth)
+    holds = strain <= 1  # NaN does not
+    (N, D, C), worst = batch.size, int(np.argmax(np.where(np.isnan(strain), np.inf, strain)))
+    counts = int(np.sum(holds & single)), int(np.sum(holds & ~single)), int(np.sum(~holds))
+    if not counts[2]:
+        return *counts, None
+    return *counts, Suspect(strain=float(strain[worst]), size=(N + C) * D, choices=batch.choices(worst), case=batch.case(worst))

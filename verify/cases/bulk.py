@@ -1,0 +1,83 @@
+"""Problems of the grid by the hundred thousand, decoded together: for what goes wrong once in thousands of cases, or for one size only.
+
+Each is the string of bytes from which the strategy `anywhere` builds the same case, so that the engine can shrink what is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from verify.cases.case import Case
+from verify.cases.fitted import fitted
+from verify.cases.grid import Decoded, case_of, decoded, lattice, length
+from verify.oracle import Oracle
+
+FAMILY = "in bulk"
+EXAMPLES, FEATURES, CLASSES = (1, 80), (1, 16), (2, 6)
+"""Sizes, the least and the greatest: every number of examples up to more than one block, every tail of four and of eight features."""
+
+ROUND = EXAMPLES[1]
+"""Batches in which every number of examples is met once."""
+
+Choices = tuple[int, int, int, bytes]
+
+
+def anywhere(oracle: Oracle) -> st.SearchStrategy[Case]:
+    """The strategy whose choices `Batch.choices` tells."""
+    return lattice(oracle.dtype, family=FAMILY, examples=EXAMPLES, features=FEATURES, classes=CLASSES).map(lambda c: fitted(c, oracle))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """B problems of one `size` (N, D, C): their bytes, and what these stand for to `oracle`'s objective, in its dtype: W (B, C, D),
+    X (B, N, D), y (B, N), reg (B,).
+    """
+
+    oracle: Oracle
+    size: tuple[int, int, int]
+    raw: NDArray[np.uint8]
+    problems: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], NDArray[np.float64]]
+
+    def choices(self, b: int) -> Choices:
+        """What the strategy `anywhere` draws for the b-th problem."""
+        return (*self.size, self.raw[b].tobytes())
+
+    def case(self, b: int) -> Case:
+        """The b-th problem as a case."""
+        *size, raw = self.choices(b)
+        return fitted(case_of(raw, *size, dtype=self.oracle.dtype, family=FAMILY), self.oracle)
+
+
+def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int) -> Iterator[Batch]:
+    """`rounds` times every number of examples, with features and classes in turn; about `examples` examples a batch, one problem at
+    least. The same ones for the same seed.
+    """
+    rng = np.random.default_rng((seed, 7))
+    turns = [_turns(rng, *bounds) for bounds in (EXAMPLES, FEATURES, CLASSES)]
+    for _ in range(rounds * ROUND):
+        N, D, C = size = (next(turns[0]), next(turns[1]), next(turns[2]))
+        raw = rng.integers(0, 256, (max(1, examples // N), length(N, D, C)), dtype=np.uint8)
+        yield Batch(oracle=oracle, size=size, raw=raw, problems=_fitted(decoded(raw, N, D, C), oracle))
+
+
+def _turns(rng: np.random.Generator, least: int, greatest: int) -> Iterator[int]:
+    """All numbers of the range in a random order, and again in another."""
+    while True:
+        yield from rng.permutation(np.arange(least, greatest + 1)).tolist()
+
+
+def _fitted(d: Decoded, oracle: Oracle) -> tuple[Any, Any, Any, Any]:
+    """What `cases.fitted` does to one case, for all of them."""
+    loss, W, X, y, reg = oracle.objective.loss, d.W.astype(oracle.dtype), d.X.astype(oracle.dtype), d.y, d.reg
+    if loss.targets:
+        W, y = np.ascontiguousarray(W[:, :1]), y % loss.labels(1)
+    if oracle.objective.of_scores:
+        W, X = W @ X.transpose(0, 2, 1), np.broadcast_to(np.eye(X.shape[1], dtype=X.dtype), (len(X), *X.shape[1:2] * 2))
+        reg = np.zeros_like(reg)
+    return W, X, y, reg
