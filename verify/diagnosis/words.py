@@ -358,7 +358,10 @@ class Teller:
         if change.part == "counted":
             if 1 + c == 0:
                 return Told("curvature", "the Hessian is 0")
-            return Told("curvature", "the Hessian has the wrong sign" if c == -2 else f"the Hessian is {times(1 + c)} what it must be")
+            meant = "; an approximation that is meant is declared, by --hessian approximate" if c > 0 else ""
+            return Told(
+                "curvature", "the Hessian has the wrong sign" if c == -2 else f"the Hessian is {times(1 + c)} what it must be{meant}"
+            )
         if change.part == "example":
             return Told(
                 "curvature",
