@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import signal
 import sys
 import time
 
@@ -41,6 +42,19 @@ def forks(W, X, y, reg):
     """Comes back twice."""
     if len(X) == 1:
         os.fork()
+    return right(W, X, y, reg)
+
+
+def ends_the_server(W, X, y, reg):
+    """Ends the process that workers come from, and answers."""
+    if len(X) == 1:
+        os.kill(os.getppid(), signal.SIGKILL)
+    return right(W, X, y, reg)
+
+
+def stops_the_server(W, X, y, reg):
+    """Holds it, and answers."""
+    os.kill(os.getppid(), signal.SIGSTOP)
     return right(W, X, y, reg)
 
 
@@ -208,6 +222,8 @@ loops = for_one_example(spin)
 sleeps_in_c = for_one_example(lambda: libc.sleep(1000))
 aborts_loudly = for_one_example(aborts_with_a_word)
 asks_for_too_much = for_one_example(lambda: np.ones(1 << 42))
+kills_its_group = for_one_example(lambda: os.killpg(0, signal.SIGKILL))
+drops_modules = for_one_example(lambda: [sys.modules.pop(n) for n in list(sys.modules) if n.startswith(("verify", "numpy"))])
 leaks = for_one_example(leak)
 takes_all = for_one_example(take_all_and_go_on)
 always_aborts = lambda *_: os.abort()  # noqa: E731

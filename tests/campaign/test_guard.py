@@ -36,6 +36,8 @@ ENDS = {
     "exits_as_if_done": "ended its process (exit code 0)",
     "exits_from_c": "ended its process (exit code 0)",
     "aborts": "ended its process (SIGABRT: Aborted)",
+    "kills_its_group": "ended its process (SIGKILL: Killed)",
+    "drops_modules": "removed modules from sys.modules, without which nobody can go on",
     "reads_at_0": "ended its process (SIGSEGV: Segmentation fault)",
 }
 
@@ -57,6 +59,15 @@ def test_a_candidate_that_ends_its_process_is_broken_at_the_case_where_it_did(en
 
 def test_the_others_are_judged_all_the_same(ended):
     assert {law: o.result.verdict for law, o in ended["right"].items()} == dict.fromkeys(LAWS, Verdict.HOLDS)
+
+
+def test_a_candidate_that_ends_the_server_of_all_workers_is_broken_and_nobody_else():
+    found = judged("ends_the_server", "right", "stops_the_server", laws=("value",))
+    result = found["ends_the_server"]["value"].result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "crashed")
+    assert result.diagnosis["message"] == "the candidate ended its process (exit code 255, or that of all workers)"
+    assert result.witness is not None
+    assert [found[name]["value"].result.verdict for name in ("right", "stops_the_server")] == [Verdict.HOLDS] * 2
 
 
 @pytest.mark.parametrize("name", ["loops", "sleeps_in_c"])
