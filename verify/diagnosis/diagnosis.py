@@ -76,7 +76,7 @@ class Inquiry:
 
     def __init__(self, subject: Asked, aspect: Aspect) -> None:
         self.subject, self.aspect, self.oracle = subject, aspect, subject.oracle
-        self.teller = Teller(subject.oracle)
+        self.teller, self.silent = Teller(subject.oracle), False
 
     def name(self, witness: Scene) -> Diagnosis | None:
         """The bug that breaks the law at the witness; None where nothing is wrong there, or nothing is found."""
@@ -85,6 +85,7 @@ class Inquiry:
             return None
         objective, dtype = self.oracle.objective, self.oracle.dtype
         ordinary = self._looks(panel.ordinary(objective, dtype))
+        self.silent = 2 * len(ordinary) < len(panel.ordinary(objective, dtype))
         some = any(look.broken and look.finite for look in ordinary)
         if some and (found := self._everywhere(here, ordinary, most=1)) is not None:
             return found
@@ -161,7 +162,7 @@ class Inquiry:
         holding = [look for look in looks if not look.broken and look.smooth and self._would_show(found, look)]
         if not holding:
             return self._told(found)
-        condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
+        condition = self._when(smooth, holding)
         return None if condition is None else self._told(found, condition)
 
     def _somewhere(self, here: Look, looks: Sequence[Look], *, everywhere: bool) -> Diagnosis | None:
@@ -178,7 +179,7 @@ class Inquiry:
         precise = accuracy.shrinking(self.aspect, self.subject, smooth)
         if precise is not None:
             return Diagnosis("precision", precise, kind="precision")
-        condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
+        condition = self._when(smooth, holding)
         nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT and not everywhere else None
         if nearby is not None:
             return Diagnosis("margin", nearby)
@@ -190,6 +191,10 @@ class Inquiry:
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None
+
+    def _when(self, broken: Sequence[Look], holding: Sequence[Look]) -> str | None:
+        """The condition; where the candidate answers to few cases, these say nothing of the rest."""
+        return None if self.silent else only_when([look.scene for look in broken], [look.scene for look in holding], self._breaks)
 
     def _on_kinks(self, broken: Sequence[Look]) -> Diagnosis | None:
         """One case alone may break for what happens beside it."""
