@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
+import platform
 import signal
 import sys
 import threading
@@ -69,10 +71,33 @@ def _start(allowed: int) -> None:
     memory.limit(allowed)
 
 
+CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))
+
+
+def _processor() -> str:
+    """Eight digits that stand for what this processor can do: what jax compiled for another one may end the process."""
+    told = platform.machine()
+    with suppress(OSError, StopIteration), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+        told += next(line for line in lines if line.startswith(("flags", "Features")))
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+
 SERVER = {
     "PYTHONSAFEPATH": "1",  # it starts as `python -c`, which would import a folder `verify` of the current directory before ours
-    "HYPOTHESIS_STORAGE_DIRECTORY": str(Path(platformdirs.user_cache_dir("verify-gradients")) / "hypothesis"),  # not in the user's folder
+    "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),  # not in the user's folder
 }
+JAX = {
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE / f"jax-{_processor()}"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+"""jax compiles each operation again for each shape, some thirty times a second, and cases have many shapes: workers share what is
+compiled, with each other and with the next run. Who has set up a cache of their own keeps it.
+"""
+
+
+def _settings() -> dict[str, str]:
+    return SERVER if "JAX_COMPILATION_CACHE_DIR" in os.environ else SERVER | JAX
 
 
 @contextmanager
@@ -113,7 +138,7 @@ else:
         def _launch(self, process_obj: Any) -> None:
             _launching.ours = True
             try:
-                with _environment(SERVER):  # a candidate may have ended the server, which begins again then
+                with _environment(_settings()):  # a candidate may have ended the server, which begins again then
                     super()._launch(process_obj)  # type: ignore[misc]
             finally:
                 _launching.ours = False
@@ -138,6 +163,6 @@ else:
     def _context() -> BaseContext:
         context = _Context()
         context.set_forkserver_preload(["verify.campaign.task"])
-        with _environment(SERVER):
+        with _environment(_settings()):
             forkserver.ensure_running()
         return context
