@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -163,6 +164,11 @@ class _Crew:
                     self.doubtful.append(i)
                     return None
                 return _lost(task, note, error.exitcode)
+            except BrokenProcessPool:  # the server has ended, and with it a worker that had nothing to do
+                if self.alone:
+                    return _lost(task, note, WITH_THE_SERVER)
+                self.doubtful.append(i)
+                return None
         if note is None:
             return None
         if self._vanished(i, note):
