@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import signal
 import sys
 import time
 
@@ -41,6 +42,19 @@ def forks(W, X, y, reg):
     """Comes back twice."""
     if len(X) == 1:
         os.fork()
+    return right(W, X, y, reg)
+
+
+def ends_the_server(W, X, y, reg):
+    """Ends the process that workers come from, and answers."""
+    if len(X) == 1:
+        os.kill(os.getppid(), signal.SIGKILL)
+    return right(W, X, y, reg)
+
+
+def stops_the_server(W, X, y, reg):
+    """Holds it, and answers."""
+    os.kill(os.getppid(), signal.SIGSTOP)
     return right(W, X, y, reg)
 
 
@@ -179,6 +193,23 @@ nan_loss = changed(loss=lambda v: float("nan"))
 nan_gradient = changed(gradient=lambda g: g * np.nan)
 
 libc = ctypes.CDLL(None)
+
+
+def wrong_and_on_some(act):
+    """Twice the gradient, and acts on a case of a size that is asked first when the mistake is to be named."""
+
+    def f(W, X, y, reg):
+        if (len(X), *W.shape) == (8, 3, 4):
+            act()
+        loss, gradient = right(W, X, y, reg)
+        return loss, 2 * gradient
+
+    return f
+
+
+wrong_and_aborts = wrong_and_on_some(os.abort)
+wrong_and_sleeps = wrong_and_on_some(lambda: libc.sleep(1000))
+wrong_and_raises = wrong_and_on_some(lambda: throw(ValueError("eight examples are too many")))
 raises = for_one_example(lambda: throw(ValueError("one example is too few")))
 interrupts = for_one_example(lambda: throw(KeyboardInterrupt))
 exits = for_one_example(lambda: sys.exit(3))
@@ -191,6 +222,8 @@ loops = for_one_example(spin)
 sleeps_in_c = for_one_example(lambda: libc.sleep(1000))
 aborts_loudly = for_one_example(aborts_with_a_word)
 asks_for_too_much = for_one_example(lambda: np.ones(1 << 42))
+kills_its_group = for_one_example(lambda: os.killpg(0, signal.SIGKILL))
+drops_modules = for_one_example(lambda: [sys.modules.pop(n) for n in list(sys.modules) if n.startswith(("verify", "numpy"))])
 leaks = for_one_example(leak)
 takes_all = for_one_example(take_all_and_go_on)
 always_aborts = lambda *_: os.abort()  # noqa: E731

@@ -174,7 +174,7 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
     if tally.failure is None:
         _search_in_bulk(law, subject, profile, seed, tally, watch)
     _simplify(law, subject, tally, watch)
-    return _result(law, subject, tally, time.perf_counter() - began)
+    return _result(law, subject, tally, began, watch)
 
 
 def draw(oracle: Oracle, *, profile: str, seed: int) -> list[Case]:
@@ -214,7 +214,7 @@ def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched) -
     """One case alone, without any search: what a stored counterexample comes to now."""
     tally, began = _Tally(), time.perf_counter()
     _look(law, subject, case, tally, watch)
-    return _result(law, subject, tally, time.perf_counter() - began)
+    return _result(law, subject, tally, began, watch)
 
 
 def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
@@ -325,16 +325,16 @@ def _whatever_is_loaded() -> Iterator[None]:
         providers.CONSTANTS_CACHE = before[1]
 
 
-def _result(law: Law, subject: Subject, tally: _Tally, seconds: float) -> Result:
+def _result(law: Law, subject: Subject, tally: _Tally, began: float, watch: Watch) -> Result:
     findings = tally.findings
     evidence = [e for f in findings for e in f.evidence]
     decided = [f for f in findings if f.undecided is None and f.evidence]
-    witness, diagnosis, kind = None, None, None
+    witness, diagnosis, kind, seconds = None, None, None, time.perf_counter() - began
     if tally.failure is not None:
         case, what = tally.failure
         found = None if isinstance(what, Misbehaviour) else what.worst
         witness = Witness(case=case, evidence=found)
-        named = diagnose(law.name, subject, case, what)
+        named = diagnose(law.name, subject, case, what, watch)
         kind, diagnosis = named.kind, named.to_dict()
     return Result(
         law=law.name,

@@ -36,6 +36,8 @@ ENDS = {
     "exits_as_if_done": "ended its process (exit code 0)",
     "exits_from_c": "ended its process (exit code 0)",
     "aborts": "ended its process (SIGABRT: Aborted)",
+    "kills_its_group": "ended its process (SIGKILL: Killed)",
+    "drops_modules": "removed modules from sys.modules, without which nobody can go on",
     "reads_at_0": "ended its process (SIGSEGV: Segmentation fault)",
 }
 
@@ -59,12 +61,45 @@ def test_the_others_are_judged_all_the_same(ended):
     assert {law: o.result.verdict for law, o in ended["right"].items()} == dict.fromkeys(LAWS, Verdict.HOLDS)
 
 
+def test_a_candidate_that_ends_the_server_of_all_workers_is_broken_and_nobody_else():
+    found = judged("ends_the_server", "right", "stops_the_server", laws=("value",))
+    result = found["ends_the_server"]["value"].result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "crashed")
+    assert result.diagnosis["message"] == "the candidate ended its process (exit code 255, or that of all workers)"
+    assert result.witness is not None
+    assert [found[name]["value"].result.verdict for name in ("right", "stops_the_server")] == [Verdict.HOLDS] * 2
+
+
 @pytest.mark.parametrize("name", ["loops", "sleeps_in_c"])
 def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
     (outcome,) = judged(name, timeout=3, laws=("value",))[name].values()
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "hung")
     assert outcome.result.diagnosis["message"] == "the candidate gave no answer within 3 s"
     assert len(outcome.result.witness.case.X) == 1
+
+
+NAMING = ", when it was asked more, to name what had broken the law gradient"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("wrong_and_aborts", "crashed", "the candidate ended its process (SIGABRT: Aborted)"),
+        ("wrong_and_sleeps", "hung", "the candidate gave no answer within 3 s"),
+    ],
+)
+def test_a_candidate_that_is_lost_while_its_mistake_is_named_is_broken_at_the_case_where_it_was(name, code, told):
+    (outcome,) = judged(name, timeout=3, laws=("gradient",))[name].values()
+    result = outcome.result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", code)
+    assert result.diagnosis["message"] == told + NAMING
+    case = result.witness.case
+    assert (len(case.X), *case.W.shape) == (8, 3, 4)
+
+
+def test_an_exception_on_a_case_that_is_asked_to_name_a_mistake_does_not_hide_the_name():
+    (outcome,) = judged("wrong_and_raises", laws=("gradient",))["wrong_and_raises"].values()
+    assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("wrong", "scaled")
 
 
 def test_a_candidate_that_has_hung_is_given_less_time(monkeypatch):

@@ -11,7 +11,8 @@ from verify import Verdict, check
 from verify.laws import LAWS
 
 DTYPES = ("float64", "float32")
-PROFILE = os.environ.get("VERIFY_TEST_PROFILE", "quick")  # `tox -e deep` sets it
+PROFILE = os.environ.get("VERIFY_TEST_PROFILE", "quick")  # `tox -e deep` sets both
+SEEDS = range(int(os.environ.get("VERIFY_TEST_SEEDS", "1")))
 MAY_BE_SILENT = {"best-step", "one-sided", "crossing"} if PROFILE == "quick" else set()  # a quick look may miss its places
 
 
@@ -20,10 +21,11 @@ def broken(implementation, loss, dtype, laws=None, profile="ci"):
     return {r.law for r in report.results if r.verdict is Verdict.BROKEN}
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("loss", "name"), [(loss, name) for loss, table in RIGHT.items() for name in table])
-def test_right_implementations_hold_every_law(loss, name, dtype):
-    report = check(RIGHT[loss][name], loss=loss, dtypes=(dtype,), profile=PROFILE)
+def test_right_implementations_hold_every_law(loss, name, dtype, seed):
+    report = check(RIGHT[loss][name], loss=loss, dtypes=(dtype,), profile=PROFILE, seed=seed)
     assert {r.law: r.diagnosis for r in report.results if r.verdict is Verdict.BROKEN} == {}
     assert {r.law for r in report.results if r.verdict is Verdict.SILENT} <= MAY_BE_SILENT
     assert {r.law for r in report.results} | {o.task.law for o in report.inapplicable} == set(LAWS)

@@ -190,3 +190,27 @@ def test_scores_are_the_exact_products():
     assert [[fraction(b) for b in row] for row in scores] == [[fraction(b) for b in row] for row in exact.product(X, W)]
     assert len(scores) == len(X)
     assert len(scores[0]) == len(W)
+
+
+def one_after_the_other(dtype, terms):
+    total = np.zeros_like(terms[0])
+    for term in terms:
+        total = (total + term).astype(dtype)
+    return total
+
+
+def test_a_sum_that_begins_with_a_large_penalty_is_right():
+    """2,000 small terms on a large one: each addition rounds at the size of the large one, and all of them the same way."""
+    N, reg = 2000, 30.0
+    W, X, y = np.float32([[14.3, 9.6], [4.5, 2.9]]), np.tile(np.float32([[-0.7, 1.0]]), (N, 1)), np.zeros(N, dtype=int)
+    at = Oracle(objective("multiclass_hinge", "l2"), "float32").at(W, X, y, reg)
+    share = np.float32(1) / np.float32(N)
+    margin = ((W[1] - W[0]) @ X[0] + 1).astype(np.float32)
+    assert margin > 0
+    loss = one_after_the_other(np.float32, [np.float32(reg) * np.sum(W * W), *[margin * share] * N])
+    W_by_W = one_after_the_other(np.float32, [margin, *np.float32(reg) * (W * W).ravel()])
+    gradient = one_after_the_other(np.float32, [np.float32(2 * reg) * W, *[np.outer([-1, 1], X[0]).astype(np.float32) * share] * N])
+    assert 0.05 < distance(float(loss), at.value.exact) / at.value.radius < 0.26
+    assert distance(float(W_by_W), at.value.exact) < 0.26 * at.value.radius
+    assert 0.05 < at.gradient.distance(gradient).strain < 0.26
+    assert at.gradient.distance(gradient * np.float32(1.01)).strain > 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import pytest
 from implementations import OVERFLOWS, WRONG, softmax
 
 from verify.candidates import Linear
+from verify.conventions import Pins, find_out
 from verify.diagnosis import diagnose
 from verify.evidence import Finding, Verdict
 from verify.laws import LAWS, Subject
@@ -103,6 +105,49 @@ def test_a_right_implementation_of_another_member_breaks_a_convention():
         result = judged("softmax_cross_entropy", softmax(), law, penalty="half-l2")
         assert (result.verdict, result.kind) == (Verdict.BROKEN, "convention")
         assert "a mean with the penalty l2, where a mean with the penalty half-l2 is asked for" in result.diagnosis["message"]
+
+
+def pinned(f, loss, law, **pins):
+    found = find_out(f, find_loss(loss), Pins(**pins), "float64")
+    return run(LAWS[law], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), profile="quick", seed=0)
+
+
+@pytest.mark.parametrize("margin", [2.0, 1.37])
+def test_another_margin_than_the_pinned_one_is_a_convention(margin):
+    def f(W, X, y, reg):
+        rows, S = np.arange(len(y)), X @ W.T
+        M = np.maximum(0, S - S[rows, y][:, None] + margin)
+        M[rows, y] = 0
+        A = (M > 0) * 1.0
+        A[rows, y] = -A.sum(1)
+        return M.sum() / len(y) + reg * (W * W).sum(), A.T @ X / len(y) + 2 * reg * W
+
+    for law in ("value", "gradient"):
+        result = pinned(f, "multiclass_hinge", law, delta=1.0)
+        assert (result.verdict, result.kind) == (Verdict.BROKEN, "convention")
+        assert f"delta = {margin:g}, where a mean with the penalty l2 and delta = 1 is asked for" in result.diagnosis["message"]
+
+
+def test_of_scores_a_sum_for_a_mean_is_a_convention_with_a_loss_and_without():
+    def p(s):
+        return 1 / (1 + np.exp(-s))
+
+    whole = pinned(
+        lambda s, y: (np.logaddexp(0, s).sum() - y @ s, p(s) - y), "binary_logistic", "value", signature="scores", reduction="mean"
+    )
+    assert (whole.kind, whole.diagnosis["message"]) == (
+        "convention", "loss and gradient agree with each other: they are a sum, where a mean is asked for",
+    )  # fmt: skip
+    alone = pinned(lambda s, y: (p(s) - y, p(s) * p(-s)), "binary_logistic", "gradient", signature="objective", reduction="mean")
+    assert (alone.kind, alone.diagnosis["code"]) == ("convention", "reduction")
+    assert alone.diagnosis["message"] == "the gradient is that of a sum, where a mean is asked for"
+
+
+@pytest.mark.parametrize("penalty", [None, "l2", "half-l2"])
+def test_a_gradient_of_another_member_than_its_loss_is_wrong_whatever_is_pinned(penalty):
+    f = WRONG["multiclass_hinge"]["penalty halved"]
+    broken = [r for law in ("value", "gradient") if (r := pinned(f, "multiclass_hinge", law, penalty=penalty)).verdict is Verdict.BROKEN]
+    assert {r.kind for r in broken} == {"wrong"}
 
 
 def wrong_loss(change):

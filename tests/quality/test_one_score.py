@@ -11,7 +11,7 @@ from sympy import Abs, Max, Piecewise, Rational, exp, log
 
 from verify.candidates import Candidate
 from verify.conventions import Pins, find_out
-from verify.diagnosis import panel
+from verify.diagnosis import diagnose, panel
 from verify.diagnosis.looks import at_gradient, at_hessian, at_loss
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject
@@ -36,6 +36,10 @@ LOSSES: dict[str, tuple[LossSpec, Callable[..., Any]]] = {
     "squared hinge": (spec("squared_hinge", (-1, 1), lambda s, t: Max(0, 1 - t * s) ** 2), lambda s, t: np.maximum(0, 1 - t * s) ** 2),
     "±1": (spec("logistic_of_signs", (-1, 1), lambda s, t: log(1 + exp(-t * s))), lambda s, t: np.logaddexp(0, -t * s)),
     "counts": (spec("poisson", (0, 1, 2, 5), lambda s, t: exp(s) - t * s), lambda s, t: np.exp(s) - t * s),
+    "quantiles": (
+        spec("quantile", (0, 1, -2, 0.5), lambda s, t, tau: Max(tau * (t - s), (tau - 1) * (t - s)), tau=positive(default=0.25)),
+        lambda s, t: np.maximum(0.25 * (t - s), 0.75 * (s - t)),
+    ),
     "huber": (
         spec(
             "huber",
@@ -77,6 +81,7 @@ SLOPES: dict[str, tuple[str, Callable[..., Any], str, str]] = {
     "wrong side": ("±1", lambda s, t: -t * sigmoid(t * s), "term-extra", "−t·σ(−z)"),
     "no exp": ("counts", lambda s, t: s - t, "term-extra", "s − t"),
     "not clipped": ("huber", lambda s, t: s - t, "term-extra", "s − t"),
+    "the other quantile": ("quantiles", lambda s, t: np.where(s < t, -0.75, 0.25), "margin", "tau is 0.75"),
     "clipped at 2": ("huber", lambda s, t: np.clip(s - t, -2, 2), "margin", "delta is 2"),
 }
 
@@ -139,6 +144,34 @@ def test_a_wrong_hessian_is_told_by_what_stands_there(name):
     assert words in result.diagnosis["message"]
 
 
+def test_the_hessian_of_several_classes_is_told_too():
+    def doubled(s, y):
+        p = np.exp(s - s.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        return p - np.eye(s.shape[1])[y], 2 * p * (1 - p)
+
+    found = find_out(doubled, find_loss("softmax_cross_entropy"), Pins(signature="objective"), "float64")
+    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
+    result = run(LAWS["curvature"], subject, profile="quick", seed=0)
+    assert "the Hessian is twice what it must be; an approximation that is meant is declared" in result.diagnosis["message"]
+
+
+def test_a_candidate_that_answers_to_few_cases_gets_no_condition():
+    def f(w, X, y, reg):
+        if len(X) > 2 and len(X) != 4:
+            raise ValueError("no more than two examples, or four")
+        s = X @ w
+        slopes = sigmoid(s) - y if len(w) == 1 else np.tanh(s * s - y)
+        return LOSSES["logistic"][1](s, y).mean() + reg * w @ w, X.T @ slopes / len(y) + 2 * reg * w
+
+    found = find_out(f, LOSSES["logistic"][0], Pins(signature="linear"), "float64")
+    subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
+    case = panel.ordinary(found.objective, "float64")[3].case
+    finding = LAWS["gradient"].measure(subject, case)
+    named = diagnose("gradient", subject, case, finding)
+    assert (named.code, "only when" in named.message) == ("unknown", False)
+
+
 def test_gradient_and_hessian_in_each_others_place():
     def swapped(s, t):
         return sigmoid(s) * sigmoid(-s), sigmoid(s) - t
@@ -146,6 +179,22 @@ def test_gradient_and_hessian_in_each_others_place():
     result = judged(swapped, "logistic", "gradient", signature="objective")
     assert result.diagnosis["code"] == "term-extra"
     assert "the second derivative stands in place of the first" in result.diagnosis["message"]
+
+
+def test_an_objective_that_fits_nothing_is_judged_example_by_example():
+    result = judged(lambda preds, labels: (labels - sigmoid(preds), sigmoid(preds) * sigmoid(-preds)), "logistic", "gradient")
+    assert (result.diagnosis["code"], result.diagnosis["message"]) == ("sign", "the whole gradient has the wrong sign")
+
+
+def test_what_is_wrong_on_ordinary_cases_and_divides_by_0_on_one_is_no_overflow():
+    def f(w, X, y, reg):
+        s = X @ w
+        residual = s - y
+        with np.errstate(all="ignore"):
+            return (residual**2).mean() / 2 + reg * w @ w, X.T @ residual / np.linalg.norm(residual) + 2 * reg * w
+
+    result = judged(f, "squares", "gradient", signature="linear")
+    assert (result.kind, result.diagnosis["code"]) == ("wrong", "unknown")
 
 
 def test_of_scores_an_example_is_named_as_one():

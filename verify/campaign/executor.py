@@ -20,10 +20,10 @@ from typing import TypeGuard
 
 from pebble import ProcessExpired, ProcessPool
 
-from verify.campaign import memory, output
+from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
 from verify.campaign.task import Inapplicable, Outcome, Task, lost, perform, unfinished
-from verify.campaign.workers import workers
+from verify.campaign.workers import wake, workers
 
 Done = Callable[[Outcome | Inapplicable], None]
 
@@ -36,6 +36,9 @@ TICK = 0.25
 AFTER_A_HANG = 30.0
 """The same for a candidate that has hung on another law: it is broken already, and may hang on each."""
 
+WITH_THE_SERVER = 255
+"""What is told of a worker whose server has ended. A worker may also end so itself."""
+
 HUNG = 0.5
 """Part of the time limit that a single case takes where the candidate hangs: one that goes on to another case is slow."""
 
@@ -45,22 +48,35 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lam
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
     cores = os.cpu_count() or 1
-    abreast = max(1, min(len(candidates), cores))
     with TemporaryDirectory(prefix="verify-") as folder, ExitStack() as everyone:
-        crews: list[_Crew] = []
-        while candidates or crews:
-            while candidates and len(crews) < abreast:
-                crew = _Crew(tasks, timeout or DEFAULT_TIMEOUT, Path(folder), everyone.enter_context(ExitStack()))
-                crew.start(candidates.pop(0), cores // abreast)
-                crews.append(crew)
-            wait([future for crew in crews for future in crew.waiting], timeout=TICK, return_when=FIRST_COMPLETED)
-            for crew in crews:
-                for i, outcome in crew.ended():
-                    outcomes[i] = outcome
-                    on_done(outcome)
-                if not crew.waiting:
-                    crew.room.close()
-            crews = [crew for crew in crews if crew.waiting]
+
+        def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
+            room = everyone.enter_context(ExitStack())
+            found = _Crew(tasks, timeout or DEFAULT_TIMEOUT, Path(folder), room, alone=alone)
+            found.start(mine, most)
+            return found
+
+        def round_of(candidates: list[list[int]], *, alone: bool = False) -> list[list[int]]:
+            """Performs the tasks of the candidates; those in doubt are returned."""
+            abreast = 1 if alone else max(1, min(len(candidates), cores))
+            crews: list[_Crew] = []
+            doubtful: list[list[int]] = []
+            while candidates or crews:
+                while candidates and len(crews) < abreast:
+                    crews.append(crew(candidates.pop(0), cores // abreast, alone=alone))
+                wake()
+                wait([future for crew in crews for future in crew.waiting], timeout=TICK, return_when=FIRST_COMPLETED)
+                for c in crews:
+                    for i, outcome in c.ended():
+                        outcomes[i] = outcome
+                        on_done(outcome)
+                    if not c.waiting:
+                        c.close()
+                        doubtful += [c.doubtful] if c.doubtful else []
+                crews = [crew for crew in crews if crew.waiting]
+            return doubtful
+
+        round_of(round_of(candidates), alone=True)
     return [outcomes[i] for i in range(len(tasks))]
 
 
@@ -81,7 +97,11 @@ def _told(outcome: Outcome | Inapplicable, printed: str) -> Outcome | Inapplicab
 
 @dataclass
 class _Crew:
-    """The processes of one candidate, and those of its tasks that have not ended."""
+    """The processes of one candidate, and those of its tasks that have not ended.
+
+    A candidate may end the server of all workers, and takes the others with it: whose worker was lost so is `doubtful`, and is judged
+    again `alone`.
+    """
 
     tasks: Sequence[Task]
     timeout: float
@@ -89,10 +109,21 @@ class _Crew:
     room: ExitStack
     waiting: dict[Future[Outcome | Inapplicable], int] = field(default_factory=dict)
     missing: dict[int, float] = field(default_factory=dict)
+    alone: bool = False
+    doubtful: list[int] = field(default_factory=list)
+    processes: set[int] = field(default_factory=set)
+
+    def close(self) -> None:
+        """Ends its processes, and what the candidate has started there."""
+        wake()
+        self.room.close()
+        for process in self.processes:
+            family.end(process)
 
     def start(self, mine: Sequence[int], most: int) -> None:
         self.pool: ProcessPool = self.room.enter_context(workers(min(most, len(mine))))
         for i in mine:
+            self._file(i, "record").unlink(missing_ok=True)  # of the time before it was in doubt
             self.waiting[self.pool.schedule(recorded, args=[self.tasks[i], self._file(i, "record"), self._file(i, "output")])] = i
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
@@ -100,6 +131,8 @@ class _Crew:
         for future, i in list(self.waiting.items()):
             output.trim(self._file(i, "output"))
             outcome = self._outcome(future, i)
+            if i in self.doubtful:
+                del self.waiting[future]
             if outcome is None:
                 continue
             future.cancel()  # ends the process, where it still runs
@@ -117,10 +150,17 @@ class _Crew:
         """What a task came to; None while it goes on. Raises what it raised."""
         done, task = future.done(), self.tasks[i]
         note = read(self._file(i, "record"))  # after the question whether it is done, so that this is its last
+        if note is not None:
+            self.processes.add(note.process)
         if done:
             try:
                 return future.result()
             except ProcessExpired as error:
+                if note is not None:
+                    family.end(note.process)
+                if error.exitcode == WITH_THE_SERVER and not self.alone:
+                    self.doubtful.append(i)
+                    return None
                 return _lost(task, note, error.exitcode)
         if note is None:
             return None
@@ -149,11 +189,13 @@ class _Crew:
 
 def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     """Performs a task on a worker, which notes what it is doing and keeps what the candidate prints."""
-    record = Record(notes)
+    record, modules = Record(notes), sys.modules.copy()
     try:
         with output.captured(printed):
             return perform(task, record)
     except Exception as error:
+        if any(name not in sys.modules for name in modules):
+            return lost(task, record.note, "crashed", "removed modules from sys.modules, without which nobody can go on")
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
             raise
@@ -162,6 +204,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     except BaseException as error:  # KeyboardInterrupt and the like: nobody but the candidate can raise it here
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
+        sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
         record.close()
 
 
@@ -175,6 +218,7 @@ def _likewise(outcome: Outcome, task: Task) -> Outcome:
 
 def _lost(task: Task, note: Note | None, code: int) -> Outcome:
     how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+    how = f"{how}, or that of all workers" if code == WITH_THE_SERVER else how
     with suppress(ValueError):
         how = f"{signal.Signals(-code).name}: {signal.strsignal(-code)}" if code < 0 else how
     return lost(task, note, "crashed", (note and note.ended) or f"ended its process ({how})")

@@ -11,6 +11,7 @@ from verify.campaign.record import Note, Record
 from verify.candidates import Misbehaviour, adapted, floats, name_of, place_of, resolve
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
+from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
@@ -217,6 +218,8 @@ def lost(task: Task, note: Note | None, code: str, told: str, *, seconds: float 
     if note is None or note.case is None:
         return Outcome(task, failed(task, Misbehaviour(code, f"{told} while it was imported"), None, seconds=seconds), None)
     cases = note.before + 1 if note.conventions else 0
+    if isinstance(note.case, Case) and note.case.family == NAMING:
+        told = f"{told}, when it was asked more, to name what had broken the law {task.law}"
     return Outcome(
         task, failed(task, Misbehaviour(code, told), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, spawn
 from multiprocessing.context import BaseContext
 from multiprocessing.synchronize import RLock
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 import platformdirs
 from pebble import ProcessPool
 
-from verify.campaign import memory, output
+from verify.campaign import family, memory, output
 
 T = TypeVar("T")
 
@@ -44,6 +45,14 @@ def prepare() -> None:
     _context()
 
 
+def wake() -> None:
+    """Lets the server of the workers go on, if a candidate has stopped it. There are no signals on Windows, and no server."""
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if server is not None and sys.platform != "win32":
+        with suppress(ProcessLookupError):
+            os.kill(server, signal.SIGCONT)
+
+
 def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """`f` of each tuple of arguments, in order, on worker processes. Raises what `f` raises."""
     with workers(len(arguments)) as pool:
@@ -51,7 +60,8 @@ def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
 
 
 def _start(allowed: int) -> None:
-    """Standard output belongs to the document, standard input to the user and memory to all: what runs here has its own."""
+    """Standard output belongs to the document, standard input to the user, memory and signals to all: what runs here has its own."""
+    family.own()
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
@@ -103,7 +113,8 @@ else:
         def _launch(self, process_obj: Any) -> None:
             _launching.ours = True
             try:
-                super()._launch(process_obj)  # type: ignore[misc]
+                with _environment(SERVER):  # a candidate may have ended the server, which begins again then
+                    super()._launch(process_obj)  # type: ignore[misc]
             finally:
                 _launching.ours = False
 

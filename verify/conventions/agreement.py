@@ -152,14 +152,15 @@ def decide(
     fits: list[tuple[Asked, list[Objective]]] = []
     answered: list[Asked] = []
     complaint: Misbehaviour | None = None
+    question = points[0][0]
     for probes in points:
-        complaint, question = None, probes[0]
         for way in ways:
             asked = Asked(candidate=way, dtype=dtype, watch=watch)
             try:
                 asked.ask(probes)
             except Misbehaviour as error:
                 complaint = complaint or error
+                question = probes[0] if str(error) == str(complaint) else question
                 continue
             answered.append(asked)
             found = asked.fitting(members, free=free)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -15,6 +15,8 @@ from verify.conventions.agreement import Way, decide
 from verify.conventions.pins import Conventions, Pins
 from verify.conventions.probes import Probe, Watch
 from verify.errors import UsageError
+from verify.oracle import Oracle
+from verify.oracle.exact import distance
 from verify.spec.catalogue import find_penalty, penalties
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
@@ -27,7 +29,8 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned.
 
     Where its loss fits no member of the family, the layout is the one in which it does not depend on the order of the
-    features, and the rest are the pins and the defaults.
+    features, the penalty the one by which the loss, else the gradient, differs from that with λ = 0, and the rest are the pins and the
+    defaults.
     """
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
@@ -42,9 +45,12 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     if found.fits:
         candidate, objective = found.used
         return Conventions(candidate=candidate, objective=objective, fits=True, doubts=found.doubts)
-    answered = [asked.candidate for asked in found.answered]
+    answered = sorted(
+        (asked.candidate for asked in found.answered), key=lambda way: isinstance(way, Linear) and way.data != "ND"
+    )  # usual ones first
     chosen = next((c for c in answered if _ignores_feature_order(c, found.question)), next(iter(answered), ways[0]))
-    return Conventions(candidate=chosen, objective=members[0], fits=False, complaint=found.complaint, question=found.question)
+    nearest = _by_penalty(members, chosen, found.question, dtype, watch) or members[0]
+    return Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, question=found.question)
 
 
 def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
@@ -66,6 +72,29 @@ def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:
         X[:, -1] = 1
         y = rng.integers(0, loss.labels(PROBE_SIZE), PROBE_SIZE)
         yield W.astype(dtype), X[:examples].astype(dtype), y[:examples], 0.375
+
+
+def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Probe, dtype: str, watch: Watch) -> Objective | None:
+    """The first member with the penalty by which the loss differs from the one with λ = 0, whatever else is wrong in it; if there is
+    none, the gradient.
+    """
+    W, X, y, _ = probe
+    without = (W, X, y, 0.0)
+    watch(without)
+    try:
+        there, none = candidate(*probe).kept(), candidate(*without).kept()
+    except Misbehaviour:
+        return None
+    points = [(o, oracle.at(*probe), oracle.at(*without)) for o in members for oracle in [Oracle(o, dtype)]]
+    for o, with_it, bare in points:
+        penalty = with_it.value.exact - bare.value.exact
+        if distance(there.value - none.value, penalty) <= with_it.value.radius + bare.value.radius:
+            return o
+    for o, with_it, bare in points:
+        error = with_it.gradient.offset(there.gradient) - bare.gradient.offset(none.gradient)
+        if np.all(np.abs(error) <= with_it.gradient.radius + bare.gradient.radius):
+            return o
+    return None
 
 
 def _ignores_feature_order(candidate: Way, probe: Probe) -> bool:

@@ -31,7 +31,7 @@ ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned.
 
-    Where it fits no member of the family, the first way stands in which it answers.
+    Where it fits no member of the family, the first way stands in which it answers, as a mean, or of each example alone.
     """
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
@@ -45,7 +45,8 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
         way, objective = found.used
         return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate, doubts=found.doubts)
     chosen = found.answered[0].candidate if found.answered else ways[0]
-    known = Conventions(candidate=chosen, objective=members[0], fits=False, complaint=found.complaint, approximate=approximate)
+    nearest = next((o for o in members if (o.reduction == "sum") == (isinstance(chosen, Scores) and chosen.per_example)), members[0])
+    known = Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, approximate=approximate)
     return replace(known, question=found.question)
 
 

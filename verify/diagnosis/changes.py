@@ -88,6 +88,7 @@ def _reduced(scene: Scene) -> Added:
         "× C": C,
         "/ D": 1 / D,
         "× D": D,
+        "× (C − 1)": C - 1,
         "× N / C": N / C,
         "× N / D": N / D,
         "× N / (N − 1)": N / (N - 1) if N > 1 else 1.0,
@@ -98,14 +99,18 @@ def _reduced(scene: Scene) -> Added:
     for name, matrix in parts(scene).items():
         for how, factor in factors.items():
             yield Change("reduced", name, how), (factor - 1) * matrix
-            if name in ("data", "penalty"):
+            if name in ("data", "penalty") or (name in ("label", "others") and how in ("× N", "/ N")):
                 yield Change("also", name, how, free=True), factor * matrix
 
 
 def _reduced_roles(scene: Scene) -> Added:
-    for role, dS in scene.by_role.items():
-        yield Change("reduced", str(role), "× N"), (scene.N - 1) * scene.sum_of(dS)
-        yield Change("reduced", str(role), "/ N"), (1 / scene.N - 1) * scene.sum_of(dS)
+    """Of parts of parts: a role that is alone is the label's part, or the others'."""
+    N, C, roles = scene.N, scene.C, scene.by_role
+    for role, dS in roles.items() if len(roles) > 2 or scene.targets is not None else ():
+        for how, factor in (("× N", N), ("/ N", 1 / N), ("× C", C), ("/ C", 1 / C), ("× (C − 1)", C - 1)):
+            yield Change("reduced", str(role), how), (factor - 1) * scene.sum_of(dS)
+            if how in ("× N", "/ N"):
+                yield Change("also", str(role), how, free=True), factor * scene.sum_of(dS)
 
 
 def _penalised(scene: Scene) -> Added:
@@ -153,6 +158,13 @@ def _labelled(scene: Scene) -> Added:
         added, own = np.zeros((scene.N, C)), scene.label_slopes[rows, y]
         added[rows, label] = own
         yield Change("label", "label", how), scene.sum_of(added - scene.label_slopes)
+        if how == "the next class":
+            everywhere = np.where(np.arange(C) == y[:, None], 0.0, own[:, None])
+            yield Change("label", "label", "every class but the label"), scene.sum_of(everywhere - scene.label_slopes)
+            for role, dS in scene.by_role.items():
+                if role.label and role.sign and not role.switch:
+                    moved = np.where(np.arange(C) == y[:, None], 0.0, dS[rows, y][:, None])
+                    yield Change("label", str(role), "every class but the label"), scene.sum_of(moved - dS)
         written = scene.other_slopes.copy()
         written[rows, label] = own
         yield Change("label", "written", how), scene.sum_of(written - scene.all_slopes)
@@ -168,6 +180,7 @@ def _shifted(scene: Scene) -> Added:
             ("negative", -value),
             ("1", 1.0),
             ("squared", value**2),
+            ("one less it", 1 - value),
             ("endless", 1e6),
         ):
             if other != value:
@@ -188,8 +201,16 @@ def _activity(scene: Scene) -> Added:
     others = behind - own
     for part, dS in (("label", own), ("others", others), ("data", behind)):
         yield Change("activity", part, "once"), scene.sum_of(dS / on - dS)
-    yield Change("activity", "label", "every class"), scene.sum_of(own / on * (scene.C - 1) - own)
+    each = np.where(scene.active[:, None] > 0, own / on, _one(own / on))  # also of examples without an active margin
+    yield Change("activity", "label", "every class"), scene.sum_of(each * (np.arange(scene.C) == scene.y[:, None]) * (scene.C - 1) - own)
+    yield Change("activity", "label", "always once"), scene.sum_of(each * (np.arange(scene.C) == scene.y[:, None]) - own)
     yield Change("activity", "data", "greatest"), scene.sum_of(scene.slopes(_greatest_only) - behind)
+
+
+def _one(slopes: Floats) -> float:
+    """The slope of one margin, where it is the same for all."""
+    known = np.unique(slopes[slopes != 0])
+    return float(known[0]) if len(known) == 1 else 0.0
 
 
 def _by_value(e: Example, t: Term, _: int) -> float:
@@ -224,7 +245,13 @@ def _columns(scene: Scene) -> Added:
 def _examples(scene: Scene) -> Added:
     """An example left out, or nothing but one."""
     N, share = scene.N, scene.share
-    for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), ("beyond", slice(BLOCK, None)), ("odd", slice(1, None, 2))):
+    for place, some in (
+        ("first", slice(0, 1)),
+        ("last", slice(-1, None)),
+        ("beyond", slice(BLOCK, None)),
+        ("odd", slice(1, None, 2)),
+        ("even", slice(0, None, 2)),
+    ):
         kept = np.zeros(N, dtype=bool)
         kept[some] = True
         part = scene.sum_of(scene.all_slopes * kept[:, None])

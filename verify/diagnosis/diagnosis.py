@@ -16,6 +16,7 @@ import numpy as np
 from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import accuracy, kinks, panel
+from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
 from verify.diagnosis.members import another
@@ -27,26 +28,33 @@ from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 
 
-def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour) -> Diagnosis:
-    """The name of the bug that made `case` break a law, `unknown` where nothing explains it."""
+def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour, watch: Watch = lambda _: None) -> Diagnosis:
+    """The name of the bug that made `case` break a law, `unknown` where nothing explains it. `watch` hears of each case that is
+    asked for that, before the candidate does.
+    """
     if isinstance(what, Misbehaviour):
         return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
     worst = what.worst
     assert worst is not None
-    measured = _sentence(worst)
-    for aspect in _aspects(law, worst, subject):
-        named = Inquiry(subject, aspect).name(Scene(subject.oracle, case))
-        if named is not None:
-            other = another(subject) if named.kind == "wrong" and subject.candidate.has_loss else None
-            named = replace(named, measured=measured)
-            return named if other is None else replace(named, kind="convention", message=other)
+    measured, subject = _sentence(worst), Asked.of(subject, watch)
+    aspects = _aspects(law, worst, subject)
+    named = next((found for aspect in aspects if (found := _named(subject, aspect, case)) is not None), None)
+    if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
+        code, told = other
+        return Diagnosis(named.code if named else "value" if law == "value" else code, told, kind="convention", measured=measured)
+    if named is not None:
+        return replace(named, measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
     return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries)
 
 
-def _aspects(law: str, worst: Evidence, subject: Subject) -> tuple[Aspect, ...]:
+def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:
+    return Inquiry(subject, aspect).name(Scene(subject.oracle, case))
+
+
+def _aspects(law: str, worst: Evidence, subject: Asked) -> tuple[Aspect, ...]:
     """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
     if law == "curvature":
         return () if subject.approximate else (HESSIAN,)
@@ -66,9 +74,9 @@ OF_BOTH = ("bracket", "order", "best-step", "descent", "convexity", "batches", "
 class Inquiry:
     """The questions about one aspect of one candidate."""
 
-    def __init__(self, subject: Subject, aspect: Aspect) -> None:
+    def __init__(self, subject: Asked, aspect: Aspect) -> None:
         self.subject, self.aspect, self.oracle = subject, aspect, subject.oracle
-        self.teller = Teller(subject.oracle)
+        self.teller, self.silent = Teller(subject.oracle), False
 
     def name(self, witness: Scene) -> Diagnosis | None:
         """The bug that breaks the law at the witness; None where nothing is wrong there, or nothing is found."""
@@ -77,7 +85,8 @@ class Inquiry:
             return None
         objective, dtype = self.oracle.objective, self.oracle.dtype
         ordinary = self._looks(panel.ordinary(objective, dtype))
-        some = here.finite and any(look.broken for look in ordinary)
+        self.silent = 2 * len(ordinary) < len(panel.ordinary(objective, dtype))
+        some = any(look.broken and look.finite for look in ordinary)
         if some and (found := self._everywhere(here, ordinary, most=1)) is not None:
             return found
         rest = [] if some and all(look.broken for look in ordinary) else self._special()
@@ -85,7 +94,11 @@ class Inquiry:
             return found
         if some and (found := self._everywhere(here, ordinary, most=2) or self._precision([here, *ordinary])) is not None:
             return found
-        return self._somewhere(here, [here, *ordinary, *(rest or self._special())])
+        if some and not here.finite:
+            told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on the one shown; no change of a term explains it"
+            return Diagnosis("unknown", told)
+        everywhere = all(look.broken and _usable(look) for look in ordinary)
+        return self._somewhere(here, [here, *ordinary, *(rest or self._special())], everywhere=everywhere)
 
     def _special(self) -> list[Look]:
         objective, dtype = self.oracle.objective, self.oracle.dtype
@@ -105,10 +118,10 @@ class Inquiry:
         if not found:
             return None
         for e in found:
-            if not here.smooth or self._explains(e, here):
-                return self._told(e)
+            if not _usable(here) or self._explains(e, here):
+                return self._told(e, beside="" if here.finite else "on the one shown it is not even finite")
         both = simplest(self._system([here, *smooth]))
-        return self._told(found[0], beside=True) if both is None else self._told(both)
+        return self._told(found[0], beside="on the one shown something comes on top") if both is None else self._told(both)
 
     def _explains(self, found: Explanation, look: Look) -> bool:
         return explains(found, sight(look, self.aspect.few(look.scene, tuple(change for change, _ in found.terms))))
@@ -125,14 +138,14 @@ class Inquiry:
     def _system(self, looks: Sequence[Look]) -> System:
         return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
-    def _told(self, found: Explanation, condition: str | None = None, *, beside: bool = False) -> Diagnosis:
+    def _told(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
         told = self.teller.tell(found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
             message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
         if beside:
-            message = f"{message} (on all ordinary cases; on the one shown something comes on top)"
+            message = f"{message} (on all ordinary cases; {beside})"
         return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
     def _sometimes(self, looks: Sequence[Look], most: int) -> Diagnosis | None:
@@ -149,22 +162,25 @@ class Inquiry:
         holding = [look for look in looks if not look.broken and look.smooth and self._would_show(found, look)]
         if not holding:
             return self._told(found)
-        condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
+        condition = self._when(smooth, holding)
         return None if condition is None else self._told(found, condition)
 
-    def _somewhere(self, here: Look, looks: Sequence[Look]) -> Diagnosis | None:
-        """What breaks on some cases only, when, and where."""
+    def _somewhere(self, here: Look, looks: Sequence[Look], *, everywhere: bool) -> Diagnosis | None:
+        """What breaks on some cases only, when, and where. What breaks `everywhere`, and is not explained there, is not by more cases."""
         broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
         if not here.finite:
             return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
         smooth = [look for look in broken if _usable(look)]
         if not smooth:
-            return kinks.named(broken) if self.aspect is GRADIENT else None
-        found = self._sometimes(looks, most=2)
+            return self._on_kinks(broken) if self.aspect is GRADIENT else None
+        found = None if everywhere else self._sometimes(looks, most=2)
         if found is not None:
             return found
-        condition = only_when([look.scene for look in smooth], [look.scene for look in holding], self._breaks)
-        nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT else None
+        precise = accuracy.shrinking(self.aspect, self.subject, smooth)
+        if precise is not None:
+            return Diagnosis("precision", precise, kind="precision")
+        condition = self._when(smooth, holding)
+        nearby = kinks.threshold(self.subject) if self.aspect is GRADIENT and not everywhere else None
         if nearby is not None:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
@@ -175,6 +191,15 @@ class Inquiry:
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None
+
+    def _when(self, broken: Sequence[Look], holding: Sequence[Look]) -> str | None:
+        """The condition; where the candidate answers to few cases, these say nothing of the rest."""
+        return None if self.silent else only_when([look.scene for look in broken], [look.scene for look in holding], self._breaks)
+
+    def _on_kinks(self, broken: Sequence[Look]) -> Diagnosis | None:
+        """One case alone may break for what happens beside it."""
+        nearby = kinks.threshold(self.subject) if len(broken) == 1 else None
+        return kinks.named(broken) if nearby is None else Diagnosis("margin", nearby)
 
     def _would_show(self, found: Explanation, look: Look) -> bool:
         """Whether an explanation changes anything where the law holds."""
@@ -188,7 +213,7 @@ class Inquiry:
         condition = only_when([look.scene for look in broken], [look.scene for look in finite], self._lost)
         what = f"the {self.aspect.name} is not finite, though its true value is"
         if condition is None:
-            return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype", kind="precision")
+            return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype, or divides by 0", kind="precision")
         return Diagnosis("overflow", f"{what}, when {condition}", f"all, only when {condition}", kind="precision")
 
     def _lost(self, scene: Scene) -> bool:

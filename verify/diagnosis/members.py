@@ -1,6 +1,7 @@
-"""Right, but of another member of the family than was asked for: another penalty, or a sum for a mean.
+"""Right, but as another member of the family than was asked for: another penalty, a sum for a mean, another margin.
 
-Where nothing is pinned the candidate's own loss decides which member it is judged as, so this is seen where something is.
+Where nothing is pinned the candidate's own loss decides which member it is judged as, so this is seen where something is. Loss and
+gradient must be right together: a gradient that is another member's than the loss's is wrong.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, product
 
+from verify.candidates import Misbehaviour
+from verify.conventions.parameter import solved
 from verify.diagnosis import panel
+from verify.diagnosis.asked import Asked
 from verify.diagnosis.looks import at_gradient, at_loss
 from verify.diagnosis.scene import Scene
-from verify.laws import Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
 from verify.spec.catalogue import penalties
@@ -22,30 +25,51 @@ ASKED = 4
 """Ordinary cases on which loss and gradient must both be right."""
 
 
-def another(subject: Subject) -> str | None:
-    """A sentence where loss and gradient are right together for another member, None where they are for none."""
-    mine = subject.oracle.objective
-    if mine.of_scores or _holds(subject, mine, most=1):
+def another(subject: Asked) -> tuple[str, str] | None:
+    """The code of what differs and a sentence, where loss and gradient are right together for another member; else None."""
+    mine, has_loss = subject.oracle.objective, subject.candidate.has_loss
+    if has_loss and _holds(subject, mine, most=1):
         return None
-    for other in _others(mine):
+    for other in _others(subject):
         if _holds(subject, other, most=ASKED):
-            return f"loss and gradient agree with each other: they are {_words(other)}, where {_words(mine)} is asked for"
+            told = "loss and gradient agree with each other: they are" if has_loss else "the gradient is that of"
+            return _code(other, mine), f"{told} {_words(other, mine)}, where {_words(mine, other)} is asked for"
     return None
 
 
-def _others(mine: Objective) -> Iterator[Objective]:
-    for penalty, reduction in product(penalties().values(), REDUCTIONS):
+def _others(subject: Asked) -> Iterator[Objective]:
+    mine = subject.oracle.objective
+    for penalty, reduction in product([mine.penalty] if mine.of_scores else penalties().values(), REDUCTIONS):
         if (penalty.name, reduction) != (mine.penalty.name, mine.reduction):
             yield replace(mine, penalty=penalty, reduction=reduction)
+    if not (mine.parameters and subject.candidate.has_loss):
+        return
+    (first, *_), dtype = panel.ordinary(mine, subject.oracle.dtype), subject.oracle.dtype
+    case = first.case
+    try:
+        value = subject.answer(case).value
+    except Misbehaviour:
+        return
+    yield from solved(mine, value, lambda o: float(Oracle(o, dtype).at(case.W, case.X, case.y, case.reg).value.exact))
 
 
-def _holds(subject: Subject, objective: Objective, *, most: int) -> bool:
+def _holds(subject: Asked, objective: Objective, *, most: int) -> bool:
     """Whether the loss is right on as many ordinary cases; and the gradient too, where more than one is asked."""
     scenes = islice(panel.ordinary(subject.oracle.objective, subject.oracle.dtype), most)
     oracle = Oracle(objective, subject.oracle.dtype)
-    looks = (look(subject, Scene(oracle, s.case)) for s in scenes for look in ((at_loss,) if most == 1 else (at_loss, at_gradient)))
+    asked = ((at_loss,) if subject.candidate.has_loss else ()) + ((at_gradient,) if most > 1 else ())
+    looks = (look(subject, Scene(oracle, s.case)) for s in scenes for look in asked)
     return all(look is not None and not look.broken for look in looks)
 
 
-def _words(objective: Objective) -> str:
-    return f"a {objective.reduction} with the penalty {objective.penalty.name}"
+def _code(objective: Objective, other: Objective) -> str:
+    if objective.reduction != other.reduction:
+        return "reduction"
+    return "penalty-factor" if objective.penalty is not other.penalty else "margin"
+
+
+def _words(objective: Objective, other: Objective) -> str:
+    """The member, with its margin where the other's is not the same."""
+    penalty = "" if objective.of_scores else f" with the penalty {objective.penalty.name}"
+    differing = [f"{name} = {value:g}" for name, value in objective.parameters.items() if other.parameters[name] != value]
+    return f"a {objective.reduction}{penalty}{''.join(f' and {text}' for text in differing)}"

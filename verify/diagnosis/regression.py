@@ -75,7 +75,17 @@ class Equations:
         i, j = np.triu_indices(len(self.changes), 1)
         return i, j, (self.U.T @ self.U)[i, j]
 
+    @cached_property
+    def sensible(self) -> NDArray[np.bool_]:
+        """Which pairs may be told together: a part is not counted otherwise and reduced besides, which would be two sentences about
+        one number.
+        """
+        about = np.array([hash(c.part) if c.kind in ONE_NUMBER else k for k, c in enumerate(self.changes)])
+        i, j, _ = self.pairs
+        return np.asarray(about[i] != about[j])
 
+
+ONE_NUMBER = ("counted", "reduced", "loss counted", "loss reduced")
 equations = lru_cache(maxsize=16)(Equations)
 """Once for the fixed cases of an objective, whatever is asked on them."""
 
@@ -117,6 +127,7 @@ class System:
             x, y = right[i], right[j]
             apart = 1 - g * g
             left = np.where(apart > PARALLEL, total - (x * x - 2 * g * x * y + y * y) / np.maximum(apart, PARALLEL), np.inf)
+            left = np.where(self.of.sensible, left, np.inf)
             sets = np.stack([i, j], axis=1)
         noise = len(self.b) * EXPLAINED**2 * (1 + float(np.max(self.blur, initial=0.0))) + 1e-9 * total
         near = np.flatnonzero(left <= noise)

@@ -96,7 +96,7 @@ class Teller:
 
     def tell(self, terms: Sequence[tuple[Change, Coefficient]]) -> list[Told]:
         """One for each change, the most telling first; two changes that are one mistake are told as one."""
-        told = _joined(self, dict(terms)) or [self._one(change, c) for change, c in terms]
+        told = _joined(self, dict(terms)) or [self.one(change, c) for change, c in terms]
         if not self.oracle.objective.of_scores:
             return told
         return [Told(t.code, of_scores(t.sentence), of_scores(t.entries)) for t in told]
@@ -104,7 +104,7 @@ class Teller:
     def instead(self, part: str, put: Change, c: Coefficient) -> Told | None:
         """C times `put` where a part of the gradient is due; None where the two have nothing to do with each other."""
         if put.kind == "also" and put.part == part:
-            return Told("reduction", f"{self.names[part]} is {'' if c == 1 else f'{number(c)} × '}what it must be, {put.how}")
+            return Told("reduction", f"{self.names.get(part, part)} is {'' if c == 1 else f'{number(c)} × '}what it must be, {put.how}")
         if part == "penalty" and put.kind == "weights":
             stands = self._weights(put, c).sentence.removesuffix(" is added")
             return Told("penalty-factor", f"{stands} where {self.weights(self.rate or 1)} is due")
@@ -117,6 +117,9 @@ class Teller:
             return Told("scaled", f"{number(c)} × {'its ' * (what == 'sign')}{what} stands in place of the slope ∂ℓ/∂s of each example")
         if part == "counted" and put.kind == "hessian" and put.part == "added":
             return Told("curvature", f"in place of the Hessian stands {number(c)} × {put.how}")
+        if part in ("data", "whole") and put.kind == "example" and put.part == "left out":
+            counted = "" if c == 1 else f", {number(c)} times"
+            return Told("example-missing", f"only {_which(put.how)} counts{counted}: the others are left out")
         if part == "data" and put.kind == "valued":
             return Told("scaled", f"{number(c)} × the margins themselves stand where their indicators (1 or 0) are due")
         return None
@@ -126,7 +129,8 @@ class Teller:
         text = number(factor)
         return "λW" if text == "1" else f"{text}λW"
 
-    def _one(self, change: Change, c: Coefficient) -> Told:
+    def one(self, change: Change, c: Coefficient) -> Told:
+        """One change in words."""
         told: Told = getattr(self, "_" + change.kind.replace(" ", "_").replace("λ", "reg"))(change, c)
         return told
 
@@ -162,6 +166,9 @@ class Teller:
 
     def _reduced(self, change: Change, _: Coefficient) -> Told:
         name, how, mean = self.names.get(change.part, change.part), change.how, self.oracle.objective.reduction == "mean"
+        if " of the label" in change.part and "C" in how:
+            times_ = {"× C": "once for every class", "× (C − 1)": "once for every other class", "/ C": "1/C times"}[how]
+            return Told("label-term", f"{name} is counted {times_}", self.own)
         if how == "× N":
             return Told("reduction", f"{name} lacks its 1/N" if mean and change.part != "penalty" else f"{name} is multiplied by N")
         if how == "/ N":
@@ -172,12 +179,14 @@ class Teller:
             return Told("reduction", f"{name} is divided by {how.removeprefix('× N / ').strip('()')} where N is due")
         if "N" in how:
             return Told("reduction", f"{name} is off by the factor {how.replace('× ', '').replace('/ ', '1/')}")
+        if how == "× (C − 1)":
+            return Told("reduction", f"{name} is counted once for every class but one, C − 1 times")
         size = {"C": "the number of classes", "D": "the number of features"}[how[-1]]
         return Told("reduction", f"{name} is {'multiplied' if how[0] == '×' else 'divided'} by {size}")
 
     def _also(self, change: Change, c: Coefficient) -> Told:
         factor = "" if c == 1 else f"{number(c)} × "
-        return Told("term-extra", f"{factor}{self.names[change.part]} {change.how} is added")
+        return Told("term-extra", f"{factor}{self.names.get(change.part, change.part)} {change.how} is added")
 
     def _weights(self, change: Change, c: Coefficient) -> Told:
         kind, times = change.part, self.weights(c)
@@ -256,12 +265,17 @@ class Teller:
             return Told("margin", f"{name} = {value:g} is missing in the gradient's indicator")
         if change.how == "endless":
             return Told("margin", "every switch counts as on, whatever its sign: a comparison that always holds, as ≥ of max(0, ·) does")
-        other = {"doubled": 2 * value, "halved": value / 2, "negative": -value, "1": 1.0, "squared": value**2}[change.how]
+        other = {"doubled": 2 * value, "halved": value / 2, "negative": -value, "1": 1.0, "squared": value**2, "one less it": 1 - value}[
+            change.how
+        ]
         return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
 
     def _activity(self, change: Change, _: Coefficient) -> Told:
         return {
             ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", self.own),
+            ("label", "always once"): Told(
+                "label-term", "−x is counted once per example in the label's row, however many margins are active", self.own
+            ),
             ("label", "every class"): Told(
                 "label-term", "−x is counted once for every other class in the label's row, active or not", self.own
             ),
@@ -298,10 +312,7 @@ class Teller:
         return Told("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
 
     def _example(self, change: Change, c: Coefficient) -> Told:
-        which = {
-            "first": "the first example", "last": "the last example",
-            "beyond": "every example beyond the 64th", "odd": "every second example",
-        }.get(change.how, f"every example with {change.how}")  # fmt: skip
+        which = _which(change.how)
         if change.part == "alone":
             return Told("example-missing", f"only {which} counts: the others' gradients are overwritten")
         if change.part == "alone, not divided":
@@ -349,7 +360,10 @@ class Teller:
         if change.part == "counted":
             if 1 + c == 0:
                 return Told("curvature", "the Hessian is 0")
-            return Told("curvature", "the Hessian has the wrong sign" if c == -2 else f"the Hessian is {times(1 + c)} what it must be")
+            meant = "; an approximation that is meant is declared, by --hessian approximate" if c > 0 else ""
+            return Told(
+                "curvature", "the Hessian has the wrong sign" if c == -2 else f"the Hessian is {times(1 + c)} what it must be{meant}"
+            )
         if change.part == "example":
             return Told(
                 "curvature",
@@ -377,8 +391,20 @@ class Teller:
         return Told("entries", f"the data gradient is taken with {change.how} in place of the features")
 
     def _extra(self, change: Change, c: Coefficient) -> Told:
+        if change.part == "features of the own examples":
+            mean = self.oracle.objective.reduction == "mean"
+            what = f"{number(c).removesuffix('1').replace('-', '−')}x, once per example{', as a mean,' if mean else ','} too many"
+            return Told("label-term", f"the label's row has {what}: its own margin or its 1 is counted otherwise", self.own)
         what = "a constant" if change.part == "ones" else f"the sum of the {change.part}"
         return Told("term-extra", f"{what}, {number(c)} times, is added to the gradient")
+
+
+def _which(examples: str) -> str:
+    known = {
+        "first": "the first example", "last": "the last example", "beyond": "every example beyond the 64th",
+        "odd": "every second example", "even": "every second example, from the first on",
+    }  # fmt: skip
+    return known.get(examples, f"every example with {examples}")
 
 
 def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | None:
@@ -388,4 +414,8 @@ def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | No
             told = teller.instead(gone.part, put, terms[put])
             if told is not None:
                 return [told]
+    for divided, part in permutations(terms, 2) if len(terms) == 2 else ():
+        if divided.kind == "reduced" and divided.part in ("data", "whole") and (part.kind, part.how) == ("also", divided.how):
+            # The part of what was divided otherwise: c times it beside the whole.
+            return [teller.one(divided, terms[divided]), teller.one(Change("counted", part.part, free=True), terms[part])]
     return None

@@ -139,16 +139,18 @@ class Point:
 
     @cached_property
     def value(self) -> Value:
-        """f(W). The radius: ℓ's own, γ of the reduction over N, γ of the penalty's sum, and the last additions."""
+        """f(W). The radius: ℓ's own, the penalty's, and γ of all additions on all magnitudes: a right candidate may add example
+        after example, or weight after weight, to what is already there.
+        """
         with precision():
             parts = [f.value(thin, fat) for f, thin, fat in self._runs]
             data = sum((n * p.exact for n, p in zip(self.counts, parts, strict=True)), arb(0)) * self.share
             penalty, penalty_radius, penalty_size = self._penalty_value()
             total = data + self.reg * penalty
-        share, u, steps = float(self.share), self.oracle.u, self._additions
+        share, steps = float(self.share), self._additions + self.W.size * self._has_penalty
         own = share * sum(n * p.radius for n, p in zip(self.counts, parts, strict=True))
         size = share * sum(n * p.magnitude for n, p in zip(self.counts, parts, strict=True))
-        radius = own + gamma(steps, u) * size + penalty_radius + 2 * u * (size + penalty_size)
+        radius = own + penalty_radius + gamma(steps + 2, self.oracle.u) * (size + penalty_size)
         return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
 
     @cached_property
@@ -166,7 +168,10 @@ class Point:
 
     @cached_property
     def gradient(self) -> Subdifferential:
-        """∂f(W) over the box, with the entrywise radius within which a right candidate stays of one of its elements."""
+        """∂f(W) over the box, with the entrywise radius within which a right candidate stays of one of its elements.
+
+        Whoever begins with λ∇R(W) rounds at its size once an example, so γ of the sum over the examples is on both.
+        """
         C, D = self.W.shape
         with precision():
             pieces = [f.pieces(thin, fat) for f, thin, fat in self._runs]
@@ -185,8 +190,8 @@ class Point:
         # of the rest), so each carries roundings of the largest.
         score_radius += gamma(C, self.oracle.u) * np.max(score_size, axis=1, initial=0.0, keepdims=True)
         own, size = score_radius.T @ absolute, score_size.T @ absolute
-        u, underflow = self.oracle.u, self._underflow * (1 + absolute.sum(axis=0))
-        radius = own + gamma(self._additions, u) * size + penalty_radius + 2 * u * (size + penalty_size) + underflow
+        underflow = self._underflow * (1 + absolute.sum(axis=0))
+        radius = own + penalty_radius + gamma(self._additions + 2, self.oracle.u) * (size + penalty_size) + underflow
         return Subdifferential(center=center, radius=SLACK * radius, magnitude=size + penalty_size, groups=list(self._groups(pieces)))
 
     def along(self, d: Floats, low: float, high: float) -> list[arb]:

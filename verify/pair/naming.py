@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 
 import numpy as np
@@ -20,17 +20,20 @@ POINTS = 3
 LOOKED_AT = 12
 
 
-def named(pair: Pair, broken: Place, at: Start, dtype: str, seed: int) -> Diagnosis | None:
-    """The bug that explains the gradient at the broken place and at points around it; None where none is found."""
+def named(pair: Pair, broken: Place, at: Start, dtype: str, seed: int, watch: Callable[[Place], None] = lambda _: None) -> Diagnosis | None:
+    """The bug that explains the gradient at the broken place and at points around it; None where none is found. `watch` hears of
+    each point before the pair does.
+    """
     if broken.x.size > MOST_ENTRIES:
         return None
     others = (p for p in islice(places(at, dtype, seed), LOOKED_AT) if p.family in ("given", "near"))
-    return of_numbers(list(islice(_seen(pair, chain([broken], others)), POINTS)), dtype)
+    return of_numbers(list(islice(_seen(pair, chain([broken], others), watch), POINTS)), dtype)
 
 
-def _seen(pair: Pair, there: Iterator[Place]) -> Iterator[Numbers]:
+def _seen(pair: Pair, there: Iterator[Place], watch: Callable[[Place], None]) -> Iterator[Numbers]:
     """The points that are smooth in every entry. Elsewhere a candidate may choose."""
     for place in there:
+        watch(place)
         try:
             numbers = _numbers(pair, place)
         except Misbehaviour:

@@ -45,7 +45,7 @@ def run(
             break
     decided = [f for f in findings if f.undecided is None and f.evidence]
     evidence = [e for f in findings for e in f.evidence]
-    told = None if failure is None else _told(pair, failure, at, dtype, seed)
+    told = None if failure is None else _told(pair, failure, at, dtype, seed, watch)
     return Result(
         law=law,
         dtype=dtype,
@@ -77,7 +77,7 @@ def _measured(law: str, pair: Pair, place: Place) -> Finding | Misbehaviour:
         return error
 
 
-def _told(pair: Pair, failure: tuple[Place, Finding | Misbehaviour], at: Start, dtype: str, seed: int) -> Diagnosis:
+def _told(pair: Pair, failure: tuple[Place, Finding | Misbehaviour], at: Start, dtype: str, seed: int, watch: Watch) -> Diagnosis:
     """The name of the bug, or what was measured."""
     place, what = failure
     if isinstance(what, Misbehaviour):
@@ -88,7 +88,7 @@ def _told(pair: Pair, failure: tuple[Place, Finding | Misbehaviour], at: Start, 
     there = f"entry {where['entry']}" if "entry" in where else where["method"]
     step = f" at h = {where['h']:g}" if "h" in where else ""
     measured = f"{there}{step} is {where['measured']:.17g}, allowed {where['expected']:.17g} ± {worst.allowed:.2g}"
-    found = named(pair, place, at, dtype, seed)
+    found = named(pair, place, at, dtype, seed, watch)
     if found is not None:
         return replace(found, measured=measured)
     return Diagnosis("unknown", measured, [where["entry"]] if "entry" in where else "all")

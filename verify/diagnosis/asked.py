@@ -1,0 +1,53 @@
+"""The candidate as a diagnosis asks it: someone hears of each case first, and no case is asked twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from numpy import floating
+from numpy.typing import NDArray
+
+from verify.candidates import Answer, Misbehaviour
+from verify.cases import Case
+from verify.laws import Subject
+from verify.oracle import Oracle
+
+Watch = Callable[[Case], None]
+"""Hears of each case before the candidate does."""
+
+NAMING = "panel"
+"""The family of all cases that are asked to name a mistake, whatever they were made from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(Subject):
+    """A subject whose answers are remembered by their case; `watch` hears of each case before the candidate does."""
+
+    watch: Watch
+    remembered: dict[Case, Answer | Misbehaviour] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, subject: Subject, watch: Watch) -> Asked:
+        """Nothing is asked yet."""
+        return cls(candidate=subject.candidate, oracle=subject.oracle, approximate=subject.approximate, watch=watch)
+
+    def judged_by(self, oracle: Oracle) -> Asked:
+        """The same candidate beside another truth."""
+        return replace(self, oracle=oracle, truths=OrderedDict())
+
+    def answer(self, case: Case, W: NDArray[floating] | None = None) -> Answer:
+        """What the candidate answers at the case. Raises Misbehaviour as often as it is asked, where the candidate gives none."""
+        if W is not None:
+            case = replace(case, W=W)
+        if case not in self.remembered:
+            self.watch(replace(case, family=NAMING))
+            try:
+                self.remembered[case] = super().answer(case).kept()
+            except Misbehaviour as error:
+                self.remembered[case] = error
+        found = self.remembered[case]
+        if isinstance(found, Misbehaviour):
+            raise found
+        return found
