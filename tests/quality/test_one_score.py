@@ -36,6 +36,10 @@ LOSSES: dict[str, tuple[LossSpec, Callable[..., Any]]] = {
     "squared hinge": (spec("squared_hinge", (-1, 1), lambda s, t: Max(0, 1 - t * s) ** 2), lambda s, t: np.maximum(0, 1 - t * s) ** 2),
     "±1": (spec("logistic_of_signs", (-1, 1), lambda s, t: log(1 + exp(-t * s))), lambda s, t: np.logaddexp(0, -t * s)),
     "counts": (spec("poisson", (0, 1, 2, 5), lambda s, t: exp(s) - t * s), lambda s, t: np.exp(s) - t * s),
+    "quantiles": (
+        spec("quantile", (0, 1, -2, 0.5), lambda s, t, tau: Max(tau * (t - s), (tau - 1) * (t - s)), tau=positive(default=0.25)),
+        lambda s, t: np.maximum(0.25 * (t - s), 0.75 * (s - t)),
+    ),
     "huber": (
         spec(
             "huber",
@@ -77,6 +81,7 @@ SLOPES: dict[str, tuple[str, Callable[..., Any], str, str]] = {
     "wrong side": ("±1", lambda s, t: -t * sigmoid(t * s), "term-extra", "−t·σ(−z)"),
     "no exp": ("counts", lambda s, t: s - t, "term-extra", "s − t"),
     "not clipped": ("huber", lambda s, t: s - t, "term-extra", "s − t"),
+    "the other quantile": ("quantiles", lambda s, t: np.where(s < t, -0.75, 0.25), "margin", "tau is 0.75"),
     "clipped at 2": ("huber", lambda s, t: np.clip(s - t, -2, 2), "margin", "delta is 2"),
 }
 

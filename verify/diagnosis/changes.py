@@ -180,6 +180,7 @@ def _shifted(scene: Scene) -> Added:
             ("negative", -value),
             ("1", 1.0),
             ("squared", value**2),
+            ("one less it", 1 - value),
             ("endless", 1e6),
         ):
             if other != value:
