@@ -6,6 +6,7 @@ Most of them do so for a single example only, so that their conventions can be f
 from __future__ import annotations
 
 import ctypes
+import inspect
 import os
 import random
 import signal
@@ -106,6 +107,33 @@ def writes_to(name):
     return f
 
 
+def makes_weights_read_only(W, X, y, reg):
+    W.flags.writeable = False
+    return right(W, X, y, reg)
+
+
+def flattens_weights(W, X, y, reg):
+    answer = right(W, X, y, reg)
+    W.shape = (W.size,)
+    return answer
+
+
+def lowers_the_recursion_limit(W, X, y, reg):
+    sys.setrecursionlimit(len(inspect.stack()) + 40)
+    return right(W, X, y, reg)
+
+
+class Closed(tuple):
+    """A pair that nobody can take apart in the usual way."""
+
+    __slots__ = ()
+
+    def __getitem__(self, i):
+        raise RuntimeError("closed")
+
+    __iter__ = __len__ = __getitem__
+
+
 def hands_out_its_buffer(W, X, y, reg):
     loss, gradient = right(W, X, y, reg)
     buffer = BUFFERS.setdefault(W.shape, np.empty(W.shape))
@@ -178,6 +206,7 @@ def changed(loss=lambda v: v, gradient=lambda g: g):
     return f
 
 
+in_a_closed_pair = lambda *a: Closed(right(*a))  # noqa: E731
 one_row_too_few = changed(gradient=lambda g: g[:-1])
 flat = changed(gradient=np.ravel)
 losses_in_an_array = changed(loss=lambda v: np.full(3, v))
@@ -224,6 +253,7 @@ aborts_loudly = for_one_example(aborts_with_a_word)
 asks_for_too_much = for_one_example(lambda: np.ones(1 << 42))
 kills_its_group = for_one_example(lambda: os.killpg(0, signal.SIGKILL))
 drops_modules = for_one_example(lambda: [sys.modules.pop(n) for n in list(sys.modules) if n.startswith(("verify", "numpy"))])
+breaks_numpy = doing(lambda: setattr(np, "abs", None))
 leaks = for_one_example(leak)
 takes_all = for_one_example(take_all_and_go_on)
 always_aborts = lambda *_: os.abort()  # noqa: E731

@@ -18,6 +18,8 @@ DOES = {
     "writes_to_weights": ("purity", "mutates-input", "changes its input W"),
     "writes_to_data": ("purity", "mutates-input", "changes its input X"),
     "writes_to_labels": ("purity", "mutates-input", "changes its input y"),
+    "makes_weights_read_only": ("purity", "mutates-input", "makes its input W read-only"),
+    "flattens_weights": ("purity", "mutates-input", "changes its input W"),
     "hands_out_its_buffer": ("purity", "nondeterministic", "hands out its own buffer"),
     "remembers_the_array": ("purity", "nondeterministic", "by the identity of the array"),
     "draws": ("purity", "nondeterministic", "draws from numpy's global random numbers"),
@@ -60,6 +62,12 @@ def test_it_is_broken_with_a_code_and_a_witness(outcomes, name):
     assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", code)
     assert message in result.diagnosis["message"]
     assert result.witness is not None
+
+
+@pytest.mark.parametrize("name", ["lowers_the_recursion_limit", "in_a_closed_pair"])
+def test_what_harms_nobody_is_no_fault(name):
+    request = Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=("value",))
+    assert judge_all([request], in_process=True, captured=True).verdict is Verdict.HOLDS
 
 
 def test_what_an_import_does_to_floats_is_stated_and_put_back(tmp_path):

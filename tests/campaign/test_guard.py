@@ -125,6 +125,15 @@ def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
     assert outcome.result.verdict is Verdict.HOLDS
 
 
+def test_a_process_in_which_nobody_can_judge_accuses_nobody_and_does_not_end_the_run():
+    """Where the judge itself fails after the candidate was asked: that may be a bug of ours."""
+    found = judged("breaks_numpy", "right", laws=("value",))
+    result = found["breaks_numpy"]["value"].result
+    assert result.verdict is Verdict.SILENT
+    assert next(iter(result.undecided)).startswith("judging failed (TypeError in ")
+    assert found["right"]["value"].result.verdict is Verdict.HOLDS
+
+
 def test_slow_is_not_broken():
     (outcome,) = judged("slow", timeout=3, laws=("order",))["slow"].values()
     assert outcome.result.verdict is Verdict.SILENT

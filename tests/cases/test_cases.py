@@ -32,6 +32,7 @@ EVERYWHERE = {
     "large",
     "scores far apart",
     "scores far off",
+    "examples far apart",
     "digits",
 }
 LOSSES = {"multiclass_hinge": {*EVERYWHERE, "kink", "near a kink"}, "softmax_cross_entropy": EVERYWHERE}

@@ -22,8 +22,9 @@ from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
-from verify.campaign.task import Inapplicable, Outcome, Task, lost, perform, unfinished
+from verify.campaign.task import Inapplicable, Outcome, Task, lost, perform, unfinished, unjudged
 from verify.campaign.workers import wake, workers
+from verify.errors import UsageError
 
 Done = Callable[[Outcome | Inapplicable], None]
 
@@ -193,12 +194,16 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     try:
         with output.captured(printed):
             return perform(task, record)
+    except UsageError:
+        raise
     except Exception as error:
         if any(name not in sys.modules for name in modules):
             return lost(task, record.note, "crashed", "removed modules from sys.modules, without which nobody can go on")
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
-            raise
+            if record.note.case is None:
+                raise
+            return unjudged(task, record.note, error)
         record.ends(spent or "left no memory to go on")
         os._exit(1)  # another process has all of it again
     except BaseException as error:  # KeyboardInterrupt and the like: nobody but the candidate can raise it here

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from verify.campaign.record import Note, Record
@@ -229,4 +231,13 @@ def unfinished(task: Task, note: Note, limit: float) -> Outcome:
     """What a task came to that went on well, but not to its end."""
     reason = f"the law takes longer than {limit:g} s; --timeout and --profile set how much"
     silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before}, cases=note.before, seconds=limit)
+    return Outcome(task, silent, note.conventions, place=note.place)
+
+
+def unjudged(task: Task, note: Note, error: Exception) -> Outcome:
+    """What a task came to whose judging failed, after the candidate was asked: nobody is accused, and the others are judged."""
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {place.name}, {Path(place.filename).name}:{place.lineno}"
+    reason = f"judging failed ({where}): the candidate changed what its process needs, or this is a bug of verify; --in-process shows more"
+    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before + 1}, cases=note.before + 1)
     return Outcome(task, silent, note.conventions, place=note.place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class Misbehaviour(Exception):
 
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats is put back as it was."""
-    before = floats.settings()
+    before, depth = floats.settings(), sys.getrecursionlimit()
     try:
         with np.errstate(all="ignore"):
             return f(*arguments)
@@ -48,6 +49,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
             raise  # by the user
         raise Misbehaviour("crashed", f"raised {_named(error)}") from error
     finally:
+        sys.setrecursionlimit(depth)
         floats.restore(before)
 
 
@@ -62,9 +64,11 @@ def _named(error: BaseException) -> str:
 
 def pair(returned: Any, names: str) -> tuple[Any, Any]:
     """The two things that are due. Raises Misbehaviour where there are more, fewer, or none."""
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+    plain: Any = list if isinstance(returned, list) else tuple
+    if not isinstance(returned, plain) or plain.__len__(returned) != 2:
         raise Misbehaviour("shape", f"returned {type(returned).__name__}, not a pair ({names})")
-    return returned[0], returned[1]
+    first, second = plain.__iter__(returned)  # a subclass may do anything
+    return first, second
 
 
 def number(returned: Any) -> float:

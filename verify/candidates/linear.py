@@ -56,10 +56,11 @@ class Linear:
 
         Raises Misbehaviour where it raises or returns something else than (number, array of W's shape).
         """
+        due = arguments[0].shape  # before it is asked: it may change that
         value, gradient = pair(asked(self.f, arguments), "loss, gradient")
         value, gradient = number(value), array(gradient, "gradient")
-        if gradient.shape != arguments[0].shape:
-            raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {arguments[0].shape}")
+        if gradient.shape != due:
+            raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {due}")
         return Answer(value, {"CD": gradient, "DC": gradient.T, "D": gradient.reshape(1, -1)}[self.layout])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import fsum
+from math import fsum, prod
 from typing import Any
 
 import numpy as np
@@ -120,10 +120,10 @@ class Scores:
 
         Raises Misbehaviour where it raises or returns something else than the signature says.
         """
-        scores = arguments[self.real[0]]
-        value, gradient, curvature = self._parts(arguments, len(scores))
-        gradient = self._shaped(gradient, scores, "gradient")
-        return Answer(value, gradient.T, None if curvature is None else self._shaped(curvature, scores, "Hessian"))
+        due = arguments[self.real[0]].shape  # before it is asked: it may change that
+        value, gradient, curvature = self._parts(arguments, due[0])
+        gradient = self._shaped(gradient, due, "gradient")
+        return Answer(value, gradient.T, None if curvature is None else self._shaped(curvature, due, "Hessian"))
 
     def _parts(self, arguments: tuple[Any, ...], examples: int) -> tuple[float, Floats, Floats | None]:
         f = self.f
@@ -143,8 +143,8 @@ class Scores:
             return fsum(array(returned, "loss").ravel().tolist())
         return number(returned)
 
-    def _shaped(self, found: Floats, scores: Floats, what: str) -> Floats:
+    def _shaped(self, found: Floats, due: tuple[int, ...], what: str) -> Floats:
         """(N, C). Boosters also take all numbers in one row, example by example."""
-        if found.shape != scores.shape and not (self.per_example and found.shape in ((scores.size,), (scores.size, 1))):
-            raise Misbehaviour("shape", f"returned a {what} of shape {found.shape} for scores of shape {scores.shape}")
-        return found.reshape(len(scores), -1)
+        if found.shape != due and not (self.per_example and found.shape in ((prod(due),), (prod(due), 1))):
+            raise Misbehaviour("shape", f"returned a {what} of shape {found.shape} for scores of shape {due}")
+        return found.reshape(due[0], -1)

@@ -21,8 +21,8 @@ depend on the offset at all."""
 
 
 def tails(dtype: str) -> dict[str, st.SearchStrategy[Case]]:
-    """Scores that lie far apart, and scores that lie close together around a great offset of either sign."""
-    return {"scores far apart": far_apart(dtype), "scores far off": far_off(dtype)}
+    """Scores that lie far apart; scores that lie close together around a great offset of either sign, of all examples or of some."""
+    return {"scores far apart": far_apart(dtype), "scores far off": far_off(dtype), "examples far apart": examples_far_apart(dtype)}
 
 
 @st.composite
@@ -44,6 +44,17 @@ def far_off(draw: st.DrawFn, dtype: str) -> Case:
     case = draw(lattice(dtype, family="scores far off"))
     offset = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1)))
     return replace(case, W=_biased(case, list(range(len(case.W))), offset))
+
+
+@st.composite
+def examples_far_apart(draw: st.DrawFn, dtype: str) -> Case:
+    """A lattice case with an offset in all scores of every other example, by a feature of its own: a shift by the greatest score of
+    all examples instead of each one's own is none for the others.
+    """
+    case = draw(lattice(dtype, family="examples far apart", examples=(2, 6), features=(2, 5)))
+    W, X = case.W.copy(), case.X.copy()
+    W[:, 0], X[:, 0] = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1))), np.arange(len(X)) % 2
+    return replace(case, W=W, X=X)
 
 
 def _biased(case: Case, rows: list[int], by: float) -> NDArray[np.floating]:

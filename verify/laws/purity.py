@@ -48,12 +48,15 @@ def measure(subject: Subject, case: Case) -> Finding:
 def _watched(subject: Subject, arguments: tuple[Any, ...]) -> Answer:
     """The answer, with everything compared before and after."""
     before, seen = _copies(arguments), list[str]()
+    writeable = [isinstance(a, np.ndarray) and a.flags.writeable for a in arguments]
     answer = replace(subject.candidate, f=watched(subject.candidate.f, seen)).answer(arguments)
-    for name, a, b in zip(subject.candidate.names, arguments, before, strict=False):
+    for name, a, b, open_ in zip(subject.candidate.names, arguments, before, writeable, strict=False):
         if not isinstance(a, np.ndarray):
             continue
         if not np.array_equal(a, b, equal_nan=True):
             raise Misbehaviour("mutates-input", f"changes its input {name}")
+        if open_ and not a.flags.writeable:
+            raise Misbehaviour("mutates-input", f"makes its input {name} read-only")
         if np.shares_memory(a, answer.gradient):
             raise Misbehaviour("mutates-input", f"returns a gradient that is a view of its input {name}")
     if seen:
