@@ -183,6 +183,37 @@ def _hinge_by_differences(W: Array, X: Array, y: Array, reg: float) -> tuple[Any
     return loss + reg * np.sum(W * W), dW
 
 
+def _onto_the_penalty(example: Callable[[Array, int], tuple[Any, Array]]) -> Implementation:
+    """λ‖W‖² and 2λW first, onto which (ℓ, ∂ℓ/∂s) of one example after the other is added."""
+
+    def f(W: Array, X: Array, y: Array, reg: float) -> tuple[Any, Array]:
+        number, N = W.dtype.type, len(X)
+        loss, dW = number(reg) * np.sum(W * W), number(2 * reg) * W
+        for x, label in zip(X, y, strict=True):
+            own, dS = example(W @ x, label)
+            loss, dW = loss + own / number(N), dW + np.outer(dS, x) / number(N)
+        return loss, dW
+
+    return f
+
+
+def _hinge_of_one(s: Array, label: int) -> tuple[Any, Array]:
+    margins = np.maximum(s - s[label] + s.dtype.type(1), 0)
+    margins[label] = 0
+    active = (margins > 0).astype(s.dtype)
+    active[label] = -active.sum()
+    return margins.sum(), active
+
+
+def _softmax_of_one(s: Array, label: int) -> tuple[Any, Array]:
+    """p_y − 1 as minus the sum of the other probabilities."""
+    total = np.asarray(logsumexp(s), s.dtype)
+    p = np.exp(s - total)
+    p[label] = 0
+    p[label] = -p.sum()
+    return total - s[label], p
+
+
 RIGHT: dict[str, dict[str, Implementation]] = {
     "multiclass_hinge": {
         "ties as 0 (>)": hinge(),
@@ -192,6 +223,7 @@ RIGHT: dict[str, dict[str, Implementation]] = {
         "example by example, backwards": _blocked(hinge()),
         "loops": _hinge_by_loops,
         "differences of rows": _hinge_by_differences,
+        "onto the penalty": _onto_the_penalty(_hinge_of_one),
         "(D, C)": lambda W, X, y, reg: (hinge_loss(W.T, X, y, reg), hinge()(W.T, X, y, reg)[1].T),
         "sum, half the penalty": lambda W, X, y, reg: tuple(len(X) * a for a in hinge()(W, X, y, reg / len(X) / 2)),
     },
@@ -204,6 +236,7 @@ RIGHT: dict[str, dict[str, Implementation]] = {
             probabilities=lambda S: np.exp(S - logsumexp(S, axis=1, keepdims=True)).astype(S.dtype)
         ),
         "example by example, backwards": _blocked(softmax()),
+        "onto the penalty, the label's entry from the others": _onto_the_penalty(_softmax_of_one),
         "(D, C)": lambda W, X, y, reg: (softmax_loss(W.T, X, y, reg), softmax()(W.T, X, y, reg)[1].T),
         "sum, half the penalty": lambda W, X, y, reg: tuple(len(X) * a for a in softmax()(W, X, y, reg / len(X) / 2)),
     },

@@ -171,7 +171,7 @@ def only_where(condition, by=1e-6, loss="multiclass_hinge"):
 
 
 RARE = {
-    "a multiple of 7": (lambda W, X, y: len(X) % 7 == 0, lambda c: len(c.X) == 7),
+    "a multiple of 7": (lambda W, X, y: len(X) in range(7, 64, 7), lambda c: len(c.X) == 7),
     "a number of features": (lambda W, X, y: W.shape[1] == 13, lambda c: (len(c.X), c.W.shape[1]) == (1, 13)),
     "five labels in a row": (lambda W, X, y: y[:5].tolist() == [1, 0, 1, 0, 1], lambda c: c.y.tolist() == [1, 0, 1, 0, 1]),
 }
@@ -223,7 +223,7 @@ def test_a_function_of_scores_is_searched():
         P, rows = E / E.sum(1, keepdims=True), np.arange(len(y))
         value = -np.log(P[rows, y]).mean()
         P[rows, y] -= 1
-        return value, P / len(y) * (1 + 1e-6 * (len(y) % 7 == 0))
+        return value, P / len(y) * (1 + 1e-6 * (len(y) in range(7, 64, 7)))
 
     asked = Subject(candidate=Scores(f=f), oracle=oracle("of scores"))
     assert run(LAWS["value"], asked, profile="ci", seed=0).verdict is Verdict.HOLDS

@@ -60,7 +60,7 @@ HOMES = {
     },
     "hypothesis": {"bench", "cases", "profiles", "trial"},
     "jax": {"candidates"},
-    "jinja2": {"descent", "report"},
+    "jinja2": {"bench", "descent", "report"},
     "jsonschema": {"report"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},

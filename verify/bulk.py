@@ -56,9 +56,9 @@ def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callab
     """One round after the other, none where the law has no screen; `watch` hears of a problem of each batch before the candidate does."""
     if law.screen is None or profile not in ROUNDS:
         return
-    examples = COMPILED if python_of(subject.candidate.f) else INTERPRETED
-    began, left = time.process_time(), batches(subject.oracle, seed=seed, examples=examples, rounds=ROUNDS[profile])
-    for _ in range(ROUNDS[profile]):
+    rounds, began = ROUNDS[profile], time.process_time()
+    left = batches(subject.oracle, seed=seed, examples=examples_of(subject), rounds=rounds)
+    for _ in range(rounds):
         round_, looked = list(islice(left, ROUND)), []
         for batch, truth in zip(round_, lanes.at(subject.oracle, [b.problems for b in round_]), strict=True):
             if time.process_time() - began > SECONDS[profile]:
@@ -69,6 +69,11 @@ def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callab
         yield Round(held=sum(held), tied=sum(tied), failed=sum(failed), suspects=tuple(s for s in suspects if s is not None))
         if len(looked) < ROUND:
             return
+
+
+def examples_of(subject: Subject) -> int:
+    """How many examples a batch has."""
+    return COMPILED if python_of(subject.candidate.f) else INTERPRETED
 
 
 def _look(screen: Screen, subject: Subject, batch: Batch, truth: lanes.Many) -> tuple[int, int, int, Suspect | None]:

@@ -167,9 +167,10 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
     Stops at the first break, which is shrunk to the smallest case that still breaks the law.
     """
     tally, began = _Tally(), time.perf_counter()
-    for strategy, share in families(subject.oracle).values():
+    for name, (strategy, share) in families(subject.oracle).items():
         if tally.failure is None:
-            _search(law, subject, strategy, seed, tally, watch, max_examples=max(FEWEST, ceil(share * PROFILES[profile])))
+            most = max(FEWEST, ceil(share * PROFILES[profile]))
+            _search(law, subject, strategy, _seed_of(name, seed), tally, watch, max_examples=most)
     if tally.failure is None:
         _search_in_bulk(law, subject, profile, seed, tally, watch)
     _simplify(law, subject, tally, watch)
@@ -179,10 +180,10 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
 def draw(oracle: Oracle, *, profile: str, seed: int) -> list[Case]:
     """The profile's cases from every family, whatever is judged on them."""
     cases: list[Case] = []
-    for strategy, share in families(oracle).values():
+    for name, (strategy, share) in families(oracle).items():
         most = max(FEWEST, ceil(share * PROFILES[profile]))
 
-        @with_seed(seed)
+        @with_seed(_seed_of(name, seed))
         @settings(SETTINGS, max_examples=most, phases=(Phase.generate,))
         @given(strategy)
         def collect(case: Case) -> None:
@@ -191,6 +192,11 @@ def draw(oracle: Oracle, *, profile: str, seed: int) -> list[Case]:
         with _whatever_is_loaded():
             collect()
     return cases
+
+
+def _seed_of(family: str, seed: int) -> str:
+    """Another one for each family: families that decode strings of one length would else be drawn the same ones."""
+    return f"{seed} {family}"
 
 
 SETTINGS = settings(
@@ -261,7 +267,7 @@ def _search_in_bulk(law: Law, subject: Subject, profile: str, seed: int, tally: 
         if tally.failure is not None:
             for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
                 before, options = tally.failure, {"database": _Given(suspect.choices), "phases": (Phase.reuse, Phase.shrink)}
-                _search(law, subject, anywhere(subject.oracle), seed, tally, watch, **options)
+                _search(law, subject, anywhere(subject.oracle), _seed_of(FAMILY, seed), tally, watch, **options)
                 if tally.failure is not before:
                     return
             return
@@ -285,7 +291,7 @@ class _Given(ExampleDatabase):
         """Nothing was."""
 
 
-def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], seed: int, tally: _Tally, watch: Watch, **options: Any) -> None:
+def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], seed: str, tally: _Tally, watch: Watch, **options: Any) -> None:
     @settings(SETTINGS, **options)
     @with_seed(seed)  # which would take the database away from settings below it
     @given(strategy)

@@ -103,15 +103,18 @@ def test_every_table_works_in_its_smoke_version(tmp_path, monkeypatch):
     done = CliRunner().invoke(cli, ["bench", "--smoke", "--output", str(tmp_path / "out"), "--quiet"], standalone_mode=False)
     assert done.exception is None, done.exception
     document = json.loads((tmp_path / "out/bench.json").read_text(encoding="utf-8"))
-    assert (
-        {t["name"] for t in document["tables"]} == set(tables()) == {"generating", "gradient", "growth", "numerical", "small", "starting"}
-    )
+    names = {"accuracy", "generating", "gradient", "growth", "numerical", "small", "starting"}
+    assert {t["name"] for t in document["tables"]} == set(tables()) == names
     everything = [r for t in document["tables"] for r in t["rows"]]
     assert all(r["seconds"]["low"] <= r["seconds"]["median"] <= r["seconds"]["high"] for r in everything)
     assert any(r["limit"] for r in everything)
     assert {g["axis"] for t in document["tables"] for g in t["growth"]} == {"N", "D", "C", "P"}
     assert "these times mean nothing" in done.stdout
     assert "time grows like N^" in (tmp_path / "out/bench.txt").read_text(encoding="utf-8")
+    page = (tmp_path / "out/index.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 1
+    assert all(f'<h2 id="{name}">' in page for name in tables())
+    assert page.count('<th scope="row">') >= len(everything)
     svg = (tmp_path / "out/growth.svg").read_text(encoding="utf-8")
     assert svg.count("<svg") == 1
     assert "verify, numerical gradient, P" in svg

@@ -8,12 +8,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from sympy import Max
 
 from verify.cases import Case, families, has_kinks
 from verify.cases.digits import MOST_EXAMPLES
-from verify.cases.grid import GREATEST_SCORE, REGULARISATIONS, decode, tamed
+from verify.cases.grid import GREATEST_SCORE, REGULARISATIONS, decode, lattice, tamed
 from verify.cases.kinks import MOST_KINKS, NEAREST
 from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART
@@ -156,6 +156,26 @@ def test_tails_reach_beyond_the_range_of_exp_off_and_stay_above_underflow_apart(
     assert max(spreads) < least
     assert sum(np.max(np.ptp(S, axis=1)) < limit < np.max(S) for S in off) > 5
     assert sum(np.max(np.ptp(S, axis=1)) < limit < -np.min(S) for S in off) > 5
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_an_exact_kink_comes_within_fifty_examples_and_shrinks_to_few_numbers(number):
+    seen, kinked = [], []
+
+    @seed(number)
+    @settings(max_examples=50, database=None, deadline=None, phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False)
+    @given(lattice("float64"))
+    def never(case):
+        seen.append(case)
+        if 0 in margins(case).values():
+            kinked.append(len(seen))
+            raise AssertionError(case)
+
+    with pytest.raises(AssertionError) as found:
+        never()
+    case = found.value.args[0]
+    assert kinked[0] <= 50
+    assert np.count_nonzero(case.W) + np.count_nonzero(case.X[:, :-1]) <= 3
 
 
 def test_ties_are_common_on_the_lattice():

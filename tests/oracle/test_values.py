@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flint import arb, fmpq
 from mpmath import mp, mpf
+from scipy.special import logsumexp
 
 from verify.oracle import Oracle, exact
 from verify.oracle.exact import distance, product
@@ -214,3 +215,17 @@ def test_a_sum_that_begins_with_a_large_penalty_is_right():
     assert distance(float(W_by_W), at.value.exact) < 0.26 * at.value.radius
     assert 0.05 < at.gradient.distance(gradient).strain < 0.26
     assert at.gradient.distance(gradient * np.float32(1.01)).strain > 1
+
+
+def test_the_label_s_entry_may_be_minus_the_sum_of_the_others():
+    """Far off, log-sum-exp rounds at the size of the scores: 8e-13 of every probability, which p_y − 1 loses and the others keep."""
+    W, X, y = np.array([[10000.0], [9996.0]]), np.ones((1, 1)), np.array([1])
+    truth = Oracle(objective("softmax_cross_entropy"), "float64").at(W, X, y, 0.0).gradient
+    S = X @ W.T
+    P = np.exp(S - logsumexp(S, axis=1, keepdims=True))
+    rest = P[:, :1]
+    assert abs(rest.item() - np.exp(4) / (1 + np.exp(4))) > 8e-13
+    for own in (P[:, 1:] - 1, -rest):
+        gradient = np.vstack([rest, own])
+        assert truth.distance(gradient).strain < 0.26
+        assert truth.distance(gradient + np.array([[0], [1e-9]])).strain > 1

@@ -23,9 +23,10 @@ FOLDER = "reports/bench"
 def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, output: Path, format_: str, quiet: bool) -> int:
     """Time the core and its peers in turns: medians, spread, ratios, the machine's limits, and how cost grows.
 
-    Writes bench.json, bench.txt and, where the sizes move, growth.svg. Rounds in which other processes kept the machine busy are
-    dropped. The gradient's full size takes 2 GB of memory.
+    Writes index.html, bench.json, bench.txt and, where the sizes move, growth.svg. Rounds in which other processes kept the machine
+    busy are dropped. The gradient's full size takes 2 GB of memory.
     """
+    from verify.bench.page import page
     from verify.bench.run import bench
     from verify.bench.table import tables
     from verify.bench.telling import as_json, figure, plain, render
@@ -44,7 +45,11 @@ def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, outp
     writable(output)
     chosen = [known[n] for n in names] or list(known.values())
     found: Any = bench(chosen, rounds=rounds, smoke=smoke, on_setup=(lambda _: None) if quiet else lambda told: click.echo(told, err=True))
-    files = [save(output / "bench.json", as_json(found)), save(output / "bench.txt", plain(found))]
+    files = [
+        save(output / "index.html", page(found)),
+        save(output / "bench.json", as_json(found)),
+        save(output / "bench.txt", plain(found)),
+    ]
     drawn = figure(found)
     files += [save(output / "growth.svg", drawn)] if drawn else []
     if format_ == "json":

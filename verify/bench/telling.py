@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
@@ -32,34 +32,45 @@ def plain(document: Document) -> str:
 
 def render(document: Document) -> RenderableType:
     """All tables, then what their times belong to."""
-    e = document["environment"]
-    machine = f"{e['platform']}, {e['cores']} cores, Python {e['python']}, " + ", ".join(f"{k} {v}" for k, v in e["libraries"].items())
     smoke = [Text("a smoke run: these times mean nothing\n")] if document["smoke"] else []
-    return Group(*(part for t in document["tables"] for part in _table(t)), *smoke, Text(machine))
+    return Group(*(part for t in document["tables"] for part in _table(t)), *smoke, Text(machine(document)))
+
+
+def machine(document: Document) -> str:
+    """What the times belong to, in one line."""
+    e = document["environment"]
+    return f"{e['platform']}, {e['cores']} cores, Python {e['python']}, " + ", ".join(f"{k} {v}" for k, v in e["libraries"].items())
+
+
+def setups(table: Document) -> Iterator[tuple[str, list[Document]]]:
+    """The rows of each setup, in order."""
+    for setup in dict.fromkeys(r["setup"] for r in table["rows"]):
+        yield setup, [r for r in table["rows"] if r["setup"] == setup]
 
 
 def _table(table: Document) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(table["title"], style="bold")]
-    for setup in dict.fromkeys(r["setup"] for r in table["rows"]):
-        rows = [r for r in table["rows"] if r["setup"] == setup]
+    for setup, rows in setups(table):
         shown = Table(box=None, pad_edge=False, header_style="dim")
         for title in COLUMNS:
             shown.add_column(title or setup, justify="right" if title else "left")
         for r in rows:
-            shown.add_row(*_cells(r))
-        parts += [shown, *(Text(f"  {n}", style="dim") for n in _notes(rows)), Text()]
+            shown.add_row(*cells(r))
+        parts += [shown, *(Text(f"  {n}", style="dim") for n in notes(rows)), Text()]
     parts += [Text(f"{g['contestant']}: time grows like {g['axis']}^{g['exponent']:.2f} ({g['points']} sizes)") for g in table["growth"]]
     return [*parts, Text()] if table["growth"] else parts
 
 
-def _cells(r: Document) -> list[str]:
+def cells(r: Document) -> list[str]:
+    """One row, by COLUMNS."""
     name = f"{r['contestant']}{' (limit)' if r['limit'] else ''}{'*' if r['share'] < 1 else ''}"
     s, ratio = r["seconds"], r["ratio"]
     error = "" if r["error"] is None else f"{r['error']:.1e}"
     return [name, seconds(s["median"]), f"{seconds(s['low'])} … {seconds(s['high'])}", f"{ratio['median']:.3g} ×", error]
 
 
-def _notes(rows: Sequence[Document]) -> list[str]:
+def notes(rows: Sequence[Document]) -> list[str]:
+    """What there is to say of the times of a setup."""
     r = rows[0]
     busy = ["other processes kept the machine busy: compare with care"] if r["quiet"] is False else []
     dropped = [f"{r['dropped']} busy rounds dropped"] if r["dropped"] else []
@@ -78,7 +89,14 @@ def seconds(x: float) -> str:
 
 
 def figure(document: Document) -> str | None:
-    """Time by size, both logarithmic, one line a contestant and axis; None where no size moves."""
+    """The drawing as a file of its own; None where there is none."""
+    drawn = drawing(document)
+    names = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" color="#24292f" '
+    return drawn and '<?xml version="1.0" encoding="utf-8"?>\n' + drawn.replace("<svg ", names, 1)
+
+
+def drawing(document: Document) -> str | None:
+    """Time by size, both logarithmic, one line a contestant and axis, as an SVG element; None where no size moves."""
     rows = [r for t in document["tables"] for r in t["rows"] if r["axis"]]
     if not rows:
         return None
@@ -95,6 +113,4 @@ def figure(document: Document) -> str | None:
         axes.set(xscale="log", yscale="log", xlabel="size", ylabel="seconds")
         axes.legend(fontsize="small")
 
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + svg(
-        "growth", "Time by size, both logarithmic", draw, width=6.4, height=4.0
-    ).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" color="#24292f" ', 1)
+    return svg("growth", "Time by size, both logarithmic", draw, width=6.4, height=4.0)

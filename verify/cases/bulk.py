@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from verify.cases.case import Case
 from verify.cases.fitted import fitted
-from verify.cases.grid import Decoded, case_of, decoded, lattice, length
+from verify.cases.grid import Decoded, Layout, lattice
 from verify.oracle import Oracle
 
 FAMILY = "in bulk"
@@ -25,7 +25,8 @@ EXAMPLES, FEATURES, CLASSES = (1, 80), (1, 16), (2, 6)
 ROUND = EXAMPLES[1]
 """Batches in which every number of examples is met once."""
 
-Choices = tuple[int, int, int, bytes]
+LAYOUT = Layout(examples=EXAMPLES, features=FEATURES, classes=CLASSES)
+Choices = tuple[bytes]
 
 
 def anywhere(oracle: Oracle) -> st.SearchStrategy[Case]:
@@ -46,12 +47,11 @@ class Batch:
 
     def choices(self, b: int) -> Choices:
         """What the strategy `anywhere` draws for the b-th problem."""
-        return (*self.size, self.raw[b].tobytes())
+        return (self.raw[b].tobytes(),)
 
     def case(self, b: int) -> Case:
         """The b-th problem as a case."""
-        *size, raw = self.choices(b)
-        return fitted(case_of(raw, *size, dtype=self.oracle.dtype, family=FAMILY), self.oracle)
+        return fitted(LAYOUT.case(self.raw[b].tobytes(), dtype=self.oracle.dtype, family=FAMILY), self.oracle)
 
 
 def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int) -> Iterator[Batch]:
@@ -61,9 +61,9 @@ def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int) -> Iterato
     rng = np.random.default_rng((seed, 7))
     turns = [_turns(rng, *bounds) for bounds in (EXAMPLES, FEATURES, CLASSES)]
     for _ in range(rounds * ROUND):
-        N, D, C = size = (next(turns[0]), next(turns[1]), next(turns[2]))
-        raw = rng.integers(0, 256, (max(1, examples // N), length(N, D, C)), dtype=np.uint8)
-        yield Batch(oracle=oracle, size=size, raw=raw, problems=_fitted(decoded(raw, N, D, C), oracle))
+        N, _, _ = size = (next(turns[0]), next(turns[1]), next(turns[2]))
+        raw = LAYOUT.with_sizes(rng.integers(0, 256, (max(1, examples // N), LAYOUT.length), dtype=np.uint8), *size)
+        yield Batch(oracle=oracle, size=size, raw=raw, problems=_fitted(LAYOUT.decoded(raw), oracle))
 
 
 def _turns(rng: np.random.Generator, least: int, greatest: int) -> Iterator[int]:

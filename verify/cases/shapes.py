@@ -49,10 +49,12 @@ def shapes(dtype: str) -> dict[str, st.SearchStrategy[Case]]:
     }
 
 
-@st.composite
-def large(draw: st.DrawFn, dtype: str) -> Case:
+def large(dtype: str) -> st.SearchStrategy[Case]:
     """More examples than one block: 65 to 80, unsorted, made of a few distinct ones."""
-    few = draw(lattice(dtype, family="large", examples=(1, DISTINCT), features=(1, 3), classes=(2, 3)))
-    N = draw(st.integers(BLOCK + 1, BLOCK + 16))
+    return lattice(dtype, family="large", examples=(1, DISTINCT), features=(1, 3), classes=(2, 3)).map(_many)
+
+
+def _many(few: Case) -> Case:
+    N = BLOCK + 1 + few.seed % 16
     rows: NDArray[np.integer[Any]] = np.random.default_rng(few.seed).integers(0, len(few.X), N)
     return replace(few, X=few.X[rows], y=few.y[rows])

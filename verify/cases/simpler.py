@@ -113,6 +113,8 @@ def _numbers(case: Case) -> Iterator[Case]:
                 break
             yield _with(case, name, np.round(numbers * part) / part)
             yield _with(case, name, np.trunc(numbers * part) / part)
+            if part == 2:
+                yield _with(case, name, np.copysign(np.ceil(np.abs(numbers) * part) / part, numbers))
         body = numbers if name == "W" else numbers[:, :-1]  # the ones of the bias stay
         for value in (0.0, 1.0):
             places = np.argwhere((body != 0) & (np.abs(body) != value) if value else body != 0)

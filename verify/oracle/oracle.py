@@ -187,8 +187,10 @@ class Point:
         score_size = np.array([[_magnitude(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
         score_radius = np.array([[_radius(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
         # The entries of one example's gradient may be computed from each other (1 − p for the other class, minus the sum
-        # of the rest), so each carries roundings of the largest.
-        score_radius += gamma(C, self.oracle.u) * np.max(score_size, axis=1, initial=0.0, keepdims=True)
+        # of the rest), so each carries the errors of all and roundings of the largest.
+        largest = np.max(score_size, axis=1, initial=0.0, keepdims=True)
+        joint = np.sum(score_radius, axis=1, keepdims=True) + gamma(C, self.oracle.u) * largest
+        score_radius = np.broadcast_to(joint, score_size.shape)
         own, size = score_radius.T @ absolute, score_size.T @ absolute
         underflow = self._underflow * (1 + absolute.sum(axis=0))
         radius = own + penalty_radius + gamma(self._additions + 2, self.oracle.u) * (size + penalty_size) + underflow

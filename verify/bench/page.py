@@ -1,0 +1,24 @@
+"""A benchmark's document as one self-contained page, for light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from verify.bench.telling import COLUMNS, Document, cells, drawing, machine, notes, setups
+
+
+def page(document: Document) -> str:
+    """All tables; the figure of how cost grows stands at the table that it is of."""
+    loader = PackageLoader("verify.bench", "")
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    told: str = pages.get_template("bench.html.j2").render(
+        d=document, blocks=_blocks, columns=COLUMNS[1:], figure=drawing(document), machine=machine(document)
+    )
+    return told
+
+
+def _blocks(table: Document) -> Iterator[tuple[str, list[list[str]], list[str]]]:
+    for setup, rows in setups(table):
+        yield setup, [cells(r) for r in rows], notes(rows)
