@@ -24,7 +24,7 @@ from pebble import ProcessExpired, ProcessPool
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
 from verify.campaign.task import Inapplicable, Outcome, Task, lost, perform, unfinished, unjudged
-from verify.campaign.workers import wake, workers
+from verify.campaign.workers import awake, workers
 from verify.errors import UsageError
 
 Done = Callable[[Outcome | Inapplicable], None]
@@ -50,7 +50,7 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lam
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
     cores = os.cpu_count() or 1
-    with TemporaryDirectory(prefix="verify-") as folder, ExitStack() as everyone:
+    with TemporaryDirectory(prefix="verify-") as folder, awake(TICK), ExitStack() as everyone:
 
         def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
             room = everyone.enter_context(ExitStack())
@@ -66,7 +66,6 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lam
             while candidates or crews:
                 while candidates and len(crews) < abreast:
                     crews.append(crew(candidates.pop(0), cores // abreast, alone=alone))
-                wake()
                 wait([future for crew in crews for future in crew.waiting], timeout=TICK, return_when=FIRST_COMPLETED)
                 for c in crews:
                     for i, outcome in c.ended():
@@ -117,7 +116,6 @@ class _Crew:
 
     def close(self) -> None:
         """Ends its processes, and what the candidate has started there."""
-        wake()
         self.room.close()
         for process in self.processes:
             family.end(process)

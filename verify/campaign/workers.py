@@ -47,12 +47,27 @@ def prepare() -> None:
     _context()
 
 
-def wake() -> None:
-    """Lets the server of the workers go on, if a candidate has stopped it. There are no signals on Windows, and no server."""
-    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
-    if server is not None and sys.platform != "win32":
-        with suppress(ProcessLookupError):
-            os.kill(server, signal.SIGCONT)
+@contextmanager
+def awake(tick: float) -> Iterator[None]:
+    """Lets the server of the workers go on, if a candidate stops it, every `tick` seconds: by a thread, since whoever waits for the end
+    of a worker waits for the server.
+    """
+    over = threading.Event()
+
+    def wake() -> None:
+        while not over.wait(tick):
+            server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+            if server is not None and sys.platform != "win32":  # where there are neither servers nor signals
+                with suppress(ProcessLookupError):
+                    os.kill(server, signal.SIGCONT)
+
+    thread = threading.Thread(target=wake, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
