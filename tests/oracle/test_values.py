@@ -229,3 +229,15 @@ def test_the_label_s_entry_may_be_minus_the_sum_of_the_others():
         gradient = np.vstack([rest, own])
         assert truth.distance(gradient).strain < 0.26
         assert truth.distance(gradient + np.array([[0], [1e-9]])).strain > 1
+
+
+@pytest.mark.parametrize("target", [0, 1])
+@pytest.mark.parametrize("score", [-32.0, 32.0, -20.5, 3.25])
+def test_a_logistic_loss_may_subtract_the_score_from_the_log_of_the_sigmoid_or_the_other_way_round(score, target):
+    """At −32 the loss is 1.3e-14, and s − log σ(s) is a multiple of 3.6e-15: so computes torch."""
+    W, X, y = np.array([[score]]), np.ones((1, 1)), np.array([target])
+    value = Oracle(objective("binary_logistic"), "float64").at(W, X, y, 0.0).value
+    log_sigmoid = min(score, 0) - np.log1p(np.exp(-abs(score)))
+    for v in ((1 - target) * score - log_sigmoid, np.logaddexp(0, score) - target * score):
+        assert distance(float(v), value.exact) <= 0.3 * value.radius
+        assert distance(float(v) + 1e-12, value.exact) > value.radius

@@ -148,10 +148,19 @@ class Point:
             penalty, penalty_radius, penalty_size = self._penalty_value()
             total = data + self.reg * penalty
         share, steps = float(self.share), self._additions + self.W.size * self._has_penalty
-        own = share * sum(n * p.radius for n, p in zip(self.counts, parts, strict=True))
+        own = share * sum(n * (p.radius + r) for n, p, r in zip(self.counts, parts, self._shifts, strict=True))
         size = share * sum(n * p.magnitude for n, p in zip(self.counts, parts, strict=True))
         radius = own + penalty_radius + gamma(steps + 2, self.oracle.u) * (size + penalty_size)
         return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
+
+    @property
+    def _shifts(self) -> list[float]:
+        """A loss of one score is one of two classes whose other score is 0. A right candidate may subtract either, as log σ(s) − s
+        and log(1 + eˢ) do, and then rounds at the size of the score where the loss itself is next to nothing.
+        """
+        if not self.oracle.objective.loss.targets:
+            return [0.0] * len(self.scores)
+        return [2 * self.oracle.u * float(s.abs_upper()) for (s,) in self.scores]
 
     @cached_property
     def curvatures(self) -> list[list[list[Quantity] | None]]:
