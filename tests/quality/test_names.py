@@ -80,6 +80,24 @@ def test_a_wrong_gradient_gets_the_name_of_its_bug(loss, name):
     assert result.diagnosis.get("residual", 0.0) <= 1  # nothing is left but rounding
 
 
+def in_steps(f, bits):
+    """The gradient in steps of a common size, the greatest entry's 2^(1 − bits)."""
+
+    def stepped(W, X, y, reg):
+        loss, gradient = f(W, X, y, reg)
+        most = max(np.abs(gradient).max(), np.finfo(float).tiny) / (2 ** (bits - 1) - 1)
+        return loss, np.round(gradient / most) * most
+
+    return stepped
+
+
+@pytest.mark.parametrize("bits", [8, 12, 24])
+def test_steps_of_a_common_size_are_no_floats(bits):
+    """A float rounds each number at its own size; these errors are as small and scale with the whole gradient, too."""
+    result = judged("softmax_cross_entropy", in_steps(softmax(), bits))
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "wrong", "unknown"), result.diagnosis
+
+
 KINDS = {"single precision inside": "precision", "penalty halved": "wrong"}
 
 

@@ -48,17 +48,20 @@ def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None
 
 
 def _is_relative(aspect: Aspect, subject: Asked) -> bool:
-    """Whether the errors scale with the numbers: roundings of floats do, exactly by powers of two, and those to so many digits do not.
+    """Whether each error scales with its own numbers: roundings of floats do, exactly by powers of two, and those to so many digits do not.
 
-    W·2^k and X/2^k have the same scores, so the data term's gradient is divided by 2^k, and its error with it.
+    W·2^k and X/2^k have the same scores, so the data term's gradient is divided by 2^k, and its error with it. Neighbouring features are
+    scaled in opposite directions: steps of a common size, as of 8 bits of the greatest entry, cannot follow both.
     """
-    (scene, *_), scale = panel.ordinary(subject.oracle.objective, subject.oracle.dtype), SCALE
+    (scene, *_) = panel.ordinary(subject.oracle.objective, subject.oracle.dtype)
     bare = replace(scene.case, reg=0.0)
-    scaled = replace(bare, W=bare.W * bare.W.dtype.type(scale), X=bare.X / bare.X.dtype.type(scale))
+    alternate = np.where(np.arange(scene.D) % 2, 1 / SCALE, SCALE)
+    scale = np.full(scene.D, SCALE) if subject.oracle.objective.of_scores else alternate  # there X picks the scores
+    scaled = replace(bare, W=bare.W * scale.astype(bare.W.dtype), X=bare.X / scale.astype(bare.X.dtype))
     before, after = (aspect.look(subject, Scene(subject.oracle, case)) for case in (bare, scaled))
     if before is None or after is None:
         return False
-    factor = 1.0 if aspect.name == "loss" else scale
+    factor = np.ones(1) if aspect.name == "loss" else scale
     return bool(np.max(np.abs(after.error * factor - before.error)) <= np.max(np.abs(before.error)) * UNCHANGED + 2 * np.max(before.radius))
 
 

@@ -121,7 +121,7 @@ class Inquiry:
             if not _usable(here) or self._explains(e, here):
                 return self._told(e, beside="" if here.finite else "on the one shown it is not even finite")
         both = simplest(self._system([here, *smooth]))
-        return self._told(found[0], beside="on the one shown something comes on top") if both is None else self._told(both)
+        return self._told(found[0], beside="on the one shown it does not explain all") if both is None else self._told(both)
 
     def _explains(self, found: Explanation, look: Look) -> bool:
         return explains(found, sight(look, self.aspect.few(look.scene, tuple(change for change, _ in found.terms))))
