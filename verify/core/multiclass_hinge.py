@@ -27,9 +27,13 @@ def kernel(W, X, y, delta, coefficient, bias, dW):
 @njit(cache=True, error_model="numpy")
 def change(s, y, delta, c, d, reach, out):
     """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, `reach` being the greatest |d_k|: a margin moves by d, by −d where c is the label."""
+    steady = 0.0
     for j in range(s.size):
         margin, sign = s[j] - s[y] + delta, 1.0 if j == c else -1.0
         if j == y or (c not in (j, y)) or margin + reach <= 0:
+            continue
+        if margin - reach > 0:  # no kink within reach
+            steady += sign
             continue
         for k in range(d.size):
             moved = sign * d[k]
@@ -38,6 +42,9 @@ def change(s, y, delta, c, d, reach, out):
                 out[k] += moved if inside else -margin
             elif inside:
                 out[k] += margin + moved
+    if steady != 0:
+        for k in range(d.size):
+            out[k] += steady * d[k]
 
 
 @njit(cache=True, error_model="numpy")
