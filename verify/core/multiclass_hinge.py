@@ -2,6 +2,7 @@
 
 from numba import njit
 
+from verify.core.batched import together
 from verify.core.linear import objectives, plain
 
 
@@ -22,6 +23,12 @@ def row(s, y, delta, ds):
 def kernel(W, X, y, delta, coefficient, bias, dW):
     """The plain driver with this row."""
     return plain(row, W, X, y, delta, coefficient, bias, dW)
+
+
+@njit(cache=True, error_model="numpy")
+def many(W, X, y, delta, coefficients, bias, dW, values, first, last):
+    """The driver for many problems with this row."""
+    together(row, W, X, y, delta, coefficients, bias, dW, values, first, last)
 
 
 @njit(cache=True, error_model="numpy")
@@ -58,4 +65,4 @@ def kinks(s, y, delta, c, at):
     return found
 
 
-none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, parameter=1.0, change=change, kinks=kinks)
+none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, many, parameter=1.0, change=change, kinks=kinks)
