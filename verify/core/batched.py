@@ -48,7 +48,7 @@ def evaluate(
     if out is not None and (out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
         raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
     dW, values = np.empty(W.shape, W.dtype) if out is None else out, np.empty(len(W))
-    W, X, y = (np.require(a, None, "CAW").reshape(-1, *a.shape[2:]) for a in (W, X, y.astype(np.int64, copy=False)))
+    W, X, y = (np.require(a, None, ("C", "A", "W")).reshape(-1, *a.shape[2:]) for a in (W, X, y.astype(np.int64, copy=False)))
     coefficients = f.factor * np.full(len(values), reg, np.float64)
     rest = f.parameter if delta is None else delta, coefficients, f.bias, dW.reshape(W.shape), values
     types_of = _types(W.dtype)
