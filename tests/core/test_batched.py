@@ -35,9 +35,10 @@ def test_each_problem_gets_its_own_bits(loss, dtype, many, monkeypatch):
         assert dW[b].tobytes() == gradient.tobytes()
 
 
-def test_delta_one_reg_and_out():
+def test_delta_one_reg_out_and_data_that_cannot_be_written_to():
     W, X, y, _ = problems(7)
     out = np.full_like(W, np.nan)
+    X.flags.writeable = False
     values, dW = evaluate(multiclass_hinge.l2, W[:, ::-1], X, y, 0.5, delta=2.0, out=out)
     assert dW is out
     value, gradient = multiclass_hinge.l2(W[3, ::-1], X[3], y[3], 0.5, delta=2.0)
@@ -62,5 +63,8 @@ def test_wrong_use_is_told(case):
     W, X, y, _ = problems(4)
     with pytest.raises(error, match=message):
         evaluate(multiclass_hinge.l2, *change(W, X, y))
-    with pytest.raises(ValueError, match="out is"):
-        evaluate(multiclass_hinge.l2, W, X, y, out=np.empty((1, 3, 4)))
+    closed = np.empty_like(W)
+    closed.flags.writeable = False
+    for out in (np.empty((1, 3, 4)), closed):
+        with pytest.raises(ValueError, match="out is"):
+            evaluate(multiclass_hinge.l2, W, X, y, out=out)

@@ -42,7 +42,7 @@ def point(shape, dtype):
 
 def plain(f, W, X, y, reg):
     dW = np.empty_like(W)
-    linear.compiled(f.kernel, *linear._kernel_types(W))
+    linear.compiled(f.kernel, *linear._kernel_types(W.dtype))
     return f.kernel(W, X, y, f.parameter, f.factor * reg, f.bias, dW), dW
 
 

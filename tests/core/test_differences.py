@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction as Q
+from itertools import product
 
 import numpy as np
 import pytest
+import sympy
+from numba.np.numpy_support import from_dtype
 
-from verify.core import multiclass_hinge, softmax_cross_entropy
+from verify.core import multiclass_hinge, softmax_cross_entropy, tiles
+from verify.core.compiling import array, compiled
 from verify.core.differences import METHODS, numerical_gradient
 from verify.rounding import gamma
 
@@ -77,7 +81,7 @@ def test_the_hinge_is_exact_at_kinks_and_across_them(method, h):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("h", [1e-5, 1e-2, 3.0])
+@pytest.mark.parametrize("h", [1e-5, 2.0**-8, 1e-2, 3.0])
 def test_softmax_is_right_to_the_last_digits_at_any_step(method, h):
     rng = np.random.default_rng(1)
     W, X, y = rng.normal(size=(3, 4)), rng.normal(size=(5, 4)), rng.integers(0, 3, 5)
@@ -88,6 +92,23 @@ def test_softmax_is_right_to_the_last_digits_at_any_step(method, h):
     scores_move = gamma(6, U) * (np.abs(X) @ np.abs(W).T).max()
     assert np.all(np.abs(found.gradient - due) <= (gamma(len(X) + 20, U) + 2 * scores_move) * sizes)
     assert not found.crossings.any()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_power_series_of_softmax_has_the_coefficients_that_sympy_finds(sign):
+    p, d = Q(2, 7), sympy.Symbol("d")
+    due = sympy.series(sympy.log(1 + sympy.Rational(2, 7) * (sympy.exp(sign * d) - 1)), d, 0, 8)
+    found = softmax_cross_entropy._taylor.py_func(p, 1 - p, sign)
+    assert [Q(str(due.coeff(d, n))) for n in range(1, 8)] == list(found)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_scores_are_right_at_every_size_that_is_no_whole_tile(dtype):
+    rng, matrix = np.random.default_rng(4), array(from_dtype(np.dtype(dtype)), 2)
+    scores = compiled(tiles.product, matrix, matrix)
+    for N, D, C in product(range(1, 10), (1, 2, 33), range(1, 8)):
+        W, X = rng.integers(-8, 9, (C, D)).astype(dtype), rng.integers(-8, 9, (N, D)).astype(dtype)
+        np.testing.assert_array_equal(scores(W, X), X @ W.T)  # integers: no rounding, whatever the order
 
 
 def test_a_sure_label_keeps_its_digits():

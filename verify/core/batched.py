@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,15 @@ from numba import get_num_threads, njit, prange, types
 from numba.np.numpy_support import from_dtype
 from numpy.typing import ArrayLike, NDArray
 
-from verify.core.compiling import array, compiled, compiled_row, row_type
-from verify.core.linear import PARALLEL, PRANGE_ONLY, Floats, LinearObjective, one_by_one
+from verify.core.compiling import array, compiled
+from verify.core.linear import PARALLEL, PRANGE_ONLY, Floats, LinearObjective
 from verify.core.penalty import with_squares
 
 CHUNK = 64
 """Problems that one thread takes at once."""
+
+ROW = 256
+"""Multiply-adds of a large problem that take as long as one example of a small one."""
 
 
 def evaluate(
@@ -41,42 +45,57 @@ def evaluate(
         raise TypeError(f"y is {y.dtype}; labels must be integers.")
     if y.min() < 0 or y.max() >= W.shape[1]:
         raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{W.shape[1] - 1}.")
-    if out is not None and (out.shape != W.shape or out.dtype != W.dtype or not out.flags.c_contiguous):
-        raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, {W.dtype} {W.shape} like W.")
-    coefficients = np.full(len(W), f.factor) * np.asarray(reg, np.float64)
-    W, X, y = np.require(W, None, ("C", "A", "W")), np.require(X, None, ("C", "A", "W")), np.require(y, np.int64, ("C", "A", "W"))
-    dW, values = np.empty_like(W) if out is None else out, np.empty(len(W))
-    many = W.size * X.shape[1] >= PARALLEL and get_num_threads() > 1
-    driver, real = compiled(_all_on_all_cores if many else _all_in_order, *_types(W)), from_dtype(W.dtype)
-    driver(compiled_row(f.row, real), W, X, y, f.parameter if delta is None else delta, coefficients, f.bias, dW, values)
+    if out is not None and (out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
+        raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
+    dW, values = np.empty(W.shape, W.dtype) if out is None else out, np.empty(len(W))
+    W, X, y = (np.require(a, None, ("C", "A", "W")).reshape(-1, *a.shape[2:]) for a in (W, X, y.astype(np.int64, copy=False)))
+    coefficients = f.factor * np.full(len(values), reg, np.float64)
+    rest = f.parameter if delta is None else delta, coefficients, f.bias, dW.reshape(W.shape), values
+    types_of = _types(W.dtype)
+    kernel = compiled(f.many, *types_of)
+    if len(X) * (W.size // len(values) + ROW) >= PARALLEL and get_num_threads() > 1:
+        compiled(_on_all_cores, types.FunctionType(types.void(*types_of)), *types_of[:-2])(kernel, W, X, y, *rest)
+    else:
+        kernel(W, X, y, *rest, 0, len(values))
     return values, dW
 
 
-def _types(W: Floats) -> tuple[Any, ...]:
-    real = from_dtype(W.dtype)
-    many, vector = array(real, 3), array(types.float64, 1)
-    return row_type(real), many, many, array(types.int64, 2), types.float64, vector, types.boolean, many, vector
+@cache
+def _types(dtype: Any) -> tuple[Any, ...]:
+    """(W, X, y, parameter, coefficients, bias, dW, values, first, last), the problems one under the other."""
+    matrix, vector = array(from_dtype(dtype), 2), array(types.float64, 1)
+    return matrix, matrix, array(types.int64, 1), types.float64, vector, types.boolean, matrix, vector, types.int64, types.int64
 
 
-@njit(error_model="numpy", cache=True)
-def _some(row, W, X, y, parameter, coefficients, bias, dW, values, first, last):
-    """The problems first..last, in the same room: to allocate it for each costs as much as a small problem."""
-    _, C, D = W.shape
+@njit(inline="always", error_model="numpy")
+def together(row, W, X, y, parameter, coefficients, bias, dW, values, first, last):
+    """What `linear.plain` computes, of the problems first..last out of `values.size`, whose W (C, D), X (N, D) and y (N,) are stacked.
+
+    In the same room: to allocate it for each costs as much as a small problem. So do references to arrays that are handed to a
+    function, which is why its loops are written out here again.
+    """
+    B, D = values.size, W.shape[1]
+    C, N = W.shape[0] // B, X.shape[0] // B
     s, ds, sums = np.empty(C, W.dtype), np.empty(C, W.dtype), np.empty((C, D))
     for b in range(first, last):
         sums[:] = 0
-        total = one_by_one(row, W[b], X[b], y[b], parameter, s, ds, sums)
-        values[b] = total / X.shape[1] + with_squares(sums, X.shape[1], W[b], coefficients[b], bias, dW[b])
-
-
-@njit(error_model="numpy", cache=True)
-def _all_in_order(row, W, X, y, parameter, coefficients, bias, dW, values):
-    """One problem after the other."""
-    _some(row, W, X, y, parameter, coefficients, bias, dW, values, 0, W.shape[0])
+        loss = 0.0
+        for i in range(b * N, b * N + N):
+            for j in range(C):
+                score = W.dtype.type(0)
+                for k in range(D):
+                    score += W[b * C + j, k] * X[i, k]
+                s[j], ds[j] = score, 0
+            loss += row(s, y[i], W.dtype.type(parameter), ds)
+            for j in range(C):
+                if ds[j] != 0:
+                    for k in range(D):
+                        sums[j, k] += np.float64(ds[j]) * X[i, k]
+        values[b] = loss / N + with_squares(sums, N, W, b * C, coefficients[b], bias, dW)
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
-def _all_on_all_cores(row, W, X, y, parameter, coefficients, bias, dW, values):
-    """The same, chunk by chunk side by side."""
-    for chunk in prange(-(-W.shape[0] // CHUNK)):
-        _some(row, W, X, y, parameter, coefficients, bias, dW, values, chunk * CHUNK, min(W.shape[0], (chunk + 1) * CHUNK))
+def _on_all_cores(many, W, X, y, parameter, coefficients, bias, dW, values):
+    """Chunk by chunk side by side."""
+    for chunk in prange(-(-values.size // CHUNK)):
+        many(W, X, y, parameter, coefficients, bias, dW, values, chunk * CHUNK, min(values.size, (chunk + 1) * CHUNK))

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from verify.core.compiling import array, compiled, compiled_row, row_type
 from verify.core.linear import PARALLEL, PRANGE_ONLY, LinearObjective, checked
+from verify.core.tiles import product
 
 METHODS = ("centred", "forward")
 NARROWEST = 128
@@ -66,7 +67,7 @@ def numerical_gradient(
     W, X, y, _ = checked(W, X, y, None)
     W, X, y = (np.require(a, kind, ("C", "A", "W")) for a, kind in ((W, np.float64), (X, np.float64), (y, np.int64)))
     found, crossings = np.zeros(W.shape), np.zeros(W.shape, np.int64)
-    data = X @ W.T, X, y, f.parameter if delta is None else float(delta), float(h), method == "centred"
+    data = compiled(product, MATRIX, MATRIX)(W, X), X, y, f.parameter if delta is None else float(delta), float(h), method == "centred"
     if f.change is None:
         compiled(_by_rows, row_type(REAL), *DATA, MATRIX)(compiled_row(f.row, REAL), *data, found)
     else:

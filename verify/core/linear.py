@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,7 +34,9 @@ FLUSH = 64
 """Rows whose gradients are added up in the dtype of W before they go into float64: 64 roundings at most, at next to no cost."""
 
 PARTITIONS = 16
-"""Contiguous parts of the rows, each with sums of its own. Fixed: with one part a thread the bits would depend on the machine."""
+"""Contiguous parts of the rows, each with sums of its own, and of FLUSH rows at least: fewer are not worth the sums. Their number
+follows from the shapes alone: with one part a thread the bits would depend on the machine.
+"""
 
 MOST_SUMS = 2**23
 """Numbers in the sums of all partitions; greater W get fewer partitions."""
@@ -67,25 +69,19 @@ def plain(row, W, X, y, parameter, coefficient, bias, dW):
     for i in range(N):
         if not 0 <= y[i] < C:
             raise ValueError("a label is out of range")
-    s, ds, sums = np.empty(C, W.dtype), np.empty(C, W.dtype), np.zeros((C, D))
-    return one_by_one(row, W, X, y, parameter, s, ds, sums) / N + with_squares(sums, N, W, coefficient, bias, dW)
-
-
-@njit(inline="always", error_model="numpy")
-def one_by_one(row, W, X, y, parameter, s, ds, sums):
-    """Σ_i ℓ(W x_i, y_i), y being known to be right; adds its gradient to `sums` (C, D). `s`, `ds` (C,) are room to work in."""
-    (C, D), loss = W.shape, 0.0
-    for i in range(X.shape[0]):
+    s, ds, sums, loss = np.empty(C, W.dtype), np.empty(C, W.dtype), np.zeros((C, D)), 0.0
+    for i in range(N):
         for j in range(C):
-            s[j] = ds[j] = 0
+            score = W.dtype.type(0)
             for k in range(D):
-                s[j] += W[j, k] * X[i, k]
+                score += W[j, k] * X[i, k]
+            s[j], ds[j] = score, 0
         loss += row(s, y[i], W.dtype.type(parameter), ds)
         for j in range(C):
             if ds[j] != 0:  # most margins of the hinge are inactive; NaN goes through
                 for k in range(D):
                     sums[j, k] += np.float64(ds[j]) * X[i, k]
-    return loss
+    return loss / N + with_squares(sums, N, W, 0, coefficient, bias, dW)
 
 
 @njit(error_model="numpy", cache=True)
@@ -136,7 +132,7 @@ def blocked(row, W, X, y, parameter, coefficient, bias, partitions, dW):
     N, (padded, sums, losses) = X.shape[0], _room(W, partitions)
     for p in range(partitions):
         losses[p] = _part(row, padded, X, y, W.dtype.type(parameter), N * p // partitions, N * (p + 1) // partitions, sums[p])
-    return losses.sum() / N + with_squares(_total(sums), N, W, coefficient, bias, dW)
+    return losses.sum() / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
@@ -145,7 +141,7 @@ def blocked_on_all_cores(row, W, X, y, parameter, coefficient, bias, partitions,
     N, (padded, sums, losses) = X.shape[0], _room(W, partitions)
     for p in prange(partitions):
         losses[p] = _part(row, padded, X, y, W.dtype.type(parameter), N * p // partitions, N * (p + 1) // partitions, sums[p])
-    return losses.sum() / N + with_squares(_total(sums), N, W, coefficient, bias, dW)
+    return losses.sum() / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
 
 
 @njit(error_model="numpy")
@@ -182,6 +178,7 @@ class LinearObjective:
 
     row: Any
     kernel: Any
+    many: Any
     parameter: float
     factor: float
     bias: bool
@@ -207,10 +204,11 @@ class LinearObjective:
         W, X, y, dW = checked(W, X, y, out)
         rest = parameter, self.factor * reg, self.bias
         if W.size * len(X) <= SMALL:
-            return compiled(self.kernel, *_kernel_types(W))(W, X, y, *rest, dW), dW
+            return compiled(self.kernel, *_kernel_types(W.dtype))(W, X, y, *rest, dW), dW
         many = W.size * len(X) >= PARALLEL and get_num_threads() > 1
-        driver = compiled(blocked_on_all_cores if many else blocked, *_driver_types(W, X))
-        partitions = max(1, min(PARTITIONS, MOST_SUMS // W.size)) if W.size * len(X) >= PARALLEL else 1
+        in_place = X.flags.c_contiguous and X.flags.writeable  # blocks of rows are then no copies
+        driver = compiled(blocked_on_all_cores if many else blocked, *_driver_types(W.dtype, in_place))
+        partitions = max(1, min(PARTITIONS, len(X) // FLUSH, MOST_SUMS // W.size)) if W.size * len(X) >= PARALLEL else 1
         return driver(compiled_row(self.row, from_dtype(W.dtype)), W, X, y, *rest, partitions, dW), dW
 
     @property
@@ -235,13 +233,16 @@ def _interpreted(
     return float(loss), dW
 
 
-def objectives(row: Any, kernel: Any, *, parameter: float = 0.0, change: Any = None, kinks: Any = None) -> tuple[LinearObjective, ...]:
+def objectives(
+    row: Any, kernel: Any, many: Any, *, parameter: float = 0.0, change: Any = None, kinks: Any = None
+) -> tuple[LinearObjective, ...]:
     """The objectives of one row formula, in the order none, l2 (λ‖W‖²), l2_no_bias, half_l2 (½λ‖W‖²), half_l2_no_bias.
 
-    `kernel` is `plain` around it, compiled in the file of the loss, since numba caches no function that is made by another.
+    `kernel` is `plain` and `many` is `batched.together` around it, compiled in the file of the loss, since numba caches no function that
+    is made by another.
     """
     kinds = ((0.0, True), (1.0, True), (1.0, False), (0.5, True), (0.5, False))
-    common = {"row": row, "kernel": kernel, "parameter": parameter, "change": change, "kinks": kinks}
+    common = {"row": row, "kernel": kernel, "many": many, "parameter": parameter, "change": change, "kinks": kinks}
     return tuple(LinearObjective(**common, factor=factor, bias=bias) for factor, bias in kinds)
 
 
@@ -250,16 +251,17 @@ def _data_types(real: Any, *, any_layout: bool) -> tuple[Any, ...]:
     return array(real, 2, any_layout=True), array(real, 2, any_layout=any_layout), array(types.int64, 1, any_layout=True)
 
 
-def _kernel_types(W: Floats) -> tuple[Any, ...]:
+@cache
+def _kernel_types(dtype: Any) -> tuple[Any, ...]:
     """(W, X, y, parameter, coefficient, bias, dW): small data may lie in memory as it likes."""
-    real = from_dtype(W.dtype)
+    real = from_dtype(dtype)
     return (*_data_types(real, any_layout=True), *REST, array(real, 2))
 
 
-def _driver_types(W: Floats, X: Floats) -> tuple[Any, ...]:
-    """(row, W, X, y, parameter, coefficient, bias, partitions, dW): blocks of rows in C order are read in place."""
-    real = from_dtype(W.dtype)
-    in_place = X.flags.c_contiguous and X.flags.writeable
+@cache
+def _driver_types(dtype: Any, in_place: bool) -> tuple[Any, ...]:
+    """(row, W, X, y, parameter, coefficient, bias, partitions, dW)."""
+    real = from_dtype(dtype)
     return (row_type(real), *_data_types(real, any_layout=not in_place), *REST, types.int64, array(real, 2))
 
 
@@ -274,7 +276,7 @@ def checked(W: Any, X: Any, y: Any, out: Floats | None) -> tuple[Floats, Floats,
         raise TypeError(f"y is {y.dtype}; labels must be integers.")
     if y.min() < 0 or y.max() >= len(W):
         raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{len(W) - 1} (W has {len(W)} rows).")
-    if out is not None and (out.shape != W.shape or out.dtype != W.dtype or not out.flags.c_contiguous):
-        raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, {W.dtype} {W.shape} like W.")
+    if out is not None and (out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
+        raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
     dW = np.empty(W.shape, W.dtype) if out is None else out
     return np.require(W, requirements="A"), np.require(X, requirements="A"), np.require(y, np.int64, "A"), dW

@@ -2,6 +2,7 @@
 
 from numba import njit
 
+from verify.core.batched import together
 from verify.core.linear import objectives, plain
 
 
@@ -25,11 +26,21 @@ def kernel(W, X, y, delta, coefficient, bias, dW):
 
 
 @njit(cache=True, error_model="numpy")
+def many(W, X, y, delta, coefficients, bias, dW, values, first, last):
+    """The driver for many problems with this row."""
+    together(row, W, X, y, delta, coefficients, bias, dW, values, first, last)
+
+
+@njit(cache=True, error_model="numpy")
 def change(s, y, delta, c, d, reach, out):
     """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, `reach` being the greatest |d_k|: a margin moves by d, by −d where c is the label."""
+    steady = 0.0
     for j in range(s.size):
         margin, sign = s[j] - s[y] + delta, 1.0 if j == c else -1.0
         if j == y or (c not in (j, y)) or margin + reach <= 0:
+            continue
+        if margin - reach > 0:  # no kink within reach
+            steady += sign
             continue
         for k in range(d.size):
             moved = sign * d[k]
@@ -38,6 +49,9 @@ def change(s, y, delta, c, d, reach, out):
                 out[k] += moved if inside else -margin
             elif inside:
                 out[k] += margin + moved
+    if steady != 0:
+        for k in range(d.size):
+            out[k] += steady * d[k]
 
 
 @njit(cache=True, error_model="numpy")
@@ -51,4 +65,4 @@ def kinks(s, y, delta, c, at):
     return found
 
 
-none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, parameter=1.0, change=change, kinks=kinks)
+none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, many, parameter=1.0, change=change, kinks=kinks)

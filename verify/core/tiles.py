@@ -4,6 +4,7 @@ Both are walked in register tiles whose loops are written out, since LLVM vector
 sums that run side by side use each loaded number several times. Rows and classes come in padded to whole tiles.
 """
 
+import numpy as np
 from numba import njit
 
 CLASSES = 5
@@ -19,6 +20,20 @@ def scores(W, X, S):
     for i in range(0, X.shape[0], 4):
         for c in range(0, W.shape[0], CLASSES):
             _dot_tile(W, X, S, i, c)
+
+
+@njit(error_model="numpy", cache=True)
+def product(W, X):
+    """X Wᵀ (N, C) of any W (C, D) and X (N, D). On one thread: those of a BLAS go on spinning and slow down whoever comes next."""
+    N, (C, D) = X.shape[0], W.shape
+    whole, rows, classes = N // 4 * 4, (N + 3) // 4 * 4, -(-C // CLASSES) * CLASSES
+    S, padded, rest = np.empty((rows, classes), W.dtype), np.zeros((classes, D), W.dtype), np.zeros((4, D), W.dtype)
+    padded[:C] = W
+    rest[: N - whole] = X[whole:]
+    scores(padded, X[:whole], S[:whole])
+    if whole < N:
+        scores(padded, rest, S[whole:])
+    return S[:N, :C].copy()
 
 
 @njit(error_model="numpy")
