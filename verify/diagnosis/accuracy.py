@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
-from verify.cases import Case
 from verify.diagnosis import panel
 from verify.diagnosis.asked import Asked
+from verify.diagnosis.formats import holding
 from verify.diagnosis.looks import Aspect, Look
-from verify.diagnosis.scene import Scene
+from verify.diagnosis.scene import Floats, Scene
 from verify.oracle import Oracle
 from verify.rounding import unit_roundoff
+from verify.spec import Objective
 
 COARSER = {"float64": ("float32", "float16"), "float32": ("float16",)}
 OTHER = {"float64": "float32", "float32": "float64"}
-NAMES = {"float32": "single precision", "float16": "half precision"}
+NAMES = {"float32": "single precision", "float16": "half precision", "bfloat16": "half precision"}
 
 SHRINKS = 2.0**9
 """Factor by which the ratio of two errors may differ from that of the unit roundoffs, 2^29: roundings fall as they like."""
+TELLING = 4
+"""Cases after which errors that have not changed with the dtype are no roundings, whatever the others say."""
 LEAST = 1e-30
 """Magnitudes below this count as this: nothing is divided by 0."""
 SCALE = 16.0
@@ -35,49 +39,105 @@ def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None
     oracle = subject.oracle
     relative = [_relative(look) for look in looks]
     for dtype in COARSER[oracle.dtype]:
-        typical = bool(np.median(relative) > unit_roundoff(dtype) / SHRINKS)
-        if (
-            typical
-            and _is_relative(aspect, subject)
-            and _is_rough(aspect, subject)
-            and all(aspect.precise(look, Oracle(oracle.objective, dtype)) for look in looks)
-        ):
-            few = ", or rounded to as few digits" if dtype == "float16" else ""
-            return f"the {aspect.name} is as accurate as {NAMES[dtype]}: something inside is computed in {dtype}{few}"
+        if np.median(relative) > unit_roundoff(dtype) / SHRINKS and all(aspect.precise(look, dtype) for look in looks):
+            name = _held(aspect, subject, looks) or (dtype if _is_relative(aspect, subject) and _is_rough(aspect, subject) else None)
+            if name is not None:
+                few = "" if name == "float32" else ", or rounded to as few digits"
+                return f"the {aspect.name} is as accurate as {NAMES[name]}: something inside is computed in {name}{few}"
     return None
 
 
-def _is_relative(aspect: Aspect, subject: Asked) -> bool:
-    """Whether each error scales with its own numbers: roundings of floats do, exactly by powers of two, and those to so many digits do not.
+def _held(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
+    """The format that holds all numbers of the gradient, as they are or before they were divided by N."""
+    if aspect.name != "gradient":
+        return None
+    gradients = [(look.scene.N, subject.answer(look.scene.case).gradient) for look in looks]
+    return next((name for power in (0, 1) if (name := holding([g * N**power for N, g in gradients], subject.oracle.dtype))), None)
 
-    W·2^k and X/2^k have the same scores, so the data term's gradient is divided by 2^k, and its error with it. Neighbouring features are
-    scaled in opposite directions: steps of a common size, as of 8 bits of the greatest entry, cannot follow both.
+
+def _is_relative(aspect: Aspect, subject: Asked) -> bool:
+    """Whether each error scales with its own numbers: roundings of floats do, and those to so many digits, or steps of a common size, do
+    not.
     """
-    (scene, *_) = panel.ordinary(subject.oracle.objective, subject.oracle.dtype)
-    bare = replace(scene.case, reg=0.0)
-    alternate = np.where(np.arange(scene.D) % 2, 1 / SCALE, SCALE)
-    scale = np.full(scene.D, SCALE) if subject.oracle.objective.of_scores else alternate  # there X picks the scores
-    scaled = replace(bare, W=bare.W * scale.astype(bare.W.dtype), X=bare.X / scale.astype(bare.X.dtype))
-    before, after = (aspect.look(subject, Scene(subject.oracle, case)) for case in (bare, scaled))
+    if subject.oracle.objective.of_scores:
+        return _fades(aspect, subject)
+    before, after = (aspect.look(subject, scene) for scene in _scaled(subject.oracle.objective, subject.oracle.dtype))
     if before is None or after is None:
         return False
-    factor = np.ones(1) if aspect.name == "loss" else scale
+    factor = np.ones(1) if aspect.name == "loss" else _alternating(before.scene.D)
     return bool(np.max(np.abs(after.error * factor - before.error)) <= np.max(np.abs(before.error)) * UNCHANGED + 2 * np.max(before.radius))
+
+
+@lru_cache(maxsize=16)
+def _scaled(objective: Objective, dtype: str) -> tuple[Scene, Scene]:
+    """The first ordinary case without a penalty, and the same with W·2^k and X/2^k, which have the same scores: the data term's gradient is
+    divided by 2^k, exactly, and its error with it. Neighbouring features are scaled in opposite directions: steps of a common size, as
+    of 8 bits of the greatest entry, cannot follow both.
+    """
+    (scene, *_) = panel.ordinary(objective, dtype)
+    bare, scale = replace(scene.case, reg=0.0), _alternating(scene.D).astype(dtype)
+    return Scene(scene.oracle, bare), Scene(scene.oracle, replace(bare, W=bare.W * scale, X=bare.X / scale))
+
+
+def _alternating(D: int) -> Floats:
+    return np.where(np.arange(D) % 2, 1 / SCALE, SCALE)
+
+
+def _fades(aspect: Aspect, subject: Asked) -> bool:
+    """Of scores: whether the error of an entry falls with the entry, where a score is so low, or so near to 0, that it is small."""
+    before, after = 0.0, 0.0
+    for scene, lower in _faded(subject.oracle.objective, subject.oracle.dtype):
+        looks = aspect.look(subject, scene), aspect.look(subject, lower)
+        if looks[0] is None or looks[1] is None or looks[0].error.shape != looks[1].error.shape:
+            continue
+        size, small = looks[0].magnitude, looks[1].magnitude
+        fell = (small > 0) & (small < size / FELL)
+        before = max(before, float(np.max(np.abs(looks[0].error[fell]) / size[fell], initial=0.0)))
+        after = max(after, float(np.max(np.maximum(np.abs(looks[1].error) - looks[1].radius, 0)[fell] / small[fell], initial=0.0)))
+    return 0 < after <= min(FOLLOWS * before, LOST)
+
+
+@lru_cache(maxsize=16)
+def _faded(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
+    """Ordinary cases, each beside one with a score of each example far lower, and beside one with small scores."""
+    found = []
+    for scene in panel.ordinary(objective, dtype):
+        W, examples = scene.case.W, np.arange(scene.D)  # (C, N) of scores: X is the unit matrix
+        low = W.copy()
+        low[(scene.y + 1) % scene.C if scene.C > 1 else 0, examples] -= LOWER
+        found += [(scene, Scene(scene.oracle, replace(scene.case, W=other))) for other in (low, W * W.dtype.type(NEAR_0))]
+    return found
 
 
 def _is_rough(aspect: Aspect, subject: Asked) -> bool:
     """Whether the errors are others where the numbers are almost the same, as roundings are; a small wrong term hardly changes."""
     changed = []
-    for scene in panel.ordinary(subject.oracle.objective, subject.oracle.dtype)[:NUDGED]:
-        W, X = (a * a.dtype.type(1 + nudge) for a, nudge in zip((scene.case.W, scene.case.X), NUDGES, strict=True))
-        if subject.oracle.objective.of_scores:  # X picks the scores
-            X = scene.case.X
-        before, after = (aspect.look(subject, Scene(subject.oracle, case)) for case in (scene.case, replace(scene.case, W=W, X=X)))
+    for scene, nudged in _nudged(subject.oracle.objective, subject.oracle.dtype):
+        before, after = aspect.look(subject, scene), aspect.look(subject, nudged)
         if before is not None and after is not None:
             changed.append(np.max(np.abs(after.error - before.error)) > ROUGH * np.max(np.abs(before.error)))
     return bool(changed) and 2 * sum(changed) >= len(changed)
 
 
+@lru_cache(maxsize=16)
+def _nudged(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
+    found = []
+    for scene in panel.ordinary(objective, dtype)[:NUDGED]:
+        W, X = (a * a.dtype.type(1 + nudge) for a, nudge in zip((scene.case.W, scene.case.X), NUDGES, strict=True))
+        if objective.of_scores:  # X picks the scores
+            X = scene.case.X
+        found.append((scene, Scene(scene.oracle, replace(scene.case, W=W, X=X))))
+    return found
+
+
+LOWER, NEAR_0 = 5.0, 2.0**-8
+"""How far a score is lowered, and what scores are multiplied by."""
+FELL, FOLLOWS = 50.0, 16.0
+"""An entry is small at this part of what it was; its error, relative to it, is then at most so many times what it was: scores lie farther
+off.
+"""
+LOST = 0.1
+"""And at most this: what has become 0 has lost all digits, and no more."""
 NUDGED = 4
 NUDGES = (1 / 29, 1 / 37)
 """Relative changes of W and X: far more than a unit in the last place of any dtype, far less than what changes a formula."""
@@ -89,18 +149,19 @@ def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | No
     """A sentence where the errors change with the dtype as roundings do."""
     here, there = subject.oracle.dtype, OTHER[subject.oracle.dtype]
     other = subject.judged_by(Oracle(subject.oracle.objective, there))
-    errors = []
     if max(_relative(look) for look in looks) >= SMALL:
         return None
-    for look in looks:
-        again = aspect.look(other, Scene(other.oracle, _cast(look.scene.case, there)))
+    expected = unit_roundoff(here) / unit_roundoff(there)
+    mine = theirs = 0.0
+    for k, look in enumerate(looks, 1):
+        again = aspect.look(other, look.scene.cast(there))
         if again is None or not (again.finite and look.finite):
             return None
-        errors.append([_relative(x) for x in (look, again)])
-    mine, theirs = np.max(errors, axis=0)
-    expected = unit_roundoff(here) / unit_roundoff(there)
-    if not (theirs > 0 and max(mine, theirs) < SMALL and 1 / SHRINKS < mine / theirs / expected < SHRINKS):
-        return None
+        mine, theirs = max(mine, _relative(look)), max(theirs, _relative(again))
+        if k in (TELLING, len(looks)) and not (
+            theirs > 0 and max(mine, theirs) < SMALL and 1 / SHRINKS < mine / theirs / expected < SHRINKS
+        ):
+            return None
     return (
         f"the error of the {aspect.name} shrinks with the dtype ({mine:.1g} in {here}, {theirs:.1g} in {there}): "
         "the formula is right and loses digits"
@@ -109,7 +170,3 @@ def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | No
 
 def _relative(look: Look) -> float:
     return float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST)
-
-
-def _cast(case: Case, dtype: str) -> Case:
-    return replace(case, W=case.W.astype(dtype), X=case.X.astype(dtype))

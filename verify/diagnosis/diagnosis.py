@@ -98,10 +98,13 @@ class Inquiry:
             told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on the one shown; no change of a term explains it"
             return Diagnosis("unknown", told)
         everywhere = all(look.broken and _usable(look) for look in ordinary)
-        return self._somewhere(here, [here, *ordinary, *(rest or self._special())], everywhere=everywhere)
+        return self._somewhere(here, [here, *ordinary, *(rest or self._special(few=everywhere))], everywhere=everywhere)
 
-    def _special(self) -> list[Look]:
+    def _special(self, *, few: bool = False) -> list[Look]:
+        """The special cases: a `few`, one of a kind and none on kinks, where no explanation is sought on them, but the place and when."""
         objective, dtype = self.oracle.objective, self.oracle.dtype
+        if few:
+            return self._looks(panel.special(objective, dtype)[: panel.ONE_OF_A_KIND])
         return self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
 
     def _looks(self, scenes: Sequence[Scene]) -> list[Look]:
@@ -120,7 +123,8 @@ class Inquiry:
         for e in found:
             if not _usable(here) or self._explains(e, here):
                 return self._told(e, beside="" if here.finite else "on the one shown it is not even finite")
-        both = simplest(self._system([here, *smooth]))
+        # What explains the case shown as well and takes more changes: the others of as many have been tried.
+        both = simplest(self._system([here, *smooth])) if len(found[0].terms) == 1 else None
         return self._told(found[0], beside="on the one shown it does not explain all") if both is None else self._told(both)
 
     def _explains(self, found: Explanation, look: Look) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from verify.diagnosis.regression import Sight, System
 from verify.diagnosis.scene import Floats, Scene
 from verify.diagnosis.words import Diagnosis, number, times
 from verify.laws import Subject
+from verify.oracle import Oracle
+from verify.spec import Objective
 from verify.terms import Example, Term
 
 LABEL, OTHERS, REST = Change("tied", "label", free=True), Change("tied", "others", free=True), Change("tied", "rest", free=True)
@@ -90,20 +93,16 @@ def _sight(look: Look) -> Sight:
 
 def threshold(subject: Subject) -> str | None:
     """Where the switch really is: a sentence where the candidate turns it on beside the kink and not on it."""
-    if not has_kinks(subject.oracle):
+    objective, dtype = subject.oracle.objective, subject.oracle.dtype
+    if not has_kinks(subject.oracle) or _one_tie(objective, dtype) is None:
         return None
-    start = _one_tie(subject)
-    if start is None:
-        return None
-    case, j = start
     for side in (-1.0, 1.0):
-        wrong = [k for k in EXPONENTS[case.dtype] if _breaks(subject, _moved(case, j, side * 2.0**-k))]
-        if wrong and wrong[0] > EXPONENTS[case.dtype][0] and _is_of_the_switch(subject, case, _moved(case, j, side * 2.0 ** -wrong[-1])):
-            bound = 2.0 ** -wrong[0]
-            low, high = bound, 2 * bound
+        first = _first_wrong(subject, side)
+        if first is not None and _is_of_the_switch(subject, side * 2.0 ** -EXPONENTS[dtype][-1]):
+            low, high = 2.0**-first, 2.0 ** (1 - first)
             for _ in range(HALVINGS):
                 middle = (low + high) / 2
-                low, high = (middle, high) if _breaks(subject, _moved(case, j, side * middle)) else (low, middle)
+                low, high = (middle, high) if _breaks(subject, side * middle) else (low, middle)
             told = f"{side * low:.3g}"
             return (
                 f"the indicator switches about {told} beside the kink and not on it: it compares with a tolerance, or with another margin"
@@ -111,9 +110,23 @@ def threshold(subject: Subject) -> str | None:
     return None
 
 
-def _is_of_the_switch(subject: Subject, tie: Case, beside: Case) -> bool:
-    """Whether the error beside a tie is what the tied switch would add or take away."""
-    look, scene = at_gradient(subject, Scene(subject.oracle, beside)), Scene(subject.oracle, tie)
+def _first_wrong(subject: Subject, side: float) -> int | None:
+    """The greatest distance 2^-k from the kink at which the candidate breaks, where it does at the nearest and not at the farthest: what
+    compares otherwise than the switch is wrong from there on to the kink.
+    """
+    holds, breaks = EXPONENTS[subject.oracle.dtype][0], EXPONENTS[subject.oracle.dtype][-1]
+    if not _breaks(subject, side * 2.0**-breaks) or _breaks(subject, side * 2.0**-holds):
+        return None
+    while breaks - holds > 1:
+        middle = (holds + breaks) // 2
+        holds, breaks = (holds, middle) if _breaks(subject, side * 2.0**-middle) else (middle, breaks)
+    return breaks
+
+
+def _is_of_the_switch(subject: Subject, by: float) -> bool:
+    """Whether the error beside the tie is what the tied switch would add or take away."""
+    objective, dtype = subject.oracle.objective, subject.oracle.dtype
+    look, scene = at_gradient(subject, _beside(objective, dtype, by)), _beside(objective, dtype, 0.0)
     terms = scene.sum_of(scene.slopes(lambda e, t, label: float(t.tied)))
     if look is None or not look.finite or not terms.any():
         return False
@@ -128,21 +141,27 @@ EXPONENTS = {"float64": range(2, 44), "float32": range(2, 18)}
 HALVINGS = 12
 
 
-def _one_tie(subject: Subject) -> tuple[Case, int] | None:
+@lru_cache(maxsize=16)
+def _one_tie(objective: Objective, dtype: str) -> tuple[Case, int] | None:
     """One example with one switch at 0, and the class whose bias moves it."""
-    dtype, scalar = subject.oracle.dtype, subject.oracle.objective.loss.targets is not None
+    oracle, scalar = Oracle(objective, dtype), objective.loss.targets is not None
     W, X, y = np.array([[0.5, 0.25], [0.25, -0.5], [-0.75, 0.5]], dtype), np.array([[0.5, 1.0]], dtype), np.zeros(1, np.int64)
-    case = fitted(Case(W=W, X=X, y=y, reg=0.0, family="panel"), subject.oracle)
-    j = solve(subject.oracle, case.W, case.X[0], 0, 0, [] if scalar else [0])
+    case = fitted(Case(W=W, X=X, y=y, reg=0.0, family="panel"), oracle)
+    j = solve(oracle, case.W, case.X[0], 0, 0, [] if scalar else [0])
     return None if j is None else (case, j)
 
 
-def _moved(case: Case, j: int, by: float) -> Case:
+@lru_cache(maxsize=256)
+def _beside(objective: Objective, dtype: str, by: float) -> Scene:
+    """The tie with its switch moved by so much."""
+    tie = _one_tie(objective, dtype)
+    assert tie is not None
+    case, j = tie
     W: Floats = case.W.copy()
     W[j, -1] += W.dtype.type(by)
-    return replace(case, W=W)
+    return Scene(Oracle(objective, dtype), replace(case, W=W))
 
 
-def _breaks(subject: Subject, case: Case) -> bool:
-    look = at_gradient(subject, Scene(subject.oracle, case))
+def _breaks(subject: Subject, by: float) -> bool:
+    look = at_gradient(subject, _beside(subject.oracle.objective, subject.oracle.dtype, by))
     return look is not None and look.broken

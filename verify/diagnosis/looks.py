@@ -13,7 +13,7 @@ from verify.diagnosis.change import Change, Table
 from verify.diagnosis.regression import Sight
 from verify.diagnosis.scene import Floats, Scene
 from verify.laws import Subject
-from verify.oracle import Oracle, exact
+from verify.oracle import exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +51,9 @@ def at_gradient(subject: Subject, scene: Scene) -> Look | None:
     except Misbehaviour:
         return None
     truth = scene.point.gradient
-    error = truth.offset(g) if np.all(np.isfinite(g)) else np.full(g.shape, np.nan)
-    strain = float(np.max(np.abs(error) / truth.radius)) if truth.is_single else truth.distance(g).strain
+    finite = bool(np.all(np.isfinite(g)))
+    error = truth.offset(g) if finite else np.full(g.shape, np.nan)
+    strain = truth.strain(error) if finite else np.inf
     return Look(scene, error, truth.radius, truth.magnitude, strain, truth.is_single)
 
 
@@ -105,25 +106,22 @@ class Aspect:
     look: Looker
     catalogue: Callable[[Scene], Table]
     few: Callable[[Scene, tuple[Change, ...]], Table]
-    precise: Callable[[Look, Oracle], bool]
+    precise: Callable[[Look, str], bool]
 
 
-def _gradient_is_of(look: Look, coarse: Oracle) -> bool:
-    case = look.scene.case
-    radius = coarse.at(case.W, case.X, case.y, case.reg).gradient.radius
-    return bool(np.all(np.abs(look.error) <= radius))
+def _gradient_is_of(look: Look, coarse: str) -> bool:
+    return bool(np.all(np.abs(look.error) <= look.scene.judged_in(coarse).point.gradient.radius))
 
 
-def _loss_is_of(look: Look, coarse: Oracle) -> bool:
-    case = look.scene.case
-    return bool(np.all(np.abs(look.error) <= coarse.at(case.W, case.X, case.y, case.reg).value.radius))
+def _loss_is_of(look: Look, coarse: str) -> bool:
+    return bool(np.all(np.abs(look.error) <= look.scene.judged_in(coarse).point.value.radius))
 
 
 def _from(catalogue: Callable[[Scene], Table]) -> Callable[[Scene, tuple[Change, ...]], Table]:
     return lambda scene, names: Table(names, catalogue(scene).of_names(names))
 
 
-def _never(_: Look, __: Oracle) -> bool:
+def _never(_: Look, __: str) -> bool:
     return False
 
 

@@ -47,6 +47,9 @@ SMALL = (
 )
 """One example, two classes, one feature, many classes, many features."""
 
+ONE_OF_A_KIND = len(SMALL) + 12
+"""The special cases up to the first of everything."""
+
 ON_KINKS = ((1, 3, 2, 0.5), (2, 4, 3, 0.75), (3, 5, 2, 0.25), (4, 4, 2, 0.0), (2, 2, 3, 1.5), (1, 4, 2, 0.5))
 MOST_TIES = 3
 DISTINCT = 4

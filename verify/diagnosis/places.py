@@ -74,9 +74,9 @@ def pattern(looks: Sequence[Look]) -> str | None:
     """The narrowest pattern that contains the errors of all cases, and leaves something out on two at least."""
     wrong = [~(np.abs(look.error) <= look.radius) for look in looks]
     for words, mask in PATTERNS.items():
-        masks = [mask(look) for look in looks]
-        telling = sum(not np.all(m) for m in masks)
-        if telling >= FEWEST and all(np.all(m[w]) for m, w in zip(masks, wrong, strict=True)):
+        if not all(np.all(mask(look)[w]) for look, w in zip(looks, wrong, strict=True)):  # the first that lies elsewhere ends it
+            continue
+        if sum(not np.all(mask(look)) for look in looks) >= FEWEST:
             return words
     return None
 

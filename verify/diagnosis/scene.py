@@ -34,6 +34,7 @@ class Scene:
         self.share = numerator / denominator
         self._reference = Reference(oracle)
         self._known: dict[tuple[bytes, int], Example] = {}
+        self._elsewhere: dict[tuple[str, str], Scene] = {}
 
     @cached_property
     def point(self) -> Point:
@@ -192,6 +193,19 @@ class Scene:
     def with_parameters(self, parameters: Mapping[str, float]) -> Floats:
         """The data term's gradient with other parameters, also outside of their domain: a forgotten margin is one of 0."""
         return self.shifted(parameters).data
+
+    def cast(self, dtype: str) -> Scene:
+        """The same case in another dtype, once."""
+        return self._once(("cast", dtype), lambda: replace(self.case, W=self.case.W.astype(dtype), X=self.case.X.astype(dtype)))
+
+    def judged_in(self, dtype: str) -> Scene:
+        """The same numbers beside what rounding in another dtype allows, once."""
+        return self._once(("judged in", dtype), lambda: self.case)
+
+    def _once(self, key: tuple[str, str], case: Callable[[], Case]) -> Scene:
+        if key not in self._elsewhere:
+            self._elsewhere[key] = Scene(Oracle(self.oracle.objective, key[1]), case())
+        return self._elsewhere[key]
 
     def shifted(self, parameters: Mapping[str, float]) -> Scene:
         """The same case under other parameters."""

@@ -73,12 +73,24 @@ class Subdifferential:
         offset = self.offset(g)
         if self.is_single:
             return self._worst(offset, g, None)
-        start = self._multipliers(offset, self.radius)
-        found = [(offset - self._span(m), m) for m in (start, self._polished(start, offset))]
-        residual, tau = min(found, key=lambda f: float(np.max(np.abs(f[0]) / self.radius)))
+        residual, tau = self._nearest(offset)
         plain = np.asarray(residual, dtype=np.float64) / self.radius
         directions = (plain, *(self._orthogonal(residual, tau, least) for least in (NEGLIGIBLE, 0.0)))
         return self._worst(residual, g, max(self._certificate(q, offset) for q in directions))
+
+    def strain(self, offset: Floats) -> float:
+        """At most this many radii lies G from the set, where `offset` (C, D) is G − center: `distance` without its proof."""
+        first = self._strain(offset)
+        return first if self.is_single or first <= 1 else self._strain(self._nearest(offset)[0])
+
+    def _nearest(self, offset: Floats) -> tuple[Floats, list[Floats]]:
+        """What is left of the offset beside the nearest element of the set, and the multipliers of that."""
+        start = self._multipliers(offset, self.radius)
+        found = [(offset - self._span(m), m) for m in (start, self._polished(start, offset))]
+        return min(found, key=lambda f: self._strain(f[0]))
+
+    def _strain(self, residual: Floats) -> float:
+        return float(np.max(np.abs(residual) / self.radius))
 
     def support(self, d: Floats) -> float:
         """Max ⟨g, d⟩ over the set, d (C, D): the one-sided derivative f'(W; d) where f is convex. Rounded in float64."""
