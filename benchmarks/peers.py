@@ -12,6 +12,9 @@ import numpy as np
 
 REG = 2.0**-10
 LOSSES = {"hinge": "multiclass_hinge", "softmax": "softmax_cross_entropy"}
+ALLOWED = {"float64": 1e-12, "float32": 1e-4}
+"""Errors up to which an answer's time means something."""
+
 Work = Callable[[], tuple[float, Any]]
 
 

@@ -72,6 +72,21 @@ def test_float32_sums_of_many_examples_are_as_good_as_float64(loss):
     np.testing.assert_allclose(d_many, d_one, rtol=gamma(linear.FLUSH + 24, 2.0**-24))  # 24: the score and its row formula
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_mean_of_equal_losses_is_that_loss(loss, monkeypatch):
+    """20,000 plain additions would lose up to 1,250 units in each of the 16 parts."""
+    monkeypatch.setattr(linear, "SMALL", 0)
+    rng, f = np.random.default_rng(4), objective(loss, "none")
+    W, x = rng.normal(size=(10, 20)), rng.normal(size=(1, 20))
+    one, many = f(W, x, [3])[0], f(W, np.repeat(x, 20_000, axis=0), np.full(20_000, 3))[0]
+    assert abs(many - one) <= 2 * np.spacing(one)
+
+
+def test_an_infinite_loss_stays_infinite(monkeypatch):
+    monkeypatch.setattr(linear, "SMALL", 0)
+    assert objective("multiclass_hinge")(np.array([[1e308], [-1e308]]), np.array([[-8.0], [1.0]]), [0, 0])[0] == np.inf
+
+
 LAYOUTS = {
     "Fortran order": np.asfortranarray,
     "every other": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],

@@ -89,21 +89,29 @@ def _part(row, W, X, y, parameter, first, last, sums):
     """Σ_i ℓ(W x_i, y_i) over the rows first..last; adds its gradient to `sums` (C, D). W is padded to whole tiles."""
     classes, D = sums.shape
     S, dS, recent = np.empty((BLOCK, W.shape[0]), W.dtype), np.empty((BLOCK, W.shape[0]), W.dtype), np.zeros(W.shape, W.dtype)
-    padded, loss = np.zeros((BLOCK, D), W.dtype), 0.0
+    padded, loss, lost = np.zeros((BLOCK, D), W.dtype), 0.0, 0.0
     for i in range(first, last, BLOCK):
         rows = min(BLOCK, last - i)
         block = _rows(X, i, rows, padded)
         scores(W, block, S)
         dS[:] = 0
         for r in range(rows):
-            loss += row(S[r, :classes], y[i + r], parameter, dS[r, :classes])
+            loss, lost = _plus(loss, lost, row(S[r, :classes], y[i + r], parameter, dS[r, :classes]))
         accumulate(dS, block, recent)
         if (i - first) % FLUSH == FLUSH - BLOCK or i + BLOCK >= last:
             for j in range(classes):
                 for k in range(D):
                     sums[j, k] += recent[j, k]
             recent[:] = 0
-    return loss
+    return loss + lost if abs(loss) < np.inf else loss
+
+
+@njit(error_model="numpy")
+def _plus(total, lost, x):
+    """(total, lost) with x added: what the rounding of `total` loses is gathered in `lost` (D. Knuth, TAOCP vol. 2, 4.2.2)."""
+    moved = total + x
+    shifted = moved - total
+    return moved, lost + ((total - (moved - shifted)) + (x - shifted))
 
 
 def _rows(X: Any, first: int, rows: int, padded: Any) -> Any:
@@ -132,7 +140,7 @@ def blocked(row, W, X, y, parameter, coefficient, bias, partitions, dW):
     N, (padded, sums, losses) = X.shape[0], _room(W, partitions)
     for p in range(partitions):
         losses[p] = _part(row, padded, X, y, W.dtype.type(parameter), N * p // partitions, N * (p + 1) // partitions, sums[p])
-    return losses.sum() / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
+    return _total_loss(losses) / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
@@ -141,7 +149,7 @@ def blocked_on_all_cores(row, W, X, y, parameter, coefficient, bias, partitions,
     N, (padded, sums, losses) = X.shape[0], _room(W, partitions)
     for p in prange(partitions):
         losses[p] = _part(row, padded, X, y, W.dtype.type(parameter), N * p // partitions, N * (p + 1) // partitions, sums[p])
-    return losses.sum() / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
+    return _total_loss(losses) / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
 
 
 @njit(error_model="numpy")
@@ -151,6 +159,15 @@ def _room(W, partitions):
     padded = np.zeros((-(-C // CLASSES) * CLASSES, D), W.dtype)
     padded[:C] = W
     return padded, np.zeros((partitions, C, D)), np.zeros(partitions)
+
+
+@njit(error_model="numpy")
+def _total_loss(losses):
+    """Σ_p losses[p], rounded about once."""
+    loss, lost = 0.0, 0.0
+    for part in losses:
+        loss, lost = _plus(loss, lost, part)
+    return loss + lost if abs(loss) < np.inf else loss
 
 
 @njit(error_model="numpy")

@@ -84,7 +84,7 @@ def _dot_tile(W, X, S, i, c):
 
 @njit(error_model="numpy", fastmath={"contract"})
 def _axpy_tile(G, X, dW, i, c, begin, end):
-    """5 classes × 8 rows over the columns begin..end, added in the order of the rows."""
+    """5 classes × 8 rows over the columns begin..end. The rows are added up before they meet dW, which is rounded once in eight."""
     x0, x1, x2, x3 = X[i, begin:end], X[i + 1, begin:end], X[i + 2, begin:end], X[i + 3, begin:end]
     x4, x5, x6, x7 = X[i + 4, begin:end], X[i + 5, begin:end], X[i + 6, begin:end], X[i + 7, begin:end]
     d0, d1, d2, d3, d4 = dW[c, begin:end], dW[c + 1, begin:end], dW[c + 2, begin:end], dW[c + 3, begin:end], dW[c + 4, begin:end]
@@ -95,11 +95,11 @@ def _axpy_tile(G, X, dW, i, c, begin, end):
     f0, f1, f2, f3, f4, f5, f6, f7 = _column(G, i, c + 4)
     for k in range(x0.size):
         p0, p1, p2, p3, p4, p5, p6, p7 = x0[k], x1[k], x2[k], x3[k], x4[k], x5[k], x6[k], x7[k]
-        d0[k] = d0[k] + a0 * p0 + a1 * p1 + a2 * p2 + a3 * p3 + a4 * p4 + a5 * p5 + a6 * p6 + a7 * p7
-        d1[k] = d1[k] + b0 * p0 + b1 * p1 + b2 * p2 + b3 * p3 + b4 * p4 + b5 * p5 + b6 * p6 + b7 * p7
-        d2[k] = d2[k] + c0 * p0 + c1 * p1 + c2 * p2 + c3 * p3 + c4 * p4 + c5 * p5 + c6 * p6 + c7 * p7
-        d3[k] = d3[k] + e0 * p0 + e1 * p1 + e2 * p2 + e3 * p3 + e4 * p4 + e5 * p5 + e6 * p6 + e7 * p7
-        d4[k] = d4[k] + f0 * p0 + f1 * p1 + f2 * p2 + f3 * p3 + f4 * p4 + f5 * p5 + f6 * p6 + f7 * p7
+        d0[k] += a0 * p0 + a1 * p1 + a2 * p2 + a3 * p3 + a4 * p4 + a5 * p5 + a6 * p6 + a7 * p7
+        d1[k] += b0 * p0 + b1 * p1 + b2 * p2 + b3 * p3 + b4 * p4 + b5 * p5 + b6 * p6 + b7 * p7
+        d2[k] += c0 * p0 + c1 * p1 + c2 * p2 + c3 * p3 + c4 * p4 + c5 * p5 + c6 * p6 + c7 * p7
+        d3[k] += e0 * p0 + e1 * p1 + e2 * p2 + e3 * p3 + e4 * p4 + e5 * p5 + e6 * p6 + e7 * p7
+        d4[k] += f0 * p0 + f1 * p1 + f2 * p2 + f3 * p3 + f4 * p4 + f5 * p5 + f6 * p6 + f7 * p7
 
 
 @njit(error_model="numpy")
