@@ -226,11 +226,11 @@ nan_gradient = changed(gradient=lambda g: g * np.nan)
 libc = ctypes.CDLL(None)
 
 
-def wrong_and_on_some(act):
-    """Twice the gradient, and acts on a case of a size that is asked first when the mistake is to be named."""
+def wrong_and_on_some(act, sizes=((8, 3, 4),)):
+    """Twice the gradient, and acts on cases of some sizes that are asked when the mistake is to be named."""
 
     def f(W, X, y, reg):
-        if (len(X), *W.shape) == (8, 3, 4):
+        if (len(X), *W.shape) in sizes:
             act()
         loss, gradient = right(W, X, y, reg)
         return loss, 2 * gradient
@@ -239,6 +239,7 @@ def wrong_and_on_some(act):
 
 
 wrong_and_aborts = wrong_and_on_some(os.abort)
+wrong_and_aborts_on_more = wrong_and_on_some(os.abort, [(8, 3, 4), (2, 3, 4), (5, 4, 2), (7, 4, 5)])
 wrong_and_sleeps = wrong_and_on_some(lambda: libc.sleep(1000))
 wrong_and_raises = wrong_and_on_some(lambda: throw(ValueError("eight examples are too many")))
 raises = for_one_example(lambda: throw(ValueError("one example is too few")))

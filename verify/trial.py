@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite, log2
@@ -210,11 +210,11 @@ SETTINGS = settings(
 )
 
 
-def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched) -> Result:
-    """One case alone, without any search: what a stored counterexample comes to now."""
+def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, avoided: Sequence[Case] = ()) -> Result:
+    """One case alone, without any search: what a stored counterexample comes to now. Its mistake is named without the cases `avoided`."""
     tally, began = _Tally(), time.perf_counter()
     _look(law, subject, case, tally, watch)
-    return _result(law, subject, tally, began, watch)
+    return _result(law, subject, tally, began, watch, avoided)
 
 
 def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
@@ -325,7 +325,7 @@ def _whatever_is_loaded() -> Iterator[None]:
         providers.CONSTANTS_CACHE = before[1]
 
 
-def _result(law: Law, subject: Subject, tally: _Tally, began: float, watch: Watch) -> Result:
+def _result(law: Law, subject: Subject, tally: _Tally, began: float, watch: Watch, avoided: Sequence[Case] = ()) -> Result:
     findings = tally.findings
     evidence = [e for f in findings for e in f.evidence]
     decided = [f for f in findings if f.undecided is None and f.evidence]
@@ -334,7 +334,8 @@ def _result(law: Law, subject: Subject, tally: _Tally, began: float, watch: Watc
         case, what = tally.failure
         found = None if isinstance(what, Misbehaviour) else what.worst
         witness = Witness(case=case, evidence=found)
-        named = diagnose(law.name, subject, case, what, watch)
+        watch(case)  # the last before those that are asked to name the mistake
+        named = diagnose(law.name, subject, case, what, watch, avoided)
         kind, diagnosis = named.kind, named.to_dict()
     return Result(
         law=law.name,

@@ -81,20 +81,28 @@ def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
 NAMING = ", when it was asked more, to name what had broken the law gradient"
 
 
-@pytest.mark.parametrize(
-    ("name", "code", "told"),
-    [
-        ("wrong_and_aborts", "crashed", "the candidate ended its process (SIGABRT: Aborted)"),
-        ("wrong_and_sleeps", "hung", "the candidate gave no answer within 3 s"),
-    ],
-)
-def test_a_candidate_that_is_lost_while_its_mistake_is_named_is_broken_at_the_case_where_it_was(name, code, told):
-    (outcome,) = judged(name, timeout=3, laws=("gradient",))[name].values()
+def test_a_candidate_that_hangs_while_its_mistake_is_named_is_broken_at_the_case_where_it_did():
+    (outcome,) = judged("wrong_and_sleeps", timeout=3, laws=("gradient",))["wrong_and_sleeps"].values()
     result = outcome.result
-    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", code)
-    assert result.diagnosis["message"] == told + NAMING
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "hung")
+    assert result.diagnosis["message"] == "the candidate gave no answer within 3 s" + NAMING
     case = result.witness.case
     assert (len(case.X), *case.W.shape) == (8, 3, 4)
+
+
+def test_a_mistake_is_named_without_the_cases_that_end_the_process():
+    (outcome,) = judged("wrong_and_aborts", laws=("gradient",))["wrong_and_aborts"].values()
+    result = outcome.result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "wrong", "scaled")
+    told = "the whole gradient is twice what it must be. The candidate ended its process (SIGABRT: Aborted)"
+    assert result.diagnosis["message"] == told + NAMING
+    assert (len(result.witness.case.X), result.witness.case.W.shape) == (1, (2, 1))
+
+
+def test_what_ends_the_process_on_every_case_that_is_asked_to_name_it_has_no_name():
+    (outcome,) = judged("wrong_and_aborts_on_more", laws=("gradient",))["wrong_and_aborts_on_more"].values()
+    assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "crashed")
+    assert outcome.result.diagnosis["message"].endswith(NAMING)
 
 
 def test_an_exception_on_a_case_that_is_asked_to_name_a_mistake_does_not_hide_the_name():

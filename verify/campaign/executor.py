@@ -23,7 +23,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
-from verify.campaign.task import Inapplicable, Outcome, Task, lost, perform, unfinished, unjudged
+from verify.campaign.task import Inapplicable, Outcome, Task, lost, named, perform, unfinished, unjudged, without
 from verify.campaign.workers import awake, workers
 from verify.errors import UsageError
 
@@ -113,6 +113,7 @@ class _Crew:
     alone: bool = False
     doubtful: list[int] = field(default_factory=list)
     processes: set[int] = field(default_factory=set)
+    unnamed: dict[int, tuple[Task, Outcome]] = field(default_factory=dict)
 
     def close(self) -> None:
         """Ends its processes, and what the candidate has started there."""
@@ -123,8 +124,12 @@ class _Crew:
     def start(self, mine: Sequence[int], most: int) -> None:
         self.pool: ProcessPool = self.room.enter_context(workers(min(most, len(mine))))
         for i in mine:
-            self._file(i, "record").unlink(missing_ok=True)  # of the time before it was in doubt
-            self.waiting[self.pool.schedule(recorded, args=[self.tasks[i], self._file(i, "record"), self._file(i, "output")])] = i
+            self._schedule(i, self.tasks[i])
+
+    def _schedule(self, i: int, task: Task) -> None:
+        self._file(i, "record").unlink(missing_ok=True)  # of the time before
+        self.missing.pop(i, None)
+        self.waiting[self.pool.schedule(recorded, args=[task, self._file(i, "record"), self._file(i, "output")])] = i
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look, or has taken too long."""
@@ -137,6 +142,9 @@ class _Crew:
                 continue
             future.cancel()  # ends the process, where it still runs
             del self.waiting[future]
+            outcome = self._named(i, outcome)
+            if outcome is None:
+                continue
             yield i, _told(outcome, self._printed(i, outcome))
             if _hung(outcome):
                 self.timeout = min(self.timeout, AFTER_A_HANG)
@@ -145,6 +153,16 @@ class _Crew:
                 self.waiting.clear()
                 self.pool.stop()  # type: ignore[no-untyped-call]
                 return
+
+    def _named(self, i: int, outcome: Outcome | Inapplicable) -> Outcome | Inapplicable | None:
+        """The outcome; None where the process ended while the mistake was named, which is tried again without the case that ended it."""
+        task, crashed = self.unnamed.get(i, (self.tasks[i], None))
+        again = without(task, read(self._file(i, "record"))) if _code(outcome) == "crashed" else None
+        if again is not None and isinstance(outcome, Outcome):
+            self.unnamed[i] = again, crashed or outcome
+            self._schedule(i, again)
+            return None
+        return outcome if crashed is None else named(crashed, outcome)
 
     def _outcome(self, future: Future[Outcome | Inapplicable], i: int) -> Outcome | Inapplicable | None:
         """What a task came to; None while it goes on. Raises what it raised."""
@@ -185,8 +203,7 @@ class _Crew:
         return time.monotonic() - self.missing.setdefault(i, time.monotonic()) > 2 * TICK  # its answer may still be on the way
 
     def _printed(self, i: int, outcome: Outcome | Inapplicable) -> str:
-        ended = isinstance(outcome, Outcome) and (outcome.result.diagnosis or {}).get("code") in ("crashed", "hung")
-        return output.said(self._file(i, "output"), last=ended)
+        return output.said(self._file(i, "output"), last=_code(outcome) in ("crashed", "hung"))
 
     def _file(self, i: int, what: str) -> Path:
         return self.folder / f"{i}.{what}"
@@ -217,8 +234,12 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         record.close()
 
 
+def _code(outcome: Outcome | Inapplicable) -> str | None:
+    return (outcome.result.diagnosis or {}).get("code") if isinstance(outcome, Outcome) else None
+
+
 def _hung(outcome: Outcome | Inapplicable) -> TypeGuard[Outcome]:
-    return isinstance(outcome, Outcome) and (outcome.result.diagnosis or {}).get("code") == "hung"
+    return _code(outcome) == "hung"
 
 
 def _likewise(outcome: Outcome, task: Task) -> Outcome:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from verify.cases import Case
+from verify.diagnosis import NAMING
 from verify.trial import Stored
 
 LENGTH = struct.Struct("<Q")
@@ -19,8 +21,8 @@ LENGTH = struct.Struct("<Q")
 class Note:
     """The process, when it began (seconds since the epoch), the case that it is busy with since when, and how many were before that.
 
-    `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `ended` tells why the
-    process gives up, where it knows.
+    `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `witness` is the case that
+    broke the law, while its mistake is being named. `ended` tells why the process gives up, where it knows.
     """
 
     process: int
@@ -30,6 +32,7 @@ class Note:
     before: int = 0
     conventions: dict[str, Any] | None = None
     place: dict[str, str | int] | None = None
+    witness: Stored | None = None
     ended: str | None = None
 
 
@@ -54,8 +57,9 @@ class Record:
 
     def begins(self, case: Stored) -> None:
         """Notes the case that the candidate is asked about next."""
-        before = self.note.before + (self.note.case is not None)
-        self.note = replace(self.note, case=case, since=time.time(), before=before)
+        last, before = self.note.case, self.note.before + (self.note.case is not None)
+        witness = self.note.witness if _to_name(last) else last
+        self.note = replace(self.note, case=case, since=time.time(), before=before, witness=witness if _to_name(case) else None)
         self._write()
 
     def ends(self, why: str) -> None:
@@ -72,6 +76,11 @@ class Record:
         self._here()
         told = pickle.dumps(self.note, pickle.HIGHEST_PROTOCOL)
         os.pwrite(self._file, LENGTH.pack(len(told)) + told, 0)
+
+
+def _to_name(case: Stored | None) -> bool:
+    """Whether a case is asked to name a mistake."""
+    return isinstance(case, Case) and case.family == NAMING
 
 
 def read(path: Path) -> Note | None:

@@ -69,12 +69,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Task:
-    """One law on one candidate at one dtype: a search, or one `case` that is judged again."""
+    """One law on one candidate at one dtype: a search, or one `case` that is judged again. The candidate is not asked on cases that were
+    `avoided`: they ended its process.
+    """
 
     request: Request
     dtype: str
     law: str
     case: Case | Place | None = None
+    avoided: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     if reason is not None:
         return reason
     if isinstance(task.case, Case):
-        return again(law, subject, task.case, watch=watch)
+        return again(law, subject, task.case, watch=watch, avoided=task.avoided)
     return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
 
 
@@ -225,6 +228,30 @@ def lost(task: Task, note: Note | None, code: str, told: str, *, seconds: float 
     return Outcome(
         task, failed(task, Misbehaviour(code, told), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
     )
+
+
+MOST_AVOIDED = 3
+"""Cases that end the process while a mistake is named, after which it has no name."""
+
+
+def without(task: Task, note: Note | None) -> Task | None:
+    """The task that names the mistake without the case on which the process ended; None where that was no such case."""
+    if note is None or not isinstance(note.witness, Case) or not isinstance(note.case, Case) or len(task.avoided) >= MOST_AVOIDED:
+        return None
+    return replace(task, case=note.witness, avoided=(*task.avoided, note.case))
+
+
+def named(crashed: Outcome, without: Outcome | Inapplicable) -> Outcome:
+    """What a task came to whose process ended while its mistake was named: the name that the other cases give, if they do."""
+    if isinstance(without, Inapplicable) or (without.result.diagnosis or {}).get("code") in (None, "crashed", "hung"):
+        return crashed
+    assert crashed.result.diagnosis is not None
+    assert without.result.diagnosis is not None
+    told = (
+        f"{without.result.diagnosis['message']}. {crashed.result.diagnosis['message'][0].upper()}{crashed.result.diagnosis['message'][1:]}"
+    )
+    result = replace(without.result, diagnosis=without.result.diagnosis | {"message": told}, cases=crashed.result.cases)
+    return replace(crashed, result=result)
 
 
 def unfinished(task: Task, note: Note, limit: float) -> Outcome:

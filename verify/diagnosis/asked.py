@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from numpy import floating
@@ -23,15 +23,19 @@ NAMING = "panel"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked(Subject):
-    """A subject whose answers are remembered by their case; `watch` hears of each case before the candidate does."""
+    """A subject whose answers are remembered by their case; `watch` hears of each case before the candidate does, which is not asked on
+    those with the bits of one `avoided`.
+    """
 
     watch: Watch
+    avoided: frozenset[tuple[bytes | float, ...]] = frozenset()
     remembered: dict[Case, Answer | Misbehaviour] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, subject: Subject, watch: Watch) -> Asked:
+    def of(cls, subject: Subject, watch: Watch, avoided: Sequence[Case] = ()) -> Asked:
         """Nothing is asked yet."""
-        return cls(candidate=subject.candidate, oracle=subject.oracle, approximate=subject.approximate, watch=watch)
+        bits = frozenset(map(_bits, avoided))
+        return cls(candidate=subject.candidate, oracle=subject.oracle, approximate=subject.approximate, watch=watch, avoided=bits)
 
     def judged_by(self, oracle: Oracle) -> Asked:
         """The same candidate beside another truth."""
@@ -41,6 +45,8 @@ class Asked(Subject):
         """What the candidate answers at the case. Raises Misbehaviour as often as it is asked, where the candidate gives none."""
         if W is not None:
             case = replace(case, W=W)
+        if case not in self.remembered and self.avoided and _bits(case) in self.avoided:
+            self.remembered[case] = Misbehaviour("crashed", "ended its process here before")
         if case not in self.remembered:
             self.watch(replace(case, family=NAMING))
             try:
@@ -51,3 +57,7 @@ class Asked(Subject):
         if isinstance(found, Misbehaviour):
             raise found
         return found
+
+
+def _bits(case: Case) -> tuple[bytes | float, ...]:
+    return case.W.dtype.num, *case.W.shape, case.W.tobytes(), case.X.tobytes(), case.y.tobytes(), case.reg

@@ -28,15 +28,22 @@ from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 
 
-def diagnose(law: str, subject: Subject, case: Case, what: Finding | Misbehaviour, watch: Watch = lambda _: None) -> Diagnosis:
+def diagnose(
+    law: str,
+    subject: Subject,
+    case: Case,
+    what: Finding | Misbehaviour,
+    watch: Watch = lambda _: None,
+    avoided: Sequence[Case] = (),
+) -> Diagnosis:
     """The name of the bug that made `case` break a law, `unknown` where nothing explains it. `watch` hears of each case that is
-    asked for that, before the candidate does.
+    asked for that, before the candidate does; of those `avoided` it is not asked.
     """
     if isinstance(what, Misbehaviour):
         return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
     worst = what.worst
     assert worst is not None
-    measured, subject = _sentence(worst), Asked.of(subject, watch)
+    measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
     aspects = _aspects(law, worst, subject)
     named = next((found for aspect in aspects if (found := _named(subject, aspect, case)) is not None), None)
     if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
