@@ -218,7 +218,7 @@ def run(
         return NOTHING_SELECTED
     report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet)
     from verify.campaign.pictures import measured
-    from verify.report import html
+    from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
@@ -239,7 +239,7 @@ def run(
 
         telling.write(output, seed=report.seed, report=True, quiet=quiet)
     save(output / "report.json", render(document, "json"))
-    save(output / "index.html", html.render(document, hiker=(output / "hiker.html").exists()))
+    write(document, output)
     _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)

@@ -111,13 +111,29 @@ def test_every_table_works_in_its_smoke_version(tmp_path, monkeypatch):
     assert {g["axis"] for t in document["tables"] for g in t["growth"]} == {"N", "D", "C", "P"}
     assert "these times mean nothing" in done.stdout
     assert "time grows like N^" in (tmp_path / "out/bench.txt").read_text(encoding="utf-8")
-    page = (tmp_path / "out/index.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out/bench.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 1
     assert all(f'<h2 id="{name}">' in page for name in tables())
     assert page.count('<th scope="row">') >= len(everything)
     svg = (tmp_path / "out/growth.svg").read_text(encoding="utf-8")
     assert svg.count("<svg") == 1
     assert "verify, numerical gradient, P" in svg
+
+
+@pytest.mark.parametrize("first", ["the report", "the benchmark"])
+def test_the_report_links_the_page_and_is_linked(tmp_path, monkeypatch, first):
+    monkeypatch.setattr(peers, "PEERS", {})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(
+        "[[tool.verify.candidates]]\ntarget = 'verify.core.softmax_cross_entropy:l2'\nloss = 'softmax_cross_entropy'\n", encoding="utf-8"
+    )
+    commands = [["run", "--law", "value", "--profile", "quick", "--quiet"], ["bench", "--smoke", "--table", "growth", "--quiet"]]
+    for words in commands if first == "the report" else commands[::-1]:
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 0, done.output
+    latest = tmp_path / "reports" / "latest"
+    assert 'href="bench.html"' in (latest / "index.html").read_text(encoding="utf-8")
+    assert ('href="index.html"' in (latest / "bench.html").read_text(encoding="utf-8")) is (first == "the report")
 
 
 @pytest.mark.parametrize("peer", ["torch", "jax", "sklearn"])

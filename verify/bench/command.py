@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-FOLDER = "reports/bench"
+FOLDER = "reports/latest"
 
 
 @click.command("bench")
@@ -23,14 +23,15 @@ FOLDER = "reports/bench"
 def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, output: Path, format_: str, quiet: bool) -> int:
     """Time the core and its peers in turns: medians, spread, ratios, the machine's limits, and how cost grows.
 
-    Writes index.html, bench.json, bench.txt and, where the sizes move, growth.svg. Rounds in which other processes kept the machine
-    busy are dropped. The gradient's full size takes 2 GB of memory.
+    Writes bench.html, bench.json, bench.txt and, where the sizes move, growth.svg into the folder of the report, which links the page.
+    Rounds in which other processes kept the machine busy are dropped. The gradient's full size takes 2 GB of memory.
     """
     from verify.bench.page import page
     from verify.bench.run import bench
     from verify.bench.table import tables
     from verify.bench.telling import as_json, figure, plain, render
     from verify.errors import unknown
+    from verify.report.folder import write_again
     from verify.report.text import console
     from verify.storage import save, writable
 
@@ -46,10 +47,11 @@ def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, outp
     chosen = [known[n] for n in names] or list(known.values())
     found: Any = bench(chosen, rounds=rounds, smoke=smoke, on_setup=(lambda _: None) if quiet else lambda told: click.echo(told, err=True))
     files = [
-        save(output / "index.html", page(found)),
+        save(output / "bench.html", page(found, report=(output / "index.html").exists())),
         save(output / "bench.json", as_json(found)),
         save(output / "bench.txt", plain(found)),
     ]
+    write_again(output)
     drawn = figure(found)
     files += [save(output / "growth.svg", drawn)] if drawn else []
     if format_ == "json":

@@ -9,12 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from verify.bench.telling import COLUMNS, Document, cells, drawing, machine, notes, setups
 
 
-def page(document: Document) -> str:
-    """All tables; the figure of how cost grows stands at the table that it is of."""
+def page(document: Document, *, report: bool = False) -> str:
+    """All tables; the figure of how cost grows stands at the table that it is of. `report`: whether one lies beside it as index.html."""
     loader = PackageLoader("verify.bench", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     told: str = pages.get_template("bench.html.j2").render(
-        d=document, blocks=_blocks, columns=COLUMNS[1:], figure=drawing(document), machine=machine(document)
+        d=document, blocks=_blocks, columns=COLUMNS[1:], figure=drawing(document), machine=machine(document), report=report
     )
     return told
 

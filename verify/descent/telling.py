@@ -14,8 +14,7 @@ from verify.descent.options import seed_of, tell_files
 from verify.descent.page import render
 from verify.descent.problem import between
 from verify.descent.progress import progress
-from verify.report import html
-from verify.report.stored import read
+from verify.report.folder import write_again
 from verify.report.text import console
 from verify.storage import save, writable
 
@@ -28,7 +27,7 @@ def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format
     between("evaluations", budget, 1, 10**9, whole=True)
     writable(folder)
     found, files = write(folder, seed=seed_of(seed), evaluations=budget, report=(folder / "index.html").exists(), quiet=quiet)
-    _link(folder)
+    write_again(folder)
     if format_ == "json":
         click.echo(_json(found), nl=False)
     else:
@@ -48,9 +47,3 @@ def write(
 
 def _json(found: dict[str, Any]) -> str:
     return json.dumps(found, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _link(folder: Path) -> None:
-    """Draws the report's page again, if there is one beside the hiker's, so that it links the hiker."""
-    if (folder / "index.html").exists() and (folder / "report.json").exists():
-        save(folder / "index.html", html.render(read(folder / "report.json"), hiker=True))

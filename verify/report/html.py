@@ -43,8 +43,8 @@ ELEMENTS = {
 """What comes through of a formula."""
 
 
-def render(document: Document, *, hiker: bool = False) -> str:
-    """The page. `hiker`: whether the page of `verify descend hiker` lies beside it, to be linked."""
+def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None = None) -> str:
+    """The page. `beside`: the pages that lie beside it, to be linked, each with a title and what it shows."""
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
@@ -65,7 +65,7 @@ def render(document: Document, *, hiker: bool = False) -> str:
         changes=document.get("gate", {}).get("changes", []),
         most_changes=MOST_CHANGES,
         power=list(_power(document.get("power", ()))),
-        hiker=hiker,
+        beside=beside or {},
         audits=lines(document),
     )
     return page
