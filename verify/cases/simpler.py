@@ -43,6 +43,8 @@ def _examples(case: Case) -> Iterator[Case]:
     N = len(case.X)
     if N > 1:
         yield from (_with_examples(case, np.array([i])) for i in range(min(N, MOST_SINGLES)))
+    if N > MOST_SINGLES:  # where it is the number that matters
+        yield from (_with_examples(case, np.arange(n)) for n in range(2, MOST_SINGLES + 1))
     chunk = N // 2
     while N > 2 and chunk:
         yield from (_with_examples(case, kept) for kept in (np.arange(N - chunk), np.arange(chunk, N)))

@@ -136,8 +136,8 @@ def _is_of_the_switch(subject: Subject, by: float) -> bool:
 
 ALIKE = 0.1
 """How far an error may be from the switch's terms: those of a curved piece change beside the kink."""
-EXPONENTS = {"float64": range(2, 44), "float32": range(2, 18)}
-"""Distances 2^-k from the kink: from a quarter of a margin to well above rounding."""
+EXPONENTS = {"float64": range(-3, 44), "float32": range(-3, 18)}
+"""Distances 2^-k from the kink: from eight, beyond the next margins, to well above rounding."""
 HALVINGS = 12
 
 
