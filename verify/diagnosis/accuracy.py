@@ -94,14 +94,16 @@ def _fades(aspect: Aspect, subject: Asked) -> bool:
         fell = (small > 0) & (small < size / FELL)
         before = max(before, float(np.max(np.abs(looks[0].error[fell]) / size[fell], initial=0.0)))
         after = max(after, float(np.max(np.maximum(np.abs(looks[1].error) - looks[1].radius, 0)[fell] / small[fell], initial=0.0)))
-    return 0 < after <= min(FOLLOWS * before, LOST)
+        if after > LOST:
+            return False
+    return 0 < after <= FOLLOWS * before
 
 
 @lru_cache(maxsize=16)
 def _faded(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
     """Ordinary cases, each beside one with a score of each example far lower, and beside one with small scores."""
     found = []
-    for scene in panel.ordinary(objective, dtype):
+    for scene in panel.ordinary(objective, dtype)[:NUDGED]:
         W, examples = scene.case.W, np.arange(scene.D)  # (C, N) of scores: X is the unit matrix
         low = W.copy()
         low[(scene.y + 1) % scene.C if scene.C > 1 else 0, examples] -= LOWER

@@ -6,20 +6,19 @@ A *free* change is a part of the gradient that may be counted any number of time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.cases.shapes import BLOCK
+from verify.diagnosis import omissions, probabilities, touches
 from verify.diagnosis.change import Added, Change, Table
 from verify.diagnosis.scene import Floats, Scene
 from verify.diagnosis.targets import OF_ONE_SCORE
 from verify.terms import Example, Term
 
 Catalogue = tuple[Callable[[Scene], Added], ...]
-PARTS = ("whole", "data", "label", "others", "penalty")
 
 
 @lru_cache(maxsize=128)
@@ -50,32 +49,14 @@ _MAKERS: dict[Change, Callable[[Scene], Added]] = {}
 def _catalogue(scene: Scene) -> Catalogue:
     if scene.targets is not None:
         return OF_PREDICTIONS if scene.oracle.objective.of_scores else OF_WEIGHTS
-    return tuple(make for make in OF_CLASSES if make is not _columns) if scene.oracle.objective.of_scores else OF_CLASSES
-
-
-def parts(scene: Scene) -> dict[str, Floats]:
-    """The parts of the gradient that are written as one line of code."""
-    return {
-        "whole": scene.whole,
-        "data": scene.data,
-        "label": scene.sum_of(scene.label_slopes),
-        "others": scene.sum_of(scene.other_slopes),
-        "penalty": scene.penalty,
-    }
+    return tuple(make for make in OF_CLASSES if make is not omissions.columns) if scene.oracle.objective.of_scores else OF_CLASSES
 
 
 def _counted(scene: Scene) -> Added:
-    for name, matrix in parts(scene).items():
+    for name, matrix in scene.parts.items():
         yield Change("counted", name, free=True), matrix
     for role, dS in scene.by_role.items() if scene.targets is None else ():
         yield Change("counted", str(role), free=True), scene.sum_of(dS)
-
-
-def _entries(scene: Scene) -> Added:
-    for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
-        entry = np.zeros((scene.C, scene.D))
-        entry[j, k] = scene.whole[j, k]
-        yield Change("entry", "whole", place, free=True), entry
 
 
 def _reduced(scene: Scene) -> Added:
@@ -89,6 +70,7 @@ def _reduced(scene: Scene) -> Added:
         "/ D": 1 / D,
         "× D": D,
         "× (C − 1)": C - 1,
+        "/ (C − 1)": 1 / max(C - 1, 1),
         "× N / C": N / C,
         "× N / D": N / D,
         "× N / (N − 1)": N / (N - 1) if N > 1 else 1.0,
@@ -96,7 +78,9 @@ def _reduced(scene: Scene) -> Added:
         "/ √N": N**-0.5,
         "× √N": N**0.5,
     }
-    for name, matrix in parts(scene).items():
+    if scene.targets is not None:  # there are no classes
+        factors = {how: factor for how, factor in factors.items() if "C" not in how}
+    for name, matrix in scene.parts.items():
         for how, factor in factors.items():
             yield Change("reduced", name, how), (factor - 1) * matrix
             if name in ("data", "penalty") or (name in ("label", "others") and how in ("× N", "/ N")):
@@ -107,7 +91,8 @@ def _reduced_roles(scene: Scene) -> Added:
     """Of parts of parts: a role that is alone is the label's part, or the others'."""
     N, C, roles = scene.N, scene.C, scene.by_role
     for role, dS in roles.items() if len(roles) > 2 or scene.targets is not None else ():
-        for how, factor in (("× N", N), ("/ N", 1 / N), ("× C", C), ("/ C", 1 / C), ("× (C − 1)", C - 1)):
+        sizes = [("× N", N), ("/ N", 1 / N)]
+        for how, factor in sizes if scene.targets is not None else [*sizes, ("× C", C), ("/ C", 1 / C), ("× (C − 1)", C - 1)]:
             yield Change("reduced", str(role), how), (factor - 1) * scene.sum_of(dS)
             if how in ("× N", "/ N"):
                 yield Change("also", str(role), how, free=True), factor * scene.sum_of(dS)
@@ -184,7 +169,10 @@ def _shifted(scene: Scene) -> Added:
             ("endless", 1e6),
         ):
             if other != value:
-                yield Change("parameter", name, how), scene.with_parameters({name: other}) - scene.data
+                changed = scene.with_parameters({name: other}) - scene.data
+                yield Change("parameter", name, how), changed
+                if how == "endless" and scene.targets is None:
+                    yield Change("leak", "data", free=True), changed
 
 
 def _activity(scene: Scene) -> Added:
@@ -221,154 +209,6 @@ def _greatest_only(e: Example, t: Term, _: int) -> float:
     return float(t.switch is not None and not t.tied and e.switches[t.switch] == max(e.switches))
 
 
-def _classes(scene: Scene) -> Added:
-    """A class left out: its row alone, or all that comes from its switch."""
-    for place, j in (("first", 0), ("second", 1), ("last", scene.C - 1)):
-        row = np.arange(scene.C) == j
-        for name, matrix in parts(scene).items():
-            yield Change("row", name, place, free=True), matrix * row[:, None]
-        yield Change("class", "switch", place, free=True), scene.sum_of(scene.by_class[j])
-        mine = (scene.y == j)[:, None]
-        yield Change("class", "label", place, free=True), scene.sum_of(scene.all_slopes * mine)
-    for place, end in (("own row", True), ("other rows", False)):
-        rows = (np.arange(scene.C) == scene.y[:, None]) == end
-        yield Change("row", "data", place, free=True), scene.sum_of(scene.all_slopes * rows)
-
-
-def _columns(scene: Scene) -> Added:
-    for place, k in (("first", 0), ("last", scene.D - 1)):
-        column = np.arange(scene.D) == k
-        for name, matrix in parts(scene).items():
-            yield Change("column", name, place, free=True), matrix * column
-
-
-def _examples(scene: Scene) -> Added:
-    """An example left out, or nothing but one."""
-    N, share = scene.N, scene.share
-    for place, some in (
-        ("first", slice(0, 1)),
-        ("last", slice(-1, None)),
-        ("beyond", slice(BLOCK, None)),
-        ("odd", slice(1, None, 2)),
-        ("even", slice(0, None, 2)),
-    ):
-        kept = np.zeros(N, dtype=bool)
-        kept[some] = True
-        part = scene.sum_of(scene.all_slopes * kept[:, None])
-        yield Change("example", "left out", place, free=True), part
-        left = N - int(kept.sum())
-        mean = N / left if left and share != 1 else 1.0
-        yield Change("example", "left out of the mean", place), mean * (scene.data - part) - scene.data
-        if place in ("first", "last"):
-            yield Change("example", "alone", place, free=False), part - scene.data
-            yield Change("example", "alone, not divided", place, free=False), part / share - scene.data
-
-
-Function = Callable[[Floats], Floats]
-
-
-def _swapped(G: Floats) -> Floats:
-    return G[[1, 0, *range(2, len(G))]] if len(G) > 1 else G
-
-
-ORDERS: dict[str, Function] = {
-    "rows moved down": lambda G: np.roll(G, 1, axis=0),
-    "rows moved up": lambda G: np.roll(G, -1, axis=0),
-    "rows reversed": lambda G: G[::-1],
-    "columns moved right": lambda G: np.roll(G, 1, axis=1),
-    "columns moved left": lambda G: np.roll(G, -1, axis=1),
-    "columns reversed": lambda G: G[:, ::-1],
-    "first two rows swapped": _swapped,
-    "last two rows swapped": lambda G: _swapped(G[::-1])[::-1],
-}
-
-TRANSPOSES: dict[str, Function] = {
-    "read": lambda G: G.T.reshape(G.shape),
-    "written": lambda G: G.reshape(G.shape[::-1]).T,
-}
-"""The numbers of the transpose, in the shape of the gradient."""
-
-TOUCHES: dict[str, Function] = {
-    "its absolute value": np.abs,
-    "its sign": np.sign,
-    "divided by its norm": lambda G: G / (np.linalg.norm(G) or 1.0),
-    "clipped to [−1, 1]": lambda G: np.clip(G, -1, 1),
-    "divided by its greatest entry": lambda G: G / (np.max(np.abs(G), initial=0.0) or 1.0),
-    "without its negative entries": lambda G: np.maximum(G, 0),
-    "its square": lambda G: G * G,
-    "centred over the classes": lambda G: G - G.mean(axis=0),
-    "centred over the features": lambda G: G - G.mean(axis=1, keepdims=True),
-}
-
-DONE: dict[str, dict[str, Function]] = {"permuted": ORDERS, "transposed": TRANSPOSES, "touched": TOUCHES}
-"""What may be done to a finished gradient, or to a part of it."""
-
-
-def done(name: str, matrix: Floats, kinds: Sequence[str] = tuple(DONE)) -> Added:
-    """Everything of these kinds that may be done to a matrix."""
-    for kind in kinds:
-        for how, function in DONE[kind].items():
-            yield Change(kind, name, how), function(matrix) - matrix
-
-
-def _permuted(scene: Scene) -> Added:
-    roles = {str(role): scene.sum_of(dS) for role, dS in scene.by_role.items()}
-    for name, matrix in (parts(scene) | roles).items():
-        yield from done(name, matrix, ["permuted"])
-
-
-def _transposed(scene: Scene) -> Added:
-    for name in ("whole", "data", "penalty"):
-        yield from done(name, parts(scene)[name], ["transposed"])
-
-
-def _scored(scene: Scene) -> Added:
-    """Another function of the scores where the varying terms of the loss stand."""
-    varying = sum((dS for role, dS in scene.by_role.items() if not role.switch and role.sign == 0), np.zeros((scene.N, scene.C)))
-    if not np.any(varying):
-        return
-    S, top = scene.scores, scene.scores.max(axis=1, keepdims=True)
-    with np.errstate(all="ignore"):
-        E, shifted = np.exp(S), np.exp(S - top)
-        P = shifted / shifted.sum(axis=1, keepdims=True)
-        functions = {
-            "the scores": S,
-            "the shifted scores": S - top,
-            "exp of the scores": E,
-            "exp of the shifted scores": shifted,
-            "the sigmoid": 1 / (1 + np.exp(-S)),
-            "normalised over the examples": E / E.sum(axis=0),
-            "normalised over the examples, after the shift": shifted / shifted.sum(axis=0),
-            "normalised over everything": E / E.sum(),
-            "log p": np.log(P),
-            "p (1 − p)": P * (1 - P),
-            "p²": P * P,
-            "at half of the scores": _softmax(S / 2),
-            "at twice the scores": _softmax(2 * S),
-            "of the negative scores": _softmax(-S),
-            "the sigmoid's slope": 1 / (1 + np.exp(-S)) * (1 - 1 / (1 + np.exp(-S))),
-            "one at the greatest": (top == S).astype(np.float64),
-            "uniform": np.full(S.shape, 1 / scene.C),
-            "√p": np.sqrt(P),
-        }
-    for how, dS in functions.items():
-        yield Change("scores", "varying", how), scene.sum_of(dS - varying)
-
-
-def _softmax(S: Floats) -> Floats:
-    E = np.exp(S - S.max(axis=1, keepdims=True))
-    return np.asarray(E / E.sum(axis=1, keepdims=True))
-
-
-def _touched(scene: Scene) -> Added:
-    """Something done to the finished gradient, or to the data, or added to it."""
-    for name in ("whole", "data"):
-        yield from done(name, parts(scene)[name], ["touched"])
-    yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
-    yield Change("features", "data", "squares"), scene.sum_of(scene.all_slopes, scene.X**2) - scene.data
-    yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data
-
-
 def _added(scene: Scene) -> Added:
     """Something that has nothing to do with the loss."""
     yield Change("extra", "ones", free=True), np.ones((scene.C, scene.D))
@@ -377,16 +217,46 @@ def _added(scene: Scene) -> Added:
     if scene.targets is not None:
         return
     yield Change("extra", "features of every example, divided by C", free=True), scene.sum_of(np.full((scene.N, scene.C), 1 / scene.C))
-    yield Change("extra", "features of the own examples", free=True), scene.sum_of((np.arange(scene.C) == scene.y[:, None]).astype(float))
+    own = (np.arange(scene.C) == scene.y[:, None]).astype(float)
+    yield Change("smoothed", "label", "over all classes", free=True), scene.sum_of(own - 1 / scene.C)
+    yield Change("extra", "features of the own examples", free=True), scene.sum_of(own)
 
 
 OF_CLASSES: Catalogue = (
-    _counted, _entries, _reduced, _reduced_roles, _penalised, _labelled, _shifted, _activity, _classes, _columns, _examples, _permuted,
-    _transposed, _scored, _touched, _added,
-)  # fmt: skip
+    _counted,
+    omissions.entries,
+    _reduced,
+    _reduced_roles,
+    _penalised,
+    _labelled,
+    _shifted,
+    _activity,
+    omissions.classes,
+    omissions.columns,
+    omissions.examples,
+    touches.permuted,
+    touches.transposed,
+    probabilities.replaced,
+    probabilities.weighted,
+    touches.touched,
+    _added,
+)
 """The likeliest first: of explanations that are one on every scene the first is told."""
-OF_WEIGHTS: Catalogue = (_counted, _reduced, _reduced_roles, _penalised, *OF_ONE_SCORE, _shifted, _activity, _examples, _entries, _columns,
-    _permuted, _touched, _added)  # fmt: skip
+OF_WEIGHTS: Catalogue = (
+    _counted,
+    _reduced,
+    _reduced_roles,
+    _penalised,
+    *OF_ONE_SCORE,
+    _shifted,
+    _activity,
+    omissions.examples,
+    omissions.entries,
+    omissions.columns,
+    touches.permuted,
+    touches.touched,
+    _added,
+)
 """Of a loss of one score, as a function of weights."""
-OF_PREDICTIONS: Catalogue = (_counted, _reduced, _reduced_roles, *OF_ONE_SCORE, _shifted, _activity, _examples, _permuted, _touched, _added)
+OF_PREDICTIONS: Catalogue = tuple(make for make in OF_WEIGHTS if make not in (_penalised, omissions.entries, omissions.columns))
 """And of the scores themselves: an entry is an example."""

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.diagnosis.change import Change, Table
-from verify.diagnosis.changes import done
 from verify.diagnosis.regression import Coefficient, Sight, System, simplest
 from verify.diagnosis.scene import Floats
+from verify.diagnosis.touches import done
 from verify.diagnosis.words import Diagnosis, Told, number, times
 from verify.rounding import unit_roundoff
 

@@ -68,7 +68,7 @@ def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
     for seed in (40, 41):
         base = drawn(seed, 4 + seed % 2, 3, 3, 0.75, dtype)
         cases += [
-            many(base, BLOCK + 6 + seed),
+            many(base, 2 * BLOCK - 1 - seed % 2),  # blocks of every size leave another rest
             many(base, BLOCK // 2),
             replace(base, y=np.full_like(base.y, seed % 3)),
             replace(base, y=np.where(base.y == seed % 3, (base.y + 1) % 3, base.y)),

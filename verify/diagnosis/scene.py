@@ -149,6 +149,12 @@ class Scene:
         return self.data + self.penalty
 
     @cached_property
+    def parts(self) -> dict[str, Floats]:
+        """The parts of the gradient that are written as one line of code."""
+        label, others = self.sum_of(self.label_slopes), self.sum_of(self.other_slopes)
+        return {"whole": self.whole, "data": self.data, "label": label, "others": others, "penalty": self.penalty}
+
+    @cached_property
     def active(self) -> NDArray[np.int64]:
         """How many switches are on in each example."""
         examples = self.examples(self.y)

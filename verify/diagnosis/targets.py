@@ -42,6 +42,10 @@ def _targets(scene: Scene) -> Added:
         other = scene.with_targets(change)
         if other is not None:
             yield Change("target", "data", how), other.data - scene.data
+    known = scene.oracle.objective.loss.targets or ()
+    middle = scene.with_targets(lambda _: sum(known) / 2) if len(known) == 2 else None
+    if middle is not None:
+        yield Change("smoothed", "target", f"{sum(known) / 2:g}", free=True), middle.data - scene.data
     for how, order in OTHER_EXAMPLES.items():
         yield Change("target", "data", f"{how} target"), scene.relabelled(order(scene.y)) - scene.data
 
@@ -105,8 +109,6 @@ def _weighted(scene: Scene) -> Added:
         "multiplied by σ(s)(1 − σ(s)), the slope of the sigmoid": slopes * _sigmoid(s) * _sigmoid(-s),
         "divided by σ(s)(1 − σ(s))": slopes / (_sigmoid(s) * _sigmoid(-s)),
         "clipped to [−1, 1]": np.clip(slopes, -1, 1),
-        "without what is negative": np.maximum(slopes, 0),
-        "without what is positive": np.minimum(slopes, 0),
         "divided by the number of its examples with a slope": slopes * scene.N / max(int(np.count_nonzero(slopes)), 1),
     }
     second = scene.curvature
@@ -119,12 +121,21 @@ def _weighted(scene: Scene) -> Added:
     yield Change("extra", "targets, times the features", free=True), scene.sum_of(t)
 
 
+def _rectified(scene: Scene) -> Added:
+    """Where the sign of a slope is that of its target, as in classification, the examples of that target are left out."""
+    slopes = scene.all_slopes
+    for how, dS in (("negative", np.maximum(slopes, 0)), ("positive", np.minimum(slopes, 0))):
+        yield Change("weighted", "data", f"without what is {how}"), scene.sum_of(dS - slopes)
+
+
 def _margins(scene: Scene) -> Added:
     """A constant in a switch, such as the 1 of max(0, 1 − t·s), that is another one in the gradient; or no switch at all."""
     for how in MARGINS if has_kinks(scene.oracle) else ():
         other = scene.with_margin(how)
         if other is not None:
             yield Change("margin", "data", how), other.data - scene.data
+            if how == "always on":
+                yield Change("leak", "data", free=True), other.data - scene.data
 
 
 def _column(scene: Scene) -> Floats:
@@ -132,4 +143,4 @@ def _column(scene: Scene) -> Floats:
     return scene.targets[:, None]
 
 
-OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target)
+OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target, _rectified)

@@ -181,6 +181,8 @@ class Teller:
             return Told("reduction", f"{name} is off by the factor {how.replace('× ', '').replace('/ ', '1/')}")
         if how == "× (C − 1)":
             return Told("reduction", f"{name} is counted once for every class but one, C − 1 times")
+        if how == "/ (C − 1)":
+            return Told("reduction", f"{name} is divided by C − 1, the number of the other classes")
         size = {"C": "the number of classes", "D": "the number of features"}[how[-1]]
         return Told("reduction", f"{name} is {'multiplied' if how[0] == '×' else 'divided'} by {size}")
 
@@ -246,6 +248,14 @@ class Teller:
             return Told("margin", "the switch counts as on, whatever its sign: the indicator is missing")
         return Told("margin", f"the margin's constant is {change.how} in the gradient's indicator")
 
+    def _smoothed(self, change: Change, c: Coefficient) -> Told:
+        if change.part == "label":
+            return Told("label-term", f"label smoothing: {number(c)} of the label's 1 is spread over all classes, and not in the loss")
+        return Told("label-term", f"label smoothing: every target is moved {number(c)} of the way to {change.how}, and not in the loss")
+
+    def _leak(self, _: Change, c: Coefficient) -> Told:
+        return Told("term-extra", f"a switch that is off counts {number(c)} times, as in a leaky hinge, where 0 times is due")
+
     def _slope(self, change: Change, _: Coefficient) -> Told:
         if change.how == "the second derivative":
             return Told("term-extra", "the second derivative stands in place of the first: gradient and Hessian are mixed up")
@@ -291,7 +301,7 @@ class Teller:
     def _row(self, change: Change, c: Coefficient) -> Told:
         if change.how in ("own row", "other rows"):
             return self._counted(Change("counted", "label" if change.how == "own row" else "others", free=True), c)
-        place, name = PLACES[change.how], self.names[change.part]
+        place, name = PLACES.get(change.how) or _some("row", change.how), self.names[change.part]
         if c == -1:
             return Told("class-missing", f"{name} is missing in {place}", place)
         return Told("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
@@ -304,7 +314,7 @@ class Teller:
         return Told("scaled", f"{what} are counted {number(1 + c)} times")
 
     def _column(self, change: Change, c: Coefficient) -> Told:
-        place, name = COLUMNS[change.how], self.names[change.part]
+        place, name = COLUMNS.get(change.how) or _some("column", change.how), self.names[change.part]
         if change.part == "penalty" and change.how == "last":
             return self._weights(Change("weights", "bias", free=True), c * (self.rate or 1))
         if c == -1:
@@ -401,10 +411,22 @@ class Teller:
 
 def _which(examples: str) -> str:
     known = {
-        "first": "the first example", "last": "the last example", "beyond": "every example beyond the 64th",
+        "first": "the first example", "last": "the last example",
         "odd": "every second example", "even": "every second example, from the first on",
     }  # fmt: skip
-    return known.get(examples, f"every example with {examples}")
+    if examples.startswith("target"):
+        return f"every example with {examples}"
+    return known.get(examples) or _some("example", examples)
+
+
+def _some(what: str, which: str) -> str:
+    """Those beyond so many, or the rest of blocks.
+
+    >>> _some("example", "beyond 64"), _some("row", "rest of 4")
+    ('every example beyond the first 64', 'every row after the last full block of 4')
+    """
+    how, width = which.rsplit(" ", 1)
+    return f"every {what} beyond the first {width}" if how == "beyond" else f"every {what} after the last full block of {width}"
 
 
 def _joined(teller: Teller, terms: dict[Change, Coefficient]) -> list[Told] | None:

@@ -1,0 +1,66 @@
+"""What may stand where the probabilities are due, in a loss of several classes whose terms vary with the scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from verify.diagnosis.change import Added, Change
+from verify.diagnosis.scene import Floats, Scene
+
+
+def replaced(scene: Scene) -> Added:
+    """Another function of the scores where the varying terms of the loss stand."""
+    varying = sum((dS for role, dS in scene.by_role.items() if not role.switch and role.sign == 0), np.zeros((scene.N, scene.C)))
+    if not np.any(varying):
+        return
+    S, top = scene.scores, scene.scores.max(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        E, shifted = np.exp(S), np.exp(S - top)
+        P = shifted / shifted.sum(axis=1, keepdims=True)
+        functions = {
+            "the scores": S,
+            "the shifted scores": S - top,
+            "exp of the scores": E,
+            "exp of the shifted scores": shifted,
+            "the sigmoid": 1 / (1 + np.exp(-S)),
+            "normalised over the examples": E / E.sum(axis=0),
+            "normalised over the examples, after the shift": shifted / shifted.sum(axis=0),
+            "normalised over everything": E / E.sum(),
+            "log p": np.log(P),
+            "p (1 − p)": P * (1 - P),
+            "p²": P * P,
+            "at half of the scores": _softmax(S / 2),
+            "at twice the scores": _softmax(2 * S),
+            "of the negative scores": _softmax(-S),
+            "the sigmoid's slope": 1 / (1 + np.exp(-S)) * (1 - 1 / (1 + np.exp(-S))),
+            "one at the greatest": (top == S).astype(np.float64),
+            "uniform": np.full(S.shape, 1 / scene.C),
+            "√p": np.sqrt(P),
+        }
+    for how, dS in functions.items():
+        yield Change("scores", "varying", how), scene.sum_of(dS - varying)
+
+
+def weighted(scene: Scene) -> Added:
+    """The right slopes times something, as where a slope is taken once more, or an example counts by how sure it is."""
+    if not any(not role.switch and role.sign == 0 for role in scene.by_role):
+        return
+    P, slopes = _softmax(scene.scores), scene.all_slopes
+    own = P[np.arange(scene.N), scene.y][:, None]
+    found = {
+        "p": P,
+        "1 − p": 1 - P,
+        "p (1 − p)": P * (1 - P),
+        "p of the label": own,
+        "1 − p of the label": 1 - own,
+        "(1 − p of the label)²": (1 - own) ** 2,
+        "p (1 − p) of the label": own * (1 - own),
+        "the scores": scene.scores,
+    }
+    for how, weights in found.items():
+        yield Change("weighted", "data", f"multiplied by {how}"), scene.sum_of(slopes * (weights - 1))
+
+
+def _softmax(S: Floats) -> Floats:
+    E = np.exp(S - S.max(axis=1, keepdims=True))
+    return np.asarray(E / E.sum(axis=1, keepdims=True))
