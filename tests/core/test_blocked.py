@@ -25,7 +25,7 @@ SHAPES = {  # (N, D, C): whole tiles and blocks, one more, one less, far fewer
     "one class": (900, 50, 1),
     "two classes": (3000, 17, 2),
     "more columns than a chunk": (40, 1500, 3),
-    "all cores": (3000, 200, 4),
+    "all cores": (21_000, 200, 4),
 }
 
 
@@ -130,10 +130,10 @@ from verify.core import multiclass_hinge, softmax_cross_entropy
 rng = np.random.default_rng(0)
 for loss in (multiclass_hinge, softmax_cross_entropy):
     for dtype in ("f8", "f4"):
-        W, X = rng.normal(size=(10, 300)).astype(dtype) / 16, rng.normal(size=(1111, 300)).astype(dtype)
-        value, dW = loss.l2(W, X, rng.integers(0, 10, 1111), 0.5)
+        W, X = rng.normal(size=(10, 300)).astype(dtype) / 16, rng.normal(size=(5601, 300)).astype(dtype)
+        value, dW = loss.l2(W, X, rng.integers(0, 10, 5601), 0.5)
         print(value.hex(), hashlib.sha256(dW.tobytes()).hexdigest())
-    print(hashlib.sha256(numerical_gradient(loss.l2, W, X, rng.integers(0, 10, 1111), 0.5).gradient.tobytes()).hexdigest())
+    print(hashlib.sha256(numerical_gradient(loss.l2, W, X, rng.integers(0, 10, 5601), 0.5).gradient.tobytes()).hexdigest())
 """
 
 

@@ -44,8 +44,10 @@ MOST_SUMS = 2**23
 SMALL = 2**15
 """Multiply-adds N·C·D below which `plain` is faster: handing a row formula to `blocked` costs some 50 µs."""
 
-PARALLEL = 2**21
-"""Multiply-adds from which more than one thread pays: starting a parallel loop costs 14 to 27 µs, and 50 ms where a core is busy."""
+PARALLEL = 2**24
+"""Multiply-adds from which more than one thread pays, two milliseconds' worth: a second core saves half of them, but where it is busy,
+waiting for it costs five to fifty.
+"""
 
 
 PRANGE_ONLY: Any = {"prange": True} | dict.fromkeys(

@@ -16,8 +16,11 @@ from verify.evidence import Evidence, Finding
 from verify.laws.batches import entrywise
 from verify.laws.law import Law, Subject
 
-WORK = 2**22
+WORK = 2**24
 """Multiply-adds N·C·D of the problem that is asked on several numbers of threads: some milliseconds, which pays for threads."""
+
+WIDE, SOME = 64, 1000
+"""Its features at least, since a million short examples take longer; and examples that differ: to draw them all would take longest."""
 
 
 def inapplicable(subject: Subject) -> str | None:
@@ -44,10 +47,10 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 def _threads(subject: Subject, case: Case) -> str | None:
     """Raises Misbehaviour where a number of threads changes a bit; says so where there is only one."""
-    rng, (C, D) = np.random.default_rng(case.seed), case.W.shape
+    rng, C, D = np.random.default_rng(case.seed), len(case.W), max(WIDE, case.W.shape[1])
     N = -(-WORK // (C * D))
-    W, X = (rng.normal(size=(rows, D)).astype(case.dtype) for rows in (C, N))
-    y, first, counts = rng.integers(0, C, N), None, thread_counts()
+    W, some = (rng.normal(size=(rows, D)).astype(case.dtype) for rows in (C, SOME))
+    X, y, first, counts = np.resize(some, (N, D)), rng.integers(0, C, N), None, thread_counts()
     for n in counts:
         with threads(n):
             answer = subject.candidate(W, X, y, case.reg)

@@ -85,7 +85,7 @@ def at(oracle: Oracle, problems: Sequence[Problems]) -> list[Many]:
         for C in {W.shape[1] for W, _, _, _ in problems}:
             mine = [i for i, (W, _, _, _) in enumerate(problems) if W.shape[1] == C]
             scores, sizes = (np.concatenate([sums[i][k].reshape(-1, C) for i in mine]) for k in (0, 1))
-            together = _losses(oracle, scores, sizes, np.concatenate([problems[i][2].reshape(-1) for i in mine]))
+            together = _losses(oracle, scores, reduce(np.maximum, sizes.T), np.concatenate([problems[i][2].reshape(-1) for i in mine]))
             ends = np.cumsum([problems[i][2].size for i in mine])
             found |= {i: together.part(end - problems[i][2].size, end) for i, end in zip(mine, ends.tolist(), strict=True)}
         return [_summed(oracle, p, found[i], sums[i][1].max((1, 2))) for i, p in enumerate(problems)]
@@ -103,30 +103,33 @@ def _summed(oracle: Oracle, problems: Problems, examples: Local, reach: Floats) 
     weights = local(penalty_formula(oracle.objective.penalty), [W.reshape(-1)], np.abs(W).reshape(-1), oracle.u)
     counted = reg[:, None, None] * oracle.penalised(W[0])
     low, high, magnitude = (share * part.reshape(B, N, C).transpose(0, 2, 1) for part in (examples.low, examples.high, examples.magnitude))
-    up, down, slope = np.maximum(X, 0), np.minimum(X, 0), counted * weights.low.reshape(W.shape)
-    terms, own = magnitude @ np.abs(X), np.abs(counted) * weights.magnitude.reshape(W.shape)
-    others = C * oracle.u * magnitude.max(1, keepdims=True) @ np.abs(X)  # one class's entry may be computed from the others'
+    lengths, own = np.abs(X), np.abs(counted) * weights.magnitude.reshape(W.shape)
+    middle = (low + high) / 2 @ X + counted * weights.low.reshape(W.shape)
+    reach_of_ties = (high - low) / 2 @ lengths if examples.tied.any() else 0.0
+    terms, greatest = np.split(np.concatenate([magnitude, magnitude.max(1, keepdims=True)], axis=1) @ lengths, [C], axis=1)
+    others = C * oracle.u * greatest  # one class's entry may be computed from the others'
     size = share * (1 + examples.size.reshape(B, N)).sum(1) + (np.abs(counted) * weights.size.reshape(W.shape)).sum((1, 2))
     noise = oracle.u * (N + C + 2 * ELEMENTARY + 2 * reach)  # the grid's scores are exact; what is made of them is not
     tiny = SLACK * oracle.tiny * N * D
     return Many(
         value=share * examples.value.reshape(B, N).sum(1) + (counted * weights.value.reshape(W.shape)).sum((1, 2)),
         value_allowed=SLACK * noise * size + tiny,
-        low=low @ up + high @ down + slope,
-        high=high @ up + low @ down + slope,
-        allowed=SLACK * (noise[:, None, None] * (terms + own) + others) + tiny * (1 + np.abs(X).sum(1, keepdims=True)),
+        low=middle - reach_of_ties,
+        high=middle + reach_of_ties,
+        allowed=SLACK * (noise[:, None, None] * (terms + own) + others) + tiny * (1 + lengths.sum(1, keepdims=True)),
         tied=np.asarray(examples.tied.reshape(B, N).any(1)),
     )
 
 
-def _losses(oracle: Oracle, scores: Floats, sizes: Floats, y: NDArray[np.int64]) -> Local:
-    """ℓ of every example: scores (n, C), sizes Σ|w||x| (n, C), labels (n,)."""
-    order = np.argsort(y, kind="stable")
+def _losses(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64]) -> Local:
+    """ℓ of every example: scores (n, C), the greatest Σ|w||x| (n,), labels (n,)."""
+    groups = {label: np.flatnonzero(y == label) for label in np.unique(y)}
     parts = []
-    for label, mine in ((y[group[0]], group) for group in np.split(order, np.flatnonzero(np.diff(y[order])) + 1)):
+    for label, mine in groups.items():
         inputs = [*scores[mine].T, *map(float, oracle.objective.parameters.values())]
-        parts.append(local(oracle.formula(scores.shape[1], int(label)), inputs, sizes[mine].max(axis=1), oracle.u))
-    back = np.argsort(order)
+        parts.append(local(oracle.formula(scores.shape[1], int(label)), inputs, reach[mine], oracle.u))
+    back = np.empty(len(y), np.int64)
+    back[np.concatenate(list(groups.values()))] = np.arange(len(y))
     return Local(**{f.name: np.concatenate([getattr(p, f.name) for p in parts])[back] for f in fields(Local)})
 
 
