@@ -116,7 +116,9 @@ CUT = {
     "a bound of the gradient": (
         lambda s, t: (np.clip(sigmoid(s) - t, -0.7, 0.7), sigmoid(s) * sigmoid(-s)), "gradient", "it stays within [-0.7, 0.7]",
     ),
-    "smoothed targets": (lambda s, t: (sigmoid(s) - (0.9 * t + 0.05), sigmoid(s) * sigmoid(-s)), "gradient", "1/10 of the way to 0.5"),
+    "smoothed targets": (
+        lambda s, t: (sigmoid(s) - (0.9 * t + 0.05), sigmoid(s) * sigmoid(-s)), "gradient", "counts 0.05 times with the other target",
+    ),
 }  # fmt: skip
 
 

@@ -133,7 +133,10 @@ def _of_size(words: str, base: Scene, size: float) -> Scene | None:
     if words == "the spread of an example's scores":
         return _scaled(base, size / SIZES[words](base))
     # The bias of every class moves every score: it is set so that the greatest is `size`.
-    return Scene(base.oracle, panel.off(case, size - SIZES["a score"](base)))
+    by = size - SIZES["a score"](base)
+    if base.oracle.objective.of_scores:  # W are the scores
+        return Scene(base.oracle, replace(case, W=case.W + case.W.dtype.type(by)))
+    return Scene(base.oracle, panel.off(case, by))
 
 
 def _scaled(base: Scene, factor: float) -> Scene:

@@ -122,10 +122,12 @@ def _from(catalogue: Callable[[Scene], Table]) -> Callable[[Scene, tuple[Change,
     return lambda scene, names: Table(names, catalogue(scene).of_names(names))
 
 
-def _never(_: Look, __: str) -> bool:
-    return False
+def _hessian_is_of(look: Look, coarse: str) -> bool:
+    rows = look.scene.judged_in(coarse).point.curvatures
+    radius = np.array([[choices[0].radius for choices in row if choices] for row in rows])
+    return radius.shape == look.error.shape and bool(np.all(np.abs(look.error) <= look.scene.share * radius))
 
 
 GRADIENT = Aspect("gradient", at_gradient, changes.changes, changes.few, _gradient_is_of)
 LOSS = Aspect("loss", at_loss, losses.changes, _from(losses.changes), _loss_is_of)
-HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _from(hessians.changes), _never)
+HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _from(hessians.changes), _hessian_is_of)

@@ -47,7 +47,7 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
     found = simplest(system)
     if found is not None and len(found.terms) == 1:
         ((change, c),) = found.terms
-        told = _tell(change, c)
+        told = _tell(change, c, of_matrices=usable[0].truth.ndim == 2)
         return Diagnosis(told.code, told.sentence, told.entries)
     places = np.any([s.wrong for s in usable], axis=0)
     if np.all([s.wrong[places] for s in usable]) and 2 * np.sum(places) <= places.size:
@@ -74,7 +74,7 @@ def _matrix(a: Floats) -> Floats:
     return a if a.ndim == 2 else a.reshape(1, -1)
 
 
-def _tell(change: Change, c: Coefficient) -> Told:
+def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
     name, factor = "the gradient", 1 + c
     if change.kind == "counted":
         if factor in (0, -1):
@@ -86,7 +86,7 @@ def _tell(change: Change, c: Coefficient) -> Told:
     if change.kind == "transposed":
         return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
     if change.kind == "permuted":
-        return Told("entries", f"{name} has its {change.how}")
+        return Told("entries", f"{name} has its {change.how if of_matrices else change.how.replace('columns', 'entries')}")
     return Told("scaled" if "divided" in change.how else "entries", f"in place of {name} stands: {change.how}")
 
 
