@@ -260,4 +260,6 @@ breaks_numpy = doing(lambda: setattr(np, "abs", None))
 leaks = for_one_example(leak)
 takes_all = for_one_example(take_all_and_go_on)
 always_aborts = lambda *_: os.abort()  # noqa: E731
+exits_for_many = lambda W, X, *rest: os._exit(0) if len(X) > 3 else right(W, X, *rest)  # noqa: E731
+aborts_for_three_classes = lambda W, *rest: os.abort() if len(W) == 3 else right(W, *rest)  # noqa: E731
 always_sleeps = lambda *_: libc.sleep(1000)  # noqa: E731

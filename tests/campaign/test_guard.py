@@ -54,6 +54,7 @@ def test_a_candidate_that_ends_its_process_is_broken_at_the_case_where_it_did(en
         assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "crashed")
         assert result.diagnosis["message"] == f"the candidate {ENDS[name]}"
         assert len(result.witness.case.X) == 1
+        assert "process" not in ENDS[name] or not result.witness.case.W.any()
         assert outcome.conventions["penalty"] == "l2"
 
 
@@ -123,9 +124,26 @@ def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():
     assert {o.result.witness.case.family for o in outcomes.values()} == {"probe"}
 
 
-def test_a_candidate_that_always_ends_its_process_has_the_first_question_for_a_witness():
-    outcomes = judged("always_aborts")["always_aborts"]
-    assert [(o.result.diagnosis["code"], o.result.witness.case.family) for o in outcomes.values()] == [("crashed", "probe")] * 2
+def test_a_candidate_that_always_ends_its_process_has_the_smallest_case_for_a_witness():
+    for outcome in judged("always_aborts")["always_aborts"].values():
+        case = outcome.result.witness.case
+        assert (outcome.result.diagnosis["code"], case.family) == ("crashed", "probe")
+        assert (case.W.tolist(), case.X.tolist(), case.y.tolist(), case.reg) == ([[0.0], [0.0]], [[1.0]], [0], 0.0)
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("aborts_for_three_classes", (1, 3, 1)), ("exits_for_many", (4, 2, 1))])
+def test_the_case_of_a_lost_process_is_made_smaller_where_it_is_lost_there_too(name, sizes):
+    for outcome in judged(name)[name].values():
+        case = outcome.result.witness.case
+        assert outcome.result.diagnosis["message"].startswith("the candidate ended its process (")
+        assert (len(case.X), *case.W.shape) == sizes
+
+
+def test_no_time_for_smaller_cases_leaves_the_case_as_it_was(monkeypatch):
+    monkeypatch.setattr(executor, "SECONDS", 0.0)
+    (outcome,) = judged("exits_for_many", laws=("value",))["exits_for_many"].values()
+    assert outcome.result.diagnosis["code"] == "crashed"
+    assert outcome.result.witness.case.W.any()
 
 
 def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():

@@ -55,3 +55,29 @@ def test_a_wrong_gradient_gets_its_name(name):
     assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
     assert words in result.diagnosis["message"]
     assert result.kind == ("precision" if code == "precision" else "wrong")
+
+
+def in_steps(bits):
+    """Steps of a common size, a part of the greatest entry."""
+    return lambda G, W, R: np.round(G / np.abs(G).max() * 2**bits) / 2**bits * np.abs(G).max()
+
+
+ROUNDED = {
+    "float16": (lambda G, W, R: G.astype(np.float16).astype(G.dtype), "precision", "one of float16"),
+    "float32 inside": (
+        lambda G, W, R: (2 * A.T.astype(np.float32) @ R.astype(np.float32)).astype(float) + np.tanh(W),
+        "precision",
+        "float32",
+    ),
+    "24 bits of the greatest": (in_steps(24), "precision", "or rounded to as few digits"),
+    "12 bits of the greatest": (in_steps(12), "unknown", "allowed"),
+    "a small smooth term": (lambda G, W, R: G + 1e-7 * W, "unknown", "allowed"),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_roundings_are_told_by_the_format_that_holds_the_numbers_or_by_their_jumps(name):
+    change, code, words = ROUNDED[name]
+    (result,) = check(least_squares(change), loss=None, at=START, laws=("gradient",), profile="quick").results
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
+    assert words in result.diagnosis["message"]

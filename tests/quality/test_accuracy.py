@@ -52,6 +52,36 @@ INSIDE = {
 }
 
 
+def hinge_of_rounded_scores(s, y):
+    rows = np.arange(len(y))
+    M = np.maximum(0, s - s[rows, y][:, None] + 1)
+    M[rows, y] = 0
+    s = bfloat16(s)
+    A = (s - s[rows, y][:, None] + 1 > 0) * 1.0
+    A[rows, y] = 0
+    A[rows, y] = -A.sum(axis=1)
+    return M.sum() / len(y), A / len(y)
+
+
+def logistic_with_a_hessian_in_single_precision(s, t):
+    p = 1 / (1 + np.exp(-s))
+    return p - t, (p * (1 - p)).astype(np.float32).astype(np.float64)
+
+
+OTHERS = {
+    "rounded scores switch elsewhere, wherever they are": (hinge_of_rounded_scores, "multiclass_hinge", "scores", "gradient", "unknown"),
+    "the Hessian in float32": (logistic_with_a_hessian_in_single_precision, "binary_logistic", "objective", "curvature", "precision"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_format_is_no_other_margin_and_is_seen_in_a_hessian_too(name):
+    f, loss, signature, law, code = OTHERS[name]
+    found = find_out(f, find_loss(loss), Pins(signature=signature), "float64")
+    result = run(LAWS[law], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), profile="ci", seed=0)
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
+
+
 @pytest.mark.parametrize("name", INSIDE)
 def test_a_format_is_told_from_steps(name):
     f, code, words = INSIDE[name]

@@ -40,19 +40,19 @@ def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None
     relative = [_relative(look) for look in looks]
     for dtype in COARSER[oracle.dtype]:
         if np.median(relative) > unit_roundoff(dtype) / SHRINKS and all(aspect.precise(look, dtype) for look in looks):
-            name = _held(aspect, subject, looks) or (dtype if _is_relative(aspect, subject) and _is_rough(aspect, subject) else None)
+            name = _held(aspect, oracle.dtype, looks) or (dtype if _is_relative(aspect, subject) and _is_rough(aspect, subject) else None)
             if name is not None:
                 few = "" if name == "float32" else ", or rounded to as few digits"
                 return f"the {aspect.name} is as accurate as {NAMES[name]}: something inside is computed in {name}{few}"
     return None
 
 
-def _held(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
-    """The format that holds all numbers of the gradient, as they are or before they were divided by N."""
-    if aspect.name != "gradient":
+def _held(aspect: Aspect, dtype: str, looks: Sequence[Look]) -> str | None:
+    """The format that holds all numbers that were answered, as they are or before they were divided by N."""
+    if aspect.name == "loss":
         return None
-    gradients = [(look.scene.N, subject.answer(look.scene.case).gradient) for look in looks]
-    return next((name for power in (0, 1) if (name := holding([g * N**power for N, g in gradients], subject.oracle.dtype))), None)
+    given = ([look.given * look.scene.N**power for look in looks] for power in (0, 1))
+    return next((name for numbers in given if (name := holding(numbers, dtype))), None)
 
 
 def _is_relative(aspect: Aspect, subject: Asked) -> bool:

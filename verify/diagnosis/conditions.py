@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import gcd
 
 import numpy as np
 
@@ -59,6 +60,7 @@ SIZES: dict[str, Callable[[Scene], float]] = {
     "the spread of an example's scores": lambda s: float(np.max(np.ptp(s.scores, axis=1))),
 }
 """What may have to be greater than something, or less."""
+COUNTS = ("N", "C", "D")
 
 
 def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callable[[Scene], bool]) -> str | None:
@@ -72,14 +74,35 @@ def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callabl
         least, most = min(map(size, broken)), max(map(size, holding))
         if least > most:
             return f"{words} > {_bound(words, broken, most, least, breaks)}"
-    return None
+    return next((found for words in COUNTS if (found := _number(words, broken, holding, breaks)) is not None), None)
+
+
+def _number(words: str, broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callable[[Scene], bool]) -> str | None:
+    """One number of examples, classes or features, or its multiples, that all cases that break have: more of them are asked, and others
+    beside them.
+    """
+    size = SIZES[words]
+    step = gcd(*(int(size(s)) for s in broken))
+    base = min(broken, key=_entries)
+    if step < 2 or not any(size(s) > step for s in holding):
+        return None
+
+    def asked(n: int) -> bool | None:
+        scene = _of_size(words, base, n)
+        return None if scene is None else breaks(scene)
+
+    if any(size(s) == step for s in holding) or not asked(step) or asked(step - 1) or asked(step + 1):
+        return None
+    if any(size(s) % step == 0 for s in holding) or not asked(2 * step):
+        return f"{words} = {step}" if all(size(s) == step for s in broken) and not asked(2 * step) else None
+    return f"{words} is a multiple of {step}" if asked(3 * step) else None
 
 
 def _bound(words: str, broken: Sequence[Scene], low: float, high: float, breaks: Callable[[Scene], bool]) -> str:
     """The greatest size that still holds, by bisection between one that holds and one that breaks."""
     # Moved by its biases, a scene keeps the spread of its scores: a small one leaves the greatest alone to matter.
     base = min(broken, key=SIZES["the spread of an example's scores"] if "|score|" in words or words == "a score" else _entries)
-    whole = words in ("N", "C", "D")
+    whole = words in COUNTS
     for _ in range(STEPS):
         middle = float(np.floor((low + high) / 2)) if whole else (low + high) / 2
         scene = _of_size(words, base, middle)
@@ -110,7 +133,10 @@ def _of_size(words: str, base: Scene, size: float) -> Scene | None:
     if words == "the spread of an example's scores":
         return _scaled(base, size / SIZES[words](base))
     # The bias of every class moves every score: it is set so that the greatest is `size`.
-    return Scene(base.oracle, panel.off(case, size - SIZES["a score"](base)))
+    by = size - SIZES["a score"](base)
+    if base.oracle.objective.of_scores:  # W are the scores
+        return Scene(base.oracle, replace(case, W=case.W + case.W.dtype.type(by)))
+    return Scene(base.oracle, panel.off(case, by))
 
 
 def _scaled(base: Scene, factor: float) -> Scene:

@@ -15,7 +15,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.diagnosis import accuracy, kinks, panel
+from verify.diagnosis import accuracy, cuts, kinks, panel
 from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
@@ -178,15 +178,21 @@ class Inquiry:
 
     def _somewhere(self, here: Look, looks: Sequence[Look], *, everywhere: bool) -> Diagnosis | None:
         """What breaks on some cases only, when, and where. What breaks `everywhere`, and is not explained there, is not by more cases."""
-        broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
         if not here.finite:
-            return self._overflow([look for look in broken if not look.finite], [look for look in looks if look.finite])
+            lost = [look for look in looks if look.broken and not look.finite]
+            return self._overflow(lost, [look for look in looks if look.finite])
+        if self.aspect is GRADIENT and not everywhere and _too_few([look for look in looks if look.broken and _usable(look)]):
+            looks = [*looks, *self._looks(panel.of_sizes(here.scene))]
+        broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
         smooth = [look for look in broken if _usable(look)]
         if not smooth:
             return self._on_kinks(broken) if self.aspect is GRADIENT else None
         found = None if everywhere else self._sometimes(looks, most=2)
         if found is not None:
             return found
+        off = cuts.cut(self.aspect, [look for look in looks if _usable(look)]) if self.aspect is not LOSS else None
+        if off is not None:
+            return off
         precise = accuracy.shrinking(self.aspect, self.subject, smooth)
         if precise is not None:
             return Diagnosis("precision", precise, kind="precision")
@@ -236,8 +242,14 @@ def _usable(look: Look) -> bool:
     return look.smooth and look.finite
 
 
+def _too_few(looks: Sequence[Look]) -> bool:
+    return 0 < len(looks) < FEW or 0 < sum(look.error.size for look in looks) < 2 * ENOUGH
+
+
 NEARLY_ALL = 0.75
 """Share of all cases that roundings must break before they are taken for the reason."""
+FEW = 3
+"""Broken cases below which others of the same sizes are asked: what matters may be one of these."""
 ENOUGH = 12
 """Equations that an explanation of some cases needs: on fewer numbers many changes look alike."""
 SHOWS = 2.0

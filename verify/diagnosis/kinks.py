@@ -103,6 +103,8 @@ def threshold(subject: Subject) -> str | None:
             for _ in range(HALVINGS):
                 middle = (low + high) / 2
                 low, high = (middle, high) if _breaks(subject, side * middle) else (low, middle)
+            if not _is_everywhere(subject, side * low):
+                return None
             told = f"{side * low:.3g}"
             return (
                 f"the indicator switches about {told} beside the kink and not on it: it compares with a tolerance, or with another margin"
@@ -123,6 +125,19 @@ def _first_wrong(subject: Subject, side: float) -> int | None:
     return breaks
 
 
+def _is_everywhere(subject: Subject, by: float) -> bool:
+    """Whether the switch lies there where all scores are others, too: what rounds the scores switches elsewhere."""
+    if subject.oracle.objective.loss.targets is not None or abs(by) < FAR * np.finfo(subject.oracle.dtype).eps:
+        return True
+    return _breaks(subject, 0.75 * by, AWAY) and not _breaks(subject, 1.5 * by, AWAY)
+
+
+AWAY = 12.75
+"""Added to every score: a few more binary digits before the point."""
+FAR = 1e4
+"""Units in the last place that a bound must be away from the kink to be looked for there."""
+
+
 def _is_of_the_switch(subject: Subject, by: float) -> bool:
     """Whether the error beside the tie is what the tied switch would add or take away."""
     objective, dtype = subject.oracle.objective, subject.oracle.dtype
@@ -136,8 +151,8 @@ def _is_of_the_switch(subject: Subject, by: float) -> bool:
 
 ALIKE = 0.1
 """How far an error may be from the switch's terms: those of a curved piece change beside the kink."""
-EXPONENTS = {"float64": range(2, 44), "float32": range(2, 18)}
-"""Distances 2^-k from the kink: from a quarter of a margin to well above rounding."""
+EXPONENTS = {"float64": range(-3, 44), "float32": range(-3, 18)}
+"""Distances 2^-k from the kink: from eight, beyond the next margins, to well above rounding."""
 HALVINGS = 12
 
 
@@ -152,16 +167,17 @@ def _one_tie(objective: Objective, dtype: str) -> tuple[Case, int] | None:
 
 
 @lru_cache(maxsize=256)
-def _beside(objective: Objective, dtype: str, by: float) -> Scene:
-    """The tie with its switch moved by so much."""
+def _beside(objective: Objective, dtype: str, by: float, away: float = 0.0) -> Scene:
+    """The tie with its switch moved by so much, and every score `away`."""
     tie = _one_tie(objective, dtype)
     assert tie is not None
     case, j = tie
     W: Floats = case.W.copy()
+    W[:, -1] += W.dtype.type(away)
     W[j, -1] += W.dtype.type(by)
     return Scene(Oracle(objective, dtype), replace(case, W=W))
 
 
-def _breaks(subject: Subject, by: float) -> bool:
-    look = at_gradient(subject, _beside(subject.oracle.objective, subject.oracle.dtype, by))
+def _breaks(subject: Subject, by: float, away: float = 0.0) -> bool:
+    look = at_gradient(subject, _beside(subject.oracle.objective, subject.oracle.dtype, by, away))
     return look is not None and look.broken

@@ -18,11 +18,12 @@ from verify.oracle import exact
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """`error` (C, D), or (1, 1) of the loss, NaN where the answer is not finite; `radius` and `magnitude` of its entries; `strain` under
-    the law.
+    """`given` is what was answered, `error` (C, D), or (1, 1) of the loss, NaN where the answer is not finite; `radius` and `magnitude` of
+    its entries; `strain` under the law.
     """
 
     scene: Scene
+    given: Floats
     error: Floats
     radius: Floats
     magnitude: Floats
@@ -54,7 +55,7 @@ def at_gradient(subject: Subject, scene: Scene) -> Look | None:
     finite = bool(np.all(np.isfinite(g)))
     error = truth.offset(g) if finite else np.full(g.shape, np.nan)
     strain = truth.strain(error) if finite else np.inf
-    return Look(scene, error, truth.radius, truth.magnitude, strain, truth.is_single)
+    return Look(scene, g, error, truth.radius, truth.magnitude, strain, truth.is_single)
 
 
 def at_loss(subject: Subject, scene: Scene) -> Look | None:
@@ -67,7 +68,7 @@ def at_loss(subject: Subject, scene: Scene) -> Look | None:
     error = exact.error(value, truth.exact)
     strain = abs(error) / truth.radius if np.isfinite(error) else np.inf
     e, radius, size = (np.array([[x]]) for x in (error, truth.radius, truth.magnitude))
-    return Look(scene, e, radius, size, strain, smooth=True)
+    return Look(scene, np.array([[value]]), e, radius, size, strain, smooth=True)
 
 
 def at_hessian(subject: Subject, scene: Scene) -> Look | None:
@@ -85,7 +86,7 @@ def at_hessian(subject: Subject, scene: Scene) -> Look | None:
     )
     radius, size = (scene.share * np.array([[getattr(q, name) for q in row] for row in only]) for name in ("radius", "magnitude"))
     strain = float(np.max(np.abs(error) / radius)) if np.all(np.isfinite(error)) else np.inf
-    return Look(scene, np.where(np.isfinite(error), error, np.nan), radius, size, strain, smooth=True)
+    return Look(scene, H, np.where(np.isfinite(error), error, np.nan), radius, size, strain, smooth=True)
 
 
 def sight(look: Look, table: Table) -> Sight:
@@ -121,10 +122,12 @@ def _from(catalogue: Callable[[Scene], Table]) -> Callable[[Scene, tuple[Change,
     return lambda scene, names: Table(names, catalogue(scene).of_names(names))
 
 
-def _never(_: Look, __: str) -> bool:
-    return False
+def _hessian_is_of(look: Look, coarse: str) -> bool:
+    rows = look.scene.judged_in(coarse).point.curvatures
+    radius = np.array([[choices[0].radius for choices in row if choices] for row in rows])
+    return radius.shape == look.error.shape and bool(np.all(np.abs(look.error) <= look.scene.share * radius))
 
 
 GRADIENT = Aspect("gradient", at_gradient, changes.changes, changes.few, _gradient_is_of)
 LOSS = Aspect("loss", at_loss, losses.changes, _from(losses.changes), _loss_is_of)
-HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _from(hessians.changes), _never)
+HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _from(hessians.changes), _hessian_is_of)

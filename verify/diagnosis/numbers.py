@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.diagnosis.change import Change, Table
+from verify.diagnosis.formats import BITS, holding
 from verify.diagnosis.regression import Coefficient, Sight, System, simplest
 from verify.diagnosis.scene import Floats
 from verify.diagnosis.touches import done
@@ -22,11 +23,14 @@ from verify.rounding import unit_roundoff
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """The candidate's gradient at one point beside the true one and the estimated error of that, all of x's shape."""
+    """The candidate's gradient at one point beside the true one and the estimated error of that, all of x's shape. `grain` is how far its
+    entries jump where x hardly moves.
+    """
 
     gradient: Floats
     truth: Floats
     error: Floats
+    grain: Floats
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
@@ -43,7 +47,7 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
     found = simplest(system)
     if found is not None and len(found.terms) == 1:
         ((change, c),) = found.terms
-        told = _tell(change, c)
+        told = _tell(change, c, of_matrices=usable[0].truth.ndim == 2)
         return Diagnosis(told.code, told.sentence, told.entries)
     places = np.any([s.wrong for s in usable], axis=0)
     if np.all([s.wrong[places] for s in usable]) and 2 * np.sum(places) <= places.size:
@@ -70,7 +74,7 @@ def _matrix(a: Floats) -> Floats:
     return a if a.ndim == 2 else a.reshape(1, -1)
 
 
-def _tell(change: Change, c: Coefficient) -> Told:
+def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
     name, factor = "the gradient", 1 + c
     if change.kind == "counted":
         if factor in (0, -1):
@@ -82,19 +86,27 @@ def _tell(change: Change, c: Coefficient) -> Told:
     if change.kind == "transposed":
         return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
     if change.kind == "permuted":
-        return Told("entries", f"{name} has its {change.how}")
+        return Told("entries", f"{name} has its {change.how if of_matrices else change.how.replace('columns', 'entries')}")
     return Told("scaled" if "divided" in change.how else "entries", f"in place of {name} stands: {change.how}")
 
 
 def _rounded(seen: Sequence[Numbers], system: System, dtype: str) -> Diagnosis | None:
-    if dtype != "float64" or not system.is_noise():
+    """Errors of a format that holds every number of the gradient; or as small as those of single precision, that jump as roundings do."""
+    if not system.is_noise():
         return None
     most = max(float(np.max(np.abs(s.gradient - s.truth)) / np.max(np.abs(s.truth))) for s in seen)
-    if most > SINGLE * unit_roundoff("float32"):
+    held = holding([s.gradient for s in seen], dtype)
+    if held is not None and most <= SINGLE * 2.0 ** -BITS[held]:
+        told = f"every number of the gradient is one of {held}: it is rounded to that, or computed in it"
+    elif dtype == "float64" and most <= SINGLE * unit_roundoff("float32") and all(map(_is_rough, seen)):
+        told = "the gradient is as accurate as single precision: something inside is computed in float32, or rounded to as few digits"
+    else:
         return None
-    return Diagnosis(
-        "precision", "the gradient is as accurate as single precision: something inside is computed in float32", kind="precision"
-    )
+    return Diagnosis("precision", told, kind="precision")
+
+
+def _is_rough(s: Numbers) -> bool:
+    return bool(np.max(s.grain) >= ROUGH * np.max(np.abs(s.gradient - s.truth)))
 
 
 ENOUGH = 6
@@ -102,3 +114,5 @@ ENOUGH = 6
 LEAST = 1e-30
 SINGLE = 16.0
 """Roundings of single precision that an entry may have, relative to the greatest."""
+ROUGH = 0.125
+"""Part of the error by which the gradient jumps."""

@@ -44,6 +44,7 @@ SMALL = (
     (2, 4, 1, 0.5),
     (1, 9, 2, 0.625),
     (3, 4, 9, 0.5),
+    (3, 9, 3, 0.75),
 )
 """One example, two classes, one feature, many classes, many features."""
 
@@ -103,6 +104,16 @@ def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
     X[:, -1] = 1
     y = rng.permutation(np.concatenate([rng.permutation(C)[:N], rng.integers(0, C, max(0, N - C))]))
     return Case(W=W.astype(dtype), X=X.astype(dtype), y=y.astype(np.int64), reg=reg, family="panel", seed=seed)
+
+
+def of_sizes(scene: Scene) -> tuple[Scene, ...]:
+    """Ordinary cases each of which has one of the scene's sizes, two for each of them; the smaller is the more often the cause."""
+    N, C, D = min(scene.N, 2 * BLOCK), scene.C, scene.D
+    sizes = [(4, 3, D), (5, 4, D), (4, C, 3), (5, C, 4)] if scene.targets is None else [(4, 1, D), (5, 1, D)]
+    objective, dtype = scene.oracle.objective, scene.oracle.dtype
+    cases = [drawn(60 + seed, *some, 0.75, dtype) for seed, some in enumerate(sizes)]
+    cases += [many(drawn(70 + seed, 4, 3 + seed, 4 - seed, 0.625, dtype), N) for seed in range(2)]
+    return _scenes(objective, dtype, cases)
 
 
 def many(base: Case, N: int) -> Case:

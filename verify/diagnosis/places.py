@@ -27,7 +27,7 @@ def of_scores(words: str) -> str:
     >>> of_scores("the last row"), of_scores("rows reversed"), of_scores("column 0")
     ('the last class', 'classes reversed', 'example 0')
     """
-    for gradient, scores in (("rows", "classes"), ("row", "class"), ("column", "example")):
+    for gradient, scores in (("rows", "classes"), ("row", "class"), ("column", "example"), ("over the features", "over the examples")):
         words = words.replace(gradient, scores)
     return words
 

@@ -70,19 +70,16 @@ class Equations:
         self.U = self.A / self.norms
 
     @cached_property
-    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-        """(i, j, cosines) of every two columns."""
-        i, j = np.triu_indices(len(self.changes), 1)
-        return i, j, (self.U.T @ self.U)[i, j]
-
-    @cached_property
-    def sensible(self) -> NDArray[np.bool_]:
-        """Which pairs may be told together: a part is not counted otherwise and reduced besides, which would be two sentences about
-        one number.
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
+        """(i, j, 2 cos, 1/sin²) of every two columns that are not parallel and may be told together: a part is not counted otherwise and
+        reduced besides, which would be two sentences about one number.
         """
+        i, j = np.triu_indices(len(self.changes), 1)
         about = np.array([hash(c.part) if c.kind in ONE_NUMBER else k for k, c in enumerate(self.changes)])
-        i, j, _ = self.pairs
-        return np.asarray(about[i] != about[j])
+        cosines = (self.U.T @ self.U)[i, j]
+        apart = 1 - cosines * cosines
+        kept = (apart > PARALLEL) & (about[i] != about[j])
+        return i[kept], j[kept], 2 * cosines[kept], 1 / apart[kept]
 
 
 ONE_NUMBER = ("counted", "reduced", "loss counted", "loss reduced")
@@ -120,18 +117,16 @@ class System:
             return []
         right, total = self.of.U.T @ self.b, float(self.b @ self.b)
         if size == 1:
+            i = j = np.arange(len(self.changes))
             left = total - right**2
-            sets = np.arange(len(self.changes))[:, None]
         else:
-            i, j, g = self.of.pairs
+            i, j, cosines, apart = self.of.pairs
             x, y = right[i], right[j]
-            apart = 1 - g * g
-            left = np.where(apart > PARALLEL, total - (x * x - 2 * g * x * y + y * y) / np.maximum(apart, PARALLEL), np.inf)
-            left = np.where(self.of.sensible, left, np.inf)
-            sets = np.stack([i, j], axis=1)
+            left = total - (x * (x - cosines * y) + y * y) * apart
         noise = len(self.b) * EXPLAINED**2 * (1 + float(np.max(self.blur, initial=0.0))) + 1e-9 * total
         near = np.flatnonzero(left <= noise)
-        return sorted(tuple(map(int, sets[k])) for k in near[np.argsort(left[near])][:MOST_TRIED])
+        best = near[np.argsort(left[near])][:MOST_TRIED]
+        return sorted((int(i[k]),) if size == 1 else (int(i[k]), int(j[k])) for k in best)
 
     def _fit(self, chosen: tuple[int, ...]) -> Explanation | None:
         A = self.A[:, chosen]

@@ -43,9 +43,8 @@ def _targets(scene: Scene) -> Added:
         if other is not None:
             yield Change("target", "data", how), other.data - scene.data
     known = scene.oracle.objective.loss.targets or ()
-    middle = scene.with_targets(lambda _: sum(known) / 2) if len(known) == 2 else None
-    if middle is not None:
-        yield Change("smoothed", "target", f"{sum(known) / 2:g}", free=True), middle.data - scene.data
+    if len(known) == 2:
+        yield Change("smoothed", "target", free=True), scene.relabelled(1 - scene.y) - scene.data
     for how, order in OTHER_EXAMPLES.items():
         yield Change("target", "data", f"{how} target"), scene.relabelled(order(scene.y)) - scene.data
 

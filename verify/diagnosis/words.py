@@ -251,7 +251,7 @@ class Teller:
     def _smoothed(self, change: Change, c: Coefficient) -> Told:
         if change.part == "label":
             return Told("label-term", f"label smoothing: {number(c)} of the label's 1 is spread over all classes, and not in the loss")
-        return Told("label-term", f"label smoothing: every target is moved {number(c)} of the way to {change.how}, and not in the loss")
+        return Told("label-term", f"label smoothing: every example counts {number(c)} times with the other target, and not so in the loss")
 
     def _leak(self, _: Change, c: Coefficient) -> Told:
         return Told("term-extra", f"a switch that is off counts {number(c)} times, as in a leaky hinge, where 0 times is due")

@@ -12,11 +12,13 @@ from verify.diagnosis import Diagnosis, Numbers, of_numbers
 from verify.pair.laws import grain
 from verify.pair.place import Place, Start, places
 from verify.pair.slope import scales
-from verify.pair.subject import Pair
+from verify.pair.subject import Floats, Pair
 
 MOST_ENTRIES = 48
 """Larger gradients are not looked at entry by entry: each entry costs some seventy evaluations of the loss."""
 POINTS = 3
+NUDGE = 2.0**-18
+"""Relative step of the second differences: its square is beyond the digits of float32, and steps of half precision are longer."""
 LOOKED_AT = 12
 
 
@@ -53,4 +55,10 @@ def _numbers(pair: Pair, place: Place) -> Numbers | None:
         if line.kink or not np.isfinite(off):
             return None
         truth[at], error[at] = (low + high) / 2 / scale[at], (off + grain(line) * pair.magnitude(x, d)) / scale[at]
-    return Numbers(pair.gradient(x).astype(np.float64), truth, error)
+    return Numbers(pair.gradient(x).astype(np.float64), truth, error, _grain(pair, x))
+
+
+def _grain(pair: Pair, x: Floats) -> Floats:
+    """Second differences of the gradient at steps so short that a smooth one has none: what is left is rounding."""
+    before, here, after = (pair.gradient(x * x.dtype.type(1 + k * NUDGE)).astype(np.float64) for k in (-1, 0, 1))
+    return np.asarray(np.abs(before - 2 * here + after))
