@@ -54,6 +54,7 @@ def test_a_candidate_that_ends_its_process_is_broken_at_the_case_where_it_did(en
         assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "crashed")
         assert result.diagnosis["message"] == f"the candidate {ENDS[name]}"
         assert len(result.witness.case.X) == 1
+        assert "process" not in ENDS[name] or not result.witness.case.W.any()
         assert outcome.conventions["penalty"] == "l2"
 
 
@@ -123,9 +124,26 @@ def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():
     assert {o.result.witness.case.family for o in outcomes.values()} == {"probe"}
 
 
-def test_a_candidate_that_always_ends_its_process_has_the_first_question_for_a_witness():
-    outcomes = judged("always_aborts")["always_aborts"]
-    assert [(o.result.diagnosis["code"], o.result.witness.case.family) for o in outcomes.values()] == [("crashed", "probe")] * 2
+def test_a_candidate_that_always_ends_its_process_has_the_smallest_case_for_a_witness():
+    for outcome in judged("always_aborts")["always_aborts"].values():
+        case = outcome.result.witness.case
+        assert (outcome.result.diagnosis["code"], case.family) == ("crashed", "probe")
+        assert (case.W.tolist(), case.X.tolist(), case.y.tolist(), case.reg) == ([[0.0], [0.0]], [[1.0]], [0], 0.0)
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("aborts_for_three_classes", (1, 3, 1)), ("exits_for_many", (4, 2, 1))])
+def test_the_case_of_a_lost_process_is_made_smaller_where_it_is_lost_there_too(name, sizes):
+    for outcome in judged(name)[name].values():
+        case = outcome.result.witness.case
+        assert outcome.result.diagnosis["message"].startswith("the candidate ended its process (")
+        assert (len(case.X), *case.W.shape) == sizes
+
+
+def test_no_time_for_smaller_cases_leaves_the_case_as_it_was(monkeypatch):
+    monkeypatch.setattr(executor, "SECONDS", 0.0)
+    (outcome,) = judged("exits_for_many", laws=("value",))["exits_for_many"].values()
+    assert outcome.result.diagnosis["code"] == "crashed"
+    assert outcome.result.witness.case.W.any()
 
 
 def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
@@ -135,11 +153,27 @@ def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
 
 def test_a_process_in_which_nobody_can_judge_accuses_nobody_and_does_not_end_the_run():
     """Where the judge itself fails after the candidate was asked: that may be a bug of ours."""
-    found = judged("breaks_numpy", "right", laws=("value",))
-    result = found["breaks_numpy"]["value"].result
+    found = judged("breaks_the_judge", "right", laws=("value",))
+    result = found["breaks_the_judge"]["value"].result
     assert result.verdict is Verdict.SILENT
     assert next(iter(result.undecided)).startswith("judging failed (TypeError in ")
     assert found["right"]["value"].result.verdict is Verdict.HOLDS
+
+
+def test_a_process_in_which_nobody_can_open_files_is_the_candidate_s_work():
+    (outcome,) = judged("forbids_files", laws=("value",))["forbids_files"].values()
+    result = outcome.result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "crashed")
+    assert result.diagnosis["message"] == "the candidate leaves its process unable to open files (Too many open files)"
+    assert result.witness is not None
+
+
+def test_a_file_that_replaces_what_the_judge_needs_when_it_is_imported_is_broken(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE.read_text(encoding="utf-8") + "\nos.pwrite = os.close = None\n", encoding="utf-8")
+    request = Request(candidate=f"{tmp_path / 'mine.py'}:right", loss="softmax_cross_entropy", laws=("value",))
+    (outcome,) = judge_all([request]).outcomes
+    assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "crashed")
+    assert outcome.result.diagnosis["message"].startswith("the candidate replaces os.")
 
 
 def test_slow_is_not_broken():

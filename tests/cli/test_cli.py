@@ -311,6 +311,15 @@ def test_a_terminal_has_colours_unless_it_asks_for_none(tmp_path, setting, colou
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", shown)) is coloured
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
+@pytest.mark.parametrize("words", [["--help"], ["list", "laws", "--format", "json"]])
+def test_a_full_disk_is_told_in_a_sentence(words):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run([*MODULE, *words], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=60, check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(r"Error: the output cannot be written: .*\. Make room, or give another place for it\.\n", done.stderr)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups and /proc are POSIX")
 @pytest.mark.parametrize("heard_by", ["the command", "everyone, as by Ctrl-C"])
 def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):

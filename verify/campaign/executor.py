@@ -23,8 +23,11 @@ from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
+from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
 from verify.campaign.task import Inapplicable, Outcome, Task, lost, named, perform, unfinished, unjudged, without
 from verify.campaign.workers import awake, workers
+from verify.candidates import functions
+from verify.cases import Case
 from verify.errors import UsageError
 
 Done = Callable[[Outcome | Inapplicable], None]
@@ -114,6 +117,10 @@ class _Crew:
     doubtful: list[int] = field(default_factory=list)
     processes: set[int] = field(default_factory=set)
     unnamed: dict[int, tuple[Task, Outcome]] = field(default_factory=dict)
+    lost: list[tuple[int, Outcome]] = field(default_factory=list)
+    smaller: dict[int, Smaller] = field(default_factory=dict)
+    known: dict[str, Case] = field(default_factory=dict)
+    seconds: float = field(default_factory=lambda: SECONDS)
 
     def close(self) -> None:
         """Ends its processes, and what the candidate has started there."""
@@ -126,10 +133,10 @@ class _Crew:
         for i in mine:
             self._schedule(i, self.tasks[i])
 
-    def _schedule(self, i: int, task: Task) -> None:
+    def _schedule(self, i: int, task: Task, output: str = "output") -> None:
         self._file(i, "record").unlink(missing_ok=True)  # of the time before
         self.missing.pop(i, None)
-        self.waiting[self.pool.schedule(recorded, args=[task, self._file(i, "record"), self._file(i, "output")])] = i
+        self.waiting[self.pool.schedule(recorded, args=[task, self._file(i, "record"), self._file(i, output)])] = i
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look, or has taken too long."""
@@ -142,8 +149,11 @@ class _Crew:
                 continue
             future.cancel()  # ends the process, where it still runs
             del self.waiting[future]
-            outcome = self._named(i, outcome)
+            outcome = self._small(i, outcome) if i in self.smaller else self._named(i, outcome)
             if outcome is None:
+                continue
+            if i not in self.smaller and can_be_smaller(outcome):
+                self.lost.append((i, outcome))  # all else comes first
                 continue
             yield i, _told(outcome, self._printed(i, outcome))
             if _hung(outcome):
@@ -152,7 +162,32 @@ class _Crew:
                 yield from ((j, _likewise(outcome, self.tasks[j])) for j in self.waiting.values())
                 self.waiting.clear()
                 self.pool.stop()  # type: ignore[no-untyped-call]
+                yield from ((j, _told(lost, self._printed(j, lost))) for j, lost in self.lost)
+                self.lost.clear()
                 return
+        while self.lost and not self.waiting:
+            i, lost = self.lost.pop(0)
+            self.smaller[i] = Smaller(lost, self.known.get(lost.task.dtype))
+            if self._try(i, self.smaller[i].next()):
+                return
+            yield i, _told(lost, self._printed(i, lost))
+
+    def _small(self, i: int, found: Outcome | Inapplicable) -> Outcome | None:
+        """The outcome with the smallest case at which the process ended, None while smaller ones are tried."""
+        search = self.smaller[i]
+        note = read(self._file(i, "record"))
+        self.seconds -= time.time() - note.started if note else 0.0
+        if self._try(i, search.after(found)):
+            return None
+        self.known[search.outcome.task.dtype] = search.case
+        return search.outcome
+
+    def _try(self, i: int, task: Task | None) -> bool:
+        """Asks on a smaller case, if there is one, and time for it."""
+        if task is None or self.seconds <= 0:
+            return False
+        self._schedule(i, task, "tries")
+        return True
 
     def _named(self, i: int, outcome: Outcome | Inapplicable) -> Outcome | Inapplicable | None:
         """The outcome; None where the process ended while the mistake was named, which is tried again without the case that ended it."""
@@ -189,12 +224,13 @@ class _Crew:
             return None
         if self._vanished(i, note):
             return _lost(task, note, 0)
-        if time.time() - note.started < self.timeout:
+        limit = min(self.timeout, self.seconds) if i in self.smaller else self.timeout
+        if time.time() - note.started < limit:
             return None
-        if note.conventions and note.since - note.started > self.timeout:
-            return unfinished(task, note, self.timeout)
-        hung = time.time() - note.since > HUNG * self.timeout
-        return lost(task, note, "hung", f"gave no answer within {self.timeout:g} s", seconds=self.timeout) if hung else None
+        if note.conventions and note.since - note.started > limit:
+            return unfinished(task, note, limit)
+        hung = time.time() - note.since > HUNG * limit
+        return lost(task, note, "hung", f"gave no answer within {limit:g} s", seconds=limit) if hung else None
 
     def _vanished(self, i: int, note: Note) -> bool:
         """Whether the worker ended with exit code 0 in the middle of the task, of which the pool takes no notice."""
@@ -222,6 +258,9 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
             return lost(task, record.note, "crashed", "removed modules from sys.modules, without which nobody can go on")
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
+            harm = functions.harm()
+            if harm is not None:
+                return lost(task, record.note, "crashed", harm)
             if record.note.case is None:
                 raise
             return unjudged(task, record.note, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,8 @@ from traceback import extract_tb
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Misbehaviour, adapted, floats, name_of, place_of, resolve
+from verify.candidates import Linear, Misbehaviour, Scores, adapted, floats, name_of, place_of, resolve, takes_reg
+from verify.candidates.signature import likely
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.diagnosis import NAMING
@@ -108,6 +110,8 @@ def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
     """
     if task.request.at is not None:
         return _of_pair(task, task.request.at, record)
+    if isinstance(task.case, Case) and task.case.family == PROBE and record is not None:
+        _ask(task.request, task.case, record)
     found = conventions(task.request, unwatched if record is None else record.begins)
     result = _result(task, found, record)
     if isinstance(result, str):
@@ -208,7 +212,22 @@ def _subject(found: Conventions, dtype: str) -> Subject:
 
 def _case(probe: Probe) -> Case:
     W, X, y, reg = probe
-    return Case(W=W, X=X, y=y, reg=reg, family="probe")
+    return Case(W=W, X=X, y=y, reg=reg, family=PROBE)
+
+
+PROBE = "probe"
+"""The family of the first questions."""
+
+
+def _ask(request: Request, case: Case, record: Record) -> None:
+    """Asks a first question alone, in the likeliest way: a candidate that ends its process there does so whatever its conventions are."""
+    f = adapted(_imported(request.candidate)[0])
+    targets = find_loss(request.loss).targets
+    linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f))
+    way: Linear | Scores = Linear(f=f, takes_reg=takes_reg(f), targets=targets) if linear else Scores(f=f, targets=targets)
+    record.begins(case)
+    with suppress(Misbehaviour):
+        way(case.W, case.X, case.y, case.reg)
 
 
 def failed(task: Task, what: Misbehaviour, case: Stored | None, *, cases: int = 0, seconds: float = 0.0) -> Result:

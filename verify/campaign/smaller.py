@@ -1,0 +1,72 @@
+"""A smaller case at which a candidate ends its process likewise. Each try costs a process, so that few are made."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TypeGuard
+
+from verify.campaign.task import Inapplicable, Outcome, Task
+from verify.cases import Case
+from verify.cases.simpler import lean
+from verify.diagnosis import NAMING
+
+MOST_TRIES = 10
+"""Smaller cases that are tried for each law: halving finds one size of up to some hundreds."""
+
+SECONDS = 10.0
+"""That all tries of one candidate may take."""
+
+ENDED, OR_ALL = "the candidate ended its process", ", or that of all workers)"
+
+
+def can_be_smaller(outcome: Outcome | Inapplicable) -> TypeGuard[Outcome]:
+    """Whether a search came to the end of its process, on a case that nobody has made smaller."""
+    if not isinstance(outcome, Outcome) or outcome.task.case is not None or outcome.result.witness is None:
+        return False
+    case, told = outcome.result.witness.case, str((outcome.result.diagnosis or {}).get("message"))
+    return isinstance(case, Case) and case.family != NAMING and told.startswith(ENDED) and not told.endswith(OR_ALL)
+
+
+class Smaller:
+    """Looks for it. `outcome` has the smallest case found so far; `known` is one at which another law ended so, and is tried first."""
+
+    def __init__(self, outcome: Outcome, known: Case | None) -> None:
+        assert outcome.result.witness is not None
+        assert isinstance(outcome.result.witness.case, Case)
+        self.outcome, self.case, self._tries = outcome, outcome.result.witness.case, 0
+        self._tried = known
+        self._cases = self._of(known)
+
+    def _of(self, known: Case | None) -> Generator[Case, bool, None]:
+        if known is not None and (yield replace(known, family=self.case.family)):
+            return
+        of_scores = (self.outcome.conventions or {}).get("signature") in ("scores", "objective")
+        yield from lean(self.case, of_scores=of_scores)
+
+    def next(self) -> Task | None:
+        """The first try."""
+        return self._task(None)
+
+    def after(self, found: Outcome | Inapplicable) -> Task | None:
+        """The try after one that came to `found`; None where no more are made."""
+        like = isinstance(found, Outcome) and found.result.diagnosis == self.outcome.result.diagnosis
+        witness = found.result.witness if isinstance(found, Outcome) and like else None
+        breaks = witness is not None and self._tried is not None and witness.case.to_dict() == self._tried.to_dict()
+        if breaks:
+            assert self._tried is not None
+            self.case = self._tried
+            result = self.outcome.result
+            assert result.witness is not None
+            self.outcome = replace(self.outcome, result=replace(result, witness=replace(result.witness, case=self.case)))
+        return self._task(breaks)
+
+    def _task(self, breaks: bool | None) -> Task | None:
+        if self._tries == MOST_TRIES:
+            return None
+        self._tries += 1
+        try:
+            self._tried = next(self._cases) if breaks is None else self._cases.send(breaks)
+        except StopIteration:
+            return None
+        return replace(self.outcome.task, case=self._tried)
