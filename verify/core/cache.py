@@ -14,13 +14,12 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numba
 import platformdirs
-
 
 MOST = 8
 """Folders that are kept: as many versions as one user works with at a time."""
@@ -44,7 +43,8 @@ def _folder() -> Path:
     folder = Path(platformdirs.user_cache_dir("verify-gradients")) / f"kernels-{digest.hexdigest()[:16]}"
     try:
         if not folder.exists():
-            _drop_oldest(folder.parent)
+            with suppress(OSError):  # another process drops them too
+                _drop_oldest(folder.parent)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _private(folder) and os.access(folder, os.W_OK):
             return folder
