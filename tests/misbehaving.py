@@ -5,10 +5,12 @@ Most of them do so for a single example only, so that their conventions can be f
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import inspect
 import os
 import random
+import resource
 import signal
 import sys
 import time
@@ -257,6 +259,9 @@ asks_for_too_much = for_one_example(lambda: np.ones(1 << 42))
 kills_its_group = for_one_example(lambda: os.killpg(0, signal.SIGKILL))
 drops_modules = for_one_example(lambda: [sys.modules.pop(n) for n in list(sys.modules) if n.startswith(("verify", "numpy"))])
 breaks_numpy = doing(lambda: setattr(np, "abs", None))
+forbids_open = doing(lambda: setattr(builtins, "open", None))
+forbids_files = doing(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)))
+breaks_the_judge = doing(lambda: setattr(sys.modules["verify.evidence"].Evidence, "strain", None))
 leaks = for_one_example(leak)
 takes_all = for_one_example(take_all_and_go_on)
 always_aborts = lambda *_: os.abort()  # noqa: E731

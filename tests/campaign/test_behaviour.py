@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ DOES = {
     "draws_from_python": ("purity", "nondeterministic", "draws from Python's global random numbers"),
     "sets_errors": ("purity", "nondeterministic", "changes np.seterr"),
     "flushes_to_zero": ("purity", "nondeterministic", "flushes subnormal results to zero"),
+    "breaks_numpy": ("purity", "nondeterministic", "replaces numpy.abs for the whole process"),
+    "forbids_open": ("purity", "nondeterministic", "replaces builtins.open for the whole process"),
     "rounds_up": ("purity", "nondeterministic", "rounds in another direction"),
     "reads_in_memory_order": ("purity", "nondeterministic", "answers otherwise for"),
     "counts": ("consistency", "nondeterministic", "answers differently when it is asked the same again"),
@@ -64,6 +67,11 @@ def test_it_is_broken_with_a_code_and_a_witness(outcomes, name):
     assert result.witness is not None
 
 
+def test_functions_that_are_replaced_accuse_no_other_law():
+    request = Request(candidate=f"{FILE}:breaks_numpy", loss="softmax_cross_entropy", profile="quick", laws=("value",))
+    assert judge_all([request], in_process=True, captured=True).verdict is Verdict.HOLDS
+
+
 @pytest.mark.parametrize("name", ["lowers_the_recursion_limit", "in_a_closed_pair"])
 def test_what_harms_nobody_is_no_fault(name):
     request = Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=("value",))
@@ -88,6 +96,8 @@ def test_what_lies_below_the_guard_is_as_before():
     assert np.geterr()["divide"] == "warn"
     assert np.float64(2e-308) / 4 > 0
     assert np.float64(1) / 3 == 1 / 3
+    assert np.abs(-1) == 1
+    assert open is vars(io)["open"]
 
 
 def test_the_user_s_own_interrupt_is_not_the_candidate_s():

@@ -153,11 +153,27 @@ def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
 
 def test_a_process_in_which_nobody_can_judge_accuses_nobody_and_does_not_end_the_run():
     """Where the judge itself fails after the candidate was asked: that may be a bug of ours."""
-    found = judged("breaks_numpy", "right", laws=("value",))
-    result = found["breaks_numpy"]["value"].result
+    found = judged("breaks_the_judge", "right", laws=("value",))
+    result = found["breaks_the_judge"]["value"].result
     assert result.verdict is Verdict.SILENT
     assert next(iter(result.undecided)).startswith("judging failed (TypeError in ")
     assert found["right"]["value"].result.verdict is Verdict.HOLDS
+
+
+def test_a_process_in_which_nobody_can_open_files_is_the_candidate_s_work():
+    (outcome,) = judged("forbids_files", laws=("value",))["forbids_files"].values()
+    result = outcome.result
+    assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "crashed")
+    assert result.diagnosis["message"] == "the candidate leaves its process unable to open files (Too many open files)"
+    assert result.witness is not None
+
+
+def test_a_file_that_replaces_what_the_judge_needs_when_it_is_imported_is_broken(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE.read_text(encoding="utf-8") + "\nos.pwrite = os.close = None\n", encoding="utf-8")
+    request = Request(candidate=f"{tmp_path / 'mine.py'}:right", loss="softmax_cross_entropy", laws=("value",))
+    (outcome,) = judge_all([request]).outcomes
+    assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "crashed")
+    assert outcome.result.diagnosis["message"].startswith("the candidate replaces os.")
 
 
 def test_slow_is_not_broken():

@@ -26,6 +26,7 @@ from verify.campaign.record import Note, Record, read
 from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
 from verify.campaign.task import Inapplicable, Outcome, Task, lost, named, perform, unfinished, unjudged, without
 from verify.campaign.workers import awake, workers
+from verify.candidates import functions
 from verify.cases import Case
 from verify.errors import UsageError
 
@@ -257,6 +258,9 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
             return lost(task, record.note, "crashed", "removed modules from sys.modules, without which nobody can go on")
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
+            harm = functions.harm()
+            if harm is not None:
+                return lost(task, record.note, "crashed", harm)
             if record.note.case is None:
                 raise
             return unjudged(task, record.note, error)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import floats
+from verify.candidates import floats, functions
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class Misbehaviour(Exception):
 
 
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats is put back as it was."""
-    before, depth = floats.settings(), sys.getrecursionlimit()
+    """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats, and the functions that all share, are
+    put back as they were.
+    """
+    before, shared, depth = floats.settings(), functions.namespaces(), sys.getrecursionlimit()
     try:
         with np.errstate(all="ignore"):
             return f(*arguments)
@@ -49,6 +51,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
             raise  # by the user
         raise Misbehaviour("crashed", f"raised {_named(error)}") from error
     finally:
+        functions.restore(shared)
         sys.setrecursionlimit(depth)
         floats.restore(before)
 

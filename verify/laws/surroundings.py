@@ -1,4 +1,4 @@
-"""What a process shares: random numbers, numpy's errors, the processor's settings for floats. A candidate leaves them as they are."""
+"""What a process shares: random numbers, numpy's errors, functions, the settings for floats. A candidate leaves them as they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Candidate, floats
+from verify.candidates import Candidate, floats, functions
 
 UNLIKELY = 0x5EED_0DD
 """A seed that no candidate sets: one that seeds the generators with the same number each time would change nothing by it."""
@@ -39,12 +39,15 @@ def _watched(f: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
     @wraps(f, updated=())
     def g(*arguments: Any) -> Any:
         state, python, ours = np.random.get_state(), random.getstate(), floats.settings()  # noqa: NPY002
+        shared = functions.namespaces()
         np.random.seed(UNLIKELY)  # noqa: NPY002
         random.seed(UNLIKELY)
         before = {what: look() for what, look in SHARED.items()}
         try:
             return f(*arguments)
         finally:
+            replaced = functions.restore(shared)
+            seen.extend([replaced] if replaced else [])
             seen.extend(what for what, look in SHARED.items() if look() != before[what])
             np.random.set_state(state)  # noqa: NPY002
             random.setstate(python)
