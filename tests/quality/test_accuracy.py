@@ -63,6 +63,16 @@ def hinge_of_rounded_scores(s, y):
     return M.sum() / len(y), A / len(y)
 
 
+def hinge_in_single_precision(s, y):
+    """Thirds and sevenths are rounded, halves are not."""
+    rows = np.arange(len(y))
+    M = np.maximum(0, s - s[rows, y][:, None] + 1)
+    M[rows, y] = 0
+    A = (M > 0) * 1.0
+    A[rows, y] = -A.sum(axis=1)
+    return M.sum() / len(y), (A / len(y)).astype(np.float32).astype(np.float64)
+
+
 def logistic_with_a_hessian_in_single_precision(s, t):
     p = 1 / (1 + np.exp(-s))
     return p - t, (p * (1 - p)).astype(np.float32).astype(np.float64)
@@ -70,6 +80,7 @@ def logistic_with_a_hessian_in_single_precision(s, t):
 
 OTHERS = {
     "rounded scores switch elsewhere, wherever they are": (hinge_of_rounded_scores, "multiclass_hinge", "scores", "gradient", "unknown"),
+    "only where N is no power of 2": (hinge_in_single_precision, "multiclass_hinge", "scores", "gradient", "precision"),
     "the Hessian in float32": (logistic_with_a_hessian_in_single_precision, "binary_logistic", "objective", "curvature", "precision"),
 }
 

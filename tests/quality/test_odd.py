@@ -67,6 +67,10 @@ ODD = {
     "1.001 for seven examples": (SOFTMAX, where(lambda N, _: N == 7, 1.001), "scaled", "(1 + 0.001) ×", "only when N = 7", (7, 1, 2)),
     "twice for every seventh N": (HINGE, where(lambda N, _: N % 7 == 0, 2), "scaled", "twice", "when N is a multiple of 7", (7, 1, 2)),
     "twice for three features": (HINGE, where(lambda _, W: W.shape[1] == 3, 2), "scaled", "twice", "only when D = 3", (1, 3, 2)),
+    "no penalty for a large λ": (
+        SOFTMAX, lambda A, W, X, y, reg: right(A, W, X, y, reg if reg <= 1 else 0),
+        "penalty-missing", "2λW is not added", "only when λ > 1", (1, 1, 2),
+    ),
     "by blocks of 4": (HINGE, first(lambda N: N // 4 * 4), "example-missing", "after the last full block of 4", "", (1, 1, 2)),
     "16 examples at most": (SOFTMAX, first(lambda _: 16), "example-missing", "beyond the first 16", "", (17, 1, 2)),
     "four classes at most": (SOFTMAX, first(lambda _: 4, axis=1), "class-missing", "in every row beyond the first 4", "", (1, 1, 5)),

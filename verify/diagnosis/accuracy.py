@@ -10,7 +10,7 @@ import numpy as np
 
 from verify.diagnosis import panel
 from verify.diagnosis.asked import Asked
-from verify.diagnosis.formats import holding
+from verify.diagnosis.formats import BITS, holding
 from verify.diagnosis.looks import Aspect, Look
 from verify.diagnosis.scene import Floats, Scene
 from verify.oracle import Oracle
@@ -45,6 +45,16 @@ def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None
                 few = "" if name == "float32" else ", or rounded to as few digits"
                 return f"the {aspect.name} is as accurate as {NAMES[name]}: something inside is computed in {name}{few}"
     return None
+
+
+def held(aspect: Aspect, dtype: str, looks: Sequence[Look]) -> str | None:
+    """A sentence where a coarser format holds all that was answered, and rounding to that is all that is wrong: it shows where a true
+    number is no number of the format.
+    """
+    name = _held(aspect, dtype, looks)
+    if name is None or any(np.any(np.abs(look.error) > 2.0 ** -BITS[name] * np.abs(look.given) + look.radius) for look in looks):
+        return None
+    return f"every number of the {aspect.name} is one of {name}: it is rounded to that, or computed in it"
 
 
 def _held(aspect: Aspect, dtype: str, looks: Sequence[Look]) -> str | None:

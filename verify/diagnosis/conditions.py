@@ -95,7 +95,9 @@ def _number(words: str, broken: Sequence[Scene], holding: Sequence[Scene], break
         return None
     if any(size(s) % step == 0 for s in holding) or not asked(2 * step):
         return f"{words} = {step}" if all(size(s) == step for s in broken) and not asked(2 * step) else None
-    return f"{words} is a multiple of {step}" if asked(3 * step) else None
+    if not asked(3 * step):
+        return None
+    return f"{words} is even" if step == 2 else f"{words} is a multiple of {step}"
 
 
 def _bound(words: str, broken: Sequence[Scene], low: float, high: float, breaks: Callable[[Scene], bool]) -> str:

@@ -108,10 +108,10 @@ class Inquiry:
         return self._somewhere(here, [here, *ordinary, *(rest or self._special(few=everywhere))], everywhere=everywhere)
 
     def _special(self, *, few: bool = False) -> list[Look]:
-        """The special cases: a `few`, one of a kind and none on kinks, where no explanation is sought on them, but the place and when."""
+        """The special cases: a `few`, none on kinks, where no explanation is sought on them, but the place and when."""
         objective, dtype = self.oracle.objective, self.oracle.dtype
         if few:
-            return self._looks(panel.special(objective, dtype)[: panel.ONE_OF_A_KIND])
+            return self._looks(panel.of_each_kind(objective, dtype))
         return self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
 
     def _looks(self, scenes: Sequence[Scene]) -> list[Look]:
@@ -182,6 +182,8 @@ class Inquiry:
             lost = [look for look in looks if look.broken and not look.finite]
             return self._overflow(lost, [look for look in looks if look.finite])
         if self.aspect is GRADIENT and not everywhere and _too_few([look for look in looks if look.broken and _usable(look)]):
+            if (found := self._sometimes(looks, most=1)) is not None:
+                return found
             looks = [*looks, *self._looks(panel.of_sizes(here.scene))]
         broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
         smooth = [look for look in broken if _usable(look)]
@@ -190,10 +192,11 @@ class Inquiry:
         found = None if everywhere else self._sometimes(looks, most=2)
         if found is not None:
             return found
-        off = cuts.cut(self.aspect, [look for look in looks if _usable(look)]) if self.aspect is not LOSS else None
+        there = [look for look in looks if _usable(look)]
+        off = cuts.cut(self.aspect, there) if self.aspect is not LOSS else None
         if off is not None:
             return off
-        precise = accuracy.shrinking(self.aspect, self.subject, smooth)
+        precise = accuracy.held(self.aspect, self.oracle.dtype, there) or accuracy.shrinking(self.aspect, self.subject, smooth)
         if precise is not None:
             return Diagnosis("precision", precise, kind="precision")
         condition = self._when(smooth, holding)

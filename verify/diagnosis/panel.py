@@ -48,9 +48,6 @@ SMALL = (
 )
 """One example, two classes, one feature, many classes, many features."""
 
-ONE_OF_A_KIND = len(SMALL) + 12
-"""The special cases up to the first of everything."""
-
 ON_KINKS = ((1, 3, 2, 0.5), (2, 4, 3, 0.75), (3, 5, 2, 0.25), (4, 4, 2, 0.0), (2, 2, 3, 1.5), (1, 4, 2, 0.5))
 MOST_TIES = 3
 DISTINCT = 4
@@ -86,6 +83,17 @@ def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
 
 
 @lru_cache(maxsize=16)
+def of_each_kind(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+    """One special case of each kind, none of many examples: enough to say when, where nothing is explained."""
+    there = special(objective, dtype)
+    return tuple(s for s in (*there[: len(SMALL) : 2], *there[len(SMALL) : len(SMALL) + KINDS]) if s.N < BLOCK // 2)
+
+
+KINDS = 12
+"""Special cases that are made of one ordinary case."""
+
+
+@lru_cache(maxsize=16)
 def on_kinks(objective: Objective, dtype: str) -> tuple[Scene, ...]:
     """Points with one to MOST_TIES switches exactly at 0, on a dyadic grid; none where the loss has no switches."""
     oracle = Oracle(objective, dtype)
@@ -107,11 +115,13 @@ def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
 
 
 def of_sizes(scene: Scene) -> tuple[Scene, ...]:
-    """Ordinary cases each of which has one of the scene's sizes, two for each of them; the smaller is the more often the cause."""
+    """Ordinary cases each of which has one of the scene's sizes, or its λ, two for each of them."""
     N, C, D = min(scene.N, 2 * BLOCK), scene.C, scene.D
     sizes = [(4, 3, D), (5, 4, D), (4, C, 3), (5, C, 4)] if scene.targets is None else [(4, 1, D), (5, 1, D)]
     objective, dtype = scene.oracle.objective, scene.oracle.dtype
     cases = [drawn(60 + seed, *some, 0.75, dtype) for seed, some in enumerate(sizes)]
+    if scene.reg > 0:
+        cases += [drawn(66 + seed, 5 - seed, 3 + seed, 4 + seed, scene.reg, dtype) for seed in range(2)]
     cases += [many(drawn(70 + seed, 4, 3 + seed, 4 - seed, 0.625, dtype), N) for seed in range(2)]
     return _scenes(objective, dtype, cases)
 
