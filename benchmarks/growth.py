@@ -7,8 +7,10 @@ from verify.benchmarks.peers import batch, core, in_numpy, kernel
 from verify.bench.table import Setup, Table
 from verify.core.differences import numerical_gradient
 
-MIDDLE = {"N": 2_000, "D": 512, "C": 10}
-SIZES = {"N": (2_000, 8_000, 32_000), "D": (256, 1024, 4096), "C": (5, 20, 80)}
+MIDDLE = {"N": 8_000, "D": 512, "C": 10}
+"""All sizes are large enough for all cores: else the step from one to two of them would look like growth."""
+
+SIZES = {"N": (4_000, 16_000, 64_000), "D": (256, 1024, 4096), "C": (5, 20, 80)}
 WEIGHTS = (1_024, 8_192, 65_536)
 
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from verify.benchmarks.peers import PEERS, batch, exact, in_numpy, kernel
+from verify.benchmarks.peers import PEERS, batch, exact, kernel, loss_in_numpy
 
 from verify.bench.table import Setup, Table
 from verify.core.differences import numerical_gradient
@@ -36,8 +36,8 @@ def setups(smoke: bool) -> Iterator[Setup]:
                 works["scipy approx_fprime"] = lambda loss=loss, W=W, X=X, y=y, some=some: _scipy(loss, W, X, y, some)
                 parts["scipy approx_fprime"] = part
             if find_spec("torch") and "torch" in PEERS:
-                works["torch gradcheck"] = lambda loss=loss, W=W, X=X, y=y, some=some: _gradcheck(loss, W, X, y, some, fast=False)
-                works["torch gradcheck, one projection"] = lambda loss=loss, W=W, X=X, y=y: _gradcheck(loss, W, X, y, None, fast=True)
+                works["torch gradcheck"] = _gradcheck(loss, W, X, y, some)
+                works["torch gradcheck, one projection"] = _gradcheck(loss, W, X, y, None)
                 parts["torch gradcheck"] = part
             truth = exact(loss, W, X, y)
             yield Setup(
@@ -49,19 +49,15 @@ def setups(smoke: bool) -> Iterator[Setup]:
             )
 
 
-def _loss(loss: str, W: Any, X: Any, y: Any) -> float:
-    return in_numpy(loss, W, X, y)()[0]
-
-
 def _loop(loss: str, W: Any, X: Any, y: Any, some: Any) -> Any:
     """Centred differences of a loss in numpy, one weight after the other; NaN where it was not asked."""
     found, moved = np.full(W.size, np.nan), W.copy()
     for e in some:
         before = moved.flat[e]
         moved.flat[e] = before + H
-        ahead = _loss(loss, moved, X, y)
+        ahead = loss_in_numpy(loss, moved, X, y)
         moved.flat[e] = before - H
-        found[e] = (ahead - _loss(loss, moved, X, y)) / (2 * H)
+        found[e] = (ahead - loss_in_numpy(loss, moved, X, y)) / (2 * H)
         moved.flat[e] = before
     return found.reshape(W.shape)
 
@@ -72,26 +68,29 @@ def _scipy(loss: str, W: Any, X: Any, y: Any, some: Any) -> Any:
 
     def f(w: Any) -> float:
         moved.flat[some] = w
-        return _loss(loss, moved, X, y)
+        return loss_in_numpy(loss, moved, X, y)
 
     found = np.full(W.size, np.nan)
     found[some] = optimize.approx_fprime(W.flat[some], f, H)
     return found.reshape(W.shape)
 
 
-def _gradcheck(loss: str, W: Any, X: Any, y: Any, some: Any, *, fast: bool) -> bool:
-    """`torch.autograd.gradcheck` of torch's own loss, in these weights or in all: it answers whether they agree, no gradient."""
+def _gradcheck(loss: str, W: Any, X: Any, y: Any, some: Any) -> Callable[[], bool]:
+    """`torch.autograd.gradcheck` of torch's own loss, which answers whether they agree and gives no gradient: in these weights one by
+    one, or in all along one projection.
+    """
     torch, function = import_module("torch"), import_module("torch.nn.functional")
-    whole, data, labels = torch.tensor(W).ravel(), torch.tensor(X), torch.tensor(y)
-    places = torch.arange(W.size) if some is None else torch.tensor(some)
+    whole, data, labels = torch.tensor(W), torch.tensor(X), torch.tensor(y)
+    places = None if some is None else torch.tensor(some)
 
     def f(w: Any) -> Any:
-        S = data @ whole.index_put((places,), w).reshape(W.shape).T
+        V = w if places is None else whole.ravel().index_put((places,), w).reshape(W.shape)
+        S = data @ V.T
         value = function.multi_margin_loss(S, labels) * len(W) if loss == "hinge" else function.cross_entropy(S, labels)
         return value + 2.0**-10 * w.square().sum()
 
-    checked: bool = torch.autograd.gradcheck(f, whole[places].clone().requires_grad_(), fast_mode=fast, atol=1e-6, nondet_tol=1e-12)
-    return checked
+    at = (whole if places is None else whole.ravel()[places]).clone().requires_grad_()
+    return lambda: bool(torch.autograd.gradcheck(f, at, fast_mode=places is None, atol=1e-6, nondet_tol=1e-12))
 
 
 TABLE = Table(name="numerical", title="The numerical gradient of all entries", setups=setups)

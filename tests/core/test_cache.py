@@ -56,6 +56,23 @@ def test_the_name_follows_every_source(tmp_path, helper):
     assert folder(cache_of(copy)).name != before
 
 
+def test_only_the_latest_folders_are_kept(home):
+    mine = folder()
+    for age in range(12):
+        other = mine.parent / f"kernels-{age:016d}"
+        other.mkdir()
+        (other / "kernel.nbc").touch()
+        os.utime(other, (1e9 - age, 1e9 - age))
+    (mine.parent / "kernels").mkdir()  # not ours to judge
+    assert folder() == mine
+    assert len(list(mine.parent.glob("kernels-*"))) == 13  # nothing is dropped where nothing is added
+    mine.rmdir()
+    assert folder() == mine
+    left = {f.name for f in mine.parent.glob("kernels-*")}
+    assert left == {mine.name, *(f"kernels-{age:016d}" for age in range(7))}
+    assert (mine.parent / "kernels").exists()
+
+
 def test_a_new_source_changes_the_name(tmp_path):
     copy = shutil.copytree(CORE, tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "new.py").touch()

@@ -94,6 +94,21 @@ def test_softmax_is_right_to_the_last_digits_at_any_step(method, h):
     assert not found.crossings.any()
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("step", [1.0, -1.0])
+@pytest.mark.parametrize("h", [0.5, 3.0, 40.0, 700.0, 1000.0])
+def test_softmax_is_right_where_moves_are_as_great_as_the_scores(method, h, step):
+    """p_c near 1 and near 0, and beyond what a float64 can hold, moved up and down."""
+    W, X = np.array([[30.0], [0.0], [-800.0]]), np.array([[step]])
+    for y in range(3):
+        with localcontext() as context:
+            context.prec, context.Emin = 80, -(10**6)
+            due, _, sizes = quotients(softmax, Decimal, W, X, [y], 0, h, method)
+        found = numerical_gradient(softmax_cross_entropy.none, W, X, [y], h=h, method=method).gradient
+        # what the sum of the parts of a tiny probability loses, u·|s| in its logarithm, and the underflow of exp
+        assert np.all(np.abs(found - due) <= 4000 * U * sizes + 1e-300), (y, found, due)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_power_series_of_softmax_has_the_coefficients_that_sympy_finds(sign):
     p, d = Q(2, 7), sympy.Symbol("d")
@@ -149,6 +164,12 @@ def test_nan_is_not_lost(loss, where):
     data = [np.ones((3, 2)), np.ones((4, 2))]
     data[where][1, 0] = np.nan
     assert np.isnan(numerical_gradient(loss.l2, *data, [0, 1, 2, 0]).gradient).any()
+
+
+def test_a_kink_is_counted_however_short_the_step():
+    W, X = np.zeros((2, 1)), np.full((1, 1), 1e-165)
+    found = numerical_gradient(multiclass_hinge.none, W, X, [0], delta=-1e-175, h=1e-5, method="forward")
+    np.testing.assert_array_equal(found.crossings, [[0], [1]])
 
 
 def test_delta_is_the_margin():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 
 import numpy as np
 import pytest
 
+from verify.core.compiling import compiled
 from verify.rounding import gamma
 
 LOSSES = ("multiclass_hinge", "softmax_cross_entropy")
@@ -200,3 +203,37 @@ def test_wrong_input_is_named(case, loss):
     arguments, keywords, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         objective(loss, "l2")(*arguments, 0.5, **keywords)
+
+
+FIRST = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import numpy as np
+from verify.core import multiclass_hinge
+together = Barrier(4)
+def first(dtype):
+    together.wait()
+    return multiclass_hinge.l2(np.ones((3, 4), dtype), np.ones((5, 4), dtype), np.zeros(5, int), 0.5)[0]
+with ThreadPoolExecutor(4) as pool:
+    print(*pool.map(first, ("f8", "f4", "f8", "f4")))
+"""
+
+
+def test_several_threads_may_make_the_first_call():
+    run = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, encoding="utf-8", check=False)
+    assert (run.returncode, run.stdout.split()) == (0, ["8.0"] * 4), run.stderr
+
+
+def test_what_is_not_compiled_for_is_not_compiled_after_an_interrupt(monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    kernel = objective("multiclass_hinge", "l2").kernel
+    objective("multiclass_hinge", "l2")(W, X, Y)
+    before = dict(kernel.overloads)
+    monkeypatch.setattr(kernel, "compile", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compiled(kernel, "another signature")
+    with pytest.raises(TypeError, match="No matching definition"):
+        kernel(W.astype("c16"), X, Y, 1.0, 0.5, True, W.copy())
+    assert kernel.overloads.keys() == before.keys()

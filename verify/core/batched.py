@@ -11,7 +11,7 @@ from numba.np.numpy_support import from_dtype
 from numpy.typing import ArrayLike, NDArray
 
 from verify.core.compiling import array, compiled
-from verify.core.linear import PARALLEL, PRANGE_ONLY, Floats, LinearObjective
+from verify.core.linear import PARALLEL, PRANGE_ONLY, Floats, LinearObjective, told
 from verify.core.penalty import with_squares
 
 CHUNK = 64
@@ -45,11 +45,15 @@ def evaluate(
         raise TypeError(f"y is {y.dtype}; labels must be integers.")
     if y.min() < 0 or y.max() >= W.shape[1]:
         raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{W.shape[1] - 1}.")
-    if out is not None and (out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
-        raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
+    if np.asarray(reg).dtype.kind not in "fiu":
+        raise TypeError(f"reg is {np.asarray(reg).dtype}; it must be one real number or one for each problem.")
+    if out is not None and (not isinstance(out, np.ndarray) or out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
+        raise ValueError(f"out is {told(out)}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
     dW, values = np.empty(W.shape, W.dtype) if out is None else out, np.empty(len(W))
-    W, X, y = (np.require(a, None, ("C", "A", "W")).reshape(-1, *a.shape[2:]) for a in (W, X, y.astype(np.int64, copy=False)))
-    coefficients = f.factor * np.full(len(values), reg, np.float64)
+    W, X, y = (
+        np.require(a, None, ("C", "A", "W")).reshape(a.shape[0] * a.shape[1], *a.shape[2:]) for a in (W, X, y.astype(np.int64, copy=False))
+    )
+    coefficients = np.full(len(values), reg, np.float64) * f.factor if f.factor else np.zeros(len(values))
     rest = f.parameter if delta is None else delta, coefficients, f.bias, dW.reshape(W.shape), values
     types_of = _types(W.dtype)
     kernel = compiled(f.many, *types_of)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from types import FunctionType
 from typing import Any
 
 from numba import types
 from numba.core.dispatcher import Dispatcher
+
+ONE_AT_A_TIME = RLock()
+"""Held while a kernel is open to compiling."""
 
 
 def compiled(kernel: Any, *arguments: Any) -> Any:
@@ -15,9 +19,14 @@ def compiled(kernel: Any, *arguments: Any) -> Any:
     A call with other types raises TypeError instead of compiling for seconds.
     """
     if arguments not in kernel.overloads:
-        kernel.disable_compile(False)
-        kernel.compile(arguments)
-        kernel.disable_compile()
+        with ONE_AT_A_TIME:
+            if arguments not in kernel.overloads:  # another thread may have been first
+                kernel.disable_compile(False)
+                try:
+                    kernel.compile(arguments)
+                finally:
+                    if kernel.overloads:
+                        kernel.disable_compile()
     return kernel
 
 

@@ -2,7 +2,8 @@
 
 Moving W[c, k] by t moves one score of each example: s_c by d = t·x_k. So each entry's quotient is a mean of
 ℓ(s + d·e_c) − ℓ(s), which a loss's `change` computes without cancellation: its error is one of u, not of u·f/h, and small steps
-do not drown. With the `kinks` of ℓ along e_c, those that a step crosses are counted on the way.
+do not drown, unless they cross a kink, whose place is known as well as the scores are. With the `kinks` of ℓ along e_c, those that
+a step crosses are counted on the way.
 
 It takes S = X Wᵀ for granted, so it says what the quotients of *this* loss are. Whether somebody's loss is this one must be seen
 beside it: by their values, and by quotients of their own loss along a few directions.
@@ -33,6 +34,9 @@ CHANGE, KINKS = types.void(*ENTRY, VECTOR, REAL, VECTOR), types.int64(*ENTRY, VE
 DATA = (MATRIX, MATRIX, array(types.int64, 1), REAL, REAL, types.boolean)
 """S, X, y, parameter, h, centred."""
 
+BY_ROWS = (row_type(REAL), *DATA, MATRIX)
+BY_CHANGES = (types.FunctionType(CHANGE), types.FunctionType(KINKS), *DATA, VECTOR, types.int64, MATRIX, array(types.int64, 2))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Differences:
@@ -58,8 +62,8 @@ def numerical_gradient(
     """(f(W + hE) − f(W − hE)) / 2h, or (f(W + hE) − f(W)) / h, for each of the C·D unit matrices E.
 
     W (C, D), X (N, D), y (N,) as `f` takes them; all is computed in float64. Error of an entry: that of the scores where the
-    slope of ℓ depends on them, and γ_{N+20} of the mean magnitude of the examples' own quotients; for a loss without `change` also
-    2u·ℓ/h of each example. The same bits on any number of threads.
+    slope of ℓ depends on them, over h where the step crosses a kink, and γ_{N+20} of the mean magnitude of the examples' own
+    quotients; for a loss without `change` also 2u·ℓ/h of each example. The same bits on any number of threads.
     Raises ValueError for another method and for a step that is no finite number above 0, TypeError and ValueError as `f` does.
     """
     if method not in METHODS or not 0 < h < np.inf:
@@ -69,15 +73,16 @@ def numerical_gradient(
     found, crossings = np.zeros(W.shape), np.zeros(W.shape, np.int64)
     data = compiled(product, MATRIX, MATRIX)(W, X), X, y, f.parameter if delta is None else float(delta), float(h), method == "centred"
     if f.change is None:
-        compiled(_by_rows, row_type(REAL), *DATA, MATRIX)(compiled_row(f.row, REAL), *data, found)
+        compiled(_by_rows, *BY_ROWS)(compiled_row(f.row, REAL), *data, found)
     else:
+        reach = h * np.maximum(
+            X.max(axis=1, initial=0), -X.min(axis=1, initial=0)
+        )  # of whole rows: blocks follow the threads, bits must not
         blocks = max(1, min(2 * get_num_threads(), W.shape[1] // NARROWEST))
-        formulas = types.FunctionType(CHANGE), types.FunctionType(KINKS)
         many = W.size * len(X) >= PARALLEL and get_num_threads() > 1
-        driver = _by_changes_on_all_cores if many else _by_changes
-        kernel = compiled(driver, *formulas, *DATA, types.int64, MATRIX, array(types.int64, 2))
-        kernel(_formula(f.change, CHANGE), _formula(f.kinks, KINKS), *data, blocks, found, crossings)
-    penalty = f.factor * reg * (2 * W + (0 if method == "centred" else h))
+        kernel = compiled(_by_changes_on_all_cores if many else _by_changes, *BY_CHANGES)
+        kernel(_formula(f.change, CHANGE), _formula(f.kinks, KINKS), *data, reach, blocks, found, crossings)
+    penalty = f.factor * float(reg) * (2 * W + (0 if method == "centred" else h))
     penalty[:, W.shape[1] - (not f.bias) :] = 0
     return Differences(gradient=found + penalty, crossings=None if f.change is None else crossings)
 
@@ -89,42 +94,41 @@ def _formula(function: Any, signature: Any) -> Any:
 
 
 @njit(error_model="numpy", cache=True)
-def _columns(change, kinks, S, X, y, parameter, h, centred, first, last, found, crossings):
+def _columns(change, kinks, S, X, y, parameter, h, centred, reach, first, last, found, crossings):
     """Writes the quotients of the columns first..last to `found` and counts their crossings, in one pass over X."""
     N, C, K = S.shape[0], S.shape[1], last - first
     d, back, at = np.empty(K), np.empty(K), np.empty(C)
     ahead, behind = np.zeros((C, K)), np.zeros((C, K))
     for i in range(N):
-        reach = 0.0
         for k in range(K):
             d[k] = h * X[i, first + k]
             back[k] = -d[k]
-            reach = max(reach, abs(d[k]))
         for c in range(C):
-            change(S[i], y[i], parameter, c, d, reach, ahead[c])
+            change(S[i], y[i], parameter, c, d, reach[i], ahead[c])
             if centred:
-                change(S[i], y[i], parameter, c, back, reach, behind[c])
+                change(S[i], y[i], parameter, c, back, reach[i], behind[c])
             for n in range(kinks(S[i], y[i], parameter, c, at)):
-                if abs(at[n]) < reach:
+                if abs(at[n]) < reach[i]:
                     for k in range(K):
-                        crossings[c, first + k] += abs(at[n]) < abs(d[k]) and (centred or at[n] * d[k] > 0)
+                        forward = at[n] != 0 and (at[n] > 0) == (d[k] > 0)  # no product, which may underflow
+                        crossings[c, first + k] += abs(at[n]) < abs(d[k]) and (centred or forward)
     for c in range(C):
         for k in range(K):
             found[c, first + k] = (ahead[c, k] - behind[c, k]) / (2 * h if centred else h) / N
 
 
 @njit(error_model="numpy", cache=True)
-def _by_changes(change, kinks, S, X, y, parameter, h, centred, _, found, crossings):
+def _by_changes(change, kinks, S, X, y, parameter, h, centred, reach, _, found, crossings):
     """All columns."""
-    _columns(change, kinks, S, X, y, parameter, h, centred, 0, X.shape[1], found, crossings)
+    _columns(change, kinks, S, X, y, parameter, h, centred, reach, 0, X.shape[1], found, crossings)
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
-def _by_changes_on_all_cores(change, kinks, S, X, y, parameter, h, centred, blocks, found, crossings):
+def _by_changes_on_all_cores(change, kinks, S, X, y, parameter, h, centred, reach, blocks, found, crossings):
     """All columns, in blocks side by side."""
     for b in prange(blocks):
         first, last = X.shape[1] * b // blocks, X.shape[1] * (b + 1) // blocks
-        _columns(change, kinks, S, X, y, parameter, h, centred, first, last, found, crossings)
+        _columns(change, kinks, S, X, y, parameter, h, centred, reach, first, last, found, crossings)
 
 
 @njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)

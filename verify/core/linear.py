@@ -55,6 +55,8 @@ PRANGE_ONLY: Any = {"prange": True} | dict.fromkeys(
 )
 """numba's parallel option, for the loop over the partitions and nothing else."""
 
+LABELS = np.dtype(np.int64)
+
 REST = (types.float64, types.float64, types.boolean)
 """The types of parameter, coefficient and bias."""
 
@@ -188,8 +190,10 @@ class LinearObjective:
 
     W is (C, D), X is (N, D) of the same dtype (float64 or float32), in any memory layout; y is (N,) of integers in 0..C−1, reg
     is λ; dW is (C, D) in that dtype, written into `out` where it is given. `delta` replaces the loss's parameter.
-    Error: that of the scores, relative γ_D of their terms' magnitudes in W's dtype, and of the row formula; the sums over
-    the examples add γ_64 in W's dtype at most. The same bits on any number of threads.
+    Error: that of the scores, relative γ_D of their terms' magnitudes in W's dtype, and of the row formula. Sums over the examples add
+    γ_64 in W's dtype and γ_{N/1024} in float64, or γ_N in float64 where N·C·D ≤ SMALL. The same bits on any number of threads.
+    Infinite numbers in X may give NaN in entries that they do not enter. Made for few classes: dW should fit into the second-level
+    cache. `out` may be W or X itself, but overlap no part of them otherwise.
     Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
 
     `change` and `kinks`, where a loss has them, make its numerical gradient exact: see `verify.core.differences`.
@@ -212,16 +216,20 @@ class LinearObjective:
         """(f, dW)."""
         parameter = self.parameter if delta is None else delta
         try:  # straight to the compiled function, which a small problem costs less than any check in Python
-            if self.kernel.overloads and W.size * len(X) <= SMALL:  # type: ignore[union-attr, arg-type]
+            if y.dtype is LABELS and self.kernel.overloads and W.size * len(X) <= SMALL:  # type: ignore[union-attr, arg-type]
                 dW = np.empty(W.shape, W.dtype) if out is None else out  # type: ignore[union-attr]
-                return self.kernel(W, X, y, parameter, self.factor * reg, self.bias, dW), dW
+                return self.kernel(W, X, y, parameter, self.coefficient(reg), self.bias, dW), dW
         except (AttributeError, TypeError, ValueError):
             pass  # not compiled for this dtype yet, or wrong input, which the checks below put in words
         return self._checked(W, X, y, parameter, reg, out)
 
+    def coefficient(self, reg: float) -> float:
+        """What ΣW² is multiplied by; 0 without a penalty, whatever λ is."""
+        return self.factor * reg if self.factor else 0.0
+
     def _checked(self, W: Any, X: Any, y: Any, parameter: float, reg: float, out: Floats | None) -> Answer:
         W, X, y, dW = checked(W, X, y, out)
-        rest = parameter, self.factor * reg, self.bias
+        rest = parameter, self.coefficient(float(reg)), self.bias
         if W.size * len(X) <= SMALL:
             return compiled(self.kernel, *_kernel_types(W.dtype))(W, X, y, *rest, dW), dW
         many = W.size * len(X) >= PARALLEL and get_num_threads() > 1
@@ -248,7 +256,7 @@ def _interpreted(
 ) -> Answer:
     W, X, y, dW = checked(W, X, y, out)
     with np.errstate(all="ignore"):
-        loss = interpreted(f.kernel)(W, X, y, f.parameter if delta is None else delta, f.factor * reg, f.bias, dW)
+        loss = interpreted(f.kernel)(W, X, y, f.parameter if delta is None else delta, f.coefficient(float(reg)), f.bias, dW)
     return float(loss), dW
 
 
@@ -284,6 +292,11 @@ def _driver_types(dtype: Any, in_place: bool) -> tuple[Any, ...]:
     return (row_type(real), *_data_types(real, any_layout=not in_place), *REST, types.int64, array(real, 2))
 
 
+def told(out: Any) -> str:
+    """What was given as `out`."""
+    return f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+
+
 def checked(W: Any, X: Any, y: Any, out: Floats | None) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
     """(W, X, y, dW), or the error that says which one does not fit."""
     W, X, y = np.asarray(W), np.asarray(X), np.asarray(y)
@@ -295,7 +308,7 @@ def checked(W: Any, X: Any, y: Any, out: Floats | None) -> tuple[Floats, Floats,
         raise TypeError(f"y is {y.dtype}; labels must be integers.")
     if y.min() < 0 or y.max() >= len(W):
         raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{len(W) - 1} (W has {len(W)} rows).")
-    if out is not None and (out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
-        raise ValueError(f"out is {out.dtype} {out.shape}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
+    if out is not None and (not isinstance(out, np.ndarray) or out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
+        raise ValueError(f"out is {told(out)}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
     dW = np.empty(W.shape, W.dtype) if out is None else out
     return np.require(W, requirements="A"), np.require(X, requirements="A"), np.require(y, np.int64, "A"), dW

@@ -1,6 +1,6 @@
 """Softmax cross-entropy, log Σ_j exp(s_j) − s_y, shifted by the greatest score so that nothing overflows."""
 
-from math import exp, expm1, log, log1p
+from math import exp, expm1, inf, log, log1p
 
 from numba import njit
 
@@ -49,26 +49,52 @@ def change(s, y, _, c, d, reach, out):
     """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, `reach` being the greatest |d_k|: log(1 + p_c(eᵈ − 1)), and for the label
     log(1 + (1 − p_y)(e⁻ᵈ − 1)).
     """
-    top, total, share = _greatest(s), 0.0, 0.0
+    top, mine, others = _greatest(s), 0.0, 0.0
     for j in range(s.size):
-        part = exp(s[j] - top)
-        total += part
         if (j == c) != (c == y):  # the class itself, or all but the label
-            share += part
-    share, rest = share / total, (total - share) / total
-    sign = -1.0 if c == y else 1.0
+            mine += exp(s[j] - top)
+        else:
+            others += exp(s[j] - top)
+    share, sign = mine / (mine + others), -1.0 if c == y else 1.0
     if reach <= SHORT:
-        k1, k2, k3, k4, k5, k6, k7 = _taylor(share, rest, sign)
+        k1, k2, k3, k4, k5, k6, k7 = _taylor(share, others / (mine + others), sign)
         for k in range(d.size):
             t = d[k]
             out[k] += t * (k1 + t * (k2 + t * (k3 + t * (k4 + t * (k5 + t * (k6 + t * k7))))))
     else:
+        a, b = _log_share(s, y, c, True), _log_share(s, y, c, False)
         for k in range(d.size):
-            out[k] += log1p(share * expm1(sign * d[k]))
+            out[k] += _moved(share, a, b, sign * d[k])
 
 
 SHORT = 2.0**-6
 """|d| up to which seven terms of a power series give log(1 + p(eᵈ − 1)) to a relative 1e-17; unlike the calls, they vectorise."""
+
+
+@njit(error_model="numpy")
+def _log_share(s, y, c, own):
+    """The logarithm of p of the class c, for the label of 1 − p; or, where not `own`, that of the rest. From the greatest score among
+    them, so that it is finite where p is too small to be told from 0.
+    """
+    top, total, most, part = _greatest(s), 0.0, -inf, 0.0
+    for j in range(s.size):
+        if ((j == c) != (c == y)) == own:
+            most = max(most, s[j])
+    for j in range(s.size):
+        total += exp(s[j] - top)
+        if ((j == c) != (c == y)) == own:
+            part += exp(s[j] - most)
+    return (most - top) + (log(part) - log(total))
+
+
+@njit(error_model="numpy")
+def _moved(p, a, b, t):
+    """log(1 + p(eᵗ − 1)), a = log p and b = log(1 − p): without cancellation, and without overflow, at any t."""
+    if (t > 1 and a + t > 40) or (t < -1 and p > 0.5):
+        return max(b, a + t) + log1p(exp(-abs(b - (a + t))))
+    if t > 1:
+        return log1p(exp(a + t) - p)
+    return log1p(p * expm1(t))
 
 
 @njit(error_model="numpy")
