@@ -79,7 +79,7 @@ def numerical_gradient(
             X.max(axis=1, initial=0), -X.min(axis=1, initial=0)
         )  # of whole rows: blocks follow the threads, bits must not
         blocks = max(1, min(2 * get_num_threads(), W.shape[1] // NARROWEST))
-        many = W.size * len(X) >= PARALLEL and get_num_threads() > 1
+        many = 2 * W.size * len(X) >= PARALLEL and get_num_threads() > 1  # an entry of an example takes two multiply-adds' time
         kernel = compiled(_by_changes_on_all_cores if many else _by_changes, *BY_CHANGES)
         kernel(_formula(f.change, CHANGE), _formula(f.kinks, KINKS), *data, reach, blocks, found, crossings)
     penalty = f.factor * float(reg) * (2 * W + (0 if method == "centred" else h))
