@@ -37,7 +37,7 @@ ENDS = {
     "exits_from_c": "ended its process (exit code 0)",
     "aborts": "ended its process (SIGABRT: Aborted)",
     "kills_its_group": "ended its process (SIGKILL: Killed)",
-    "drops_modules": "removed modules from sys.modules, without which nobody can go on",
+    "interrupts_the_judge": "raised TimeoutError: too slow, when it was not asked",
     "reads_at_0": "ended its process (SIGSEGV: Segmentation fault)",
 }
 

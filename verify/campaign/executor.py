@@ -24,7 +24,7 @@ from pebble import ProcessExpired, ProcessPool
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
 from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
-from verify.campaign.task import Inapplicable, Outcome, Task, lost, named, perform, unfinished, unjudged, without
+from verify.campaign.task import Inapplicable, Outcome, Task, interruption, lost, named, perform, unfinished, unjudged, without
 from verify.campaign.workers import awake, workers
 from verify.candidates import functions
 from verify.cases import Case
@@ -247,18 +247,16 @@ class _Crew:
 
 def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     """Performs a task on a worker, which notes what it is doing and keeps what the candidate prints."""
-    record, modules = Record(notes), sys.modules.copy()
+    record = Record(notes)
     try:
         with output.captured(printed):
             return perform(task, record)
     except UsageError:
         raise
     except Exception as error:
-        if any(name not in sys.modules for name in modules):
-            return lost(task, record.note, "crashed", "removed modules from sys.modules, without which nobody can go on")
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
-            harm = functions.harm()
+            harm = functions.harm() or interruption(task, error)
             if harm is not None:
                 return lost(task, record.note, "crashed", harm)
             if record.note.case is None:
@@ -269,7 +267,6 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     except BaseException as error:  # KeyboardInterrupt and the like: nobody but the candidate can raise it here
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
-        sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
         record.close()
 
 

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from traceback import extract_tb
+from traceback import extract_tb, walk_tb
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Linear, Misbehaviour, Scores, adapted, floats, name_of, place_of, resolve, takes_reg
+from verify.candidates import Candidate, Linear, Misbehaviour, Scores, adapted, floats, name_of, place_of, resolve, takes_reg, told_of
 from verify.candidates.signature import likely
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
@@ -278,6 +278,15 @@ def unfinished(task: Task, note: Note, limit: float) -> Outcome:
     reason = f"the law takes longer than {limit:g} s; --timeout and --profile set how much"
     silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before}, cases=note.before, seconds=limit)
     return Outcome(task, silent, note.conventions, place=note.place)
+
+
+def interruption(task: Task, error: Exception) -> str | None:
+    """What the candidate did where code of its file raised when it was not asked: a handler of signals, say."""
+    f = task.request.candidate if callable(task.request.candidate) else resolve(task.request.candidate)
+    module = getattr(f.loss or f.grad if isinstance(f, Candidate) else f, "__module__", None)
+    if module is None or all(frame.f_globals.get("__name__") != module for frame, _ in walk_tb(error.__traceback__)):
+        return None
+    return f"raised {told_of(error)}, when it was not asked"
 
 
 def unjudged(task: Task, note: Note, error: Exception) -> Outcome:

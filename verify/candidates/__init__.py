@@ -1,6 +1,6 @@
 """What is judged: the user's functions, found by name and called in their own signature and layout."""
 
-from verify.candidates.answer import Answer, Misbehaviour
+from verify.candidates.answer import Answer, Misbehaviour, told_of
 from verify.candidates.candidate import Candidate, name_of
 from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
 from verify.candidates.frameworks import adapted, framework_of
@@ -28,4 +28,5 @@ __all__ = [
     "takes_reg",
     "thread_counts",
     "threads",
+    "told_of",
 ]

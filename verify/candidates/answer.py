@@ -42,21 +42,21 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats, and the functions that all share, are
     put back as they were.
     """
-    before, shared, depth = floats.settings(), functions.namespaces(), sys.getrecursionlimit()
+    before, shared, depth = floats.settings(), functions.names(), sys.getrecursionlimit()
     try:
         with np.errstate(all="ignore"):
             return f(*arguments)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             raise  # by the user
-        raise Misbehaviour("crashed", f"raised {_named(error)}") from error
+        raise Misbehaviour("crashed", f"raised {told_of(error)}") from error
     finally:
         functions.restore(shared)
         sys.setrecursionlimit(depth)
         floats.restore(before)
 
 
-def _named(error: BaseException) -> str:
+def told_of(error: BaseException) -> str:
     """Its type and the first line of what it says, which is code of the candidate's too."""
     try:
         text = str(error).split("\n")[0][:200]
@@ -91,12 +91,14 @@ def array(returned: Any, what: str) -> NDArray[np.floating]:
 
 
 def _array(returned: Any) -> NDArray[Any]:
+    if isinstance(returned, np.ma.MaskedArray) and np.any(returned.mask):
+        raise Misbehaviour("dtype", "returned an array with masked entries, which are no numbers")
     try:
         return np.asarray(returned)
     except ValueError:  # rows of different lengths
         raise Misbehaviour("shape", "returned nested sequences that are no array") from None
     except Exception as error:
-        raise Misbehaviour("dtype", f"returned {type(returned).__name__}, which is no array: {_named(error)}") from error
+        raise Misbehaviour("dtype", f"returned {type(returned).__name__}, which is no array: {told_of(error)}") from error
 
 
 def _is_real(a: NDArray[Any]) -> bool:

@@ -1,5 +1,5 @@
-"""The functions that all code of a process shares, and the judge needs: a candidate that replaces one of them, or forbids to open files,
-harms whoever comes next.
+"""The functions and modules that all code of a process shares, and the judge needs: a candidate that replaces one of them, or forbids to
+open files, harms whoever comes next.
 """
 
 from __future__ import annotations
@@ -12,50 +12,50 @@ import pickle
 import random
 import signal
 import struct
+import sys
 import time
-from contextlib import suppress
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 MODULES = (builtins, io, math, os, pickle, random, signal, struct, time, np, np.linalg, np.random)
 
-Namespaces = list[dict[str, Any]]
+Names = dict[str, Any]
+
+_SPACES: list[tuple[str, Names]] = [("the module ", sys.modules), *((f"{module.__name__}.", vars(module)) for module in MODULES)]
 
 
-def namespaces(_copy: Any = dict.copy, _vars: Any = vars) -> Namespaces:
-    """What the names of these modules stand for now."""
-    return [_copy(_vars(module)) for module in MODULES]
+def names(_copy: Any = dict.copy) -> list[Names]:
+    """What the names of these modules stand for now, and those of the modules themselves."""
+    return [_copy(space) for _, space in _SPACES]
 
 
-def restore(before: Namespaces, _vars: Any = vars, _zip: Any = zip) -> str | None:
-    """Puts back what has been replaced since; says the first of it, else None. New names stay: libraries add them as they load."""
+def restore(before: list[Names], _zip: Any = zip) -> str | None:
+    """Puts back what has been replaced or removed since, and says the first of it. New names stay: libraries add them as they load."""
     told = None
-    for module, old in _zip(MODULES, before):
-        if _vars(module) != old:
-            told = _put_back(module, old) or told
+    for (what, space), old in _zip(_SPACES, before):
+        if space != old:
+            told = _put_back(what, space, old) or told
     return told
 
 
-def _put_back(module: ModuleType, old: dict[str, Any]) -> str | None:
-    now, told, missing = module.__dict__, None, object()
+def _put_back(what: str, space: Names, old: Names) -> str | None:
+    missing, told = object(), None
     for name, value in old.items():
-        if now.get(name, missing) is not value and not name.startswith("__"):
-            now[name] = value
-            told = f"replaces {module.__name__}.{name} for the whole process"
+        if space.get(name, missing) is not value and not name.startswith("__"):
+            space[name] = value
+            told = told or f"replaces {what}{name} for the whole process"
     return told
 
 
-_AT_FIRST = namespaces()
+_AT_FIRST = names()
 
 
 def harm() -> str | None:
-    """What no other code can go on with in this process, as far as it shows; what was replaced is put back."""
+    """Why no other code can go on in this process, as far as it shows; what was replaced is put back."""
     told = restore(_AT_FIRST)
-    with suppress(FileNotFoundError):
-        try:
-            os.close(os.open(os.devnull, os.O_RDONLY))
-        except OSError as error:
-            return f"leaves its process unable to open files ({error.strerror})"
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return f"leaves its process unable to open files ({error.strerror})"
     return told

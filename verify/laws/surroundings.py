@@ -39,7 +39,7 @@ def _watched(f: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
     @wraps(f, updated=())
     def g(*arguments: Any) -> Any:
         state, python, ours = np.random.get_state(), random.getstate(), floats.settings()  # noqa: NPY002
-        shared = functions.namespaces()
+        shared = functions.names()
         np.random.seed(UNLIKELY)  # noqa: NPY002
         random.seed(UNLIKELY)
         before = {what: look() for what, look in SHARED.items()}
