@@ -23,7 +23,8 @@ from verify.diagnosis.members import another
 from verify.diagnosis.places import FIXED, of_scores, pattern
 from verify.diagnosis.regression import Explanation, System, explains, in_order, simplest
 from verify.diagnosis.scene import Scene
-from verify.diagnosis.words import Diagnosis, Teller
+from verify.diagnosis.teller import Teller
+from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 
