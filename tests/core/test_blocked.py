@@ -83,6 +83,15 @@ def test_the_mean_of_equal_losses_is_that_loss(loss, monkeypatch):
     assert abs(many - one) <= 2 * np.spacing(one)
 
 
+@pytest.mark.parametrize(
+    ("N", "weights", "partitions"),
+    [(50_000, 30_730, 16), (600, 30_730, 9), (500, 30_730, 1), (3000, 2**22, 2), (3000, 2**24, 1), (0, 0, 1)],
+)
+def test_partitions_have_work_enough_and_room(N, weights, partitions):
+    assert linear.partitions_of(N, weights) == partitions
+    assert partitions == 1 or partitions * weights <= linear.MOST_SUMS
+
+
 def test_an_infinite_loss_stays_infinite(monkeypatch):
     monkeypatch.setattr(linear, "SMALL", 0)
     assert objective("multiclass_hinge")(np.array([[1e308], [-1e308]]), np.array([[-8.0], [1.0]]), [0, 0])[0] == np.inf

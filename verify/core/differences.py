@@ -30,7 +30,7 @@ REAL, VECTOR, MATRIX = types.float64, array(types.float64, 1), array(types.float
 ENTRY = (VECTOR, types.int64, REAL, types.int64)
 """s, y, parameter, c."""
 
-CHANGE, KINKS = types.void(*ENTRY, VECTOR, REAL, VECTOR), types.int64(*ENTRY, VECTOR)
+CHANGE, KINKS = types.void(*ENTRY, VECTOR, REAL, types.boolean, VECTOR), types.int64(*ENTRY, VECTOR)
 DATA = (MATRIX, MATRIX, array(types.int64, 1), REAL, REAL, types.boolean)
 """S, X, y, parameter, h, centred."""
 
@@ -79,7 +79,7 @@ def numerical_gradient(
             X.max(axis=1, initial=0), -X.min(axis=1, initial=0)
         )  # of whole rows: blocks follow the threads, bits must not
         blocks = max(1, min(2 * get_num_threads(), W.shape[1] // NARROWEST))
-        many = W.size * len(X) >= PARALLEL and get_num_threads() > 1
+        many = 2 * W.size * len(X) >= PARALLEL and get_num_threads() > 1  # an entry of an example takes two multiply-adds' time
         kernel = compiled(_by_changes_on_all_cores if many else _by_changes, *BY_CHANGES)
         kernel(_formula(f.change, CHANGE), _formula(f.kinks, KINKS), *data, reach, blocks, found, crossings)
     penalty = f.factor * float(reg) * (2 * W + (0 if method == "centred" else h))
@@ -97,16 +97,12 @@ def _formula(function: Any, signature: Any) -> Any:
 def _columns(change, kinks, S, X, y, parameter, h, centred, reach, first, last, found, crossings):
     """Writes the quotients of the columns first..last to `found` and counts their crossings, in one pass over X."""
     N, C, K = S.shape[0], S.shape[1], last - first
-    d, back, at = np.empty(K), np.empty(K), np.empty(C)
-    ahead, behind = np.zeros((C, K)), np.zeros((C, K))
+    d, at, moved = np.empty(K), np.empty(C), np.zeros((C, K))
     for i in range(N):
         for k in range(K):
             d[k] = h * X[i, first + k]
-            back[k] = -d[k]
         for c in range(C):
-            change(S[i], y[i], parameter, c, d, reach[i], ahead[c])
-            if centred:
-                change(S[i], y[i], parameter, c, back, reach[i], behind[c])
+            change(S[i], y[i], parameter, c, d, reach[i], centred, moved[c])
             for n in range(kinks(S[i], y[i], parameter, c, at)):
                 if abs(at[n]) < reach[i]:
                     for k in range(K):
@@ -114,7 +110,7 @@ def _columns(change, kinks, S, X, y, parameter, h, centred, reach, first, last, 
                         crossings[c, first + k] += abs(at[n]) < abs(d[k]) and (centred or forward)
     for c in range(C):
         for k in range(K):
-            found[c, first + k] = (ahead[c, k] - behind[c, k]) / (2 * h if centred else h) / N
+            found[c, first + k] = moved[c, k] / (2 * h if centred else h) / N
 
 
 @njit(error_model="numpy", cache=True)

@@ -232,10 +232,10 @@ class LinearObjective:
         rest = parameter, self.coefficient(float(reg)), self.bias
         if W.size * len(X) <= SMALL:
             return compiled(self.kernel, *_kernel_types(W.dtype))(W, X, y, *rest, dW), dW
-        many = W.size * len(X) >= PARALLEL and get_num_threads() > 1
+        partitions = partitions_of(len(X), W.size)
+        many = partitions > 1 and get_num_threads() > 1
         in_place = X.flags.c_contiguous and X.flags.writeable  # blocks of rows are then no copies
         driver = compiled(blocked_on_all_cores if many else blocked, *_driver_types(W.dtype, in_place))
-        partitions = max(1, min(PARTITIONS, len(X) // FLUSH, MOST_SUMS // W.size)) if W.size * len(X) >= PARALLEL else 1
         return driver(compiled_row(self.row, from_dtype(W.dtype)), W, X, y, *rest, partitions, dW), dW
 
     @property
@@ -290,6 +290,11 @@ def _driver_types(dtype: Any, in_place: bool) -> tuple[Any, ...]:
     """(row, W, X, y, parameter, coefficient, bias, partitions, dW)."""
     real = from_dtype(dtype)
     return (row_type(real), *_data_types(real, any_layout=not in_place), *REST, types.int64, array(real, 2))
+
+
+def partitions_of(N: int, weights: int) -> int:
+    """How many partitions N examples of so many weights are summed in: by the shapes alone."""
+    return max(1, min(PARTITIONS, N // FLUSH, MOST_SUMS // weights)) if N * weights >= PARALLEL else 1
 
 
 def told(out: Any) -> str:

@@ -32,26 +32,32 @@ def many(W, X, y, delta, coefficients, bias, dW, values, first, last):
 
 
 @njit(cache=True, error_model="numpy")
-def change(s, y, delta, c, d, reach, out):
-    """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, `reach` being the greatest |d_k|: a margin moves by d, by −d where c is the label."""
+def change(s, y, delta, c, d, reach, centred, out):
+    """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, or where `centred` ℓ(s + d_k e_c) − ℓ(s − d_k e_c), `reach` being the greatest |d_k|: a margin
+    moves by d, by −d where c is the label.
+    """
     steady = 0.0
     for j in range(s.size):
         margin, sign = s[j] - s[y] + delta, 1.0 if j == c else -1.0
         if j == y or (c not in (j, y)) or margin + reach <= 0:
             continue
         if margin - reach > 0:  # no kink within reach
-            steady += sign
+            steady += 2 * sign if centred else sign
             continue
         for k in range(d.size):
-            moved = sign * d[k]
-            inside = not margin + moved <= 0  # NaN goes through
-            if margin > 0:
-                out[k] += moved if inside else -margin
-            elif inside:
-                out[k] += margin + moved
+            out[k] += _moved(margin, sign * d[k]) - (_moved(margin, -sign * d[k]) if centred else 0.0)
     if steady != 0:
         for k in range(d.size):
             out[k] += steady * d[k]
+
+
+@njit(error_model="numpy")
+def _moved(margin, d):
+    """max(0, margin + d) − max(0, margin), without cancellation; NaN goes through."""
+    inside = not margin + d <= 0
+    if margin > 0:
+        return d if inside else -margin
+    return margin + d if inside else 0.0
 
 
 @njit(cache=True, error_model="numpy")

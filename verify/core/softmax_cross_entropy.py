@@ -45,9 +45,9 @@ def many(W, X, y, unused, coefficients, bias, dW, values, first, last):
 
 
 @njit(cache=True, error_model="numpy")
-def change(s, y, _, c, d, reach, out):
-    """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, `reach` being the greatest |d_k|: log(1 + p_c(eᵈ − 1)), and for the label
-    log(1 + (1 − p_y)(e⁻ᵈ − 1)).
+def change(s, y, _, c, d, reach, centred, out):
+    """Adds ℓ(s + d_k e_c) − ℓ(s) to out_k, or where `centred` ℓ(s + d_k e_c) − ℓ(s − d_k e_c), `reach` being the greatest |d_k|: the first
+    is log(1 + p_c(eᵈ − 1)), and for the label log(1 + (1 − p_y)(e⁻ᵈ − 1)).
     """
     top, mine, others = _greatest(s), 0.0, 0.0
     for j in range(s.size):
@@ -58,13 +58,19 @@ def change(s, y, _, c, d, reach, out):
     share, sign = mine / (mine + others), -1.0 if c == y else 1.0
     if reach <= SHORT:
         k1, k2, k3, k4, k5, k6, k7 = _taylor(share, others / (mine + others), sign)
-        for k in range(d.size):
-            t = d[k]
-            out[k] += t * (k1 + t * (k2 + t * (k3 + t * (k4 + t * (k5 + t * (k6 + t * k7))))))
+        if centred:  # even powers cancel
+            k1, k3, k5, k7 = 2 * k1, 2 * k3, 2 * k5, 2 * k7
+            for k in range(d.size):
+                t = d[k] * d[k]
+                out[k] += d[k] * (k1 + t * (k3 + t * (k5 + t * k7)))
+        else:
+            for k in range(d.size):
+                t = d[k]
+                out[k] += t * (k1 + t * (k2 + t * (k3 + t * (k4 + t * (k5 + t * (k6 + t * k7))))))
     else:
         a, b = _log_share(s, y, c, True), _log_share(s, y, c, False)
         for k in range(d.size):
-            out[k] += _moved(share, a, b, sign * d[k])
+            out[k] += _moved(share, a, b, sign * d[k]) - (_moved(share, a, b, -sign * d[k]) if centred else 0.0)
 
 
 SHORT = 2.0**-6
