@@ -168,6 +168,8 @@ def check(
 
     if loss == "none" and at is None:
         raise UsageError("--loss none judges a pair at a point: give it as --at 1,2.5,-3, --at FILE.npy or --at FILE.py:NAME.")
+    if loss == "none" and audit:
+        raise UsageError("--audit looks at a large problem of a loss that is known; a pair without a spec is judged at its point only.")
     request = requested(
         target,
         loss=None if loss == "none" else loss,

@@ -29,6 +29,10 @@ def wrong(W, X, y, reg):
         dW[4, 1234] *= 1 + 1e-5
     return loss, dW
 
+def of_scores(scores, y):
+    loss, gradient = right(scores.T, np.eye(len(scores)), y, 0.0)
+    return loss, gradient.T
+
 def small_only(W, X, y, reg):
     if W.size > 1000:
         raise MemoryError("too many weights")
@@ -70,3 +74,16 @@ def test_a_candidate_that_gives_no_answer_at_this_size_is_broken(checked):
     code, document = checked("small_only")
     assert (code, document["verdict"]) == (1, "broken")
     assert "it raised MemoryError: too many weights" in render(document, "text")
+
+
+def test_where_no_gradient_is_large_nothing_is_audited_and_the_laws_are_judged(checked):
+    code, document = checked("of_scores")
+    (audit,) = document["audits"]
+    assert (code, document["verdict"], audit["verdict"]) == (0, "holds", "silent")
+    assert "audit silent for softmax_cross_entropy (float64), mine.py:of_scores: it takes no weights" in render(document, "text")
+
+
+def test_a_pair_without_a_spec_has_no_audit(checked):
+    words = ["check", "mine.py:right,wrong", "--loss", "none", "--at", "1,2", "--audit"]
+    done = CliRunner().invoke(cli, words, standalone_mode=False)
+    assert "--audit looks at a large problem" in str(done.exception)

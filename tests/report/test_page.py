@@ -51,6 +51,11 @@ def page(measured):
     return render(DOCUMENT | {"figures": figures})
 
 
+def test_who_has_no_pictures_is_told_why():
+    none = {"candidate": "svm.py:loss", "loss": "multiclass_hinge", "dtype": "float64", "reason": "its process was lost"}
+    assert "No pictures: its process was lost." in render(DOCUMENT | {"figures": [none]})
+
+
 def test_every_picture_is_drawn_the_same_to_the_byte(measured):
     first, second = (pictures("a", measured, {"-1": 3, "2": 4, "1025": 1}, tuple(PICTURES)) for _ in range(2))
     assert [p.name for p in first] == list(PICTURES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
@@ -12,10 +13,13 @@ from verify.auditing import audit, batches
 from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.task import Request, conventions
 from verify.campaign.workers import workers
-from verify.candidates import Misbehaviour
+from verify.candidates import Linear, Misbehaviour
 from verify.oracle import Oracle
 
 Told = list[dict[str, Any]]
+
+NO_WEIGHTS = "takes no weights of several classes, so that its gradient is never large: the laws look at all of it"
+"""Why there is nothing to audit; the laws are judged all the same."""
 
 
 def audited(request: Request, timeout: float | None) -> Told:
@@ -31,6 +35,8 @@ def audited(request: Request, timeout: float | None) -> Told:
                 found.append(_unanswered(request, dtype, f"gave no answer within {limit:g} s"))
             except ProcessExpired as lost:
                 found.append(_unanswered(request, dtype, f"ended its process (exit code {lost.exitcode})"))
+            except BrokenProcessPool:
+                found.append(_unanswered(request, dtype, "ended the server of all workers"))
     return found
 
 
@@ -40,6 +46,8 @@ def audited_here(request: Request, dtype: str) -> dict[str, Any]:
         known = conventions(request)
         if known.complaint is not None:
             return _unanswered(request, dtype, str(known.complaint))
+        if not isinstance(known.candidate, Linear) or known.candidate.targets is not None:
+            return _unanswered(request, dtype, NO_WEIGHTS, verdict="silent")
         oracle = Oracle(known.objective, dtype)
         try:
             found = audit(known.candidate, batches(dtype, oracle, request.seed), oracle, seed=request.seed)
@@ -48,5 +56,5 @@ def audited_here(request: Request, dtype: str) -> dict[str, Any]:
         return {"candidate": request.name, "loss": request.loss} | found.to_dict()
 
 
-def _unanswered(request: Request, dtype: str, reason: str) -> dict[str, Any]:
-    return {"candidate": request.name, "loss": request.loss, "dtype": dtype, "verdict": "broken", "reason": reason, "parts": []}
+def _unanswered(request: Request, dtype: str, reason: str, *, verdict: str = "broken") -> dict[str, Any]:
+    return {"candidate": request.name, "loss": request.loss, "dtype": dtype, "verdict": verdict, "reason": reason, "parts": []}

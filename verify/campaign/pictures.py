@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +22,33 @@ from verify.survey import survey
 
 
 def measured(requests: Sequence[Request], timeout: float | None) -> list[dict[str, Any]]:
-    """One entry for each candidate and dtype that answered."""
+    """One entry for each candidate and dtype: what was measured, or the `reason` why there is nothing to show."""
     jobs = [(r, dtype) for r in requests for dtype in r.dtypes]
-    found = []
+    found, limit = [], timeout or DEFAULT_TIMEOUT
     with workers(len(jobs)) as pool:
-        waiting = [pool.schedule(_measured, args=list(job), timeout=timeout or DEFAULT_TIMEOUT) for job in jobs]
+        waiting = [pool.schedule(_measured, args=list(job), timeout=limit) for job in jobs]
         for (request, dtype), future in zip(jobs, waiting, strict=True):
             try:
-                pictures = future.result()
-            except (TimeoutError, ProcessExpired):
-                continue
-            if pictures:
-                found.append({"candidate": request.name, "loss": request.loss, "dtype": dtype, **pictures})
+                pictures = future.result(timeout=limit * len(jobs))  # a worker that ends with code 0 is never missed by the pool
+            except (TimeoutError, ProcessExpired, BrokenProcessPool):
+                pictures = {"reason": "its process was lost"}
+            found.append({"candidate": request.name, "loss": request.loss, "dtype": dtype, **pictures})
     return found
 
 
 def _measured(request: Request, dtype: str) -> dict[str, Any]:
     with output.captured(Path(os.devnull)):
         if request.at is not None:
-            return {}
+            return {"reason": NO_WEIGHTS}
         try:
             found = conventions(request)
-        except UsageError:
-            return {}
-        if found.complaint is not None or not isinstance(found.candidate, Linear) or found.candidate.targets is not None:
-            return {}  # the pictures show weights of several classes
+        except UsageError as error:
+            return {"reason": str(error).split("\n")[0]}
+        if found.complaint is not None:
+            return {"reason": f"the candidate {found.complaint}"}
+        if not isinstance(found.candidate, Linear) or found.candidate.targets is not None:
+            return {"reason": NO_WEIGHTS}
         return survey(Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype)))
+
+
+NO_WEIGHTS = "they show weights of several classes, which it does not take"

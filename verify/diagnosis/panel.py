@@ -44,7 +44,7 @@ SMALL = (
     (2, 4, 1, 0.5),
     (1, 9, 2, 0.625),
     (3, 4, 9, 0.5),
-    (3, 9, 3, 0.75),
+    (1, 9, 3, 0.75),
 )
 """One example, two classes, one feature, many classes, many features."""
 
@@ -63,6 +63,8 @@ def ordinary(objective: Objective, dtype: str) -> tuple[Scene, ...]:
 def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
     """Two or more cases of everything that code is often right or wrong for."""
     cases = [drawn(20 + seed, *sizes, dtype) for seed, sizes in enumerate(SMALL)]
+    labels = {len(c.W): c.y[:1] for c in reversed(cases) if len(c.X) == 1}  # one for each C: each has a formula of its own to compile
+    cases = [replace(c, y=labels[len(c.W)]) if len(c.X) == 1 else c for c in cases]
     for seed in (40, 41):
         base = drawn(seed, 4 + seed % 2, 3, 3, 0.75, dtype)
         cases += [

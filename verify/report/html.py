@@ -87,7 +87,11 @@ def _order(rows: Mapping[Any, Mapping[str, Any]]) -> dict[str, None]:
 def _candidates(document: Document) -> Iterator[dict[str, Any]]:
     """Each candidate with its accuracy table and its pictures."""
     measured: dict[tuple[str, str], list[Entry]] = {}
+    none: dict[tuple[str, str], dict[str, None]] = {}
     for f in document.get("figures", []):
+        if "reason" in f:
+            none.setdefault((f["candidate"], f["loss"]), {})[f["reason"]] = None
+            continue
         measured.setdefault((f["candidate"], f["loss"]), []).append(f)
     names = dict.fromkeys((r["candidate"], r["loss"]) for r in document["results"])
     for n, (candidate, loss) in enumerate(names):
@@ -98,7 +102,7 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
             spread = next((r.get("spread") for _, r in mine if (r["dtype"], r["law"]) == (f["dtype"], "gradient")), None)
             wanted = PRINCIPAL if k == 0 else SECONDARY
             drawn += [(f["dtype"], p, Markup(p.svg)) for p in pictures(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
-        yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn}
+        yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn, "none": list(none.get((candidate, loss), ()))}
 
 
 def _power(tables: Sequence[Entry]) -> Iterator[dict[str, Any]]:
