@@ -155,21 +155,27 @@ def _labelled(scene: Scene) -> Added:
         yield Change("label", "written", how), scene.sum_of(written - scene.all_slopes)
 
 
+PARAMETERS: dict[str, Callable[[float], float]] = {
+    "0": lambda _: 0.0,
+    "doubled": lambda value: 2 * value,
+    "halved": lambda value: value / 2,
+    "negative": lambda value: -value,
+    "1": lambda _: 1.0,
+    "squared": lambda value: value**2,
+    "one less it": lambda value: 1 - value,
+    "tripled": lambda value: 3 * value,
+    "a tenth": lambda value: value / 10,
+    "endless": lambda _: 1e6,
+}
+"""What a parameter may be instead."""
+
+
 def _shifted(scene: Scene) -> Added:
     """A parameter (the margin) that is another one in the gradient only."""
     for name, value in scene.oracle.objective.parameters.items():
-        for how, other in (
-            ("0", 0.0),
-            ("doubled", 2 * value),
-            ("halved", value / 2),
-            ("negative", -value),
-            ("1", 1.0),
-            ("squared", value**2),
-            ("one less it", 1 - value),
-            ("endless", 1e6),
-        ):
-            if other != value:
-                changed = scene.with_parameters({name: other}) - scene.data
+        for how, change in PARAMETERS.items():
+            if change(value) != value:
+                changed = scene.with_parameters({name: change(value)}) - scene.data
                 yield Change("parameter", name, how), changed
                 if how == "endless" and scene.targets is None:
                     yield Change("leak", "data", free=True), changed

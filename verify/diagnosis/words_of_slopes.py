@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from verify.diagnosis.change import Change
+from verify.diagnosis.changes import PARAMETERS
 from verify.diagnosis.regression import Coefficient
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.words import Told, number
@@ -54,9 +55,7 @@ class OfSlopes(Vocabulary):
             return Told("margin", f"{name} = {value:g} is missing in the gradient's indicator")
         if change.how == "endless":
             return Told("margin", "every switch counts as on, whatever its sign: a comparison that always holds, as ≥ of max(0, ·) does")
-        other = {"doubled": 2 * value, "halved": value / 2, "negative": -value, "1": 1.0, "squared": value**2, "one less it": 1 - value}[
-            change.how
-        ]
+        other = PARAMETERS[change.how](value)
         return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
 
     def _activity(self, change: Change, _: Coefficient) -> Told:
