@@ -205,6 +205,19 @@ def test_wrong_input_is_named(case, loss):
         objective(loss, "l2")(*arguments, 0.5, **keywords)
 
 
+def test_no_penalty_is_none_at_any_lambda():
+    for f in (objective("multiclass_hinge", "none"), objective("multiclass_hinge", "none").py_func):
+        assert f(W, X, Y, np.inf)[0] == f(W, X, Y, 0.0)[0] == 2.0
+
+
+@pytest.mark.parametrize("y", [Y.astype("i4"), Y.astype("u1"), Y.tolist()], ids=["int32", "uint8", "list"])
+def test_labels_of_any_integer_type_give_the_same_bits(y):
+    value, dW = objective("softmax_cross_entropy", "l2")(W, X, y, 0.5)
+    due, d_due = objective("softmax_cross_entropy", "l2")(W, X, Y, 0.5)
+    assert value == due
+    np.testing.assert_array_equal(dW, d_due)
+
+
 FIRST = """
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -241,3 +241,14 @@ def test_a_logistic_loss_may_subtract_the_score_from_the_log_of_the_sigmoid_or_t
     for v in ((1 - target) * score - log_sigmoid, np.logaddexp(0, score) - target * score):
         assert distance(float(v), value.exact) <= 0.3 * value.radius
         assert distance(float(v) + 1e-12, value.exact) > value.radius
+
+
+@pytest.mark.parametrize("delta", [1.0, 8.0])
+def test_a_hinge_may_count_the_label_too_and_take_its_margin_away_again(delta):
+    """Where all margins are kept the loss is the penalty alone, 5e-5 here, and Δ + Σ − Δ is off by more than its unit roundoff."""
+    W, X, y, reg = np.array([[0.0], [-17.0]]), np.ones((3, 1)), np.zeros(3, int), 1.7e-7
+    value = Oracle(objective("multiclass_hinge", "l2", delta=delta), "float64").at(W, X, y, reg).value
+    margins = np.maximum(0, X @ W.T - (X @ W.T)[range(3), y][:, None] + delta)
+    loss = margins.sum() / 3 + (reg * (W * W).sum() - delta)
+    assert 1e-17 < distance(float(loss), value.exact) < 0.3 * value.radius
+    assert distance(float(loss) + 1e-13, value.exact) > value.radius

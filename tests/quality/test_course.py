@@ -96,12 +96,21 @@ def test_a_slip_gets_its_own_name(name):
     assert words in result.diagnosis["message"]
 
 
-def test_what_is_counted_and_taken_back_costs_digits_and_is_no_wrong_formula():
-    """The label's own margin, 1, in the sum, and 1 less at the end: it shows where nothing but a small penalty is left, as here."""
-    found = find_out(hinge(offset=1.0, taken_back=1.0), find_loss(HINGE), Pins(), "float64")
+def counted_and_taken_back(offset):
+    """A number in the sum, and as much less at the end: it shows where nothing but a small penalty is left, as here."""
+    found = find_out(hinge(offset=offset, taken_back=offset), find_loss(HINGE), Pins(), "float64")
+    assert found.fits
     case = Case(W=np.array([[0.0], [1.48947]]), X=np.ones((1, 1)), y=np.array([1]), reg=2.0**-10, family="found by a search")
-    result = again(LAWS["value"], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), case)
-    assert (found.fits, result.verdict, result.kind) == (True, Verdict.BROKEN, "precision")
+    return again(LAWS["value"], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), case)
+
+
+def test_the_label_s_own_margin_may_be_counted_and_taken_back():
+    assert counted_and_taken_back(1.0).verdict is Verdict.HOLDS
+
+
+def test_what_else_is_counted_and_taken_back_costs_digits_and_is_no_wrong_formula():
+    result = counted_and_taken_back(100.0)
+    assert (result.verdict, result.kind) == (Verdict.BROKEN, "precision")
     assert "shrinks with the dtype" in result.diagnosis["message"]
 
 

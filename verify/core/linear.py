@@ -218,18 +218,14 @@ class LinearObjective:
         try:  # straight to the compiled function, which a small problem costs less than any check in Python
             if y.dtype is LABELS and self.kernel.overloads and W.size * len(X) <= SMALL:  # type: ignore[union-attr, arg-type]
                 dW = np.empty(W.shape, W.dtype) if out is None else out  # type: ignore[union-attr]
-                return self.kernel(W, X, y, parameter, self.coefficient(reg), self.bias, dW), dW
+                return self.kernel(W, X, y, parameter, self.factor and self.factor * reg, self.bias, dW), dW
         except (AttributeError, TypeError, ValueError):
             pass  # not compiled for this dtype yet, or wrong input, which the checks below put in words
         return self._checked(W, X, y, parameter, reg, out)
 
-    def coefficient(self, reg: float) -> float:
-        """What ΣW² is multiplied by; 0 without a penalty, whatever λ is."""
-        return self.factor * reg if self.factor else 0.0
-
     def _checked(self, W: Any, X: Any, y: Any, parameter: float, reg: float, out: Floats | None) -> Answer:
         W, X, y, dW = checked(W, X, y, out)
-        rest = parameter, self.coefficient(float(reg)), self.bias
+        rest = parameter, self.factor and self.factor * float(reg), self.bias  # without a penalty 0, whatever λ is
         if W.size * len(X) <= SMALL:
             return compiled(self.kernel, *_kernel_types(W.dtype))(W, X, y, *rest, dW), dW
         partitions = partitions_of(len(X), W.size)
@@ -256,7 +252,7 @@ def _interpreted(
 ) -> Answer:
     W, X, y, dW = checked(W, X, y, out)
     with np.errstate(all="ignore"):
-        loss = interpreted(f.kernel)(W, X, y, f.parameter if delta is None else delta, f.coefficient(float(reg)), f.bias, dW)
+        loss = interpreted(f.kernel)(W, X, y, f.parameter if delta is None else delta, f.factor and f.factor * float(reg), f.bias, dW)
     return float(loss), dW
 
 

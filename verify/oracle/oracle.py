@@ -150,8 +150,17 @@ class Point:
         share, steps = float(self.share), self._additions + self.W.size * self._has_penalty
         own = share * sum(n * (p.radius + r) for n, p, r in zip(self.counts, parts, self._shifts, strict=True))
         size = share * sum(n * p.magnitude for n, p in zip(self.counts, parts, strict=True))
-        radius = own + penalty_radius + gamma(steps + 2, self.oracle.u) * (size + penalty_size)
+        radius = own + penalty_radius + gamma(steps + 2, self.oracle.u) * (size + self._margins + penalty_size)
         return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
+
+    @property
+    def _margins(self) -> float:
+        """A right candidate may count the label as one of the classes and take its constant term away again, as in
+        Σ_j max(0, s_j − s_y + Δ) − Δ: it rounds at the size of the parameters where the loss itself is next to nothing.
+        """
+        objective = self.oracle.objective
+        each = 0.0 if objective.loss.targets else sum(abs(float(p)) for p in objective.parameters.values())
+        return each * float(self.share) * sum(self.counts)
 
     @property
     def _shifts(self) -> list[float]:
