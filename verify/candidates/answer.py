@@ -42,7 +42,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats, and the functions that all share, are
     put back as they were.
     """
-    before, shared, depth = floats.settings(), functions.names(), sys.getrecursionlimit()
+    before, shared, depth = floats.settings(), functions.now(), sys.getrecursionlimit()
     try:
         with np.errstate(all="ignore"):
             return f(*arguments)
@@ -51,7 +51,8 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
             raise  # by the user
         raise Misbehaviour("crashed", f"raised {told_of(error)}") from error
     finally:
-        functions.restore(shared)
+        if not shared.stands():
+            shared.restore()
         sys.setrecursionlimit(depth)
         floats.restore(before)
 

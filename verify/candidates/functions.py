@@ -21,22 +21,38 @@ import numpy as np
 MODULES = (builtins, io, math, os, pickle, random, signal, struct, time, np, np.linalg, np.random)
 
 Names = dict[str, Any]
+Spaces = list[tuple[str, Names]]
 
-_SPACES: list[tuple[str, Names]] = [("the module ", sys.modules), *((f"{module.__name__}.", vars(module)) for module in MODULES)]
-
-
-def names(_copy: Any = dict.copy) -> list[Names]:
-    """What the names of these modules stand for now, and those of the modules themselves."""
-    return [_copy(space) for _, space in _SPACES]
+SHARED: Spaces = [(f"{module.__name__}.", vars(module)) for module in MODULES]
+SPACES: Spaces = [("the module ", sys.modules), *SHARED]
 
 
-def restore(before: list[Names], _zip: Any = zip) -> str | None:
-    """Puts back what has been replaced or removed since, and says the first of it. New names stay: libraries add them as they load."""
-    told = None
-    for (what, space), old in _zip(_SPACES, before):
-        if space != old:
-            told = _put_back(what, space, old) or told
-    return told
+class Before:
+    """What the names of these modules, and of the modules themselves, stood for at one moment."""
+
+    def __init__(self, _copy: Any = dict.copy) -> None:
+        self.old = [_copy(space) for _, space in SPACES]
+        self.values, self.modules = [[*space.values()] for _, space in SHARED], sys.modules.__len__()
+
+    def stands(self) -> bool:
+        """Whether nothing has changed since: identities, one after the other, at a nanosecond or two a name. Of the modules themselves,
+        which are as many, only how many there are.
+        """
+        return sys.modules.__len__() == self.modules and _same(self.values, [[*space.values()] for _, space in SHARED])
+
+    def restore(self, _zip: Any = zip) -> str | None:
+        """Puts back what has been replaced or removed, and says the first of it. New names stay: libraries add them as they load."""
+        told = None
+        for (what, space), old in _zip(SPACES, self.old):
+            told = (None if _same(space, old) else _put_back(what, space, old)) or told
+        return told
+
+
+def _same(a: Any, b: Any, _any: Any = Exception) -> bool:
+    try:
+        return a == b  # type: ignore[no-any-return]  # no name that may have been replaced
+    except _any:  # a new value that compares as it likes
+        return False
 
 
 def _put_back(what: str, space: Names, old: Names) -> str | None:
@@ -48,12 +64,20 @@ def _put_back(what: str, space: Names, old: Names) -> str | None:
     return told
 
 
-_AT_FIRST = names()
+_AT_FIRST = _latest = Before()
+
+
+def now() -> Before:
+    """The names as they are now: mostly as before the last call, which is cheaper to see than to copy."""
+    global _latest
+    if not _latest.stands():
+        _latest = Before()
+    return _latest
 
 
 def harm() -> str | None:
     """Why no other code can go on in this process, as far as it shows; what was replaced is put back."""
-    told = restore(_AT_FIRST)
+    told = _AT_FIRST.restore()
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:

@@ -39,14 +39,14 @@ def _watched(f: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
     @wraps(f, updated=())
     def g(*arguments: Any) -> Any:
         state, python, ours = np.random.get_state(), random.getstate(), floats.settings()  # noqa: NPY002
-        shared = functions.names()
+        shared = functions.Before()
         np.random.seed(UNLIKELY)  # noqa: NPY002
         random.seed(UNLIKELY)
         before = {what: look() for what, look in SHARED.items()}
         try:
             return f(*arguments)
         finally:
-            replaced = functions.restore(shared)
+            replaced = shared.restore()
             seen.extend([replaced] if replaced else [])
             seen.extend(what for what, look in SHARED.items() if look() != before[what])
             np.random.set_state(state)  # noqa: NPY002
