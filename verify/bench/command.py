@@ -24,7 +24,7 @@ def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, outp
     """Time the core and its peers in turns: medians, spread, ratios, the machine's limits, and how cost grows.
 
     Writes bench.html, bench.json, bench.txt and, where the sizes move, growth.svg into the folder of the report, which links the page.
-    Rounds in which other processes kept the machine busy are dropped. The gradient's full size takes 2 GB of memory.
+    Rounds in which other processes kept the machine busy are dropped. The gradient's full size takes 3.5 GB of memory.
     """
     from verify.bench.page import page
     from verify.bench.run import bench
