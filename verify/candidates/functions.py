@@ -55,10 +55,12 @@ def _same(a: Any, b: Any, _any: Any = Exception) -> bool:
         return False
 
 
-def _put_back(what: str, space: Names, old: Names) -> str | None:
+def _put_back(what: str, space: Names, old: Names, _callable: Any = callable) -> str | None:
+    """What a module keeps to itself and is no function may change: `random` imports what it hashes strings with when it is first asked."""
     missing, told = object(), None
     for name, value in old.items():
-        if space.get(name, missing) is not value and not name.startswith("__"):
+        own = name.startswith("__") or (name.startswith("_") and not _callable(value))
+        if space.get(name, missing) is not value and not own:
             space[name] = value
             told = told or f"replaces {what}{name} for the whole process"
     return told

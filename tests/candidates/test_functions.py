@@ -1,0 +1,55 @@
+"""What all code of a process shares: put back where a candidate replaced it, and nobody is accused of what a library does."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import sys
+
+import numpy as np
+import pytest
+
+from verify.candidates import functions
+
+REPLACED = {
+    "a function": (os, "write", "replaces os.write for the whole process"),
+    "a function of the module's own": (os, "_exit", "replaces os._exit for the whole process"),
+    "a number": (math, "pi", "replaces math.pi for the whole process"),
+}
+
+
+@pytest.mark.parametrize("case", REPLACED)
+@pytest.mark.parametrize("new", [None, np.ones(2)], ids=["None", "what cannot be compared"])
+def test_what_is_replaced_is_put_back_and_told(case, new):
+    module, name, told = REPLACED[case]
+    before, old = functions.now(), getattr(module, name)
+    assert before.stands()
+    setattr(module, name, new)
+    try:
+        assert not before.stands()
+        assert before.restore() == told
+        assert getattr(module, name) is old
+    finally:
+        setattr(module, name, old)
+    assert functions.now().restore() is None
+
+
+def test_a_module_that_is_dropped_is_put_back():
+    before = functions.now()
+    del sys.modules["numpy.linalg"]
+    assert not before.stands()
+    assert before.restore() == "replaces the module numpy.linalg for the whole process"
+    assert sys.modules["numpy.linalg"] is np.linalg
+
+
+def test_what_a_library_makes_when_it_is_first_asked_is_no_fault(monkeypatch):
+    monkeypatch.setattr(random, "_made_later", None, raising=False)
+    before = functions.now()
+    random._made_later = object()
+    random.made_now = object()
+    try:
+        assert before.restore() is None
+        assert random._made_later is not None
+    finally:
+        del random.made_now
