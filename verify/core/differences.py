@@ -75,9 +75,8 @@ def numerical_gradient(
     if f.change is None:
         compiled(_by_rows, *BY_ROWS)(compiled_row(f.row, REAL), *data, found)
     else:
-        reach = h * np.maximum(
-            X.max(axis=1, initial=0), -X.min(axis=1, initial=0)
-        )  # of whole rows: blocks follow the threads, bits must not
+        # of whole rows: the blocks follow the threads, and the bits must not
+        reach = h * np.maximum(X.max(axis=1, initial=0), -X.min(axis=1, initial=0))
         blocks = max(1, min(2 * get_num_threads(), W.shape[1] // NARROWEST))
         many = 2 * W.size * len(X) >= PARALLEL and get_num_threads() > 1  # an entry of an example takes two multiply-adds' time
         kernel = compiled(_by_changes_on_all_cores if many else _by_changes, *BY_CHANGES)

@@ -107,7 +107,7 @@ def _part(row, W, X, y, parameter, first, last, sums):
                 for k in range(D):
                     sums[j, k] += recent[j, k]
             recent[:] = 0
-    return loss + lost if abs(loss) < np.inf else loss
+    return _rounded(loss, lost)
 
 
 @njit(error_model="numpy")
@@ -116,6 +116,12 @@ def _plus(total, lost, x):
     moved = total + x
     shifted = moved - total
     return moved, lost + ((total - (moved - shifted)) + (x - shifted))
+
+
+@njit(error_model="numpy")
+def _rounded(total, lost):
+    """The sum of what `_plus` added; an infinite one has lost NaN."""
+    return total + lost if abs(total) < np.inf else total
 
 
 def _rows(X: Any, first: int, rows: int, padded: Any) -> Any:
@@ -171,7 +177,7 @@ def _total_loss(losses):
     loss, lost = 0.0, 0.0
     for part in losses:
         loss, lost = _plus(loss, lost, part)
-    return loss + lost if abs(loss) < np.inf else loss
+    return _rounded(loss, lost)
 
 
 @njit(error_model="numpy")
