@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from verify.core import linear
-from verify.core.compiling import interpreted
+from verify.core import objective as door
+from verify.core.compiling import compiled, interpreted
 from verify.rounding import gamma
 
 LOSSES = ("multiclass_hinge", "softmax_cross_entropy")
@@ -42,7 +43,7 @@ def point(shape, dtype):
 
 def plain(f, W, X, y, reg):
     dW = np.empty_like(W)
-    linear.compiled(f.kernel, *linear._kernel_types(W.dtype))
+    compiled(f.kernel, *door._kernel_types(W.dtype))
     return f.kernel(W, X, y, f.parameter, f.factor * reg, f.bias, dW), dW
 
 
@@ -50,7 +51,7 @@ def plain(f, W, X, y, reg):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_plain_driver_is_its_twin(loss, dtype, shape, monkeypatch):
-    monkeypatch.setattr(linear, "SMALL", 0)
+    monkeypatch.setattr(door, "SMALL", 0)
     W, X, y = point(SHAPES[shape], dtype)
     f, u = objective(loss, "l2_no_bias"), float(np.finfo(dtype).eps) / 2
     value, dW = f(W, X, y, 0.25)
@@ -75,7 +76,7 @@ def test_float32_sums_of_many_examples_are_as_good_as_float64(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_mean_of_equal_losses_is_that_loss(loss, monkeypatch):
     """20,000 plain additions would lose up to 1,250 units in each of the 16 parts, and their sums some more."""
-    monkeypatch.setattr(linear, "SMALL", 0)
+    monkeypatch.setattr(door, "SMALL", 0)
     monkeypatch.setattr(linear, "PARALLEL", 0)
     rng, f = np.random.default_rng(4), objective(loss, "none")
     W, x = rng.normal(size=(10, 20)), rng.normal(size=(1, 20))
@@ -93,7 +94,7 @@ def test_partitions_have_work_enough_and_room(N, weights, partitions):
 
 
 def test_an_infinite_loss_stays_infinite(monkeypatch):
-    monkeypatch.setattr(linear, "SMALL", 0)
+    monkeypatch.setattr(door, "SMALL", 0)
     assert objective("multiclass_hinge")(np.array([[1e308], [-1e308]]), np.array([[-8.0], [1.0]]), [0, 0])[0] == np.inf
 
 

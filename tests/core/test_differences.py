@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction as Q
 from itertools import product
@@ -12,9 +11,10 @@ import pytest
 import sympy
 from numba.np.numpy_support import from_dtype
 
-from verify.core import multiclass_hinge, softmax_cross_entropy, tiles
+from verify.core import differences, multiclass_hinge, softmax_cross_entropy, tiles
 from verify.core.compiling import array, compiled
 from verify.core.differences import METHODS, numerical_gradient
+from verify.core.objective import objectives
 from verify.rounding import gamma
 
 U = 2.0**-53
@@ -134,12 +134,15 @@ def test_a_sure_label_keeps_its_digits():
     assert found[1, 0] == pytest.approx(np.exp(-30.0), rel=1e-9)
 
 
+@pytest.mark.parametrize("least", [0, 2**60], ids=["all cores", "one core"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("loss", [multiclass_hinge, softmax_cross_entropy])
-def test_a_row_formula_alone_is_enough(loss, method):
+def test_a_row_formula_alone_is_enough(loss, method, least, monkeypatch):
+    monkeypatch.setattr(differences, "PARALLEL", least)
     rng = np.random.default_rng(2)
     W, X, y = rng.normal(size=(4, 300)) / 16, rng.normal(size=(9, 300)), rng.integers(0, 4, 9)
-    known, alone = (numerical_gradient(f, W, X, y, 0.25, method=method) for f in (loss.l2_no_bias, replace(loss.l2_no_bias, change=None)))
+    _, _, bare, *_ = objectives(loss.row, loss.kernel, loss.many, parameter=loss.l2.parameter)
+    known, alone = (numerical_gradient(f, W, X, y, 0.25, method=method) for f in (loss.l2_no_bias, bare))
     assert alone.crossings is None
     np.testing.assert_allclose(alone.gradient, known.gradient, rtol=0, atol=1e-9)  # u·ℓ/h
     assert np.any(alone.gradient != known.gradient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -235,6 +236,29 @@ with ThreadPoolExecutor(4) as pool:
 def test_several_threads_may_make_the_first_call():
     run = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, encoding="utf-8", check=False)
     assert (run.returncode, run.stdout.split()) == (0, ["8.0"] * 4), run.stderr
+
+
+INTERPRETED = """
+import numpy as np
+from verify.core import batched, differences, multiclass_hinge, softmax_cross_entropy
+rng = np.random.default_rng(0)
+for N in (5, 700):
+    W, X, y = rng.normal(size=(3, 16)), rng.normal(size=(N, 16)), rng.integers(0, 3, N)
+    for f in (multiclass_hinge.l2, softmax_cross_entropy.l2):
+        value, dW = f(W, X, y, 0.5)
+        print(value, *dW[0], batched.evaluate(f, W[None], X[None], y[None], 0.5)[0][0], *differences.numerical_gradient(f, W, X, y).gradient[0])
+"""
+
+
+def test_without_jit_all_is_interpreted():
+    told = []
+    for disabled in ("0", "1"):
+        place = os.environ | {"NUMBA_DISABLE_JIT": disabled}
+        run = subprocess.run([sys.executable, "-c", INTERPRETED], env=place, capture_output=True, encoding="utf-8", check=False)
+        assert run.returncode == 0, run.stderr
+        told.append(np.array(run.stdout.split(), float))
+    assert len(told[0]) == 4 * (1 + 16 + 1 + 16)
+    np.testing.assert_allclose(told[0], told[1], rtol=1e-9, atol=1e-12)
 
 
 def test_what_is_not_compiled_for_is_not_compiled_after_an_interrupt(monkeypatch):

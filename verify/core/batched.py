@@ -11,7 +11,8 @@ from numba.np.numpy_support import from_dtype
 from numpy.typing import ArrayLike, NDArray
 
 from verify.core.compiling import array, compiled
-from verify.core.linear import PARALLEL, PRANGE_ONLY, Floats, LinearObjective, told
+from verify.core.linear import PARALLEL, PRANGE_ONLY
+from verify.core.objective import Floats, LinearObjective, told
 from verify.core.penalty import with_squares
 
 CHUNK = 64
@@ -92,9 +93,8 @@ def together(row, W, X, y, parameter, coefficients, bias, dW, values, first, las
                 s[j], ds[j] = score, 0
             loss += row(s, y[i], W.dtype.type(parameter), ds)
             for j in range(C):
-                if ds[j] != 0:
-                    for k in range(D):
-                        sums[j, k] += np.float64(ds[j]) * X[i, k]
+                for k in range(D):
+                    sums[j, k] += np.float64(ds[j]) * X[i, k]
         values[b] = loss / N + with_squares(sums, N, W, b * C, coefficients[b], bias, dW)
 
 

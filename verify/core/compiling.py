@@ -16,9 +16,9 @@ ONE_AT_A_TIME = RLock()
 def compiled(kernel: Any, *arguments: Any) -> Any:
     """`kernel`, compiled or fetched from the cache for these numba types, and closed to all others.
 
-    A call with other types raises TypeError instead of compiling for seconds.
+    A call with other types raises TypeError instead of compiling for seconds. With NUMBA_DISABLE_JIT it is Python's own function.
     """
-    if arguments not in kernel.overloads:
+    if isinstance(kernel, Dispatcher) and arguments not in kernel.overloads:
         with ONE_AT_A_TIME:
             if arguments not in kernel.overloads:  # another thread may have been first
                 kernel.disable_compile(False)
@@ -37,22 +37,20 @@ def array(dtype: Any, dimensions: int, *, any_layout: bool = False) -> Any:
 
 def row_type(real: Any) -> Any:
     """A row formula: (s, y, parameter, ds) → ℓ. As a type of its own, so that one driver is compiled for all losses."""
-    return types.FunctionType(real(*_row_arguments(real)))
+    return types.FunctionType(real(array(real, 1), types.int64, real, array(real, 1)))
 
 
-def compiled_row(row: Any, real: Any) -> Any:
-    """`row`, compiled for `row_type(real)` and still open to other types: kernels inline it."""
-    if _row_arguments(real) not in row.overloads:
-        row.compile(_row_arguments(real))
-    return row
-
-
-def _row_arguments(real: Any) -> tuple[Any, ...]:
-    return array(real, 1), types.int64, real, array(real, 1)
+def formula(function: Any, signature: Any) -> Any:
+    """`function`, compiled for the type `row_type(real)` or such a one, and still open to other types: kernels inline it."""
+    if isinstance(function, Dispatcher) and signature.signature.args not in function.overloads:
+        function.compile(signature.signature.args)
+    return function
 
 
 def interpreted(kernel: Any) -> Any:
     """The Python function behind a compiled one, in which the compiled functions that it calls are interpreted too."""
+    if not isinstance(kernel, Dispatcher):  # NUMBA_DISABLE_JIT
+        return kernel
     python = kernel.py_func
     called = {name: f for name, f in python.__globals__.items() if name in python.__code__.co_names and isinstance(f, Dispatcher)}
     return FunctionType(python.__code__, python.__globals__ | {name: interpreted(f) for name, f in called.items()}, python.__name__)

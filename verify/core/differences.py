@@ -12,14 +12,14 @@ beside it: by their values, and by quotients of their own loss along a few direc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numba import get_num_threads, njit, prange, types
 from numpy.typing import ArrayLike, NDArray
 
-from verify.core.compiling import array, compiled, compiled_row, row_type
-from verify.core.linear import PARALLEL, PRANGE_ONLY, LinearObjective, checked
+from verify.core.compiling import array, compiled, formula, row_type
+from verify.core.linear import PARALLEL, PRANGE_ONLY
+from verify.core.objective import LinearObjective, checked
 from verify.core.tiles import product
 
 METHODS = ("centred", "forward")
@@ -30,12 +30,13 @@ REAL, VECTOR, MATRIX = types.float64, array(types.float64, 1), array(types.float
 ENTRY = (VECTOR, types.int64, REAL, types.int64)
 """s, y, parameter, c."""
 
-CHANGE, KINKS = types.void(*ENTRY, VECTOR, REAL, types.boolean, VECTOR), types.int64(*ENTRY, VECTOR)
+CHANGE = types.FunctionType(types.void(*ENTRY, VECTOR, REAL, types.boolean, VECTOR))
+KINKS, ROW = types.FunctionType(types.int64(*ENTRY, VECTOR)), row_type(REAL)
 DATA = (MATRIX, MATRIX, array(types.int64, 1), REAL, REAL, types.boolean)
 """S, X, y, parameter, h, centred."""
 
-BY_ROWS = (row_type(REAL), *DATA, MATRIX)
-BY_CHANGES = (types.FunctionType(CHANGE), types.FunctionType(KINKS), *DATA, VECTOR, types.int64, MATRIX, array(types.int64, 2))
+BY_ROWS = (ROW, *DATA, MATRIX)
+BY_CHANGES = (CHANGE, KINKS, *DATA, VECTOR, types.int64, MATRIX, array(types.int64, 2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +73,18 @@ def numerical_gradient(
     W, X, y = (np.require(a, kind, ("C", "A", "W")) for a, kind in ((W, np.float64), (X, np.float64), (y, np.int64)))
     found, crossings = np.zeros(W.shape), np.zeros(W.shape, np.int64)
     data = compiled(product, MATRIX, MATRIX)(W, X), X, y, f.parameter if delta is None else float(delta), float(h), method == "centred"
+    many = 2 * W.size * len(X) >= PARALLEL and get_num_threads() > 1  # an entry of an example takes two multiply-adds' time, or more
     if f.change is None:
-        compiled(_by_rows, *BY_ROWS)(compiled_row(f.row, REAL), *data, found)
+        compiled(_by_rows_on_all_cores if many else _by_rows, *BY_ROWS)(formula(f.row, ROW), *data, found)
     else:
         # of whole rows: the blocks follow the threads, and the bits must not
         reach = h * np.maximum(X.max(axis=1, initial=0), -X.min(axis=1, initial=0))
         blocks = max(1, min(2 * get_num_threads(), W.shape[1] // NARROWEST))
-        many = 2 * W.size * len(X) >= PARALLEL and get_num_threads() > 1  # an entry of an example takes two multiply-adds' time
         kernel = compiled(_by_changes_on_all_cores if many else _by_changes, *BY_CHANGES)
-        kernel(_formula(f.change, CHANGE), _formula(f.kinks, KINKS), *data, reach, blocks, found, crossings)
+        kernel(formula(f.change, CHANGE), formula(f.kinks, KINKS), *data, reach, blocks, found, crossings)
     penalty = f.factor * float(reg) * (2 * W + (0 if method == "centred" else h))
     penalty[:, W.shape[1] - (not f.bias) :] = 0
     return Differences(gradient=found + penalty, crossings=None if f.change is None else crossings)
-
-
-def _formula(function: Any, signature: Any) -> Any:
-    if signature.args not in function.overloads:
-        function.compile(signature.args)
-    return function
 
 
 @njit(error_model="numpy", cache=True)
@@ -126,22 +121,34 @@ def _by_changes_on_all_cores(change, kinks, S, X, y, parameter, h, centred, reac
         _columns(change, kinks, S, X, y, parameter, h, centred, reach, first, last, found, crossings)
 
 
-@njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
+@njit(error_model="numpy", cache=True)
 def _by_rows(row, S, X, y, parameter, h, centred, found):
     """The same from a row formula alone: C times the work, and each example's difference cancels."""
+    for c in range(S.shape[1]):
+        _of_class(row, S, X, y, parameter, h, centred, c, found[c])
+
+
+@njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
+def _by_rows_on_all_cores(row, S, X, y, parameter, h, centred, found):
+    """The same, class by class side by side."""
+    for c in prange(S.shape[1]):
+        _of_class(row, S, X, y, parameter, h, centred, c, found[c])
+
+
+@njit(error_model="numpy", cache=True)
+def _of_class(row, S, X, y, parameter, h, centred, c, found):
+    """Writes the quotients of row c of W to `found`, which comes in as zeros."""
     (N, C), D = S.shape, X.shape[1]
-    length = 2 * h if centred else h
-    for c in prange(C):
-        s, ds = np.empty(C), np.zeros(C)
-        for i in range(N):
-            s[:] = S[i]
-            here = row(s, y[i], parameter, ds)
-            for k in range(D):
-                s[c] = S[i, c] + h * X[i, k]
-                ahead, behind = row(s, y[i], parameter, ds), here
-                if centred:
-                    s[c] = S[i, c] - h * X[i, k]
-                    behind = row(s, y[i], parameter, ds)
-                found[c, k] += ahead - behind
+    s, ds = np.empty(C), np.zeros(C)
+    for i in range(N):
+        s[:] = S[i]
+        here = row(s, y[i], parameter, ds)
         for k in range(D):
-            found[c, k] /= length * N
+            s[c] = S[i, c] + h * X[i, k]
+            ahead, behind = row(s, y[i], parameter, ds), here
+            if centred:
+                s[c] = S[i, c] - h * X[i, k]
+                behind = row(s, y[i], parameter, ds)
+            found[k] += ahead - behind
+    for k in range(D):
+        found[k] /= (2 * h if centred else h) * N

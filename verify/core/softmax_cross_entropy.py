@@ -5,7 +5,8 @@ from math import exp, expm1, inf, log, log1p
 from numba import njit
 
 from verify.core.batched import together
-from verify.core.linear import objectives, plain
+from verify.core.linear import plain
+from verify.core.objective import objectives
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,0 +1,163 @@
+"""The door from Python to the drivers of `linear`: what `verify.core.multiclass_hinge.l2` and its like are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numba import get_num_threads, types
+from numba.np.numpy_support import from_dtype
+from numpy.typing import ArrayLike, NDArray
+
+from verify.core.compiling import array, compiled, formula, interpreted, row_type
+from verify.core.linear import SMALL, blocked, blocked_on_all_cores, partitions_of
+
+Floats = NDArray[np.floating]
+Answer = tuple[float, Floats]
+
+LABELS = np.dtype(np.int64)
+
+PENALTIES = {"none": (0.0, True), "l2": (1.0, True), "l2_no_bias": (1.0, False), "half_l2": (0.5, True), "half_l2_no_bias": (0.5, False)}
+"""Each kind's factor of λ‖W‖², and whether the last column, the bias, is in it."""
+
+REST = (types.float64, types.float64, types.boolean)
+"""The types of parameter, coefficient and bias."""
+
+
+class LinearObjective(Protocol):
+    """Loss and gradient of one row formula with one penalty; called as `f(W, X, y, reg)`, it returns `(f, dW)`.
+
+    W is (C, D), X is (N, D) of the same dtype (float64 or float32), in any memory layout; y is (N,) of integers in 0..C−1, reg
+    is λ; dW is (C, D) in that dtype, written into `out` where it is given. `delta` replaces the loss's parameter.
+    Error: that of the scores, relative γ_D of their terms' magnitudes in W's dtype, and of the row formula. Sums over the examples add
+    γ_64 in W's dtype and γ_{N/1024} in float64, or γ_N in float64 where N·C·D ≤ SMALL. The same bits on any number of threads.
+    Infinite numbers in X may give NaN in entries that they do not enter. Made for few classes: dW should fit into the second-level
+    cache. `out` may be W or X itself, but overlap no part of them otherwise.
+    Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
+
+    `change` and `kinks`, where a loss has them, make its numerical gradient exact: see `verify.core.differences`.
+    """
+
+    row: Any
+    kernel: Any
+    many: Any
+    parameter: float
+    factor: float
+    bias: bool
+    change: Any
+    kinks: Any
+    same_bits: bool
+    """What it claims, and the law `compiled` tests: no number of threads changes its answer."""
+
+    py_func: Callable[..., Answer]
+    """The same function, interpreted: nothing compiled takes part. Same arguments, same answer within rounding."""
+
+    def __call__(
+        self, W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float = 0.0, *, delta: float | None = None, out: Floats | None = None
+    ) -> Answer:
+        """(f, dW)."""
+
+
+def objectives(
+    row: Any, kernel: Any, many: Any, *, parameter: float = 0.0, change: Any = None, kinks: Any = None
+) -> Iterator[LinearObjective]:
+    """The objectives of one row formula, in the order none, l2 (λ‖W‖²), l2_no_bias, half_l2 (½λ‖W‖²), half_l2_no_bias.
+
+    `kernel` is `linear.plain` and `many` is `batched.together` around it, compiled in the file of the loss, since numba caches no
+    function that is made by another.
+    """
+    common = {"row": row, "kernel": kernel, "many": many, "parameter": parameter, "change": change, "kinks": kinks}
+    for name, (factor, bias) in PENALTIES.items():
+        yield _objective(name, common | {"factor": factor, "bias": bias, "same_bits": True})
+
+
+def _objective(name: str, parts: dict[str, Any]) -> LinearObjective:
+    """A function, since an object's `__call__` takes a third of a microsecond more, of one in all for a small problem."""
+    kernel, factor, bias, usual = (parts[part] for part in ("kernel", "factor", "bias", "parameter"))
+
+    def f(W: ArrayLike, X: ArrayLike, y: ArrayLike, reg: float = 0.0, *, delta: float | None = None, out: Floats | None = None) -> Answer:
+        parameter = usual if delta is None else delta
+        try:  # straight to the compiled function, which a small problem costs less than any check in Python
+            if y.dtype is LABELS and kernel.overloads and W.size * len(X) <= SMALL:  # type: ignore[union-attr, arg-type]
+                dW = np.empty(W.shape, W.dtype) if out is None else out  # type: ignore[union-attr]
+                return kernel(W, X, y, parameter, factor and factor * reg, bias, dW), dW
+        except (AttributeError, TypeError, ValueError):
+            pass  # not compiled for this dtype yet, or wrong input, which the checks below put in words
+        return _checked(objective, W, X, y, parameter, reg, out)
+
+    f.__name__ = f.__qualname__ = name
+    f.__module__, f.__doc__ = parts["row"].__module__, LinearObjective.__doc__
+    objective = cast("LinearObjective", f)
+    vars(f).update(parts, py_func=partial(_interpreted, objective))
+    return objective
+
+
+def _checked(f: LinearObjective, W: Any, X: Any, y: Any, parameter: float, reg: float, out: Floats | None) -> Answer:
+    W, X, y, dW = checked(W, X, y, out)
+    rest = parameter, f.factor and f.factor * float(reg), f.bias  # without a penalty 0, whatever λ is
+    if W.size * len(X) <= SMALL:
+        return compiled(f.kernel, *_kernel_types(W.dtype))(W, X, y, *rest, dW), dW
+    partitions = partitions_of(len(X), W.size)
+    many = partitions > 1 and get_num_threads() > 1
+    in_place = X.flags.c_contiguous and X.flags.writeable  # blocks of rows are then no copies
+    driver = compiled(blocked_on_all_cores if many else blocked, *_driver_types(W.dtype, in_place))
+    return driver(formula(f.row, row_type(from_dtype(W.dtype))), W, X, y, *rest, partitions, dW), dW
+
+
+def _interpreted(
+    f: LinearObjective,
+    W: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    reg: float = 0.0,
+    *,
+    delta: float | None = None,
+    out: Floats | None = None,
+) -> Answer:
+    W, X, y, dW = checked(W, X, y, out)
+    with np.errstate(all="ignore"):
+        loss = interpreted(f.kernel)(W, X, y, f.parameter if delta is None else delta, f.factor and f.factor * float(reg), f.bias, dW)
+    return float(loss), dW
+
+
+def _data_types(real: Any, *, any_layout: bool) -> tuple[Any, ...]:
+    """W, X and y."""
+    return array(real, 2, any_layout=True), array(real, 2, any_layout=any_layout), array(types.int64, 1, any_layout=True)
+
+
+@cache
+def _kernel_types(dtype: Any) -> tuple[Any, ...]:
+    """(W, X, y, parameter, coefficient, bias, dW): small data may lie in memory as it likes."""
+    real = from_dtype(dtype)
+    return (*_data_types(real, any_layout=True), *REST, array(real, 2))
+
+
+@cache
+def _driver_types(dtype: Any, in_place: bool) -> tuple[Any, ...]:
+    """(row, W, X, y, parameter, coefficient, bias, partitions, dW)."""
+    real = from_dtype(dtype)
+    return (row_type(real), *_data_types(real, any_layout=not in_place), *REST, types.int64, array(real, 2))
+
+
+def told(out: Any) -> str:
+    """What was given as `out`."""
+    return f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+
+
+def checked(W: Any, X: Any, y: Any, out: Floats | None) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
+    """(W, X, y, dW), or the error that says which one does not fit."""
+    W, X, y = np.asarray(W), np.asarray(X), np.asarray(y)
+    if W.dtype not in (np.float64, np.float32) or X.dtype != W.dtype:
+        raise TypeError(f"W is {W.dtype} and X is {X.dtype}; both must be float64 or both float32.")
+    if W.ndim != 2 or X.ndim != 2 or X.shape[1] != W.shape[1] or y.shape != X.shape[:1] or not len(X):
+        raise ValueError(f"W {W.shape}, X {X.shape}, y {y.shape} do not fit; they must be (C, D), (N, D), (N,) with N ≥ 1.")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"y is {y.dtype}; labels must be integers.")
+    if y.min() < 0 or y.max() >= len(W):
+        raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{len(W) - 1} (W has {len(W)} rows).")
+    if out is not None and (not isinstance(out, np.ndarray) or out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
+        raise ValueError(f"out is {told(out)}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
+    dW = np.empty(W.shape, W.dtype) if out is None else out
+    return np.require(W, requirements="A"), np.require(X, requirements="A"), np.require(y, np.int64, "A"), dW
