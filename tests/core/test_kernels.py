@@ -246,7 +246,8 @@ for N in (5, 700):
     W, X, y = rng.normal(size=(3, 16)), rng.normal(size=(N, 16)), rng.integers(0, 3, N)
     for f in (multiclass_hinge.l2, softmax_cross_entropy.l2):
         value, dW = f(W, X, y, 0.5)
-        print(value, *dW[0], batched.evaluate(f, W[None], X[None], y[None], 0.5)[0][0], *differences.numerical_gradient(f, W, X, y).gradient[0])
+        print(value, *dW[0], *batched.evaluate(f, W[None], X[None], y[None], 0.5)[0])
+        print(*differences.numerical_gradient(f, W, X, y).gradient[0])
 """
 
 
