@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from verify.cases import Case
-from verify.core.differences import numerical_gradient
 from verify.evidence import Evidence, Finding
 from verify.laws import Subject
 from verify.spec.objective import Objective
@@ -26,6 +25,8 @@ def numerical(subject: Subject, case: Case) -> Finding:
     kernel = _kernel(subject.oracle.objective)
     if kernel is None:
         return Finding(undecided="no convex loss of the core")
+    from verify.core.differences import numerical_gradient  # numba, for which those who only read a report need not wait
+
     parameters = subject.oracle.objective.parameters
     data = case.W, case.X, case.y, case.reg
     middle, ahead = (numerical_gradient(kernel, *data, h=STEP, method=m, delta=parameters.get("delta")) for m in ("centred", "forward"))

@@ -15,7 +15,6 @@ import numpy as np
 import sympy
 from flint import arb
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from verify.oracle.formula import Formula, Terms, penalty_formula
 from verify.oracle.oracle import Oracle
@@ -35,10 +34,16 @@ def _method(ufunc: Any) -> Callable[[Any], Any]:
     return lambda self: ufunc(self)
 
 
+def _erf(x: Any) -> Any:
+    from scipy.special import erf  # a tenth of a second, which few formulas need
+
+    return erf(x)
+
+
 class Lanes(np.ndarray):
     """One number a lane, with the methods that programs ask of balls."""
 
-    exp, log, sqrt, erf = _method(np.exp), _method(np.log), _method(np.sqrt), _method(erf)
+    exp, log, sqrt, erf = _method(np.exp), _method(np.log), _method(np.sqrt), _method(_erf)
     sin, cos, tan, atan = _method(np.sin), _method(np.cos), _method(np.tan), _method(np.arctan)
     sinh, cosh, tanh = _method(np.sinh), _method(np.cosh), _method(np.tanh)
 

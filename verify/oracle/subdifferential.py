@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from verify.oracle.program import precision
 
@@ -117,6 +116,8 @@ class Subdifferential:
         Bounded least squares by non-negative multipliers; each simplex is one more, heavier, equation. What comes out
         is projected onto the simplices, so that it is a proof of membership however well the solver did.
         """
+        from scipy.optimize import nnls  # a fifth of a second, which the smooth never need, nor what is told first
+
         columns = np.stack([g.matrix.ravel() for group in self.groups for g in group], axis=1)
         seen = np.any(columns != 0, axis=1)
         scale = 1 / radius.ravel()[seen]
