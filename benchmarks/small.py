@@ -22,7 +22,7 @@ def setups(smoke: bool) -> Iterator[Setup]:
     for loss in ("hinge", "softmax"):
         W, X, y = batch(5, 4, 3, "float64")
         f, out = kernel(loss), np.empty_like(W)
-        works = {**contestants(loss, W, X, y), "verify, into out": partial(f, W, X, y, REG, out=out)}
+        works = {**contestants(loss, W, X, y), "verify, into out": _into(f, W, X, y, out)}
         yield Setup(label=f"{loss}, 5 × 4, 3 classes", contestants=works, error=error_of(exact(loss, W, X, y)), allowed=1e-13)
     for loss in ("hinge", "softmax"):
         B = 20 if smoke else TOGETHER
@@ -36,6 +36,10 @@ def setups(smoke: bool) -> Iterator[Setup]:
             error=error_of(truth),
             allowed=1e-13,
         )
+
+
+def _into(f: Any, W: Any, X: Any, y: Any, out: Any) -> Callable[[], Any]:
+    return lambda: f(W, X, y, REG, out=out)
 
 
 def _stacked(parts: Sequence[Any]) -> Any:
