@@ -10,9 +10,6 @@ from numba import njit
 CLASSES = 5
 """Classes of one tile; W and G are padded to a multiple."""
 
-PANEL = 2 * CLASSES
-"""Classes that all rows of a block meet before the next ones: their rows of W and dW stay in the cache meanwhile, however many there are."""
-
 CHUNK = 1024
 """Columns that `accumulate` takes at once: its rows of X and dW then stay in the first-level cache."""
 
@@ -20,10 +17,9 @@ CHUNK = 1024
 @njit(error_model="numpy")
 def scores(W, X, S):
     """S = X Wᵀ. W (C, D), X (R, D), S (R, C), with R a multiple of 4 and C of CLASSES."""
-    for p in range(0, W.shape[0], PANEL):
-        for i in range(0, X.shape[0], 4):
-            for c in range(p, min(p + PANEL, W.shape[0]), CLASSES):
-                _dot_tile(W, X, S, i, c)
+    for i in range(0, X.shape[0], 4):
+        for c in range(0, W.shape[0], CLASSES):
+            _dot_tile(W, X, S, i, c)
 
 
 @njit(error_model="numpy", cache=True)
@@ -44,10 +40,9 @@ def product(W, X):
 def accumulate(G, X, dW):
     """Adds Gᵀ X to dW. G (R, C), X (R, D), dW (C, D), with R a multiple of 8 and C of CLASSES."""
     for k in range(0, X.shape[1], CHUNK):
-        for p in range(0, dW.shape[0], PANEL):
-            for i in range(0, X.shape[0], 8):
-                for c in range(p, min(p + PANEL, dW.shape[0]), CLASSES):
-                    _axpy_tile(G, X, dW, i, c, k, min(k + CHUNK, X.shape[1]))
+        for i in range(0, X.shape[0], 8):
+            for c in range(0, dW.shape[0], CLASSES):
+                _axpy_tile(G, X, dW, i, c, k, min(k + CHUNK, X.shape[1]))
 
 
 @njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
