@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from verify.core.compiling import array, compiled
 from verify.core.linear import PARALLEL, PRANGE_ONLY
-from verify.core.objective import Floats, LinearObjective, told
+from verify.core.objective import Floats, LinearObjective, must_be_real, room
 from verify.core.penalty import with_squares
 
 CHUNK = 64
@@ -38,8 +38,7 @@ def evaluate(
     gives it alone, where that is small, on any number of threads. Raises TypeError and ValueError as `f` does.
     """
     W, X, y = np.asarray(W), np.asarray(X), np.asarray(y)
-    if W.dtype not in (np.float64, np.float32) or X.dtype != W.dtype:
-        raise TypeError(f"W is {W.dtype} and X is {X.dtype}; both must be float64 or both float32.")
+    must_be_real(W, X)
     if W.ndim != 3 or X.ndim != 3 or y.shape != X.shape[:2] or (len(W), W.shape[2]) != (len(X), X.shape[2]) or not y.size:
         raise ValueError(f"W {W.shape}, X {X.shape}, y {y.shape} do not fit; they must be (B, C, D), (B, N, D), (B, N) with B, N ≥ 1.")
     if not np.issubdtype(y.dtype, np.integer):
@@ -48,9 +47,7 @@ def evaluate(
         raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{W.shape[1] - 1}.")
     if np.asarray(reg).dtype.kind not in "fiu":
         raise TypeError(f"reg is {np.asarray(reg).dtype}; it must be one real number or one for each problem.")
-    if out is not None and (not isinstance(out, np.ndarray) or out.shape != W.shape or out.dtype != W.dtype or not out.flags.carray):
-        raise ValueError(f"out is {told(out)}; it must be C-contiguous, free to write to, {W.dtype} {W.shape} like W.")
-    dW, values = np.empty(W.shape, W.dtype) if out is None else out, np.empty(len(W))
+    dW, values = room(out, W), np.empty(len(W))
     W, X, y = (
         np.require(a, None, ("C", "A", "W")).reshape(a.shape[0] * a.shape[1], *a.shape[2:]) for a in (W, X, y.astype(np.int64, copy=False))
     )

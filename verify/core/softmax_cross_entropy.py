@@ -11,7 +11,7 @@ from verify.core.objective import objectives
 
 @njit(cache=True, error_model="numpy")
 def row(s, y, _, ds):
-    """Loss of one example; adds dℓ/ds = p − e_y (C,) to `ds`, which comes in as zeros. Smooth: there is no choice."""
+    """Loss of one example; writes dℓ/ds = p − e_y (C,) to `ds`. Smooth: there is no choice."""
     top = _greatest(s)
     total = s.dtype.type(0)
     for j in range(s.size):
