@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.evidence import NOT_FINITE, Evidence, Finding, Verdict, judge
 
 
 def evidence(measured, allowed, **more):
@@ -24,10 +24,11 @@ def evidence(measured, allowed, **more):
         (inf, 1.0, inf),
         (1.0, inf, 0.0),
         (nan, 1.0, inf),
-        (1.0, nan, inf),
-        (0.0, nan, inf),
+        (1.0, nan, 0.0),
+        (0.0, nan, 0.0),
         (nan, 0.0, inf),
-        (inf, inf, inf),
+        (nan, inf, 0.0),
+        (inf, inf, 0.0),
     ],
 )
 def test_strain_is_measured_by_allowed(measured, allowed, strain):
@@ -49,7 +50,9 @@ TABLE = {
     "broken though undecided": ([Finding(evidence=(BROKEN,), undecided="swamped")], Verdict.BROKEN),
     "broken first": ([Finding(evidence=(BROKEN,)), Finding(evidence=(HOLDING,))], Verdict.BROKEN),
     "not a number": ([Finding(evidence=(HOLDING,)), Finding(evidence=(NAN,))], Verdict.BROKEN),
-    "infinite beside infinite": ([Finding(evidence=(evidence(inf, inf),))], Verdict.BROKEN),
+    "an allowance that is not finite": ([Finding(evidence=(evidence(inf, inf), evidence(0.0, nan)))], Verdict.SILENT),
+    "one beside what holds": ([Finding(evidence=(evidence(nan, inf), HOLDING))], Verdict.HOLDS),
+    "one beside what breaks": ([Finding(evidence=(evidence(0.0, inf), BROKEN))], Verdict.BROKEN),
     "nothing measured, nothing allowed": ([Finding(evidence=(evidence(0.0, 0.0),))], Verdict.HOLDS),
 }
 
@@ -66,6 +69,12 @@ def test_the_worst_evidence_is_under_the_greatest_strain(others):
     assert Finding(evidence=others).worst is others[-1]
     assert Finding(evidence=(*others, NAN)).worst is NAN
     assert Finding(evidence=(NAN, *others)).worst is NAN
+
+
+def test_what_decides_nothing_is_left_out_and_the_reason_told():
+    assert Finding(evidence=(evidence(nan, inf), HOLDING)) == Finding(evidence=(HOLDING,))
+    assert Finding(evidence=(evidence(nan, inf),)) == Finding(undecided=NOT_FINITE)
+    assert Finding(evidence=(evidence(nan, inf),), undecided="on a kink") == Finding(undecided="on a kink")
 
 
 def test_a_finding_without_evidence_has_no_worst():

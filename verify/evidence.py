@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from math import inf, isnan
+from math import inf, isfinite, isnan
 from typing import Any
 
 
@@ -41,12 +41,19 @@ class Evidence:
 
     @property
     def strain(self) -> float:
-        """Measured / allowed, dimensionless. NaN and infinity count as infinitely broken, 0/0 as no strain."""
-        if isnan(self.measured) or isnan(self.allowed) or self.measured == inf:
+        """Measured / allowed, dimensionless. NaN and infinity count as infinitely broken; 0/0 and what decides nothing as no strain."""
+        if not self.decides:
+            return 0.0
+        if isnan(self.measured) or self.measured == inf:
             return inf
         if self.measured == 0:
             return 0.0
         return self.measured / self.allowed if self.allowed > 0 else inf
+
+    @property
+    def decides(self) -> bool:
+        """Whether the allowance is finite: one that is not decides nothing."""
+        return isfinite(self.allowed)
 
     @property
     def resolution(self) -> float:
@@ -59,6 +66,10 @@ class Evidence:
         return self.resolution < 1
 
 
+NOT_FINITE = "allowance not finite: smaller numbers would decide it"
+"""Why evidence without a finite allowance decides nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """All that one law found on one case.
@@ -66,11 +77,18 @@ class Finding:
     `undecided` is None where the law's question was answered, else the reason why it was not, in words that can be
     counted. Evidence counts against a candidate in either case; only decided cases count in its favour. `limitations` are
     things that a right candidate need not do and that its users want to know: they count neither way.
+    Evidence whose allowance is not finite is none: it is left out, and where all of it is, the question is undecided.
     """
 
     evidence: tuple[Evidence, ...] = ()
     undecided: str | None = None
     limitations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        kept = tuple(e for e in self.evidence if e.decides)
+        if self.evidence and not kept:
+            object.__setattr__(self, "undecided", self.undecided or NOT_FINITE)
+        object.__setattr__(self, "evidence", kept)
 
     @property
     def worst(self) -> Evidence | None:

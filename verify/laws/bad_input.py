@@ -61,7 +61,10 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
     column = 0 if subject.oracle.objective.of_scores else -1
     W[label, column] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
     far = replace(case, W=W, X=case.X[:1], y=case.y[:1], reg=0.0)
-    answer, truth = _answer(subject, far), subject.truth(far).value
+    answer, point = _answer(subject, far), subject.truth(far)
+    if point.out_of_range.any():
+        return [], []
+    truth = point.value
     expected = float(truth.exact)
     if answer is None or not isfinite(answer.value):
         shown = "raises" if answer is None else f"answers {answer.value}"
@@ -74,7 +77,7 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
 def _answer(subject: Subject, case: Case) -> Answer | None:
     """None where the candidate refuses."""
     try:
-        return subject.answer(case)
+        return subject.reply(case)
     except Misbehaviour:
         return None
 

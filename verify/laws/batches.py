@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import isnan
 
 import numpy as np
 
@@ -42,23 +43,28 @@ def _compare(subject: Subject, case: Case, what: str, parts: list[Case], weights
     factors = [1.0, *weights]
     if subject.candidate.has_loss:
         value = sum(w * a.value for w, a in zip(weights, answers[1:], strict=True))
-        yield Evidence(
-            law="batches",
-            measured=abs(answers[0].value - value),
-            allowed=sum(w * t.value.radius for w, t in zip(factors, truths, strict=True)),
-            magnitude=truths[0].value.magnitude,
-            where={"method": f"loss, {what}", "measured": answers[0].value, "expected": value},
-        )
+        allowed = sum(w * t.value.radius for w, t in zip(factors, truths, strict=True))
+        yield close("batches", f"loss, {what}", answers[0].value, value, allowed, truths[0].value.magnitude)
     if all(t.gradient.is_single for t in truths):
         gradient = np.sum([w * a.gradient.astype(np.float64) for w, a in zip(weights, answers[1:], strict=True)], axis=0)
-        allowed = np.sum([w * t.gradient.radius for w, t in zip(factors, truths, strict=True)], axis=0)
-        yield entrywise("batches", what, answers[0].gradient, gradient, allowed, truths[0].gradient.magnitude)
+        radius = np.sum([w * t.gradient.radius for w, t in zip(factors, truths, strict=True)], axis=0)
+        yield entrywise("batches", what, answers[0].gradient, gradient, radius, truths[0].gradient.magnitude)
+
+
+def close(law: str, method: str, measured: float, expected: float, allowed: float, magnitude: float) -> Evidence:
+    """Two numbers that ought to be the same. NaN is like NaN, infinity like infinity."""
+    same = measured == expected or (isnan(measured) and isnan(expected))
+    where = {"method": method, "measured": measured, "expected": expected}
+    return Evidence(law=law, measured=0.0 if same else abs(measured - expected), allowed=allowed, magnitude=magnitude, where=where)
 
 
 def entrywise(law: str, what: str, measured: np.ndarray, expected: np.ndarray, allowed: np.ndarray, size: np.ndarray) -> Evidence:
-    """The entry of two gradients under the greatest strain."""
-    error = np.abs(measured.astype(np.float64) - expected)
-    strain = np.where(np.isnan(error), np.inf, error / allowed)
+    """The entry of two gradients under the greatest strain, of those with a finite allowance. NaN is like NaN, infinity like infinity."""
+    measured = measured.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        error = np.where((measured == expected) | (np.isnan(measured) & np.isnan(expected)), 0.0, np.abs(measured - expected))
+    strain = np.where(np.isnan(error), np.inf, error / np.where(allowed > 0, allowed, np.finfo(float).tiny))
+    strain = np.where(np.isfinite(allowed), strain, -1.0)
     j, k = (int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
     return Evidence(
         law=law,

@@ -12,8 +12,8 @@ import numpy as np
 
 from verify.candidates import Misbehaviour, claims_same_bits, python_of, thread_counts, threads
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
-from verify.laws.batches import entrywise
+from verify.evidence import Finding
+from verify.laws.batches import close, entrywise
 from verify.laws.law import Law, Subject
 
 WORK = 2**24
@@ -34,12 +34,12 @@ def measure(subject: Subject, case: Case) -> Finding:
     assert source is not None
     interpreted = replace(subject, candidate=replace(subject.candidate, f=source))
     compiled, plain, truth = subject.answer(case), interpreted.answer(case), subject.truth(case)
-    where = {"method": "loss", "measured": compiled.value, "expected": plain.value}
-    error, allowed = abs(compiled.value - plain.value), 2 * truth.value.radius
-    loss = Evidence(law="compiled", measured=error, allowed=allowed, magnitude=truth.value.magnitude, where=where)
-    evidence = [loss] if subject.candidate.has_loss else []
+    evidence = []
+    if subject.candidate.has_loss:
+        allowed = 2 * (truth.value.radius + truth.careful(abs(plain.value)))
+        evidence.append(close("compiled", "loss", compiled.value, plain.value, allowed, truth.value.magnitude))
     if truth.gradient.is_single:
-        radius, size = 2 * truth.gradient.radius, truth.gradient.magnitude
+        radius, size = 2 * (truth.gradient.radius + truth.careful(float(np.max(np.abs(plain.gradient))))), truth.gradient.magnitude
         evidence.append(entrywise("compiled", "gradient", compiled.gradient, plain.gradient, radius, size))
     unseen = subject.once("threads", lambda: _threads(subject, case)) if claims_same_bits(subject.candidate.f) else None
     return Finding(evidence=tuple(evidence), limitations=(unseen,) if unseen else ())

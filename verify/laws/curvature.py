@@ -10,7 +10,7 @@ from math import isfinite
 
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws.law import Law, Subject
+from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
 from verify.oracle.formula import Quantity
 from verify.rounding import ulps
@@ -18,16 +18,21 @@ from verify.rounding import ulps
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence for each example and score."""
-    found = subject.answer(case).curvature
+    found, point = subject.reply(case).curvature, subject.truth(case)
     assert found is not None
     share = 1 if subject.oracle.objective.reduction == "sum" else len(case.X)
     judged = _approximate if subject.approximate else _exact
     evidence = []
-    for i, row in enumerate(subject.truth(case).curvatures):
+    lost = False
+    for i, row in enumerate(point.curvatures):
         for j, choices in enumerate(row):
-            if choices is not None and all(isfinite(c.radius) for c in choices):
-                evidence.append(judged(float(found[i, j]), list(_shared(choices, share)), [i, j], case.dtype))
-    return Finding(evidence=tuple(evidence), undecided=None if evidence else "too many kinks at once")
+            h = float(found[i, j])
+            if choices is None or not all(isfinite(c.radius) for c in choices) or (not isfinite(h) and point.curvature_excused(i, choices)):
+                lost = lost or choices is not None
+                continue
+            evidence.append(judged(h, list(_shared(choices, share)), [i, j], case.dtype))
+    why = OUT_OF_RANGE if lost else "too many kinks at once: fewer examples would decide it"
+    return Finding(evidence=tuple(evidence), undecided=None if evidence else why)
 
 
 def _shared(choices: list[Quantity], share: int) -> Iterator[Quantity]:

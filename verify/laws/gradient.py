@@ -8,22 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
-from verify.laws.law import Law, Subject
+from verify.evidence import NOT_FINITE, Evidence, Finding
+from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.lanes import Many
 from verify.rounding import ulps
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence: the entry of the gradient under the greatest strain."""
-    truth, g = subject.truth(case).gradient, subject.answer(case).gradient
-    if not np.all(np.isfinite(truth.radius)):
-        return Finding(undecided="allowance not finite")
+    truth, g = subject.truth(case).gradient, subject.reply(case).gradient
+    judged = truth.judged(g)
+    if not judged.any():
+        return Finding(undecided=NOT_FINITE if np.all(np.isfinite(g)) else OUT_OF_RANGE)
     nearest = truth.distance(g)
     if nearest.strain > 1 and nearest.certified <= 1:
         return Finding(undecided="membership neither shown nor refuted")
     j, k = nearest.entry
-    finest = np.min(truth.radius / np.maximum(truth.magnitude, truth.radius))
+    finest = np.min((truth.radius / np.maximum(truth.magnitude, truth.radius))[judged])
     evidence = Evidence(
         law="gradient",
         measured=nearest.residual,

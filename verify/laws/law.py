@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +19,13 @@ from verify.oracle import Oracle, Point
 from verify.oracle.lanes import Many
 
 T = TypeVar("T")
+
+OUT_OF_RANGE = "the truth, or a number on the way to it, does not fit the dtype: smaller scores would decide it"
+
+
+class OutOfRange(Exception):
+    """The answer is not finite where careful code need not be: it says nothing."""
+
 
 Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Many], tuple[NDArray[np.float64], NDArray[np.bool_]]]
 """(values (B,), gradients (B, C, D), what is about true) → (strain, whether it is looked at as closely as by the law), each (B,)."""
@@ -40,9 +48,25 @@ class Subject:
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     approximate: bool = False
 
-    def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
-        """What the candidate answers at the case, or at another W with the same data."""
+    def reply(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
+        """What the candidate answers at the case, or at another W with the same data, whatever that is."""
         return self.candidate(case.W if W is None else W, case.X, case.y, case.reg)
+
+    def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
+        """The same where it is evidence. Raises OutOfRange where it is not finite and need not be."""
+        found = self.reply(case, W)
+        if not self.is_finite(found) and self.truth(case, W).out_of_range.any():
+            raise OutOfRange
+        return found
+
+    def is_finite(self, answer: Answer) -> bool:
+        """Whether all that the candidate returns, as far as it is due, is finite."""
+        value = bool(np.isfinite(answer.value)) or not self.candidate.has_loss
+        return (
+            value
+            and bool(np.all(np.isfinite(answer.gradient)))
+            and (answer.curvature is None or bool(np.all(np.isfinite(answer.curvature))))
+        )
 
     def once(self, question: str, ask: Callable[[], T]) -> T:
         """The answer to a question about the candidate that does not depend on the case."""
@@ -63,11 +87,12 @@ class Subject:
 
 
 def within(law: str, value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:
-    """The evidence that a value lies within `noise` of a true ball."""
+    """The evidence that a value lies within `noise` of a true ball: none where that has no end."""
     middle, half = float(truth.mid()), float(truth.rad())
     outside = float(np.maximum(abs(value - middle) - half, 0.0))  # NaN stays NaN
     told = where | {"measured": value, "expected": middle}
-    return Evidence(law=law, measured=outside, allowed=noise, magnitude=magnitude, width=half, where=told)
+    allowed = noise if np.isfinite(middle) and np.isfinite(half) else np.inf
+    return Evidence(law=law, measured=outside, allowed=allowed, magnitude=magnitude, width=half, where=told)
 
 
 def always(_: Subject) -> str | None:
@@ -85,6 +110,20 @@ def has_switches(subject: Subject) -> str | None:
     return None if has_kinks(subject.oracle) else "the loss has no switches"
 
 
+def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subject, Case], Finding]:
+    """The same question, undecided where an answer that it needs is out of range."""
+
+    @wraps(measure)
+    def decided(subject: Subject, case: Case) -> Finding:
+        try:
+            with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
+                return measure(subject, case)
+        except OutOfRange:
+            return Finding(undecided=OUT_OF_RANGE)
+
+    return decided
+
+
 @dataclass(frozen=True, kw_only=True)
 class Law:
     """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
@@ -99,6 +138,9 @@ class Law:
     inapplicable: Callable[[Subject], str | None] = always
     needs_loss: bool = False
     screen: Screen | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measure", _within_range(self.measure))
 
     def why_not(self, subject: Subject) -> str | None:
         """The reason why the law does not apply, None where it does."""

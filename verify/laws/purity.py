@@ -15,7 +15,7 @@ import numpy as np
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws.batches import entrywise
+from verify.laws.batches import close, entrywise
 from verify.laws.law import Law, Subject
 from verify.laws.surroundings import watched
 
@@ -74,22 +74,18 @@ def _declared(subject: Subject, case: Case, gradient: np.ndarray) -> None:
 
 
 def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: float, gradient: np.ndarray) -> Iterator[Evidence]:
-    """The answer for another layout beside the first; a gradient only where no tie lets the candidate choose."""
+    """The answer for another layout beside the first; a gradient only where no tie lets the candidate choose. They may be as far apart as
+    the truth allows two answers, and as sums of numbers of the answer's own size: what is wrong need not vary.
+    """
     truth = subject.truth(case)
+    if not (subject.is_finite(answer) and np.isfinite(gradient).all()) and truth.out_of_range.any():
+        return  # an infinity on the way is NaN or infinity in the end, as the sums are arranged
     if subject.candidate.has_loss:
-        v, w = _apart(np.array(answer.value), np.array(value))
-        where = {"method": "loss", "measured": float(v), "expected": float(w)}
-        error, allowed = float(abs(v - w)), 2 * truth.value.radius
-        yield Evidence(law="purity", measured=error, allowed=allowed, magnitude=truth.value.magnitude, where=where)
+        allowed, size = 2 * (truth.value.radius + truth.careful(abs(value))), truth.value.magnitude
+        yield close("purity", "loss", answer.value, value, allowed, size)
     if truth.gradient.is_single:
-        yield entrywise("purity", what, *_apart(answer.gradient, gradient), 2 * truth.gradient.radius, truth.gradient.magnitude)
-
-
-def _apart(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both, with 0 where they are the same in a way that no difference shows: NaN, or infinity."""
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    lost = same & ~np.isfinite(a)
-    return np.where(lost, 0.0, a), np.where(lost, 0.0, b)
+        radius = 2 * (truth.gradient.radius + truth.careful(float(np.max(np.abs(gradient), initial=0.0))))
+        yield entrywise("purity", what, answer.gradient, gradient, radius, truth.gradient.magnitude)
 
 
 def _otherwise(what: str, e: Evidence) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws.batches import entrywise
+from verify.laws.batches import close, entrywise
 from verify.laws.law import Law, Subject
 
 
@@ -57,8 +57,7 @@ def _penalty(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 
 def _loss(what: str, measured: float, expected: float, allowed: float, size: float) -> Evidence:
-    where = {"method": f"loss, {what}", "measured": measured, "expected": expected}
-    return Evidence(law="symmetry", measured=abs(measured - expected), allowed=allowed, magnitude=size, where=where)
+    return close("symmetry", f"loss, {what}", measured, expected, allowed, size)
 
 
 def inapplicable(subject: Subject) -> str | None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws.law import Law, Subject
+from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
 from verify.oracle.lanes import Many
 from verify.rounding import ulps
@@ -15,16 +15,19 @@ from verify.rounding import ulps
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence: the returned loss against the ball of the true one."""
-    truth, value = subject.truth(case).value, subject.answer(case).value
-    if not isfinite(truth.radius):
-        return Finding(undecided="allowance not finite")
+    point, value = subject.truth(case), subject.reply(case).value
+    truth = point.value
+    right = truth.rounds_to(value, case.dtype)
+    if not right and not isfinite(value) and point.out_of_range.any():
+        return Finding(undecided=OUT_OF_RANGE)
     expected = float(truth.exact)
+    error = 0.0 if right else distance(value, truth.exact)
     evidence = Evidence(
         law="value",
-        measured=distance(value, truth.exact),
-        allowed=truth.radius,
-        magnitude=abs(expected),
-        ulps=ulps(distance(value, truth.exact), expected, case.dtype),
+        measured=error,
+        allowed=truth.radius if not right else 0.0,
+        magnitude=0.0 if right else abs(expected),
+        ulps=None if right else ulps(error, expected, case.dtype),
         where={"measured": value, "expected": expected},
     )
     return Finding(evidence=(evidence,))

@@ -11,6 +11,7 @@ from math import inf
 import sympy
 from flint import arb, arb_series, fmpq
 
+from verify.oracle import ranges
 from verify.oracle.program import Ball, KinkOnSegment, Program, Run, precision
 from verify.rounding import BALL_BITS, EXACT_BITS
 from verify.spec.lift import lift
@@ -89,6 +90,23 @@ class Formula:
         value, gradient = ({str(c) for e in es for c in e.free_symbols} for es in ([self.lifted.smooth, *pieces], [*slopes, *pieces]))
         names = {str(c) for c in self.lifted.constants}
         return frozenset(names & value), frozenset(names & gradient)
+
+    @cached_property
+    def _steps(self) -> tuple[ranges.Steps, list[list[ranges.Steps]]]:
+        """What careful code must hold to compute the value and the slopes: outside the switches, and of each piece of each."""
+
+        def of(e: sympy.Expr) -> ranges.Steps:
+            return ranges.steps(
+                self.program, [*sympy.Add.make_args(e), *(t for d in self.lifted.slopes(e).values() for t in sympy.Add.make_args(d))]
+            )
+
+        return of(self.lifted.smooth), [[of(p) for p in k.pieces] for k in self.lifted.switches]
+
+    def leaves(self, run: Run, dtype: str, factor: float) -> bool:
+        """Whether a number on the way may not fit `dtype`, see `ranges`, on the pieces that are possible."""
+        smooth, switches = self._steps
+        taken = [s[a] for s, (register, _) in zip(switches, self.program.switch_registers, strict=True) for a in run.possible[register]]
+        return any(s.leave(run, dtype, factor) for s in (smooth, *taken))
 
     @property
     def underflow_steps(self) -> int:
@@ -242,9 +260,14 @@ def _upper(x: arb) -> float:
     return bound if bound == bound else inf
 
 
+def _times(a: float, b: float) -> float:
+    """The product of two bounds: nothing of whatever is nothing."""
+    return a * b if a and b else 0.0
+
+
 def _scaled(w: Quantity, v: Vertex) -> Vertex:
     def times(q: Quantity) -> Quantity:
-        return Quantity(w.exact * q.exact, w.radius * q.magnitude + w.magnitude * q.radius, w.magnitude * q.magnitude)
+        return Quantity(w.exact * q.exact, _times(w.radius, q.magnitude) + _times(w.magnitude, q.radius), _times(w.magnitude, q.magnitude))
 
     return Vertex({j: times(q) for j, q in v.entries.items()})
 
@@ -262,6 +285,22 @@ def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
     """ℓ(·, label) over `classes` scores, compiled once a process."""
     e, symbols = spec.expression(classes, label)
     return Formula(e, symbols[:classes], symbols[classes:])
+
+
+@lru_cache(maxsize=64)
+def any_target_formula(spec: LossSpec) -> Formula | None:
+    """ℓ over one score, with its target t and its parameters as constants; None where that is not one formula for all targets."""
+    if not spec.targets:
+        return None
+    _, (score, *parameters) = spec.expression(1, 0)
+    target = sympy.Symbol("t", real=True)
+    try:
+        e = sympy.sympify(spec.per_example(score, target, **{p.name: p for p in parameters}))
+    except Exception:  # it branches on the target, or looks it up
+        return None
+    if any(sympy.simplify(e.subs(target, sympy.Rational(t)) - spec.expression(1, i)[0]) != 0 for i, t in enumerate(spec.targets)):
+        return None
+    return Formula(e, [score], [target, *parameters])
 
 
 @lru_cache(maxsize=64)

@@ -17,8 +17,9 @@ from flint import arb, arb_mat, arb_series, fmpq
 from numpy.typing import NDArray
 
 from verify.oracle import exact
-from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, loss_formula, parabola, penalty_formula
+from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, any_target_formula, loss_formula, parabola, penalty_formula
 from verify.oracle.program import Ball, KinkOnSegment, Run, precision
+from verify.oracle.ranges import overflows
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
@@ -36,6 +37,10 @@ class Value:
     exact: arb
     radius: float
     magnitude: float
+
+    def rounds_to(self, infinity: float, dtype: str) -> bool:
+        """Whether a right candidate may answer this infinity: f(W) or what it may be taken for does not fit the dtype."""
+        return overflows(infinity, self.exact, self.radius, dtype)
 
 
 class Oracle:
@@ -58,6 +63,11 @@ class Oracle:
     def formula(self, classes: int, label: int) -> Formula:
         """ℓ for one label."""
         return loss_formula(self.objective.loss, classes, int(label))
+
+    @cached_property
+    def for_any_target(self) -> Formula | None:
+        """ℓ of one score with its target as a constant; None where there are classes, or the formula branches on the target."""
+        return any_target_formula(self.objective.loss)
 
     @property
     def example(self) -> Formula:
@@ -180,6 +190,11 @@ class Point:
             found = [(f, [f.curvature(j, thin, fat) for j in range(len(self.W))]) for f, thin, fat in self._runs]
         return [[None if qs is None else [self._careful(f, q) for q in qs] for qs in row] for f, row in found]
 
+    def curvature_excused(self, example: int, choices: list[Quantity]) -> bool:
+        """Whether infinity or NaN as the second derivative of a distinct example is no evidence: see `out_of_range`."""
+        most = np.finfo(self.oracle.dtype).max
+        return bool(self.out_of_range[example]) or any(not SLACK * c.magnitude < most for c in choices)
+
     def _careful(self, formula: Formula, q: Quantity) -> Quantity:
         radius = q.radius + gamma(formula.additions + 2, self.oracle.u) * q.magnitude + self._underflow
         return Quantity(q.exact, SLACK * radius, q.magnitude)
@@ -209,10 +224,56 @@ class Point:
         largest = np.max(score_size, axis=1, initial=0.0, keepdims=True)
         joint = np.sum(score_radius, axis=1, keepdims=True) + gamma(C, self.oracle.u) * largest
         score_radius = np.broadcast_to(joint, score_size.shape)
-        own, size = score_radius.T @ absolute, score_size.T @ absolute
+        own, size = _weighed(score_radius, absolute), _weighed(score_size, absolute)
         underflow = self._underflow * (1 + absolute.sum(axis=0))
         radius = own + penalty_radius + gamma(self._additions + 2, self.oracle.u) * (size + penalty_size) + underflow
-        return Subdifferential(center=center, radius=SLACK * radius, magnitude=size + penalty_size, groups=list(self._groups(pieces)))
+        known = np.array([[c.is_finite() for c in row] for row in center])
+        return Subdifferential(
+            center=center,
+            radius=np.where(known, SLACK * radius, np.inf),
+            magnitude=size + penalty_size,
+            groups=list(self._groups(pieces)),
+            dtype=self.oracle.dtype,
+            excused=lambda: self._excused,
+        )
+
+    @cached_property
+    def out_of_range(self) -> NDArray[np.bool_]:
+        """Of each distinct example: whether a number on the way to its loss or gradient may not fit the dtype, or has no value at all, so
+        that infinity and NaN are no evidence against a candidate. Where the formula has ways that stay finite, those count.
+        """
+        largest = float(np.max(np.abs(self.X), initial=1.0))
+        factor, dtype = SLACK * self.examples * max(1.0, largest), self.oracle.dtype
+        with precision():
+            return np.array(
+                [
+                    f.leaves(fat, dtype, factor) or self._is_outside(s, int(label)) or not self._penalty_fits
+                    for (f, _, fat), s, label in zip(self._runs, self.scores, self.y, strict=True)
+                ]
+            )
+
+    def _is_outside(self, scores: list[arb], label: int) -> bool:
+        """Whether the formula for any target has no value there, though that for this one may have: s − t·log s for t = 0."""
+        for_any = self.oracle.for_any_target
+        if for_any is None:
+            return False
+        inputs = [*scores, exact.ball(self.oracle.objective.loss.targets[label]), *self.oracle.inputs([])]  # type: ignore[index]
+        return for_any.leaves(for_any.program.run(inputs), self.oracle.dtype, 1.0)
+
+    @property
+    def _penalty_fits(self) -> bool:
+        return bool(SLACK * self._penalty_value()[2] < np.finfo(self.oracle.dtype).max)
+
+    @property
+    def _excused(self) -> NDArray[np.bool_]:
+        """The entries of the gradient (C, D) that such an example may reach: 0 times infinity is NaN, so all of its weights."""
+        if not self.oracle.objective.of_scores:
+            return np.full(self.W.shape, bool(np.any(self.out_of_range)))
+        return np.broadcast_to(self.out_of_range @ (self.X != 0) > 0, self.W.shape)
+
+    def careful(self, size: float) -> float:
+        """How far careful sums of as many terms as f has may be from each other, where their terms are of this size."""
+        return SLACK * gamma(self._additions + self.W.size + 2, self.oracle.u) * size
 
     def along(self, d: Floats, low: float, high: float) -> list[arb]:
         """Enclosures over t in [low, high] of the Taylor coefficients f^(k)(W+td)/k!, k = 0..3.
@@ -375,6 +436,15 @@ class Point:
     def _underflow(self) -> float:
         steps = max((f.underflow_steps for f, _, _ in self._runs), default=1)
         return self.oracle.tiny * (steps + self._additions + self.W.size)
+
+
+def _weighed(sizes: Floats, weights: Floats) -> Floats:
+    """Sizesᵀ weights, (N, C) and (N, D), of sizes that may be infinite: a weight of 0 leaves nothing of them."""
+    if np.all(np.isfinite(sizes)):
+        return np.asarray(sizes.T @ weights)
+    with np.errstate(invalid="ignore", over="ignore"):
+        each = sizes[:, :, None] * weights[:, None, :]
+    return np.asarray(np.where(weights[:, None, :] == 0, 0.0, each).sum(axis=0))
 
 
 def _distinct(X: Floats, y: Labels) -> tuple[Floats, Labels, list[int]]:

@@ -179,6 +179,10 @@ class Program:
         parts = e.args if isinstance(e, sympy.Add) else () if e == 0 else (e,)
         return tuple(self._compile(p) for p in parts)
 
+    def place(self, e: sympy.Basic) -> int | None:
+        """The register of an expression, None where it has none of its own."""
+        return self._register.get(e)
+
     def is_constant(self, register: int) -> bool:
         """Whether a register depends on no input."""
         if register < self.inputs:

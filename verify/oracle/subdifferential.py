@@ -6,13 +6,15 @@ values that no single choice of multipliers explains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
 from verify.oracle.program import precision
+from verify.oracle.ranges import overflows
 
 Floats = NDArray[np.floating]
 
@@ -22,15 +24,17 @@ NEGLIGIBLE = 1e-9
 
 @dataclass(frozen=True)
 class Generator:
-    """One vertex of one switch, relative to the group's first: the rank-one matrix `scores ⊗ features`, (C, D)."""
+    """One vertex of one switch, relative to the group's first: the rank-one matrix `scores ⊗ features`, (C, D), in the entries `judged`."""
 
     scores: Floats
     features: Floats
+    judged: NDArray[np.bool_] | None = None
 
     @property
     def matrix(self) -> Floats:
         """(C, D)."""
-        return np.outer(self.scores, self.features)
+        whole = np.outer(self.scores, self.features)
+        return whole if self.judged is None else np.where(self.judged, whole, 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,24 +55,42 @@ class Distance:
 
 @dataclass(frozen=True, kw_only=True)
 class Subdifferential:
-    """The set, with the radius (C, D) that rounding allows around it and the magnitude (C, D) of its terms."""
+    """The set, with the radius (C, D) that rounding allows around it and the magnitude (C, D) of its terms.
+
+    An entry whose radius is infinite is not judged. `excused()` (C, D) tells where infinity and NaN are no evidence either.
+    """
 
     center: list[list[arb]]
     radius: Floats
     magnitude: Floats
     groups: list[list[Generator]]
+    dtype: str = "float64"
+    excused: Callable[[], NDArray[np.bool_]] | None = None
 
     @property
     def is_single(self) -> bool:
         """Whether no switch is ambiguous: the set is one gradient."""
         return not self.groups
 
+    def judged(self, g: Floats) -> NDArray[np.bool_]:
+        """The entries of g (C, D) that say something: all but those without a finite radius, and those that are not finite where that is
+        no evidence. An infinity to which the true entry rounds is right, and says so.
+        """
+        judged: NDArray[np.bool_] = np.isfinite(self.radius)
+        for j, k in np.argwhere(~np.isfinite(g)):
+            right = self.is_single and overflows(float(g[j, k]), self.center[j][k], float(self.radius[j, k]), self.dtype)
+            judged[j, k] = right or (judged[j, k] and not (self.excused is not None and self.excused()[j, k]))
+        return judged
+
     def distance(self, g: Floats) -> Distance:
-        """The scaled distance of g (C, D) from the set. NaN and infinity are infinitely far."""
-        if not np.all(np.isfinite(g)):
-            entry = tuple(int(i) for i in np.argwhere(~np.isfinite(g))[0])
-            j, k = entry
-            return Distance(np.inf, np.inf, (j, k), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
+        """The scaled distance of g (C, D) from the set, in the entries that are `judged`. NaN and infinity are infinitely far."""
+        judged = self.judged(g)
+        lost = ~np.isfinite(g) & judged
+        for j, k in np.argwhere(lost):
+            if not overflows(float(g[j, k]), self.center[j][k], float(self.radius[j, k]), self.dtype):
+                return Distance(np.inf, np.inf, (int(j), int(k)), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
+        if lost.any() or not judged.all():
+            return self._in(judged & ~lost).distance(np.where(judged & ~lost, g, 0.0))
         offset = self.offset(g)
         if self.is_single:
             return self._worst(offset, g, None)
@@ -76,6 +98,12 @@ class Subdifferential:
         plain = np.asarray(residual, dtype=np.float64) / self.radius
         directions = (plain, *(self._orthogonal(residual, tau, least) for least in (NEGLIGIBLE, 0.0)))
         return self._worst(residual, g, max(self._certificate(q, offset) for q in directions))
+
+    def _in(self, judged: NDArray[np.bool_]) -> Subdifferential:
+        """The set as far as these entries show it: the others are 0, and of radius 1."""
+        center = [[c if m else arb(0) for c, m in zip(cs, ms, strict=True)] for cs, ms in zip(self.center, judged, strict=True)]
+        groups = [[replace(g, judged=judged) for g in group] for group in self.groups]
+        return replace(self, center=center, radius=np.where(judged, self.radius, 1.0), groups=groups)
 
     def strain(self, offset: Floats) -> float:
         """At most this many radii lies G from the set, where `offset` (C, D) is G − center: `distance` without its proof."""
