@@ -34,7 +34,7 @@ def numerical(subject: Subject, case: Case) -> Finding:
     if subject.oracle.objective.reduction == "sum":
         penalty = 2 * kernel.factor * case.reg * case.W * subject.oracle.penalised(case.W)
         between = len(case.X) * (between - penalty) + penalty
-    g, allowed = np.asarray(subject.answer(case).gradient, np.float64), subject.truth(case).gradient.radius
+    g, allowed = np.asarray(subject.reply(case).gradient, np.float64), subject.truth(case).gradient.radius
     low, high = between.min(axis=0), between.max(axis=0)
     outside = np.where(np.isfinite(g), np.maximum(np.maximum(low - g, g - high), 0), np.inf)
     j, k = (int(i) for i in np.unravel_index(int(np.argmax(outside / allowed)), g.shape))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
-from verify.laws import Subject
+from verify.laws import OutOfRange, Subject
 from verify.oracle import Oracle
 
 Watch = Callable[[Case], None]
@@ -53,6 +53,8 @@ class Asked(Subject):
                 self.remembered[case] = super().answer(case).kept()
             except Misbehaviour as error:
                 self.remembered[case] = error
+            except OutOfRange:  # which explains nothing
+                self.remembered[case] = Misbehaviour("overflow", "answers out of range, where that need not be wrong")
         found = self.remembered[case]
         if isinstance(found, Misbehaviour):
             raise found

@@ -62,7 +62,7 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
     W[label, column] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
     far = replace(case, W=W, X=case.X[:1], y=case.y[:1], reg=0.0)
     answer, point = _answer(subject, far), subject.truth(far)
-    if point.out_of_range.any():
+    if point.out_of_range(slopes=False).any():
         return [], []
     truth = point.value
     expected = float(truth.exact)

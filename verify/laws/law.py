@@ -55,18 +55,14 @@ class Subject:
     def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
         """The same where it is evidence. Raises OutOfRange where it is not finite and need not be."""
         found = self.reply(case, W)
-        if not self.is_finite(found) and self.truth(case, W).out_of_range.any():
+        lost = not np.all(np.isfinite(found.gradient)) or (self.candidate.has_loss and not np.isfinite(found.value))
+        if lost and self.excused(self.truth(case, W), found.value, found.gradient):
             raise OutOfRange
         return found
 
-    def is_finite(self, answer: Answer) -> bool:
-        """Whether all that the candidate returns, as far as it is due, is finite."""
-        value = bool(np.isfinite(answer.value)) or not self.candidate.has_loss
-        return (
-            value
-            and bool(np.all(np.isfinite(answer.gradient)))
-            and (answer.curvature is None or bool(np.all(np.isfinite(answer.curvature))))
-        )
+    def excused(self, truth: Point, value: float, gradient: NDArray[np.floating]) -> bool:
+        """Whether an answer is not finite and need not be there."""
+        return truth.excuses(value if self.candidate.has_loss else 0.0, gradient)
 
     def once(self, question: str, ask: Callable[[], T]) -> T:
         """The answer to a question about the candidate that does not depend on the case."""

@@ -78,7 +78,7 @@ def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: fl
     the truth allows two answers, and as sums of numbers of the answer's own size: what is wrong need not vary.
     """
     truth = subject.truth(case)
-    if not (subject.is_finite(answer) and np.isfinite(gradient).all()) and truth.out_of_range.any():
+    if any(subject.excused(truth, v, g) for v, g in ((answer.value, answer.gradient), (value, gradient))):
         return  # an infinity on the way is NaN or infinity in the end, as the sums are arranged
     if subject.candidate.has_loss:
         allowed, size = 2 * (truth.value.radius + truth.careful(abs(value))), truth.value.magnitude

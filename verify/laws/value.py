@@ -18,7 +18,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     point, value = subject.truth(case), subject.reply(case).value
     truth = point.value
     right = truth.rounds_to(value, case.dtype)
-    if not right and not isfinite(value) and point.out_of_range.any():
+    if not right and not isfinite(value) and point.out_of_range(slopes=False).any():
         return Finding(undecided=OUT_OF_RANGE)
     expected = float(truth.exact)
     error = 0.0 if right else distance(value, truth.exact)

@@ -81,6 +81,26 @@ class Formula:
         return not any(slope.free_symbols & moving for p in pieces for slope in self.lifted.slopes(p).values())
 
     @cached_property
+    def _polynomials(self) -> tuple[bool, list[list[bool]]]:
+        """Whether what is outside the switches is a polynomial, and which pieces of each switch are."""
+        moving = [*self.lifted.variables, *(k.symbol for k in self.lifted.switches)]
+        smooth, *pieces = [
+            [bool(e.is_polynomial(*moving)) for e in es] for es in ([self.lifted.smooth], *(k.pieces for k in self.lifted.switches))
+        ]
+        return smooth[0], pieces
+
+    @property
+    def is_polynomial(self) -> bool:
+        """Whether every piece is a polynomial."""
+        smooth, pieces = self._polynomials
+        return smooth and all(all(p) for p in pieces)
+
+    def is_polynomial_at(self, run: Run) -> bool:
+        """Whether all that is active in the run's box is."""
+        smooth, pieces = self._polynomials
+        return smooth and all(p[a] for p, (k, _) in zip(pieces, self.program.switch_registers, strict=True) for a in run.possible[k])
+
+    @cached_property
     def mentioned(self) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the constants that the value depends on, and of those that the gradient depends on: on its slopes or on where
         its switches turn. A constant that is not among them changes nothing, wherever it is evaluated.
@@ -92,19 +112,21 @@ class Formula:
         return frozenset(names & value), frozenset(names & gradient)
 
     @cached_property
-    def _steps(self) -> tuple[ranges.Steps, list[list[ranges.Steps]]]:
-        """What careful code must hold to compute the value and the slopes: outside the switches, and of each piece of each."""
+    def _steps(self) -> dict[bool, tuple[ranges.Steps, list[list[ranges.Steps]]]]:
+        """What careful code must hold to compute the value (False), the slopes (True): outside the switches, and of each piece of each."""
 
-        def of(e: sympy.Expr) -> ranges.Steps:
-            return ranges.steps(
-                self.program, [*sympy.Add.make_args(e), *(t for d in self.lifted.slopes(e).values() for t in sympy.Add.make_args(d))]
-            )
+        def of(e: sympy.Expr, slopes: bool) -> ranges.Steps:
+            wanted = self.lifted.slopes(e).values() if slopes else [e]
+            return ranges.steps(self.program, [t for d in wanted for t in sympy.Add.make_args(d)])
 
-        return of(self.lifted.smooth), [[of(p) for p in k.pieces] for k in self.lifted.switches]
+        return {
+            slopes: (of(self.lifted.smooth, slopes), [[of(p, slopes) for p in k.pieces] for k in self.lifted.switches])
+            for slopes in (False, True)
+        }
 
-    def leaves(self, run: Run, dtype: str, factor: float) -> bool:
-        """Whether a number on the way may not fit `dtype`, see `ranges`, on the pieces that are possible."""
-        smooth, switches = self._steps
+    def leaves(self, run: Run, dtype: str, factor: float, *, slopes: bool) -> bool:
+        """Whether a number on the way to the value, or to the slopes, may not fit `dtype` on the pieces that are possible: see `ranges`."""
+        smooth, switches = self._steps[slopes]
         taken = [s[a] for s, (register, _) in zip(switches, self.program.switch_registers, strict=True) for a in run.possible[register]]
         return any(s.leave(run, dtype, factor) for s in (smooth, *taken))
 
@@ -158,6 +180,10 @@ class Formula:
             if len(sums) > MOST_LIMITS:
                 return None
         return list(sums.values())
+
+    def seconds(self, j: int) -> list[Formula]:
+        """The formulas whose sum is ∂²ℓ/∂s_j², of a formula without switches."""
+        return [self._second(term, j, {}) for term in sympy.Add.make_args(self.lifted.smooth)]
 
     def _within(self, e: sympy.Expr) -> list[int]:
         """The switches that `e` depends on, in order."""
@@ -298,9 +324,15 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
         e = sympy.sympify(spec.per_example(score, target, **{p.name: p for p in parameters}))
     except Exception:  # it branches on the target, or looks it up
         return None
-    if any(sympy.simplify(e.subs(target, sympy.Rational(t)) - spec.expression(1, i)[0]) != 0 for i, t in enumerate(spec.targets)):
-        return None
-    return Formula(e, [score], [target, *parameters])
+    found, defaults = Formula(e, [score], [target, *parameters]), [arb(p) for p in spec.with_parameters({}).values()]
+    with precision():
+        for s, (i, t) in product((-3, -0.5, 0.25, 2), enumerate(spec.targets)):
+            known = loss_formula(spec, 1, i)
+            a, b = found.program.run([arb(s), arb(float(t)), *defaults]), known.program.run([arb(s), *defaults])
+            difference = _total(found.value_terms, a) - _total(known.value_terms, b)
+            if difference.is_finite() and not difference.contains(0):
+                return None
+    return found
 
 
 @lru_cache(maxsize=64)

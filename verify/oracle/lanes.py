@@ -7,7 +7,7 @@ example's slopes are intervals over the pieces that may be taken, entry by entry
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from typing import Any
 
@@ -132,7 +132,9 @@ def _losses(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64])
     parts = []
     for label, mine in groups.items():
         inputs = [*scores[mine].T, *map(float, oracle.objective.parameters.values())]
-        parts.append(local(oracle.formula(scores.shape[1], int(label)), inputs, reach[mine], oracle.u))
+        C, steep = scores.shape[1], oracle.steepest(scores.shape[1], int(label))
+        found = local(oracle.formula(C, int(label)), inputs, reach[mine], oracle.u)
+        parts.append(replace(found, magnitude=np.maximum(found.magnitude, steep)))
     back = np.empty(len(y), np.int64)
     back[np.concatenate(list(groups.values()))] = np.arange(len(y))
     return Local(**{f.name: np.concatenate([getattr(p, f.name) for p in parts])[back] for f in fields(Local)})

@@ -21,7 +21,7 @@ from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, any_target_
 from verify.oracle.program import Ball, KinkOnSegment, Run, precision
 from verify.oracle.ranges import overflows
 from verify.oracle.subdifferential import Generator, Subdifferential
-from verify.rounding import SLACK, gamma, smallest_normal, unit_roundoff
+from verify.rounding import ELEMENTARY, SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
 
 Floats = NDArray[np.floating]
@@ -50,6 +50,8 @@ class Oracle:
         self.objective, self.dtype = objective, dtype
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
         self._constants = [exact.ball(p) for p in objective.parameters.values()]
+        self._steepest: dict[tuple[int, int], Floats] = {}
+        self._most_curved: dict[tuple[int, int, int], float] = {}
         # A parameter that the dtype cannot hold is rounded once by whoever computes in it.
         self._rounded_constants = [
             c + arb(0, 0.0 if float(np.dtype(dtype).type(p)) == p else self.u * abs(p))
@@ -64,10 +66,36 @@ class Oracle:
         """ℓ for one label."""
         return loss_formula(self.objective.loss, classes, int(label))
 
+    def steepest(self, classes: int, label: int) -> Floats:
+        """L of each score: see `steepness`. Of a symmetric loss it is known for every label from that for the first."""
+        from verify.oracle.steepness import steepest  # which looks at many points at once, as the bulk search does through this module
+
+        if (classes, label) not in self._steepest:
+            if self.objective.loss.claims.symmetric and label != 0:
+                found = self.steepest(classes, 0).copy()
+                found[[0, label]] = found[[label, 0]]
+            else:
+                found = steepest(self.formula(classes, label), list(self.objective.parameters.values()))
+            self._steepest[classes, label] = found
+        return self._steepest[classes, label]
+
+    def most_curved(self, classes: int, label: int, j: int) -> float:
+        """The same of the second derivative for score j."""
+        from verify.oracle.steepness import most_curved
+
+        if (classes, label, j) not in self._most_curved:
+            found = most_curved(self.formula(classes, label), j, list(self.objective.parameters.values()))
+            self._most_curved[classes, label, j] = found
+        return self._most_curved[classes, label, j]
+
     @cached_property
     def for_any_target(self) -> Formula | None:
         """ℓ of one score with its target as a constant; None where there are classes, or the formula branches on the target."""
         return any_target_formula(self.objective.loss)
+
+    def ways(self, classes: int, label: int) -> list[Formula]:
+        """The further ways of writing ℓ for one label."""
+        return [loss_formula(way, classes, int(label)) for way in self.objective.loss.written]
 
     @property
     def example(self) -> Formula:
@@ -122,6 +150,16 @@ class Point:
         return np.asarray(gamma(D + 2, self.oracle.u) * size + (D + 2) * self.oracle.tiny)
 
     @cached_property
+    def _steep(self) -> Floats:
+        """L of each distinct example and score (N, C): how large the numbers are whose difference a slope may be computed as."""
+        C = len(self.W)
+        steep = [
+            np.zeros(C) if f.is_polynomial_at(fat) else self.oracle.steepest(C, int(label))
+            for (f, _, fat), label in zip(self._runs, self.y, strict=True)
+        ]
+        return np.array(steep).reshape(-1, C)
+
+    @cached_property
     def _runs(self) -> list[tuple[Formula, Run, Run]]:
         runs, u = [], arb(self.oracle.u)
         for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True):
@@ -129,6 +167,20 @@ class Point:
             thin = formula.program.run(self.oracle.inputs(s))
             runs.append((formula, thin, formula.program.run(self.oracle.rounded_inputs(s, r), u)))
         return runs
+
+    @cached_property
+    def _ways(self) -> list[list[tuple[Formula, Run, Run]]]:
+        """The same of each distinct example in every further way of writing."""
+        if not self.oracle.objective.loss.ways:
+            return [[] for _ in self.y]
+        u = arb(self.oracle.u)
+        return [
+            [
+                (f, f.program.run(self.oracle.inputs(s)), f.program.run(self.oracle.rounded_inputs(s, r), u))
+                for f in self.oracle.ways(len(s), label)
+            ]
+            for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True)
+        ]
 
     @cached_property
     def _penalty_runs(self) -> list[tuple[Formula, Run, Run]]:
@@ -153,12 +205,15 @@ class Point:
         after example, or weight after weight, to what is already there.
         """
         with precision():
-            parts = [f.value(thin, fat) for f, thin, fat in self._runs]
+            parts = [
+                _widest([f.value(thin, fat), *(w.value(*runs) for w, *runs in ways)])
+                for (f, thin, fat), ways in zip(self._runs, self._ways, strict=True)
+            ]
             data = sum((n * p.exact for n, p in zip(self.counts, parts, strict=True)), arb(0)) * self.share
             penalty, penalty_radius, penalty_size = self._penalty_value()
             total = data + self.reg * penalty
         share, steps = float(self.share), self._additions + self.W.size * self._has_penalty
-        own = share * sum(n * (p.radius + r) for n, p, r in zip(self.counts, parts, self._shifts, strict=True))
+        own = share * sum(n * max(p.radius, r) for n, p, r in zip(self.counts, parts, self._shifts, strict=True))
         size = share * sum(n * p.magnitude for n, p in zip(self.counts, parts, strict=True))
         radius = own + penalty_radius + gamma(steps + 2, self.oracle.u) * (size + self._margins + penalty_size)
         return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
@@ -174,12 +229,12 @@ class Point:
 
     @property
     def _shifts(self) -> list[float]:
-        """A loss of one score is one of two classes whose other score is 0. A right candidate may subtract either, as log σ(s) − s
-        and log(1 + eˢ) do, and then rounds at the size of the score where the loss itself is next to nothing.
+        """How far each example's loss may be off where it is written with its asymptotes, as log σ(s) − s and s + log(1 + e⁻ˢ) are: by
+        roundings of L·|s|, though the loss itself may be next to nothing.
         """
-        if not self.oracle.objective.loss.targets:
-            return [0.0] * len(self.scores)
-        return [2 * self.oracle.u * float(s.abs_upper()) for (s,) in self.scores]
+        scores = np.array([[float(s.abs_upper()) for s in row] for row in self.scores]).reshape(self._steep.shape)
+        steep = np.maximum(self._steep, float(bool(self.oracle.objective.loss.targets)))
+        return [float(x) for x in WAYS * self.oracle.u * np.sum(steep * scores, axis=1)]
 
     @cached_property
     def curvatures(self) -> list[list[list[Quantity] | None]]:
@@ -187,16 +242,25 @@ class Point:
         the radius within which a right candidate stays. None where there are too many choices.
         """
         with precision():
-            found = [(f, [f.curvature(j, thin, fat) for j in range(len(self.W))]) for f, thin, fat in self._runs]
-        return [[None if qs is None else [self._careful(f, q) for q in qs] for qs in row] for f, row in found]
+            return [
+                [self._choices(i, j, f.curvature(j, thin, fat)) for j in range(len(self.W))] for i, (f, thin, fat) in enumerate(self._runs)
+            ]
+
+    def _choices(self, i: int, j: int, found: list[Quantity] | None) -> list[Quantity] | None:
+        """The choices of one example and score, each as wide as the widest way of writing it."""
+        if found is None:
+            return None
+        also = [q for w, *runs in self._ways[i] for q in w.curvature(j, *runs) or ()]
+        curved = self.oracle.most_curved(len(self.W), int(self.y[i]), j)
+        return [self._careful(self._runs[i][0], _widest([q, *also]), curved) for q in found]
 
     def curvature_excused(self, example: int, choices: list[Quantity]) -> bool:
         """Whether infinity or NaN as the second derivative of a distinct example is no evidence: see `out_of_range`."""
         most = np.finfo(self.oracle.dtype).max
-        return bool(self.out_of_range[example]) or any(not SLACK * c.magnitude < most for c in choices)
+        return bool(self.out_of_range(slopes=True)[example]) or any(not SLACK * c.magnitude < most for c in choices)
 
-    def _careful(self, formula: Formula, q: Quantity) -> Quantity:
-        radius = q.radius + gamma(formula.additions + 2, self.oracle.u) * q.magnitude + self._underflow
+    def _careful(self, formula: Formula, q: Quantity, curved: float) -> Quantity:
+        radius = q.radius + gamma(formula.additions + 2, self.oracle.u) * q.magnitude + self._underflow + ROUNDINGS * self.oracle.u * curved
         return Quantity(q.exact, SLACK * radius, q.magnitude)
 
     @cached_property
@@ -219,6 +283,12 @@ class Point:
         absolute = np.abs(self.X).astype(np.float64) * float(self.share) * np.array(self.counts)[:, None]
         score_size = np.array([[_magnitude(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
         score_radius = np.array([[_radius(p, j) for j in range(C)] for p in pieces]).reshape(-1, C)
+        with precision():
+            written = [(i, w.pieces(*runs)) for i, ways in enumerate(self._ways) for w, *runs in ways]
+        for i, p in written:
+            score_size[i] = np.maximum(score_size[i], [_magnitude(p, j) for j in range(C)])
+            score_radius[i] = np.maximum(score_radius[i], [_radius(p, j) for j in range(C)])
+        score_radius, score_size = score_radius + ROUNDINGS * self.oracle.u * self._steep, np.maximum(score_size, self._steep)
         # The entries of one example's gradient may be computed from each other (1 − p for the other class, minus the sum
         # of the rest), so each carries the errors of all and roundings of the largest.
         largest = np.max(score_size, axis=1, initial=0.0, keepdims=True)
@@ -237,28 +307,35 @@ class Point:
             excused=lambda: self._excused,
         )
 
-    @cached_property
-    def out_of_range(self) -> NDArray[np.bool_]:
-        """Of each distinct example: whether a number on the way to its loss or gradient may not fit the dtype, or has no value at all, so
-        that infinity and NaN are no evidence against a candidate. Where the formula has ways that stay finite, those count.
+    def out_of_range(self, *, slopes: bool) -> NDArray[np.bool_]:
+        """Of each distinct example: whether a number on the way to its loss, or to its slopes, may not fit the dtype, or has no value at
+        all, so that infinity and NaN are no evidence against a candidate. Where the formula has ways that stay finite, those count.
         """
-        largest = float(np.max(np.abs(self.X), initial=1.0))
-        factor, dtype = SLACK * self.examples * max(1.0, largest), self.oracle.dtype
+        return self._once(("out of range", slopes), lambda: self._out_of_range(slopes))
+
+    def _out_of_range(self, slopes: bool) -> NDArray[np.bool_]:
+        largest = float(np.max(np.abs(self.X), initial=1.0)) if slopes else 1.0
+        factor, dtype, fits = SLACK * self.examples * max(1.0, largest), self.oracle.dtype, self._penalty_fits
         with precision():
             return np.array(
                 [
-                    f.leaves(fat, dtype, factor) or self._is_outside(s, int(label)) or not self._penalty_fits
+                    not fits or f.leaves(fat, dtype, factor, slopes=slopes) or self._is_outside(s, int(label), slopes)
                     for (f, _, fat), s, label in zip(self._runs, self.scores, self.y, strict=True)
                 ]
             )
 
-    def _is_outside(self, scores: list[arb], label: int) -> bool:
+    def _is_outside(self, scores: list[arb], label: int, slopes: bool) -> bool:
         """Whether the formula for any target has no value there, though that for this one may have: s − t·log s for t = 0."""
         for_any = self.oracle.for_any_target
         if for_any is None:
             return False
         inputs = [*scores, exact.ball(self.oracle.objective.loss.targets[label]), *self.oracle.inputs([])]  # type: ignore[index]
-        return for_any.leaves(for_any.program.run(inputs), self.oracle.dtype, 1.0)
+        return for_any.leaves(for_any.program.run(inputs), self.oracle.dtype, 1.0, slopes=slopes)
+
+    def excuses(self, value: float, gradient: Floats) -> bool:
+        """Whether what is not finite of an answer (a gradient (C, D)) need not be: see `out_of_range`."""
+        lost = [slopes for slopes, found in ((False, value), (True, gradient)) if not np.all(np.isfinite(found))]
+        return bool(lost) and all(self.out_of_range(slopes=slopes).any() for slopes in lost)
 
     @property
     def _penalty_fits(self) -> bool:
@@ -267,9 +344,10 @@ class Point:
     @property
     def _excused(self) -> NDArray[np.bool_]:
         """The entries of the gradient (C, D) that such an example may reach: 0 times infinity is NaN, so all of its weights."""
+        lost = self.out_of_range(slopes=True)
         if not self.oracle.objective.of_scores:
-            return np.full(self.W.shape, bool(np.any(self.out_of_range)))
-        return np.broadcast_to(self.out_of_range @ (self.X != 0) > 0, self.W.shape)
+            return np.full(self.W.shape, bool(np.any(lost)))
+        return np.broadcast_to(lost @ (self.X != 0) > 0, self.W.shape)
 
     def careful(self, size: float) -> float:
         """How far careful sums of as many terms as f has may be from each other, where their terms are of this size."""
@@ -462,6 +540,12 @@ def _hull(vertices: list[Vertex], variables: int, features: Floats) -> list[Gene
     return [Generator(row - rows[0], features) for row in rows]
 
 
+ROUNDINGS = ELEMENTARY + 2
+"""Of one of two numbers whose difference a slope is: an exponential, a sum, a quotient."""
+
+WAYS = 2
+"""Roundings of a loss that is written with its asymptotes: of the product with the slope, and of the sum."""
+
 QUADRATIC_ROUNDINGS = 3
 """Roundings of one term c·w² or 2c·w, whatever the order of its factors."""
 
@@ -509,6 +593,11 @@ def _taylor(taken: list[tuple[Formula, dict[int, list[int]], arb, Callable[[arb]
 
 
 ZERO = Quantity(arb(0), 0.0, 0.0)
+
+
+def _widest(written: list[Quantity]) -> Quantity:
+    """The first, with the greatest radius and magnitude of all ways of writing it."""
+    return Quantity(written[0].exact, max(q.radius for q in written), max(q.magnitude for q in written))
 
 
 def _entry(p: Pieces, j: int) -> Quantity:

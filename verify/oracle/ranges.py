@@ -9,25 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import sympy
 from flint import arb
 
-from verify.oracle.program import Program, Run
+from verify.oracle.program import Program, Run, precision
 from verify.rounding import smallest_normal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
     """Registers that careful code must hold: `large` may overflow, `small` are divided by, `positive` are under a logarithm or a root,
-    and `powers` (sum of exponentials, exponent) are derived into powers that may be negative.
+    `powers` (sum of exponentials, exponent) are derived into powers that may be negative, and `faint` (logarithm, factors …) are p·log p.
     """
 
     large: tuple[int, ...] = ()
     small: tuple[int, ...] = ()
     positive: tuple[int, ...] = ()
-    powers: tuple[tuple[int, int], ...] = ()
+    powers: tuple[tuple[int, ...], ...] = ()
+    faint: tuple[tuple[int, ...], ...] = ()
 
     def leave(self, run: Run, dtype: str, factor: float) -> bool:
         """Whether one of them may not fit `dtype`, made `factor` times as large by what is done with it later."""
@@ -37,7 +39,13 @@ class Steps:
             or any(not float(r[k].abs_lower()) > least for k in self.small)
             or any(not float(r[k].lower()) > least for k in self.positive)
             or any(not float(r[k].abs_upper()) * factor * least < 1 and _derived_away(r[n]) for k, n in self.powers)
+            or any(_vanishes([r[k] for k in ks], r[log], least) for log, *ks in self.faint)
         )
+
+
+def _vanishes(factors: list[arb], log: arb, least: float) -> bool:
+    """Whether a product may be 0 beside a logarithm as large as that of 0: who has no p left has no log p."""
+    return not float(prod(factors, start=arb(1)).abs_lower()) > least and not float(log.abs_upper()) < -np.log(least)
 
 
 def _derived_away(exponent: arb) -> bool:
@@ -47,13 +55,13 @@ def _derived_away(exponent: arb) -> bool:
 
 def steps(program: Program, expressions: Iterable[sympy.Expr]) -> Steps:
     """Those of expressions that the program has compiled."""
-    found: dict[str, dict[object, None]] = {"large": {}, "small": {}, "positive": {}, "powers": {}}
+    found: dict[str, dict[object, None]] = {"large": {}, "small": {}, "positive": {}, "powers": {}, "faint": {}}
     seen: set[sympy.Basic] = set()
 
     def note(kind: str, *of: sympy.Basic) -> None:
-        places = [program.place(e) for e in of]
-        if None not in places:
-            found[kind][places[0] if len(places) == 1 else tuple(places)] = None
+        places = [place for e in of if (place := program.place(e)) is not None]
+        if len(places) == len(of):
+            found[kind][tuple(places) if kind in ("powers", "faint") else places[0]] = None
 
     def walk(e: sympy.Basic) -> None:
         if e in seen or not e.free_symbols or e.is_Symbol:
@@ -74,6 +82,9 @@ def steps(program: Program, expressions: Iterable[sympy.Expr]) -> Steps:
                     for a in _exponents(f):
                         walk(a)
                 apart = [f for f in sympy.Mul.make_args(e) if f not in joined]
+                for f in apart:
+                    if isinstance(f, sympy.log):
+                        note("faint", f, *(f for f in joined if f.free_symbols))
             elif isinstance(e, sympy.Pow) and not (e.exp.is_Integer and e.exp > 0):
                 note("small" if e.exp.is_Integer else "positive", e.base)
         if isinstance(e, sympy.log):
@@ -108,7 +119,10 @@ def _exponents(e: sympy.Basic) -> Iterator[sympy.Basic]:
 
 def overflows(value: float, truth: arb, radius: float, dtype: str) -> bool:
     """Whether `value` is an infinity to which the truth, give or take the radius, rounds: its size reaches max + ½ulp(max)."""
+    if not np.isinf(value):
+        return False
     most = np.finfo(dtype)
-    edge = arb((1, int(most.maxexp))) - arb((1, int(most.maxexp) - int(most.nmant) - 2))
-    size = truth if value > 0 else -truth
-    return bool(np.isinf(value)) and bool((size + (arb(radius) if np.isfinite(radius) else 0)).upper() >= edge)
+    with precision():
+        edge = arb((1, int(most.maxexp))) - arb((1, int(most.maxexp) - int(most.nmant) - 2))
+        size = truth if value > 0 else -truth
+        return bool((size + (arb(radius) if np.isfinite(radius) else 0)).upper() >= edge)

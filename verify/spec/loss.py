@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from struct import pack, unpack
 from typing import Any
 
@@ -84,6 +85,9 @@ class LossSpec:
 
     A loss of one score, such as a booster's, has `targets` instead of classes: the values at which it is judged. Label i stands
     for `targets[i]`, and `per_example(s, t, **parameters)` receives the score and the target.
+
+    `ways` are other formulas of the same loss, for code that is usually written otherwise, such as Σ_j exp(s_j − s_y) − 1 with the label's
+    own term in the sum: a right implementation may be as far off as any of them is when it is evaluated carefully.
     """
 
     name: str
@@ -92,6 +96,12 @@ class LossSpec:
     claims: Claims
     source: str
     targets: tuple[float, ...] | None = None
+    ways: tuple[Callable[..., sympy.Expr], ...] = ()
+
+    @cached_property
+    def written(self) -> tuple[LossSpec, ...]:
+        """The same loss in each of the further ways of writing."""
+        return tuple(replace(self, per_example=way, ways=()) for way in self.ways)
 
     def __post_init__(self) -> None:
         for t in () if self.targets is None else self.targets:

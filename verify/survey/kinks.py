@@ -25,7 +25,7 @@ def _row(subject: Subject, seed: int) -> dict[str, Any] | None:
     case = _on_a_kink(subject, seed)
     if case is None:
         return None
-    truth, g = subject.truth(case).gradient, subject.answer(case).gradient
+    truth, g = subject.truth(case).gradient, subject.reply(case).gradient
     places = [(j, k) for j in range(g.shape[0]) for k in range(g.shape[1])]
     ends = {p: _interval(truth, p, g.shape) for p in places}
     j, k = max(places, key=lambda p: ends[p][1] - ends[p][0])

@@ -1,0 +1,70 @@
+"""How steep a formula is along each score on the whole line: the size of the numbers whose difference its slope may be computed as.
+
+p − 1 and −exp(−s)/(1 + exp(−s)) are the same slope, and σ(ts) − 1 is another usual way of writing it: code that is right rounds at the
+size 1 of p where the slope itself is next to nothing. So a slope that is bounded by L along a score, whatever that is, may be off by
+roundings of L, and a second derivative likewise (p(1 − p)). L is the greatest |slope| on a grid over the whole line, and there is none
+where the slope still grows at an end of it: what is computed from a sample is never more than what is due. Polynomials have nothing to
+do with it: nobody computes s − t as a difference of numbers of the size of its greatest value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.oracle.formula import Formula
+from verify.oracle.lanes import local
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+GRID = 2.0 ** np.concatenate([np.arange(-4.0, 8.0, 0.5), np.arange(8.0, 41.0)])
+"""Distances from 0: fine where losses bend, octaves from there to where nothing but a limit is left."""
+
+LINE = np.concatenate([-GRID[::-1], [0.0], GRID])
+
+SETTLED = 1e-3
+"""How much a slope may grow while its score grows by END octaves, to be taken for its limit. That of a logarithm grows by 5 %."""
+
+END = 2
+
+
+def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
+    """L for each score (C,), with the others 0: the greatest |∂ℓ/∂s_j|; 0 where it has no bound or the formula is a polynomial."""
+    C = len(formula.lifted.variables)
+    if formula.is_polynomial:
+        return np.zeros(C)
+    lines = np.zeros((C, C, LINE.size))
+    lines[np.arange(C), np.arange(C)] = LINE
+    inputs = [*lines.transpose(1, 0, 2).reshape(C, -1), *constants]
+    found = _quietly(lambda: local(formula, inputs, np.zeros(inputs[0].size), 0.0))
+    slopes = np.maximum(np.abs(found.low), np.abs(found.high)).reshape(C, LINE.size, C)
+    return np.array([_bound(slopes[j, :, j]) for j in range(C)])
+
+
+def most_curved(formula: Formula, j: int, constants: Sequence[float]) -> float:
+    """The same of ∂²ℓ/∂s_j²; 0 where there are switches, too."""
+    if formula.is_polynomial or formula.lifted.switches:
+        return 0.0
+    C = len(formula.lifted.variables)
+    inputs = [*(LINE if k == j else np.zeros(LINE.size) for k in range(C)), *constants]
+    parts = formula.seconds(j)
+    return _bound(_quietly(lambda: np.abs(sum((local(p, inputs, np.zeros(LINE.size), 0.0).value for p in parts), np.zeros(LINE.size)))))
+
+
+def _quietly(f: Callable[[], T]) -> T:
+    with np.errstate(all="ignore"):
+        return f()
+
+
+def _bound(sizes: Floats) -> float:
+    """The greatest size on the line, as far as double precision has it; 0 where it still grows at an end."""
+    middle = LINE.size // 2
+    for half in (sizes[middle:], sizes[middle::-1]):
+        known = half[: int(np.argmin(np.isfinite(half)))] if not np.isfinite(half).all() else half
+        if len(known) <= END or known[-1] > (1 + SETTLED) * known[-1 - END] + np.finfo(float).tiny:
+            return 0.0
+    return float(np.max(sizes[np.isfinite(sizes)]))
