@@ -124,8 +124,11 @@ def test_a_law_that_breaks_the_right_implementation_is_a_false_alarm(monkeypatch
 def test_sensitivity_is_what_the_law_sees_and_no_less():
     found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=("value", "gradient"))
     assert set(found.sensitivity["value"]) == {"loss"}
-    assert set(found.sensitivity["gradient"]) == {"gradient"}
+    assert set(found.sensitivity["gradient"]) == {"gradient", "tail"}
     assert 1e-16 < found.sensitivity["gradient"]["gradient"] < 1e-12
+    assert found.sensitivity["gradient"]["gradient"] < found.sensitivity["gradient"]["tail"] < 1e-9
+    hinge = measure(oracle("multiclass_hinge"), profile="quick", seed=0, laws=("gradient",))
+    assert "tail" not in hinge.sensitivity["gradient"]  # no slope of a polynomial is computed as such a difference
     single = measure(oracle("softmax_cross_entropy", "float32"), profile="quick", seed=0, laws=("gradient",))
     assert 1e-8 < single.sensitivity["gradient"]["gradient"] < 1e-4
 

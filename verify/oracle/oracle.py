@@ -260,7 +260,8 @@ class Point:
         return bool(self.out_of_range(slopes=True)[example]) or any(not SLACK * c.magnitude < most for c in choices)
 
     def _careful(self, formula: Formula, q: Quantity, curved: float) -> Quantity:
-        radius = q.radius + gamma(formula.additions + 2, self.oracle.u) * q.magnitude + self._underflow + ROUNDINGS * self.oracle.u * curved
+        own = max(q.radius, ROUNDINGS * self.oracle.u * curved)
+        radius = own + gamma(formula.additions + 2, self.oracle.u) * q.magnitude + self._underflow
         return Quantity(q.exact, SLACK * radius, q.magnitude)
 
     @cached_property
@@ -288,11 +289,12 @@ class Point:
         for i, p in written:
             score_size[i] = np.maximum(score_size[i], [_magnitude(p, j) for j in range(C)])
             score_radius[i] = np.maximum(score_radius[i], [_radius(p, j) for j in range(C)])
-        score_radius, score_size = score_radius + ROUNDINGS * self.oracle.u * self._steep, np.maximum(score_size, self._steep)
+        score_size = np.maximum(score_size, self._steep)
         # The entries of one example's gradient may be computed from each other (1 − p for the other class, minus the sum
         # of the rest), so each carries the errors of all and roundings of the largest.
         largest = np.max(score_size, axis=1, initial=0.0, keepdims=True)
-        joint = np.sum(score_radius, axis=1, keepdims=True) + gamma(C, self.oracle.u) * largest
+        steepest = ROUNDINGS * self.oracle.u * np.max(self._steep, axis=1, initial=0.0, keepdims=True)
+        joint = np.maximum(np.sum(score_radius, axis=1, keepdims=True), steepest) + gamma(C, self.oracle.u) * largest
         score_radius = np.broadcast_to(joint, score_size.shape)
         own, size = _weighed(score_radius, absolute), _weighed(score_size, absolute)
         underflow = self._underflow * (1 + absolute.sum(axis=0))

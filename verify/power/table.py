@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
+
+import numpy as np
 
 from verify.candidates import Linear, Misbehaviour, Scores
 from verify.cases import Case
@@ -22,12 +25,19 @@ KEPT = 1 << 16
 FINEST, COARSEST, STEPS = -16.0, 0.0, 6
 """Sensitivities are sought between 1e-16 and 1, in halvings of the exponent: six of them leave a factor of 10^(1/4)."""
 
+FLAT = 1e-3
+"""Part of the greatest slope below which a slope is in a tail."""
+
+TAILS = (8.0, 16.0, 32.0)
+"""Scores at which exponentials are that small."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
     """`kills` has for each mutant the laws that break it; `sensitivity` for each law the relative error that it still saw, of one entry
-    of the gradient ("gradient"), of the loss ("loss") or of the Hessian ("hessian"); `false_alarms` are laws that break the right
-    implementation: none may.
+    of the gradient ("gradient"), of the loss ("loss") or of the Hessian ("hessian"), and for the law `gradient` of an entry where all
+    slopes are below FLAT of the greatest that the loss has ("tail"), whose roundings are allowed there; `false_alarms` are laws that break
+    the right implementation: none may.
     """
 
     loss: str
@@ -84,6 +94,11 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         judged = subject(f)
         return law.why_not(judged) is None and any(breaks(law, judged, case) for case in cases)
 
+    def tail(law: Law) -> dict[str, float]:
+        flat = [case for case in _tails(oracle) if _is_flat(oracle, reference, case)] if law.name == "gradient" else []
+        found = _least(lambda e: any(breaks(law, subject(off_by(reference, e)), case) for case in flat))
+        return {} if found is None else {"tail": found}
+
     asks_hessians = laws is None or "curvature" in laws
     hessians = _hessians(oracle, profile=profile, seed=seed) if asks_hessians else _Hessians({}, {}, ())
     return Power(
@@ -94,9 +109,25 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         laws=(*(law.name for law in asked), *hessians.sensitivity),
         families={m.name: m.family for m in wrong} | dict.fromkeys(hessians.kills, "hessian"),
         kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong} | hessians.kills,
-        sensitivity={law.name: _sensitivity(law, reference, broken) for law in asked} | hessians.sensitivity,
+        sensitivity={law.name: _sensitivity(law, reference, broken) | tail(law) for law in asked} | hessians.sensitivity,
         false_alarms=(*(law.name for law in asked if broken(law, right(reference))), *hessians.false_alarms),
     )
+
+
+def _tails(oracle: Oracle) -> Iterator[Case]:
+    """One example whose label's score, or whose only one, is far from the others, on either side."""
+    loss = oracle.objective.loss
+    for far, label in product((*TAILS, *(-far for far in TAILS)), range(loss.labels(2))):
+        W = np.zeros((loss.scores(2), 1), oracle.dtype)
+        W[label if len(W) > 1 else 0] = far
+        yield Case(W=W, X=np.ones((1, 1), oracle.dtype), y=np.array([label]), reg=0.0, family="tail")
+
+
+def _is_flat(oracle: Oracle, reference: Reference, case: Case) -> bool:
+    """Whether nothing but slopes far below the greatest is summed there."""
+    steep = np.array([oracle.steepest(len(case.W), int(label)) for label in case.y])
+    slopes = np.abs(reference.parts(case.W, case.X, case.y, case.reg).score_gradients)
+    return not case.reg and bool(np.all(slopes < FLAT * steep.max(axis=1, keepdims=True)))
 
 
 @dataclass(frozen=True)

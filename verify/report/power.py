@@ -45,11 +45,12 @@ def _parts(found: Mapping[str, Any]) -> list[RenderableType]:
         ("of one gradient entry", "right"),
         ("of the loss", "right"),
         ("of the Hessian", "right"),
+        ("of an entry in the tails", "right"),
     ):
         seen.add_column(title, justify=justify)  # type: ignore[arg-type]
     for law, letter in letters.items():
         count = sum(law in laws for laws in found["kills"].values())
-        errors = [found["sensitivity"][law].get(of) for of in ("gradient", "loss", "hessian")]
+        errors = [found["sensitivity"][law].get(of) for of in ("gradient", "loss", "hessian", "tail")]
         seen.add_row(letter, law, str(count), *("–" if e is None else f"{e:.2g}" for e in errors))
     title = f"{found['loss']}, penalty {found['penalty']}, {found['dtype']}: {found['cases']} cases"
     return [Text(title, style="bold"), table, Text("\nsmallest relative error seen"), seen, Text("\n" + power_summary(found))]
