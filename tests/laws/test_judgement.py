@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from field import right as field
 from implementations import FLOAT64_ONLY, OVERFLOWS, RIGHT, WRONG
 
 from verify import Verdict, check
@@ -30,6 +32,17 @@ def test_right_implementations_hold_every_law(loss, name, dtype, seed):
     assert {r.law for r in report.results if r.verdict is Verdict.SILENT} <= MAY_BE_SILENT
     assert {r.law for r in report.results} | {o.task.law for o in report.inapplicable} == set(LAWS)
     assert max(r.strain for r in report.results) < 0.3  # far from the edge: there is no grey zone to tune in
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", field.RIGHT)
+def test_right_implementations_of_the_fields_losses_hold_every_law(name, dtype, seed):
+    specs = Path(__file__).parents[1] / "field" / "specs.py"
+    report = check(field.RIGHT[name], loss=f"{specs}:{name}", dtypes=(dtype,), profile=PROFILE, seed=seed)
+    assert {r.law: r.diagnosis for r in report.results if r.verdict is Verdict.BROKEN} == {}
+    assert {r.law: r.undecided for r in report.results if r.verdict is Verdict.SILENT and r.law not in MAY_BE_SILENT} == {}
+    assert max(r.strain for r in report.results) < 0.3
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
