@@ -50,15 +50,15 @@ def diagnose(
     aspects = _aspects(law, worst, subject)
     aspect, there = _where_it_is_wrong(law, subject, aspects, case)
     named = next((found for a in aspects if (found := _named(subject, a, there)) is not None), None)
+    answer = None if aspect is None else aspect.name
     if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
         code, told = other
         return Diagnosis(named.code if named else "value" if law == "value" else code, told, kind="convention", measured=measured)
     if named is not None:
-        return replace(named, measured=measured)
+        return replace(named, measured=measured, answer=answer if named.code == "unknown" else None)
     if not is_lost(worst) and _varies(subject, case):
         return Diagnosis("nondeterministic", f"the candidate {OTHERWISE}", kind="behaviour", measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
-    answer = None if aspect is None else aspect.name
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision", answer=answer)
     return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries, answer=answer)
@@ -69,7 +69,7 @@ def _where_it_is_wrong(law: str, subject: Asked, aspects: Sequence[Aspect], case
     a batch, at the other end of a chord). (None, the case) where every answer is right by itself.
     """
     found = _first_wrong(subject, aspects, [case])
-    if found is None and law in OF_BOTH:
+    if found is None and aspects:
         asked = replace(subject, remembered={})
         with suppress(Misbehaviour):
             LAWS[law].measure(asked, case)

@@ -72,8 +72,8 @@ def explain(document: dict[str, Any]) -> None:
     for kind, told in (("failed", gate["failures"]), ("warning", gate["warnings"])):
         for said in folded(told, document):
             click.echo(f"{kind}: {visible(said['sentence'])}\n  to accept: {visible(said['accept'])}")
-    for said in declarations(document):
-        click.echo(f"declared: {said}")
+    for line in declarations(document):
+        click.echo(f"declared: {line}")
     click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline")
 
 

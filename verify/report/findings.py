@@ -36,7 +36,7 @@ graver than a right one of another convention, and that graver than a formula th
 NAMED = 3
 """Laws that a finding names before it counts the rest."""
 
-COUNTED = "no one two three four five six seven eight nine ten eleven twelve".split()
+COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,9 @@ class Finding:
 
     @property
     def named(self) -> Entry:
-        """The result whose diagnosis tells the cause: the one that is shown, if it does."""
-        return next((r for r in (self.shown, *self.members) if _cause(r) is not None), self.shown)
+        """The result whose diagnosis tells most of the cause: the one that is shown, if it does."""
+        mine = (self.shown, *self.members)
+        return next((r for has in (_is_named, _cause) for r in mine if has(r)), self.shown)
 
     @property
     def cause(self) -> str | None:
@@ -130,9 +131,14 @@ def with_findings(document: Document) -> dict[str, Any]:
 
 
 def _cause(entry: Entry) -> str | None:
-    """The named mistake, or the misbehaviour, which is its own name."""
-    named = cause(entry)
-    return measured(entry) if named is None and entry["kind"] == "behaviour" else named
+    """What is known of the mistake, or the misbehaviour, which is its own name."""
+    told = cause(entry)
+    return measured(entry) if told is None and entry["kind"] == "behaviour" else told
+
+
+def _is_named(entry: Entry) -> bool:
+    """Whether the mistake has a name: when it is made, or where, is none."""
+    return _cause(entry) is not None and entry["diagnosis"]["code"] != "unknown"
 
 
 def _size(entry: Entry) -> tuple[int, int]:
@@ -148,7 +154,7 @@ def _size(entry: Entry) -> tuple[int, int]:
 def _grouped(broken: Sequence[Entry]) -> list[Finding]:
     """Results with a name first, so that the others find them; members in the document's order."""
     groups: list[list[int]] = []
-    for i in sorted(range(len(broken)), key=lambda i: (_cause(broken[i]) is None, i)):
+    for i in sorted(range(len(broken)), key=lambda i: (not _is_named(broken[i]), i)):
         mine = broken[i]
         home = next((g for g in groups if any(_same(mine, broken[k]) for k in g) and not _apart(mine, [broken[k] for k in g])), None)
         groups.append([i]) if home is None else home.append(i)
@@ -159,12 +165,12 @@ def _same(a: Entry, b: Entry) -> bool:
     """Whether two results have one cause."""
     if any(a[k] != b[k] for k in ("candidate", "loss")):
         return False
-    if _cause(a) is not None and _cause(b) is not None:
+    if _is_named(a) and _is_named(b):
         return _mistake(a) == _mistake(b)
     alike, lost = _answer(a) is not None and _answer(a) == _answer(b), [r["diagnosis"]["code"] == "overflow" for r in (a, b)]
-    if _cause(a) is None and _cause(b) is None:
-        return lost[0] == lost[1] and (alike or _same_entries(a, b))
-    named = a if _cause(b) is None else b
+    if not _is_named(a) and not _is_named(b):
+        return lost[0] == lost[1] and (alike or _same_entries(a, b) or (_cause(a) is not None and _mistake(a) == _mistake(b)))
+    named = a if _is_named(a) else b
     return alike and (all(lost) or (named["diagnosis"]["code"] == "precision" and not any(lost)))  # roundings fall as they like
 
 
@@ -176,21 +182,25 @@ def _apart(entry: Entry, group: Sequence[Entry]) -> bool:
 
 def _mistake(entry: Entry) -> tuple[str, str]:
     """Code and sentence without what differs from law to law: the condition, what was measured, and the figures in it."""
-    code, told = entry["diagnosis"]["code"], LOST.sub("", entry["diagnosis"]["message"])
-    told = CONDITION.sub("", MEASURED.sub("", told))
+    code, told = entry["diagnosis"]["code"], CONDITION.sub("", MEASURED.sub("", _itself(entry)))
     return code, (ANY_NUMBER if entry["kind"] == "behaviour" else DECIMAL).sub("#", told)
 
 
 def _condition(entry: Entry) -> str | None:
-    found = CONDITION.search(LOST.sub("", entry.get("diagnosis", {}).get("message", "")))
-    return None if found is None or _cause(entry) is None else ANY_NUMBER.sub("#", found[0].removeprefix(", only"))
+    found = CONDITION.search(_itself(entry)) if _is_named(entry) else None
+    return None if found is None else ANY_NUMBER.sub("#", found[0].removeprefix(", only"))
+
+
+def _itself(entry: Entry) -> str:
+    """The sentence on a mistake without what became of the candidate while its name was sought."""
+    told, lost, _ = str(entry["diagnosis"]["message"]).partition(", when it was asked more, to name ")
+    return told.rpartition(". The candidate ")[0] or told if lost else told
 
 
 MEASURED = re.compile(r"^.* is \S+, allowed \S+ ± [^\s:]+")
 CONDITION = re.compile(r", (?:only )?when .*?(?= \(on all|$)")
-LOST = re.compile(r"\. The candidate (?:(?!\. The candidate ).)*, when it was asked more, to name .*$|, when it was asked more, to name .*$")
 DECIMAL = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
-ANY_NUMBER = re.compile(r"(?<![A-Za-z_])[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+ANY_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 OF_ONE_ANSWER = {"value": "loss", "gradient": "gradient", "membership": "gradient", "curvature": "Hessian"}
 """Laws that are about one answer alone."""
@@ -199,7 +209,7 @@ OF_ONE_ANSWER = {"value": "loss", "gradient": "gradient", "membership": "gradien
 def _answer(entry: Entry) -> str | None:
     """Which answer is wrong, where that is known: by the diagnosis, or by a law that compares no other."""
     told = entry.get("diagnosis", {}).get("answer")
-    return str(told) if told is not None else OF_ONE_ANSWER.get(entry["law"]) if _cause(entry) is not None else None
+    return str(told) if told is not None else OF_ONE_ANSWER.get(entry["law"]) if _is_named(entry) else None
 
 
 def _same_entries(a: Entry, b: Entry) -> bool:
@@ -271,7 +281,8 @@ def declared(found: Finding, document: Document) -> list[str]:
         if reason is not None:
             reasons.setdefault(reason, []).append(r["law"])
     every = len(reasons) == 1 and all(accepted(document, r) is not None for r in found.members)
-    return [f"declared{'' if every else f' for {listed(list(dict.fromkeys(laws)))}'}: {visible(reason)}" for reason, laws in reasons.items()]
+    told = {reason: "" if every else f" for {listed(list(dict.fromkeys(laws)))}" for reason, laws in reasons.items()}
+    return [f"declared{laws}: {visible(reason)}" for reason, laws in told.items()]
 
 
 def folded(rulings: Iterable[Entry], document: Document) -> list[dict[str, Any]]:

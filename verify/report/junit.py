@@ -30,7 +30,8 @@ def render(document: Document) -> str:
 
 def _pointers(document: Document) -> dict[int, str]:
     """For each broken result what finding it belongs to, and which test shows the smallest case of that."""
-    every, told = findings(document), {}
+    every = findings(document)
+    told: dict[int, str] = {}
     for n, f in enumerate(every, 1):
         cause = f"{f.cause}; " if f.cause is not None else ""
         shown = f"{f.shown['law']}[{f.shown['dtype']}]"

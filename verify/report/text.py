@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console, Group, RenderableType
@@ -53,7 +54,7 @@ def _gate(document: Document) -> list[Text]:
     return [*(Text(_safe(t)) for t in told), Text(line, style=style), Text()]
 
 
-def _rulings(said: list[Document], before: str) -> list[str]:
+def _rulings(said: Sequence[Document], before: str) -> list[str]:
     return [f"{before}{visible(s['sentence'])}\n  to accept: {visible(s['accept'])}\n" for s in said]
 
 
