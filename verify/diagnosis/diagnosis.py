@@ -73,8 +73,14 @@ def _where_it_is_wrong(law: str, subject: Asked, aspects: Sequence[Aspect], case
         asked = replace(subject, remembered={})
         with suppress(Misbehaviour):
             LAWS[law].measure(asked, case)
-        found = _first_wrong(subject, aspects, asked.remembered)
+        found = _first_wrong(subject, aspects, filter(_is_proper, asked.remembered))
     return found or (None, case)
+
+
+def _is_proper(case: Case) -> bool:
+    """Whether the oracle can say what is true there: laws about bad input ask with other numbers and labels."""
+    finite = bool(np.all(np.isfinite(case.W)) and np.all(np.isfinite(case.X)))
+    return finite and bool(case.y.min() >= 0) and bool(case.y.max() < len(case.W) or len(case.W) == 1)
 
 
 def _first_wrong(subject: Asked, aspects: Sequence[Aspect], cases: Iterable[Case]) -> tuple[Aspect, Case] | None:
