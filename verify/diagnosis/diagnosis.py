@@ -6,7 +6,8 @@ explains them only where it breaks is the bug with a condition; and what nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -26,7 +27,8 @@ from verify.diagnosis.scene import Scene
 from verify.diagnosis.teller import Teller
 from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence, Finding
-from verify.laws import Subject
+from verify.laws import LAWS, Subject
+from verify.laws.consistency import OTHERWISE
 
 
 def diagnose(
@@ -46,16 +48,58 @@ def diagnose(
     assert worst is not None
     measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
     aspects = _aspects(law, worst, subject)
-    named = next((found for aspect in aspects if (found := _named(subject, aspect, case)) is not None), None)
+    aspect, there = _where_it_is_wrong(law, subject, aspects, case)
+    named = next((found for a in aspects if (found := _named(subject, a, there)) is not None), None)
+    answer = None if aspect is None else aspect.name
     if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
         code, told = other
         return Diagnosis(named.code if named else "value" if law == "value" else code, told, kind="convention", measured=measured)
     if named is not None:
-        return replace(named, measured=measured)
+        return replace(named, measured=measured, answer=answer if named.code == "unknown" else None)
+    if not is_lost(worst) and _varies(subject, case):
+        return Diagnosis("nondeterministic", f"the candidate {OTHERWISE}", kind="behaviour", measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
     if is_lost(worst):
-        return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
-    return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries)
+        return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision", answer=answer)
+    return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries, answer=answer)
+
+
+def _where_it_is_wrong(law: str, subject: Asked, aspects: Sequence[Aspect], case: Case) -> tuple[Aspect | None, Case]:
+    """What the candidate answers wrongly, and where: at the case that broke the law, else where the law asked it besides (in the parts of
+    a batch, at the other end of a chord). (None, the case) where every answer is right by itself.
+    """
+    found = _first_wrong(subject, aspects, [case])
+    if found is None and aspects:
+        asked = replace(subject, remembered={})
+        with suppress(Misbehaviour):
+            LAWS[law].measure(asked, case)
+        found = _first_wrong(subject, aspects, filter(_is_proper, asked.remembered))
+    return found or (None, case)
+
+
+def _is_proper(case: Case) -> bool:
+    """Whether the oracle can say what is true there: laws about bad input ask with other numbers and labels."""
+    finite = bool(np.all(np.isfinite(case.W)) and np.all(np.isfinite(case.X)))
+    return finite and bool(case.y.min() >= 0) and bool(case.y.max() < len(case.W) or len(case.W) == 1)
+
+
+def _first_wrong(subject: Asked, aspects: Sequence[Aspect], cases: Iterable[Case]) -> tuple[Aspect, Case] | None:
+    scenes = [Scene(subject.oracle, case) for case in cases]
+    looks = ((aspect, s.case) for aspect in aspects for s in scenes if (look := aspect.look(subject, s)) is not None and look.broken)
+    return next(looks, None)
+
+
+def _varies(subject: Asked, case: Case) -> bool:
+    """Whether the candidate answers otherwise when it is asked again, by more than rounding: then no formula explains the numbers."""
+    truth = subject.oracle.at(case.W, case.X, case.y, case.reg)
+    try:
+        first, second = (replace(subject, remembered={}).answer(case) for _ in range(2))
+    except Misbehaviour:
+        return False
+    moved = np.abs(first.gradient.astype(np.float64) - second.gradient.astype(np.float64))
+    return bool(np.any(moved > truth.gradient.radius)) or (
+        subject.candidate.has_loss and bool(abs(first.value - second.value) > truth.value.radius)
+    )
 
 
 def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:

@@ -13,7 +13,8 @@ from verify.diagnosis.regression import Coefficient
 class Diagnosis:
     """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
     that broke the law, where the message is not about it; `residual` the greatest error that the explanation leaves, in units of what
-    rounding may leave; `kind` is wrong, precision or behaviour.
+    rounding may leave; `kind` is wrong, precision or behaviour. Where no mistake is named, `answer` says which of the candidate's answers
+    is wrong: the gradient, the loss or the Hessian.
     """
 
     code: str
@@ -22,11 +23,12 @@ class Diagnosis:
     kind: str = "wrong"
     measured: str | None = None
     residual: float | None = None
+    answer: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For the report and the stored witness."""
         found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
-        more = {"measured": self.measured, "residual": self.residual}
+        more = {"measured": self.measured, "residual": self.residual, "answer": self.answer}
         return found | {key: value for key, value in more.items() if value is not None}
 
 

@@ -33,7 +33,7 @@ def command(report: Path, baseline: Path | None, update_baseline: bool, format_:
     if format_ is not None:
         emit(document, format_, None)
     else:
-        explain(document["gate"])
+        explain(document)
     return exit_code(document)
 
 
@@ -63,15 +63,17 @@ def apply(document: Any, policy: Policy) -> dict[str, Any]:
     return judged(document, policy, _stored(policy))
 
 
-def explain(gate: dict[str, Any]) -> None:
+def explain(document: dict[str, Any]) -> None:
     """The failures, the warnings and the verdict, in sentences."""
+    from verify.report.findings import declarations, folded
     from verify.report.reading import visible
 
+    gate = document["gate"]
     for kind, told in (("failed", gate["failures"]), ("warning", gate["warnings"])):
-        for said in told:
+        for said in folded(told, document):
             click.echo(f"{kind}: {visible(said['sentence'])}\n  to accept: {visible(said['accept'])}")
-    for a in gate["accepted"]:
-        click.echo(visible(f"declared: {a['candidate']} ({a['loss']}, {a['dtype']}), law {a['law']}: {a['reason']}"))
+    for line in declarations(document):
+        click.echo(f"declared: {line}")
     click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline")
 
 

@@ -14,12 +14,14 @@ from verify.settings import known, load
 KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "silent", "time-budget")
 DEVIATION_KEYS = ("candidate", "law", "loss", "dtype", "reason")
 SILENT = ("fail", "warn")
+EVERY = "*"
+"""What stands for all laws of a candidate in a deviation."""
 DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deviation:
-    """A law that a candidate is known to break, and why that is accepted. Where loss or dtype are not given, any."""
+    """A law that a candidate is known to break, or EVERY, and why that is accepted. Where loss or dtype are not given, any."""
 
     candidate: str
     law: str
@@ -29,12 +31,13 @@ class Deviation:
 
     def covers(self, entry: Mapping[str, Any]) -> bool:
         """Whether a result is what was declared."""
-        given = {"candidate": self.candidate, "law": self.law, "loss": self.loss, "dtype": self.dtype}
+        given = {"candidate": self.candidate, "law": None if self.law == EVERY else self.law, "loss": self.loss, "dtype": self.dtype}
         return all(entry[k] == v for k, v in given.items() if v is not None)
 
     def __str__(self) -> str:
         more = ", ".join(x for x in (self.loss, self.dtype) if x)
-        return f"{self.candidate} breaking the law {self.law}{f' ({more})' if more else ''}"
+        law = "any law" if self.law == EVERY else f"the law {self.law}"
+        return f"{self.candidate} breaking {law}{f' ({more})' if more else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

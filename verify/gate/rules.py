@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
-from verify.gate.policy import Policy
+from verify.gate.policy import EVERY, Policy
 from verify.report.power import finest
 from verify.report.reading import cause, measured
 
@@ -41,11 +41,12 @@ def judged(document: Document, policy: Policy, baseline: Baseline | None) -> dic
     for rule in RULES:
         for severe, ruling in rule(document, policy, baseline):
             (failures if severe else warnings).append(ruling)
+    narrow_first = sorted(policy.deviations, key=lambda d: d.law == EVERY)
+    covering = ((r, next((d for d in narrow_first if d.covers(r)), None)) for r in document["results"] if r["verdict"] != "holds")
     accepted = [
         dict(zip(("candidate", "loss", "dtype", "law"), key_of(r), strict=True)) | {"reason": d.reason}
-        for r in document["results"]
-        for d in policy.deviations
-        if r["verdict"] != "holds" and d.covers(r)
+        for r, d in covering
+        if d is not None
     ]
     gate = {
         "passed": not failures,
@@ -119,13 +120,13 @@ def _time(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
 
 
 def _stale(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
-    """A declared deviation must still happen, else the next one hides behind it."""
+    """A declared deviation must still happen, else the next one hides behind it; one of every law, while any law of it does."""
     partial = document["selection"] is not None
     for d in policy.deviations:
         covered = [r for r in document["results"] if d.covers(r)]
-        if any(r["verdict"] != "holds" for r in covered) or (partial and not covered):
+        if any(r["verdict"] != "holds" for r in covered) or (partial and (not covered or d.law == EVERY)):
             continue
-        why = "it holds now" if covered else "no such result was judged"
+        why = ("every law holds now" if d.law == EVERY else "it holds now") if covered else "no such result was judged"
         accept = f"remove its [[deviation]] from {policy.deviations_file}"
         yield True, _ruling("stale-deviation", f"{d} is declared as a deviation, but {why}", accept)
 

@@ -7,6 +7,8 @@ from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject
 
+OTHERWISE = "answers differently when it is asked the same again"
+
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Asks three times, the last after another question. Raises Misbehaviour("nondeterministic", …) on other bits."""
@@ -15,7 +17,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     for answer in (again, subject.reply(case)):
         same = np.array_equal(first.gradient, answer.gradient, equal_nan=True)
         if not same or not np.array_equal(first.value, answer.value, equal_nan=True):
-            raise Misbehaviour("nondeterministic", "answers differently when it is asked the same again")
+            raise Misbehaviour("nondeterministic", OTHERWISE)
     return Finding(evidence=(Evidence(law="consistency", measured=0.0, allowed=0.0),))
 
 

@@ -1,8 +1,12 @@
-"""The report as GitHub annotations: the ten worst, which is all that GitHub shows of a step, then one line with the rest."""
+"""The report as GitHub annotations, one a finding: the ten gravest, which is all that GitHub shows of a step, then one line with the
+rest.
+"""
 
 from __future__ import annotations
 
-from verify.report.reading import Document, Notice, judgement, notices, summary, visible
+from verify.report.findings import judgement, summary
+from verify.report.notices import Notice, notices
+from verify.report.reading import Document, visible
 
 MOST = 10
 """Annotations of one kind that GitHub shows of a step."""
@@ -22,7 +26,7 @@ def command(n: Notice) -> str:
     """One annotation. GitHub decodes %, CR and LF in messages, and colons and commas too in properties."""
     where = {"file": n.place["file"], "line": n.place["line"]} if n.place else {}
     properties = {**where, "title": f"verify: {n.title}"}
-    told = n.message if n.remedy is None else f"{n.message}\n{'to accept' if n.rule.startswith('gate/') else 'replay'}: {visible(n.remedy)}"
+    told = "\n".join([n.message, *n.more, *([] if n.remedy is None else [f"to accept: {visible(n.remedy)}"])])
     listed = ",".join(f"{k}={_property(v)}" for k, v in properties.items())
     return f"::{'error' if n.severe else 'warning'} {listed}::{_message(told)}"
 

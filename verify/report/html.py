@@ -12,22 +12,20 @@ from markupsafe import Markup
 
 from verify.figures import pictures
 from verify.report.audit import lines
+from verify.report.findings import declarations, findings, folded, judgement, paragraph, silences, summary
 from verify.report.reading import (
     Document,
     Entry,
     conventions,
     figure,
     is_small,
-    judgement,
     limitations,
     not_asked,
     power_summary,
     printed,
     shape,
-    summary,
     visible,
 )
-from verify.report.text import paragraph
 
 PRINCIPAL = ("curve", "spread", "kinks", "profile", "plane", "sweep")
 SECONDARY = ("curve", "kinks")
@@ -49,19 +47,25 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
     pages.tests["small"] = is_small
-    rows = _matrix(document)
+    rows, found = _matrix(document), findings(document)
+    indices = {id(r): i for i, r in enumerate(document["results"])}
     page: str = pages.get_template("page.html.j2").render(
         document=document,
         laws={law: document["laws"].get(law, "") for law in _order(rows)},
         rows=rows,
         candidates=list(_candidates(document)),
-        sentences=[s for r in document["results"] if (s := paragraph(r))],
+        findings=[paragraph(f, document) for f in found],
+        shown={indices[id(f.shown)] for f in found},
+        silences=[paragraph(f, document) for f in silences(document)],
+        finding_of={indices[id(r)]: n for n, f in enumerate(found) for r in f.members},
         summary=summary(document),
         judgement=judgement(document),
         conventions=list(conventions(document)),
         limitations=limitations(document),
         not_asked=list(not_asked(document)),
         printed=printed(document),
+        rulings=[s for k in ("failures", "warnings") for s in folded(document.get("gate", {}).get(k, ()), document)],
+        declared=declarations(document) if "gate" in document else [],
         changes=document.get("gate", {}).get("changes", []),
         most_changes=MOST_CHANGES,
         power=list(_power(document.get("power", ()))),

@@ -1,4 +1,4 @@
-"""The report as JUnit XML, in pytest's dialect: one case a result, its measurements as properties."""
+"""The report as JUnit XML, in pytest's dialect: one case a result, its measurements as properties; a failure points to its finding."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from verify.report.audit import told_of
+from verify.report.findings import findings, laws_told
 from verify.report.reading import Document, Entry, accepted, details, sentence, visible
 
 MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
@@ -13,8 +14,8 @@ MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulp
 
 def render(document: Document) -> str:
     """The whole report. What is broken or silent is a failure, what was declared or does not apply is skipped."""
-    seconds = document["environment"]["seconds"]
-    cases = [_result(document, r, s) for r, s in zip(document["results"], seconds, strict=True)]
+    seconds, found = document["environment"]["seconds"], _pointers(document)
+    cases = [_result(document, r, s, found.get(id(r))) for r, s in zip(document["results"], seconds, strict=True)]
     cases += [_audit(a) for a in document.get("audits", ())]
     cases += [_skipped(_case(i, 0.0), i["reason"]) for i in document["inapplicable"]]
     cases += [_ruling(f) for f in document.get("gate", {}).get("failures", []) if not f["told"]]
@@ -27,13 +28,24 @@ def render(document: Document) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _result(document: Document, r: Entry, seconds: float) -> ET.Element:
+def _pointers(document: Document) -> dict[int, str]:
+    """For each broken result what finding it belongs to, and which test shows the smallest case of that."""
+    every = findings(document)
+    told: dict[int, str] = {}
+    for n, f in enumerate(every, 1):
+        cause = f"{f.cause}; " if f.cause is not None else ""
+        shown = f"{f.shown['law']}[{f.shown['dtype']}]"
+        told |= {id(r): f"finding {n} of {len(every)}: {cause}{laws_told(f)}; its smallest case: {shown}" for r in f.members}
+    return told
+
+
+def _result(document: Document, r: Entry, seconds: float, pointer: str | None) -> ET.Element:
     case, said, declared = _case(r, seconds), sentence(r), accepted(document, r)
-    _properties(case, {k: r[k] for k in MEASURED if r[k] is not None})
+    _properties(case, {k: r[k] for k in MEASURED if r[k] is not None} | ({} if pointer is None else {"finding": pointer}))
     if said is not None and declared is not None:
         return _skipped(case, f"declared: {declared}. {said}")
     if said is not None:
-        _failure(case, said, "\n".join([said, *details(r)]))
+        _failure(case, said, "\n".join([said, *details(r), *([] if pointer is None else [pointer])]))
     return case
 
 

@@ -6,19 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from verify.report.audit import lines
-from verify.report.reading import (
-    Document,
-    conventions,
-    details,
-    figure,
-    judgement,
-    limitations,
-    not_asked,
-    powers,
-    sentence,
-    summary,
-    visible,
-)
+from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
+from verify.report.reading import Document, conventions, figure, limitations, not_asked, powers, visible
 
 SIGNS = {"holds": "✅", "broken": "❌", "silent": "⚠️"}
 
@@ -72,10 +61,9 @@ def _matrix(document: Document) -> str:
 
 def _failures(document: Document) -> list[str]:
     found = []
-    for r in document["results"]:
-        said = sentence(r)
-        if said is not None:
-            found.append("\n".join([f"- {escaped(said)}", *(f"  - {escaped(line)}" for line in details(r))]))
+    for f in (*findings(document), *silences(document)):
+        first, *rest = paragraph(f, document).splitlines()
+        found.append("\n".join([f"- {escaped(first)}", *(f"  - {escaped(line.strip())}" for line in rest)]))
     return ["### What does not hold", "\n".join(found)] if found else []
 
 
@@ -83,8 +71,7 @@ def _gate(document: Document) -> list[str]:
     line = judgement(document)
     if line is None:
         return []
-    gate = document["gate"]
-    said = [("", s) for s in gate["failures"]] + [("warning: ", s) for s in gate["warnings"]]
+    said = [(before, s) for key, before in (("failures", ""), ("warnings", "warning: ")) for s in folded(document["gate"][key], document)]
     return [f"**{line}**", _list(f"{before}{escaped(s['sentence'])} To accept: {escaped(s['accept'])}" for before, s in said)]
 
 

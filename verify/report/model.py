@@ -15,6 +15,7 @@ from verify.campaign.task import DTYPES, Inapplicable, Outcome
 from verify.campaign.witness import NO_LOSS, identity
 from verify.evidence import Verdict
 from verify.laws import LAWS
+from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
 from verify.spec.catalogue import find_loss
 from verify.spec.mathml import described
@@ -86,7 +87,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document. Infinite and undefined numbers are the strings "inf" and "nan"."""
-        return {
+        document = {
             "schema": SCHEMA,
             "verdict": self.verdict.value,
             "environment": environment() | {"seconds": [round(r.seconds, 3) for r in self.results], "wall": round(self.seconds, 3)},
@@ -102,6 +103,7 @@ class Report:
             ],
             "conventions": self.conventions,
         }
+        return with_findings(document)
 
 
 def environment() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A report's document, read: sentences, counts and notices that every rendering shares.
+"""A report's document, read: the sentences that every rendering shares.
 
 Everything here is a function of the document alone (`Report.to_dict()`, or a `report.json` that was written long ago).
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -24,24 +23,6 @@ PRINTED = 5
 
 LAST = 3
 """Lines that are shown of the output of a candidate that hung or ended its process: the last ones."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """Something that is not well: what is said to CI systems and editors about one place in the code.
-
-    `rule` is a law's name, or `gate/…` for a rule of the gate; `severe` tells errors from warnings; `remedy` says how to show
-    it again or how to accept it.
-    """
-
-    rule: str
-    title: str
-    message: str
-    severe: bool
-    candidate: str | None = None
-    place: Mapping[str, Any] | None = None
-    remedy: str | None = None
-    strain: float = 0.0
 
 
 def visible(text: object, *, lines: bool = False) -> str:
@@ -120,21 +101,30 @@ def _entries(entries: Any) -> str:
 
 def details(entry: Entry) -> list[str]:
     """What follows the sentence: cause, witness and how to show it again, as far as they are known."""
-    case = entry.get("witness")
     told = [f"cause: {named}"] if (named := cause(entry)) else []
-    if case is not None:
-        told.append(f"witness: {visible(shape(case))}")
-        if is_small(case) and "x" in case:
-            told.append(f"x={floats([case['x']])[0]}")
-        elif is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
-            told += [f"scores={[list(row) for row in zip(*floats(case['W']), strict=True)]}", f"y={case['y']}"]
-        elif is_small(case):
-            told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
-        if case.get("replay"):
-            told.append(f"replay: {visible(case['replay'])}")
-    if entry.get("printed") and ended(entry):
-        told += ["last printed:", *(f"  | {visible(line)}" for line in entry["printed"].splitlines()[-LAST:])]
-    return told
+    return [*told, *case_lines(entry), *last_printed(entry)]
+
+
+def case_lines(entry: Entry) -> list[str]:
+    """The witness, with its numbers where they are few, and how to show it again."""
+    case = entry.get("witness")
+    if case is None:
+        return []
+    told = [f"witness: {visible(shape(case))}"]
+    if is_small(case) and "x" in case:
+        told.append(f"x={floats([case['x']])[0]}")
+    elif is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
+        told += [f"scores={[list(row) for row in zip(*floats(case['W']), strict=True)]}", f"y={case['y']}"]
+    elif is_small(case):
+        told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
+    return [*told, f"replay: {visible(case['replay'])}"] if case.get("replay") else told
+
+
+def last_printed(entry: Entry) -> list[str]:
+    """What a candidate printed last that gave no answer at all: it may say why."""
+    if not entry.get("printed") or not ended(entry):
+        return []
+    return ["last printed:", *(f"  | {visible(line)}" for line in entry["printed"].splitlines()[-LAST:])]
 
 
 def ended(entry: Entry) -> bool:
@@ -194,28 +184,6 @@ def printed(document: Document) -> list[str]:
     return blocks
 
 
-def counts(document: Document) -> str:
-    """How many laws hold, are broken, are silent; one law on one candidate at one dtype counts once."""
-    found = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}
-    audits = [f"audit {a['verdict']}" for a in document.get("audits", ())]
-    return ", ".join([*(f"{n} {v}" for v, n in found.items() if n), *audits]) or "nothing judged"
-
-
-def summary(document: Document) -> str:
-    """One line: the verdict, the counts, how many cases, how long, which seed."""
-    cases, wall = sum(r["cases"] for r in document["results"]), document["environment"]["wall"]
-    return f"{document['verdict']}: {counts(document)} ({cases} cases, {wall:.1f} s, seed {document['seed']})"
-
-
-def judgement(document: Document) -> str | None:
-    """One line on the gate, where one was applied."""
-    if "gate" not in document:
-        return None
-    gate = document["gate"]
-    warned = f", {_many(len(gate['warnings']), 'warning')}" if gate["warnings"] else ""
-    return f"gate: {'passed' if gate['passed'] else _many(len(gate['failures']), 'failure')}{warned}"
-
-
 def powers(document: Document) -> list[str]:
     """One line for each kill table: whether every wrong implementation is caught."""
     return [visible(f"power on {t['loss']} ({t['dtype']}): {power_summary(t)}") for t in document.get("power", ())]
@@ -231,64 +199,9 @@ def power_summary(table: Entry) -> str:
     return "; ".join(told)
 
 
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}{'s' if n != 1 else ''}"
-
-
-def notices(document: Document) -> list[Notice]:
-    """All that is not well, the worst first: what is broken by its strain, what the gate refuses, what is silent, warnings."""
-    found = [n for r in document["results"] if (n := _notice(document, r)) is not None]
-    found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
-    gate = document.get("gate", {"failures": [], "warnings": []})
-    found += [_ruling(f, severe=True) for f in gate["failures"] if not f["told"]]
-    found += [_ruling(w, severe=False) for w in gate["warnings"] if not w["told"]]
-    return sorted(found, key=lambda n: (not n.severe, -n.strain))
-
-
 def accepted(document: Document, entry: Entry) -> str | None:
     """The reason that was declared for a result that does not hold, where the gate accepts it."""
     for a in document.get("gate", {}).get("accepted", []):
         if all(a[k] == entry[k] for k in ("candidate", "loss", "dtype", "law")):
             return str(a["reason"])
     return None
-
-
-def _notice(document: Document, entry: Entry) -> Notice | None:
-    said = sentence(entry)
-    if said is None:
-        return None
-    named = cause(entry)
-    said = said if named is None else f"{said}; cause: {named}"  # one line: annotations have no more
-    declared = accepted(document, entry)
-    if declared is not None:
-        said = f"{said} (declared: {visible(declared)})"
-    return Notice(
-        rule=entry["law"],
-        title=f"{entry['law']} law {entry['verdict']}",
-        message=said,
-        severe=entry["verdict"] == "broken" and declared is None,
-        candidate=entry["candidate"],
-        place=document["places"].get(entry["candidate"]),
-        remedy=entry.get("witness", {}).get("replay"),
-        strain=float(entry["strain"]) if entry["verdict"] == "broken" else 0.0,
-    )
-
-
-def _audited(document: Document, audit: Entry) -> Notice:
-    named = [e["entry"] for p in audit["parts"] for e in p["entries"]]
-    told = f"entries {', '.join(map(str, named[:PRINTED]))}" if named else audit.get("reason", "its loss and its gradient disagree")
-    where = f"{audit['loss']} ({audit['dtype']}), {visible(audit['candidate'])}"
-    return Notice(
-        rule="audit",
-        title="audit broken",
-        message=f"audit broken for {where}: {visible(told)}",
-        severe=True,
-        candidate=audit["candidate"],
-        place=document["places"].get(audit["candidate"]),
-        strain=max((float(p["strain"]) for p in audit["parts"]), default=0.0),
-    )
-
-
-def _ruling(said: Entry, *, severe: bool) -> Notice:
-    title = f"gate: {said['rule']}"
-    return Notice(rule=f"gate/{said['rule']}", title=title, message=visible(said["sentence"]), severe=severe, remedy=said["accept"])

@@ -7,13 +7,14 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from verify.report.reading import Document, Notice, notices, visible
+from verify.report.notices import Notice, notices
+from verify.report.reading import Document, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
 def render(document: Document) -> str:
-    """One run with a rule for each law and each rule of the gate that was broken."""
+    """One run with a result for each finding, and a rule for each law that shows one and each rule of the gate that was broken."""
     found = notices(document)
     rules = list(dict.fromkeys(n.rule for n in found))
     driver = {
@@ -35,7 +36,7 @@ def _result(n: Notice, index: int) -> dict[str, Any]:
         "ruleId": n.rule,
         "ruleIndex": index,
         "level": "error" if n.severe else "warning",
-        "message": {"text": _unlinked(n.message if n.remedy is None else f"{n.message} ({visible(n.remedy)})")},
+        "message": {"text": _unlinked("\n".join([n.message if n.remedy is None else f"{n.message} ({visible(n.remedy)})", *n.more]))},
         "partialFingerprints": {"verify/1": hashlib.sha256(visible(f"{n.rule} {n.candidate} {n.title}").encode()).hexdigest()},
         "locations": [_location(n)],
     }

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from verify.errors import UsageError
+from verify.report.findings import with_findings
 from verify.report.reading import Document
 
 
@@ -28,7 +29,7 @@ def read(path: Path) -> Document:
     if fault is not None:
         place = "/".join(map(str, fault.absolute_path)) or "the document"
         raise UsageError(f"{path} is no verify-report/1: at {place}: {fault.message[:300]}. Give the report.json of a run.")
-    return document  # type: ignore[no-any-return]
+    return with_findings(document)  # those of an earlier version have none
 
 
 @cache

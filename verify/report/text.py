@@ -1,8 +1,9 @@
-"""The report as text: a table of verdicts, then a sentence for whatever is not well."""
+"""The report as text: a table of verdicts, one row a law, then a paragraph for each finding."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console, Group, RenderableType
@@ -10,20 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from verify.report.audit import lines
-from verify.report.reading import (
-    Document,
-    conventions,
-    details,
-    figure,
-    judgement,
-    limitations,
-    not_asked,
-    powers,
-    printed,
-    sentence,
-    summary,
-    visible,
-)
+from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
+from verify.report.reading import Document, conventions, figure, limitations, not_asked, powers, printed, visible
 
 STYLES = {"holds": "green", "broken": "bold red", "silent": "yellow"}
 
@@ -45,7 +34,7 @@ def render(document: Document) -> RenderableType:
         table,
         Text(),
         *_block(f"{name}: {told}" for name, told in conventions(document)),
-        *(Text(_safe(told) + "\n") for r in document["results"] if (told := paragraph(r))),
+        *(Text(_safe(paragraph(f, document)) + "\n") for f in (*findings(document), *silences(document))),
         *(Text(_safe(told) + "\n") for told in printed(document)),
         *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
@@ -56,22 +45,16 @@ def render(document: Document) -> RenderableType:
     )
 
 
-def paragraph(entry: Document) -> str | None:
-    """The sentence of a result that does not hold, with what is known beneath it."""
-    said = sentence(entry)
-    return None if said is None else "\n".join([said, *(f"  {line}" for line in details(entry))])
-
-
 def _gate(document: Document) -> list[Text]:
     line = judgement(document)
     if line is None:
         return []
-    gate, style = document["gate"], "green" if document["gate"]["passed"] else "bold red"
-    told = [*_rulings(gate["failures"], "gate: "), *_rulings(gate["warnings"], "gate, a warning: ")]
+    failures, warnings = (folded(document["gate"][k], document) for k in ("failures", "warnings"))
+    told, style = [*_rulings(failures, "gate: "), *_rulings(warnings, "gate, a warning: ")], "green" if not failures else "bold red"
     return [*(Text(_safe(t)) for t in told), Text(line, style=style), Text()]
 
 
-def _rulings(said: list[Document], before: str) -> list[str]:
+def _rulings(said: Sequence[Document], before: str) -> list[str]:
     return [f"{before}{visible(s['sentence'])}\n  to accept: {visible(s['accept'])}\n" for s in said]
 
 

@@ -1,0 +1,351 @@
+"""Findings: one mistake is told once, with the laws that it breaks, however many these are.
+
+Two results of one candidate and loss are one finding where they have the same cause: the same diagnosis, but for the numbers that were
+measured and for the condition under which one law happened to see it. Where no mistake has a name they are one where the same answer was
+found wrong on both cases (`answer`: the gradient, the loss, the Hessian), or the same entries on the same case. Everything else stays
+apart: two mistakes are two findings. Dtypes of a candidate join.
+
+Like `reading`, everything here is a function of the document alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from verify.report.reading import (
+    VERDICTS,
+    Document,
+    Entry,
+    accepted,
+    case_lines,
+    cause,
+    last_printed,
+    measured,
+    sentence,
+    visible,
+)
+
+GRAVITY = ("crashed", "hung", "behaviour", "wrong", "convention", "precision")
+"""What is told first: who gives no answer cannot be judged at all; who misbehaves otherwise spoils what others compute; a wrong number is
+graver than a right one of another convention, and that graver than a formula that is right but for rounding."""
+
+NAMED = 3
+"""Laws that a finding names before it counts the rest."""
+
+COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Results that share a cause (or, silent ones, the reason why nothing was decided); `members` are in the document's order."""
+
+    members: tuple[Entry, ...]
+
+    @property
+    def shown(self) -> Entry:
+        """The result whose witness is the smallest; among equals the first law's."""
+        return min(self.members, key=_size)
+
+    @property
+    def laws(self) -> list[str]:
+        """The law that is shown, then the others, each once."""
+        return list(dict.fromkeys(r["law"] for r in (self.shown, *self.members)))
+
+    @property
+    def dtypes(self) -> list[str]:
+        """In the document's order."""
+        return list(dict.fromkeys(r["dtype"] for r in self.members))
+
+    @property
+    def named(self) -> Entry:
+        """The result whose diagnosis tells most of the cause: the one that is shown, if it does."""
+        mine = (self.shown, *self.members)
+        return next((r for has in (_is_named, _cause) for r in mine if has(r)), self.shown)
+
+    @property
+    def cause(self) -> str | None:
+        """The mistake in a sentence; None where it has no name."""
+        return _cause(self.named)
+
+    @property
+    def code(self) -> str:
+        """The code of the diagnosis that tells the cause."""
+        return str(self.named.get("diagnosis", {}).get("code", "unknown"))
+
+    @property
+    def kind(self) -> str | None:
+        """What kind of mistake it is; None of what is silent."""
+        return self.named["kind"]  # type: ignore[no-any-return]
+
+    @property
+    def strain(self) -> float:
+        """The greatest of its results; NaN counts as infinite."""
+        strains = [float(r["strain"]) for r in self.members]
+        return max(inf if s != s else s for s in strains)
+
+    @property
+    def gravity(self) -> int:
+        """The place of its kind in GRAVITY."""
+        return GRAVITY.index(self.code if self.code in GRAVITY else self.kind or "wrong")
+
+    def entry(self) -> dict[str, Any]:
+        """As the document has it."""
+        shown = self.shown
+        return {
+            "cause": self.cause,
+            "code": self.code,
+            "kind": self.kind,
+            "candidate": shown["candidate"],
+            "loss": shown["loss"],
+            "dtypes": self.dtypes,
+            "laws": self.laws,
+            "law": shown["law"],
+            "dtype": shown["dtype"],
+            "measured": measured(shown),
+            "witness": shown.get("witness"),
+        }
+
+
+def findings(document: Document) -> list[Finding]:
+    """All that is broken, the gravest kind first, then the greatest strain."""
+    found = _grouped([r for r in document["results"] if r["verdict"] == "broken"])
+    return sorted(found, key=lambda f: (f.gravity, -f.strain))
+
+
+def silences(document: Document) -> list[Finding]:
+    """All that is silent: laws of one candidate that decided nothing for the same reasons are told once."""
+    groups: dict[tuple[Any, ...], list[Entry]] = {}
+    for r in document["results"]:
+        if r["verdict"] == "silent":
+            groups.setdefault((r["candidate"], r["loss"], *sorted(r["undecided"])), []).append(r)
+    return [Finding(members=tuple(members)) for members in groups.values()]
+
+
+def with_findings(document: Document) -> dict[str, Any]:
+    """The document with its `findings`: `{"cause", "code", "kind", "candidate", "dtypes", "laws", "witness", …}` each."""
+    return {**document, "findings": [f.entry() for f in findings(document)]}
+
+
+def _cause(entry: Entry) -> str | None:
+    """What is known of the mistake, or the misbehaviour, which is its own name."""
+    told = cause(entry)
+    return measured(entry) if told is None and entry["kind"] == "behaviour" else told
+
+
+def _is_named(entry: Entry) -> bool:
+    """Whether the mistake has a name: when it is made, or where, is none."""
+    return _cause(entry) is not None and entry["diagnosis"]["code"] != "unknown"
+
+
+def _size(entry: Entry) -> tuple[int, int]:
+    """How many numbers a witness has, and how many of them are not 0; a result without one comes last."""
+    case = entry.get("witness")
+    if case is None:
+        return 2**63, 0
+    rows = [case["x"]] if "x" in case else [*case["W"], *case["X"], [case["reg"]]]
+    numbers = [float.fromhex(x) for row in rows for x in row]
+    return len(numbers), sum(x != 0 for x in numbers)
+
+
+def _grouped(broken: Sequence[Entry]) -> list[Finding]:
+    """Results with a name first, so that the others find them; members in the document's order."""
+    groups: list[list[int]] = []
+    for i in sorted(range(len(broken)), key=lambda i: (not _is_named(broken[i]), i)):
+        mine = broken[i]
+        home = next((g for g in groups if any(_same(mine, broken[k]) for k in g) and not _apart(mine, [broken[k] for k in g])), None)
+        groups.append([i]) if home is None else home.append(i)
+    return [Finding(members=tuple(broken[i] for i in sorted(g))) for g in groups]
+
+
+def _same(a: Entry, b: Entry) -> bool:
+    """Whether two results have one cause."""
+    if any(a[k] != b[k] for k in ("candidate", "loss")):
+        return False
+    if _is_named(a) and _is_named(b):
+        return _mistake(a) == _mistake(b)
+    alike, lost = _answer(a) is not None and _answer(a) == _answer(b), [r["diagnosis"]["code"] == "overflow" for r in (a, b)]
+    if not _is_named(a) and not _is_named(b):
+        return lost[0] == lost[1] and (alike or _same_entries(a, b) or (_cause(a) is not None and _mistake(a) == _mistake(b)))
+    named = a if _is_named(a) else b
+    return alike and (all(lost) or (named["diagnosis"]["code"] == "precision" and not any(lost)))  # roundings fall as they like
+
+
+def _apart(entry: Entry, group: Sequence[Entry]) -> bool:
+    """Whether a mistake is seen under another condition than that of a group: C = 2 is not N = 7, whatever the same mistake is there."""
+    mine, theirs = _condition(entry), {_condition(r) for r in group} - {None}
+    return mine is not None and bool(theirs) and mine not in theirs
+
+
+def _mistake(entry: Entry) -> tuple[str, str]:
+    """Code and sentence without what differs from law to law: the condition, what was measured, and the figures in it."""
+    code, told = entry["diagnosis"]["code"], CONDITION.sub("", MEASURED.sub("", _itself(entry)))
+    return code, (ANY_NUMBER if entry["kind"] == "behaviour" else DECIMAL).sub("#", told)
+
+
+def _condition(entry: Entry) -> str | None:
+    found = CONDITION.search(_itself(entry)) if _is_named(entry) else None
+    return None if found is None else ANY_NUMBER.sub("#", found[0].removeprefix(", only"))
+
+
+def _itself(entry: Entry) -> str:
+    """The sentence on a mistake without what became of the candidate while its name was sought."""
+    told, lost, _ = str(entry["diagnosis"]["message"]).partition(", when it was asked more, to name ")
+    return told.rpartition(". The candidate ")[0] or told if lost else told
+
+
+MEASURED = re.compile(r"^.* is \S+, allowed \S+ ± [^\s:]+")
+CONDITION = re.compile(r", (?:only )?when .*?(?= \(on all|$)")
+DECIMAL = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
+ANY_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+OF_ONE_ANSWER = {"value": "loss", "gradient": "gradient", "membership": "gradient", "curvature": "Hessian"}
+"""Laws that are about one answer alone."""
+
+
+def _answer(entry: Entry) -> str | None:
+    """Which answer is wrong, where that is known: by the diagnosis, or by a law that compares no other."""
+    told = entry.get("diagnosis", {}).get("answer")
+    return str(told) if told is not None else OF_ONE_ANSWER.get(entry["law"]) if _is_named(entry) else None
+
+
+def _same_entries(a: Entry, b: Entry) -> bool:
+    """The same case to the bit, and the same entries, or a law that compares none."""
+    cases = [{k: r.get("witness", {}).get(k) for k in ("W", "X", "y", "reg", "x", "shape")} for r in (a, b)]
+    entries = [r["diagnosis"]["entries"] for r in (a, b)]
+    return "witness" in a and cases[0] == cases[1] and (entries[0] == entries[1] or "all" in entries)
+
+
+def paragraph(found: Finding, document: Document) -> str:
+    """The finding in lines: the cause, what was measured at each dtype, the smallest case once, and the laws that it costs."""
+    told = [*headline(found), *sentences(found), *smallest(found)]
+    if len(found.laws) > 1:
+        told.append(laws_told(found))
+    return "\n  ".join([*told, *declared(found, document)])
+
+
+def headline(found: Finding) -> list[str]:
+    """The cause, where it has a name that is not the sentence itself, as of a misbehaviour."""
+    return [] if found.cause in (None, measured(found.shown)) else [f"cause: {found.cause}"]
+
+
+def sentences(found: Finding) -> list[str]:
+    """The sentence of the law that is shown, then at each other dtype: of the same law, or of another where it holds."""
+    mine = found.shown
+    others = ([r for r in found.members if r["dtype"] == dtype] for dtype in found.dtypes if dtype != mine["dtype"])
+    return [str(sentence(r)) for r in (mine, *(next((r for r in there if r["law"] == mine["law"]), there[0]) for there in others))]
+
+
+def smallest(found: Finding) -> list[str]:
+    """The smallest case, and what was printed last where there is no answer."""
+    return [*case_lines(found.shown), *last_printed(found.shown)]
+
+
+def laws_told(found: Finding) -> str:
+    """What the finding costs, or which laws are silent."""
+    return _told(found.shown["verdict"], found.laws, found.dtypes)
+
+
+def _told(verdict: str, laws: Sequence[str], dtypes: Sequence[str]) -> str:
+    """Laws and dtypes in words.
+
+    >>> _told("broken", ["gradient", "order", "descent", "bracket", "convexity"], ["float64"])
+    'breaks gradient, order, descent and two more'
+    >>> _told("silent", ["order", "best-step"], ["float64", "float32"])
+    'silent for the same reason: order and best-step, at float64 and float32'
+    """
+    at = f", at {' and '.join(dtypes)}" if len(dtypes) > 1 else ""
+    return f"{'silent for the same reason: ' if verdict == 'silent' else 'breaks '}{listed(laws)}{at}"
+
+
+def listed(laws: Sequence[str]) -> str:
+    """The first laws by name, and how many more; one more has its name, too.
+
+    >>> listed(["gradient", "order", "descent", "bracket"]), listed(["gradient"])
+    ('gradient, order, descent and bracket', 'gradient')
+    """
+    rest = len(laws) - NAMED
+    if rest > 1:
+        return f"{', '.join(laws[:NAMED])} and {COUNTED[rest] if rest < len(COUNTED) else rest} more"
+    return " and ".join([", ".join(laws[:-1]), laws[-1]] if len(laws) > 1 else laws)
+
+
+def declared(found: Finding, document: Document) -> list[str]:
+    """The reasons that were declared for it, with the laws where that is not all of it."""
+    reasons: dict[str, list[str]] = {}
+    for r in found.members:
+        reason = accepted(document, r)
+        if reason is not None:
+            reasons.setdefault(reason, []).append(r["law"])
+    every = len(reasons) == 1 and all(accepted(document, r) is not None for r in found.members)
+    told = {reason: "" if every else f" for {listed(list(dict.fromkeys(laws)))}" for reason, laws in reasons.items()}
+    return [f"declared{laws}: {visible(reason)}" for reason, laws in told.items()]
+
+
+def folded(rulings: Iterable[Entry], document: Document) -> list[dict[str, Any]]:
+    """Rulings of the gate. Those that say the same as results of one finding are one: the first, with the laws of all."""
+    homes = {_key(r): n for n, f in enumerate([*findings(document), *silences(document)]) for r in f.members}
+    found = []
+    for one, *more in _by(rulings, lambda s: homes.get(_key(s)) if s["told"] else None):
+        laws, dtypes = (list(dict.fromkeys(s[k] for s in (one, *more))) if more else [] for k in ("law", "dtype"))
+        found.append({**one, "sentence": f"{one['sentence']}; {_told(one['rule'], laws, dtypes)}"} if more else dict(one))
+    return found
+
+
+def declarations(document: Document) -> list[str]:
+    """What the gate accepted, in sentences: each reason once for a candidate at a dtype, with its laws."""
+    groups = _by(document["gate"]["accepted"], lambda a: tuple(a[k] for k in ("candidate", "loss", "dtype", "reason")))
+    laws = [list(dict.fromkeys(a["law"] for a in g)) for g in groups]
+    return [
+        visible(f"{a['candidate']} ({a['loss']}, {a['dtype']}), law{'s' if len(names) > 1 else ''} {listed(names)}: {a['reason']}")
+        for (a, *_), names in zip(groups, laws, strict=True)
+    ]
+
+
+def _by(entries: Iterable[Entry], key: Callable[[Entry], object]) -> list[list[Entry]]:
+    """The entries of each key; those without one alone."""
+    groups: dict[object, list[Entry]] = {}
+    for n, e in enumerate(entries):
+        k = key(e)
+        groups.setdefault(("alone", n) if k is None else k, []).append(e)
+    return list(groups.values())
+
+
+def counts(document: Document) -> str:
+    """How many laws hold, are broken (and in how many findings), are silent; one law on one candidate at one dtype counts once."""
+    found, n = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}, len(findings(document))
+    within = {"broken": f" in {many(n, 'finding')}"} if n < found["broken"] else {}
+    told = [f"{k} {v}{within.get(v, '')}" for v, k in found.items() if k]
+    return ", ".join([*told, *(f"audit {a['verdict']}" for a in document.get("audits", ()))]) or "nothing judged"
+
+
+def summary(document: Document) -> str:
+    """One line: the verdict, the counts, how many cases, how long, which seed."""
+    cases, wall = sum(r["cases"] for r in document["results"]), document["environment"]["wall"]
+    return f"{document['verdict']}: {counts(document)} ({cases} cases, {wall:.1f} s, seed {document['seed']})"
+
+
+def judgement(document: Document) -> str | None:
+    """One line on the gate, where one was applied; what concerns one finding is one failure."""
+    if "gate" not in document:
+        return None
+    gate = document["gate"]
+    failures, warnings = (len(folded(gate[k], document)) for k in ("failures", "warnings"))
+    warned = f", {many(warnings, 'warning')}" if warnings else ""
+    return f"gate: {'passed' if gate['passed'] else many(failures, 'failure')}{warned}"
+
+
+def many(n: int, what: str) -> str:
+    """A number of things.
+
+    >>> many(1, "finding"), many(2, "finding")
+    ('1 finding', '2 findings')
+    """
+    return f"{n} {what}{'s' if n != 1 else ''}"
+
+
+def _key(entry: Entry) -> tuple[object, ...]:
+    return tuple(entry.get(k) for k in ("candidate", "loss", "dtype", "law"))

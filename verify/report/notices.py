@@ -1,0 +1,74 @@
+"""Notices: what CI systems and editors are told, one a finding, the gravest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verify.report.findings import Finding, declared, findings, folded, headline, laws_told, sentences, silences, smallest
+from verify.report.reading import PRINTED, Document, Entry, accepted, visible
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something that is not well: what is said to CI systems and editors about one place in the code.
+
+    `rule` is a law's name, or `gate/…` for a rule of the gate; `message` is one line, `more` are those that follow it; `severe` tells
+    errors from warnings; `remedy` says how to accept it.
+    """
+
+    rule: str
+    title: str
+    message: str
+    severe: bool
+    more: tuple[str, ...] = ()
+    candidate: str | None = None
+    place: Mapping[str, Any] | None = None
+    remedy: str | None = None
+
+
+def notices(document: Document) -> list[Notice]:
+    """All that is not well, the worst first: what is broken in the order of findings, what the gate refuses, what is silent or declared,
+    warnings.
+    """
+    gate = document.get("gate", {"failures": [], "warnings": []})
+    found = [_of(document, f) for f in findings(document)]
+    found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
+    found += [_ruling(f, severe=True) for f in folded(gate["failures"], document) if not f["told"]]
+    found += [_of(document, f) for f in silences(document)]
+    found += [_ruling(w, severe=False) for w in folded(gate["warnings"], document) if not w["told"]]
+    return sorted(found, key=lambda n: not n.severe)
+
+
+def _of(document: Document, found: Finding) -> Notice:
+    shown = found.shown
+    told = [*headline(found), sentences(found)[0], *([laws_told(found)] if len(found.members) > 1 else [])]
+    return Notice(
+        rule=shown["law"],
+        title=f"{shown['law']} law {shown['verdict']}",
+        message="; ".join(told),
+        severe=shown["verdict"] == "broken" and any(accepted(document, r) is None for r in found.members),
+        more=(*smallest(found), *declared(found, document)),
+        candidate=shown["candidate"],
+        place=document["places"].get(shown["candidate"]),
+    )
+
+
+def _audited(document: Document, audit: Entry) -> Notice:
+    named = [e["entry"] for p in audit["parts"] for e in p["entries"]]
+    told = f"entries {', '.join(map(str, named[:PRINTED]))}" if named else audit.get("reason", "its loss and its gradient disagree")
+    where = f"{audit['loss']} ({audit['dtype']}), {visible(audit['candidate'])}"
+    return Notice(
+        rule="audit",
+        title="audit broken",
+        message=f"audit broken for {where}: {visible(told)}",
+        severe=True,
+        candidate=audit["candidate"],
+        place=document["places"].get(audit["candidate"]),
+    )
+
+
+def _ruling(said: Entry, *, severe: bool) -> Notice:
+    title = f"gate: {said['rule']}"
+    return Notice(rule=f"gate/{said['rule']}", title=title, message=visible(said["sentence"]), severe=severe, remedy=said["accept"])
