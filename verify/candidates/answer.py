@@ -40,8 +40,8 @@ class Misbehaviour(Exception):
 
 
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises, and UsageError where it is asked for what it cannot give. How this process computes with floats, and the functions that all share, are
-    put back as they were.
+    """What `f` returns. Raises Misbehaviour where it raises, and UsageError where it is asked in a way that it does not allow. How this
+    process computes with floats, and the functions that all share, are put back as they were.
     """
     before, shared, depth = floats.settings(), functions.now(), sys.getrecursionlimit()
     try:

@@ -28,7 +28,10 @@ FUNCTIONS = ("torch", "jax")
 """Those that a plain Python function may compute in: their adapters have `of_function(f, both, upstream)`, too."""
 
 
-def adapted(f: Callable[..., Any], upstream: Upstream = Upstream()) -> Callable[..., Any]:
+ONES = Upstream()
+
+
+def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., Any]:
     """The candidate as a function of numpy arrays; itself where it is one already. Its `framework` tells what it computes in.
 
     Where it returns an array and is differentiated by its framework, `upstream` has the weights.
@@ -169,7 +172,7 @@ def _known(f: object) -> Iterator[object]:
         for cell in getattr(f, "__closure__", None) or ():
             with suppress(ValueError):  # not filled yet
                 yield cell.cell_contents
-    elif not isinstance(f, type) and isinstance(call := getattr(type(f), "__call__", None), FunctionType):
+    elif not isinstance(f, type) and isinstance(call := inspect.getattr_static(type(f), "__call__", None), FunctionType):
         yield from (call, *getattr(f, "__dict__", {}).values())
 
 

@@ -30,6 +30,7 @@ def of_function(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callab
 def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., Any]:
     """The loss and its gradient for what `f` is a function of; or what it returns, if that is both already."""
     declared = any(isinstance(g, (jax.custom_vjp, jax.custom_jvp)) for g in (f, getattr(f, "__wrapped__", None)))
+    passing: dict[tuple[Any, ...], list[int]] = {}
 
     def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:  # noqa: ARG001  # arrays of jax have one layout
         i = variable(f, arguments)
@@ -43,7 +44,10 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
                 return _array(returned)
             chosen = [k for k, y in enumerate(leaves) if jax.numpy.issubdtype(y.dtype, jax.numpy.inexact)]
             if not (one or declared):
-                chosen = [k for k in chosen if _passes_back(back, tree, leaves, k)]
+                key = tuple(shapes)  # tracing takes long, and what is cut off is so everywhere
+                if key not in passing:
+                    passing[key] = [k for k in chosen if _passes_back(back, tree, leaves, k)]
+                chosen = passing[key]
             left_out = dict.fromkeys((k for k in range(len(leaves)) if k not in chosen), NOT_DIFFERENTIABLE)
             if upstream.seed is None:
                 left_out |= dict.fromkeys(chosen[1:], "since the first is the loss")

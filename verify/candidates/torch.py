@@ -14,7 +14,18 @@ import torch
 
 from verify.candidates.answer import told_of
 from verify.candidates.frameworks import named, variable
-from verify.candidates.upstream import DRAWN, EXPANDED, LEVEL, NOT_DIFFERENTIABLE, STRIDED, Pulled, Upstream, answering, contracted, no_loss_and_gradient
+from verify.candidates.upstream import (
+    DRAWN,
+    EXPANDED,
+    LEVEL,
+    NOT_DIFFERENTIABLE,
+    STRIDED,
+    Pulled,
+    Upstream,
+    answering,
+    contracted,
+    no_loss_and_gradient,
+)
 from verify.errors import UsageError
 
 OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
@@ -95,7 +106,7 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
     return answering(pull)
 
 
-class _Given(torch.autograd.Function):
+class _Given(torch.autograd.Function):  # type: ignore[misc]
     """The array as what other code has computed from the leaf: on its memory, so that what is written to it is seen."""
 
     @staticmethod
@@ -103,7 +114,7 @@ class _Given(torch.autograd.Function):
         return _tensor(a)
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # noqa: ARG004
         return upstream, None
 
 
@@ -154,7 +165,7 @@ def _are_outputs(returned: Any, leaves: list[Any], shape: torch.Size, upstream: 
 
 
 def _chosen(leaves: list[Any], upstream: Upstream) -> tuple[list[int], dict[str, str]]:
-    """The places of the outputs that are differentiated, and what there is to say: without a spec all that can be, else the first, the loss.
+    """The places of the outputs that are differentiated, and what there is to say: all that can be, or with a spec the first, the loss.
 
     Where none can be, all tensors of real numbers: the loss is what it is, and its gradient is 0.
     """
@@ -188,7 +199,12 @@ def _gradient(outputs: list[torch.Tensor], leaf: torch.Tensor, weights: list[tor
         return np.zeros(leaf.shape)
     for node in _own_nodes([y.grad_fn for y, _ in connected]):
         _watch(node, changed)
-    (g,) = torch.autograd.grad([y for y, _ in connected], leaf, [v for _, v in connected], allow_unused=True)
+    try:
+        (g,) = torch.autograd.grad([y for y, _ in connected], leaf, [v for _, v in connected], allow_unused=True)
+    except RuntimeError as error:
+        if "incompatible with .grad()" not in str(error):
+            raise
+        raise UsageError(f"the candidate cannot be differentiated for x alone: {told_of(error)}") from None
     return np.zeros(leaf.shape) if g is None else _array(g if g.layout is torch.strided else g.to_dense())
 
 

@@ -1,7 +1,7 @@
 """What comes back to a candidate that returns an array: an upstream gradient, one weight for each entry of what it returned.
 
-f(x) = Σ_k ⟨v_k, y_k(x)⟩ with weights v that are drawn once is a loss like any other, and its gradient is what backward answers to v. Weights of
-1 would not do: a backward that forgets its upstream gradient, transposes it or sums it up is right for them.
+f(x) = Σ_k ⟨v_k, y_k(x)⟩ with weights v that are drawn once is a loss like any other, and its gradient is what backward answers to v.
+Weights of 1 would not do: a backward that forgets its upstream gradient, transposes it or sums it up is right for them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Floats = NDArray[np.floating]
 Shape = tuple[int, ...]
 
 DRAWN, STRIDED, EVEN, EXPANDED = "drawn", "not contiguous", "even", "expanded from one number"
-"""How an upstream gradient is handed over: the drawn weights, the same with gaps between them; one number everywhere, and the same as an array
-whose entries are all one place in memory, as autograd's own `sum` hands it on."""
+"""How an upstream gradient is handed over: the drawn weights, and the same with gaps between them; one number everywhere, and the same
+as an array whose entries are all one place in memory, as autograd's own `sum` hands it on."""
 
 LEVEL = 0.75
 """The number of EVEN and EXPANDED: neither 0 nor 1."""
@@ -65,8 +65,8 @@ def no_loss_and_gradient(shapes: Sequence[Shape], due: Shape) -> bool:
 
 
 def generic(n: int, rng: np.random.Generator, *, positive: bool = False) -> NDArray[np.float64]:
-    """n numbers with sizes between ½ and 3/2, odd multiples of one power of two: no two of one size, and none of size 1, which is an
-    even multiple. Float32 holds them exactly up to millions, so they are the same in every dtype.
+    """As many numbers as asked for, with sizes between ½ and 3/2, odd multiples of one power of two: no two of one size, and none of
+    size 1, which is an even multiple. Float32 holds them exactly up to millions, so they are the same in every dtype.
     """
     grid = 1 << max(n, 32).bit_length()
     sizes = 0.5 + (2 * rng.choice(grid, size=n, replace=False) + 1) / (2 * grid)
@@ -97,7 +97,8 @@ class Pull(Protocol):
     is a loss and a gradient already.
     """
 
-    def __call__(self, arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any: ...
+    def __call__(self, arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:
+        """A `Pulled`, or what the candidate returned."""
 
 
 def answering(pull: Pull) -> Callable[..., Any]:
@@ -135,7 +136,7 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     if not np.array_equal(_numbers(once), _numbers(_asked(pull, arguments, 1.0, DRAWN)), equal_nan=True):
         return []  # it answers as it likes, which is told elsewhere
     if not _same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN))):
-        raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: for twice of it the gradient is not twice as large")
+        raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: twice of it does not give twice the gradient")
     refused = []
     for layout in once.layouts:
         plain = once if layout == STRIDED else _asked(pull, arguments, 1.0, EVEN)
@@ -165,7 +166,7 @@ def _same(a: Floats, b: Floats, size: float = 0.0) -> bool:
     if a.shape != b.shape:
         return False
     with np.errstate(all="ignore"):
-        eps = np.finfo(b.dtype).eps**0.5 if np.issubdtype(b.dtype, np.floating) else 0.0
+        eps = np.finfo(b.dtype).eps ** 0.5 if np.issubdtype(b.dtype, np.floating) else 0.0
         tiny = np.finfo(b.dtype).tiny if np.issubdtype(b.dtype, np.floating) else 0.0
         close = np.abs(a - b) <= eps * np.maximum(np.maximum(np.abs(a), np.abs(b)), size) + tiny / eps if eps else a == b
     return bool(np.all(close | ~np.isfinite(a) | ~np.isfinite(b)))

@@ -43,7 +43,7 @@ class Place:
 def point(at: ArrayLike | None) -> Floats:
     """The point as an array of a dtype that is judged: other numbers are taken in double precision. Raises UsageError where it is none."""
     if getattr(at, "requires_grad", False) is True:
-        raise UsageError("at is a tensor that requires grad: it belongs to a graph, and the candidate is asked at other points too. Give at.detach().")
+        raise UsageError("at is a tensor that requires grad: the candidate is asked at other points too. Give at.detach().")
     try:
         with np.errstate(all="ignore"):
             x = np.asarray(at)
