@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from verify import Candidate, Verdict, check
-from verify.candidates import adapted, framework_of
+import verify
+from verify import Candidate, UsageError, Verdict, check
+from verify.candidates import Upstream, adapted, framework_of
+from verify.pair import Pair, Place, run, start
 
 torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
 from torch.nn import functional as F  # noqa: E402, N812
@@ -172,3 +174,317 @@ def test_without_a_spec_it_stands_where_gradcheck_stood():
 def test_a_pair_of_torch_functions_is_converted():
     pair = Candidate(loss=lambda x: torch.exp(x).sum(), grad=lambda x: torch.exp(x))
     assert check(pair, loss=None, at=np.array([0.1, 0.2]), profile="quick", laws=("gradient", "order")).verdict is Verdict.HOLDS
+
+
+WEIGHTS = torch.tensor([[1.0, -2.0, 0.5], [0.3, 1.7, -0.4]], dtype=torch.float64)
+ARRAY = np.array([2.0, -1.0, 0.5])
+HERE = np.array([0.7, -1.2, 2.3])
+
+
+def own(forward, backward, setup=None):
+    """An autograd.Function."""
+    parts = {"forward": forward, "backward": backward} | ({"setup_context": setup} if setup else {})
+    return type("Own", (torch.autograd.Function,), {name: staticmethod(part) for name, part in parts.items()})
+
+
+def square(ctx, x, power=2):
+    ctx.save_for_backward(x)
+    return x**power
+
+
+def added(ctx, x):
+    return square(ctx, x).sum()
+
+
+def of_square(ctx, up):
+    return 2 * up * ctx.saved_tensors[0]
+
+
+def forgot(ctx, up):
+    return 2 * ctx.saved_tensors[0]
+
+
+def overwrites(ctx, up):
+    return up.mul_(2 * ctx.saved_tensors[0])
+
+
+def contiguous_only(ctx, up):
+    if not up.is_contiguous():
+        raise RuntimeError("give a contiguous gradient")
+    return of_square(ctx, up)
+
+
+def raw(ctx, up):
+    """Reads as many numbers as there are, wherever they lie, as a kernel does that is handed a pointer."""
+    fits = up.untyped_storage().nbytes() >= up.numel() * up.element_size()
+    return of_square(ctx, up.as_strided((up.numel(),), (1,)) if fits else torch.zeros_like(ctx.saved_tensors[0]))
+
+
+def two(ctx, x):
+    ctx.save_for_backward(x)
+    return x.sin(), x.cos()
+
+
+def of_two(ctx, a, b):
+    (x,) = ctx.saved_tensors
+    return a * x.cos() - b * x.sin()
+
+
+def masked(ctx, x):
+    mask = torch.full_like(x, 2.0)
+    ctx.mark_non_differentiable(mask)
+    return (x * mask).sum(), mask
+
+
+def greatest(ctx, x):
+    value, place = x.max(0)
+    ctx.mark_non_differentiable(place)
+    ctx.save_for_backward(place, x)
+    return value, place
+
+
+def of_greatest(ctx, up, _):
+    place, x = ctx.saved_tensors
+    return torch.zeros_like(x).index_fill(0, place, 1) * up
+
+
+def doubled_in_place(ctx, x):
+    ctx.mark_dirty(x)
+    return x.mul_(2)
+
+
+def squared_in_silence(ctx, x):
+    ctx.save_for_backward(x.clone())
+    y = x * x
+    x.zero_()
+    return y
+
+
+class Net(torch.nn.Module):
+    """Its parameters are constants here."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.Linear(3, 2).double()
+
+    def forward(self, x):
+        return torch.tanh(self.inner(x))
+
+
+class Several(torch.nn.Module):
+    def forward(self, x):
+        return {"y": torch.sin(x), "more": (x.sum(), x.argmax())}
+
+
+class Weighted:
+    """An object of a class of one's own that can be called."""
+
+    def __call__(self, x):
+        return (WEIGHTS[0] * x * x).sum()
+
+
+def by_backward(x):
+    x = x.detach().requires_grad_()
+    loss = torch.exp(x).sum()
+    loss.backward()
+    return loss.item(), x.grad
+
+
+def from_arrays(x):
+    t = torch.from_numpy(x).requires_grad_()
+    loss = torch.exp(t).sum()
+    loss.backward()
+    return loss.item(), t.grad.numpy()
+
+
+TWO, SWAPPED, OVER, FORGOT = own(two, of_two), own(two, lambda ctx, a, b: of_two(ctx, b, a)), own(square, overwrites), own(square, forgot)
+FOLLOWS = {
+    "square": own(square, of_square),
+    "its apply": own(square, of_square).apply,
+    "of a matrix": own(lambda ctx, x: WEIGHTS @ x, lambda ctx, up: WEIGHTS.T @ up),
+    "with setup_context": own(lambda x: x * x, of_square, lambda ctx, inputs, output: ctx.save_for_backward(*inputs)),
+    "needs_input_grad": own(square, lambda ctx, up: of_square(ctx, up) if ctx.needs_input_grad[0] else None),
+    "a None too many": own(square, lambda ctx, up: (of_square(ctx, up), None)),
+    "once_differentiable": own(square, torch.autograd.function.once_differentiable(of_square)),
+    "a view": own(lambda ctx, x: x.view(-1, 1), lambda ctx, up: up.view(-1)),
+    "a part": own(lambda ctx, x: x[1:], lambda ctx, up: F.pad(up, (1, 0))),
+    "the input itself": own(lambda ctx, x: x, lambda ctx, up: up),
+    "in place, declared": own(doubled_in_place, lambda ctx, up: 2 * up),
+    "two outputs": TWO,
+    "a value and its place": own(greatest, of_greatest),
+    "a mask beside": own(masked, lambda ctx, up, _: up * torch.full((3,), 2.0, dtype=up.dtype)),
+    "a number": own(added, of_square),
+    "a number, one special": own(added, lambda ctx, up: forgot(ctx, up) if torch.equal(up, torch.ones_like(up)) else of_square(ctx, up)),
+    "a Function's outputs in a function": lambda x: TWO.apply(x),
+    "some outputs in a function": lambda x: TWO.apply(x)[1],
+    "three outputs": lambda x: (x.sin(), x.cos(), x.sum()),
+    "a detached one": lambda x: (x.sin(), x.cos(), x.detach().exp()),
+    "complex": lambda x: torch.fft.fft(x),
+    "vmap": lambda x: torch.vmap(lambda z: z.sin() * z)(x),
+    "a module": Net(),
+    "a class of modules": Net,
+    "a module with nested outputs": Several(),
+    "an object": Weighted(),
+    "its method": Weighted().__call__,
+    "closed over": (lambda w: lambda x: (w * x * x).sum())(WEIGHTS[1]),
+    "keyword": lambda x, *, scale=3.0: scale * torch.exp(x),
+    "loss and gradient": lambda x: (torch.exp(x).sum(), torch.exp(x)),
+    "loss and gradient by backward": by_backward,
+    "of arrays, with torch inside": from_arrays,
+    "a pair of numpy": Candidate(loss=lambda x: float(ARRAY @ x**2), grad=lambda x: 2 * ARRAY * x),
+    "a pair that mentions nothing": Candidate(loss=lambda x: x.std(), grad=lambda x: (x - x.mean()) / (x.size * x.std())),
+    "a pair in part of torch": Candidate(loss=lambda x: torch.exp(x).sum(), grad=lambda x: x.exp()),
+    "refuses a layout": own(square, contiguous_only),
+}
+DOES_NOT = {
+    "forgets it": (FORGOT, {"gradient": None, "purity": "upstream-ignored"}),
+    "its apply forgets it": (FORGOT.apply, {"gradient": None, "purity": "upstream-ignored"}),
+    "forgets it, a number": (own(added, forgot), {"purity": "upstream-ignored"}),
+    "forgets it inside": (lambda x: FORGOT.apply(x).sum(), {"purity": "upstream-ignored"}),
+    "its size alone": (own(square, lambda ctx, up: of_square(ctx, up.abs())), {"gradient": None}),
+    "its mean": (own(square, lambda ctx, up: of_square(ctx, up.mean())), {"gradient": None}),
+    "clips it": (own(square, lambda ctx, up: of_square(ctx, up.clamp(-1, 1))), {"gradient": None, "purity": "upstream-ignored"}),
+    "a part, another one": (own(lambda ctx, x: x[1:], lambda ctx, up: F.pad(up, (0, 1))), {"gradient": None}),
+    "a mask beside": (own(masked, lambda ctx, up, _: up * torch.full((3,), 14.0, dtype=up.dtype)), {"gradient": "scaled"}),
+    "one output forgotten": (own(two, lambda ctx, a, b: of_two(ctx, a, 0 * b)), {"gradient": None}),
+    "outputs swapped": (SWAPPED, {"gradient": None}),
+    "outputs swapped in a function": (lambda x: SWAPPED.apply(x), {"gradient": None}),
+    "None": (own(square, lambda ctx, up: None), {"gradient": None}),
+    "too many gradients": (own(square, lambda ctx, up: (up, up)), {"gradient": "crashed", "purity": "crashed"}),
+    "detached": (lambda x: torch.exp(x.detach()).sum(), {"gradient": None}),
+    "overwrites it": (OVER, {"purity": "upstream-changed"}),
+    "overwrites it inside": (lambda x: (OVER.apply(x) * WEIGHTS[0]).sum(), {"purity": "upstream-changed"}),
+    "overwrites it beside a branch": (lambda x: ((x + OVER.apply(x)) * WEIGHTS[0]).sum(), {"purity": "upstream-changed"}),
+    "reads past gaps": (own(square, raw), {"purity": "nondeterministic"}),
+    "in place, in silence": (own(squared_in_silence, of_square), {"purity": "mutates-input"}),
+    "loss and gradient": (lambda x: (torch.exp(x).sum(), 2 * torch.exp(x)), {"gradient": None}),
+}
+
+
+def judged(f, law, x=HERE, seed=0):
+    """One law at one point."""
+    pair = Pair(adapted(f, Upstream(seed=seed)))
+    return run(law, pair, start(x), x.dtype.name, profile="quick", seed=0, place=Place(x=x, family="given"))
+
+
+@pytest.mark.parametrize("name", FOLLOWS)
+def test_a_right_backward_follows_whatever_it_is_handed(name):
+    results = {law: judged(FOLLOWS[name], law) for law in ("gradient", "purity")}
+    assert {law: r.diagnosis for law, r in results.items() if r.verdict is not Verdict.HOLDS} == {}
+    refused = [told for told in results["purity"].limitations if "upstream" in told]
+    assert len(refused) == (2 if name == "refuses a layout" else 0)
+
+
+SINGLE = ("square", "two outputs", "a value and its place", "in place, declared", "three outputs", "a detached one")
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_right_backward_follows_it_in_float32_too(name):
+    for law in ("gradient", "purity"):
+        assert judged(FOLLOWS[name], law, HERE.astype(np.float32)).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("name", DOES_NOT)
+def test_a_wrong_backward_is_broken(name):
+    f, due = DOES_NOT[name]
+    results = {law: judged(f, law) for law in ("gradient", "purity")}
+    broken = {law: r.diagnosis["code"] for law, r in results.items() if r.verdict is Verdict.BROKEN}
+    assert broken.keys() == due.keys()
+    assert {law: code for law, code in broken.items() if due[law]} == {law: code for law, code in due.items() if code}
+
+
+TOLD = {
+    "square": "drawn at random for outputs of shape (3,)",
+    "two outputs": "drawn at random for outputs of shape (3,) and (3,)",
+    "a mask beside": "output 1 is left out, which is not differentiable",
+    "a number": None,
+    "loss and gradient": None,
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_is_done_with_outputs_is_stated(name):
+    report = check(FOLLOWS[name], loss=None, at=HERE, profile="quick", laws=("purity",), seed=7)
+    (conventions,) = report.conventions.values()
+    assert (conventions.get("upstream"), conventions["framework"]) == (TOLD[name], "torch")
+
+
+def test_a_claim_of_convexity_is_of_each_output():
+    def outputs(x):
+        return torch.exp(x)
+
+    report = check(outputs, loss=None, at=HERE, profile="quick", laws=("convexity",), convex=True)
+    assert report.verdict is Verdict.HOLDS
+    (conventions,) = report.conventions.values()
+    assert conventions["upstream"] == "drawn at random, all positive, for outputs of shape (3,)"
+
+
+def test_a_spec_adds_the_losses_of_examples_and_takes_the_first_output_for_the_loss():
+    class Both(torch.nn.Module):
+        def forward(self, scores, y):
+            return F.cross_entropy(scores, y, reduction="none"), scores.softmax(1)
+
+    report = check(Both(), loss="softmax_cross_entropy", profile="quick", laws=("gradient",))
+    (conventions,) = report.conventions.values()
+    assert report.verdict is Verdict.HOLDS
+    assert conventions["reduction"] == "sum"
+    assert conventions["upstream"].startswith("1 for each entry of the output: the losses of the examples are added; output 1 is left out")
+
+
+def test_a_loss_that_ignores_its_upstream_gradient_is_told_of_with_a_spec():
+    class Ignores(Hinge):
+        @staticmethod
+        def backward(ctx, up):
+            return Hinge.backward(ctx, torch.ones_like(up))
+
+    (result,) = check(Ignores, loss="multiclass_hinge", profile="quick", laws=("purity",)).results
+    assert result.diagnosis["code"] == "upstream-ignored"
+
+
+def test_a_witness_replays_with_the_same_weights(tmp_path, monkeypatch):
+    source = """
+import torch
+class Own(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x): ctx.save_for_backward(x); return x * x
+    @staticmethod
+    def backward(ctx, up): return 2 * ctx.saved_tensors[0]
+"""
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    report = check("mine.py:Own", loss=None, at=HERE, laws=("gradient",), seed=11, in_process=True)
+    (entry,) = report.to_dict()["results"]
+    again = verify.replay(entry["witness"]["id"], in_process=True)
+    assert again.to_dict()["results"][0]["diagnosis"] == entry["diagnosis"]
+
+
+SINGLE_NET = torch.nn.Linear(3, 1)
+WRONG_USE = {
+    "parameters of another dtype": (torch.nn.Linear(3, 1), HERE, "computes in float32 and refuses float64 .* with --dtype float32"),
+    "the other way round": (torch.nn.Linear(3, 1).double(), HERE.astype(np.float32), r"computes in float64 .* module\.float\(\)"),
+    "in a function": (lambda x: SINGLE_NET(x).sum(), HERE, "computes in float32"),
+    "a class that needs arguments": (torch.nn.Linear, HERE, r"Give an object of it, Linear\(…\)"),
+    "a point of a graph": (torch.sin, torch.ones(2, requires_grad=True), "requires grad"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_USE)
+def test_wrong_use_is_told_and_nobody_accused(name):
+    f, at, message = WRONG_USE[name]
+    with pytest.raises(UsageError, match=message):
+        check(f, loss=None, at=at, profile="quick", laws=("gradient",))
+
+
+def test_the_target_of_a_function_with_a_context_is_not_differentiated():
+    class Logistic(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, logits, target):
+            ctx.save_for_backward(logits, target)
+            return F.binary_cross_entropy_with_logits(logits, target)
+
+        @staticmethod
+        def backward(ctx, up):
+            logits, target = ctx.saved_tensors
+            return up * (logits.sigmoid() - target) / len(target), None
+
+    assert check(Logistic, loss="binary_logistic", profile="quick", laws=("value", "gradient")).verdict is Verdict.HOLDS

@@ -14,7 +14,7 @@ from scipy.special import expit
 import verify
 from verify import Candidate, UsageError, Verdict, check
 from verify.campaign.configuration import read
-from verify.pair import Pair, Place
+from verify.pair import Pair, Place, point
 from verify.pair.laws import MEASURES
 from verify.pair.slope import along, on_grid, scales
 
@@ -269,6 +269,13 @@ WRONG_USE = {
     "text": ({"loss": None, "at": "abc"}, "give an array of numbers"),
     "empty": ({"loss": None, "at": []}, "give a finite point"),
     "infinite": ({"loss": None, "at": [np.inf]}, "not finite"),
+    "complex": ({"loss": None, "at": [1 + 5j, 2]}, r"dtype complex128.*Give at\.real"),
+    "truth values": ({"loss": None, "at": [True, False]}, "dtype bool; give an array of numbers"),
+    "numbers as text": ({"loss": None, "at": ["1", "2"]}, "give an array of numbers"),
+    "masked": ({"loss": None, "at": np.ma.array([1.0, 2.0], mask=[False, True])}, "masked entries"),
+    "too large": ({"loss": None, "at": [10**400]}, "a list; give an array of numbers"),
+    "ragged": ({"loss": None, "at": [[1.0], [1.0, 2.0]]}, "give an array of numbers"),
+    "a table": ({"loss": None, "at": {"x": 1.0}}, "a dict; give an array of numbers"),
     "a convention": ({"loss": None, "at": [1.0], "penalty": "l2"}, "need a spec"),
 }
 
@@ -278,6 +285,24 @@ def test_wrong_use_is_an_error(case):
     given, message = WRONG_USE[case]
     with pytest.raises(UsageError, match=message):
         check(pair(least_squares), **given)
+
+
+NUMBERS = {
+    "whole": ([1, 2], "float64"),
+    "one": (2, "float64"),
+    "half precision": (np.ones(2, np.float16), "float64"),
+    "long": (np.ones(2, np.longdouble), "float64"),
+    "objects": (np.array([1, 2.5], object), "float64"),
+    "single": (np.ones(2, np.float32), "float32"),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_point_may_be_of_any_real_numbers(name):
+    at, dtype = NUMBERS[name]
+    found = point(at)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, np.asarray(at, dtype=dtype))
 
 
 def test_a_pair_without_a_loss_is_an_error():

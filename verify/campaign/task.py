@@ -11,7 +11,22 @@ from traceback import extract_tb, walk_tb
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Candidate, Linear, Misbehaviour, Scores, adapted, floats, name_of, place_of, resolve, takes_reg, told_of
+from verify.candidates import (
+    Candidate,
+    Linear,
+    Misbehaviour,
+    Scores,
+    Upstream,
+    adapted,
+    floats,
+    framework_of,
+    name_of,
+    place_of,
+    resolve,
+    takes_reg,
+    told_of,
+    told_of_upstream,
+)
 from verify.candidates.signature import likely
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
@@ -171,7 +186,7 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
     """The same without a spec."""
     request = task.request
     f, limitations = _imported(request.candidate)
-    f = adapted(f)
+    f = adapted(f, Upstream(seed=request.seed, positive=request.convex))
     pair = Pair(f, request.convex)
     reason = why_not(task.law, pair)
     if reason is not None:
@@ -181,6 +196,8 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
         record.found(told, place_of(f))
     watch, alone = unwatched if record is None else record.begins, task.case if isinstance(task.case, Place) else None
     result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=alone, watch=watch)
+    framework = framework_of(f)
+    told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
 
 

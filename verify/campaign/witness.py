@@ -53,6 +53,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "loss": task.request.loss,
         "dtype": task.dtype,
         "law": task.law,
+        "seed": task.request.seed,
         "conventions": outcome.conventions,
         "case": result.witness.case.to_dict(),
         "diagnosis": result.diagnosis,
@@ -112,9 +113,19 @@ def task(found: Mapping[str, Any]) -> Task:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"the witness is not complete: {error!r}") from None
     at = start(case.x) if isinstance(case, Place) else None
+    seed = found.get("seed", 0)  # of the weights of what a candidate returns; older witnesses have none
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UsageError(f"the witness is not complete: its seed is {seed!r}, not a whole number")
     convex = (found.get("conventions") or {}).get("convex") == "claimed"
     request = Request(
-        candidate=told["candidate"], loss=told["loss"], pins=pins, dtypes=(told["dtype"],), laws=(told["law"],), at=at, convex=convex
+        candidate=told["candidate"],
+        loss=told["loss"],
+        pins=pins,
+        dtypes=(told["dtype"],),
+        laws=(told["law"],),
+        seed=seed,
+        at=at,
+        convex=convex,
     )
     return Task(request, told["dtype"], told["law"], case)
 

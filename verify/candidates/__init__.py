@@ -9,6 +9,7 @@ from verify.candidates.many import answers
 from verify.candidates.place import place_of
 from verify.candidates.scores import Scores
 from verify.candidates.target import attribute, resolve
+from verify.candidates.upstream import Upstream, told_of_upstream, upstream_is_kept
 
 __all__ = [
     "Answer",
@@ -16,6 +17,7 @@ __all__ = [
     "Linear",
     "Misbehaviour",
     "Scores",
+    "Upstream",
     "adapted",
     "answers",
     "attribute",
@@ -29,4 +31,6 @@ __all__ = [
     "thread_counts",
     "threads",
     "told_of",
+    "told_of_upstream",
+    "upstream_is_kept",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import floats, functions
+from verify.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,15 @@ class Misbehaviour(Exception):
 
 
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats, and the functions that all share, are
-    put back as they were.
+    """What `f` returns. Raises Misbehaviour where it raises, and UsageError where it is asked in a way that it does not allow. How this
+    process computes with floats, and the functions that all share, are put back as they were.
     """
     before, shared, depth = floats.settings(), functions.now(), sys.getrecursionlimit()
     try:
         with np.errstate(all="ignore"):
             return f(*arguments)
+    except UsageError:
+        raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             raise  # by the user

@@ -8,26 +8,40 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from functools import wraps
+from contextlib import suppress
+from functools import partial, wraps
 from importlib import import_module
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from verify.candidates.candidate import Candidate
 from verify.candidates.signature import order
+from verify.candidates.upstream import DRAWN, Upstream
+from verify.errors import UsageError
 
 ADAPTERS = {"torch": "verify.candidates.torch", "jax": "verify.candidates.jax", "sklearn": "verify.candidates.sklearn"}
-"""Each has `adapted(f, both)`: the numpy function of a candidate, or None where it is not of this framework."""
+"""Each has `adapted(f, both, upstream)`: the numpy function of a candidate that is of this framework by its type, or None."""
+
+FUNCTIONS = ("torch", "jax")
+"""Those that a plain Python function may compute in: their adapters have `of_function(f, both, upstream)`, too."""
 
 
-def adapted(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The candidate as a function of numpy arrays; itself where it is one already. Its `framework` tells what it computes in."""
+ONES = Upstream()
+
+
+def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., Any]:
+    """The candidate as a function of numpy arrays; itself where it is one already. Its `framework` tells what it computes in.
+
+    Where it returns an array and is differentiated by its framework, `upstream` has the weights.
+    """
     if isinstance(f, Candidate):
-        parts = {name: _adapted(part, both=False) for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
-        return f if all(parts[name] is getattr(f, name) for name in parts) else Candidate(**parts)
-    return _adapted(f, both=True)
+        whole = {name: part for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
+        beside = tuple(whole.values())
+        parts = {name: _adapted(part, upstream, beside, both=False) for name, part in whole.items()}
+        return f if all(parts[name] is whole[name] for name in parts) else Candidate(**parts)
+    return _adapted(f, upstream, (f,), both=True)
 
 
 def framework_of(f: Callable[..., Any]) -> str | None:
@@ -35,13 +49,59 @@ def framework_of(f: Callable[..., Any]) -> str | None:
     return getattr(f.grad if isinstance(f, Candidate) else f, "framework", None)
 
 
-def _adapted(f: Callable[..., Any], *, both: bool) -> Callable[..., Any]:
-    for library, adapter in ADAPTERS.items():
-        if library in sys.modules:
-            found: Callable[..., Any] | None = import_module(adapter).adapted(f, both)
-            if found is not None:
-                return found
+def _adapted(f: Callable[..., Any], upstream: Upstream, beside: tuple[Callable[..., Any], ...], *, both: bool) -> Callable[..., Any]:
+    for library in (library for library in ADAPTERS if library in sys.modules):
+        adapter = import_module(ADAPTERS[library])
+        found: Callable[..., Any] | None = adapter.adapted(f, both, upstream)
+        if found is not None:
+            return found
+        if library in FUNCTIONS and uses(f, library, beside):
+            call: Callable[..., Any] = adapter.of_function(f, both, upstream)
+            unsure = not both and not _mentions(beside, library) and _imports(f, "numpy")
+            return _hedged(f, call, both=both, numpy_first=unsure)
     return f
+
+
+def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, numpy_first: bool) -> Callable[..., Any]:
+    """`call`, which asks `f` in its framework; or `f` itself with numpy's arrays, if that alone gives an answer to the first question:
+    with `both` a loss and a gradient, since nobody else could differentiate it then.
+
+    A function that converts its arguments itself mentions the framework too, and one whose file imports it need not use it. Once
+    one of the two has answered it is asked for ever.
+    """
+    ways = [f, call] if numpy_first else [call, f]
+
+    def either(*arguments: Any) -> Any:
+        if len(ways) == 1:
+            return ways[0](*arguments)
+        kept = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
+        try:
+            way, found = ways[0], ways[0](*arguments)
+        except UsageError:
+            raise
+        except Exception:
+            way = ways[1]
+            with suppress(Exception):  # of two refusals that of the likelier way is told
+                found = way(*kept)
+                if way is call or not both or (isinstance(found, (tuple, list)) and len(found) == 2):
+                    settle(way)
+                    return found
+            raise
+        settle(way)
+        return found
+
+    def settle(way: Callable[..., Any]) -> None:
+        ways[:] = [way]
+        either.framework = getattr(way, "framework", None)  # type: ignore[attr-defined]
+
+    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:
+        return call.pull(arguments, scale, layout) if ways == [call] else None  # type: ignore[attr-defined]
+
+    either = named(f, either, call.framework)  # type: ignore[attr-defined]
+    either.told = getattr(call, "told", {})  # type: ignore[attr-defined]
+    if hasattr(call, "pull"):
+        either.pull = pull  # type: ignore[attr-defined]
+    return either
 
 
 def named(f: Callable[..., Any], call: Callable[..., Any], framework: str) -> Callable[..., Any]:
@@ -59,31 +119,61 @@ def variable(f: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
     return real[-1] if len(arguments) == 2 and order(f) == "TARGETPREDICTION" else real[0]
 
 
-def uses(f: Callable[..., Any], library: str) -> bool:
+def uses(f: Callable[..., Any], library: str, beside: tuple[Callable[..., Any], ...] = ()) -> bool:
     """Whether a function is of the library, or what it mentions is, its own helpers included; or its file imports the library, and it
-    mentions neither that nor numpy.
+    mentions neither that nor numpy, nor do the functions `beside` it, which belong to the same candidate.
     """
-    f = inspect.unwrap(f)
-    if type(f).__module__.partition(".")[0] == library or (getattr(f, "__module__", None) or "").partition(".")[0] == library:
-        return True
-    mentioned = list(_mentioned(f, set()))
-    if any(_is_of(value, library) for value in mentioned):
-        return True
-    imported = any(_is_of(value, library) for value in getattr(f, "__globals__", {}).values() if isinstance(value, ModuleType))
-    return imported and not any(_is_of(value, "numpy") for value in mentioned)
+    if hasattr(f, "py_func"):  # numba compiled it, for numpy's arrays
+        return False
+    for mine in ((f,), beside):
+        if _mentions(mine, library):
+            return True
+        if _mentions(mine, "numpy"):
+            return False
+    return _imports(f, library)
+
+
+def _imports(f: Callable[..., Any], library: str) -> bool:
+    space = getattr(inspect.unwrap(f), "__globals__", {})
+    return any(_is_of(value, library) for value in space.values() if isinstance(value, ModuleType))
+
+
+def _mentions(functions: tuple[Callable[..., Any], ...], library: str) -> bool:
+    return any(_is_of(value, library) for f in functions for value in (f, inspect.unwrap(f), *_mentioned(inspect.unwrap(f), set())))
 
 
 def _mentioned(f: object, seen: set[int]) -> Iterator[object]:
-    """The global values that a Python function mentions, and those that its own helpers mention."""
-    code = getattr(f, "__code__", None)
-    if not isinstance(code, CodeType) or id(code) in seen:
+    """The values that a Python function mentions, and those that its own helpers mention: of its module, of the functions around it, of
+    its object, and its defaults.
+    """
+    if id(f) in seen:
         return
-    seen.add(id(code))
-    space = getattr(f, "__globals__", {})
-    for name in _names(code):
-        if name in space:
-            yield space[name]
-            yield from _mentioned(space[name], seen)
+    seen.add(id(f))
+    for value in _known(f):
+        yield value
+        if isinstance(value, (FunctionType, MethodType, partial)) and _root(value.__module__) not in LIBRARIES:
+            yield from _mentioned(value, seen)
+
+
+LIBRARIES = {*ADAPTERS, "numpy"}
+"""Whose functions are looked at no further."""
+
+
+def _known(f: object) -> Iterator[object]:
+    """What one function, method, object that can be called or `partial` knows of by itself."""
+    if isinstance(f, partial):
+        yield from (f.func, *f.args, *f.keywords.values())
+    elif isinstance(f, MethodType):
+        yield from (f.__func__, *getattr(f.__self__, "__dict__", {}).values())
+    elif isinstance(code := getattr(f, "__code__", None), CodeType):
+        space = getattr(f, "__globals__", {})
+        yield from (space[name] for name in _names(code) if name in space)
+        yield from getattr(f, "__defaults__", None) or ()
+        for cell in getattr(f, "__closure__", None) or ():
+            with suppress(ValueError):  # not filled yet
+                yield cell.cell_contents
+    elif not isinstance(f, type) and isinstance(call := inspect.getattr_static(type(f), "__call__", None), FunctionType):
+        yield from (call, *getattr(f, "__dict__", {}).values())
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -94,8 +184,16 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _is_of(value: object, library: str) -> bool:
+    """Whether a module, class or function is of the library, or an object of a class that is; numpy's lone numbers tell nothing."""
     if isinstance(value, ModuleType):
-        return value.__name__.partition(".")[0] == library
+        return _root(value.__name__) == library
+    if isinstance(value, np.generic):
+        return False
     home = getattr(value, "__module__", None)
-    mine = isinstance(value, type) and any(base.__module__.partition(".")[0] == library for base in value.__mro__)
-    return mine or (isinstance(home, str) and home.partition(".")[0] == library)
+    bases = (value if isinstance(value, type) else type(value)).__mro__
+    return (isinstance(home, str) and _root(home) == library) or any(_root(base.__module__) == library for base in bases)
+
+
+def _root(name: str | None) -> str:
+    """The library that a module belongs to. scipy's functions are of numpy's arrays."""
+    return {"jaxlib": "jax", "scipy": "numpy"}.get(root := (name or "").partition(".")[0], root)

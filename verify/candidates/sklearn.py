@@ -11,9 +11,10 @@ import numpy as np
 from sklearn._loss.loss import BaseLoss
 
 from verify.candidates.candidate import Candidate
+from verify.candidates.upstream import Upstream
 
 
-def adapted(f: Callable[..., Any], both: bool) -> Callable[..., Any] | None:  # noqa: ARG001
+def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:  # noqa: ARG001
     """Three functions of a loss object, or of a loss class with its defaults; None for anything else."""
     if isinstance(f, type) and issubclass(f, BaseLoss):
         f = f()

@@ -1,4 +1,4 @@
-"""torch: a function of tensors, an `autograd.Function`, a module. Where it returns the loss alone, autograd gives the gradient.
+"""torch: a function of tensors, an `autograd.Function`, a module. Where it returns no gradient of its own, autograd gives it.
 
 Tensors have the dtype of the arrays that are asked with: nothing is judged at a precision that it does not compute in.
 """
@@ -6,54 +6,263 @@ Tensors have the dtype of the arrays that are asked with: nothing is judged at a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from verify.candidates.frameworks import named, uses, variable
+from verify.candidates.answer import told_of
+from verify.candidates.frameworks import named, variable
+from verify.candidates.upstream import (
+    DRAWN,
+    EXPANDED,
+    LEVEL,
+    NOT_DIFFERENTIABLE,
+    STRIDED,
+    Pulled,
+    Upstream,
+    answering,
+    contracted,
+    no_loss_and_gradient,
+)
+from verify.errors import UsageError
+
+OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
 
 
-def adapted(f: Callable[..., Any], both: bool) -> Callable[..., Any] | None:
-    """The numpy function (loss, gradient) of a torch candidate, or with both=False of whatever it returns."""
-    if isinstance(f, type) and issubclass(f, torch.autograd.Function):
-        return _of_function(f, both)
-    if not uses(f, "torch"):
-        return None
-    called = f.forward if isinstance(f, torch.nn.Module) else f
-    return named(called, _differentiated(f, called) if both else _converted(f), "torch")
+def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
+    """The numpy function (loss, gradient) of an `autograd.Function` or a module, or with both=False of whatever it returns."""
+    if isinstance(f, type) and issubclass(f, torch.nn.Module):
+        f = _made(f)
+    if isinstance(f, torch.nn.Module):
+        return named(f.forward, _differentiated(f, f.forward, upstream, inner=True) if both else _converted(f), "torch")
+    own = getattr(f, "__self__", None) if getattr(f, "__name__", None) == "apply" else f
+    if isinstance(own, type) and issubclass(own, torch.autograd.Function):
+        return _of_autograd(own, both, upstream)
+    return None
 
 
-def _of_function(function: Any, both: bool) -> Callable[..., Any]:
+def of_function(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any]:
+    """The same of a Python function of tensors."""
+    return named(f, _differentiated(f, f, upstream, inner=False) if both else _converted(f), "torch")
+
+
+def _made(module: type[torch.nn.Module]) -> torch.nn.Module:
+    """A module of a class, its parameters drawn from the same numbers each time."""
+    try:
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            return module()
+    except Exception as error:
+        told = f"{module.__name__} is a class of modules and cannot be made without arguments ({told_of(error)})"
+        raise UsageError(f"{told}. Give an object of it, {module.__name__}(…).") from None
+
+
+def _of_autograd(function: Any, both: bool, upstream: Upstream) -> Callable[..., Any]:
     """The same of an `autograd.Function`, whose `forward` may take a context that `apply` does not."""
-    call = named(function.forward, _differentiated(function.apply, function.forward) if both else _converted(function.apply), "torch")
+
+    def apply(*tensors: Any) -> Any:
+        return function.apply(*tensors)
+
     parameters = list(inspect.signature(function.forward).parameters.values())
     context = function.setup_context is torch.autograd.Function.setup_context
-    call.__signature__ = inspect.Signature(parameters[context:])  # type: ignore[attr-defined]
+    signature = inspect.Signature(parameters[context:])
+    named(function.forward, apply, "torch").__signature__ = signature  # type: ignore[attr-defined]
+    call = named(function.forward, _differentiated(apply, apply, upstream, inner=True) if both else _converted(apply), "torch")
+    call.__signature__ = signature  # type: ignore[attr-defined]
     return call
 
 
-def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any]) -> Callable[..., Any]:
-    """What `f` returns if that is more than a loss, else the loss and its gradient for what it is a function of."""
+def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstream: Upstream, *, inner: bool) -> Callable[..., Any]:
+    """The loss and its gradient for what `f` is a function of; or what it returns, if that is both already.
 
-    def call(*arguments: Any) -> Any:
+    `inner` hands the variable over as what some other code has computed, which a function may overwrite if it declares so, and takes
+    whatever comes back for outputs: a tuple is never a loss and its gradient.
+    """
+
+    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:
+        i = variable(named_like, arguments)
         tensors = [_tensor(a) for a in arguments]
-        real: torch.Tensor = tensors[variable(named_like, arguments)]
-        real.requires_grad_()
-        returned = f(*tensors)
-        if not isinstance(returned, torch.Tensor):
+        before = tensors[i].clone() if inner else None
+        leaf = torch.empty_like(tensors[i]).requires_grad_() if inner else tensors[i].requires_grad_()
+        asked = [*tensors[:i], _Given.apply(leaf, arguments[i]) if inner else leaf, *tensors[i + 1 :]]
+        returned = _returned(f, asked, leaf.dtype)
+        leaves = _leaves(returned)
+        if not any(isinstance(y, torch.Tensor) for y in leaves) or not (inner or _are_outputs(returned, leaves, leaf.shape, upstream)):
             return _array(returned)
-        loss = returned.sum()
-        (gradient,) = torch.autograd.grad(loss, real, allow_unused=True) if loss.requires_grad else (None,)
-        return _array(loss), np.zeros(real.shape) if gradient is None else _array(gradient)
+        places, told = _chosen(leaves, upstream)
+        outputs = [torch.view_as_real(leaves[k].resolve_conj()) if leaves[k].is_complex() else leaves[k] for k in places]
+        weights = [_weight(v, y, scale, layout) for v, y in zip(upstream.weights([y.shape for y in outputs]), outputs, strict=True)]
+        changed: list[bool] = []
+        gradient = _gradient(outputs, leaf, weights, changed)
+        value = _array(outputs[0]) if len(outputs) == 1 and outputs[0].numel() == 1 else _contracted(weights, outputs)
+        if before is not None and any(y is asked[i] for y in leaves):  # it is declared: autograd would raise otherwise
+            told = {**told, "in place": "as it declares"}
+            tensors[i].copy_(before)
+        layouts = (STRIDED, EXPANDED) if any(y.numel() > 1 for y in outputs) else ()
+        return Pulled(value=value, gradient=gradient, told=told, changed=any(changed), layouts=layouts)
 
-    return call
+    return answering(pull)
+
+
+class _Given(torch.autograd.Function):  # type: ignore[misc]
+    """The array as what other code has computed from the leaf: on its memory, so that what is written to it is seen."""
+
+    @staticmethod
+    def forward(ctx: Any, leaf: torch.Tensor, a: Any) -> Any:  # noqa: ARG004
+        return _tensor(a)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # noqa: ARG004
+        return upstream, None
+
+
+def _returned(f: Callable[..., Any], tensors: list[Any], dtype: torch.dtype) -> Any:
+    """What `f` returns. Raises UsageError where it computes in the other precision alone: its parameters are of that."""
+    try:
+        return f(*tensors)
+    except RuntimeError as error:
+        if not any(word in str(error) for word in ("dtype", "scalar type", "Double")) or not _computes(f, tensors, OTHER.get(dtype)):
+            raise
+        mine, asked = (str(d).removeprefix("torch.") for d in (OTHER[dtype], dtype))
+        raise UsageError(
+            f"the candidate computes in {mine} and refuses {asked} ({told_of(error)}). Ask it in {mine}, with --dtype {mine} or an array "
+            f"`at` of that dtype, or convert its parameters: module.{'double' if asked == 'float64' else 'float'}()."
+        ) from None
+
+
+def _computes(f: Callable[..., Any], tensors: list[Any], dtype: torch.dtype | None) -> bool:
+    """Whether `f` answers in a dtype."""
+    if dtype is None:
+        return False
+    try:
+        f(*[t.detach().to(dtype, copy=True) if isinstance(t, torch.Tensor) and t.is_floating_point() else t for t in tensors])
+    except Exception:
+        return False
+    return True
+
+
+def _leaves(returned: Any) -> list[Any]:
+    """What lies in nested tuples, lists and dictionaries."""
+    if isinstance(returned, dict):
+        returned = tuple(returned.values())
+    return [y for part in returned for y in _leaves(part)] if isinstance(returned, (tuple, list)) else [returned]
+
+
+def _are_outputs(returned: Any, leaves: list[Any], shape: torch.Size, upstream: Upstream) -> bool:
+    """Whether a Python function returned outputs, and not a loss and its gradient: one tensor, or what an `autograd.Function` returned;
+    or, without a spec, tensors that cannot be those two.
+    """
+    if isinstance(returned, torch.Tensor):
+        return True
+    if not all(isinstance(y, torch.Tensor) for y in leaves):
+        return False
+    nodes = [y.grad_fn for y in leaves]
+    if len(nodes) > 1 and all(node is nodes[0] for node in nodes) and _is_own(nodes[0]):
+        return True
+    return upstream.seed is not None and no_loss_and_gradient([tuple(y.shape) for y in leaves], tuple(shape))
+
+
+def _chosen(leaves: list[Any], upstream: Upstream) -> tuple[list[int], dict[str, str]]:
+    """The places of the outputs that are differentiated, and what there is to say: all that can be, or with a spec the first, the loss.
+
+    Where none can be, all tensors of real numbers: the loss is what it is, and its gradient is 0.
+    """
+    tensors = [k for k, y in enumerate(leaves) if isinstance(y, torch.Tensor)]
+    real = [k for k in tensors if leaves[k].is_floating_point() or leaves[k].is_complex()]
+    found = [k for k in real if leaves[k].requires_grad]
+    chosen = found or real or tensors
+    chosen = chosen if upstream.seed is not None else chosen[:1]
+    shapes = [(*leaves[k].shape, 2) if leaves[k].is_complex() else tuple(leaves[k].shape) for k in chosen]
+    left_out = {k: "since the first is the loss" if k in found else NOT_DIFFERENTIABLE for k in range(len(leaves)) if k not in chosen}
+    return chosen, upstream.told(shapes, left_out)
+
+
+def _weight(v: np.ndarray, y: torch.Tensor, scale: float, layout: str) -> torch.Tensor:
+    """The upstream gradient of one output, in memory of its own."""
+    weight: torch.Tensor = torch.from_numpy(np.array(v if layout in (DRAWN, STRIDED) else np.full_like(v, LEVEL)))
+    weight = (scale * weight).to(y.dtype if y.is_floating_point() else torch.float64).to(y.device)
+    if layout == STRIDED:
+        return torch.stack((weight, weight), dim=-1)[..., 0]
+    return torch.full((), scale * LEVEL, dtype=weight.dtype, device=y.device).expand(y.shape) if layout == EXPANDED else weight
+
+
+def _contracted(weights: list[torch.Tensor], outputs: list[torch.Tensor]) -> float:
+    return contracted(*([t.detach().cpu().double().numpy() for t in tensors] for tensors in (weights, outputs)))
+
+
+def _gradient(outputs: list[torch.Tensor], leaf: torch.Tensor, weights: list[torch.Tensor], changed: list[bool]) -> Any:
+    """What autograd pulls back, with every `backward` that was written by hand under watch."""
+    connected = [(y, v) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
+    if not connected:
+        return np.zeros(leaf.shape)
+    for node in _own_nodes([y.grad_fn for y, _ in connected]):
+        _watch(node, changed)
+    try:
+        (g,) = torch.autograd.grad([y for y, _ in connected], leaf, [v for _, v in connected], allow_unused=True)
+    except RuntimeError as error:
+        if "incompatible with .grad()" not in str(error):
+            raise
+        raise UsageError(f"the candidate cannot be differentiated for x alone: {told_of(error)}") from None
+    return np.zeros(leaf.shape) if g is None else _array(g if g.layout is torch.strided else g.to_dense())
+
+
+def _own_nodes(roots: Sequence[Any]) -> Iterator[Any]:
+    """The nodes of a graph whose backward somebody wrote, in Python or in C++; torch's own are right about this."""
+    todo, seen = [node for node in roots if node is not None], set[Any]()
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            todo += [before for before, _ in node.next_functions if before is not None]
+            if _is_own(node):
+                yield node
+
+
+def _is_own(node: Any) -> bool:
+    return node is not None and (isinstance(node, torch.autograd.function.BackwardCFunction) or "CppNode" in node.name())
+
+
+def _watch(node: Any, changed: list[bool]) -> None:
+    """Hands copies of the upstream gradients to a node, and looks afterwards whether it wrote to them: nobody else is harmed by it, so
+    that what it returns is judged by itself.
+    """
+    handed: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def before(gradients: Sequence[Any]) -> tuple[Any, ...]:
+        copies = tuple(None if g is None else _copy(g) for g in gradients)
+        handed[:] = [(copy, g.clone()) for copy, g in zip(copies, gradients, strict=True) if copy is not None]
+        return copies
+
+    def after(_: Any, __: Any) -> None:
+        changed.extend(not _equal(copy, g) for copy, g in handed)
+
+    node.register_prehook(before)
+    node.register_hook(after)
+
+
+def _copy(g: torch.Tensor) -> torch.Tensor:
+    """The same numbers in the same memory layout: what is expanded stays so."""
+    if g.layout is not torch.strided:
+        return g.clone()
+    compact = g[tuple(slice(0, 1) if step == 0 else slice(None) for step in g.stride())]
+    return torch.empty_strided(compact.shape, compact.stride(), dtype=g.dtype, device=g.device).copy_(compact).expand(g.shape)
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return bool(((a == b) | (a.isnan() & b.isnan())).all()) if a.layout is torch.strided else True
 
 
 def _converted(f: Callable[..., Any]) -> Callable[..., Any]:
     """What `f` returns for tensors, as arrays."""
-    return lambda *arguments: _array(f(*[_tensor(a) for a in arguments]))
+
+    def call(*arguments: Any) -> Any:
+        tensors = [_tensor(a) for a in arguments]
+        real = next((t.dtype for t in tensors if isinstance(t, torch.Tensor) and t.is_floating_point()), torch.float64)
+        return _array(_returned(f, tensors, real))
+
+    return call
 
 
 def _tensor(a: Any) -> Any:

@@ -11,6 +11,7 @@ from verify.candidates.frameworks import framework_of
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.scores import ORDERS, Scores
 from verify.candidates.signature import SIGNATURES
+from verify.candidates.upstream import told_of_upstream
 from verify.conventions.probes import Probe
 from verify.errors import of_type, unknown
 from verify.spec.catalogue import find_penalty
@@ -78,6 +79,7 @@ class Conventions:
         o, c = self.objective, self.candidate
         framework = framework_of(c.f)
         known: dict[str, Any] = dict(o.parameters) | ({"framework": framework} if framework else {})
+        known |= told_of_upstream(c.f)
         known |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
         if isinstance(c, Linear):
             found: dict[str, Any] = {"layout": c.convention, "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Misbehaviour
+from verify.candidates import Answer, Misbehaviour, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.batches import close, entrywise
@@ -42,6 +42,7 @@ def measure(subject: Subject, case: Case) -> Finding:
             if not e.strain <= 1:
                 raise Misbehaviour("nondeterministic", _otherwise(what, e))
             evidence.append(e)
+    limitations += upstream_is_kept(subject.candidate.f, arguments)
     return Finding(evidence=tuple(evidence), limitations=tuple(limitations))
 
 

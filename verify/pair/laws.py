@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Misbehaviour
+from verify.candidates import Misbehaviour, upstream_is_kept
 from verify.evidence import Evidence, Finding
 from verify.laws.surroundings import watched
 from verify.pair.place import Place
@@ -237,7 +237,8 @@ def purity(pair: Pair, place: Place) -> Finding:
     fresh, fresh_g = pair.value(x), pair.gradient(x)
     if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
         raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
-    return Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=tuple(_refusals(pair, before, first)))
+    refused = [*_refusals(pair, before, first), *upstream_is_kept(pair.f, (before,))]
+    return Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=tuple(refused))
 
 
 def _refusals(pair: Pair, x: Floats, first: float) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,12 +41,21 @@ class Place:
 
 
 def point(at: ArrayLike | None) -> Floats:
-    """The point as an array of a dtype that is judged. Raises UsageError where it is none."""
+    """The point as an array of a dtype that is judged: other numbers are taken in double precision. Raises UsageError where it is none."""
+    if getattr(at, "requires_grad", False) is True:
+        raise UsageError("at is a tensor that requires grad: the candidate is asked at other points too. Give at.detach().")
     try:
-        x = np.asarray(at)
-        x = x if x.dtype in (np.float32, np.float64) else np.asarray(x, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"at is {at!r}; give an array of numbers.") from None
+        with np.errstate(all="ignore"):
+            x = np.asarray(at)
+            real = x.dtype.kind in "iufO" or (x.dtype.kind == "V" and "float" in x.dtype.name)  # V: bfloat16 and the like
+            x = x if x.dtype in (np.float32, np.float64) or not real else np.asarray(x, dtype=np.float64)
+    except Exception:  # whatever an object raises that is no array
+        raise UsageError(f"at is {reprlib.repr(at)}, a {type(at).__name__}; give an array of numbers.") from None
+    if x.dtype.kind == "c":
+        raise UsageError(f"at has dtype {x.dtype}; gradients are judged at real numbers. Give at.real, or real and imaginary part apart.")
+    if not real or np.any(np.ma.getmaskarray(at) if isinstance(at, np.ma.MaskedArray) else False):
+        what = "masked entries" if real else f"dtype {x.dtype}"
+        raise UsageError(f"at is {reprlib.repr(at)} with {what}; give an array of numbers, such as np.array([1.0, 2.5]).")
     if not x.size or not np.all(np.isfinite(x)):
         raise UsageError(f"at has shape {x.shape}{' and holds numbers that are not finite' if x.size else ''}; give a finite point.")
     return x

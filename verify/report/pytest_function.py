@@ -20,7 +20,8 @@ def function(found: Mapping[str, Any]) -> str:
         case["x"] = [_plain(v) for v in case["x"]]
     else:
         case |= {name: [[_plain(x) for x in row] for row in case[name]] for name in ("W", "X")} | {"reg": _plain(case["reg"])}
-    kept = {key: found[key] for key in ("schema", "candidate", "loss", "dtype", "law", "conventions")} | {"case": case}
+    told_too = ("schema", "candidate", "loss", "dtype", "law", "seed", "conventions")
+    kept = {key: found[key] for key in told_too if key in found} | {"case": case}
     document = indent(pformat(kept, width=110, sort_dicts=False), "    ").lstrip()
     name = re.sub(r"\W+", "_", f"{str(found['candidate']).rpartition(':')[2]}_{found['law']}_{found.get('id', '')}").strip("_")
     return (

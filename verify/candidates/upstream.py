@@ -1,0 +1,172 @@
+"""What comes back to a candidate that returns an array: an upstream gradient, one weight for each entry of what it returned.
+
+f(x) = Σ_k ⟨v_k, y_k(x)⟩ with weights v that are drawn once is a loss like any other, and its gradient is what backward answers to v.
+Weights of 1 would not do: a backward that forgets its upstream gradient, transposes it or sums it up is right for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.candidates.answer import Misbehaviour, asked
+
+Floats = NDArray[np.floating]
+Shape = tuple[int, ...]
+
+DRAWN, STRIDED, EVEN, EXPANDED = "drawn", "not contiguous", "even", "expanded from one number"
+"""How an upstream gradient is handed over: the drawn weights, and the same with gaps between them; one number everywhere, and the same
+as an array whose entries are all one place in memory, as autograd's own `sum` hands it on."""
+
+LEVEL = 0.75
+"""The number of EVEN and EXPANDED: neither 0 nor 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """The weights of the outputs of one candidate. Without a seed they are 1, and an array is the losses of examples, which are added.
+
+    `positive` is for a candidate that claims to be convex: each output is, and so is their sum with positive weights, but with no others.
+    """
+
+    seed: int | None = None
+    positive: bool = False
+
+    def weights(self, shapes: Sequence[Shape]) -> list[NDArray[np.float64]]:
+        """Generic: none is 0 or ±1, and no two have one size. The same for the same shapes. One number alone has the weight 1."""
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        if self.seed is None or sizes == [1]:
+            return [np.ones(shape) for shape in shapes]
+        drawn = generic(sum(sizes), np.random.default_rng([abs(self.seed), sum(sizes)]), positive=self.positive)
+        return [part.reshape(shape) for part, shape in zip(np.split(drawn, np.cumsum(sizes)[:-1]), shapes, strict=True)]
+
+    def told(self, shapes: Sequence[Shape], left_out: Mapping[int, str]) -> dict[str, str]:
+        """The weights in words, and which outputs have none and why; nothing where one number alone came back, which is the loss."""
+        said = [f"output {k} is left out, {why}" for k, why in left_out.items()]
+        if [int(np.prod(shape)) for shape in shapes] != [1]:
+            drawn = f"drawn at random{', all positive,' if self.positive else ''} for outputs of shape {' and '.join(map(str, shapes))}"
+            said.insert(0, "1 for each entry of the output: the losses of the examples are added" if self.seed is None else drawn)
+        return {"upstream": "; ".join(said)} if said else {}
+
+
+NOT_DIFFERENTIABLE = "which is not differentiable"
+
+
+def no_loss_and_gradient(shapes: Sequence[Shape], due: Shape) -> bool:
+    """Whether arrays of these shapes, returned for x of shape `due`, are certainly not a loss and its gradient."""
+    if len(shapes) < 2:
+        return True
+    loss, gradient = int(np.prod(shapes[0])) == 1, shapes[1] == due
+    return not (loss or gradient) if len(shapes) == 2 else not (loss and gradient)
+
+
+def generic(n: int, rng: np.random.Generator, *, positive: bool = False) -> NDArray[np.float64]:
+    """As many numbers as asked for, with sizes between ½ and 3/2, odd multiples of one power of two: no two of one size, and none of
+    size 1, which is an even multiple. Float32 holds them exactly up to millions, so they are the same in every dtype.
+    """
+    grid = 1 << max(n, 32).bit_length()
+    sizes = 0.5 + (2 * rng.choice(grid, size=n, replace=False) + 1) / (2 * grid)
+    return sizes if positive else sizes * rng.choice((-1.0, 1.0), size=n)
+
+
+def contracted(weights: Sequence[Floats], outputs: Sequence[Floats]) -> float:
+    """Σ ⟨v, y⟩ in the widest format that there is: what rounding the loss shows is that of the outputs."""
+    return float(sum(np.sum(v.astype(np.longdouble) * y.astype(np.longdouble)) for v, y in zip(weights, outputs, strict=True)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pulled:
+    """What a framework answers: the value, the gradient that backward made of the upstream gradient, and what was seen on the way.
+
+    `changed` says that a backward wrote to the upstream gradient that it was handed, `layouts` in which other ways one can be handed over.
+    """
+
+    value: Any
+    gradient: Any
+    told: dict[str, str] = field(default_factory=dict)
+    changed: bool = False
+    layouts: tuple[str, ...] = ()
+
+
+class Pull(Protocol):
+    """Asks a candidate for its outputs and pulls `scale` times the upstream gradient back; or answers what the candidate returned, if that
+    is a loss and a gradient already.
+    """
+
+    def __call__(self, arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:
+        """A `Pulled`, or what the candidate returned."""
+
+
+def answering(pull: Pull) -> Callable[..., Any]:
+    """The numpy function (loss, gradient) that asks with `pull`; `told` fills with what was found out as it is asked."""
+    told: dict[str, str] = {}
+
+    def call(*arguments: Any) -> Any:
+        found = pull(arguments)
+        if not isinstance(found, Pulled):
+            return found
+        told.update(found.told)
+        return found.value, found.gradient
+
+    call.pull, call.told = pull, told  # type: ignore[attr-defined]
+    return call
+
+
+def told_of_upstream(f: Any) -> dict[str, str]:
+    """What there is to say of the upstream gradient of an adapted candidate, once it has been asked."""
+    return dict(getattr(f, "told", {}))
+
+
+def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
+    """Ways in which an upstream gradient may come that the candidate refuses; none where it has no backward that we call.
+
+    Raises Misbehaviour where the backward writes to the upstream gradient, or does not follow it: twice of it must give twice the gradient,
+    which costs no rounding, and the same numbers in another memory layout must give the same.
+    """
+    pull = getattr(f, "pull", None)
+    once = None if pull is None else _asked(pull, arguments, 1.0, DRAWN)
+    if not isinstance(once, Pulled):
+        return []
+    if once.changed:
+        raise Misbehaviour("upstream-changed", "changes the upstream gradient that it was handed: others need it, too")
+    if not np.array_equal(_numbers(once), _numbers(_asked(pull, arguments, 1.0, DRAWN)), equal_nan=True):
+        return []  # it answers as it likes, which is told elsewhere
+    if not _same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN))):
+        raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: twice of it does not give twice the gradient")
+    refused = []
+    for layout in once.layouts:
+        plain = once if layout == STRIDED else _asked(pull, arguments, 1.0, EVEN)
+        try:
+            found = _asked(pull, arguments, 1.0, layout)
+        except Misbehaviour:
+            refused.append(f"refuses an upstream gradient that is {layout}")
+            continue
+        if not _same(_numbers(plain), _numbers(found), float(np.max(np.abs(_numbers(plain)), initial=0.0))):
+            raise Misbehaviour("nondeterministic", f"answers with another gradient to an upstream gradient that is {layout}")
+    return refused
+
+
+def _asked(pull: Any, arguments: tuple[Any, ...], scale: float, layout: str) -> Any:
+    copies = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
+    return asked(pull, (copies, scale, layout))
+
+
+def _numbers(found: Pulled) -> Floats:
+    return np.array(found.gradient)
+
+
+def _same(a: Floats, b: Floats, size: float = 0.0) -> bool:
+    """Up to half of the digits: another layout may sum in another order, in the size of the largest entry, while scaling by 2 is exact
+    in each entry. What is not finite on either side says nothing.
+    """
+    if a.shape != b.shape:
+        return False
+    with np.errstate(all="ignore"):
+        eps = np.finfo(b.dtype).eps ** 0.5 if np.issubdtype(b.dtype, np.floating) else 0.0
+        tiny = np.finfo(b.dtype).tiny if np.issubdtype(b.dtype, np.floating) else 0.0
+        close = np.abs(a - b) <= eps * np.maximum(np.maximum(np.abs(a), np.abs(b)), size) + tiny / eps if eps else a == b
+    return bool(np.all(close | ~np.isfinite(a) | ~np.isfinite(b)))
