@@ -265,7 +265,7 @@ def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
     try:
         return Formula(e, symbols[:classes], symbols[classes:])
     except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
-        raise UsageError(f"the formula of {spec.name}, for {spec.place(classes, label)}: {error}") from None
+        raise UsageError(f"{spec.name}, {spec.place(classes, label)}: {error}") from None
 
 
 @lru_cache(maxsize=64)

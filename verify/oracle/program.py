@@ -76,6 +76,12 @@ class Choice:
     conditions: tuple[sympy.Basic, ...] | None
     registers: dict[sympy.Expr, int]  # of the sides of the conditions' relations
 
+    @property
+    def relations(self) -> list[sympy.Basic]:
+        """The comparisons that its conditions are made of."""
+        found = {r for c in self.conditions or () for r in c.atoms(sympy.core.relational.Relational)}
+        return sorted(found, key=sympy.default_sort_key)
+
     def possible(self, pieces: Sequence[Ball], registers: Sequence[Ball]) -> list[int]:
         """The indices of the pieces that can be chosen somewhere in the box."""
         if self.conditions is None:

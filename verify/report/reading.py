@@ -175,6 +175,11 @@ def not_asked(document: Document) -> Iterator[tuple[str, list[str], str]]:
         yield visible(name), list(names), visible(reason)
 
 
+def refusals(document: Document) -> list[str]:
+    """One sentence for each candidate that could not be judged: something about it was used wrongly, its spec say."""
+    return [visible(f"{r['candidate']} ({r['loss']}) was not judged: {r['reason']}") for r in document.get("refused", ())]
+
+
 def limitations(document: Document) -> list[tuple[str, str]]:
     """(candidate, what it refuses or accepts without breaking a law), once for all laws and dtypes."""
     return list(dict.fromkeys((visible(r["candidate"]), visible(told)) for r in document["results"] for told in r.get("limitations", ())))
@@ -198,7 +203,8 @@ def counts(document: Document) -> str:
     """How many laws hold, are broken, are silent; one law on one candidate at one dtype counts once."""
     found = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}
     audits = [f"audit {a['verdict']}" for a in document.get("audits", ())]
-    return ", ".join([*(f"{n} {v}" for v, n in found.items() if n), *audits]) or "nothing judged"
+    refused = [f"{_many(len(document['refused']), 'candidate')} not judged"] if document.get("refused") else []
+    return ", ".join([*(f"{n} {v}" for v, n in found.items() if n), *audits, *refused]) or "nothing judged"
 
 
 def summary(document: Document) -> str:
@@ -239,6 +245,7 @@ def notices(document: Document) -> list[Notice]:
     """All that is not well, the worst first: what is broken by its strain, what the gate refuses, what is silent, warnings."""
     found = [n for r in document["results"] if (n := _notice(document, r)) is not None]
     found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
+    found += [Notice(rule="not-judged", title="not judged", message=told, severe=True) for told in refusals(document)]
     gate = document.get("gate", {"failures": [], "warnings": []})
     found += [_ruling(f, severe=True) for f in gate["failures"] if not f["told"]]
     found += [_ruling(w, severe=False) for w in gate["warnings"] if not w["told"]]

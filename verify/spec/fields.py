@@ -32,9 +32,9 @@ def by_name(**examples: str) -> Callable[[type[T]], type[T]]:
             for field, argument in known.items():
                 if argument.default is Argument.empty and field not in fields:
                     raise UsageError(f"{name} has no {field}. Give it one, such as {field}={examples[field]}.")
-            made(self, **fields)  # type: ignore[call-arg]
+            made(self, **fields)
 
-        cls.__init__ = init  # type: ignore[method-assign]
+        setattr(cls, "__init__", init)  # noqa: B010  # the type has its own, as far as mypy knows
         return cls
 
     return decorated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy
 
 
@@ -25,7 +27,7 @@ def logistic(x: sympy.Expr) -> sympy.Expr:
     return 1 / (1 + sympy.exp(-x))
 
 
-class log_ndtr(sympy.Function):  # noqa: N801  # a function, named like scipy's
+class log_ndtr(sympy.Function):  # type: ignore[misc]  # noqa: N801  # a function, named like scipy's
     """log Φ(x), the logarithm of the normal distribution: what a probit loss is made of. Φ itself is erfc(−x/√2)/2."""
 
     nargs = 1
@@ -37,8 +39,8 @@ class log_ndtr(sympy.Function):  # noqa: N801  # a function, named like scipy's
         (x,) = self.args
         return sympy.exp(-(x**2) / 2 - self) / sympy.sqrt(2 * sympy.pi)
 
-    def _eval_is_real(self) -> bool | None:
+    def _eval_is_real(self) -> Any:
         return self.args[0].is_real
 
-    def _eval_is_negative(self) -> bool | None:
+    def _eval_is_negative(self) -> Any:
         return self.args[0].is_real

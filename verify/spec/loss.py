@@ -131,16 +131,20 @@ class LossSpec:
     def __post_init__(self) -> None:
         of_type("the name of a loss", self.name, (str,), "text")
         of_type(f"the source of {self.name}", self.source, (str,), "text: where the formula comes from")
-        if not callable(self.per_example):
-            given = self.per_example
+        given: object = self.per_example
+        if not callable(given):
             raise UsageError(f"per_example of {self.name} is {given!r}; give a function: lambda s, y: … of sympy symbols.")
         if not isinstance(self.claims, Claims):
-            raise UsageError(f"the claims of {self.name} are {self.claims!r}; give Claims(convex=True), or Claims(convex=None) to claim nothing.")
+            raise UsageError(
+                f"the claims of {self.name} are {self.claims!r}; give Claims(convex=True), or Claims(convex=None) to claim nothing."
+            )
         self._check_parameters()
         if self.targets is not None:
             object.__setattr__(self, "targets", _targets(self.name, self.targets))
         if self.targets and self.claims.symmetric:
-            raise UsageError(f"{self.name} claims symmetric=True, which is of losses of several classes: it has targets. Leave the claim out.")
+            raise UsageError(
+                f"{self.name} claims symmetric=True, which is of losses of several classes: it has targets. Leave the claim out."
+            )
         takes(self.name, self.per_example, self.parameters, "a score and a target" if self.targets else "a list of scores and a label")
 
     def _check_parameters(self) -> None:
@@ -151,10 +155,12 @@ class LossSpec:
                 raise UsageError(f"{self.name} has a parameter called {name!r}; give it the name of an argument of the formula.")
             if not isinstance(p, Parameter):
                 raise UsageError(
-                    f"parameter {name} of {self.name} is {p!r}; give positive(default=…), or Parameter(default=…, low=…, high=…) with its domain."
+                    f"parameter {name} of {self.name} is {p!r}; give positive(default=…), or Parameter(default=…, low=…, high=…)."
                 )
             if re.fullmatch(r"[sm]\d+", name):
-                raise UsageError(f"{self.name} has a parameter called {name}, as a score or a switch of the formula is; give it another name.")
+                raise UsageError(
+                    f"{self.name} has a parameter called {name}, as a score or a switch of the formula is; give it another name."
+                )
 
     def scores(self, classes: int) -> int:
         """How many scores one example has: one where there are targets, else one for each class."""

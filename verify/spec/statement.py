@@ -81,7 +81,7 @@ def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], 
         a = lacking[0]
         raise UsageError(
             f"the formula of {name} takes {a}, which parameters= lacks{_listed(parameters)}.{_near(a, parameters)} "
-            f'Declare it, parameters={{"{a}": positive(default=1)}} or Parameter(default=…, low=…, high=…), or give it a value in the formula.'
+            f'Declare it, parameters={{"{a}": positive(default=1)}} or give it a value in the formula.'
         )
     try:
         whole.bind(None, None, **dict.fromkeys(parameters))
@@ -102,35 +102,37 @@ def stated(
     except (Exception, SystemExit, GeneratorExit) as error:
         frame = _frame(error)
         where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
-        hint = _other_shape(formula, arguments, parameters, targets) or _hint(error, _code(frame) if frame else "")
+        hint = _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "")
         raise UsageError(f"{told}raised {_said(error)}{where}. {hint}") from None
     try:
         e = sympy.sympify(given, strict=True)
     except (sympy.SympifyError, TypeError, ValueError, AttributeError):
         e = None
     if not isinstance(e, sympy.Expr):
-        hint = _other_shape(formula, arguments, parameters, targets) or _of_type(given)
+        hint = _other_shape(formula, parameters, targets) or _of_type(given)
         raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of the score{_s(targets)}. {hint}")
-    e = _exact(e)
+    e = exactly(e)
     if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         raise UsageError(
             f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. "
             f"Branch where that happens: `if {'t' if targets else 'y'} == 0: return …`."
         )
     if e.has(sympy.I):
-        raise UsageError(f"{told}is {_shown(e)}, which is not real: a root or a logarithm of a negative number? Every loss is a real number.")
+        raise UsageError(
+            f"{told}is {_shown(e)}, which is not real: a root or a logarithm of a negative number? Every loss is a real number."
+        )
     known = {*parameters.values(), *(a for part in arguments for a in (part if isinstance(part, list) else [part]))}
     strays = sorted(map(str, e.free_symbols - known))
     if strays:
         k = strays[0]
         raise UsageError(
             f"{told}contains the symbol {k}, which is neither a score nor a parameter{_listed(parameters)}.{_near(k, parameters)} "
-            f'Declare it, parameters={{"{k}": positive(default=1)}}, and let the formula take it as an argument; or put its value in its place.'
+            f'Declare it, parameters={{"{k}": positive(default=1)}}, and let the formula take it; or put its value in its place.'
         )
     return e
 
 
-def _exact(e: sympy.Expr) -> sympy.Expr:
+def exactly(e: sympy.Expr) -> sympy.Expr:
     """Floats as the fractions that they are, and the functions of sympy's code printer (log1p, expm1, …) written out."""
     e = e.xreplace({x: sympy.Rational(x) for x in e.atoms(sympy.Float) if x.is_finite})
     return e.replace(lambda x: type(x).__module__ == "sympy.codegen.cfunctions", lambda x: x.expand(func=True))
@@ -156,8 +158,8 @@ def _code(frame: FrameSummary) -> str:
 
 def _hint(error: BaseException, code: str) -> str:
     called = re.match(r"(?:\w+\.)*(\w+)\s*\(", code)
-    instead = called and _instead(called[1])
-    if instead:
+    instead = _instead(called[1]) if called else None
+    if called and instead:
         return f"The formula is called on symbols of sympy: instead of {called[0].rstrip('( ')} use {instead}."
     if "truth value" in str(error):
         return (
@@ -173,20 +175,20 @@ def _instead(name: str) -> str | None:
     if name in INSTEAD:
         return INSTEAD[name]
     known = getattr(sympy, name, None)
-    return f"{name} {OF_SYMPY}" if isinstance(known, type) and issubclass(known, sympy.Basic) or name == "sqrt" else None
+    return f"{name} {OF_SYMPY}" if (isinstance(known, type) and issubclass(known, sympy.Basic)) or name == "sqrt" else None
 
 
-def _other_shape(formula: Callable[..., object], arguments: Sequence[Any], parameters: dict[str, sympy.Symbol], targets: object) -> str | None:
+def _other_shape(formula: Callable[..., object], parameters: dict[str, sympy.Symbol], targets: object) -> str | None:
     """The hint for targets that were forgotten, or given where the formula wants scores: told by whether it works the other way."""
     symbols = [sympy.Symbol(f"s{j}", real=True) for j in range(2)]
     try:
         other = formula(symbols, 0, **parameters) if targets else formula(symbols[0], sympy.Integer(1), **parameters)
         if not isinstance(other, sympy.Expr):
             return None
-    except Exception:  # noqa: BLE001  # the author's code, which failed before
+    except Exception:  # the author's code, which failed before
         return None
     if targets:
-        return "With targets= it is given one score and the target. A loss of several classes, whose formula is given a list of scores, has none."
+        return "With targets= it is given one score and the target. A loss of several classes, which is given a list of scores, has none."
     return "Without targets= it is given a list of scores, one a class, and the label. A loss of one score needs targets=(-1, 1), say."
 
 
@@ -217,7 +219,7 @@ def _worded(given: object) -> str:
 def _said(error: BaseException) -> str:
     try:
         told = str(error)
-    except Exception:  # noqa: BLE001  # an exception of the author's, whose own text fails
+    except Exception:  # an exception of the author's, whose own text fails
         told = ""
     return f"{type(error).__name__}{': ' if told else ''}{_short(' '.join(told.split()))}".rstrip(".")
 
