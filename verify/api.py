@@ -11,8 +11,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from verify.campaign import witness
-from verify.campaign.executor import Done, execute, execute_here
-from verify.campaign.task import Inapplicable, Outcome, Request, Task
+from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
 from verify.candidates import Candidate
 from verify.conventions import Pins
 from verify.errors import UsageError, seconds
@@ -145,14 +145,24 @@ def judge_all(
 ) -> Report:
     """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not.
 
-    `on_start` hears the number of tasks, `on_done` each outcome.
+    `on_start` hears the number of tasks, `on_done` each outcome. A request that cannot be judged, for its spec say, is told in the
+    report; raises UsageError where that is true of all.
     """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
     on_start(len(tasks))
     began = time.perf_counter()
-    outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done)
+    refused: list[Refused] = []
+
+    def refuse(task: Task, error: UsageError) -> None:
+        refused.append(Refused(task.request, str(error)))
+        if len(refused) == len(requests):  # nothing is left to judge
+            raise UsageError("\n".join(dict.fromkeys(r.reason for r in refused)))
+
+    outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done, on_refused=refuse)
+    wrong = {id(r.request) for r in refused}
+    outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out
     first = requests[0]
-    report = Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began)
+    report = Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began, refused=refused)
     witness.keep(report.outcomes)  # `verify replay` finds them by their ids
     return report
 
@@ -170,11 +180,17 @@ def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = Non
 
 
 def _judged(
-    tasks: Sequence[Task], *, timeout: float | None, in_process: bool, captured: bool = False, on_done: Done = lambda _: None
+    tasks: Sequence[Task],
+    *,
+    timeout: float | None,
+    in_process: bool,
+    captured: bool = False,
+    on_done: Done = lambda _: None,
+    on_refused: Refuse = raised,
 ) -> list[Outcome | Inapplicable]:
     seconds("timeout", timeout)
     if not in_process:
-        return execute(tasks, timeout=timeout, on_done=on_done)
+        return execute(tasks, timeout=timeout, on_done=on_done, on_refused=on_refused)
     if timeout is not None:
         raise UsageError("a time limit cannot be kept in this process. Leave out either timeout or in_process.")
-    return execute_here(tasks, captured=captured, on_done=on_done)
+    return execute_here(tasks, captured=captured, on_done=on_done, on_refused=on_refused)

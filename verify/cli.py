@@ -259,7 +259,7 @@ def run(
     _keep(report, output / "witness")
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
-    return code
+    return WRONG_USAGE if report.refused else code
 
 
 def _kill_tables(report: Report) -> list[dict[str, Any]]:

@@ -39,6 +39,8 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, ImportError) and "attempted relative import" in str(error):
             return _of_package(path, file)
+        if isinstance(error, UsageError):  # what the file states is no spec: a sentence already
+            raise UsageError(f"{path}: {error}") from None
         raise UsageError(f"{path} does not import. Its own error:\n\n{_own_traceback(error)}") from None
     return module
 
@@ -79,6 +81,8 @@ def load_module(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise UsageError(f"there is no module {error.name!r}. Give file.py:function or an importable module:function.") from None
+        if isinstance(error, UsageError):
+            raise UsageError(f"{name}: {error}") from None
         raise UsageError(f"module {name} does not import. Its own error:\n\n{_own_traceback(error)}") from None
 
 

@@ -100,3 +100,18 @@ def test_further_ways_of_writing_widen_the_radius_and_nothing_else():
     a, b = plain.at(*there).value, written.at(*there).value
     assert b.exact.overlaps(a.exact)
     assert a.radius < 1e-12 * float(a.exact) < b.radius < 1e-14
+
+
+def test_a_way_of_writing_another_loss_is_refused():
+    from sympy import exp, log
+
+    from verify import UsageError
+    from verify.oracle.claims import examine
+    from verify.spec import Claims, LossSpec
+
+    known = {"name": "mine", "per_example": lambda s, t: log(1 + exp(s)) - t * s, "targets": (0, 1), "claims": Claims(convex=True), "source": "-"}
+    examine(LossSpec(**known, ways=(lambda s, t: log(1 + exp(-s)) + (1 - t) * s,)))
+    with pytest.raises(UsageError, match=r"ways\[0\] of mine is another loss"):
+        examine(LossSpec(**known, ways=(lambda s, t: log(1 + exp(-s)) + t * s,)))
+    with pytest.raises(UsageError, match="give a tuple of functions"):
+        LossSpec(**known, ways=known["per_example"])

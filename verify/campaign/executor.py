@@ -6,6 +6,7 @@ Each candidate has processes of its own, so that what it leaves behind there rea
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import format_exception
 from typing import TypeGuard
 
 from pebble import ProcessExpired, ProcessPool
@@ -31,6 +33,8 @@ from verify.cases import Case
 from verify.errors import UsageError
 
 Done = Callable[[Outcome | Inapplicable], None]
+Refuse = Callable[[Task, UsageError], None]
+"""Hears of a task that cannot be judged, since something was used wrongly; it may raise that. No task of the same request is judged."""
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that one law on one candidate at one dtype may take. A trial takes about one."""
@@ -48,8 +52,17 @@ HUNG = 0.5
 """Part of the time limit that a single case takes where the candidate hangs: one that goes on to another case is slow."""
 
 
-def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lambda _: None) -> list[Outcome | Inapplicable]:
-    """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker."""
+def raised(_: Task, error: UsageError) -> None:
+    """Ends all of it."""
+    raise error
+
+
+def execute(
+    tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lambda _: None, on_refused: Refuse = raised
+) -> list[Outcome | Inapplicable]:
+    """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker, unless `on_refused`
+    goes on without the request.
+    """
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
     cores = os.cpu_count() or 1
@@ -74,6 +87,9 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lam
                     for i, outcome in c.ended():
                         outcomes[i] = outcome
                         on_done(outcome)
+                    for task, error in c.refused:
+                        on_refused(task, error)
+                    c.refused.clear()
                     if not c.waiting:
                         c.close()
                         doubtful += [c.doubtful] if c.doubtful else []
@@ -81,15 +97,25 @@ def execute(tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lam
             return doubtful
 
         round_of(round_of(candidates), alone=True)
-    return [outcomes[i] for i in range(len(tasks))]
+    return [outcomes[i] for i in range(len(tasks)) if i in outcomes]
 
 
-def execute_here(tasks: Sequence[Task], *, captured: bool, on_done: Done = lambda _: None) -> list[Outcome | Inapplicable]:
+def execute_here(
+    tasks: Sequence[Task], *, captured: bool, on_done: Done = lambda _: None, on_refused: Refuse = raised
+) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks, without any guard: in this process. What Python prints is `captured` or let through."""
     outcomes: list[Outcome | Inapplicable] = []
+    refused: set[int] = set()
     for task in tasks:
+        if id(task.request) in refused:
+            continue
         with redirect_stdout(output.Kept()) if captured else nullcontext() as kept:
-            outcome = perform(task)
+            try:
+                outcome = perform(task)
+            except UsageError as error:
+                on_refused(task, error)
+                refused.add(id(task.request))
+                continue
         outcomes.append(_told(outcome, kept.getvalue() if kept else ""))
         on_done(outcomes[-1])
     return outcomes
@@ -121,6 +147,7 @@ class _Crew:
     smaller: dict[int, Smaller] = field(default_factory=dict)
     known: dict[str, Case] = field(default_factory=dict)
     seconds: float = field(default_factory=lambda: SECONDS)
+    refused: list[tuple[Task, UsageError]] = field(default_factory=list)
 
     def close(self) -> None:
         """Ends its processes, and what the candidate has started there."""
@@ -141,8 +168,14 @@ class _Crew:
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look, or has taken too long."""
         for future, i in list(self.waiting.items()):
+            if future not in self.waiting:
+                continue  # its request was refused meanwhile
             output.trim(self._file(i, "output"))
-            outcome = self._outcome(future, i)
+            try:
+                outcome = self._outcome(future, i)
+            except UsageError as error:
+                self._refuse(self.tasks[i], error)
+                continue
             if i in self.doubtful:
                 del self.waiting[future]
             if outcome is None:
@@ -171,6 +204,16 @@ class _Crew:
             if self._try(i, self.smaller[i].next()):
                 return
             yield i, _told(lost, self._printed(i, lost))
+
+    def _refuse(self, task: Task, error: UsageError) -> None:
+        """Gives up all that waits of the same request."""
+        self.refused.append((task, error))
+        for future, j in list(self.waiting.items()):
+            if self.tasks[j].request is task.request:
+                future.cancel()
+                del self.waiting[future]
+        self.lost = [(j, outcome) for j, outcome in self.lost if self.tasks[j].request is not task.request]
+        self.doubtful = [j for j in self.doubtful if self.tasks[j].request is not task.request]
 
     def _small(self, i: int, found: Outcome | Inapplicable) -> Outcome | None:
         """The outcome with the smallest case at which the process ended, None while smaller ones are tried."""
@@ -260,7 +303,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
             if harm is not None:
                 return lost(task, record.note, "crashed", harm)
             if record.note.case is None:
-                raise
+                raise _portable(error) from None
             return unjudged(task, record.note, error)
         record.ends(spent or "left no memory to go on")
         os._exit(1)  # another process has all of it again
@@ -268,6 +311,15 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
         record.close()
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one that says the same where it would not arrive: what cannot be pickled ends the worker, and looks like a crash."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    except Exception:  # whatever its class does
+        return RuntimeError("".join(format_exception(error)))
+    return error
 
 
 def _code(outcome: Outcome | Inapplicable) -> str | None:

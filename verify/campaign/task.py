@@ -34,6 +34,7 @@ from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
+from verify.oracle.claims import examine
 from verify.pair import Pair, Place, Start, why_not
 from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
@@ -118,6 +119,14 @@ class Inapplicable:
     reason: str
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A request that cannot be judged, and why: its target, its loss or one of its options is wrong. Nothing is said of the candidate."""
+
+    request: Request
+    reason: str
+
+
 def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
     """Runs one task in this process, and notes in `record` what it is busy with.
 
@@ -156,6 +165,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     if key not in _FOUND:
         f, limitations = _imported(request.candidate)
         found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], lambda probe: watch(_case(probe)))
+        examine(found.objective.loss, tuple(found.objective.parameters.items()))  # at the values that were found out
         _FOUND[key] = replace(found, limitations=limitations)
         if len(_FOUND) > KEPT:
             del _FOUND[next(iter(_FOUND))]

@@ -10,7 +10,7 @@ from typing import Any
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
 from verify.gate.policy import EVERY, Policy
 from verify.report.power import finest
-from verify.report.reading import cause, measured
+from verify.report.reading import cause, measured, refusals
 
 Document = Mapping[str, Any]
 Ruling = dict[str, Any]
@@ -234,4 +234,10 @@ def _changes(document: Document, baseline: Baseline | None) -> list[dict[str, An
     return changes
 
 
-RULES: tuple[Rule, ...] = (_verdicts, _limits, _against_baseline, _stale, _power, _time)
+def _refused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
+    """What could not be judged is not well, whatever else is."""
+    for told in refusals(document):
+        yield True, _ruling("refused", told, "correct what it says, or take the candidate out of [tool.verify]", told=True)
+
+
+RULES: tuple[Rule, ...] = (_verdicts, _refused, _limits, _against_baseline, _stale, _power, _time)

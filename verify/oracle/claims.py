@@ -1,63 +1,334 @@
-"""Whether a loss is what its author claims: refuted by balls, so that no rounding can refute a claim that is true."""
+"""Whether a loss is what its author claims: refuted by balls, so that no rounding can refute a claim that is true.
+
+What every formula must be is examined too: that it can be compiled for every label, depends on its scores, and is continuous.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise, permutations, product
 
 import numpy as np
 from flint import arb
 
 from verify.errors import UsageError
 from verify.oracle import exact
-from verify.oracle.formula import loss_formula
-from verify.oracle.program import precision
+from verify.oracle.formula import Formula, loss_formula
+from verify.oracle.program import Choice, Run, precision
 from verify.spec.convexity import convex_loss
 from verify.spec.loss import Chord, LossSpec
 
+SIZES = (2, 3)
+"""Numbers of classes at which a loss is examined, with all labels: two for what is special in two, three for what all others have."""
+
 PAIRS = 200
-"""Chords tried for each label of 2 and 3 classes, where convexity is claimed and no composition rule proves it."""
+"""Chords tried for each label of each size, where convexity is claimed and no composition rule proves it."""
+
+PLACES = 16
+"""Points at which a symmetry is tried, for each label of each size."""
+
+SHIFTS = (1.0, -2.5, 16.0)
+"""Constants added to all scores."""
+
+NARROW = 2.0**-60
+"""Width, relative to 1 + |t|, of the ball in which a switch turns: the pieces move there by less than any jump that matters."""
+
+MOST_COMBINATIONS = 64
+"""Combinations of pieces that are told apart where several switches turn at once."""
+
+Point = tuple[float, ...]
+Constants = tuple[arb, ...]
 
 
-def bulge(loss: LossSpec, chord: Chord) -> arb:
-    """ℓ at the middle of a chord less the mean of ℓ at its ends, as a ball: above 0 where ℓ is not convex."""
-    formula = loss_formula(loss, len(chord.start), chord.label)
-    parameters = [exact.ball(p) for p in loss.with_parameters({}).values()]
+@lru_cache(maxsize=256)
+def examine(loss: LossSpec, given: tuple[tuple[str, float], ...] = ()) -> None:
+    """Raises UsageError where a formula is none or a claim is certainly false: right code would be called broken by it.
 
-    def value(s: list[arb]) -> arb:
-        with precision():
-            registers = formula.program.run([*s, *parameters]).registers
-            return sum((registers[k] for k in formula.value_terms), arb(0))
-
-    a, b = [exact.ball(x) for x in chord.start], [exact.ball(x) for x in chord.end]
-    with precision():
-        return value([(x + y) / 2 for x, y in zip(a, b, strict=True)]) - (value(a) + value(b)) / 2
-
-
-@lru_cache(maxsize=64)
-def examine(loss: LossSpec) -> None:
-    """Raises UsageError where a claim is certainly false: right code would be called broken by it."""
+    `given` are values of parameters beside their defaults.
+    """
+    constants = tuple(exact.ball(p) for p in loss.with_parameters(dict(given)).values())
+    _is_a_formula(loss, constants)
+    _is_continuous(loss, constants)
+    _is_written_alike(loss, constants)
     claims = loss.claims
-    if claims.chord is not None and not bulge(loss, claims.chord) > 0:
-        raise UsageError(
-            f"{loss.name} claims not to be convex, but it does not lie above its chord from {claims.chord.start} to {claims.chord.end}, "
-            f"label {claims.chord.label}. Give a chord that it lies above at the middle, or claim nothing: Claims(convex=None)."
-        )
+    if claims.chord is not None:
+        _is_shown(loss, claims.chord, constants)
     if claims.convex and not convex_loss(loss):
-        for chord in _chords(loss):
-            if bulge(loss, chord) > 0:
-                raise UsageError(
-                    f"{loss.name} claims to be convex, but at the middle of {chord.start} and {chord.end}, label {chord.label}, "
-                    f"it lies above its chord. Correct the formula, or claim Claims(convex=False, chord={chord})."
-                )
+        _is_convex(loss, constants)
+    if claims.symmetric:
+        _is_symmetric(loss, constants)
+    if claims.shift_invariant:
+        _is_shift_invariant(loss, constants)
+
+
+def bulge(loss: LossSpec, chord: Chord, constants: Constants | None = None) -> arb:
+    """ℓ at the middle of a chord less the mean of ℓ at its ends, as a ball: above 0 where ℓ is not convex."""
+    known = tuple(exact.ball(p) for p in loss.with_parameters({}).values()) if constants is None else constants
+    middle = tuple((a + b) / 2 for a, b in zip(chord.start, chord.end, strict=True))
+    with precision():
+        ends = _value(loss, chord.start, chord.label, known) + _value(loss, chord.end, chord.label, known)
+        return _value(loss, middle, chord.label, known) - ends / 2
+
+
+def _value(loss: LossSpec, at: Point, label: int, constants: Constants) -> arb:
+    formula = loss_formula(loss, len(at), label)
+    with precision():
+        return _total(formula, _run(loss, formula, [exact.ball(x) for x in at], label, constants))
+
+
+def _total(formula: Formula, run: Run) -> arb:
+    return sum((run.registers[k] for k in formula.value_terms), arb(0))
+
+
+def _run(loss: LossSpec, formula: Formula, at: Sequence[arb], label: int, constants: Constants) -> Run:
+    try:
+        return formula.program.run([*at, *constants])
+    except UsageError as error:
+        raise UsageError(f"{loss.name}, {loss.place(len(at), label)}, at {_point(at)}: {error}") from None
+
+
+def _labels(loss: LossSpec) -> list[tuple[int, int]]:
+    """(number of scores, label) of all that is examined."""
+    return sorted({(loss.scores(c), label) for c in SIZES for label in range(loss.labels(c))})
+
+
+def _points(scores: int, count: int) -> Iterator[Point]:
+    """Near and far, on a lattice, so that sentences show short numbers; 0 first."""
+    rng = np.random.default_rng(0)
+    yield (0.0,) * scores
+    for _ in range(count - 1):
+        yield tuple(map(float, np.round(rng.normal(size=scores) * rng.choice([0.25, 1, 4]) * 32) / 32))
+
+
+def _is_a_formula(loss: LossSpec, constants: Constants) -> None:
+    """Compiled for every label, a function of its scores, and a real number somewhere."""
+    formulas = {(scores, label): loss_formula(loss, scores, label) for scores, label in _labels(loss)}
+    if not any(f.slopes[0] or f.slopes[1] for f in formulas.values()):
+        raise UsageError(f"the formula of {loss.name} depends on no score: its value is the same whatever they are.")
+    for scores, label in formulas:
+        if not any(_value(loss, at, label, constants).is_finite() for at in _points(scores, PLACES)):
+            raise UsageError(
+                f"the formula of {loss.name} is no finite number at any score that was tried, for {loss.place(scores, label)}: "
+                "a root, a logarithm or a power of what is negative?"
+            )
+
+
+def _is_written_alike(loss: LossSpec, constants: Constants) -> None:
+    """Further ways of writing are of the same loss."""
+    for n, way in enumerate(loss.written):
+        for scores, label in _labels(loss):
+            for at in _points(scores, PLACES):
+                here, there = _value(loss, at, label, constants), _value(way, at, label, constants)
+                if here.is_finite() and there.is_finite() and not here.overlaps(there):
+                    raise UsageError(
+                        f"ways[{n}] of {loss.name} is another loss: at {_point(at)}, {loss.place(scores, label)}, it is {float(there):.6g}, and "
+                        f"per_example is {float(here):.6g}. Give formulas that are equal everywhere."
+                    )
+
+
+def _is_shown(loss: LossSpec, chord: Chord, constants: Constants) -> None:
+    scores = len(chord.start)
+    if scores != loss.scores(scores) or chord.label >= loss.labels(scores):
+        labels = f"{loss.scores(scores)} score{'s' if loss.scores(scores) > 1 else ''} and labels 0 to {loss.labels(scores) - 1}"
+        raise UsageError(f"the chord of {loss.name} has {scores} scores and label {chord.label}; it has {labels}.")
+    if not bulge(loss, chord, constants) > 0:
+        raise UsageError(
+            f"{loss.name} claims not to be convex, but it does not lie above its chord from {chord.start} to {chord.end}, "
+            f"label {chord.label}. Give a chord that it lies above at the middle, or claim nothing: Claims(convex=None)."
+        )
+
+
+def _is_convex(loss: LossSpec, constants: Constants) -> None:
+    for chord in _chords(loss):
+        if bulge(loss, chord, constants) > 0:
+            raise UsageError(
+                f"{loss.name} claims to be convex, but at the middle of {chord.start} and {chord.end}, label {chord.label}, "
+                f"it lies above its chord. Correct the formula, or claim Claims(convex=False, chord={chord})."
+            )
 
 
 def _chords(loss: LossSpec) -> Iterator[Chord]:
-    """Near and far, on a lattice, so that the sentence shows short numbers."""
-    rng = np.random.default_rng(0)
-    for classes in (2, 3):
-        for label in range(loss.labels(classes)):
-            for _ in range(PAIRS):
-                ends = np.round(rng.normal(size=(2, loss.scores(classes))) * rng.choice([0.25, 1, 4]) * 32) / 32
-                start, end = (tuple(map(float, s)) for s in ends)
-                yield Chord(start=start, end=end, label=label)
+    for scores, label in _labels(loss):
+        rng = np.random.default_rng(label)
+        for _ in range(PAIRS):
+            ends = np.round(rng.normal(size=(2, scores)) * rng.choice([0.25, 1, 4]) * 32) / 32
+            start, end = (tuple(map(float, s)) for s in ends)
+            yield Chord(start=start, end=end, label=label)
+
+
+def _is_symmetric(loss: LossSpec, constants: Constants) -> None:
+    for scores, label in _labels(loss):
+        for at, order in product(_points(scores, PLACES), list(permutations(range(scores)))[1:]):
+            here, there = _value(loss, at, label, constants), _value(loss, tuple(at[j] for j in order), order.index(label), constants)
+            if not (here - there).contains(0):
+                raise UsageError(
+                    f"{loss.name} claims symmetric=True, but its value at the scores {at} with label {label} is {_number(here)}, and with "
+                    f"the classes renamed, {tuple(at[j] for j in order)} with label {order.index(label)}, it is {_number(there)}. "
+                    "Correct the formula, or leave the claim out."
+                )
+
+
+def _is_shift_invariant(loss: LossSpec, constants: Constants) -> None:
+    for scores, label in _labels(loss):
+        for at, c in product(_points(scores, PLACES), SHIFTS):
+            here, there = _value(loss, at, label, constants), _value(loss, tuple(x + c for x in at), label, constants)
+            if not (here - there).contains(0):
+                raise UsageError(
+                    f"{loss.name} claims shift_invariant=True, but its value at the scores {at}, {loss.place(scores, label)}, is "
+                    f"{_number(here)}, and with {c:g} added to all of them it is {_number(there)}. "
+                    "Correct the formula, or leave the claim out."
+                )
+
+
+def _is_continuous(loss: LossSpec, constants: Constants) -> None:
+    """Looks along lines for places where the condition of a Piecewise turns, and compares the pieces there."""
+    for scores, label in _labels(loss):
+        formula = loss_formula(loss, scores, label)
+        if not any(s.conditions for s in formula.lifted.switches):
+            continue
+        for base, direction in _lines(scores):
+            line = _Line(loss, formula, label, constants, base, direction)
+            for low, high in line.turns():
+                values = line.jump(low, high)
+                if values is not None:
+                    at, (left, right) = _point(line.at((low + high) / 2)), _apart(*values)
+                    raise UsageError(
+                        f"{loss.name} jumps: at {at}, {loss.place(scores, label)}, its value is {left} on one side and "
+                        f"{right} on the other. A loss must be continuous: correct the pieces of the Piecewise, or state it "
+                        "by Max, Min and Abs."
+                    )
+
+
+def _lines(scores: int) -> Iterator[tuple[Point, Point]]:
+    """The only line of one score; of several, along each class and askew, through two points."""
+    if scores == 1:
+        yield (0.0,), (1.0,)
+        return
+    askew = tuple((3 * j % 5 - 1.5) / 2 for j in range(scores))
+    for base in list(_points(scores, 3))[1:]:
+        yield from ((base, tuple(float(j == k) for k in range(scores))) for j in range(scores))
+        yield base, askew
+
+
+def _steps(scores: int) -> list[float]:
+    """Where a line is looked at: densely near 0, then at growing distances."""
+    dense, factor = (16, 1.25) if scores == 1 else (2, 2.0)
+    out = [k / dense for k in range(1, 4 * dense + 1)]
+    while out[-1] < 2.0**13:
+        out.append(out[-1] * factor)
+    return [-t for t in reversed(out)] + [0.0] + out
+
+
+class _Line:
+    """A formula along base + t·direction."""
+
+    def __init__(self, loss: LossSpec, formula: Formula, label: int, constants: Constants, base: Point, direction: Point) -> None:
+        self.loss, self.formula, self.label, self.constants = loss, formula, label, constants
+        self.base, self.direction = [exact.ball(x) for x in base], [exact.ball(x) for x in direction]
+        operations, first = formula.program.operations, formula.program.inputs
+        self.choices = {first + i: op.apply for i, op in enumerate(operations) if isinstance(op.apply, Choice) and op.apply.conditions}
+        sides = [(c.registers[r.args[0]], c.registers[r.args[1]]) for c in self.choices.values() for r in c.relations]
+        self.sides = list(dict.fromkeys(sides))
+
+    def at(self, t: float | arb) -> list[arb]:
+        """The scores."""
+        with precision():
+            return [a + arb(t) * d for a, d in zip(self.base, self.direction, strict=True)]
+
+    def run(self, t: float | arb) -> Run:
+        """The formula at t."""
+        with precision():
+            return _run(self.loss, self.formula, self.at(t), self.label, self.constants)
+
+    def turns(self) -> Iterator[tuple[arb, arb]]:
+        """Narrow intervals in which a condition may turn."""
+        steps = _steps(len(self.base))
+        signs = [self._signs(t) for t in steps]
+        for t, here in zip(steps, signs, strict=True):
+            if 0 in here:
+                yield _around(t)
+        for (a, b), (before, after) in zip(pairwise(steps), pairwise(signs), strict=True):
+            for k, (x, y) in enumerate(zip(before, after, strict=True)):
+                if x * y < 0:
+                    yield self._narrowed(k, a, b, x)
+
+    def _signs(self, t: float) -> list[int]:
+        """The sign of left − right of each condition: 0 where it is undecided."""
+        return [self._sign(k, self.run(t)) for k in range(len(self.sides))]
+
+    def _sign(self, k: int, run: Run) -> int:
+        left, right = self.sides[k]
+        gap = run.registers[left] - run.registers[right]
+        return 1 if gap > 0 else -1 if gap < 0 else 0
+
+    def _narrowed(self, k: int, low: float, high: float, before: int) -> tuple[arb, arb]:
+        """By halves, as far as floats go."""
+        while True:
+            middle = (low + high) / 2
+            if not low < middle < high:
+                return arb(low), arb(high)
+            sign = self._sign(k, self.run(middle))
+            if sign == 0:
+                return _around(middle)
+            low, high = (middle, high) if sign == before else (low, middle)
+
+    def jump(self, low: arb, high: arb) -> tuple[arb, arb] | None:
+        """The values on both sides where the formula certainly jumps in between.
+
+        Whatever pieces are taken at a place in between, its value lies in the ball of one combination of those that are possible. If these
+        balls fall apart, and the ends (or the middle) lie in different parts, no continuous function passes from one to the other.
+        """
+        with precision():
+            middle = (low + high) / 2
+            ball = low.union(high)
+            run = self.run(ball)
+            registers = list(self.choices)
+            choices = [run.possible[r] for r in registers]
+            if np.prod([len(c) for c in choices]) > MOST_COMBINATIONS:
+                return None
+            balls = []
+            for pieces in product(*choices):
+                taken = run.possible | {r: [p] for r, p in zip(registers, pieces, strict=True)}
+                balls.append(_total(self.formula, self.formula.program.run([*self.at(ball), *self.constants], taken=taken)))
+            values = [_total(self.formula, self.run(t)) for t in (low, middle, high)]
+            if not all(x.is_finite() for x in (*balls, *values)):
+                return None
+            parts = _parts(balls)
+            places = [{k for k, part in enumerate(parts) if part.overlaps(v)} for v in values]
+            for i, j in ((0, 2), (0, 1), (1, 2)):
+                if not places[i] & places[j]:
+                    return values[i], values[j]
+            return None
+
+
+def _around(t: float) -> tuple[arb, arb]:
+    with precision():
+        width = arb(NARROW * (1 + abs(t)))
+        return arb(t) - width, arb(t) + width
+
+
+def _parts(balls: Sequence[arb]) -> list[arb]:
+    """The balls, those that overlap as one."""
+    parts: list[arb] = []
+    for ball in balls:
+        touching = [p for p in parts if p.overlaps(ball)]
+        parts = [p for p in parts if p not in touching]
+        for p in touching:
+            ball = ball.union(p)
+        parts.append(ball)
+    return parts
+
+
+def _number(x: arb) -> str:
+    return f"{float(x):.6g}"
+
+
+def _apart(a: arb, b: arb) -> tuple[str, str]:
+    """Two numbers with as many digits as tell one from the other."""
+    return next((x, y) for n in (6, 9, 12, 17) if (x := f"{float(a):.{n}g}") != (y := f"{float(b):.{n}g}") or n == 17)
+
+
+def _point(at: Sequence[arb]) -> str:
+    found = [f"{round(float(x.mid()), 15) + 0.0:.6g}" for x in at]
+    return f"score {found[0]}" if len(found) == 1 else f"the scores ({', '.join(found)})"

@@ -11,6 +11,7 @@ from math import inf
 import sympy
 from flint import arb, arb_series, fmpq
 
+from verify.errors import UsageError
 from verify.oracle import ranges
 from verify.oracle.program import Ball, KinkOnSegment, Program, Run, precision
 from verify.rounding import BALL_BITS, EXACT_BITS
@@ -308,9 +309,12 @@ def _plus(a: dict[int, Quantity], b: dict[int, Quantity]) -> dict[int, Quantity]
 
 @lru_cache(maxsize=512)
 def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
-    """ℓ(·, label) over `classes` scores, compiled once a process."""
+    """ℓ(·, label) over `classes` scores, compiled once a process. Raises UsageError where it is not made of known functions."""
     e, symbols = spec.expression(classes, label)
-    return Formula(e, symbols[:classes], symbols[classes:])
+    try:
+        return Formula(e, symbols[:classes], symbols[classes:])
+    except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
+        raise UsageError(f"{spec.name}, {spec.place(classes, label)}: {error}") from None
 
 
 @lru_cache(maxsize=64)

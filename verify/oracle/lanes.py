@@ -34,18 +34,28 @@ def _method(ufunc: Any) -> Callable[[Any], Any]:
     return lambda self: ufunc(self)
 
 
-def _erf(x: Any) -> Any:
-    from scipy.special import erf  # a tenth of a second, which few formulas need
+def _special(name: str) -> Callable[[Any], Any]:
+    def method(self: Any) -> Any:
+        from scipy import special  # a tenth of a second, which few formulas need
 
-    return erf(x)
+        return getattr(special, name)(self)
+
+    return method
 
 
 class Lanes(np.ndarray):
     """One number a lane, with the methods that programs ask of balls."""
 
-    exp, log, sqrt, erf = _method(np.exp), _method(np.log), _method(np.sqrt), _method(_erf)
+    exp, log, sqrt = _method(np.exp), _method(np.log), _method(np.sqrt)
+    erf, erfc, lgamma, log_ndtr = _special("erf"), _special("erfc"), _special("gammaln"), _special("log_ndtr")
     sin, cos, tan, atan = _method(np.sin), _method(np.cos), _method(np.tan), _method(np.arctan)
     sinh, cosh, tanh = _method(np.sinh), _method(np.cosh), _method(np.tanh)
+
+    def polygamma(self, n: int) -> Any:
+        """The n-th derivative of digamma."""
+        from scipy import special
+
+        return special.polygamma(n, self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,18 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import reduce, wraps
+from math import factorial
 from typing import Any, ParamSpec, TypeVar
 
 import flint
 import sympy
 from flint import arb, arb_series, fmpq
 
+from verify.errors import UsageError
 from verify.rounding import BALL_BITS, ELEMENTARY
+from verify.spec.functions import log_ndtr
 from verify.spec.lift import Lifted, Switch
 
 P = ParamSpec("P")
@@ -29,8 +33,14 @@ Ball = Any  # arb or arb_series: python-flint overloads both alike
 
 ELEMENTARY_FUNCTIONS: dict[Any, str] = {
     sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan", sympy.atan: "atan", sympy.erf: "erf",
-    sympy.tanh: "tanh", sympy.sinh: "sinh", sympy.cosh: "cosh",
+    sympy.tanh: "tanh", sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.erfc: "erfc", sympy.loggamma: "lgamma", log_ndtr: "log_ndtr",
 }  # fmt: skip
+"""By their names in python-flint, or in `BALLS`."""
+
+OF_SIZE_1 = {sympy.loggamma, sympy.polygamma, log_ndtr}
+"""Functions whose usual ways of evaluation go through numbers of size 1 where their values are smaller: log Φ as the logarithm of what is
+near 1, Stirling's series near the zeros of log Γ and of its slope. Their roundings are charged at that size.
+"""
 
 
 class KinkOnSegment(Exception):
@@ -66,6 +76,12 @@ class Choice:
     conditions: tuple[sympy.Basic, ...] | None
     registers: dict[sympy.Expr, int]  # of the sides of the conditions' relations
 
+    @property
+    def relations(self) -> list[sympy.Basic]:
+        """The comparisons that its conditions are made of."""
+        found = {r for c in self.conditions or () for r in c.atoms(sympy.core.relational.Relational)}
+        return sorted(found, key=sympy.default_sort_key)
+
     def possible(self, pieces: Sequence[Ball], registers: Sequence[Ball]) -> list[int]:
         """The indices of the pieces that can be chosen somewhere in the box."""
         if self.conditions is None:
@@ -78,6 +94,9 @@ class Choice:
                 found.append(i)
             if truth is True:
                 break
+        if not found:
+            shown = ", ".join(map(str, self.conditions))
+            raise UsageError(f"a Piecewise of the formula has no piece where none of {shown} holds: end it with (…, True).")
         return found
 
     def ahead(self, pieces: Sequence[Ball]) -> int:
@@ -124,8 +143,59 @@ def _elementary(name: str, x: Ball) -> Ball:
     """A function by its name in python-flint, whose series have no hyperbolic ones: there they are made of exp."""
     if hasattr(x, name):
         return getattr(x, name)()
+    if name == "log_ndtr":
+        return _log_ndtr(x)
     up, down = x.exp(), (-x).exp()
     return {"sinh": (up - down) / 2, "cosh": (up + down) / 2, "tanh": (up - down) / (up + down)}[name]
+
+
+def _composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
+    """The series of f(x) from f⁽ᵏ⁾(x₀), k = 0, 1, …"""
+    moved = arb_series([0, *(x[k] for k in range(1, x.length()))], x.prec)
+    power, total = arb_series([1], x.prec), arb_series([0], x.prec)
+    for k, d in enumerate(derivatives):
+        total += power * (d / factorial(k))
+        power *= moved
+    return total
+
+
+def _log_ndtr(x: Ball) -> Ball:
+    """Log Φ is increasing and concave, and its slope φ/Φ falls: so balls of any width are bounded by their ends."""
+    if not isinstance(x, arb_series):
+        low, high = _log_phi(arb(x.lower())), _log_phi(arb(x.upper()))
+        return low.union(high)
+    a = x[0]
+    slope = _mills(arb(a.lower())).union(_mills(arb(a.upper())))
+    second = _within(-slope * (a + slope), -1, 0)
+    third = slope * ((a + slope) * (a + 2 * slope) - 1)
+    return _composed([_log_ndtr(a), slope, second, third], x)
+
+
+def _log_phi(x: arb) -> arb:
+    """Log Φ at a point: where Φ is near 1, by what it lacks of it."""
+    root = arb(2).sqrt()
+    return (-(x / root).erfc() / 2).log1p() if x > 0 else ((-x / root).erfc() / 2).log()
+
+
+def _mills(x: arb) -> arb:
+    """φ(x)/Φ(x)."""
+    return (-x * x / 2 - _log_phi(x)).exp() / (2 * arb.pi()).sqrt()
+
+
+def _within(x: arb, low: float, high: float) -> arb:
+    """A ball around what lies both in the ball and between the bounds, which is not empty."""
+    return x.intersection(arb((low + high) / 2, (high - low) / 2)) if x.is_finite() else arb((low + high) / 2, (high - low) / 2)
+
+
+def _polygamma(n: int, x: Ball) -> Ball:
+    """The n-th derivative of digamma, n ≥ 0: of the n-th order by Hurwitz' zeta function."""
+    if isinstance(x, arb_series):
+        return _composed([_polygamma(n + k, x[0]) for k in range(x.prec)], x)
+    if not isinstance(x, arb):
+        return x.polygamma(n)
+    if not x > 0:
+        return arb.nan()
+    return x.digamma() if n == 0 else (-1) ** (n + 1) * factorial(n) * arb(n + 1).zeta(x)
 
 
 def _integer_power(x: Ball, n: int) -> Ball:
@@ -148,12 +218,13 @@ def choose(pieces: Sequence[Ball], possible: Sequence[int]) -> Ball:
 
 @dataclass(frozen=True)
 class Operation:
-    """One step: `apply` to the registers `args`, at a cost of `roundings` of `|result|` (of `Σ|args|` for a sum)."""
+    """One step: `apply` to the registers `args`, at a cost of `roundings` of `|result| + beside` (of `Σ|args|` for a sum)."""
 
     apply: Callable[..., Ball] | Choice
     args: tuple[int, ...]
     roundings: int
     is_sum: bool = False
+    beside: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,6 +234,28 @@ class Run:
     registers: list[Ball]
     possible: dict[int, list[int]]
     u: arb | None = None
+
+
+NUMBERS = {sympy.pi: "pi", sympy.E: "const_e", sympy.EulerGamma: "const_euler"}
+
+KNOWN = sorted(["Add", "Mul", "Pow", "sqrt", "Max", "Min", "Abs", "Piecewise", "digamma", *(f.__name__ for f in ELEMENTARY_FUNCTIONS)])
+"""What a formula may be made of."""
+
+WRITTEN = {
+    "gamma": "exp(loggamma(x))", "factorial": "exp(loggamma(x + 1))", "beta": "exp(loggamma(a) + loggamma(b) - loggamma(a + b))",
+    "asinh": "log(x + sqrt(x**2 + 1))", "acosh": "log(x + sqrt(x**2 - 1))", "atanh": "(log(1 + x) - log(1 - x)) / 2",
+    "asin": "atan(x / sqrt(1 - x**2))", "acos": "pi/2 - atan(x / sqrt(1 - x**2))", "acot": "atan(1 / x)",
+    "sech": "1 / cosh(x)", "csch": "1 / sinh(x)", "coth": "1 / tanh(x)", "sec": "1 / cos(x)", "csc": "1 / sin(x)", "cot": "1 / tan(x)",
+    "Sum": "Add(*(… for j in range(len(s))))", "Product": "Mul(*(… for j in range(len(s))))", "GoldenRatio": "(1 + sqrt(5)) / 2",
+}  # fmt: skip
+"""What may stand for a function that has no ball operation."""
+
+
+def unknown_function(name: str) -> str:
+    """The sentence on a function that has no ball operation: the nearest right thing, and all that have one."""
+    near = get_close_matches(name, KNOWN, n=1, cutoff=0.5)
+    hint = f" Write {WRITTEN[name]}." if name in WRITTEN else f" Did you mean {near[0]}?" if near else ""
+    return f"the formula uses {name}, which has no ball operation.{hint} Known: {', '.join(KNOWN)}."
 
 
 class Program:
@@ -209,7 +302,7 @@ class Program:
                 continue
             value = op.apply(*args)
             if u is not None and op.roundings:
-                size = sum((a.abs_upper() for a in args), arb(0)) if op.is_sum else value.abs_upper()
+                size = sum((a.abs_upper() for a in args), arb(0)) if op.is_sum else value.abs_upper() + op.beside
                 value += arb(0, op.roundings * u * size)
             registers.append(value)
         return Run(registers, possible, u)
@@ -249,12 +342,14 @@ class Program:
             return self._power(*e.args)
         if e.func in ELEMENTARY_FUNCTIONS:
             name = ELEMENTARY_FUNCTIONS[e.func]
-            return Operation(lambda x: _elementary(name, x), (self._compile(e.args[0]),), ELEMENTARY)
-        if isinstance(e, sympy.NumberSymbol):
-            name = {sympy.pi: "pi", sympy.E: "const_e", sympy.EulerGamma: "const_euler"}[e]
+            return Operation(lambda x: _elementary(name, x), (self._compile(e.args[0]),), ELEMENTARY, beside=int(e.func in OF_SIZE_1))
+        if isinstance(e, sympy.polygamma) and isinstance(e.args[0], sympy.Integer) and e.args[0] >= 0:
+            n = int(e.args[0])
+            return Operation(lambda x: _polygamma(n, x), (self._compile(e.args[1]),), ELEMENTARY, beside=1)
+        if e in NUMBERS:
+            name = NUMBERS[e]
             return Operation(lambda: getattr(arb, name)(), (), 1)
-        known = ", ".join(sorted(["Add", "Mul", "Pow", "Max", "Min", "Abs", "Piecewise", *ELEMENTARY_FUNCTIONS.values()]))
-        raise ValueError(f"the formula uses {e.func.__name__}, which has no ball operation. Known: {known}.")
+        raise ValueError(unknown_function(e.func.__name__))
 
     def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> Operation:
         x = self._compile(base)

@@ -319,7 +319,8 @@ def counts(document: Document) -> str:
     found, n = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}, len(findings(document))
     within = {"broken": f" in {many(n, 'finding')}"} if n < found["broken"] else {}
     told = [f"{k} {v}{within.get(v, '')}" for v, k in found.items() if k]
-    return ", ".join([*told, *(f"audit {a['verdict']}" for a in document.get("audits", ()))]) or "nothing judged"
+    refused = [f"{many(len(document['refused']), 'candidate')} not judged"] if document.get("refused") else []
+    return ", ".join([*told, *(f"audit {a['verdict']}" for a in document.get("audits", ())), *refused]) or "nothing judged"
 
 
 def summary(document: Document) -> str:

@@ -23,6 +23,7 @@ from verify.report.reading import (
     not_asked,
     power_summary,
     printed,
+    refusals,
     shape,
     visible,
 )
@@ -56,7 +57,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
         candidates=list(_candidates(document)),
         findings=[paragraph(f, document) for f in found],
         shown={indices[id(f.shown)] for f in found},
-        silences=[paragraph(f, document) for f in silences(document)],
+        silences=[*(paragraph(f, document) for f in silences(document)), *refusals(document)],
         finding_of={indices[id(r)]: n for n, f in enumerate(found) for r in f.members},
         summary=summary(document),
         judgement=judgement(document),

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from verify.report.audit import told_of
 from verify.report.findings import findings, laws_told
-from verify.report.reading import Document, Entry, accepted, details, sentence, visible
+from verify.report.reading import Document, Entry, accepted, details, refusals, sentence, visible
 
 MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
 
@@ -18,6 +18,7 @@ def render(document: Document) -> str:
     cases = [_result(document, r, s, found.get(id(r))) for r, s in zip(document["results"], seconds, strict=True)]
     cases += [_audit(a) for a in document.get("audits", ())]
     cases += [_skipped(_case(i, 0.0), i["reason"]) for i in document["inapplicable"]]
+    cases += [_unjudged(r, told) for r, told in zip(document.get("refused", ()), refusals(document), strict=True)]
     cases += [_ruling(f) for f in document.get("gate", {}).get("failures", []) if not f["told"]]
     suite = ET.Element("testsuite", {"name": "verify", **_counts(cases), "time": f"{document['environment']['wall']:.3f}"})
     _properties(suite, {"schema": document["schema"], "seed": document["seed"], "profile": document["profile"]})
@@ -58,6 +59,12 @@ def _audit(audit: Entry) -> ET.Element:
     case, told = _case(dict(audit) | {"law": "audit"}, 0.0), told_of(audit)
     if audit["verdict"] == "broken":
         _failure(case, told[0], "\n".join(told))
+    return case
+
+
+def _unjudged(refused: Entry, told: str) -> ET.Element:
+    case = ET.Element("testcase", {"classname": legal(f"verify.{refused['candidate']}"), "name": "not judged", "time": "0.000"})
+    _failure(case, told, told)
     return case
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from verify.report.audit import lines
 from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
-from verify.report.reading import Document, conventions, figure, limitations, not_asked, powers, visible
+from verify.report.reading import Document, conventions, figure, limitations, not_asked, powers, refusals, visible
 
 SIGNS = {"holds": "✅", "broken": "❌", "silent": "⚠️"}
 
@@ -20,6 +20,7 @@ def render(document: Document) -> str:
         *_gate(document),
         _matrix(document),
         *_failures(document),
+        _list(map(escaped, refusals(document))),
         _list(f"{code(line.strip())}" for line in lines(document)),
         _list(map(escaped, powers(document))),
         _folded("Results", _results(document)),

@@ -11,7 +11,7 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
-from verify.campaign.task import DTYPES, Inapplicable, Outcome
+from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused
 from verify.campaign.witness import NO_LOSS, identity
 from verify.evidence import Verdict
 from verify.laws import LAWS
@@ -28,7 +28,7 @@ LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """All outcomes of one command. `results` has one entry for each candidate, dtype and law that applies, in that order;
-    `inapplicable` has the others with the reason.
+    `inapplicable` has the others with the reason, `refused` the candidates that could not be judged.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -36,13 +36,16 @@ class Report:
     profile: str
     seed: int
     seconds: float
+    refused: tuple[Refused, ...] = ()
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome | Inapplicable], *, profile: str, seed: int, seconds: float) -> Report:
+    def of(
+        cls, outcomes: Sequence[Outcome | Inapplicable], *, profile: str, seed: int, seconds: float, refused: Sequence[Refused] = ()
+    ) -> Report:
         """The report of what the tasks came to."""
         judged = tuple(o for o in outcomes if isinstance(o, Outcome))
         rest = tuple(o for o in outcomes if isinstance(o, Inapplicable))
-        return cls(outcomes=judged, inapplicable=rest, profile=profile, seed=seed, seconds=seconds)
+        return cls(outcomes=judged, inapplicable=rest, profile=profile, seed=seed, seconds=seconds, refused=tuple(refused))
 
     @property
     def results(self) -> list[Result]:
@@ -102,8 +105,13 @@ class Report:
                 {"candidate": o.task.request.name, "dtype": o.task.dtype, "law": o.task.law, "reason": o.reason} for o in self.inapplicable
             ],
             "conventions": self.conventions,
+            **self._refusals(),
         }
         return with_findings(document)
+
+    def _refusals(self) -> dict[str, Any]:
+        told = [{"candidate": r.request.name, "loss": r.request.loss, "reason": r.reason} for r in self.refused]
+        return {"refused": told} if told else {}
 
 
 def environment() -> dict[str, Any]:

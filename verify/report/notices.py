@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verify.report.findings import Finding, declared, findings, folded, headline, laws_told, sentences, silences, smallest
-from verify.report.reading import PRINTED, Document, Entry, accepted, visible
+from verify.report.reading import PRINTED, Document, Entry, accepted, refusals, visible
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ def notices(document: Document) -> list[Notice]:
     gate = document.get("gate", {"failures": [], "warnings": []})
     found = [_of(document, f) for f in findings(document)]
     found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
+    found += [Notice(rule="not-judged", title="not judged", message=told, severe=True) for told in refusals(document)]
     found += [_ruling(f, severe=True) for f in folded(gate["failures"], document) if not f["told"]]
     found += [_of(document, f) for f in silences(document)]
     found += [_ruling(w, severe=False) for w in folded(gate["warnings"], document) if not w["told"]]

@@ -165,6 +165,11 @@ def not_asked(document: Document) -> Iterator[tuple[str, list[str], str]]:
         yield visible(name), list(names), visible(reason)
 
 
+def refusals(document: Document) -> list[str]:
+    """One sentence for each candidate that could not be judged: something about it was used wrongly, its spec say."""
+    return [visible(f"{r['candidate']} ({r['loss']}) was not judged: {r['reason']}") for r in document.get("refused", ())]
+
+
 def limitations(document: Document) -> list[tuple[str, str]]:
     """(candidate, what it refuses or accepts without breaking a law), once for all laws and dtypes."""
     return list(dict.fromkeys((visible(r["candidate"]), visible(told)) for r in document["results"] for told in r.get("limitations", ())))

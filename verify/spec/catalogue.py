@@ -33,9 +33,12 @@ def find_loss(name: str) -> LossSpec:
     """The loss of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default)."""
     if file := re.fullmatch(r"(.*\.py)(?::(\w*))?", name):
         path, variable = file[1], file[2] or "SPEC"
-        spec = getattr(load_file(Path(path)), variable, None)
+        module = load_file(Path(path))
+        spec = getattr(module, variable, None)
         if not isinstance(spec, LossSpec):
-            raise UsageError(f"{path} has no LossSpec called {variable}. Define one, or give FILE.py:NAME.")
+            there = [v for v, value in vars(module).items() if isinstance(value, LossSpec)]
+            told = f" It has {', '.join(there)}." if there else ""
+            raise UsageError(f"{path} has no LossSpec called {variable}. Define one, or give FILE.py:NAME.{told}")
         return spec
     known = losses()
     if name not in known:

@@ -1,8 +1,10 @@
 """Convexity proved from a formula by composition rules: nothing is evaluated, so what is proved holds everywhere.
 
 Affine; a sum, or a multiple ≥ 0, of convex functions; the greatest of convex functions; |affine|; an even power of an affine and
-a power ≥ 1 of a convex function ≥ 0; the norm of affine functions; exp of a convex function; log of a sum of exponentials; −log
-and negative powers of a concave function. What no rule covers is not proved, which does not mean that it is false.
+a power ≥ 1 of a convex function ≥ 0; the norm of affine functions; exp of a convex function; cosh of an affine one and of a convex one
+≥ 0; log of a sum of exponentials and hyperbolic cosines; −log and negative powers of a concave function; −log of a quotient of
+exponentials, of erfc and of 1 ± erf; log Φ, log Γ, digamma and its derivatives. Parameters are known by their domains. What no rule
+covers is not proved, which does not mean that it is false.
 Source: S. Boyd and L. Vandenberghe, Convex Optimization, 2004, sections 3.2 and 3.5.
 """
 
@@ -10,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from math import isfinite
 from typing import NamedTuple
 
 import sympy
 
-from verify.spec.loss import LossSpec
+from verify.errors import UsageError
+from verify.spec.functions import log_ndtr
+from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
 
 CLASSES = range(2, 7)
@@ -29,9 +34,9 @@ class Curvature(NamedTuple):
 
     def times(self, c: sympy.Expr) -> Curvature:
         """That of the function's multiple by a constant."""
-        if c.is_nonnegative:
+        if _nonnegative(c):
             return self
-        return Curvature(self.concave, self.convex) if c.is_nonpositive else UNKNOWN if self != AFFINE else AFFINE
+        return Curvature(self.concave, self.convex) if _nonnegative(-c) else UNKNOWN if self != AFFINE else AFFINE
 
 
 AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
@@ -40,8 +45,11 @@ AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
 @lru_cache(maxsize=64)
 def convex_loss(loss: LossSpec) -> bool:
     """Whether ℓ(·, y) is proved convex, for every label of every number of `CLASSES` and every value of its parameters."""
-    formulas = {(loss.scores(c), y) for c in CLASSES for y in range(loss.labels(c))}  # of one score they are the same for every c
-    return all(curvature(*_over(loss, *formula)).convex for formula in formulas)
+    formulas = sorted({(loss.scores(c), y) for c in CLASSES for y in range(loss.labels(c))})  # of one score they are the same for every c
+    try:
+        return all(curvature(*_over(loss, *formula)).convex for formula in formulas)
+    except UsageError:  # it is stated for fewer classes
+        return False
 
 
 @lru_cache(maxsize=64)
@@ -65,15 +73,28 @@ def curvature(e: sympy.Expr, variables: Iterable[sympy.Symbol]) -> Curvature:
 
 
 def _over(loss: LossSpec, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
-    """The formula with each parameter's sign as its domain gives it, and its scores."""
+    """The formula with each parameter as a function of a positive number that takes on its domain, and its scores."""
     e, symbols = loss.expression(classes, label)
     scores, constants = symbols[:classes], symbols[classes:]
-    signed = {s: _signed(s, p.low, p.high) for s, p in zip(constants, loss.parameters.values(), strict=True)}
-    return e.subs(signed), scores
+    known = {s: within(s, p) for s, p in zip(constants, loss.parameters.values(), strict=True)}
+    return e.subs(known), scores
 
 
-def _signed(symbol: sympy.Symbol, low: float, high: float) -> sympy.Symbol:
-    return sympy.Symbol(symbol.name, real=True, positive=True if low >= 0 else None, negative=True if high <= 0 else None)
+def within(symbol: sympy.Symbol, p: Parameter) -> sympy.Expr:
+    """All values between `low` and `high`, by a symbol > 0: so that 1 − τ > 0 is seen for τ in (0, 1)."""
+    low, high, x = sympy.Rational(p.low) if isfinite(p.low) else None, p.high, sympy.Symbol(symbol.name, positive=True)
+    if low is None:
+        return sympy.Rational(high) - x if isfinite(high) else symbol
+    return (low + sympy.Rational(high) * x) / (1 + x) if isfinite(high) else low + x
+
+
+def _nonnegative(c: sympy.Expr) -> bool:
+    """Whether a constant is certainly ≥ 0; brought over one denominator where that is not seen at once."""
+    return bool(sympy.cancel(sympy.together(c)).is_nonnegative) if c.is_nonnegative is None else bool(c.is_nonnegative)
+
+
+def _positive(c: sympy.Expr) -> bool:
+    return bool(sympy.cancel(sympy.together(c)).is_positive) if c.is_positive is None else bool(c.is_positive)
 
 
 def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
@@ -94,23 +115,33 @@ def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
         return Curvature(parts[0] == AFFINE, False)
     if isinstance(e, sympy.exp):
         return Curvature(all_convex, False)
+    if isinstance(e, sympy.cosh):
+        return Curvature(parts[0] == AFFINE or (all_convex and _nonnegative(e.args[0])), False)
     if isinstance(e, sympy.log):
-        return Curvature(_log_convex(e.args[0], x), all_concave)
+        return Curvature(_log_convex(e.args[0], x), all_concave or _log_concave(e.args[0], x))
+    if isinstance(e, log_ndtr):
+        return Curvature(False, all_concave)
+    if isinstance(e, sympy.loggamma):
+        return Curvature(all_convex and all_concave, False)
+    if isinstance(e, sympy.polygamma) and e.args[0].is_Integer:  # falling and convex where n is odd; n = 0 is digamma
+        odd = bool(e.args[0].is_odd)
+        return Curvature(odd and parts[1].concave, not odd and parts[1].concave)
     return _power(e.base, e.exp, x) if isinstance(e, sympy.Pow) else UNKNOWN
 
 
 def _power(base: sympy.Expr, n: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
-    """Of base**n, n a number."""
-    if not n.is_number:
+    """Of base**n, n a constant."""
+    if n.free_symbols & x:
         return UNKNOWN
     b = _curvature(base, x)
     if n.is_even and n.is_positive and (b == AFFINE or (b.convex and base.is_nonnegative) or (b.concave and base.is_nonpositive)):
         return Curvature(True, False)
-    if n.is_negative:
+    if _nonnegative(-n):
         return Curvature(bool(b.concave and base.is_positive), False)
-    if n >= 1:
+    if _nonnegative(n - 1):
         return Curvature(bool(b.convex and base.is_nonnegative), False)
-    return Curvature(n == sympy.Rational(1, 2) and _sum_of_squares(base, x), bool(b.concave and base.is_nonnegative))
+    root = _nonnegative(n) and _nonnegative(1 - n)
+    return Curvature(n == sympy.Rational(1, 2) and _sum_of_squares(base, x), bool(root and b.concave and base.is_nonnegative))
 
 
 def _sum_of_squares(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
@@ -122,9 +153,37 @@ def _sum_of_squares(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
 
 
 def _log_convex(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
-    """Whether log e is convex: constants > 0, exponentials of convex functions, and their products and sums."""
+    """Whether log e is convex: constants > 0, exponentials of convex functions, cosh of affine ones; their products, sums and powers."""
     if not e.free_symbols & x:
-        return bool(e.is_positive)
+        return _positive(e)
     if isinstance(e, sympy.exp):
         return _curvature(e.args[0], x).convex
+    if isinstance(e, sympy.cosh):
+        return _curvature(e.args[0], x) == AFFINE
+    if isinstance(e, sympy.Pow) and not e.exp.free_symbols & x:
+        return _log_convex(e.base, x) if _nonnegative(e.exp) else _nonnegative(-e.exp) and _log_concave(e.base, x)
     return isinstance(e, sympy.Add | sympy.Mul) and all(_log_convex(a, x) for a in e.args)
+
+
+def _log_concave(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
+    """Whether log e is concave: constants > 0, exponentials of concave functions, the tails of the normal distribution, negative powers
+    of what is log-convex, and their products. A difference such as 1 − p is brought over one denominator.
+    """
+    if not e.free_symbols & x:
+        return _positive(e)
+    if isinstance(e, sympy.exp):
+        return _curvature(e.args[0], x).concave
+    if isinstance(e, sympy.erfc):
+        return _curvature(e.args[0], x) == AFFINE
+    if isinstance(e, sympy.Pow) and not e.exp.free_symbols & x:
+        return _log_concave(e.base, x) if _nonnegative(e.exp) else _nonnegative(-e.exp) and _log_convex(e.base, x)
+    if isinstance(e, sympy.Mul):
+        return all(_log_concave(a, x) for a in e.args)
+    if isinstance(e, sympy.Add):
+        constant, rest = e.as_independent(*x, as_Add=True)
+        factor, tail = rest.as_independent(*x, as_Add=False)
+        if isinstance(tail, sympy.erf) and abs(factor) == constant and _positive(constant):
+            return _curvature(tail.args[0], x) == AFFINE
+        whole = sympy.together(e)
+        return not isinstance(whole, sympy.Add) and _log_concave(whole, x)
+    return False

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 
 import sympy
 
-DISCONTINUOUS = (sympy.sign, sympy.Heaviside, sympy.floor, sympy.ceiling)
+DISCONTINUOUS = {
+    sympy.sign: "x·sign(x) is Abs(x)",
+    sympy.Heaviside: "x·Heaviside(x) is Max(0, x)",
+    sympy.floor: "",
+    sympy.ceiling: "",
+    sympy.frac: "",
+    sympy.Mod: "",
+    sympy.DiracDelta: "",
+}
+"""What jumps, and what it often stands for."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +66,9 @@ def lift(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[s
         return switches[key].symbol
 
     def walk(node: sympy.Basic) -> sympy.Basic:
-        if isinstance(node, DISCONTINUOUS):
-            raise ValueError(f"{node.func} jumps: state the loss by Max, Min, Abs or a continuous Piecewise")
+        if node.func in DISCONTINUOUS:
+            hint = DISCONTINUOUS[node.func]
+            raise ValueError(f"{node.func} jumps: state the loss by Max, Min, Abs or a continuous Piecewise{hint and f' ({hint})'}")
         if not node.has(sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise, *DISCONTINUOUS):
             return node
         if isinstance(node, sympy.Piecewise):

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from keyword import iskeyword
+from math import frexp, isfinite
 from struct import pack, unpack
 from typing import Any
 
 import sympy
 
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, of_type, unknown
+from verify.spec.fields import by_name, number
+from verify.spec.statement import stated, takes
+from verify.spec.target import Target
 
 
+@by_name(default="1")
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """A real number that the formula depends on, with its default and its open domain (low, high)."""
@@ -22,7 +29,12 @@ class Parameter:
     high: float = float("inf")
 
     def __post_init__(self) -> None:
-        self.check("default", self.default)
+        for bound in ("low", "high"):
+            object.__setattr__(self, bound, number(f"{bound} of a parameter", getattr(self, bound)))
+        number("the default of a parameter", self.default)
+        if not self.low < self.high:
+            raise UsageError(f"a parameter has the domain ({self.low}, {self.high}), which is empty; give low < high.")
+        object.__setattr__(self, "default", self.check("default", self.default))
 
     def check(self, name: str, value: float) -> float:
         """`value` as a float. Raises UsageError where it lies outside the domain."""
@@ -31,11 +43,14 @@ class Parameter:
         return float(value)
 
 
-def positive(*, default: float) -> Parameter:
+def positive(default: float | None = None) -> Parameter:
     """A parameter that must be greater than 0."""
+    if default is None:
+        raise UsageError("positive() has no default. Give it one, such as positive(default=1).")
     return Parameter(default=default, low=0.0)
 
 
+@by_name(start="(2.0, 0.0)", end="(-1.0, 0.0)")
 @dataclass(frozen=True, kw_only=True)
 class Chord:
     """Two points, each (C,) scores, and a label: the loss at their middle lies above the mean of its values at the ends."""
@@ -45,10 +60,16 @@ class Chord:
     label: int = 0
 
     def __post_init__(self) -> None:
+        for end in ("start", "end"):
+            object.__setattr__(self, end, _numbers(f"the {end} of a chord", getattr(self, end), "the scores of a point, (2.0, 0.0) say"))
+        of_type("the label of a chord", self.label, (int,), "a label, 0 or more")
+        if self.label < 0:
+            raise UsageError(f"the label of a chord is {self.label}; give a label, 0 or more.")
         if len(self.start) != len(self.end) or not self.start:
             raise UsageError(f"a chord joins {len(self.start)} scores to {len(self.end)}. Give two points with the same number of scores.")
 
 
+@by_name(convex="True, or None to claim nothing")
 @dataclass(frozen=True, kw_only=True)
 class Claims:
     """What the author says of the loss beyond its formula; laws apply by these and test them.
@@ -64,6 +85,11 @@ class Claims:
     shift_invariant: bool = False
 
     def __post_init__(self) -> None:
+        for claim, allowed in (("convex", (True, False, None)), ("symmetric", (True, False)), ("shift_invariant", (True, False))):
+            if not any(getattr(self, claim) is a for a in allowed):
+                raise UsageError(f"the claim {claim} is {getattr(self, claim)!r}; give one of {', '.join(map(str, allowed))}.")
+        if self.chord is not None and not isinstance(self.chord, Chord):
+            raise UsageError(f"the chord of a claim is {self.chord!r}; give Chord(start=(…), end=(…), label=0).")
         if (self.convex is False) != (self.chord is not None):
             raise UsageError(
                 "convex=False is shown by a chord below the loss, and needs one: Claims(convex=False, chord=Chord(start=(…), end=(…), "
@@ -76,6 +102,12 @@ def others(s: Sequence[Any], y: int) -> list[int]:
     return [j for j in range(len(s)) if j != y]
 
 
+@by_name(
+    name='"mine"',
+    per_example="lambda s, y: log(Add(*map(exp, s))) - s[y]",
+    claims="Claims(convex=None), which claims nothing",
+    source='"where the formula comes from"',
+)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LossSpec:
     """One example's loss ℓ(s, y) over scores s (C,), before any link, and its label y in 0..C−1.
@@ -84,10 +116,13 @@ class LossSpec:
     the additive terms that implementations compute: the rounding bound follows the terms as written.
 
     A loss of one score, such as a booster's, has `targets` instead of classes: the values at which it is judged. Label i stands
-    for `targets[i]`, and `per_example(s, t, **parameters)` receives the score and the target.
+    for `targets[i]`, and `per_example(s, t, **parameters)` receives the score and the target, an exact number: it may be asked
+    (`if t > 0`), looked up (`TABLE[t]`) and computed with.
 
     `ways` are other formulas of the same loss, for code that is usually written otherwise, such as Σ_j exp(s_j − s_y) − 1 with the label's
     own term in the sum: a right implementation may be as far off as any of them is when it is evaluated carefully.
+
+    Raises UsageError, here and when the formula is called, for all that is no such formula.
     """
 
     name: str
@@ -98,17 +133,47 @@ class LossSpec:
     targets: tuple[float, ...] | None = None
     ways: tuple[Callable[..., sympy.Expr], ...] = ()
 
+    def __post_init__(self) -> None:
+        of_type("the name of a loss", self.name, (str,), "text")
+        of_type(f"the source of {self.name}", self.source, (str,), "text: where the formula comes from")
+        given: object = self.per_example
+        if not callable(given):
+            raise UsageError(f"per_example of {self.name} is {given!r}; give a function: lambda s, y: … of sympy symbols.")
+        if not isinstance(self.claims, Claims):
+            raise UsageError(
+                f"the claims of {self.name} are {self.claims!r}; give Claims(convex=True), or Claims(convex=None) to claim nothing."
+            )
+        self._check_parameters()
+        if self.targets is not None:
+            object.__setattr__(self, "targets", _targets(self.name, self.targets))
+        if self.targets and self.claims.symmetric:
+            raise UsageError(
+                f"{self.name} claims symmetric=True, which is of losses of several classes: it has targets. Leave the claim out."
+            )
+        if not isinstance(self.ways, tuple) or not all(callable(way) for way in self.ways):
+            raise UsageError(f"ways of {self.name} are {self.ways!r}; give a tuple of functions like per_example: (lambda s, y: …,).")
+        for formula in (self.per_example, *self.ways):
+            takes(self.name, formula, self.parameters, "a score and a target" if self.targets else "a list of scores and a label")
+
     @cached_property
     def written(self) -> tuple[LossSpec, ...]:
         """The same loss in each of the further ways of writing."""
         return tuple(replace(self, per_example=way, ways=()) for way in self.ways)
 
-    def __post_init__(self) -> None:
-        for t in () if self.targets is None else self.targets:
-            if unpack("f", pack("f", t)) != (t,):
-                raise UsageError(f"target {t} of {self.name} is not held by float32; give one that is, such as {round(t * 8) / 8:g}.")
-        if self.targets == ():
-            raise UsageError(f"{self.name} has no targets; give one or more, or leave them out for a loss of several classes.")
+    def _check_parameters(self) -> None:
+        if not isinstance(self.parameters, Mapping):
+            raise UsageError(f'parameters of {self.name} are {self.parameters!r}; give a dict: {{"delta": positive(default=1)}}.')
+        for name, p in self.parameters.items():
+            if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
+                raise UsageError(f"{self.name} has a parameter called {name!r}; give it the name of an argument of the formula.")
+            if not isinstance(p, Parameter):
+                raise UsageError(
+                    f"parameter {name} of {self.name} is {p!r}; give positive(default=…), or Parameter(default=…, low=…, high=…)."
+                )
+            if re.fullmatch(r"[sm]\d+", name):
+                raise UsageError(
+                    f"{self.name} has a parameter called {name}, as a score or a switch of the formula is; give it another name."
+                )
 
     def scores(self, classes: int) -> int:
         """How many scores one example has: one where there are targets, else one for each class."""
@@ -125,12 +190,54 @@ class LossSpec:
                 raise unknown(f"parameter of {self.name}", name, self.parameters or ["none: it has no parameters"])
         return {n: p.check(n, given.get(n, p.default)) for n, p in self.parameters.items()}
 
+    def place(self, classes: int, label: int) -> str:
+        """A label in words."""
+        return f"target {self.targets[label]:g}" if self.targets else f"label {label} of {classes} classes"
+
     def expression(self, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
         """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1} (one where there are targets), then the
-        parameters in order.
+        parameters in order. Raises UsageError where the formula is none.
         """
         s = [sympy.Symbol(f"s{j}", real=True) for j in range(classes)]
         p = {name: sympy.Symbol(name, real=True) for name in self.parameters}
-        if self.targets is None:
-            return sympy.sympify(self.per_example(s, label, **p)), [*s, *p.values()]
-        return sympy.sympify(self.per_example(*s, sympy.Rational(self.targets[label]), **p)), [*s, *p.values()]
+        arguments = [*s, Target(self.targets[label])] if self.targets else [list(s), label]
+        return stated(self.name, self.per_example, arguments, p, self.place(classes, label), self.targets), [*s, *p.values()]
+
+
+def _targets(name: str, given: object) -> tuple[float, ...]:
+    found = _numbers(f"targets of {name}", given, "the values at which it is judged, (-1, 1) say")
+    if not found:
+        raise UsageError(f"{name} has no targets; give one or more, or leave them out for a loss of several classes.")
+    for t in found:
+        if _as_float32(t) != t:
+            nearest = _as_float32(t)
+            exact = f" (or {nearest!r}, the nearest)" if isfinite(nearest) else ""
+            raise UsageError(f"target {t!r} of {name} is not held by float32; give one that is, such as {_short(t):g}{exact}.")
+    return found
+
+
+def _numbers(what: str, given: object, allowed: str) -> tuple[float, ...]:
+    """Finite numbers; whole ones stay whole."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UsageError(f"{what} is {given!r}; give a tuple of numbers: {allowed}.")
+    found = tuple(x if isinstance(x, (int, float)) and not isinstance(x, bool) else number(f"one of {what}", x) for x in given)
+    for x in found:
+        if not isfinite(number(f"one of {what}", x)):
+            raise UsageError(f"one of {what} is {x!r}; give finite numbers.")
+    return found
+
+
+def _as_float32(t: float) -> float:
+    try:
+        (found,) = unpack("f", pack("f", t))
+    except OverflowError:
+        return float("inf") if t > 0 else float("-inf")
+    return float(found)
+
+
+def _short(t: float) -> float:
+    """A number near `t` with few bits: in eighths, or of three bits where eighths are too coarse; the greatest of float32 beyond it."""
+    eighths, (m, e) = round(max(-1e9, min(1e9, t)) * 8) / 8, frexp(t)
+    if abs(t) < 2.0**20 and abs(eighths - t) <= abs(t) / 4:
+        return eighths
+    return float(round(m * 8)) / 8 * 2.0 ** min(max(e, -120), 127)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sympy import Add, Dummy, Expr, Max, Rational, Symbol
+from sympy import Add, Dummy, Expr, Max, Rational, Symbol, sympify
 
 from verify.spec.loss import LossSpec
+from verify.spec.statement import exactly
 
 
 def _times(factor: Expr | int) -> Callable[[Expr], Expr]:
@@ -35,11 +36,15 @@ MARGINS: dict[str, Callable[[Expr], Expr]] = {
 def with_margin(loss: LossSpec, how: str) -> LossSpec:
     """The loss with its switches changed. The target is a symbol meanwhile: its value is no constant of a margin.
 
-    Its formula raises TypeError where it asks a question about the target, such as `if t > 0`.
+    Its formula raises TypeError where it asks a question about the target, such as `if t > 0`, or `if t == 1`, which a symbol answers
+    wrongly.
     """
 
     def per_example(s: Symbol, t: Expr, **parameters: Expr) -> Expr:
-        symbol = Dummy("t", real=True)
-        return MARGINS[how](loss.per_example(s, symbol, **parameters)).subs(symbol, t)
+        symbol, value = Dummy("t", real=True), sympify(t)
+        e = loss.per_example(s, symbol, **parameters)
+        if exactly(e.subs(symbol, value)) != exactly(sympify(loss.per_example(s, t, **parameters))):
+            raise TypeError("the formula branches on the target")
+        return MARGINS[how](e).subs(symbol, value)
 
     return replace(loss, per_example=per_example)

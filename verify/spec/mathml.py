@@ -5,30 +5,36 @@ from __future__ import annotations
 import html
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from sympy import Expr, Symbol
+from sympy import Expr, Float, Rational, Symbol, sympify
 from sympy.printing.mathml import mathml
 
 from verify.spec.convexity import supported
 from verify.spec.loss import LossSpec
+from verify.spec.statement import exactly
+from verify.spec.target import Target
 
 CLASSES, LABEL = 3, 0
 """The formula depends on the number of classes and the label; three show its form without filling the line."""
+
+LONG = 10**4
+"""Denominators beyond this are of numbers that were computed, or written as decimals, and are shown as decimals."""
 
 LETTERS = {"delta": "Delta"}
 """Parameters that the literature writes by a capital letter."""
 
 
 def described(loss: LossSpec) -> dict[str, Any]:
-    """The formula as stated in its file, its MathML, its parameters' defaults, its claims and its source."""
-    expression, symbols = _general(loss) if loss.targets else loss.expression(CLASSES, LABEL)
-    letters = {s: Symbol(f"s_{s.name[1:]}") for s in symbols if re.fullmatch(r"s\d+", s.name)}
-    letters |= {s: Symbol(LETTERS.get(s.name, s.name)) for s in symbols if s not in letters}
-    stated = sys.modules.get(loss.per_example.__module__)
+    """The formula as stated in its file, its MathML, its parameters' defaults, its claims and its source. A formula that branches on its
+    target has one row for each branch.
+    """
+    rows = branches(loss) if loss.targets else [((), *loss.expression(CLASSES, LABEL))]
+    stated = sys.modules.get(getattr(loss.per_example, "__module__", ""))
     return {
         "formula": (getattr(stated, "__doc__", None) or loss.name).split("\n")[0],
-        "mathml": f"<math>{_known(mathml(expression.subs(letters), printer='presentation'))}</math>",
+        "mathml": f"<math>{_table(rows) if len(rows) > 1 else _row(*rows[0][1:])}</math>",
         "shown": {"score": "s", "target": "t"} if loss.targets else {"classes": CLASSES, "label": LABEL},
         "parameters": {name: p.default for name, p in loss.parameters.items()},
         "convexity": supported(loss),
@@ -36,11 +42,73 @@ def described(loss: LossSpec) -> dict[str, Any]:
     }
 
 
-def _general(loss: LossSpec) -> tuple[Expr, list[Symbol]]:
-    """The formula of a loss of one score for any target."""
-    s, t = Symbol("s", real=True), Symbol("t", real=True)
-    parameters = {name: Symbol(name, real=True) for name in loss.parameters}
-    return loss.per_example(s, t, **parameters), [s, t, *parameters.values()]
+Branch = tuple[tuple[float, ...], Expr, list[Symbol]]
+"""Targets with the formula that they share, and its symbols."""
+
+
+def branches(loss: LossSpec) -> list[Branch]:
+    """The formulas of a loss of one score: for any t where they are one, else those of the targets that share one.
+
+    A formula in t counts for a target only where it is that target's formula once t has its value: code that asks `if t == 1` answers
+    for a symbol too, and wrongly.
+    """
+    assert loss.targets is not None
+    s, parameters = Symbol("s", real=True), {name: Symbol(name, real=True) for name in loss.parameters}
+    shared: dict[Expr, list[float]] = {}
+    for i, value in enumerate(loss.targets):
+        own, symbols = loss.expression(1, i)
+        own = own.subs(symbols[0], s)
+        shared.setdefault(_general(loss, s, parameters, value, own) or own, []).append(value)
+    t = [Symbol("t", real=True)]
+    return [(tuple(values), e, [s, *t, *parameters.values()]) for e, values in shared.items()]
+
+
+class _Asked(Symbol):  # type: ignore[misc]
+    """A symbol for the target that answers comparisons as one of its values does."""
+
+    value: Target
+
+    def __lt__(self, other: Any) -> Any:
+        return self.value < other
+
+    def __le__(self, other: Any) -> Any:
+        return self.value <= other
+
+    def __gt__(self, other: Any) -> Any:
+        return self.value > other
+
+    def __ge__(self, other: Any) -> Any:
+        return self.value >= other
+
+
+def _general(loss: LossSpec, s: Symbol, parameters: dict[str, Symbol], value: float, own: Expr) -> Expr | None:
+    """The formula in t on the branch of this value; None where the code does not tell."""
+    t = _Asked("t", real=True)
+    t.value = Target(value)
+    try:
+        e = loss.per_example(s, t, **parameters).xreplace({t: Symbol("t", real=True)})
+        e = exactly(e)
+        return e if e.subs(Symbol("t", real=True), sympify(Target(value))) == own else None
+    except Exception:  # the author's code, which was written for numbers
+        return None
+
+
+def _table(rows: Sequence[Branch]) -> str:
+    """One row for each branch: its formula, and for which targets."""
+    cells = [f"<mtr><mtd>{_row(e, symbols)}</mtd><mtd>{_of(values)}</mtd></mtr>" for values, e, symbols in rows]
+    return f'<mrow><mo>{{</mo><mtable columnalign="left left">{"".join(cells)}</mtable></mrow>'
+
+
+def _of(values: Sequence[float]) -> str:
+    return f"<mtext>t = {', '.join(f'{v:g}' for v in values)}</mtext>"
+
+
+def _row(expression: Expr, symbols: Sequence[Symbol]) -> str:
+    letters = {s: Symbol(f"s_{s.name[1:]}") for s in symbols if re.fullmatch(r"s\d+", s.name)}
+    letters |= {s: Symbol(LETTERS.get(s.name, s.name)) for s in symbols if s not in letters}
+    shown = expression.subs(letters)
+    long = {r: Float(r, 6) for r in shown.atoms(Rational) if r.q > LONG}
+    return _known(mathml(shown.xreplace(long), printer="presentation"))
 
 
 def _known(text: str) -> str:

@@ -1,0 +1,50 @@
+"""Slips in the fields of what an author states, in sentences: names that do not exist, fields that are missing, values of a wrong type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter as Argument
+from inspect import signature
+from numbers import Real
+from typing import Any, TypeVar
+
+from verify.errors import UsageError, unknown
+
+T = TypeVar("T")
+
+
+def by_name(**examples: str) -> Callable[[type[T]], type[T]]:
+    """Makes a keyword-only dataclass raise UsageError for fields that it has not, and for those that it lacks; `examples` show how each
+    that it needs may look.
+    """
+
+    def decorated(cls: type[T]) -> type[T]:
+        made, known, name = cls.__init__, signature(cls).parameters, cls.__name__
+
+        @wraps(made)
+        def init(self: T, *args: Any, **fields: Any) -> None:
+            if args:
+                raise UsageError(f"{name} takes its fields by name: {name}({next(iter(known))}={args[0]!r}, …). Known: {', '.join(known)}.")
+            for given in fields:
+                if given not in known:
+                    raise unknown(f"field of {name}", given, known)
+            for field, argument in known.items():
+                if argument.default is Argument.empty and field not in fields:
+                    raise UsageError(f"{name} has no {field}. Give it one, such as {field}={examples[field]}.")
+            made(self, **fields)
+
+        setattr(cls, "__init__", init)  # noqa: B010  # the type has its own, as far as mypy knows
+        return cls
+
+    return decorated
+
+
+def number(what: str, given: object) -> float:
+    """A real number as a float, infinity included. Raises UsageError for anything else; truth values are no numbers."""
+    if isinstance(given, bool) or not isinstance(given, Real):
+        raise UsageError(f"{what} is {given!r}; give a number.")
+    try:
+        return float(given)
+    except OverflowError:
+        raise UsageError(f"{what} is {given!r}, which is too large; give a number that float64 holds.") from None

@@ -1,0 +1,46 @@
+"""Functions of the field that sympy lacks, in the terms that implementations compute: the rounding bound follows the terms as written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+
+def log1p(x: sympy.Expr) -> sympy.Expr:
+    """log(1 + x)."""
+    return sympy.log(1 + x)
+
+
+def expm1(x: sympy.Expr) -> sympy.Expr:
+    """eˣ − 1."""
+    return sympy.exp(x) - 1
+
+
+def softplus(x: sympy.Expr) -> sympy.Expr:
+    """log(1 + eˣ)."""
+    return sympy.log(1 + sympy.exp(x))
+
+
+def logistic(x: sympy.Expr) -> sympy.Expr:
+    """σ(x) = 1/(1 + e⁻ˣ)."""
+    return 1 / (1 + sympy.exp(-x))
+
+
+class log_ndtr(sympy.Function):  # type: ignore[misc]  # noqa: N801  # a function, named like scipy's
+    """log Φ(x), the logarithm of the normal distribution: what a probit loss is made of. Φ itself is erfc(−x/√2)/2."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """φ(x)/Φ(x), in the form that neither overflows nor divides 0 by 0."""
+        if argindex != 1:
+            raise sympy.core.function.ArgumentIndexError(self, argindex)
+        (x,) = self.args
+        return sympy.exp(-(x**2) / 2 - self) / sympy.sqrt(2 * sympy.pi)
+
+    def _eval_is_real(self) -> Any:
+        return self.args[0].is_real
+
+    def _eval_is_negative(self) -> Any:
+        return self.args[0].is_real

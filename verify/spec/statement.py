@@ -1,0 +1,246 @@
+"""A formula as its author wrote it, called on symbols: an expression that all else can take, or a sentence on the slip.
+
+Whatever the author's code does, nobody else is blamed for it: it raises UsageError, which says where, what was written, and the nearest
+right thing.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from inspect import Parameter as Argument
+from inspect import signature
+from pathlib import Path
+from traceback import FrameSummary, extract_tb, walk_tb
+from typing import Any
+
+import sympy
+
+from verify.errors import UsageError
+
+LONGEST = 90
+"""Characters of the author's code that a sentence shows."""
+
+OF_SYMPY = "of sympy"
+OWN = "of verify.spec"
+
+INSTEAD = {
+    **dict.fromkeys(("max", "maximum", "fmax", "amax"), f"Max {OF_SYMPY}"),
+    **dict.fromkeys(("min", "minimum", "fmin", "amin"), f"Min {OF_SYMPY}"),
+    **dict.fromkeys(("abs", "fabs", "absolute"), f"Abs {OF_SYMPY}"),
+    **dict.fromkeys(("where", "select", "piecewise", "choose"), f"Piecewise((a, condition), (b, True)) {OF_SYMPY}"),
+    **dict.fromkeys(("relu", "heaviside"), f"Max(0, x) {OF_SYMPY}"),
+    **dict.fromkeys(("sigmoid", "expit"), f"logistic {OWN}"),
+    **dict.fromkeys(("gammaln", "lgamma"), f"loggamma {OF_SYMPY}"),
+    **dict.fromkeys(("psi", "digamma"), f"digamma {OF_SYMPY}"),
+    **dict.fromkeys(("log1p", "expm1", "softplus", "log_ndtr"), f"the function of this name {OWN}"),
+    **dict.fromkeys(("sum", "nansum", "fsum"), f"Add(*(… for j in range(len(s)))) {OF_SYMPY}"),
+    **dict.fromkeys(("mean", "average"), f"Add(*s) / len(s), Add {OF_SYMPY}"),
+    **dict.fromkeys(("norm", "hypot"), f"sqrt(a**2 + b**2), sqrt {OF_SYMPY}"),
+    **dict.fromkeys(("power", "pow", "square", "float_power"), "x**n"),
+    **dict.fromkeys(("arctan",), f"atan {OF_SYMPY}"),
+    "clip": f"Min(high, Max(low, x)) {OF_SYMPY}",
+    "logaddexp": f"log(exp(a) + exp(b)) {OF_SYMPY}",
+    "logsumexp": f"log(Add(*map(exp, s))) {OF_SYMPY}",
+    "log_softmax": f"s[j] - log(Add(*map(exp, s))) {OF_SYMPY}",
+    "softmax": f"exp(s[j]) / Add(*map(exp, s)) {OF_SYMPY}",
+    "xlogy": f"x * log(y) {OF_SYMPY}",
+    "log2": f"log(x) / log(2) {OF_SYMPY}",
+    "log10": f"log(x) / log(10) {OF_SYMPY}",
+    "sign": f"Abs(x) for x·sign(x), or a continuous Piecewise {OF_SYMPY}",
+}
+"""What stands for a function of numbers, by its name. One that is not listed is looked for in sympy."""
+
+LIBRARIES = frozenset({*sys.stdlib_module_names, "jax", "mpmath", "numba", "numpy", "scipy", "sympy", "torch"}) - {"__main__"}
+"""Packages in which no author's own code stands."""
+
+
+def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], scores: str) -> None:
+    """Raises UsageError where the formula cannot be called as formula(s, y, **parameters); `scores` words its first two arguments."""
+    try:
+        arguments = signature(formula).parameters
+        whole = signature(formula)
+    except (TypeError, ValueError):  # not told, as of some builtins
+        return
+    open_ = [a.name for a in arguments.values() if a.kind not in (Argument.VAR_POSITIONAL, Argument.VAR_KEYWORD)]
+    first = [a.name for a in arguments.values() if a.kind in (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD)][:2]
+    free = any(a.kind is Argument.VAR_POSITIONAL for a in arguments.values())
+    shown = f"({', '.join(open_)})"
+    if len(first) < 2 and not free:
+        raise UsageError(f"the formula of {name} takes {shown}; it must take {scores}, then its parameters by name.")
+    for p in (p for p in parameters if p not in open_[2:] and not any(a.kind is Argument.VAR_KEYWORD for a in arguments.values())):
+        raise UsageError(
+            f"parameters= of {name} declares {p}, which the formula does not take: it takes {shown}.{_near(p, open_[2:])} "
+            f"Let the formula take {p}, or leave it out of parameters=."
+        )
+    lacking = [a for a in open_[2:] if a not in parameters and arguments[a].default is Argument.empty]
+    if lacking:
+        a = lacking[0]
+        raise UsageError(
+            f"the formula of {name} takes {a}, which parameters= lacks{_listed(parameters)}.{_near(a, parameters)} "
+            f'Declare it, parameters={{"{a}": positive(default=1)}} or give it a value in the formula.'
+        )
+    try:
+        whole.bind(None, None, **dict.fromkeys(parameters))
+    except TypeError as error:
+        raise UsageError(f"the formula of {name} takes {shown}, and parameters come by name: {error}.") from None
+
+
+def stated(
+    name: str, formula: Callable[..., object], arguments: Sequence[Any], parameters: dict[str, sympy.Symbol], place: str, targets: object
+) -> sympy.Expr:
+    """What the formula returns for these arguments, as a sympy expression of their symbols. `place` words the label for a sentence.
+
+    Numbers of Python are taken as the exact fractions that they are. Raises UsageError for all that is no such expression.
+    """
+    told = f"the formula of {name}, for {place}, "
+    try:
+        given = formula(*arguments, **parameters)
+    except (Exception, SystemExit, GeneratorExit) as error:
+        frame = _frame(error)
+        where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
+        hint = _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "")
+        raise UsageError(f"{told}raised {_said(error)}{where}. {hint}") from None
+    try:
+        e = sympy.sympify(given, strict=True)
+    except (sympy.SympifyError, TypeError, ValueError, AttributeError):
+        e = None
+    if not isinstance(e, sympy.Expr):
+        hint = _other_shape(formula, parameters, targets) or _of_type(given)
+        raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of the score{_s(targets)}. {hint}")
+    e = exactly(e)
+    if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
+        raise UsageError(
+            f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. "
+            f"Branch where that happens: `if {'t' if targets else 'y'} == 0: return …`."
+        )
+    if e.has(sympy.I):
+        raise UsageError(
+            f"{told}is {_shown(e)}, which is not real: a root or a logarithm of a negative number? Every loss is a real number."
+        )
+    known = {*parameters.values(), *(a for part in arguments for a in (part if isinstance(part, list) else [part]))}
+    strays = sorted(map(str, e.free_symbols - known))
+    if strays:
+        k = strays[0]
+        raise UsageError(
+            f"{told}contains the symbol {k}, which is neither a score nor a parameter{_listed(parameters)}.{_near(k, parameters)} "
+            f'Declare it, parameters={{"{k}": positive(default=1)}}, and let the formula take it; or put its value in its place.'
+        )
+    return e
+
+
+def exactly(e: sympy.Expr) -> sympy.Expr:
+    """Floats as the fractions that they are, and the functions of sympy's code printer (log1p, expm1, …) written out."""
+    e = e.xreplace({x: sympy.Rational(x) for x in e.atoms(sympy.Float) if x.is_finite})
+    return e.replace(lambda x: type(x).__module__ == "sympy.codegen.cfunctions", lambda x: x.expand(func=True))
+
+
+def _frame(error: BaseException) -> FrameSummary | None:
+    """The last place in the author's own code."""
+    homes = [f.f_globals.get("__name__", "").partition(".")[0] for f, _ in walk_tb(error.__traceback__)]
+    frames = zip(extract_tb(error.__traceback__), homes, strict=True)
+    own = [frame for frame, home in list(frames)[1:] if home not in LIBRARIES]
+    return own[-1] if own else None
+
+
+def _code(frame: FrameSummary) -> str:
+    """The piece of code that was being evaluated."""
+    first, last = frame.lineno or 0, frame.end_lineno or frame.lineno or 0
+    lines = [linecache.getline(frame.filename, n).rstrip("\n").encode() for n in range(first, last + 1)]
+    if lines and frame.colno is not None and frame.end_colno is not None:
+        lines[-1] = lines[-1][: frame.end_colno]
+        lines[0] = lines[0][frame.colno :]
+    return _short(" ".join(line.decode(errors="replace").strip() for line in lines))
+
+
+def _hint(error: BaseException, code: str) -> str:
+    called = re.match(r"(?:\w+\.)*(\w+)\s*\(", code)
+    instead = _instead(called[1]) if called else None
+    if called and instead:
+        return f"The formula is called on symbols of sympy: instead of {called[0].rstrip('( ')} use {instead}."
+    if "truth value" in str(error):
+        return (
+            "A comparison of a score is neither true nor false: use Piecewise((a, condition), (b, True)), Max, Min or Abs of sympy. "
+            "Only labels and targets may be asked by `if`."
+        )
+    if isinstance(error, (KeyError, IndexError)):
+        return "It is called for every label and, without targets, for every number of classes: state it for all of them."
+    return "The formula is called on symbols of sympy: build it with sympy's functions and operators."
+
+
+def _instead(name: str) -> str | None:
+    if name in INSTEAD:
+        return INSTEAD[name]
+    known = getattr(sympy, name, None)
+    return f"{name} {OF_SYMPY}" if (isinstance(known, type) and issubclass(known, sympy.Basic)) or name == "sqrt" else None
+
+
+def _other_shape(formula: Callable[..., object], parameters: dict[str, sympy.Symbol], targets: object) -> str | None:
+    """The hint for targets that were forgotten, or given where the formula wants scores: told by whether it works the other way."""
+    symbols = [sympy.Symbol(f"s{j}", real=True) for j in range(2)]
+    try:
+        other = formula(symbols, 0, **parameters) if targets else formula(symbols[0], sympy.Integer(1), **parameters)
+        if not isinstance(other, sympy.Expr):
+            return None
+    except Exception:  # the author's code, which failed before
+        return None
+    if targets:
+        return "With targets= it is given one score and the target. A loss of several classes, which is given a list of scores, has none."
+    return "Without targets= it is given a list of scores, one a class, and the label. A loss of one score needs targets=(-1, 1), say."
+
+
+def _of_type(given: object) -> str:
+    if given is None:
+        return "Does it lack a `return`?"
+    if isinstance(given, (list, tuple)) or hasattr(given, "shape"):
+        return "Add its parts up: Add(*parts) of sympy."
+    if isinstance(given, (sympy.logic.boolalg.Boolean, bool)):
+        return "For a choice use Piecewise((a, condition), (b, True)) of sympy."
+    return "Build it with sympy's functions and operators."
+
+
+def _worded(given: object) -> str:
+    if given is None:
+        return "nothing (None)"
+    if isinstance(given, (list, tuple)):
+        return f"a {type(given).__name__} of {len(given)}"
+    if isinstance(given, str):
+        return f"the text {_short(repr(given))}"
+    if isinstance(given, sympy.logic.boolalg.Boolean):
+        return f"the condition {_short(str(given))}"
+    if callable(given):
+        return f"the function {getattr(given, '__name__', type(given).__name__)}"
+    return f"{_short(repr(given))} of type {type(given).__name__}"
+
+
+def _said(error: BaseException) -> str:
+    try:
+        told = str(error)
+    except Exception:  # an exception of the author's, whose own text fails
+        told = ""
+    return f"{type(error).__name__}{': ' if told else ''}{_short(' '.join(told.split()))}".rstrip(".")
+
+
+def _shown(e: sympy.Expr) -> str:
+    return _short(str(e))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _s(targets: object) -> str:
+    return "" if targets else "s"
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = sorted(names)
+    return f" (it has {', '.join(found)})" if found else ""
+
+
+def _near(given: str, known: Iterable[str]) -> str:
+    near = get_close_matches(given, sorted(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
