@@ -275,9 +275,24 @@ def named(crashed: Outcome, without: Outcome | Inapplicable) -> Outcome:
 
 def unfinished(task: Task, note: Note, limit: float) -> Outcome:
     """What a task came to that went on well, but not to its end."""
-    reason = f"the law takes longer than {limit:g} s; --timeout and --profile set how much"
-    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before}, cases=note.before, seconds=limit)
-    return Outcome(task, silent, note.conventions, place=note.place)
+    return _silent(task, note, f"the law takes longer than {limit:g} s; --timeout and --profile set how much", limit)
+
+
+def starved(task: Task, note: Note, had: float, passed: float) -> Outcome:
+    """What a task came to that others kept from a processor: nobody can tell whether it hangs."""
+    return _silent(task, note, f"the machine is too busy: the law had {had:.0f} s of {passed:.0f} s; ask again when it has less to do", had)
+
+
+def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Outcome:
+    """What a task came to whose workers were ended again and again, but never twice at the same case."""
+    told = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
+    return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
+
+
+def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outcome:
+    cases = note.before if note else 0
+    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases, seconds=seconds)
+    return Outcome(task, silent, note and note.conventions, place=note and note.place)
 
 
 def interruption(task: Task, error: Exception) -> str | None:
