@@ -292,7 +292,7 @@ def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Out
 def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outcome:
     cases = note.before if note else 0
     silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases, seconds=seconds)
-    return Outcome(task, silent, note and note.conventions, place=note and note.place)
+    return Outcome(task, silent, note.conventions if note else None, place=note.place if note else None)
 
 
 def interruption(task: Task, error: Exception) -> str | None:
