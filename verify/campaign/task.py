@@ -8,15 +8,31 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb, walk_tb
-from typing import Any
+from typing import Any, TypeVar
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Candidate, Linear, Misbehaviour, Scores, adapted, floats, name_of, place_of, resolve, takes_reg, told_of
+from verify.candidates import (
+    Candidate,
+    Linear,
+    Misbehaviour,
+    Scores,
+    adapted,
+    errstate,
+    floats,
+    functions,
+    name_of,
+    place_of,
+    resolve,
+    suite,
+    takes_reg,
+    told_of,
+)
 from verify.candidates.signature import likely
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
+from verify.evidence import Verdict
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.pair import Pair, Place, Start, why_not
@@ -24,6 +40,8 @@ from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
 from verify.trial import Result, Stored, Watch, Witness, again, run, unwatched
+
+T = TypeVar("T")
 
 DTYPES = ("float64", "float32")
 
@@ -106,14 +124,39 @@ class Inapplicable:
 def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
     """Runs one task in this process, and notes in `record` what it is busy with.
 
-    Raises UsageError where the target or the loss cannot be found.
+    A candidate that has changed the suite that judges it holds no law by that. Raises UsageError where the target or the loss cannot be
+    found.
     """
+    before = suite.suite()
+    try:
+        outcome = _performed(task, record)
+    except Exception:
+        changed = before.restore()
+        if changed is None:
+            raise
+        return _deceived(task, changed, record)
+    changed = before.restore()
+    if changed is None or (isinstance(outcome, Outcome) and outcome.result.verdict is Verdict.BROKEN):
+        return outcome
+    return _deceived(task, changed, record)
+
+
+def _deceived(task: Task, changed: str, record: Record | None) -> Outcome:
+    """The outcome of a task whose judge the candidate changed, told with the last case that it was asked about."""
+    note = None if record is None else record.note
+    case, cases = (note.case, note.before) if note else (None, 0)
+    result = failed(task, Misbehaviour("nondeterministic", changed), case, cases=cases)
+    return Outcome(task, result, note.conventions if note else None, place=note.place if note else None)
+
+
+def _performed(task: Task, record: Record | None) -> Outcome | Inapplicable:
     if task.request.at is not None:
         return _of_pair(task, task.request.at, record)
     if isinstance(task.case, Case) and task.case.family == PROBE and record is not None:
         _ask(task.request, task.case, record)
     found = conventions(task.request, unwatched if record is None else record.begins)
-    result = _result(task, found, record)
+    changed = _CHANGED.get(_key(task.request)) if task.law == PURITY else None
+    result = failed(task, *changed) if changed else _result(task, found, record)
     if isinstance(result, str):
         return Inapplicable(task, result)
     return Outcome(task, _limited(result, found.limitations), found.to_dict(), place=place_of(found.candidate.f))
@@ -137,40 +180,86 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
 
 def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     """What is found out about the candidate, once a process; `watch` hears of the questions. Raises UsageError as `perform` does."""
-    key = (_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    key = _key(request)
     if key not in _FOUND:
-        f, limitations = _imported(request.candidate)
-        found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], lambda probe: watch(_case(probe)))
-        _FOUND[key] = replace(found, limitations=limitations)
-        if len(_FOUND) > KEPT:
-            del _FOUND[next(iter(_FOUND))]
+        f, limitations, harm = _imported(request.candidate)
+        asked: list[Case] = []
+
+        def heard(probe: Probe) -> None:
+            asked.append(_case(probe))
+            watch(asked[-1])
+
+        with functions.noting() as seen:
+            found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
+        found = found if harm is None else replace(found, complaint=harm, question=None)
+        _kept(_FOUND, key, replace(found, limitations=limitations))
+        if seen:
+            _kept(_CHANGED, key, (Misbehaviour("nondeterministic", seen[0]), asked[0]))
     return _FOUND[key]
+
+
+def _key(request: Request) -> Hashable:
+    return _Same(request.candidate), request.loss, request.pins, request.dtypes[0]
+
+
+def _kept(all_: dict[Hashable, T], key: Hashable, value: T) -> T:
+    all_[key] = value
+    if len(all_) > KEPT:
+        del all_[next(iter(all_))]
+    return value
 
 
 def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
     return replace(result, limitations=(*limitations, *result.limitations)) if limitations else result
 
 
-def _imported(candidate: str | Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
-    """The function; what its import does to floats is put back and told."""
+def _imported(candidate: str | Callable[..., Any]) -> Imported:
+    """The function, what there is to say of its import, and what nobody does but to harm; what was changed is put back."""
     if not isinstance(candidate, str):
-        return candidate, ()
-    before = floats.settings()
-    f = resolve(candidate)
-    how = floats.restore(before)
-    return f, (f"when it is imported, its process {how} from then on",) if how else ()
+        return candidate, (), None
+    key = _Same(candidate)
+    return _IMPORTED[key] if key in _IMPORTED else _kept(_IMPORTED, key, _import(candidate))
 
+
+def _import(target: str) -> Imported:
+    ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
+    f = resolve(target)
+    harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
+    how = floats.restore(settings)
+    changes = [
+        how and f"its process {how} from then on",
+        *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
+    ]
+    told = tuple(f"when it is imported, {change}" for change in changes if change)
+    return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
+
+
+def _may_stay(name: str, value: object) -> bool:
+    """Whether an import may replace this: a module that is none of the judge's, and what a library replaces by its own."""
+    if name.startswith(MODULE):
+        return name.removeprefix(MODULE).partition(".")[0] not in ("verify", "numpy")
+    return functions.of_a_library(value)
+
+
+PURITY, MODULE = "purity", "the module "
 
 KEPT = 64
 """Candidates whose conventions are remembered."""
 
+Imported = tuple[Callable[..., Any], tuple[str, ...], Misbehaviour | None]
+
+_IMPORTED: dict[Hashable, Imported] = {}
 _FOUND: dict[Hashable, Conventions] = {}
+_CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
+"""What a candidate changed when it was first asked, and the first case."""
 
 
 def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     request = task.request
-    f, limitations = _imported(request.candidate)
+    f, limitations, harm = _imported(request.candidate)
+    if harm is not None:
+        return Outcome(task, failed(task, harm, None), None)
     f = adapted(f)
     pair = Pair(f, request.convex)
     reason = why_not(task.law, pair)
