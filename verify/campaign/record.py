@@ -19,7 +19,7 @@ LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """The process, when it began (on the clock that all processes share), the case that it is busy with since when, and how many were before.
+    """The process, when it began (on the clock that all processes share), the case that it is at since when, and how many were before.
 
     `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `witness` is the case that
     broke the law, while its mistake is being named. `ended` tells why the process gives up, where it knows.

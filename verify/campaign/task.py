@@ -33,7 +33,7 @@ from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
-from verify.laws import LAWS, Subject
+from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import Oracle
 from verify.pair import Pair, Place, Start, why_not
 from verify.pair import run as judge_pair
@@ -231,6 +231,8 @@ def _import(target: str) -> Imported:
         *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
     ]
     told = tuple(f"when it is imported, {change}" for change in changes if change)
+    if suite.is_kept():
+        surroundings.remember()
     return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
 
 

@@ -102,6 +102,11 @@ def keep() -> None:
     _kept = Suite()
 
 
+def is_kept() -> bool:
+    """Whether this process is a candidate's alone."""
+    return _kept is not None
+
+
 def suite() -> Suite:
     """The suite as it was kept; as it is now where a candidate is judged in the process of whoever calls, who may have changed it."""
     global _latest

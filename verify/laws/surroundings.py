@@ -132,7 +132,7 @@ SHARED = (
         told="changes the decimal context", look=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
     ),
     Shared(told="changes environment variables", look=lambda: dict(os.environ), put_back=os.environ.update, differ=_other_variables),
-    Shared(told="changes sys.path", look=lambda: list(sys.path), put_back=lambda before: sys.path.__setitem__(slice(None), before)),
+    Shared(told="lengthens sys.path each time", look=lambda: len(sys.path), put_back=lambda _: None),  # it may have to import from there
     Shared(told="changes handlers of signals", look=_handlers, put_back=_handlers_as),
     Shared(told="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as),
     Shared(told="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as),
@@ -140,6 +140,37 @@ SHARED = (
     Shared(told="changes torch's default dtype", **_torch("get_default_dtype", "set_default_dtype")),
     Shared(told="switches torch's gradients on or off", **_torch("is_grad_enabled", "set_grad_enabled")),
 )
+
+
+States = dict[Shared, Any]
+
+_at_first: States = {}
+
+
+def look() -> States:
+    """How all of it stands."""
+    return {shared: shared.look() for shared in SHARED}
+
+
+def remember() -> None:
+    """Takes what stands now for how it was before the candidate was asked for the first time: one that sets something to the same each
+    time leaves no trace in a later look. Only for a process that is the candidate's alone.
+    """
+    _at_first.update(look())
+
+
+def _changed(before: States) -> States:
+    """What has changed, and to what; it is put back."""
+    found = {shared: after for shared, state in before.items() if shared.differ(state, after := shared.look())}
+    _set(found, {shared: before[shared] for shared in found})
+    return found
+
+
+def _set(stands: States, wanted: States) -> None:
+    """Sets what differs."""
+    for shared, state in wanted.items():
+        if shared.differ(state, stands[shared]):
+            shared.put_back(state)
 
 
 def watched(f: Callable[..., Any], seen: list[str], left: list[str] | None = None) -> Callable[..., Any]:
@@ -158,35 +189,28 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
         numbers = np.random.get_state(), random.getstate()  # noqa: NPY002
         np.random.seed(UNLIKELY)  # noqa: NPY002
         random.seed(UNLIKELY)
-        before = [shared.look() for shared in SHARED]
+        now = look()
+        before = {shared: state if shared.once else _at_first.get(shared, state) for shared, state in now.items()}
+        _set(now, before)
         names, ours = functions.Before(), floats.settings()
-
-        def changed() -> list[Shared]:
-            """What has changed, and is as before."""
-            found = []
-            for shared, state in zip(SHARED, before, strict=True):
-                if shared.differ(state, shared.look()):
-                    shared.put_back(state)
-                    found.append(shared)
-            return found
-
         try:
             return f(*arguments)
         finally:
             replaced, how, loads = names.restore(), floats.restore(ours), names.loads()
-            at_first = changed()
-            if loads or not all(shared.once for shared in at_first):
+            first = _changed(before)
+            told = {shared for shared in first if shared.once and not loads}
+            if told != first.keys():
                 with suppress(Exception):
                     f(*spare)
                 names.restore()
                 floats.restore(ours)
-                again = changed()
-                at_first = [shared for shared in at_first if shared in again or (shared.once and not loads)]
+                told |= first.keys() & _changed(before).keys()
+            _set(before, {shared: first.get(shared, now[shared]) for shared in SHARED if shared not in told and not shared.once})
             if not loads:
                 seen.extend([replaced] if replaced else [])
                 seen.extend([f"changes how the process computes with floats: it {how} from then on"] if how else [])
-            seen.extend(shared.told for shared in at_first if shared.breaks)
-            left.extend(shared.told for shared in at_first if not shared.breaks)
+            seen.extend(shared.told for shared in SHARED if shared in told and shared.breaks)
+            left.extend(shared.told for shared in SHARED if shared in told and not shared.breaks)
             np.random.set_state(numbers[0])  # noqa: NPY002
             random.setstate(numbers[1])
 
