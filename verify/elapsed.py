@@ -34,7 +34,7 @@ class Starved:
     """
 
     process: int
-    looked: float = field(default_factory=now)
+    looked: float = field(default_factory=lambda: now())
     seconds: float = 0.0
 
     def __post_init__(self) -> None:

@@ -112,7 +112,7 @@ def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict
         if before is not None:
             getattr(sys.modules["torch"], tell)(before)
 
-    return {"look": look, "put_back": put_back, "differ": lambda a, b: a is not None and differ(a, b)}
+    return {"look": look, "put_back": put_back, "differ": lambda a, b: a is not None and b is not None and differ(a, b)}
 
 
 SHARED = (
@@ -156,7 +156,7 @@ def remember() -> None:
     """Takes what stands now for how it was before the candidate was asked for the first time: one that sets something to the same each
     time leaves no trace in a later look. Only for a process that is the candidate's alone.
     """
-    _at_first.update(look())
+    _at_first.update({shared: state for shared, state in look().items() if state is not None and not shared.once})
 
 
 def _changed(before: States) -> States:
@@ -190,7 +190,7 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
         np.random.seed(UNLIKELY)  # noqa: NPY002
         random.seed(UNLIKELY)
         now = look()
-        before = {shared: state if shared.once else _at_first.get(shared, state) for shared, state in now.items()}
+        before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
         _set(now, before)
         names, ours = functions.Before(), floats.settings()
         try:
