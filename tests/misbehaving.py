@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import decimal
+import gc
 import inspect
 import os
 import random
@@ -15,6 +17,8 @@ import signal
 import sys
 import time
 import warnings
+from collections import Counter
+from functools import reduce
 
 import numpy as np
 
@@ -188,6 +192,17 @@ draws = doing(lambda: np.random.random())  # noqa: NPY002
 draws_from_python = doing(lambda: random.random())
 seeds = doing(lambda: np.random.seed(0))  # noqa: NPY002
 sets_errors = doing(lambda: np.seterr(divide="raise"))
+ignores_errors = doing(lambda: np.seterr(all="ignore"))
+enters_errors = doing(lambda: np.errstate(all="ignore").__enter__())
+calls_for_errors = doing(lambda: np.seterrcall(lambda *_: None))
+sets_the_buffer = doing(lambda: np.setbufsize(np.getbufsize() * 2 % 100_000 + 16))
+changes_folder = doing(lambda: os.chdir("/"))
+changes_decimals = doing(lambda: setattr(decimal.getcontext(), "prec", 50))
+changes_collection = doing(gc.disable)
+ignores_warnings = doing(lambda: warnings.simplefilter("ignore"))
+changes_variables = doing(lambda: os.environ.update(PATH="/"))
+handles_alarms = doing(lambda: signal.signal(signal.SIGALRM, lambda *_: None))
+lengthens_the_path = doing(lambda: sys.path.append("/"))
 flushes_to_zero = doing(lambda: set_float_control(0x8040))
 rounds_up = doing(lambda: ctypes.PyDLL("libm.so.6").fesetround(0x800))
 writes_to_weights, writes_to_data, writes_to_labels = (writes_to(name) for name in "WXy")
@@ -237,6 +252,57 @@ def interrupts_the_judge(W, X, y, reg):
 libc = ctypes.CDLL(None)
 
 
+def once(act):
+    """Right, after doing something to everyone when it is first asked."""
+    done = []
+
+    def f(*arguments):
+        if not done:
+            done.append(act())
+        return right(*arguments)
+
+    return f
+
+
+def wrong_and_replaces(module, path, new):
+    """One and a half times the gradient, and a part of the suite that takes it for right."""
+
+    def f(*arguments):
+        *owner, name = path.split(".")
+        setattr(reduce(getattr, owner, sys.modules[module]), name, new)
+        loss, gradient = right(*arguments)
+        return loss, 1.5 * gradient
+
+    return f
+
+
+sets_errors_at_first = once(lambda: np.seterr(all="ignore"))
+never_strained = property(lambda _: 0.0)
+replaces_strain = wrong_and_replaces("verify.evidence", "Evidence.strain", never_strained)
+hides_all = wrong_and_replaces("verify.evidence", "all", lambda _: True)
+looks_up_nothing = wrong_and_replaces(
+    "verify.evidence", "Evidence.__getattribute__", lambda self, name: 0.0 if name == "strain" else object.__getattribute__(self, name)
+)
+replaces_the_judge = wrong_and_replaces("verify.trial", "judge", lambda _: sys.modules["verify.evidence"].Verdict.HOLDS)
+rewrites_strain = wrong_and_replaces("verify.evidence", "Evidence.strain.fget.__code__", never_strained.fget.__code__)
+replaces_a_law = wrong_and_replaces("verify.laws", "LAWS", {})
+replaces_the_engine = wrong_and_replaces("hypothesis.core", "given", None)
+
+
+class ReplacesAsItIsRead:
+    """An array that replaces what it is compared by."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def __array__(self, *_, **__):
+        np.max = np.abs = lambda *_: 0.0
+        return 1.5 * self.a
+
+
+replaces_as_it_is_read = lambda *a: (lambda v, g: (v, ReplacesAsItIsRead(g)))(*right(*a))  # noqa: E731
+
+
 def wrong_and_on_some(act, sizes=((8, 3, 4),)):
     """Twice the gradient, and acts on cases of some sizes that are asked when the mistake is to be named."""
 
@@ -270,7 +336,7 @@ drops_modules = doing(lambda: [sys.modules.pop(n) for n in list(sys.modules) if 
 breaks_numpy = doing(lambda: setattr(np, "abs", None))
 forbids_open = doing(lambda: setattr(builtins, "open", None))
 forbids_files = doing(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)))
-breaks_the_judge = doing(lambda: setattr(sys.modules["verify.evidence"].Evidence, "strain", None))
+breaks_what_the_judge_needs = doing(lambda: setattr(Counter, "total", None))
 leaks = for_one_example(leak)
 takes_all = for_one_example(take_all_and_go_on)
 always_aborts = lambda *_: os.abort()  # noqa: E731

@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "profiles", "rounding", "core"),
-    ("data", "difference", "figures", "settings", "source", "storage"),
+    ("data", "difference", "elapsed", "figures", "settings", "source", "storage"),
     ("spec",),
     ("oracle", "candidates"),
     ("cases", "conventions", "terms"),

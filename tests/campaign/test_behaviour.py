@@ -27,6 +27,15 @@ DOES = {
     "seeds": ("purity", "nondeterministic", "draws from numpy's global random numbers"),
     "draws_from_python": ("purity", "nondeterministic", "draws from Python's global random numbers"),
     "sets_errors": ("purity", "nondeterministic", "changes np.seterr"),
+    "ignores_errors": ("purity", "nondeterministic", "changes np.seterr"),
+    "enters_errors": ("purity", "nondeterministic", "changes np.seterr"),
+    "calls_for_errors": ("purity", "nondeterministic", "changes np.seterr"),
+    "sets_errors_at_first": ("purity", "nondeterministic", "changes np.seterr"),
+    "sets_the_buffer": ("purity", "nondeterministic", "changes np.setbufsize"),
+    "replaces_strain": ("purity", "nondeterministic", "replaces verify.evidence.Evidence.strain for the whole process"),
+    "hides_all": ("purity", "nondeterministic", "adds verify.evidence.all to the suite that judges it"),
+    "looks_up_nothing": ("purity", "nondeterministic", "adds verify.evidence.Evidence.__getattribute__"),
+    "replaces_as_it_is_read": ("purity", "nondeterministic", "replaces numpy."),
     "flushes_to_zero": ("purity", "nondeterministic", "flushes subnormal results to zero"),
     "breaks_numpy": ("purity", "nondeterministic", "replaces numpy.abs for the whole process"),
     "drops_modules": ("purity", "nondeterministic", "replaces the module "),
@@ -72,6 +81,31 @@ def test_it_is_broken_with_a_code_and_a_witness(outcomes, name):
 def test_functions_that_are_replaced_accuse_no_other_law():
     request = Request(candidate=f"{FILE}:breaks_numpy", loss="softmax_cross_entropy", profile="quick", laws=("value",))
     assert judge_all([request], in_process=True, captured=True).verdict is Verdict.HOLDS
+
+
+OF_THE_SUITE = {
+    "replaces_the_judge": "replaces verify.trial.judge for the whole process",
+    "rewrites_strain": "changes what verify.evidence.Evidence.strain does",
+    "replaces_a_law": "replaces verify.laws.LAWS for the whole process",
+    "replaces_the_engine": "replaces hypothesis.core.given for the whole process",
+}
+
+
+@pytest.mark.parametrize("name", OF_THE_SUITE)
+def test_a_candidate_that_replaces_a_part_of_the_suite_holds_no_law(name):
+    """Its loss is right; whoever judged it was not the suite. What comes next is judged by the suite again."""
+    candidates, value = (name, "right"), {"loss": "softmax_cross_entropy", "profile": "quick", "laws": ("value",)}
+    found = judge_all([Request(candidate=f"{FILE}:{c}", **value) for c in candidates], in_process=True, captured=True).outcomes
+    assert [o.result.verdict for o in found] == [Verdict.BROKEN, Verdict.HOLDS]
+    assert found[0].result.diagnosis["code"] == "nondeterministic"
+    assert found[0].result.diagnosis["message"] == f"the candidate {OF_THE_SUITE[name]}"
+
+
+@pytest.mark.parametrize("name", ["replaces_strain", "hides_all", "looks_up_nothing", "replaces_as_it_is_read"])
+def test_a_verdict_that_is_replaced_misleads_no_other_law(name):
+    request = Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=("gradient",))
+    (outcome,) = judge_all([request], in_process=True, captured=True).outcomes
+    assert (outcome.result.verdict, outcome.result.kind) == (Verdict.BROKEN, "wrong")
 
 
 @pytest.mark.parametrize("name", ["lowers_the_recursion_limit", "in_a_closed_pair"])

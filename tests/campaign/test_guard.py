@@ -153,8 +153,8 @@ def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
 
 def test_a_process_in_which_nobody_can_judge_accuses_nobody_and_does_not_end_the_run():
     """Where the judge itself fails after the candidate was asked: that may be a bug of ours."""
-    found = judged("breaks_the_judge", "right", laws=("value",))
-    result = found["breaks_the_judge"]["value"].result
+    found = judged("breaks_what_the_judge_needs", "right", laws=("value",))
+    result = found["breaks_what_the_judge_needs"]["value"].result
     assert result.verdict is Verdict.SILENT
     assert next(iter(result.undecided)).startswith("judging failed (TypeError in ")
     assert found["right"]["value"].result.verdict is Verdict.HOLDS
@@ -174,6 +174,52 @@ def test_a_file_that_replaces_what_the_judge_needs_when_it_is_imported_is_broken
     (outcome,) = judge_all([request]).outcomes
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "crashed")
     assert outcome.result.diagnosis["message"].startswith("the candidate replaces os.")
+
+
+def test_a_file_that_replaces_a_part_of_the_suite_when_it_is_imported_is_broken(tmp_path):
+    source = f"{FILE.read_text(encoding='utf-8')}\nreplaces_the_judge(np.eye(2), np.eye(2), np.array([0, 1]), 0.0)\n"
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    request = Request(candidate=f"{tmp_path / 'mine.py'}:right", loss="softmax_cross_entropy", laws=("value", "gradient"))
+    for outcome in judge_all([request]).outcomes:
+        assert (outcome.result.verdict, outcome.result.diagnosis["code"]) == (Verdict.BROKEN, "crashed")
+        assert outcome.result.diagnosis["message"] == (
+            "the candidate replaces verify.trial.judge for the whole process when it is imported"
+        )
+
+
+def test_what_an_import_sets_up_is_put_back_and_told(tmp_path):
+    """`np.bool = bool` makes old code run; errors that are raised would be raised in the judge's own code."""
+    lines = "np.bool = bool", "np.seterr(all='raise')"
+    (tmp_path / "mine.py").write_text("\n".join([FILE.read_text(encoding="utf-8"), *lines]), encoding="utf-8")
+    report = verify.check(f"{tmp_path / 'mine.py'}:right", loss="softmax_cross_entropy", profile="quick", laws=LAWS)
+    assert report.verdict is Verdict.HOLDS
+    for told in ("it changes np.seterr", "it replaces numpy.bool for the whole process"):
+        assert f"limitation: when it is imported, {told}" in str(report)
+
+
+LEFT = {
+    "changes_decimals": "changes the decimal context",
+    "changes_collection": "changes when garbage is collected",
+    "ignores_warnings": "changes the filters of warnings",
+    "changes_variables": "changes environment variables",
+    "handles_alarms": "changes handlers of signals",
+    "lengthens_the_path": "lengthens sys.path each time",
+}
+
+
+@pytest.fixture(scope="module")
+def left():
+    return judged(*LEFT, "changes_folder", laws=("purity",))
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_what_disturbs_no_number_of_others_is_told_and_no_break(left, name):
+    result = left[name]["purity"].result
+    assert (result.verdict, result.limitations) == (Verdict.HOLDS, (LEFT[name],))
+
+
+def test_a_candidate_that_leaves_its_process_elsewhere_is_broken(left):
+    assert left["changes_folder"]["purity"].result.diagnosis["message"] == "the candidate changes the current folder"
 
 
 def test_slow_is_not_broken():

@@ -9,7 +9,6 @@ import os
 import pickle
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -26,10 +25,24 @@ from pebble import ProcessExpired, ProcessPool
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
 from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
-from verify.campaign.task import Inapplicable, Outcome, Task, interruption, lost, named, perform, unfinished, unjudged, without
+from verify.campaign.task import (
+    Inapplicable,
+    Outcome,
+    Task,
+    ended_by_anybody,
+    interruption,
+    lost,
+    named,
+    perform,
+    starved,
+    unfinished,
+    unjudged,
+    without,
+)
 from verify.campaign.workers import awake, workers
 from verify.candidates import functions
 from verify.cases import Case
+from verify.elapsed import Starved, now
 from verify.errors import UsageError
 
 Done = Callable[[Outcome | Inapplicable], None]
@@ -38,6 +51,20 @@ Refuse = Callable[[Task, UsageError], None]
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that one law on one candidate at one dtype may take. A trial takes about one."""
+
+MOST_WAITING = 20
+"""Times the limit after which a worker that others keep from a processor is waited for no longer: nobody is blamed then."""
+
+LOOKS = 100
+"""Looks at what a worker waited for, in the time of one limit: each reads a file of every thread."""
+
+BY_ANYBODY = {sign * getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "SIGHUP") if hasattr(signal, name) for sign in (-1, 1)}
+"""Exit codes of a worker that a signal ended which anybody may have sent: the system where memory is short, a user, the candidate. A
+positive one is that of a worker which took its leave when it was told to.
+"""
+
+MOST_ENDS = 3
+"""Different cases at which such a signal ends the worker of one task, after which it is asked no more."""
 
 TICK = 0.25
 """Seconds between two looks at the workers, which cost about 1/1000 of a core."""
@@ -146,6 +173,9 @@ class _Crew:
     lost: list[tuple[int, Outcome]] = field(default_factory=list)
     smaller: dict[int, Smaller] = field(default_factory=dict)
     known: dict[str, Case] = field(default_factory=dict)
+    given: dict[int, Task] = field(default_factory=dict)
+    ends: dict[int, list[object]] = field(default_factory=dict)
+    waits: dict[int, _Waits] = field(default_factory=dict)
     seconds: float = field(default_factory=lambda: SECONDS)
     refused: list[tuple[Task, UsageError]] = field(default_factory=list)
 
@@ -163,6 +193,9 @@ class _Crew:
     def _schedule(self, i: int, task: Task, output: str = "output") -> None:
         self._file(i, "record").unlink(missing_ok=True)  # of the time before
         self.missing.pop(i, None)
+        if self.given.get(i) is not task:
+            self.ends.pop(i, None)
+        self.given[i] = task
         self.waiting[self.pool.schedule(recorded, args=[task, self._file(i, "record"), self._file(i, output)])] = i
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
@@ -219,7 +252,7 @@ class _Crew:
         """The outcome with the smallest case at which the process ended, None while smaller ones are tried."""
         search = self.smaller[i]
         note = read(self._file(i, "record"))
-        self.seconds -= time.time() - note.started if note else 0.0
+        self.seconds -= now() - note.started if note else 0.0
         if self._try(i, search.after(found)):
             return None
         self.known[search.outcome.task.dtype] = search.case
@@ -257,6 +290,8 @@ class _Crew:
                 if error.exitcode == WITH_THE_SERVER and not self.alone:
                     self.doubtful.append(i)
                     return None
+                if error.exitcode in BY_ANYBODY and i not in self.smaller:
+                    return self._ended(future, i, note, error.exitcode)
                 return _lost(task, note, error.exitcode)
             except BrokenProcessPool:  # the server has ended, and with it a worker that had nothing to do
                 if self.alone:
@@ -268,18 +303,35 @@ class _Crew:
         if self._vanished(i, note):
             return _lost(task, note, 0)
         limit = min(self.timeout, self.seconds) if i in self.smaller else self.timeout
-        if time.time() - note.started < limit:
-            return None
-        if note.conventions and note.since - note.started > limit:
+        waits = self.waits.get(i)
+        if waits is None or waits.started != note.started:
+            waits = self.waits[i] = _Waits(Starved(note.process), note.started, note.since)
+        on_task, on_case = waits.had(note, limit / LOOKS)
+        if on_task < limit:
+            return starved(task, note, on_task, now() - note.started) if now() - note.started > MOST_WAITING * limit else None
+        if note.conventions and on_task - on_case > limit:
             return unfinished(task, note, limit)
-        hung = time.time() - note.since > HUNG * limit
+        hung = on_case > HUNG * limit
         return lost(task, note, "hung", f"gave no answer within {limit:g} s", seconds=limit) if hung else None
+
+    def _ended(self, future: Future[Outcome | Inapplicable], i: int, note: Note | None, code: int) -> Outcome | None:
+        """Asks again; what ends so at the same case as before is the candidate's doing."""
+        case = None if note is None or note.case is None else note.case.to_dict()
+        before = self.ends.setdefault(i, [])
+        if case in before:
+            return _lost(self.tasks[i], note, code)
+        before.append(case)
+        if len(before) == MOST_ENDS:
+            return ended_by_anybody(self.tasks[i], note, len(before), _told_of(code))
+        del self.waiting[future]
+        self._schedule(i, self.given[i])
+        return None
 
     def _vanished(self, i: int, note: Note) -> bool:
         """Whether the worker ended with exit code 0 in the middle of the task, of which the pool takes no notice."""
         if _lives(note.process):
             return False
-        return time.monotonic() - self.missing.setdefault(i, time.monotonic()) > 2 * TICK  # its answer may still be on the way
+        return now() - self.missing.setdefault(i, now()) > 2 * TICK  # its answer may still be on the way
 
     def _printed(self, i: int, outcome: Outcome | Inapplicable) -> str:
         return output.said(self._file(i, "output"), last=_code(outcome) in ("crashed", "hung"))
@@ -334,12 +386,34 @@ def _likewise(outcome: Outcome, task: Task) -> Outcome:
     return replace(outcome, task=task, result=replace(outcome.result, law=task.law, dtype=task.dtype))
 
 
+@dataclass
+class _Waits:
+    """What others kept the worker of a task from, in all and before the case that it is at."""
+
+    starved: Starved
+    started: float
+    since: float
+    before: float = 0.0
+
+    def had(self, note: Note, every: float) -> tuple[float, float]:
+        """Seconds that it had for the task, and of these for the case. A look that is not due is left out."""
+        if note.since != self.since:
+            self.since, self.before = note.since, self.starved.seconds
+        if now() - self.starved.looked >= every:
+            self.starved.look()
+        passed, of_case, waited = now() - note.started, now() - note.since, self.starved.seconds
+        return passed - waited, max(0.0, of_case - (waited - self.before))
+
+
 def _lost(task: Task, note: Note | None, code: int) -> Outcome:
-    how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-    how = f"{how}, or that of all workers" if code == WITH_THE_SERVER else how
-    with suppress(ValueError):
-        how = f"{signal.Signals(-code).name}: {signal.strsignal(-code)}" if code < 0 else how
+    how = f"{_told_of(code)}, or that of all workers" if code == WITH_THE_SERVER else _told_of(code)
     return lost(task, note, "crashed", (note and note.ended) or f"ended its process ({how})")
+
+
+def _told_of(code: int) -> str:
+    with suppress(ValueError):
+        return f"{signal.Signals(-code).name}: {signal.strsignal(-code)}" if code < 0 else f"exit code {code}"
+    return f"signal {-code}"
 
 
 def _lives(process: int) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import struct
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from verify.cases import Case
 from verify.diagnosis import NAMING
+from verify.elapsed import now
 from verify.trial import Stored
 
 LENGTH = struct.Struct("<Q")
@@ -19,7 +19,7 @@ LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """The process, when it began (seconds since the epoch), the case that it is busy with since when, and how many were before that.
+    """The process, when it began (on the clock that all processes share), the case that it is at since when, and how many were before.
 
     `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `witness` is the case that
     broke the law, while its mistake is being named. `ended` tells why the process gives up, where it knows.
@@ -41,8 +41,8 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        now = time.time()
-        self.note = Note(process=os.getpid(), started=now, since=now)
+        began = now()
+        self.note = Note(process=os.getpid(), started=began, since=began)
         self._write()
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Record:
         """Notes the case that the candidate is asked about next."""
         last, before = self.note.case, self.note.before + (self.note.case is not None)
         witness = self.note.witness if _to_name(last) else last
-        self.note = replace(self.note, case=case, since=time.time(), before=before, witness=witness if _to_name(case) else None)
+        self.note = replace(self.note, case=case, since=now(), before=before, witness=witness if _to_name(case) else None)
         self._write()
 
     def ends(self, why: str) -> None:

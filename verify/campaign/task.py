@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb, walk_tb
-from typing import Any
+from typing import Any, TypeVar
 
 from verify.campaign.record import Note, Record
 from verify.candidates import (
@@ -18,11 +18,14 @@ from verify.candidates import (
     Scores,
     Upstream,
     adapted,
+    errstate,
     floats,
     framework_of,
+    functions,
     name_of,
     place_of,
     resolve,
+    suite,
     takes_reg,
     told_of,
     told_of_upstream,
@@ -32,7 +35,8 @@ from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
-from verify.laws import LAWS, Subject
+from verify.evidence import Verdict
+from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import Oracle
 from verify.oracle.claims import examine
 from verify.pair import Pair, Place, Start, why_not
@@ -40,6 +44,8 @@ from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
 from verify.trial import Result, Stored, Watch, Witness, again, run, unwatched
+
+T = TypeVar("T")
 
 DTYPES = ("float64", "float32")
 
@@ -130,14 +136,39 @@ class Refused:
 def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
     """Runs one task in this process, and notes in `record` what it is busy with.
 
-    Raises UsageError where the target or the loss cannot be found.
+    A candidate that has changed the suite that judges it holds no law by that. Raises UsageError where the target or the loss cannot be
+    found.
     """
+    before = suite.suite()
+    try:
+        outcome = _performed(task, record)
+    except Exception:
+        changed = before.restore()
+        if changed is None:
+            raise
+        return _deceived(task, changed, record)
+    changed = before.restore()
+    if changed is None or (isinstance(outcome, Outcome) and outcome.result.verdict is Verdict.BROKEN):
+        return outcome
+    return _deceived(task, changed, record)
+
+
+def _deceived(task: Task, changed: str, record: Record | None) -> Outcome:
+    """The outcome of a task whose judge the candidate changed, told with the last case that it was asked about."""
+    note = None if record is None else record.note
+    case, cases = (note.case, note.before) if note else (None, 0)
+    result = failed(task, Misbehaviour("nondeterministic", changed), case, cases=cases)
+    return Outcome(task, result, note.conventions if note else None, place=note.place if note else None)
+
+
+def _performed(task: Task, record: Record | None) -> Outcome | Inapplicable:
     if task.request.at is not None:
         return _of_pair(task, task.request.at, record)
     if isinstance(task.case, Case) and task.case.family == PROBE and record is not None:
         _ask(task.request, task.case, record)
     found = conventions(task.request, unwatched if record is None else record.begins)
-    result = _result(task, found, record)
+    changed = _CHANGED.get(_key(task.request)) if task.law == PURITY else None
+    result = failed(task, *changed) if changed else _result(task, found, record)
     if isinstance(result, str):
         return Inapplicable(task, result)
     return Outcome(task, _limited(result, found.limitations), found.to_dict(), place=place_of(found.candidate.f))
@@ -161,41 +192,89 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
 
 def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     """What is found out about the candidate, once a process; `watch` hears of the questions. Raises UsageError as `perform` does."""
-    key = (_Same(request.candidate), request.loss, request.pins, request.dtypes[0])
+    key = _key(request)
     if key not in _FOUND:
-        f, limitations = _imported(request.candidate)
-        found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], lambda probe: watch(_case(probe)))
+        f, limitations, harm = _imported(request.candidate)
+        asked: list[Case] = []
+
+        def heard(probe: Probe) -> None:
+            asked.append(_case(probe))
+            watch(asked[-1])
+
+        with functions.noting() as seen:
+            found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
         examine(found.objective.loss, tuple(found.objective.parameters.items()))  # at the values that were found out
-        _FOUND[key] = replace(found, limitations=limitations)
-        if len(_FOUND) > KEPT:
-            del _FOUND[next(iter(_FOUND))]
+        found = found if harm is None else replace(found, complaint=harm, question=None)
+        _kept(_FOUND, key, replace(found, limitations=limitations))
+        if seen:
+            _kept(_CHANGED, key, (Misbehaviour("nondeterministic", seen[0]), asked[0]))
     return _FOUND[key]
+
+
+def _key(request: Request) -> Hashable:
+    return _Same(request.candidate), request.loss, request.pins, request.dtypes[0]
+
+
+def _kept(all_: dict[Hashable, T], key: Hashable, value: T) -> T:
+    all_[key] = value
+    if len(all_) > KEPT:
+        del all_[next(iter(all_))]
+    return value
 
 
 def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
     return replace(result, limitations=(*limitations, *result.limitations)) if limitations else result
 
 
-def _imported(candidate: str | Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
-    """The function; what its import does to floats is put back and told."""
+def _imported(candidate: str | Callable[..., Any]) -> Imported:
+    """The function, what there is to say of its import, and what nobody does but to harm; what was changed is put back."""
     if not isinstance(candidate, str):
-        return candidate, ()
-    before = floats.settings()
-    f = resolve(candidate)
-    how = floats.restore(before)
-    return f, (f"when it is imported, its process {how} from then on",) if how else ()
+        return candidate, (), None
+    key = _Same(candidate)
+    return _IMPORTED[key] if key in _IMPORTED else _kept(_IMPORTED, key, _import(candidate))
 
+
+def _import(target: str) -> Imported:
+    ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
+    f = resolve(target)
+    harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
+    how = floats.restore(settings)
+    changes = [
+        how and f"its process {how} from then on",
+        *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
+    ]
+    told = tuple(f"when it is imported, {change}" for change in changes if change)
+    if suite.is_kept():
+        surroundings.remember()
+    return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
+
+
+def _may_stay(name: str, value: object) -> bool:
+    """Whether an import may replace this: a module that is none of the judge's, and what a library replaces by its own."""
+    if name.startswith(MODULE):
+        return name.removeprefix(MODULE).partition(".")[0] not in ("verify", "numpy")
+    return functions.of_a_library(value)
+
+
+PURITY, MODULE = "purity", "the module "
 
 KEPT = 64
 """Candidates whose conventions are remembered."""
 
+Imported = tuple[Callable[..., Any], tuple[str, ...], Misbehaviour | None]
+
+_IMPORTED: dict[Hashable, Imported] = {}
 _FOUND: dict[Hashable, Conventions] = {}
+_CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
+"""What a candidate changed when it was first asked, and the first case."""
 
 
 def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     request = task.request
-    f, limitations = _imported(request.candidate)
+    f, limitations, harm = _imported(request.candidate)
+    if harm is not None:
+        return Outcome(task, failed(task, harm, None), None)
     f = adapted(f, Upstream(seed=request.seed, positive=request.convex))
     pair = Pair(f, request.convex)
     reason = why_not(task.law, pair)
@@ -302,9 +381,24 @@ def named(crashed: Outcome, without: Outcome | Inapplicable) -> Outcome:
 
 def unfinished(task: Task, note: Note, limit: float) -> Outcome:
     """What a task came to that went on well, but not to its end."""
-    reason = f"the law takes longer than {limit:g} s; --timeout and --profile set how much"
-    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before}, cases=note.before, seconds=limit)
-    return Outcome(task, silent, note.conventions, place=note.place)
+    return _silent(task, note, f"the law takes longer than {limit:g} s; --timeout and --profile set how much", limit)
+
+
+def starved(task: Task, note: Note, had: float, passed: float) -> Outcome:
+    """What a task came to that others kept from a processor: nobody can tell whether it hangs."""
+    return _silent(task, note, f"the machine is too busy: the law had {had:.0f} s of {passed:.0f} s; ask again when it has less to do", had)
+
+
+def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Outcome:
+    """What a task came to whose workers were ended again and again, but never twice at the same case."""
+    told = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
+    return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
+
+
+def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outcome:
+    cases = note.before if note else 0
+    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases, seconds=seconds)
+    return Outcome(task, silent, note.conventions if note else None, place=note.place if note else None)
 
 
 def interruption(task: Task, error: Exception) -> str | None:

@@ -21,6 +21,7 @@ import platformdirs
 from pebble import ProcessPool
 
 from verify.campaign import family, memory, output
+from verify.candidates import suite
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ def _start(allowed: int) -> None:
     os.dup2(nowhere, 1)
     output.line_by_line()
     memory.limit(allowed)
+    suite.keep()
 
 
 CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))

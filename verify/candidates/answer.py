@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import floats, functions
 from verify.errors import UsageError
+from verify.candidates import errstate, floats, functions
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,16 @@ class Misbehaviour(Exception):
 
 
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises, and UsageError where it is asked in a way that it does not allow. How this
-    process computes with floats, and the functions that all share, are put back as they were.
+    """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow. How this process computes with floats, what numpy does about errors, and the
+    functions that all share, are put back as they were; what was changed is noted.
     """
     before, shared, depth = floats.settings(), functions.now(), sys.getrecursionlimit()
     try:
-        with np.errstate(all="ignore"):
-            return f(*arguments)
+        with errstate.nobody_heeds():
+            try:
+                return f(*arguments)
+            finally:
+                _put_back(shared)
     except UsageError:
         raise
     except BaseException as error:
@@ -54,10 +57,18 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
             raise  # by the user
         raise Misbehaviour("crashed", f"raised {told_of(error)}") from error
     finally:
-        if not shared.stands():
-            shared.restore()
         sys.setrecursionlimit(depth)
-        floats.restore(before)
+        how = floats.restore(before)
+        if how and not shared.loads():
+            functions.note(f"changes how the process computes with floats: it {how} from then on")
+
+
+def _put_back(shared: functions.Before) -> None:
+    """What is changed while modules are loaded is not noted: a library sets itself up, once."""
+    told = None if shared.stands() else shared.restore()
+    told = errstate.restore(errstate.UNHEEDED) or told
+    if told and not shared.loads():
+        functions.note(told)
 
 
 def told_of(error: BaseException) -> str:
@@ -98,11 +109,24 @@ def _array(returned: Any) -> NDArray[Any]:
     if isinstance(returned, np.ma.MaskedArray) and np.any(returned.mask):
         raise Misbehaviour("dtype", "returned an array with masked entries, which are no numbers")
     try:
-        return np.asarray(returned)
+        return np.asarray(returned) if type(returned) in PLAIN else _made_of(returned)
     except ValueError:  # rows of different lengths
         raise Misbehaviour("shape", "returned nested sequences that are no array") from None
     except Exception as error:
         raise Misbehaviour("dtype", f"returned {type(returned).__name__}, which is no array: {told_of(error)}") from error
+
+
+PLAIN = {np.ndarray, np.float64, np.float32, float, int}
+"""What becomes an array by numpy's own code; all else may run code of the candidate's."""
+
+
+def _made_of(returned: Any) -> NDArray[Any]:
+    shared = functions.now()
+    with errstate.nobody_heeds():
+        try:
+            return np.asarray(returned)
+        finally:
+            _put_back(shared)
 
 
 def _is_real(a: NDArray[Any]) -> bool:

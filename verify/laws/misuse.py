@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import select
 import signal
 import sys
 import warnings
@@ -18,12 +19,19 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
+from verify.elapsed import Starved, now
 from verify.laws.law import Subject
 
 PATIENCE = 2.0
-"""Seconds for one question: a thousand times what an answer takes."""
+"""Seconds for one question, less what others kept it from: a thousand times what an answer takes."""
 
-REFUSED, TAKEN = b"r", b"t"
+LOOK = 0.1
+"""Seconds between two looks at what it waits for."""
+
+MOST = 20 * PATIENCE
+"""Seconds after which it is waited for no longer, however busy the machine is."""
+
+REFUSED, TAKEN, HANGS, STARVED = b"r", b"t", b"h", b"w"
 
 
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
@@ -50,10 +58,8 @@ def _misuses(case: Case, *, classes: bool, columns: bool) -> Iterator[tuple[str,
 
 def _reaction(subject: Subject, case: Case) -> str:
     """What to say of it: "takes", nothing where it is refused, else what becomes of the process."""
-    status, said = _in_a_copy(lambda: _ask(subject, case))
-    if os.WIFSIGNALED(status):
-        return "hangs on" if os.WTERMSIG(status) == signal.SIGALRM else "crashes the interpreter on"
-    return {REFUSED: "", TAKEN: "takes"}.get(said, "crashes the interpreter on")
+    said = _in_a_copy(lambda: _ask(subject, case))
+    return {REFUSED: "", TAKEN: "takes", HANGS: "hangs on", STARVED: ""}.get(said, "crashes the interpreter on")
 
 
 def _ask(subject: Subject, case: Case) -> bytes:
@@ -65,16 +71,14 @@ def _ask(subject: Subject, case: Case) -> bytes:
     return TAKEN if finite else REFUSED
 
 
-def _in_a_copy(ask: Callable[[], bytes]) -> tuple[int, bytes]:
-    """(exit status, what was said) of a forked copy, which is ended after PATIENCE."""
+def _in_a_copy(ask: Callable[[], bytes]) -> bytes:
+    """What a forked copy said; nothing where it was lost. One that says nothing is ended after PATIENCE."""
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # forking beside threads: the copy is asked a valid question first
         child = os.fork()
     if child == 0:
         faulthandler.disable()  # a lost copy is an answer, not a fault to be told on standard error
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
@@ -83,6 +87,21 @@ def _in_a_copy(ask: Callable[[], bytes]) -> tuple[int, bytes]:
         finally:
             os._exit(0)
     os.close(write)
-    said = os.read(read, 1)
-    os.close(read)
-    return os.waitpid(child, 0)[1], said
+    try:
+        return _heard(child, read)
+    finally:
+        os.kill(child, signal.SIGKILL)  # it stays until it is waited for, so that its number is nobody else's
+        os.waitpid(child, 0)
+        os.close(read)
+
+
+def _heard(child: int, read: int) -> bytes:
+    """What it says, HANGS where it does not, and STARVED where others kept it from saying so."""
+    began, starved = now(), Starved(child)
+    while now() - began < MOST:
+        if select.select([read], [], [], LOOK)[0]:
+            return os.read(read, 1)
+        starved.look()
+        if now() - began - starved.seconds > PATIENCE:
+            return HANGS
+    return STARVED

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Misbehaviour, upstream_is_kept
+from verify.candidates import Answer, Misbehaviour, functions, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.batches import close, entrywise
@@ -22,17 +22,26 @@ from verify.laws.surroundings import watched
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where something is changed, or the answer is another one for another memory layout."""
+    with functions.noting() as seen:
+        finding = _measured(subject, case)
+    if seen:
+        raise Misbehaviour("nondeterministic", seen[0])
+    return finding
+
+
+def _measured(subject: Subject, case: Case) -> Finding:
+    left = list[str]()
     arguments = subject.candidate.arguments(case.W, case.X, case.y, case.reg)
-    first = _watched(subject, arguments)
+    first = _watched(subject, arguments, left)
     kept = first.gradient.copy()
-    _remembers(subject, arguments)
+    _remembers(subject, arguments, left)
     if not np.array_equal(first.gradient, kept, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
     _declared(subject, case, kept)
     evidence, limitations = [Evidence(law="purity", measured=0.0, allowed=0.0)], []
     for what, laid_out in _layouts(arguments):
         try:
-            answer = _watched(subject, laid_out)
+            answer = _watched(subject, laid_out, left)
         except Misbehaviour as refused:
             if refused.code != "crashed":
                 raise
@@ -43,14 +52,14 @@ def measure(subject: Subject, case: Case) -> Finding:
                 raise Misbehaviour("nondeterministic", _otherwise(what, e))
             evidence.append(e)
     limitations += upstream_is_kept(subject.candidate.f, arguments)
-    return Finding(evidence=tuple(evidence), limitations=tuple(limitations))
+    return Finding(evidence=tuple(evidence), limitations=(*limitations, *left))
 
 
-def _watched(subject: Subject, arguments: tuple[Any, ...]) -> Answer:
-    """The answer, with everything compared before and after."""
+def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> Answer:
+    """The answer, with everything compared before and after; what is `left` behind and breaks nothing is told there."""
     before, seen = _copies(arguments), list[str]()
     writeable = [isinstance(a, np.ndarray) and a.flags.writeable for a in arguments]
-    answer = replace(subject.candidate, f=watched(subject.candidate.f, seen)).answer(arguments)
+    answer = replace(subject.candidate, f=watched(subject.candidate.f, seen, left)).answer(arguments)
     for name, a, b, open_ in zip(subject.candidate.names, arguments, before, writeable, strict=False):
         if not isinstance(a, np.ndarray):
             continue
@@ -96,14 +105,14 @@ def _otherwise(what: str, e: Evidence) -> str:
     )
 
 
-def _remembers(subject: Subject, arguments: tuple[Any, ...]) -> None:
+def _remembers(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> None:
     """Asks again with the same array objects and other numbers in them."""
     changed = _copies(arguments)
     subject.candidate.answer(changed)
     for i, a in enumerate(changed[i] for i in subject.candidate.real):
         a[...] = a / 2 + (i == 0)
     others = _copies(changed)
-    again = _watched(subject, changed).kept()
+    again = _watched(subject, changed, left).kept()
     fresh = subject.candidate.answer(_copies(others)).kept()
     if not _same(again, fresh):
         if not _same(fresh, subject.candidate.answer(_copies(others))):

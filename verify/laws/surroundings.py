@@ -1,57 +1,217 @@
-"""What a process shares: random numbers, numpy's errors, functions, the settings for floats. A candidate leaves them as they are."""
+"""What a process shares: random numbers, numpy's errors, functions, the settings for floats. A candidate leaves them as they are.
+
+Two kinds. What changes the numbers of whoever comes next, or what its code does, is a break. What else is left behind is a limitation,
+told and no break. What a library sets up when it is loaded or first asked is neither: where that may be, it counts only if it comes again.
+"""
 
 from __future__ import annotations
 
+import decimal
+import gc
+import locale
+import os
 import random
-from collections.abc import Callable, Hashable
-from dataclasses import replace
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import wraps
+from operator import ne
 from typing import Any
 
 import numpy as np
 
-from verify.candidates import Candidate, floats, functions
+from verify.candidates import Candidate, errstate, floats, functions
 
 UNLIKELY = 0x5EED_0DD
 """A seed that no candidate sets: one that seeds the generators with the same number each time would change nothing by it."""
 
 
-def _numpy_random() -> Hashable:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shared:
+    """Something that all code of a process shares: what to say of whoever changes it, how it stands, and how to set it back. Whether it
+    `breaks` the law, and whether `once` is enough.
+    """
+
+    told: str
+    look: Callable[[], Any]
+    put_back: Callable[[Any], object]
+    differ: Callable[[Any, Any], bool] = ne
+    breaks: bool = False
+    once: bool = False
+
+
+def _numpy_random() -> tuple[Any, ...]:
     state: Any = np.random.get_state()  # noqa: NPY002  # the legacy global state is the one that a candidate may touch
-    return state[1].tobytes(), *state[2:]
+    return state[0], state[1].tobytes(), *state[2:]
 
 
-SHARED: dict[str, Callable[[], Any]] = {
-    "draws from numpy's global random numbers": _numpy_random,
-    "draws from Python's global random numbers": random.getstate,
-    "changes np.seterr": np.geterr,
-}
+def _numpy_random_as(state: tuple[Any, ...]) -> None:
+    np.random.set_state((state[0], np.frombuffer(state[1], np.uint32), *state[2:]))  # noqa: NPY002
 
 
-def watched(f: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
-    """The same function, or functions of a pair; what they change is put back and told in `seen`."""
+def _folder() -> str | None:
+    with suppress(OSError):  # it is gone
+        return os.getcwd()
+    return None
+
+
+def _folder_as(folder: str | None) -> None:
+    with suppress(OSError):
+        os.chdir(folder or os.curdir)
+
+
+def _filters_as(filters: list[Any]) -> None:
+    warnings.simplefilter("default", append=True)  # so that what the filters decided before is forgotten
+    warnings.filters[:] = filters  # type: ignore[index]
+
+
+def _decimals() -> tuple[str, decimal.Context]:
+    context = decimal.getcontext().copy()
+    return repr(context), context
+
+
+def _another(before: tuple[str, Any], after: tuple[str, Any]) -> bool:
+    return before[0] != after[0]
+
+
+def _other_variables(before: dict[str, str], after: dict[str, str]) -> bool:
+    """Whether one is gone or another; new ones disturb nobody who did not ask for them, and libraries set them."""
+    return any(after.get(name) != value for name, value in before.items())
+
+
+def _handlers() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def _handlers_as(handlers: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
+        if handler is not None and signal.getsignal(number) is not handler:
+            with suppress(ValueError, OSError):  # not the main thread
+                signal.signal(number, handler)
+
+
+def _collection_as(before: tuple[bool, tuple[int, int, int]]) -> None:
+    (gc.enable if before[0] else gc.disable)()
+    gc.set_threshold(*before[1])
+
+
+def _streams_as(streams: tuple[Any, Any, Any]) -> None:
+    sys.stdin, sys.stdout, sys.stderr = streams
+
+
+def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict[str, Any]:
+    """The functions of torch that look at a setting and set it, where torch is loaded."""
+
+    def look() -> Any:
+        return getattr(sys.modules.get("torch"), ask, lambda: None)()
+
+    def put_back(before: Any) -> None:
+        if before is not None:
+            getattr(sys.modules["torch"], tell)(before)
+
+    return {"look": look, "put_back": put_back, "differ": lambda a, b: a is not None and b is not None and differ(a, b)}
+
+
+SHARED = (
+    Shared(told="draws from numpy's global random numbers", look=_numpy_random, put_back=_numpy_random_as, breaks=True, once=True),
+    Shared(told="draws from Python's global random numbers", look=random.getstate, put_back=random.setstate, breaks=True, once=True),
+    Shared(told="changes np.seterr", look=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
+    Shared(told="changes np.setbufsize", look=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
+    Shared(told="changes the current folder", look=_folder, put_back=_folder_as, breaks=True),
+    Shared(
+        told="changes the locale",
+        look=lambda: locale.setlocale(locale.LC_ALL),
+        put_back=lambda before: locale.setlocale(locale.LC_ALL, before),
+        breaks=True,
+    ),
+    Shared(told="changes the filters of warnings", look=lambda: list(warnings.filters), put_back=_filters_as),
+    Shared(
+        told="changes the decimal context", look=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
+    ),
+    Shared(told="changes environment variables", look=lambda: dict(os.environ), put_back=os.environ.update, differ=_other_variables),
+    Shared(told="lengthens sys.path each time", look=lambda: len(sys.path), put_back=lambda _: None),  # it may have to import from there
+    Shared(told="changes handlers of signals", look=_handlers, put_back=_handlers_as),
+    Shared(told="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as),
+    Shared(told="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as),
+    Shared(told="draws from torch's global random numbers", **_torch("get_rng_state", "set_rng_state", lambda a, b: not a.equal(b))),
+    Shared(told="changes torch's default dtype", **_torch("get_default_dtype", "set_default_dtype")),
+    Shared(told="switches torch's gradients on or off", **_torch("is_grad_enabled", "set_grad_enabled")),
+)
+
+
+States = dict[Shared, Any]
+
+_at_first: States = {}
+
+
+def look() -> States:
+    """How all of it stands."""
+    return {shared: shared.look() for shared in SHARED}
+
+
+def remember() -> None:
+    """Takes what stands now for how it was before the candidate was asked for the first time: one that sets something to the same each
+    time leaves no trace in a later look. Only for a process that is the candidate's alone.
+    """
+    _at_first.update({shared: state for shared, state in look().items() if state is not None and not shared.once})
+
+
+def _changed(before: States) -> States:
+    """What has changed, and to what; it is put back."""
+    found = {shared: after for shared, state in before.items() if shared.differ(state, after := shared.look())}
+    _set(found, {shared: before[shared] for shared in found})
+    return found
+
+
+def _set(stands: States, wanted: States) -> None:
+    """Sets what differs."""
+    for shared, state in wanted.items():
+        if shared.differ(state, stands[shared]):
+            shared.put_back(state)
+
+
+def watched(f: Callable[..., Any], seen: list[str], left: list[str] | None = None) -> Callable[..., Any]:
+    """The same function, or functions of a pair; what they change is put back, breaks are told in `seen`, and what else is `left`."""
+    left = [] if left is None else left
     if isinstance(f, Candidate):
-        return replace(f, **{name: _watched(part, seen) for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None})
-    return _watched(f, seen)
+        parts = {name: part for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
+        return replace(f, **{name: _watched(part, seen, left) for name, part in parts.items()})
+    return _watched(f, seen, left)
 
 
-def _watched(f: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
+def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callable[..., Any]:
     @wraps(f, updated=())
     def g(*arguments: Any) -> Any:
-        state, python, ours = np.random.get_state(), random.getstate(), floats.settings()  # noqa: NPY002
-        shared = functions.Before()
+        spare = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
+        numbers = np.random.get_state(), random.getstate()  # noqa: NPY002
         np.random.seed(UNLIKELY)  # noqa: NPY002
         random.seed(UNLIKELY)
-        before = {what: look() for what, look in SHARED.items()}
+        now = look()
+        before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
+        _set(now, before)
+        names, ours = functions.Before(), floats.settings()
         try:
             return f(*arguments)
         finally:
-            replaced = shared.restore()
-            seen.extend([replaced] if replaced else [])
-            seen.extend(what for what, look in SHARED.items() if look() != before[what])
-            np.random.set_state(state)  # noqa: NPY002
-            random.setstate(python)
-            how = floats.restore(ours)
-            seen.extend([f"changes how the process computes with floats: it {how} from then on"] if how else [])
+            replaced, how, loads = names.restore(), floats.restore(ours), names.loads()
+            first = _changed(before)
+            told = {shared for shared in first if shared.once and not loads}
+            if told != first.keys():
+                with suppress(Exception):
+                    f(*spare)
+                names.restore()
+                floats.restore(ours)
+                told |= first.keys() & _changed(before).keys()
+            _set(before, {shared: first.get(shared, now[shared]) for shared in SHARED if shared not in told and not shared.once})
+            if not loads:
+                seen.extend([replaced] if replaced else [])
+                seen.extend([f"changes how the process computes with floats: it {how} from then on"] if how else [])
+            seen.extend(shared.told for shared in SHARED if shared in told and shared.breaks)
+            left.extend(shared.told for shared in SHARED if shared in told and not shared.breaks)
+            np.random.set_state(numbers[0])  # noqa: NPY002
+            random.setstate(numbers[1])
 
     return g

@@ -1,0 +1,129 @@
+"""Nobody is blamed for what the clock, the machine or somebody else does to a worker; whoever hangs or ends itself is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from verify import Verdict
+from verify.api import judge_all
+from verify.campaign import executor
+from verify.campaign.record import Record, read
+from verify.campaign.task import Request
+from verify.elapsed import now
+
+FILE = Path(__file__).parents[1] / "misbehaving.py"
+
+
+def judged(name: str, timeout: float | None = None):
+    """The result of the law `value` on a candidate of that file."""
+    request = Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=("value",))
+    (outcome,) = judge_all([request], timeout=timeout).outcomes
+    return outcome.result
+
+
+@pytest.mark.parametrize("step", [1e6, -1e6])
+def test_a_clock_that_is_set_ends_nobody(monkeypatch, step):
+    began, clock = now(), time.time
+
+    def stepping() -> float:
+        return clock() + step * (now() - began)
+
+    monkeypatch.setattr(time, "time", stepping)
+    result = judged("right")
+    assert result.verdict is Verdict.HOLDS
+
+
+def test_notes_are_of_the_clock_that_all_processes_share(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: -1e6)
+    before = now()
+    Record(tmp_path / "record").close()
+    note = read(tmp_path / "record")
+    assert before <= note.started == note.since <= now()
+
+
+def waiting(part: float):
+    """A machine that keeps workers waiting for a part of the time."""
+
+    @dataclass
+    class Waiting:
+        process: int
+
+        def __post_init__(self) -> None:
+            self.began = self.looked = now()
+            self.seconds = 0.0
+
+        def look(self) -> float:
+            self.looked = now()
+            more, self.seconds = part * (self.looked - self.began) - self.seconds, part * (self.looked - self.began)
+            return more
+
+    return Waiting
+
+
+def test_slow_for_want_of_a_processor_is_neither_slow_nor_hung(monkeypatch):
+    alone = judged("slow", timeout=0.8)
+    monkeypatch.setattr(executor, "Starved", waiting(0.95))
+    beside = judged("slow", timeout=0.8)
+    assert (alone.verdict, beside.verdict) == (Verdict.SILENT, Verdict.HOLDS)
+
+
+def test_what_hangs_is_found_on_a_busy_machine(monkeypatch):
+    monkeypatch.setattr(executor, "Starved", waiting(0.5))
+    result = judged("sleeps_in_c", timeout=1)
+    assert result.diagnosis["message"] == "the candidate gave no answer within 1 s"
+
+
+def test_a_machine_that_gives_nothing_is_waited_for_and_told(monkeypatch):
+    monkeypatch.setattr(executor, "Starved", waiting(1.0))
+    monkeypatch.setattr(executor, "MOST_WAITING", 2)
+    result = judged("sleeps_in_c", timeout=1)
+    assert result.verdict is Verdict.SILENT
+    assert next(iter(result.undecided)).startswith("the machine is too busy: the law had ")
+
+
+ENDED = """
+from pathlib import Path
+
+ends = Path(__file__).with_name("ends")
+
+def ended(signals, at):
+    '''Its process is ended by a signal, once for each, where it is asked for the so-manieth time.'''
+    def f(*arguments):
+        f.calls += 1
+        done = len(ends.read_text()) if ends.exists() else 0
+        if done < len(signals) and f.calls == at[done]:
+            ends.write_text("x" * (done + 1))
+            os.kill(os.getpid(), signals[done])
+            time.sleep(60)
+        return right(*arguments)
+    f.calls = 0
+    return f
+
+killed = ended([signal.SIGKILL], [25])
+told_to_end = ended([signal.SIGTERM], [25])
+killed_twice = ended([signal.SIGKILL] * 2, [25, 28])
+killed_each_time = ended([signal.SIGKILL] * 9, [20, 22, 24, 26, 28, 30, 32, 34, 36])
+"""
+
+
+def of_a_file(tmp_path, name: str):
+    (tmp_path / "mine.py").write_text(FILE.read_text(encoding="utf-8") + ENDED, encoding="utf-8")
+    request = Request(candidate=f"{tmp_path / 'mine.py'}:{name}", loss="softmax_cross_entropy", profile="quick", laws=("value",))
+    (outcome,) = judge_all([request]).outcomes
+    return outcome.result, len((tmp_path / "ends").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("name", "times"), [("killed", 1), ("told_to_end", 1), ("killed_twice", 2)])
+def test_a_worker_that_somebody_ended_is_asked_again(tmp_path, name, times):
+    result, ends = of_a_file(tmp_path, name)
+    assert (result.verdict, ends) == (Verdict.HOLDS, times)
+
+
+def test_one_that_is_ended_at_another_case_each_time_is_given_up_and_nobody_blamed(tmp_path):
+    result, ends = of_a_file(tmp_path, "killed_each_time")
+    assert (result.verdict, ends) == (Verdict.SILENT, executor.MOST_ENDS)
+    assert next(iter(result.undecided)).startswith("its process was ended 3 times (SIGKILL: Killed), each time at another case: ")

@@ -1,0 +1,76 @@
+"""What is replaced of the suite is put back and told; what it does itself, and what is loaded later, is nobody's doing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+
+from verify import evidence, laws, rounding
+from verify.api import check
+from verify.candidates import suite
+from verify.evidence import Evidence, Finding, Verdict, judge
+
+WITHOUT = {
+    "a function": (evidence, "judge", lambda _: Verdict.HOLDS, "replaces verify.evidence.judge for the whole process"),
+    "a property": (Evidence, "strain", 0.0, "replaces verify.evidence.Evidence.strain for the whole process"),
+    "a constant": (rounding, "SLACK", 1e9, "replaces verify.rounding.SLACK for the whole process"),
+    "an operator": (Evidence, "__eq__", lambda *_: True, "replaces verify.evidence.Evidence.__eq__ for the whole process"),
+    "what Python has": (evidence, "all", lambda _: True, "adds verify.evidence.all to the suite that judges it"),
+    "what is looked up first": (
+        Finding,
+        "__getattribute__",
+        None,
+        "adds verify.evidence.Finding.__getattribute__ to the suite that judges it",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT)
+def test_what_is_replaced_is_put_back_and_told(what):
+    owner, name, new, told = WITHOUT[what]
+    new = object.__getattribute__ if new is None else new
+    before, old = suite.Suite(), vars(owner).get(name)
+    setattr(owner, name, new)
+    assert before.restore() == told
+    assert vars(owner).get(name) is old
+    assert before.restore() is None
+
+
+def test_what_a_table_holds_is_watched_too():
+    before, law = suite.Suite(), laws.LAWS["gradient"]
+    measure = law.measure
+    object.__setattr__(law, "measure", None)
+    laws.LAWS["value"], value = law, laws.LAWS["value"]
+    assert before.restore() in {"replaces verify.laws.LAWS.value for the whole process"}
+    assert (laws.LAWS["gradient"].measure, laws.LAWS["value"]) == (measure, value)
+
+
+def test_another_code_in_the_same_function_is_seen():
+    before, code = suite.Suite(), judge.__code__
+    judge.__code__ = (lambda findings: Verdict.HOLDS).__code__
+    assert before.restore() == "changes what verify.evidence.judge does"
+    assert judge.__code__ is code
+
+
+def test_what_compares_as_equal_to_all_is_seen():
+    class Equal:
+        __hash__ = None
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    before, old = suite.Suite(), evidence.judge
+    evidence.judge = Equal()
+    assert before.restore() == "replaces verify.evidence.judge for the whole process"
+    assert evidence.judge is old
+
+
+def test_what_the_suite_does_itself_is_no_change():
+    before = suite.Suite()
+    report = check(lambda W, X, y, reg: (W.sum(), W), loss="softmax_cross_entropy", laws=("value", "gradient", "purity"), profile="quick")
+    sys.modules.pop("verify.candidates.sklearn", None)
+    importlib.import_module("verify.candidates.sklearn")
+    assert report.verdict is Verdict.BROKEN
+    assert before.restore() is None

@@ -1,0 +1,117 @@
+"""The suite's own names. A candidate that replaces one of them is judged as it likes: what was replaced is put back, and told.
+
+It is no lock. Code that runs in the judge's process can do whatever the judge can: what is done here notices the plain ways.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from functools import cached_property, lru_cache
+from operator import is_
+from types import FunctionType, ModuleType
+from typing import Any
+
+from verify.candidates.functions import Names, Space, of_module
+
+ENGINE = ("hypothesis.core", "hypothesis.control", "hypothesis.internal.conjecture.engine", "hypothesis.internal.conjecture.data")
+"""The parts of Hypothesis through which a case and what breaks on it go."""
+
+
+def spaces() -> Iterator[Space]:
+    """The names of what is loaded of the suite: of modules and classes, of tables that are constants, and of what these hold."""
+    for name, module in [*sys.modules.items()]:
+        if isinstance(module, ModuleType) and (name == "verify" or name.startswith("verify.") or name in ENGINE):
+            yield from of_module(module, own=True)
+            yield from _tables(module)
+
+
+def _tables(module: ModuleType) -> Iterator[Space]:
+    for name, table in [*vars(module).items()]:
+        if isinstance(table, dict) and name.isupper() and all(isinstance(key, str) for key in table):
+            yield Space(f"{module.__name__}.{name}.", table)
+            for key, value in [*table.items()]:
+                if is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
+                    yield Space(f"{module.__name__}.{name}.{key}.", vars(value))
+
+
+CACHED = type(lru_cache(len))
+
+
+class Suite:
+    """What the suite's names stood for at one moment, and what its functions did."""
+
+    def __init__(self) -> None:
+        self._old = [(space, dict(space.names)) for space in spaces()]
+        self._functions = [f for _, names in self._old for value in names.values() if (f := _function(value)) is not None]
+        self._done, self._modules = [_does(f) for f in self._functions], len(sys.modules)
+
+    def stands(self) -> bool:
+        """Whether nothing has changed since, and nothing been loaded."""
+        return len(sys.modules) == self._modules and not self._changed() and all(map(_as_before, self._functions, self._done))
+
+    def _changed(self) -> list[tuple[Space, Names]]:
+        return [
+            (space, old)
+            for space, old in self._old
+            if len(space.names) != len(old) or not all(map(is_, space.names.values(), old.values()))
+        ]
+
+    def restore(self) -> str | None:
+        """Puts back what has been replaced, and says the first of it; None where nothing has."""
+        told = None
+        for space, old in self._changed():
+            changed = space.put_back(old)
+            told = told or changed
+        for f, done in zip(self._functions, self._done, strict=True):
+            if not _as_before(f, done):
+                f.__code__, f.__defaults__, f.__kwdefaults__ = done
+                told = told or f"changes what {f.__module__}.{f.__qualname__} does"
+        return told
+
+
+def _function(value: Any) -> FunctionType | None:
+    """The function that a name of a module or of a class stands for, in whatever it is wrapped."""
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    elif isinstance(value, property):
+        value = value.fget
+    elif isinstance(value, cached_property):
+        value = value.func
+    elif isinstance(value, CACHED):
+        value = value.__wrapped__
+    return value if isinstance(value, FunctionType) else None
+
+
+def _does(f: FunctionType) -> tuple[Any, ...]:
+    return f.__code__, f.__defaults__, f.__kwdefaults__
+
+
+def _as_before(f: FunctionType, done: tuple[Any, ...]) -> bool:
+    return f.__code__ is done[0] and f.__defaults__ is done[1] and f.__kwdefaults__ is done[2]
+
+
+_kept: Suite | None = None
+_latest: Suite | None = None
+
+
+def keep() -> None:
+    """Remembers the suite as it is now, before any candidate is imported in this process."""
+    global _kept
+    _kept = Suite()
+
+
+def is_kept() -> bool:
+    """Whether this process is a candidate's alone."""
+    return _kept is not None
+
+
+def suite() -> Suite:
+    """The suite as it was kept; as it is now where a candidate is judged in the process of whoever calls, who may have changed it."""
+    global _latest
+    if _kept is not None:
+        return _kept
+    if _latest is None or not _latest.stands():
+        _latest = Suite()
+    return _latest
