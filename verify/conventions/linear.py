@@ -40,7 +40,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     layouts = [pins.layout] if pins.layout else ["D", "CD", "DC"] if loss.targets else ["CD", "DC"]
     ways = [replace(base, layout=layout, data=data) for layout, data in product(layouts, DATA_LAYOUTS)]
     points = [list(_probes(loss, dtype, examples)) for examples in (PROBE_SIZE, 1)]
-    every, free = pins.layout is None and loss.targets is not None, pins.delta is None
+    every, free = pins.layout is None and loss.targets is not None, pins.free(loss)
     found = decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
     if found.fits:
         candidate, objective = found.used
@@ -57,9 +57,8 @@ def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
     """The family, the defaults first."""
     reductions = [pins.reduction] if pins.reduction else sorted(REDUCTIONS, key=lambda r: r != DEFAULT_REDUCTION)
     names = [pins.penalty] if pins.penalty else sorted(penalties(), key=lambda p: p != DEFAULT_PENALTY)
-    parameters = {} if pins.delta is None else {"delta": pins.delta}
     for penalty, reduction in product(names, reductions):
-        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
+        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=pins.parameters)
 
 
 def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:

@@ -12,8 +12,9 @@ from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.scores import ORDERS, Scores
 from verify.candidates.signature import SIGNATURES
 from verify.conventions.probes import Probe
-from verify.errors import of_type, unknown
+from verify.errors import UsageError, of_type, unknown
 from verify.spec.catalogue import find_penalty
+from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
 HESSIANS = ("exact", "approximate")
@@ -21,7 +22,8 @@ HESSIANS = ("exact", "approximate")
 
 @dataclass(frozen=True, kw_only=True)
 class Pins:
-    """What the user fixed; None is to be found out (delta: the spec's default).
+    """What the user fixed; None is to be found out, and so is a parameter of the loss that `parameters` does not name. `delta` is short for
+    one of them.
 
     `hessian` is no convention that can be found out: an approximation is one only where its author says so.
     """
@@ -31,14 +33,15 @@ class Pins:
     reduction: str | None = None
     penalty: str | None = None
     delta: float | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
     hessian: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("signature", "layout", "reduction", "penalty", "hessian"):
             if getattr(self, name) is not None:
                 of_type(name, getattr(self, name), (str,), "a name")
-        if self.delta is not None:
-            of_type("delta", self.delta, (int, float), "a number")
+        object.__setattr__(self, "parameters", _numbers(self.parameters, self.delta))
+        object.__setattr__(self, "delta", None)
         if self.layout is not None:
             plain = "".join(c for c in self.layout.upper() if c.isalpha())
             if plain not in LAYOUTS | ORDERS:
@@ -49,6 +52,23 @@ class Pins:
                 raise unknown(name, getattr(self, name), known)
         if self.penalty is not None:
             find_penalty(self.penalty)
+
+    def free(self, loss: LossSpec) -> tuple[str, ...]:
+        """The parameters of the loss that are to be found out."""
+        return tuple(name for name in loss.parameters if name not in self.parameters)
+
+
+def _numbers(parameters: object, delta: object) -> dict[str, float]:
+    """All that was given by name, `delta` among it. Raises UsageError for what is no table of numbers, or says two things of one name."""
+    if not isinstance(parameters, Mapping):
+        raise UsageError(f"parameters is {parameters!r}; give a table of numbers by name, such as {{'delta': 2.0}}.")
+    given = dict(parameters) if delta is None else {**parameters, "delta": delta}
+    for name, value in given.items():
+        of_type("the name of a parameter", name, (str,), "text")
+        of_type(f"parameter {name}" if name in parameters else name, value, (int, float), "a number")
+    if given.get("delta") != parameters.get("delta", given.get("delta")):
+        raise UsageError(f"delta is {delta} and parameters says {parameters['delta']}; give one of them.")
+    return given
 
 
 PINS = tuple(f.name for f in fields(Pins))

@@ -38,7 +38,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     members, ways = list(_members(loss, pins, signatures)), list(_ways(f, loss, pins, signatures))
     points = [list(_probes(loss, dtype, examples)) for examples in (PROBE_SIZE, 1)]
     every = pins.layout is None and loss.targets is not None
-    free = pins.delta is None and any(way.has_loss for way in ways)
+    free = pins.free(loss) if any(way.has_loss for way in ways) else ()
     found = decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
     approximate = pins.hessian == "approximate"
     if found.fits:
@@ -67,9 +67,8 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequenc
 def _members(loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Objective]:
     """The family, the defaults first: a mean, but of each example alone in an objective."""
     default = "sum" if signatures[0] == "objective" else "mean"
-    parameters = {} if pins.delta is None else {"delta": pins.delta}
     for reduction in [pins.reduction] if pins.reduction else sorted(REDUCTIONS, key=lambda r: r != default):
-        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, of_scores=True)
+        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=pins.parameters, of_scores=True)
 
 
 def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:
