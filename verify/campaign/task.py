@@ -11,8 +11,8 @@ from traceback import extract_tb, walk_tb
 from typing import Any
 
 from verify.campaign.record import Note, Record
-from verify.candidates import Candidate, Linear, Misbehaviour, Scores, adapted, floats, name_of, place_of, resolve, takes_reg, told_of
-from verify.candidates.signature import likely
+from verify.candidates import Candidate, Linear, Misbehaviour, Scores, adapted, extras, floats, name_of, place_of, resolve, told_of
+from verify.candidates.signature import LINEAR, SCORES, by_position, likely
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.diagnosis import NAMING
@@ -141,7 +141,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     if key not in _FOUND:
         f, limitations = _imported(request.candidate)
         found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], lambda probe: watch(_case(probe)))
-        _FOUND[key] = replace(found, limitations=limitations)
+        _FOUND[key] = replace(found, limitations=(*limitations, *found.limitations))
         if len(_FOUND) > KEPT:
             del _FOUND[next(iter(_FOUND))]
     return _FOUND[key]
@@ -221,10 +221,11 @@ PROBE = "probe"
 
 def _ask(request: Request, case: Case, record: Record) -> None:
     """Asks a first question alone, in the likeliest way: a candidate that ends its process there does so whatever its conventions are."""
-    f = adapted(_imported(request.candidate)[0])
-    targets = find_loss(request.loss).targets
-    linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f))
-    way: Linear | Scores = Linear(f=f, takes_reg=takes_reg(f), targets=targets) if linear else Scores(f=f, targets=targets)
+    loss = find_loss(request.loss)
+    f = by_position(adapted(_imported(request.candidate)[0]), loss.parameters)
+    linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
+    more = extras(f, LINEAR if linear else SCORES, request.pins.handed(f, loss))
+    way: Linear | Scores = (Linear if linear else Scores)(f=f, extras=more, targets=loss.targets)
     record.begins(case)
     with suppress(Misbehaviour):
         way(case.W, case.X, case.y, case.reg)

@@ -38,6 +38,14 @@ class Misbehaviour(Exception):
         self.code = code
 
 
+class Incomplete(Misbehaviour):
+    """What was returned is no pair: one number, or more than two `things`."""
+
+    def __init__(self, message: str, things: int) -> None:
+        super().__init__("shape", message)
+        self.things = things
+
+
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What `f` returns. Raises Misbehaviour where it raises. How this process computes with floats, and the functions that all share, are
     put back as they were.
@@ -67,10 +75,15 @@ def told_of(error: BaseException) -> str:
 
 
 def pair(returned: Any, names: str) -> tuple[Any, Any]:
-    """The two things that are due. Raises Misbehaviour where there are more, fewer, or none."""
+    """The two things that are due. Raises Misbehaviour where there are none, and Incomplete where there are more or fewer."""
     plain: Any = list if isinstance(returned, list) else tuple
     if not isinstance(returned, plain) or plain.__len__(returned) != 2:
-        raise Misbehaviour("shape", f"returned {type(returned).__name__}, not a pair ({names})")
+        message = f"returned {type(returned).__name__}, not a pair ({names})"
+        if isinstance(returned, plain) and plain.__len__(returned) > 2:
+            raise Incomplete(message, plain.__len__(returned))
+        if isinstance(returned, (float, int, np.number, np.ndarray)) and np.size(returned) == 1 and not isinstance(returned, bool):
+            raise Incomplete(message, 1)
+        raise Misbehaviour("shape", message)
     first, second = plain.__iter__(returned)  # a subclass may do anything
     return first, second
 

@@ -50,7 +50,8 @@ def _others(subject: Asked) -> Iterator[Objective]:
         value = subject.answer(case).value
     except Misbehaviour:
         return
-    yield from solved(mine, value, lambda o: float(Oracle(o, dtype).at(case.W, case.X, case.y, case.reg).value.exact))
+    formula = lambda o: float(Oracle(o, dtype).at(case.W, case.X, case.y, case.reg).value.exact)  # noqa: E731
+    yield from solved(mine, value, formula, tuple(mine.parameters))
 
 
 def _holds(subject: Asked, objective: Objective, *, most: int) -> bool:

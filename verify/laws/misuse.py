@@ -29,8 +29,9 @@ REFUSED, TAKEN = b"r", b"t"
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
     of_scores, loss = subject.oracle.objective.of_scores, subject.oracle.objective.loss
+    classes = subject.oracle.objective.classes or 3
     X = np.eye(2, dtype=dtype) if of_scores else np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
-    case = Case(W=np.zeros((loss.scores(3), 2), dtype), X=X, y=np.array([0, loss.labels(2) - 1]), reg=0.0, family="misuse")
+    case = Case(W=np.zeros((loss.scores(classes), 2), dtype), X=X, y=np.array([0, loss.labels(2) - 1]), reg=0.0, family="misuse")
     if sys.platform == "win32" or _reaction(subject, case) != "takes":
         return ()
     wrongs = _misuses(case, classes=not loss.targets, columns=not of_scores)
