@@ -30,6 +30,7 @@ def check(
     penalty: str | None = None,
     delta: float | None = None,
     parameters: Mapping[str, float] | None = None,
+    classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
     seed: int = 0,
@@ -51,8 +52,8 @@ def check(
     - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, in whatever order.
 
     What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
-    name). `hessian="approximate"` declares that the Hessian is none exactly: then it must
-    only be finite and of the right sign.
+    name), `classes` the only number of classes that it answers for. `hessian="approximate"` declares that the Hessian is none exactly:
+    then it must only be finite and of the right sign.
 
     With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)` of one array, or a function of one array that
     returns both, at the array `at` and around it, by differences of its own loss. `convex=True` claims that f is convex.
@@ -75,6 +76,7 @@ def check(
         penalty=penalty,
         delta=delta,
         parameters=parameters,
+        classes=classes,
         dtypes=dtypes,
         profile=profile,
         seed=seed,
@@ -101,6 +103,7 @@ def requested(
     penalty: str | None = None,
     delta: float | None = None,
     parameters: Mapping[str, float] | None = None,
+    classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
     seed: int = 0,
@@ -121,6 +124,7 @@ def requested(
         penalty=penalty,
         delta=delta,
         parameters={} if parameters is None else parameters,
+        classes=classes,
         hessian=hessian,
     )
     chosen = tuple(laws) if laws is not None else None

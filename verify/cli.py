@@ -154,7 +154,12 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--at", default=None, metavar="NUMBERS|FILE", help="Without a spec: the point, 1,2.5,-3 or FILE.npy or FILE.py:NAME.")
 @click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
 @click.option("--signature", default=None, metavar="linear|scores|objective", help=SIGNATURES)
-@click.option("--layout", default=None, metavar="NAME", help="W: CD or DC; an objective: prediction-target, … Found out if not given.")
+@click.option(
+    "--layout",
+    default=None,
+    metavar="NAME",
+    help="W: CD or DC; an objective: prediction-target, …; flat scores: row-major or class-major. Found out if not given.",
+)
 @click.option("--reduction", default=None, metavar="mean|sum", help="Over the examples. Found out if not given.")
 @click.option("--penalty", default=None, metavar="NAME", help="Found out if not given.")
 @click.option(
@@ -166,6 +171,9 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Of the loss; repeatable. Found out if not given.",
 )
 @click.option("--delta", type=float, default=None, help="Short for --parameter delta=…: the hinge's margin (default 1).")
+@click.option(
+    "--classes", type=int, default=None, metavar="N", help="The only number of classes that it answers for. Found out if not given."
+)
 @click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
 @click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
 @click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
@@ -205,7 +213,7 @@ def check(
         profile=options.pop("profile") or "ci",
         seed=options.pop("seed") or 0,
         convex=options.pop("convex"),
-        **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "parameters", "hessian")},
+        **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian")},
     )
     report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit

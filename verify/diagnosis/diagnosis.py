@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Misbehaviour
+from verify.candidates import Misbehaviour, Scores
 from verify.cases import Case
-from verify.diagnosis import accuracy, cuts, kinks, panel
+from verify.diagnosis import accuracy, cuts, kinks, panel, weighting
 from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
@@ -25,8 +25,8 @@ from verify.diagnosis.regression import Explanation, System, explains, in_order,
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.teller import Teller
 from verify.diagnosis.words import Diagnosis
-from verify.evidence import Evidence, Finding
-from verify.laws import Subject
+from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.laws import LAWS, Subject
 
 
 def diagnose(
@@ -45,6 +45,11 @@ def diagnose(
     worst = what.worst
     assert worst is not None
     measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
+    if "weights" in worst.where:
+        return weighting.named(subject, case, worst)
+    if _by_labels(law, subject, case):
+        told = "the labels are float32, as data sets of boosters hold them, and are computed with in single precision"
+        return Diagnosis("precision", told, kind="precision", measured=measured)
     aspects = _aspects(law, worst, subject)
     named = next((found for aspect in aspects if (found := _named(subject, aspect, case)) is not None), None)
     if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
@@ -56,6 +61,18 @@ def diagnose(
     if is_lost(worst):
         return Diagnosis("overflow", f"{measured}: the computation leaves the range of the dtype", entries, "precision")
     return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries)
+
+
+def _by_labels(law: str, subject: Asked, case: Case) -> bool:
+    """Whether the law holds there once a data set holds its labels in double precision."""
+    candidate = subject.candidate
+    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.labels == subject.oracle.dtype:
+        return False
+    wide = replace(subject, candidate=replace(candidate, labels=subject.oracle.dtype), remembered={})
+    try:
+        return judge([LAWS[law].measure(wide, case)]) is Verdict.HOLDS
+    except Misbehaviour:
+        return False
 
 
 def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:
