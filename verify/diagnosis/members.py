@@ -30,8 +30,8 @@ def another(subject: Asked) -> tuple[str, str] | None:
     mine, has_loss = subject.oracle.objective, subject.candidate.has_loss
     if has_loss and _holds(subject, mine, most=1):
         return None
-    if (told := _cut_otherwise(subject)) is not None:
-        return told
+    if (cut := _cut_otherwise(subject)) is not None:
+        return cut
     for other in _others(subject):
         if _holds(subject, other, most=ASKED):
             told = "loss and gradient agree with each other: they are" if has_loss else "the gradient is that of"

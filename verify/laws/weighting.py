@@ -24,6 +24,8 @@ Floats = NDArray[np.floating]
 
 MOST = 8
 """Examples, each of which is asked about alone: weights of more show nothing else."""
+FEW = 6
+"""Classes up to which Hessians are looked at: second derivatives of more are dear to derive, and show nothing else of weights."""
 FARTHEST = 12
 """Weights lie between 2^-12 and 2^12: far from each other, and the gradient of ordinary scores stays in the range of float32."""
 UNFLOORED = 2.0**-6
@@ -100,18 +102,30 @@ class Weighing:
 
     @cached_property
     def sums(self) -> dict[str, Sum]:
-        """What each quantity is a sum of, as far as it is known there: a candidate may choose on a tie."""
+        """What each quantity is a sum of, as far as it is known there: a candidate may choose on a tie.
+
+        Of scores, the gradient and the Hessian of each example stand side by side in the answer without weights.
+        """
+        objective, has_loss = self.subject.oracle.objective, self.subject.candidate.has_loss
         alone = [replace(self.bare, X=self.case.X[i : i + 1], y=self.case.y[i : i + 1]) for i in range(len(self.case.X))]
-        answers, truths = [_quantities(self.subject.answer(c)) for c in alone], [self.subject.truth(c) for c in alone]
-        found = {}
-        if self.subject.candidate.has_loss:
-            found[LOSS] = _sum([a[LOSS] for a in answers], [t.value.radius for t in truths], [t.value.magnitude for t in truths])
-        if all(t.gradient.is_single for t in truths):
-            radii, sizes = [t.gradient.radius for t in truths], [t.gradient.magnitude for t in truths]
-            found[GRADIENT] = _sum([a[GRADIENT] for a in answers], radii, sizes)
-        if self.subject.candidate.has_curvature:
-            parts, choices = np.array([a[HESSIAN][0] for a in answers]), [t.curvatures[0] for t in truths]
-            found[HESSIAN] = _each(parts, _single(choices, "radius"), _single(choices, "magnitude"))
+        found = self._side_by_side(len(alone) if objective.reduction == "mean" else 1) if objective.of_scores else {}
+        if has_loss or not objective.of_scores:
+            answers, truths = [_quantities(self.subject.answer(c)) for c in alone], [self.subject.truth(c) for c in alone]
+            if has_loss:
+                found[LOSS] = _sum([(a[LOSS], t.value.radius, t.value.magnitude) for a, t in zip(answers, truths, strict=True)])
+            if not objective.of_scores and all(t.gradient.is_single for t in truths):
+                slopes = [(a[GRADIENT], t.gradient.radius, t.gradient.magnitude) for a, t in zip(answers, truths, strict=True)]
+                found[GRADIENT] = _sum(slopes)
+        return found
+
+    def _side_by_side(self, times: int) -> dict[str, Sum]:
+        found, truth = {}, self.subject.truth(self.bare)
+        if truth.gradient.is_single:
+            parts = times * self.plain[GRADIENT].T, times * truth.gradient.radius.T, times * truth.gradient.magnitude.T
+            found[GRADIENT] = Sum(*(_each(a).transpose(0, 2, 1) for a in parts))
+        if self.subject.candidate.has_curvature and len(self.case.W) <= FEW:
+            parts = times * self.plain[HESSIAN], _single(truth.curvatures, "radius"), _single(truth.curvatures, "magnitude")
+            found[HESSIAN] = Sum(*map(_each, parts))
         return found
 
     def shares(self, weights: Floats) -> tuple[float, ...]:
@@ -174,16 +188,16 @@ def _quantities(answer: Answer) -> dict[str, Floats]:
     return found if answer.curvature is None else found | {HESSIAN: answer.curvature.astype(np.float64)}
 
 
-def _sum(parts: Sequence[Floats], radii: Sequence[Floats | float], sizes: Sequence[Floats | float]) -> Sum:
-    return Sum(np.array(parts), np.array(radii, np.float64), np.array(sizes, np.float64))
+def _sum(examples: Sequence[tuple[Floats, Floats | float, Floats | float]]) -> Sum:
+    """Of (part, radius, size) of each example."""
+    return Sum(*(np.array([e[k] for e in examples]) for k in range(3)))
 
 
 def _single(choices: Sequence[Sequence[Sequence[Quantity] | None]], name: str) -> Floats:
-    """The radius or the magnitude of each second derivative, infinite on a kink of it."""
+    """The radius or the magnitude of each second derivative (N, C), infinite on a kink of it."""
     return np.array([[getattr(c[0], name) if c and len(c) == 1 else np.inf for c in row] for row in choices], np.float64)
 
 
-def _each(parts: Floats, radii: Floats, sizes: Floats) -> Sum:
-    """Of a Hessian each row (N, C) belongs to one example: parts that are 0 elsewhere."""
-    own = np.eye(len(parts))[:, :, None].astype(bool)
-    return Sum(*(np.where(own, a[:, None, :], 0.0) for a in (parts, radii, sizes)))
+def _each(rows: Floats) -> Floats:
+    """Rows (N, C), each of which belongs to one example, as parts (N, N, C) that are 0 elsewhere."""
+    return np.where(np.eye(len(rows))[:, :, None].astype(bool), rows[:, None, :], 0.0)
