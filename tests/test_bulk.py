@@ -118,7 +118,7 @@ WAYS = {
     "(C, D)": (lambda f: f, {}),
     "(D, C)": (lambda f: lambda W, X, y, reg: (lambda v, g: (v, g.T))(*f(W.T.copy(), X, y, reg)), {"layout": "DC"}),
     "(D, N)": (lambda f: lambda W, X, y, reg: f(W, X.T.copy(), y, reg), {"data": "DN"}),
-    "without reg": (lambda f: lambda W, X, y: f(W, X, y, 0.5), {"takes_reg": False}),
+    "without reg": (lambda f: lambda W, X, y: f(W, X, y, 0.5), {"extras": ()}),
 }
 
 

@@ -14,7 +14,7 @@ from verify.campaign import witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
 from verify.candidates import Candidate
-from verify.conventions import Pins
+from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
 from verify.pair import point, start
 from verify.report.model import Report
@@ -29,6 +29,8 @@ def check(
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
+    parameters: Mapping[str, float] | None = None,
+    classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
     seed: int = 0,
@@ -49,8 +51,9 @@ def check(
     - `scores`: f(scores, y) → (loss, dscores), scores (N, C), or (N,) for a loss of one score, whose y are targets;
     - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, in whatever order.
 
-    What is not given is found out and stated. `hessian="approximate"` declares that the Hessian is none exactly: then it must
-    only be finite and of the right sign.
+    What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
+    name), `classes` the only number of classes that it answers for. `hessian="approximate"` declares that the Hessian is none exactly:
+    then it must only be finite and of the right sign.
 
     With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)` of one array, or a function of one array that
     returns both, at the array `at` and around it, by differences of its own loss. `convex=True` claims that f is convex.
@@ -72,6 +75,8 @@ def check(
         reduction=reduction,
         penalty=penalty,
         delta=delta,
+        parameters=parameters,
+        classes=classes,
         dtypes=dtypes,
         profile=profile,
         seed=seed,
@@ -97,6 +102,8 @@ def requested(
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
+    parameters: Mapping[str, float] | None = None,
+    classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
     seed: int = 0,
@@ -110,7 +117,16 @@ def requested(
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str) and loss is not None:
         raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x.")
-    pins = Pins(signature=signature, layout=layout, reduction=reduction, penalty=penalty, delta=delta, hessian=hessian)
+    pins = Pins(
+        signature=signature,
+        layout=layout,
+        reduction=reduction,
+        penalty=penalty,
+        delta=delta,
+        parameters={} if parameters is None else parameters,
+        classes=classes,
+        hessian=hessian,
+    )
     chosen = tuple(laws) if laws is not None else None
     if loss is None and at is None:
         raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
@@ -131,7 +147,7 @@ def _whole(candidate: object, pins: Pins) -> None:
     if isinstance(candidate, Candidate) and candidate.loss is None:
         raise UsageError("the candidate has no loss: without a spec it is judged by nothing else. Give Candidate(loss=…, grad=…).")
     if pins != Pins():
-        raise UsageError("signature, layout, reduction, penalty, delta and hessian need a spec; a pair without one has no conventions.")
+        raise UsageError(f"{', '.join(PINS[:-1])} and {PINS[-1]} need a spec; a pair without one has no conventions.")
 
 
 def judge_all(

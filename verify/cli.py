@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module, metadata
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,23 @@ def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> floa
     return given
 
 
+def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+    """NAME=VALUE as a table. Raises UsageError for what is none, and for a name that is given twice."""
+    found: dict[str, float] = {}
+    for text in given:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            number = nan
+        if not (equals and name) or isnan(number):
+            raise UsageError(f"--parameter {text!r} is no NAME=VALUE; give a name and a number, such as --parameter delta=2.")
+        if name in found:
+            raise UsageError(f"--parameter {name} is given twice, as {found[name]:g} and {number:g}; give it once.")
+        found[name] = number
+    return found
+
+
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that judging commands have in common."""
     options = [
@@ -136,10 +154,26 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--at", default=None, metavar="NUMBERS|FILE", help="Without a spec: the point, 1,2.5,-3 or FILE.npy or FILE.py:NAME.")
 @click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
 @click.option("--signature", default=None, metavar="linear|scores|objective", help=SIGNATURES)
-@click.option("--layout", default=None, metavar="NAME", help="W: CD or DC; an objective: prediction-target, … Found out if not given.")
+@click.option(
+    "--layout",
+    default=None,
+    metavar="NAME",
+    help="W: CD or DC; an objective: prediction-target, …; flat scores: row-major or class-major. Found out if not given.",
+)
 @click.option("--reduction", default=None, metavar="mean|sum", help="Over the examples. Found out if not given.")
 @click.option("--penalty", default=None, metavar="NAME", help="Found out if not given.")
-@click.option("--delta", type=float, default=None, help="The hinge's margin (default 1).")
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    callback=_numbers,
+    metavar="NAME=VALUE",
+    help="Of the loss; repeatable. Found out if not given.",
+)
+@click.option("--delta", type=float, default=None, help="Short for --parameter delta=…: the hinge's margin (default 1).")
+@click.option(
+    "--classes", type=int, default=None, metavar="N", help="The only number of classes that it answers for. Found out if not given."
+)
 @click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
 @click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
 @click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
@@ -179,7 +213,7 @@ def check(
         profile=options.pop("profile") or "ci",
         seed=options.pop("seed") or 0,
         convex=options.pop("convex"),
-        **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "hessian")},
+        **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian")},
     )
     report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit

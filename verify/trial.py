@@ -237,7 +237,8 @@ def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
         tally.failure = before
         return False
 
-    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS, of_scores=subject.oracle.objective.of_scores)
+    objective = subject.oracle.objective
+    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS, of_scores=objective.of_scores, classes=objective.classes is None)
 
 
 def _look(law: Law, subject: Subject, case: Case, tally: _Tally, watch: Watch) -> Finding | Misbehaviour:

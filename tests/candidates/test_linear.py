@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify.candidates import Linear, Misbehaviour, takes_reg
+from verify.candidates import Linear, Misbehaviour, extras
 
 RNG = np.random.default_rng(3)
 W, X, Y = RNG.normal(size=(3, 2)), RNG.normal(size=(4, 2)), np.array([0, 1, 2, 0])
@@ -129,16 +129,16 @@ TAKES = {
 @pytest.mark.parametrize("case", TAKES)
 def test_whether_a_candidate_takes_reg(case):
     f, expected = TAKES[case]
-    assert takes_reg(f) is expected
+    assert extras(f) == (("reg",) if expected else ())
 
 
 def test_a_candidate_of_three_arguments_is_called_without_reg():
-    assert Linear(f=lambda W, X, y: (float(len(y)), W), takes_reg=False)(W, X, Y, 0.5).value == 4.0
+    assert Linear(f=lambda W, X, y: (float(len(y)), W), extras=())(W, X, Y, 0.5).value == 4.0
 
 
 def test_a_pair_is_called_as_one():
     pair = verify.Candidate(loss=lambda *a: linear(*a)[0], grad=lambda *a: linear(*a)[1])
-    answer = Linear(f=pair, takes_reg=takes_reg(pair))(W, X, Y, 0.5)
+    answer = Linear(f=pair, extras=extras(pair))(W, X, Y, 0.5)
     value, gradient = linear(W, X, Y, 0.5)
     assert answer.value == value
     np.testing.assert_array_equal(answer.gradient, gradient)

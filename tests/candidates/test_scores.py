@@ -69,7 +69,9 @@ def test_the_way_of_calling_an_objective_is_found_out(way, dtype):
     loss, f = WAYS[way]
     found = find_out(f, loss, Pins(), dtype)
     layout = LAYOUTS.get(way, way if way.startswith("(") else "(prediction, target)")
-    assert found.to_dict() == {"signature": "objective", "reduction": "sum", "fits": True, "layout": layout, "hessian": "exact"}
+    weights = "taken" if way == "weighted" else "not taken"
+    stated = {"signature": "objective", "reduction": "sum", "fits": True, "layout": layout, "hessian": "exact", "weights": weights}
+    assert found.to_dict() == stated
 
 
 def test_names_come_before_a_fit():

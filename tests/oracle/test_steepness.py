@@ -109,7 +109,13 @@ def test_a_way_of_writing_another_loss_is_refused():
     from verify.oracle.claims import examine
     from verify.spec import Claims, LossSpec
 
-    known = {"name": "mine", "per_example": lambda s, t: log(1 + exp(s)) - t * s, "targets": (0, 1), "claims": Claims(convex=True), "source": "-"}
+    known = {
+        "name": "mine",
+        "per_example": lambda s, t: log(1 + exp(s)) - t * s,
+        "targets": (0, 1),
+        "claims": Claims(convex=True),
+        "source": "-",
+    }
     examine(LossSpec(**known, ways=(lambda s, t: log(1 + exp(-s)) + (1 - t) * s,)))
     with pytest.raises(UsageError, match=r"ways\[0\] of mine is another loss"):
         examine(LossSpec(**known, ways=(lambda s, t: log(1 + exp(-s)) + t * s,)))

@@ -10,7 +10,7 @@ import numpy as np
 from verify.auditing.audit import Audit
 from verify.auditing.audit import audit as look
 from verify.auditing.point import batches, large
-from verify.candidates import Linear, Misbehaviour, resolve, takes_reg
+from verify.candidates import Linear, Misbehaviour, extras, resolve
 from verify.cases import Case
 from verify.conventions import Pins, find_out
 from verify.errors import UsageError, unknown
@@ -48,7 +48,7 @@ def audit(
     given = None if at is None else [_case(*at, dtype=dtype)]
     try:
         if loss is None:
-            own = Linear(f=f, layout=pins.layout or "CD", takes_reg=takes_reg(f))
+            own = Linear(f=f, layout=pins.layout or "CD", extras=extras(f))
             return look(own, given or [large(dtype, seed)], seed=seed)
         found = find_out(f, find_loss(loss), pins, dtype)
         if found.complaint is not None:

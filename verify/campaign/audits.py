@@ -10,6 +10,7 @@ from typing import Any
 from pebble import ProcessExpired
 
 from verify.auditing import audit, batches
+from verify.auditing.point import SHAPE
 from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.task import Request, conventions
 from verify.campaign.workers import workers
@@ -50,7 +51,8 @@ def audited_here(request: Request, dtype: str) -> dict[str, Any]:
             return _unanswered(request, dtype, NO_WEIGHTS, verdict="silent")
         oracle = Oracle(known.objective, dtype)
         try:
-            found = audit(known.candidate, batches(dtype, oracle, request.seed), oracle, seed=request.seed)
+            shape = (*SHAPE[:2], known.objective.classes or SHAPE[2])
+            found = audit(known.candidate, batches(dtype, oracle, request.seed, shape), oracle, seed=request.seed)
         except Misbehaviour as error:
             return _unanswered(request, dtype, str(error))
         return {"candidate": request.name, "loss": request.loss} | found.to_dict()

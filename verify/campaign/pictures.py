@@ -48,7 +48,12 @@ def _measured(request: Request, dtype: str) -> dict[str, Any]:
             return {"reason": f"the candidate {found.complaint}"}
         if not isinstance(found.candidate, Linear) or found.candidate.targets is not None:
             return {"reason": NO_WEIGHTS}
+        if found.objective.classes not in (None, SHOWN):
+            return {"reason": f"they show {SHOWN} classes, and it answers for {found.objective.classes} only"}
         return survey(Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype)))
 
+
+SHOWN = 3
+"""Classes of every picture."""
 
 NO_WEIGHTS = "they show weights of several classes, which it does not take"

@@ -41,8 +41,8 @@ class Smaller:
     def _of(self, known: Case | None) -> Generator[Case, bool, None]:
         if known is not None and (yield replace(known, family=self.case.family)):
             return
-        of_scores = (self.outcome.conventions or {}).get("signature") in ("scores", "objective")
-        yield from lean(self.case, of_scores=of_scores)
+        found = self.outcome.conventions or {}
+        yield from lean(self.case, of_scores=found.get("signature") in ("scores", "objective"), classes="classes" not in found)
 
     def next(self) -> Task | None:
         """The first try."""

@@ -19,6 +19,7 @@ from verify.candidates import (
     Upstream,
     adapted,
     errstate,
+    extras,
     floats,
     framework_of,
     functions,
@@ -26,11 +27,10 @@ from verify.candidates import (
     place_of,
     resolve,
     suite,
-    takes_reg,
     told_of,
     told_of_upstream,
 )
-from verify.candidates.signature import likely
+from verify.candidates.signature import LINEAR, SCORES, by_position, likely
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.diagnosis import NAMING
@@ -205,7 +205,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
             found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
         examine(found.objective.loss, tuple(found.objective.parameters.items()))  # at the values that were found out
         found = found if harm is None else replace(found, complaint=harm, question=None)
-        _kept(_FOUND, key, replace(found, limitations=limitations))
+        _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
         if seen:
             _kept(_CHANGED, key, (Misbehaviour("nondeterministic", seen[0]), asked[0]))
     return _FOUND[key]
@@ -327,10 +327,11 @@ PROBE = "probe"
 
 def _ask(request: Request, case: Case, record: Record) -> None:
     """Asks a first question alone, in the likeliest way: a candidate that ends its process there does so whatever its conventions are."""
-    f = adapted(_imported(request.candidate)[0])
-    targets = find_loss(request.loss).targets
-    linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f))
-    way: Linear | Scores = Linear(f=f, takes_reg=takes_reg(f), targets=targets) if linear else Scores(f=f, targets=targets)
+    loss = find_loss(request.loss)
+    f = by_position(adapted(_imported(request.candidate)[0]), loss.parameters)
+    linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
+    more = extras(f, LINEAR if linear else SCORES, request.pins.handed(f, loss))
+    way: Linear | Scores = (Linear if linear else Scores)(f=f, extras=more, targets=loss.targets)
     record.begins(case)
     with suppress(Misbehaviour):
         way(case.W, case.X, case.y, case.reg)

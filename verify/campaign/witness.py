@@ -20,6 +20,7 @@ from verify.cases import Case
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError
 from verify.pair import Place, start
+from verify.spec.catalogue import find_loss
 
 SCHEMA = "verify-witness/1"
 NO_LOSS = "none"
@@ -107,7 +108,7 @@ def task(found: Mapping[str, Any]) -> Task:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
         case = Place.from_dict(found["case"], told["dtype"]) if of_pair else Case.from_dict(found["case"], told["dtype"])
-        pins = Pins() if of_pair else _pins(found.get("conventions") or {})
+        pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -137,7 +138,9 @@ def _text(found: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _pins(conventions: object) -> Pins:
+def _pins(conventions: object, loss: str) -> Pins:
+    """What was found out, of which the parameters stand among the rest, by their names."""
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
-    return Pins(**{key: conventions[key] for key in PINS if key in conventions})
+    parameters = {name: conventions[name] for name in find_loss(loss).parameters if name in conventions}
+    return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in parameters}, parameters=parameters)

@@ -4,10 +4,11 @@ from verify.candidates.answer import Answer, Misbehaviour, told_of
 from verify.candidates.candidate import Candidate, name_of
 from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
 from verify.candidates.frameworks import adapted, framework_of
-from verify.candidates.linear import Linear, takes_reg
+from verify.candidates.linear import Linear
 from verify.candidates.many import answers
 from verify.candidates.place import place_of
 from verify.candidates.scores import Scores
+from verify.candidates.signature import extras
 from verify.candidates.target import attribute, resolve
 from verify.candidates.upstream import Upstream, told_of_upstream, upstream_is_kept
 
@@ -22,12 +23,12 @@ __all__ = [
     "answers",
     "attribute",
     "claims_same_bits",
+    "extras",
     "framework_of",
     "name_of",
     "place_of",
     "python_of",
     "resolve",
-    "takes_reg",
     "thread_counts",
     "threads",
     "told_of",

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.errors import UsageError
 from verify.candidates import errstate, floats, functions
+from verify.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,17 @@ class Misbehaviour(Exception):
         self.code = code
 
 
+class Incomplete(Misbehaviour):
+    """What was returned is no pair: one number, or more than two `things`."""
+
+    def __init__(self, message: str, things: int) -> None:
+        super().__init__("shape", message)
+        self.things = things
+
+
 def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow. How this process computes with floats, what numpy does about errors, and the
-    functions that all share, are put back as they were; what was changed is noted.
+    """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow. How this process computes
+    with floats, what numpy does about errors, and the functions that all share, are put back as they were; what was changed is noted.
     """
     before, shared, depth = floats.settings(), functions.now(), sys.getrecursionlimit()
     try:
@@ -81,10 +89,15 @@ def told_of(error: BaseException) -> str:
 
 
 def pair(returned: Any, names: str) -> tuple[Any, Any]:
-    """The two things that are due. Raises Misbehaviour where there are more, fewer, or none."""
+    """The two things that are due. Raises Misbehaviour where there are none, and Incomplete where there are more or fewer."""
     plain: Any = list if isinstance(returned, list) else tuple
     if not isinstance(returned, plain) or plain.__len__(returned) != 2:
-        raise Misbehaviour("shape", f"returned {type(returned).__name__}, not a pair ({names})")
+        message = f"returned {type(returned).__name__}, not a pair ({names})"
+        if isinstance(returned, plain) and plain.__len__(returned) > 2:
+            raise Incomplete(message, plain.__len__(returned))
+        if isinstance(returned, (float, int, np.number, np.ndarray)) and np.size(returned) == 1 and not isinstance(returned, bool):
+            raise Incomplete(message, 1)
+        raise Misbehaviour("shape", message)
     first, second = plain.__iter__(returned)  # a subclass may do anything
     return first, second
 

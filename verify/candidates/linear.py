@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
+from verify.candidates.signature import REG, Extra, Given, Weights
 
 Floats = NDArray[np.floating]
 
@@ -22,23 +23,44 @@ DATA_LAYOUTS = {"ND": "(N, D)", "DN": "(D, N)"}
 class Linear:
     """Calls `f` in its own layout, on copies, and answers in the suite's: W and dW (C, D), X (N, D).
 
-    `targets` are what labels stand for where a loss has one score; W may be (D,) then.
-    `names` are those of its arrays, `real` the places of the arguments that may hold any numbers.
+    `extras` are what it takes after W, X and y. `targets` are what labels stand for where a loss has one score; W may be (D,) then.
+    `names` are those of its arguments, `real` the places of those that may hold any numbers. `weights` of the examples are handed in
+    where they are asked about.
     """
 
     f: Callable[..., Any]
     layout: str = "CD"
     data: str = "ND"
-    takes_reg: bool = True
+    extras: tuple[Extra, ...] = (REG,)
     targets: tuple[float, ...] | None = None
+    weights: tuple[float, ...] | None = None
 
-    has_loss, has_curvature = True, False
-    names, real = ("W", "X", "y"), (0, 1)
+    has_loss, has_curvature, flat = True, False, False
+    real = (0, 1)
 
     @property
     def convention(self) -> str:
         """The name of its layout."""
         return LAYOUTS[self.layout]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of its arguments."""
+        return ("W", "X", "y", *(e if e == REG else "weights" if isinstance(e, Weights) else "parameter" for e in self.extras))
+
+    @property
+    def takes_reg(self) -> bool:
+        """Whether λ is handed in."""
+        return REG in self.extras
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether weights of the examples are."""
+        return any(isinstance(e, Weights) for e in self.extras)
+
+    def weighted(self, weights: tuple[float, ...]) -> Linear:
+        """The same with these weights of the examples."""
+        return replace(self, weights=weights)
 
     def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
         """The candidate's answer on copies of the inputs; see `answer`."""
@@ -49,7 +71,13 @@ class Linear:
         mine = np.array({"CD": W, "DC": W.T, "D": W.reshape(-1)}[self.layout], order="C")
         data = np.array(X if self.data == "ND" else X.T, order="C")
         labels: Any = np.array(y) if self.targets is None else np.array(self.targets, dtype=W.dtype)[y]
-        return (mine, data, labels, float(reg)) if self.takes_reg else (mine, data, labels)
+        return mine, data, labels, *(self.more(e, len(y), W.dtype, float(reg)) for e in self.extras)
+
+    def more(self, e: Extra, examples: int, dtype: np.dtype[Any], reg: float) -> Any:
+        """What is handed in after W, X and y."""
+        if isinstance(e, Weights):
+            return e.given(examples, dtype, self.weights)
+        return e.value if isinstance(e, Given) else reg
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
         """The answer to arguments in the candidate's own layout, which it gets as they are.
@@ -62,13 +90,3 @@ class Linear:
         if gradient.shape != due:
             raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {due}")
         return Answer(value, {"CD": gradient, "DC": gradient.T, "D": gradient.reshape(1, -1)}[self.layout])
-
-
-def takes_reg(f: Callable[..., Any]) -> bool:
-    """Whether `f` takes a fourth positional argument; True where that cannot be told (compiled functions)."""
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return len(positional) >= 4 or any(p.kind is p.VAR_POSITIONAL for p in parameters)

@@ -50,8 +50,8 @@ def _linear(c: Linear, W: Floats, X: Floats, y: Labels, reg: Floats, gradients: 
     mine = mine.reshape(B, -1) if c.layout == "D" else mine
     own = {"CD": gradients, "DC": gradients.transpose(0, 2, 1), "D": gradients.reshape(B, -1)}[c.layout]
     labels = np.array(y) if c.targets is None else np.array(c.targets, dtype=W.dtype)[y]
-    penalty = (reg.tolist(),) if c.takes_reg else ()
-    return c.f, zip(mine, laid_out(X, c.data == "DN"), labels, *penalty, strict=True), own
+    last = [[c.more(e, y.shape[1], W.dtype, r) for r in reg.tolist()] for e in c.extras]
+    return c.f, zip(mine, laid_out(X, c.data == "DN"), labels, *last, strict=True), own
 
 
 def _scores(c: Scores, W: Floats, X: Floats, y: Labels, gradients: Floats) -> tuple[Callable[..., Any], Iterator[Any], Floats]:

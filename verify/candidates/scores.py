@@ -3,12 +3,17 @@
 
 Scores are (N, C), or (N,) for a loss of one score. To the laws W is Sᵀ, and each row of X picks one column of it: the same example
 may be there twice.
+
+What boosters hand to an objective of C classes, and take back: xgboost since 1.0 scores (N, C), and until 2.1 N·C numbers of a gradient,
+example by example (its demo `custom_softmax.py`). lightgbm before 4.0 N·C numbers, class by class, of both ("the preds is group by
+class_id first, then group by row_id", its documentation of `train`), in its native interface (`fobj`) and in scikit-learn's; since
+4.0 (N, C) in both (github.com/microsoft/LightGBM/pull/4925).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum, prod
 from typing import Any
@@ -18,6 +23,7 @@ from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
 from verify.candidates.candidate import Candidate
+from verify.candidates.signature import Extra, Weights
 
 Floats = NDArray[np.floating]
 
@@ -28,19 +34,33 @@ ORDERS = {
 }
 
 
+CUTS = {"NC": "(N, C)", "ROWMAJOR": "row-major", "CLASSMAJOR": "class-major"}
+"""How N·C scores, and their gradients, come: as a matrix, or in one row, example by example or class by class."""
+
+
 class DataSet:
-    """What objectives ask of xgboost's DMatrix and lightgbm's Dataset: labels and weights of the examples, in float32."""
+    """What objectives ask of xgboost's DMatrix and lightgbm's Dataset: labels and weights of the examples, in float32.
 
-    def __init__(self, label: NDArray[Any]) -> None:
-        self.label = label.astype(np.float32)
-        self.weight = np.ones(len(label), np.float32)
+    `weighed` tells whether the weights were asked for.
+    """
 
-    def get_label(self) -> NDArray[np.float32]:
+    def __init__(self, label: NDArray[Any], weights: tuple[float, ...] | None = None, dtype: str = "float32") -> None:
+        self.label = label.astype(dtype)
+        self.weighed = False
+        self._weight = np.ones(len(label), np.float32) if weights is None else np.array(weights, np.float32)
+
+    @property
+    def weight(self) -> NDArray[np.float32]:
+        """(N,), all 1 unless they are asked about."""
+        self.weighed = True
+        return self._weight
+
+    def get_label(self) -> NDArray[np.floating]:
         """(N,)."""
         return self.label
 
     def get_weight(self) -> NDArray[np.float32]:
-        """(N,), all 1."""
+        """(N,), all 1 unless they are asked about."""
         return self.weight
 
     def num_row(self) -> int:
@@ -57,8 +77,10 @@ class Scores:
     """Calls `f` on scores and targets in its own order.
 
     `targets` are what labels stand for, if they are not classes; `column` says that the scores of a loss of one score are (N, 1);
-    `per_example` that gradients and Hessians are of each example alone (the signature `objective`); `weighted` that weights, all 1,
-    are handed in as well.
+    `cut` how those of several classes come, "" that a gradient may come as numbers in one row, example by example, for a matrix of scores;
+    `per_example` that gradients and Hessians are of each example alone (the signature `objective`); `each` that a loss of each example
+    comes with them; `extras` are what it takes after these two. `weights` of the examples are handed in where they are asked
+    about; `weighs` says that it asks a data set for them, whose labels have the dtype `labels`.
     """
 
     f: Callable[..., Any]
@@ -66,7 +88,12 @@ class Scores:
     column: bool = False
     per_example: bool = False
     order: str = "PREDICTIONTARGET"
-    weighted: bool = False
+    extras: tuple[Extra, ...] = ()
+    cut: str = ""
+    each: bool = False
+    weights: tuple[float, ...] | None = None
+    weighs: bool = False
+    labels: str = "float32"
 
     def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:  # noqa: ARG002
         """The answer as a function of W (C, N): an example that X picks twice counts twice. See `answer`."""
@@ -81,23 +108,38 @@ class Scores:
     @property
     def has_loss(self) -> bool:
         """Whether there is a loss: an objective answers without one."""
-        return not self.per_example or (isinstance(self.f, Candidate) and self.f.loss is not None)
+        return not self.per_example or self.each or (isinstance(self.f, Candidate) and self.f.loss is not None)
 
     @property
     def has_curvature(self) -> bool:
         """Whether there is a Hessian."""
-        return self.f.hess is not None if isinstance(self.f, Candidate) else self.per_example
+        return self.f.hess is not None if isinstance(self.f, Candidate) else self.per_example and not self.each
+
+    @property
+    def flat(self) -> bool:
+        """Whether scores and gradients are numbers in one row."""
+        return self.cut in ("ROWMAJOR", "CLASSMAJOR")
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether weights of the examples are handed in, and asked for."""
+        return self.weighs or any(isinstance(e, Weights) for e in self.extras)
+
+    def weighted(self, weights: tuple[float, ...]) -> Scores:
+        """The same with these weights of the examples."""
+        return replace(self, weights=weights)
 
     @property
     def convention(self) -> str:
-        """The name of the order of its arguments."""
-        return ORDERS[self.order]
+        """The name of the order of its arguments, and of the order of the scores where they are numbers in one row."""
+        return f"{ORDERS[self.order]}, {CUTS[self.cut]}" if self.flat else ORDERS[self.order]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of its arrays."""
         names = ("scores", "y") if not self.per_example else ("prediction", "target")
-        return names[::-1] if self.order == "TARGETPREDICTION" else names
+        more = ("weights" if isinstance(e, Weights) else "parameter" for e in self.extras)
+        return (*(names[::-1] if self.order == "TARGETPREDICTION" else names), *more)
 
     @property
     def real(self) -> tuple[int, ...]:
@@ -110,20 +152,26 @@ class Scores:
         if self.targets is not None and not self.column:
             scores = scores.reshape(-1)
         target: Any = np.array(y) if self.targets is None else np.array(self.targets, dtype=W.dtype)[y]
-        weights = (np.ones(len(y), dtype=W.dtype),) if self.weighted else ()
+        if self.flat:
+            scores = np.ascontiguousarray(scores.T if self.cut == "CLASSMAJOR" else scores).reshape(-1)
+        more = [
+            e.given(len(y), W.dtype, self.weights) if isinstance(e, Weights) else e.value for e in self.extras if not isinstance(e, str)
+        ]
         if self.order == "PREDICTIONDATASET":
-            return scores, DataSet(target)
-        return (target, scores, *weights) if self.order == "TARGETPREDICTION" else (scores, target, *weights)
+            return scores, DataSet(target, self.weights, self.labels), *more
+        return (target, scores, *more) if self.order == "TARGETPREDICTION" else (scores, target, *more)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
         """The answer to arguments in the candidate's own order, its gradient (C, N).
 
         Raises Misbehaviour where it raises or returns something else than the signature says.
         """
-        due = arguments[self.real[0]].shape  # before it is asked: it may change that
-        value, gradient, curvature = self._parts(arguments, due[0])
-        gradient = self._shaped(gradient, due, "gradient")
-        return Answer(value, gradient.T, None if curvature is None else self._shaped(curvature, due, "Hessian"))
+        (place,) = self.real
+        due, target = arguments[place].shape, arguments[1 - place]  # before it is asked: it may change them
+        examples = due[0] if not self.flat else target.num_data() if isinstance(target, DataSet) else len(target)
+        value, gradient, curvature = self._parts(arguments, examples)
+        gradient = self._shaped(gradient, due, examples, "gradient")
+        return Answer(value, gradient.T, None if curvature is None else self._shaped(curvature, due, examples, "Hessian"))
 
     def _parts(self, arguments: tuple[Any, ...], examples: int) -> tuple[float, Floats, Floats | None]:
         f = self.f
@@ -131,20 +179,24 @@ class Scores:
             value = np.nan if f.loss is None else self._loss(asked(f.loss, arguments), examples)
             gradient = array(asked(f.grad, arguments), "gradient")
             return value, gradient, None if f.hess is None else array(asked(f.hess, arguments), "Hessian")
-        if self.per_example:
+        if self.per_example and not self.each:
             first, second = pair(asked(f, arguments), "grad, hess")
             return np.nan, array(first, "gradient"), array(second, "Hessian")
         first, second = pair(asked(f, arguments), "loss, dscores")
-        return number(first), array(second, "gradient"), None
+        return self._loss(first, examples), array(second, "gradient"), None
 
     def _loss(self, returned: Any, examples: int) -> float:
-        """One number; of an objective also the losses of the examples, which are added without rounding."""
+        """One number, or the losses of the examples, which are added without rounding."""
+        if self.each and np.shape(returned) not in ((examples,), (examples, 1)):
+            raise Misbehaviour("shape", f"returned a loss of shape {np.shape(returned)} for {examples} examples")
         if self.per_example and np.shape(returned) in ((examples,), (examples, 1)):
             return fsum(array(returned, "loss").ravel().tolist())
         return number(returned)
 
-    def _shaped(self, found: Floats, due: tuple[int, ...], what: str) -> Floats:
-        """(N, C). Boosters also take all numbers in one row, example by example."""
-        if found.shape != due and not (self.per_example and found.shape in ((prod(due),), (prod(due), 1))):
+    def _shaped(self, found: Floats, due: tuple[int, ...], examples: int, what: str) -> Floats:
+        """(N, C)."""
+        in_a_row = self.flat or (self.per_example and self.cut != "NC")
+        fits = found.shape == due or (in_a_row and found.shape in ((prod(due),), (prod(due), 1)))
+        if not fits or found.size % examples:
             raise Misbehaviour("shape", f"returned a {what} of shape {found.shape} for scores of shape {due}")
-        return found.reshape(due[0], -1)
+        return found.reshape(-1, examples).T if self.cut == "CLASSMAJOR" else found.reshape(examples, -1)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from verify.candidates.candidate import Candidate
+from verify.errors import UsageError
 
 SIGNATURES = ("linear", "scores", "objective")
 
@@ -17,20 +22,59 @@ PREDICTION = {
 }  # fmt: skip
 TARGET = {"y", "y_true", "ytrue", "true", "target", "targets", "t", "label", "labels", "truth", "actual", "actuals"}
 DATA_SET = {"dtrain", "dmatrix", "train_data", "train_set", "dataset", "data_set", "data"}
-WEIGHT = {"weight", "weights", "sample_weight", "w"}
+WEIGHT = {"weight", "weights", "sample_weight", "sample_weights", "example_weight", "example_weights", "w", "wt", "sw"}
+INTERCEPT = {"b", "bias", "biases", "intercept", "intercepts", "b0", "offset"}
+DATA = {"x", "xs", "data", "features", "inputs", "design"}
+MODEL = {"w", "weights", "theta", "beta", "coef", "params", "parameters"}
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+LINEAR, SCORES = 3, 2
+"""How many arguments come before those that a candidate takes besides: W, X and y, or scores and targets."""
+REG = "reg"
+
+
+@dataclass(frozen=True)
+class Given:
+    """An argument that is the same in every call: a parameter of the loss, or a default before an argument that is handed in."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the examples. Where none are asked about they are `otherwise`, or ones where they are `needed`."""
+
+    otherwise: Any = None
+    needed: bool = True
+
+    def given(self, examples: int, dtype: np.dtype[Any], weights: tuple[float, ...] | None) -> Any:
+        """What is handed in, (N,)."""
+        if weights is None and not self.needed:
+            return self.otherwise
+        return np.ones(examples, dtype) if weights is None else np.array(weights, dtype)
+
+
+Extra = str | Given | Weights
+"""What is handed in after the first arguments: REG stands for λ."""
 
 
 def names(f: Callable[..., Any]) -> tuple[list[str], float, float] | None:
     """(positional parameters, how many it needs, how many it takes); None where that cannot be told (compiled functions)."""
-    f = f.grad if isinstance(f, Candidate) else f
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
+    parameters = _parameters(f)
+    if parameters is None:
         return None
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = [p for p in parameters if p.kind in POSITIONAL]
     needed = sum(p.default is p.empty for p in positional)
     many = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     return [p.name.lower() for p in positional], needed, inf if many else len(positional)
+
+
+def _parameters(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(f.grad if isinstance(f, Candidate) else f).parameters.values())
+    except (TypeError, ValueError):
+        return None
 
 
 def order(f: Callable[..., Any]) -> str | None:
@@ -48,23 +92,97 @@ def order(f: Callable[..., Any]) -> str | None:
     return None
 
 
-def weighted(f: Callable[..., Any]) -> bool:
-    """Whether a third argument is needed."""
-    told = names(f)
-    return told is not None and told[1] == 3
+def takes(f: Callable[..., Any]) -> dict[str, bool]:
+    """The names of all arguments in lower case, and whether each is needed."""
+    return {p.name.lower(): p.default is p.empty for p in _parameters(f) or ()}
 
 
-def likely(f: Callable[..., Any]) -> tuple[str, ...]:
+def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, float] | None = None) -> tuple[Extra, ...]:
+    """What `f` is handed after its first arguments, told by their names: weights of the examples, the loss's `parameters`, and λ where
+    it is a function of weights. What it can do without is left out at the end. Where nothing can be told (compiled functions): λ alone.
+
+    Raises UsageError where it needs an argument that is none of these.
+    """
+    told, known = _parameters(f), {name.lower(): value for name, value in (parameters or {}).items()}
+    usual: tuple[Extra, ...] = (REG,) if first == LINEAR else ()
+    positional = [p for p in told or () if p.kind in POSITIONAL]
+    if told is None or (len(positional) <= first and any(p.kind is p.VAR_POSITIONAL for p in told)):
+        return usual
+    found: list[Extra] = []
+    used = 0  # how many there are up to the last that is not left at its default
+    for p in positional[first:]:
+        found.append(_extra(f, p, known, found, first))
+        used = used if isinstance(found[-1], Given) and p.name.lower() not in known else len(found)
+    if left := [p for p in told if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
+        raise _unknown(left[0], f, first)
+    return tuple(found[:used])
+
+
+def _extra(f: Callable[..., Any], p: inspect.Parameter, known: Mapping[str, float], before: Sequence[Extra], first: int) -> Extra:
+    name, needed, weighted = p.name.lower(), p.default is p.empty, any(isinstance(e, Weights) for e in before)
+    if name in known:
+        return Given(known[name])
+    if name in WEIGHT and not weighted:
+        return Weights(None if needed else p.default, needed)
+    if first == LINEAR and REG not in before:
+        return REG
+    if not needed:
+        return Given(p.default)
+    if first == LINEAR or weighted:
+        raise _unknown(p, f, first)
+    return Weights()  # of scores and targets: what else a booster hands in
+
+
+def _unknown(p: inspect.Parameter, f: Callable[..., Any], first: int) -> UsageError:
+    return UsageError(
+        f"the candidate needs an argument {p.name!r}: it is {called(f)}, and is called as {CALLS[first]}. Weights of the examples "
+        f"(sample_weight) and parameters of the loss are handed in by their names; give {p.name!r} a default, or wrap the function."
+    )
+
+
+def called(f: Callable[..., Any]) -> str:
+    """A function as it is called, for a sentence: its name and its arguments."""
+    f = f.grad if isinstance(f, Candidate) else f
+    arguments = [f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}" for p in _parameters(f) or ()]
+    return f"{getattr(f, '__name__', 'f')}({', '.join(arguments)})"
+
+
+CALLS = {LINEAR: "f(W, X, y, reg)", SCORES: "f(scores, y)"}
+
+
+def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Callable[..., Any]:
+    """`f` with the weights and the loss's parameters that it takes by name only as its last arguments; itself where there are none."""
+    if isinstance(f, Candidate):
+        parts = {name: by_position(part, parameters) for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
+        return f if all(parts[name] is getattr(f, name) for name in parts) else Candidate(**parts)
+    told, known = _parameters(f) or [], WEIGHT | {name.lower() for name in parameters}
+    named = sorted((p for p in told if p.kind is p.KEYWORD_ONLY and p.name.lower() in known), key=lambda p: p.default is not p.empty)
+    positional = [p for p in told if p.kind in POSITIONAL]
+    if not named or any(p.kind is p.VAR_POSITIONAL for p in told):
+        return f
+
+    @wraps(f)
+    def call(*arguments: Any) -> Any:
+        by_name = zip((p.name for p in named), arguments[len(positional) :], strict=False)
+        return f(*arguments[: len(positional)], **dict(by_name))
+
+    free = any(p.default is not p.empty for p in positional)  # behind an argument with a default stand others with one
+    last = [p.replace(kind=p.POSITIONAL_OR_KEYWORD, default=None if free and p.default is p.empty else p.default) for p in named]
+    call.__signature__ = inspect.Signature([*positional, *last])  # type: ignore[attr-defined]
+    return call
+
+
+def likely(f: Callable[..., Any], parameters: Collection[str] = ()) -> tuple[str, ...]:
     """The signatures that a call may be tried in, the likeliest first. Empty for a function of one argument."""
     told = names(f)
     if told is None:
         return SIGNATURES
-    called, needed, taken = told
+    mine, needed, taken = told
     if taken < 2:
         return ()
+    known = WEIGHT | {name.lower() for name in parameters}
     of_scores = ("objective", "scores") if isinstance(f, Candidate) and (f.hess is not None or f.loss is None) else ("scores", "objective")
-    if needed == 3 and called[2] in WEIGHT:
-        return ("objective",)
     if taken == inf and needed < 2:
         return ("linear", *of_scores)
-    return of_scores if needed <= 2 else ("linear",)
+    own = sum(name not in known for name in mine[SCORES : int(needed)])
+    return ("linear",) if own else of_scores

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from verify.cases.case import Case
 from verify.cases.digits import minibatch
-from verify.cases.fitted import fitted
-from verify.cases.grid import generic, lattice
+from verify.cases.fitted import among, fitted
+from verify.cases.grid import CLASSES, generic, lattice
 from verify.cases.kinks import has_kinks, kinks, near_kinks
 from verify.cases.shapes import shapes
 from verify.cases.tails import tails
@@ -22,13 +22,14 @@ def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]
     A search of its own for each family: one search over all of them would follow the greatest strain into one family
     and hardly look at the rest.
     """
-    dtype = oracle.dtype
+    dtype, fixed = oracle.dtype, oracle.objective.classes
+    classes = among(oracle, CLASSES)
     found = {
-        "lattice": (lattice(dtype), 0.2),
-        "generic": (generic(dtype), 0.2),
-        **{name: (strategy, 0.03) for name, strategy in shapes(dtype).items()},
-        **{name: (strategy, 0.04) for name, strategy in tails(dtype).items()},
-        "digits": (minibatch(dtype), 0.08),
+        "lattice": (lattice(dtype, classes=classes), 0.2),
+        "generic": (generic(dtype, classes), 0.2),
+        **{name: (strategy, 0.03) for name, strategy in shapes(dtype, None if fixed is None else classes).items()},
+        **{name: (strategy, 0.04) for name, strategy in tails(dtype, classes).items()},
+        "digits": (minibatch(dtype, fixed), 0.08),
     }
     if has_kinks(oracle):
         found |= {"kink": (kinks(dtype, oracle), 0.2), "near a kink": (near_kinks(dtype, oracle), 0.2)}

@@ -14,24 +14,31 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
-from verify.cases.fitted import fitted
-from verify.cases.grid import Decoded, Layout, lattice
+from verify.cases.fitted import among, fitted
+from verify.cases.grid import CLASSES, Decoded, Layout, lattice
 from verify.oracle import Oracle
 
 FAMILY = "in bulk"
-EXAMPLES, FEATURES, CLASSES = (1, 80), (1, 16), (2, 6)
+EXAMPLES, FEATURES = (1, 80), (1, 16)
 """Sizes, the least and the greatest: every number of examples up to more than one block, every tail of four and of eight features."""
 
 ROUND = EXAMPLES[1]
 """Batches in which every number of examples is met once."""
 
-LAYOUT = Layout(examples=EXAMPLES, features=FEATURES, classes=CLASSES)
+
 Choices = tuple[bytes]
 
 
 def anywhere(oracle: Oracle) -> st.SearchStrategy[Case]:
     """The strategy whose choices `Batch.choices` tells."""
-    return lattice(oracle.dtype, family=FAMILY, examples=EXAMPLES, features=FEATURES, classes=CLASSES).map(lambda c: fitted(c, oracle))
+    sizes = layout(oracle)
+    drawn = lattice(oracle.dtype, family=FAMILY, examples=sizes.examples, features=sizes.features, classes=sizes.classes)
+    return drawn.map(lambda c: fitted(c, oracle))
+
+
+def layout(oracle: Oracle) -> Layout:
+    """How the bytes of its problems are read."""
+    return Layout(examples=EXAMPLES, features=FEATURES, classes=among(oracle, CLASSES))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +58,7 @@ class Batch:
 
     def case(self, b: int) -> Case:
         """The b-th problem as a case."""
-        return fitted(LAYOUT.case(self.raw[b].tobytes(), dtype=self.oracle.dtype, family=FAMILY), self.oracle)
+        return fitted(layout(self.oracle).case(self.raw[b].tobytes(), dtype=self.oracle.dtype, family=FAMILY), self.oracle)
 
 
 def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int) -> Iterator[Batch]:
@@ -59,11 +66,12 @@ def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int) -> Iterato
     least. The same ones for the same seed.
     """
     rng = np.random.default_rng((seed, 7))
-    turns = [_turns(rng, *bounds) for bounds in (EXAMPLES, FEATURES, CLASSES)]
+    own = layout(oracle)
+    turns = [_turns(rng, *bounds) for bounds in (own.examples, own.features, own.classes)]
     for _ in range(rounds * ROUND):
         N, _, _ = size = (next(turns[0]), next(turns[1]), next(turns[2]))
-        raw = LAYOUT.with_sizes(rng.integers(0, 256, (max(1, examples // N), LAYOUT.length), dtype=np.uint8), *size)
-        yield Batch(oracle=oracle, size=size, raw=raw, problems=_fitted(LAYOUT.decoded(raw), oracle))
+        raw = own.with_sizes(rng.integers(0, 256, (max(1, examples // N), own.length), dtype=np.uint8), *size)
+        yield Batch(oracle=oracle, size=size, raw=raw, problems=_fitted(own.decoded(raw), oracle))
 
 
 def _turns(rng: np.random.Generator, least: int, greatest: int) -> Iterator[int]:

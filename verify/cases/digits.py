@@ -16,10 +16,10 @@ WEIGHT_SCALES = (0.0, 2.0**-4, 2.0**-2)
 
 
 @st.composite
-def minibatch(draw: st.DrawFn, dtype: str) -> Case:
-    """1 to MOST_EXAMPLES images of the first C digits, W (C, 65) zero, as training starts, or normal."""
+def minibatch(draw: st.DrawFn, dtype: str, fixed: int | None = None) -> Case:
+    """1 to MOST_EXAMPLES images of the first C digits, W (C, 65) zero, as training starts, or normal; C classes if they are `fixed`."""
     images, labels = digits()
-    C = draw(st.sampled_from(CLASSES))
+    C = fixed or draw(st.sampled_from(CLASSES))
     known = np.flatnonzero(labels < C)
     rows = known[draw(st.lists(st.integers(0, len(known) - 1), min_size=1, max_size=MOST_EXAMPLES))]
     X = np.hstack([images[rows] / 16, np.ones((len(rows), 1))])

@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from verify.cases.case import Case
+from verify.cases.grid import Range
 from verify.oracle import Oracle
+
+
+def among(oracle: Oracle, classes: Range) -> Range:
+    """The numbers of classes that cases are drawn with: those, unless a candidate answers for one number only."""
+    fixed = oracle.objective.classes
+    return classes if fixed is None else (fixed, fixed)
 
 
 def one_score(case: Case, oracle: Oracle) -> Case:

@@ -19,6 +19,8 @@ Range = tuple[int, int]
 AMPLITUDES = (1, 2, 4, 127)
 SCALES = (1.0, 0.5, 0.25, 0.0625)
 REGULARISATIONS = (0.0, 0.5, 1.0, 0.125, 2.0**-10, 3.0)
+CLASSES = (2, 6)
+"""Classes of a case, unless a candidate answers for one number of them only."""
 GREATEST_SCORE = 32.0
 """Σ|w||x| of every example stays below this: the range in which exp needs no shift in float32 either."""
 
@@ -90,7 +92,7 @@ class Layout:
 
 
 def lattice(
-    dtype: str, *, family: str = "lattice", examples: Range = (1, 6), features: Range = (1, 5), classes: Range = (2, 6)
+    dtype: str, *, family: str = "lattice", examples: Range = (1, 6), features: Range = (1, 5), classes: Range = CLASSES
 ) -> st.SearchStrategy[Case]:
     """Weights and data on the grid, the bias in the last column; N, D and C in the given ranges."""
     layout = Layout(examples=examples, features=features, classes=classes)
@@ -104,9 +106,9 @@ def tamed(W: NDArray[np.float64], X: NDArray[np.float64]) -> NDArray[np.float64]
     return tamed
 
 
-def generic(dtype: str) -> st.SearchStrategy[Case]:
+def generic(dtype: str, classes: Range = CLASSES) -> st.SearchStrategy[Case]:
     """Full mantissas: a lattice point whose nonzero entries are moved off the grid by its seed. Seed 0 leaves it there."""
-    return lattice(dtype, family="generic").map(_off_the_grid)
+    return lattice(dtype, family="generic", classes=classes).map(_off_the_grid)
 
 
 def _off_the_grid(case: Case) -> Case:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
-from verify.cases.fitted import one_score
-from verify.cases.grid import lattice
+from verify.cases.fitted import among, one_score
+from verify.cases.grid import CLASSES, lattice
 from verify.oracle import Oracle, exact
 from verify.oracle.program import precision
 
@@ -51,7 +51,7 @@ def near_kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
 @st.composite
 def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, list[int]]:
     """The case on its kinks, and the classes whose biases were solved for them."""
-    case = one_score(draw(lattice(dtype)), oracle)
+    case = one_score(draw(lattice(dtype, classes=among(oracle, CLASSES))), oracle)
     W, X, y = case.W.copy(), case.X.copy(), case.y.copy()
     if len(X) > 1 and draw(st.booleans()):
         X[1], y[1] = X[0], y[0]

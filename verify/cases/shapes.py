@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
-from verify.cases.grid import lattice, tamed
+from verify.cases.grid import CLASSES, Range, lattice, tamed
 
 BLOCK = 64
 """Examples that a blocked implementation may take at once: cases with more show what becomes of the tail."""
+FEW, MANY = (2, 3), (9, 12)
+"""Classes of a large case and of a wide one."""
 DISTINCT = 4
 """Distinct examples in a large case. The oracle judges equal ones once, so that size costs little."""
 
@@ -38,20 +40,21 @@ def _scaled(case: Case) -> Case:
     return replace(case, X=X.astype(case.dtype), W=tamed(case.W.astype(np.float64), X).astype(case.dtype))
 
 
-def shapes(dtype: str) -> dict[str, st.SearchStrategy[Case]]:
-    """A family for each edge: of a search over all of them together most would never be drawn."""
+def shapes(dtype: str, fixed: Range | None = None) -> dict[str, st.SearchStrategy[Case]]:
+    """A family for each edge: of a search over all of them together most would never be drawn. `fixed` numbers of classes are kept to."""
+    classes = fixed or CLASSES
     return {
-        "wide": lattice(dtype, family="wide", examples=(1, 3), features=(6, 9), classes=(9, 12)),
-        "one label": lattice(dtype, family="one label").map(_one_label),
-        "repeated rows": lattice(dtype, family="repeated rows", examples=(1, 3)).map(_repeated),
-        "scaled features": lattice(dtype, family="scaled features", features=(2, 5)).map(_scaled),
-        "large": large(dtype),
+        "wide": lattice(dtype, family="wide", examples=(1, 3), features=(6, 9), classes=fixed or MANY),
+        "one label": lattice(dtype, family="one label", classes=classes).map(_one_label),
+        "repeated rows": lattice(dtype, family="repeated rows", examples=(1, 3), classes=classes).map(_repeated),
+        "scaled features": lattice(dtype, family="scaled features", features=(2, 5), classes=classes).map(_scaled),
+        "large": large(dtype, fixed or FEW),
     }
 
 
-def large(dtype: str) -> st.SearchStrategy[Case]:
+def large(dtype: str, classes: Range = FEW) -> st.SearchStrategy[Case]:
     """More examples than one block: 65 to 80, unsorted, made of a few distinct ones."""
-    return lattice(dtype, family="large", examples=(1, DISTINCT), features=(1, 3), classes=(2, 3)).map(_many)
+    return lattice(dtype, family="large", examples=(1, DISTINCT), features=(1, 3), classes=classes).map(_many)
 
 
 def _many(few: Case) -> Case:

@@ -18,17 +18,18 @@ MOST_SINGLES = 8
 """Examples, features, classes and entries that are tried one by one; of larger cases parts are taken away first."""
 
 
-def simpler(case: Case, *, of_scores: bool = False) -> Iterator[Case]:
-    """Each is simpler than the case: the greatest steps first. Of scores, X stays the unit matrix."""
+def simpler(case: Case, *, of_scores: bool = False, classes: bool = True) -> Iterator[Case]:
+    """Each is simpler than the case: the greatest steps first. Of scores, X stays the unit matrix; without `classes` all of them stay."""
     for moves in (_examples_of_scores, _classes, _weights) if of_scores else (_examples, _features, _classes, _numbers):
-        yield from moves(case)
+        if classes or moves is not _classes:
+            yield from moves(case)
 
 
-def lean(case: Case, *, of_scores: bool = False) -> Generator[Case, bool, None]:
+def lean(case: Case, *, of_scores: bool = False, classes: bool = True) -> Generator[Case, bool, None]:
     """As few as need be, for a question that is dear: is sent whether each breaks too. Zeros of the smallest shape come first, then zeros
     with one size of the case, which is halved; where it is not a size that matters, what is `simpler`.
     """
-    own, fewest = (len(case.X), case.W.shape[1], len(case.W)), (1, 1, min(2, len(case.W)))
+    own, fewest = (len(case.X), case.W.shape[1], len(case.W)), (1, 1, min(2, len(case.W)) if classes else len(case.W))
     if (yield _zeros(case, fewest, of_scores)):
         return
     for k, low, high in ((k, fewest[k], own[k]) for k in range(3) if own[k] > fewest[k] and not (of_scores and k == 1)):
@@ -36,7 +37,7 @@ def lean(case: Case, *, of_scores: bool = False) -> Generator[Case, bool, None]:
             yield from _halved(case, fewest, k, low, high, of_scores)
             return
     while True:
-        for other in simpler(case, of_scores=of_scores):
+        for other in simpler(case, of_scores=of_scores, classes=classes):
             if (yield other):
                 case = other
                 break
@@ -66,12 +67,12 @@ def _zeros(case: Case, sizes: Sizes, of_scores: bool) -> Case:
     return replace(case, W=np.zeros((C, X.shape[1]), case.W.dtype), X=X, y=np.zeros_like(case.y[:N]), reg=0.0)
 
 
-def shrunk(case: Case, breaks: Callable[[Case], bool], most: int, *, of_scores: bool = False) -> Case:
+def shrunk(case: Case, breaks: Callable[[Case], bool], most: int, *, of_scores: bool = False, classes: bool = True) -> Case:
     """The case after as many simplifications as keep breaking, of at most `most` that are tried."""
     tries, again = 0, True
     while again:
         again = False
-        for other in simpler(case, of_scores=of_scores):
+        for other in simpler(case, of_scores=of_scores, classes=classes):
             if tries == most:
                 return case
             tries += 1

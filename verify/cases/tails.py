@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
-from verify.cases.grid import lattice
+from verify.cases.grid import CLASSES, Range, lattice
 
 APART = {"float64": (512.0, 64.0), "float32": (64.0, 32.0)}
 """Spreads of one example's scores, the greatest first. Probabilities differ from 0 and 1 up to spreads of 745 and 103; where
@@ -20,17 +20,21 @@ OFF = {"float64": (1e4, 1024.0, 64.0), "float32": (100.0, 64.0)}
 depend on the offset at all."""
 
 
-def tails(dtype: str) -> dict[str, st.SearchStrategy[Case]]:
+def tails(dtype: str, classes: Range = CLASSES) -> dict[str, st.SearchStrategy[Case]]:
     """Scores that lie far apart; scores that lie close together around a great offset of either sign, of all examples or of some."""
-    return {"scores far apart": far_apart(dtype), "scores far off": far_off(dtype), "examples far apart": examples_far_apart(dtype)}
+    return {
+        "scores far apart": far_apart(dtype, classes),
+        "scores far off": far_off(dtype, classes),
+        "examples far apart": examples_far_apart(dtype, classes),
+    }
 
 
 @st.composite
-def far_apart(draw: st.DrawFn, dtype: str) -> Case:
+def far_apart(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) -> Case:
     """A lattice case times the power of two that spreads its scores as far as wanted; a case without a spread gets one by the
     bias of the first label.
     """
-    case = draw(lattice(dtype, family="scores far apart"))
+    case = draw(lattice(dtype, family="scores far apart", classes=classes))
     reach = draw(st.sampled_from(APART[dtype]))
     spread = float(np.max(np.ptp(case.X.astype(np.float64) @ case.W.astype(np.float64).T, axis=1)))
     if spread > 0:
@@ -39,19 +43,19 @@ def far_apart(draw: st.DrawFn, dtype: str) -> Case:
 
 
 @st.composite
-def far_off(draw: st.DrawFn, dtype: str) -> Case:
+def far_off(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) -> Case:
     """A lattice case with the same offset in every bias."""
-    case = draw(lattice(dtype, family="scores far off"))
+    case = draw(lattice(dtype, family="scores far off", classes=classes))
     offset = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1)))
     return replace(case, W=_biased(case, list(range(len(case.W))), offset))
 
 
 @st.composite
-def examples_far_apart(draw: st.DrawFn, dtype: str) -> Case:
+def examples_far_apart(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) -> Case:
     """A lattice case with an offset in all scores of every other example, by a feature of its own: a shift by the greatest score of
     all examples instead of each one's own is none for the others.
     """
-    case = draw(lattice(dtype, family="examples far apart", examples=(2, 6), features=(2, 5)))
+    case = draw(lattice(dtype, family="examples far apart", examples=(2, 6), features=(2, 5), classes=classes))
     W, X = case.W.copy(), case.X.copy()
     W[:, 0], X[:, 0] = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1))), np.arange(len(X)) % 2
     return replace(case, W=W, X=X)

@@ -6,12 +6,12 @@ against that member.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from verify.candidates import Candidate, adapted
-from verify.candidates.signature import likely
-from verify.conventions import linear, scores
+from verify.candidates.signature import by_position, likely
+from verify.conventions import linear, refusals, scores
 from verify.conventions.pins import PINS, Conventions, Pins
 from verify.conventions.probes import Probe, Watch, unwatched
 from verify.errors import UsageError
@@ -26,13 +26,21 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
 
     `watch` hears of each point before the candidate does.
 
-    Raises UsageError where the pins cannot be true of any candidate, and where the loss is not what it claims to be.
+    Raises UsageError where the pins cannot be true of any candidate, where the loss is not what it claims to be, and where the
+    candidate is called otherwise than any signature, or answers something else.
     """
     examine(loss)
-    f = adapted(f)
-    signatures = (pins.signature,) if pins.signature else likely(f)
+    f = by_position(adapted(f), loss.parameters)
+    refusals.as_it_is(f)
+    signatures = (pins.signature,) if pins.signature else likely(f, loss.parameters)
     if not signatures:
         raise UsageError(f"the candidate takes one argument, so {loss.name} is no spec for it. Judge it without: loss=None, at=x.")
+    found = _found(f, loss, pins, signatures, dtype, watch)
+    refusals.no_pair(f, found.complaint)
+    return found
+
+
+def _found(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
     found = None
     if "linear" in signatures:
         _complete(f, pins.signature)

@@ -13,6 +13,7 @@ from verify.conventions.parameter import sized, solved
 from verify.conventions.probes import Probe, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
+from verify.spec.catalogue import find_penalty
 from verify.spec.objective import Objective
 
 Way = Linear | Scores
@@ -61,8 +62,8 @@ class Asked:
     def _gradient(oracle: Oracle, probe: Probe, answer: Answer) -> bool:
         return bool(oracle.at(*probe).gradient.distance(answer.gradient).strain <= 1)
 
-    def fitting(self, members: Sequence[Objective], *, free: bool) -> list[Objective]:
-        """The members that agree, the likeliest first; `free` says that a parameter may have another value than theirs.
+    def fitting(self, members: Sequence[Objective], *, free: Sequence[str]) -> list[Objective]:
+        """The members that agree, the likeliest first; `free` are the parameters that may have another value than theirs.
 
         Where there are several, weights of other sizes are asked too, as far as the candidate answers to these.
         """
@@ -77,16 +78,38 @@ class Asked:
             fits = [m for m in fits if self.agrees(m)]
         return fits if any(m in members for m in fits) else []
 
-    def _with_elsewhere(self, fits: list[Objective], free: bool) -> list[Objective]:
-        return fits + [m for m in _elsewhere(fits[0]) if self.agrees(m)] if fits and free else fits
+    def _with_elsewhere(self, fits: list[Objective], free: Sequence[str]) -> list[Objective]:
+        return fits + [m for m in _elsewhere(fits[0], free) if self.agrees(m)] if fits else fits
 
-    def solved(self, members: Sequence[Objective]) -> Iterator[Objective]:
-        """The members with the parameter at which they agree, on weights of other sizes too. Needs a loss."""
-        probe, value = self.probes[-1], self.answers[-1].value
-        for member in members:
-            for objective in solved(member, value, lambda o: float(Oracle(o, self.dtype).at(*probe).value.exact)):
-                if self.agrees(objective) and self._agrees_elsewhere(objective):
-                    yield objective
+    def solved(self, members: Sequence[Objective], free: Sequence[str]) -> Iterator[Objective]:
+        """The members with one of the free parameters where they agree, on weights of other sizes too. Needs a loss."""
+        for probe, answer in zip(self.probes[::-1], self.answers[::-1], strict=True):  # at one of them a root may lie beside another
+            formula = self._formula(members, probe)
+            for member in members:
+                for objective in solved(member, answer.value, formula, free):
+                    if self.agrees(objective) and self._agrees_elsewhere(objective):
+                        yield objective
+
+    def _formula(self, members: Sequence[Objective], probe: Probe) -> Callable[[Objective], float]:
+        """What each member is there. They share the data term, which is derived once for each value of the parameters."""
+        none = find_penalty("none")
+
+        def value(o: Objective) -> float:
+            return float(Oracle(o, self.dtype).at(*probe).value.exact)
+
+        def sum_of(o: Objective) -> float:
+            key = tuple(o.parameters.values())
+            if key not in sums:
+                sums[key] = value(replace(o, penalty=none, reduction="sum"))
+            return sums[key]
+
+        def data(o: Objective) -> float:
+            numerator, denominator = o.share(len(probe[1]))
+            return sum_of(o) * numerator / denominator
+
+        sums: dict[tuple[float, ...], float] = {}
+        penalties = {m.penalty: value(m) - data(m) for m in members}
+        return lambda o: data(o) + penalties[o.penalty]
 
     def _agrees_elsewhere(self, objective: Objective) -> bool:
         there = replace(self, probes=[], answers=[])
@@ -97,10 +120,10 @@ class Asked:
         return there.agrees(objective)
 
 
-def _elsewhere(objective: Objective) -> Iterator[Objective]:
-    """The same member with each of its parameters at other values of its domain."""
-    for name, t in objective.parameters.items():
-        domain = objective.loss.parameters[name]
+def _elsewhere(objective: Objective, free: Sequence[str]) -> Iterator[Objective]:
+    """The same member with each of its free parameters at other values of its domain."""
+    for name in free:
+        t, domain = objective.parameters[name], objective.loss.parameters[name]
         for other in (factor * t if t else factor for factor in ELSEWHERE):
             if domain.low < other < domain.high:
                 yield replace(objective, parameters={**objective.parameters, name: other})
@@ -140,14 +163,14 @@ def decide(
     members: Sequence[Objective],
     points: Sequence[Sequence[Probe]],
     *,
-    free: bool,
+    free: Sequence[str],
     every: bool,
     dtype: str,
     watch: Watch,
 ) -> Decision:
     """Asks in each way, until one fits unless `every` is to be known; the later points where it answers to the earlier ones in no way.
 
-    `free`: a parameter may have another value than that of the members.
+    `free` are the parameters that may have another value than that of the members.
     """
     fits: list[tuple[Asked, list[Objective]]] = []
     answered: list[Asked] = []
@@ -171,5 +194,5 @@ def decide(
             complaint = None
             break
     if free and not fits:
-        fits = [(asked, [o]) for asked in answered if (o := next(asked.solved(members), None)) is not None][:1]
+        fits = [(asked, [o]) for asked in answered if (o := next(asked.solved(members, free), None)) is not None][:1]
     return Decision(fits=fits, answered=answered, complaint=complaint, question=question)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from verify.candidates.answer import Misbehaviour
-from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear, takes_reg
-from verify.conventions.agreement import Way, decide
+from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
+from verify.candidates.signature import LINEAR, extras
+from verify.conventions.agreement import Decision, Way, decide
+from verify.conventions.classes import of_classes
 from verify.conventions.pins import Conventions, Pins
 from verify.conventions.probes import Probe, Watch
 from verify.errors import UsageError
@@ -21,7 +23,9 @@ from verify.spec.catalogue import find_penalty, penalties
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
-PROBE_SIZE = 4
+MOST = 10
+"""Examples of a first question, as far as there are as many as classes."""
+NO_PENALTY = "reg changes nothing: the loss has no penalty"
 DEFAULT_REDUCTION, DEFAULT_PENALTY = "mean", "l2"
 
 
@@ -36,20 +40,27 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
         raise UsageError(f"layout {pins.layout} is none of weights of {loss.name}; give one of {', '.join(allowed)}.")
     members = list(_members(loss, pins))
-    base = Linear(f=f, takes_reg=takes_reg(f), targets=loss.targets)
+    base = Linear(f=f, extras=extras(f, LINEAR, pins.handed(f, loss)), targets=loss.targets)
     layouts = [pins.layout] if pins.layout else ["D", "CD", "DC"] if loss.targets else ["CD", "DC"]
     ways = [replace(base, layout=layout, data=data) for layout, data in product(layouts, DATA_LAYOUTS)]
-    points = [list(_probes(loss, dtype, examples)) for examples in (PROBE_SIZE, 1)]
-    every, free = pins.layout is None and loss.targets is not None, pins.delta is None
-    found = decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
+    every, free = pins.layout is None and loss.targets is not None, pins.free(f, loss)
+
+    def decided(size: int, few: Sequence[int]) -> Decision:
+        points = [list(_probes(loss, dtype, size, min(examples, size))) for examples in few]
+        return decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
+
+    found, classes = of_classes(decided, lambda size: next(_probes(loss, dtype, size, size)), loss, pins, MOST, watch)
     if found.fits:
         candidate, objective = found.used
-        return Conventions(candidate=candidate, objective=objective, fits=True, doubts=found.doubts)
+        told = (NO_PENALTY,) if base.takes_reg and pins.penalty is None and objective.penalty.name == "none" else ()
+        known = Conventions(candidate=candidate, objective=objective, fits=True, doubts=found.doubts, limitations=told)
+        return replace(known, objective=replace(objective, classes=classes))
     answered = sorted(
         (asked.candidate for asked in found.answered), key=lambda way: isinstance(way, Linear) and way.data != "ND"
     )  # usual ones first
     chosen = next((c for c in answered if _ignores_feature_order(c, found.question)), next(iter(answered), ways[0]))
     nearest = _by_penalty(members, chosen, found.question, dtype, watch) or members[0]
+    nearest = replace(nearest, classes=classes)
     return Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, question=found.question)
 
 
@@ -57,20 +68,19 @@ def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
     """The family, the defaults first."""
     reductions = [pins.reduction] if pins.reduction else sorted(REDUCTIONS, key=lambda r: r != DEFAULT_REDUCTION)
     names = [pins.penalty] if pins.penalty else sorted(penalties(), key=lambda p: p != DEFAULT_PENALTY)
-    parameters = {} if pins.delta is None else {"delta": pins.delta}
     for penalty, reduction in product(names, reductions):
-        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
+        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=pins.parameters)
 
 
-def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:
-    """Points with λ ≠ 0, so that all penalties differ, and with N = D = C: compiled code does not check its bounds, so
+def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Probe]:
+    """Points with λ ≠ 0, so that all penalties differ, and with N = D = C = `size`: compiled code does not check its bounds, so
     a layout must be tried on shapes that fit all of them. One example is for those that take no more.
     """
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
-        W, X = rng.normal(size=(loss.scores(PROBE_SIZE), PROBE_SIZE)), rng.normal(size=(PROBE_SIZE, PROBE_SIZE))
+        W, X = rng.normal(size=(loss.scores(size), size)), rng.normal(size=(size, size))
         X[:, -1] = 1
-        y = rng.integers(0, loss.labels(PROBE_SIZE), PROBE_SIZE)
+        y = rng.integers(0, loss.labels(size), size)
         yield W.astype(dtype), X[:examples].astype(dtype), y[:examples], 0.375
 
 
@@ -100,7 +110,7 @@ def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Probe, dtyp
 def _ignores_feature_order(candidate: Way, probe: Probe) -> bool:
     """Whether swapping two features in W and X leaves the loss as it is, up to half of the digits."""
     W, X, y, reg = probe
-    swapped = [1, 0, *range(2, PROBE_SIZE)]
+    swapped = [1, 0, *range(2, W.shape[1])]
     try:
         before, after = candidate(W, X, y, reg).value, candidate(W[:, swapped], X[:, swapped], y, reg).value
     except Misbehaviour:

@@ -6,76 +6,132 @@ Its own loss decides; where it returns none, its gradient does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from verify.candidates import Scores
-from verify.candidates.scores import ORDERS
-from verify.candidates.signature import order, weighted
-from verify.conventions.agreement import decide
-from verify.conventions.pins import Conventions, Pins
+from verify.candidates import Candidate, Misbehaviour, Scores, extras
+from verify.candidates.linear import LAYOUTS
+from verify.candidates.scores import CUTS, ORDERS
+from verify.candidates.signature import SCORES, Weights, order
+from verify.conventions.agreement import Decision, decide
+from verify.conventions.classes import of_classes
+from verify.conventions.pins import NONE, Conventions, Pins, parted
 from verify.conventions.probes import Probe, Watch
 from verify.errors import UsageError
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
 
-PROBE_SIZE = 4
 ONE_ARRAY = ("PREDICTIONTARGET", "TARGETPREDICTION")
 """Orders in which scores are called: data sets are for objectives."""
+EXAMPLES = 4
+"""Of a first question."""
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned.
 
-    Where it fits no member of the family, the first way stands in which it answers, as a mean, or of each example alone.
+    Where it fits no member of the family, the first way stands in which it answers, as a mean, or of each example alone. Whether N·C
+    numbers come example by example or class by class is then told by whether examples may change places.
     """
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
     members, ways = list(_members(loss, pins, signatures)), list(_ways(f, loss, pins, signatures))
-    points = [list(_probes(loss, dtype, examples)) for examples in (PROBE_SIZE, 1)]
     every = pins.layout is None and loss.targets is not None
-    free = pins.delta is None and any(way.has_loss for way in ways)
-    found = decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
+    free = pins.free(f, loss) if any(way.has_loss for way in ways) else ()
+
+    def decided(classes: int, few: Sequence[int]) -> Decision:
+        points = [list(_probes(loss, dtype, examples, classes)) for examples in few]
+        return decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
+
+    found, classes = of_classes(decided, lambda n: next(_probes(loss, dtype, EXAMPLES, n)), loss, pins, EXAMPLES, watch)
     approximate = pins.hessian == "approximate"
     if found.fits:
         way, objective = found.used
-        return Conventions(candidate=way, objective=objective, fits=True, approximate=approximate, doubts=found.doubts)
-    chosen = found.answered[0].candidate if found.answered else ways[0]
-    nearest = next((o for o in members if (o.reduction == "sum") == (isinstance(chosen, Scores) and chosen.per_example)), members[0])
-    known = Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, approximate=approximate)
-    return replace(known, question=found.question)
+        known = Conventions(candidate=way, objective=objective, fits=True, approximate=approximate, doubts=found.doubts)
+    else:
+        chosen = _chosen([asked.candidate for asked in found.answered if isinstance(asked.candidate, Scores)], found.question) or ways[0]
+        nearest = next((o for o in members if (o.reduction == "sum") == chosen.per_example), members[0])
+        known = Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, approximate=approximate)
+        known = replace(known, question=found.question)
+    assert isinstance(known.candidate, Scores)
+    weighs = known.complaint is None and known.candidate.order == "PREDICTIONDATASET" and _weighs(known.candidate, found.question)
+    return replace(known, candidate=replace(known.candidate, weighs=weighs), objective=replace(known.objective, classes=classes))
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Scores]:
-    """How `f` may be called, the likeliest first."""
-    if pins.layout is not None and pins.layout not in ORDERS:
-        raise UsageError(f"layout {pins.layout} is one of weights; for a function of scores give one of {', '.join(ORDERS.values())}.")
-    told = pins.layout or order(f)
-    for column, signature in product((False, True) if loss.targets else (False,), signatures):
-        base = Scores(f=f, targets=loss.targets, column=column)
-        if signature == "scores":
-            yield from (replace(base, order=o) for o in ([told] if told in ONE_ARRAY else ONE_ARRAY))
-            continue
-        for arguments in [told] if told else ORDERS:
-            yield replace(base, per_example=True, order=arguments, weighted=weighted(f) and arguments != "PREDICTIONDATASET")
+    """How `f` may be called, the likeliest first: scores as a matrix before numbers in one row."""
+    pinned, cut = (None, None) if pins.layout is None else parted(pins.layout)
+    if pins.layout in LAYOUTS or (cut and loss.targets):
+        kind = "one of weights; for a function of scores" if pins.layout in LAYOUTS else f"one of several scores; for {loss.name}"
+        allowed = [*ORDERS.values(), *(() if loss.targets else CUTS.values())]
+        raise UsageError(f"layout {pins.layout} is {kind} give one of {', '.join(allowed)}.")
+    told = pinned or order(f)
+    cuts = ("",) if loss.targets else (cut,) if cut else (*CUTS, "")
+    base = Scores(f=f, targets=loss.targets, extras=extras(f, SCORES, pins.handed(f, loss)))
+    forms = list(_forms(f, pins, signatures))
+    for cut, column, form in product(cuts, (False, True) if loss.targets else (False,), forms):
+        orders = ONE_ARRAY if form == "scores" else tuple(ORDERS)
+        for arguments in [told] if told in orders else orders:
+            way = replace(base, cut=cut or "", column=column, order=arguments, per_example=form != "scores", each=form == "each")
+            weightless = arguments == "PREDICTIONDATASET"
+            yield replace(way, extras=tuple(e for e in way.extras if not isinstance(e, Weights))) if weightless else way
+
+
+def _forms(f: Callable[..., Any], pins: Pins, signatures: Sequence[str]) -> Iterator[str]:
+    """What may come back: a loss and a gradient, those of each example, or a gradient and a Hessian of each."""
+    if pins.reduction != NONE:
+        yield from signatures
+    if "scores" in signatures and not isinstance(f, Candidate) and pins.reduction in (None, NONE, "sum"):
+        yield "each"
 
 
 def _members(loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Objective]:
     """The family, the defaults first: a mean, but of each example alone in an objective."""
     default = "sum" if signatures[0] == "objective" else "mean"
-    parameters = {} if pins.delta is None else {"delta": pins.delta}
-    for reduction in [pins.reduction] if pins.reduction else sorted(REDUCTIONS, key=lambda r: r != default):
-        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, of_scores=True)
+    pinned = "sum" if pins.reduction == NONE else pins.reduction
+    for reduction in [pinned] if pinned else sorted(REDUCTIONS, key=lambda r: r != default):
+        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=pins.parameters, of_scores=True)
 
 
-def _probes(loss: LossSpec, dtype: str, examples: int) -> Iterator[Probe]:
+def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator[Probe]:
     """Points at which no score is a label, and the label differs from example to example."""
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
-        W = rng.normal(size=(loss.scores(PROBE_SIZE), PROBE_SIZE)).astype(dtype)
-        y = (np.arange(PROBE_SIZE) + seed) % loss.labels(PROBE_SIZE)
+        W = rng.normal(size=(loss.scores(classes), EXAMPLES)).astype(dtype)
+        y = (np.arange(EXAMPLES) + seed) % loss.labels(classes)
         yield W[:, :examples], np.eye(examples, dtype=dtype), y[:examples], 0.0
+
+
+def _chosen(answered: Sequence[Scores], probe: Probe) -> Scores | None:
+    """The first way in which the candidate answers; of the ways that differ from it by the order of numbers in one row, the one in which
+    examples may change places.
+    """
+    if not answered:
+        return None
+    first = answered[0]
+    alike = [way for way in answered if replace(way, cut=first.cut) == first]
+    return next((way for way in alike if len(alike) > 1 and _ignores_order(way, probe)), first)
+
+
+def _ignores_order(way: Scores, probe: Probe) -> bool:
+    """Whether the gradient follows two examples that change places, up to half of the digits."""
+    W, X, y, reg = probe
+    swapped = [1, 0, *range(2, len(y))] if len(y) > 1 else [0]
+    try:
+        before, after = way(W, X, y, reg).kept(), way(W[:, swapped], X, y[swapped], reg)
+    except Misbehaviour:
+        return False
+    return bool(np.allclose(before.gradient[:, swapped], after.gradient, rtol=float(np.finfo(W.dtype).eps) ** 0.5, atol=0, equal_nan=True))
+
+
+def _weighs(way: Scores, probe: Probe) -> bool:
+    """Whether the candidate asks a data set for the weights of its examples."""
+    arguments = way.arguments(*probe)
+    with suppress(Misbehaviour):
+        way.answer(arguments)
+    return bool(arguments[1].weighed)

@@ -129,6 +129,8 @@ def _of_size(words: str, base: Scene, size: float) -> Scene | None:
     case, dtype = base.case, base.case.dtype
     if words == "N":
         return Scene(base.oracle, panel.many(case, int(size)))
+    if words == "C" and base.oracle.objective.classes is not None:
+        return None
     if words in ("C", "D"):
         C, D = (int(size), base.D) if words == "C" else (base.C, int(size))
         return Scene(base.oracle, panel.drawn(case.seed, base.N, C, D, base.reg, dtype))

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Misbehaviour
+from verify.candidates import Misbehaviour, Scores
 from verify.cases import Case
-from verify.diagnosis import accuracy, cuts, kinks, panel
+from verify.diagnosis import accuracy, cuts, kinks, panel, weighting
 from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
@@ -26,7 +26,7 @@ from verify.diagnosis.regression import Explanation, System, explains, in_order,
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.teller import Teller
 from verify.diagnosis.words import Diagnosis
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import LAWS, Subject
 from verify.laws.consistency import OTHERWISE
 
@@ -47,6 +47,11 @@ def diagnose(
     worst = what.worst
     assert worst is not None
     measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
+    if "weights" in worst.where:
+        return weighting.named(subject, case, worst)
+    if _by_labels(law, subject, case):
+        told = "the labels are float32, as data sets of boosters hold them, and are computed with in single precision"
+        return Diagnosis("precision", told, kind="precision", measured=measured)
     aspects = _aspects(law, worst, subject)
     aspect, there = _where_it_is_wrong(law, subject, aspects, case)
     named = next((found for a in aspects if (found := _named(subject, a, there)) is not None), None)
@@ -100,6 +105,18 @@ def _varies(subject: Asked, case: Case) -> bool:
     return bool(np.any(moved > truth.gradient.radius)) or (
         subject.candidate.has_loss and bool(abs(first.value - second.value) > truth.value.radius)
     )
+
+
+def _by_labels(law: str, subject: Asked, case: Case) -> bool:
+    """Whether the law holds there once a data set holds its labels in double precision."""
+    candidate = subject.candidate
+    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.labels == subject.oracle.dtype:
+        return False
+    wide = replace(subject, candidate=replace(candidate, labels=subject.oracle.dtype), remembered={})
+    try:
+        return judge([LAWS[law].measure(wide, case)]) is Verdict.HOLDS
+    except Misbehaviour:
+        return False
 
 
 def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:

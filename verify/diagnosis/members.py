@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, product
 
-from verify.candidates import Misbehaviour
+from verify.candidates import Misbehaviour, Scores
 from verify.conventions.parameter import solved
 from verify.diagnosis import panel
 from verify.diagnosis.asked import Asked
@@ -30,11 +30,28 @@ def another(subject: Asked) -> tuple[str, str] | None:
     mine, has_loss = subject.oracle.objective, subject.candidate.has_loss
     if has_loss and _holds(subject, mine, most=1):
         return None
+    if (cut := _cut_otherwise(subject)) is not None:
+        return cut
     for other in _others(subject):
         if _holds(subject, other, most=ASKED):
             told = "loss and gradient agree with each other: they are" if has_loss else "the gradient is that of"
             return _code(other, mine), f"{told} {_words(other, mine)}, where {_words(mine, other)} is asked for"
     return None
+
+
+def _cut_otherwise(subject: Asked) -> tuple[str, str] | None:
+    """The same where scores and gradients come as numbers in one row, and the candidate takes them in the other order."""
+    candidate = subject.candidate
+    if not isinstance(candidate, Scores) or not candidate.flat:
+        return None
+    cut = "ROWMAJOR" if candidate.cut == "CLASSMAJOR" else "CLASSMAJOR"
+    other = replace(subject, candidate=replace(candidate, cut=cut), remembered={})
+    if not _holds(other, subject.oracle.objective, most=ASKED):
+        return None
+    return "transposed", f"scores and gradient are cut up {WORDS[cut]}, where {WORDS[candidate.cut]} is asked for"
+
+
+WORDS = {"ROWMAJOR": "example by example (row-major)", "CLASSMAJOR": "class by class (class-major)"}
 
 
 def _others(subject: Asked) -> Iterator[Objective]:
@@ -50,7 +67,8 @@ def _others(subject: Asked) -> Iterator[Objective]:
         value = subject.answer(case).value
     except Misbehaviour:
         return
-    yield from solved(mine, value, lambda o: float(Oracle(o, dtype).at(case.W, case.X, case.y, case.reg).value.exact))
+    formula = lambda o: float(Oracle(o, dtype).at(case.W, case.X, case.y, case.reg).value.exact)  # noqa: E731
+    yield from solved(mine, value, formula, tuple(mine.parameters))
 
 
 def _holds(subject: Asked, objective: Objective, *, most: int) -> bool:

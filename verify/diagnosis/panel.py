@@ -6,6 +6,7 @@ penalty counts in all but one. On the few small cases of a search most wrong gra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -53,25 +54,29 @@ MOST_TIES = 3
 DISTINCT = 4
 
 
+Sizes = tuple[int, int, int, float]
+"""N, C, D and λ."""
+
+
 @lru_cache(maxsize=16)
 def ordinary(objective: Objective, dtype: str) -> tuple[Scene, ...]:
     """Full mantissas, scores of about one margin, no kink near."""
-    return _scenes(objective, dtype, [drawn(seed, *sizes, dtype) for seed, sizes in enumerate(ORDINARY)])
+    return _scenes(objective, dtype, [drawn(seed, *sizes, dtype) for seed, sizes in enumerate(_of(objective, ORDINARY))])
 
 
 @lru_cache(maxsize=16)
 def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
     """Two or more cases of everything that code is often right or wrong for."""
-    cases = [drawn(20 + seed, *sizes, dtype) for seed, sizes in enumerate(SMALL)]
+    cases = [drawn(20 + seed, *sizes, dtype) for seed, sizes in enumerate(_of(objective, SMALL))]
     labels = {len(c.W): c.y[:1] for c in reversed(cases) if len(c.X) == 1}  # one for each C: each has a formula of its own to compile
     cases = [replace(c, y=labels[len(c.W)]) if len(c.X) == 1 else c for c in cases]
     for seed in (40, 41):
-        base = drawn(seed, 4 + seed % 2, 3, 3, 0.75, dtype)
+        base = drawn(seed, 4 + seed % 2, C := objective.classes or 3, 3, 0.75, dtype)
         cases += [
             many(base, 2 * BLOCK - 1 - seed % 2),  # blocks of every size leave another rest
             many(base, BLOCK // 2),
-            replace(base, y=np.full_like(base.y, seed % 3)),
-            replace(base, y=np.where(base.y == seed % 3, (base.y + 1) % 3, base.y)),
+            replace(base, y=np.full_like(base.y, seed % C)),
+            replace(base, y=np.where(base.y == seed % C, (base.y + 1) % C, base.y)),
             replace(base, W=np.zeros_like(base.W)),
             replace(base, reg=0.0),
             replace(base, X=np.repeat(base.X, 2, axis=0), y=np.repeat(base.y, 2)),
@@ -99,7 +104,14 @@ KINDS = 12
 def on_kinks(objective: Objective, dtype: str) -> tuple[Scene, ...]:
     """Points with one to MOST_TIES switches exactly at 0, on a dyadic grid; none where the loss has no switches."""
     oracle = Oracle(objective, dtype)
-    return _scenes(objective, dtype, [_tied(oracle, seed, *s) for seed, s in enumerate(ON_KINKS)] if has_kinks(oracle) else [])
+    return _scenes(
+        objective, dtype, [_tied(oracle, seed, *s) for seed, s in enumerate(_of(objective, ON_KINKS))] if has_kinks(oracle) else []
+    )
+
+
+def _of(objective: Objective, sizes: Sequence[Sizes]) -> list[Sizes]:
+    """The sizes with the number of classes that a candidate answers for, if there is one only."""
+    return [(N, objective.classes or C, D, reg) for N, C, D, reg in sizes]
 
 
 def _scenes(objective: Objective, dtype: str, cases: list[Case]) -> tuple[Scene, ...]:
@@ -121,10 +133,13 @@ def of_sizes(scene: Scene) -> tuple[Scene, ...]:
     N, C, D = min(scene.N, 2 * BLOCK), scene.C, scene.D
     sizes = [(4, 3, D), (5, 4, D), (4, C, 3), (5, C, 4)] if scene.targets is None else [(4, 1, D), (5, 1, D)]
     objective, dtype = scene.oracle.objective, scene.oracle.dtype
-    cases = [drawn(60 + seed, *some, 0.75, dtype) for seed, some in enumerate(sizes)]
+    some: list[Sizes] = [(*size, 0.75) for size in sizes]
+    few: list[Sizes] = [(5 - seed, 3 + seed, 4 + seed, scene.reg) for seed in range(2)]
+    cases = [drawn(60 + seed, *size, dtype) for seed, size in enumerate(_of(objective, some) if scene.targets is None else some)]
     if scene.reg > 0:
-        cases += [drawn(66 + seed, 5 - seed, 3 + seed, 4 + seed, scene.reg, dtype) for seed in range(2)]
-    cases += [many(drawn(70 + seed, 4, 3 + seed, 4 - seed, 0.625, dtype), N) for seed in range(2)]
+        cases += [drawn(66 + seed, *size, dtype) for seed, size in enumerate(_of(objective, few))]
+    others: list[Sizes] = [(4, 3 + seed, 4 - seed, 0.625) for seed in range(2)]
+    cases += [many(drawn(70 + seed, *size, dtype), N) for seed, size in enumerate(_of(objective, others))]
     return _scenes(objective, dtype, cases)
 
 

@@ -1,7 +1,8 @@
 """The mean over a concatenation is the weighted mean of the parts; duplicated data changes nothing; order hardly matters.
 
 For a sum, the sum of the parts, and twice for duplicated data. Gradients are compared where no switch is ambiguous: on a tie a
-candidate may choose by an example's place. Needs no truth but the rounding bounds of both sides.
+candidate may choose by an example's place. Needs no truth but the rounding bounds of both sides. Where weights of the examples are
+taken, they are such means too: see `weighting`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import numpy as np
 
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
+from verify.laws import weighting
 from verify.laws.law import Law, Subject
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
     evidence = [e for what, parts, weights in _arrangements(subject, case) for e in _compare(subject, case, what, parts, weights)]
-    return Finding(evidence=tuple(evidence))
+    return Finding(evidence=(*evidence, *weighting.measure(subject, case)))
 
 
 def _arrangements(subject: Subject, case: Case) -> Iterator[tuple[str, list[Case], list[float]]]:

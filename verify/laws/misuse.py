@@ -37,23 +37,25 @@ REFUSED, TAKEN, HANGS, STARVED = b"r", b"t", b"h", b"w"
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
     of_scores, loss = subject.oracle.objective.of_scores, subject.oracle.objective.loss
+    classes = subject.oracle.objective.classes or 3
     X = np.eye(2, dtype=dtype) if of_scores else np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
-    case = Case(W=np.zeros((loss.scores(3), 2), dtype), X=X, y=np.array([0, loss.labels(2) - 1]), reg=0.0, family="misuse")
+    case = Case(W=np.zeros((loss.scores(classes), 2), dtype), X=X, y=np.array([0, loss.labels(2) - 1]), reg=0.0, family="misuse")
     if sys.platform == "win32" or _reaction(subject, case) != "takes":
         return ()
-    wrongs = _misuses(case, classes=not loss.targets, columns=not of_scores)
+    wrongs = _misuses(case, classes=not loss.targets, columns=not of_scores, rows=not subject.candidate.flat)
     reactions = {what: _reaction(subject, wrong) for what, wrong in wrongs}
     return tuple(f"{reaction} {what}" for what, reaction in reactions.items() if reaction)
 
 
-def _misuses(case: Case, *, classes: bool, columns: bool) -> Iterator[tuple[str, Case]]:
+def _misuses(case: Case, *, classes: bool, columns: bool, rows: bool) -> Iterator[tuple[str, Case]]:
     y, X = case.y, case.X
     if classes:
         yield "a label beyond the last class", replace(case, y=np.append(y[:-1], len(case.W)))
         yield "a negative label", replace(case, y=np.append(y[:-1], -1))
     if columns:
         yield "X with more columns than W", replace(case, X=np.hstack([X, X[:, -1:]]))
-    yield "fewer labels than examples", replace(case, X=np.vstack([X, X]))
+    if rows:  # numbers in one row are as many examples as there are labels
+        yield "fewer labels than examples", replace(case, X=np.vstack([X, X]))
 
 
 def _reaction(subject: Subject, case: Case) -> str:

@@ -17,7 +17,8 @@ REDUCTIONS = ("mean", "sum")
 class Objective:
     """A loss, its parameters' values, a penalty and a reduction over the examples.
 
-    With `of_scores` it is a function of the scores themselves: `W` is Sᵀ, and each row of `X` picks one column of it.
+    With `of_scores` it is a function of the scores themselves: `W` is Sᵀ, and each row of `X` picks one column of it. `classes` is the only
+    number of classes that is asked about, if not all are.
     """
 
     loss: LossSpec
@@ -25,6 +26,7 @@ class Objective:
     reduction: str = "mean"
     parameters: Mapping[str, float] = field(default_factory=dict)
     of_scores: bool = False
+    classes: int | None = None
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:

@@ -1,0 +1,203 @@
+"""f_w = Σ w_i ℓ_i: with weights of the examples, each counts w_i times as much as it does alone, in the loss, the gradient and the Hessian.
+
+A part of the law `batches`, asked of candidates that take weights, and relative to their own answers on single examples: weights that are
+equal, unequal, 0, and of many magnitudes. A mean may be divided by N or by the sum of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.candidates import Answer, Misbehaviour
+from verify.cases import Case
+from verify.evidence import Evidence
+from verify.laws.law import Subject
+from verify.oracle.formula import Quantity
+from verify.rounding import SLACK, gamma
+
+Floats = NDArray[np.floating]
+
+MOST = 8
+"""Examples, each of which is asked about alone: weights of more show nothing else."""
+FEW = 6
+"""Classes up to which Hessians are looked at: second derivatives of more are dear to derive, and show nothing else of weights."""
+FARTHEST = 12
+"""Weights lie between 2^-12 and 2^12: far from each other, and the gradient of ordinary scores stays in the range of float32."""
+UNFLOORED = 2.0**-6
+"""A Hessian that is declared an approximation may be kept above a small floor: only entries beyond it are known to be in proportion."""
+
+LOSS, GRADIENT, HESSIAN = "loss", "gradient", "Hessian"
+
+
+def weights_of(case: Case) -> Floats:
+    """(N,), exact in every dtype, not all of them 0 and not all of them 1; the same for the same case."""
+    N, rng = len(case.X), np.random.default_rng((case.seed, len(case.X)))
+    if case.seed % 4 == 0:
+        return np.full(N, 2.0)
+    if case.seed % 4 == 1:
+        return 2.0 ** rng.integers(-FARTHEST, FARTHEST + 1, N) * 3
+    found = rng.integers(0, 4, N) * (1.0 if case.seed % 4 == 2 else 0.625)
+    found[rng.integers(N)] = 1.5
+    return found
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Σ w_i a_i of what the examples are alone: the parts a_i, their rounding radii and their sizes, each along the first axis."""
+
+    parts: Floats
+    radius: Floats
+    size: Floats
+
+    def of(self, weights: Floats) -> Floats:
+        """The sum."""
+        return np.asarray(np.einsum("i,i...->...", weights, self.parts))
+
+    def allowed(self, weights: Floats, u: float, tiny: float) -> Floats:
+        """How far a right candidate may be from it: roundings of the examples, there and here, of the products and of their sum, in any
+        order and with weights that were divided by their sum.
+        """
+        own, size = (np.einsum("i,i...->...", weights, a) for a in (self.radius, self.size))
+        return np.asarray(2 * own + SLACK * (gamma(2 * len(weights) + 8, u) * size + tiny * (weights.sum() + len(weights))))
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """What a candidate answers at a case with weights, beside its answers on the examples alone."""
+
+    subject: Subject
+    case: Case
+
+    @cached_property
+    def bare(self) -> Case:
+        """Without a penalty, which no weight changes."""
+        return replace(self.case, reg=0.0)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """(N,)."""
+        return weights_of(self.case)
+
+    @cached_property
+    def plain(self) -> dict[str, Floats]:
+        """The answer without weights."""
+        return _quantities(self.subject.answer(self.bare))
+
+    @cached_property
+    def weighted(self) -> dict[str, Floats]:
+        """The answer with them. Raises Misbehaviour where it writes to them."""
+        candidate = self.subject.candidate.weighted(tuple(self.weights.tolist()))
+        arguments = candidate.arguments(self.case.W, self.case.X, self.case.y, 0.0)
+        before = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
+        answer = candidate.answer(arguments).kept()
+        for name, a, b in zip(candidate.names, arguments, before, strict=False):
+            if isinstance(a, np.ndarray) and not np.array_equal(a, b, equal_nan=True):
+                raise Misbehaviour("mutates-input", f"changes its input {name}")
+        return _quantities(answer)
+
+    @cached_property
+    def sums(self) -> dict[str, Sum]:
+        """What each quantity is a sum of, as far as it is known there: a candidate may choose on a tie.
+
+        Of scores, the gradient and the Hessian of each example stand side by side in the answer without weights.
+        """
+        objective, has_loss = self.subject.oracle.objective, self.subject.candidate.has_loss
+        alone = [replace(self.bare, X=self.case.X[i : i + 1], y=self.case.y[i : i + 1]) for i in range(len(self.case.X))]
+        found = self._side_by_side(len(alone) if objective.reduction == "mean" else 1) if objective.of_scores else {}
+        if has_loss or not objective.of_scores:
+            answers, truths = [_quantities(self.subject.answer(c)) for c in alone], [self.subject.truth(c) for c in alone]
+            if has_loss:
+                found[LOSS] = _sum([(a[LOSS], t.value.radius, t.value.magnitude) for a, t in zip(answers, truths, strict=True)])
+            if not objective.of_scores and all(t.gradient.is_single for t in truths):
+                slopes = [(a[GRADIENT], t.gradient.radius, t.gradient.magnitude) for a, t in zip(answers, truths, strict=True)]
+                found[GRADIENT] = _sum(slopes)
+        return found
+
+    def _side_by_side(self, times: int) -> dict[str, Sum]:
+        found, truth = {}, self.subject.truth(self.bare)
+        if truth.gradient.is_single:
+            parts = times * self.plain[GRADIENT].T, times * truth.gradient.radius.T, times * truth.gradient.magnitude.T
+            found[GRADIENT] = Sum(*(_each(a).transpose(0, 2, 1) for a in parts))
+        if self.subject.candidate.has_curvature and len(self.case.W) <= FEW:
+            parts = times * self.plain[HESSIAN], _single(truth.curvatures, "radius"), _single(truth.curvatures, "magnitude")
+            found[HESSIAN] = Sum(*map(_each, parts))
+        return found
+
+    def shares(self, weights: Floats) -> tuple[float, ...]:
+        """What the sum may be multiplied by."""
+        if self.subject.oracle.objective.reduction == "sum":
+            return (1.0,)
+        return 1 / len(weights), 1 / float(weights.sum())
+
+    def apart(self, what: str, share: float, counted: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+        """(|found − due|, allowed, due) of one quantity, the examples `counted` so often, as often as weights say if not told otherwise."""
+        weights = self.weights if counted is None else counted
+        s, oracle = self.sums[what], self.subject.oracle
+        with np.errstate(all="ignore"):  # what is not finite is not judged
+            due, allowed = share * s.of(weights), share * s.allowed(weights, oracle.u, oracle.tiny)
+            return np.abs(self.weighted[what] - due), allowed, due
+
+    def is_sum(self, what: str) -> bool:
+        """Whether the answer without weights is the sum of the examples: else weights cannot be told from what is wrong without them."""
+        ones, oracle = np.ones(len(self.case.X)), self.subject.oracle
+        s, share = self.sums[what], self.shares(ones)[0]
+        with np.errstate(all="ignore"):
+            due = share * s.of(ones)
+            near = np.abs(self.plain[what] - due) <= share * s.allowed(ones, oracle.u, oracle.tiny)
+        return bool(np.all(near | ~np.isfinite(due)))
+
+
+def measure(subject: Subject, case: Case) -> Iterator[Evidence]:
+    """The entry of each quantity under the greatest strain; none where no weights are taken."""
+    if not subject.candidate.takes_weights or len(case.X) > MOST:
+        return
+    here = Weighing(subject, case)
+    asked = [what for what in here.sums if here.is_sum(what)]
+    strains = {share: [_worst(here, what, share) for what in asked] for share in here.shares(here.weights)}
+    share = min(strains, key=lambda s: max((e.strain for e in strains[s] if e is not None), default=0.0))
+    yield from (e for e in strains[share] if e is not None)
+
+
+def _worst(here: Weighing, what: str, share: float) -> Evidence | None:
+    error, allowed, due = here.apart(what, share)
+    greatest = float(np.finfo(here.case.dtype).max) / 2.0**FARTHEST
+    judged = np.isfinite(due) & np.isfinite(allowed) & (np.abs(due) < greatest) & (allowed < greatest)
+    if what == HESSIAN and here.subject.approximate:
+        judged &= (np.abs(here.plain[what]) > UNFLOORED) & (np.abs(due) > UNFLOORED)
+    if not np.any(judged):
+        return None
+    strain = np.where(judged, np.where(np.isnan(error), np.inf, error / allowed), -1.0)
+    at = tuple(int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
+    where = {"method": f"{what}, weighted", "measured": float(here.weighted[what][at]), "expected": float(due[at]), "weights": True}
+    return Evidence(
+        law="batches",
+        measured=float(error[at]),
+        allowed=float(allowed[at]),
+        magnitude=abs(float(due[at])),
+        where=where | ({"entry": list(at)} if at else {}),
+    )
+
+
+def _quantities(answer: Answer) -> dict[str, Floats]:
+    found: dict[str, Floats] = {LOSS: np.array(answer.value, np.float64), GRADIENT: answer.gradient.astype(np.float64)}
+    return found if answer.curvature is None else found | {HESSIAN: answer.curvature.astype(np.float64)}
+
+
+def _sum(examples: Sequence[tuple[Floats, Floats | float, Floats | float]]) -> Sum:
+    """Of (part, radius, size) of each example."""
+    return Sum(*(np.array([e[k] for e in examples]) for k in range(3)))
+
+
+def _single(choices: Sequence[Sequence[Sequence[Quantity] | None]], name: str) -> Floats:
+    """The radius or the magnitude of each second derivative (N, C), infinite on a kink of it."""
+    return np.array([[getattr(c[0], name) if c and len(c) == 1 else np.inf for c in row] for row in choices], np.float64)
+
+
+def _each(rows: Floats) -> Floats:
+    """Rows (N, C), each of which belongs to one example, as parts (N, N, C) that are 0 elsewhere."""
+    return np.where(np.eye(len(rows))[:, :, None].astype(bool), rows[:, None, :], 0.0)
