@@ -68,7 +68,7 @@ def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, dict[int
         gaps = len(oracle.formula(len(W), int(y[i])).gaps)
         if not gaps:
             continue  # a loss may have kinks for some labels only
-        found = solve(oracle, W, X[i], int(y[i]), draw(st.integers(0, gaps - 1)), solved)
+        found = _moved(oracle, W, X[i], int(y[i]), draw(st.integers(0, gaps - 1)), solved)
         solved |= {} if found is None else dict([found])
     return replace(case, W=W, X=X, y=y), solved
 
@@ -79,14 +79,24 @@ def _beside(w: np.floating, side: int, bits: int) -> np.floating:
     return max(there, following) if side > 0 else min(there, following)
 
 
-def solve(
+def solve(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, gap: int, fixed: Container[int]) -> int | None:
+    """Moves the bias of one class that is not fixed, in place, so that the gap is 0; returns the class.
+
+    Where no bias holds the tie, the other weights of a class are cleared, whose score then is its bias. None where no free class moves
+    the gap, or none of these numbers holds it.
+    """
+    before = W.copy()
+    found = _moved(oracle, W, x, label, gap, fixed)
+    if found is None or not found[1]:
+        W[:] = before
+        return None
+    return found[0]
+
+
+def _moved(
     oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], label: int, gap: int, fixed: Container[int]
 ) -> tuple[int, bool] | None:
-    """Moves the bias of one class that is not fixed, in place, so that the gap is 0; returns the class, and whether it is so exactly.
-
-    Where no bias holds the tie, the other weights of a class are cleared, whose score then is its bias. Where none of these holds it
-    either, a bias is the number nearest to it. None where no free class moves the gap.
-    """
+    """The same, and whether the gap is exactly 0; where no number holds that, the bias is the one nearest to it."""
     formula, found = oracle.formula(len(W), label), None
     for cleared, j in product((False, True), (j for j in range(len(W)) if j not in fixed)):
         before = W[j].copy()

@@ -16,6 +16,7 @@ from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
 from verify.rounding import BEYOND
 
+METHODS = ("forward", "centred")
 GARBAGE = 2.0**-50
 """The power of two nearest to 1e-15: the step at which textbooks show the forward difference failing."""
 
@@ -27,11 +28,15 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="on a kink")
     rungs = [(h, ahead, behind, taylor) for h, ahead, behind in ladder(line.case.W, line.d) if (taylor := _smooth(line, h))]
     if not rungs:
-        return Finding(undecided="a kink within every step")
-    evidence = [e for method in ("forward", "centred") for e in _beyond(line, method, rungs)]
+        return Finding(undecided="a kink within every step: a point farther from it would decide it")
+    evidence = [e for method in METHODS for e in _beyond(line, method, rungs)]
+    evidence = evidence or [e for method in METHODS for e in _beyond(line, method, rungs, closer=True)]
     decided = bool(evidence)
     evidence += _garbage(line)
-    return Finding(evidence=tuple(evidence), undecided=None if decided else "no step is certainly beyond the best one")
+    return Finding(
+        evidence=tuple(evidence),
+        undecided=None if decided else "no step is certainly beyond the best one: float64, or a more curved point, would decide it",
+    )
 
 
 def _smooth(line: Line, h: float) -> list[arb] | None:
@@ -42,12 +47,18 @@ def _smooth(line: Line, h: float) -> list[arb] | None:
     return taylor if all(c.is_finite() for c in taylor) else None
 
 
-def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, list[arb]]]) -> list[Evidence]:
-    """The error at the best rung against its envelope, and at every longer one that must do worse."""
+def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, list[arb]]], *, closer: bool = False) -> list[Evidence]:
+    """The error at the best rung against its envelope, and at every longer one that must do worse.
+
+    `closer`: truncation from the exact values at the ends of each step, and rounding bounds of these alone, at a price.
+    """
     power, values = (1, 2) if method == "forward" else (2, 1)
-    truncation = {h: h**power * t[power + 1] for h, _, _, t in rungs}
-    rounding = {h: values * line.noise / h + line.slope_noise for h in truncation}
+    truncation = {h: line.truncation(method, h) if closer else h**power * t[power + 1] for h, _, _, t in rungs}
+    truncation = {h: t for h, t in truncation.items() if t.is_finite()}
+    rounding = {h: values * (line.noise_of(h) if closer else line.noise) / h + line.slope_noise for h in truncation}
     bound = {h: float(t.abs_upper()) + rounding[h] for h, t in truncation.items()}
+    if not bound:
+        return []
     best = min(bound, key=bound.__getitem__)
     beyond = [h for h, t in truncation.items() if h >= BEYOND * best and float(t.abs_lower()) - rounding[h] > bound[best]]
     found = []

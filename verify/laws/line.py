@@ -7,12 +7,13 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
+from flint import arb
 
 from verify.candidates import Answer
 from verify.cases import Case
-from verify.difference import Floats, ladder, on_grid
+from verify.difference import Floats, ladder, moved, on_grid
 from verify.laws.law import Subject
-from verify.oracle import Point
+from verify.oracle import Point, precise
 from verify.rounding import FARTHEST
 
 
@@ -46,8 +47,20 @@ class Line:
         where f is not, every rung is asked.
         """
         convex = self.subject.oracle.objective.claims_convexity
-        points = [W for _, *ends in islice(ladder(self.case.W, self.d), 1 if convex else None) for W in ends]
-        return max([self.truth.value.radius, *(self.subject.truth(self.case, W).value.radius for W in points)])
+        steps = [h for h, _, _ in islice(ladder(self.case.W, self.d), 1 if convex else None)]
+        return max([self.truth.value.radius, *map(self.noise_of, steps)])
+
+    def noise_of(self, h: float) -> float:
+        """ε of one step: the greatest rounding bound of the three values that its quotients are made of."""
+        if h not in self._noises:
+            ends = [W for t in (h, -h) if (W := moved(self.case.W, self.d, t)) is not None]
+            radii = [self.subject.truth(self.case, W).value.radius for W in ends]
+            self._noises[h] = max([self.truth.value.radius, *radii])
+        return self._noises[h]
+
+    @cached_property
+    def _noises(self) -> dict[float, float]:
+        return {}
 
     @cached_property
     def slope(self) -> float:
@@ -63,6 +76,15 @@ class Line:
     def size(self) -> float:
         """The magnitude of the terms of ⟨g, d⟩."""
         return float(np.sum(self.truth.gradient.magnitude * np.abs(self.d)))
+
+    @precise
+    def truncation(self, method: str, h: float) -> arb:
+        """What a quotient is off by without any rounding: D⁺(h) − f' or D⁰(h) − f', as narrow as the balls, where f is smooth."""
+        start, slope, *_ = self.truth.along(self.d, 0.0, 0.0)
+        end = self.truth.along(self.d, h, h)[0]
+        if method == "forward":
+            return (end - start) / h - slope
+        return (end - self.truth.along(self.d, -h, -h)[0]) / (2 * h) - slope
 
     def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
         """(h, W + hd, W − hd) for h = 2^-k of the given exponents, where exact."""

@@ -1,7 +1,8 @@
 """D⁺(h) → f'(W; d), −D⁻(h) → f'(W; −d), D⁰ → their mean: on a kink each side has its own slope.
 
 For small h, before the next kink, each quotient lies within h/2·[f''] and its rounding of the one-sided derivative, which is
-max ⟨g, d⟩ over the subdifferential. A kink that only rounding puts at W counts with its distance, as across kinks. ⟨g, d⟩ of the candidate is not compared with D⁰: it need not be equal.
+max ⟨g, d⟩ over the subdifferential. A kink that only rounding puts at W counts with its distance, as across kinks. ⟨g, d⟩ of the
+candidate is not compared with D⁰: it need not be equal.
 """
 
 from verify.cases import Case

@@ -39,6 +39,13 @@ class Rung:
         """Whether truncation certainly dominates rounding, so that the order can be seen."""
         return float(self.truncation.abs_lower()) >= WINDOW * self.rounding
 
+    def closer(self, line: Line) -> Rung:
+        """The same rung with its truncation from the exact values at its ends, and with the rounding bounds of these alone."""
+        exact = line.truncation(self.method, self.h)
+        values = 2 if self.method == "forward" else 1
+        rounding = values * line.noise_of(self.h) / self.h + line.slope_noise
+        return replace(self, truncation=exact if exact.is_finite() else self.truncation, rounding=rounding)
+
     def evidence(self, line: Line) -> Evidence:
         """The error against its envelope."""
         found = within("order", self.error, self.truncation, self.rounding, line.size, method=self.method, h=self.h)
@@ -53,13 +60,18 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="on a kink")
     rungs = list(_rungs(line))
     if not rungs:
-        return Finding(undecided="a kink within every step")
+        return Finding(undecided="a kink within every step: a point farther from it would decide it")
     if not all(isfinite(r.rounding) for r in rungs):
         return Finding(undecided="allowance not finite")
-    by_method = [[r for r in rungs if r.method == m] for m in ("forward", "centred")]
-    answered = any(_confirmed(rs) or _exact(rs, line.size) for rs in by_method)
+    answered = _answered(rungs, line.size)
+    if not answered:  # an enclosure over a long step is wide, and the bound of the longest is for all: each has its own, at a price
+        rungs = [r.closer(line) for r in rungs]
+        answered = _answered(rungs, line.size)
     evidence = tuple(r.evidence(line) for r in rungs)
-    return Finding(evidence=evidence, undecided=None if answered else "no window: rounding swamps every step")
+    return Finding(
+        evidence=evidence,
+        undecided=None if answered else "no window: rounding swamps every step; float64, or a more curved point, would decide it",
+    )
 
 
 def _rungs(line: Line) -> Iterator[Rung]:
@@ -87,9 +99,21 @@ def _smooth(truth: Point, W: Floats, d: Floats) -> Iterator[tuple[float, Floats,
         found += 1
 
 
+def _answered(rungs: list[Rung], size: float) -> bool:
+    by_method = [[r for r in rungs if r.method == m] for m in ("forward", "centred")]
+    return any(_confirmed(rs) or _exact(rs, size) for rs in by_method)
+
+
 def _confirmed(rungs: list[Rung]) -> bool:
-    """Two neighbouring rungs inside the window: there the envelope itself falls like the order."""
-    return any(a.in_window and b.in_window and a.h == 2 * b.h for a, b in pairwise(rungs))
+    """Two neighbouring rungs inside the window, the truncation falling from one to the other like the order."""
+    return any(a.in_window and b.in_window and a.h == 2 * b.h and _falls(a, b) for a, b in pairwise(rungs))
+
+
+def _falls(longer: Rung, shorter: Rung) -> bool:
+    """Whether truncation falls by 2 (by 4) rather than by a power of two beside it; over an enclosure of several sizes it may."""
+    power = 1 if longer.method == "forward" else 2
+    ratio = longer.truncation / shorter.truncation
+    return not (ratio < 2 ** (power - 0.5) or ratio > 2 ** (power + 0.5))
 
 
 def _exact(rungs: list[Rung], size: float) -> bool:

@@ -145,7 +145,7 @@ class Formula:
                 return None
         return list(sums.values())
 
-    def _within(self, e: sympy.Expr) -> list[int]:
+    def _within(self, e: sympy.Basic) -> list[int]:
         """The switches that `e` depends on, in order."""
         found = {k for k, s in enumerate(self.lifted.switches) if e.has(s.symbol)}
         inner = {i for k in found for p in self.lifted.switches[k].pieces for i in self._within(p)}
@@ -205,10 +205,16 @@ class Formula:
 
     @cached_property
     def gaps(self) -> list[tuple[int, int]]:
-        """The pairs of registers that are compared: where two are equal a switch turns. The outermost first: those within may turn
-        where nothing else does, like |s| in a formula that asks for |s| ≤ δ.
+        """The pairs of registers that are compared: where two are equal a switch turns. A switch comes before those within it, which
+        may turn where nothing else does, like the one of |s| in a formula that asks for |s| ≤ δ.
         """
-        switches = reversed(self.program.switch_registers)
+
+        def within(k: int) -> int:
+            s = self.lifted.switches[k]
+            return len({i for e in (*s.pieces, *(s.conditions or ())) for i in self._within(e)})
+
+        order = sorted(range(len(self.lifted.switches)), key=within, reverse=True)
+        switches = [self.program.switch_registers[k] for k in order]
         return [pair for register, pieces in switches for pair in self.program.choice(register).sides(pieces)]
 
     def sign(self, inputs: Sequence[Ball], gap: int) -> int | None:
