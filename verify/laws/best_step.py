@@ -17,6 +17,8 @@ from verify.oracle import KinkOnSegment
 from verify.rounding import BEYOND
 
 METHODS = ("forward", "centred")
+MOST_CLOSER = 2
+"""Steps beyond the best, the longest first, that are looked at closer: the farther beyond, the more certainly they do worse."""
 GARBAGE = 2.0**-50
 """The power of two nearest to 1e-15: the step at which textbooks show the forward difference failing."""
 
@@ -30,7 +32,6 @@ def measure(subject: Subject, case: Case) -> Finding:
     if not rungs:
         return Finding(undecided="a kink within every step: a point farther from it would decide it")
     evidence = [e for method in METHODS for e in _beyond(line, method, rungs)]
-    evidence = evidence or [e for method in METHODS for e in _beyond(line, method, rungs, closer=True)]
     decided = bool(evidence)
     evidence += _garbage(line)
     return Finding(
@@ -47,20 +48,25 @@ def _smooth(line: Line, h: float) -> list[arb] | None:
     return taylor if all(c.is_finite() for c in taylor) else None
 
 
-def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, list[arb]]], *, closer: bool = False) -> list[Evidence]:
-    """The error at the best rung against its envelope, and at every longer one that must do worse.
-
-    `closer`: truncation from the exact values at the ends of each step, and rounding bounds of these alone, at a price.
-    """
+def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, list[arb]]]) -> list[Evidence]:
+    """The error at the best rung against its envelope, and at every longer one that must do worse."""
     power, values = (1, 2) if method == "forward" else (2, 1)
-    truncation = {h: line.truncation(method, h) if closer else h**power * t[power + 1] for h, _, _, t in rungs}
-    truncation = {h: t for h, t in truncation.items() if t.is_finite()}
-    rounding = {h: values * (line.noise_of(h) if closer else line.noise) / h + line.slope_noise for h in truncation}
+    truncation = {h: h**power * t[power + 1] for h, _, _, t in rungs}
+    rounding = {h: values * line.noise / h + line.slope_noise for h in truncation}
     bound = {h: float(t.abs_upper()) + rounding[h] for h, t in truncation.items()}
-    if not bound:
-        return []
     best = min(bound, key=bound.__getitem__)
-    beyond = [h for h, t in truncation.items() if h >= BEYOND * best and float(t.abs_lower()) - rounding[h] > bound[best]]
+    longer = [h for h in truncation if h >= BEYOND * best]
+
+    def worse() -> list[float]:
+        return [h for h in longer if float(truncation[h].abs_lower()) - rounding[h] > bound[best]]
+
+    beyond = worse()
+    if longer and not beyond and float(truncation[best].abs_upper()) > 0:
+        # Enclosures over the longest steps are wide: these are asked for the true values at their ends.
+        for h in (best, *longer[:MOST_CLOSER]):
+            truncation[h], rounding[h] = line.exactly(method, h)
+        bound[best] = float(truncation[best].abs_upper()) + rounding[best]
+        beyond = worse()
     found = []
     for h, ahead, behind, _ in rungs if beyond else ():
         if h == best or h in beyond:

@@ -13,7 +13,7 @@ from verify.candidates import Answer
 from verify.cases import Case
 from verify.difference import Floats, ladder, moved, on_grid
 from verify.laws.law import Subject
-from verify.oracle import Point, precise
+from verify.oracle import Point, Value, precise
 from verify.rounding import FARTHEST
 
 
@@ -48,18 +48,18 @@ class Line:
         """
         convex = self.subject.oracle.objective.claims_convexity
         steps = [h for h, _, _ in islice(ladder(self.case.W, self.d), 1 if convex else None)]
-        return max([self.truth.value.radius, *map(self.noise_of, steps)])
+        return max([self.truth.value.radius, *(self.at(t).radius for h in steps for t in (h, -h))])
 
-    def noise_of(self, h: float) -> float:
-        """ε of one step: the greatest rounding bound of the three values that its quotients are made of."""
-        if h not in self._noises:
-            ends = [W for t in (h, -h) if (W := moved(self.case.W, self.d, t)) is not None]
-            radii = [self.subject.truth(self.case, W).value.radius for W in ends]
-            self._noises[h] = max([self.truth.value.radius, *radii])
-        return self._noises[h]
+    def at(self, t: float) -> Value:
+        """What is true of the loss at W + td, a point of the ladder."""
+        if t not in self._values:
+            W = moved(self.case.W, self.d, t)
+            assert W is not None
+            self._values[t] = self.subject.truth(self.case, W).value
+        return self._values[t]
 
     @cached_property
-    def _noises(self) -> dict[float, float]:
+    def _values(self) -> dict[float, Value]:
         return {}
 
     @cached_property
@@ -78,13 +78,16 @@ class Line:
         return float(np.sum(self.truth.gradient.magnitude * np.abs(self.d)))
 
     @precise
-    def truncation(self, method: str, h: float) -> arb:
-        """What a quotient is off by without any rounding: D⁺(h) − f' or D⁰(h) − f', as narrow as the balls, where f is smooth."""
-        start, slope, *_ = self.truth.along(self.d, 0.0, 0.0)
-        end = self.truth.along(self.d, h, h)[0]
+    def exactly(self, method: str, h: float) -> tuple[arb, float]:
+        """What D⁺(h) or D⁰(h) is off by without any rounding, and how far rounding may carry it: from the true values at its ends.
+
+        An enclosure over a long step is wide where this is not, and `noise` is that of the longest step.
+        """
+        here, slope, ahead = self.truth.value, self.truth.along(self.d, 0.0, 0.0)[1], self.at(h)
         if method == "forward":
-            return (end - start) / h - slope
-        return (end - self.truth.along(self.d, -h, -h)[0]) / (2 * h) - slope
+            return (ahead.exact - here.exact) / h - slope, (ahead.radius + here.radius) / h + self.slope_noise
+        behind = self.at(-h)
+        return (ahead.exact - behind.exact) / (2 * h) - slope, (ahead.radius + behind.radius) / (2 * h) + self.slope_noise
 
     def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
         """(h, W + hd, W − hd) for h = 2^-k of the given exponents, where exact."""

@@ -40,11 +40,9 @@ class Rung:
         return float(self.truncation.abs_lower()) >= WINDOW * self.rounding
 
     def closer(self, line: Line) -> Rung:
-        """The same rung with its truncation from the exact values at its ends, and with the rounding bounds of these alone."""
-        exact = line.truncation(self.method, self.h)
-        values = 2 if self.method == "forward" else 1
-        rounding = values * line.noise_of(self.h) / self.h + line.slope_noise
-        return replace(self, truncation=exact if exact.is_finite() else self.truncation, rounding=rounding)
+        """The same rung by the true values at its ends."""
+        truncation, rounding = line.exactly(self.method, self.h)
+        return replace(self, truncation=truncation, rounding=rounding)
 
     def evidence(self, line: Line) -> Evidence:
         """The error against its envelope."""
@@ -63,10 +61,9 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="a kink within every step: a point farther from it would decide it")
     if not all(isfinite(r.rounding) for r in rungs):
         return Finding(undecided="allowance not finite")
-    answered = _answered(rungs, line.size)
-    if not answered:  # an enclosure over a long step is wide, and the bound of the longest is for all: each has its own, at a price
-        rungs = [r.closer(line) for r in rungs]
-        answered = _answered(rungs, line.size)
+    answered = any(_confirmed(rs) or _exact(rs, line.size) for rs in _by_method(rungs))
+    if not answered and (found := _closer(line, rungs)):
+        rungs, answered = [*(r for r in rungs if r not in found), *found], True
     evidence = tuple(r.evidence(line) for r in rungs)
     return Finding(
         evidence=evidence,
@@ -99,9 +96,20 @@ def _smooth(truth: Point, W: Floats, d: Floats) -> Iterator[tuple[float, Floats,
         found += 1
 
 
-def _answered(rungs: list[Rung], size: float) -> bool:
-    by_method = [[r for r in rungs if r.method == m] for m in ("forward", "centred")]
-    return any(_confirmed(rs) or _exact(rs, size) for rs in by_method)
+def _by_method(rungs: list[Rung]) -> list[list[Rung]]:
+    return [[r for r in rungs if r.method == m] for m in ("forward", "centred")]
+
+
+def _closer(line: Line, rungs: list[Rung]) -> list[Rung]:
+    """Two neighbouring rungs that confirm their order by the true values at their ends; none if no two do."""
+    for rs in _by_method(rungs):
+        for pair in pairwise(rs):
+            # The rounding at W alone is part of that of every rung: where it swamps the enclosure, the truth is swamped, too.
+            if all(float(r.truncation.abs_upper()) >= WINDOW * line.truth.value.radius / r.h for r in pair):
+                found = [r.closer(line) for r in pair]
+                if _confirmed(found):
+                    return found
+    return []
 
 
 def _confirmed(rungs: list[Rung]) -> bool:
