@@ -47,6 +47,17 @@ BEYOND = 30.0
 """A step this much longer than the best one is no longer near it: truncation there is at least 30 (900 centred) times that
 at the best step, so its error is greater whatever the roundings do."""
 
+AT_START = 2.0**-10
+"""Kinks within this part of a step are taken for one at its start: they move the quotient by a thousandth of their jump, which is
+allowed for exactly."""
+
+MOST_INTERVALS = 64
+"""Intervals that are looked at for the first zero of a curved switch: enough to halve one ten times on either side of a kink, and
+a few hundredths of a second; what is left then only touches 0, or is enclosed too widely."""
+
+NARROWINGS = 64
+"""Newton steps on an isolated zero at most. Each at least halves its ball, and soon doubles its digits: about seven reach BALL_BITS."""
+
 EXPLAINED = 4.0
 """Times the rounding bound that an explained gradient may be off: a wrong formula is evaluated in other steps than the spec's."""
 

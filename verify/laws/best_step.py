@@ -16,6 +16,9 @@ from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
 from verify.rounding import BEYOND
 
+METHODS = ("forward", "centred")
+MOST_CLOSER = 2
+"""Steps beyond the best, the longest first, that are looked at closer: the farther beyond, the more certainly they do worse."""
 GARBAGE = 2.0**-50
 """The power of two nearest to 1e-15: the step at which textbooks show the forward difference failing."""
 
@@ -27,11 +30,14 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="on a kink")
     rungs = [(h, ahead, behind, taylor) for h, ahead, behind in ladder(line.case.W, line.d) if (taylor := _smooth(line, h))]
     if not rungs:
-        return Finding(undecided="a kink within every step")
-    evidence = [e for method in ("forward", "centred") for e in _beyond(line, method, rungs)]
+        return Finding(undecided="a kink within every step: a point farther from it would decide it")
+    evidence = [e for method in METHODS for e in _beyond(line, method, rungs)]
     decided = bool(evidence)
     evidence += _garbage(line)
-    return Finding(evidence=tuple(evidence), undecided=None if decided else "no step is certainly beyond the best one")
+    return Finding(
+        evidence=tuple(evidence),
+        undecided=None if decided else "no step is certainly beyond the best one: float64, or a more curved point, would decide it",
+    )
 
 
 def _smooth(line: Line, h: float) -> list[arb] | None:
@@ -49,7 +55,18 @@ def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, li
     rounding = {h: values * line.noise / h + line.slope_noise for h in truncation}
     bound = {h: float(t.abs_upper()) + rounding[h] for h, t in truncation.items()}
     best = min(bound, key=bound.__getitem__)
-    beyond = [h for h, t in truncation.items() if h >= BEYOND * best and float(t.abs_lower()) - rounding[h] > bound[best]]
+    longer = [h for h in truncation if h >= BEYOND * best]
+
+    def worse() -> list[float]:
+        return [h for h in longer if float(truncation[h].abs_lower()) - rounding[h] > bound[best]]
+
+    beyond = worse()
+    if longer and not beyond and float(truncation[best].abs_upper()) > 0:
+        # Enclosures over the longest steps are wide: these are asked for the true values at their ends.
+        for h in (best, *longer[:MOST_CLOSER]):
+            truncation[h], rounding[h] = line.exactly(method, h)
+        bound[best] = float(truncation[best].abs_upper()) + rounding[best]
+        beyond = worse()
     found = []
     for h, ahead, behind, _ in rungs if beyond else ():
         if h == best or h in beyond:

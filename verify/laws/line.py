@@ -7,12 +7,13 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
+from flint import arb
 
 from verify.candidates import Answer
 from verify.cases import Case
-from verify.difference import Floats, ladder, on_grid
+from verify.difference import Floats, ladder, moved, on_grid
 from verify.laws.law import Subject
-from verify.oracle import Point
+from verify.oracle import Point, Value, precise
 from verify.rounding import FARTHEST
 
 
@@ -46,8 +47,20 @@ class Line:
         where f is not, every rung is asked.
         """
         convex = self.subject.oracle.objective.claims_convexity
-        points = [W for _, *ends in islice(ladder(self.case.W, self.d), 1 if convex else None) for W in ends]
-        return max([self.truth.value.radius, *(self.subject.truth(self.case, W).value.radius for W in points)])
+        steps = [h for h, _, _ in islice(ladder(self.case.W, self.d), 1 if convex else None)]
+        return max([self.truth.value.radius, *(self.at(t).radius for h in steps for t in (h, -h))])
+
+    def at(self, t: float) -> Value:
+        """What is true of the loss at W + td, a point of the ladder."""
+        if t not in self._values:
+            W = moved(self.case.W, self.d, t)
+            assert W is not None
+            self._values[t] = self.subject.truth(self.case, W).value
+        return self._values[t]
+
+    @cached_property
+    def _values(self) -> dict[float, Value]:
+        return {}
 
     @cached_property
     def slope(self) -> float:
@@ -63,6 +76,18 @@ class Line:
     def size(self) -> float:
         """The magnitude of the terms of ⟨g, d⟩."""
         return float(np.sum(self.truth.gradient.magnitude * np.abs(self.d)))
+
+    @precise
+    def exactly(self, method: str, h: float) -> tuple[arb, float]:
+        """What D⁺(h) or D⁰(h) is off by without any rounding, and how far rounding may carry it: from the true values at its ends.
+
+        An enclosure over a long step is wide where this is not, and `noise` is that of the longest step.
+        """
+        here, slope, ahead = self.truth.value, self.truth.along(self.d, 0.0, 0.0)[1], self.at(h)
+        if method == "forward":
+            return (ahead.exact - here.exact) / h - slope, (ahead.radius + here.radius) / h + self.slope_noise
+        behind = self.at(-h)
+        return (ahead.exact - behind.exact) / (2 * h) - slope, (ahead.radius + behind.radius) / (2 * h) + self.slope_noise
 
     def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
         """(h, W + hd, W − hd) for h = 2^-k of the given exponents, where exact."""

@@ -38,6 +38,11 @@ class Rung:
         """Whether truncation certainly dominates rounding, so that the order can be seen."""
         return float(self.truncation.abs_lower()) >= WINDOW * self.rounding
 
+    def closer(self, line: Line) -> Rung:
+        """The same rung by the true values at its ends."""
+        truncation, rounding = line.exactly(self.method, self.h)
+        return replace(self, truncation=truncation, rounding=rounding)
+
     def evidence(self, line: Line) -> Evidence:
         """The error against its envelope."""
         found = within("order", self.error, self.truncation, self.rounding, line.size, method=self.method, h=self.h)
@@ -52,11 +57,15 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="on a kink")
     rungs = list(_rungs(line))
     if not rungs:
-        return Finding(undecided="a kink within every step")
-    by_method = [[r for r in rungs if r.method == m] for m in ("forward", "centred")]
-    answered = any(_confirmed(rs) or _exact(rs, line.size) for rs in by_method)
+        return Finding(undecided="a kink within every step: a point farther from it would decide it")
+    answered = any(_confirmed(rs) or _exact(rs, line.size) for rs in _by_method(rungs))
+    if not answered and (found := _closer(line, rungs)):
+        rungs, answered = [*(r for r in rungs if r not in found), *found], True
     evidence = tuple(r.evidence(line) for r in rungs)
-    return Finding(evidence=evidence, undecided=None if answered else "no window: rounding swamps every step")
+    return Finding(
+        evidence=evidence,
+        undecided=None if answered else "no window: rounding swamps every step; float64, or a more curved point, would decide it",
+    )
 
 
 def _rungs(line: Line) -> Iterator[Rung]:
@@ -84,9 +93,32 @@ def _smooth(truth: Point, W: Floats, d: Floats) -> Iterator[tuple[float, Floats,
         found += 1
 
 
+def _by_method(rungs: list[Rung]) -> list[list[Rung]]:
+    return [[r for r in rungs if r.method == m] for m in ("forward", "centred")]
+
+
+def _closer(line: Line, rungs: list[Rung]) -> list[Rung]:
+    """Two neighbouring rungs that confirm their order by the true values at their ends; none if no two do."""
+    for rs in _by_method(rungs):
+        for pair in pairwise(rs):
+            # The rounding at W alone is part of that of every rung: where it swamps the enclosure, the truth is swamped, too.
+            if all(float(r.truncation.abs_upper()) >= WINDOW * line.truth.value.radius / r.h for r in pair):
+                found = [r.closer(line) for r in pair]
+                if _confirmed(found):
+                    return found
+    return []
+
+
 def _confirmed(rungs: list[Rung]) -> bool:
-    """Two neighbouring rungs inside the window: there the envelope itself falls like the order."""
-    return any(a.in_window and b.in_window and a.h == 2 * b.h for a, b in pairwise(rungs))
+    """Two neighbouring rungs inside the window, the truncation falling from one to the other like the order."""
+    return any(a.in_window and b.in_window and a.h == 2 * b.h and _falls(a, b) for a, b in pairwise(rungs))
+
+
+def _falls(longer: Rung, shorter: Rung) -> bool:
+    """Whether truncation falls by 2 (by 4) rather than by a power of two beside it; over an enclosure of several sizes it may."""
+    power = 1 if longer.method == "forward" else 2
+    ratio = longer.truncation / shorter.truncation
+    return not (ratio < 2 ** (power - 0.5) or ratio > 2 ** (power + 0.5))
 
 
 def _exact(rungs: list[Rung], size: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import product
@@ -13,13 +13,17 @@ from flint import arb, arb_series, fmpq
 
 from verify.errors import UsageError
 from verify.oracle import ranges
-from verify.oracle.program import Ball, KinkOnSegment, Program, Run, precision
+from verify.oracle.program import Ball, Program, Run, precision
+from verify.oracle.zeros import first_zero
 from verify.rounding import BALL_BITS, EXACT_BITS
 from verify.spec.lift import lift
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
 
 Terms = tuple[int, ...]
+
+BESIDE = 2.0**-64
+"""Beyond a kink that is known up to BALL_BITS: far enough that signs on either side differ, and nothing else has happened."""
 
 MOST_LIMITS = 64
 """One-sided limits of a second derivative that are told apart: six switches at once."""
@@ -186,7 +190,7 @@ class Formula:
         """The formulas whose sum is ∂²ℓ/∂s_j², of a formula without switches."""
         return [self._second(term, j, {}) for term in sympy.Add.make_args(self.lifted.smooth)]
 
-    def _within(self, e: sympy.Expr) -> list[int]:
+    def _within(self, e: sympy.Basic) -> list[int]:
         """The switches that `e` depends on, in order."""
         found = {k for k, s in enumerate(self.lifted.switches) if e.has(s.symbol)}
         inner = {i for k in found for p in self.lifted.switches[k].pieces for i in self._within(p)}
@@ -216,41 +220,64 @@ class Formula:
         own = sum((_total(t, run) * v[j] for j, t in slopes[0].items()), arb(0))
         return sum((_total(t, run) * inner[k] for k, t in slopes[1].items()), own)
 
-    def next_kink(self, run: Run) -> arb | None:
-        """The least t > 0 at which a switch may leave the piece it took `ahead`; None if none ever does.
+    def next_kink(self, run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb) -> arb | None:
+        """The least t in (start, end) at which a switch may leave the piece that it took `ahead` of the start; None if none does.
 
-        Raises KinkOnSegment where a switch does not depend on t by a straight line.
+        What is compared may be straight along the line: then two numbers say where it is 0. Else balls isolate the first zero.
+        Raises KinkOnSegment where they cannot.
         """
-        nearest: arb | None = None
+        nearest, curved = None, []
         for register, pieces in self.program.switch_registers:
             (taken,) = run.possible[register]
-            for b in (p for i, p in enumerate(pieces) if i != taken):
-                gap = run.registers[pieces[taken]] - run.registers[b]
-                if not isinstance(gap, arb_series):
-                    continue  # neither side depends on t
-                if not all(gap[k].is_zero() for k in range(2, gap.length())):
-                    raise KinkOnSegment
-                if gap[1] < 0:
-                    at = -gap[0] / gap[1]
-                    nearest = at if nearest is None or at < nearest else nearest
+            choice = self.program.choice(register)
+            for a, b in choice.sides(pieces, taken):
+                gap = run.registers[a] - run.registers[b]
+                if not isinstance(gap, arb_series) or gap.length() == 0:
+                    continue  # it does not depend on t, or is 0 all along
+                if choice.degree > 1:
+                    curved.append((a, b))
+                elif not gap[1].contains(0) and (at := -gap[0] / gap[1]) > 0 and start + at < end:
+                    nearest = end = start + at
+        if curved:
+            reach = end if end.is_exact() else (end + BESIDE).upper()  # a zero at the end of the straight part has to show
+            first = first_zero(lambda t: self._differences(curved, line(t), run.possible), start, reach)
+            nearest = first if first is not None and first < end else nearest
         return nearest
 
-    def sign(self, inputs: Sequence[Ball], switch: int, a: int = 0, b: int = 1) -> int | None:
-        """The exact sign of piece a − piece b; None where it stays undecided up to EXACT_BITS (never for polynomials)."""
+    def _differences(self, pairs: Sequence[tuple[int, int]], inputs: list[Ball], taken: dict[int, list[int]]) -> list[arb_series]:
+        registers = self.program.run(inputs, taken=taken).registers
+        return [registers[a] - registers[b] for a, b in pairs]
+
+    @cached_property
+    def gaps(self) -> list[tuple[int, int]]:
+        """The pairs of registers that are compared: where two are equal a switch turns. A switch comes before those within it, which
+        may turn where nothing else does, like the one of |s| in a formula that asks for |s| ≤ δ.
+        """
+
+        def within(k: int) -> int:
+            s = self.lifted.switches[k]
+            return len({i for e in (*s.pieces, *(s.conditions or ())) for i in self._within(e)})
+
+        order = sorted(range(len(self.lifted.switches)), key=within, reverse=True)
+        switches = [self.program.switch_registers[k] for k in order]
+        return [pair for register, pieces in switches for pair in self.program.choice(register).sides(pieces)]
+
+    def sign(self, inputs: Sequence[Ball], gap: int) -> int | None:
+        """The exact sign of a gap; None where it stays undecided up to EXACT_BITS (never for polynomials)."""
         bits = BALL_BITS
         while bits <= EXACT_BITS:
             with precision(bits):
-                difference = self.gap(inputs, switch, a, b)
+                difference = self.gap(inputs, gap)
                 if difference.is_zero() or difference > 0 or difference < 0:
                     return 0 if difference.is_zero() else 1 if difference > 0 else -1
             bits *= 4
         return None
 
-    def gap(self, inputs: Sequence[Ball], switch: int, a: int = 0, b: int = 1) -> arb:
-        """Piece a − piece b of a switch, at the precision in force."""
+    def gap(self, inputs: Sequence[Ball], gap: int) -> arb:
+        """By how much the first of two that are compared is the greater, at the precision in force."""
         registers = self.program.run(inputs).registers
-        _, pieces = self.program.switch_registers[switch]
-        difference: arb = registers[pieces[a]] - registers[pieces[b]]
+        a, b = self.gaps[gap]
+        difference: arb = registers[a] - registers[b]
         return difference
 
     def _split(self, e: sympy.Expr) -> tuple[dict[int, Terms], dict[int, Terms]]:

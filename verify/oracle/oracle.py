@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -386,8 +386,8 @@ class Point:
     def path(self, d: Floats, length: float, most: int) -> list[Stretch]:
         """The smooth stretches of t → f(W+td) on [0, length], at most `most` of them from the start.
 
-        Kinks are where switches change, so a stretch may end where f happens to be smooth. Raises KinkOnSegment where a
-        switch does not depend on t by a straight line.
+        Kinks are where switches change, so a stretch may end where f happens to be smooth. A kink that no short number tells is a
+        ball: it ends one stretch and starts the next. Raises KinkOnSegment where it is not certain which piece a switch takes.
         """
         return self._once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
 
@@ -397,13 +397,13 @@ class Point:
             start, end = arb(0), arb(length)
             while len(stretches) < most:
                 runs = [(f, f.program.run(line(start), ahead=True), weight, line) for f, line, weight in self._lines(d)]
-                kinks = [k for k in (f.next_kink(run) for f, run, _, _ in runs) if k is not None]
-                reach = reduce(lambda a, b: a if a < b else b, kinks, end - start)
-                first = not reach < end - start
-                stop = end if first else start + reach
+                stop = end
+                for f, run, _, line in runs:
+                    kink = f.next_kink(run, line, start, stop)
+                    stop = stop if kink is None else kink
                 taken = [(f, run.possible, weight, line) for f, run, weight, line in runs]
                 stretches.append(Stretch(start, stop, *_taylor(taken, start, stop)))
-                if first:
+                if stop is end:
                     break
                 start = stop
             return stretches

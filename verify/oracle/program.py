@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import reduce, wraps
-from math import factorial
+from itertools import combinations
+from math import factorial, inf
 from typing import Any, ParamSpec, TypeVar
 
 import flint
@@ -30,6 +31,8 @@ from verify.spec.lift import Lifted, Switch
 P = ParamSpec("P")
 R = TypeVar("R")
 Ball = Any  # arb or arb_series: python-flint overloads both alike
+Compared = Callable[[Ball, Ball, Any], bool | None]
+"""(left side, right side, relation) → whether it holds, None where that is not certain."""
 
 ELEMENTARY_FUNCTIONS: dict[Any, str] = {
     sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan", sympy.atan: "atan", sympy.erf: "erf",
@@ -75,6 +78,7 @@ class Choice:
 
     conditions: tuple[sympy.Basic, ...] | None
     registers: dict[sympy.Expr, int]  # of the sides of the conditions' relations
+    degree: float  # of what is compared, as polynomials along a line; infinite where it is none
 
     @property
     def relations(self) -> list[sympy.Basic]:
@@ -89,7 +93,7 @@ class Choice:
             return [i for i, a in enumerate(values) if not any(a < b for b in values)]
         found = []
         for i, condition in enumerate(self.conditions):
-            truth = self._truth(condition, registers)
+            truth = self._truth(condition, registers, self._compared)
             if truth is not False:
                 found.append(i)
             if truth is True:
@@ -99,38 +103,109 @@ class Choice:
             raise UsageError(f"a Piecewise of the formula has no piece where none of {shown} holds: end it with (…, True).")
         return found
 
-    def ahead(self, pieces: Sequence[Ball]) -> int:
-        """The piece that is greatest for small t > 0: by value, among those that tie by slope."""
+    def ahead(self, pieces: Sequence[Ball], registers: Sequence[Ball]) -> int:
+        """The piece that is chosen for small t > 0: there the first derivative that is not 0 decides each comparison.
+
+        Raises KinkOnSegment where none of those that are known is certain.
+        """
         if self.conditions is not None:
+            for i, condition in enumerate(self.conditions):
+                truth = self._truth(condition, registers, self._compared_ahead)
+                if truth is None:
+                    raise KinkOnSegment
+                if truth:
+                    return i
             raise KinkOnSegment
         best = 0
         for i in range(1, len(pieces)):
-            difference = pieces[i] - pieces[best]
-            moving = isinstance(difference, arb_series)  # else neither piece depends on t
-            decided = next((c for c in ((difference[0], difference[1]) if moving else (difference,)) if not c.contains(0)), arb(0))
-            if decided > 0:
-                best = i
+            sign = self._sign_ahead(pieces[i] - pieces[best])
+            if sign is None:
+                raise KinkOnSegment
+            best = i if sign > 0 else best
         return best
 
-    def _truth(self, c: sympy.Basic, registers: Sequence[Ball]) -> bool | None:
+    def sides(self, pieces: Sequence[int], taken: int | None = None) -> Iterator[tuple[int, int]]:
+        """The pairs of registers whose comparisons decide the switch; of those only the ones that could end it, where a piece is taken."""
+        if self.conditions is None:
+            pairs = combinations(range(len(pieces)), 2)
+            yield from ((pieces[a], pieces[b]) for a, b in pairs if taken in (None, a, b))
+            return
+        asked = self.conditions if taken is None else self.conditions[: taken + 1]
+        for left, right in dict.fromkeys(r.args for c in asked for r in _relations(c)):
+            yield self.registers[left], self.registers[right]
+
+    def _sign_ahead(self, difference: Ball) -> int | None:
+        """0 only where the derivatives that are known are all that there are: along the line no balls tell one side from the other."""
+        whole = not isinstance(difference, arb_series) or self.degree < difference.prec
+        return sign_ahead(difference) or (0 if whole and sign_ahead(difference) == 0 else None)
+
+    def _compared(self, left: Ball, right: Ball, relation: Any) -> bool | None:
+        compare, opposite = RELATIONS[relation]
+        a, b = _constant(left), _constant(right)
+        return True if compare(a, b) else False if opposite(a, b) else None
+
+    def _compared_ahead(self, left: Ball, right: Ball, relation: Any) -> bool | None:
+        sign = self._sign_ahead(left - right)
+        return None if sign is None else RELATIONS[relation][0](sign, 0)
+
+    def _truth(self, c: sympy.Basic, registers: Sequence[Ball], compared: Compared) -> bool | None:
         if c is sympy.true or c is sympy.false:
             return c is sympy.true
         if isinstance(c, (sympy.And, sympy.Or)):
-            parts = [self._truth(a, registers) for a in c.args]
+            parts = [self._truth(a, registers, compared) for a in c.args]
             decisive = isinstance(c, sympy.Or)
             return decisive if decisive in parts else None if None in parts else not decisive
         if isinstance(c, sympy.Not):
-            inner = self._truth(c.args[0], registers)
+            inner = self._truth(c.args[0], registers, compared)
             return None if inner is None else not inner
-        left, right = (_constant(registers[self.registers[side]]) for side in c.args)
-        compare, opposite = RELATIONS[type(c)]
-        return True if compare(left, right) else False if opposite(left, right) else None
+        left, right = (registers[self.registers[side]] for side in c.args)
+        return compared(left, right, type(c))
 
 
 RELATIONS: dict[Any, tuple[Callable[[Any, Any], bool], Callable[[Any, Any], bool]]] = {
     sympy.Lt: (operator.lt, operator.ge), sympy.Le: (operator.le, operator.gt),
     sympy.Gt: (operator.gt, operator.le), sympy.Ge: (operator.ge, operator.lt),
 }  # fmt: skip
+
+
+def _relations(c: sympy.Basic) -> list[sympy.Basic]:
+    """The relations of a condition, in order."""
+    return sorted(c.atoms(sympy.core.relational.Relational), key=sympy.default_sort_key)
+
+
+def vanishing(x: Ball) -> int:
+    """How many of x, x', x'', … may be 0 at t, one after another, before the first that certainly is not."""
+    coefficients = _coefficients(x)
+    return next((k for k, c in enumerate(coefficients) if not c.contains(0)), len(coefficients))
+
+
+def sign_ahead(x: Ball) -> int | None:
+    """The sign of x just ahead of t: that of the first derivative that is not 0; 0 where all that are known may be 0.
+
+    The value itself may be a ball around 0, since t may be a ball around a zero of x. None where a slope is, too.
+    """
+    coefficients, k = _coefficients(x), vanishing(x)
+    if k == len(coefficients):
+        return 0
+    if k > 1 and not all(c.is_zero() for c in coefficients[:k]):
+        return None
+    return 1 if coefficients[k] > 0 else -1
+
+
+def _coefficients(x: Ball) -> list[arb]:
+    return [x[k] for k in range(x.prec)] if isinstance(x, arb_series) else [x]
+
+
+def degree(e: sympy.Basic, known: Mapping[sympy.Basic, float]) -> float:
+    """At least the degree of `e` as a polynomial in the symbols whose degrees are known; infinite where it is none."""
+    if e in known:
+        return known[e]
+    if isinstance(e, sympy.Pow) and e.exp.is_Integer and e.exp > 0:
+        return int(e.exp) * degree(e.base, known)
+    degrees = [degree(a, known) for a in e.args]
+    if isinstance(e, sympy.Mul):
+        return sum(degrees)
+    return max(degrees, default=0) if isinstance(e, sympy.Add) or not any(degrees) else inf
 
 
 def _held(numerator: int, denominator: int) -> bool:
@@ -265,6 +340,7 @@ class Program:
         self.inputs = len(lifted.variables) + len(lifted.constants)
         self.operations: list[Operation] = []
         self._register: dict[sympy.Basic, int] = {x: i for i, x in enumerate((*lifted.variables, *lifted.constants))}
+        self._degrees: dict[sympy.Basic, float] = dict.fromkeys(lifted.variables, 1)
         self.switch_registers: list[tuple[int, tuple[int, ...]]] = [self._switch(s) for s in lifted.switches]
 
     def terms(self, e: sympy.Expr) -> tuple[int, ...]:
@@ -275,6 +351,12 @@ class Program:
     def place(self, e: sympy.Basic) -> int | None:
         """The register of an expression, None where it has none of its own."""
         return self._register.get(e)
+
+    def choice(self, register: int) -> Choice:
+        """The operation of the switch that has this register."""
+        found = self.operations[register - self.inputs].apply
+        assert isinstance(found, Choice)
+        return found
 
     def is_constant(self, register: int) -> bool:
         """Whether a register depends on no input."""
@@ -296,7 +378,7 @@ class Program:
             args = [registers[i] for i in op.args]
             if isinstance(op.apply, Choice):
                 place = len(registers)
-                candidates = taken[place] if taken else [op.apply.ahead(args)] if ahead else op.apply.possible(args, registers)
+                candidates = taken[place] if taken else [op.apply.ahead(args, registers)] if ahead else op.apply.possible(args, registers)
                 possible[place] = candidates
                 registers.append(choose(args, candidates))
                 continue
@@ -313,12 +395,14 @@ class Program:
         return self._register[e]
 
     def _switch(self, s: Switch) -> tuple[int, tuple[int, ...]]:
-        relations = {r for c in s.conditions or () for r in c.atoms(sympy.core.relational.Relational)}
+        relations = {r for c in s.conditions or () for r in _relations(c)}
         for r in relations:
             if type(r) not in RELATIONS:
                 raise ValueError(f"the condition {r} has no ball operation. Known: <, <=, >, >=, joined by And, Or, Not.")
-        sides = {side for r in relations for side in r.args}
-        choice = Choice(s.conditions, {side: self._compile(side) for side in sorted(sides, key=sympy.default_sort_key)})
+        sides = sorted({side for r in relations for side in r.args}, key=sympy.default_sort_key)
+        compared = max((degree(e, self._degrees) for e in (s.pieces if s.conditions is None else sides)), default=0)
+        choice = Choice(s.conditions, {side: self._compile(side) for side in sides}, compared)
+        self._degrees[s.symbol] = max(degree(p, self._degrees) for p in s.pieces)
         pieces = tuple(self._compile(p) for p in s.pieces)
         return self._emit(s.symbol, Operation(choice, pieces, 0)), pieces
 

@@ -49,14 +49,14 @@ def plane(line: Line, across: Floats) -> dict[str, Any]:
 
 @precise
 def _gaps(line: Line, at: list[Floats]) -> list[Floats]:
-    """The gap of the first two pieces of every switch, at every W; those that never change their sign are left out."""
+    """The gaps of every switch, at every W; those that never change their sign are left out."""
     oracle, case, columns = line.subject.oracle, line.case, []
     for W in at:
         column = []
         for scores, label in zip(exact.product(case.X, W), case.y, strict=True):
             formula = oracle.formula(len(W), int(label))
             inputs = oracle.inputs(scores)
-            column += [float(formula.gap(inputs, k).mid()) for k in range(len(formula.lifted.switches))]
+            column += [float(formula.gap(inputs, k).mid()) for k in range(len(formula.gaps))]
         columns.append(column)
     return [gap for gap in np.array(columns).T if gap.min() < 0 < gap.max()]
 

@@ -1,0 +1,76 @@
+"""The first zero of functions of t, isolated by balls: none is overlooked, and it lies in the ball that is returned.
+
+Over an interval on which a derivative of g has one sign, g is monotone from where its lower derivatives vanish: it has no zero, or
+one that its sign at the end shows. Intervals of which neither is known are halved. Source: W. Tucker, Validated Numerics, Princeton
+2011, chapter 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from flint import arb, arb_series
+
+from verify.oracle.program import KinkOnSegment, sign_ahead, vanishing
+from verify.rounding import MOST_INTERVALS, NARROWINGS
+
+Functions = Callable[[arb], Sequence[arb_series]]
+"""The Taylor coefficients g(t), g'(t), … of every function over a ball of t, enclosed."""
+
+
+def first_zero(functions: Functions, start: arb, end: arb) -> arb | None:
+    """The least t in (start, end] at which one of the functions is 0; None if there is none. A zero at the start is none of them.
+
+    Raises KinkOnSegment where that cannot be told: a function that only touches 0, or one whose enclosures stay too wide.
+    """
+    here = functions(start)
+    signs, orders = [sign_ahead(g) for g in here], [vanishing(g) for g in here]
+    if not all(signs):
+        raise KinkOnSegment
+    low, ends = start, [end]
+    for _ in range(MOST_INTERVALS):
+        if not ends:
+            return None
+        high = ends[-1]
+        over = functions(low.union(high))
+        open_ = [i for i, g in enumerate(over) if not _sign(g[orders[i]])]
+        reached = functions(high) if open_ else over
+        open_ = [i for i in open_ if not (_sign(over[i][1]) and _sign(reached[i][0]) == signs[i])]
+        if not open_:
+            ends.pop()
+            low, orders = high, [0] * len(orders)
+        elif all(_sign(over[i][1]) and _crossed(reached[i][0], signs[i]) for i in open_):
+            return _least(_narrowed(functions, i, low, high) for i in open_)
+        else:
+            ends.append((low.mid() + high) / 2)
+    raise KinkOnSegment
+
+
+def _narrowed(functions: Functions, i: int, low: arb, high: arb) -> arb:
+    """The zero of a function that is monotone on the interval and changes its sign there: Newton's method with enclosures."""
+    zero = low.union(high)
+    for _ in range(NARROWINGS):
+        middle = zero.mid()
+        newton = middle - functions(middle)[i][0] / functions(zero)[i][1]
+        closer = zero.intersection(newton) if newton.is_finite() else zero
+        if not 2 * closer.rad() < zero.rad():
+            break
+        zero = closer
+    return zero
+
+
+def _least(zeros: Iterable[arb]) -> arb:
+    """The first of them; where two overlap, a ball around both."""
+    first, *rest = zeros
+    for zero in rest:
+        first = zero if zero < first else first.union(zero) if zero.overlaps(first) else first
+    return first
+
+
+def _sign(x: arb) -> int:
+    """1 or −1 where a ball is certainly positive or negative, else 0."""
+    return 1 if x > 0 else -1 if x < 0 else 0
+
+
+def _crossed(x: arb, sign: int | None) -> bool:
+    return x.is_zero() or _sign(x) * (sign or 0) < 0
