@@ -101,9 +101,14 @@ def _along(g: Floats, d: Floats) -> float:
 
 
 def _rounding(pair: Pair, line: Slope, x: Floats, d: Floats, *, rough: bool = False) -> float:
-    """What rounding adds to ⟨g, d⟩: as much as to the loss, in proportion; or what it is seen to add, up to COARSER times that."""
-    derived = grain(line) * pair.magnitude(x, d)
-    return max(derived, min(pair.noise_of_slope(x, d), COARSER * derived)) if rough else derived
+    """What rounding adds to ⟨g, d⟩: in proportion as much as to the loss, along d or (`rough`) anywhere; or what it is seen to add, up to
+    COARSER times that.
+    """
+    terms = pair.magnitude(x, d)
+    if not rough:
+        return grain(line) * terms
+    derived = grain(replace(line, noise=max(line.noise, pair.noise(x)))) * terms
+    return max(derived, min(pair.noise_of_slope(x, d), COARSER * derived))
 
 
 def explained_by_kinks(pair: Pair, x: Floats, d: Floats, allowed: float) -> bool:

@@ -160,13 +160,11 @@ class Slope:
         return min(left.value, right.value), max(left.value, right.value), left.error + right.error
 
 
-def along(f: Loss, x: Floats, d: Floats, rough: float = 0.0) -> Slope:
-    """Asks `f` on the ladder of steps along ±d and, for its rounding, on points beside x, where it may be `rough` in other directions.
-    x and d as `on_grid` leaves them.
-    """
+def along(f: Loss, x: Floats, d: Floats) -> Slope:
+    """Asks `f` on the ladder of steps along ±d and, for its rounding, on points beside x. x and d as `on_grid` leaves them."""
     dtype, u = x.dtype.name, unit_roundoff(x.dtype.name)
     here = f(x)
-    noise = max(4 * u * abs(here), rough, noise_beside(f, x, d))
+    noise = max(4 * u * abs(here), noise_beside(f, x, d))
     ahead, behind = list[float](), list[float]()
     line = Slope(here, np.array([]), np.array([]), noise, u)
     for rungs in (RUNGS[dtype], *range(RUNGS[dtype] + MORE_RUNGS, LAST_RUNG[dtype], MORE_RUNGS), LAST_RUNG[dtype]):
@@ -194,11 +192,11 @@ def noise_beside(f: Loss, x: Floats, d: Floats) -> float:
     What `f` does between wider spaced points is rounding only if it stands still between closer ones, as it does where it is computed in
     fewer digits than it is asked in, or if it is as little as that; else it may be a feature of `f`.
     """
-    greatest, still = 0.0, True
+    greatest, still, size = 0.0, True, 0.0
     for line in beside(x, d):
         values = np.array([f(y) for y in line])
-        noise = measured_noise(values)
-        if still or not noise > SINGLE * np.max(np.abs(values)):
+        noise, size = measured_noise(values), size or float(np.max(np.abs(values)))
+        if still or not noise > SINGLE * size:
             greatest = max(greatest, noise)
         still = still and 2 * np.sum(np.diff(values) == 0) >= len(values) - 1
     return greatest

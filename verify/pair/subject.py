@@ -23,7 +23,6 @@ class Pair:
     f: Callable[..., Any]
     convex: bool = False
     seen: dict[bytes, Slope] = field(default_factory=dict, compare=False, repr=False)
-    noises: dict[bytes, float] = field(default_factory=dict, compare=False, repr=False)
 
     def value(self, x: Floats) -> float:
         """The loss on a copy of x. Raises Misbehaviour."""
@@ -54,17 +53,12 @@ class Pair:
         if key not in self.seen:
             if len(self.seen) > KEPT:
                 self.seen.clear()
-            self.seen[key] = along(self.sampled, x, d, self.noise(x))
+            self.seen[key] = along(self.sampled, x, d)
         return self.seen[key]
 
     def noise(self, x: Floats) -> float:
         """A bound of the rounding of the loss around x, along no special direction: `x − mean` has none along (1, …, 1)."""
-        key = x.tobytes()
-        if key not in self.noises:
-            if len(self.noises) > KEPT:
-                self.noises.clear()
-            self.noises[key] = noise_beside(self.sampled, x, askew(x))
-        return self.noises[key]
+        return noise_beside(self.sampled, x, askew(x))
 
     def noise_of_slope(self, x: Floats, d: Floats) -> float:
         """A bound of the rounding of Σ |g_i d_i| around x, measured like that of the loss."""
