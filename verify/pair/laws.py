@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from verify.candidates import Misbehaviour, upstream_is_kept
 from verify.evidence import Evidence, Finding
 from verify.laws.surroundings import watched
-from verify.pair.place import Place
+from verify.pair.finite import STEEP, of_gradient, of_loss
+from verify.pair.kinks import excused
+from verify.pair.place import GIVEN, MOVED, Place
 from verify.pair.slope import Slope, scales
 from verify.pair.subject import Pair, direction
 from verify.rounding import WINDOW
@@ -23,6 +25,10 @@ Floats = NDArray[np.floating]
 
 GRAIN = 8.0
 """Roundings of a gradient, in units of those of the loss: both sum the same terms."""
+COARSER = 512.0
+"""Times that the roundings of a gradient may be coarser than those of the loss tell: inverses and differences that cancel make them so.
+Single precision inside double is coarser by 2^29.
+"""
 COARSEST = 1e-3
 """A loss that is noisier than this says nothing of the rounding of its gradient."""
 ROUGH = 0.25
@@ -31,6 +37,9 @@ SETTLED = 0.0625
 """How far two ratios in a row may differ to be taken for the limit of them all: beyond, the steps are still too long to tell."""
 GROWING = 0.75
 """Errors whose ratio stays below this grow as the step shrinks."""
+KINK = "on a kink of a loss that is not claimed to be convex: judged beside it"
+JUMP = "the loss jumps here: judged beside it"
+UNSETTLED = "the differences do not converge here: features finer than the steps, or rounding"
 STRAIGHT = 0.25
 """A step is short where D⁺ is within this part of its limit: less than the half that descent asks for."""
 
@@ -38,31 +47,79 @@ STRAIGHT = 0.25
 def gradient(pair: Pair, place: Place) -> Finding:
     """D⁻ − e ≤ ⟨g, d⟩ ≤ D⁺ + e, both one-sided slopes extrapolated, e their estimated error and what rounding adds to g.
 
-    Where f is smooth both are one number. Along two dense directions; one that is broken is narrowed down to an entry.
+    Where f is smooth both are one number. Along two dense directions; one that is broken is narrowed down to an entry. On a kink of a
+    function that is not claimed to be convex, what lies within decides nothing, and what lies outside breaks the law if no kinks of
+    both signs explain it.
     """
-    g = pair.gradient(place.x)
-    evidence = []
+    x = place.grid
+    if (finding := of_loss(pair, place)) is not None:
+        return finding
+    g = pair.gradient(place.x if place.family == GIVEN else x)
+    if not np.all(np.isfinite(g)) and (finding := of_gradient(pair, place, g)) is not None:
+        return finding
+    g = pair.gradient(x)
+    finite = np.isfinite(g)
+    if not np.any(finite):
+        return Finding(undecided=STEEP)
+    g = np.where(finite, g, 0)
+    evidence, kinked = [], False
     for i in range(2):
-        d = direction(place.x, place.seed + i)
-        found = _compared(pair, place.x, g, d)
-        evidence.append(_narrowed(pair, place.x, g, d, found) if found.strain > 1 else found)
-    seen = any(e.sees for e in evidence) or any(e.strain > 1 for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else "the differences do not converge here")
+        d = np.where(finite, direction(x, place.seed + i), 0).astype(x.dtype)
+        found = _compared(pair, x, g, d)
+        if found.strain > 1:
+            found = _compared(pair, x, g, d, rough=True)
+        if found.strain > 1:
+            if explained_by_kinks(pair, x, d, found.allowed):
+                return Finding(undecided=KINK)
+            found = _narrowed(pair, x, g, d, found)
+        kinked |= pair.along(x, d).kink
+        evidence.append(found)
+    if any(e.strain > 1 for e in evidence):
+        return Finding(evidence=tuple(evidence))
+    if kinked and not pair.convex and x.size > 1:
+        return Finding(evidence=tuple(evidence), undecided=KINK)
+    return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else UNSETTLED)
 
 
-def _compared(pair: Pair, x: Floats, g: Floats, d: Floats) -> Evidence:
+def _compared(pair: Pair, x: Floats, g: Floats, d: Floats, *, rough: bool = False) -> Evidence:
+    """⟨g, d⟩ beside the slopes. What rounding adds to g is taken from the loss, or measured (`rough`)."""
     line = pair.along(x, d)
     low, high, error = line.interval
-    slope = float(np.sum(g.astype(np.longdouble) * d))
-    allowed = error + grain(line) * pair.magnitude(x, d)
+    slope = _along(g, d)
+    allowed = error + _rounding(pair, line, x, d, rough=rough)
     if not np.isfinite(line.here) or not np.isfinite(error):
         return Evidence(law="gradient", measured=0.0, allowed=np.inf)
-    outside = float(np.maximum(max(low - slope, slope - high), 0.0)) if np.isfinite(slope) else float("nan")
+    outside = max(low - slope, slope - high, 0.0)
     expected = low if slope < low else high if slope > high else slope
-    where = {"method": "slope along a dense direction", "measured": slope, "expected": expected if np.isfinite(slope) else (low + high) / 2}
-    size = float(np.max(np.abs(g.astype(np.float64) * d), initial=0.0))
-    size = max(size, abs(low), abs(high)) if np.isfinite(size) else max(abs(low), abs(high))
+    where = {"method": "slope along a dense direction", "measured": slope, "expected": expected}
+    size = max(float(np.max(np.abs(g.astype(np.float64) * d), initial=0.0)), abs(low), abs(high))
     return Evidence(law="gradient", measured=outside, allowed=allowed, magnitude=size, width=(high - low) / 2, where=where)
+
+
+def _along(g: Floats, d: Floats) -> float:
+    return float(np.sum(g.astype(np.longdouble) * d, where=d != 0))  # what is not finite and not asked for is left out
+
+
+def _rounding(pair: Pair, line: Slope, x: Floats, d: Floats, *, rough: bool = False) -> float:
+    """What rounding adds to ⟨g, d⟩: in proportion as much as to the loss, along d or (`rough`) anywhere; or what it is seen to add, up to
+    COARSER times that.
+    """
+    terms = pair.magnitude(x, d)
+    if not rough:
+        return grain(line) * terms
+    derived = grain(replace(line, noise=max(line.noise, pair.noise(x)))) * terms
+    return max(derived, min(pair.noise_of_slope(x, d), COARSER * derived))
+
+
+def explained_by_kinks(pair: Pair, x: Floats, d: Floats, allowed: float) -> bool:
+    """Whether kinks through x may be why ⟨g, d⟩ is none of the slopes: of both signs, of a function that is not claimed to be convex."""
+    line = pair.along(x, d)
+    low, high, _ = line.estimated
+    slope = _along(pair.gradient(x), d)
+    excess = max(low - slope, slope - high, 0.0)
+    if pair.convex or not excess > 0:
+        return False
+    return excused(pair.sampled, lambda y: _along(pair.gradient(y), d), x, line.noise, excess, allowed)
 
 
 def grain(line: Slope) -> float:
@@ -79,7 +136,7 @@ def _narrowed(pair: Pair, x: Floats, g: Floats, d: Floats, found: Evidence) -> E
         for half in np.array_split(entries, 2):
             part = np.zeros_like(d)
             part.flat[half] = d.flat[half]
-            halves.append((_compared(pair, x, g, part), half))
+            halves.append((_compared(pair, x, g, part, rough=True), half))
         worst, half = max(halves, key=lambda h: h[0].strain)
         if not worst.strain > 1:
             return found
@@ -104,12 +161,46 @@ def order(pair: Pair, place: Place) -> Finding:
     where f'' jumps. A smooth f has ratios above that where a derivative vanishes. Without a window both errors must be nothing
     but rounding: on a linear (quadratic) piece they are exact.
     """
-    d = direction(place.x, place.seed)
-    line = pair.along(place.x, d)
-    if not np.isfinite(line.interval[2]) or line.kink:
-        return Finding(undecided="on a kink, or the differences do not converge here")
-    slope = float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = grain(line) * pair.magnitude(place.x, d)
+    x = place.grid
+    d = direction(x, place.seed)
+    line, slope = pair.along(x, d), _along(pair.gradient(x), d)
+    if not np.isfinite(line.interval[2]):
+        return _jump(pair, place, line, d)
+    if line.kink:
+        return Finding(undecided=KINK)
+    finding = _order(line, slope, _rounding(pair, line, x, d))
+    if not any(e.strain > 1 for e in finding.evidence):
+        return finding
+    finding = _order(line, slope, _rounding(pair, line, x, d, rough=True))
+    if any(e.strain > 1 for e in finding.evidence) and explained_by_kinks(pair, x, d, line.interval[2]):
+        return Finding(undecided=KINK)
+    return finding
+
+
+def _no_limit(line: Slope) -> str | None:
+    """The reason why a line has no one slope, None where it has."""
+    if not np.isfinite(line.interval[2]):
+        return UNSETTLED
+    return KINK if line.kink else None
+
+
+def _jump(pair: Pair, place: Place, line: Slope, d: Floats) -> Finding:
+    """Quotients that grow beyond every slope that there is along the line: the loss jumps. It may, but not wherever it is asked."""
+    quotients = np.abs(np.concatenate([line.forward, line.backward])) - np.tile(4 * line.rounding, 2)
+    if not np.all(np.isfinite(quotients)):
+        return Finding(undecided=UNSETTLED)
+    k = int(np.argmax(quotients))
+    steps = [place.x.dtype.type(h) for h in (*line.h, *-line.h, 0.0)]
+    steepest = max(abs(_along(pair.gradient(place.grid + h * d), d)) for h in steps)
+    where = {"method": "greatest quotient", "h": float(line.h[k % len(line.h)]), "measured": float(quotients[k]), "expected": steepest}
+    excess = max(float(quotients[k]) - steepest, 0.0)
+    evidence = Evidence(law="order", measured=excess, allowed=WINDOW * steepest, magnitude=float(quotients[k]), where=where)
+    if not evidence.strain > 1:
+        return Finding(undecided=UNSETTLED)
+    return Finding(evidence=(evidence,)) if place.family in ("near", MOVED) else Finding(undecided=JUMP)
+
+
+def _order(line: Slope, slope: float, noise: float) -> Finding:
     smooth = slice(max(e.first for e in (line.middle, *line.sides)), None)  # a longer step may cross a kink
     low, high, error = line.interval
     found = [
@@ -149,9 +240,10 @@ def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: flo
 
 def bracket(pair: Pair, place: Place) -> Finding:
     """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, of a pair that claims to be convex."""
-    d = direction(place.x, place.seed)
-    line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = grain(line) * pair.magnitude(place.x, d)
+    x = place.grid
+    d = direction(x, place.seed)
+    line, slope = pair.along(x, d), _along(pair.gradient(x), d)
+    noise = _rounding(pair, line, x, d)
     evidence = []
     for h, low, high, r in zip(line.h, line.backward, line.forward, line.rounding, strict=True):
         if np.isfinite(low) and np.isfinite(high) and np.isfinite(r):
@@ -166,9 +258,10 @@ def bracket(pair: Pair, place: Place) -> Finding:
 
 def convexity(pair: Pair, place: Place) -> Finding:
     """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, of a pair that claims to be convex."""
-    d = direction(place.x, place.seed)
-    line, slope = pair.along(place.x, d), float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    noise = grain(line) * pair.magnitude(place.x, d)
+    x = place.grid
+    d = direction(x, place.seed)
+    line, slope = pair.along(x, d), _along(pair.gradient(x), d)
+    noise = _rounding(pair, line, x, d)
     evidence = []
     for h, ahead, behind, r in zip(line.h, line.ahead, line.behind, line.rounding, strict=True):
         for what, below, above in (
@@ -189,16 +282,16 @@ def descent(pair: Pair, place: Place) -> Finding:
     Each entry is weighed by the square of its scale, as if x were measured in units of it. On a kink a negative subgradient need
     not descend: undecided.
     """
-    scale = scales(place.x)
-    downhill = -pair.gradient(place.x).astype(np.float64) * scale**2
+    x = place.grid
+    scale = scales(x)
+    downhill = -pair.gradient(x).astype(np.float64) * scale**2
     steepest = float(np.max(np.abs(downhill / scale), initial=0.0))
     if not np.isfinite(steepest) or steepest == 0:
         return Finding(undecided="stationary: nothing to descend" if steepest == 0 else "the gradient is not finite")
-    d = (np.round(downhill / scale / steepest * 16) / 16 * scale).astype(place.x.dtype)
-    line = pair.along(place.x, d)
-    slope = float(np.sum(pair.gradient(place.x).astype(np.longdouble) * d))
-    if line.kink or not np.isfinite(line.interval[2]):
-        return Finding(undecided="on a kink, or the differences do not converge here")
+    d = (np.round(downhill / scale / steepest * 16) / 16 * scale).astype(x.dtype)
+    line, slope = pair.along(x, d), _along(pair.gradient(x), d)
+    if (reason := _no_limit(line)) is not None:
+        return Finding(undecided=reason)
     evidence = []
     for h, ahead, r in zip(line.h, line.ahead, line.rounding, strict=True):
         due, allowed = -h / 2 * slope, float(2 * r * h)
@@ -210,7 +303,10 @@ def descent(pair: Pair, place: Place) -> Finding:
             )
     if not evidence:
         return Finding(undecided="rounding swamps every step that is short enough")
-    return Finding(evidence=(min(evidence, key=lambda e: e.strain),))
+    least = min(evidence, key=lambda e: e.strain)
+    if least.strain > 1 and explained_by_kinks(pair, x, d, line.interval[2]):
+        return Finding(undecided=KINK)
+    return Finding(evidence=(least,))
 
 
 def purity(pair: Pair, place: Place) -> Finding:

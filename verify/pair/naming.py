@@ -10,7 +10,7 @@ import numpy as np
 from verify.candidates import Misbehaviour
 from verify.diagnosis import Diagnosis, Numbers, of_numbers
 from verify.pair.laws import grain
-from verify.pair.place import Place, Start, places
+from verify.pair.place import GIVEN, Place, Start, places
 from verify.pair.slope import scales
 from verify.pair.subject import Floats, Pair
 
@@ -28,7 +28,7 @@ def named(pair: Pair, broken: Place, at: Start, dtype: str, seed: int, watch: Ca
     """
     if broken.x.size > MOST_ENTRIES:
         return None
-    others = (p for p in islice(places(at, dtype, seed), LOOKED_AT) if p.family in ("given", "near"))
+    others = (p for p in islice(places(at, dtype, seed), LOOKED_AT) if p.family in (GIVEN, "near"))
     return of_numbers(list(islice(_seen(pair, chain([broken], others), watch), POINTS)), dtype)
 
 
@@ -45,7 +45,7 @@ def _seen(pair: Pair, there: Iterator[Place], watch: Callable[[Place], None]) ->
 
 
 def _numbers(pair: Pair, place: Place) -> Numbers | None:
-    x, scale = place.x, scales(place.x)
+    x, scale = place.grid, scales(place.x)
     truth, error = np.zeros(x.shape), np.zeros(x.shape)
     for at in np.ndindex(*x.shape):
         d = np.zeros_like(x)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ Floats = NDArray[np.floating]
 Start = tuple[tuple[int, ...], tuple[float, ...]]
 """A point as plain data: its shape and its numbers."""
 
+GIVEN, MOVED = "given", "moved"
+"""Families that are told apart: the user's own point, and one beside a place where differences decide nothing."""
+ASIDE = (2.0**-6, 2.0**-5)
+"""Part of its size by which an entry is moved: some steps longer than the shortest in float32, and less than any two numbers of few bits
+are apart.
+"""
+ALIKE = 4.0
+"""Times that one entry may be another to be of its size: data and a scale that multiplies them are not equated."""
 BITS = 3
 """Significant bits of a rounded entry: margins and thresholds of the user's code are round numbers too."""
 
@@ -28,6 +37,19 @@ class Place:
     x: Floats
     family: str
     seed: int = 0
+
+    @property
+    def grid(self) -> Floats:
+        """The same but for the last bits: steps from there are exact."""
+        return on_grid(self.x, scales(self.x))
+
+    @property
+    def moved(self) -> Place:
+        """A point a little beside this one, on no kink that goes through it, since each entry is moved by another amount."""
+        rng = np.random.default_rng(self.seed)
+        by = rng.uniform(*ASIDE, self.x.shape) * rng.choice((-1.0, 1.0), self.x.shape)
+        x = np.asarray(self.x + _size(self.x) * by, dtype=self.x.dtype)
+        return Place(x=on_grid(x, scales(x)), family=MOVED, seed=self.seed + 2)  # two directions are asked at each place
 
     def to_dict(self) -> dict[str, Any]:
         """Exact: floats as hexadecimal text."""
@@ -67,46 +89,64 @@ def start(x: Floats) -> Start:
 
 
 def places(at: Start, dtype: str, seed: int) -> Iterator[Place]:
-    """The given point, then points around it without end, each on the grid on which steps are exact.
+    """The given point as it is, then points around it without end, each on the grid on which steps are exact.
 
-    Signs stay as they are, since a logarithm may wait behind them; where the given point has both, or zeros, there are zeros too.
+    Signs stay as they are, since a logarithm may wait behind them; where the given point has both, or zeros, there are zeros too, and
+    a point that is nothing else.
     """
     given = np.array(at[1], dtype=dtype).reshape(at[0])
-    yield _place(given, "given", seed)
+    yield Place(x=given, family=GIVEN, seed=seed)
     rng = np.random.default_rng(seed)
     zeros = bool((given == 0).any() or ((given > 0).any() and (given < 0).any()))
-    families = {"near": _near, "rounded": _rounded, "tied": _tied} | ({"zeroed": _zeroed} if zeros else {})
-    while True:
-        for family, draw in families.items():
-            yield _place(draw(given, rng).astype(dtype), family, int(rng.integers(2**31)))
+    for round_ in count():
+        for family, draw in FAMILIES.items():
+            if zeros or family != "zeroed":
+                yield _place(draw(given, rng), family, int(rng.integers(2**31)))
+        if zeros and round_ == 0:
+            yield _place(np.zeros_like(given), "zeroed", int(rng.integers(2**31)))
 
 
 def _place(x: Floats, family: str, seed: int) -> Place:
     return Place(x=on_grid(x, scales(x)), family=family, seed=seed)
 
 
+def _size(x: Floats) -> Floats:
+    """The size of each entry, of a zero its scale."""
+    return np.asarray(np.where(x == 0, scales(x), x))
+
+
 def _near(x: Floats, rng: np.random.Generator) -> Floats:
     """Each entry off by up to a quarter of its size, zeros by up to a quarter of their scale."""
-    return np.asarray(x + np.where(x == 0, scales(x), x) * rng.uniform(-0.25, 0.25, x.shape))
+    return np.asarray(x + _size(x) * rng.uniform(-0.25, 0.25, x.shape), dtype=x.dtype)
 
 
 def _rounded(x: Floats, rng: np.random.Generator) -> Floats:
     """A near point with entries of few bits: exact ties and kinks become likely."""
     mantissa, exponent = np.frexp(_near(x, rng).astype(np.float64))
-    return np.asarray(np.ldexp(np.round(mantissa * 2**BITS) / 2**BITS, exponent))
+    return np.asarray(np.ldexp(np.round(mantissa * 2**BITS) / 2**BITS, exponent), dtype=x.dtype)
 
 
 def _tied(x: Floats, rng: np.random.Generator) -> Floats:
-    """A rounded point in which some entries of one sign are equal."""
+    """A rounded point in which some entries of one sign, and of one size or nearly so, are equal."""
     y = _rounded(x, rng).ravel()
     for sign in (1, -1):
-        same = np.flatnonzero(np.sign(y) == sign)
-        if same.size > 1:
-            chosen = rng.choice(same, size=rng.integers(2, same.size + 1), replace=False)
-            y[chosen] = y[chosen[0]]
+        own = np.flatnonzero(np.sign(y) == sign)
+        if own.size:
+            first = rng.choice(own)
+            alike = own[(y[own] / y[first] <= ALIKE) & (y[first] / y[own] <= ALIKE) & (own != first)]
+            if alike.size:
+                y[rng.choice(alike, size=rng.integers(1, alike.size + 1), replace=False)] = y[first]
     return y.reshape(x.shape)
 
 
 def _zeroed(x: Floats, rng: np.random.Generator) -> Floats:
     """A near point in which some entries are 0."""
-    return np.asarray(_near(x, rng) * (rng.uniform(size=x.shape) < 0.5))
+    return np.asarray(_near(x, rng) * (rng.uniform(size=x.shape) < 0.5), dtype=x.dtype)
+
+
+FAMILIES: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {
+    "near": _near,
+    "rounded": _rounded,
+    "tied": _tied,
+    "zeroed": _zeroed,
+}

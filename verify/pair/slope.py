@@ -2,7 +2,8 @@
 
 D⁺(h) and D⁻(h) have an expansion in h, their mean one in h² where f is smooth. Each is extrapolated to h = 0 (Richardson). An entry of
 the tableau is believed as far as two step sizes and two orders agree with it, and only if shorter steps come ever closer to it: so
-neither a kink within the longest steps nor a period that they share goes unseen. What rounding may add is measured
+neither a kink within the longest steps nor a period that they share goes unseen. Where they do not agree, what there is to see may be
+finer than the shortest step: then the ladder goes on, until they do, or rounding swamps it. What rounding may add is measured
 (J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33, 2011).
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb, inf, sqrt
+from math import comb, inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,25 @@ Loss = Callable[[Floats], float]
 
 RUNGS = {"float64": 21, "float32": 11}
 """Steps 2^0 … 2^-20 (2^-10) of the scale of each entry: the last lies beyond the best centred step."""
+LAST_RUNG = {"float64": 50, "float32": 21}
+"""As many as the grid has: x ± 2^-49 (2^-20) of the scale is still exact."""
+MORE_RUNGS = 5
+"""Steps by which the ladder goes on: a new tableau from the steps beyond what was too coarse needs some."""
+SETTLED = 2.0**-6
+"""Part of the slopes that the error of their limit may be. A limit that is not there (log h, √h, 1/h) has errors of a third and more of the
+slopes at the steps it is made from, or of 1/log(1/h), a thirtieth at the shortest."""
+SWAMPED = 8.0
+"""Roundings that are no sign of a limit that is not there: two estimates, each off by its own and TWICE that of the other."""
 ORDERS = 5
 """Columns of a tableau: more only amplify rounding."""
 NEAR = {"float64": (2.0**-49, 2.0**-36, 2.0**-24), "float32": (2.0**-20, 2.0**-14)}
 """Spacings of the points at which rounding is measured: so short that nothing else shows in differences of the third order. A loss
 that is computed in fewer digits than it is asked in stands still between the closest."""
-POINTS = 9
+POINTS = 10
+FALLING = 4.0
+"""Times that one estimate of a rounding error from some four differences may be the next one, if both are of nothing but rounding."""
+SINGLE = 16 * 2.0**-24
+"""Some roundings of single precision, which a part of a loss may be computed in."""
 SPREAD = 4.0
 """A rounding error in units of its measured standard deviation that is not exceeded: errors of one sum are bounded."""
 TWICE = 2.0
@@ -37,10 +51,11 @@ TWICE = 2.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, how far the truth may be from it, and the place of the longest step that it was made from."""
+    """A number, how far the truth may be from it, how much of that is rounding, and the place of the longest step that it was made from."""
 
     value: float
     error: float
+    rounding: float = 0.0
     first: int = 0
 
 
@@ -108,8 +123,32 @@ class Slope:
         return abs(right.value - left.value) > left.error + right.error
 
     @cached_property
+    def settled(self) -> bool:
+        """Whether the error is small beside the slopes that it belongs to, or but rounding."""
+        left, right = self.sides
+        _, _, error = self.estimated
+        if not np.isfinite(error):
+            return False
+        slopes = np.abs(np.concatenate([self.backward[left.first :], self.forward[right.first :]]))
+        return bool(error <= SETTLED * np.max(slopes) or error <= SWAMPED * (left.rounding + right.rounding))
+
+    @property
+    def swamped(self) -> bool:
+        """Whether steps that are shorter still would show nothing but rounding."""
+        slopes = [abs(s) for s in (self.forward[-1], self.backward[-1]) if np.isfinite(s)]
+        return bool(not np.isfinite(self.noise) or (slopes and self.rounding[-1] >= max(slopes)))
+
+    @cached_property
     def interval(self) -> tuple[float, float, float]:
-        """(low, high, error): ⟨g, d⟩ of every subgradient g lies within `error` of [low, high]. The error is infinite if unknown."""
+        """(low, high, error): ⟨g, d⟩ of every subgradient g of a function whose kinks along the line have one sign lies within `error` of
+        [low, high]. The error is infinite if unknown.
+        """
+        low, high, error = self.estimated
+        return low, high, error if self.settled else inf
+
+    @cached_property
+    def estimated(self) -> tuple[float, float, float]:
+        """The interval and its error as the ladder gives them, settled or not."""
         left, right = self.sides
         if self.kink:
             return min(left.value, right.value), max(left.value, right.value), left.error + right.error
@@ -123,22 +162,60 @@ class Slope:
 
 def along(f: Loss, x: Floats, d: Floats) -> Slope:
     """Asks `f` on the ladder of steps along ±d and, for its rounding, on points beside x. x and d as `on_grid` leaves them."""
-    steps = [x.dtype.type(2.0**-k) for k in range(RUNGS[x.dtype.name])]
+    dtype, u = x.dtype.name, unit_roundoff(x.dtype.name)
     here = f(x)
-    ahead = np.array([f(x + h * d) for h in steps])
-    behind = np.array([f(x - h * d) for h in steps])
-    beside = [np.array([f(x + x.dtype.type(i * near) * d) for i in range(1, POINTS + 1)]) for near in NEAR[x.dtype.name]]
-    u = unit_roundoff(x.dtype.name)
-    return Slope(here, ahead, behind, max(4 * u * abs(here), *map(measured_noise, beside)), u)
+    noise = max(4 * u * abs(here), noise_beside(f, x, d))
+    ahead, behind = list[float](), list[float]()
+    line = Slope(here, np.array([]), np.array([]), noise, u)
+    for rungs in (RUNGS[dtype], *range(RUNGS[dtype] + MORE_RUNGS, LAST_RUNG[dtype], MORE_RUNGS), LAST_RUNG[dtype]):
+        steps = [x.dtype.type(2.0**-k) for k in range(len(ahead), rungs)]
+        if not all(np.array_equal(x + h * d - x, h * d) for h in steps[-1:]):
+            break  # d has more bits than the grid
+        ahead += [f(x + h * d) for h in steps]
+        behind += [f(x - h * d) for h in steps]
+        line = Slope(here, np.array(ahead), np.array(behind), noise, u)
+        if line.settled or line.swamped:
+            break
+    return line
+
+
+def beside(x: Floats, d: Floats) -> list[list[Floats]]:
+    """Equally spaced points along d, closest first, so near that all that shows in differences of high order is rounding. On one side of x,
+    on which there may be a kink.
+    """
+    return [[x + x.dtype.type(i * near) * d for i in range(1, POINTS + 1)] for near in NEAR[x.dtype.name]]
+
+
+def noise_beside(f: Loss, x: Floats, d: Floats) -> float:
+    """A bound of the rounding of `f` along d near x.
+
+    What `f` does between wider spaced points is rounding only if it stands still between closer ones, as it does where it is computed in
+    fewer digits than it is asked in, or if it is as little as that; else it may be a feature of `f`.
+    """
+    greatest, still, size = 0.0, True, 0.0
+    for line in beside(x, d):
+        values = np.array([f(y) for y in line])
+        noise, size = measured_noise(values), size or float(np.max(np.abs(values)))
+        if still or not noise > SINGLE * size:
+            greatest = max(greatest, noise)
+        still = still and 2 * np.sum(np.diff(values) == 0) >= len(values) - 1
+    return greatest
 
 
 def measured_noise(values: Floats) -> float:
-    """A bound of the rounding in equally spaced values, from their differences of order 3 to 6."""
-    difference, greatest = np.diff(np.diff(values)), 0.0
+    """A bound of the rounding in equally spaced values, from their differences of order 3 to 6. Of arrays of values (along the first axis)
+    that of the sum of their sizes.
+
+    Differences of pure rounding have one size at every order; what else there is falls with the order, and does not count.
+    """
+    difference, sizes = np.diff(values, n=2, axis=0), list[float]()
     for k in range(3, 7):
-        difference = np.diff(difference)
-        greatest = max(greatest, sqrt(float(np.mean(difference**2)) / comb(2 * k, k)))
-    return SPREAD * greatest if np.isfinite(greatest) else inf
+        difference = np.diff(difference, axis=0)
+        sizes.append(float(np.sum(np.sqrt(np.mean(difference**2, axis=0) / comb(2 * k, k)))))
+    greatest = 0.0
+    for size in reversed(sizes):
+        greatest = max(greatest, size) if size <= FALLING * greatest or size is sizes[-1] else greatest
+    return SPREAD * greatest if np.all(np.isfinite(sizes)) else inf
 
 
 def extrapolated(values: Floats, rounding: Floats, powers: range) -> Estimate:
@@ -161,7 +238,7 @@ def extrapolated(values: Floats, rounding: Floats, powers: range) -> Estimate:
             shorter = slice(i + j + 1, None)
             falling = abs(T[0][i + j] - value) * 2.0 ** -np.arange(1, len(T[0]) - i - j)
             if error < best.error and np.all(np.abs(T[0][shorter] - value) <= falling + error + N[0][shorter]):
-                best = Estimate(float(value), float(error), start + i)
+                best = Estimate(float(value), float(error), float(N[j][i]), start + i)
     return best
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Misbehaviour
 from verify.candidates.answer import array, asked, number, pair
-from verify.pair.slope import Slope, along, scales
+from verify.pair.slope import Slope, along, beside, measured_noise, noise_beside, scales
 
 Floats = NDArray[np.floating]
 
@@ -53,10 +53,22 @@ class Pair:
         if key not in self.seen:
             if len(self.seen) > KEPT:
                 self.seen.clear()
-            self.seen[key] = along(self._sampled, x, d)
+            self.seen[key] = along(self.sampled, x, d)
         return self.seen[key]
 
-    def _sampled(self, x: Floats) -> float:
+    def noise(self, x: Floats) -> float:
+        """A bound of the rounding of the loss around x, along no special direction: `x − mean` has none along (1, …, 1)."""
+        return noise_beside(self.sampled, x, askew(x))
+
+    def noise_of_slope(self, x: Floats, d: Floats) -> float:
+        """A bound of the rounding of Σ |g_i d_i| around x, measured like that of the loss."""
+        try:
+            lines = [np.array([self.gradient(y).astype(np.float64) * d for y in line]) for line in beside(x, askew(x))]
+        except Misbehaviour:
+            return float("inf")
+        return max(map(measured_noise, lines))
+
+    def sampled(self, x: Floats) -> float:
         """The loss away from x: where it refuses there is none."""
         try:
             return self.value(x)
@@ -77,6 +89,13 @@ class Pair:
                 continue
             sizes.append(size if np.isfinite(size) else 0.0)
         return max(sizes)
+
+
+def askew(x: Floats) -> Floats:
+    """A direction of −1, 0 or 1 times the scale of each entry, without a pattern: points beside x along it are exact."""
+    multiples = np.random.default_rng(x.size).choice((-1.0, 0.0, 1.0), size=x.shape)
+    multiples.flat[0] = 1.0  # never nothing
+    return np.asarray(multiples * scales(x), dtype=x.dtype)
 
 
 KEPT = 64

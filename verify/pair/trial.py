@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import replace
 from itertools import islice
 from math import inf
 
+import numpy as np
+
 from verify.candidates import Misbehaviour
 from verify.diagnosis import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict, judge
-from verify.pair.laws import MEASURES
+from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import named
-from verify.pair.place import Place, Start, places
+from verify.pair.place import GIVEN, MOVED, Place, Start, places
 from verify.pair.subject import Pair
 from verify.trial import Result, Watch, Witness, unwatched
 
-PLACES = {"quick": 5, "ci": 20, "deep": 200}
-"""Points of a trial: each costs a hundred and more evaluations of the loss."""
+PLACES = {"quick": 6, "ci": 20, "deep": 200}
+"""Points of a trial: each costs a hundred and more evaluations of the loss. Where one is moved off a kink, that is one more."""
 
+NOT_FINITE = "the computation leaves the range of the dtype, or divides by 0"
 WEAKER = "without a spec, judged by differences of its own loss: a loss that is wrong together with its gradient passes"
 
 
@@ -32,12 +35,16 @@ def run(
     families: Counter[str] = Counter()
     worst: tuple[Place, Evidence] | None = None
     failure: tuple[Place, Finding | Misbehaviour] | None = None
-    for there in [place] if place else islice(places(at, dtype, seed), PLACES[profile]):
+    ahead = deque([place] if place else islice(places(at, dtype, seed), PLACES[profile]))
+    while ahead:
+        there = ahead.popleft()
         watch(there)
         finding = _measured(law, pair, there)
         families[there.family] += 1
         if isinstance(finding, Finding):
             findings.append(finding)
+            if finding.undecided in (KINK, JUMP) and there.family != MOVED:
+                ahead.appendleft(there.moved)
             if finding.worst is not None and (worst is None or finding.worst.strain > worst[1].strain):
                 worst = there, finding.worst
         if isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN:
@@ -72,7 +79,7 @@ def _measured(law: str, pair: Pair, place: Place) -> Finding | Misbehaviour:
     try:
         return MEASURES[law](pair, place)
     except Misbehaviour as error:
-        if error.code == "crashed" and place.family not in ("given", "stored"):
+        if error.code == "crashed" and place.family not in (GIVEN, "stored"):
             return Finding(undecided="refused: outside the domain")
         return error
 
@@ -88,6 +95,9 @@ def _told(pair: Pair, failure: tuple[Place, Finding | Misbehaviour], at: Start, 
     there = f"entry {where['entry']}" if "entry" in where else where["method"]
     step = f" at h = {where['h']:g}" if "h" in where else ""
     measured = f"{there}{step} is {where['measured']:.17g}, allowed {where['expected']:.17g} ± {worst.allowed:.2g}"
+    if not np.isfinite(where["measured"]):
+        where_all = [where["entry"]] if "entry" in where else "all"
+        return Diagnosis("overflow", f"{there} is {where['measured']}: {NOT_FINITE}", where_all, kind="precision")
     found = named(pair, place, at, dtype, seed, watch)
     if found is not None:
         return replace(found, measured=measured)

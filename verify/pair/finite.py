@@ -1,0 +1,83 @@
+"""Answers that are no numbers: where they are wrong, where they are right, and where nothing tells.
+
+A loss that is not a number at the given point is wrong there, or the point lies outside its domain: the user says that it does not.
+Elsewhere a domain may end. An infinite loss is right where the true one is beyond the dtype's range, or at a pole; an infinite slope where
+the loss has no finite one.
+"""
+
+from __future__ import annotations
+
+from math import inf, isfinite, isnan, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.evidence import Evidence, Finding
+from verify.pair.place import GIVEN, Place
+from verify.pair.slope import scales
+from verify.pair.subject import Pair
+
+Floats = NDArray[np.floating]
+
+OUTSIDE = "the loss is not finite: outside its domain"
+BEYOND = "the loss is infinite: it grows beyond the dtype's range, or has a pole here"
+STEEP = "the gradient is not finite, and neither are the slopes of the loss"
+HALVINGS = 60
+"""Bisections between a point with a finite loss and one without: to the last bit in float64."""
+GROWN = 0.25
+"""Power of the dtype's greatest number from which on a loss counts as one that grows beyond it: on the way of a right formula there may be
+the square, or the square of that, of a finite result. That log Σ exp is 710 where exp overflows shows that the true one is finite.
+"""
+ENTRIES = 3
+"""Entries that are not finite and are looked at."""
+
+
+def of_loss(pair: Pair, place: Place) -> Finding | None:
+    """What a loss that is not finite here means. None where it is finite."""
+    value = pair.value(place.x)
+    if isfinite(value):
+        return None
+    if place.family != GIVEN:
+        return Finding(undecided=OUTSIDE)
+    if not isnan(value) and (_grows(pair, place.x) or _has_a_pole(pair, place.x)):
+        return Finding(undecided=BEYOND)
+    where = {"method": "the loss at the given point", "measured": value, "expected": nan}
+    return Finding(evidence=(Evidence(law="gradient", measured=nan, allowed=0.0, where=where),))
+
+
+def _grows(pair: Pair, x: Floats) -> bool:
+    """Whether the last finite loss on the way to x is so great already that the next ones may truly be beyond the range."""
+    low, high = 0.0, 1.0
+    last = pair.sampled(x * x.dtype.type(low))
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        value = pair.sampled(x * x.dtype.type(middle))
+        if isfinite(value):
+            low, last = middle, value
+        else:
+            high = middle
+    return isfinite(last) and abs(last) >= float(np.finfo(x.dtype).max) ** GROWN
+
+
+def _has_a_pole(pair: Pair, x: Floats) -> bool:
+    """Whether the loss is finite at some point that is hardly another."""
+    by = scales(x) * float(np.finfo(x.dtype).eps) ** 0.75
+    signs = np.random.default_rng(x.size).choice((-1.0, 1.0), size=(8, *x.shape))
+    both = (*signs, np.ones(x.shape), -np.ones(x.shape))
+    return any(isfinite(pair.sampled((x + s * by).astype(x.dtype))) for s in both)
+
+
+def of_gradient(pair: Pair, place: Place, g: Floats) -> Finding | None:
+    """Broken where an entry is not finite though the slopes of the loss along it are. None where that is not certain."""
+    x, scale = place.grid, scales(place.x)
+    for i in np.flatnonzero(~np.isfinite(g))[:ENTRIES]:
+        d = np.zeros_like(x)
+        d.flat[i] = scale.flat[i]
+        low, high, error = pair.along(x, d).interval
+        if isfinite(error) and (max(abs(low), abs(high)) + error) / scale.flat[i] < float(np.finfo(x.dtype).max):
+            entry = [int(k) for k in np.unravel_index(i, x.shape)]
+            expected = (low + high) / 2 / scale.flat[i]
+            where = {"entry": entry, "measured": float(g.flat[i]), "expected": expected}
+            off = (error + (high - low) / 2) / scale.flat[i]
+            return Finding(evidence=(Evidence(law="gradient", measured=inf, allowed=off, magnitude=abs(expected), where=where),))
+    return None

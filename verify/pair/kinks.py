@@ -1,0 +1,83 @@
+"""Kinks through a point, seen by a walk around it.
+
+Along one line [D⁻, D⁺] holds ⟨g, d⟩ of every subgradient g only if all kinks through the point have one sign: of relu(x₀) − relu(x₁) at 0
+along (1, 1) both slopes are 0, and the subgradient (1, 0) has 1. A walk around the point, in a plane through it that has no special
+direction, crosses each kink by itself, and there the slope jumps by its own amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.pair.slope import Loss, scales
+
+Floats = NDArray[np.floating]
+
+RADII = {"float64": (2.0**-18, 2.0**-10), "float32": (2.0**-8, 2.0**-4)}
+"""Parts of the scales at which a walk is taken: near, since what does not go through the point is not to be met; and farther, where
+rounding weighs less.
+"""
+STRIDES = 8
+"""Steps from the middle of a side of the square to its corner."""
+PLANES = 2
+"""Two kinks that one walk meets at once are met one after the other on another."""
+SHARE = 1 / 16
+"""Part of an excess that kinks must have to be what explains it: a walk meets them at other angles than the line does."""
+RISEN = 2.0
+"""Times that a jump must exceed how much it changes with the radius: that of a kink does not, what curvature makes of it halves."""
+
+
+def excused(f: Loss, slope: Loss, x: Floats, noise: float, excess: float, allowed: float) -> bool:
+    """Whether kinks through x may be why ⟨g, d⟩ lies outside of [D⁻, D⁺] by `excess`: they have both signs; or they have one, as far as
+    they are seen, and ⟨g, d⟩ lies among its own values at points around x, up to `allowed`. `slope` is ⟨g, d⟩ of a point.
+    """
+    if x.size == 1:
+        return False  # all that there is lies on the line
+    for radius in RADII[x.dtype.name]:
+        up, down = jumps(f, x, radius, noise)
+        if min(up, down) >= SHARE * excess:
+            return True
+        if max(up, down) >= SHARE * excess:
+            here = slope(x)
+            r = x.dtype.type(radius)
+            around = [slope(x + r * v) for a, b in _planes(x) for v in (a + b, a - b, b - a, -a - b)]
+            if min(around) - allowed <= here <= max(around) + allowed:
+                return True
+    return False
+
+
+def jumps(f: Loss, x: Floats, radius: float, noise: float) -> tuple[float, float]:
+    """How much the slope jumps up, and down, on kinks through x that a walk at this radius and at half of it meets at the same angle."""
+    found = []
+    for a, b in _planes(x):
+        sides = np.concatenate([_jumps(f, x, p, q, radius, noise) for p, q in ((a, b), (b, -a), (-a, -b), (-b, a))])
+        found.append((float(np.sum(sides, where=sides > 0)), float(-np.sum(sides, where=sides < 0))))
+    up, down = zip(*found, strict=True)
+    return max(up), max(down)
+
+
+def _jumps(f: Loss, x: Floats, a: Floats, b: Floats, radius: float, noise: float) -> Floats:
+    """The jumps of the slope along b on the side a ± b of the square, 0 where they are none for certain."""
+    far, near = _bends(f, x, a, b, radius), _bends(f, x, a, b, radius / 2)
+    limit = 2 * near - far
+    unsure = RISEN * np.abs(near - far) + 4 * (2 * 2 + 1) * noise * STRIDES / radius  # each is made of values 1, 2 and 1 times
+    return np.asarray(np.where(np.abs(limit) > unsure, limit, 0.0))
+
+
+def _bends(f: Loss, x: Floats, a: Floats, b: Floats, radius: float) -> Floats:
+    """How much the slope along b changes from stride to stride."""
+    r = x.dtype.type(radius)
+    values = [f(x + r * (a + x.dtype.type(i / STRIDES) * b)) for i in range(-STRIDES - 1, STRIDES + 2)]
+    return np.asarray(np.diff(values, n=2) * STRIDES / radius)
+
+
+def _planes(x: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Two directions of entries that are few multiples of a small part of their scales, so that points on the square are exact."""
+    rng = np.random.default_rng(x.size)
+    for _ in range(PLANES):
+        multiples = rng.integers(5, 16, size=(2, *x.shape)) / 16 * rng.choice((-1.0, 1.0), size=(2, *x.shape))
+        a, b = (multiples * scales(x)).astype(x.dtype)
+        yield a, b
