@@ -122,7 +122,7 @@ def _is_written_alike(loss: LossSpec, constants: Constants) -> None:
                 here, there = _value(loss, at, label, constants), _value(way, at, label, constants)
                 if here.is_finite() and there.is_finite() and not here.overlaps(there):
                     raise UsageError(
-                        f"ways[{n}] of {loss.name} is another loss: at {_point(at)}, {loss.place(scores, label)}, it is "
+                        f"ways[{n}] of {loss.name} is another loss: at {_point([exact.ball(x) for x in at])}, {loss.place(scores, label)}, it is "
                         f"{float(there):.6g}, and per_example is {float(here):.6g}. Give formulas that are equal everywhere."
                     )
 
