@@ -68,18 +68,24 @@ def test_a_formula_that_jumps_for_another_value_of_its_parameter_is_refused_ther
 
 
 FALSE = {
-    "weights of the classes": (of_classes(lambda s, y: (1 + Rational(y, 2)) * (lse(s) - s[y]), ALL), r"symmetric=True, .* is 0.693147.* is 1.03972"),
+    "weights of the classes": (
+        of_classes(lambda s, y: (1 + Rational(y, 2)) * (lse(s) - s[y]), ALL),
+        r"symmetric=True, .* is 0.693147.* is 1.03972",
+    ),
     "a special class": (of_classes(lambda s, y: Max(*s) - s[0], Claims(convex=None, symmetric=True)), "symmetric=True"),
     "three classes only": (
         of_classes(lambda s, y: lse(s) - s[y] + (s[2] if len(s) > 2 else 0), Claims(convex=None, symmetric=True)),
         "symmetric=True",
     ),
-    "not shifted": (of_classes(lambda s, y: lse(s) - s[y] + 1e-9 * s[0] ** 2, Claims(convex=None, shift_invariant=True)), "shift_invariant=True"),
+    "not shifted": (
+        of_classes(lambda s, y: lse(s) - s[y] + 1e-9 * s[0] ** 2, Claims(convex=None, shift_invariant=True)),
+        "shift_invariant=True",
+    ),
     "one against all": (of_classes(lambda s, y: Add(*map(softplus, s)) - s[y], ALL), "shift_invariant=True"),
     "one score": (of_score(lambda s, t: (s - t) ** 2, Claims(convex=True, shift_invariant=True)), "shift_invariant=True"),
     "not convex": (of_score(lambda s, t: Min(1, Max(0, 1 - t * s)), Claims(convex=True)), "claims to be convex"),
     "convex for one target": (of_score(lambda s, t: t * s**2, Claims(convex=True)), "claims to be convex"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FALSE)
@@ -95,7 +101,9 @@ RIGHT = {
     "huber": of_score(huber(HALF), CONVEX, d=positive(0.9)),
     "huber, far": of_score(huber(HALF), CONVEX, d=positive(1000)),
     "huber, near": of_score(huber(HALF), CONVEX, d=positive(1e-6)),
-    "smooth quantile": of_score(lambda s, t, d: Piecewise(((s - t) ** 2 / (2 * d), Abs(s - t) < d), (Abs(s - t) - d / 2, True)), CONVEX, d=positive(0.1)),
+    "smooth quantile": of_score(
+        lambda s, t, d: Piecewise(((s - t) ** 2 / (2 * d), Abs(s - t) < d), (Abs(s - t) - d / 2, True)), CONVEX, d=positive(0.1)
+    ),
     "modified huber": of_score(lambda s, t: Piecewise((-4 * t * s, t * s < -1), (Max(0, 1 - t * s) ** 2, True)), CONVEX),
     "smooth hinge": of_score(lambda s, t: Piecewise((HALF - t * s, t * s <= 0), (HALF * (1 - t * s) ** 2, t * s < 1), (0, True)), CONVEX),
     "jumps that cancel": of_score(lambda s, t: s**2 + Piecewise((1, s < 0), (0, True)) + Piecewise((0, s < 0), (1, True))),
@@ -114,17 +122,29 @@ RIGHT = {
     "pseudo huber": of_score(lambda s, t: sqrt(1 + (s - t) ** 2) - 1, CONVEX),
     "poisson": of_score(lambda s, t: exp(s) - t * s, CONVEX, (0, 1, 7)),
     "poisson, identity": of_score(lambda s, t: s - t * log(s), CONVEX, (0, 1, 7)),
-    "tweedie": of_score(lambda s, t, p: -t * exp((1 - p) * s) / (1 - p) + exp((2 - p) * s) / (2 - p), CONVEX, (0, 1), p=Parameter(default=1.5, low=1, high=2)),
-    "negative binomial": of_score(lambda s, t, r: (t + r) * log(r + exp(s)) - t * s + loggamma(r) - loggamma(t + r), CONVEX, (0, 1, 5), r=positive(2)),
+    "tweedie": of_score(
+        lambda s, t, p: -t * exp((1 - p) * s) / (1 - p) + exp((2 - p) * s) / (2 - p),
+        CONVEX,
+        (0, 1),
+        p=Parameter(default=1.5, low=1, high=2),
+    ),
+    "negative binomial": of_score(
+        lambda s, t, r: (t + r) * log(r + exp(s)) - t * s + loggamma(r) - loggamma(t + r), CONVEX, (0, 1, 5), r=positive(2)
+    ),
     "probit": of_score(lambda s, t: -log_ndtr(t * s), CONVEX),
     "probit by erfc": of_score(lambda s, t: -log(erfc(-t * s / sqrt(2)) / 2), CONVEX),
     "focal": of_score(lambda s, t, g: logistic(-t * s) ** g * softplus(-t * s), g=positive(2)),
     "squashed": of_score(lambda s, t: (tanh(s) - t) ** 2 + erf(s) ** 2),
     "crammer and singer": of_classes(lambda s, y: Max(*(s[j] + int(j != y) for j in range(len(s)))) - s[y], ALL),
-    "smoothed labels": of_classes(lambda s, y, e: lse(s) - (1 - e) * s[y] - e / len(s) * Add(*s), ALL, e=Parameter(default=0.1, low=0, high=1)),
+    "smoothed labels": of_classes(
+        lambda s, y, e: lse(s) - (1 - e) * s[y] - e / len(s) * Add(*s), ALL, e=Parameter(default=0.1, low=0, high=1)
+    ),
     "temperature": of_classes(lambda s, y, T: T * (log(Add(*(exp(v / T) for v in s))) - s[y] / T), ALL, T=positive(2)),
-    "brier": of_classes(lambda s, y: Add(*((exp(v - lse(s)) - int(j == y)) ** 2 for j, v in enumerate(s))), Claims(convex=None, symmetric=True, shift_invariant=True)),
-}  # fmt: skip
+    "brier": of_classes(
+        lambda s, y: Add(*((exp(v - lse(s)) - int(j == y)) ** 2 for j, v in enumerate(s))),
+        Claims(convex=None, symmetric=True, shift_invariant=True),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -65,11 +65,17 @@ TABLE = {0: 1.0}
 WEIGHTS = (1, 2)
 
 SLIPS = {
-    "targets forgotten": (lambda: of_classes(lambda s, t: Max(0, 1 - t * s)), r"raised TypeError.*in `1 - t \* s`.* needs targets=\(-1, 1\)"),
+    "targets forgotten": (
+        lambda: of_classes(lambda s, t: Max(0, 1 - t * s)),
+        r"raised TypeError.*in `1 - t \* s`.* needs targets=\(-1, 1\)",
+    ),
     "targets too many": (lambda: of_score(lambda s, y: -s[y]), "A loss of several classes, which is given a list of scores, has none"),
     "parameter not declared": (lambda: of_score(lambda s, t, delta: Max(0, delta - t * s)), r"takes delta, which parameters= lacks"),
     "parameter misspelt": (lambda: of_score(lambda s, t, dleta: dleta * s, delta=positive(1)), r"Did you mean 'dleta'"),
-    "parameter not taken": (lambda: of_score(lambda s, t: t * s, delta=positive(1)), r"declares delta, which the formula does not take: .*\(s, t\)"),
+    "parameter not taken": (
+        lambda: of_score(lambda s, t: t * s, delta=positive(1)),
+        r"declares delta, which the formula does not take: .*\(s, t\)",
+    ),
     "one argument": (lambda: of_score(lambda s: s), r"takes \(s\); it must take a score and a target"),
     "parameter by place": (lambda: of_score(eval("lambda s, t, d, /: d * s"), d=positive(1)), "parameters come by name"),
     "if on a score": (lambda: of_score(asks), r"in `t \* s < 1` .*neither true nor false: use Piecewise"),
@@ -78,7 +84,10 @@ SLIPS = {
     "numpy's choice": (lambda: of_score(lambda s, t: np.where(s > 0, s, 0)), r"instead of np.where use Piecewise\(\(a, condition\)"),
     "builtin maximum": (lambda: of_score(lambda s, t: max(0, s)), "instead of max use Max of sympy"),
     "logarithm of a number": (lambda: of_score(lambda s, t: __import__("math").log(s)), "raised TypeError"),
-    "stray symbol": (lambda: of_score(lambda s, t: Symbol("k") * (s - t) ** 2), r"contains the symbol k, which is neither a score nor a parameter"),
+    "stray symbol": (
+        lambda: of_score(lambda s, t: Symbol("k") * (s - t) ** 2),
+        r"contains the symbol k, which is neither a score nor a parameter",
+    ),
     "a symbol like the score": (lambda: of_score(lambda s, t: Symbol("s0") * s), "contains the symbol s0"),
     "sign": (lambda: of_score(lambda s, t: (s - t) * sign(s - t)), r"sign jumps: .*x·sign\(x\) is Abs\(x\)"),
     "step": (lambda: of_score(lambda s, t: s * Heaviside(s)), r"Heaviside jumps: .*x·Heaviside\(x\) is Max\(0, x\)"),
@@ -87,7 +96,10 @@ SLIPS = {
     "remainder": (lambda: of_score(lambda s, t: sympy.Mod(s, 2)), "Mod jumps"),
     "gamma": (lambda: of_score(lambda s, t: gamma(s)), r"uses gamma, which has no ball operation. Write exp\(loggamma\(x\)\)"),
     "area sine": (lambda: of_score(lambda s, t: sympy.asinh(s)), r"Write log\(x \+ sqrt\(x\*\*2 \+ 1\)\)"),
-    "a function without a meaning": (lambda: of_score(lambda s, t: Function("f")(s)), r"uses f, which has no ball operation\. .*Known: Abs, Add"),
+    "a function without a meaning": (
+        lambda: of_score(lambda s, t: Function("f")(s)),
+        r"uses f, which has no ball operation\. .*Known: Abs, Add",
+    ),
     "nothing returned": (lambda: of_score(forgets_to_return), "returned nothing .*Does it lack a `return`"),
     "a truth value as a number": (lambda: of_classes(lambda s, y: exp(s[0]) + (y == 0)), r"write int\(j == y\)"),
     "a list": (lambda: of_classes(lambda s, y: [exp(v) for v in s]), r"returned a list of 2; .*Add\(\*parts\)"),
@@ -104,7 +116,10 @@ SLIPS = {
     "logarithm of 0": (lambda: of_score(lambda s, t: t * log(t) - t * s, (0, 1)), "for target 0, is nan.* Branch where that happens"),
     "a complex number": (lambda: of_score(lambda s, t: sqrt(t) * s), "which is not real"),
     "never a number": (lambda: of_score(lambda s, t: log(-1 - s**2)), "no finite number at any score that was tried"),
-    "a target between floats": (lambda: of_score(lambda s, t: s - t, (0, 0.3)), r"target 0.3 .* such as 0.25 \(or 0.30000001192092896, the nearest\)"),
+    "a target between floats": (
+        lambda: of_score(lambda s, t: s - t, (0, 0.3)),
+        r"target 0.3 .* such as 0.25 \(or 0.30000001192092896, the nearest\)",
+    ),
     "a target that is none": (lambda: of_score(lambda s, t: s - t, (0, float("nan"))), "give finite numbers"),
     "a great target": (lambda: of_score(lambda s, t: s - t, (0, 1e300)), "target 1e\\+300 .* is not held by float32"),
     "targets without a comma": (lambda: of_score(lambda s, t: s - t, 1), r"targets of mine is 1; give a tuple of numbers"),
@@ -126,9 +141,15 @@ SLIPS = {
         lambda: of_score(lambda s, t: -(s**2), claims=Claims(convex=False, chord=Chord(start=(0.0,), end=(1.0,), label=5))),
         "has 1 scores and label 5; it has 1 score and labels 0 to 1",
     ),
-    "a piece that is missing": (lambda: of_score(lambda s, t: Piecewise((s, s < 0), (2 * s, s > 0))), r"has no piece where none of .* holds: end it with"),
-    "a symmetry of one score": (lambda: of_score(lambda s, t: s, claims=Claims(convex=None, symmetric=True)), "symmetric=True, which is of losses of several"),
-}  # fmt: skip
+    "a piece that is missing": (
+        lambda: of_score(lambda s, t: Piecewise((s, s < 0), (2 * s, s > 0))),
+        r"has no piece where none of .* holds: end it with",
+    ),
+    "a symmetry of one score": (
+        lambda: of_score(lambda s, t: s, claims=Claims(convex=None, symmetric=True)),
+        "symmetric=True, which is of losses of several",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", SLIPS)

@@ -230,7 +230,7 @@ def _said(error: BaseException) -> str:
         told = str(error)
     except Exception:  # an exception of the author's, whose own text fails
         told = ""
-    return f"{type(error).__name__}{': ' if told else ''}{_short(' '.join(told.split()))}".rstrip(".")
+    return f"{type(error).__name__}{': ' if told else ''}{_short(told)}".rstrip(".")
 
 
 def _shown(e: sympy.Expr) -> str:
@@ -238,6 +238,7 @@ def _shown(e: sympy.Expr) -> str:
 
 
 def _short(text: str) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
