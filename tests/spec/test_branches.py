@@ -73,7 +73,7 @@ def test_a_target_is_exact_beside_symbols_and_numbers():
     assert loggamma(Target(5) + 1) == log(120)
     assert math.factorial(Target(3)) == 6
     assert [10, 20][(Target(1) + 1) / 2] == 20
-    with pytest.raises(TypeError, match="the target 0.5 is no whole number"):
+    with pytest.raises(TypeError, match=r"the target 0\.5 is no whole number"):
         [10, 20][half]
 
 
