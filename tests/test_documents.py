@@ -58,7 +58,7 @@ def test_mending_the_readmes_example_makes_every_law_hold(folder):
 
 
 def test_the_loss_of_contributing_is_a_loss(folder):
-    (spec,) = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    spec, _ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     (folder / "squared_hinge.py").write_text(spec, encoding="utf-8")
     (folder / "squared.py").write_text(
         blocks("python")[0]
@@ -71,6 +71,32 @@ def test_the_loss_of_contributing_is_a_loss(folder):
     assert report.verdict is verify.Verdict.HOLDS
     wrong = verify.check("linear_svm.py:svm_loss", loss="squared_hinge.py", laws=("value",))
     assert wrong.verdict is verify.Verdict.BROKEN
+
+
+FOCAL = """
+import numpy as np
+
+
+def objective(prediction, target, gamma={gamma}):
+    t = (target == 1).astype(prediction.dtype)
+    sign, weight = 2 * t - 1, np.where(t, 0.25, 0.75).astype(prediction.dtype)
+    m = sign * prediction
+    u = np.exp(-np.abs(m))
+    p, q, L = np.where(m >= 0, 1, u) / (1 + u), np.where(m >= 0, u, 1) / (1 + u), np.maximum(-m, 0) + np.log1p(u)
+    grad = -sign * weight * q**gamma * (gamma * p * L + q)
+    hess = weight * p * q**gamma * (gamma * (gamma * p * L + q) - gamma * q * (L - 1) + q)
+    return grad, hess
+"""
+
+
+def test_the_loss_of_one_score_of_contributing_is_one(folder):
+    _, spec = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    (folder / "focal.py").write_text(spec, encoding="utf-8")
+    for gamma in (2, 1):
+        (folder / f"objective{gamma}.py").write_text(FOCAL.format(gamma=gamma), encoding="utf-8")
+    laws = ("gradient", "curvature")
+    assert verify.check("objective2.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.HOLDS
+    assert verify.check("objective1.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.BROKEN
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}

@@ -163,9 +163,9 @@ def test_on_a_box_over_a_kink_the_value_is_the_union_of_the_pieces():
     assert all(b.contains(arb(v)) for v in (-0.5, 0.0, 1.5, 3.0))
 
 
-@pytest.mark.parametrize("e", [sympy.gamma(x), sympy.zeta(x + 2), sympy.Mod(x, 2)], ids=["gamma", "zeta", "remainder"])
+@pytest.mark.parametrize("e", [sympy.gamma(x), sympy.zeta(x + 2)], ids=["gamma", "zeta"])
 def test_a_function_without_a_ball_operation_is_named_with_those_that_have_one(e):
-    with pytest.raises(ValueError, match=r"has no ball operation. Known: Abs, Add, .*exp, log") as error:
+    with pytest.raises(ValueError, match=r"has no ball operation\. .*Known: Abs, Add, .*exp, log") as error:
         ball(e, [arb(1)])
     assert type(e).__name__ in str(error.value) or str(e.func) in str(error.value)
 

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from math import erf as erf_of
+from math import erfc as erfc_of
+
 import numpy as np
 import pytest
-from sympy import Abs, E, Max, Min, Piecewise, Rational, Symbol, exp, log, sqrt, symbols
+from sympy import (
+    Abs,
+    E,
+    Max,
+    Min,
+    Piecewise,
+    Rational,
+    Symbol,
+    cosh,
+    digamma,
+    erf,
+    erfc,
+    exp,
+    log,
+    loggamma,
+    polygamma,
+    sqrt,
+    symbols,
+)
 
 from verify import Verdict, check
 from verify.errors import UsageError
 from verify.oracle.claims import bulge, examine
-from verify.spec import Chord, Claims, LossSpec, positive
+from verify.spec import Chord, Claims, LossSpec, Parameter, log_ndtr, positive
 from verify.spec.catalogue import losses, penalties
 from verify.spec.convexity import AFFINE, UNKNOWN, Curvature, convex_loss, convex_penalty, curvature, supported
 
@@ -33,6 +54,16 @@ PROVED = {
     "least of affine": (Min(x, 1 - y), CONCAVE),
     "logarithm of a least": (log(Min(x, y)), CONCAVE),
     "root of a least": (sqrt(Min(2, 1)) * x, AFFINE),
+    "hyperbolic cosine": (cosh(x - y) + cosh(x**2), CONVEX),
+    "logarithm of a hyperbolic cosine": (log(2 * cosh(x - r) + c), CONVEX),
+    "logarithm of a sigmoid": (log(1 / (1 + exp(-x))), CONCAVE),
+    "logarithm of what a sigmoid leaves": (log(1 - 1 / (1 + exp(-x))), CONCAVE),
+    "logarithm of a softmax": (log(exp(y) / (exp(x) + exp(y))), CONCAVE),
+    "logarithm of the normal distribution": (log_ndtr(x - y), CONCAVE),
+    "the same by erfc": (-log(erfc(x - y) / 2), CONVEX),
+    "the same by erf": (log((1 + erf(x)) / 2) + log(1 - erf(y)), CONCAVE),
+    "logarithm of gamma": (loggamma(x) - digamma(y) + polygamma(1, x) - polygamma(2, y), CONVEX),
+    "a power between 1 and 2": (Abs(x) ** (1 + c), CONVEX),
 }
 
 
@@ -51,6 +82,12 @@ REFUTED = {
     "difference of greatest": (Max(x, y) - Max(x, 0), lambda x, y: max(x, y) - max(x, 0)),
     "square of what changes sign": ((x**2 - 1) ** 2, lambda x, y: (x**2 - 1) ** 2),
     "log of a decreasing exponential of a square": (log(1 + exp(-(x**2))), lambda x, y: np.log(1 + np.exp(-(x**2)))),
+    "logarithm of a difference of cosines": (log(cosh(2 * x) - cosh(x) + 1), lambda x, y: np.log(np.cosh(2 * x) - np.cosh(x) + 1)),
+    "cosine of what changes sign": (cosh(x**2 - 2), lambda x, y: np.cosh(x**2 - 2)),
+    "minus a sigmoid's logarithm, the wrong way": (log(1 + exp(-x)) * -1, lambda x, y: -np.log(1 + np.exp(-x))),
+    "logarithm of erfc": (log(erfc(x)), lambda x, y: np.log(np.vectorize(erfc_of)(x))),
+    "logarithm of 1 + 2 erf": (-log(3 + erf(x)), lambda x, y: -np.log(3 + erf_of(x))),
+    "root of an absolute value": (sqrt(Abs(x)), lambda x, y: np.sqrt(abs(x))),
     "root of a shifted square": (sqrt(1 + (x**2 - 1) ** 2), lambda x, y: np.sqrt(1 + (x**2 - 1) ** 2)),
 }
 
@@ -69,6 +106,35 @@ def test_a_constant_of_unknown_sign_proves_nothing():
     assert curvature(r * x**2, [x]) == UNKNOWN
     assert curvature(log(r + exp(x)), [x]) == UNKNOWN
     assert curvature(Max(0, x) ** r, [x]) == UNKNOWN
+
+
+DOMAINS = {
+    "quantile": (lambda s, t, p: p * Max(0, t - s) + (1 - p) * Max(0, s - t), Parameter(default=0.3, low=0, high=1), True),
+    "quantile of a wider domain": (
+        lambda s, t, p: p * Max(0, t - s) + (1 - p) * Max(0, s - t),
+        Parameter(default=0.3, low=0, high=2),
+        False,
+    ),
+    "expectile": (lambda s, t, p: p * (1 - p) * Max(0, t - s) ** 2 + p**2 * s**2, Parameter(default=0.3, low=0, high=1), True),
+    "beyond one": (lambda s, t, p: (p - 1) * (s - t) ** 2, Parameter(default=2, low=1), True),
+    "below zero": (lambda s, t, p: -p * (s - t) ** 2, Parameter(default=-2, high=0), True),
+    "below three": (lambda s, t, p: (3 - p) * (s - t) ** 2, Parameter(default=2, high=3), True),
+    "of any sign": (lambda s, t, p: p * (s - t) ** 2, Parameter(default=2), False),
+    "a power": (lambda s, t, p: Abs(s - t) ** p, Parameter(default=1.5, low=1, high=2), True),
+    "a power below one": (lambda s, t, p: Abs(s - t) ** p, Parameter(default=1.5, low=0, high=2), False),
+    "tweedie": (
+        lambda s, t, p: exp((1 - p) * s) * t / (p - 1) + exp((2 - p) * s) / (2 - p),
+        Parameter(default=1.5, low=1, high=2),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_a_parameter_is_known_by_its_domain(name):
+    formula, p, proved = DOMAINS[name]
+    loss = LossSpec(name="mine", per_example=formula, targets=(0, 1), claims=Claims(convex=None), parameters={"p": p}, source="a test")
+    assert convex_loss(loss) is proved
 
 
 def test_every_shipped_claim_is_proved():

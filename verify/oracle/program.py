@@ -216,10 +216,10 @@ def _held(numerator: int, denominator: int) -> bool:
 
 def _elementary(name: str, x: Ball) -> Ball:
     """A function by its name in python-flint, whose series have no hyperbolic ones: there they are made of exp."""
+    if name in BALLS and isinstance(x, (arb, arb_series)):
+        return BALLS[name](x)
     if hasattr(x, name):
         return getattr(x, name)()
-    if name == "log_ndtr":
-        return _log_ndtr(x)
     up, down = x.exp(), (-x).exp()
     return {"sinh": (up - down) / 2, "cosh": (up + down) / 2, "tanh": (up - down) / (up + down)}[name]
 
@@ -263,14 +263,29 @@ def _within(x: arb, low: float, high: float) -> arb:
 
 
 def _polygamma(n: int, x: Ball) -> Ball:
-    """The n-th derivative of digamma, n ≥ 0: of the n-th order by Hurwitz' zeta function."""
+    """The n-th derivative of digamma, n ≥ 0, where x > 0: each is monotone there, so that balls are bounded by their ends."""
     if isinstance(x, arb_series):
         return _composed([_polygamma(n + k, x[0]) for k in range(x.prec)], x)
     if not isinstance(x, arb):
         return x.polygamma(n)
     if not x > 0:
         return arb.nan()
-    return x.digamma() if n == 0 else (-1) ** (n + 1) * factorial(n) * arb(n + 1).zeta(x)
+    low, high = (e.digamma() if n == 0 else arb(n + 1).zeta(e) * (-1) ** (n + 1) * factorial(n) for e in (arb(x.lower()), arb(x.upper())))
+    return low.union(high)
+
+
+def _log_gamma(x: Ball) -> Ball:
+    """Log Γ where x > 0, by the mean value theorem: python-flint's own has no bounds on wide balls."""
+    if isinstance(x, arb_series):
+        return _composed([_log_gamma(x[0]), *(_polygamma(k, x[0]) for k in range(x.prec - 1))], x)
+    if not x > 0:
+        return arb.nan()
+    middle = arb(x.mid())
+    return middle.lgamma() + (x - middle) * _polygamma(0, x)
+
+
+BALLS: dict[str, Callable[[Ball], Ball]] = {"lgamma": _log_gamma, "log_ndtr": _log_ndtr}
+"""What python-flint lacks, or has no good bounds of. Each is defined on balls and on series."""
 
 
 def _integer_power(x: Ball, n: int) -> Ball:

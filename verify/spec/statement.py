@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from inspect import Parameter as Argument
 from inspect import signature
+from itertools import accumulate
 from pathlib import Path
 from traceback import FrameSummary, extract_tb, walk_tb
 from typing import Any
@@ -108,7 +109,7 @@ def stated(
         e = sympy.sympify(given, strict=True)
     except (sympy.SympifyError, TypeError, ValueError, AttributeError):
         e = None
-    if not isinstance(e, sympy.Expr):
+    if not isinstance(e, sympy.Expr) or getattr(e, "is_Matrix", False) or (hasattr(given, "shape") and given.shape != ()):
         hint = _other_shape(formula, parameters, targets) or _of_type(given)
         raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of the score{_s(targets)}. {hint}")
     e = exactly(e)
@@ -157,10 +158,12 @@ def _code(frame: FrameSummary) -> str:
 
 
 def _hint(error: BaseException, code: str) -> str:
-    called = re.match(r"(?:\w+\.)*(\w+)\s*\(", code)
+    called = re.match(r"(?:\w+\.)*(\w+)\s*\(", code) if _is_a_call(code) else None
     instead = _instead(called[1]) if called else None
     if called and instead:
         return f"The formula is called on symbols of sympy: instead of {called[0].rstrip('( ')} use {instead}."
+    if "'bool'" in str(error):
+        return "A truth value is no number of sympy's: write int(j == y)."
     if "truth value" in str(error):
         return (
             "A comparison of a score is neither true nor false: use Piecewise((a, condition), (b, True)), Max, Min or Abs of sympy. "
@@ -169,6 +172,12 @@ def _hint(error: BaseException, code: str) -> str:
     if isinstance(error, (KeyError, IndexError)):
         return "It is called for every label and, without targets, for every number of classes: state it for all of them."
     return "The formula is called on symbols of sympy: build it with sympy's functions and operators."
+
+
+def _is_a_call(code: str) -> bool:
+    """Whether the code is a call as a whole, f(…), and no sum of calls: the first parenthesis is closed by the last."""
+    depths = list(accumulate({"(": 1, ")": -1}.get(c, 0) for c in code))
+    return code.endswith((")", "…")) and 0 not in depths[code.find("(") : -1]
 
 
 def _instead(name: str) -> str | None:
@@ -185,7 +194,7 @@ def _other_shape(formula: Callable[..., object], parameters: dict[str, sympy.Sym
         other = formula(symbols, 0, **parameters) if targets else formula(symbols[0], sympy.Integer(1), **parameters)
         if not isinstance(other, sympy.Expr):
             return None
-    except Exception:  # the author's code, which failed before
+    except (Exception, SystemExit, GeneratorExit):  # the author's code, which failed before
         return None
     if targets:
         return "With targets= it is given one score and the target. A loss of several classes, which is given a list of scores, has none."
@@ -221,7 +230,7 @@ def _said(error: BaseException) -> str:
         told = str(error)
     except Exception:  # an exception of the author's, whose own text fails
         told = ""
-    return f"{type(error).__name__}{': ' if told else ''}{_short(' '.join(told.split()))}".rstrip(".")
+    return f"{type(error).__name__}{': ' if told else ''}{_short(told)}".rstrip(".")
 
 
 def _shown(e: sympy.Expr) -> str:
@@ -229,6 +238,7 @@ def _shown(e: sympy.Expr) -> str:
 
 
 def _short(text: str) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
