@@ -137,6 +137,28 @@ def test_a_deviation_covers_its_own_dtype_only(good, declared):
     assert rules(judged(broken, declared(ENTRY + 'dtype = "float32"\n'), None)["gate"]) == ["broken", "stale-deviation"]
 
 
+EVERY = ENTRY.replace("gradient", "*")
+
+
+def test_a_deviation_of_every_law_covers_whatever_the_candidate_breaks_and_is_stale_when_nothing_is(good, declared):
+    both = changed(changed(good, "gradient", verdict="broken", strain=9.0), "order", verdict="broken", strain=9.0)
+    ruled = judged(both, declared(EVERY), None)["gate"]
+    assert ruled["passed"]
+    assert [(a["law"], a["reason"]) for a in ruled["accepted"]] == [("gradient", "known since 1999"), ("order", "known since 1999")]
+    assert judged(changed(good, "order", verdict="broken", strain=9.0), declared(EVERY), None)["gate"]["passed"]  # one law still fails
+    stale = judged(good, declared(EVERY), None)["gate"]
+    assert rules(stale) == ["stale-deviation"]
+    assert "mine:f breaking any law is declared as a deviation, but every law holds now" in stale["failures"][0]["sentence"]
+    assert judged({**good, "selection": list(LAWS)}, declared(EVERY), None)["gate"]["passed"]  # the others may still be broken
+
+
+def test_a_deviation_of_every_law_is_of_one_candidate_and_yields_to_one_that_names_the_law(good, declared):
+    broken = changed(good, "gradient", verdict="broken", strain=9.0)
+    assert "broken" in rules(judged(broken, declared(EVERY.replace("mine:f", "mine:g")), None)["gate"])
+    two = judged(broken, declared(EVERY + ENTRY.replace("1999", "2001")), None)["gate"]
+    assert [a["reason"] for a in two["accepted"]] == ["known since 2001"]
+
+
 @pytest.mark.parametrize("what", WORSE)
 def test_a_figure_far_worse_than_the_baseline_is_red_and_one_within_the_margin_is_not(good, what):
     base = changed(good, "gradient", **{what: 2 * NOISE[what] or 1e-15})
