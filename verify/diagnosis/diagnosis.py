@@ -54,7 +54,11 @@ def diagnose(
     named = next((found for aspect in aspects if (found := _named(subject, aspect, case)) is not None), None)
     if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
         code, told = other
-        return Diagnosis(named.code if named else "value" if law == "value" else code, told, kind="convention", measured=measured)
+        if named is not None and named.code != "unknown":
+            code = named.code
+        elif law == "value":
+            code = "value"
+        return Diagnosis(code, told, kind="convention", measured=measured)
     if named is not None:
         return replace(named, measured=measured)
     entries: Any = [worst.where["entry"]] if "entry" in worst.where else "all"
