@@ -150,7 +150,7 @@ def test_what_is_wrong_ends_with_1_and_a_sentence(verify):
 
 def test_a_law_that_decides_nothing_ends_with_4(verify):
     """A margin of 1e30 swamps every difference of the loss."""
-    done = verify("check mine.py:hinge --loss multiclass_hinge --delta 1e30 --profile quick --law order", code=4)
+    done = verify("check mine.py:hinge --loss multiclass_hinge --parameter delta=1e30 --profile quick --law order", code=4)
     assert "order law silent for multiclass_hinge (float64), mine.py:hinge: nothing was decided" in done.stdout
 
 
@@ -171,6 +171,17 @@ WRONG_USE = {
     "no function": (f"check mine.py {SOFTMAX}", "has no function"),
     "unknown function": (f"check mine.py:rihgt {SOFTMAX}", "Did you mean 'right'"),
     "delta that is no number": ("check mine.py:hinge --loss multiclass_hinge --delta x", "'x' is not a valid float"),
+    "a parameter without a value": (
+        "check mine.py:hinge --loss multiclass_hinge --parameter delta",
+        "--parameter 'delta' is no NAME=VALUE",
+    ),
+    "a parameter that is no number": ("check mine.py:hinge --loss multiclass_hinge --parameter delta=x", "such as --parameter delta=2"),
+    "a parameter given twice": (
+        "check mine.py:hinge --loss multiclass_hinge --parameter delta=1 --parameter delta=2",
+        "delta is given twice",
+    ),
+    "no such parameter": ("check mine.py:hinge --loss multiclass_hinge --parameter dleta=1", "Did you mean 'delta'"),
+    "classes that are no number": ("check mine.py:hinge --loss multiclass_hinge --classes x", "'x' is not a valid integer"),
     "delta out of its domain": ("check mine.py:hinge --loss multiclass_hinge --delta -1", "delta = -1.0 is outside its domain"),
     "timeout of 0": (f"check mine.py:right {SOFTMAX} --timeout 0", "--timeout"),
     "timeout in this process": (f"check mine.py:right {SOFTMAX} --timeout 5 --in-process", "cannot be kept in this process"),

@@ -21,7 +21,7 @@ PREDICTION = {
     "raw_score", "raw_scores", "score", "scores", "logits", "logit", "margins", "output", "outputs", "s",
 }  # fmt: skip
 TARGET = {"y", "y_true", "ytrue", "true", "target", "targets", "t", "label", "labels", "truth", "actual", "actuals"}
-DATA_SET = {"dtrain", "dmatrix", "train_data", "train_set", "dataset", "data_set", "data"}
+DATA_SET = {"dtrain", "dmatrix", "dmat", "train", "train_data", "train_set", "dataset", "data_set", "data", "dset"}
 WEIGHT = {"weight", "weights", "sample_weight", "sample_weights", "example_weight", "example_weights", "w", "wt", "sw"}
 INTERCEPT = {"b", "bias", "biases", "intercept", "intercepts", "b0", "offset"}
 DATA = {"x", "xs", "data", "features", "inputs", "design"}
@@ -90,6 +90,12 @@ def order(f: Callable[..., Any]) -> str | None:
     if (first in TARGET and second not in TARGET) or (second in PREDICTION and first not in PREDICTION):
         return "TARGETPREDICTION"
     return None
+
+
+def names_a_target(f: Callable[..., Any]) -> bool:
+    """Whether one of an objective's two arguments is called as targets are: what is called otherwise beside a prediction may hold them."""
+    told = names(f)
+    return told is not None and any(name in TARGET for name in told[0][:2])
 
 
 def takes(f: Callable[..., Any]) -> dict[str, bool]:

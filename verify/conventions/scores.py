@@ -16,7 +16,7 @@ import numpy as np
 from verify.candidates import Candidate, Misbehaviour, Scores, extras
 from verify.candidates.linear import LAYOUTS
 from verify.candidates.scores import CUTS, ORDERS
-from verify.candidates.signature import SCORES, Weights, order
+from verify.candidates.signature import SCORES, Weights, names_a_target, order
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import NONE, Conventions, Pins, parted
@@ -76,7 +76,8 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequenc
     forms = list(_forms(f, pins, signatures))
     for cut, column, form in product(cuts, (False, True) if loss.targets else (False,), forms):
         orders = ONE_ARRAY if form == "scores" else tuple(ORDERS)
-        for arguments in [told] if told in orders else orders:
+        likely = [told] if pinned or told != "PREDICTIONTARGET" or names_a_target(f) else [told, "PREDICTIONDATASET"]
+        for arguments in [o for o in likely if o in orders] or orders:
             way = replace(base, cut=cut or "", column=column, order=arguments, per_example=form != "scores", each=form == "each")
             weightless = arguments == "PREDICTIONDATASET"
             yield replace(way, extras=tuple(e for e in way.extras if not isinstance(e, Weights))) if weightless else way

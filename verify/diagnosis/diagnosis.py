@@ -58,7 +58,11 @@ def diagnose(
     answer = None if aspect is None else aspect.name
     if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
         code, told = other
-        return Diagnosis(named.code if named else "value" if law == "value" else code, told, kind="convention", measured=measured)
+        if named is not None and named.code != "unknown":
+            code = named.code
+        elif law == "value":
+            code = "value"
+        return Diagnosis(code, told, kind="convention", measured=measured)
     if named is not None:
         return replace(named, measured=measured, answer=answer if named.code == "unknown" else None)
     if not is_lost(worst) and _varies(subject, case):

@@ -1,0 +1,203 @@
+"""Parameters of a loss: found out from the candidate's own loss, or given by name, and kept with a counterexample."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sympy import Abs, Add, Max, Piecewise, Rational, exp, log
+
+import verify
+from verify import UsageError
+from verify.campaign import witness
+from verify.campaign.configuration import read
+from verify.conventions import Pins, find_out
+from verify.conventions.parameter import grid
+from verify.spec import Claims, LossSpec, positive
+from verify.spec.loss import Parameter
+
+TEMPERATURE = LossSpec(
+    name="temperature",
+    per_example=lambda s, y, T: log(Add(*(exp(v / T) for v in s))) - s[y] / T,
+    parameters={"T": positive(default=2)},
+    claims=Claims(convex=True),
+    source="none",
+)
+"""Not monotone in T where an example's label has neither the least nor the greatest score."""
+TARGETS = (-2.5, -1, 0, 0.375, 1, 4)
+PINBALL = LossSpec(
+    name="pinball",
+    per_example=lambda s, t, tau: tau * Max(0, t - s) + (1 - tau) * Max(0, s - t),
+    parameters={"tau": Parameter(default=0.25, low=0, high=1)},
+    targets=TARGETS,
+    claims=Claims(convex=True),
+    source="none",
+)
+HUBER = LossSpec(
+    name="huber",
+    per_example=lambda s, t, delta: Piecewise(
+        ((s - t) ** 2 / 2, Abs(s - t) <= delta), (delta * (Abs(s - t) - Rational(1, 2) * delta), True)
+    ),
+    parameters={"delta": positive(default=1)},
+    targets=TARGETS,
+    claims=Claims(convex=True),
+    source="none",
+)
+SHIFTED = LossSpec(
+    name="shifted",
+    per_example=lambda s, t, a, b: b * (s - t - a) ** 2,
+    parameters={"a": Parameter(default=0), "b": positive(default=1)},
+    targets=TARGETS,
+    claims=Claims(convex=True),
+    source="none",
+)
+
+
+def temperature(T, reduction="mean"):
+    def f(W, X, y, reg):
+        z = X @ W.T / W.dtype.type(T)
+        e = np.exp(z - z.max(1, keepdims=True))
+        p, n = e / e.sum(1, keepdims=True), W.dtype.type(len(y) if reduction == "mean" else 1)
+        loss = (np.log(e.sum(1)) + z.max(1) - z[np.arange(len(y)), y]).sum() / n + reg * (W * W).sum()
+        p[np.arange(len(y)), y] -= 1
+        return loss, p.T @ X / n / W.dtype.type(T) + W.dtype.type(2 * reg) * W
+
+    return f
+
+
+def of_one_score(loss, slope):
+    def f(w, X, y, reg):
+        s = X @ w
+        return loss(s - y).mean() + reg * (w @ w), X.T @ slope(s - y) / len(y) + 2 * reg * w
+
+    return f
+
+
+def pinball(tau):
+    return of_one_score(lambda r: np.maximum(-tau * r, (1 - tau) * r), lambda r: np.where(r < 0, -tau, 1 - tau))
+
+
+def huber(d):
+    return of_one_score(lambda r: np.where(np.abs(r) <= d, r * r / 2, d * (np.abs(r) - d / 2)), lambda r: np.clip(r, -d, d))
+
+
+def shifted(a, b):
+    return of_one_score(lambda r: b * (r - a) ** 2, lambda r: 2 * b * (r - a))
+
+
+FOUND = {
+    **{f"temperature {T}": (TEMPERATURE, temperature(T), {"T": T}) for T in (0.1, 0.7, 1.0, 3.0, 10.0)},
+    "a sum": (TEMPERATURE, temperature(3.0, "sum"), {"T": 3.0, "reduction": "sum"}),
+    **{f"pinball {tau}": (PINBALL, pinball(tau), {"tau": tau}) for tau in (0.01, 0.5, 0.9)},
+    **{f"huber {d}": (HUBER, huber(d), {"delta": d}) for d in (0.9, 2.0)},
+    "the first of two": (SHIFTED, shifted(-1.5, 1.0), {"a": -1.5, "b": 1.0}),
+    "the second of two": (SHIFTED, shifted(0.0, 3.0), {"a": 0.0, "b": 3.0}),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_a_parameter_is_found_out(case):
+    loss, f, stated = FOUND[case]
+    assert find_out(f, loss, Pins()).to_dict().items() >= {"fits": True, **stated}.items()
+
+
+def test_the_parameter_is_found_out_in_single_precision():
+    assert find_out(temperature(3.0), TEMPERATURE, Pins(), "float32").to_dict()["T"] == 3.0
+
+
+def test_two_that_are_both_others_are_given():
+    """One of them is enough: the other is found out then."""
+    f = shifted(-1.5, 3.0)
+    assert not find_out(f, SHIFTED, Pins()).fits
+    for given in ({"a": -1.5}, {"b": 3}, {"a": -1.5, "b": 3.0}):
+        assert find_out(f, SHIFTED, Pins(parameters=given)).to_dict().items() >= {"fits": True, "a": -1.5, "b": 3.0}.items()
+    assert not find_out(f, SHIFTED, Pins(parameters={"a": 0.0})).fits
+
+
+def test_an_offset_is_no_parameter():
+    def f(W, X, y, reg):
+        loss, dW = temperature(2.0)(W, X, y, reg)
+        return loss + 0.01, dW
+
+    found = find_out(f, TEMPERATURE, Pins())
+    assert (found.fits, found.objective.parameters) == (False, {"T": 2.0})
+
+
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (0.0, np.inf), (-np.inf, 3.0), (-np.inf, np.inf), (-1.0, 1e-3)])
+def test_the_grid_covers_the_domain_and_stays_in_it(ends):
+    low, high = ends
+    found = grid(Parameter(default=5e-4, low=low, high=high))
+    assert found == sorted(set(found))
+    assert low < found[0] < found[-1] < high
+    assert (found[0] < low + 1e-5) if np.isfinite(low) else found[0] < -1000
+    assert (found[-1] > high - 1e-5) if np.isfinite(high) else found[-1] > 1000
+
+
+WRONG_USE = {
+    "no such parameter": ({"parameters": {"t": 3.0}}, "unknown parameter of temperature 't'.*Known: T"),
+    "out of its domain": ({"parameters": {"T": -1}}, "parameter T = -1 is outside its domain"),
+    "no number": ({"parameters": {"T": "3"}}, "parameter T is '3'; give a number"),
+    "no table": ({"parameters": 3}, "parameters is 3; give a table of numbers by name"),
+    "two values": ({"parameters": {"delta": 1.0}, "delta": 2.0}, "delta is 2.0 and parameters says 1.0"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_USE)
+def test_wrong_use_is_an_error(case):
+    given, message = WRONG_USE[case]
+    with pytest.raises(UsageError, match=message):
+        find_out(temperature(2.0), TEMPERATURE, Pins(**given))
+
+
+def test_delta_is_short_for_one_of_them():
+    assert Pins(delta=2) == Pins(parameters={"delta": 2.0}) == Pins(delta=2.0, parameters={"delta": 2.0})
+    assert hash(Pins(delta=2)) == hash(Pins(parameters={"delta": 2.0}))
+
+
+SPEC = """
+from sympy import Add, exp, log
+from verify.spec import Claims, LossSpec, positive
+
+SPEC = LossSpec(name="temperature", per_example=lambda s, y, T: log(Add(*(exp(v / T) for v in s))) - s[y] / T,
+                parameters={"T": positive(default=2)}, claims=Claims(convex=True), source="none")
+"""
+MINE = """
+import numpy as np
+
+def softened(W, X, y, reg, T=3.0):
+    z = X @ W.T / T
+    e = np.exp(z - z.max(1, keepdims=True))
+    loss = (np.log(e.sum(1)) + z.max(1) - z[np.arange(len(y)), y]).mean() + reg * (W * W).sum()
+    p = e / e.sum(1, keepdims=True)
+    p[np.arange(len(y)), y] -= 1
+    return loss, p.T @ X / len(y) + 2 * reg * W  # without 1/T
+"""
+
+
+@pytest.mark.parametrize("given", [None, {"T": 4}])
+def test_a_counterexample_keeps_its_parameters(given, tmp_path, monkeypatch):
+    """Those found out, and those given, which are handed in where they are taken."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "spec.py").write_text(SPEC, encoding="utf-8")
+    report = verify.check("mine.py:softened", loss="spec.py", parameters=given, profile="quick", laws=("gradient",), in_process=True)
+    assert report.conventions["mine.py:softened"].items() >= {"T": 4.0 if given else 3.0, "fits": True}.items()
+    (file,) = witness.save(report.outcomes, tmp_path / "out")
+    assert dict(witness.task(witness.read(file)).request.pins.parameters) == {"T": 4.0 if given else 3.0}
+    again = verify.replay(file, in_process=True)
+    assert again.verdict is verify.Verdict.BROKEN
+    assert again.results[0].witness.evidence == report.results[0].witness.evidence
+    document = json.loads(file.read_text(encoding="utf-8"))
+    del document["conventions"]["T"]  # an older one: the parameter is found out again
+    assert verify.replay(document, in_process=True).verdict is verify.Verdict.BROKEN
+
+
+def test_the_configuration_gives_them(tmp_path):
+    table = '[[tool.verify.candidates]]\ntarget = "mine.py:softened"\nloss = "spec.py"\nparameters = { T = 3 }\nclasses = 4\n'
+    (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
+    (request,) = read(tmp_path).requests()
+    assert (request.pins.parameters, request.pins.classes) == ({"T": 3.0}, 4)
+    (tmp_path / "pyproject.toml").write_text(table.replace("{ T = 3 }", "[3]"), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"parameters is \[3\]; give a table"):
+        read(tmp_path).requests()
