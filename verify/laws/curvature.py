@@ -27,7 +27,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         for j, choices in enumerate(row):
             if choices is not None and all(isfinite(c.radius) for c in choices):
                 evidence.append(judged(float(found[i, j]), list(_shared(choices, share)), [i, j], case.dtype))
-    return Finding(evidence=tuple(evidence), undecided=None if evidence else "too many kinks at once")
+    return Finding(evidence=tuple(evidence), undecided=None if evidence else "too many kinks at once: a point on fewer would decide it")
 
 
 def _shared(choices: list[Quantity], share: int) -> Iterator[Quantity]:

@@ -21,7 +21,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="allowance not finite")
     nearest = truth.distance(g)
     if nearest.strain > 1 and nearest.certified <= 1:
-        return Finding(undecided="membership neither shown nor refuted")
+        return Finding(undecided="membership neither shown nor refuted: a point on fewer kinks would decide it")
     j, k = nearest.entry
     finest = np.min(truth.radius / np.maximum(truth.magnitude, truth.radius))
     evidence = Evidence(
