@@ -118,9 +118,8 @@ def at_the_tie(s, t, d):
 @pytest.mark.parametrize(
     ("law", "wrong"), [("crossing", (steeper, slope)), ("one-sided", (steeper, slope)), ("membership", (value, at_the_tie))]
 )
-@pytest.mark.parametrize("delta", [1, 0.9])
-def test_wrong_code_at_kinks_is_seen(law, wrong, delta, dtype):
-    assert run(LAWS[law], subject(spec(huber, delta), delta, *wrong, dtype), profile="quick", seed=0).verdict is Verdict.BROKEN
+def test_wrong_code_at_kinks_is_seen(law, wrong, dtype):
+    assert run(LAWS[law], subject(spec(huber, 0.9), 0.9, *wrong, dtype), profile="quick", seed=0).verdict is Verdict.BROKEN
 
 
 def focal_value(s, t, d):
