@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from sympy import Max
+from sympy import Abs, Max, Piecewise, exp
 
 from verify.cases import Case, families, has_kinks
 from verify.cases.digits import MOST_EXAMPLES
@@ -19,7 +19,7 @@ from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART
 from verify.data import digits
 from verify.oracle import Oracle
-from verify.spec import Claims, LossSpec, Objective
+from verify.spec import Claims, LossSpec, Objective, positive
 from verify.spec.catalogue import find_loss, find_penalty
 
 EVERYWHERE = {
@@ -101,7 +101,7 @@ def test_a_family_builds_valid_cases(loss, family, dtype):
         assert np.all(case.X[:, -1] == 1)
         assert np.all(np.isfinite(case.W)) and np.all(np.isfinite(case.X))  # noqa: PT018
         assert case.reg in REGULARISATIONS
-        assert case.family in {family, "kink missed"} if "kink" in family else case.family == family
+        assert case.family in {family, "kink missed", "kink, rounded"} if "kink" in family else case.family == family
 
 
 # On the grid scores are bounded; off it every factor may be a quarter larger, and a solved bias may be as large as a score.
@@ -298,3 +298,54 @@ def test_a_case_comes_back_from_its_dictionary_bit_by_bit(family):
 def test_a_case_in_single_precision_comes_back_too():
     case = Case(W=np.array([[0.1]], "f4"), X=np.array([[1]], "f4"), y=np.array([0]), reg=0.0, family="given")
     assert np.array([[float.fromhex(v) for v in row] for row in case.to_dict()["W"]], "f4").tobytes() == case.W.tobytes()
+
+
+def apart(s, t, delta):
+    """|s − t| beyond a margin, by a condition."""
+    return Piecewise((0, Abs(s - t) <= delta), (Abs(s - t) - delta, True))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("delta", [1.0, 0.9, 0.3])
+def test_the_kink_family_meets_margins_that_the_lattice_does_not_hold(delta, dtype):
+    """Exactly, as the dtype holds the margin, where a score holds it, else by the nearest bias; the oracle takes either for a tie."""
+    loss = LossSpec(
+        name="apart",
+        per_example=apart,
+        parameters={"delta": positive(default=delta)},
+        targets=(-1, 0, 1),
+        claims=Claims(convex=True),
+        source="a test",
+    )
+    cases = [case for case in drawn("kink", loss, dtype) if case.family.startswith("kink")]
+    on = [case for case in cases if case.family != "kink missed"]
+    tied = [not oracle(loss, dtype).at(case.W, case.X, case.y, case.reg).gradient.is_single for case in on]
+    margin = Fraction(float(np.dtype(dtype).type(delta)))
+    exactly = [margin in {abs(m - t) for m, t in scores_and_targets(case, (-1, 0, 1))} for case in on]
+    assert len(on) > len(cases) / 2
+    assert sum(tied) > len(on) / 2
+    assert sum(exactly) > len(on) / 4
+    assert all(e for e, t, case in zip(exactly, tied, on, strict=True) if t and case.family == "kink" and not at_zero(case, (-1, 0, 1)))
+
+
+def scores_and_targets(case, targets):
+    """(score, target) of every example of a loss of one score, exact."""
+    w, X = [Fraction(float(v)) for v in case.W[0]], [[Fraction(float(v)) for v in row] for row in case.X]
+    return [(sum(a * b for a, b in zip(w, x, strict=True)), Fraction(targets[y])) for x, y in zip(X, case.y, strict=True)]
+
+
+def at_zero(case, targets):
+    """Whether a score meets its target: a tie of |s − t|, where nothing else turns."""
+    return any(s == t for s, t in scores_and_targets(case, targets))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_tie_of_a_curved_switch_is_solved_by_newtons_method(dtype):
+    """max(eˢ − 3, 0) at s = log 3: no float, and the nearest bias is taken."""
+    loss = LossSpec(
+        name="exponential", per_example=lambda s, t: Max(exp(s) - 3, 0), targets=(0,), claims=Claims(convex=True), source="a test"
+    )
+    met = [case for case in drawn("kink", loss, dtype) if case.family == "kink, rounded"]
+    assert len(met) > 20
+    for case in met:
+        assert min(abs(float(s) - np.log(3)) for s, _ in scores_and_targets(case, (0,))) < 64 * np.finfo(dtype).eps

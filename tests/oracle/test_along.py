@@ -11,12 +11,13 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
-from sympy import Abs
+from sympy import Abs, And, Max, Or, Piecewise, Rational, exp, sqrt
 
+from verify.laws.crossing import mean_slope
 from verify.oracle import KinkOnSegment, Oracle
 from verify.oracle.oracle import _interval
 from verify.oracle.program import precision
-from verify.spec import Objective, Penalty
+from verify.spec import Claims, LossSpec, Objective, Penalty, positive
 from verify.spec.catalogue import find_loss, find_penalty
 
 ZERO = Fraction(0)
@@ -229,3 +230,65 @@ def test_a_path_ends_its_stretches_on_the_kinks():
     assert [float(s.slope) for s in stretches] == [0 + penalty[0], 1 + penalty[1], 2 + penalty[2]]
     assert all(s.curvature == 2 for s in stretches)
     assert len(point.path(d, 4.0, 2)) == 2
+
+
+HALF = Rational(1, 2)
+CURVED = {  # formulas of s, t and δ, and the kinks ahead of s = 0 for t = 0, δ = 1, on [0, 4]
+    "huber": (lambda s, t, d: Piecewise((HALF * (s - t) ** 2, Abs(s - t) <= d), (d * (Abs(s - t) - HALF * d), True)), [1.0]),
+    "strictly": (lambda s, t, d: Piecewise((HALF * (s - t) ** 2, Abs(s - t) < d), (d * (Abs(s - t) - HALF * d), True)), [1.0]),
+    "asked by squares": (lambda s, t, d: Piecewise((HALF * s**2, s**2 < d**2), (d * (Abs(s) - HALF * d), True)), [1.0]),
+    "and": (lambda s, t, d: Piecewise((HALF * s**2, And(s <= d, s >= -d)), (d * (Abs(s) - HALF * d), True)), [1.0]),
+    "or": (lambda s, t, d: Piecewise((d * (Abs(s) - HALF * d), Or(s > d, s < -d)), (HALF * s**2, True)), [1.0]),
+    "exponential": (lambda s, t, d: Max(exp(s) - 3, 0), [mp.log(3)]),
+    "square root": (lambda s, t, d: Max(sqrt(1 + s**2) - 2, s / 100), [None]),
+    "fourth power": (lambda s, t, d: Max(d - s**4, 0), [1.0]),
+    "within another": (lambda s, t, d: Max(0, Max(s, s**2 / 2) - 3), [2.0, mp.sqrt(6)]),
+    "two of a square": (lambda s, t, d: Max(0, (s - 1) * (s - 3)), [1.0, 3.0]),
+}
+
+
+def curved(name):
+    loss = LossSpec(
+        name="curved",
+        per_example=lambda s, t, delta: CURVED[name][0](s, t, delta),
+        parameters={"delta": positive(default=1)},
+        targets=(0, 1),
+        claims=Claims(convex=None),
+        source="a test",
+    )
+    return Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64").at(np.zeros((1, 1)), np.ones((1, 1)), np.array([0]), 0.0)
+
+
+@pytest.mark.parametrize("name", CURVED)
+def test_kinks_of_curved_and_conditional_switches_are_found(name):
+    path = curved(name).path(np.ones((1, 1)), 4.0, 10)
+    kinks = [float(s.start) for s in path[1:] if abs(float(s.start)) > 0]
+    assert all(expected is None or min(abs(k - float(expected)) for k in kinks) < 1e-15 for expected in CURVED[name][1])
+    assert all(float(s.start.rad()) < 1e-30 for s in path)
+
+
+@pytest.mark.parametrize("name", CURVED)
+@pytest.mark.parametrize("length", [0.5, 2.5, 4.0])
+def test_slopes_and_curvatures_of_a_path_add_up_to_the_difference(name, length):
+    """(f(W + hd) − f(W))/h by values alone, against the mean slope over the stretches."""
+    point, d = curved(name), np.ones((1, 1))
+    end = point.oracle.at(np.full((1, 1), length), np.ones((1, 1)), np.array([0]), 0.0)
+    with precision():
+        quotient = (end.value.exact - point.value.exact) / length
+        found = mean_slope(point.path(d, length, 10), length)
+        assert found.overlaps(quotient)
+    if name not in ("exponential", "square root", "fourth power"):  # over long stretches of which curvature is enclosed widely
+        assert float(found.rad()) < 1e-25
+
+
+def test_where_a_switch_only_touches_its_kink_nothing_is_said():
+    loss = LossSpec(
+        name="touching",
+        per_example=lambda s, t: Piecewise((0, (s - 1) ** 2 <= 0), ((s - 1) ** 2, True)),
+        targets=(0,),
+        claims=Claims(convex=True),
+        source="a test",
+    )
+    oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
+    with pytest.raises(KinkOnSegment):
+        oracle.at(np.zeros((1, 1)), np.ones((1, 1)), np.array([0]), 0.0).path(np.ones((1, 1)), 4.0, 10)

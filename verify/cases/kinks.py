@@ -106,11 +106,11 @@ def _moved(
             W[j, -1] = bias
             if formula.sign(_seen(oracle, exact.product(x[None, :], W)[0]), gap) == 0:
                 return j, True
-            found = found or (j, bias)
+            found = found or (j, W[j].copy())
         W[j] = before
     if found is None:
         return None
-    j, W[found[0], -1] = found
+    j, W[found[0]] = found
     return j, False
 
 

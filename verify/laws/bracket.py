@@ -34,7 +34,9 @@ def measure(subject: Subject, case: Case) -> Finding:
             measured = Evidence(law="bracket", measured=float(outside), allowed=noise, magnitude=line.size, width=width, where=where)
             evidence.append(measured)
     seen = any(e.sees for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every slope")
+    return Finding(
+        evidence=tuple(evidence), undecided=None if seen else "rounding swamps every slope: float64, or a steeper point, would decide it"
+    )
 
 
 def _directions(subject: Subject, case: Case) -> Iterator[Floats]:

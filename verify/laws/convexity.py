@@ -38,7 +38,7 @@ def measure(subject: Subject, case: Case) -> Finding:
             excess = float(np.maximum(below - above, 0.0))  # NaN stays NaN
             evidence.append(Evidence(law="convexity", measured=excess, allowed=allowed, magnitude=size, where=where))
     seen = any(e.sees for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every pair")
+    return Finding(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every pair: float64 would decide it")
 
 
 LAW = Law(name="convexity", statement="f lies below its chords and above its tangents", measure=measure, inapplicable=claims_convexity)

@@ -19,7 +19,7 @@ from verify.oracle import KinkOnSegment, Stretch, precise
 EXPONENTS = (0, 2, 4, 8)
 MOST_KINKS = 12
 NONE = "no kink within the steps"
-UNCLEAR = "where a switch changes cannot be enclosed: another direction would decide it"
+UNCLEAR = "a switch may touch its kink without crossing it: a formula whose switches cross theirs would decide it"
 
 
 def measure(subject: Subject, case: Case) -> Finding:

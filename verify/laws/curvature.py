@@ -31,7 +31,7 @@ def measure(subject: Subject, case: Case) -> Finding:
                 lost = lost or choices is not None
                 continue
             evidence.append(judged(h, list(_shared(choices, share)), [i, j], case.dtype))
-    why = OUT_OF_RANGE if lost else "too many kinks at once: fewer examples would decide it"
+    why = OUT_OF_RANGE if lost else "too many kinks at once: a point on fewer would decide it"
     return Finding(evidence=tuple(evidence), undecided=None if evidence else why)
 
 

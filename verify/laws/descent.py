@@ -32,7 +32,10 @@ def measure(subject: Subject, case: Case) -> Finding:
     if not gradient.is_single and subject.oracle.objective.claims_convexity:
         evidence += _approach(line)
     seen = any(e.sees for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every decrease that is certain")
+    return Finding(
+        evidence=tuple(evidence),
+        undecided=None if seen else "rounding swamps every decrease that is certain: float64, or a steeper point, would decide it",
+    )
 
 
 def _decrease(line: Line) -> list[Evidence]:

@@ -26,7 +26,10 @@ def measure(subject: Subject, case: Case) -> Finding:
             if slopes.is_finite():
                 evidence.append(within("enclosure", quotient, slopes, values * line.noise / h, line.size, method=method, h=h))
     seen = any(e.sees for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else "every enclosure is wider than the slopes")
+    return Finding(
+        evidence=tuple(evidence),
+        undecided=None if seen else "every enclosure is wider than the slopes: float64, whose steps are shorter, would decide it",
+    )
 
 
 LAW = Law(name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure, needs_loss=True)

@@ -22,7 +22,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided=NOT_FINITE if np.all(np.isfinite(g)) else OUT_OF_RANGE)
     nearest = truth.distance(g)
     if nearest.strain > 1 and nearest.certified <= 1:
-        return Finding(undecided="membership neither shown nor refuted")
+        return Finding(undecided="membership neither shown nor refuted: a point on fewer kinks would decide it")
     j, k = nearest.entry
     finest = np.min((truth.radius / np.maximum(truth.magnitude, truth.radius))[judged])
     evidence = Evidence(

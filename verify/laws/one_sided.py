@@ -8,7 +8,7 @@ candidate is not compared with D⁰: it need not be equal.
 from verify.cases import Case
 from verify.difference import backward, centred, direction, forward
 from verify.evidence import Finding
-from verify.laws.crossing import mean_slope
+from verify.laws.crossing import UNCLEAR, mean_slope
 from verify.laws.law import Law, Subject, has_switches, within
 from verify.laws.line import through
 from verify.oracle import KinkOnSegment, Stretch
@@ -18,7 +18,6 @@ EXPONENTS = (2, 6, 10, 14)
 MOST_AT_START = 2
 """Kinks of one step that rounding may have moved off its start."""
 SWAMPED = "another kink within every step, or rounding swamps them: float64, or a point with fewer kinks, would decide it"
-UNCLEAR = "where a switch changes cannot be enclosed: another direction would decide it"
 
 
 def measure(subject: Subject, case: Case) -> Finding:
