@@ -284,7 +284,7 @@ def run(tmp_path, *arguments):
 
 
 @pytest.mark.parametrize("how", [[], ["--in-process"]], ids=["on workers", "in this process"])
-@pytest.mark.parametrize(("loss", "said"), [("BAD", "`s < t` (mine.py, line 9)"), ("LATE", "of 4 classes, raised IndexError")])
+@pytest.mark.parametrize(("loss", "said"), [("BAD", "in `s < t` (mine.py, line 10)"), ("LATE", "of 4 classes, raised IndexError")])
 def test_a_bad_spec_is_wrong_use_and_not_the_candidates_fault(tmp_path, loss, said, how):
     told = run(tmp_path, "check", "mine.py:honest", "--loss", f"mine.py:{loss}", *how)
     assert told.returncode == 2, told.stderr

@@ -48,8 +48,8 @@ BESIDE: dict[Any, Callable[[Ball, Ball], arb]] = {
     inverse_mills: lambda value, x: (value * x * x).abs_upper(),
 }  # fmt: skip
 """Functions whose usual ways of evaluation go through larger numbers than their values: log Φ as the logarithm of what is near 1,
-Stirling's series near the zeros of log Γ and of its slope; φ/Φ through exp(−x²/2 − log Φ), where both terms have the size x²/2. Their roundings are
-charged at that size too.
+Stirling's series near the zeros of log Γ and of its slope; φ/Φ through exp(−x²/2 − log Φ), both terms of the size x²/2. Their roundings
+are charged at that size too.
 """
 
 
