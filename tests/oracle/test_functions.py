@@ -31,6 +31,7 @@ FUNCTIONS = {
     "softplus": (softplus(x), lambda v: mpmath.log1p(mpmath.exp(v)), (*ALL, -100.0, 1e4)),
     "logistic": (logistic(x), lambda v: 1 / (1 + mpmath.exp(-v)), (*ALL, *FAR)),
     "log Φ": (log_ndtr(x), lambda v: mpmath.log(mpmath.erfc(-v / mpmath.sqrt(2)) / 2), (*ALL[:-1], -1e4, -300.0)),
+    "slope of log Φ": (log_ndtr(x).diff(x), lambda v: mpmath.npdf(v) / (mpmath.erfc(-v / mpmath.sqrt(2)) / 2), (*ALL[:-1], -300.0)),
     "loggamma": (loggamma(x), (mpmath.loggamma, mpmath.digamma, lambda v: mpmath.polygamma(1, v)), POSITIVE),
     "digamma": (digamma(x), tuple(lambda v, n=n: mpmath.polygamma(n, v) for n in range(3)), POSITIVE),
     "trigamma": (polygamma(1, x), tuple(lambda v, n=n: mpmath.polygamma(n + 1, v) for n in range(3)), POSITIVE),
@@ -132,6 +133,7 @@ def test_lanes_say_about_the_same(name):
 
 CAREFUL = {  # a function, and usual ways to evaluate it in double precision
     "log Φ": (log_ndtr(x), ["special.log_ndtr(v)", "np.log(special.ndtr(v))", "np.log(special.erfc(-v / np.sqrt(2)) / 2)"], (-30.0, 9.0)),
+    "slope of log Φ": (log_ndtr(x).diff(x), ["np.exp(-v * v / 2 - special.log_ndtr(v)) / np.sqrt(2 * np.pi)"], (-36.0, 9.0)),
     "loggamma": (loggamma(x), ["special.gammaln(v)", "np.vectorize(math.lgamma)(v)"], (0.01, 60.0)),
     "digamma": (digamma(x), ["special.digamma(v)"], (0.01, 60.0)),
     "erfc": (erfc(x), ["special.erfc(v)", "np.vectorize(math.erfc)(v)"], (-5.0, 20.0)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import pickle
 import subprocess
@@ -31,8 +32,11 @@ from sympy import (
 )
 from sympy.codegen import cfunctions
 
+from verify.api import judge_all, requested
+from verify.campaign.executor import portable
 from verify.errors import UsageError
 from verify.oracle.claims import examine
+from verify.report.formats import render
 from verify.spec import Chord, Claims, LossSpec, Parameter, positive
 from verify.spec.catalogue import find_loss
 
@@ -215,6 +219,45 @@ def test_a_slip_at_import_is_told_without_its_traceback(tmp_path):
     assert "Traceback" not in str(error.value)
 
 
+def objective(prediction, target):
+    return prediction - target, np.ones_like(prediction)
+
+
+def test_who_is_not_judged_stands_in_every_format(tmp_path):
+    file = tmp_path / "bad.py"
+    file.write_text(
+        "from verify.spec import Claims, LossSpec\n"
+        'SPEC = LossSpec(name="bad", per_example=lambda s, t: None, targets=(0, 1), claims=Claims(convex=None), source="")\n',
+        encoding="utf-8",
+    )
+    losses = (str(file), "squared_error")
+    requests = [requested(objective, loss=loss, laws=("gradient",), profile="quick") for loss in losses]
+    document = judge_all(requests, in_process=True, captured=True).to_dict()
+    assert [r["loss"] for r in document["results"]] == ["squared_error"]
+    for name in ("text", "json", "html", "markdown", "junit", "github", "sarif"):
+        told = html.unescape(render(document, name))
+        assert "returned nothing (None); it must return one sympy expression" in told
+    assert "1 holds, 1 candidate not judged" in render(document, "text")
+    with pytest.raises(UsageError, match="returned nothing"):
+        judge_all(requests[:1], in_process=True)
+
+
+class Unpicklable(Exception):
+    """Cannot be made again from what it says."""
+
+    def __init__(self, a, b):
+        super().__init__(f"{a} and {b}")
+        self.why = lambda: a
+
+
+def test_an_exception_that_cannot_be_pickled_arrives_as_one_that_says_the_same():
+    """It would end the worker, which looks like a candidate that crashed."""
+    found = portable(Unpicklable("this", "that"))
+    assert "Unpicklable: this and that" in str(pickle.loads(pickle.dumps(found)))
+    mine = UsageError("a sentence")
+    assert portable(mine) is mine
+
+
 CANDIDATES = """
 import numpy as np
 from sympy import Abs, Add, exp, log
@@ -241,7 +284,7 @@ def run(tmp_path, *arguments):
 
 
 @pytest.mark.parametrize("how", [[], ["--in-process"]], ids=["on workers", "in this process"])
-@pytest.mark.parametrize(("loss", "said"), [("BAD", "`s < t` (mine.py, line 9)"), ("LATE", "of 4 classes, raised IndexError")])
+@pytest.mark.parametrize(("loss", "said"), [("BAD", "in `s < t` (mine.py, line 10)"), ("LATE", "of 4 classes, raised IndexError")])
 def test_a_bad_spec_is_wrong_use_and_not_the_candidates_fault(tmp_path, loss, said, how):
     told = run(tmp_path, "check", "mine.py:honest", "--loss", f"mine.py:{loss}", *how)
     assert told.returncode == 2, told.stderr

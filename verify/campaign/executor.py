@@ -355,7 +355,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
             if harm is not None:
                 return lost(task, record.note, "crashed", harm)
             if record.note.case is None:
-                raise _portable(error) from None
+                raise portable(error) from None
             return unjudged(task, record.note, error)
         record.ends(spent or "left no memory to go on")
         os._exit(1)  # another process has all of it again
@@ -365,7 +365,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         record.close()
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """The error, or one that says the same where it would not arrive: what cannot be pickled ends the worker, and looks like a crash."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  # our own

@@ -51,6 +51,12 @@ class Lanes(np.ndarray):
     sin, cos, tan, atan = _method(np.sin), _method(np.cos), _method(np.tan), _method(np.arctan)
     sinh, cosh, tanh = _method(np.sinh), _method(np.cosh), _method(np.tanh)
 
+    def inverse_mills(self) -> Any:
+        """φ/Φ."""
+        from scipy import special
+
+        return np.exp(-self * self / 2 - special.log_ndtr(self)) / np.sqrt(2 * np.pi)
+
     def polygamma(self, n: int) -> Any:
         """The n-th derivative of digamma."""
         from scipy import special

@@ -25,7 +25,7 @@ from flint import arb, arb_series, fmpq
 
 from verify.errors import UsageError
 from verify.rounding import BALL_BITS, ELEMENTARY
-from verify.spec.functions import log_ndtr
+from verify.spec.functions import inverse_mills, log_ndtr
 from verify.spec.lift import Lifted, Switch
 
 P = ParamSpec("P")
@@ -37,12 +37,22 @@ Compared = Callable[[Ball, Ball, Any], bool | None]
 ELEMENTARY_FUNCTIONS: dict[Any, str] = {
     sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan", sympy.atan: "atan", sympy.erf: "erf",
     sympy.tanh: "tanh", sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.erfc: "erfc", sympy.loggamma: "lgamma", log_ndtr: "log_ndtr",
+    inverse_mills: "inverse_mills",
 }  # fmt: skip
 """By their names in python-flint, or in `BALLS`."""
 
-OF_SIZE_1 = {sympy.loggamma, sympy.polygamma, log_ndtr}
-"""Functions whose usual ways of evaluation go through numbers of size 1 where their values are smaller: log Φ as the logarithm of what is
-near 1, Stirling's series near the zeros of log Γ and of its slope. Their roundings are charged at that size.
+
+def _of_size_1(_: Ball, __: Ball) -> arb:
+    return arb(1)
+
+
+BESIDE: dict[Any, Callable[[Ball, Ball], arb]] = {
+    sympy.loggamma: _of_size_1, sympy.polygamma: _of_size_1, log_ndtr: _of_size_1,
+    inverse_mills: lambda value, x: (value * x * x).abs_upper(),
+}  # fmt: skip
+"""Functions whose usual ways of evaluation go through larger numbers than their values: log Φ as the logarithm of what is near 1,
+Stirling's series near the zeros of log Γ and of its slope; φ/Φ through exp(−x²/2 − log Φ), both terms of the size x²/2. Their roundings
+are charged at that size too.
 """
 
 
@@ -225,10 +235,10 @@ def _elementary(name: str, x: Ball) -> Ball:
 
 
 def _composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
-    """The series of f(x) from f⁽ᵏ⁾(x₀), k = 0, 1, …"""
+    """The series of f(x) from f⁽ᵏ⁾(x₀), k = 0, 1, …, as many as the series has terms."""
     moved = arb_series([0, *(x[k] for k in range(1, x.length()))], x.prec)
     power, total = arb_series([1], x.prec), arb_series([0], x.prec)
-    for k, d in enumerate(derivatives):
+    for k, d in enumerate(derivatives[: x.prec]):
         total += power * (d / factorial(k))
         power *= moved
     return total
@@ -236,14 +246,24 @@ def _composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
 
 def _log_ndtr(x: Ball) -> Ball:
     """Log Φ is increasing and concave, and its slope φ/Φ falls: so balls of any width are bounded by their ends."""
-    if not isinstance(x, arb_series):
-        low, high = _log_phi(arb(x.lower())), _log_phi(arb(x.upper()))
-        return low.union(high)
-    a = x[0]
-    slope = _mills(arb(a.lower())).union(_mills(arb(a.upper())))
-    second = _within(-slope * (a + slope), -1, 0)
-    third = slope * ((a + slope) * (a + 2 * slope) - 1)
-    return _composed([_log_ndtr(a), slope, second, third], x)
+    if isinstance(x, arb_series):
+        return _composed([_log_ndtr(x[0]), *_mills_and_slopes(x[0])], x)
+    return _log_phi(arb(x.lower())).union(_log_phi(arb(x.upper())))
+
+
+def _inverse_mills(x: Ball) -> Ball:
+    """φ/Φ, which falls."""
+    if isinstance(x, arb_series):
+        return _composed(_mills_and_slopes(x[0]), x)
+    return _mills(arb(x.lower())).union(_mills(arb(x.upper())))
+
+
+def _mills_and_slopes(x: arb) -> list[arb]:
+    """φ/Φ = m and its first three derivatives, by m' = −m(x + m), which lies in [−1, 0]."""
+    m = _inverse_mills(x)
+    a, b = x + m, x + 2 * m
+    first = _within(-m * a, -1, 0)
+    return [m, first, m * (a * b - 1), first * (a * b - 1) + m * ((1 + first) * b + a * (1 + 2 * first))]
 
 
 def _log_phi(x: arb) -> arb:
@@ -284,7 +304,7 @@ def _log_gamma(x: Ball) -> Ball:
     return middle.lgamma() + (x - middle) * _polygamma(0, x)
 
 
-BALLS: dict[str, Callable[[Ball], Ball]] = {"lgamma": _log_gamma, "log_ndtr": _log_ndtr}
+BALLS: dict[str, Callable[[Ball], Ball]] = {"lgamma": _log_gamma, "log_ndtr": _log_ndtr, "inverse_mills": _inverse_mills}
 """What python-flint lacks, or has no good bounds of. Each is defined on balls and on series."""
 
 
@@ -308,13 +328,15 @@ def choose(pieces: Sequence[Ball], possible: Sequence[int]) -> Ball:
 
 @dataclass(frozen=True)
 class Operation:
-    """One step: `apply` to the registers `args`, at a cost of `roundings` of `|result| + beside` (of `Σ|args|` for a sum)."""
+    """One step: `apply` to the registers `args`, at a cost of `roundings` of `|result|` (of `Σ|args|` for a sum), and of
+    what the usual way of evaluation goes through `beside`.
+    """
 
     apply: Callable[..., Ball] | Choice
     args: tuple[int, ...]
     roundings: int
     is_sum: bool = False
-    beside: int = 0
+    beside: Callable[[Ball, Ball], arb] | None = None
 
 
 @dataclass(frozen=True)
@@ -328,7 +350,20 @@ class Run:
 
 NUMBERS = {sympy.pi: "pi", sympy.E: "const_e", sympy.EulerGamma: "const_euler"}
 
-KNOWN = sorted(["Add", "Mul", "Pow", "sqrt", "Max", "Min", "Abs", "Piecewise", "digamma", *(f.__name__ for f in ELEMENTARY_FUNCTIONS)])
+KNOWN = sorted(
+    [
+        "Add",
+        "Mul",
+        "Pow",
+        "sqrt",
+        "Max",
+        "Min",
+        "Abs",
+        "Piecewise",
+        "digamma",
+        *(f.__name__ for f in ELEMENTARY_FUNCTIONS if f is not inverse_mills),
+    ]
+)
 """What a formula may be made of."""
 
 WRITTEN = {
@@ -399,7 +434,8 @@ class Program:
                 continue
             value = op.apply(*args)
             if u is not None and op.roundings:
-                size = sum((a.abs_upper() for a in args), arb(0)) if op.is_sum else value.abs_upper() + op.beside
+                size = sum((a.abs_upper() for a in args), arb(0)) if op.is_sum else value.abs_upper()
+                size += op.beside(value, *args) if op.beside else 0
                 value += arb(0, op.roundings * u * size)
             registers.append(value)
         return Run(registers, possible, u)
@@ -441,10 +477,10 @@ class Program:
             return self._power(*e.args)
         if e.func in ELEMENTARY_FUNCTIONS:
             name = ELEMENTARY_FUNCTIONS[e.func]
-            return Operation(lambda x: _elementary(name, x), (self._compile(e.args[0]),), ELEMENTARY, beside=int(e.func in OF_SIZE_1))
+            return Operation(lambda x: _elementary(name, x), (self._compile(e.args[0]),), ELEMENTARY, beside=BESIDE.get(e.func))
         if isinstance(e, sympy.polygamma) and isinstance(e.args[0], sympy.Integer) and e.args[0] >= 0:
             n = int(e.args[0])
-            return Operation(lambda x: _polygamma(n, x), (self._compile(e.args[1]),), ELEMENTARY, beside=1)
+            return Operation(lambda x: _polygamma(n, x), (self._compile(e.args[1]),), ELEMENTARY, beside=BESIDE[sympy.polygamma])
         if e in NUMBERS:
             name = NUMBERS[e]
             return Operation(lambda: getattr(arb, name)(), (), 1)

@@ -33,14 +33,31 @@ class log_ndtr(sympy.Function):  # type: ignore[misc]  # noqa: N801  # a functio
     nargs = 1
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """φ(x)/Φ(x), in the form that neither overflows nor divides 0 by 0."""
+        """φ(x)/Φ(x)."""
         if argindex != 1:
             raise sympy.core.function.ArgumentIndexError(self, argindex)
-        (x,) = self.args
-        return sympy.exp(-(x**2) / 2 - self) / sympy.sqrt(2 * sympy.pi)
+        return inverse_mills(self.args[0])
 
     def _eval_is_real(self) -> Any:
         return self.args[0].is_real
 
     def _eval_is_negative(self) -> Any:
+        return self.args[0].is_real
+
+
+class inverse_mills(sympy.Function):  # type: ignore[misc]  # noqa: N801
+    """φ(x)/Φ(x), the slope of log Φ: a function of its own, since its quotient is 0/0 where Φ underflows."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """−m(x + m)."""
+        if argindex != 1:
+            raise sympy.core.function.ArgumentIndexError(self, argindex)
+        return -self * (self.args[0] + self)
+
+    def _eval_is_real(self) -> Any:
+        return self.args[0].is_real
+
+    def _eval_is_positive(self) -> Any:
         return self.args[0].is_real
