@@ -319,6 +319,8 @@ FOLLOWS = {
     "some outputs in a function": lambda x: TWO.apply(x)[1],
     "three outputs": lambda x: (x.sin(), x.cos(), x.sum()),
     "a detached one": lambda x: (x.sin(), x.cos(), x.detach().exp()),
+    "values with their places": lambda x: x.sort(),
+    "the greatest and its place": lambda x: torch.max(x, 0),
     "complex": lambda x: torch.fft.fft(x),
     "vmap": lambda x: torch.vmap(lambda z: z.sin() * z)(x),
     "a module": Net(),

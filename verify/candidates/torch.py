@@ -151,10 +151,10 @@ def _leaves(returned: Any) -> list[Any]:
 
 
 def _are_outputs(returned: Any, leaves: list[Any], shape: torch.Size, upstream: Upstream) -> bool:
-    """Whether a Python function returned outputs, and not a loss and its gradient: one tensor, or what an `autograd.Function` returned;
-    or, without a spec, tensors that cannot be those two.
+    """Whether a Python function returned outputs, and not a loss and its gradient: one tensor, or what an `autograd.Function` or torch
+    itself returned, such as values with their places; or, without a spec, tensors that cannot be those two.
     """
-    if isinstance(returned, torch.Tensor):
+    if isinstance(returned, torch.Tensor) or type(returned).__module__ == "torch.return_types":
         return True
     if not all(isinstance(y, torch.Tensor) for y in leaves):
         return False
