@@ -28,6 +28,7 @@ def test_a_loss_class_holds(name, dtype):
         "fits": True,
         "layout": "(target, prediction)",
         "hessian": "exact",
+        "weights": "not taken",
         "framework": "sklearn",
     }
 
