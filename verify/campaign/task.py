@@ -150,7 +150,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     if key not in _FOUND:
         f, limitations = _imported(request.candidate)
         found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], lambda probe: watch(_case(probe)))
-        examine(found.objective.loss, tuple(found.objective.parameters.items()))  # at the values that were found out
+        examine(found.objective.loss, found.objective.parameters)  # at the values that were found out
         _FOUND[key] = replace(found, limitations=limitations)
         if len(_FOUND) > KEPT:
             del _FOUND[next(iter(_FOUND))]
