@@ -64,7 +64,7 @@ def test_a_formula_that_jumps_for_another_value_of_its_parameter_is_refused_ther
     loss = of_score(lambda s, t, d: Piecewise((HALF * (s - t) ** 2, Abs(s - t) <= d), (Abs(s - t) - HALF, True)), d=positive(1))
     examine(loss)
     with pytest.raises(UsageError, match=r"at score -3, target -1, its value is 1.5 on one side and 2"):
-        examine(loss, (("d", 2.0),))
+        examine(loss, {"d": 2.0})
 
 
 FALSE = {

@@ -10,6 +10,7 @@ from verify.campaign.workers import each
 from verify.errors import unknown
 from verify.laws import LAWS
 from verify.oracle import Oracle
+from verify.oracle.claims import examine
 from verify.power import measure
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty, losses
@@ -31,5 +32,6 @@ def tables(
 
 
 def _table(loss: str, penalty: str, dtype: str, profile: str, seed: int, laws: Sequence[str] | None) -> dict[str, Any]:
+    examine(find_loss(loss))
     oracle = Oracle(Objective(loss=find_loss(loss), penalty=find_penalty(penalty)), dtype)
     return measure(oracle, profile=profile, seed=seed, laws=laws).to_dict()

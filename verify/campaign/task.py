@@ -203,7 +203,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
 
         with functions.noting() as seen:
             found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
-        examine(found.objective.loss, tuple(found.objective.parameters.items()))  # at the values that were found out
+        examine(found.objective.loss, found.objective.parameters)  # at the values that were found out
         found = found if harm is None else replace(found, complaint=harm, question=None)
         _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
         if seen:

@@ -5,7 +5,7 @@ What every formula must be is examined too: that it can be compiled for every la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise, permutations, product
 
@@ -41,13 +41,17 @@ Point = tuple[float, ...]
 Constants = tuple[arb, ...]
 
 
-@lru_cache(maxsize=256)
-def examine(loss: LossSpec, given: tuple[tuple[str, float], ...] = ()) -> None:
+def examine(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
     """Raises UsageError where a formula is none or a claim is certainly false: right code would be called broken by it.
 
     `given` are values of parameters beside their defaults.
     """
-    constants = tuple(exact.ball(p) for p in loss.with_parameters(dict(given)).values())
+    _examine(loss, tuple(loss.with_parameters(given or {}).values()))
+
+
+@lru_cache(maxsize=256)
+def _examine(loss: LossSpec, values: tuple[float, ...]) -> None:
+    constants = tuple(map(exact.ball, values))
     _is_a_formula(loss, constants)
     _is_continuous(loss, constants)
     _is_written_alike(loss, constants)
