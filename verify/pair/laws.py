@@ -82,11 +82,11 @@ def gradient(pair: Pair, place: Place) -> Finding:
 
 
 def _compared(pair: Pair, x: Floats, g: Floats, d: Floats, *, rough: bool = False) -> Evidence:
-    """⟨g, d⟩ beside the slopes. What rounding adds to g is taken from the loss, or measured (`rough`)."""
-    line = pair.along(x, d)
+    """⟨g, d⟩ beside the slopes. What rounding adds to them is taken along d, or (`rough`) in other directions too."""
+    line = _rough(pair, pair.along(x, d), x) if rough else pair.along(x, d)
     low, high, error = line.interval
     slope = _along(g, d)
-    allowed = error + _rounding(pair, line, x, d, rough=rough)
+    allowed = error + rounding(pair, line, x, d)
     if not np.isfinite(line.here) or not np.isfinite(error):
         return Evidence(law="gradient", measured=0.0, allowed=np.inf)
     outside = max(low - slope, slope - high, 0.0)
@@ -100,15 +100,18 @@ def _along(g: Floats, d: Floats) -> float:
     return float(np.sum(g.astype(np.longdouble) * d, where=d != 0))  # what is not finite and not asked for is left out
 
 
-def _rounding(pair: Pair, line: Slope, x: Floats, d: Floats, *, rough: bool = False) -> float:
-    """What rounding adds to ⟨g, d⟩: in proportion as much as to the loss, along d or (`rough`) anywhere; or what it is seen to add, up to
-    COARSER times that.
+def rounding(pair: Pair, line: Slope, x: Floats, d: Floats) -> float:
+    """What rounding adds to ⟨g, d⟩: in proportion as much as to the loss; and what it is seen to add, up to COARSER times that, or to
+    what roundings of x do.
     """
-    terms = pair.magnitude(x, d)
-    if not rough:
-        return grain(line) * terms
-    derived = grain(replace(line, noise=max(line.noise, pair.noise(x)))) * terms
-    return max(derived, min(pair.noise_of_slope(x, d), COARSER * derived))
+    grades, size, unit = pair.graded(x), np.abs(d.astype(np.float64)), grain(line)
+    derived = unit * float(np.sum(grades.terms * size))
+    return max(derived, min(float(np.sum(grades.noise * size)), COARSER * derived + GRAIN * float(np.sum(grades.condition * size))))
+
+
+def _rough(pair: Pair, line: Slope, x: Floats) -> Slope:
+    """The same with the rounding of the loss in all directions: along some it cancels, or does not show."""
+    return replace(line, noise=max(line.noise, pair.noise(x)))
 
 
 def explained_by_kinks(pair: Pair, x: Floats, d: Floats, allowed: float) -> bool:
@@ -168,10 +171,13 @@ def order(pair: Pair, place: Place) -> Finding:
         return _jump(pair, place, line, d)
     if line.kink:
         return Finding(undecided=KINK)
-    finding = _order(line, slope, _rounding(pair, line, x, d))
+    finding = _order(line, slope, rounding(pair, line, x, d))
     if not any(e.strain > 1 for e in finding.evidence):
         return finding
-    finding = _order(line, slope, _rounding(pair, line, x, d, rough=True))
+    line = _rough(pair, line, x)
+    if not np.isfinite(line.interval[2]):
+        return Finding(undecided=UNSETTLED)
+    finding = _order(line, slope, rounding(pair, line, x, d))
     if any(e.strain > 1 for e in finding.evidence) and explained_by_kinks(pair, x, d, line.interval[2]):
         return Finding(undecided=KINK)
     return finding
@@ -243,7 +249,7 @@ def bracket(pair: Pair, place: Place) -> Finding:
     x = place.grid
     d = direction(x, place.seed)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
-    noise = _rounding(pair, line, x, d)
+    noise = rounding(pair, line, x, d)
     evidence = []
     for h, low, high, r in zip(line.h, line.backward, line.forward, line.rounding, strict=True):
         if np.isfinite(low) and np.isfinite(high) and np.isfinite(r):
@@ -261,7 +267,7 @@ def convexity(pair: Pair, place: Place) -> Finding:
     x = place.grid
     d = direction(x, place.seed)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
-    noise = _rounding(pair, line, x, d)
+    noise = rounding(pair, line, x, d)
     evidence = []
     for h, ahead, behind, r in zip(line.h, line.ahead, line.behind, line.rounding, strict=True):
         for what, below, above in (

@@ -9,7 +9,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.diagnosis import Diagnosis, Numbers, of_numbers
-from verify.pair.laws import grain
+from verify.pair.laws import rounding
 from verify.pair.place import GIVEN, Place, Start, places
 from verify.pair.slope import scales
 from verify.pair.subject import Floats, Pair
@@ -54,7 +54,7 @@ def _numbers(pair: Pair, place: Place) -> Numbers | None:
         low, high, off = line.interval
         if line.kink or not np.isfinite(off):
             return None
-        truth[at], error[at] = (low + high) / 2 / scale[at], (off + grain(line) * pair.magnitude(x, d)) / scale[at]
+        truth[at], error[at] = (low + high) / 2 / scale[at], (off + rounding(pair, line, x, d)) / scale[at]
     return Numbers(pair.gradient(x).astype(np.float64), truth, error, _grain(pair, x))
 
 

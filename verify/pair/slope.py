@@ -33,6 +33,8 @@ SETTLED = 2.0**-6
 slopes at the steps it is made from, or of 1/log(1/h), a thirtieth at the shortest."""
 SWAMPED = 8.0
 """Roundings that are no sign of a limit that is not there: two estimates, each off by its own and TWICE that of the other."""
+CUSP = 8
+"""Quotients that hardly grow in step by chance."""
 ORDERS = 5
 """Columns of a tableau: more only amplify rounding."""
 NEAR = {"float64": (2.0**-49, 2.0**-36, 2.0**-24), "float32": (2.0**-20, 2.0**-14)}
@@ -127,10 +129,22 @@ class Slope:
         """Whether the error is small beside the slopes that it belongs to, or but rounding."""
         left, right = self.sides
         _, _, error = self.estimated
-        if not np.isfinite(error):
+        size = np.max(np.abs([self.here, *self.ahead, *self.behind]))
+        if not np.isfinite(error) or self.noise > SETTLED * np.nan_to_num(size, nan=inf) or self._cusped:
             return False
         slopes = np.abs(np.concatenate([self.backward[left.first :], self.forward[right.first :]]))
         return bool(error <= SETTLED * np.max(slopes) or error <= SWAMPED * (left.rounding + right.rounding))
+
+    @property
+    def _cusped(self) -> bool:
+        """Whether quotients of one sign grow to the last, as on √|x|: less than those of a jump or of rounding, which double."""
+        for quotients in (self.forward, self.backward):
+            last = quotients[-CUSP:]
+            with np.errstate(all="ignore"):
+                ratios = last[1:] / last[:-1]
+            if len(last) == CUSP and np.all((ratios > 1.05) & (ratios < 1.9)):
+                return True
+        return False
 
     @property
     def swamped(self) -> bool:
@@ -195,27 +209,29 @@ def noise_beside(f: Loss, x: Floats, d: Floats) -> float:
     greatest, still, size = 0.0, True, 0.0
     for line in beside(x, d):
         values = np.array([f(y) for y in line])
-        noise, size = measured_noise(values), size or float(np.max(np.abs(values)))
+        noise, size = float(noise_of_each(values)), size or float(np.max(np.abs(values)))
         if still or not noise > SINGLE * size:
             greatest = max(greatest, noise)
-        still = still and 2 * np.sum(np.diff(values) == 0) >= len(values) - 1
+        still = still and bool(stands(values))
     return greatest
 
 
-def measured_noise(values: Floats) -> float:
-    """A bound of the rounding in equally spaced values, from their differences of order 3 to 6. Of arrays of values (along the first axis)
-    that of the sum of their sizes.
+def stands(values: Floats) -> NDArray[np.bool_]:
+    """Whether values, or each entry of arrays of them (first axis), are the same as the one before as often as not."""
+    return np.asarray(2 * np.sum(np.diff(values, axis=0) == 0, axis=0) >= len(values) - 1)
 
-    Differences of pure rounding have one size at every order; what else there is falls with the order, and does not count.
+
+def noise_of_each(values: Floats) -> Floats:
+    """A bound of the rounding in equally spaced values, or in each entry of arrays of them (first axis): from their differences of order 3
+    to 6. Differences of pure rounding have one size at every order; what else there is falls with the order, and does not count.
     """
-    difference, sizes = np.diff(values, n=2, axis=0), list[float]()
-    for k in range(3, 7):
-        difference = np.diff(difference, axis=0)
-        sizes.append(float(np.sum(np.sqrt(np.mean(difference**2, axis=0) / comb(2 * k, k)))))
-    greatest = 0.0
-    for size in reversed(sizes):
-        greatest = max(greatest, size) if size <= FALLING * greatest or size is sizes[-1] else greatest
-    return SPREAD * greatest if np.all(np.isfinite(sizes)) else inf
+    with np.errstate(all="ignore"):
+        sizes = [np.sqrt(np.mean(np.diff(values, n=k, axis=0) ** 2, axis=0) / comb(2 * k, k)) for k in (6, 5, 4, 3)]
+        greatest = sizes[0]
+        for size in sizes[1:]:
+            greatest = np.where(size <= FALLING * greatest, np.maximum(greatest, size), greatest)
+    finite = np.all(np.isfinite(values), axis=0)
+    return np.asarray(np.where(finite, SPREAD * greatest, inf))
 
 
 def extrapolated(values: Floats, rounding: Floats, powers: range) -> Estimate:

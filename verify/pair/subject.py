@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Misbehaviour
 from verify.candidates.answer import array, asked, number, pair
-from verify.pair.slope import Slope, along, beside, measured_noise, noise_beside, scales
+from verify.pair.slope import Slope, along, beside, noise_beside, noise_of_each, scales, stands
 
 Floats = NDArray[np.floating]
 
@@ -23,6 +23,7 @@ class Pair:
     f: Callable[..., Any]
     convex: bool = False
     seen: dict[bytes, Slope] = field(default_factory=dict, compare=False, repr=False)
+    grades: dict[bytes, Grades] = field(default_factory=dict, compare=False, repr=False)
 
     def value(self, x: Floats) -> float:
         """The loss on a copy of x. Raises Misbehaviour."""
@@ -60,13 +61,20 @@ class Pair:
         """A bound of the rounding of the loss around x, along no special direction: `x − mean` has none along (1, …, 1)."""
         return noise_beside(self.sampled, x, askew(x))
 
-    def noise_of_slope(self, x: Floats, d: Floats) -> float:
-        """A bound of the rounding of Σ |g_i d_i| around x, measured like that of the loss."""
+    def graded(self, x: Floats) -> Grades:
+        """How the gradient behaves around x. The latest is kept: two directions and their halves ask for the same."""
+        key = x.tobytes()
+        if key not in self.grades:
+            self.grades.clear()
+            self.grades[key] = Grades.of(self._gradient_or_none, x)
+        return self.grades[key]
+
+    def _gradient_or_none(self, x: Floats) -> Floats:
+        """The gradient in double precision, NaN where it is refused."""
         try:
-            lines = [np.array([self.gradient(y).astype(np.float64) * d for y in line]) for line in beside(x, askew(x))]
+            return self.gradient(x).astype(np.float64)
         except Misbehaviour:
-            return float("inf")
-        return max(map(measured_noise, lines))
+            return np.full(x.shape, np.nan)
 
     def sampled(self, x: Floats) -> float:
         """The loss away from x: where it refuses there is none."""
@@ -77,24 +85,43 @@ class Pair:
                 raise
             return float("nan")
 
-    def magnitude(self, x: Floats, d: Floats) -> float:
-        """The size of the terms of ⟨g, d⟩ before they cancel, as far as a black box shows it: also half way to 0 and at 0, since code
-        computes p − 1 where p is 1 and the gradient all but vanishes.
-        """
-        sizes = [0.0]
-        for t in (1.0, 0.5, 0.0):
-            try:
-                size = float(np.sum(np.abs(self.gradient((x * x.dtype.type(t)).astype(x.dtype)).astype(np.float64) * d)))
-            except Misbehaviour:
-                continue
-            sizes.append(size if np.isfinite(size) else 0.0)
-        return max(sizes)
+
+@dataclass(frozen=True, eq=False)
+class Grades:
+    """What rounding may do to each entry of a gradient at one point, as far as a black box shows it.
+
+    `terms`: the size of the terms that it is made of before they cancel. Where the entry changes from float to float it is its own, since
+    what larger ones would add shows in `noise`. Where it stands still, it may be p − 1 with p all but 1: then it is that of the entry
+    half way to 0 and at 0 too. `noise`: a bound of the rounding that is seen. `condition`: how much it changes if those of x are rounded.
+    """
+
+    terms: Floats
+    noise: Floats
+    condition: Floats
+
+    @classmethod
+    def of(cls, gradient: Callable[[Floats], Floats], x: Floats) -> Grades:
+        """From the gradient on points beside x, as close as floats are, and farther where it stands still between those."""
+        own, d = np.abs(gradient(x)), askew(x)
+        noise, still = np.zeros(x.shape), np.ones(x.shape, dtype=bool)
+        standing = still
+        for k, line in enumerate(beside(x, d)):
+            values = np.array([gradient(y) for y in line])
+            noise = np.where(still, np.maximum(noise, noise_of_each(values)), noise)
+            still = still & stands(values)
+            standing = still if k == 0 else standing
+            if not still.any():
+                break
+        nudge = x.dtype.type(np.sqrt(np.finfo(x.dtype).eps))
+        condition = np.abs(gradient(x + nudge * d) - gradient(x)) * float(np.finfo(x.dtype).eps) / float(nudge)
+        far = [np.nan_to_num(np.abs(gradient((x * x.dtype.type(t)).astype(x.dtype))), nan=0.0, posinf=0.0) for t in (0.5, 0.0)]
+        terms = np.where(standing, np.maximum(own, np.maximum(*far)), own)
+        return cls(*(np.nan_to_num(a, nan=0.0, posinf=0.0) for a in (terms, noise, condition)))
 
 
 def askew(x: Floats) -> Floats:
-    """A direction of −1, 0 or 1 times the scale of each entry, without a pattern: points beside x along it are exact."""
-    multiples = np.random.default_rng(x.size).choice((-1.0, 0.0, 1.0), size=x.shape)
-    multiples.flat[0] = 1.0  # never nothing
+    """A direction of small multiples of the scale of each entry, without a pattern: points beside x along it are exact."""
+    multiples = np.random.default_rng(x.size).choice((-2.0, -1.0, 1.0, 2.0), size=x.shape)
     return np.asarray(multiples * scales(x), dtype=x.dtype)
 
 
