@@ -66,8 +66,8 @@ def ball(e, inputs, u=None):
     program = Program(lifted)
     with precision():
         terms = program.terms(lifted.smooth)
-        registers = program.run(inputs, u).registers
-        total = sum((registers[k] for k in terms), arb(0))
+        run = program.run(inputs, u)
+        registers, total = run.registers, run.total(terms)
         size = sum((registers[k].abs_upper() for k in terms), arb(0)) if u is not None else arb(0)
         return total if u is None else total + arb(0, (len(terms) - 1) * u * size)
 
@@ -156,6 +156,15 @@ def test_a_segment_that_may_touch_a_kink_is_refused(e, kink):
 def test_a_segment_that_only_touches_a_kink_is_refused(e, half):
     with pytest.raises(KinkOnSegment):
         ball(e, [arb_series([arb(1 + half, half), 1], 4)])
+
+
+def test_a_kink_of_a_switch_that_is_not_asked_there_is_no_kink():
+    """Of Huber's formula at 0 only the square is taken, whatever |x| does."""
+    e = Piecewise((x**2 / 2, Abs(x) <= 1), (Abs(x) - Rational(1, 2), True))
+    found = ball(e, [arb_series([arb(0, 0.75), 1], 4)])
+    assert found[2] == arb(0.5)
+    with pytest.raises(KinkOnSegment):
+        ball(e, [arb_series([arb(0.5, 0.75), 1], 4)])
 
 
 def test_on_a_box_over_a_kink_the_value_is_the_union_of_the_pieces():

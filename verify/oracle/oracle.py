@@ -358,7 +358,7 @@ class Point:
     def along(self, d: Floats, low: float, high: float) -> list[arb]:
         """Enclosures over t in [low, high] of the Taylor coefficients f^(k)(W+td)/k!, k = 0..3.
 
-        Raises KinkOnSegment where a switch may change on the segment.
+        Raises KinkOnSegment where a switch that f depends on there may change on the segment.
         """
         return self._once(("along", d.tobytes(), low, high), lambda: self._along(d, low, high))
 
@@ -366,8 +366,7 @@ class Point:
         with precision():
             t, total = _interval(low, high), arb_series([0], ORDER)
             for formula, line, weight in self._lines(d):
-                registers = formula.program.run(line(t)).registers
-                total += sum((registers[k] for k in formula.value_terms), arb_series([0], ORDER)) * weight
+                total += formula.program.run(line(t)).total(formula.value_terms) * weight
             return [total[k] for k in range(ORDER)]
 
     def slopes(self, d: Floats, low: float, high: float) -> arb:
@@ -402,7 +401,7 @@ class Point:
                     kink = f.next_kink(run, line, start, stop)
                     stop = stop if kink is None else kink
                 taken = [(f, run.possible, weight, line) for f, run, weight, line in runs]
-                stretches.append(Stretch(start, stop, *_taylor(taken, start, stop)))
+                stretches.append(_taylor(taken, start, stop))
                 if stop is end:
                     break
                 start = stop
@@ -557,14 +556,15 @@ ORDER = 4
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a line on which no switch changes: t in [start, end], the slope f' just after `start`, and a ball around f''
-    on all of it.
+    """A part of a line on which no switch changes: t in [start, end], the slope f' just after `start`, a ball around f'' on all of
+    it, and by how much f rises.
     """
 
     start: arb
     end: arb
     slope: arb
     curvature: arb
+    rise: arb
 
 
 def _interval(low: float, high: float) -> arb:
@@ -579,19 +579,25 @@ def _rate(x: Ball) -> arb:
     return x[1] if isinstance(x, arb_series) else arb(0)
 
 
-def _taylor(taken: list[tuple[Formula, dict[int, list[int]], arb, Callable[[arb], list[Ball]]]], start: arb, stop: arb) -> tuple[arb, arb]:
-    """(f' at the start, f'' over the stretch) with every switch on the piece that it took ahead of the start."""
-    middle, half = (start + stop) / 2, ((stop - start) / 2).abs_upper()
-    slope, curvature = arb(0), arb(0)
-    for formula, pieces, weight, line in taken:
-        for t, keep in ((start, 1), (middle + arb(0, half), 2)):
-            registers = formula.program.run(line(t), taken=pieces).registers
-            series = sum((registers[k] for k in formula.value_terms), arb_series([0], ORDER)) * weight
-            if keep == 1:
-                slope += series[1]
-            else:
-                curvature += 2 * series[2]
-    return slope, curvature
+def _taylor(taken: list[tuple[Formula, dict[int, list[int]], arb, Callable[[arb], list[Ball]]]], start: arb, stop: arb) -> Stretch:
+    """The stretch on which every switch is on the piece that it took ahead of the start."""
+
+    def at(t: arb) -> arb_series:
+        total = arb_series([0], ORDER)
+        for formula, pieces, weight, line in taken:
+            total += formula.program.run(line(t), taken=pieces).total(formula.value_terms) * weight
+        return total
+
+    first, length = at(start), stop - start
+    slope, curvature = first[1], 2 * at((start + stop) / 2 + arb(0, (length / 2).abs_upper()))[2]
+    rise = length * slope + curvature * length**2 / 2
+    if not rise.rad() < NARROW:  # the enclosure of a curve is wide, its values at the ends are not
+        rise = at(stop)[0] - first[0]
+    return Stretch(start, stop, slope, curvature, rise)
+
+
+NARROW = 2.0**-80
+"""What a rise may be uncertain by before it is asked for at the ends: less than rounding in any dtype shows."""
 
 
 ZERO = Quantity(arb(0), 0.0, 0.0)

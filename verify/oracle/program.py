@@ -318,12 +318,10 @@ def _constant(x: Ball) -> arb:
 
 
 def choose(pieces: Sequence[Ball], possible: Sequence[int]) -> Ball:
-    """The value of a switch: that of its only possible piece, or a ball over all of them."""
+    """The value of a switch: that of its only possible piece, or a ball over all of them, without its derivatives."""
     if len(possible) == 1:
         return pieces[possible[0]]
-    if isinstance(pieces[0], arb_series) or any(isinstance(p, arb_series) for p in pieces):
-        raise KinkOnSegment
-    return reduce(lambda a, b: a.union(b), (pieces[i] for i in possible))
+    return reduce(lambda a, b: a.union(b), (_constant(pieces[i]) for i in possible))
 
 
 @dataclass(frozen=True)
@@ -341,11 +339,21 @@ class Operation:
 
 @dataclass(frozen=True)
 class Run:
-    """The registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one."""
+    """The registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one.
+
+    `kinked` are the registers whose derivatives along a line are not known, since a switch that they depend on may turn there.
+    """
 
     registers: list[Ball]
     possible: dict[int, list[int]]
     u: arb | None = None
+    kinked: frozenset[int] = frozenset()
+
+    def total(self, terms: Sequence[int]) -> Ball:
+        """The sum of these registers. Raises KinkOnSegment where one of them is kinked."""
+        if not self.kinked.isdisjoint(terms):
+            raise KinkOnSegment
+        return sum((self.registers[k] for k in terms), arb(0))
 
 
 NUMBERS = {sympy.pi: "pi", sympy.E: "const_e", sympy.EulerGamma: "const_euler"}
@@ -424,21 +432,26 @@ class Program:
         (from another run's `possible`) it takes that piece, wherever the inputs lie.
         """
         registers, possible = list(inputs), {}
+        kinked: set[int] = set()
         for op in self.operations:
             args = [registers[i] for i in op.args]
             if isinstance(op.apply, Choice):
                 place = len(registers)
                 candidates = taken[place] if taken else [op.apply.ahead(args, registers)] if ahead else op.apply.possible(args, registers)
                 possible[place] = candidates
+                if (len(candidates) > 1 and any(isinstance(a, arb_series) for a in args)) or any(op.args[i] in kinked for i in candidates):
+                    kinked.add(place)
                 registers.append(choose(args, candidates))
                 continue
+            if kinked and not kinked.isdisjoint(op.args):
+                kinked.add(len(registers))
             value = op.apply(*args)
             if u is not None and op.roundings:
                 size = sum((a.abs_upper() for a in args), arb(0)) if op.is_sum else value.abs_upper()
                 size += op.beside(value, *args) if op.beside else 0
                 value += arb(0, op.roundings * u * size)
             registers.append(value)
-        return Run(registers, possible, u)
+        return Run(registers, possible, u, frozenset(kinked))
 
     def _emit(self, e: sympy.Basic, op: Operation) -> int:
         self.operations.append(op)
