@@ -81,3 +81,26 @@ def test_roundings_are_told_by_the_format_that_holds_the_numbers_or_by_their_jum
     (result,) = check(least_squares(change), loss=None, at=START, laws=("gradient",), profile="quick").results
     assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
     assert words in result.diagnosis["message"]
+
+
+LARGE = {
+    "half": (lambda g: g / 2, "scaled", "half of what it must be"),
+    "sign": (lambda g: -g, "sign", "wrong sign"),
+    "nothing": (lambda g: 0 * g, "term-missing", "is 0"),
+    "one entry": (lambda g: g * np.where(np.arange(g.size) == 7, 2, 1), "unknown", "allowed"),
+    "reversed": (lambda g: g[::-1], "unknown", "allowed"),
+    "right for most": (lambda g: g * np.where(np.arange(g.size) < 8, 0.5, 1), "unknown", "allowed"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_is_done_to_all_entries_alike_gets_its_name_in_a_large_gradient_too(name):
+    change, code, words = LARGE[name]
+    weights = np.random.default_rng(0).normal(size=60)
+
+    def f(x):
+        return weights @ x**2 + np.exp(x).sum(), change(2 * weights * x + np.exp(x))
+
+    (result,) = check(f, loss=None, at=weights, laws=("gradient",), profile="quick").results
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, code), result.diagnosis
+    assert words in result.diagnosis["message"]

@@ -27,7 +27,9 @@ PLANES = 2
 SHARE = 1 / 16
 """Part of an excess that kinks must have to be what explains it: a walk meets them at other angles than the line does."""
 RISEN = 2.0
-"""Times that a jump must exceed how much it changes with the radius: that of a kink does not, what curvature makes of it halves."""
+"""Times that a jump must exceed how much it, and its limit, change with the radius: that of a kink does not, what curvature looks like
+halves, and its limit becomes a quarter.
+"""
 
 
 def excused(f: Loss, slope: Loss, x: Floats, noise: float, excess: float, allowed: float) -> bool:
@@ -50,7 +52,7 @@ def excused(f: Loss, slope: Loss, x: Floats, noise: float, excess: float, allowe
 
 
 def jumps(f: Loss, x: Floats, radius: float, noise: float) -> tuple[float, float]:
-    """How much the slope jumps up, and down, on kinks through x that a walk at this radius and at half of it meets at the same angle."""
+    """How much the slope jumps up, and down, on kinks through x: walks at this radius, at half and at a quarter of it meet them alike."""
     found = []
     for a, b in _planes(x):
         sides = np.concatenate([_jumps(f, x, p, q, radius, noise) for p, q in ((a, b), (b, -a), (-a, -b), (-b, a))])
@@ -61,9 +63,12 @@ def jumps(f: Loss, x: Floats, radius: float, noise: float) -> tuple[float, float
 
 def _jumps(f: Loss, x: Floats, a: Floats, b: Floats, radius: float, noise: float) -> Floats:
     """The jumps of the slope along b on the side a ± b of the square, 0 where they are none for certain."""
-    far, near = _bends(f, x, a, b, radius), _bends(f, x, a, b, radius / 2)
-    limit = 2 * near - far
-    unsure = RISEN * np.abs(near - far) + 4 * (2 * 2 + 1) * noise * STRIDES / radius  # each is made of values 1, 2 and 1 times
+    far, middle, near = (_bends(f, x, a, b, radius * part) for part in (1.0, 0.5, 0.25))
+    limit = 2 * near - middle
+    changed = np.maximum(np.abs(near - middle), np.abs(limit - (2 * middle - far)))
+    unsure = (
+        RISEN * changed + 4 * (2 * 4 + 2) * noise * STRIDES / radius
+    )  # each is made of values 1, 2 and 1 times, over radius / 4 and / 2
     return np.asarray(np.where(np.abs(limit) > unsure, limit, 0.0))
 
 

@@ -122,7 +122,7 @@ def explained_by_kinks(pair: Pair, x: Floats, d: Floats, allowed: float) -> bool
     excess = max(low - slope, slope - high, 0.0)
     if pair.convex or not excess > 0:
         return False
-    return excused(pair.sampled, lambda y: _along(pair.gradient(y), d), x, line.noise, excess, allowed)
+    return excused(pair.sampled, lambda y: _along(pair.gradient(y), d), x, _rough(pair, line, x).noise, excess, allowed)
 
 
 def grain(line: Slope) -> float:

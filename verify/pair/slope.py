@@ -10,9 +10,9 @@ finer than the shortest step: then the ladder goes on, until they do, or roundin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from math import comb, inf
+from math import comb, inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,14 @@ SETTLED = 2.0**-6
 slopes at the steps it is made from, or of 1/log(1/h), a thirtieth at the shortest."""
 SWAMPED = 8.0
 """Roundings that are no sign of a limit that is not there: two estimates, each off by its own and TWICE that of the other."""
+STILL = 3
+"""Steps on either side at which a loss is exactly the same: what it is a difference of may have swallowed what it would tell. Then its
+rounding is that of the numbers which longer steps bring to light.
+"""
 CUSP = 8
 """Quotients that hardly grow in step by chance."""
+GREATEST = 1e290
+"""Values beyond this are not used: quotients of them may overflow."""
 ORDERS = 5
 """Columns of a tableau: more only amplify rounding."""
 NEAR = {"float64": (2.0**-49, 2.0**-36, 2.0**-24), "float32": (2.0**-20, 2.0**-14)}
@@ -175,21 +181,31 @@ class Slope:
 
 
 def along(f: Loss, x: Floats, d: Floats) -> Slope:
-    """Asks `f` on the ladder of steps along ±d and, for its rounding, on points beside x. x and d as `on_grid` leaves them."""
+    """Asks `f` on the ladder of steps along ±d and, for its rounding, on points beside x. x and d as `on_grid` leaves them. What is not
+    finite, or so great that quotients of it are not, is NaN.
+    """
+
+    def value(y: Floats) -> float:
+        found = f(y)
+        return found if abs(found) < GREATEST else nan
+
     dtype, u = x.dtype.name, unit_roundoff(x.dtype.name)
-    here = f(x)
-    noise = max(4 * u * abs(here), noise_beside(f, x, d))
+    here = value(x)
+    noise = max(4 * u * abs(here), noise_beside(value, x, d))
     ahead, behind = list[float](), list[float]()
     line = Slope(here, np.array([]), np.array([]), noise, u)
     for rungs in (RUNGS[dtype], *range(RUNGS[dtype] + MORE_RUNGS, LAST_RUNG[dtype], MORE_RUNGS), LAST_RUNG[dtype]):
         steps = [x.dtype.type(2.0**-k) for k in range(len(ahead), rungs)]
         if not all(np.array_equal(x + h * d - x, h * d) for h in steps[-1:]):
             break  # d has more bits than the grid
-        ahead += [f(x + h * d) for h in steps]
-        behind += [f(x - h * d) for h in steps]
+        ahead += [value(x + h * d) for h in steps]
+        behind += [value(x - h * d) for h in steps]
         line = Slope(here, np.array(ahead), np.array(behind), noise, u)
         if line.settled or line.swamped:
             break
+    if np.all(line.ahead[-STILL:] == here) and np.all(line.behind[-STILL:] == here):
+        reached = np.abs([*ahead, *behind])
+        line = replace(line, noise=max(noise, 4 * u * float(np.max(reached, initial=0.0, where=np.isfinite(reached)))))
     return line
 
 
