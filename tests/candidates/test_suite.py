@@ -67,10 +67,12 @@ def test_what_compares_as_equal_to_all_is_seen():
     assert evidence.judge is old
 
 
-def test_what_the_suite_does_itself_is_no_change():
+def test_what_the_suite_does_itself_is_no_change(monkeypatch):
+    """It judges, and loads a module that it had not needed."""
+    monkeypatch.delitem(sys.modules, "verify.descent.names", raising=False)
+    monkeypatch.delattr("verify.descent.names", raising=False)
     before = suite.Suite()
     report = check(lambda W, X, y, reg: (W.sum(), W), loss="softmax_cross_entropy", laws=("value", "gradient", "purity"), profile="quick")
-    sys.modules.pop("verify.candidates.sklearn", None)
-    importlib.import_module("verify.candidates.sklearn")
+    importlib.import_module("verify.descent.names")
     assert report.verdict is Verdict.BROKEN
     assert before.restore() is None

@@ -289,7 +289,6 @@ class Point:
         for i, p in written:
             score_size[i] = np.maximum(score_size[i], [_magnitude(p, j) for j in range(C)])
             score_radius[i] = np.maximum(score_radius[i], [_radius(p, j) for j in range(C)])
-        score_size = np.maximum(score_size, self._steep)
         # The entries of one example's gradient may be computed from each other (1 − p for the other class, minus the sum
         # of the rest), so each carries the errors of all and roundings of the largest.
         largest = np.max(score_size, axis=1, initial=0.0, keepdims=True)
