@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from field.right import linear, sigmoid, softplus
 from flint import arb
+from sympy import exp, factorial, log
 
 from verify import Verdict, check
 from verify.oracle import Oracle
 from verify.oracle.program import precision
 from verify.oracle.ranges import overflows
-from verify.spec import Objective
+from verify.spec import Claims, LossSpec, Objective
 from verify.spec.catalogue import find_loss, find_penalty
 
 SPECS = Path(__file__).parents[1] / "field" / "specs.py"
@@ -96,3 +97,13 @@ def test_overflow_on_the_way_is_broken_where_there_is_a_way_that_stays_finite(lo
     laws = ("value", "gradient")
     report = check(wrong, loss=f"{SPECS}:{loss}" if loss.isupper() else loss, dtypes=(dtype,), laws=laws, profile="quick")
     assert report.verdict is Verdict.BROKEN
+
+
+def test_a_target_that_only_its_own_value_gives_a_formula_is_looked_at_as_it_is():
+    """log t! is a number for each target, and no ball operation of a target that is not known."""
+    formula, targets = (lambda s, t: exp(s) - t * s + log(factorial(t))), (0, 1, 7)
+    loss = LossSpec(name="poisson_with_constant", per_example=formula, targets=targets, claims=Claims(convex=True), source="a textbook")
+    oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
+    assert oracle.for_any_target is None
+    near, far = (oracle.at(np.array([[s]]), np.ones((1, 1)), np.array([2]), 0.0) for s in (2.0, 1024.0))
+    assert (near.out_of_range(slopes=False).any(), far.out_of_range(slopes=False).any()) == (False, True)

@@ -16,6 +16,7 @@ from verify.candidates import Answer, Misbehaviour, functions, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.batches import close, entrywise
+from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
 from verify.laws.surroundings import watched
 
@@ -116,7 +117,7 @@ def _remembers(subject: Subject, arguments: tuple[Any, ...], left: list[str]) ->
     fresh = subject.candidate.answer(_copies(others)).kept()
     if not _same(again, fresh):
         if not _same(fresh, subject.candidate.answer(_copies(others))):
-            raise Misbehaviour("nondeterministic", "answers differently when it is asked the same again")
+            raise Misbehaviour("nondeterministic", OTHERWISE)
         raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
 
 

@@ -353,9 +353,10 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
     target = sympy.Symbol("t", real=True)
     try:
         e = sympy.sympify(spec.per_example(score, target, **{p.name: p for p in parameters}))
-    except Exception:  # it branches on the target, or looks it up
+        found = Formula(e, [score], [target, *parameters])
+    except Exception:  # it branches on the target, looks it up, or does with it what no ball operation does
         return None
-    found, defaults = Formula(e, [score], [target, *parameters]), [arb(p) for p in spec.with_parameters({}).values()]
+    defaults = [arb(p) for p in spec.with_parameters({}).values()]
     with precision():
         for s, (i, t) in product((-3, -0.5, 0.25, 2), enumerate(spec.targets)):
             known = loss_formula(spec, 1, i)
