@@ -124,11 +124,10 @@ def _is_written_alike(loss: LossSpec, constants: Constants) -> None:
         for scores, label in _labels(loss):
             for at in _points(scores, PLACES):
                 here, there = _value(loss, at, label, constants), _value(way, at, label, constants)
-                if here.is_finite() and there.is_finite() and not here.overlaps(there):
-                    where = f"at {_point([exact.ball(x) for x in at])}, {loss.place(scores, label)}"
+                if not (here - there).contains(0):
                     raise UsageError(
-                        f"ways[{n}] of {loss.name} is another loss: {where}, it is {float(there):.6g}, and per_example is "
-                        f"{float(here):.6g}. Give formulas that are equal everywhere."
+                        f"ways[{n}] of {loss.name} is another loss: at the scores {at}, {loss.place(scores, label)}, it is "
+                        f"{_number(there)}, and per_example is {_number(here)}. Give formulas that are equal everywhere."
                     )
 
 

@@ -76,21 +76,25 @@ class Subdifferential:
         """The entries of g (C, D) that say something: all but those without a finite radius, and those that are not finite where that is
         no evidence. An infinity to which the true entry rounds is right, and says so.
         """
-        judged: NDArray[np.bool_] = np.isfinite(self.radius)
-        for j, k in np.argwhere(~np.isfinite(g)):
-            right = self.is_single and overflows(float(g[j, k]), self.center[j][k], float(self.radius[j, k]), self.dtype)
-            judged[j, k] = right or (judged[j, k] and not (self.excused is not None and self.excused()[j, k]))
-        return judged
+        finite, known = np.isfinite(g), np.isfinite(self.radius)
+        if not finite.all() and self.excused is not None:
+            known &= finite | ~self.excused()
+        return known | self._rounded_to(g)
+
+    def _rounded_to(self, g: Floats) -> NDArray[np.bool_]:
+        """The infinities among the entries to which the true ones round."""
+        found = np.zeros(g.shape, bool)
+        for j, k in np.argwhere(np.isinf(g)) if self.is_single else ():
+            found[j, k] = overflows(float(g[j, k]), self.center[j][k], float(self.radius[j, k]), self.dtype)
+        return found
 
     def distance(self, g: Floats) -> Distance:
         """The scaled distance of g (C, D) from the set, in the entries that are `judged`. NaN and infinity are infinitely far."""
-        judged = self.judged(g)
-        lost = ~np.isfinite(g) & judged
-        for j, k in np.argwhere(lost):
-            if not overflows(float(g[j, k]), self.center[j][k], float(self.radius[j, k]), self.dtype):
-                return Distance(np.inf, np.inf, (int(j), int(k)), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
-        if lost.any() or not judged.all():
-            return self._in(judged & ~lost).distance(np.where(judged & ~lost, g, 0.0))
+        measured = self.judged(g) & ~self._rounded_to(g)
+        for j, k in np.argwhere(measured & ~np.isfinite(g))[:1]:
+            return Distance(np.inf, np.inf, (int(j), int(k)), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
+        if not measured.all():
+            return self._in(measured).distance(np.where(measured, g, 0.0))
         offset = self.offset(g)
         if self.is_single:
             return self._worst(offset, g, None)
