@@ -58,6 +58,9 @@ a few hundredths of a second; what is left then only touches 0, or is enclosed t
 NARROWINGS = 64
 """Newton steps on an isolated zero at most. Each at least halves its ball, and soon doubles its digits: about seven reach BALL_BITS."""
 
+MOST_VERTICES = 64
+"""Vertices of one open switch that are told apart: six switches within one another. Beyond, intervals around them stand for their hull."""
+
 EXPLAINED = 4.0
 """Times the rounding bound that an explained gradient may be off: a wrong formula is evaluated in other steps than the spec's."""
 

@@ -13,12 +13,13 @@ from flint import arb, arb_series, fmpq
 
 from verify.errors import UsageError
 from verify.oracle import ranges
-from verify.oracle.program import Ball, Program, Run, precision
-from verify.oracle.zeros import first_zero
+from verify.oracle.program import Program, Run
 from verify.rounding import BALL_BITS, EXACT_BITS
 from verify.spec.lift import lift
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
+from verify.tape.balls import Ball, precision
+from verify.tape.zeros import first_zero
 
 Terms = tuple[int, ...]
 
