@@ -20,7 +20,8 @@ from verify.tape.primitives import COMPARISONS, NAMED, PRIMITIVES, given
 
 EPSILON = 2.0**-23
 POINTS = (
-    -np.inf, -1e4, -30.5, -8.5, -2.0, -1.0, -0.375, -EPSILON, 0.0, 2.0**-100, EPSILON, 0.5, 0.75, 1.0, 1.4609375, 2.0, 3.25, 17.0, 88.0, 1e6,
+    -np.inf, -1e4, -30.5, -8.5, -2.0, -1.0, -0.375, -EPSILON, 0.0, 2.0**-100, EPSILON, 0.5, 0.75, 1.0, 1.4609375, 2.0, 3.25, 17.0, 88.0,
+    1e6,
     np.inf,
 )  # fmt: skip
 """Drawn for one operand, as far as its domain reaches; float32 holds them."""

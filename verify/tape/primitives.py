@@ -247,7 +247,8 @@ ROWS = (
         partials=lambda a, v, x: (a.mul(v, "log 2"),), native=True, monotone=1,
     ),
     Primitive(
-        name="log", floats=np.log, ball=_method("log"), domain=(POSITIVE,), partials=lambda a, v, x: (a.div(1, x),), native=True, monotone=1,
+        name="log", floats=np.log, ball=_method("log"), domain=(POSITIVE,), partials=lambda a, v, x: (a.div(1, x),),
+        native=True, monotone=1,
     ),
     Primitive(
         name="log1p", floats=np.log1p, ball=_method("log1p"), domain=((-1 + 2.0**-53, np.inf),),

@@ -187,6 +187,8 @@ class BallAdjoints:
         value = sum(parts[1:], parts[0])
         if self.a.u is None:
             return value
+        if len(parts) == 2:
+            return value + arb(0, self.a.u * value.abs_upper())  # one addition errs by a part of its result
         return value + arb(0, (len(parts) - 1) * self.a.u * sum((p.abs_upper() for p in parts), arb(0)))
 
 

@@ -195,8 +195,8 @@ class Builder(Arithmetic):
         return self._constants[key]
 
     def column(self, x: Any) -> Registers:
-        """Registers as they are; numbers as constants."""
-        return x if isinstance(x, np.ndarray) and x.dtype == np.intp else self.constants(x)
+        """Registers, which are numpy's integers, as they are; Python's numbers and numpy's floats as constants."""
+        return np.asarray(x) if isinstance(x, (np.ndarray, np.integer)) and x.dtype == np.intp else self.constants(x)
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Registers:
         """The registers of one primitive, elementwise with broadcasting; along the last axis for `sum`, `dot`, `max`, `min`."""
