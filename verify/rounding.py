@@ -61,6 +61,9 @@ NARROWINGS = 64
 MOST_VERTICES = 64
 """Vertices of one open switch that are told apart: six switches within one another. Beyond, intervals around them stand for their hull."""
 
+MOST_LIMITS = 64
+"""One-sided limits of a second derivative that are told apart: six switches at once."""
+
 EXPLAINED = 4.0
 """Times the rounding bound that an explained gradient may be off: a wrong formula is evaluated in other steps than the spec's."""
 

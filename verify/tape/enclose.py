@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from verify.tape.arithmetic import Arithmetic, Column
 from verify.tape.balls import Ball, KinkOnSegment, constant, sign_ahead
 from verify.tape.primitives import COMPARISONS, Number, Primitive, exact, given, is_held
-from verify.tape.tape import Instruction, Tape
+from verify.tape.tape import Instruction, Place, Tape
 
 Objects = NDArray[Any]
 
@@ -259,3 +259,33 @@ def _truths(tape: Tape, i: Instruction, ins: Sequence[Objects], ahead: bool) -> 
     degrees = np.maximum(tape.degrees[i.ins[0]], tape.degrees[i.ins[1]])
     signs = (_sign_ahead(x - y, d) for x, y, d in zip(*ins, degrees, strict=True))
     return column((None if s is None else i.row.ball(s, 0) for s in signs), n)
+
+
+def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> list[int]:
+    """The switches that these registers depend on through possible pieces, in order; with their conditions if asked."""
+    tape = run.tape
+    seen: set[int] = set()
+    stack = list(outputs)
+    while stack:
+        r = stack.pop()
+        place = tape.places.get(r)
+        if r in seen or place is None:
+            continue
+        seen.add(r)
+        stack += _operands(place, run, conditions)
+    return [k for k in run.possible if k in seen]
+
+
+def _operands(place: Place, run: Run, conditions: bool) -> list[int]:
+    i, e = place
+    if i.row.form == "switch":
+        register = int(i.outs[e])
+        chosen = [i.pieces(e)[p][0] for p in run.possible[register]]
+        others = [i.pieces(e)[p][0] for p in range(len(i.pieces(e)))] if i.op in ("max", "min") else [int(i.ins[0][e])]
+        return [*chosen, *others] if conditions else chosen
+    if i.row.form == "matrix":
+        n, m = divmod(e, i.outs.shape[1])
+        return [*i.ins[0][n].tolist(), *i.ins[1][:, m].tolist()]
+    if i.row.form == "composite":
+        return [k for x in i.ins for k in x.ravel().tolist()]
+    return [k for x in i.ins for k in np.ravel(x[e]).tolist()]

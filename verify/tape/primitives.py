@@ -71,7 +71,7 @@ class Primitive:
     `domain` holds for each operand the closed interval on which it has a value (where it has one for all combinations).
     `monotone` is 1 where it increases in all operands, −1 where it falls. `linear` ones have constants as partials.
     A "row" takes rows of operands (n, m), a "matrix" two of them, a "switch" chooses one of its operands, a "comparison" yields a truth.
-    A "composite" takes whole matrices, and `shape` is that of its outputs.
+    A "composite" takes whole matrices; `shape` is that of its outputs, `rate(a, v, ins, rates)` their slope along a line.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Primitive:
     monotone: int = 0
     linear: bool = False
     shape: Callable[..., tuple[int, ...]] | None = None
+    rate: Callable[..., Any] | None = None
 
     def rounded(self, parameter: Any = None) -> int:
         """The roundings of one evaluation."""

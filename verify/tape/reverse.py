@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from verify.rounding import MOST_VERTICES
 from verify.tape.arithmetic import Arithmetic, Column
-from verify.tape.enclose import Balls, Run, column
+from verify.tape.enclose import Balls, Run, column, reached
 from verify.tape.primitives import given
 from verify.tape.tape import Instruction, Registers, Tape
 
@@ -223,7 +223,7 @@ def _slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, i
 
     def quantity(r: int) -> Quantity:
         value = exact.at(r)
-        return Quantity(value, _upper(wide.at(r) - value), wide.sizes.get(r, 0.0))
+        return Quantity(value, upper(wide.at(r) - value), wide.sizes.get(r, 0.0))
 
     entries = {j: quantity(r) for r, j in variables.items() if r in exact.parts}
     inner = {k: q for k in open_ if k in exact.parts and not _is_nothing(q := quantity(k))}
@@ -246,7 +246,8 @@ def pieces(thin: Run, fat: Run, output: int) -> Pieces:
     vertices: dict[int, list[Vertex]] = {}
     outer = False
     whole = _slopes(thin, fat, open_, variables, output)
-    for k in _reached(tape, fat, whole, output):
+    reached_ones = reached(fat, [output]) if whole.inner else []
+    for k in (k for k in reached_ones if len(fat.possible[k]) > 1):
         i, e = tape.places[k]
         parts = [i.pieces(e)[p] for p in fat.possible[k]]
         found: list[Vertex] = []
@@ -266,27 +267,6 @@ def pieces(thin: Run, fat: Run, output: int) -> Pieces:
         else:
             ambiguous.append(weighted)
     return Pieces(certain, ambiguous, outer)
-
-
-def _reached(tape: Tape, fat: Run, whole: _Slopes, output: int) -> list[int]:
-    """The open switches on which the output depends, inner ones first."""
-    needed, stack = set(), [output]
-    while stack:
-        r = stack.pop()
-        if r in needed or not tape.moving[r] or r not in tape.places:
-            continue
-        needed.add(r)
-        i, e = tape.places[r]
-        if i.row.form == "switch":
-            stack += [i.pieces(e)[p][0] for p in fat.possible[r]]
-        elif i.row.form == "matrix":
-            n, m = divmod(e, i.outs.shape[1])
-            stack += [*i.ins[0][n].tolist(), *i.ins[1][:, m].tolist()]
-        elif i.row.form == "composite":
-            stack += [k for x in i.ins for k in x.ravel().tolist()]
-        else:
-            stack += [k for x in i.ins for k in np.ravel(x[e]).tolist()]
-    return [k for k in fat.open if k in needed] if whole.inner else []
 
 
 def _combined(own: _Slopes, vertices: Mapping[int, list[Vertex]]) -> tuple[list[Vertex], bool]:
@@ -316,12 +296,13 @@ def _hull(vertices: Sequence[Vertex]) -> Vertex:
         for q in entries[1:]:
             over = over.union(q.exact)
         middle = arb(over.mid())
-        radius = max(q.radius for q in entries) + _upper(over - middle)
+        radius = max(q.radius for q in entries) + upper(over - middle)
         found[j] = Quantity(middle, float(np.nextafter(radius, inf)), max(q.magnitude for q in entries))
     return found
 
 
-def _upper(x: arb) -> float:
+def upper(x: arb) -> float:
+    """The size of a ball, infinite where it has none."""
     bound = float(x.abs_upper())
     return bound if bound == bound else inf
 
