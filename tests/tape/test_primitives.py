@@ -17,6 +17,7 @@ from verify.tape.balls import precision
 from verify.tape.enclose import Balls, column
 from verify.tape.floats import Floats
 from verify.tape.primitives import COMPARISONS, NAMED, PRIMITIVES, given
+from verify.tape.vectors import Vectors, Wide
 
 EPSILON = 2.0**-23
 POINTS = (
@@ -246,6 +247,32 @@ def check_series(place):
         assert found[k].is_finite(), place
         assert contains(found[k], expected, DIFFERENCED), place
         assert is_narrow(found[k], 18, max(1.0, *map(abs, at)) ** 2), place
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_vectors_contain_the_values_on_boxes(name):
+    """A box of each of several radii around every place, and values at its ends and inside."""
+    row, decided = PRIMITIVES[name], 0
+    for parameter in PARAMETERS.get(name, (None,)):
+        at = np.array([a for _, a, p in of(name) if p == parameter]).T
+        for part in (0.0, 2.0**-40, 0.25):
+            radius = part * np.maximum(np.abs(at), 2.0**-30)
+            with np.errstate(all="ignore"):
+                found = Vectors().apply(row, [Wide(x, r) for x, r in zip(at, radius, strict=True)], parameter)
+            for j, (value, reach) in enumerate(zip(found.value, found.radius, strict=True)):
+                if not np.isfinite(reach):
+                    continue
+                decided += 1
+                for t in (-1.0, -0.375, 0.0, 1.0) if part else (0.0,):
+                    place = (name, tuple((at[:, j] + t * radius[:, j]).tolist()), parameter)
+                    expected = truth(*place)
+                    outside = [abs(mpf(p) - mpf(x)) > mpf(r) for p, x, r in zip(place[1], at[:, j], radius[:, j], strict=True)]
+                    if expected is not None and not any(outside):
+                        assert abs(mpf(float(value)) - expected) <= mpf(float(reach)), (place, part)
+                        if not part and max(map(abs, place[1])) < 1e5 and name != "round_to":
+                            size = row.size(*(abs(mpf(x)) for x in (expected, *place[1]))) if row.size else abs(expected)
+                            assert reach <= 2e-14 * size + 1e-300, place
+    assert decided > len(of(name))
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -38,11 +38,15 @@ class Adjoints(Protocol):
 
 
 Gather = Callable[[Registers], Column]
+Times = Callable[[Column, Any], Column]
 Cut = Callable[[Instruction, Adjoints], None]
 
 
-def sweep(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, switch: Cut) -> None:
-    """Carries adjoints from where they have been put to the inputs. `switch` carries them through the switches, or leaves them there."""
+def sweep(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, switch: Cut, times: Times | None = None) -> None:
+    """Carries adjoints from where they have been put to the inputs. `switch` carries them through the switches, or leaves them there.
+
+    `times` multiplies what arrives by a partial, where that is another product than the reading's own.
+    """
     for whole in reversed(tape.instructions):
         form = whole.row.form
         if form == "comparison":
@@ -58,10 +62,10 @@ def sweep(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, switch:
         if form == "switch":
             switch(i, adjoints)
         else:
-            _carry(tape, a, gather, adjoints, i)
+            _carry(tape, a, gather, adjoints, i, times or a.mul)
 
 
-def _carry(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, i: Instruction) -> None:
+def _carry(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, i: Instruction, times: Times) -> None:
     moving = [tape.moving[r] for r in i.ins]
     if not any(m.any() for m in moving):
         return
@@ -82,7 +86,7 @@ def _carry(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, i: Ins
             return
         for r, m, other in zip(i.ins, moving, reversed(ins), strict=True):
             if m.any():
-                _put(adjoints, r, m, a.mul(spread, other), None)
+                _put(adjoints, r, m, times(spread, other), None)
         return
     assert i.row.partials is not None
     partials = i.row.partials(a, gather(i.outs), *ins, *given(i.parameter))
@@ -92,15 +96,15 @@ def _carry(tape: Tape, a: Arithmetic, gather: Gather, adjoints: Adjoints, i: Ins
         if isinstance(p, int) and abs(p) == 1:
             _put(adjoints, r, m, g if p == 1 else a.neg(g), size)
         else:
-            _put(adjoints, r, m, a.mul(g, p), None)
+            _put(adjoints, r, m, times(g, p), None)
 
 
 def _spread(g: Column, r: Registers) -> Column:
-    return None if g is None else g[:, None].broadcast_to(r.shape) if hasattr(g, "broadcast_to") else _broadcast(g, r)
-
-
-def _broadcast(g: NDArray[Any], r: Registers) -> NDArray[Any]:
-    return np.broadcast_to(g[:, None], (*r.shape, *g.shape[1:]))
+    """The same for every operand of a row."""
+    if g is None:
+        return None
+    shape = (*r.shape, *g.shape[1:])
+    return np.broadcast_to(g[:, None], shape) if isinstance(g, np.ndarray) else g[:, None].spread(shape)
 
 
 def _put(adjoints: Adjoints, r: Registers, moving: NDArray[np.bool_], parts: Column, through: Column | None) -> None:
