@@ -1,6 +1,6 @@
 """What one operation of a tape costs in each of its readings: nanoseconds by operation and point.
 
-    python benchmarks/tape.py [--runs 5] [--points 1000]
+    python benchmarks/tape.py [--runs 5] [--points 200]
 
 The tapes are a softmax loss of 50 examples of 10 classes, and a net of two layers with batch normalisation. `forward` computes all
 registers, `reverse` the slopes by all inputs too. The goals are those of a quiet machine; `load` tells whether it was one.
@@ -90,7 +90,7 @@ def main() -> None:
     """Measures and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=5, help="runs of each; the first one more is thrown away (default 5)")
-    parser.add_argument("--points", type=int, default=1000, help="points that floats and vectors read at once (default 1000)")
+    parser.add_argument("--points", type=int, default=200, help="points that floats and vectors read at once (default 200)")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {options.runs} runs each, {options.points} points at once")
     print(f"{'tape':24}{'operations':>11}  {'reading':36}{'a run':>11}{'ns/op/point':>13}  goal")

@@ -77,10 +77,9 @@ def _mul(x: Wide, y: Wide, v: Floats) -> Floats:
 
 def _div(x: Wide, y: Wide, v: Floats) -> Floats:
     """(x + δ)/(y + ε) − x/y = (δ − ε·x/y)/(y + ε)."""
-    least = np.abs(y.value) * (1 - 2 * U) - y.radius
-    return np.where(
-        least > 0, (x.radius + np.abs(v) * (1 + 2 * U) * y.radius + TINY) / (least * (1 - 2 * U)) + U * np.abs(v) + TINY, np.inf
-    )
+    least = (np.abs(y.value) * (1 - 2 * U) - y.radius) * (1 - 2 * U)
+    moved = x.radius + (np.abs(v) * (1 + 2 * U) + TINY) * y.radius + np.where(y.radius > 0, TINY, 0.0)
+    return np.asarray(np.where(least > 0, moved / least + U * np.abs(v) + TINY, np.inf))
 
 
 def _square(x: Wide, v: Floats) -> Floats:
@@ -111,6 +110,7 @@ SLOPES: dict[str, Callable[[Floats, Floats], Any]] = {
     "sin": lambda x, r: np.ones_like(x),  # noqa: ARG005
     "cos": lambda x, r: np.ones_like(x),  # noqa: ARG005
     "cosh": lambda x, r: np.sinh(np.abs(x) + r) * (1 + 2048 * U),  # the end itself is rounded, and is below 711
+    "log": lambda x, r: np.where(x > r, 1 / (x - r), np.inf) * (1 + 8 * U),
     "lgamma": lambda x, r: np.where(x - r > 0, _greater(lambda e: _floats("psi", e))(x, r), np.inf),
 }
 """Bounds of the slopes of what is not monotone."""
@@ -204,6 +204,8 @@ class Vectors(Arithmetic):
             x, y = ins
             logarithm = self.log(y)
             return np.asarray(np.where((x.value == 0) & (x.radius == 0), 0.0, _mul(x, logarithm, v) + own))
+        if row.name == "exp":
+            return np.asarray((v + own) * np.expm1(ins[0].radius) * (1 + 64 * U) + own)
         if row.name in SLOPES:
             return _lipschitz(SLOPES[row.name])(ins[0], own)
         corners = self._corners(row, ins, parameter)
@@ -258,7 +260,7 @@ class Lanes:
     values: Floats
     radii: Floats
     chosen: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
-    """By switch, which of its pieces may be taken: (pieces, n)."""
+    """By the first output of an instruction of switches, which pieces may be taken: (pieces, outputs, n)."""
 
     def gather(self, registers: Registers) -> Wide:
         """A column."""
@@ -339,15 +341,27 @@ def _choose(lanes: Lanes, i: Instruction, ins: Sequence[Wide]) -> Wide:
         radius = np.where((r == 0).all(1), 0.0, np.maximum(ceiling - top, top - floor) * UP)
         found = Wide(flip * top, radius)
     bad = ~np.isfinite(found.radius)
-    for e, k in enumerate(i.outs.tolist()):
-        lanes.chosen[k] = may[:, e] if i.op in ("where", "abs") else _once(may[:, e], i.ins[0][e])
+    lanes.chosen[int(i.outs[0])] = may if i.op in ("where", "abs") else _once(may, i.ins[0])
     return Wide(np.where(bad, 0.0, found.value), np.where(bad, np.inf, found.radius))
 
 
-def _once(may: NDArray[np.bool_], registers: Registers) -> NDArray[np.bool_]:
-    """The pieces of a switch, each register once."""
-    distinct = list(dict.fromkeys(registers.tolist()))
-    return may if len(distinct) == len(registers) else np.stack([may[registers == r].any(0) for r in distinct])
+def _once(may: NDArray[np.bool_], rows: Registers) -> NDArray[np.bool_]:
+    """Which pieces (pieces, outs, n) may be taken, each register of a row once."""
+    for e, row in enumerate(rows.tolist()):
+        if len(set(row)) < len(row):
+            for p, r in enumerate(row):
+                first = row.index(r)
+                if first < p:
+                    may[first, e] |= may[p, e]
+                    may[p, e] = False
+    return may
+
+
+def _pieces(i: Instruction) -> list[tuple[Registers, int]]:
+    """What all elements of a switch choose from: columns of registers, each with its sign."""
+    if i.op == "abs":
+        return [(i.ins[0], 1), (i.ins[0], -1)]
+    return [(i.ins[1], 1), (i.ins[2], 1)] if i.op == "where" else [(r, 1) for r in i.ins[0].T]
 
 
 @dataclass
@@ -368,8 +382,12 @@ class WideAdjoints:
     def add(self, registers: Registers, parts: Column, through: Column | None) -> None:  # noqa: ARG002  # sizes are those of the parts
         """One more part for each of these registers."""
         size = np.abs(parts.value)
+        distinct = len(set(registers.tolist())) == len(registers)
         for store, part in ((self.values, parts.value), (self.radii, parts.radius), (self.sizes, size)):
-            np.add.at(store, registers, part)
+            if distinct:
+                store[registers] += part
+            else:
+                np.add.at(store, registers, part)
         np.add.at(self.counts, registers, 1)
 
     def live(self, registers: Registers) -> NDArray[np.bool_]:
@@ -401,16 +419,15 @@ def gradient(lanes: Lanes, output: int) -> Wide:
 
     def switch(i: Instruction, _: Adjoints) -> None:
         g, _sizes = adjoints.total(i.outs)
-        for e, k in enumerate(i.outs.tolist()):
-            pieces, may = i.pieces(e), lanes.chosen[k]
-            ambiguous = may.sum(0) > 1
-            for p, (r, s) in enumerate(pieces):
-                if not tape.moving[r] or not may[p].any():
-                    continue
-                half = np.where(ambiguous, 0.5, 1.0) * may[p]
-                weight = Wide((s * half)[None], np.where(ambiguous & may[p], 0.5, 0.0)[None])
-                part = a.mul(g[e : e + 1], weight)
-                adjoints.add(np.array([r]), Wide(np.where(may[p], part.value, 0.0), np.where(may[p], part.radius, 0.0)), None)
+        places = [tape.places[k] for k in i.outs.tolist()]
+        may = lanes.chosen[int(places[0].instruction.outs[0])][:, [place.element for place in places]]
+        open_ = may.sum(0) > 1
+        part = a.mul(g, Wide(np.where(open_, 0.5, 1.0), np.where(open_, 0.5, 0.0)))
+        for p, (registers, s) in enumerate(_pieces(i)):
+            moving, taken = tape.moving[registers], may[p]
+            if moving.any() and taken.any():
+                value, radius = np.where(taken, s * part.value, 0.0), np.where(taken, part.radius, 0.0)
+                adjoints.add(registers[moving], Wide(value[moving], radius[moving]), None)
 
     with np.errstate(all="ignore"):
         sweep(tape, a, lanes.gather, adjoints, switch, lambda g, p: _absorbing(a, g, p))
