@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -275,6 +276,40 @@ def test_vectors_contain_the_values_on_boxes(name):
     assert decided > len(of(name))
 
 
+def wrong_ball(row):
+    return replace(row, ball=lambda *args: row.ball(*args) * (1 + arb(2) ** -70) + arb(2) ** -1060)
+
+
+def wrong_partials(row):
+    def partials(a, *args):
+        return tuple(
+            a.mul(Fraction(2**60 + 1, 2**60), p if isinstance(p, np.ndarray) else column([a.number(p)], 1)) for p in row.partials(a, *args)
+        )
+
+    return replace(row, partials=partials)
+
+
+def wrong_floats(row):
+    return replace(row, floats=lambda *args: row.floats(*args) * np.float32(1 + 2.0**-18))
+
+
+WRONG = {
+    "ball": (wrong_ball, lambda name: test_balls_contain_the_values_and_are_narrow(name)),
+    "partials": (wrong_partials, lambda name: test_partials_contain_the_derivatives(name)),
+    "floats": (wrong_floats, lambda name: test_floats_lie_within_the_roundings_and_in_the_fat_balls(name, "float32")),
+    "vectors": (wrong_floats, lambda name: test_vectors_contain_the_values_on_boxes(name)),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_wrong_row_fails(name, what, monkeypatch):
+    change, test = WRONG[what]
+    monkeypatch.setitem(PRIMITIVES, name, change(PRIMITIVES[name]))
+    with pytest.raises(AssertionError):
+        test(name)
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_numbers_with_names(name):
     known = {
@@ -292,4 +327,5 @@ def test_every_row_is_tested():
     assert set(PRIMITIVES) == {*TRUTHS, *COMPARISONS, *ELSEWHERE}
 
 
-ELSEWHERE = {"sum", "dot", "matmul", "max", "min", "abs", "where", "and", "or", "not"}
+ELSEWHERE = {"sum", "dot", "matmul", "max", "min", "abs", "where", "and", "or", "not", "solve", "inv", "slogdet"}
+"""In test_rows.py and test_linear.py."""

@@ -18,7 +18,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from verify.rounding import ELEMENTARY
-from verify.tape import balls
+from verify.tape import balls, linear
 
 Number = int | float | Fraction | str
 """An exact number, or the name of one: see `NAMED`."""
@@ -71,7 +71,8 @@ class Primitive:
     `domain` holds for each operand the closed interval on which it has a value (where it has one for all combinations).
     `monotone` is 1 where it increases in all operands, −1 where it falls. `linear` ones have constants as partials.
     A "row" takes rows of operands (n, m), a "matrix" two of them, a "switch" chooses one of its operands, a "comparison" yields a truth.
-    A "composite" takes whole matrices; `shape` is that of its outputs, `rate(a, v, ins, rates)` their slope along a line.
+    A "composite" takes whole matrices; `shape` is that of its outputs, `rate(a, v, ins, rates)` their slope along a
+    line, and `partials(a, g, v, *ins)` what arrives at each operand where g arrives at the value; its balls are given the arithmetic first.
     """
 
     name: str
@@ -199,6 +200,12 @@ def _beside_1(v: Any, *_: Any) -> Any:
 
 def _by_square(v: Any, x: Any) -> Any:
     return v * (1 + x * x)
+
+
+def _solve_adjoint(a: Any, g: Any, v: Any, x: Any, b: Any) -> tuple[Any, ...]:
+    """Of X = A⁻¹B: B̄ = A⁻ᵀX̄ and Ā = −B̄Xᵀ."""
+    right = a.solve(x.swapaxes(0, 1), g)
+    return a.neg(a.matmul(right, v.swapaxes(0, 1))), right
 
 
 ROWS = (
@@ -377,6 +384,20 @@ ROWS = (
     ),
     Primitive(
         name="not", floats=np.logical_not, ball=lambda x: None if x is None else not x, domain=(LINE,), form="comparison", roundings=0,
+    ),
+    Primitive(
+        name="solve", floats=linear.by_points(np.linalg.solve), ball=linear.solve, domain=(LINE, LINE), form="composite",
+        shape=lambda a, b: b, partials=_solve_adjoint, rate=lambda a, v, ins, d: a.solve(ins[0], a.sub(d[1], a.matmul(d[0], v))),
+    ),
+    Primitive(
+        name="inv", floats=linear.by_points(np.linalg.inv), ball=linear.inv, domain=(LINE,), form="composite", shape=lambda a: a,
+        partials=lambda a, g, v, x: (a.neg(a.matmul(a.matmul(v.swapaxes(0, 1), g), v.swapaxes(0, 1))),),
+        rate=lambda a, v, ins, d: a.neg(a.matmul(a.matmul(v, d[0]), v)),
+    ),
+    Primitive(
+        name="slogdet", floats=linear.by_points(lambda a: np.linalg.slogdet(a)[1][:, None]), ball=linear.slogdet, domain=(LINE,),
+        form="composite", shape=lambda a: (1,), partials=lambda a, g, v, x: (a.mul(g, a.inv(x).swapaxes(0, 1)),),
+        rate=lambda a, v, ins, d: a.dot(a.inv(ins[0]).swapaxes(0, 1).reshape(1, -1), d[0].reshape(1, -1)),
     ),
 )  # fmt: skip
 

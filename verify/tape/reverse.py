@@ -196,22 +196,22 @@ class BallAdjoints:
         return value + arb(0, (len(parts) - 1) * self.a.u * sum((p.abs_upper() for p in parts), arb(0)))
 
 
-def _swept(run: Run, possible: Mapping[int, list[int]], start: int, sign: int = 1) -> BallAdjoints:
+def adjoints(run: Run, possible: Mapping[int, list[int]], start: int, sign: int = 1) -> BallAdjoints:
     """The adjoints of all inputs, and of the open switches, of one register."""
-    adjoints = BallAdjoints(run.arithmetic)
-    adjoints.add(np.array([start]), column([arb(sign)], 1), None)
+    found = BallAdjoints(run.arithmetic)
+    found.add(np.array([start]), column([arb(sign)], 1), None)
 
     def switch(i: Instruction, _: Adjoints) -> None:
-        g, sizes = adjoints.total(i.outs)
+        g, sizes = found.total(i.outs)
         for e, k in enumerate(i.outs.tolist()):
             if len(possible[k]) > 1:
                 continue  # it is cut here
             r, s = i.pieces(e)[possible[k][0]]
             if run.tape.moving[r]:
-                adjoints.add(np.array([r]), column([g[e] if s > 0 else -g[e]], 1), None if sizes is None else sizes[e : e + 1])
+                found.add(np.array([r]), column([g[e] if s > 0 else -g[e]], 1), None if sizes is None else sizes[e : e + 1])
 
-    sweep(run.tape, run.arithmetic, lambda r: run.registers[r], adjoints, switch)
-    return adjoints
+    sweep(run.tape, run.arithmetic, lambda r: run.registers[r], found, switch)
+    return found
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class _Slopes:
 
 
 def _slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, int], start: int, sign: int = 1) -> _Slopes:
-    exact, wide = _swept(thin, fat.possible, start, sign), _swept(fat, fat.possible, start, sign)
+    exact, wide = adjoints(thin, fat.possible, start, sign), adjoints(fat, fat.possible, start, sign)
 
     def quantity(r: int) -> Quantity:
         value = exact.at(r)

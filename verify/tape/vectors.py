@@ -171,6 +171,8 @@ class Vectors(Arithmetic):
             return np.asarray((ins[0].radius.sum(1) + slack * np.abs(ins[0].value).sum(1)) * (1 + slack))
         if of in ("dot", "matmul"):
             return self._products(of, *ins)
+        if row.form == "composite":
+            return np.full(v.shape, np.inf)
         return self._function(row, ins, v, parameter)
 
     def _products(self, of: str, a: Wide, b: Wide) -> Floats:
