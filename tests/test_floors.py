@@ -54,6 +54,7 @@ HOMES = {
         "report",
     },
     "flint": {
+        "bench",
         "cases",
         "laws",
         "oracle",
