@@ -20,7 +20,7 @@ from verify.tape.arithmetic import Arithmetic, Column
 from verify.tape.enclose import Run, reached
 from verify.tape.primitives import Primitive
 from verify.tape.reverse import Adjoints, Quantity, sweep, upper
-from verify.tape.tape import Builder, Instruction, Registers, Tape
+from verify.tape.tape import Builder, Instruction, Registers, Tape, additive
 
 
 @dataclass(frozen=True)
@@ -107,19 +107,6 @@ def pinned(tape: Tape, taken: Mapping[int, int]) -> tuple[Builder, Registers]:
             continue
         now[i.outs] = b.apply(i.row, [now[r] for r in i.ins], i.parameter)
     return b, now
-
-
-def additive(tape: Tape, output: int) -> list[tuple[int, int]]:
-    """The registers that an output is a sum of, with their signs, as written."""
-    if output not in tape.places:
-        return [(output, 1)]
-    i, e = tape.places[output]
-    if i.op == "sum":
-        return [t for r in i.ins[0][e].tolist() for t in additive(tape, r)]
-    if i.op in ("add", "sub", "neg"):
-        signs = {"add": (1, 1), "sub": (1, -1), "neg": (-1,)}[i.op]
-        return [(r, s * sign) for x, sign in zip(i.ins, signs, strict=True) for r, s in additive(tape, int(x[e]))]
-    return [(output, 1)]
 
 
 @dataclass(frozen=True, kw_only=True)

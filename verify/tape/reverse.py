@@ -21,7 +21,7 @@ from verify.rounding import MOST_VERTICES
 from verify.tape.arithmetic import Arithmetic, Column
 from verify.tape.enclose import Balls, Run, column, reached
 from verify.tape.primitives import given
-from verify.tape.tape import Instruction, Registers, Tape
+from verify.tape.tape import Instruction, Registers, Tape, additive
 
 
 class Adjoints(Protocol):
@@ -237,6 +237,13 @@ def _slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, i
 def _is_nothing(q: Quantity) -> bool:
     """Whether the same kink was added and taken away."""
     return bool(q.exact.is_zero()) and q.radius == 0.0
+
+
+def value(thin: Run, fat: Run, output: int) -> Quantity:
+    """One output at a point, with the magnitude of its terms as written."""
+    exact, wide = thin.registers[output], fat.registers[output]
+    size = sum((fat.registers[r].abs_upper() for r, _ in additive(fat.tape, output)), arb(0))
+    return Quantity(exact, upper(wide - exact), upper(size))
 
 
 def pieces(thin: Run, fat: Run, output: int) -> Pieces:

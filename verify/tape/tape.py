@@ -271,3 +271,16 @@ def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) 
             for r in i.ins:
                 needed[r] = True
     return found[::-1]
+
+
+def additive(tape: Tape, output: int) -> list[tuple[int, int]]:
+    """The registers that an output is a sum of, with their signs, as written."""
+    if output not in tape.places:
+        return [(output, 1)]
+    i, e = tape.places[output]
+    if i.op == "sum":
+        return [t for r in i.ins[0][e].tolist() for t in additive(tape, r)]
+    if i.op in ("add", "sub", "neg"):
+        signs = {"add": (1, 1), "sub": (1, -1), "neg": (-1,)}[i.op]
+        return [(r, s * sign) for x, sign in zip(i.ins, signs, strict=True) for r, s in additive(tape, int(x[e]))]
+    return [(output, 1)]

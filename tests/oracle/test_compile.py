@@ -1,0 +1,95 @@
+"""Every shipped spec as a tape: what it says and what the differentiated formula says contain each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb
+
+from verify.oracle.compile import compiled
+from verify.oracle.formula import loss_formula, penalty_formula
+from verify.rounding import unit_roundoff
+from verify.spec.catalogue import losses, penalties
+from verify.tape import enclose, reverse
+from verify.tape.balls import precision
+from verify.tape.derive import Curvature
+
+U = unit_roundoff("float64")
+WIDER = 2.0
+"""How much wider than the differentiated formula's a radius may be."""
+
+
+def places():
+    """(formula, expression, variables, constants, values of the constants) of every loss and label, and of every penalty."""
+    for spec in losses().values():
+        for classes in (1,) if spec.targets else (2, 3, 6):
+            for label in range(len(spec.targets) or classes):
+                e, symbols = spec.expression(classes, label)
+                values = list(spec.with_parameters({}).values())
+                yield f"{spec.name} {classes} {label}", loss_formula(spec, classes, label), e, symbols[:classes], symbols[classes:], values
+    for name, penalty in penalties().items():
+        e, variables = penalty.expression()
+        yield name, penalty_formula(penalty), e, variables, [], []
+
+
+PLACES = {name: rest for name, *rest in places()}
+
+
+def runs(formula, tape, at, values):
+    """Thin and fat, old and new, on the box that a candidate's scores lie in."""
+    point, box = [arb(x) for x in at], [arb(x, 2 * U * abs(x)) for x in at]
+    given = [arb(v) for v in values]
+    old = formula.program.run([*point, *given]), formula.program.run([*box, *given], arb(U))
+    return old, (enclose.run(tape, [*point, *given]), enclose.run(tape, [*box, *given], arb(U)))
+
+
+def hull(pieces, j):
+    """The least and the greatest entry of a set, and its largest radius."""
+    nothing = reverse.Quantity(arb(0), 0.0, 0.0)
+    entries = [[getattr(v, "entries", v).get(j, nothing) for v in vs] for vs in pieces.ambiguous]
+    certain = pieces.certain.get(j, nothing)
+    ends = [certain.exact + sum((pick((q.exact for q in vs), key=float) for vs in entries), arb(0)) for pick in (min, max)]
+    return *ends, certain.radius + sum(max(q.radius for q in vs) for vs in entries)
+
+
+def ratio(new, old):
+    return new / old if new > old else 1.0
+
+
+def compared(name, at):
+    """How much wider the radii of value, slopes and curvatures are; what is exact must agree."""
+    formula, e, variables, constants, values = PLACES[name]
+    tape = compiled(e, variables, constants)
+    out, found = int(tape.outputs), {"value": 1.0, "slope": 1.0, "curvature": 1.0}
+    with precision():
+        old, new = runs(formula, tape, at, values)
+        was, now = formula.value(*old), reverse.value(*new, out)
+        assert was.exact.overlaps(now.exact), (was, now)
+        found["value"] = ratio(now.radius, was.radius)
+        before, after = formula.pieces(*old), reverse.pieces(*new, out)
+        for j in range(len(variables)):
+            low, high, radius = hull(before, j)
+            new_low, new_high, new_radius = hull(after, j)
+            assert low.overlaps(new_low), (j, low, new_low)
+            assert high.overlaps(new_high), (j, high, new_high)
+            found["slope"] = max(found["slope"], ratio(new_radius, radius))
+            limits, new_limits = formula.curvature(j, *old), Curvature(tape, out).at(j, *new)
+            assert (limits is None) == (new_limits is None)
+            if limits is not None and new_limits is not None:
+                assert all(any(p.exact.overlaps(q.exact) for q in new_limits) for p in limits)
+                assert all(any(p.exact.overlaps(q.exact) for q in limits) for p in new_limits)
+                found["curvature"] = max(found["curvature"], ratio(max(q.radius for q in new_limits), max(p.radius for p in limits)))
+    return found
+
+
+def points(name, n):
+    """Generic ones, and some on the lattice, where kinks are."""
+    rng = np.random.default_rng(len(name))
+    width = len(PLACES[name][2])
+    return [*rng.uniform(-4, 4, (n, width)), *(rng.integers(-4, 5, (n, width)) / 2)]
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_tape_and_formula_contain_each_other(name):
+    for at in points(name, 3):
+        assert max(compared(name, at.tolist()).values()) <= WIDER, at
