@@ -12,7 +12,7 @@ from tests.tape.test_reverse import NETS, drawn, recorded, relu, runs
 from verify.tape import enclose, series
 from verify.tape.balls import KinkOnSegment, precision
 from verify.tape.derive import Curvature
-from verify.tape.tape import Builder
+from verify.tape.tape import Builder, degrees
 
 
 def of_one(f):
@@ -157,3 +157,20 @@ def test_of_equal_limits_the_widest_is_kept():
             (found,) = Curvature(tape, int(tape.outputs)).at(0, *runs(tape, [0.0], 1e-30))
         assert found.exact == 0
         assert found.radius > 1e-8
+
+
+def test_degrees_on_all_pieces_and_on_those_that_are_taken():
+    tape = of_one(huber)
+    out = int(tape.outputs)
+    assert tape.degrees[out] == 2
+    with precision():
+        assert degrees(tape, enclose.run(tape, [arb(0.5)]).possible)[out] == 2
+        assert degrees(tape, enclose.run(tape, [arb(3)]).possible)[out] == 1
+    expected = {
+        0: lambda b, x: b.constants(3), 1: lambda b, x: b.div(b.sub(b.mul(3, x), 1), 7), 5: lambda b, x: b.mul(b.square(x), b.pow_c(x, parameter=3)),
+        np.inf: lambda b, x: b.div(1, x),
+    }  # fmt: skip
+    for degree, f in expected.items():
+        tape = of_one(f)
+        assert tape.degrees[tape.outputs] == degree
+    assert of_one(lambda b, x: b.exp(b.mul(0.5, b.constants(2)))).degrees[-1] == 0

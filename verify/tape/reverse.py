@@ -210,8 +210,18 @@ def adjoints(run: Run, possible: Mapping[int, list[int]], start: int, sign: int 
             if run.tape.moving[r]:
                 found.add(np.array([r]), column([g[e] if s > 0 else -g[e]], 1), None if sizes is None else sizes[e : e + 1])
 
-    sweep(run.tape, run.arithmetic, lambda r: run.registers[r], found, switch)
+    sweep(run.tape, run.arithmetic, lambda r: run.registers[r], found, switch, lambda g, p: _product(run.arithmetic, g, p))
     return found
+
+
+def _product(a: Balls, g: Column, partial: Any) -> Column:
+    """What arrives times a partial: where 1 arrives nobody multiplies."""
+    products = a.mul(g, partial)
+    if a.u is None or not any(x == 1 for x in g.flat):
+        return products
+    other = partial if isinstance(partial, np.ndarray) else column([a.number(partial)], 1)
+    pairs = zip(products.flat, np.broadcast_to(g, products.shape).flat, np.broadcast_to(other, products.shape).flat, strict=True)
+    return column((p if x == 1 else q for q, x, p in pairs), products.size).reshape(products.shape)
 
 
 @dataclass(frozen=True)

@@ -106,16 +106,27 @@ class Tape:
     @cached_property
     def degrees(self) -> NDArray[np.float64]:
         """Of each register at least the degree as a polynomial in the variables, on every piece; infinite where it is none."""
-        found = np.zeros(self.size)
-        found[self.variables] = 1
-        for i in self.instructions:
-            found[i.outs] = _degree(i, [found[r] for r in i.ins])
-        return found
+        return degrees(self)
 
     @property
     def operations(self) -> int:
         """How many numbers are computed."""
         return sum(i.outs.size for i in self.instructions)
+
+
+def degrees(tape: Tape, possible: Mapping[int, Sequence[int]] | None = None) -> NDArray[np.float64]:
+    """Of each register at least the degree as a polynomial in the variables; infinite where it is none. Of switches the pieces that are
+    `possible`, if given, are looked at.
+    """
+    found = np.zeros(tape.size)
+    found[tape.variables] = 1
+    for i in tape.instructions:
+        if possible is not None and i.row.form == "switch":
+            for e, k in enumerate(i.outs.tolist()):
+                found[k] = max(found[i.pieces(e)[p][0]] for p in possible[k])
+        else:
+            found[i.outs] = _degree(i, [found[r] for r in i.ins])
+    return found
 
 
 def _degree(i: Instruction, ins: Sequence[NDArray[np.float64]]) -> Any:
