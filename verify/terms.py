@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from verify.oracle import Oracle, exact
 from verify.oracle.formula import Formula, penalty_formula
-from verify.oracle.program import Run
 from verify.tape.balls import precision
+from verify.tape.enclose import Run
 
 Floats = NDArray[np.floating]
 KEPT = 1 << 14
@@ -133,9 +133,9 @@ class Reference:
         scores = exact.product(x[None, :], W)[0]
         formula = self.oracle.formula(len(scores), label)
         with precision():
-            run = formula.program.run(self.oracle.inputs(scores))
+            run = formula.run(self.oracle.inputs(scores))
             losses = tuple(float(run.registers[t]) for t in formula.value_terms)
-            switches = tuple(float(run.registers[register]) for register, _ in formula.program.switch_registers)
+            switches = tuple(float(run.registers[k]) for k in formula.switches)
             own = None if self.oracle.objective.loss.targets else label
             return Example(losses, tuple(_terms(formula, run, own)), max(abs(float(s)) for s in scores), switches)
 
@@ -152,7 +152,7 @@ class Reference:
             return reg * float(np.sum((c0 + c1 * w + c2 * w * w) * counted)), reg * (c1 + 2 * c2 * w) * counted
         for place in zip(*np.nonzero(counted), strict=True):
             with precision():
-                run = formula.program.run([exact.ball(W[place])])
+                run = formula.run([exact.ball(W[place])])
                 value += float(sum((run.registers[t] for t in formula.value_terms), arb(0)))
                 slope[place] = sum(t.value for t in _terms(formula, run, 0) if not t.tied)
         return reg * value, reg * slope
@@ -161,7 +161,7 @@ class Reference:
 def _terms(formula: Formula, run: Run, label: int | None) -> Iterator[Term]:
     """The chain rule through the switches, term by term, on the first possible piece of each; then what the others would change."""
     behind: list[list[Term]] = []
-    for (register, _), pieces in zip(formula.program.switch_registers, formula.piece_slopes, strict=True):
+    for register, pieces in zip(formula.switches, formula.piece_slopes, strict=True):
         first, *others = run.possible[register]
         taken = list(_expanded(pieces[first], behind, formula, run, label, switch=True))
         rest = [t for a in others for t in _expanded(pieces[a], behind, formula, run, label, switch=True)]
@@ -184,7 +184,7 @@ def _expanded(
     for entry, terms in own.items():
         for t in terms:
             value = float(run.registers[t])
-            sign = int(np.sign(value)) if formula.program.is_constant(t) else 0
+            sign = int(np.sign(value)) if formula.is_constant(t) else 0
             yield Term(entry, Role(None if label is None else entry == label, switch, sign), value)
     for k, terms in inner.items():
         weight = float(sum((run.registers[t] for t in terms), arb(0)))

@@ -45,7 +45,7 @@ def runs(formula, tape, at, values):
     """Thin and fat, old and new, on the box that a candidate's scores lie in."""
     point, box = [arb(x) for x in at], [arb(x, 2 * U * abs(x)) for x in at]
     given = [arb(v) for v in values]
-    old = formula.program.run([*point, *given]), formula.program.run([*box, *given], arb(U))
+    old = formula.run([*point, *given]), formula.run([*box, *given], arb(U))
     return old, (enclose.run(tape, [*point, *given]), enclose.run(tape, [*box, *given], arb(U)))
 
 

@@ -13,7 +13,7 @@ from mpmath import mp, mpf
 from sympy import digamma, erfc, loggamma, polygamma, sqrt
 
 from verify.oracle.formula import Formula
-from verify.oracle.lanes import Lanes
+from verify.oracle.lanes import local
 from verify.rounding import unit_roundoff
 from verify.spec import expm1, log1p, log_ndtr, logistic, softplus
 from verify.tape.balls import precision
@@ -74,7 +74,7 @@ def test_value_and_slope_at_a_point_are_enclosed(name, at):
     formula = Formula(e, [x])
     value, slope, _ = taylor(name, at)
     with precision():
-        run = formula.program.run([arb(at)])
+        run = formula.run([arb(at)])
         found, rate = total(formula, formula.value_terms, run.registers), total(formula, formula.slopes[0][0], run.registers)
     assert near(found, value)
     assert near(rate, slope)
@@ -88,7 +88,7 @@ def test_value_slope_and_curvature_along_a_line_are_enclosed(name, at):
     formula = Formula(e, [x])
     truth = taylor(name, at)
     with precision():
-        series = total(formula, formula.value_terms, formula.program.run([arb_series([arb(at), 1], 4)]).registers)
+        series = total(formula, formula.value_terms, formula.run([arb_series([arb(at), 1], 4)]).registers)
         for k in range(3):
             assert near(series[k], truth[k], size=max(1.0, abs(float(truth[0])), abs(float(truth[1]))))
 
@@ -103,8 +103,8 @@ def test_a_box_encloses_its_points(name, width):
         if not low < at - width:
             continue
         with precision():
-            series = total(formula, formula.value_terms, formula.program.run([arb_series([arb(at, width), 1], 4)]).registers)
-            box = total(formula, formula.value_terms, formula.program.run([arb(at, width)]).registers)
+            series = total(formula, formula.value_terms, formula.run([arb_series([arb(at, width), 1], 4)]).registers)
+            box = total(formula, formula.value_terms, formula.run([arb(at, width)]).registers)
         assert all(series[k].is_finite() for k in range(3)) or name == "erfc" or abs(at) > 100
         for inside in (at - width, at + width / 3, at + width):
             truth = taylor(name, inside)
@@ -118,13 +118,9 @@ def test_a_box_encloses_its_points(name, width):
 def test_lanes_say_about_the_same(name):
     e, _, places = FUNCTIONS[name]
     formula, at = Formula(e, [x]), [p for p in places if abs(p) < 300]
-    registers = [np.array(at).view(Lanes)]
     with np.errstate(all="ignore"):
-        for op in formula.program.operations:
-            value = op.apply(*[registers[i] for i in op.args])
-            registers.append(np.atleast_1d(np.asarray(float(value) if isinstance(value, arb) else value)).view(Lanes))
-        for terms, k in ((formula.value_terms, 0), (formula.slopes[0][0], 1)):
-            found = np.broadcast_to(sum(registers[t] for t in terms), len(at))
+        lanes = local(formula, [np.array(at)], np.zeros(len(at)), 0.0)
+        for found, k in ((lanes.value, 0), (lanes.low[:, 0], 1)):
             truth = np.array([float(taylor(name, p)[k]) for p in at])
             # log 0 where exp underflows is what lanes may say; cancelled terms lose digits of what was cancelled
             assert np.all((np.abs(found - truth) <= 1e-9 * (1 + np.abs(truth))) | ~np.isfinite(found))
@@ -159,7 +155,7 @@ def test_a_widened_ball_contains_what_careful_code_returns(name):
         for at, r in zip(v, found, strict=True):
             with precision():
                 seen = arb(float(at)) + arb(0, 2 * float(u) * abs(float(at)))  # a score may be rounded once
-                q = formula.value(formula.program.run([arb(float(at))]), formula.program.run([seen], u))
+                q = formula.value(formula.run([arb(float(at))]), formula.run([seen], u))
                 radius = q.radius + len(formula.value_terms) * float(u) * q.magnitude
                 exact.append(abs(float(arb(float(r)) - q.exact)) <= radius)
                 narrow.append(abs(float(arb(float(r)) - q.exact)) <= radius / 1000)

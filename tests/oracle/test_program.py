@@ -14,9 +14,9 @@ from mpmath import mp, mpf
 from sympy import Abs, Add, Max, Min, Piecewise, Rational, cosh, erf, exp, log, pi, sin, sinh, sqrt, tanh
 
 from verify.oracle import KinkOnSegment
-from verify.oracle.program import Program
+from verify.oracle.compile import Compiler
 from verify.rounding import BALL_BITS, unit_roundoff
-from verify.spec.lift import lift
+from verify.tape import enclose
 from verify.tape.balls import precise, precision
 
 x, y, z, w = SYMBOLS = sympy.symbols("x y z w", real=True)
@@ -63,11 +63,10 @@ CAREFUL = {  # formula, and ways to evaluate it in float32
 
 def ball(e, inputs, u=None):
     """The value of `e` at balls (or series) for as many of the SYMBOLS; with u, the last sum is widened as the inner ones are."""
-    lifted = lift(e, SYMBOLS[: len(inputs)])
-    program = Program(lifted)
+    compiler = Compiler(SYMBOLS[: len(inputs)])
+    terms = compiler.terms(e)
     with precision():
-        terms = program.terms(lifted.smooth)
-        run = program.run(inputs, u)
+        run = enclose.run(compiler.b.tape(np.array(terms, np.intp)), inputs, u)
         registers, total = run.registers, run.total(terms)
         size = sum((registers[k].abs_upper() for k in terms), arb(0)) if u is not None else arb(0)
         return total if u is None else total + arb(0, (len(terms) - 1) * u * size)

@@ -156,7 +156,7 @@ def test_of_equal_limits_the_widest_is_kept():
         with precision():
             (found,) = Curvature(tape, int(tape.outputs)).at(0, *runs(tape, [0.0], 1e-30))
         assert found.exact == 0
-        assert found.radius > 1e-8
+        assert found.magnitude > 1e9  # constants that are multiplied are exact: what is lost is lost in their sum
 
 
 def test_degrees_on_all_pieces_and_on_those_that_are_taken():

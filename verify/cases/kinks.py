@@ -33,7 +33,7 @@ NEAREST = {"float64": (3, 54), "float32": (3, 25)}
 
 def has_kinks(oracle: Oracle) -> bool:
     """Whether the loss has switches at all."""
-    return bool(oracle.example.lifted.switches)
+    return bool(oracle.example.switches)
 
 
 @st.composite

@@ -52,8 +52,7 @@ def kink_lines(at: Point, ahead_a: Point, ahead_b: Point) -> list[KinkLine]:
     lines = []
     for i, label in enumerate(at.y):
         formula = at.oracle.formula(at.W.shape[0], label)
-        for k, (_, pieces) in enumerate(formula.program.switch_registers):
-            if len(pieces) == 2:
-                here, a, b = (formula.gap(at.oracle.inputs(p.scores[i]), k) for p in (at, ahead_a, ahead_b))
-                lines.append(KinkLine(constant=float(here), along_a=float(a - here), along_b=float(b - here)))
+        for gap in formula.gaps:
+            here, a, b = (gap.of(formula.follow(at.oracle.inputs(p.scores[i])).registers) for p in (at, ahead_a, ahead_b))
+            lines.append(KinkLine(constant=float(here), along_a=float(a - here), along_b=float(b - here)))
     return lines

@@ -174,7 +174,7 @@ def _tied(oracle: Oracle, seed: int, N: int, C: int, D: int, reg: float) -> Case
     solved: list[int] = []
     for k in range(MOST_TIES):
         i = k % N
-        switches = len(oracle.formula(len(W), int(y[i])).lifted.switches)
+        switches = len(oracle.formula(len(W), int(y[i])).gaps)
         j = solve(oracle, W, X[i], int(y[i]), int(rng.integers(switches)), solved) if switches else None
         solved += [] if j is None else [j]
     return replace(base, W=W)

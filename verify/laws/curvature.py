@@ -12,8 +12,8 @@ from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
-from verify.oracle.formula import Quantity
 from verify.rounding import ulps
+from verify.tape.reverse import Quantity
 
 
 def measure(subject: Subject, case: Case) -> Finding:

@@ -17,8 +17,8 @@ from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence
 from verify.laws.law import Subject
-from verify.oracle.formula import Quantity
 from verify.rounding import SLACK, gamma
+from verify.tape.reverse import Quantity
 
 Floats = NDArray[np.floating]
 

@@ -15,10 +15,11 @@ from flint import arb
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.formula import Formula, loss_formula
-from verify.oracle.program import Choice, Run
 from verify.spec.convexity import convex_loss
 from verify.spec.loss import Chord, LossSpec
 from verify.tape.balls import precision
+from verify.tape.enclose import Run
+from verify.tape.series import sides
 
 SIZES = (2, 3)
 """Numbers of classes at which a loss is examined, with all labels: two for what is special in two, three for what all others have."""
@@ -88,7 +89,7 @@ def _total(formula: Formula, run: Run) -> arb:
 
 def _run(loss: LossSpec, formula: Formula, at: Sequence[arb], label: int, constants: Constants) -> Run:
     try:
-        return formula.program.run([*at, *constants])
+        return formula.follow([*at, *constants])
     except UsageError as error:
         raise UsageError(f"{loss.name}, {loss.place(len(at), label)}, at {_point(at)}: {error}") from None
 
@@ -190,7 +191,7 @@ def _is_continuous(loss: LossSpec, constants: Constants) -> None:
     """Looks along lines for places where the condition of a Piecewise turns, and compares the pieces there."""
     for scores, label in _labels(loss):
         formula = loss_formula(loss, scores, label)
-        if not any(s.conditions for s in formula.lifted.switches):
+        if not formula.conditional:
             continue
         for base, direction in _lines(scores):
             line = _Line(loss, formula, label, constants, base, direction)
@@ -231,10 +232,8 @@ class _Line:
     def __init__(self, loss: LossSpec, formula: Formula, label: int, constants: Constants, base: Point, direction: Point) -> None:
         self.loss, self.formula, self.label, self.constants = loss, formula, label, constants
         self.base, self.direction = [exact.ball(x) for x in base], [exact.ball(x) for x in direction]
-        operations, first = formula.program.operations, formula.program.inputs
-        self.choices = {first + i: op.apply for i, op in enumerate(operations) if isinstance(op.apply, Choice) and op.apply.conditions}
-        sides = [(c.registers[r.args[0]], c.registers[r.args[1]]) for c in self.choices.values() for r in c.relations]
-        self.sides = list(dict.fromkeys(sides))
+        self.choices = formula.conditional
+        self.gaps = list(dict.fromkeys(gap for k in self.choices for gap in sides(formula.value_tape, k)))
 
     def at(self, t: float | arb) -> list[arb]:
         """The scores."""
@@ -260,11 +259,10 @@ class _Line:
 
     def _signs(self, t: float) -> list[int]:
         """The sign of left − right of each condition: 0 where it is undecided."""
-        return [self._sign(k, self.run(t)) for k in range(len(self.sides))]
+        return [self._sign(k, self.run(t)) for k in range(len(self.gaps))]
 
     def _sign(self, k: int, run: Run) -> int:
-        left, right = self.sides[k]
-        gap = run.registers[left] - run.registers[right]
+        gap = self.gaps[k].of(run.registers)
         return 1 if gap > 0 else -1 if gap < 0 else 0
 
     def _narrowed(self, k: int, low: float, high: float, before: int) -> tuple[arb, arb]:
@@ -288,14 +286,13 @@ class _Line:
             middle = (low + high) / 2
             ball = low.union(high)
             run = self.run(ball)
-            registers = list(self.choices)
-            choices = [run.possible[r] for r in registers]
+            choices = [run.possible[r] for r in self.choices]
             if np.prod([len(c) for c in choices]) > MOST_COMBINATIONS:
                 return None
             balls = []
             for pieces in product(*choices):
-                taken = run.possible | {r: [p] for r, p in zip(registers, pieces, strict=True)}
-                balls.append(_total(self.formula, self.formula.program.run([*self.at(ball), *self.constants], taken=taken)))
+                taken = run.possible | {r: [p] for r, p in zip(self.choices, pieces, strict=True)}
+                balls.append(_total(self.formula, self.formula.follow([*self.at(ball), *self.constants], taken=taken)))
             values = [_total(self.formula, self.run(t)) for t in (low, middle, high)]
             if not all(x.is_finite() for x in (*balls, *values)):
                 return None

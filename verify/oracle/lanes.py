@@ -6,62 +6,26 @@ example's slopes are intervals over the pieces that may be taken, entry by entry
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from typing import Any
 
 import numpy as np
-import sympy
-from flint import arb
 from numpy.typing import NDArray
 
-from verify.oracle.formula import Formula, Terms, penalty_formula
+from verify.oracle.formula import Formula, Slopes, penalty_formula
 from verify.oracle.oracle import Oracle
-from verify.oracle.program import RELATIONS, Choice
 from verify.rounding import ELEMENTARY, SLACK
+from verify.tape import floats
+from verify.tape.primitives import COMPARISONS, PRIMITIVES
 
 Floats = NDArray[np.float64]
-Slopes = tuple[dict[int, Terms], dict[int, Terms]]
 Bounds = dict[int, tuple[Any, Any, Any]]
 """By variable: the least and the greatest slope of each lane, and the magnitude of its terms."""
 
 TIE = 64.0
 """Unit roundoffs, of the sizes that are compared, within which two pieces tie: a right candidate may see either as the greater."""
-
-
-def _method(ufunc: Any) -> Callable[[Any], Any]:
-    return lambda self: ufunc(self)
-
-
-def _special(name: str) -> Callable[[Any], Any]:
-    def method(self: Any) -> Any:
-        from scipy import special  # a tenth of a second, which few formulas need
-
-        return getattr(special, name)(self)
-
-    return method
-
-
-class Lanes(np.ndarray):
-    """One number a lane, with the methods that programs ask of balls."""
-
-    exp, log, sqrt = _method(np.exp), _method(np.log), _method(np.sqrt)
-    erf, erfc, lgamma, log_ndtr = _special("erf"), _special("erfc"), _special("gammaln"), _special("log_ndtr")
-    sin, cos, tan, atan = _method(np.sin), _method(np.cos), _method(np.tan), _method(np.arctan)
-    sinh, cosh, tanh = _method(np.sinh), _method(np.cosh), _method(np.tanh)
-
-    def inverse_mills(self) -> Any:
-        """φ/Φ."""
-        from scipy import special
-
-        return np.exp(-self * self / 2 - special.log_ndtr(self)) / np.sqrt(2 * np.pi)
-
-    def polygamma(self, n: int) -> Any:
-        """The n-th derivative of digamma."""
-        from scipy import special
-
-        return special.polygamma(n, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,64 +122,54 @@ def _losses(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64])
 
 def local(formula: Formula, inputs: Sequence[Any], reach: Floats, u: float) -> Local:
     """A formula at n lanes: its inputs, each (n,) or a number, and the sizes (n,) that its inputs were summed from."""
-    n, variables = len(reach), len(formula.lifted.variables)
-    run: list[Any] = [np.atleast_1d(np.asarray(x, np.float64)).view(Lanes) for x in inputs]
-    masks: list[list[Any]] = []
-    tolerance = TIE * u * (1 + reach)
-    for op in formula.program.operations:
-        args = [run[i] for i in op.args]
-        if isinstance(op.apply, Choice):
-            value, possible = _chosen(op.apply, args, run, tolerance)
-            masks.append(possible)
-        else:
-            value = op.apply(*args)
-        run.append(np.atleast_1d(np.asarray(float(value) if isinstance(value, arb) else value)).view(Lanes))
+    n, variables = len(reach), len(formula.variables)
+    given = [np.broadcast_to(np.asarray(x, np.float64), n) for x in inputs]
+    run: Any = floats.run(formula.tape, np.stack(given))
+    masks = _masks(formula, run, TIE * u * (1 + reach))
     inner: list[Bounds] = []
-    for pieces, possible in zip(formula.piece_slopes, masks, strict=True):
-        inner.append(_hull([_bounds(slopes, run, inner) for slopes in pieces], possible))
+    for register, pieces in zip(formula.switches, formula.piece_slopes, strict=True):
+        inner.append(_hull([_bounds(slopes, run, inner) for slopes in pieces], masks[register]))
     found = _bounds(formula.slopes, run, inner)
     low, high, magnitude = (np.zeros((n, variables)) for _ in range(3))
     for j, parts in found.items():
         low[:, j], high[:, j], magnitude[:, j] = parts
-    values = [run[t] for t in formula.value_terms]
-    tied = reduce(np.logical_or, (np.sum(possible, axis=0) > 1 for possible in masks), np.zeros(n, bool))
-    return Local(
-        value=np.asarray(np.broadcast_to(sum(values, np.zeros(n)), n)),
-        size=np.asarray(np.broadcast_to(sum(map(np.abs, values), np.zeros(n)), n)),
-        low=low,
-        high=high,
-        magnitude=magnitude,
-        tied=tied,
-    )
+    values = run[list(formula.value_terms)]
+    tied = reduce(np.logical_or, (np.sum(possible, axis=0) > 1 for possible in masks.values()), np.zeros(n, bool))
+    return Local(value=values.sum(0), size=np.abs(values).sum(0), low=low, high=high, magnitude=magnitude, tied=tied)
 
 
-def _chosen(choice: Choice, pieces: Sequence[Any], run: Sequence[Any], tolerance: Floats) -> tuple[Any, list[Any]]:
-    """The value of a switch, and for each piece the lanes in which it may be taken."""
-    if choice.conditions is None:
-        top = reduce(np.maximum, pieces)
-        slack = tolerance * (1 + np.abs(top))
-        return top, [np.asarray(np.broadcast_to(p >= top - slack, tolerance.shape)) for p in pieces]
-    possible, open_ = [], np.ones(tolerance.shape, bool)
-    for condition in choice.conditions:
-        sure, perhaps = _truth(condition, choice, run, tolerance)
-        possible.append(perhaps & open_)
-        open_ &= ~sure
-    return np.select(possible, [np.broadcast_to(p, tolerance.shape) for p in pieces]), possible
+def _masks(formula: Formula, run: Floats, tolerance: Floats) -> dict[int, list[Any]]:
+    """For each piece of each switch the lanes in which it may be taken."""
+    truths: dict[int, tuple[Any, Any]] = {}
+    found: dict[int, list[Any]] = {}
+    for i in formula.value_tape.instructions:
+        if i.row.form == "comparison":
+            truths |= {k: _truth(i.op, ins, truths, run, tolerance) for k, ins in i.elements}
+        elif i.op == "where":
+            for k, (condition, *_) in i.elements:
+                sure, perhaps = truths[condition]
+                found[k] = [perhaps, ~sure]
+        elif i.row.form == "switch":
+            for k, pieces in i.choices:
+                values = [(-s if i.op == "min" else s) * run[r] for r, s in pieces]
+                top = reduce(np.maximum, values)
+                slack = tolerance * (1 + np.abs(top))
+                found[k] = [v >= top - slack for v in values]
+    return found
 
 
-def _truth(c: sympy.Basic, choice: Choice, run: Sequence[Any], tolerance: Floats) -> tuple[Any, Any]:
+def _truth(op: str, ins: tuple[int, ...], truths: dict[int, tuple[Any, Any]], run: Floats, tolerance: Floats) -> tuple[Any, Any]:
     """The lanes in which a condition certainly holds, and those in which it may."""
-    if c is sympy.true or c is sympy.false:
-        return (np.full(tolerance.shape, c is sympy.true),) * 2
-    if isinstance(c, (sympy.And, sympy.Or)):
-        parts, joined = [_truth(a, choice, run, tolerance) for a in c.args], np.logical_and if isinstance(c, sympy.And) else np.logical_or
-        return reduce(joined, (s for s, _ in parts)), reduce(joined, (p for _, p in parts))
-    if isinstance(c, sympy.Not):
-        sure, perhaps = _truth(c.args[0], choice, run, tolerance)
+    if op == "not":
+        sure, perhaps = truths[ins[0]]
         return ~perhaps, ~sure
-    left, right = (np.asarray(run[choice.registers[side]]) for side in c.args)
+    if op not in COMPARISONS:
+        joined = np.logical_and if op == "and" else np.logical_or
+        (a, b), (c, d) = (truths[k] for k in ins)
+        return joined(a, c), joined(b, d)
+    left, right = (run[k] for k in ins)
     slack = tolerance * (1 + np.abs(left) + np.abs(right))
-    compare, _ = RELATIONS[type(c)]
+    compare = PRIMITIVES[op].floats
     down, up = compare(left, right - slack), compare(left, right + slack)
     return down & up, down | up
 

@@ -17,13 +17,14 @@ from flint import arb, arb_mat, arb_series, fmpq
 from numpy.typing import NDArray
 
 from verify.oracle import exact
-from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, any_target_formula, loss_formula, parabola, penalty_formula
-from verify.oracle.program import Run
+from verify.oracle.formula import Formula, Pieces, Vertex, any_target_formula, loss_formula, parabola, penalty_formula
 from verify.oracle.ranges import overflows
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import ELEMENTARY, SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
 from verify.tape.balls import Ball, KinkOnSegment, precision
+from verify.tape.enclose import Run
+from verify.tape.reverse import Quantity
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer[Any]]
@@ -165,8 +166,8 @@ class Point:
         runs, u = [], arb(self.oracle.u)
         for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True):
             formula = self.oracle.formula(len(s), label)
-            thin = formula.program.run(self.oracle.inputs(s))
-            runs.append((formula, thin, formula.program.run(self.oracle.rounded_inputs(s, r), u)))
+            thin = formula.run(self.oracle.inputs(s))
+            runs.append((formula, thin, formula.run(self.oracle.rounded_inputs(s, r), u)))
         return runs
 
     @cached_property
@@ -176,10 +177,7 @@ class Point:
             return [[] for _ in self.y]
         u = arb(self.oracle.u)
         return [
-            [
-                (f, f.program.run(self.oracle.inputs(s)), f.program.run(self.oracle.rounded_inputs(s, r), u))
-                for f in self.oracle.ways(len(s), label)
-            ]
+            [(f, f.run(self.oracle.inputs(s)), f.run(self.oracle.rounded_inputs(s, r), u)) for f in self.oracle.ways(len(s), label)]
             for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True)
         ]
 
@@ -187,7 +185,7 @@ class Point:
     def _penalty_runs(self) -> list[tuple[Formula, Run, Run]]:
         formula, u = penalty_formula(self.oracle.objective.penalty), arb(self.oracle.u)
         balls = [exact.ball(w) for w in self.W.ravel()]
-        return [(formula, formula.program.run([w]), formula.program.run([w], u)) for w in balls]
+        return [(formula, formula.run([w]), formula.run([w], u)) for w in balls]
 
     @property
     def _has_penalty(self) -> bool:
@@ -332,7 +330,7 @@ class Point:
         if for_any is None:
             return False
         inputs = [*scores, exact.ball(self.oracle.objective.loss.targets[label]), *self.oracle.inputs([])]  # type: ignore[index]
-        return for_any.leaves(for_any.program.run(inputs), self.oracle.dtype, 1.0, slopes=slopes)
+        return for_any.leaves(for_any.run(inputs), self.oracle.dtype, 1.0, slopes=slopes)
 
     def excuses(self, value: float, gradient: Floats) -> bool:
         """Whether what is not finite of an answer (a gradient (C, D)) need not be: see `out_of_range`."""
@@ -366,7 +364,7 @@ class Point:
         with precision():
             t, total = _interval(low, high), arb_series([0], ORDER)
             for formula, line, weight in self._lines(d):
-                total += formula.program.run(line(t)).total(formula.value_terms) * weight
+                total += formula.follow(line(t)).total(formula.value_terms) * weight
             return [total[k] for k in range(ORDER)]
 
     def slopes(self, d: Floats, low: float, high: float) -> arb:
@@ -378,7 +376,7 @@ class Point:
             t, total = _interval(low, high), arb(0)
             for formula, line, weight in self._lines(d):
                 here = line(t)
-                run = formula.program.run([_at(x) for x in here])
+                run = formula.run([_at(x) for x in here])
                 total += formula.slope(run, [_rate(x) for x in here]) * weight
             return total
 
@@ -395,7 +393,7 @@ class Point:
             stretches: list[Stretch] = []
             start, end = arb(0), arb(length)
             while len(stretches) < most:
-                runs = [(f, f.program.run(line(start), ahead=True), weight, line) for f, line, weight in self._lines(d)]
+                runs = [(f, f.follow(line(start), ahead=True), weight, line) for f, line, weight in self._lines(d)]
                 stop = end
                 for f, run, _, line in runs:
                     kink = f.next_kink(run, line, start, stop)
@@ -585,7 +583,7 @@ def _taylor(taken: list[tuple[Formula, dict[int, list[int]], arb, Callable[[arb]
     def at(t: arb) -> arb_series:
         total = arb_series([0], ORDER)
         for formula, pieces, weight, line in taken:
-            total += formula.program.run(line(t), taken=pieces).total(formula.value_terms) * weight
+            total += formula.follow(line(t), taken=pieces).total(formula.value_terms) * weight
         return total
 
     first, length = at(start), stop - start

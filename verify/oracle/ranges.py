@@ -7,7 +7,7 @@ one. Everything else is looked at step by step: a number that may be too large, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -15,9 +15,12 @@ import numpy as np
 import sympy
 from flint import arb
 
-from verify.oracle.program import Program, Run
+from verify.oracle.compile import Compiler
 from verify.rounding import smallest_normal
-from verify.tape.balls import precision
+from verify.spec.lift import Lifted, Switch
+from verify.tape import enclose
+from verify.tape.balls import Ball, precision
+from verify.tape.enclose import Objects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +35,9 @@ class Steps:
     powers: tuple[tuple[int, ...], ...] = ()
     faint: tuple[tuple[int, ...], ...] = ()
 
-    def leave(self, run: Run, dtype: str, factor: float) -> bool:
+    def leave(self, r: Objects, dtype: str, factor: float) -> bool:
         """Whether one of them may not fit `dtype`, made `factor` times as large by what is done with it later."""
-        most, least, r = float(np.finfo(dtype).max), smallest_normal(dtype), run.registers
+        most, least = float(np.finfo(dtype).max), smallest_normal(dtype)
         return (
             any(not factor * float(r[k].abs_upper()) < most for k in self.large)
             or any(not float(r[k].abs_lower()) > least for k in self.small)
@@ -54,15 +57,70 @@ def _derived_away(exponent: arb) -> bool:
     return bool(abs(exponent) < 2) and not exponent.is_integer()
 
 
-def steps(program: Program, expressions: Iterable[sympy.Expr]) -> Steps:
-    """Those of expressions that the program has compiled."""
+class Written:
+    """A formula and its slopes as sympy writes them, since it is how they are written that says which ways stay finite."""
+
+    def __init__(self, lifted: Lifted) -> None:
+        compiler = Compiler(lifted.variables, lifted.constants)
+        self._switches = [self._switch(compiler, s) for s in lifted.switches]
+        wanted = [lifted.smooth, *(p for s in lifted.switches for p in s.pieces)]
+        terms = {slopes: [self._terms(lifted, e, slopes) for e in wanted] for slopes in (False, True)}
+        for e in (t for found in terms.values() for ts in found for t in ts):
+            compiler.register(e)
+        self._steps = {slopes: [steps(compiler, ts) for ts in found] for slopes, found in terms.items()}
+        self._sizes = [len(s.pieces) for s in lifted.switches]
+        self.tape = compiler.b.tape(np.array([int(r) for r in compiler.known.values()], np.intp))
+
+    @staticmethod
+    def _terms(lifted: Lifted, e: sympy.Expr, slopes: bool) -> list[sympy.Expr]:
+        return [t for d in (lifted.slopes(e).values() if slopes else [e]) for t in sympy.Add.make_args(d)]
+
+    @staticmethod
+    def _switch(compiler: Compiler, s: Switch) -> list[int]:
+        """The registers of a switch on the tape: one, or one for each condition but the last."""
+        pieces = [int(compiler.register(p)) for p in s.pieces]
+        if s.conditions is None:
+            compiler.known[s.symbol] = compiler.b.max(np.array([pieces], np.intp))[0]
+            return [int(compiler.known[s.symbol])]
+        found, registers = pieces[-1], []
+        for piece, condition in zip(pieces[-2::-1], s.conditions[-2::-1], strict=True):
+            found = int(compiler.b.where(compiler.truth(condition), piece, found))
+            registers.append(found)
+        compiler.known[s.symbol] = np.intp(found)
+        return registers[::-1]
+
+    def leaves(self, inputs: Sequence[Ball], u: arb | None, dtype: str, factor: float, *, slopes: bool) -> bool:
+        """Whether a number on the way may not fit `dtype`, on the pieces that are possible over these inputs."""
+        run = enclose.run(self.tape, inputs, u)
+        smooth, *pieces = self._steps[slopes]
+        taken = [smooth]
+        for registers, size in zip(self._switches, self._sizes, strict=True):
+            own, pieces = pieces[:size], pieces[size:]
+            taken += [own[a] for a in _possible(registers, run.possible, size)]
+        return any(s.leave(run.registers, dtype, factor) for s in taken)
+
+
+def _possible(registers: Sequence[int], possible: Mapping[int, list[int]], size: int) -> list[int]:
+    """Which pieces of a switch may be taken, where several registers choose one after the other."""
+    if len(registers) != size - 1 or size == 2:
+        return possible[registers[0]] if registers else [0]
+    found = []
+    for a, register in enumerate(registers):
+        if 0 in possible[register]:
+            found.append(a)
+        if 1 not in possible[register]:
+            return found
+    return [*found, size - 1]
+
+
+def steps(compiler: Compiler, expressions: Iterable[sympy.Expr]) -> Steps:
+    """Those of expressions that have been compiled."""
     found: dict[str, dict[object, None]] = {"large": {}, "small": {}, "positive": {}, "powers": {}, "faint": {}}
     seen: set[sympy.Basic] = set()
 
     def note(kind: str, *of: sympy.Basic) -> None:
-        places = [place for e in of if (place := program.place(e)) is not None]
-        if len(places) == len(of):
-            found[kind][tuple(places) if kind in ("powers", "faint") else places[0]] = None
+        places = [int(compiler.register(e)) for e in of]
+        found[kind][tuple(places) if kind in ("powers", "faint") else places[0]] = None
 
     def walk(e: sympy.Basic) -> None:
         if e in seen or not e.free_symbols or e.is_Symbol:

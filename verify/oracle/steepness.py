@@ -13,10 +13,14 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
+from flint import arb
 from numpy.typing import NDArray
 
 from verify.oracle.formula import Formula
 from verify.oracle.lanes import local
+from verify.tape import enclose
+from verify.tape.balls import precise
+from verify.tape.derive import Second
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -31,10 +35,13 @@ SETTLED = 1e-3
 
 END = 2
 
+NOISE = 2.0**-44
+"""Of the greatest slope: what roundings may leave of a difference that is 0 in the limit."""
+
 
 def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
     """L for each score (C,), with the others 0: the greatest |∂ℓ/∂s_j|; 0 where it has no bound or the formula is a polynomial."""
-    C = len(formula.lifted.variables)
+    C = len(formula.variables)
     if formula.is_polynomial:
         return np.zeros(C)
     lines = np.zeros((C, C, LINE.size))
@@ -47,12 +54,20 @@ def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
 
 def most_curved(formula: Formula, j: int, constants: Sequence[float]) -> float:
     """The same of ∂²ℓ/∂s_j²; 0 where there are switches, too."""
-    if formula.is_polynomial or formula.lifted.switches:
+    if formula.is_polynomial or formula.switches:
         return 0.0
-    C = len(formula.lifted.variables)
-    inputs = [*(LINE if k == j else np.zeros(LINE.size) for k in range(C)), *constants]
-    parts = formula.seconds(j)
-    return _bound(_quietly(lambda: np.abs(sum((local(p, inputs, np.zeros(LINE.size), 0.0).value for p in parts), np.zeros(LINE.size)))))
+    C, parts, given = len(formula.variables), formula.seconds(j), [arb(c) for c in constants]
+    return _bound(np.array([_size(parts, [arb(float(t)) if k == j else arb(0) for k in range(C)] + given) for t in LINE]))
+
+
+@precise
+def _size(parts: Sequence[Second], inputs: Sequence[arb]) -> float:
+    """|Σ parts| in balls: what is derived twice has products that overflow where they themselves do not. NaN where it has no value."""
+    total = arb(0)
+    for part in parts:
+        registers = enclose.run(part.tape, inputs).registers
+        total += sum((registers[k] for k in part.terms), arb(0))
+    return float(abs(total).mid()) if total.is_finite() else float("nan")
 
 
 def _quietly(f: Callable[[], T]) -> T:
@@ -65,6 +80,6 @@ def _bound(sizes: Floats) -> float:
     middle = LINE.size // 2
     for half in (sizes[middle:], sizes[middle::-1]):
         known = half[: int(np.argmin(np.isfinite(half)))] if not np.isfinite(half).all() else half
-        if len(known) <= END or known[-1] > (1 + SETTLED) * known[-1 - END] + np.finfo(float).tiny:
+        if len(known) <= END or known[-1] > (1 + SETTLED) * known[-1 - END] + NOISE * max(known):
             return 0.0
     return float(np.max(sizes[np.isfinite(sizes)]))

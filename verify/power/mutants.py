@@ -156,7 +156,7 @@ def _stale(f: Candidate) -> Candidate:
 
 
 def _kinks(reference: Reference) -> Iterator[Mutant]:
-    if not reference.oracle.example.lifted.switches:
+    if not reference.oracle.example.switches:
         return
     for value in (2.0, -0.1):
         yield Mutant(f"{value:g} on a kink", "kink", _made(reference, term=_ties_as(value)))
@@ -230,7 +230,7 @@ def _structure(reference: Reference) -> Iterator[Mutant]:
 def _label_matters(reference: Reference) -> bool:
     """Whether the formula is not the same for two labels."""
     loss = reference.oracle.objective.loss
-    known = {reference.oracle.formula(loss.scores(3), label).lifted for label in range(min(2, loss.labels(3)))}
+    known = {reference.oracle.formula(loss.scores(3), label).expression for label in range(min(2, loss.labels(3)))}
     return len(known) > 1
 
 
@@ -297,7 +297,7 @@ def _latent(reference: Reference) -> Iterator[Mutant]:
         ("without a penalty", lambda p: not p.slope.any()),
         ("on a kink", lambda p: any(e.ties for e in p.examples)),
     )
-    kinks, classes = bool(reference.oracle.example.lifted.switches), _has_classes(reference)
+    kinks, classes = bool(reference.oracle.example.switches), _has_classes(reference)
     for what, holds in conditions:
         if ("kink" not in what or kinks) and ("class" not in what or classes):
             yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=_only(holds)))

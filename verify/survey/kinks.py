@@ -49,7 +49,7 @@ def _on_a_kink(subject: Subject, seed: int) -> Case | None:
     X[:, -1] = 1
     y = rng.integers(0, 3, 3)
     W, X = W.astype(dtype), X.astype(dtype)
-    switches = len(subject.oracle.formula(3, int(y[0])).lifted.switches)
+    switches = len(subject.oracle.formula(3, int(y[0])).gaps)
     if not switches or solve(subject.oracle, W, X[0], int(y[0]), int(rng.integers(switches)), []) is None:
         return None
     return Case(W=W, X=X, y=y, reg=0.125, family="kink", seed=seed)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,14 +27,19 @@ from verify.tape.tape import Builder, Instruction, Registers, Tape, additive
 
 @dataclass(frozen=True)
 class Folded(Arithmetic):
-    """Records, but multiplies by no constant 1 or −1, as nobody does."""
+    """Records, but multiplies by no constant 1 or −1, and no two constants, as nobody does."""
 
     b: Builder
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Registers:
         """The registers of one primitive."""
+        if row.name == "neg" and isinstance(number := self.b.number(ins[0]), Fraction):
+            return np.full(ins[0].shape, self.b.constants(-number), np.intp)
         if row.name != "mul":
             return self.b.apply(row, ins, parameter)
+        factors = [self.b.number(x) for x in ins]
+        if all(isinstance(f, Fraction) for f in factors):
+            return np.full(np.broadcast_shapes(*(np.shape(x) for x in ins)), self.b.constants(prod(factors)), np.intp)
         x, y = np.broadcast_arrays(*map(self.b.column, ins))
         one, minus = int(self.b.constants(1)), int(self.b.constants(-1))
         found = np.where(x == one, y, x)
@@ -72,6 +79,25 @@ class RegisterAdjoints:
         if not parts:
             return int(self.b.constants(0))
         return parts[0] if len(parts) == 1 else int(self.b.sum(np.array([parts], np.intp))[0])
+
+
+def cut_slopes(b: Builder, starts: Sequence[int], sign: int = 1) -> dict[int, list[int]]:
+    """Records the slopes of a sum of registers: by variable, and by switch, where the tape is cut, the registers of their terms.
+
+    Where constants add to 0 there is no slope: the same kink was added and taken away.
+    """
+    adjoints = RegisterAdjoints(b)
+    for k in starts:
+        adjoints.add(np.array([k]), b.constants([sign]), None)
+    tape = b.tape(np.array(starts, np.intp))
+    sweep(tape, Folded(b), lambda r: r, adjoints, lambda *_: None)
+    cuts = {int(k) for i in tape.instructions if i.row.form == "switch" for k in i.outs}
+    wanted = [r for r in (*tape.variables.tolist(), *sorted(cuts)) if r in adjoints.parts]
+    return {r: adjoints.parts[r] for r in wanted if not _is_nothing([b.number(np.intp(p)) for p in adjoints.parts[r]])}
+
+
+def _is_nothing(numbers: Sequence[Any]) -> bool:
+    return all(isinstance(x, Fraction) for x in numbers) and sum(numbers) == 0
 
 
 def gradient(b: Builder, output: int, variables: Registers) -> dict[int, list[int]]:
@@ -118,6 +144,8 @@ class Second:
 
     def value(self, inputs: Sequence[arb], boxes: Sequence[arb], u: arb | None) -> Quantity:
         """At a point, with the roundings of careful code on the box around it."""
+        if not self.terms:
+            return Quantity(arb(0), 0.0, 0.0)
         thin, fat = enclose.run(self.tape, inputs), enclose.run(self.tape, boxes, u)
         exact, wide, size = arb(0), arb(0), arb(0)
         for r in self.terms:
@@ -146,10 +174,14 @@ class Curvature:
             self._known[key] = Second(tape=b.tape(np.array(terms, np.intp)), terms=tuple(terms))
         return self._known[key]
 
+    def seconds(self, j: int) -> list[Second]:
+        """The second derivatives of the terms of a tape without switches."""
+        return [self.second(term, j, {}) for term, _ in additive(self.tape, self.output) if self.tape.moving[term]]
+
     def at(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
         """∂²/∂x_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
 
-        Of equal limits the one with the largest radius. None where there are more than MOST_LIMITS of them.
+        Equal limits are one, with the largest radius and magnitude. None where there are more than MOST_LIMITS of them.
         """
         inputs, boxes = thin.registers[self.tape.inputs].tolist(), fat.registers[self.tape.inputs].tolist()
         sums = {0.0: Quantity(arb(0), 0.0, 0.0)}
@@ -160,8 +192,9 @@ class Curvature:
             switches = reached(fat, [term])
             for pieces in product(*(fat.possible[k] for k in switches)):
                 second = self.second(term, j, dict(zip(switches, pieces, strict=True)))
-                if id(second) not in choices:
-                    choices[id(second)] = second.value(inputs, boxes, fat.arithmetic.u)
+                key = id(second) if second.terms else 0  # straight pieces are alike
+                if key not in choices:
+                    choices[key] = second.value(inputs, boxes, fat.arithmetic.u)
                 if len(choices) > MOST_LIMITS:
                     return None
             sums = _largest(_sum(q, c, s) for q in sums.values() for c in choices.values())
@@ -178,5 +211,6 @@ def _largest(quantities: Any) -> dict[float, Quantity]:
     found: dict[float, Quantity] = {}
     for q in quantities:
         at = float(q.exact)
-        found[at] = max(found.get(at, q), q, key=lambda x: x.radius)
+        like = found.get(at, q)
+        found[at] = Quantity(q.exact, max(q.radius, like.radius), max(q.magnitude, like.magnitude))
     return found

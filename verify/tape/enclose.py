@@ -23,6 +23,9 @@ from verify.tape.tape import Instruction, Place, Tape
 
 Objects = NDArray[Any]
 
+FEW = 4
+"""Elements of an instruction up to which they are computed one by one."""
+
 
 def column(values: Iterable[Any], n: int) -> Objects:
     """An array of balls. (numpy would take a series apart.)"""
@@ -61,15 +64,40 @@ class Balls(Arithmetic):
         shape, flat = columns[0].shape, [c.ravel() for c in columns]
         return self._elementwise(row, flat, parameter).reshape(shape)
 
+    def scalars(self, i: Instruction, registers: Objects) -> None:
+        """The outputs of an instruction of few elements, one after the other: columns cost more than they save there."""
+        row, rest = i.row, given(i.parameter)
+        if row.form == "row":
+            for k, parts in i.elements:
+                registers[k] = self._rounded_row(row, [[registers[r] for r in part] for part in parts], rest)
+            return
+        unit = self._unit(row, i.parameter)
+        for k, ins in i.elements:
+            xs = [registers[r] for r in ins]
+            if not row.native and any(type(x) is arb_series for x in xs):
+                (registers[k],) = self._series(row, [column([x], 1) for x in xs], i.parameter)
+                continue
+            value = row.ball(*xs, *rest)
+            if unit is not None:
+                size = value.abs_upper() if row.size is None else row.size(*(x.abs_upper() for x in (value, *xs)))
+                value += arb(0, unit * size)
+            registers[k] = value
+
+    def _unit(self, row: Primitive, parameter: Any) -> arb | None:
+        """What one evaluation may err by, relative to its size; None where it does not."""
+        roundings = row.rounded(parameter)
+        if self.u is None or not roundings:
+            return None
+        return roundings * (self.u if row.name != "round_to" else max(self.u, _unit(parameter)))
+
     def _elementwise(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
         n, rest = len(flat[0]), [repeat(p) for p in given(parameter)]
         if not row.native and any(type(x) is arb_series for c in flat for x in c):
             return self._series(row, flat, parameter)
         values = map(row.ball, *flat, *rest)
-        roundings = row.rounded(parameter)
-        if self.u is None or not roundings:
+        unit = self._unit(row, parameter)
+        if unit is None:
             return column(values, n)
-        unit = roundings * (self.u if row.name != "round_to" else max(self.u, _unit(parameter)))
         if row.size is None:
             return column((v + arb(0, unit * v.abs_upper()) for v in values), n)
         size = row.size
@@ -151,6 +179,12 @@ class Run:
     arithmetic: Balls
     kinked: NDArray[np.bool_]
 
+    def total(self, outputs: Sequence[int]) -> Ball:
+        """The sum of these registers. Raises KinkOnSegment where one of them is kinked."""
+        if any(self.kinked[k] for k in outputs):
+            raise KinkOnSegment
+        return sum((self.registers[k] for k in outputs), arb(0))
+
     @property
     def open(self) -> list[int]:
         """The switches of which more than one piece is possible, in order."""
@@ -183,22 +217,26 @@ def run(
     for k, value in tape.constants.items():
         registers[k] = a.number(value)
     kinked, possible = np.zeros(tape.size, bool), {}
+    any_kinked = False
     for i in tape.instructions:
         form = i.row.form
         if form == "switch":
-            for e, k in enumerate(i.outs.tolist()):
-                pieces = i.pieces(e)
+            for e, (k, pieces) in enumerate(i.choices):
                 possible[k] = taken[k] if taken else _possible(tape, i, e, registers, ahead)
                 registers[k], lost = _choose(i, pieces, possible[k], registers)
-                kinked[k] = lost or any(kinked[pieces[p][0]] for p in possible[k])
+                if lost or (any_kinked and any(kinked[pieces[p][0]] for p in possible[k])):
+                    kinked[k] = any_kinked = True
+            continue
+        if any_kinked and form != "comparison":
+            kinked[i.outs] = _any(i, [kinked[r] for r in i.ins])
+        if form in ("elementwise", "row") and len(i.outs) <= FEW:
+            a.scalars(i, registers)
             continue
         ins = [registers[r] for r in i.ins]
         if form == "comparison":
             registers[i.outs] = _truths(tape, i, ins, ahead)
             continue
         registers[i.outs] = a.apply(i.row, ins, i.parameter)
-        if kinked.any():
-            kinked[i.outs] = _any(i, [kinked[r] for r in i.ins])
     return Run(tape=tape, registers=registers, possible=possible, arithmetic=a, kinked=kinked)
 
 

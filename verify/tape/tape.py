@@ -53,8 +53,22 @@ class Instruction:
             op=self.op, outs=self.outs[which], ins=tuple(i[which] for i in self.ins), parameter=self.parameter, line=self.line
         )
 
+    @cached_property
+    def elements(self) -> list[tuple[int, tuple[Any, ...]]]:
+        """By output: its register, and those of its operands, rows of them as tuples."""
+        operands = [map(tuple, r.tolist()) if r.ndim > 1 else r.tolist() for r in self.ins]
+        return list(zip(self.outs.tolist(), zip(*operands, strict=True), strict=True))
+
+    @cached_property
+    def choices(self) -> list[tuple[int, list[tuple[int, int]]]]:
+        """By output of a switch: its register, and its pieces."""
+        return [(k, self._pieces(e)) for e, k in enumerate(self.outs.tolist())]
+
     def pieces(self, element: int) -> list[tuple[int, int]]:
         """What a switch chooses from: registers, each with the sign that it is taken with."""
+        return self.choices[element][1]
+
+    def _pieces(self, element: int) -> list[tuple[int, int]]:
         if self.op == "abs":
             x = int(self.ins[0][element])
             return [(x, 1), (x, -1)]
@@ -173,6 +187,7 @@ class Builder(Arithmetic):
     _inputs: list[int] = field(default_factory=list)
     _variables: list[int] = field(default_factory=list)
     _constants: dict[Number, int] = field(default_factory=dict)
+    _numbers: dict[int, Number] = field(default_factory=dict)
     _instructions: list[Instruction] = field(default_factory=list)
     _known: dict[Any, int] = field(default_factory=dict)
 
@@ -203,7 +218,14 @@ class Builder(Arithmetic):
         if key not in self._constants:
             (register,) = self._new(1).tolist()
             self._constants[key] = register
+            self._numbers[register] = key
         return self._constants[key]
+
+    def number(self, x: Any) -> Number | None:
+        """The number that a register (or Python's number) is; None where it is none, or there are several."""
+        if not isinstance(x, (np.ndarray, np.integer)):
+            return x if isinstance(x, str) else Fraction(x)
+        return self._numbers.get(int(x.item())) if x.size == 1 else None
 
     def column(self, x: Any) -> Registers:
         """Registers, which are numpy's integers, as they are; Python's numbers and numpy's floats as constants."""
