@@ -170,7 +170,7 @@ class BallAdjoints:
         for r, p in zip(registers.tolist(), parts, strict=True):
             self.parts.setdefault(r, []).append(p)
         if self.a.u is not None:
-            sizes = through if through is not None else (float(p.abs_upper()) for p in parts)
+            sizes = through if through is not None else map(upper, parts)
             for r, s in zip(registers.tolist(), sizes, strict=True):
                 self.sizes[r] = self.sizes.get(r, 0.0) + float(s)
 
@@ -252,7 +252,7 @@ def _is_nothing(q: Quantity) -> bool:
 def value(thin: Run, fat: Run, output: int) -> Quantity:
     """One output at a point, with the magnitude of its terms as written."""
     exact, wide = thin.registers[output], fat.registers[output]
-    size = sum((fat.registers[r].abs_upper() for r, _ in additive(fat.tape, output)), arb(0))
+    size = sum((gross * fat.registers[r].abs_upper() for r, _, gross in additive(fat.tape, output)), arb(0))
     return Quantity(exact, upper(wide - exact), upper(size))
 
 
