@@ -267,8 +267,9 @@ def pieces(thin: Run, fat: Run, output: int) -> Pieces:
     vertices: dict[int, list[Vertex]] = {}
     outer = False
     whole = _slopes(thin, fat, open_, variables, output)
-    reached_ones = reached(fat, [output]) if whole.inner else []
-    for k in (k for k in reached_ones if len(fat.possible[k]) > 1):
+    for k in reached(fat, [output]) if whole.inner else []:
+        if len(fat.possible[k]) == 1:
+            continue
         i, e = tape.places[k]
         parts = [i.pieces(e)[p] for p in fat.possible[k]]
         found: list[Vertex] = []
