@@ -140,6 +140,8 @@ def test_whatever_the_formula_the_truth_lies_within(tape, at, r):
         with precision():
             point = [arb(float(v)) for v in x + t * r]
             thin, fat = enclose.run(tape, point), enclose.run(tape, point, arb(2) ** -53)
+            if thin.open:  # its value is a ball over all pieces, of which the truth is one
+                continue
             value = thin.registers[out]
             if np.isfinite(lanes.radii[out, 0]):
                 assert value.is_finite()
@@ -148,5 +150,5 @@ def test_whatever_the_formula_the_truth_lies_within(tape, at, r):
                 assert fat.registers[out].contains(value) or not fat.registers[out].is_finite()
             for j in range(3):
                 rate = series.slope(thin, [arb(int(k == j)) for k in range(3)], out) if tape.moving[out] else arb(0)
-                if np.isfinite(slopes.radius[j, 0]) and rate.is_finite() and not thin.open:
+                if np.isfinite(slopes.radius[j, 0]) and rate.is_finite():
                     assert holds(slopes, j, 0, rate)
