@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy
 from flint import arb
 
 from tests.field import specs
 from verify.oracle.compile import compiled
-from verify.oracle.formula import loss_formula, penalty_formula
+from verify.oracle.formula import Formula, loss_formula, penalty_formula
 from verify.rounding import unit_roundoff
 from verify.spec.catalogue import losses, penalties
 from verify.spec.loss import LossSpec
@@ -104,3 +105,17 @@ def points(name, n):
 def test_tape_and_formula_contain_each_other(name):
     for at in points(name, 3):
         assert all(far <= WIDER[what] for what, far in compared(name, at.tolist()).items()), at
+
+
+@pytest.mark.parametrize("condition", ["lt", "gt"])
+def test_of_equal_one_sided_curvatures_the_widest_is_kept(condition):
+    """Both pieces have the curvature 0 at 0: one of them up to 1e8 times what its place is known to, the other exactly."""
+    x = sympy.Symbol("x", real=True)
+    pieces = [10**8 * sympy.sin(x), 10**8 * x]
+    holds = x < 0 if condition == "lt" else x > 0
+    for first, last in (pieces, pieces[::-1]):
+        formula = Formula(sympy.Piecewise((first, holds), (last, True)), [x])
+        with precision():
+            (limit,) = formula.curvature(0, formula.program.run([arb(0)]), formula.program.run([arb(0, 1e-12)], arb(U)))
+        assert limit.exact == 0
+        assert limit.radius > 1e-5

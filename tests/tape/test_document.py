@@ -10,7 +10,7 @@ import numpy as np
 from verify.tape.primitives import ROWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "tape.md"
-SIZES = {"logaddexp": "of |v| + |x| + |y|", "sum": "of Σ|x|", "dot": "of Σ|x||y|", "matmul": "of Σ|x||y|"}
+SIZES = {"logaddexp": r"of \|v\| + \|x\| + \|y\|", "sum": r"of Σ\|x\|", "dot": r"of Σ\|x\|\|y\|", "matmul": r"of Σ\|x\|\|y\|"}
 
 
 def end(x):
@@ -33,7 +33,7 @@ def size(row):
         return SIZES[row.name]
     if row.size is None:
         return ""
-    return "of |v| + 1" if row.size(2.0, 3.0) == 3 else "of |v|(1 + x²)"
+    return r"of \|v\| + 1" if row.size(2.0, 3.0) == 3 else r"of \|v\|(1 + x²)"
 
 
 def line(row):

@@ -12,7 +12,7 @@ from flint import arb
 from verify.rounding import MOST_VERTICES, unit_roundoff
 from verify.tape import enclose, floats, reverse
 from verify.tape.balls import precision
-from verify.tape.tape import Builder
+from verify.tape.tape import Builder, additive
 
 N, D, H, C = 4, 3, 5, 3
 TINY = 1e-30
@@ -231,6 +231,8 @@ def test_equal_operations_share_a_register_and_others_do_not():
     assert b.sub(x[0], x[1]) != b.sub(x[1], x[0])
     assert list(b.exp(np.array([x[0], x[0], x[1]]))) == [b.exp(x[0]), b.exp(x[0]), b.exp(x[1])]
     assert b.constants(0.5) == b.constants(1 / 2)
+    assert b.max(x[None]) == b.max(x[None, ::-1])
+    assert b.max(x[None]) != b.min(x[None])
     with pytest.raises(AttributeError, match="floor is no primitive"):
         b.floor(x)
     with pytest.raises(ValueError, match="choose by `where`"):
@@ -247,3 +249,22 @@ def test_fat_balls_contain_what_floats_return(dtype):
         got = floats.run(tape, x[:, None], dtype)[:, 0]
         written = [int(k) for i in tape.instructions for k in i.outs.flat if i.row.form != "comparison"]
         assert all(fat.registers[k].contains(arb(float(got[k]))) for k in written)
+
+
+def test_sums_of_any_depth():
+    b = Builder()
+    x = b.inputs(2)
+    total = b.mul(x[0], x[1])
+    for _ in range(3000):
+        total = b.add(total, x[0])
+    for _ in range(64):
+        total = b.sub(b.add(total, total), x[1])
+    tape = b.tape(total)
+    found = {t.register: (t.net, t.gross) for t in additive(tape, int(tape.outputs))}
+    assert found[int(x[0])] == (3000 * 2**64, 3000 * 2**64)
+    assert found[int(x[1])] == (1 - 2**64, 2**64 - 1)
+    with precision():
+        thin, fat = runs(tape, [1.0, 1.0])
+        assert reverse.value(thin, fat, int(tape.outputs)).exact == 3000 * 2**64 + 1
+        slopes = reverse.pieces(thin, fat, int(tape.outputs)).certain
+    assert [float(slopes[j].exact) for j in (0, 1)] == [3001.0 * 2**64, 1.0]

@@ -167,7 +167,8 @@ def test_degrees_on_all_pieces_and_on_those_that_are_taken():
         assert degrees(tape, enclose.run(tape, [arb(0.5)]).possible)[out] == 2
         assert degrees(tape, enclose.run(tape, [arb(3)]).possible)[out] == 1
     expected = {
-        0: lambda b, x: b.constants(3), 1: lambda b, x: b.div(b.sub(b.mul(3, x), 1), 7), 5: lambda b, x: b.mul(b.square(x), b.pow_c(x, parameter=3)),
+        0: lambda b, x: b.constants(3), 1: lambda b, x: b.div(b.sub(b.mul(3, x), 1), 7),
+        5: lambda b, x: b.mul(b.square(x), b.pow_c(x, parameter=3)),
         np.inf: lambda b, x: b.div(1, x),
     }  # fmt: skip
     for degree, f in expected.items():

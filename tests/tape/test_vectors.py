@@ -145,8 +145,9 @@ def test_whatever_the_formula_the_truth_lies_within(tape, at, r):
                 assert value.is_finite()
                 assert holds(lanes.gather(np.array([out])), 0, 0, value)
             if value.is_finite():
-                assert fat.registers[out].contains(value) or not fat.registers[out].is_finite()
+                over = fat.registers[out]  # an open switch leaves a ball over its pieces, of which the truth is one
+                assert not over.is_finite() or (over.overlaps(value) if thin.open else over.contains(value))
             for j in range(3):
                 rate = series.slope(thin, [arb(int(k == j)) for k in range(3)], out) if tape.moving[out] else arb(0)
-                if np.isfinite(slopes.radius[j, 0]) and rate.is_finite() and not thin.open:
+                if np.isfinite(slopes.radius[j, 0]) and rate.is_finite():
                     assert holds(slopes, j, 0, rate)

@@ -185,7 +185,7 @@ class Curvature:
         """
         inputs, boxes = thin.registers[self.tape.inputs].tolist(), fat.registers[self.tape.inputs].tolist()
         sums = {0.0: Quantity(arb(0), 0.0, 0.0)}
-        for term, s in additive(self.tape, self.output):
+        for term, net, gross in additive(self.tape, self.output):
             if not self.tape.moving[term]:
                 continue
             choices: dict[int, Quantity] = {}
@@ -197,14 +197,14 @@ class Curvature:
                     choices[key] = second.value(inputs, boxes, fat.arithmetic.u)
                 if len(choices) > MOST_LIMITS:
                     return None
-            sums = _largest(_sum(q, c, s) for q in sums.values() for c in choices.values())
+            sums = _largest(_sum(q, c, net, gross) for q in sums.values() for c in choices.values())
             if len(sums) > MOST_LIMITS:
                 return None
         return list(sums.values())
 
 
-def _sum(a: Quantity, b: Quantity, sign: int) -> Quantity:
-    return Quantity(a.exact + b.exact if sign > 0 else a.exact - b.exact, a.radius + b.radius, a.magnitude + b.magnitude)
+def _sum(a: Quantity, b: Quantity, net: int, gross: int) -> Quantity:
+    return Quantity(a.exact + net * b.exact, a.radius + gross * b.radius, a.magnitude + gross * b.magnitude)
 
 
 def _largest(quantities: Any) -> dict[float, Quantity]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from flint import arb, fmpq
 
-from verify.rounding import ELEMENTARY
+from verify.rounding import COMPOSED, ELEMENTARY
 from verify.tape import balls, linear
 
 Number = int | float | Fraction | str
@@ -303,7 +303,7 @@ ROWS = (
     ),
     Primitive(
         name="inverse_mills", floats=_float_inverse_mills, ball=balls.BALLS["inverse_mills"], domain=(LINE,),
-        partials=lambda a, v, x: (a.neg(a.mul(v, a.add(x, v))),), size=_by_square, monotone=-1,
+        partials=lambda a, v, x: (a.neg(a.mul(v, a.add(x, v))),), roundings=COMPOSED, size=_by_square, monotone=-1,
     ),
     Primitive(
         name="lgamma", floats=_special("gammaln"), ball=balls.BALLS["lgamma"], domain=(POSITIVE,),
@@ -315,7 +315,7 @@ ROWS = (
     ),
     Primitive(
         name="polygamma", floats=_float_polygamma, ball=lambda x, n: balls.polygamma(n, x), domain=(POSITIVE,),
-        partials=lambda a, v, x, n: (a.polygamma(x, parameter=n + 1),), size=_beside_1,
+        partials=lambda a, v, x, n: (a.polygamma(x, parameter=n + 1),), roundings=COMPOSED, size=_beside_1,
     ),
     Primitive(name="sin", floats=np.sin, ball=_method("sin"), domain=(LINE,), partials=lambda a, v, x: (a.cos(x),), native=True),
     Primitive(name="cos", floats=np.cos, ball=_method("cos"), domain=(LINE,), partials=lambda a, v, x: (a.neg(a.sin(x)),), native=True),

@@ -170,7 +170,7 @@ class BallAdjoints:
         for r, p in zip(registers.tolist(), parts, strict=True):
             self.parts.setdefault(r, []).append(p)
         if self.a.u is not None:
-            sizes = through if through is not None else (float(p.abs_upper()) for p in parts)
+            sizes = through if through is not None else map(upper, parts)
             for r, s in zip(registers.tolist(), sizes, strict=True):
                 self.sizes[r] = self.sizes.get(r, 0.0) + float(s)
 
@@ -252,7 +252,7 @@ def _is_nothing(q: Quantity) -> bool:
 def value(thin: Run, fat: Run, output: int) -> Quantity:
     """One output at a point, with the magnitude of its terms as written."""
     exact, wide = thin.registers[output], fat.registers[output]
-    size = sum((fat.registers[r].abs_upper() for r, _ in additive(fat.tape, output)), arb(0))
+    size = sum((gross * fat.registers[r].abs_upper() for r, _, gross in additive(fat.tape, output)), arb(0))
     return Quantity(exact, upper(wide - exact), upper(size))
 
 
@@ -267,8 +267,9 @@ def pieces(thin: Run, fat: Run, output: int) -> Pieces:
     vertices: dict[int, list[Vertex]] = {}
     outer = False
     whole = _slopes(thin, fat, open_, variables, output)
-    reached_ones = reached(fat, [output]) if whole.inner else []
-    for k in (k for k in reached_ones if len(fat.possible[k]) > 1):
+    for k in reached(fat, [output]) if whole.inner else []:
+        if len(fat.possible[k]) == 1:
+            continue
         i, e = tape.places[k]
         parts = [i.pieces(e)[p] for p in fat.possible[k]]
         found: list[Vertex] = []

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from heapq import heappop, heappush
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -172,6 +173,8 @@ def _degree(i: Instruction, ins: Sequence[NDArray[np.float64]]) -> Any:
 
 
 COMMUTATIVE = {"add", "mul"}
+SUMS: dict[str, tuple[int, ...]] = {"add": (1, 1), "sub": (1, -1), "neg": (-1,), "sum": ()}
+"""With the signs of their operands; those of a row are all added."""
 
 
 @dataclass
@@ -262,6 +265,8 @@ class Builder(Arithmetic):
         tuples = zip(*map(operands, flat), strict=True)
         if row.name in COMMUTATIVE:
             return [(row.name, parameter, *sorted(t)) for t in tuples]
+        if row.name in ("max", "min"):
+            return [(row.name, frozenset(pieces)) for (pieces,) in tuples]
         return [(row.name, parameter, *t) for t in tuples]
 
     def _whole(self, row: Primitive, columns: Sequence[Registers], parameter: Any) -> Registers:
@@ -306,14 +311,31 @@ def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) 
     return found[::-1]
 
 
-def additive(tape: Tape, output: int) -> list[tuple[int, int]]:
-    """The registers that an output is a sum of, with their signs, as written."""
-    if output not in tape.places:
-        return [(output, 1)]
-    i, e = tape.places[output]
-    if i.op == "sum":
-        return [t for r in i.ins[0][e].tolist() for t in additive(tape, r)]
-    if i.op in ("add", "sub", "neg"):
-        signs = {"add": (1, 1), "sub": (1, -1), "neg": (-1,)}[i.op]
-        return [(r, s * sign) for x, sign in zip(i.ins, signs, strict=True) for r, s in additive(tape, int(x[e]))]
-    return [(output, 1)]
+class Term(NamedTuple):
+    """A register that an output is a sum of, how often it is in it (`net`), and how often it is added or taken away (`gross`)."""
+
+    register: int
+    net: int
+    gross: int
+
+
+def additive(tape: Tape, output: int) -> list[Term]:
+    """What an output is a sum of, as written; each register once."""
+    weights, waiting, found = {output: (1, 1)}, [-output], []
+    while waiting:
+        r = -heappop(waiting)  # the latest first: all that it is added to has been seen
+        net, gross = weights.pop(r)
+        place = tape.places.get(r)
+        if place is None or place.instruction.op not in SUMS:
+            found.append(Term(r, net, gross))
+            continue
+        i, e = place
+        operands = (
+            [(k, 1) for k in i.ins[0][e].tolist()] if i.op == "sum" else [(int(x[e]), s) for x, s in zip(i.ins, SUMS[i.op], strict=True)]
+        )
+        for k, s in operands:
+            if k not in weights:
+                heappush(waiting, -k)
+            n, g = weights.get(k, (0, 0))
+            weights[k] = n + s * net, g + gross
+    return found[::-1]
