@@ -116,6 +116,6 @@ def test_of_equal_one_sided_curvatures_the_widest_is_kept(condition):
     for first, last in (pieces, pieces[::-1]):
         formula = Formula(sympy.Piecewise((first, holds), (last, True)), [x])
         with precision():
-            (limit,) = formula.curvature(0, formula.program.run([arb(0)]), formula.program.run([arb(0, 1e-12)], arb(U)))
+            (limit,) = formula.curvature(0, formula.run([arb(0)]), formula.run([arb(0, 1e-12)], arb(U)))
         assert limit.exact == 0
         assert limit.radius > 1e-5
