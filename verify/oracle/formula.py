@@ -156,12 +156,14 @@ class Formula:
         return frozenset(names & value), frozenset(names & gradient)
 
     @cached_property
-    def _ways_out(self) -> ranges.Written:
-        return ranges.Written(self.lifted)
+    def _written(self) -> dict[bool, ranges.Written]:
+        return {}
 
     def leaves(self, run: Run, dtype: str, factor: float, *, slopes: bool) -> bool:
         """Whether a number on the way to the value, or to the slopes, may not fit `dtype` on the pieces that are possible: see `ranges`."""
-        return self._ways_out.leaves(run.registers[self.tape.inputs].tolist(), run.arithmetic.u, dtype, factor, slopes=slopes)
+        if slopes not in self._written:
+            self._written[slopes] = ranges.Written(self.lifted, slopes=slopes)
+        return self._written[slopes].leaves(run.registers[self.tape.inputs].tolist(), run.arithmetic.u, dtype, factor)
 
     @property
     def underflow_steps(self) -> int:

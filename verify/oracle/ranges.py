@@ -58,16 +58,16 @@ def _derived_away(exponent: arb) -> bool:
 
 
 class Written:
-    """A formula and its slopes as sympy writes them, since it is how they are written that says which ways stay finite."""
+    """A formula, or its slopes, as sympy writes them, since it is how they are written that says which ways stay finite."""
 
-    def __init__(self, lifted: Lifted) -> None:
+    def __init__(self, lifted: Lifted, *, slopes: bool) -> None:
         compiler = Compiler(lifted.variables, lifted.constants)
         self._switches = [self._switch(compiler, s) for s in lifted.switches]
         wanted = [lifted.smooth, *(p for s in lifted.switches for p in s.pieces)]
-        terms = {slopes: [self._terms(lifted, e, slopes) for e in wanted] for slopes in (False, True)}
-        for e in (t for found in terms.values() for ts in found for t in ts):
+        terms = [self._terms(lifted, e, slopes) for e in wanted]
+        for e in (t for ts in terms for t in ts):
             compiler.register(e)
-        self._steps = {slopes: [steps(compiler, ts) for ts in found] for slopes, found in terms.items()}
+        self._steps = [steps(compiler, ts) for ts in terms]
         self._sizes = [len(s.pieces) for s in lifted.switches]
         self.tape = compiler.b.tape(np.array([int(r) for r in compiler.known.values()], np.intp))
 
@@ -89,10 +89,10 @@ class Written:
         compiler.known[s.symbol] = np.intp(found)
         return registers[::-1]
 
-    def leaves(self, inputs: Sequence[Ball], u: arb | None, dtype: str, factor: float, *, slopes: bool) -> bool:
+    def leaves(self, inputs: Sequence[Ball], u: arb | None, dtype: str, factor: float) -> bool:
         """Whether a number on the way may not fit `dtype`, on the pieces that are possible over these inputs."""
         run = enclose.run(self.tape, inputs, u)
-        smooth, *pieces = self._steps[slopes]
+        smooth, *pieces = self._steps
         taken = [smooth]
         for registers, size in zip(self._switches, self._sizes, strict=True):
             own, pieces = pieces[:size], pieces[size:]
