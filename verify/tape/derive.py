@@ -176,7 +176,7 @@ class Curvature:
 
     def seconds(self, j: int) -> list[Second]:
         """The second derivatives of the terms of a tape without switches."""
-        return [self.second(term, j, {}) for term, _ in additive(self.tape, self.output) if self.tape.moving[term]]
+        return [self.second(term, j, {}) for term, *_ in additive(self.tape, self.output) if self.tape.moving[term]]
 
     def at(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
         """∂²/∂x_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
