@@ -199,8 +199,8 @@ class Formula:
         """
         return [Quantity(arb(0), 0.0, 0.0)] if self._curvature is None else self._curvature.at(j, thin, fat)
 
-    def seconds(self, j: int) -> list[Second]:
-        """The tapes whose sum is ∂²ℓ/∂s_j², of a formula without switches."""
+    def seconds(self, j: int) -> list[tuple[Second, int]]:
+        """The tapes, and how often each counts, whose sum is ∂²ℓ/∂s_j², of a formula without switches."""
         return [] if self._curvature is None else self._curvature.seconds(j)
 
     def slope(self, run: Run, v: Sequence[arb]) -> arb:

@@ -61,12 +61,12 @@ def most_curved(formula: Formula, j: int, constants: Sequence[float]) -> float:
 
 
 @precise
-def _size(parts: Sequence[Second], inputs: Sequence[arb]) -> float:
+def _size(parts: Sequence[tuple[Second, int]], inputs: Sequence[arb]) -> float:
     """|Σ parts| in balls: what is derived twice has products that overflow where they themselves do not. NaN where it has no value."""
     total = arb(0)
-    for part in parts:
+    for part, times in parts:
         registers = enclose.run(part.tape, inputs).registers
-        total += sum((registers[k] for k in part.terms), arb(0))
+        total += times * sum((registers[k] for k in part.terms), arb(0))
     return float(abs(total).mid()) if total.is_finite() else float("nan")
 
 

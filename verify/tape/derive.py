@@ -174,9 +174,9 @@ class Curvature:
             self._known[key] = Second(tape=b.tape(np.array(terms, np.intp)), terms=tuple(terms))
         return self._known[key]
 
-    def seconds(self, j: int) -> list[Second]:
-        """The second derivatives of the terms of a tape without switches."""
-        return [self.second(term, j, {}) for term, *_ in additive(self.tape, self.output) if self.tape.moving[term]]
+    def seconds(self, j: int) -> list[tuple[Second, int]]:
+        """The second derivatives of the terms of a tape without switches, and how often each counts."""
+        return [(self.second(term, j, {}), net) for term, net, _ in additive(self.tape, self.output) if self.tape.moving[term]]
 
     def at(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
         """∂²/∂x_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
