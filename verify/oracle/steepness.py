@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.oracle.formula import Formula
+from verify.oracle.formula import Formula, loss_formula
 from verify.oracle.lanes import local
+from verify.spec.loss import LossSpec
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -30,6 +31,10 @@ SETTLED = 1e-3
 """How much a slope may grow while its score grows by END octaves, to be taken for its limit. That of a logarithm grows by 5 %."""
 
 END = 2
+
+
+SHOWN = 3
+"""Classes of the formula that a report shows."""
 
 
 def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
@@ -53,6 +58,18 @@ def most_curved(formula: Formula, j: int, constants: Sequence[float]) -> float:
     inputs = [*(LINE if k == j else np.zeros(LINE.size) for k in range(C)), *constants]
     parts = formula.seconds(j)
     return _bound(_quietly(lambda: np.abs(sum((local(p, inputs, np.zeros(LINE.size), 0.0).value for p in parts), np.zeros(LINE.size)))))
+
+
+def told(loss: LossSpec) -> str:
+    """For readers of a report: whether slopes of this loss may be computed as differences, with its default parameters."""
+    constants, C = [p.default for p in loss.parameters.values()], loss.scores(SHOWN)
+    curved = [f for f in (loss_formula(loss, C, i) for i in range(len(loss.targets or (0,)))) if not f.is_polynomial]
+    if not curved:
+        return "each piece is a polynomial: its slopes are judged as the formula is written"
+    bounds = np.concatenate([steepest(f, constants) for f in curved])
+    if not bounds.all():
+        return "no bound of its slopes along a score was found: they are judged as the formula is written"
+    return f"its slopes along a score reach {bounds.max():.6g}: they may be computed as differences of numbers of that size"
 
 
 def _quietly(f: Callable[[], T]) -> T:
