@@ -42,9 +42,10 @@ def _decrease(line: Line) -> list[Evidence]:
     """For each step that the curvature allows: how much less than (η/2)|⟨g, d⟩| the loss fell."""
     single = line.truth.gradient.is_single
     slope = line.slope if single else line.truth.gradient.support(line.d)
-    if slope >= 0:  # −g* was rounded so coarsely that it no longer descends, or g is no gradient at all
-        allowed = line.slope_noise + (0.0 if single else abs(slope))
-        return [Evidence(law="descent", measured=abs(slope), allowed=allowed, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
+    if slope >= 0 and single:  # g is no gradient at all
+        return [Evidence(law="descent", measured=slope, allowed=line.slope_noise, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
+    if slope >= 0:  # −g* was rounded so coarsely that it no longer descends: the candidate has no part in it
+        return []
     evidence = []
     for eta, W, _ in line.steps(*EXPONENTS):
         try:
