@@ -13,6 +13,7 @@ from verify import Verdict
 from verify.candidates import Linear
 from verify.cases import Case
 from verify.laws import LAWS, Subject
+from verify.laws.law import OUT_OF_RANGE
 from verify.oracle import Oracle
 from verify.spec import Claims, LossSpec, Objective, positive
 from verify.spec.catalogue import find_loss, find_penalty
@@ -210,3 +211,13 @@ def test_a_least_subgradient_that_no_longer_descends_once_it_is_rounded_says_not
     finding = LAWS["descent"].measure(right, Case(W=W, X=X, y=np.array([2, 3, 2]), reg=0.0, family="near a kink"))
     assert finding.undecided is not None
     assert not [e for e in finding.evidence if e.strain > 0.3]
+
+
+def test_a_least_subgradient_that_does_not_fit_says_nothing():
+    """One example on its kink, and one whose slope is e^10000."""
+    loss = spec(lambda s, t, delta: Max(exp(s) - delta, 0), 1)
+    right = subject(loss, 1, lambda s, t, d: np.maximum(np.exp(s) - d, 0), lambda s, t, d: np.where(s > 0, np.exp(s), 0), "float64")
+    case = Case(W=np.array([[1.0]]), X=np.array([[0.0], [10000.0]]), y=np.array([0, 0]), reg=0.0, family="given")
+    with np.errstate(over="ignore"):
+        finding = LAWS["descent"].measure(right, case)
+    assert (finding.evidence, finding.undecided) == ((), OUT_OF_RANGE)

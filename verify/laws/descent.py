@@ -12,7 +12,7 @@ import numpy as np
 from verify.cases import Case
 from verify.difference import coarse, moved
 from verify.evidence import Evidence, Finding
-from verify.laws.law import Law, Subject
+from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
 
@@ -24,6 +24,8 @@ def measure(subject: Subject, case: Case) -> Finding:
     gradient = subject.truth(case).gradient
     downhill = -subject.answer(case).gradient.astype(np.float64) if gradient.is_single else -gradient.least_norm()
     if not np.all(np.isfinite(downhill)):
+        if not gradient.is_single:  # it is the truth that does not fit
+            return Finding(undecided=OUT_OF_RANGE)
         return Finding(evidence=(Evidence(law="descent", measured=float("nan"), allowed=0.0, where=_where("gradient", 0.0, np.nan, 0.0)),))
     if np.max(np.abs(downhill) - 2 * gradient.radius, initial=0.0) <= 0:
         return Finding(undecided="stationary: nothing to descend")
