@@ -16,6 +16,10 @@ ELEMENTARY = 8
 """Roundings charged to one call of exp, log, … Documented worst case of the libraries in use: 3.83 ulp (numpy's
 vectorised float32 log), and one ulp is two unit roundoffs."""
 
+COMPOSED = 12
+"""Roundings charged to φ/Φ and to the derivatives of digamma, which libraries make of several functions. Measured on some thousand points:
+up to 8.2 (√(2/π) over scipy's erfcx) and 6.7 (scipy's polygamma)."""
+
 BALL_BITS = 128
 """Working precision of the balls: 75 bits beyond float64, so that the oracle's own radius never shows in a strain."""
 
@@ -57,6 +61,12 @@ a few hundredths of a second; what is left then only touches 0, or is enclosed t
 
 NARROWINGS = 64
 """Newton steps on an isolated zero at most. Each at least halves its ball, and soon doubles its digits: about seven reach BALL_BITS."""
+
+MOST_VERTICES = 64
+"""Vertices of one open switch that are told apart: six switches within one another. Beyond, intervals around them stand for their hull."""
+
+MOST_LIMITS = 64
+"""One-sided limits of a second derivative that are told apart: six switches at once."""
 
 EXPLAINED = 4.0
 """Times the rounding bound that an explained gradient may be off: a wrong formula is evaluated in other steps than the spec's."""

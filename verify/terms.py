@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from verify.oracle import Oracle, exact
 from verify.oracle.formula import Formula, penalty_formula
-from verify.oracle.program import Run, precision
+from verify.oracle.program import Run
+from verify.tape.balls import precision
 
 Floats = NDArray[np.floating]
 KEPT = 1 << 14

@@ -16,9 +16,9 @@ from sympy import Abs, And, Max, Or, Piecewise, Rational, exp, sqrt
 from verify.laws.crossing import mean_slope
 from verify.oracle import KinkOnSegment, Oracle
 from verify.oracle.oracle import _interval
-from verify.oracle.program import precision
 from verify.spec import Claims, LossSpec, Objective, Penalty, positive
 from verify.spec.catalogue import find_loss, find_penalty
+from verify.tape.balls import precision
 
 ZERO = Fraction(0)
 CUBIC = Penalty(name="cubic", per_weight=lambda w: w**3 + w, bias=False)

@@ -14,9 +14,9 @@ from sympy import digamma, erfc, loggamma, polygamma, sqrt
 
 from verify.oracle.formula import Formula
 from verify.oracle.lanes import Lanes
-from verify.oracle.program import precision
 from verify.rounding import unit_roundoff
 from verify.spec import expm1, log1p, log_ndtr, logistic, softplus
+from verify.tape.balls import precision
 
 x = sympy.Symbol("x", real=True)
 

@@ -14,9 +14,10 @@ from mpmath import mp, mpf
 from sympy import Abs, Add, Max, Min, Piecewise, Rational, cosh, erf, exp, log, pi, sin, sinh, sqrt, tanh
 
 from verify.oracle import KinkOnSegment
-from verify.oracle.program import Program, precise, precision
+from verify.oracle.program import Program
 from verify.rounding import BALL_BITS, unit_roundoff
 from verify.spec.lift import lift
+from verify.tape.balls import precise, precision
 
 x, y, z, w = SYMBOLS = sympy.symbols("x y z w", real=True)
 F = np.float32

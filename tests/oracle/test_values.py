@@ -13,9 +13,9 @@ from scipy.special import logsumexp
 
 from verify.oracle import Oracle, exact
 from verify.oracle.exact import distance, product
-from verify.oracle.program import precision
 from verify.spec import Objective, Penalty
 from verify.spec.catalogue import find_loss, find_penalty
+from verify.tape.balls import precision
 
 PENALTIES = {  # ρ(w), and whether the bias counts
     "none": (lambda w: w * 0, True),

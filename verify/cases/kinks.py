@@ -20,7 +20,7 @@ from verify.cases.case import Case
 from verify.cases.fitted import among, one_score
 from verify.cases.grid import CLASSES, lattice
 from verify.oracle import Oracle, exact
-from verify.oracle.program import precision
+from verify.tape.balls import precision
 
 MOST_KINKS = 4
 SECANT, MOST_STEPS, TIED = 2.0**-40, 16, 2.0**-60

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from verify.cases import Case
 from verify.errors import UsageError
 from verify.oracle import Oracle, Point, exact
-from verify.oracle.program import Ball
 from verify.spec import Objective
 from verify.spec.margins import with_margin
+from verify.tape.balls import Ball
 from verify.terms import Example, Reference, Role, Term
 
 Floats = NDArray[np.floating]

@@ -1,7 +1,7 @@
 """What is true: enclosures of values, subdifferentials and derivatives, derived from a spec by ball arithmetic."""
 
 from verify.oracle.oracle import Oracle, Point, Stretch, Value
-from verify.oracle.program import KinkOnSegment, precise
 from verify.oracle.subdifferential import Distance, Subdifferential
+from verify.tape.balls import KinkOnSegment, precise
 
 __all__ = ["Distance", "KinkOnSegment", "Oracle", "Point", "Stretch", "Subdifferential", "Value", "precise"]

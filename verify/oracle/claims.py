@@ -15,9 +15,10 @@ from flint import arb
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.formula import Formula, loss_formula
-from verify.oracle.program import Choice, Run, precision
+from verify.oracle.program import Choice, Run
 from verify.spec.convexity import convex_loss
 from verify.spec.loss import Chord, LossSpec
+from verify.tape.balls import precision
 
 SIZES = (2, 3)
 """Numbers of classes at which a loss is examined, with all labels: two for what is special in two, three for what all others have."""

@@ -6,7 +6,7 @@ import numpy as np
 from flint import arb, fmpz_mat
 from numpy.typing import NDArray
 
-from verify.oracle.program import precision
+from verify.tape.balls import precision
 
 Floats = NDArray[np.floating]
 

@@ -13,20 +13,18 @@ from flint import arb, arb_series, fmpq
 
 from verify.errors import UsageError
 from verify.oracle import ranges
-from verify.oracle.program import Ball, Program, Run, precision
-from verify.oracle.zeros import first_zero
-from verify.rounding import BALL_BITS, EXACT_BITS
+from verify.oracle.program import Program, Run
+from verify.rounding import BALL_BITS, EXACT_BITS, MOST_LIMITS
 from verify.spec.lift import lift
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
+from verify.tape.balls import Ball, precision
+from verify.tape.zeros import first_zero
 
 Terms = tuple[int, ...]
 
 BESIDE = 2.0**-64
 """Beyond a kink that is known up to BALL_BITS: far enough that signs on either side differ, and nothing else has happened."""
-
-MOST_LIMITS = 64
-"""One-sided limits of a second derivative that are told apart: six switches at once."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,10 @@ class Formula:
                 if len(choices) > MOST_LIMITS:
                     return None
             added = [_plus({j: q}, {j: c})[j] for q in sums.values() for c in choices.values()]
-            sums = {float(q.exact): q for q in added}
+            sums = {}
+            for q in added:
+                at = float(q.exact)
+                sums[at] = max(sums.get(at, q), q, key=lambda x: x.radius)  # of equal limits the one that careful code misses most
             if len(sums) > MOST_LIMITS:
                 return None
         return list(sums.values())

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from verify.oracle import exact
 from verify.oracle.formula import Formula, Pieces, Quantity, Vertex, any_target_formula, loss_formula, parabola, penalty_formula
-from verify.oracle.program import Ball, KinkOnSegment, Run, precision
+from verify.oracle.program import Run
 from verify.oracle.ranges import overflows
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import ELEMENTARY, SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
+from verify.tape.balls import Ball, KinkOnSegment, precision
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer[Any]]

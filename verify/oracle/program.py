@@ -11,26 +11,33 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import reduce, wraps
+from functools import reduce
 from itertools import combinations
-from math import factorial, inf
+from math import inf
 from typing import Any, ParamSpec, TypeVar
 
-import flint
 import sympy
 from flint import arb, arb_series, fmpq
 
 from verify.errors import UsageError
-from verify.rounding import BALL_BITS, ELEMENTARY
+from verify.rounding import ELEMENTARY
 from verify.spec.functions import inverse_mills, log_ndtr
 from verify.spec.lift import Lifted, Switch
+from verify.tape.balls import (
+    Ball,
+    KinkOnSegment,
+    constant,
+    elementary,
+    held,
+    integer_power,
+    polygamma,
+    sign_ahead,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Ball = Any  # arb or arb_series: python-flint overloads both alike
 Compared = Callable[[Ball, Ball, Any], bool | None]
 """(left side, right side, relation) → whether it holds, None where that is not certain."""
 
@@ -56,32 +63,6 @@ are charged at that size too.
 """
 
 
-class KinkOnSegment(Exception):
-    """The segment may touch a kink, so the function is not known to be smooth on it."""
-
-
-@contextmanager
-def precision(bits: int = BALL_BITS) -> Iterator[None]:
-    """Sets python-flint's precision, which is one setting for the whole process, and puts it back."""
-    before = flint.ctx.prec
-    flint.ctx.prec = bits
-    try:
-        yield
-    finally:
-        flint.ctx.prec = before
-
-
-def precise(f: Callable[P, R]) -> Callable[P, R]:
-    """Runs a function of balls at the oracle's precision."""
-
-    @wraps(f)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with precision():
-            return f(*args, **kwargs)
-
-    return inside
-
-
 @dataclass(frozen=True)
 class Choice:
     """The operation of a switch: which pieces can be the chosen one, and the ball that contains their values."""
@@ -99,7 +80,7 @@ class Choice:
     def possible(self, pieces: Sequence[Ball], registers: Sequence[Ball]) -> list[int]:
         """The indices of the pieces that can be chosen somewhere in the box."""
         if self.conditions is None:
-            values = [_constant(p) for p in pieces]
+            values = [constant(p) for p in pieces]
             return [i for i, a in enumerate(values) if not any(a < b for b in values)]
         found = []
         for i, condition in enumerate(self.conditions):
@@ -151,7 +132,7 @@ class Choice:
 
     def _compared(self, left: Ball, right: Ball, relation: Any) -> bool | None:
         compare, opposite = RELATIONS[relation]
-        a, b = _constant(left), _constant(right)
+        a, b = constant(left), constant(right)
         return True if compare(a, b) else False if opposite(a, b) else None
 
     def _compared_ahead(self, left: Ball, right: Ball, relation: Any) -> bool | None:
@@ -183,29 +164,6 @@ def _relations(c: sympy.Basic) -> list[sympy.Basic]:
     return sorted(c.atoms(sympy.core.relational.Relational), key=sympy.default_sort_key)
 
 
-def vanishing(x: Ball) -> int:
-    """How many of x, x', x'', … may be 0 at t, one after another, before the first that certainly is not."""
-    coefficients = _coefficients(x)
-    return next((k for k, c in enumerate(coefficients) if not c.contains(0)), len(coefficients))
-
-
-def sign_ahead(x: Ball) -> int | None:
-    """The sign of x just ahead of t: that of the first derivative that is not 0; 0 where all that are known may be 0.
-
-    The value itself may be a ball around 0, since t may be a ball around a zero of x. None where a slope is, too.
-    """
-    coefficients, k = _coefficients(x), vanishing(x)
-    if k == len(coefficients):
-        return 0
-    if k > 1 and not all(c.is_zero() for c in coefficients[:k]):
-        return None
-    return 1 if coefficients[k] > 0 else -1
-
-
-def _coefficients(x: Ball) -> list[arb]:
-    return [x[k] for k in range(x.prec)] if isinstance(x, arb_series) else [x]
-
-
 def degree(e: sympy.Basic, known: Mapping[sympy.Basic, float]) -> float:
     """At least the degree of `e` as a polynomial in the symbols whose degrees are known; infinite where it is none."""
     if e in known:
@@ -218,110 +176,11 @@ def degree(e: sympy.Basic, known: Mapping[sympy.Basic, float]) -> float:
     return max(degrees, default=0) if isinstance(e, sympy.Add) or not any(degrees) else inf
 
 
-def _held(numerator: int, denominator: int) -> bool:
-    """Whether every dtype holds the fraction exactly: a dyadic one of at most 24 bits, float32's mantissa."""
-    odd = numerator >> max(0, (numerator & -numerator).bit_length() - 1)
-    return denominator & (denominator - 1) == 0 and odd.bit_length() <= 24
-
-
-def _elementary(name: str, x: Ball) -> Ball:
-    """A function by its name in python-flint, whose series have no hyperbolic ones: there they are made of exp."""
-    if name in BALLS and isinstance(x, (arb, arb_series)):
-        return BALLS[name](x)
-    if hasattr(x, name):
-        return getattr(x, name)()
-    up, down = x.exp(), (-x).exp()
-    return {"sinh": (up - down) / 2, "cosh": (up + down) / 2, "tanh": (up - down) / (up + down)}[name]
-
-
-def _composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
-    """The series of f(x) from f⁽ᵏ⁾(x₀), k = 0, 1, …, as many as the series has terms."""
-    moved = arb_series([0, *(x[k] for k in range(1, x.length()))], x.prec)
-    power, total = arb_series([1], x.prec), arb_series([0], x.prec)
-    for k, d in enumerate(derivatives[: x.prec]):
-        total += power * (d / factorial(k))
-        power *= moved
-    return total
-
-
-def _log_ndtr(x: Ball) -> Ball:
-    """Log Φ is increasing and concave, and its slope φ/Φ falls: so balls of any width are bounded by their ends."""
-    if isinstance(x, arb_series):
-        return _composed([_log_ndtr(x[0]), *_mills_and_slopes(x[0])], x)
-    return _log_phi(arb(x.lower())).union(_log_phi(arb(x.upper())))
-
-
-def _inverse_mills(x: Ball) -> Ball:
-    """φ/Φ, which falls."""
-    if isinstance(x, arb_series):
-        return _composed(_mills_and_slopes(x[0]), x)
-    return _mills(arb(x.lower())).union(_mills(arb(x.upper())))
-
-
-def _mills_and_slopes(x: arb) -> list[arb]:
-    """φ/Φ = m and its first three derivatives, by m' = −m(x + m), which lies in [−1, 0]."""
-    m = _inverse_mills(x)
-    a, b = x + m, x + 2 * m
-    first = _within(-m * a, -1, 0)
-    return [m, first, m * (a * b - 1), first * (a * b - 1) + m * ((1 + first) * b + a * (1 + 2 * first))]
-
-
-def _log_phi(x: arb) -> arb:
-    """Log Φ at a point: where Φ is near 1, by what it lacks of it."""
-    root = arb(2).sqrt()
-    return (-(x / root).erfc() / 2).log1p() if x > 0 else ((-x / root).erfc() / 2).log()
-
-
-def _mills(x: arb) -> arb:
-    """φ(x)/Φ(x)."""
-    return (-x * x / 2 - _log_phi(x)).exp() / (2 * arb.pi()).sqrt()
-
-
-def _within(x: arb, low: float, high: float) -> arb:
-    """A ball around what lies both in the ball and between the bounds, which is not empty."""
-    return x.intersection(arb((low + high) / 2, (high - low) / 2)) if x.is_finite() else arb((low + high) / 2, (high - low) / 2)
-
-
-def _polygamma(n: int, x: Ball) -> Ball:
-    """The n-th derivative of digamma, n ≥ 0, where x > 0: each is monotone there, so that balls are bounded by their ends."""
-    if isinstance(x, arb_series):
-        return _composed([_polygamma(n + k, x[0]) for k in range(x.prec)], x)
-    if not isinstance(x, arb):
-        return x.polygamma(n)
-    if not x > 0:
-        return arb.nan()
-    low, high = (e.digamma() if n == 0 else arb(n + 1).zeta(e) * (-1) ** (n + 1) * factorial(n) for e in (arb(x.lower()), arb(x.upper())))
-    return low.union(high)
-
-
-def _log_gamma(x: Ball) -> Ball:
-    """Log Γ where x > 0, by the mean value theorem: python-flint's own has no bounds on wide balls."""
-    if isinstance(x, arb_series):
-        return _composed([_log_gamma(x[0]), *(_polygamma(k, x[0]) for k in range(x.prec - 1))], x)
-    if not x > 0:
-        return arb.nan()
-    middle = arb(x.mid())
-    return middle.lgamma() + (x - middle) * _polygamma(0, x)
-
-
-BALLS: dict[str, Callable[[Ball], Ball]] = {"lgamma": _log_gamma, "log_ndtr": _log_ndtr, "inverse_mills": _inverse_mills}
-"""What python-flint lacks, or has no good bounds of. Each is defined on balls and on series."""
-
-
-def _integer_power(x: Ball, n: int) -> Ball:
-    """xⁿ by products: python-flint's ** goes through the logarithm and has no answer where the ball contains 0."""
-    return reduce(operator.mul, [x] * n) if n > 0 else x**n
-
-
-def _constant(x: Ball) -> arb:
-    return x[0] if isinstance(x, arb_series) else x
-
-
 def choose(pieces: Sequence[Ball], possible: Sequence[int]) -> Ball:
     """The value of a switch: that of its only possible piece, or a ball over all of them, without its derivatives."""
     if len(possible) == 1:
         return pieces[possible[0]]
-    return reduce(lambda a, b: a.union(b), (_constant(pieces[i]) for i in possible))
+    return reduce(lambda a, b: a.union(b), (constant(pieces[i]) for i in possible))
 
 
 @dataclass(frozen=True)
@@ -476,7 +335,7 @@ class Program:
     def _operation(self, e: sympy.Basic) -> Operation:
         if isinstance(e, sympy.Rational):
             value = fmpq(int(e.p), int(e.q))
-            return Operation(lambda: arb(value), (), 0 if _held(int(e.p), int(e.q)) else 1)
+            return Operation(lambda: arb(value), (), 0 if held(int(e.p), int(e.q)) else 1)
         if isinstance(e, sympy.Add):
             return Operation(lambda *xs: reduce(operator.add, xs), tuple(map(self._compile, e.args)), len(e.args) - 1, is_sum=True)
         if isinstance(e, sympy.Mul):
@@ -490,10 +349,10 @@ class Program:
             return self._power(*e.args)
         if e.func in ELEMENTARY_FUNCTIONS:
             name = ELEMENTARY_FUNCTIONS[e.func]
-            return Operation(lambda x: _elementary(name, x), (self._compile(e.args[0]),), ELEMENTARY, beside=BESIDE.get(e.func))
+            return Operation(lambda x: elementary(name, x), (self._compile(e.args[0]),), ELEMENTARY, beside=BESIDE.get(e.func))
         if isinstance(e, sympy.polygamma) and isinstance(e.args[0], sympy.Integer) and e.args[0] >= 0:
             n = int(e.args[0])
-            return Operation(lambda x: _polygamma(n, x), (self._compile(e.args[1]),), ELEMENTARY, beside=BESIDE[sympy.polygamma])
+            return Operation(lambda x: polygamma(n, x), (self._compile(e.args[1]),), ELEMENTARY, beside=BESIDE[sympy.polygamma])
         if e in NUMBERS:
             name = NUMBERS[e]
             return Operation(lambda: getattr(arb, name)(), (), 1)
@@ -503,7 +362,7 @@ class Program:
         x = self._compile(base)
         if isinstance(exponent, sympy.Integer):
             n = int(exponent)
-            return Operation(lambda b: _integer_power(b, n), (x,), abs(n) - (n > 0))
+            return Operation(lambda b: integer_power(b, n), (x,), abs(n) - (n > 0))
         if exponent == sympy.Rational(1, 2):
             return Operation(lambda b: b.sqrt(), (x,), 1)
         return Operation(operator.pow, (x, self._compile(exponent)), ELEMENTARY)

@@ -15,8 +15,9 @@ import numpy as np
 import sympy
 from flint import arb
 
-from verify.oracle.program import Program, Run, precision
+from verify.oracle.program import Program, Run
 from verify.rounding import smallest_normal
+from verify.tape.balls import precision
 
 
 @dataclass(frozen=True, kw_only=True)

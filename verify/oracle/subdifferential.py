@@ -13,8 +13,8 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.oracle.program import precision
 from verify.oracle.ranges import overflows
+from verify.tape.balls import precision
 
 Floats = NDArray[np.floating]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from flint import arb, arb_series
 
-from verify.oracle.program import KinkOnSegment, sign_ahead, vanishing
 from verify.rounding import MOST_INTERVALS, NARROWINGS
+from verify.tape.balls import KinkOnSegment, sign_ahead, vanishing
 
 Functions = Callable[[arb], Sequence[arb_series]]
 """The Taylor coefficients g(t), g'(t), … of every function over a ball of t, enclosed."""

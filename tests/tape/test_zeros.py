@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verify.oracle import KinkOnSegment
-from verify.oracle.program import precise
-from verify.oracle.zeros import first_zero
+from verify.tape.balls import precise
+from verify.tape.zeros import first_zero
 
 
 def zero(*functions, start=0.0, end=4.0):

@@ -1,0 +1,172 @@
+"""Balls: python-flint's precision, what its functions lack or bound badly, and signs of power series.
+
+Each function is defined on balls and on power series of them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce, wraps
+from math import factorial
+from typing import Any, ParamSpec, TypeVar
+
+import flint
+from flint import arb, arb_series
+
+from verify.rounding import BALL_BITS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Ball = Any  # arb or arb_series: python-flint overloads both alike
+
+
+class KinkOnSegment(Exception):
+    """The segment may touch a kink, so the function is not known to be smooth on it."""
+
+
+@contextmanager
+def precision(bits: int = BALL_BITS) -> Iterator[None]:
+    """Sets python-flint's precision, which is one setting for the whole process, and puts it back."""
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+def precise(f: Callable[P, R]) -> Callable[P, R]:
+    """Runs a function of balls at the oracle's precision."""
+
+    @wraps(f)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with precision():
+            return f(*args, **kwargs)
+
+    return inside
+
+
+def vanishing(x: Ball) -> int:
+    """How many of x, x', x'', … may be 0 at t, one after another, before the first that certainly is not."""
+    found = coefficients(x)
+    return next((k for k, c in enumerate(found) if not c.contains(0)), len(found))
+
+
+def sign_ahead(x: Ball) -> int | None:
+    """The sign of x just ahead of t: that of the first derivative that is not 0; 0 where all that are known may be 0.
+
+    The value itself may be a ball around 0, since t may be a ball around a zero of x. None where a slope is, too.
+    """
+    found, k = coefficients(x), vanishing(x)
+    if k == len(found):
+        return 0
+    if k > 1 and not all(c.is_zero() for c in found[:k]):
+        return None
+    return 1 if found[k] > 0 else -1
+
+
+def coefficients(x: Ball) -> list[arb]:
+    """Of a series all that are known; a ball is its own."""
+    return [x[k] for k in range(x.prec)] if isinstance(x, arb_series) else [x]
+
+
+def constant(x: Ball) -> arb:
+    """The value of a series at its start."""
+    return x[0] if isinstance(x, arb_series) else x
+
+
+def held(numerator: int, denominator: int) -> bool:
+    """Whether every dtype holds the fraction exactly: a dyadic one of at most 24 bits, float32's mantissa."""
+    odd = numerator >> max(0, (numerator & -numerator).bit_length() - 1)
+    return denominator & (denominator - 1) == 0 and odd.bit_length() <= 24
+
+
+def elementary(name: str, x: Ball) -> Ball:
+    """A function by its name in python-flint, whose series have no hyperbolic ones: there they are made of exp."""
+    if name in BALLS and isinstance(x, (arb, arb_series)):
+        return BALLS[name](x)
+    if hasattr(x, name):
+        return getattr(x, name)()
+    up, down = x.exp(), (-x).exp()
+    return {"sinh": (up - down) / 2, "cosh": (up + down) / 2, "tanh": (up - down) / (up + down)}[name]
+
+
+def composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
+    """The series of f(x) from f⁽ᵏ⁾(x₀), k = 0, 1, …, as many as the series has terms."""
+    moved = arb_series([0, *(x[k] for k in range(1, x.length()))], x.prec)
+    power, total = arb_series([1], x.prec), arb_series([0], x.prec)
+    for k, d in enumerate(derivatives[: x.prec]):
+        total += power * (d / factorial(k))
+        power *= moved
+    return total
+
+
+def _log_ndtr(x: Ball) -> Ball:
+    """Log Φ is increasing and concave, and its slope φ/Φ falls: so balls of any width are bounded by their ends."""
+    if isinstance(x, arb_series):
+        return composed([_log_ndtr(x[0]), *_mills_and_slopes(x[0])], x)
+    return _log_phi(arb(x.lower())).union(_log_phi(arb(x.upper())))
+
+
+def _inverse_mills(x: Ball) -> Ball:
+    """φ/Φ, which falls."""
+    if isinstance(x, arb_series):
+        return composed(_mills_and_slopes(x[0]), x)
+    return _mills(arb(x.lower())).union(_mills(arb(x.upper())))
+
+
+def _mills_and_slopes(x: arb) -> list[arb]:
+    """φ/Φ = m and its first three derivatives, by m' = −m(x + m), which lies in [−1, 0]."""
+    m = _inverse_mills(x)
+    a, b = x + m, x + 2 * m
+    first = _within(-m * a, -1, 0)
+    return [m, first, m * (a * b - 1), first * (a * b - 1) + m * ((1 + first) * b + a * (1 + 2 * first))]
+
+
+def _log_phi(x: arb) -> arb:
+    """Log Φ at a point: where Φ is near 1, by what it lacks of it."""
+    root = arb(2).sqrt()
+    return (-(x / root).erfc() / 2).log1p() if x > 0 else ((-x / root).erfc() / 2).log()
+
+
+def _mills(x: arb) -> arb:
+    """φ(x)/Φ(x)."""
+    return (-x * x / 2 - _log_phi(x)).exp() / (2 * arb.pi()).sqrt()
+
+
+def _within(x: arb, low: float, high: float) -> arb:
+    """A ball around what lies both in the ball and between the bounds, which is not empty."""
+    return x.intersection(arb((low + high) / 2, (high - low) / 2)) if x.is_finite() else arb((low + high) / 2, (high - low) / 2)
+
+
+def polygamma(n: int, x: Ball) -> Ball:
+    """The n-th derivative of digamma, n ≥ 0, where x > 0: each is monotone there, so that balls are bounded by their ends."""
+    if isinstance(x, arb_series):
+        return composed([polygamma(n + k, x[0]) for k in range(x.prec)], x)
+    if not isinstance(x, arb):
+        return x.polygamma(n)
+    if not x > 0:
+        return arb.nan()
+    low, high = (e.digamma() if n == 0 else arb(n + 1).zeta(e) * (-1) ** (n + 1) * factorial(n) for e in (arb(x.lower()), arb(x.upper())))
+    return low.union(high)
+
+
+def _log_gamma(x: Ball) -> Ball:
+    """Log Γ where x > 0, by the mean value theorem: python-flint's own has no bounds on wide balls."""
+    if isinstance(x, arb_series):
+        return composed([_log_gamma(x[0]), *(polygamma(k, x[0]) for k in range(x.prec - 1))], x)
+    if not x > 0:
+        return arb.nan()
+    middle = arb(x.mid())
+    return middle.lgamma() + (x - middle) * polygamma(0, x)
+
+
+BALLS: dict[str, Callable[[Ball], Ball]] = {"lgamma": _log_gamma, "log_ndtr": _log_ndtr, "inverse_mills": _inverse_mills}
+"""What python-flint lacks, or has no good bounds of. Each is defined on balls and on series."""
+
+
+def integer_power(x: Ball, n: int) -> Ball:
+    """xⁿ by products: python-flint's ** goes through the logarithm and has no answer where the ball contains 0."""
+    return reduce(operator.mul, [x] * n) if n > 0 else x**n

@@ -1,0 +1,176 @@
+"""Linear algebra on the tape: systems, inverses and determinants as single instructions, Cholesky factors as scalars.
+
+The rounding of a solution is that of Gaussian elimination with partial pivoting: the computed x̂ solves (A + ΔA)x̂ = b with
+|ΔA| ≤ γ₃ₙ|L||U| (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, theorem 9.4), and |L||U| is taken for at
+most n·max|A| in each entry, as it is where no entry grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_mat, arb_series
+from numpy.typing import NDArray
+
+from verify.rounding import ELEMENTARY
+
+Objects = NDArray[Any]
+
+
+def _objects(values: Sequence[Any], shape: tuple[int, ...]) -> Objects:
+    return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
+
+
+def _flint(a: Objects) -> arb_mat:
+    return arb_mat(a.shape[0], a.shape[1], a.ravel().tolist())
+
+
+def _unknown(shape: tuple[int, ...]) -> Objects:
+    return _objects([arb.nan()] * int(np.prod(shape)), shape)
+
+
+def _identity(n: int) -> Objects:
+    return _objects([arb(int(i == j)) for i in range(n) for j in range(n)], (n, n))
+
+
+def _sizes(a: Objects) -> Objects:
+    return _objects([x.abs_upper() for x in a.flat], a.shape)
+
+
+def _moved(a: Objects, u: arb) -> Objects:
+    """At least |ΔA|."""
+    n = a.shape[0]
+    greatest = max((float(x.abs_upper()) for x in a.flat), default=0.0)
+    return _objects([3 * n * n * u * arb(greatest) * (1 + arb(2) ** -50)] * (n * n), (n, n))
+
+
+def _inverse(a: Objects) -> Objects | None:
+    """None where the matrix may be singular."""
+    try:
+        return _objects(_flint(a).inv().entries(), a.shape)
+    except ZeroDivisionError:
+        return None
+
+
+def solve(arithmetic: Any, a: Objects, b: Objects) -> Objects:
+    """X with A·X = B."""
+    if _is_series(a, b):
+        return _series_of(a, b)
+    try:
+        x = _objects(_flint(a).solve(_flint(b)).entries(), b.shape)
+    except ZeroDivisionError:
+        return _unknown(b.shape)
+    if arithmetic.u is None:
+        return x
+    inverse = _inverse(a)
+    if inverse is None:
+        return _unknown(b.shape)
+    lost = _sizes(inverse) @ _moved(a, arithmetic.u) @ _sizes(x)
+    return _objects([v + arb(0, 2 * r.abs_upper()) for v, r in zip(x.flat, lost.flat, strict=True)], b.shape)
+
+
+def inv(arithmetic: Any, a: Objects) -> Objects:
+    """A⁻¹."""
+    return solve(arithmetic, a, _identity(a.shape[0]))
+
+
+def slogdet(arithmetic: Any, a: Objects) -> Objects:
+    """log|det A|."""
+    if _is_series(a):
+        return _series_of_determinant(arithmetic, a)
+    value = abs(_flint(a).det()).log()
+    if arithmetic.u is None or not value.is_finite():
+        return _objects([value], (1,))
+    inverse = _inverse(a)
+    if inverse is None:
+        return _unknown((1,))
+    lost = sum((x for x in (_sizes(inverse) * _moved(a, arithmetic.u).T).flat), arb(0))  # |det(A + ΔA)/det A − 1| about
+    if not lost < 0.25:
+        return _unknown((1,))
+    n = a.shape[0]
+    return _objects([value + arb(0, (2 * lost + n * ELEMENTARY * arithmetic.u * (1 + value.abs_upper())).abs_upper())], (1,))
+
+
+def _is_series(*matrices: Objects) -> bool:
+    return any(isinstance(x, arb_series) for m in matrices for x in m.flat)
+
+
+def _terms(*matrices: Objects) -> int:
+    return max(x.prec for m in matrices for x in m.flat if isinstance(x, arb_series))
+
+
+def _coefficient(a: Objects, k: int) -> Objects:
+    return _objects([x[k] if isinstance(x, arb_series) else x if k == 0 else arb(0) for x in a.flat], a.shape)
+
+
+def _series_of(a: Objects, b: Objects) -> Objects:
+    """One coefficient after the other: A₀Xₖ = Bₖ − Σᵢ AᵢXₖ₋ᵢ."""
+    inverse = _inverse(_coefficient(a, 0))
+    if inverse is None:
+        return _unknown(b.shape)
+    terms = _terms(a, b)
+    found: list[Objects] = []
+    for k in range(terms):
+        right = _coefficient(b, k)
+        for i in range(1, k + 1):
+            right = right - _coefficient(a, i) @ found[k - i]
+        found.append(inverse @ right)
+    return _objects([arb_series(list(xs), terms) for xs in zip(*(f.flat for f in found), strict=True)], b.shape)
+
+
+def _series_of_determinant(arithmetic: Any, a: Objects) -> Objects:
+    """(log|det A|)' = tr(A⁻¹A')."""
+    terms = _terms(a)
+    first = abs(_flint(_coefficient(a, 0)).det()).log()
+    inverse = inv(arithmetic, a)
+    found = [first]
+    for k in range(1, terms):
+        parts = (
+            (_coefficient(inverse, k - 1 - i) @ ((i + 1) * _coefficient(a, i + 1))).trace() for i in range(k)
+        )  # the (k − 1)-th coefficient of the product
+        found.append(sum(parts, arb(0)) / k)
+    return _objects([arb_series(found, terms)], (1,))
+
+
+def by_points(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of stacks of matrices, on matrices whose last axis is the points; NaN where one is singular."""
+
+    def each(*matrices: Any) -> Any:
+        stacked = [np.moveaxis(m, 2, 0) for m in matrices]
+        try:
+            return np.moveaxis(f(*stacked), 0, -1)
+        except np.linalg.LinAlgError:
+            found = []
+            for ms in zip(*stacked, strict=True):
+                try:
+                    found.append(f(*(m[None] for m in ms))[0])
+                except np.linalg.LinAlgError:
+                    found.append(np.full_like(f(*(np.eye(len(m))[None] if m.shape[0] == m.shape[1] else m[None] for m in ms))[0], np.nan))
+            return np.moveaxis(np.array(found), 0, -1)
+
+    return each
+
+
+def cholesky(b: Any, a: Any) -> Any:
+    """Records L with L·Lᵀ = A, lower triangular, of which the lower triangle is read: as scalars, which carry their own roundings."""
+    n = len(a)
+    zero = b.constants(0)
+    found = np.full((n, n), int(zero), np.intp)
+    for j in range(n):
+        rest = a[j, j] if j == 0 else b.sub(a[j, j], b.sum(b.square(found[j, :j])[None])[0])
+        found[j, j] = b.sqrt(rest)
+        for i in range(j + 1, n):
+            rest = a[i, j] if j == 0 else b.sub(a[i, j], b.dot(found[i, :j][None], found[j, :j][None])[0])
+            found[i, j] = b.div(rest, found[j, j])
+    return found
+
+
+def solve_lower(b: Any, lower: Any, y: Any) -> Any:
+    """Records x with L·x = y by substitution; y (n,)."""
+    found: list[int] = []
+    for i in range(len(y)):
+        rest = y[i] if i == 0 else b.sub(y[i], b.dot(lower[i, :i][None], np.array(found, np.intp)[None])[0])
+        found.append(int(b.div(rest, lower[i, i])))
+    return np.array(found, np.intp)

@@ -1,0 +1,155 @@
+"""A tape along a line: where its next kink is, what its switches compare, and its slopes over a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from typing import NamedTuple
+
+from flint import arb, arb_series
+
+from verify.rounding import BALL_BITS, EXACT_BITS
+from verify.tape import enclose
+from verify.tape.balls import Ball, constant, precision
+from verify.tape.enclose import Objects, Run, column, reached
+from verify.tape.primitives import given
+from verify.tape.tape import Tape
+from verify.tape.zeros import first_zero
+
+BESIDE = 2.0**-64
+"""Beyond a kink that is known up to BALL_BITS: far enough that signs on either side differ, and nothing else has happened."""
+
+
+class Gap(NamedTuple):
+    """Two registers that are compared, or one and 0: where they are equal a switch turns."""
+
+    left: int
+    right: int | None
+
+    def of(self, registers: Objects) -> Ball:
+        """By how much the left one is the greater."""
+        return registers[self.left] if self.right is None else registers[self.left] - registers[self.right]
+
+    def degree(self, tape: Tape) -> float:
+        """As a polynomial along a line; infinite where it is none."""
+        return max(float(tape.degrees[r]) for r in self if r is not None)
+
+
+def along(point: Sequence[arb], direction: Sequence[arb], t: Ball, terms: int) -> list[Ball]:
+    """The inputs point + (t + s)·direction, as series in s of so many terms; those that do not move stay numbers."""
+    return [arb_series([x + t * d, d], terms) if not d.is_zero() else x for x, d in zip(point, direction, strict=True)]
+
+
+def sides(tape: Tape, switch: int, taken: int | None = None) -> Iterator[Gap]:
+    """What decides a switch; of that only what could end the piece that is taken."""
+    i, e = tape.places[switch]
+    if i.op == "abs":
+        yield Gap(int(i.ins[0][e]), None)
+    elif i.op == "where":
+        yield from _compared(tape, int(i.ins[0][e]))
+    else:
+        pieces = [r for r, _ in i.pieces(e)]
+        for b in range(len(pieces)):
+            for a in range(b):
+                if taken in (None, a, b):
+                    yield Gap(pieces[a], pieces[b])
+
+
+def _compared(tape: Tape, truth: int) -> Iterator[Gap]:
+    i, e = tape.places[truth]
+    if i.op in ("and", "or", "not"):
+        for r in i.ins:
+            yield from _compared(tape, int(r[e]))
+    else:
+        yield Gap(int(i.ins[0][e]), int(i.ins[1][e]))
+
+
+def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb) -> arb | None:
+    """The least t in (start, end) at which a switch may leave the piece that it took `ahead` of the start; None if none does.
+
+    What is compared may be straight along the line: then two numbers say where it is 0. Else balls isolate the first zero.
+    Raises KinkOnSegment where they cannot. Switches that the outputs do not depend on, on the pieces that are taken, are none.
+    """
+    tape, nearest = run.tape, None
+    curved: list[Gap] = []
+    for k in reached(run, tape.outputs.ravel().tolist(), conditions=True):
+        (taken,) = run.possible[k]
+        for gap in sides(tape, k, taken):
+            difference = gap.of(run.registers)
+            if not isinstance(difference, arb_series) or difference.length() == 0:
+                continue  # it does not depend on t, or is 0 all along
+            if gap.degree(tape) > 1:
+                curved.append(gap)
+            elif not difference[1].contains(0) and (at := -difference[0] / difference[1]) > 0 and start + at < end:
+                nearest = end = start + at
+    if curved:
+        reach = end if end.is_exact() else (end + BESIDE).upper()  # a zero at the end of the straight part has to show
+
+        def differences(t: arb) -> list[arb_series]:
+            found = enclose.run(tape, line(t), taken=run.possible).registers
+            return [gap.of(found) for gap in curved]
+
+        first = first_zero(differences, start, reach)
+        nearest = first if first is not None and first < end else nearest
+    return nearest
+
+
+def gaps(tape: Tape) -> list[Gap]:
+    """All that is compared. A switch comes before those within it, which may turn where nothing else does, like the one of |s| in a
+    formula that asks for |s| ≤ δ.
+    """
+    switches = [int(k) for i in tape.instructions if i.row.form == "switch" for k in i.outs]
+    return list(dict.fromkeys(gap for k in reversed(switches) for gap in sides(tape, k)))
+
+
+def sign(tape: Tape, inputs: Sequence[Ball], gap: Gap) -> int | None:
+    """The exact sign of a gap; None where it stays undecided up to EXACT_BITS (never for polynomials)."""
+    bits = BALL_BITS
+    while bits <= EXACT_BITS:
+        with precision(bits):
+            difference = gap.of(enclose.run(tape, inputs).registers)
+            if difference.is_zero() or difference > 0 or difference < 0:
+                return 0 if difference.is_zero() else 1 if difference > 0 else -1
+        bits *= 4
+    return None
+
+
+def slope(run: Run, direction: Sequence[arb], output: int) -> arb:
+    """A ball around ⟨g, direction⟩ for all slopes g of an output over the box of the run, every possible piece of every switch included.
+
+    `direction` has an entry for each variable.
+    """
+    tape, a, registers = run.tape, run.arithmetic, run.registers
+    rates = column([arb(0)] * tape.size, tape.size)
+    rates[tape.variables] = column(direction, len(tape.variables))
+    for i in tape.instructions:
+        if not tape.moving[i.outs].any() or i.row.form == "comparison":
+            continue
+        if i.row.form == "switch":
+            for e, k in enumerate(i.outs.tolist()):
+                pieces = [i.pieces(e)[p] for p in run.possible[k]]
+                rates[k] = reduce(arb.union, (rates[r] if s > 0 else -rates[r] for r, s in pieces))
+            continue
+        ins = [registers[r] for r in i.ins]
+        moved = [(n, rates[r]) for n, r in enumerate(i.ins) if tape.moving[r].any()]
+        if i.row.form == "composite":
+            assert i.row.rate is not None
+            rates[i.outs] = i.row.rate(a, registers[i.outs], ins, [rates[r] for r in i.ins])
+        elif i.op == "matmul":
+            rates[i.outs] = reduce(a.add, [a.matmul(x, ins[1]) if n == 0 else a.matmul(ins[0], x) for n, x in moved])
+        elif i.op == "sum":
+            rates[i.outs] = a.sum(moved[0][1])
+        elif i.op == "dot":
+            rates[i.outs] = reduce(a.add, [a.dot(x, ins[1 - n]) for n, x in moved])
+        else:
+            assert i.row.partials is not None
+            partials = i.row.partials(a, registers[i.outs], *ins, *given(i.parameter))
+            rates[i.outs] = reduce(a.add, [_times(a, partials[n], x, tape.moving[i.ins[n]]) for n, x in moved])
+    found: arb = constant(rates[output])
+    return found
+
+
+def _times(a: enclose.Balls, partial: object, rates: Objects, moving: Objects) -> Objects:
+    """A partial times what moves; nothing of what does not, whatever the partial."""
+    products = a.mul(partial, rates)
+    return products if moving.all() else column((p if m else arb(0) for p, m in zip(products, moving, strict=True)), len(products))

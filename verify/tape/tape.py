@@ -1,0 +1,319 @@
+"""The form: vector instructions over a flat file of registers, and the recorder that writes them.
+
+Every register is written once. Data movement (slices, transposes, broadcasting) is done by whoever records, on arrays of register numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from heapq import heappop, heappush
+from math import inf, isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.tape.arithmetic import Arithmetic, Column
+from verify.tape.primitives import NAMED, PRIMITIVES, Number, Primitive, is_held
+
+Registers = NDArray[np.intp]
+
+
+class Line(NamedTuple):
+    """The line of code that an instruction was recorded from."""
+
+    file: str
+    number: int
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Instruction:
+    """`outs` (n,) of as many elements of each operand (n,), or of a row of each (n, m) for `sum`, `dot`, `max`, `min`.
+
+    `matmul` writes (n, m) from (n, k) and (k, m). `max` and `min` compare the numbers of a row.
+    """
+
+    op: str
+    outs: Registers
+    ins: tuple[Registers, ...]
+    parameter: Any = None
+    line: Line | None = None
+
+    @property
+    def row(self) -> Primitive:
+        """The primitive."""
+        return PRIMITIVES[self.op]
+
+    def part(self, which: Registers) -> Instruction:
+        """Some of the outputs, with what they are made of."""
+        return Instruction(
+            op=self.op, outs=self.outs[which], ins=tuple(i[which] for i in self.ins), parameter=self.parameter, line=self.line
+        )
+
+    def pieces(self, element: int) -> list[tuple[int, int]]:
+        """What a switch chooses from: registers, each with the sign that it is taken with."""
+        if self.op == "abs":
+            x = int(self.ins[0][element])
+            return [(x, 1), (x, -1)]
+        if self.op == "where":
+            return [(int(self.ins[1][element]), 1), (int(self.ins[2][element]), 1)]
+        return [(r, 1) for r in dict.fromkeys(self.ins[0][element].tolist())]
+
+
+class Place(NamedTuple):
+    """Where a register is written: an instruction and the element of its (flattened) outputs."""
+
+    instruction: Instruction
+    element: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tape:
+    """`inputs` are read in this order; `variables` are those of them that derivatives are taken by."""
+
+    inputs: Registers
+    constants: Mapping[int, Number]
+    instructions: tuple[Instruction, ...]
+    outputs: Registers
+    size: int
+    variables: Registers
+
+    @cached_property
+    def places(self) -> dict[int, Place]:
+        """By register, what writes it; inputs and constants are not among them."""
+        return {int(r): Place(i, k) for i in self.instructions for k, r in enumerate(i.outs.flat)}
+
+    @cached_property
+    def moving(self) -> NDArray[np.bool_]:
+        """The registers that depend on a variable through numbers (not by comparisons alone)."""
+        found = np.zeros(self.size, bool)
+        found[self.variables] = True
+        for i in self.instructions:
+            if i.row.form == "comparison":
+                continue
+            if i.row.form == "matrix":
+                found[i.outs] = found[i.ins[0]].any(1, keepdims=True) | found[i.ins[1]].any(0, keepdims=True)
+            elif i.row.form == "composite":
+                found[i.outs] = any(found[r].any() for r in i.ins)
+            else:
+                for r in i.ins[1:] if i.op == "where" else i.ins:
+                    found[i.outs] |= found[r].reshape(len(i.outs), -1).any(1)
+        return found
+
+    @cached_property
+    def degrees(self) -> NDArray[np.float64]:
+        """Of each register at least the degree as a polynomial in the variables, on every piece; infinite where it is none."""
+        return degrees(self)
+
+    @property
+    def operations(self) -> int:
+        """How many numbers are computed."""
+        return sum(i.outs.size for i in self.instructions)
+
+
+def degrees(tape: Tape, possible: Mapping[int, Sequence[int]] | None = None) -> NDArray[np.float64]:
+    """Of each register at least the degree as a polynomial in the variables; infinite where it is none. Of switches the pieces that are
+    `possible`, if given, are looked at.
+    """
+    found = np.zeros(tape.size)
+    found[tape.variables] = 1
+    for i in tape.instructions:
+        if possible is not None and i.row.form == "switch":
+            for e, k in enumerate(i.outs.tolist()):
+                found[k] = max(found[i.pieces(e)[p][0]] for p in possible[k])
+        else:
+            found[i.outs] = _degree(i, [found[r] for r in i.ins])
+    return found
+
+
+def _degree(i: Instruction, ins: Sequence[NDArray[np.float64]]) -> Any:
+    of = i.row.form
+    if of == "comparison":
+        return np.max([x.max(1) if x.ndim > 1 else x for x in ins], axis=0)
+    if i.op in ("add", "sub", "neg", "abs", "round_to"):
+        return np.max(ins, axis=0)
+    if i.op == "where":
+        return np.maximum(ins[1], ins[2])
+    if i.op in ("sum", "max", "min"):
+        return ins[0].max(1)
+    if i.op == "mul":
+        return ins[0] + ins[1]
+    if i.op == "dot":
+        return (ins[0] + ins[1]).max(1)
+    if i.op == "matmul":
+        return ins[0].max(1)[:, None] + ins[1].max(0)[None, :]
+    if i.op == "square":
+        return 2 * ins[0]
+    if i.op == "pow_c" and i.parameter.denominator == 1 and i.parameter >= 0:
+        return int(i.parameter) * ins[0] if i.parameter else 0 * ins[0]
+    if i.op == "div":
+        return ins[0] + np.where(ins[1] > 0, inf, 0)
+    still = max((float(x.max(initial=0)) for x in ins), default=0.0) == 0 if of == "composite" else None
+    if still is not None:
+        return 0.0 if still else inf
+    return np.where(np.max(ins, axis=0) > 0, inf, 0.0)
+
+
+COMMUTATIVE = {"add", "mul"}
+SUMS: dict[str, tuple[int, ...]] = {"add": (1, 1), "sub": (1, -1), "neg": (-1,), "sum": ()}
+"""With the signs of their operands; those of a row are all added."""
+
+
+@dataclass
+class Builder(Arithmetic):
+    """Records a tape: `x = b.inputs((3,))`, `y = b.exp(b.mul(2, x))`, `b.tape(outputs=y)`. Columns are arrays of register numbers.
+
+    Equal operations share one register, so that a difference of the same kink cancels: b.sub(r, r) of whatever r is exactly 0.
+    Nothing else is folded.
+    """
+
+    line: Line | None = None
+    _size: int = 0
+    _inputs: list[int] = field(default_factory=list)
+    _variables: list[int] = field(default_factory=list)
+    _constants: dict[Number, int] = field(default_factory=dict)
+    _instructions: list[Instruction] = field(default_factory=list)
+    _known: dict[Any, int] = field(default_factory=dict)
+
+    def inputs(self, shape: int | tuple[int, ...] = (), *, variable: bool = True) -> Registers:
+        """Registers of an input; derivatives are taken by it if it is a `variable`."""
+        found = self._new(int(np.prod(shape))).reshape(shape)
+        self._inputs += found.ravel().tolist()
+        self._variables += found.ravel().tolist() if variable else []
+        return found
+
+    def constants(self, values: Any) -> Registers:
+        """Registers of numbers, or of an array of them."""
+        if isinstance(values, (str, Fraction)):
+            return np.asarray(self._constant(values), np.intp)
+        given = np.asarray(values)
+        found = [self._constant(v) for v in (given.ravel() if given.dtype == object else given.ravel().tolist())]
+        return np.array(found, np.intp).reshape(given.shape)
+
+    def _constant(self, value: Any) -> int:
+        if isinstance(value, str):
+            if value not in NAMED:
+                raise ValueError(f"{value} is no number with a name. Known: {', '.join(NAMED)}.")
+            key: Number = value
+        elif isinstance(value, float) and not isfinite(value):
+            raise ValueError(f"{value} is no number: choose by `where` what is left out.")
+        else:
+            key = Fraction(value)
+        if key not in self._constants:
+            (register,) = self._new(1).tolist()
+            self._constants[key] = register
+        return self._constants[key]
+
+    def column(self, x: Any) -> Registers:
+        """Registers, which are numpy's integers, as they are; Python's numbers and numpy's floats as constants."""
+        return np.asarray(x) if isinstance(x, (np.ndarray, np.integer)) and x.dtype == np.intp else self.constants(x)
+
+    def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Registers:
+        """The registers of one primitive, elementwise with broadcasting; along the last axis for `sum`, `dot`, `max`, `min`."""
+        columns = [self.column(x) for x in ins]
+        if row.name == "pow_c":
+            parameter = Fraction(parameter)
+            if not is_held(parameter):  # a rounded exponent counts: as a constant it carries its rounding
+                return self.apply(PRIMITIVES["pow"], [*ins, parameter])
+        if row.form in ("matrix", "composite"):
+            return self._whole(row, columns, parameter)
+        columns = list(np.broadcast_arrays(*columns))
+        rows = row.form == "row" or row.name in ("max", "min")
+        shape = columns[0].shape[:-1] if rows else columns[0].shape
+        flat = [c.reshape(-1, c.shape[-1]) if rows else c.ravel() for c in columns]
+        keys = self._keys(row, flat, parameter)
+        fresh: dict[Any, int] = {}
+        for k, key in enumerate(keys):
+            if key not in self._known:
+                fresh.setdefault(key, k)
+        if fresh:
+            outs, which = self._new(len(fresh)), np.array(list(fresh.values()), np.intp)
+            self._known.update(zip(fresh, outs.tolist(), strict=True))
+            self._emit(row, outs, tuple(np.ascontiguousarray(c[which]) for c in flat), parameter)
+        return np.array([self._known[key] for key in keys], np.intp).reshape(shape)
+
+    def _keys(self, row: Primitive, flat: Sequence[Registers], parameter: Any) -> list[Any]:
+        def operands(c: Registers) -> Iterator[Any]:
+            return iter(c.tolist()) if c.ndim == 1 else map(tuple, c.tolist())
+
+        tuples = zip(*map(operands, flat), strict=True)
+        if row.name in COMMUTATIVE:
+            return [(row.name, parameter, *sorted(t)) for t in tuples]
+        if row.name in ("max", "min"):
+            return [(row.name, frozenset(pieces)) for (pieces,) in tuples]
+        return [(row.name, parameter, *t) for t in tuples]
+
+    def _whole(self, row: Primitive, columns: Sequence[Registers], parameter: Any) -> Registers:
+        """One instruction on whole matrices."""
+        shape = row.shape(*(c.shape for c in columns)) if row.shape else (columns[0].shape[0], columns[1].shape[1])
+        key = (row.name, parameter, *((c.shape, c.tobytes()) for c in columns))
+        if key not in self._known:
+            outs = self._new(int(np.prod(shape)))
+            self._known[key] = int(outs[0]) if outs.size else 0
+            self._emit(row, outs.reshape(shape), tuple(c.copy() for c in columns), parameter)
+        first = self._known[key]
+        return np.arange(first, first + int(np.prod(shape)), dtype=np.intp).reshape(shape)
+
+    def _new(self, n: int) -> Registers:
+        self._size += n
+        return np.arange(self._size - n, self._size, dtype=np.intp)
+
+    def _emit(self, row: Primitive, outs: Registers, ins: tuple[Registers, ...], parameter: Any) -> None:
+        self._instructions.append(Instruction(op=row.name, outs=outs, ins=ins, parameter=parameter, line=self.line))
+
+    def tape(self, outputs: Any, *, variables: Registers | None = None) -> Tape:
+        """What has been recorded, without the instructions that the outputs do not need."""
+        outs = self.column(outputs)
+        return Tape(
+            inputs=np.array(self._inputs, np.intp),
+            constants={r: value for value, r in self._constants.items()},
+            instructions=tuple(_needed(self._instructions, outs, self._size)),
+            outputs=outs.copy(),
+            size=self._size,
+            variables=np.array(self._variables, np.intp) if variables is None else variables,
+        )
+
+
+def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) -> list[Instruction]:
+    needed, found = np.zeros(size, bool), []
+    needed[outputs.ravel()] = True
+    for i in reversed(instructions):
+        if needed[i.outs].any():
+            found.append(i)
+            for r in i.ins:
+                needed[r] = True
+    return found[::-1]
+
+
+class Term(NamedTuple):
+    """A register that an output is a sum of, how often it is in it (`net`), and how often it is added or taken away (`gross`)."""
+
+    register: int
+    net: int
+    gross: int
+
+
+def additive(tape: Tape, output: int) -> list[Term]:
+    """What an output is a sum of, as written; each register once."""
+    weights, waiting, found = {output: (1, 1)}, [-output], []
+    while waiting:
+        r = -heappop(waiting)  # the latest first: all that it is added to has been seen
+        net, gross = weights.pop(r)
+        place = tape.places.get(r)
+        if place is None or place.instruction.op not in SUMS:
+            found.append(Term(r, net, gross))
+            continue
+        i, e = place
+        operands = (
+            [(k, 1) for k in i.ins[0][e].tolist()] if i.op == "sum" else [(int(x[e]), s) for x, s in zip(i.ins, SUMS[i.op], strict=True)]
+        )
+        for k, s in operands:
+            if k not in weights:
+                heappush(waiting, -k)
+            n, g = weights.get(k, (0, 0))
+            weights[k] = n + s * net, g + gross
+    return found[::-1]
