@@ -53,7 +53,7 @@ def test_mending_the_readmes_example_makes_every_law_hold(folder):
     mended = blocks("python")[0].replace("+ reg * W\n", "+ 2 * reg * W\n")
     assert mended != blocks("python")[0]
     (folder / "mended.py").write_text(mended, encoding="utf-8")
-    report = verify.check("mended.py:svm_loss", loss="multiclass_hinge", dtypes=("float64", "float32"))
+    report = verify.check("mended.py:svm_loss", loss="multiclass_hinge", dtypes=("float64", "float32"), profile="quick")
     assert report.verdict is verify.Verdict.HOLDS
 
 
@@ -67,7 +67,7 @@ def test_the_loss_of_contributing_is_a_loss(folder):
         .replace("+ reg * W\n", "+ 2 * reg * W\n"),
         encoding="utf-8",
     )
-    report = verify.check("squared.py:svm_loss", loss="squared_hinge.py", dtypes=("float64", "float32"))
+    report = verify.check("squared.py:svm_loss", loss="squared_hinge.py", dtypes=("float64", "float32"), profile="quick")
     assert report.verdict is verify.Verdict.HOLDS
     wrong = verify.check("linear_svm.py:svm_loss", loss="squared_hinge.py", laws=("value",))
     assert wrong.verdict is verify.Verdict.BROKEN

@@ -50,7 +50,7 @@ ADAPTER.adapted = lambda f, both, upstream: None
 
 
 def _of_function(f, both, upstream):
-    def pull(arguments, scale=1.0, layout="drawn"):
+    def pull(arguments, scale=1.0, layout="drawn", *, backward=True):
         found = _unwrapped(f(*[Tensor(a) for a in arguments]))
         return found if isinstance(found, tuple) else Pulled(value=found, gradient=2 * arguments[0])
 

@@ -490,3 +490,23 @@ def test_the_target_of_a_function_with_a_context_is_not_differentiated():
             return up * (logits.sigmoid() - target) / len(target), None
 
     assert check(Logistic, loss="binary_logistic", profile="quick", laws=("value", "gradient")).verdict is Verdict.HOLDS
+
+
+def test_a_loss_alone_costs_no_backward():
+    calls = []
+
+    class Counted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return (x * x).sum()
+
+        @staticmethod
+        def backward(ctx, up):
+            calls.append(up)
+            return 2 * up * ctx.saved_tensors[0]
+
+    f, x = adapted(Counted, upstream=Upstream(seed=0)), np.array([1.0, 2.0])
+    pair = Pair(f)
+    assert (pair.value(x), len(calls)) == (5.0, 0)
+    assert (list(pair.gradient(x)), len(calls)) == ([2.0, 4.0], 1)

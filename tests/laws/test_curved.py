@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from field import right as field
 from sympy import Abs, Max, Piecewise, Rational, exp, log
 
 from verify import Verdict
 from verify.candidates import Linear
+from verify.cases import Case
 from verify.laws import LAWS, Subject
+from verify.laws.law import OUT_OF_RANGE
 from verify.oracle import Oracle
 from verify.spec import Claims, LossSpec, Objective, positive
 from verify.spec.catalogue import find_loss, find_penalty
@@ -196,3 +201,23 @@ def test_a_switch_that_only_touches_its_kink_says_what_would_decide_it():
     result = run(LAWS["crossing"], judged, profile="quick", seed=0)
     assert result.verdict is Verdict.SILENT
     assert "a formula whose switches cross theirs would decide it" in " ".join(result.undecided)
+
+
+def test_a_least_subgradient_that_no_longer_descends_once_it_is_rounded_says_nothing():
+    loss = find_loss(f"{Path(__file__).parents[1] / 'field' / 'specs.py'}:PINBALL")
+    oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
+    right = Subject(candidate=Linear(f=field.RIGHT["PINBALL"], layout="D", targets=loss.targets), oracle=oracle)
+    W, X = np.array([[0.5, -(2.0**-54)]]), np.array([[0.0, 1.0], [0.0, 1.0], [-0.0625, 1.0]])
+    finding = LAWS["descent"].measure(right, Case(W=W, X=X, y=np.array([2, 3, 2]), reg=0.0, family="near a kink"))
+    assert finding.undecided is not None
+    assert not [e for e in finding.evidence if e.strain > 0.3]
+
+
+def test_a_least_subgradient_that_does_not_fit_says_nothing():
+    """One example on its kink, and one whose slope is e^10000."""
+    loss = spec(lambda s, t, delta: Max(exp(s) - delta, 0), 1)
+    right = subject(loss, 1, lambda s, t, d: np.maximum(np.exp(s) - d, 0), lambda s, t, d: np.where(s > 0, np.exp(s), 0), "float64")
+    case = Case(W=np.array([[1.0]]), X=np.array([[0.0], [10000.0]]), y=np.array([0, 0]), reg=0.0, family="given")
+    with np.errstate(over="ignore"):
+        finding = LAWS["descent"].measure(right, case)
+    assert (finding.evidence, finding.undecided) == ((), OUT_OF_RANGE)

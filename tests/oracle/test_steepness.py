@@ -10,6 +10,7 @@ from field.right import linear, sigmoid, softplus
 
 from verify import Verdict, check
 from verify.oracle import Oracle
+from verify.oracle.steepness import told
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
 
@@ -42,6 +43,13 @@ STEEP = {
 def test_the_greatest_slope_on_the_line(name):
     found = oracle(name).steepest(len(STEEP[name]), 0)
     assert found == pytest.approx(STEEP[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("LOGISTIC", "reach 1:"), ("POISSON", "no bound"), ("GAMMA", "no bound"), ("HUBER", "polynomial")]
+)
+def test_it_is_said_in_words(name, words):
+    assert words in told(find_loss(f"{SPECS}:{name}"))
 
 
 def test_it_is_derived_from_the_parameters():

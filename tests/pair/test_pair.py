@@ -344,6 +344,17 @@ def test_the_command_judges_a_pair_and_replays_its_witness(tmp_path, monkeypatch
     assert verify.replay(entry["witness"]["id"]).verdict is Verdict.BROKEN
 
 
+@pytest.mark.parametrize("f", [lambda x, y: (0.0, x), Candidate(loss=lambda x: 0.0, grad=lambda x, y: x)])
+def test_two_arrays_are_an_error_of_use(f):
+    with pytest.raises(UsageError, match=r"<lambda>\(x, y\), and without a spec it is called with one array"):
+        check(f, loss=None, at=[1.0])
+
+
+@pytest.mark.parametrize("f", [lambda x, scale=2.0: (float(x @ x), scale * x), lambda *xs: (float(xs[0] @ xs[0]), 2 * xs[0])])
+def test_what_one_array_suffices_for_is_judged(f):
+    assert check(f, loss=None, at=[1.0, 2.0], laws=("gradient",)).verdict is Verdict.HOLDS
+
+
 def test_a_pair_may_stand_in_the_configuration(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(SOURCE, encoding="utf-8")
     told = 'target = "mine.py:loss,grad"\nloss = "none"\nat = [1.0, -2.0, 0.0]\nconvex = true\n'

@@ -10,6 +10,7 @@ import pytest
 from implementations import hinge, softmax
 
 import verify
+from verify import Verdict
 from verify.report import html
 from verify.report.model import Report, number
 
@@ -175,3 +176,37 @@ def test_the_hinge_names_its_margin():
     report = verify.check(hinge(), loss="multiclass_hinge", laws=("value",), profile="quick")
     assert "delta 1.0" in str(report)
     assert "delta 1.0" in html.render(report.to_dict())
+
+
+def logistic(tail):
+    """Binary logistic loss of scores; `tail` is the slope of log(1 + exp(s))."""
+
+    def f(s, y):
+        return (np.maximum(s, 0) - s * y + np.log1p(np.exp(-np.abs(s)))).mean(), (tail(s, y) / len(y)).astype(s.dtype)
+
+    return f
+
+
+def differs(s, y):
+    """σ(s) − y, which is 0 where less than half an ulp of 1 is left of it."""
+    e = np.exp(-np.abs(s))
+    return np.where(s >= 0, 1 / (1 + e), e / (1 + e)) - y
+
+
+def exactly(s, y):
+    """The same without a difference: −σ(−s) for y = 1."""
+    e, sign = np.exp(-np.abs(s)), np.where(y == 1, -1, 1)
+    return sign * np.where(sign * s >= 0, 1 / (1 + e), e / (1 + e))
+
+
+@pytest.mark.parametrize(("tail", "lost"), [(differs, True), (exactly, False)])
+def test_digits_that_small_entries_lose_are_a_note_with_the_entry(tail, lost):
+    report = verify.check(logistic(tail), loss="binary_logistic", laws=("gradient",), dtypes=("float64",), profile="ci", in_process=True)
+    assert report.verdict is Verdict.HOLDS
+    assert ("note: float64 gradients lose digits of small entries: entry [0, 0] is 0, exactly" in str(report)) is lost
+
+
+def test_the_document_says_how_steep_each_loss_is(reports):
+    slopes = {name: loss["slopes"] for kind in ("holds", "silent") for name, loss in reports[kind].to_dict()["losses"].items()}
+    assert "reach 1:" in slopes["softmax_cross_entropy"]
+    assert "polynomial" in slopes["multiclass_hinge"]

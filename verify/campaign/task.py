@@ -30,7 +30,7 @@ from verify.candidates import (
     told_of,
     told_of_upstream,
 )
-from verify.candidates.signature import LINEAR, SCORES, by_position, likely
+from verify.candidates.signature import LINEAR, SCORES, by_position, likely, of_one_array
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Probe, find_out
 from verify.diagnosis import NAMING
@@ -276,6 +276,7 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
     if harm is not None:
         return Outcome(task, failed(task, harm, None), None)
     f = adapted(f, Upstream(seed=request.seed, positive=request.convex))
+    of_one_array(f)
     pair = Pair(f, request.convex)
     reason = why_not(task.law, pair)
     if reason is not None:

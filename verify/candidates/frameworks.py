@@ -94,13 +94,16 @@ def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, nump
         ways[:] = [way]
         either.framework = getattr(way, "framework", None)  # type: ignore[attr-defined]
 
-    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:
-        return call.pull(arguments, scale, layout) if ways == [call] else None  # type: ignore[attr-defined]
+    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:
+        return call.pull(arguments, scale, layout, backward=backward) if ways == [call] else None  # type: ignore[attr-defined]
+
+    def forward(*arguments: Any) -> Any:
+        return call.forward(*arguments) if ways == [call] else either(*arguments)  # type: ignore[attr-defined]
 
     either = named(f, either, call.framework)  # type: ignore[attr-defined]
     either.told = getattr(call, "told", {})  # type: ignore[attr-defined]
     if hasattr(call, "pull"):
-        either.pull = pull  # type: ignore[attr-defined]
+        either.pull, either.forward = pull, forward  # type: ignore[attr-defined]
     return either
 
 

@@ -32,7 +32,7 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
     declared = any(isinstance(g, (jax.custom_vjp, jax.custom_jvp)) for g in (f, getattr(f, "__wrapped__", None)))
     passing: dict[tuple[Any, ...], list[int]] = {}
 
-    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:  # noqa: ARG001  # arrays of jax have one layout
+    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:  # noqa: ARG001  # arrays of jax have one layout
         i = variable(f, arguments)
         with _precise(arguments[i]):
             given = [_given(a) for a in arguments]
@@ -55,7 +55,8 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
             if not chosen:
                 raise TypeError("returned nothing that can be differentiated")
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
-            (gradient,) = back(jax.tree.unflatten(tree, [_cotangent(y, weights.get(k), scale) for k, y in enumerate(leaves)]))
+            upstreams = [_cotangent(y, weights.get(k), scale) for k, y in enumerate(leaves)]
+            (gradient,) = back(jax.tree.unflatten(tree, upstreams)) if backward else (None,)
             found = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
             value = _array(leaves[chosen[0]]) if len(found) == 1 and found[0].size == 1 else contracted([*weights.values()], found)
             return Pulled(value=value, gradient=_array(gradient), told=upstream.told([shapes[k] for k in chosen], left_out))

@@ -146,6 +146,20 @@ def _unknown(p: inspect.Parameter, f: Callable[..., Any], first: int) -> UsageEr
     )
 
 
+def of_one_array(f: Callable[..., Any]) -> None:
+    """Raises UsageError where a candidate without a spec, or a part of it, certainly cannot be called with one array."""
+    for part in [p for p in (f.loss, f.grad) if p is not None] if isinstance(f, Candidate) else [f]:
+        try:
+            inspect.signature(part).bind(None)
+        except ValueError:  # a compiled function does not tell
+            continue
+        except TypeError:
+            raise UsageError(
+                f"the candidate is {called(part)}, and without a spec it is called with one array: give a function of one array x that "
+                "takes x apart, such as f(x[:n].reshape(shape), x[n:]), or name its loss by --loss."
+            ) from None
+
+
 def called(f: Callable[..., Any]) -> str:
     """A function as it is called, for a sentence: its name and its arguments."""
     f = f.grad if isinstance(f, Candidate) else f

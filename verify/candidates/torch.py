@@ -81,7 +81,7 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
     whatever comes back for outputs: a tuple is never a loss and its gradient.
     """
 
-    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:
+    def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:
         i = variable(named_like, arguments)
         tensors = [_tensor(a) for a in arguments]
         before = tensors[i].clone() if inner else None
@@ -95,7 +95,7 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
         outputs = [torch.view_as_real(leaves[k].resolve_conj()) if leaves[k].is_complex() else leaves[k] for k in places]
         weights = [_weight(v, y, scale, layout) for v, y in zip(upstream.weights([y.shape for y in outputs]), outputs, strict=True)]
         changed: list[bool] = []
-        gradient = _gradient(outputs, leaf, weights, changed)
+        gradient = _gradient(outputs, leaf, weights, changed) if backward else None
         value = _array(outputs[0]) if len(outputs) == 1 and outputs[0].numel() == 1 else _contracted(weights, outputs)
         if before is not None and any(y is asked[i] for y in leaves):  # it is declared: autograd would raise otherwise
             told = {**told, "in place": "as it declares"}

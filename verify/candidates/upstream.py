@@ -97,21 +97,27 @@ class Pull(Protocol):
     is a loss and a gradient already.
     """
 
-    def __call__(self, arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN) -> Any:
-        """A `Pulled`, or what the candidate returned."""
+    def __call__(self, arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:
+        """A `Pulled`, or what the candidate returned. Without `backward` the gradient may be left out: only the value is wanted."""
 
 
 def answering(pull: Pull) -> Callable[..., Any]:
-    """The numpy function (loss, gradient) that asks with `pull`; `told` fills with what was found out as it is asked."""
+    """The numpy function (loss, gradient) that asks with `pull`; `told` fills with what was found out as it is asked. Its `forward` is for
+    whoever wants the loss alone.
+    """
     told: dict[str, str] = {}
 
-    def call(*arguments: Any) -> Any:
-        found = pull(arguments)
+    def answered(arguments: tuple[Any, ...], backward: bool) -> Any:
+        found = pull(arguments, backward=backward)
         if not isinstance(found, Pulled):
             return found
         told.update(found.told)
         return found.value, found.gradient
 
+    def call(*arguments: Any) -> Any:
+        return answered(arguments, True)
+
+    call.forward = lambda *arguments: answered(arguments, False)  # type: ignore[attr-defined]
     call.pull, call.told = pull, told  # type: ignore[attr-defined]
     return call
 

@@ -12,7 +12,7 @@ import numpy as np
 from verify.cases import Case
 from verify.difference import coarse, moved
 from verify.evidence import Evidence, Finding
-from verify.laws.law import Law, Subject
+from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
 
@@ -24,6 +24,8 @@ def measure(subject: Subject, case: Case) -> Finding:
     gradient = subject.truth(case).gradient
     downhill = -subject.answer(case).gradient.astype(np.float64) if gradient.is_single else -gradient.least_norm()
     if not np.all(np.isfinite(downhill)):
+        if not gradient.is_single:  # it is the truth that does not fit
+            return Finding(undecided=OUT_OF_RANGE)
         return Finding(evidence=(Evidence(law="descent", measured=float("nan"), allowed=0.0, where=_where("gradient", 0.0, np.nan, 0.0)),))
     if np.max(np.abs(downhill) - 2 * gradient.radius, initial=0.0) <= 0:
         return Finding(undecided="stationary: nothing to descend")
@@ -42,9 +44,10 @@ def _decrease(line: Line) -> list[Evidence]:
     """For each step that the curvature allows: how much less than (η/2)|⟨g, d⟩| the loss fell."""
     single = line.truth.gradient.is_single
     slope = line.slope if single else line.truth.gradient.support(line.d)
-    if slope >= 0:  # −g* was rounded so coarsely that it no longer descends, or g is no gradient at all
-        allowed = line.slope_noise + (0.0 if single else abs(slope))
-        return [Evidence(law="descent", measured=abs(slope), allowed=allowed, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
+    if slope >= 0 and single:  # g is no gradient at all
+        return [Evidence(law="descent", measured=slope, allowed=line.slope_noise, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
+    if slope >= 0:  # −g* was rounded so coarsely that it no longer descends: the candidate has no part in it
+        return []
     evidence = []
     for eta, W, _ in line.steps(*EXPONENTS):
         try:

@@ -16,8 +16,9 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.oracle.formula import Formula
+from verify.oracle.formula import Formula, loss_formula
 from verify.oracle.lanes import local
+from verify.spec.loss import LossSpec
 from verify.tape import enclose
 from verify.tape.balls import precise
 from verify.tape.derive import Second
@@ -37,6 +38,10 @@ END = 2
 
 NOISE = 2.0**-44
 """Of the greatest slope: what roundings may leave of a difference that is 0 in the limit."""
+
+
+SHOWN = 3
+"""Classes of the formula that a report shows."""
 
 
 def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
@@ -68,6 +73,18 @@ def _size(parts: Sequence[tuple[Second, int]], inputs: Sequence[arb]) -> float:
         registers = enclose.run(part.tape, inputs).registers
         total += times * sum((registers[k] for k in part.terms), arb(0))
     return float(abs(total).mid()) if total.is_finite() else float("nan")
+
+
+def told(loss: LossSpec) -> str:
+    """For readers of a report: whether slopes of this loss may be computed as differences, with its default parameters."""
+    constants, C = [p.default for p in loss.parameters.values()], loss.scores(SHOWN)
+    curved = [f for f in (loss_formula(loss, C, i) for i in range(len(loss.targets or (0,)))) if not f.is_polynomial]
+    if not curved:
+        return "each piece is a polynomial: its slopes are judged as the formula is written"
+    bounds = np.concatenate([steepest(f, constants) for f in curved])
+    if not bounds.all():
+        return "no bound of its slopes along a score was found: they are judged as the formula is written"
+    return f"its slopes along a score reach {bounds.max():.6g}: they may be computed as differences of numbers of that size"
 
 
 def _quietly(f: Callable[[], T]) -> T:

@@ -15,6 +15,7 @@ from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused
 from verify.campaign.witness import NO_LOSS, identity
 from verify.evidence import Verdict
 from verify.laws import LAWS
+from verify.oracle.steepness import told
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
 from verify.spec.catalogue import find_loss
@@ -80,7 +81,8 @@ class Report:
     def losses(self) -> dict[str, dict[str, Any]]:
         """What was asked of the candidates: each loss with its formula, its parameters and its source."""
         names = dict.fromkeys(o.task.request.loss for o in self.outcomes)
-        return {name: described(find_loss(name)) for name in names if name != NO_LOSS}
+        specs = {name: find_loss(name) for name in names if name != NO_LOSS}
+        return {name: described(spec) | {"slopes": told(spec)} for name, spec in specs.items()}
 
     def __str__(self) -> str:
         """The report as plain text, for `print` and notebooks."""

@@ -21,6 +21,9 @@ SHOWN = 40
 PRINTED = 5
 """Lines of a candidate's output that a text shows; the document has more."""
 
+HALF = {"float64": 2.0**26, "float32": 2.0**12}
+"""Ulps by which a number may be off that still has half of its digits."""
+
 LAST = 3
 """Lines that are shown of the output of a candidate that hung or ended its process: the last ones."""
 
@@ -173,6 +176,17 @@ def refusals(document: Document) -> list[str]:
 def limitations(document: Document) -> list[tuple[str, str]]:
     """(candidate, what it refuses or accepts without breaking a law), once for all laws and dtypes."""
     return list(dict.fromkeys((visible(r["candidate"]), visible(told)) for r in document["results"] for told in r.get("limitations", ())))
+
+
+def lost_digits(document: Document) -> list[tuple[str, str]]:
+    """(candidate, where its gradient has lost half of its digits or more without breaking a law): the worst of each candidate and dtype."""
+    told = []
+    for r in document["results"]:
+        place = r.get("farthest")
+        if r["law"] == "gradient" and place is not None and float(r["ulps"]) > HALF[r["dtype"]]:
+            worst = f"entry {place['entry']} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
+            told.append((visible(r["candidate"]), f"{r['dtype']} gradients lose digits of small entries: {worst} (max-ulps can forbid it)"))
+    return told
 
 
 def printed(document: Document) -> list[str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from verify.report.audit import lines
 from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
-from verify.report.reading import Document, conventions, figure, limitations, not_asked, powers, printed, refusals, visible
+from verify.report.reading import Document, conventions, figure, limitations, lost_digits, not_asked, powers, printed, refusals, visible
 
 STYLES = {"holds": "green", "broken": "bold red", "silent": "yellow"}
 
@@ -38,6 +38,7 @@ def render(document: Document) -> RenderableType:
         *(Text(_safe(f"{told}\n")) for told in refusals(document)),
         *(Text(_safe(told) + "\n") for told in printed(document)),
         *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
+        *_block(f"{name}: note: {told}" for name, told in lost_digits(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
         *_block(lines(document)),
         *_block(powers(document)),
