@@ -1,4 +1,6 @@
-"""Every shipped spec as a tape: what it says and what the differentiated formula says contain each other."""
+"""Every spec as a tape: its values and slopes are those of the formula in mpmath, and slopes that are recorded once and slopes that are
+swept back at each point contain each other.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import numpy as np
 import pytest
 import sympy
 from flint import arb
+from mpmath import mp, mpf
 
 from tests.field import specs
 from verify.oracle.compile import compiled
@@ -19,8 +22,7 @@ from verify.tape.derive import Curvature
 
 U = unit_roundoff("float64")
 WIDER = {"value": 1.5, "slope": 2.0, "curvature": 3.0}
-"""How much wider than the differentiated formula's a radius may be. Second derivatives of a quotient read its value several times, each
-with its own roundings, where sympy's cancel."""
+"""How much wider the radius of a sweep may be than that of recorded slopes, whose terms stay apart."""
 
 
 FIELD = [s for s in vars(specs).values() if isinstance(s, LossSpec)]
@@ -43,7 +45,7 @@ PLACES = {name: rest for name, *rest in places()}
 
 
 def runs(formula, tape, at, values):
-    """Thin and fat, old and new, on the box that a candidate's scores lie in."""
+    """Thin and fat, of recorded slopes and of the tape that is swept, on the box that a candidate's scores lie in."""
     point, box = [arb(x) for x in at], [arb(x, 2 * U * abs(x)) for x in at]
     given = [arb(v) for v in values]
     old = formula.run([*point, *given]), formula.run([*box, *given], arb(U))
@@ -52,9 +54,8 @@ def runs(formula, tape, at, values):
 
 def hull(pieces, j):
     """The least and the greatest entry of a set, and its largest radius."""
-    nothing = reverse.Quantity(arb(0), 0.0, 0.0)
-    entries = [[getattr(v, "entries", v).get(j, nothing) for v in vs] for vs in pieces.ambiguous]
-    certain = pieces.certain.get(j, nothing)
+    entries = [[getattr(v, "entries", v).get(j, NOTHING) for v in vs] for vs in pieces.ambiguous]
+    certain = pieces.certain.get(j, NOTHING)
     ends = [certain.exact + sum((pick((q.exact for q in vs), key=float) for vs in entries), arb(0)) for pick in (min, max)]
     radius, size = (getattr(certain, part) + sum(max(getattr(q, part) for q in vs) for vs in entries) for part in ("radius", "magnitude"))
     return *ends, radius, size
@@ -101,8 +102,42 @@ def points(name, n):
     return [*rng.uniform(-4, 4, (n, width)), *(rng.integers(-4, 5, (n, width)) / 2)]
 
 
+STEP, SHARP = mpf(10) ** -25, 1e-30
+"""Of differences at 80 digits, whose error is about the square of it; and what the balls may be off beyond their radii."""
+
+FUNCTIONS = [{"log_ndtr": lambda x: mp.log(mp.ncdf(x)), "loggamma": mp.loggamma}, "mpmath"]
+
+
 @pytest.mark.parametrize("name", PLACES)
-def test_tape_and_formula_contain_each_other(name):
+def test_values_and_slopes_are_those_of_the_formula(name):
+    formula, e, variables, constants, values = PLACES[name]
+    f = sympy.lambdify([*variables, *constants], e, FUNCTIONS)
+    with mp.workdps(80):
+        for at in points(name, 2)[:2]:
+            x = [mpf(float(v)) for v in (*at, *values)]
+            with precision():
+                run = formula.run([arb(float(v)) for v in (*at, *values)])
+                value, pieces = formula.value(run, run).exact, formula.pieces(run, run)
+            assert not pieces.ambiguous
+            assert near(value, f(*x))
+            for j in range(len(variables)):
+                ahead, behind = ([v + t * (k == j) for k, v in enumerate(x)] for t in (STEP, -STEP))
+                assert near(pieces.certain.get(j, NOTHING).exact, (f(*ahead) - f(*behind)) / (2 * STEP)), j
+
+
+NOTHING = reverse.Quantity(arb(0), 0.0, 0.0)
+
+
+def near(ball, truth):
+    """Whether a ball contains what mpmath says, give or take SHARP; it has no end where the formula is not real."""
+    with precision():
+        if mp.im(truth) != 0:
+            return not ball.is_finite()
+        return ball.is_finite() and ball.overlaps(arb(mp.nstr(mp.re(truth), 60)) + arb(0, SHARP * (1 + abs(float(mp.re(truth))))))
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_recorded_and_swept_slopes_contain_each_other(name):
     for at in points(name, 3):
         assert all(far <= WIDER[what] for what, far in compared(name, at.tolist()).items()), at
 
