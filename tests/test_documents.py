@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import doctest
 import importlib
 import pkgutil
@@ -126,3 +127,12 @@ def test_every_package_ships():
     written = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "verify").rglob("*.py")} | set(places)
     assert set(shipped["packages"]) == written
     assert all((places.get(name, ROOT / name.replace(".", "/")) / "__init__.py").is_file() for name in shipped["packages"])
+
+
+def test_every_test_runs_on_each_interpreter_or_once():
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    rooms = tox["interpreters"]["rooms"].replace("\\", "").split()
+    ignored = re.findall(r"--ignore=([^\s}]+)", tox["testenv:tables"]["commands"])
+    assert sorted(rooms) == sorted(ignored)
+    assert all((ROOT / room).exists() for room in rooms)
