@@ -5,12 +5,11 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
-import torch
 from flint import arb
 from mpmath import mp
 
 from tests.tape.test_primitives import contains, is_narrow
-from tests.tape.test_reverse import recorded, runs
+from tests.tape.test_reverse import needs_torch, recorded, runs, torch
 from verify.tape import enclose, floats, linear, reverse, series, vectors
 from verify.tape.balls import precision
 from verify.tape.derive import Curvature
@@ -63,6 +62,7 @@ CASES = {
 }
 
 
+@needs_torch
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("seed", range(3))
 def test_values_slopes_and_curvatures(name, seed):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
-import torch
 from flint import arb, arb_series
 
-from tests.tape.test_reverse import NETS, drawn, recorded, relu, runs
+from tests.tape.test_reverse import NETS, drawn, needs_torch, recorded, relu, runs, torch
 from verify.tape import enclose, series
 from verify.tape.balls import KinkOnSegment, precision
 from verify.tape.derive import Curvature
@@ -86,6 +85,7 @@ def test_slopes_over_a_segment_contain_all_pieces():
         assert abs(float(series.slope(thin, [arb(1), arb(-1)], int(tape.outputs))) - 0) < 1e-30
 
 
+@needs_torch
 @pytest.mark.parametrize("name", NETS)
 def test_slopes_and_curvatures_of_networks_agree_three_ways(name):
     """By forward mode, by power series, by reverse mode that is recorded twice; and by torch."""
