@@ -355,6 +355,23 @@ def test_what_one_array_suffices_for_is_judged(f):
     assert check(f, loss=None, at=[1.0, 2.0], laws=("gradient",)).verdict is Verdict.HOLDS
 
 
+class Layer:
+    """A right pair that has a forward of its own, as layers have."""
+
+    def forward(self, x):
+        return x * x
+
+    def backward(self, x, upstream):
+        return 2 * x * upstream
+
+    def __call__(self, x):
+        return float(self.forward(x).sum()), self.backward(x, np.ones_like(x))
+
+
+def test_methods_of_an_object_that_can_be_called_are_its_own():
+    assert check(Layer(), loss=None, at=[1.0, 2.0, 3.0], laws=("gradient", "purity")).verdict is Verdict.HOLDS
+
+
 def test_a_pair_may_stand_in_the_configuration(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(SOURCE, encoding="utf-8")
     told = 'target = "mine.py:loss,grad"\nloss = "none"\nat = [1.0, -2.0, 0.0]\nconvex = true\n'

@@ -97,13 +97,13 @@ def _hedged(f: Callable[..., Any], call: Callable[..., Any], *, both: bool, nump
     def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:
         return call.pull(arguments, scale, layout, backward=backward) if ways == [call] else None  # type: ignore[attr-defined]
 
-    def forward(*arguments: Any) -> Any:
-        return call.forward(*arguments) if ways == [call] else either(*arguments)  # type: ignore[attr-defined]
+    def loss_alone(*arguments: Any) -> Any:
+        return call.loss_alone(*arguments) if ways == [call] else either(*arguments)  # type: ignore[attr-defined]
 
     either = named(f, either, call.framework)  # type: ignore[attr-defined]
     either.told = getattr(call, "told", {})  # type: ignore[attr-defined]
     if hasattr(call, "pull"):
-        either.pull, either.forward = pull, forward  # type: ignore[attr-defined]
+        either.pull, either.loss_alone = pull, loss_alone  # type: ignore[attr-defined]
     return either
 
 

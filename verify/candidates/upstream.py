@@ -102,8 +102,8 @@ class Pull(Protocol):
 
 
 def answering(pull: Pull) -> Callable[..., Any]:
-    """The numpy function (loss, gradient) that asks with `pull`; `told` fills with what was found out as it is asked. Its `forward` is for
-    whoever wants the loss alone.
+    """The numpy function (loss, gradient) that asks with `pull`; `told` fills with what was found out as it is asked. Its `loss_alone`
+    answers without the gradient where that saves the backward.
     """
     told: dict[str, str] = {}
 
@@ -117,7 +117,7 @@ def answering(pull: Pull) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         return answered(arguments, True)
 
-    call.forward = lambda *arguments: answered(arguments, False)  # type: ignore[attr-defined]
+    call.loss_alone = lambda *arguments: answered(arguments, False)  # type: ignore[attr-defined]
     call.pull, call.told = pull, told  # type: ignore[attr-defined]
     return call
 

@@ -38,7 +38,7 @@ class Pair:
         if isinstance(self.f, Candidate):
             assert self.f.loss is not None
             return number(asked(self.f.loss, (x,)))
-        return number(pair(asked(getattr(self.f, "forward", self.f), (x,)), "loss, gradient")[0])
+        return number(pair(asked(getattr(self.f, "loss_alone", self.f), (x,)), "loss, gradient")[0])
 
     def slope_of(self, x: Floats) -> Floats:
         """The gradient of this very array."""
