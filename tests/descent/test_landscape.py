@@ -10,15 +10,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sympy import Max
 
 from verify.cli import cli
 from verify.descent import terms
 from verify.descent.bounds import truth_of
+from verify.descent.kinks import kink_lines
 from verify.descent.landscape import line, look, plane
 from verify.descent.problem import Problem, Split, digits_split
 from verify.descent.scenery import line_picture
 from verify.errors import UsageError
+from verify.oracle import Oracle
 from verify.rounding import gamma, unit_roundoff
+from verify.spec import Claims, LossSpec, Objective
+from verify.spec.catalogue import find_penalty
 
 
 def view_of(loss="multiclass_hinge", examples=4, **options):
@@ -105,6 +110,22 @@ def test_softmax_has_no_kinks_and_its_values():
         for a, loss in list(zip(found["a"], example["losses"], strict=True))[::32]:
             s = view.at(a) @ split.X[i]
             assert loss == pytest.approx(np.log(np.exp(s - s.max()).sum()) + s.max() - s[split.y[i]], rel=1e-13)
+
+
+@pytest.mark.parametrize(("pieces", "lines"), [(2, 1), (3, 0)])
+def test_of_three_pieces_no_two_alone_make_a_line_of_kinks(pieces, lines):
+    """Where the first two are equal the third may be the greatest."""
+    spec = LossSpec(
+        name="greatest",
+        per_example=lambda s, y: Max(*(s[:2] if pieces == 2 else (s[0], s[1], s[0] + s[1] + 1))),
+        claims=Claims(convex=True),
+        source="a test",
+    )
+    oracle = Oracle(Objective(loss=spec, penalty=find_penalty("none")), "float64")
+    points = [oracle.at(np.array(W), np.ones((1, 1)), np.array([0]), 0.0) for W in ([[1.0], [2.0]], [[2.0], [2.0]], [[1.0], [4.0]])]
+    found = kink_lines(*points)
+    assert len(found) == lines
+    assert [(abs(k.constant), abs(k.along_a), abs(k.along_b)) for k in found] == [(1.0, 1.0, 2.0)] * lines
 
 
 def test_the_lines_of_a_plane_are_where_margins_vanish():

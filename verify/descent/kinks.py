@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from verify.descent.optimisers import Floats
 from verify.oracle import Point, precise
+from verify.tape.series import sides
 
 MOST = 100_000
 """Kinks of one example along one line: more than any loss here has, so that none is left out."""
@@ -52,7 +53,9 @@ def kink_lines(at: Point, ahead_a: Point, ahead_b: Point) -> list[KinkLine]:
     lines = []
     for i, label in enumerate(at.y):
         formula = at.oracle.formula(at.W.shape[0], label)
-        for gap in formula.gaps:
-            here, a, b = (gap.of(formula.follow(at.oracle.inputs(p.scores[i])).registers) for p in (at, ahead_a, ahead_b))
+        runs = [formula.follow(at.oracle.inputs(p.scores[i])).registers for p in (at, ahead_a, ahead_b)]
+        between_two = [k for k, pieces in zip(formula.switches, formula.piece_slopes, strict=True) if len(pieces) == 2]
+        for gap in dict.fromkeys(gap for k in between_two for gap in sides(formula.value_tape, k)):
+            here, a, b = map(gap.of, runs)
             lines.append(KinkLine(constant=float(here), along_a=float(a - here), along_b=float(b - here)))
     return lines
