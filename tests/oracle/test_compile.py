@@ -54,7 +54,7 @@ def runs(formula, tape, at, values):
 
 def hull(pieces, j):
     """The least and the greatest entry of a set, and its largest radius."""
-    entries = [[getattr(v, "entries", v).get(j, NOTHING) for v in vs] for vs in pieces.ambiguous]
+    entries = [[v.get(j, NOTHING) for v in vs] for vs in pieces.ambiguous]
     certain = pieces.certain.get(j, NOTHING)
     ends = [certain.exact + sum((pick((q.exact for q in vs), key=float) for vs in entries), arb(0)) for pick in (min, max)]
     radius, size = (getattr(certain, part) + sum(max(getattr(q, part) for q in vs) for vs in entries) for part in ("radius", "magnitude"))

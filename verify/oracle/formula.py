@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import product
 from math import inf
@@ -19,31 +18,16 @@ from verify.oracle.compile import Compiler
 from verify.spec.lift import lift
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
-from verify.tape import enclose, series
+from verify.tape import enclose, reverse, series
 from verify.tape.balls import Ball, precision
 from verify.tape.derive import Curvature, Second, cut_slopes
 from verify.tape.enclose import Run
-from verify.tape.reverse import Quantity, upper
+from verify.tape.reverse import Pieces, Quantity, upper
 from verify.tape.series import Gap
 from verify.tape.tape import Builder, degrees
 
 Terms = tuple[int, ...]
 Slopes = tuple[dict[int, Terms], dict[int, Terms]]
-
-
-@dataclass(frozen=True)
-class Vertex:
-    """One generator of a subdifferential over the variables: entries, their rounding radii, their terms' magnitudes."""
-
-    entries: dict[int, Quantity]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """∂ℓ at one point: `certain` plus, for each ambiguous switch, the convex hull of its vertices."""
-
-    certain: dict[int, Quantity]
-    ambiguous: list[list[Vertex]]
 
 
 class Formula:
@@ -65,8 +49,8 @@ class Formula:
         self.slopes = self._split(b, self.value_terms)
         self.piece_slopes = [[self._split(b, (register,), sign) for register, sign in pieces] for _, pieces in switches]
         all_slopes = [self.slopes, *(slopes for pieces in self.piece_slopes for slopes in pieces)]
-        slope_terms = [t for own, inner in all_slopes for terms in (*own.values(), *inner.values()) for t in terms]
-        self.tape = b.tape(np.array([*self.value_tape.outputs, *slope_terms], np.intp))
+        self._slope_terms = [t for own, inner in all_slopes for terms in (*own.values(), *inner.values()) for t in terms]
+        self.tape = b.tape(np.array([*self.value_tape.outputs, *self._slope_terms], np.intp))
         self._curvature = _curvature(b, self.value_terms) if self.value_terms else None
         self.additions = max(1, len(self.value_terms))
 
@@ -149,11 +133,13 @@ class Formula:
         """The names of the constants that the value depends on, and of those that the gradient depends on: on its slopes or on where
         its switches turn. A constant that is not among them changes nothing, wherever it is evaluated.
         """
-        pieces = [p for k in self.lifted.switches for p in (*k.pieces, *(k.conditions or ()))]
-        slopes = [d for p in (self.lifted.smooth, *pieces) if isinstance(p, sympy.Expr) for d in self.lifted.slopes(p).values()]
-        value, gradient = ({str(c) for e in es for c in e.free_symbols} for es in ([self.lifted.smooth, *pieces], [*slopes, *pieces]))
-        names = {str(c) for c in self.constants}
-        return frozenset(names & value), frozenset(names & gradient)
+        of_switches = [r for i in self.value_tape.instructions if i.row.form == "switch" for x in i.ins for r in x.ravel().tolist()]
+        return self._constants_behind(self.value_terms), self._constants_behind([*self._slope_terms, *of_switches])
+
+    def _constants_behind(self, registers: Sequence[int]) -> frozenset[str]:
+        known = self.tape.behind(registers)
+        registers_of_constants = self.tape.inputs[len(self.variables) :].tolist()
+        return frozenset(str(c) for c, r in zip(self.constants, registers_of_constants, strict=True) if r in known)
 
     @cached_property
     def _written(self) -> dict[bool, ranges.Written]:
@@ -176,21 +162,15 @@ class Formula:
 
     def pieces(self, thin: Run, fat: Run) -> Pieces:
         """∂ℓ over the box of `fat`, by the chain rule through the switches."""
-        vertices: list[list[Vertex]] = []
-        for register, slopes in zip(self.switches, self.piece_slopes, strict=True):
-            possible = fat.possible[register]
-            vertices.append([v for a in possible for v in _vertices(slopes[a], vertices, thin, fat)])
-        own, inner = self.slopes
-        certain = {j: _quantity(t, thin, fat) for j, t in own.items()}
-        ambiguous = []
-        for k, terms in inner.items():
-            weight = _quantity(terms, thin, fat)
-            weighted = [_scaled(weight, v) for v in vertices[k]]
-            if len(weighted) == 1:
-                certain = _plus(certain, weighted[0].entries)
-            else:
-                ambiguous.append(weighted)
-        return Pieces(certain, ambiguous)
+
+        def of(slopes: Slopes) -> reverse.Slopes:
+            own, inner = ({k: _quantity(terms, thin, fat) for k, terms in part.items()} for part in slopes)
+            return reverse.Slopes(own, inner)
+
+        vertices: dict[int, list[reverse.Vertex]] = {}
+        for k, (register, slopes) in enumerate(zip(self.switches, self.piece_slopes, strict=True)):
+            vertices[k] = [v for a in fat.possible[register] for v in reverse.combined(of(slopes[a]), vertices)]
+        return reverse.assembled(of(self.slopes), vertices)
 
     def curvature(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
         """∂²ℓ/∂s_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
@@ -240,19 +220,6 @@ def _slope_of(slopes: Slopes, run: Run, v: Sequence[arb], inner: list[arb]) -> a
     return sum((_total(t, run) * inner[k] for k, t in slopes[1].items()), own)
 
 
-def _vertices(slopes: Slopes, inner: list[list[Vertex]], thin: Run, fat: Run) -> list[Vertex]:
-    """The vertices of one piece: its own slope plus every combination of its inner switches' vertices."""
-    own = {j: _quantity(t, thin, fat) for j, t in slopes[0].items()}
-    weighted = [[_scaled(_quantity(t, thin, fat), v) for v in inner[k]] for k, t in slopes[1].items()]
-    found = []
-    for combination in product(*weighted):
-        entries = own
-        for v in combination:
-            entries = _plus(entries, v.entries)
-        found.append(Vertex(entries))
-    return found
-
-
 def _quantity(terms: Terms, thin: Run, fat: Run) -> Quantity:
     exact = sum((thin.registers[t] for t in terms), arb(0))
     wide = sum((fat.registers[t] for t in terms), arb(0))
@@ -262,26 +229,6 @@ def _quantity(terms: Terms, thin: Run, fat: Run) -> Quantity:
 
 def _total(terms: Terms, run: Run) -> arb:
     return sum((run.registers[t] for t in terms), arb(0))
-
-
-def _times(a: float, b: float) -> float:
-    """The product of two bounds: nothing of whatever is nothing."""
-    return a * b if a and b else 0.0
-
-
-def _scaled(w: Quantity, v: Vertex) -> Vertex:
-    def times(q: Quantity) -> Quantity:
-        return Quantity(w.exact * q.exact, _times(w.radius, q.magnitude) + _times(w.magnitude, q.radius), _times(w.magnitude, q.magnitude))
-
-    return Vertex({j: times(q) for j, q in v.entries.items()})
-
-
-def _plus(a: dict[int, Quantity], b: dict[int, Quantity]) -> dict[int, Quantity]:
-    total = dict(a)
-    for j, q in b.items():
-        old = total.get(j)
-        total[j] = q if old is None else Quantity(old.exact + q.exact, old.radius + q.radius, old.magnitude + q.magnitude)
-    return total
 
 
 @lru_cache(maxsize=512)

@@ -17,14 +17,14 @@ from flint import arb, arb_mat, arb_series, fmpq
 from numpy.typing import NDArray
 
 from verify.oracle import exact
-from verify.oracle.formula import Formula, Pieces, Vertex, any_target_formula, loss_formula, parabola, penalty_formula
+from verify.oracle.formula import Formula, any_target_formula, loss_formula, parabola, penalty_formula
 from verify.oracle.ranges import overflows
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import ELEMENTARY, SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
 from verify.tape.balls import Ball, KinkOnSegment, precision
 from verify.tape.enclose import Run
-from verify.tape.reverse import Quantity
+from verify.tape.reverse import Pieces, Quantity, Vertex
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer[Any]]
@@ -535,7 +535,7 @@ def _distinct(X: Floats, y: Labels) -> tuple[Floats, Labels, list[int]]:
 
 def _hull(vertices: list[Vertex], variables: int, features: Floats) -> list[Generator]:
     """The vertices relative to the first, as rank-one matrices."""
-    rows = np.array([[float(v.entries.get(j, ZERO).exact) for j in range(variables)] for v in vertices])
+    rows = np.array([[float(v.get(j, ZERO).exact) for j in range(variables)] for v in vertices])
     return [Generator(row - rows[0], features) for row in rows]
 
 
@@ -612,12 +612,12 @@ def _entry(p: Pieces, j: int) -> Quantity:
 
 def _hull_start(p: Pieces, j: int) -> arb:
     """The sum of the first vertices: the corner from which the hulls of the ambiguous switches are spanned."""
-    return sum((vs[0].entries.get(j, ZERO).exact for vs in p.ambiguous), arb(0))
+    return sum((vs[0].get(j, ZERO).exact for vs in p.ambiguous), arb(0))
 
 
 def _radius(p: Pieces, j: int) -> float:
-    return _entry(p, j).radius + sum(max(v.entries.get(j, ZERO).radius for v in vs) for vs in p.ambiguous)
+    return _entry(p, j).radius + sum(max(v.get(j, ZERO).radius for v in vs) for vs in p.ambiguous)
 
 
 def _magnitude(p: Pieces, j: int) -> float:
-    return _entry(p, j).magnitude + sum(max(v.entries.get(j, ZERO).magnitude for v in vs) for vs in p.ambiguous)
+    return _entry(p, j).magnitude + sum(max(v.get(j, ZERO).magnitude for v in vs) for vs in p.ambiguous)

@@ -225,14 +225,14 @@ def _product(a: Balls, g: Column, partial: Any) -> Column:
 
 
 @dataclass(frozen=True)
-class _Slopes:
-    """Of one register: by the inputs, and by the open switches that it depends on."""
+class Slopes:
+    """Of one output, or of one piece: by the inputs, and by the switches at which the tape is cut."""
 
     entries: Vertex
     inner: dict[int, Quantity]
 
 
-def _slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, int], start: int, sign: int = 1) -> _Slopes:
+def _slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, int], start: int, sign: int = 1) -> Slopes:
     exact, wide = adjoints(thin, fat.possible, start, sign), adjoints(fat, fat.possible, start, sign)
 
     def quantity(r: int) -> Quantity:
@@ -241,7 +241,7 @@ def _slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, i
 
     entries = {j: quantity(r) for r, j in variables.items() if r in exact.parts}
     inner = {k: q for k in open_ if k in exact.parts and not _is_nothing(q := quantity(k))}
-    return _Slopes(entries, inner)
+    return Slopes(entries, inner)
 
 
 def _is_nothing(q: Quantity) -> bool:
@@ -275,15 +275,19 @@ def pieces(thin: Run, fat: Run, output: int) -> Pieces:
         found: list[Vertex] = []
         for register, sign in parts:
             own = _slopes(thin, fat, open_, variables, register, sign)
-            combinations, hulled = _combined(own, vertices)
+            combinations, hulled = _within_limits(own, vertices)
             found += combinations
             outer |= hulled
         if len(found) > MOST_VERTICES:
             found, outer = [_hull(found)], True
         vertices[k] = found
-    certain, ambiguous = dict(whole.entries), []
-    for k, weight in whole.inner.items():
-        weighted = [_scaled(weight, v) for v in vertices[k]]
+    return assembled(whole, vertices, outer)
+
+
+def assembled(whole: Slopes, vertices: Mapping[int, list[Vertex]], outer: bool = False) -> Pieces:
+    """The set of slopes of an output, from those outside the switches and the vertices of each switch."""
+    certain, ambiguous = whole.entries, []
+    for weighted in _weighted(whole, vertices):
         if len(weighted) == 1:
             certain = _plus(certain, weighted[0])
         else:
@@ -291,21 +295,29 @@ def pieces(thin: Run, fat: Run, output: int) -> Pieces:
     return Pieces(certain, ambiguous, outer)
 
 
-def _combined(own: _Slopes, vertices: Mapping[int, list[Vertex]]) -> tuple[list[Vertex], bool]:
+def combined(own: Slopes, vertices: Mapping[int, list[Vertex]]) -> list[Vertex]:
     """The vertices of one piece: its own slope plus every combination of its inner switches' vertices."""
-    weighted = [[_scaled(w, v) for v in vertices[k]] for k, w in own.inner.items()]
-    if prod(map(len, weighted)) > MOST_VERTICES:
-        entries = own.entries
-        for vs in weighted:
-            entries = _plus(entries, _hull(vs))
-        return [entries], True
     found = []
-    for combination in product(*weighted):
+    for combination in product(*_weighted(own, vertices)):
         entries = own.entries
         for v in combination:
             entries = _plus(entries, v)
         found.append(entries)
-    return found, False
+    return found
+
+
+def _weighted(own: Slopes, vertices: Mapping[int, list[Vertex]]) -> list[list[Vertex]]:
+    return [[_scaled(w, v) for v in vertices[k]] for k, w in own.inner.items()]
+
+
+def _within_limits(own: Slopes, vertices: Mapping[int, list[Vertex]]) -> tuple[list[Vertex], bool]:
+    """The vertices of one piece, or an interval around them where they are too many; and whether it is that."""
+    if prod(len(vertices[k]) for k in own.inner) <= MOST_VERTICES:
+        return combined(own, vertices), False
+    entries = own.entries
+    for vs in _weighted(own, vertices):
+        entries = _plus(entries, _hull(vs))
+    return [entries], True
 
 
 def _hull(vertices: Sequence[Vertex]) -> Vertex:

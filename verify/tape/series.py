@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
 from flint import arb, arb_series
 
 from verify.rounding import BALL_BITS, EXACT_BITS
@@ -100,24 +99,8 @@ def gaps(tape: Tape) -> list[Gap]:
     formula that asks for |s| ≤ δ.
     """
     switches = [int(k) for i in tape.instructions if i.row.form == "switch" for k in i.outs]
-    order = sorted(switches, key=lambda k: _within(tape, k), reverse=True)
+    order = sorted(switches, key=lambda k: len(tape.behind([k]).intersection(switches)), reverse=True)
     return list(dict.fromkeys(gap for k in order for gap in sides(tape, k)))
-
-
-def _within(tape: Tape, register: int) -> int:
-    """How many switches a register depends on."""
-    seen, stack, found = {register}, [register], 0
-    while stack:
-        place = tape.places.get(stack.pop())
-        if place is None:
-            continue
-        i, e = place
-        found += i.row.form == "switch"
-        whole = i.row.form in ("matrix", "composite")
-        operands = {k for r in i.ins for k in np.ravel(r if whole else r[e]).tolist()} - seen
-        seen |= operands
-        stack += operands
-    return found
 
 
 def sign(tape: Tape, inputs: Sequence[Ball], gap: Gap) -> int | None:

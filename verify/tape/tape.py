@@ -101,6 +101,19 @@ class Tape:
         """By register, what writes it; inputs and constants are not among them."""
         return {int(r): Place(i, k) for i in self.instructions for k, r in enumerate(i.outs.flat)}
 
+    def behind(self, registers: Sequence[int]) -> set[int]:
+        """All registers that these are made of, they themselves included."""
+        seen, waiting = set(registers), list(registers)
+        while waiting:
+            place = self.places.get(waiting.pop())
+            if place is not None:
+                i, e = place
+                whole = i.row.form in ("matrix", "composite")
+                operands = {k for r in i.ins for k in np.ravel(r if whole else r[e]).tolist()} - seen
+                seen |= operands
+                waiting += operands
+        return seen
+
     @cached_property
     def moving(self) -> NDArray[np.bool_]:
         """The registers that depend on a variable through numbers (not by comparisons alone)."""
@@ -166,9 +179,8 @@ def _degree(i: Instruction, ins: Sequence[NDArray[np.float64]]) -> Any:
         return int(i.parameter) * ins[0] if i.parameter else 0 * ins[0]
     if i.op == "div":
         return ins[0] + np.where(ins[1] > 0, inf, 0)
-    still = max((float(x.max(initial=0)) for x in ins), default=0.0) == 0 if of == "composite" else None
-    if still is not None:
-        return 0.0 if still else inf
+    if of == "composite":
+        return inf if any(x.any() for x in ins) else 0.0
     return np.where(np.max(ins, axis=0) > 0, inf, 0.0)
 
 
@@ -181,8 +193,7 @@ SUMS: dict[str, tuple[int, ...]] = {"add": (1, 1), "sub": (1, -1), "neg": (-1,),
 class Builder(Arithmetic):
     """Records a tape: `x = b.inputs((3,))`, `y = b.exp(b.mul(2, x))`, `b.tape(outputs=y)`. Columns are arrays of register numbers.
 
-    Equal operations share one register, so that a difference of the same kink cancels: b.sub(r, r) of whatever r is exactly 0.
-    Nothing else is folded.
+    Equal operations share one register, so that the slopes of a difference of the same kink cancel. Nothing else is folded.
     """
 
     line: Line | None = None
