@@ -175,3 +175,19 @@ def test_degrees_on_all_pieces_and_on_those_that_are_taken():
         tape = of_one(f)
         assert tape.degrees[tape.outputs] == degree
     assert of_one(lambda b, x: b.exp(b.mul(0.5, b.constants(2)))).degrees[-1] == 0
+
+
+def test_curvatures_of_log_ndtr_stay_within_their_bounds_on_wide_balls():
+    """(log Φ)'' lies between −1 and 0 everywhere, which the chain rule over balls does not see by itself."""
+    tape = of_one(lambda b, x: b.log_ndtr(x))
+    with precision():
+        run = enclose.run(tape, series.along([arb(0, 4)], [arb(1)], arb(0), 4))
+        curvature = 2 * run.registers[int(tape.outputs)][2]
+    assert curvature > -1.001
+    assert curvature < 0.001
+
+
+def test_terms_that_are_not_known_are_asked_in_vain():
+    tape = of_one(lambda b, x: b.inverse_mills(x))
+    with pytest.raises(ValueError, match="4 derivatives are known, and 5 terms"), precision():
+        enclose.run(tape, series.along([arb(0)], [arb(1)], arb(0), 5))

@@ -83,18 +83,10 @@ def held(numerator: int, denominator: int) -> bool:
     return denominator & (denominator - 1) == 0 and odd.bit_length() <= 24
 
 
-def elementary(name: str, x: Ball) -> Ball:
-    """A function by its name in python-flint, whose series have no hyperbolic ones: there they are made of exp."""
-    if name in BALLS and isinstance(x, (arb, arb_series)):
-        return BALLS[name](x)
-    if hasattr(x, name):
-        return getattr(x, name)()
-    up, down = x.exp(), (-x).exp()
-    return {"sinh": (up - down) / 2, "cosh": (up + down) / 2, "tanh": (up - down) / (up + down)}[name]
-
-
-def composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
-    """The series of f(x) from f⁽ᵏ⁾(x₀), k = 0, 1, …, as many as the series has terms."""
+def _composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
+    """The series of f(x) from f⁽ᵏ⁾(x₀), k = 0, 1, …, at least as many as the series has terms."""
+    if x.prec > len(derivatives):
+        raise ValueError(f"{len(derivatives)} derivatives are known, and {x.prec} terms are asked for")
     moved = arb_series([0, *(x[k] for k in range(1, x.length()))], x.prec)
     power, total = arb_series([1], x.prec), arb_series([0], x.prec)
     for k, d in enumerate(derivatives[: x.prec]):
@@ -103,23 +95,23 @@ def composed(derivatives: Sequence[arb], x: arb_series) -> arb_series:
     return total
 
 
-def _log_ndtr(x: Ball) -> Ball:
+def log_ndtr(x: Ball) -> Ball:
     """Log Φ is increasing and concave, and its slope φ/Φ falls: so balls of any width are bounded by their ends."""
     if isinstance(x, arb_series):
-        return composed([_log_ndtr(x[0]), *_mills_and_slopes(x[0])], x)
+        return _composed([log_ndtr(x[0]), *_mills_and_slopes(x[0])], x)
     return _log_phi(arb(x.lower())).union(_log_phi(arb(x.upper())))
 
 
-def _inverse_mills(x: Ball) -> Ball:
+def inverse_mills(x: Ball) -> Ball:
     """φ/Φ, which falls."""
     if isinstance(x, arb_series):
-        return composed(_mills_and_slopes(x[0]), x)
+        return _composed(_mills_and_slopes(x[0]), x)
     return _mills(arb(x.lower())).union(_mills(arb(x.upper())))
 
 
 def _mills_and_slopes(x: arb) -> list[arb]:
     """φ/Φ = m and its first three derivatives, by m' = −m(x + m), which lies in [−1, 0]."""
-    m = _inverse_mills(x)
+    m = inverse_mills(x)
     a, b = x + m, x + 2 * m
     first = _within(-m * a, -1, 0)
     return [m, first, m * (a * b - 1), first * (a * b - 1) + m * ((1 + first) * b + a * (1 + 2 * first))]
@@ -141,30 +133,20 @@ def _within(x: arb, low: float, high: float) -> arb:
     return x.intersection(arb((low + high) / 2, (high - low) / 2)) if x.is_finite() else arb((low + high) / 2, (high - low) / 2)
 
 
-def polygamma(n: int, x: Ball) -> Ball:
+def polygamma(n: int, x: arb) -> arb:
     """The n-th derivative of digamma, n ≥ 0, where x > 0: each is monotone there, so that balls are bounded by their ends."""
-    if isinstance(x, arb_series):
-        return composed([polygamma(n + k, x[0]) for k in range(x.prec)], x)
-    if not isinstance(x, arb):
-        return x.polygamma(n)
     if not x > 0:
         return arb.nan()
     low, high = (e.digamma() if n == 0 else arb(n + 1).zeta(e) * (-1) ** (n + 1) * factorial(n) for e in (arb(x.lower()), arb(x.upper())))
     return low.union(high)
 
 
-def _log_gamma(x: Ball) -> Ball:
+def lgamma(x: arb) -> arb:
     """Log Γ where x > 0, by the mean value theorem: python-flint's own has no bounds on wide balls."""
-    if isinstance(x, arb_series):
-        return composed([_log_gamma(x[0]), *(polygamma(k, x[0]) for k in range(x.prec - 1))], x)
     if not x > 0:
         return arb.nan()
     middle = arb(x.mid())
     return middle.lgamma() + (x - middle) * polygamma(0, x)
-
-
-BALLS: dict[str, Callable[[Ball], Ball]] = {"lgamma": _log_gamma, "log_ndtr": _log_ndtr, "inverse_mills": _inverse_mills}
-"""What python-flint lacks, or has no good bounds of. Each is defined on balls and on series."""
 
 
 def integer_power(x: Ball, n: int) -> Ball:

@@ -16,6 +16,7 @@ import numpy as np
 from flint import arb, arb_mat, arb_series
 from numpy.typing import NDArray
 
+from verify.rounding import unit_roundoff
 from verify.tape.arithmetic import Arithmetic, Column
 from verify.tape.balls import Ball, KinkOnSegment, constant, sign_ahead
 from verify.tape.primitives import COMPARISONS, Number, Primitive, exact, given, is_held
@@ -88,7 +89,7 @@ class Balls(Arithmetic):
         roundings = row.rounded(parameter)
         if self.u is None or not roundings:
             return None
-        return roundings * (self.u if row.name != "round_to" else max(self.u, _unit(parameter)))
+        return roundings * (self.u if row.name != "round_to" else max(self.u, arb(unit_roundoff(parameter))))
 
     def _elementwise(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
         n, rest = len(flat[0]), [repeat(p) for p in given(parameter)]
@@ -160,10 +161,6 @@ def _scalar(x: Ball) -> Objects:
     found = np.empty((), object)
     found[()] = x
     return found
-
-
-def _unit(dtype: str) -> arb:
-    return arb(float(np.finfo(dtype).eps) / 2)
 
 
 @dataclass(frozen=True, kw_only=True)

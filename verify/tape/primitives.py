@@ -298,15 +298,15 @@ ROWS = (
         partials=lambda a, v, x: (_normal(a, x),), size=_by_square, native=True, monotone=1,
     ),
     Primitive(
-        name="log_ndtr", floats=_special("log_ndtr"), ball=balls.BALLS["log_ndtr"], domain=(LINE,),
-        partials=lambda a, v, x: (a.inverse_mills(x),), size=_beside_1, monotone=1,
+        name="log_ndtr", floats=_special("log_ndtr"), ball=balls.log_ndtr, domain=(LINE,),
+        partials=lambda a, v, x: (a.inverse_mills(x),), size=_beside_1, native=True, monotone=1,
     ),
     Primitive(
-        name="inverse_mills", floats=_float_inverse_mills, ball=balls.BALLS["inverse_mills"], domain=(LINE,),
-        partials=lambda a, v, x: (a.neg(a.mul(v, a.add(x, v))),), roundings=COMPOSED, size=_by_square, monotone=-1,
+        name="inverse_mills", floats=_float_inverse_mills, ball=balls.inverse_mills, domain=(LINE,),
+        partials=lambda a, v, x: (a.neg(a.mul(v, a.add(x, v))),), roundings=COMPOSED, size=_by_square, native=True, monotone=-1,
     ),
     Primitive(
-        name="lgamma", floats=_special("gammaln"), ball=balls.BALLS["lgamma"], domain=(POSITIVE,),
+        name="lgamma", floats=_special("gammaln"), ball=balls.lgamma, domain=(POSITIVE,),
         partials=lambda a, v, x: (a.digamma(x),), size=_beside_1,
     ),
     Primitive(

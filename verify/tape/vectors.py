@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from verify.rounding import gamma, smallest_normal, unit_roundoff
 from verify.tape.arithmetic import Arithmetic, Column
-from verify.tape.primitives import COMPARISONS, Primitive, given, is_held, nearest
+from verify.tape.primitives import COMPARISONS, PRIMITIVES, Primitive, given, is_held, nearest
 from verify.tape.reverse import Adjoints, sweep
 from verify.tape.tape import Instruction, Registers, Tape
 
@@ -95,12 +95,6 @@ def _lipschitz(bound: Callable[[Floats, Floats], Any]) -> Callable[..., Floats]:
     return radius
 
 
-def _floats(name: str, *args: Any) -> Any:
-    from scipy import special
-
-    return getattr(special, name)(*args)
-
-
 def _greater(f: Callable[[Floats], Any]) -> Callable[[Floats, Floats], Any]:
     """The greater of f's sizes at both ends, with what it errs by: of a slope that is monotone, or a sum of such."""
     return lambda x, r: np.maximum(np.abs(f(x - r)), np.abs(f(x + r))) * (1 + 64 * U) + 16 * U
@@ -111,7 +105,7 @@ SLOPES: dict[str, Callable[[Floats, Floats], Any]] = {
     "cos": lambda x, r: np.ones_like(x),  # noqa: ARG005
     "cosh": lambda x, r: np.sinh(np.abs(x) + r) * (1 + 2048 * U),  # the end itself is rounded, and is below 711
     "log": lambda x, r: np.where(x > r, 1 / (x - r), np.inf) * (1 + 8 * U),
-    "lgamma": lambda x, r: np.where(x - r > 0, _greater(lambda e: _floats("psi", e))(x, r), np.inf),
+    "lgamma": lambda x, r: np.where(x - r > 0, _greater(PRIMITIVES["digamma"].floats)(x, r), np.inf),
 }
 """Bounds of the slopes of what is not monotone."""
 
@@ -181,9 +175,9 @@ class Vectors(Arithmetic):
             k = a.shape[1]
             radius = (x * b.radius + (y + b.radius) * a.radius).sum(1) + gamma(3 * k, U) * (x * y).sum(1) + k * TINY
             return np.asarray(radius * (1 + gamma(4 * k, U)))
-        k, times = a.shape[1], _matmul
+        k, times = a.shape[1], PRIMITIVES["matmul"].floats
         radius = times(x, b.radius) + times(a.radius, y + b.radius) + gamma(3 * k, U) * times(x, y) + k * TINY
-        return radius * (1 + gamma(4 * k, U))
+        return np.asarray(radius * (1 + gamma(4 * k, U)))
 
     def _function(self, row: Primitive, ins: Sequence[Wide], v: Floats, parameter: Any) -> Floats:
         """Monotone functions by their values at the ends, others by a bound on the slope; and what the library errs by."""
@@ -248,10 +242,6 @@ class Vectors(Arithmetic):
         if c < 0:
             return [(np.where(crossing, np.nan, low),), (high,)]
         return [(low,), (high,), (np.where(crossing, 0.0, low),)]
-
-
-def _matmul(a: Floats, b: Floats) -> Floats:
-    return np.asarray(np.moveaxis(np.moveaxis(a, 2, 0) @ np.moveaxis(b, 2, 0), 0, 2))
 
 
 @dataclass(frozen=True, kw_only=True)
