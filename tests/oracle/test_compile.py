@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy
+from field import specs
 from flint import arb
 from mpmath import mp, mpf
 
-from tests.field import specs
 from verify.oracle.compile import compiled
 from verify.oracle.formula import Formula, loss_formula, penalty_formula
 from verify.rounding import unit_roundoff

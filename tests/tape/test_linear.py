@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from flint import arb
 from mpmath import mp
+from tape.networks import needs_torch, recorded, runs, torch
+from tape.truth import contains, is_narrow
 
-from tests.tape.test_primitives import contains, is_narrow
-from tests.tape.test_reverse import needs_torch, recorded, runs, torch
 from verify.tape import enclose, floats, linear, reverse, series, vectors
 from verify.tape.balls import precision
 from verify.tape.derive import Curvature

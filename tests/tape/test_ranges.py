@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from flint import arb
+from tape.networks import log_softmax, recorded
 
-from tests.tape.test_reverse import log_softmax, recorded
 from verify.tape import enclose, ranges
 from verify.tape.balls import precision
 from verify.tape.tape import Builder, Line

@@ -10,8 +10,8 @@ import pytest
 from flint import arb, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tape.networks import recorded
 
-from tests.tape.test_reverse import recorded
 from verify.rounding import unit_roundoff
 from verify.tape import enclose, floats, vectors
 from verify.tape.balls import precision

@@ -6,8 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 from flint import arb, arb_series
+from tape.networks import NETS, drawn, needs_torch, recorded, relu, runs, torch
 
-from tests.tape.test_reverse import NETS, drawn, needs_torch, recorded, relu, runs, torch
 from verify.tape import enclose, series
 from verify.tape.balls import KinkOnSegment, precision
 from verify.tape.derive import Curvature

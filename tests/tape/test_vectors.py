@@ -7,8 +7,8 @@ import pytest
 from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tape.networks import NETS, drawn, pair, recorded, relu, runs
 
-from tests.tape.test_reverse import NETS, drawn, pair, recorded, relu, runs
 from verify.tape import enclose, reverse, series, vectors
 from verify.tape.balls import precision
 from verify.tape.tape import Builder

@@ -1,4 +1,4 @@
-"""A ball program contains the true value; widened by u, whatever a floating-point evaluation may return; on a line, the derivatives."""
+"""A formula in balls contains the true value; widened by u, whatever a floating-point evaluation may return; on a line, the derivatives."""
 
 from __future__ import annotations
 
