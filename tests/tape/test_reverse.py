@@ -164,6 +164,17 @@ def test_equal_operations_share_a_register_and_others_do_not():
         b.constants(np.inf)
 
 
+@pytest.mark.parametrize(("terms", "roundings"), [(2, 1), (3, 2)])
+def test_slopes_that_are_added_carry_the_roundings_of_their_sum(terms, roundings):
+    """Of x·y + x·z (+ x·w) by x: 1 and halves of an ulp, each of which a float may lose."""
+    tape = recorded(lambda b, x: b.sum(b.mul(x[0], x[1:])[None])[0], [(terms + 1,)])
+    half = 2.0**-53
+    with precision():
+        found = reverse.pieces(*runs(tape, [1.0, 1.0] + [half] * (terms - 1)), int(tape.outputs)).certain[0]
+    assert float(found.exact - 1) == (terms - 1) * half
+    assert (terms - 1) * half <= found.radius <= 1.01 * roundings * half * (1 + terms * half)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_fat_balls_contain_what_floats_return(dtype):
     for f, _, shapes in NETS.values():
