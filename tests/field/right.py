@@ -91,6 +91,7 @@ RIGHT = {
     "HUBER_MAX": linear(
         lambda s, t: np.where(np.abs(s - t) < 1, (s - t) ** 2 / 2, np.abs(s - t) - 0.5), lambda s, t: np.clip(s - t, -1, 1)
     ),
+    "GEMAN_MCCLURE": linear(lambda s, t: (s - t) ** 2 / (1 + (s - t) ** 2), lambda s, t: 2 * (s - t) / (1 + (s - t) ** 2) ** 2),
     "PINBALL": linear(
         lambda s, t: np.where(t >= s, (t - s) / 4, 3 * (s - t) / 4), lambda s, t: np.where(t > s, -0.25, 0.75).astype(s.dtype)
     ),

@@ -45,6 +45,7 @@ HUBER_MAX = one(
     REAL,
     delta=positive(default=1),
 )
+GEMAN_MCCLURE = one("geman_mcclure", lambda s, t: (s - t) ** 2 / (1 + (s - t) ** 2), REAL, Claims(convex=None))
 PINBALL = one(
     "pinball",
     lambda s, t, tau: tau * Max(0, t - s) + (1 - tau) * Max(0, s - t),

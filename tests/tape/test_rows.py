@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from flint import arb, fmpq
+from flint import arb, arb_series, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tape.networks import recorded
@@ -15,6 +15,7 @@ from tape.networks import recorded
 from verify.rounding import unit_roundoff
 from verify.tape import enclose, floats, vectors
 from verify.tape.balls import precision
+from verify.tape.primitives import PRIMITIVES
 
 REDUCED = {
     "sum": (lambda b, x, y: b.sum(x), lambda x, y: [sum(r) for r in x]),
@@ -101,3 +102,38 @@ def test_truths_have_three_values(first, second):
         assert len(run.possible[int(tape.outputs)]) == len(possible)
         lanes = vectors.run(tape, np.array(x)[:, None], 1.0)
         assert lanes.chosen[int(tape.outputs)][:, 0, 0].sum() == len(possible)
+
+
+AWKWARD = [
+    arb(0),
+    arb(0, 1),
+    arb(-3),
+    arb(-3, 1),
+    arb(-1),
+    arb(1),
+    arb(1, 2),
+    arb("1e400"),
+    arb.nan(),
+    arb.pos_inf(),
+    arb(0, arb.pos_inf()),
+]
+SERIES = [arb_series([x, d], 4) for x in AWKWARD for d in (arb(1), arb(0), arb(0, 1))] + [arb_series([0], 4), arb_series([0, 0, 1], 4)]
+PARAMETERS = {"pow_c": [Fraction(n, 2) for n in (4, 6, -2, -4, 1, 3, -1)], "polygamma": [1, 2], "round_to": ["float32"]}
+
+
+@pytest.mark.parametrize("name", [row.name for row in PRIMITIVES.values() if row.form == "elementwise"])
+def test_no_row_raises_whatever_the_balls(name):
+    """Beyond its domain nothing is known of a row, and that is no error."""
+    row = PRIMITIVES[name]
+    with precision():
+        for parameter in PARAMETERS.get(name, [None]):
+            for xs in product([*AWKWARD, *SERIES], repeat=len(row.domain)):
+                (found,) = enclose.Balls().apply(row, [enclose.column([x], 1) for x in xs], parameter)
+                assert isinstance(found, arb_series) or not any(isinstance(x, arb_series) for x in xs)
+
+
+def test_a_quotient_by_what_may_be_0_is_not_known():
+    tape = recorded(lambda b, x, y: b.div(x, y), [(), ()])
+    with precision():
+        for y in (arb_series([arb(0, 1), 1], 4), arb_series([0, 1], 4)):
+            assert not enclose.run(tape, [arb(1), y]).registers[int(tape.outputs)][0].is_finite()

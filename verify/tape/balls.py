@@ -77,6 +77,15 @@ def constant(x: Ball) -> arb:
     return x[0] if isinstance(x, arb_series) else x
 
 
+def quotient(x: Ball, y: Ball) -> Ball:
+    """x/y. Nothing is known of a series where y may be 0 at its start: python-flint raises there."""
+    series = [z for z in (x, y) if isinstance(z, arb_series)]
+    if series and constant(y).contains(0):
+        terms = min(z.prec for z in series)
+        return arb_series([arb.nan()] * terms, terms)
+    return x / y
+
+
 def held(numerator: int, denominator: int) -> bool:
     """Whether every dtype holds the fraction exactly: a dyadic one of at most 24 bits, float32's mantissa."""
     odd = numerator >> max(0, (numerator & -numerator).bit_length() - 1)

@@ -222,7 +222,7 @@ ROWS = (
         native=True,
     ),
     Primitive(
-        name="div", floats=np.divide, ball=operator.truediv, domain=(LINE, POSITIVE),
+        name="div", floats=np.divide, ball=balls.quotient, domain=(LINE, POSITIVE),
         partials=lambda a, v, x, y: (a.div(1, y), a.neg(a.div(v, y))), roundings=1, native=True,
     ),
     Primitive(
