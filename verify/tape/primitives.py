@@ -47,7 +47,7 @@ def exact(value: Number) -> arb:
     """The ball of a number."""
     if isinstance(value, str):
         return NAMED[value][0]()
-    q = Fraction(value)
+    q = value if isinstance(value, Fraction) else Fraction(value)  # a tape's constants are fractions already, and are read at each run
     return arb(fmpq(q.numerator, q.denominator))
 
 
