@@ -68,6 +68,9 @@ MOST_VERTICES = 64
 MOST_LIMITS = 64
 """One-sided limits of a second derivative that are told apart: six switches at once."""
 
+MOST_PRODUCTS = 64
+"""Products that a slope is multiplied out into, to see which numbers leave a dtype's range; beyond, sums stay as they are."""
+
 EXPLAINED = 4.0
 """Times the rounding bound that an explained gradient may be off: a wrong formula is evaluated in other steps than the spec's."""
 

@@ -154,3 +154,40 @@ def test_of_equal_one_sided_curvatures_the_widest_is_kept(condition):
             (limit,) = formula.curvature(0, formula.run([arb(0)]), formula.run([arb(0, 1e-12)], arb(U)))
         assert limit.exact == 0
         assert limit.radius > 1e-5
+
+
+x, y = sympy.symbols("x y", real=True)
+CANCELLING = {
+    "max minus itself": sympy.Add(sympy.Max(0, x), -sympy.Max(0, x), evaluate=False),
+    "max plus min of the negated": sympy.Max(x, y) + sympy.Min(-x, -y),
+    "absolute value minus max": sympy.Abs(x) - sympy.Max(x, -x),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+def test_a_difference_of_the_same_kink_has_none(name):
+    formula = Formula(CANCELLING[name], [x, y])
+    run = formula.run([arb(0), arb(0)])
+    found = formula.pieces(run, run)
+    assert found.ambiguous == []
+    assert all(q.exact == 0 for q in found.certain.values())
+
+
+def test_equal_switches_are_one_and_others_are_not():
+    m = sympy.Max
+    assert len(Formula(m(0, x) + sympy.exp(m(0, x)), [x]).switches) == 1
+    assert len(Formula(m(0, x) + m(0, x + 1), [x]).switches) == 2
+    assert len(Formula(m(0, x) + sympy.Min(0, x), [x]).switches) == 2
+
+
+@pytest.mark.parametrize("jump", [sympy.sign, sympy.Heaviside, sympy.floor, sympy.ceiling])
+@pytest.mark.parametrize("place", ["alone", "in a sum", "in a max", "in a condition"])
+def test_what_jumps_is_refused_by_name(jump, place):
+    e = {
+        "alone": jump(x),
+        "in a sum": x + 2 * jump(x),
+        "in a max": sympy.Max(0, jump(x)),
+        "in a condition": sympy.Piecewise((x, jump(x) > y), (0, True)),
+    }[place]
+    with pytest.raises(ValueError, match=f"{jump.__name__} jumps: state the loss by Max"):
+        Formula(e, [x, y])

@@ -12,10 +12,10 @@ from sympy import exp, factorial, log
 
 from verify import Verdict, check
 from verify.oracle import Oracle
-from verify.oracle.ranges import overflows
 from verify.spec import Claims, LossSpec, Objective
 from verify.spec.catalogue import find_loss, find_penalty
 from verify.tape.balls import precision
+from verify.tape.ranges import overflows
 
 SPECS = Path(__file__).parents[1] / "field" / "specs.py"
 MOST = {"float64": float(np.finfo("float64").max), "float32": float(np.finfo("float32").max)}

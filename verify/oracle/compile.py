@@ -37,6 +37,12 @@ WRITTEN = {
 }  # fmt: skip
 """What may stand for a function that has no ball operation."""
 
+DISCONTINUOUS = {
+    sympy.sign: "x·sign(x) is Abs(x)", sympy.Heaviside: "x·Heaviside(x) is Max(0, x)", sympy.floor: "", sympy.ceiling: "", sympy.frac: "",
+    sympy.Mod: "", sympy.DiracDelta: "",
+}  # fmt: skip
+"""What jumps, so that it has no subdifferential, and what it often stands for."""
+
 COMPARED = {sympy.Lt: "lt", sympy.Le: "le", sympy.Gt: "gt", sympy.Ge: "ge"}
 
 
@@ -50,7 +56,7 @@ def unknown_function(name: str) -> str:
 def compiled(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> Tape:
     """The tape of an expression: its inputs are the variables, then the constants, by which no derivatives are taken.
 
-    Raises ValueError for what has no primitive.
+    Raises ValueError for what has no primitive, or jumps.
     """
     compiler = Compiler(variables, constants)
     return compiler.b.tape(np.asarray(compiler.register(e)))
@@ -81,6 +87,9 @@ class Compiler:
 
     def _compile(self, e: sympy.Basic) -> Any:
         b = self.b
+        if e.func in DISCONTINUOUS:
+            hint = DISCONTINUOUS[e.func]
+            raise ValueError(f"{e.func} jumps: state the loss by Max, Min, Abs or a continuous Piecewise{hint and f' ({hint})'}")
         if isinstance(e, sympy.Rational):
             return b.constants(Fraction(int(e.p), int(e.q)))
         if e in NUMBERS:
@@ -93,8 +102,11 @@ class Compiler:
             return b.exp(self.register(e.args[0]))
         if isinstance(e, sympy.Pow):
             return self._power(*e.args)
-        if isinstance(e, (sympy.Max, sympy.Min)):
-            return (b.max if isinstance(e, sympy.Max) else b.min)(self._row(e.args))[0]
+        if isinstance(e, sympy.Max):
+            opposite = len(e.args) == 2 and e.args[0] == -e.args[1]
+            return self.register(sympy.Abs(e.args[0])) if opposite else b.max(self._row(e.args))[0]
+        if isinstance(e, sympy.Min):  # as a maximum, so that the two cancel
+            return b.neg(self.register(sympy.Max(*(-a for a in e.args), evaluate=False)))
         if isinstance(e, sympy.Abs):
             return b.abs(self.register(e.args[0]))
         if isinstance(e, sympy.Piecewise):

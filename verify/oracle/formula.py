@@ -13,15 +13,14 @@ from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from verify.errors import UsageError
-from verify.oracle import ranges
 from verify.oracle.compile import Compiler
-from verify.spec.lift import lift
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
 from verify.tape import enclose, reverse, series
 from verify.tape.balls import Ball, precision
 from verify.tape.derive import Curvature, Second, cut_slopes
 from verify.tape.enclose import Run
+from verify.tape.ranges import Ranges
 from verify.tape.reverse import Pieces, Quantity, upper
 from verify.tape.series import Gap
 from verify.tape.tape import Builder, degrees
@@ -39,7 +38,6 @@ class Formula:
 
     def __init__(self, e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> None:
         self.expression, self.variables, self.constants = e, tuple(variables), tuple(constants)
-        self.lifted = lift(e, variables, constants)
         compiler = Compiler(variables, constants)
         b, self.value_terms, self._asked = compiler.b, compiler.terms(e), compiler.asked
         self.value_tape = b.tape(np.array([*self.value_terms, *self._asked], np.intp))
@@ -142,14 +140,18 @@ class Formula:
         return frozenset(str(c) for c, r in zip(self.constants, registers_of_constants, strict=True) if r in known)
 
     @cached_property
-    def _written(self) -> dict[bool, ranges.Written]:
-        return {}
+    def _ranges(self) -> Ranges:
+        return Ranges(self.tape, self.value_tape.behind(self.value_terms))
 
     def leaves(self, run: Run, dtype: str, factor: float, *, slopes: bool) -> bool:
         """Whether a number on the way to the value, or to the slopes, may not fit `dtype` on the pieces that are possible: see `ranges`."""
-        if slopes not in self._written:
-            self._written[slopes] = ranges.Written(self.lifted, slopes=slopes)
-        return self._written[slopes].leaves(run.registers[self.tape.inputs].tolist(), run.arithmetic.u, dtype, factor)
+        registers = [*_all(self.slopes)] if slopes else [*self.value_terms]
+        for k in enclose.reached(run, self.value_terms):
+            n = self._number[k]
+            pieces = self.value_tape.places[k].instruction.choices
+            for a in run.possible[k]:
+                registers += _all(self.piece_slopes[n][a]) if slopes else [dict(pieces)[k][a][0]]
+        return any(self._ranges.leave(r, run.registers, dtype, factor) for r in registers)
 
     @property
     def underflow_steps(self) -> int:
@@ -208,6 +210,11 @@ class Formula:
         """By how much the first of two that are compared is the greater, at the precision in force."""
         difference: arb = self.gaps[gap].of(self.follow(inputs).registers)
         return difference
+
+
+def _all(slopes: Slopes) -> list[int]:
+    """The registers of all terms."""
+    return [t for part in slopes for terms in part.values() for t in terms]
 
 
 def _curvature(b: Builder, terms: Terms) -> Curvature:

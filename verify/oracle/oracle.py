@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from verify.oracle import exact
 from verify.oracle.formula import Formula, any_target_formula, loss_formula, parabola, penalty_formula
-from verify.oracle.ranges import overflows
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import ELEMENTARY, SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
 from verify.tape.balls import Ball, KinkOnSegment, precision
 from verify.tape.enclose import Run
+from verify.tape.ranges import overflows
 from verify.tape.reverse import Pieces, Quantity, Vertex
 
 Floats = NDArray[np.floating]

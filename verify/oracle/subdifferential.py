@@ -13,8 +13,8 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.oracle.ranges import overflows
 from verify.tape.balls import precision
+from verify.tape.ranges import overflows
 
 Floats = NDArray[np.floating]
 

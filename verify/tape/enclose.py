@@ -307,20 +307,14 @@ def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> li
         if r in seen or place is None:
             continue
         seen.add(r)
-        stack += _operands(place, run, conditions)
+        switch = place.instruction.row.form == "switch"
+        stack += _chosen(place, run, conditions) if switch else tape.operands(r)
     return [k for k in run.possible if k in seen]
 
 
-def _operands(place: Place, run: Run, conditions: bool) -> list[int]:
+def _chosen(place: Place, run: Run, conditions: bool) -> list[int]:
+    """What a switch may have come from, and what is compared if that is asked."""
     i, e = place
-    if i.row.form == "switch":
-        register = int(i.outs[e])
-        chosen = [i.pieces(e)[p][0] for p in run.possible[register]]
-        others = [i.pieces(e)[p][0] for p in range(len(i.pieces(e)))] if i.op in ("max", "min") else [int(i.ins[0][e])]
-        return [*chosen, *others] if conditions else chosen
-    if i.row.form == "matrix":
-        n, m = divmod(e, i.outs.shape[1])
-        return [*i.ins[0][n].tolist(), *i.ins[1][:, m].tolist()]
-    if i.row.form == "composite":
-        return [k for x in i.ins for k in x.ravel().tolist()]
-    return [k for x in i.ins for k in np.ravel(x[e]).tolist()]
+    chosen = [i.pieces(e)[p][0] for p in run.possible[int(i.outs[e])]]
+    others = [r for r, _ in i.pieces(e)] if i.op in ("max", "min") else [int(i.ins[0][e])]
+    return [*chosen, *others] if conditions else chosen

@@ -1,88 +1,249 @@
 """Where a number on the way of a tape leaves the range of a dtype: there infinity and NaN say nothing against who computes it.
 
-Sums, products and powers of exponentials have ways that stay finite, once a logarithm or a quotient is taken of them (softmax, logistic,
-softplus and what is made of them): they are not looked at, since who overflows on the way has chosen the wrong one.
+A formula has ways that stay finite where it is a logarithm of a sum of exponentials, or a product of powers of such sums (softmax,
+logistic, softplus and what is made of them): of these only the result is looked at, since who overflows on the way has chosen the wrong
+one. Everything else is looked at step by step: a number that may be too large, a logarithm or a negative power of one that may be 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.rounding import smallest_normal
-from verify.tape.enclose import Run
-from verify.tape.reverse import adjoints
-from verify.tape.tape import Instruction, Tape
+from verify.rounding import MOST_PRODUCTS, smallest_normal
+from verify.tape import enclose
+from verify.tape.balls import precision
+from verify.tape.enclose import Objects
+from verify.tape.primitives import exact
+from verify.tape.tape import SUMS, Instruction, Tape
 
 CARRIES = {"add", "mul", "div", "square", "sqrt", "rsqrt", "pow", "pow_c", "sum", "dot", "matmul"}
 """What is made of exponentials by these is still one."""
-DIVIDES = {"div": 1, "rsqrt": 0, "log": 0, "log2": 0, "log10": 0, "digamma": 0, "lgamma": 0}
-"""Operands that must not be 0."""
+EXPONENTIALS = {"exp", "exp2", "logistic"}
+LOGARITHMS = {"log", "log2", "log10", "log1p"}
+ROOTS = {"sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2), "pow_c": None, "pow": None}
+"""With their exponents, where all have the same."""
+
+Factors = tuple[tuple[int, int], ...]
+"""Registers of a product, each with 1, or with −1 where it is divided by."""
 
 
-class Leaving(NamedTuple):
-    """An operation whose number may not fit, and which: its `value`, what it divides by (`divisor`), or its `adjoint`."""
+class Demand(NamedTuple):
+    """What careful code needs of numbers of a tape: that a product is not too `large`, a divisor not too `small`, an operand certainly
+    `above` a bound; that a sum of exponentials whose `power` is derived into negative powers does not vanish; and that no product that
+    may be 0 stands beside a logarithm as large as that of 0 (`faint`, the logarithm first).
+    """
 
-    instruction: Instruction
-    register: int
-    what: str
+    kind: str
+    factors: Factors
+    bound: Fraction = Fraction(0)
+
+    def is_met(self, r: Objects, dtype: str, factor: float) -> bool:
+        """Whether it certainly is in `dtype`, by numbers made `factor` times as large by what is done with them later."""
+        most, least = float(np.finfo(dtype).max), smallest_normal(dtype)
+        (k, _), *others = self.factors
+        if self.kind == "large":
+            return bool(factor * float(_product(self.factors, r).abs_upper()) < most)
+        if self.kind == "small":
+            return bool(float(r[k].abs_lower()) > least)
+        if self.kind == "above":
+            return bool(float((r[k] - exact(self.bound)).lower()) > least)
+        if self.kind == "power":
+            exponent = r[others[0][0]] if others else exact(self.bound)
+            return bool(float(r[k].abs_upper()) * factor * least < 1) or not _derived_away(exponent)
+        return bool(float(_product(tuple(others), r).abs_lower()) > least) or bool(float(r[k].abs_upper()) < -np.log(least))
 
 
-def exponentials(tape: Tape) -> NDArray[np.bool_]:
-    """The registers that are made of exponentials and positive numbers by sums, products and powers."""
-    found, neutral = np.zeros(tape.size, bool), np.zeros(tape.size, bool)
-    for k, value in tape.constants.items():
-        neutral[k] = isinstance(value, str) or value > 0
-    for i in tape.instructions:
-        if i.op in ("exp", "exp2"):
-            found[i.outs] = True
-        elif i.op in CARRIES:
-            powers = i.ins[:1] if i.op == "pow" else i.ins
-            apt = [found[r] | neutral[r] for r in powers]
-            some = [found[r] for r in powers]
-            if i.row.form == "matrix":
-                found[i.outs] = all(x.all() for x in apt) and any(x.any() for x in some)
+def _product(factors: Factors, r: Objects) -> arb:
+    (first, sign), *others = factors
+    if sign > 0 and not others:
+        found: arb = r[first]
+        return found
+    return prod((r[k] if s > 0 else 1 / r[k] for k, s in factors), start=arb(1))
+
+
+def _derived_away(exponent: arb) -> bool:
+    """Whether a first or second derivative of x**exponent has a negative power of x."""
+    return bool(abs(exponent) < 2) and not exponent.is_integer()
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """What careful code needs on the way to registers of a tape. `written` are those of the formula itself, the others of its slopes:
+    a slope is a sum over paths, so sums of adjoints are multiplied out, since it is in their products that exponentials meet.
+    """
+
+    tape: Tape
+    written: Collection[int]
+    _known: dict[int, tuple[Demand, ...]] = field(default_factory=dict)
+
+    def leave(self, register: int, r: Objects, dtype: str, factor: float = 1.0) -> bool:
+        """Whether a number on the way to this one may not fit `dtype`, where the registers hold `r`. Switches are not looked into: their
+        pieces are numbers of their own.
+        """
+        return not all(d.is_met(r, dtype, factor) for d in self.demands(register))
+
+    def demands(self, register: int) -> tuple[Demand, ...]:
+        """All that stand before one number, those that are computed first ahead."""
+        if register not in self._known:
+            found = dict.fromkeys(self._before(register))
+            self._known[register] = tuple(sorted(found, key=lambda d: max(k for k, _ in d.factors)))
+        return self._known[register]
+
+    def _before(self, register: int) -> Iterator[Demand]:
+        seen, waiting = set(self._held), self._terms(register)
+        while waiting:
+            k = waiting.pop()
+            if k in seen or k not in self.tape.places or self._form(k) in ("switch", "comparison"):
+                continue
+            seen.add(k)
+            if self._op(k) in LOGARITHMS and self.exponential[self.tape.operands(k)[0]]:
+                waiting += self._exponents(self._inside(k))
+                continue
+            products = self._products(k)
+            for factors in products:
+                further, demands = self._of_product(k, factors)
+                waiting += further
+                yield Demand("large", factors if len(products) > 1 else ((k, 1),))
+                yield from demands
+
+    def _of_product(self, k: int, factors: Factors) -> tuple[list[int], list[Demand]]:
+        """The registers on the way to a product that need more, and what it needs itself."""
+        demands: list[Demand] = []
+        further: list[int] = []
+        joined = tuple(f for f in factors if self.exponential[f[0]])
+        if not any(sign < 0 or self._op(r) in ROOTS or self._op(r) == "square" for r, sign in joined):
+            joined = ()
+        for r, _ in joined:
+            inside = self._inside(r)
+            further += self._exponents(inside)
+            demands += [self._power(x) for x in inside if self._op(x) in ROOTS]
+        for r, sign in factors:
+            if (r, sign) in joined or r in self._held:
+                continue
+            if joined and self._op(r) in LOGARITHMS:
+                demands.append(Demand("faint", ((r, 1), *joined)))
+            if sign < 0:
+                demands.append(Demand("small", ((r, 1),)))
+            if r != k:
+                further.append(r)
             else:
-                n = len(i.outs)
-                found[i.outs] = np.all([x.reshape(n, -1).all(1) for x in apt], 0) & np.any([x.reshape(n, -1).any(1) for x in some], 0)
-    return found
+                further += self.tape.operands(r)
+                demands += self._of_operand(r)
+        return further, demands
+
+    def _power(self, k: int) -> Demand:
+        i, x = self._instruction(k), self.tape.operands(k)
+        if i.op == "pow":
+            return Demand("power", ((x[0], 1), (x[1], 1)))
+        return Demand("power", ((x[0], 1),), ROOTS[i.op] or i.parameter)
+
+    def _of_operand(self, k: int) -> list[Demand]:
+        """What an operation needs of its operand, to have a value and slopes."""
+        i, x = self._instruction(k), self.tape.operands(k)
+        whole = i.op == "pow_c" and i.parameter.denominator == 1
+        if whole or not (i.op in LOGARITHMS or i.op in ROOTS):
+            return []
+        return [Demand("above", ((x[0], 1),), Fraction(-1 if i.op == "log1p" else 0))]
+
+    def _products(self, k: int) -> list[Factors]:
+        """A number as a product; more than one of them where a sum of adjoints is multiplied out."""
+        found: list[Factors] = []
+        waiting: list[tuple[Factors, Factors]] = [((), ((k, 1),))]
+        while waiting:
+            done, left = waiting.pop()
+            if not left:
+                found.append(done)
+                continue
+            (r, sign), *rest = left
+            op, x = self._op(r), self.tape.operands(r)
+            if op == "mul" or op == "div":
+                waiting.append((done, ((x[0], sign), (x[1], sign if op == "mul" else -sign), *rest)))
+            elif op == "neg":
+                waiting.append((done, ((x[0], sign), *rest)))
+            elif op in SUMS and sign > 0 and r not in self.written and len(found) + len(waiting) + len(x) <= MOST_PRODUCTS:
+                waiting += [(done, ((part, 1), *rest)) for part in x]
+            else:
+                waiting.append(((*done, (r, sign)), tuple(rest)))
+        return found
+
+    def _terms(self, k: int) -> list[int]:
+        """What a number is a sum of."""
+        found, waiting = [], [k]
+        while waiting:
+            r = waiting.pop()
+            if self._op(r) in SUMS and self._op(r) != "neg":
+                waiting += self.tape.operands(r)
+            else:
+                found.append(r)
+        return found
+
+    def _inside(self, k: int) -> list[int]:
+        """What is made of exponentials within such a number, down to the exponentials."""
+        found, waiting = set(), [k]
+        while waiting:
+            r = waiting.pop()
+            if r not in found:
+                found.add(r)
+                x = [] if self._op(r) in EXPONENTIALS else self.tape.operands(r)
+                waiting += [o for o in x if self.exponential[o]]
+        return sorted(found)
+
+    def _exponents(self, inside: list[int]) -> list[int]:
+        return [x for r in inside if self._op(r) in EXPONENTIALS for x in self.tape.operands(r)]
+
+    def _instruction(self, k: int) -> Instruction:
+        return self.tape.places[k].instruction
+
+    def _op(self, k: int) -> str | None:
+        return self._instruction(k).op if k in self.tape.places else None
+
+    def _form(self, k: int) -> str:
+        return self._instruction(k).row.form
+
+    @cached_property
+    def _constants(self) -> dict[int, arb]:
+        """The registers that depend on no input, with their balls."""
+        with precision():
+            run = enclose.run(self.tape, [arb("nan")] * len(self.tape.inputs))
+        return {k: x for k, x in enumerate(run.registers) if isinstance(x, arb) and x.is_finite()}
+
+    @cached_property
+    def _held(self) -> frozenset[int]:
+        return frozenset(self._constants)
+
+    @cached_property
+    def exponential(self) -> NDArray[np.bool_]:
+        """The registers that are made of exponentials and positive numbers by sums, products and powers."""
+        found, neutral = np.zeros((2, self.tape.size), bool)
+        neutral[[k for k, x in self._constants.items() if x > 0]] = True
+        for i in self.tape.instructions:
+            if i.op in EXPONENTIALS:
+                found[i.outs] = ~np.isin(i.outs, list(self._held))
+            elif i.op in CARRIES:
+                some, apt = ([of[r] for r in (i.ins[:1] if i.op == "pow" else i.ins)] for of in (found, found | neutral))
+                if i.row.form == "matrix":
+                    found[i.outs] = all(x.all() for x in apt) and any(x.any() for x in some)
+                else:
+                    n = len(i.outs)
+                    found[i.outs] = np.all([x.reshape(n, -1).all(1) for x in apt], 0) & np.any([x.reshape(n, -1).any(1) for x in some], 0)
+        return found
 
 
-def leaving(run: Run, dtype: str, factor: float = 1.0) -> Iterator[Leaving]:
-    """All operations that may leave the range of `dtype`, in order; `factor` is by how much more is done with their values later."""
-    most, least, r, tape = float(np.finfo(dtype).max), smallest_normal(dtype), run.registers, run.tape
-    skipped = exponentials(tape)
-    skipped[tape.outputs] = False
-    for i in tape.instructions:
-        if i.row.form == "comparison":
-            continue
-        for e, k in enumerate(i.outs.ravel().tolist()):
-            if i.op in DIVIDES or (i.op == "pow_c" and i.parameter < 0):
-                by = int(i.ins[DIVIDES.get(i.op, 0)][e])
-                if not skipped[by] and not float(r[by].abs_lower()) > least:
-                    yield Leaving(i, k, "divisor")
-                    continue
-            if not skipped[k] and not factor * float(r[k].abs_upper()) < most:
-                yield Leaving(i, k, "value")
-
-
-def leaving_in_reverse(run: Run, output: int, dtype: str) -> Iterator[Leaving]:
-    """All operations whose adjoints may leave it, from the output backwards; beyond open switches nothing is looked at."""
-    most, tape = float(np.finfo(dtype).max), run.tape
-    skipped, found = exponentials(tape), adjoints(run, run.possible, output)
-    for i in reversed(tape.instructions):
-        for k in i.outs.ravel().tolist():
-            if k in found.parts and not skipped[k] and not _fits(found.at(k), most):
-                yield Leaving(i, k, "adjoint")
-    first = Instruction(op="input", outs=tape.inputs, ins=())
-    for k in tape.variables.tolist():
-        if k in found.parts and not _fits(found.at(k), most):
-            yield Leaving(first, k, "adjoint")
-
-
-def _fits(x: arb, most: float) -> bool:
-    return float(x.abs_upper()) < most
+def overflows(value: float, truth: arb, radius: float, dtype: str) -> bool:
+    """Whether `value` is an infinity to which the truth, give or take the radius, rounds: its size reaches max + ½ulp(max)."""
+    if not np.isinf(value):
+        return False
+    most = np.finfo(dtype)
+    with precision():
+        edge = arb((1, int(most.maxexp))) - arb((1, int(most.maxexp) - int(most.nmant) - 2))
+        size = truth if value > 0 else -truth
+        return bool((size + (arb(radius) if np.isfinite(radius) else 0)).upper() >= edge)

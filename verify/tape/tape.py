@@ -101,17 +101,23 @@ class Tape:
         """By register, what writes it; inputs and constants are not among them."""
         return {int(r): Place(i, k) for i in self.instructions for k, r in enumerate(i.outs.flat)}
 
+    def operands(self, register: int) -> list[int]:
+        """What a register is written from; none for inputs and constants."""
+        if register not in self.places:
+            return []
+        i, e = self.places[register]
+        if i.row.form == "matrix":
+            n, m = divmod(e, i.outs.shape[1])
+            return [*i.ins[0][n].tolist(), *i.ins[1][:, m].tolist()]
+        return [k for x in i.ins for k in np.ravel(x if i.row.form == "composite" else x[e]).tolist()]
+
     def behind(self, registers: Sequence[int]) -> set[int]:
         """All registers that these are made of, they themselves included."""
         seen, waiting = set(registers), list(registers)
         while waiting:
-            place = self.places.get(waiting.pop())
-            if place is not None:
-                i, e = place
-                whole = i.row.form in ("matrix", "composite")
-                operands = {k for r in i.ins for k in np.ravel(r if whole else r[e]).tolist()} - seen
-                seen |= operands
-                waiting += operands
+            fresh = set(self.operands(waiting.pop())) - seen
+            seen |= fresh
+            waiting += fresh
         return seen
 
     @cached_property
