@@ -15,7 +15,7 @@ from sympy import Abs, And, Max, Or, Piecewise, Rational, exp, sqrt
 
 from verify.laws.crossing import mean_slope
 from verify.oracle import KinkOnSegment, Oracle
-from verify.oracle.oracle import _interval
+from verify.oracle.point import _interval
 from verify.spec import Claims, LossSpec, Objective, Penalty, positive
 from verify.spec.catalogue import find_loss, find_penalty
 from verify.tape.balls import precision
@@ -247,7 +247,7 @@ CURVED = {  # formulas of s, t and δ, and the kinks ahead of s = 0 for t = 0, �
 }
 
 
-def curved(name):
+def curved(name, at=0.0):
     loss = LossSpec(
         name="curved",
         per_example=lambda s, t, delta: CURVED[name][0](s, t, delta),
@@ -256,7 +256,8 @@ def curved(name):
         claims=Claims(convex=None),
         source="a test",
     )
-    return Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64").at(np.zeros((1, 1)), np.ones((1, 1)), np.array([0]), 0.0)
+    oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
+    return oracle.at(np.full((1, 1), at), np.ones((1, 1)), np.array([0]), 0.0)
 
 
 @pytest.mark.parametrize("name", CURVED)
@@ -271,8 +272,7 @@ def test_kinks_of_curved_and_conditional_switches_are_found(name):
 @pytest.mark.parametrize("length", [0.5, 2.5, 4.0])
 def test_slopes_and_curvatures_of_a_path_add_up_to_the_difference(name, length):
     """(f(W + hd) − f(W))/h by values alone, against the mean slope over the stretches."""
-    point, d = curved(name), np.ones((1, 1))
-    end = point.oracle.at(np.full((1, 1), length), np.ones((1, 1)), np.array([0]), 0.0)
+    point, end, d = curved(name), curved(name, length), np.ones((1, 1))
     with precision():
         quotient = (end.value.exact - point.value.exact) / length
         found = mean_slope(point.path(d, length, 10), length)

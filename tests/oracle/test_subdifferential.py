@@ -16,7 +16,7 @@ from scipy.optimize import linprog
 from sympy import Abs, Add, Max, Piecewise, Rational
 
 from verify.oracle import Oracle, Subdifferential
-from verify.oracle.subdifferential import Generator
+from verify.oracle.subdifferential import RankOne
 from verify.spec import Claims, LossSpec, Objective, Penalty, others
 from verify.spec.catalogue import find_loss, find_penalty
 
@@ -187,12 +187,12 @@ def random_set(seed):
     rng = np.random.default_rng(seed)
     C, D = rng.integers(2, 5, 2)
     groups = [
-        [Generator(np.zeros(C), x), *(Generator(rng.normal(size=C), x) for _ in range(rng.integers(1, 3)))]
+        [RankOne(np.zeros(C), x), *(RankOne(rng.normal(size=C), x) for _ in range(rng.integers(1, 3)))]
         for x in rng.normal(size=(rng.integers(1, 5), D))
     ]
     center = rng.normal(size=(C, D))
     radius = rng.uniform(0.5, 2, size=(C, D))
-    balls = [[arb(float(c)) for c in row] for row in center]
+    balls = np.array([[arb(float(c)) for c in row] for row in center], dtype=object)
     return Subdifferential(center=balls, radius=radius, magnitude=np.abs(center), groups=groups), center, rng
 
 

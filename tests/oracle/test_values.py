@@ -158,8 +158,8 @@ def test_an_empty_product_is_zero():
 )
 def test_a_parameter_that_the_dtype_cannot_hold_is_a_ball_around_both_of_its_values(dtype, delta, holds):
     oracle = Oracle(objective("multiclass_hinge", delta=delta), dtype)
-    (seen,) = oracle.rounded_inputs([], np.zeros(0))
-    (true,) = oracle.inputs([])
+    element = oracle.element(2, 0)
+    (seen,), (true,) = element.seen([], np.zeros(0)), element.inputs([])
     assert fraction(true) == Fraction(delta)
     assert seen.is_exact() == holds
     assert seen.contains(arb(delta))
@@ -187,7 +187,7 @@ def test_a_penalty_that_is_no_parabola_counts_every_weight_but_the_bias():
 
 def test_scores_are_the_exact_products():
     W, X, y = point(4)
-    scores = Oracle(objective("softmax_cross_entropy"), "float64").at(W, X, y, 0.0).scores
+    scores = Oracle(objective("softmax_cross_entropy"), "float64").at(W, X, y, 0.0).data.map.inputs
     assert [[fraction(b) for b in row] for row in scores] == [[fraction(b) for b in row] for row in exact.product(X, W)]
     assert len(scores) == len(X)
     assert len(scores[0]) == len(W)

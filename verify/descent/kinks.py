@@ -51,9 +51,9 @@ def kink_lines(at: Point, ahead_a: Point, ahead_b: Point) -> list[KinkLine]:
     For switches between two pieces that are affine in the scores, as those of the hinge: three points fix the line.
     """
     lines = []
-    for i, label in enumerate(at.y):
-        formula = at.oracle.formula(at.W.shape[0], label)
-        runs = [formula.follow(at.oracle.inputs(p.scores[i])).registers for p in (at, ahead_a, ahead_b)]
+    for element, *inputs in zip(at.data.elements, *(p.data.map.inputs for p in (at, ahead_a, ahead_b)), strict=True):
+        formula = element.formula
+        runs = [formula.follow(element.inputs(x)).registers for x in inputs]
         between_two = [k for k, pieces in zip(formula.switches, formula.piece_slopes, strict=True) if len(pieces) == 2]
         for gap in dict.fromkeys(gap for k in between_two for gap in sides(formula.value_tape, k)):
             here, a, b = map(gap.of, runs)

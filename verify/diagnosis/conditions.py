@@ -26,7 +26,7 @@ PROPERTIES: dict[str, Holds] = {
     "λ > 0": lambda s: s.reg > 0,
     "λ > 1": lambda s: s.reg > 1,
     "on a kink": lambda s: not s.point.gradient.is_single,
-    "an example is there twice": lambda s: len(s.point.X) < s.N,
+    "an example is there twice": lambda s: len(s.point.data.elements) < s.N,
     "N is odd": lambda s: s.N % 2 == 1,
     "N is even": lambda s: s.N % 2 == 0,
     "N = C": lambda s: s.N == s.C,

@@ -100,7 +100,7 @@ class Scene:
     def curvature(self) -> Floats | None:
         """∂²ℓ_i/∂s_j² (N, C); None where an example lies on a kink of it."""
         known: dict[tuple[bytes, int], list[float]] = {}
-        for x, label, row in zip(self.point.X, self.point.y, self.point.curvatures, strict=True):
+        for x, label, row in zip(*(self.point.distinct or ((), ())), self.point.curvatures, strict=True):
             if any(choices is None or len(choices) != 1 for choices in row):
                 return None
             known[x.tobytes(), int(label)] = [float(choices[0].exact) for choices in row if choices]

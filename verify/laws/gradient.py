@@ -23,7 +23,6 @@ def measure(subject: Subject, case: Case) -> Finding:
     nearest = truth.distance(g)
     if nearest.strain > 1 and nearest.certified <= 1:
         return Finding(undecided="membership neither shown nor refuted: a point on fewer kinks would decide it")
-    j, k = nearest.entry
     finest = np.min((truth.radius / np.maximum(truth.magnitude, truth.radius))[judged])
     evidence = Evidence(
         law="gradient",
@@ -31,7 +30,12 @@ def measure(subject: Subject, case: Case) -> Finding:
         allowed=nearest.allowed,
         magnitude=nearest.allowed / float(finest),
         ulps=ulps(nearest.residual, nearest.nearest, case.dtype) if truth.is_single else None,
-        where={"entry": [j, k], "measured": float(g[j, k]), "expected": nearest.nearest, "ambiguous switches": len(truth.groups)},
+        where={
+            "entry": [*nearest.entry],
+            "measured": float(g[nearest.entry]),
+            "expected": nearest.nearest,
+            "ambiguous switches": len(truth.groups),
+        },
     )
     return Finding(evidence=(evidence,))
 

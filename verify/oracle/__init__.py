@@ -1,6 +1,7 @@
 """What is true: enclosures of values, subdifferentials and derivatives, derived from a spec by ball arithmetic."""
 
-from verify.oracle.oracle import Oracle, Point, Stretch, Value
+from verify.oracle.oracle import Oracle
+from verify.oracle.point import Point, Stretch, Value
 from verify.oracle.subdifferential import Distance, Subdifferential
 from verify.tape.balls import KinkOnSegment, precise
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from flint import arb
@@ -22,19 +23,69 @@ NEGLIGIBLE = 1e-9
 """Multipliers below this are tried as zero; the better of both answers is kept, so nothing is lost by trying."""
 
 
+class Generator(Protocol):
+    """One vertex of one switch, relative to the group's first."""
+
+    @property
+    def matrix(self) -> Floats:
+        """In the shape of x."""
+
+    def dot(self, d: Floats) -> float:
+        """⟨generator, d⟩."""
+
+
 @dataclass(frozen=True)
-class Generator:
-    """One vertex of one switch, relative to the group's first: the rank-one matrix `scores ⊗ features`, (C, D), in the entries `judged`."""
+class RankOne:
+    """Scores (C,) ⊗ features (D,)."""
 
     scores: Floats
     features: Floats
-    judged: NDArray[np.bool_] | None = None
 
     @property
     def matrix(self) -> Floats:
         """(C, D)."""
-        whole = np.outer(self.scores, self.features)
-        return whole if self.judged is None else np.where(self.judged, whole, 0.0)
+        return np.outer(self.scores, self.features)
+
+    def dot(self, d: Floats) -> float:
+        """Without making the matrix."""
+        return float(self.scores @ d @ self.features)
+
+
+@dataclass(frozen=True)
+class Scattered:
+    """Values at some entries of x, by their numbers in C order."""
+
+    shape: tuple[int, ...]
+    places: NDArray[np.intp]
+    values: Floats
+
+    @property
+    def matrix(self) -> Floats:
+        """In the shape of x."""
+        whole = np.zeros(int(np.prod(self.shape)))
+        np.add.at(whole, self.places, self.values)
+        return whole.reshape(self.shape)
+
+    def dot(self, d: Floats) -> float:
+        """Of the entries that it has."""
+        return float(self.values @ d.ravel()[self.places])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A generator in the entries that are judged."""
+
+    whole: Generator
+    judged: NDArray[np.bool_]
+
+    @property
+    def matrix(self) -> Floats:
+        """0 in the others."""
+        return np.where(self.judged, self.whole.matrix, 0.0)
+
+    def dot(self, d: Floats) -> float:
+        """Of what is judged."""
+        return float(np.sum(self.matrix * d))
 
 
 @dataclass(frozen=True)
@@ -47,7 +98,7 @@ class Distance:
 
     strain: float
     certified: float
-    entry: tuple[int, int]
+    entry: tuple[int, ...]
     allowed: float
     residual: float
     nearest: float
@@ -55,12 +106,12 @@ class Distance:
 
 @dataclass(frozen=True, kw_only=True)
 class Subdifferential:
-    """The set, with the radius (C, D) that rounding allows around it and the magnitude (C, D) of its terms.
+    """The set, with the radius that rounding allows around it and the magnitude of its terms, each in the shape of x.
 
-    An entry whose radius is infinite is not judged. `excused()` (C, D) tells where infinity and NaN are no evidence either.
+    An entry whose radius is infinite is not judged. `excused()` tells in which infinity and NaN are no evidence either.
     """
 
-    center: list[list[arb]]
+    center: NDArray[Any]
     radius: Floats
     magnitude: Floats
     groups: list[list[Generator]]
@@ -73,7 +124,7 @@ class Subdifferential:
         return not self.groups
 
     def judged(self, g: Floats) -> NDArray[np.bool_]:
-        """The entries of g (C, D) that say something: all but those without a finite radius, and those that are not finite where that is
+        """The entries of g that say something: all but those without a finite radius, and those that are not finite where that is
         no evidence. An infinity to which the true entry rounds is right, and says so.
         """
         finite, known = np.isfinite(g), np.isfinite(self.radius)
@@ -84,15 +135,15 @@ class Subdifferential:
     def _rounded_to(self, g: Floats) -> NDArray[np.bool_]:
         """The infinities among the entries to which the true ones round."""
         found = np.zeros(g.shape, bool)
-        for j, k in np.argwhere(np.isinf(g)) if self.is_single else ():
-            found[j, k] = overflows(float(g[j, k]), self.center[j][k], float(self.radius[j, k]), self.dtype)
+        for at in _entries(np.isinf(g)) if self.is_single else ():
+            found[at] = overflows(float(g[at]), self.center[at], float(self.radius[at]), self.dtype)
         return found
 
     def distance(self, g: Floats) -> Distance:
-        """The scaled distance of g (C, D) from the set, in the entries that are `judged`. NaN and infinity are infinitely far."""
+        """The scaled distance of g from the set, in the entries that are `judged`. NaN and infinity are infinitely far."""
         measured = self.judged(g) & ~self._rounded_to(g)
-        for j, k in np.argwhere(measured & ~np.isfinite(g))[:1]:
-            return Distance(np.inf, np.inf, (int(j), int(k)), float(self.radius[j, k]), float("nan"), float(self.center[j][k]))
+        for at in _entries(measured & ~np.isfinite(g))[:1]:
+            return Distance(np.inf, np.inf, at, float(self.radius[at]), float("nan"), float(self.center[at]))
         if not measured.all():
             return self._in(measured).distance(np.where(measured, g, 0.0))
         offset = self.offset(g)
@@ -105,12 +156,13 @@ class Subdifferential:
 
     def _in(self, judged: NDArray[np.bool_]) -> Subdifferential:
         """The set as far as these entries show it: the others are 0, and of radius 1."""
-        center = [[c if m else arb(0) for c, m in zip(cs, ms, strict=True)] for cs, ms in zip(self.center, judged, strict=True)]
-        groups = [[replace(g, judged=judged) for g in group] for group in self.groups]
+        center = self.center.copy()
+        center[~judged] = arb(0)
+        groups: list[list[Generator]] = [[Judged(g, judged) for g in group] for group in self.groups]
         return replace(self, center=center, radius=np.where(judged, self.radius, 1.0), groups=groups)
 
     def strain(self, offset: Floats) -> float:
-        """At most this many radii lies G from the set, where `offset` (C, D) is G − center: `distance` without its proof."""
+        """At most this many radii lies G from the set, where `offset` is G − center: `distance` without its proof."""
         first = self._strain(offset)
         return first if self.is_single or first <= 1 else self._strain(self._nearest(offset)[0])
 
@@ -124,23 +176,23 @@ class Subdifferential:
         return float(np.max(np.abs(residual) / self.radius))
 
     def support(self, d: Floats) -> float:
-        """Max ⟨g, d⟩ over the set, d (C, D): the one-sided derivative f'(W; d) where f is convex. Rounded in float64."""
+        """Max ⟨g, d⟩ over the set: the one-sided derivative f'(W; d) where f is convex. Rounded in float64."""
         with precision():
-            total = sum((arb(float(x)) * c for xs, cs in zip(d, self.center, strict=True) for x, c in zip(xs, cs, strict=True)), arb(0))
-        return float(total) + sum(max(float(g.scores @ d @ g.features) for g in group) for group in self.groups)
+            total = sum((arb(float(x)) * c for x, c in zip(d.flat, self.center.flat, strict=True)), arb(0))
+        return float(total) + sum(max(g.dot(d) for g in group) for group in self.groups)
 
     def least_norm(self) -> Floats:
-        """The element of least Euclidean norm, (C, D): its negative is a direction of descent unless it is 0."""
-        center = np.array([[float(c) for c in row] for row in self.center])
+        """The element of least Euclidean norm: its negative is a direction of descent unless it is 0."""
+        center = self.center.astype(np.float64)
         if self.is_single:
             return center
         return center + np.asarray(self._span(self._multipliers(-center, np.ones(self.radius.shape))), dtype=np.float64)
 
     def offset(self, g: Floats) -> Floats:
-        """G − center (C, D), rounded only once: where the set is one gradient, the error."""
+        """G − center, rounded only once: where the set is one gradient, the error."""
         with precision():
-            rows = [[float(arb(float(x)) - c) for x, c in zip(xs, cs, strict=True)] for xs, cs in zip(g, self.center, strict=True)]
-        return np.array(rows)
+            found = [float(arb(float(x)) - c) for x, c in zip(g.flat, self.center.flat, strict=True)]
+        return np.array(found).reshape(g.shape)
 
     def _multipliers(self, offset: Floats, radius: Floats) -> list[Floats]:
         """The multipliers τ, one simplex a group, whose combination comes nearest in scaled least squares.
@@ -224,8 +276,10 @@ class Subdifferential:
 
     def _worst(self, residual: Floats, g: Floats, certified: float | None) -> Distance:
         strains = np.abs(residual) / self.radius
-        j, k = (int(i) for i in np.unravel_index(int(np.argmax(strains)), strains.shape))
-        strain, left = float(strains[j, k]), float(residual[j, k])
-        return Distance(
-            strain, strain if certified is None else certified, (j, k), float(self.radius[j, k]), abs(left), float(g[j, k]) - left
-        )
+        at = tuple(int(i) for i in np.unravel_index(int(np.argmax(strains)), strains.shape))
+        strain, left = float(strains[at]), float(residual[at])
+        return Distance(strain, strain if certified is None else certified, at, float(self.radius[at]), abs(left), float(g[at]) - left)
+
+
+def _entries(which: NDArray[np.bool_]) -> list[tuple[int, ...]]:
+    return [tuple(at) for at in np.argwhere(which).tolist()]

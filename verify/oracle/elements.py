@@ -1,0 +1,262 @@
+"""A sum Σ wᵢ φᵢ(Aᵢ x; θᵢ) over elements: each a formula of a few inputs, which a map makes of x.
+
+Elements that are equal are derived once: each counts as often as it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from flint import arb, arb_series, fmpq
+from numpy.typing import NDArray
+
+from verify.oracle.formula import Formula
+from verify.oracle.maps import Map, Objects
+from verify.oracle.subdifferential import Generator
+from verify.rounding import ELEMENTARY, SLACK, gamma
+from verify.tape.balls import Ball, precision
+from verify.tape.enclose import Run
+from verify.tape.reverse import Pieces, Quantity
+
+Floats = NDArray[np.floating]
+Runs = tuple[Formula, Run, Run]
+"""A formula, its run at the point, and its run over what careful code may have."""
+
+Line = tuple[Formula, Callable[[arb], list[Ball]], arb]
+"""A formula, its inputs as series in t − t₀ around a given t₀, and its weight in the sum."""
+
+ROUNDINGS = ELEMENTARY + 2
+"""Of one of two numbers whose difference a slope is: an exponential, a sum, a quotient."""
+
+WAYS = 2
+"""Roundings of a loss that is written with its asymptotes: of the product with the slope, and of the sum."""
+
+ORDER = 4
+"""Taylor coefficients up to the third derivative: what a centred difference needs."""
+
+ZERO = Quantity(arb(0), 0.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Element:
+    """φ(·; θ): its formula, the further `ways` of writing it, and θ as the `constants` that the formula has beside its inputs, exact and
+    as careful code may see them. `key` tells elements with the same formula and constants.
+
+    `steep()` is L of each input and `curved(j)` that of the second derivative: see `steepness`. `aside` is the size of what may be added
+    and taken away again, and `asymptotic` says that it may be written with its asymptotes though no L is known. `everywhere` is the
+    formula with more constants in front: where it has no value nobody is asked for one.
+    """
+
+    formula: Formula
+    key: Hashable = None
+    ways: tuple[Formula, ...] = ()
+    constants: tuple[arb, ...] = ()
+    rounded: tuple[arb, ...] = ()
+    steep: Callable[[], Floats] | None = None
+    curved: Callable[[int], float] | None = None
+    aside: float = 0.0
+    asymptotic: bool = False
+    everywhere: tuple[Formula, tuple[arb, ...]] | None = None
+
+    def inputs(self, at: Sequence[Ball]) -> list[Ball]:
+        """All inputs of the formula."""
+        return [*at, *self.constants]
+
+    def seen(self, at: Sequence[arb], radii: Floats) -> list[arb]:
+        """The same as a candidate may see them."""
+        return [*(s + arb(0, float(r)) for s, r in zip(at, radii, strict=True)), *self.rounded]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Elements:
+    """The distinct `elements` (n) of a sum with their `map`, how often each `counts`, and their `share`, the weight of each.
+
+    `u` and `tiny` are those of the dtype that candidates compute in.
+    """
+
+    elements: Sequence[Element]
+    map: Map
+    counts: Sequence[int]
+    share: fmpq
+    dtype: str
+    u: float
+    tiny: float
+
+    @cached_property
+    def number(self) -> int:
+        """Of elements, equal ones counted."""
+        return sum(self.counts)
+
+    @cached_property
+    def _steep(self) -> Floats:
+        """L of each element and input (n, m): how large the numbers are whose difference a slope may be computed as."""
+        m = len(self.map.inputs[0]) if self.elements else 0
+        steep = [
+            np.zeros(m) if e.steep is None or f.is_polynomial_at(fat) else e.steep()
+            for (f, _, fat), e in zip(self.runs, self.elements, strict=True)
+        ]
+        return np.array(steep).reshape(-1, m)
+
+    @cached_property
+    def runs(self) -> list[Runs]:
+        """Of each element."""
+        with precision():
+            return [self._run(e, e.formula, s, r) for e, s, r in zip(self.elements, self.map.inputs, self.map.radii, strict=True)]
+
+    @cached_property
+    def _ways(self) -> list[list[Runs]]:
+        """The same in every further way of writing."""
+        inputs = zip(self.elements, self.map.inputs, self.map.radii, strict=True)
+        with precision():
+            return [[self._run(e, way, s, r) for way in e.ways] for e, s, r in inputs]
+
+    def _run(self, e: Element, f: Formula, at: Sequence[arb], radii: Floats) -> Runs:
+        return f, f.run(e.inputs(at)), f.run(e.seen(at, radii), arb(self.u))
+
+    @property
+    def pattern(self) -> frozenset[tuple[Hashable, tuple[tuple[int, ...], ...]]]:
+        """Which pieces are active: of each element its key and, switch by switch, the pieces that may be chosen."""
+        return frozenset((e.key, tuple(map(tuple, fat.possible.values()))) for e, (_, _, fat) in zip(self.elements, self.runs, strict=True))
+
+    def value(self) -> tuple[arb, float, float, float]:
+        """(the sum, the radius that comes with its terms, their magnitude, and that of what may be added and taken away again)."""
+        parts = [
+            widest([f.value(thin, fat), *(w.value(*runs) for w, *runs in ways)])
+            for (f, thin, fat), ways in zip(self.runs, self._ways, strict=True)
+        ]
+        total = sum((n * p.exact for n, p in zip(self.counts, parts, strict=True)), arb(0)) * self.share
+        share = float(self.share)
+        own = share * sum(n * max(p.radius, r) for n, p, r in zip(self.counts, parts, self._shifts, strict=True))
+        size = share * sum(n * p.magnitude for n, p in zip(self.counts, parts, strict=True))
+        aside = share * sum(n * e.aside for n, e in zip(self.counts, self.elements, strict=True))
+        return total, own, size, aside
+
+    @property
+    def _shifts(self) -> list[float]:
+        """How far each element may be off where it is written with its asymptotes, as log σ(s) − s and s + log(1 + e⁻ˢ) are: by roundings
+        of L·|s|, though it itself may be next to nothing.
+        """
+        sizes = np.array([[float(s.abs_upper()) for s in row] for row in self.map.inputs]).reshape(self._steep.shape)
+        steep = np.maximum(self._steep, [[float(e.asymptotic)] for e in self.elements])
+        return [float(x) for x in WAYS * self.u * np.sum(steep * sizes, axis=1)]
+
+    def gradient(self) -> tuple[Objects, Floats, Floats]:
+        """(the corner from which the hulls of ambiguous switches are spanned, the radius that comes with its terms, their magnitude)."""
+        pieces, m = self.pieces, self._steep.shape[1]
+        slopes = [[entry(p, j).exact + hull_start(p, j) for j in range(m)] for p in pieces]
+        center = self.map.back(slopes, self.counts) * arb(self.share)
+        size = np.array([[magnitude(p, j) for j in range(m)] for p in pieces]).reshape(-1, m)
+        radius = np.array([[radius_of(p, j) for j in range(m)] for p in pieces]).reshape(-1, m)
+        for i, p in ((i, w.pieces(*runs)) for i, ways in enumerate(self._ways) for w, *runs in ways):
+            size[i] = np.maximum(size[i], [magnitude(p, j) for j in range(m)])
+            radius[i] = np.maximum(radius[i], [radius_of(p, j) for j in range(m)])
+        # The entries of one element's gradient may be computed from each other (1 − p for the other class, minus the sum
+        # of the rest), so each carries the errors of all and roundings of the largest.
+        largest = np.max(size, axis=1, initial=0.0, keepdims=True)
+        steepest = ROUNDINGS * self.u * np.max(self._steep, axis=1, initial=0.0, keepdims=True)
+        joint = np.maximum(np.sum(radius, axis=1, keepdims=True), steepest) + gamma(m, self.u) * largest
+        return center, self._reach(np.broadcast_to(joint, size.shape)), self._reach(size)
+
+    def _reach(self, sizes: Floats) -> Floats:
+        return self.map.reach(sizes, float(self.share) * np.array(self.counts))
+
+    @property
+    def lengths(self) -> Floats:
+        """The weighted sizes of all factors that lead to each entry of x."""
+        return self._reach(np.ones(self._steep.shape))
+
+    @cached_property
+    def pieces(self) -> list[Pieces]:
+        """∂φ of each element over what careful code may have."""
+        return [f.pieces(thin, fat) for f, thin, fat in self.runs]
+
+    def groups(self) -> Iterator[list[Generator]]:
+        """The hulls that span the subdifferential from the corner. Equal elements choose apart: n times a simplex is the sum of n."""
+        m = self._steep.shape[1]
+        for i, (p, n) in enumerate(zip(self.pieces, self.counts, strict=True)):
+            for vertices in p.ambiguous:
+                rows = np.array([[float(v.get(j, ZERO).exact) for j in range(m)] for v in vertices])
+                yield [self.map.generator(i, row - rows[0], n * float(self.share)) for row in rows]
+
+    def curvatures(self) -> list[list[list[Quantity] | None]]:
+        """∂²φ/∂s_j² of each element (rows) and input (columns): one quantity for each choice of ambiguous pieces."""
+        m = self._steep.shape[1]
+        return [[self._choices(i, j, f.curvature(j, thin, fat)) for j in range(m)] for i, (f, thin, fat) in enumerate(self.runs)]
+
+    def _choices(self, i: int, j: int, found: list[Quantity] | None) -> list[Quantity] | None:
+        """Each as wide as the widest way of writing it."""
+        if found is None:
+            return None
+        also = [q for w, *runs in self._ways[i] for q in w.curvature(j, *runs) or ()]
+        curved = self.elements[i].curved
+        least = 0.0 if curved is None else ROUNDINGS * self.u * curved(j)
+        choices = [widest([q, *also]) for q in found]
+        return [Quantity(q.exact, max(q.radius, least), q.magnitude) for q in choices]
+
+    def out_of_range(self, *, slopes: bool, number: int) -> NDArray[np.bool_]:
+        """Of each element: whether a number on the way to its value, or to its slopes, may not fit the dtype, or has no value at all, where
+        as many as `number` are summed.
+        """
+        factor = SLACK * number * max(1.0, self.map.largest if slopes else 1.0)
+        return np.array(
+            [
+                f.leaves(fat, self.dtype, factor, slopes=slopes) or self._is_outside(e, s, slopes)
+                for (f, _, fat), e, s in zip(self.runs, self.elements, self.map.inputs, strict=True)
+            ]
+        )
+
+    def _is_outside(self, e: Element, at: Sequence[arb], slopes: bool) -> bool:
+        """Whether the formula for any target has no value there, though that for this one may have: s − t·log s for t = 0."""
+        if e.everywhere is None:
+            return False
+        formula, more = e.everywhere
+        return formula.leaves(formula.run([*at, *more, *e.constants]), self.dtype, 1.0, slopes=slopes)
+
+    @property
+    def additions(self) -> int:
+        """How many additions one entry of the sum may take, however it is arranged."""
+        return self.number * max((e.formula.additions for e in self.elements), default=1) + 4
+
+    @property
+    def underflow_steps(self) -> int:
+        """How many operations of an element may each lose one smallest normal."""
+        return max((e.formula.underflow_steps for e in self.elements), default=1)
+
+    def lines(self, d: Floats) -> Iterator[Line]:
+        """Every formula along x + td."""
+        share = arb(self.share)
+        for e, s, v, n in zip(self.elements, self.map.inputs, self.map.along(d), self.counts, strict=True):
+            yield e.formula, line(s, v, e.inputs), n * share
+
+
+def line(at: Sequence[arb], rate: Sequence[arb], inputs: Callable[[list[Ball]], list[Ball]]) -> Callable[[arb], list[Ball]]:
+    """Inputs that start `at` a point and change at a rate, as series in t − t₀."""
+    return lambda t: inputs([arb_series([a + t * b, b], ORDER) for a, b in zip(at, rate, strict=True)])
+
+
+def widest(written: Sequence[Quantity]) -> Quantity:
+    """The first, with the greatest radius and magnitude of all ways of writing it."""
+    return Quantity(written[0].exact, max(q.radius for q in written), max(q.magnitude for q in written))
+
+
+def entry(p: Pieces, j: int) -> Quantity:
+    """The part of a slope that is certain."""
+    return p.certain.get(j, ZERO)
+
+
+def hull_start(p: Pieces, j: int) -> arb:
+    """The sum of the first vertices: the corner from which the hulls of the ambiguous switches are spanned."""
+    return sum((vs[0].get(j, ZERO).exact for vs in p.ambiguous), arb(0))
+
+
+def radius_of(p: Pieces, j: int) -> float:
+    """Of a slope, whatever is chosen."""
+    return entry(p, j).radius + sum(max(v.get(j, ZERO).radius for v in vs) for vs in p.ambiguous)
+
+
+def magnitude(p: Pieces, j: int) -> float:
+    """Of its terms, whatever is chosen."""
+    return entry(p, j).magnitude + sum(max(v.get(j, ZERO).magnitude for v in vs) for vs in p.ambiguous)

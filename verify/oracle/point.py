@@ -1,0 +1,264 @@
+"""What is true of a sum over elements at one point, and what a careful candidate may answer there.
+
+A candidate works in floating point, so it is judged on what careful code may have as the inputs of each element (for scores the box
+S ± γ_{D+2} |X||W|ᵀ). On top come the roundings of each formula, of the sum over the elements, of the way back to x and of the penalty, all
+times `SLACK`; underflow adds smallest normals. No other tolerance exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from flint import arb, arb_series
+from numpy.typing import NDArray
+
+from verify.oracle.elements import ORDER, Elements, Line
+from verify.oracle.formula import Formula
+from verify.oracle.penalty import Weights
+from verify.oracle.subdifferential import Subdifferential
+from verify.rounding import SLACK, gamma
+from verify.tape.balls import Ball, KinkOnSegment, precision
+from verify.tape.ranges import overflows
+from verify.tape.reverse import Quantity
+
+Floats = NDArray[np.floating]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """f(x) as a ball, and the radius that a right candidate stays within, SLACK included."""
+
+    exact: arb
+    radius: float
+    magnitude: float
+
+    def rounds_to(self, infinity: float, dtype: str) -> bool:
+        """Whether a right candidate may answer this infinity: f(x) or what it may be taken for does not fit the dtype."""
+        return overflows(infinity, self.exact, self.radius, dtype)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Point:
+    """The truth at x, any array; each quantity is derived when it is first asked for.
+
+    `distinct` are the examples (X, y) that the elements of `data` stand for, where they are examples.
+    """
+
+    x: Floats
+    data: Elements
+    penalty: Weights | None
+    dtype: str
+    u: float
+    tiny: float
+    distinct: tuple[Floats, NDArray[np.integer[Any]]] | None = None
+    _known: dict[Hashable, Any] = field(default_factory=dict)
+
+    @property
+    def pattern(self) -> Hashable:
+        """Which pieces are active."""
+        return self.data.pattern
+
+    @cached_property
+    def value(self) -> Value:
+        """f(x). The radius: that of the elements, the penalty's, and γ of all additions on all magnitudes: a right candidate may add
+        element after element, or weight after weight, to what is already there.
+        """
+        with precision():
+            total, own, size, aside = self.data.value()
+            penalty, penalty_radius, penalty_size = self._penalty
+            total += penalty
+        steps = self.data.additions + (0 if self.penalty is None else self.x.size)
+        radius = own + penalty_radius + gamma(steps + 2, self.u) * (size + aside + penalty_size)
+        return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
+
+    @cached_property
+    def _penalty(self) -> tuple[arb, float, float]:
+        with precision():
+            return (arb(0), 0.0, 0.0) if self.penalty is None else self.penalty.value()
+
+    @cached_property
+    def curvatures(self) -> list[list[list[Quantity] | None]]:
+        """∂²φ/∂s_j² of each distinct element (rows) and input (columns): one quantity for each choice of ambiguous pieces, with
+        the radius within which a right candidate stays. None where there are too many choices.
+        """
+        with precision():
+            rows = zip(self.data.curvatures(), self.data.elements, strict=True)
+            return [[None if qs is None else [self._careful(e.formula, q) for q in qs] for qs in row] for row, e in rows]
+
+    def _careful(self, formula: Formula, q: Quantity) -> Quantity:
+        radius = q.radius + gamma(formula.additions + 2, self.u) * q.magnitude + self._underflow
+        return Quantity(q.exact, SLACK * radius, q.magnitude)
+
+    def curvature_excused(self, element: int, choices: list[Quantity]) -> bool:
+        """Whether infinity or NaN as the second derivative of a distinct element is no evidence: see `out_of_range`."""
+        most = np.finfo(self.dtype).max
+        return bool(self.out_of_range(slopes=True)[element]) or any(not SLACK * c.magnitude < most for c in choices)
+
+    @cached_property
+    def gradient(self) -> Subdifferential:
+        """∂f(x) over what careful code may have, with the entrywise radius within which a right candidate stays of one of its elements.
+
+        Whoever begins with λ∇R rounds at its size once an element, so γ of the sum over the elements is on both.
+        """
+        with precision():
+            center, own, size = self.data.gradient()
+            groups = list(self.data.groups())
+            if self.penalty is not None:
+                penalty, penalty_radius, penalty_size = self.penalty.gradient()
+                center, own = center + penalty, own + penalty_radius
+                size = size + penalty_size
+                groups += self.penalty.groups()
+        underflow = self._underflow * (1 + self.data.lengths)
+        radius = own + gamma(self.data.additions + 2, self.u) * size + underflow
+        known = np.array([c.is_finite() for c in center.flat]).reshape(self.x.shape)
+        return Subdifferential(
+            center=center,
+            radius=np.where(known, SLACK * radius, np.inf),
+            magnitude=size,
+            groups=groups,
+            dtype=self.dtype,
+            excused=lambda: self.data.map.touched(self.out_of_range(slopes=True)),
+        )
+
+    def out_of_range(self, *, slopes: bool) -> NDArray[np.bool_]:
+        """Of each distinct element: whether a number on the way to its value, or to its slopes, may not fit the dtype, or has no value at
+        all, so that infinity and NaN are no evidence against a candidate. Where the formula has ways that stay finite, those count.
+        """
+        return self._once(("out of range", slopes), lambda: self._out_of_range(slopes))
+
+    def _out_of_range(self, slopes: bool) -> NDArray[np.bool_]:
+        with precision():
+            fits = SLACK * self._penalty[2] < np.finfo(self.dtype).max
+            return self.data.out_of_range(slopes=slopes, number=self.data.number) | (not fits)
+
+    def excuses(self, value: float, gradient: Floats) -> bool:
+        """Whether what is not finite of an answer need not be: see `out_of_range`."""
+        lost = [slopes for slopes, found in ((False, value), (True, gradient)) if not np.all(np.isfinite(found))]
+        return bool(lost) and all(self.out_of_range(slopes=slopes).any() for slopes in lost)
+
+    def careful(self, size: float) -> float:
+        """How far careful sums of as many terms as f has may be from each other, where their terms are of this size."""
+        return SLACK * gamma(self.data.additions + self.x.size + 2, self.u) * size
+
+    @property
+    def _underflow(self) -> float:
+        return self.tiny * (self.data.underflow_steps + self.data.additions + self.x.size)
+
+    def along(self, d: Floats, low: float, high: float) -> list[arb]:
+        """Enclosures over t in [low, high] of the Taylor coefficients f^(k)(x + td)/k!, k = 0..3.
+
+        Raises KinkOnSegment where a switch that f depends on there may change on the segment.
+        """
+        return self._once(("along", d.tobytes(), low, high), lambda: self._along(d, low, high))
+
+    def _along(self, d: Floats, low: float, high: float) -> list[arb]:
+        with precision():
+            t, total = _interval(low, high), arb_series([0], ORDER)
+            for formula, line, weight in self._lines(d):
+                total += formula.follow(line(t)).total(formula.value_terms) * weight
+            return [total[k] for k in range(ORDER)]
+
+    def slopes(self, d: Floats, low: float, high: float) -> arb:
+        """A ball around ⟨∂f(x + td), d⟩ for all t in [low, high], kinks or not."""
+        return self._once(("slopes", d.tobytes(), low, high), lambda: self._slopes(d, low, high))
+
+    def _slopes(self, d: Floats, low: float, high: float) -> arb:
+        with precision():
+            t, total = _interval(low, high), arb(0)
+            for formula, line, weight in self._lines(d):
+                here = line(t)
+                run = formula.run([_at(x) for x in here])
+                total += formula.slope(run, [_rate(x) for x in here]) * weight
+            return total
+
+    def path(self, d: Floats, length: float, most: int) -> list[Stretch]:
+        """The smooth stretches of t → f(x + td) on [0, length], at most `most` of them from the start.
+
+        Kinks are where switches change, so a stretch may end where f happens to be smooth. A kink that no short number tells is a
+        ball: it ends one stretch and starts the next. Raises KinkOnSegment where it is not certain which piece a switch takes.
+        """
+        return self._once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
+
+    def _path(self, d: Floats, length: float, most: int) -> list[Stretch]:
+        with precision():
+            stretches: list[Stretch] = []
+            start, end = arb(0), arb(length)
+            while len(stretches) < most:
+                runs = [(f, f.follow(line(start), ahead=True), weight, line) for f, line, weight in self._lines(d)]
+                stop = end
+                for f, run, _, line in runs:
+                    kink = f.next_kink(run, line, start, stop)
+                    stop = stop if kink is None else kink
+                taken = [(f, run.possible, weight, line) for f, run, weight, line in runs]
+                stretches.append(_taylor(taken, start, stop))
+                if stop is end:
+                    break
+                start = stop
+            return stretches
+
+    def _lines(self, d: Floats) -> list[Line]:
+        return [*self.data.lines(d), *(() if self.penalty is None else self.penalty.lines(d))]
+
+    def _once(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """Derived when it is first asked for, be it that there is a kink."""
+        if question not in self._known:
+            try:
+                self._known[question] = answer()
+            except KinkOnSegment as kink:
+                self._known[question] = kink
+        found = self._known[question]
+        if isinstance(found, KinkOnSegment):
+            raise found
+        known: T = found
+        return known
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a line on which no switch changes: t in [start, end], the slope f' just after `start`, a ball around f'' on all of
+    it, and by how much f rises.
+    """
+
+    start: arb
+    end: arb
+    slope: arb
+    curvature: arb
+    rise: arb
+
+
+def _interval(low: float, high: float) -> arb:
+    return arb((high + low) / 2, (high - low) / 2) if high > low else arb(low)
+
+
+def _at(x: Ball) -> arb:
+    return x[0] if isinstance(x, arb_series) else x
+
+
+def _rate(x: Ball) -> arb:
+    return x[1] if isinstance(x, arb_series) else arb(0)
+
+
+def _taylor(taken: list[tuple[Formula, dict[int, list[int]], arb, Callable[[arb], list[Ball]]]], start: arb, stop: arb) -> Stretch:
+    """The stretch on which every switch is on the piece that it took ahead of the start."""
+
+    def at(t: arb) -> arb_series:
+        total = arb_series([0], ORDER)
+        for formula, pieces, weight, line in taken:
+            total += formula.follow(line(t), taken=pieces).total(formula.value_terms) * weight
+        return total
+
+    first, length = at(start), stop - start
+    slope, curvature = first[1], 2 * at((start + stop) / 2 + arb(0, (length / 2).abs_upper()))[2]
+    rise = length * slope + curvature * length**2 / 2
+    if not rise.rad() < NARROW:  # the enclosure of a curve is wide, its values at the ends are not
+        rise = at(stop)[0] - first[0]
+    return Stretch(start, stop, slope, curvature, rise)
+
+
+NARROW = 2.0**-80
+"""What a rise may be uncertain by before it is asked for at the ends: less than rounding in any dtype shows."""
