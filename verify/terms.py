@@ -131,9 +131,10 @@ class Reference:
     def example(self, x: Floats, W: Floats, label: int) -> Example:
         """One example (D,) taken apart."""
         scores = exact.product(x[None, :], W)[0]
-        formula = self.oracle.formula(len(scores), label)
+        element = self.oracle.element(len(scores), label)
+        formula = element.formula
         with precision():
-            run = formula.run(self.oracle.inputs(scores))
+            run = formula.run(element.inputs(scores))
             losses = tuple(float(run.registers[t]) for t in formula.value_terms)
             switches = tuple(float(run.registers[k]) for k in formula.switches)
             own = None if self.oracle.objective.loss.targets else label

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
-from verify.cases.fitted import among, fitted
+from verify.cases.fitted import among, fitted, of_targets
 from verify.cases.grid import CLASSES, Decoded, Layout, lattice
 from verify.oracle import Oracle
 
@@ -84,7 +84,7 @@ def _fitted(d: Decoded, oracle: Oracle) -> tuple[Any, Any, Any, Any]:
     """What `cases.fitted` does to one case, for all of them."""
     loss, W, X, y, reg = oracle.objective.loss, d.W.astype(oracle.dtype), d.X.astype(oracle.dtype), d.y, d.reg
     if loss.targets:
-        W, y = np.ascontiguousarray(W[:, :1]), y % loss.labels(1)
+        W, y = np.ascontiguousarray(W[:, :1]), of_targets(loss, y, d.seed[:, None])
     if oracle.objective.of_scores:
         W, X = W @ X.transpose(0, 2, 1), np.broadcast_to(np.eye(X.shape[1], dtype=X.dtype), (len(X), *X.shape[1:2] * 2))
         reg = np.zeros_like(reg)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verify.cases.case import Case
 from verify.cases.grid import Range
 from verify.oracle import Oracle
+from verify.spec.loss import LossSpec
 
 
 def among(oracle: Oracle, classes: Range) -> Range:
@@ -20,7 +22,12 @@ def among(oracle: Oracle, classes: Range) -> Range:
 def one_score(case: Case, oracle: Oracle) -> Case:
     """The first class alone where an example has one score, labels within those that there are; else as it is."""
     loss = oracle.objective.loss
-    return replace(case, W=case.W[:1].copy(), y=case.y % loss.labels(1)) if loss.targets else case
+    return replace(case, W=case.W[:1].copy(), y=of_targets(loss, case.y, case.seed)) if loss.targets else case
+
+
+def of_targets(loss: LossSpec, y: NDArray[np.int64], seed: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Labels of targets from labels of classes; of a domain the seed reaches all of them, and 0 leaves the simplest."""
+    return (y + (seed if loss.domain else 0)) % loss.labels(1)
 
 
 def fitted(case: Case, oracle: Oracle) -> Case:

@@ -104,7 +104,7 @@ def _moved(
         bias = _tied(oracle, W, x, label, gap, j)
         if bias is not None:
             W[j, -1] = bias
-            if formula.sign(_seen(oracle, exact.product(x[None, :], W)[0]), gap) == 0:
+            if formula.sign(_seen(oracle, exact.product(x[None, :], W)[0], label), gap) == 0:
                 return j, True
             found = found or (j, W[j].copy())
         W[j] = before
@@ -119,7 +119,7 @@ def _tied(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], labe
     formula, scores = oracle.formula(len(W), label), exact.product(x[None, :], W)[0]
 
     def at(moved: arb) -> arb:
-        return formula.gap(_seen(oracle, [s + (moved if k == j else 0) for k, s in enumerate(scores)]), gap)
+        return formula.gap(_seen(oracle, [s + (moved if k == j else 0) for k, s in enumerate(scores)], label), gap)
 
     with precision():
         straight = _zero(at, 1.0, 1)
@@ -141,6 +141,6 @@ def _zero(at: Callable[[arb], arb], step: float, most: int) -> arb | None:
     return moved if abs(left) < TIED else None
 
 
-def _seen(oracle: Oracle, scores: Sequence[arb]) -> list[arb]:
+def _seen(oracle: Oracle, scores: Sequence[arb], label: int) -> list[arb]:
     """The inputs of a formula with its parameters as the dtype holds them: that is where a candidate sees a tie."""
-    return [*scores, *(exact.ball(np.dtype(oracle.dtype).type(p)) for p in oracle.objective.parameters.values())]
+    return [*scores, *oracle.target(label), *(exact.ball(np.dtype(oracle.dtype).type(p)) for p in oracle.objective.parameters.values())]

@@ -80,7 +80,7 @@ def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Pr
         rng = np.random.default_rng(seed)
         W, X = rng.normal(size=(loss.scores(size), size)), rng.normal(size=(size, size))
         X[:, -1] = 1
-        y = rng.integers(0, loss.labels(size), size)
+        y = rng.integers(0, len(loss.some_labels(size)), size)
         yield W.astype(dtype), X[:examples].astype(dtype), y[:examples], 0.375
 
 

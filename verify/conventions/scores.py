@@ -104,7 +104,7 @@ def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
         W = rng.normal(size=(loss.scores(classes), EXAMPLES)).astype(dtype)
-        y = (np.arange(EXAMPLES) + seed) % loss.labels(classes)
+        y = (np.arange(EXAMPLES) + seed) % len(loss.some_labels(classes))
         yield W[:, :examples], np.eye(examples, dtype=dtype), y[:examples], 0.0
 
 

@@ -89,14 +89,20 @@ def _total(formula: Formula, run: Run) -> arb:
 
 def _run(loss: LossSpec, formula: Formula, at: Sequence[arb], label: int, constants: Constants) -> Run:
     try:
-        return formula.follow([*at, *constants])
+        return formula.follow([*at, *_all(loss, label, constants)])
     except UsageError as error:
         raise UsageError(f"{loss.name}, {loss.place(len(at), label)}, at {_point(at)}: {error}") from None
 
 
+def _all(loss: LossSpec, label: int, constants: Constants) -> list[arb]:
+    """The constants of the formula for one label: the target is one where it has a domain."""
+    target = [exact.ball(loss.targets[label])] if loss.domain and loss.targets else []
+    return [*target, *constants]
+
+
 def _labels(loss: LossSpec) -> list[tuple[int, int]]:
     """(number of scores, label) of all that is examined."""
-    return sorted({(loss.scores(c), label) for c in SIZES for label in range(loss.labels(c))})
+    return sorted({(loss.scores(c), label) for c in SIZES for label in loss.some_labels(c)})
 
 
 def _points(scores: int, count: int) -> Iterator[Point]:
@@ -289,10 +295,10 @@ class _Line:
             choices = [run.possible[r] for r in self.choices]
             if np.prod([len(c) for c in choices]) > MOST_COMBINATIONS:
                 return None
-            balls = []
+            balls, inputs = [], [*self.at(ball), *_all(self.loss, self.label, self.constants)]
             for pieces in product(*choices):
                 taken = run.possible | {r: [p] for r, p in zip(self.choices, pieces, strict=True)}
-                balls.append(_total(self.formula, self.formula.follow([*self.at(ball), *self.constants], taken=taken)))
+                balls.append(_total(self.formula, self.formula.follow(inputs, taken=taken)))
             values = [_total(self.formula, self.run(t)) for t in (low, middle, high)]
             if not all(x.is_finite() for x in (*balls, *values)):
                 return None

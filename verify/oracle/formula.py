@@ -240,7 +240,11 @@ def _total(terms: Terms, run: Run) -> arb:
 
 @lru_cache(maxsize=512)
 def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
-    """ℓ(·, label) over `classes` scores, compiled once a process. Raises UsageError where it is not made of known functions."""
+    """ℓ(·, label) over `classes` scores, compiled once a process. That of a domain of targets is one, with the target as its first
+    constant. Raises UsageError where it is not made of known functions.
+    """
+    if spec.domain and label:
+        return loss_formula(spec, classes, 0)
     e, symbols = spec.expression(classes, label)
     try:
         return Formula(e, symbols[:classes], symbols[classes:])
@@ -251,7 +255,7 @@ def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
 @lru_cache(maxsize=64)
 def any_target_formula(spec: LossSpec) -> Formula | None:
     """ℓ over one score, with its target t and its parameters as constants; None where that is not one formula for all targets."""
-    if not spec.targets:
+    if not spec.targets or spec.domain:
         return None
     _, (score, *parameters) = spec.expression(1, 0)
     target = sympy.Symbol("t", real=True)

@@ -108,6 +108,8 @@ def _summed(oracle: Oracle, problems: Problems, examples: Local, reach: Floats) 
 
 def _losses(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64]) -> Local:
     """ℓ of every example: scores (n, C), the greatest Σ|w||x| (n,), labels (n,)."""
+    if oracle.objective.loss.domain:
+        return _of_any_target(oracle, scores, reach, y)
     groups = {label: np.flatnonzero(y == label) for label in np.unique(y)}
     parts = []
     for label, mine in groups.items():
@@ -118,6 +120,15 @@ def _losses(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64])
     back = np.empty(len(y), np.int64)
     back[np.concatenate(list(groups.values()))] = np.arange(len(y))
     return Local(**{f.name: np.concatenate([getattr(p, f.name) for p in parts])[back] for f in fields(Local)})
+
+
+def _of_any_target(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.int64]) -> Local:
+    """The same where the target is a constant of one formula."""
+    labels, where = np.unique(y, return_inverse=True)
+    numbers = np.array([oracle.numbers(int(label)) for label in labels])
+    steep = np.array([oracle.steepest(1, int(label)) for label in labels])
+    found = local(oracle.formula(1, 0), [scores[:, 0], *numbers[where].T], reach, oracle.u)
+    return replace(found, magnitude=np.maximum(found.magnitude, steep[where]))
 
 
 def local(formula: Formula, inputs: Sequence[Any], reach: Floats, u: float) -> Local:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +17,6 @@ from verify.oracle.penalty import Weights
 from verify.oracle.point import Point
 from verify.rounding import smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
-from verify.tape.balls import Ball
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer[Any]]
@@ -66,13 +64,14 @@ class Oracle:
     def element(self, classes: int, label: int) -> Element:
         """ℓ of one example with this label."""
         loss = self.objective.loss
+        target = self.target(label)
         everywhere = None if self.for_any_target is None else (self.for_any_target, (exact.ball(loss.targets[label]),))  # type: ignore[index]
         return Element(
             formula=self.formula(classes, label),
             key=label,
             ways=tuple(self.ways(classes, label)),
-            constants=tuple(self._constants),
-            rounded=tuple(self._rounded_constants),
+            constants=(*target, *self._constants),
+            rounded=(*target, *self._rounded_constants),
             steep=lambda: self.steepest(classes, label),
             curved=lambda j: self.most_curved(classes, label, j),
             # A right candidate may count the label as one of the classes and take its constant term away again, as in
@@ -81,6 +80,15 @@ class Oracle:
             asymptotic=bool(loss.targets),
             everywhere=everywhere,
         )
+
+    def target(self, label: int) -> list[arb]:
+        """The target as a constant of the formula, where it is one."""
+        loss = self.objective.loss
+        return [exact.ball(loss.targets[label])] if loss.domain and loss.targets else []
+
+    def numbers(self, label: int) -> list[float]:
+        """The constants of the formula for one label as floats."""
+        return [*map(float, self.target(label)), *map(float, self.objective.parameters.values())]
 
     def formula(self, classes: int, label: int) -> Formula:
         """ℓ for one label."""
@@ -95,7 +103,7 @@ class Oracle:
                 found = self.steepest(classes, 0).copy()
                 found[[0, label]] = found[[label, 0]]
             else:
-                found = steepest(self.formula(classes, label), list(self.objective.parameters.values()))
+                found = steepest(self.formula(classes, label), self.numbers(label))
             self._steepest[classes, label] = found
         return self._steepest[classes, label]
 
@@ -104,7 +112,7 @@ class Oracle:
         from verify.oracle.steepness import most_curved
 
         if (classes, label, j) not in self._most_curved:
-            found = most_curved(self.formula(classes, label), j, list(self.objective.parameters.values()))
+            found = most_curved(self.formula(classes, label), j, self.numbers(label))
             self._most_curved[classes, label, j] = found
         return self._most_curved[classes, label, j]
 
@@ -121,10 +129,6 @@ class Oracle:
     def example(self) -> Formula:
         """ℓ in its smallest form, which shows whether it has switches or is curved."""
         return self.formula(self.objective.loss.scores(2), 0)
-
-    def inputs(self, scores: Sequence[Ball]) -> list[Ball]:
-        """The inputs of a formula: the scores and the loss's parameters."""
-        return [*scores, *self._constants]
 
     @property
     def piecewise_linear(self) -> bool:

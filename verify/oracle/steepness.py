@@ -78,10 +78,12 @@ def _size(parts: Sequence[tuple[Second, int]], inputs: Sequence[arb]) -> float:
 def told(loss: LossSpec) -> str:
     """For readers of a report: whether slopes of this loss may be computed as differences, with its default parameters."""
     constants, C = [p.default for p in loss.parameters.values()], loss.scores(SHOWN)
-    curved = [f for f in (loss_formula(loss, C, i) for i in range(len(loss.targets or (0,)))) if not f.is_polynomial]
+    labels = loss.some_labels(1) if loss.targets else (0,)
+    formulas = [(loss_formula(loss, C, i), [*([loss.targets[i]] if loss.domain and loss.targets else []), *constants]) for i in labels]
+    curved = [(f, given) for f, given in formulas if not f.is_polynomial]
     if not curved:
         return "each piece is a polynomial: its slopes are judged as the formula is written"
-    bounds = np.concatenate([steepest(f, constants) for f in curved])
+    bounds = np.concatenate([steepest(f, given) for f, given in curved])
     if not bounds.all():
         return "no bound of its slopes along a score was found: they are judged as the formula is written"
     return f"its slopes along a score reach {bounds.max():.6g}: they may be computed as differences of numbers of that size"

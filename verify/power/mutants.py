@@ -97,7 +97,7 @@ def _roles(reference: Reference) -> dict[Role, None]:
     for first in (0.0, 9.0, -9.0):
         W = np.zeros((loss.scores(3), 1))
         W[0] = first
-        for label in range(loss.labels(3)):
+        for label in loss.some_labels(3):
             roles |= dict.fromkeys(t.role for t in reference.example(np.ones(1), W, label).terms if t.value)
     return roles
 
@@ -230,6 +230,8 @@ def _structure(reference: Reference) -> Iterator[Mutant]:
 def _label_matters(reference: Reference) -> bool:
     """Whether the formula is not the same for two labels."""
     loss = reference.oracle.objective.loss
+    if loss.domain:
+        return True
     known = {reference.oracle.formula(loss.scores(3), label).expression for label in range(min(2, loss.labels(3)))}
     return len(known) > 1
 

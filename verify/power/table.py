@@ -117,7 +117,7 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
 def _tails(oracle: Oracle) -> Iterator[Case]:
     """One example whose label's score, or whose only one, is far from the others, on either side."""
     loss = oracle.objective.loss
-    for far, label in product((*TAILS, *(-far for far in TAILS)), range(loss.labels(2))):
+    for far, label in product((*TAILS, *(-far for far in TAILS)), loss.some_labels(2)):
         W = np.zeros((loss.scores(2), 1), oracle.dtype)
         W[label if len(W) > 1 else 0] = far
         yield Case(W=W, X=np.ones((1, 1), oracle.dtype), y=np.array([label]), reg=0.0, family="tail")

@@ -45,7 +45,7 @@ AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
 @lru_cache(maxsize=64)
 def convex_loss(loss: LossSpec) -> bool:
     """Whether ℓ(·, y) is proved convex, for every label of every number of `CLASSES` and every value of its parameters."""
-    formulas = sorted({(loss.scores(c), y) for c in CLASSES for y in range(loss.labels(c))})  # of one score they are the same for every c
+    formulas = sorted({(loss.scores(c), y) for c in CLASSES for y in _labels(loss, c)})  # of one score they are the same for every c
     try:
         return all(curvature(*_over(loss, *formula)).convex for formula in formulas)
     except UsageError:  # it is stated for fewer classes
@@ -72,12 +72,19 @@ def curvature(e: sympy.Expr, variables: Iterable[sympy.Symbol]) -> Curvature:
     return _curvature(e, x)
 
 
+def _labels(loss: LossSpec, classes: int) -> range:
+    """Of a domain the formula is one for all targets."""
+    return range(1 if loss.domain else loss.labels(classes))
+
+
 def _over(loss: LossSpec, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
-    """The formula with each parameter as a function of a positive number that takes on its domain, and its scores."""
+    """The formula with each parameter as a function of a positive number that takes on its domain, the target as one of its domain, and
+    its scores.
+    """
     e, symbols = loss.expression(classes, label)
-    scores, constants = symbols[:classes], symbols[classes:]
+    scores, target, constants = symbols[:classes], loss.symbol_of_target, symbols[classes + bool(loss.domain) :]
     known = {s: within(s, p) for s, p in zip(constants, loss.parameters.values(), strict=True)}
-    return e.subs(known), scores
+    return e.subs(known | ({target: loss.domain.symbol(target.name)} if loss.domain else {})), scores
 
 
 def within(symbol: sympy.Symbol, p: Parameter) -> sympy.Expr:

@@ -14,6 +14,7 @@ from typing import Any
 import sympy
 
 from verify.errors import UsageError, of_type, unknown
+from verify.spec.domains import DOMAINS, Domain, Finite
 from verify.spec.fields import by_name, number
 from verify.spec.statement import stated, takes
 from verify.spec.target import Target
@@ -115,9 +116,10 @@ class LossSpec:
     `per_example(s, y, **parameters)` receives sympy symbols and returns a sympy expression, continuous in s, written in
     the additive terms that implementations compute: the rounding bound follows the terms as written.
 
-    A loss of one score, such as a booster's, has `targets` instead of classes: the values at which it is judged. Label i stands
-    for `targets[i]`, and `per_example(s, t, **parameters)` receives the score and the target, an exact number: it may be asked
-    (`if t > 0`), looked up (`TABLE[t]`) and computed with.
+    A loss of one score, such as a booster's, has a `target` instead of classes: `Real()`, `Real(low, high)`, `Positive()`, `Count()`,
+    and `per_example(s, t, **parameters)` receives the symbols of the score and of the target. Or it has `targets`, the values at which
+    it is judged (`Binary()` and `Sign()` are short for two of them): then t is an exact number, which may be asked (`if t > 0`), looked
+    up (`TABLE[t]`) and computed with. Label i stands for `targets[i]`; those of a domain are some hundred, its ends among them.
 
     `ways` are other formulas of the same loss, for code that is usually written otherwise, such as Σ_j exp(s_j − s_y) − 1 with the label's
     own term in the sum: a right implementation may be as far off as any of them is when it is evaluated carefully.
@@ -130,6 +132,7 @@ class LossSpec:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     claims: Claims
     source: str
+    target: Domain | Finite | None = None
     targets: tuple[float, ...] | None = None
     ways: tuple[Callable[..., sympy.Expr], ...] = ()
 
@@ -144,6 +147,7 @@ class LossSpec:
                 f"the claims of {self.name} are {self.claims!r}; give Claims(convex=True), or Claims(convex=None) to claim nothing."
             )
         self._check_parameters()
+        self._check_target()
         if self.targets is not None:
             object.__setattr__(self, "targets", _targets(self.name, self.targets))
         if self.targets and self.claims.symmetric:
@@ -154,6 +158,25 @@ class LossSpec:
             raise UsageError(f"ways of {self.name} are {self.ways!r}; give a tuple of functions like per_example: (lambda s, y: …,).")
         for formula in (self.per_example, *self.ways):
             takes(self.name, formula, self.parameters, "a score and a target" if self.targets else "a list of scores and a label")
+
+    def _check_target(self) -> None:
+        if self.target is None:
+            return
+        if not isinstance(self.target, (Domain, Finite)):
+            raise UsageError(f"target of {self.name} is {self.target!r}; give one of {', '.join(DOMAINS)}, or a list: targets=(0, 1).")
+        if self.targets is not None and self.targets != self.target.values:
+            raise UsageError(f"{self.name} has both target={self.target} and targets={self.targets}; give one of them.")
+        object.__setattr__(self, "targets", self.target.values)
+
+    @property
+    def domain(self) -> Domain | None:
+        """The domain of its targets, where one formula is for all of them."""
+        return self.target if isinstance(self.target, Domain) else None
+
+    @cached_property
+    def symbol_of_target(self) -> sympy.Symbol:
+        """The target in the formula, where it has a domain."""
+        return sympy.Symbol("t" if "t" not in self.parameters else "target", real=True)
 
     @cached_property
     def written(self) -> tuple[LossSpec, ...]:
@@ -183,6 +206,10 @@ class LossSpec:
         """How many labels there are."""
         return len(self.targets) if self.targets else classes
 
+    def some_labels(self, classes: int) -> range:
+        """The labels that stand for all where each is looked at: of a domain the first, which are simple numbers."""
+        return range(min(self.labels(classes), SHOWN) if self.domain else self.labels(classes))
+
     def with_parameters(self, given: Mapping[str, float]) -> dict[str, float]:
         """The parameters' values: the given ones, checked, and the defaults of the rest."""
         for name in given:
@@ -195,13 +222,19 @@ class LossSpec:
         return f"target {self.targets[label]:g}" if self.targets else f"label {label} of {classes} classes"
 
     def expression(self, classes: int, label: int) -> tuple[sympy.Expr, list[sympy.Symbol]]:
-        """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1} (one where there are targets), then the
-        parameters in order. Raises UsageError where the formula is none.
+        """(ℓ, symbols): the formula for one label, and its symbols: scores s_0..s_{C−1} (one where there are targets), the target where
+        it has a domain, then the parameters in order. Raises UsageError where the formula is none.
         """
         s = [sympy.Symbol(f"s{j}", real=True) for j in range(classes)]
         p = {name: sympy.Symbol(name, real=True) for name in self.parameters}
-        arguments = [*s, Target(self.targets[label])] if self.targets else [list(s), label]
-        return stated(self.name, self.per_example, arguments, p, self.place(classes, label), self.targets), [*s, *p.values()]
+        t = [self.symbol_of_target] if self.domain else []
+        arguments = [*s, *(t or [Target(self.targets[label])])] if self.targets else [list(s), label]
+        place = f"targets in {self.domain}" if self.domain else self.place(classes, label)
+        return stated(self.name, self.per_example, arguments, p, place, self.target or self.targets), [*s, *t, *p.values()]
+
+
+SHOWN = 6
+"""Labels that stand for those of a domain."""
 
 
 def _targets(name: str, given: object) -> tuple[float, ...]:

@@ -53,6 +53,8 @@ def branches(loss: LossSpec) -> list[Branch]:
     for a symbol too, and wrongly.
     """
     assert loss.targets is not None
+    if loss.domain:
+        return [((), *loss.expression(1, 0))]
     s, parameters = Symbol("s", real=True), {name: Symbol(name, real=True) for name in loss.parameters}
     shared: dict[Expr, list[float]] = {}
     for i, value in enumerate(loss.targets):

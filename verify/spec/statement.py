@@ -21,6 +21,7 @@ from typing import Any
 import sympy
 
 from verify.errors import UsageError
+from verify.spec.domains import Domain
 
 LONGEST = 90
 """Characters of the author's code that a sentence shows."""
@@ -103,7 +104,7 @@ def stated(
     except (Exception, SystemExit, GeneratorExit) as error:
         frame = _frame(error)
         where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
-        hint = _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "")
+        hint = _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
         raise UsageError(f"{told}raised {_said(error)}{where}. {hint}") from None
     try:
         e = sympy.sympify(given, strict=True)
@@ -113,10 +114,11 @@ def stated(
         hint = _other_shape(formula, parameters, targets) or _of_type(given)
         raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of the score{_s(targets)}. {hint}")
     e = exactly(e)
+    own = "t" if targets else "y"
     if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         raise UsageError(
             f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. "
-            f"Branch where that happens: `if {'t' if targets else 'y'} == 0: return …`."
+            f"Branch where that happens: {'Piecewise((…, t > 0), (…, True))' if _is_symbol(targets) else f'`if {own} == 0: return …`'}."
         )
     if e.has(sympy.I):
         raise UsageError(
@@ -157,7 +159,7 @@ def _code(frame: FrameSummary) -> str:
     return _short(" ".join(line.decode(errors="replace").strip() for line in lines))
 
 
-def _hint(error: BaseException, code: str) -> str:
+def _hint(error: BaseException, code: str, targets: object) -> str:
     called = re.match(r"(?:\w+\.)*(\w+)\s*\(", code) if _is_a_call(code) else None
     instead = _instead(called[1]) if called else None
     if called and instead:
@@ -165,13 +167,19 @@ def _hint(error: BaseException, code: str) -> str:
     if "'bool'" in str(error):
         return "A truth value is no number of sympy's: write int(j == y)."
     if "truth value" in str(error):
-        return (
-            "A comparison of a score is neither true nor false: use Piecewise((a, condition), (b, True)), Max, Min or Abs of sympy. "
-            "Only labels and targets may be asked by `if`."
+        return "A comparison of a score is neither true nor false: use Piecewise((a, condition), (b, True)), Max, Min or Abs of sympy. " + (
+            f"With target={targets} the target is a symbol, too."
+            if _is_symbol(targets)
+            else "Only labels and targets may be asked by `if`."
         )
     if isinstance(error, (KeyError, IndexError)):
         return "It is called for every label and, without targets, for every number of classes: state it for all of them."
     return "The formula is called on symbols of sympy: build it with sympy's functions and operators."
+
+
+def _is_symbol(targets: object) -> bool:
+    """Whether the formula is given a symbol for the target."""
+    return isinstance(targets, Domain)
 
 
 def _is_a_call(code: str) -> bool:

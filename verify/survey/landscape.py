@@ -54,8 +54,8 @@ def _gaps(line: Line, at: list[Floats]) -> list[Floats]:
     for W in at:
         column = []
         for scores, label in zip(exact.product(case.X, W), case.y, strict=True):
-            formula = oracle.formula(len(W), int(label))
-            inputs = oracle.inputs(scores)
+            element = oracle.element(len(W), int(label))
+            formula, inputs = element.formula, element.inputs(scores)
             column += [float(formula.gap(inputs, k).mid()) for k in range(len(formula.gaps))]
         columns.append(column)
     return [gap for gap in np.array(columns).T if gap.min() < 0 < gap.max()]

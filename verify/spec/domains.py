@@ -1,0 +1,132 @@
+"""Domains of targets: what a target may be, and the values at which a loss is judged.
+
+Every value is held by float32, so that both dtypes judge the same numbers. The simplest come first, since examples are shrunk towards
+them; the last ones are the ends of the domain and numbers close to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, isfinite
+
+import numpy as np
+import sympy
+
+from verify.errors import UsageError
+from verify.spec.fields import number
+
+SIMPLE = (0.0, 1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 3.0, 0.25, -3.0, 4.0, 1.5, 7.0, -0.75, -4.0, 0.125)
+"""Numbers of few bits, on which scores of the grid tie."""
+FAR = tuple(sign * 2.0**k for k in (10, 20, -10, -20) for sign in (1.0, -1.0))
+"""Far from 1 on either side, and not so far that a square of it leaves float32."""
+COUNTS = (0, 1, 2, 3, 5, 7, 10, 13, 20, 34, 50, 100, 255, 1000, 4096, 10**5, 10**6)
+RARE = 40
+"""Values of a size beyond 2^±5, up to 2^±20: enough that a few cases meet some."""
+MANY = 256
+"""Values of an infinite domain: as many as a byte tells apart."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """`Real()`, `Positive()`, `Count()`: the formula is one for all targets, and is given a symbol.
+
+    `low` and `high` are its ends, which belong to it where they are `closed`.
+    """
+
+    name: str
+    low: float = -inf
+    high: float = inf
+    closed: bool = True
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        for end in ("low", "high"):
+            object.__setattr__(self, end, number(f"{end} of {self.name}", getattr(self, end)))
+        if not self.low < self.high:
+            raise UsageError(f"{self.name}({self.low:g}, {self.high:g}) is empty; give low < high.")
+        if len(self.values) < 2:
+            raise UsageError(f"float32 holds no number between {self.low!r} and {self.high!r} but its ends; list them: targets=(…).")
+
+    def __str__(self) -> str:
+        """As it is written in a spec."""
+        ends = f"{self.low:g}, {self.high:g}" if self.name == "Real" and (isfinite(self.low) or isfinite(self.high)) else ""
+        return f"{self.name}({ends})"
+
+    def __contains__(self, t: float) -> bool:
+        inside = self.low <= t <= self.high if self.closed else self.low < t < self.high
+        return inside and (not self.whole or t == int(t))
+
+    @cached_property
+    def values(self) -> tuple[float, ...]:
+        """At which a loss is judged, the simplest first."""
+        known = [float(np.float32(t)) for t in self._drawn()]
+        return tuple(dict.fromkeys(t for t in known if isfinite(t) and t in self))
+
+    def _drawn(self) -> list[float]:
+        rng = np.random.default_rng(0)
+        if self.whole:
+            sizes = np.floor(2.0 ** np.concatenate([rng.uniform(1, 12, MANY - len(COUNTS) - RARE), rng.uniform(12, 20, RARE)]))
+            return [*COUNTS, *dict.fromkeys(sizes.tolist())]
+        ends = [end for end in (self.low, self.high) if isfinite(end)]
+        if len(ends) == 2:
+            middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
+            near = [self.low + half * 2.0**-k for k in (8, 16, 20)] + [self.high - half * 2.0**-k for k in (8, 16, 20)]
+            grid = [middle + half * k / 8 for k in (0, 4, -4, 2, -2, 6, -6, 1, -1, 7, -7)]
+            inside = rng.uniform(self.low, self.high, MANY - len(ends) - len(near) - len(grid)).tolist()
+            return [*(t for t in SIMPLE if t in self), *grid, *inside, *near, *ends]
+        sign, origin = (-1.0 if isfinite(self.high) else 1.0), (ends[0] if ends else 0.0)
+        most = MANY - len(SIMPLE) - len(FAR) - len(ends)
+        powers = np.concatenate([rng.uniform(-5, 5, most - RARE), rng.choice((-1, 1), RARE) * rng.uniform(5, 20, RARE)])
+        sizes = 2.0**powers * (rng.choice((-1.0, 1.0), most) if not ends else 1.0)
+        return [*SIMPLE, *(origin + sign * sizes).tolist(), *(origin + sign * t for t in FAR), *ends]
+
+    def symbol(self, name: str) -> sympy.Symbol | sympy.Expr:
+        """A number of the domain as an expression whose sign is known where that of all its numbers is."""
+        x = sympy.Symbol(name, nonnegative=True) if self.closed else sympy.Symbol(name, positive=True)
+        if isfinite(self.low) and isfinite(self.high):
+            low, high = sympy.Rational(self.low), sympy.Rational(self.high)
+            return (low + high * x) / (1 + x)  # all but `high`, which is a limit: what is convex up to there is convex there
+        if isfinite(self.low):
+            return sympy.Rational(self.low) + x
+        return sympy.Rational(self.high) - x if isfinite(self.high) else sympy.Symbol(name, real=True)
+
+
+@dataclass(frozen=True)
+class Finite:
+    """`Binary()`, `Sign()`: a few targets, each of which may have a formula of its own."""
+
+    name: str
+    values: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """As it is written in a spec."""
+        return f"{self.name}()"
+
+
+def Real(low: float = -inf, high: float = inf) -> Domain:  # they read as types in a spec
+    """Any number between `low` and `high`, ends included."""
+    return Domain("Real", low, high)
+
+
+def Positive() -> Domain:
+    """Any number greater than 0."""
+    return Domain("Positive", 0.0, inf, closed=False)
+
+
+def Count() -> Domain:
+    """0, 1, 2, …"""
+    return Domain("Count", 0.0, inf, whole=True)
+
+
+def Binary() -> Finite:
+    """0 or 1."""
+    return Finite("Binary", (0, 1))
+
+
+def Sign() -> Finite:
+    """−1 or 1."""
+    return Finite("Sign", (-1, 1))
+
+
+DOMAINS = ("Real()", "Real(low, high)", "Positive()", "Count()", "Binary()", "Sign()")
