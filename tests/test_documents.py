@@ -59,7 +59,7 @@ def test_mending_the_readmes_example_makes_every_law_hold(folder):
 
 
 def test_the_loss_of_contributing_is_a_loss(folder):
-    spec, _ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    spec, *_ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     (folder / "squared_hinge.py").write_text(spec, encoding="utf-8")
     (folder / "squared.py").write_text(
         blocks("python")[0]
@@ -91,13 +91,33 @@ def objective(prediction, target, gamma={gamma}):
 
 
 def test_the_loss_of_one_score_of_contributing_is_one(folder):
-    _, spec = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    *_, spec = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     (folder / "focal.py").write_text(spec, encoding="utf-8")
     for gamma in (2, 1):
         (folder / f"objective{gamma}.py").write_text(FOCAL.format(gamma=gamma), encoding="utf-8")
     laws = ("gradient", "curvature")
     assert verify.check("objective2.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.HOLDS
     assert verify.check("objective1.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.BROKEN
+
+
+HUBER = """
+import numpy as np
+
+
+def objective(prediction, target):
+    r = prediction - target
+    return np.clip(r, -1, 1){factor}, (np.abs(r) <= 1).astype(r.dtype)
+"""
+
+
+def test_the_loss_of_real_targets_of_contributing_is_one(folder):
+    _, spec, _ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    (folder / "huber.py").write_text(spec, encoding="utf-8")
+    laws = ("gradient", "curvature")
+    for name, factor, verdict in (("right", "", verify.Verdict.HOLDS), ("wrong", " * (1 + (target > 500))", verify.Verdict.BROKEN)):
+        (folder / f"{name}.py").write_text(HUBER.replace("{factor}", factor), encoding="utf-8")
+        report = verify.check(f"{name}.py:objective", loss="huber.py", dtypes=("float64", "float32"), profile="quick", laws=laws)
+        assert report.verdict is verdict
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}
