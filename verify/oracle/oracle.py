@@ -22,7 +22,7 @@ from verify.oracle.ranges import overflows
 from verify.oracle.subdifferential import Generator, Subdifferential
 from verify.rounding import ELEMENTARY, SLACK, gamma, smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
-from verify.tape.balls import Ball, KinkOnSegment, precision
+from verify.tape.balls import Ball, KinkOnSegment, precise, precision
 from verify.tape.enclose import Run
 from verify.tape.reverse import Pieces, Quantity, Vertex
 
@@ -51,6 +51,7 @@ class Oracle:
     def __init__(self, objective: Objective, dtype: str) -> None:
         self.objective, self.dtype = objective, dtype
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
+        self.roundoff = arb(self.u)
         self._constants = [exact.ball(p) for p in objective.parameters.values()]
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}
@@ -163,29 +164,33 @@ class Point:
 
     @cached_property
     def _runs(self) -> list[tuple[Formula, Run, Run]]:
-        runs, u = [], arb(self.oracle.u)
-        for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True):
-            formula = self.oracle.formula(len(s), label)
-            thin = formula.run(self.oracle.inputs(s))
-            runs.append((formula, thin, formula.run(self.oracle.rounded_inputs(s, r), u)))
-        return runs
+        """The loss of each distinct example: its formula, what is true, and what careful code may hold."""
+        with precision():
+            return [
+                self._run(self.oracle.formula(len(s), label), s, r)
+                for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True)
+            ]
+
+    def _run(self, formula: Formula, scores: list[arb], radii: Floats) -> tuple[Formula, Run, Run]:
+        thin = formula.follow(self.oracle.inputs(scores))
+        return formula, thin, formula.follow(self.oracle.rounded_inputs(scores, radii), self.oracle.roundoff)
 
     @cached_property
     def _ways(self) -> list[list[tuple[Formula, Run, Run]]]:
         """The same of each distinct example in every further way of writing."""
         if not self.oracle.objective.loss.ways:
             return [[] for _ in self.y]
-        u = arb(self.oracle.u)
-        return [
-            [(f, f.run(self.oracle.inputs(s)), f.run(self.oracle.rounded_inputs(s, r), u)) for f in self.oracle.ways(len(s), label)]
-            for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True)
-        ]
+        with precision():
+            return [
+                [self._run(f, s, r) for f in self.oracle.ways(len(s), label)]
+                for s, r, label in zip(self.scores, self.score_radii, self.y, strict=True)
+            ]
 
     @cached_property
     def _penalty_runs(self) -> list[tuple[Formula, Run, Run]]:
-        formula, u = penalty_formula(self.oracle.objective.penalty), arb(self.oracle.u)
-        balls = [exact.ball(w) for w in self.W.ravel()]
-        return [(formula, formula.run([w]), formula.run([w], u)) for w in balls]
+        formula, u = penalty_formula(self.oracle.objective.penalty), self.oracle.roundoff
+        with precision():
+            return [(formula, formula.follow([w]), formula.follow([w], u)) for w in map(exact.ball, self.W.ravel())]
 
     @property
     def _has_penalty(self) -> bool:
@@ -209,7 +214,7 @@ class Point:
                 for (f, thin, fat), ways in zip(self._runs, self._ways, strict=True)
             ]
             data = sum((n * p.exact for n, p in zip(self.counts, parts, strict=True)), arb(0)) * self.share
-            penalty, penalty_radius, penalty_size = self._penalty_value()
+            penalty, penalty_radius, penalty_size = self._penalty_value
             total = data + self.reg * penalty
         share, steps = float(self.share), self._additions + self.W.size * self._has_penalty
         own = share * sum(n * max(p.radius, r) for n, p, r in zip(self.counts, parts, self._shifts, strict=True))
@@ -330,7 +335,7 @@ class Point:
         if for_any is None:
             return False
         inputs = [*scores, exact.ball(self.oracle.objective.loss.targets[label]), *self.oracle.inputs([])]  # type: ignore[index]
-        return for_any.leaves(for_any.run(inputs), self.oracle.dtype, 1.0, slopes=slopes)
+        return for_any.leaves(for_any.follow(inputs), self.oracle.dtype, 1.0, slopes=slopes)
 
     def excuses(self, value: float, gradient: Floats) -> bool:
         """Whether what is not finite of an answer (a gradient (C, D)) need not be: see `out_of_range`."""
@@ -339,7 +344,7 @@ class Point:
 
     @property
     def _penalty_fits(self) -> bool:
-        return bool(SLACK * self._penalty_value()[2] < np.finfo(self.oracle.dtype).max)
+        return bool(SLACK * self._penalty_value[2] < np.finfo(self.oracle.dtype).max)
 
     @property
     def _excused(self) -> NDArray[np.bool_]:
@@ -420,6 +425,9 @@ class Point:
 
     def _lines(self, d: Floats) -> Lines:
         """Every formula of f with its inputs as series in t − t₀ around a given t₀, and its weight in the sum."""
+        return self._once(("lines", d.tobytes()), lambda: self._lines_along(d))
+
+    def _lines_along(self, d: Floats) -> Lines:
         share, lines = arb(self.share), []
         for s, v, label, n in zip(self.scores, exact.product(self.X, d), self.y, self.counts, strict=True):
             lines.append((self.oracle.formula(len(s), label), self._line(s, v, self.oracle.inputs), n * share))
@@ -442,6 +450,8 @@ class Point:
     def _line(at: Sequence[arb], rate: Sequence[arb], inputs: Callable[[list[Ball]], list[Ball]]) -> Callable[[arb], list[Ball]]:
         return lambda t: inputs([arb_series([a + t * b, b], ORDER) for a, b in zip(at, rate, strict=True)])
 
+    @cached_property
+    @precise
     def _penalty_value(self) -> tuple[arb, float, float]:
         """(R(W), rounding radius of λR, magnitude of its terms)."""
         formula = penalty_formula(self.oracle.objective.penalty)

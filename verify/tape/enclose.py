@@ -6,12 +6,13 @@ takes the piece that it has for small t > 0.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from itertools import repeat
+from functools import lru_cache, reduce
 from typing import Any
 
+import flint
 import numpy as np
 from flint import arb, arb_mat, arb_series
 from numpy.typing import NDArray
@@ -23,9 +24,7 @@ from verify.tape.primitives import COMPARISONS, Number, Primitive, exact, given,
 from verify.tape.tape import Instruction, Place, Tape
 
 Objects = NDArray[Any]
-
-FEW = 4
-"""Elements of an instruction up to which they are computed one by one."""
+Function = Callable[..., Ball]
 
 
 def column(values: Iterable[Any], n: int) -> Objects:
@@ -33,21 +32,22 @@ def column(values: Iterable[Any], n: int) -> Objects:
     return np.fromiter(values, dtype=object, count=n)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Balls(Arithmetic):
     """Columns are arrays of balls, or of power series of them. With `u` each result is widened by its roundings."""
 
     u: arb | None = None
-    _numbers: dict[Number, arb] = field(default_factory=dict)
+    _numbers: dict[tuple[Number, int], arb] = field(default_factory=dict)
 
     def number(self, value: Number) -> arb:
-        """The ball of a number, with its rounding where not every dtype holds it."""
-        found = self._numbers.get(value)
+        """The ball of a number at the precision in force, with its rounding where not every dtype holds it."""
+        key = value, flint.ctx.prec
+        found = self._numbers.get(key)
         if found is None:
             found = exact(value)
             if self.u is not None and not is_held(value):
                 found += arb(0, self.u * found.abs_upper())
-            self._numbers[value] = found
+            self._numbers[key] = found
         return found
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Objects:
@@ -58,31 +58,30 @@ class Balls(Arithmetic):
             return np.asarray(row.ball(self, *ins))
         columns = [x if isinstance(x, np.ndarray) else _scalar(self.number(x)) for x in ins]
         if row.form == "row" or row.name in ("max", "min"):
-            n, rest = columns[0].shape[0], given(parameter)
             rows = [[x.tolist() for x in c] for c in columns]
-            return column((self._rounded_row(row, parts, rest) for parts in zip(*rows, strict=True)), n)
+            return column(map(self.function(row, parameter), *rows), columns[0].shape[0])
         columns = list(np.broadcast_arrays(*columns))
         shape, flat = columns[0].shape, [c.ravel() for c in columns]
         return self._elementwise(row, flat, parameter).reshape(shape)
 
-    def scalars(self, i: Instruction, registers: Objects) -> None:
-        """The outputs of an instruction of few elements, one after the other: columns cost more than they save there."""
-        row, rest = i.row, given(i.parameter)
+    def function(self, row: Primitive, parameter: Any = None) -> Function:
+        """One output of an elementwise primitive by its operands, or of a row of them, widened by its roundings."""
+        ball: Function = row.ball if parameter is None else lambda *xs: row.ball(*xs, parameter)
         if row.form == "row":
-            for k, parts in i.elements:
-                registers[k] = self._rounded_row(row, [[registers[r] for r in part] for part in parts], rest)
-            return
-        unit = self._unit(row, i.parameter)
-        for k, ins in i.elements:
-            xs = [registers[r] for r in ins]
-            if not row.native and any(type(x) is arb_series for x in xs):
-                (registers[k],) = self._series(row, [column([x], 1) for x in xs], i.parameter)
-                continue
-            value = row.ball(*xs, *rest)
-            if unit is not None:
-                size = value.abs_upper() if row.size is None else row.size(*(x.abs_upper() for x in (value, *xs)))
-                value += arb(0, unit * size)
-            registers[k] = value
+            return ball if self.u is None else _rounded_row(ball, self.u)
+        unit, size = self._unit(row, parameter), row.size
+        if unit is None:
+            return ball
+
+        def rounded(*xs: arb) -> arb:
+            value = ball(*xs)
+            return arb(value, unit * value.abs_upper())
+
+        def sized(*xs: arb) -> arb:
+            value = ball(*xs)
+            return arb(value, unit * size(value.abs_upper(), *(x.abs_upper() for x in xs)))  # type: ignore[misc]
+
+        return rounded if size is None else sized
 
     def _unit(self, row: Primitive, parameter: Any) -> arb | None:
         """What one evaluation may err by, relative to its size; None where it does not."""
@@ -92,28 +91,9 @@ class Balls(Arithmetic):
         return roundings * (self.u if row.name != "round_to" else max(self.u, arb(unit_roundoff(parameter))))
 
     def _elementwise(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
-        n, rest = len(flat[0]), [repeat(p) for p in given(parameter)]
         if not row.native and any(type(x) is arb_series for c in flat for x in c):
-            return self._series(row, flat, parameter)
-        values = map(row.ball, *flat, *rest)
-        unit = self._unit(row, parameter)
-        if unit is None:
-            return column(values, n)
-        if row.size is None:
-            return column((v + arb(0, unit * v.abs_upper()) for v in values), n)
-        size = row.size
-        return column(
-            (v + arb(0, unit * size(*(x.abs_upper() for x in (v, *xs)))) for v, xs in zip(values, zip(*flat, strict=True), strict=True)), n
-        )
-
-    def _rounded_row(self, row: Primitive, parts: Sequence[list[Ball]], rest: tuple[Any, ...]) -> Ball:
-        """A sum, whatever its order: one rounding an addition (and a multiplication) of all that is summed."""
-        value = row.ball(*parts, *rest)
-        if self.u is None or row.form != "row":
-            return value
-        sizes = [reduce(lambda a, b: a * b.abs_upper(), xs, arb(1)) for xs in zip(*parts, strict=True)]
-        roundings = len(sizes) - 1 + (len(parts) > 1)
-        return value + arb(0, roundings * self.u * sum(sizes, arb(0))) if roundings else value
+            return self.series(row, flat, parameter)
+        return column(map(self.function(row, parameter), *flat), len(flat[0]))
 
     def _product(self, a: Objects, b: Objects) -> Objects:
         (n, k), m = a.shape, b.shape[1]
@@ -126,9 +106,9 @@ class Balls(Arithmetic):
         sizes = [arb_mat(c.shape[0], c.shape[1], [x.abs_upper() for x in c.flat]) for c in (a, b)]
         size = column((sizes[0] * sizes[1]).entries(), n * m)
         unit = k * self.u
-        return column((v + arb(0, (unit * s).abs_upper()) for v, s in zip(found.flat, size, strict=True)), n * m).reshape(n, m)
+        return column(map(arb, found.flat, map(arb.abs_upper, unit * size)), n * m).reshape(n, m)
 
-    def _series(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
+    def series(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
         """Series of a function by its partials: y' = Σ ∂ᵢ·xᵢ', one coefficient after the other."""
         assert row.partials is not None
         terms = [max((x.prec for x in xs if isinstance(x, arb_series)), default=1) for xs in zip(*flat, strict=True)]
@@ -155,6 +135,24 @@ def _rate(x: arb_series, terms: int) -> arb_series:
 
 def _cut(x: Ball, terms: int) -> Ball:
     return arb_series([x[k] for k in range(min(terms, x.prec))], terms) if isinstance(x, arb_series) else x
+
+
+def _rounded_row(ball: Function, u: arb) -> Function:
+    """A sum, whatever its order: one rounding an addition (and a multiplication) of all that is summed."""
+
+    def rounded(*parts: Sequence[arb]) -> Ball:
+        value, n = ball(*parts), len(parts[0]) - 1 + (len(parts) > 1)
+        if not n:
+            return value
+        sizes = ([x.abs_upper() for x in xs] for xs in parts)
+        return arb(value, n * u * reduce(operator.add, map(_size, *sizes)))
+
+    return rounded
+
+
+def _size(x: arb, y: arb | None = None) -> arb:
+    """Of a term that is summed: a number, or a product."""
+    return x if y is None else x * y
 
 
 def _scalar(x: Ball) -> Objects:
@@ -199,42 +197,140 @@ class Run:
         return found
 
 
+@lru_cache(maxsize=16)
+def balls(u: arb | None) -> Balls:
+    """One for all runs with these roundings, with what it has made of numbers."""
+    return Balls(u)
+
+
 def run(
-    tape: Tape, inputs: Sequence[Ball], u: arb | None = None, *, ahead: bool = False, taken: Mapping[int, list[int]] | None = None
+    tape: Tape,
+    inputs: Sequence[Ball],
+    u: arb | None = None,
+    *,
+    ahead: bool = False,
+    taken: Mapping[int, list[int]] | None = None,
+    begun: Run | None = None,
 ) -> Run:
     """All registers for these inputs, in the tape's order; with `u`, widened by the roundings of floating-point arithmetic.
 
     With `ahead`, the inputs are series in t, and every switch takes the piece that it has for small t > 0. With `taken`
-    (from another run's `possible`) it takes that piece, wherever the inputs lie.
+    (from another run's `possible`) it takes that piece, wherever the inputs lie. What `begun` holds, a run of a tape of the same recorder
+    with the same inputs and roundings, is not computed again.
     """
-    a = Balls(u)
-    registers = np.empty(tape.size, object)
+    a, known = balls(u), [] if begun is None else begun.registers.tolist()
+    walk = Walk(registers=known + [None] * (tape.size - len(known)), kinked=np.zeros(tape.size, bool), ahead=ahead, taken=taken)
+    registers = walk.registers
     for k, x in zip(tape.inputs.tolist(), inputs, strict=True):
         registers[k] = x
-    for k, value in tape.constants.items():
-        registers[k] = a.number(value)
-    kinked, possible = np.zeros(tape.size, bool), {}
-    any_kinked = False
-    for i in tape.instructions:
-        form = i.row.form
-        if form == "switch":
-            for e, (k, pieces) in enumerate(i.choices):
-                possible[k] = taken[k] if taken else _possible(tape, i, e, registers, ahead)
-                registers[k], lost = _choose(i, pieces, possible[k], registers)
-                if lost or (any_kinked and any(kinked[pieces[p][0]] for p in possible[k])):
-                    kinked[k] = any_kinked = True
-            continue
-        if any_kinked and form != "comparison":
-            kinked[i.outs] = _any(i, [kinked[r] for r in i.ins])
-        if form in ("elementwise", "row") and len(i.outs) <= FEW:
-            a.scalars(i, registers)
-            continue
-        ins = [registers[r] for r in i.ins]
-        if form == "comparison":
-            registers[i.outs] = _truths(tape, i, ins, ahead)
-            continue
-        registers[i.outs] = a.apply(i.row, ins, i.parameter)
-    return Run(tape=tape, registers=registers, possible=possible, arithmetic=a, kinked=kinked)
+    for k, x in constants(tape, a):
+        registers[k] = x
+    if begun is not None:
+        walk.possible.update(begun.possible)
+    for step in steps(tape, a, any(type(x) is arb_series for x in inputs), None if begun is None else begun.tape):
+        step(walk)
+    return Run(tape=tape, registers=column(registers, tape.size), possible=walk.possible, arithmetic=a, kinked=walk.kinked)
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """What a run has come to: see `run` and `Run`."""
+
+    registers: list[Any]
+    kinked: NDArray[np.bool_]
+    ahead: bool
+    taken: Mapping[int, list[int]] | None
+    possible: dict[int, list[int]] = field(default_factory=dict)
+    any_kinked: bool = False
+
+
+Step = Callable[[Walk], None]
+
+
+def constants(tape: Tape, a: Balls) -> list[tuple[int, arb]]:
+    """The numbers of a tape by their registers, at the precision in force."""
+    key = "constants", a, flint.ctx.prec
+    if key not in tape.prepared:
+        tape.prepared[key] = [(k, a.number(value)) for k, value in tape.constants.items()]
+    found: list[tuple[int, arb]] = tape.prepared[key]
+    return found
+
+
+def steps(tape: Tape, a: Balls, along: bool, begun: Tape | None = None) -> list[Step]:
+    """What a run does, one instruction after the other, `along` a line or not, without those that have been done."""
+    key = "steps", a, along, begun
+    if key not in tape.prepared:
+        done = frozenset(() if begun is None else begun.instructions)
+        tape.prepared[key] = [_step(tape, i, a, along) for i in tape.instructions if i not in done]
+    found: list[Step] = tape.prepared[key]
+    return found
+
+
+def _step(tape: Tape, i: Instruction, a: Balls, along: bool) -> Step:
+    form = i.row.form
+    if form == "switch":
+        return _switching(tape, i, along)
+    if form == "comparison":
+        return _comparing(tape, i, along)
+    compute = _whole(i, a) if form in ("matrix", "composite") else _one_by_one(i, a, along)
+    if not along:
+        return compute
+
+    def step(walk: Walk) -> None:
+        if walk.any_kinked:
+            walk.kinked[i.outs] = _any(i, [walk.kinked[r] for r in i.ins])
+        compute(walk)
+
+    return step
+
+
+def _whole(i: Instruction, a: Balls) -> Step:
+    """An instruction on matrices."""
+    outs = i.outs.ravel().tolist()
+    ins = [(r.shape, r.ravel().tolist()) for r in i.ins]
+
+    def step(walk: Walk) -> None:
+        registers = walk.registers
+        matrices = [column([registers[r] for r in flat], len(flat)).reshape(shape) for shape, flat in ins]
+        for k, x in zip(outs, a.apply(i.row, matrices, i.parameter).flat, strict=True):
+            registers[k] = x
+
+    return step
+
+
+def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
+    """An instruction whose outputs are each made of one element of its operands, or of a row of them."""
+    f, elements = a.function(i.row, i.parameter), i.elements
+
+    def row(walk: Walk) -> None:
+        registers = walk.registers
+        for k, parts in elements:
+            registers[k] = f(*([registers[r] for r in part] for part in parts))
+
+    def of_one(walk: Walk) -> None:
+        registers = walk.registers
+        for k, (x,) in elements:
+            registers[k] = f(registers[x])
+
+    def of_two(walk: Walk) -> None:
+        registers = walk.registers
+        for k, (x, y) in elements:
+            registers[k] = f(registers[x], registers[y])
+
+    def by_partials(walk: Walk) -> None:
+        registers = walk.registers
+        for k, ins in elements:
+            xs = [registers[r] for r in ins]
+            if any(type(x) is arb_series for x in xs):
+                (registers[k],) = a.series(i.row, [column([x], 1) for x in xs], i.parameter)
+            else:
+                registers[k] = f(*xs)
+
+    if i.row.form == "row":
+        return row
+    if along and not i.row.native:
+        return by_partials
+    return of_one if len(i.ins) == 1 else of_two
 
 
 def _any(i: Instruction, ins: Sequence[NDArray[np.bool_]]) -> Any:
@@ -245,26 +341,56 @@ def _any(i: Instruction, ins: Sequence[NDArray[np.bool_]]) -> Any:
     return reduce(lambda x, y: x | y, (x.reshape(len(i.outs), -1).any(1) for x in ins))
 
 
-def _possible(tape: Tape, i: Instruction, e: int, registers: Objects, ahead: bool) -> list[int]:
-    """The indices of the pieces that can be chosen: somewhere in the box, or just ahead."""
-    pieces = i.pieces(e)
-    if i.op == "where":
-        truth = registers[i.ins[0][e]]
-        if truth is None and ahead:
-            raise KinkOnSegment
-        return [0, 1] if truth is None else [0 if truth else 1]
-    flip = -1 if i.op == "min" else 1
-    if not ahead:
-        values = [flip * s * constant(registers[r]) for r, s in pieces]
-        return [p for p, x in enumerate(values) if not any(x < y for y in values)]
-    degree, best = max(float(tape.degrees[r]) for r, _ in pieces), 0
+def _switching(tape: Tape, i: Instruction, along: bool) -> Step:
+    """A switch: which of its pieces are possible, and a ball over them."""
+    choices = i.choices
+    conditions = i.ins[0].tolist() if i.op == "where" else [None] * len(choices)
+    degrees = [max(float(tape.degrees[r]) for r, _ in pieces) for _, pieces in choices] if along else [0.0] * len(choices)
+    elements = list(zip(choices, conditions, degrees, strict=True))
+
+    def step(walk: Walk) -> None:
+        registers = walk.registers
+        for (k, pieces), condition, degree in elements:
+            if walk.taken:
+                possible = walk.taken[k]
+            elif condition is not None:
+                possible = _chosen(registers[condition], walk.ahead)
+            elif walk.ahead:
+                possible = [_first_ahead(i.op, pieces, registers, degree)]
+            else:
+                possible = _greatest(i.op, pieces, registers)
+            walk.possible[k] = possible
+            registers[k], lost = _choose(i, pieces, possible, registers)
+            if lost or (walk.any_kinked and any(walk.kinked[pieces[p][0]] for p in possible)):
+                walk.kinked[k] = walk.any_kinked = True
+
+    return step
+
+
+def _chosen(truth: bool | None, ahead: bool) -> list[int]:
+    if truth is None and ahead:
+        raise KinkOnSegment
+    return [0, 1] if truth is None else [0 if truth else 1]
+
+
+def _greatest(op: str, pieces: Sequence[tuple[int, int]], registers: Sequence[Any]) -> list[int]:
+    """The pieces that may be the greatest (of `min`, the least) somewhere in the box."""
+    values = [constant(registers[r]) if s > 0 else -constant(registers[r]) for r, s in pieces]
+    if op == "min":
+        return [p for p, x in enumerate(values) if not any(x > y for y in values)]
+    return [p for p, x in enumerate(values) if not any(x < y for y in values)]
+
+
+def _first_ahead(op: str, pieces: Sequence[tuple[int, int]], registers: Sequence[Any], degree: float) -> int:
+    """The piece that is the greatest (of `min`, the least) just ahead."""
+    best, flip = 0, -1 if op == "min" else 1
     for p in range(1, len(pieces)):
         (r, s), (q, t) = pieces[p], pieces[best]
         sign = _sign_ahead(flip * (s * registers[r] - t * registers[q]), degree)
         if sign is None:
             raise KinkOnSegment
         best = p if sign > 0 else best
-    return [best]
+    return best
 
 
 def _sign_ahead(difference: Ball, degree: float) -> int | None:
@@ -274,7 +400,7 @@ def _sign_ahead(difference: Ball, degree: float) -> int | None:
     return sign if sign or (whole and sign == 0) else None
 
 
-def _choose(i: Instruction, pieces: Sequence[tuple[int, int]], possible: Sequence[int], registers: Objects) -> tuple[Ball, bool]:
+def _choose(i: Instruction, pieces: Sequence[tuple[int, int]], possible: Sequence[int], registers: Sequence[Any]) -> tuple[Ball, bool]:
     """The value of a switch: of its only possible piece, or a ball over all of them; and whether its derivatives are lost."""
     values = [registers[pieces[p][0]] if pieces[p][1] > 0 else -registers[pieces[p][0]] for p in possible]
     if len(values) == 1:
@@ -284,16 +410,30 @@ def _choose(i: Instruction, pieces: Sequence[tuple[int, int]], possible: Sequenc
     return reduce(combine, parts), any(isinstance(v, arb_series) for v in values)
 
 
-def _truths(tape: Tape, i: Instruction, ins: Sequence[Objects], ahead: bool) -> Objects:
+def _comparing(tape: Tape, i: Instruction, along: bool) -> Step:
     """The truths of comparisons, None where one is open."""
-    n = len(i.outs)
+    ball, elements = i.row.ball, i.elements
+
+    def join(walk: Walk) -> None:
+        registers = walk.registers
+        for k, ins in elements:
+            registers[k] = ball(*(registers[r] for r in ins))
+
     if i.op not in COMPARISONS:
-        return column(map(i.row.ball, *ins), n)
-    if not ahead:
-        return column((i.row.ball(constant(x), constant(y)) for x, y in zip(*ins, strict=True)), n)
-    degrees = np.maximum(tape.degrees[i.ins[0]], tape.degrees[i.ins[1]])
-    signs = (_sign_ahead(x - y, d) for x, y, d in zip(*ins, degrees, strict=True))
-    return column((None if s is None else i.row.ball(s, 0) for s in signs), n)
+        return join
+
+    degrees = [max(float(tape.degrees[x]), float(tape.degrees[y])) for _, (x, y) in elements] if along else [0.0] * len(elements)
+
+    def compare(walk: Walk) -> None:
+        registers = walk.registers
+        for (k, (x, y)), degree in zip(elements, degrees, strict=True):
+            if walk.ahead:
+                sign = _sign_ahead(registers[x] - registers[y], degree)
+                registers[k] = None if sign is None else ball(sign, 0)
+            else:
+                registers[k] = ball(constant(registers[x]), constant(registers[y]))
+
+    return compare
 
 
 def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> list[int]:
