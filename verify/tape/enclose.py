@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from typing import Any
 
 import flint
@@ -140,19 +140,19 @@ def _cut(x: Ball, terms: int) -> Ball:
 def _rounded_row(ball: Function, u: arb) -> Function:
     """A sum, whatever its order: one rounding an addition (and a multiplication) of all that is summed."""
 
+    @cache
+    def unit(terms: int, operands: int) -> arb | None:
+        n = terms - 1 + (operands > 1)
+        return n * u if n else None
+
     def rounded(*parts: Sequence[arb]) -> Ball:
-        value, n = ball(*parts), len(parts[0]) - 1 + (len(parts) > 1)
-        if not n:
+        value, each = ball(*parts), unit(len(parts[0]), len(parts))
+        if each is None:
             return value
-        sizes = ([x.abs_upper() for x in xs] for xs in parts)
-        return arb(value, n * u * reduce(operator.add, map(_size, *sizes)))
+        sizes = [map(arb.abs_upper, xs) for xs in parts]
+        return arb(value, each * reduce(operator.add, sizes[0] if len(sizes) == 1 else map(operator.mul, *sizes)))
 
     return rounded
-
-
-def _size(x: arb, y: arb | None = None) -> arb:
-    """Of a term that is summed: a number, or a product."""
-    return x if y is None else x * y
 
 
 def _scalar(x: Ball) -> Objects:
@@ -172,11 +172,11 @@ class Run:
     registers: Objects
     possible: dict[int, list[int]]
     arithmetic: Balls
-    kinked: NDArray[np.bool_]
+    kinked: set[int]
 
     def total(self, outputs: Sequence[int]) -> Ball:
         """The sum of these registers. Raises KinkOnSegment where one of them is kinked."""
-        if any(self.kinked[k] for k in outputs):
+        if not self.kinked.isdisjoint(outputs):
             raise KinkOnSegment
         return sum((self.registers[k] for k in outputs), arb(0))
 
@@ -197,9 +197,13 @@ class Run:
         return found
 
 
-@lru_cache(maxsize=16)
 def balls(u: arb | None) -> Balls:
     """One for all runs with these roundings, with what it has made of numbers."""
+    return _balls(u if u is None or u.is_exact() else arb(u.upper()))
+
+
+@lru_cache(maxsize=16)
+def _balls(u: arb | None) -> Balls:
     return Balls(u)
 
 
@@ -218,51 +222,54 @@ def run(
     (from another run's `possible`) it takes that piece, wherever the inputs lie. What `begun` holds, a run of a tape of the same recorder
     with the same inputs and roundings, is not computed again.
     """
-    a, known = balls(u), [] if begun is None else begun.registers.tolist()
-    walk = Walk(registers=known + [None] * (tape.size - len(known)), kinked=np.zeros(tape.size, bool), ahead=ahead, taken=taken)
-    registers = walk.registers
-    for k, x in zip(tape.inputs.tolist(), inputs, strict=True):
-        registers[k] = x
-    for k, x in constants(tape, a):
-        registers[k] = x
-    if begun is not None:
-        walk.possible.update(begun.possible)
-    for step in steps(tape, a, any(type(x) is arb_series for x in inputs), None if begun is None else begun.tape):
+    a = balls(u)
+    ready = _prepared(tape, a, any(type(x) is arb_series for x in inputs), None if begun is None else begun.tape)
+    if begun is None:
+        walk = Walk(ready.registers.copy(), ahead, taken, {}, set())
+        for k, x in zip(ready.inputs, inputs, strict=True):
+            walk.registers[k] = x
+    else:
+        known = begun.registers.tolist()
+        walk = Walk(known + ready.registers[len(known) :], ahead, taken, begun.possible.copy(), begun.kinked.copy())
+    for step in ready.steps:
         step(walk)
-    return Run(tape=tape, registers=column(registers, tape.size), possible=walk.possible, arithmetic=a, kinked=walk.kinked)
+    return Run(tape=tape, registers=column(walk.registers, tape.size), possible=walk.possible, arithmetic=a, kinked=walk.kinked)
 
 
-@dataclass(kw_only=True)
+@dataclass(slots=True)
 class Walk:
     """What a run has come to: see `run` and `Run`."""
 
     registers: list[Any]
-    kinked: NDArray[np.bool_]
     ahead: bool
     taken: Mapping[int, list[int]] | None
-    possible: dict[int, list[int]] = field(default_factory=dict)
-    any_kinked: bool = False
+    possible: dict[int, list[int]]
+    kinked: set[int]
 
 
 Step = Callable[[Walk], None]
 
 
-def constants(tape: Tape, a: Balls) -> list[tuple[int, arb]]:
-    """The numbers of a tape by their registers, at the precision in force."""
-    key = "constants", a, flint.ctx.prec
-    if key not in tape.prepared:
-        tape.prepared[key] = [(k, a.number(value)) for k, value in tape.constants.items()]
-    found: list[tuple[int, arb]] = tape.prepared[key]
-    return found
+@dataclass(frozen=True)
+class _Prepared:
+    """What all runs of a tape begin with, and do: the constants in their registers, the registers of the inputs, and the steps."""
+
+    registers: list[Any]
+    inputs: list[int]
+    steps: list[Step]
 
 
-def steps(tape: Tape, a: Balls, along: bool, begun: Tape | None = None) -> list[Step]:
-    """What a run does, one instruction after the other, `along` a line or not, without those that have been done."""
-    key = "steps", a, along, begun
-    if key not in tape.prepared:
+def _prepared(tape: Tape, a: Balls, along: bool, begun: Tape | None) -> _Prepared:
+    """Once for all runs with these roundings at the precision in force, along lines or not, going on from a run of the same tape."""
+    key = a, flint.ctx.prec, along, begun
+    found: _Prepared | None = tape.prepared.get(key)
+    if found is None:
+        registers: list[Any] = [None] * tape.size
+        for k, value in tape.constants.items():
+            registers[k] = a.number(value)
         done = frozenset(() if begun is None else begun.instructions)
-        tape.prepared[key] = [_step(tape, i, a, along) for i in tape.instructions if i not in done]
-    found: list[Step] = tape.prepared[key]
+        found = _Prepared(registers, tape.inputs.tolist(), [_step(tape, i, a, along) for i in tape.instructions if i not in done])
+        tape.prepared[key] = found
     return found
 
 
@@ -277,8 +284,8 @@ def _step(tape: Tape, i: Instruction, a: Balls, along: bool) -> Step:
         return compute
 
     def step(walk: Walk) -> None:
-        if walk.any_kinked:
-            walk.kinked[i.outs] = _any(i, [walk.kinked[r] for r in i.ins])
+        if walk.kinked:
+            walk.kinked.update(_kinked(i, walk.kinked))
         compute(walk)
 
     return step
@@ -304,6 +311,11 @@ def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
 
     def row(walk: Walk) -> None:
         registers = walk.registers
+        for k, (part,) in elements:
+            registers[k] = f([registers[r] for r in part])
+
+    def rows(walk: Walk) -> None:
+        registers = walk.registers
         for k, parts in elements:
             registers[k] = f(*([registers[r] for r in part] for part in parts))
 
@@ -327,69 +339,80 @@ def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
                 registers[k] = f(*xs)
 
     if i.row.form == "row":
-        return row
+        return row if len(i.ins) == 1 else rows
     if along and not i.row.native:
         return by_partials
     return of_one if len(i.ins) == 1 else of_two
 
 
-def _any(i: Instruction, ins: Sequence[NDArray[np.bool_]]) -> Any:
+def _kinked(i: Instruction, kinked: set[int]) -> Iterable[int]:
+    """The outputs of an instruction that depend on registers that are kinked."""
     if i.row.form == "matrix":
-        return ins[0].any(1, keepdims=True) | ins[1].any(0, keepdims=True)
+        left, right = (np.isin(r, list(kinked)) for r in i.ins)
+        found: list[int] = i.outs[left.any(1, keepdims=True) | right.any(0, keepdims=True)].tolist()
+        return found
     if i.row.form == "composite":
-        return any(x.any() for x in ins)
-    return reduce(lambda x, y: x | y, (x.reshape(len(i.outs), -1).any(1) for x in ins))
+        return i.outs.ravel().tolist() if any(not kinked.isdisjoint(r.ravel().tolist()) for r in i.ins) else ()
+    return (k for k, ins in i.elements if not kinked.isdisjoint(np.ravel(ins).tolist()))
+
+
+COMBINE: dict[str, Callable[[arb, arb], arb]] = {"max": arb.max, "abs": arb.max, "min": arb.min, "where": arb.union}
+"""A ball over two pieces of a switch."""
 
 
 def _switching(tape: Tape, i: Instruction, along: bool) -> Step:
     """A switch: which of its pieces are possible, and a ball over them."""
-    choices = i.choices
-    conditions = i.ins[0].tolist() if i.op == "where" else [None] * len(choices)
+    op, combine, choices = i.op, COMBINE[i.op], i.choices
+    conditions = i.ins[0].tolist() if op == "where" else [-1] * len(choices)
     degrees = [max(float(tape.degrees[r]) for r, _ in pieces) for _, pieces in choices] if along else [0.0] * len(choices)
-    elements = list(zip(choices, conditions, degrees, strict=True))
+    elements = [(k, pieces, condition, degree) for (k, pieces), condition, degree in zip(choices, conditions, degrees, strict=True)]
 
     def step(walk: Walk) -> None:
         registers = walk.registers
-        for (k, pieces), condition, degree in elements:
-            if walk.taken:
-                possible = walk.taken[k]
-            elif condition is not None:
+        for k, pieces, condition, degree in elements:
+            if op == "where" and not walk.taken:
                 possible = _chosen(registers[condition], walk.ahead)
-            elif walk.ahead:
-                possible = [_first_ahead(i.op, pieces, registers, degree)]
+                values = [registers[r] for r, _ in pieces]
             else:
-                possible = _greatest(i.op, pieces, registers)
+                values = [registers[r] if s > 0 else -registers[r] for r, s in pieces]
+                possible = walk.taken[k] if walk.taken else _greatest(op, values, degree if walk.ahead else None)
             walk.possible[k] = possible
-            registers[k], lost = _choose(i, pieces, possible, registers)
-            if lost or (walk.any_kinked and any(walk.kinked[pieces[p][0]] for p in possible)):
-                walk.kinked[k] = walk.any_kinked = True
+            if len(possible) == 1:
+                registers[k] = values[possible[0]]
+            else:
+                over = [values[p] for p in possible]
+                registers[k] = reduce(combine, map(constant, over))
+                if any(type(x) is arb_series for x in over):
+                    walk.kinked.add(k)
+            if walk.kinked and any(pieces[p][0] in walk.kinked for p in possible):
+                walk.kinked.add(k)
 
     return step
 
 
 def _chosen(truth: bool | None, ahead: bool) -> list[int]:
+    """The pieces that a condition may choose."""
     if truth is None and ahead:
         raise KinkOnSegment
     return [0, 1] if truth is None else [0 if truth else 1]
 
 
-def _greatest(op: str, pieces: Sequence[tuple[int, int]], registers: Sequence[Any]) -> list[int]:
-    """The pieces that may be the greatest (of `min`, the least) somewhere in the box."""
-    values = [constant(registers[r]) if s > 0 else -constant(registers[r]) for r, s in pieces]
-    if op == "min":
-        return [p for p, x in enumerate(values) if not any(x > y for y in values)]
-    return [p for p, x in enumerate(values) if not any(x < y for y in values)]
+def _greatest(op: str, values: Sequence[Ball], degree: float | None) -> list[int]:
+    """The pieces that may be the greatest (of `min`, the least) somewhere in the box; just ahead, where their `degree` is given."""
+    if degree is not None:
+        return [_greatest_ahead(op, values, degree)]
+    less = operator.gt if op == "min" else operator.lt
+    parts = [constant(x) for x in values]
+    return [p for p, x in enumerate(parts) if not any(less(x, y) for y in parts)]
 
 
-def _first_ahead(op: str, pieces: Sequence[tuple[int, int]], registers: Sequence[Any], degree: float) -> int:
-    """The piece that is the greatest (of `min`, the least) just ahead."""
+def _greatest_ahead(op: str, values: Sequence[Ball], degree: float) -> int:
     best, flip = 0, -1 if op == "min" else 1
-    for p in range(1, len(pieces)):
-        (r, s), (q, t) = pieces[p], pieces[best]
-        sign = _sign_ahead(flip * (s * registers[r] - t * registers[q]), degree)
+    for p in range(1, len(values)):
+        sign = _sign_ahead(values[p] - values[best], degree)
         if sign is None:
             raise KinkOnSegment
-        best = p if sign > 0 else best
+        best = p if flip * sign > 0 else best
     return best
 
 
@@ -398,16 +421,6 @@ def _sign_ahead(difference: Ball, degree: float) -> int | None:
     whole = not isinstance(difference, arb_series) or degree < difference.prec
     sign = sign_ahead(difference)
     return sign if sign or (whole and sign == 0) else None
-
-
-def _choose(i: Instruction, pieces: Sequence[tuple[int, int]], possible: Sequence[int], registers: Sequence[Any]) -> tuple[Ball, bool]:
-    """The value of a switch: of its only possible piece, or a ball over all of them; and whether its derivatives are lost."""
-    values = [registers[pieces[p][0]] if pieces[p][1] > 0 else -registers[pieces[p][0]] for p in possible]
-    if len(values) == 1:
-        return values[0], False
-    parts = [constant(v) for v in values]
-    combine: Callable[[arb, arb], arb] = {"max": arb.max, "abs": arb.max, "min": arb.min}.get(i.op, arb.union)
-    return reduce(combine, parts), any(isinstance(v, arb_series) for v in values)
 
 
 def _comparing(tape: Tape, i: Instruction, along: bool) -> Step:
