@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache, reduce
+from functools import cache, lru_cache, partial, reduce
 from typing import Any
 
 import flint
@@ -38,6 +38,7 @@ class Balls(Arithmetic):
 
     u: arb | None = None
     _numbers: dict[tuple[Number, int], arb] = field(default_factory=dict)
+    _functions: dict[tuple[Primitive, Any], Function] = field(default_factory=dict)
 
     def number(self, value: Number) -> arb:
         """The ball of a number at the precision in force, with its rounding where not every dtype holds it."""
@@ -62,10 +63,20 @@ class Balls(Arithmetic):
             return column(map(self.function(row, parameter), *rows), columns[0].shape[0])
         columns = list(np.broadcast_arrays(*columns))
         shape, flat = columns[0].shape, [c.ravel() for c in columns]
-        return self._elementwise(row, flat, parameter).reshape(shape)
+        return column(map(self.along(row, parameter), *flat), len(flat[0])).reshape(shape)
 
     def function(self, row: Primitive, parameter: Any = None) -> Function:
-        """One output of an elementwise primitive by its operands, or of a row of them, widened by its roundings."""
+        """One output by its operands, or by a row of each, widened by its roundings."""
+        key = row, parameter
+        if key not in self._functions:
+            self._functions[key] = self._widened(row, parameter)
+        return self._functions[key]
+
+    def along(self, row: Primitive, parameter: Any = None) -> Function:
+        """The same where operands may be series."""
+        return self.function(row, parameter) if row.native else partial(One(self).of, row, parameter)
+
+    def _widened(self, row: Primitive, parameter: Any) -> Function:
         ball: Function = row.ball if parameter is None else lambda *xs: row.ball(*xs, parameter)
         if row.form == "row":
             return ball if self.u is None else _rounded_row(ball, self.u)
@@ -90,11 +101,6 @@ class Balls(Arithmetic):
             return None
         return roundings * (self.u if row.name != "round_to" else max(self.u, arb(unit_roundoff(parameter))))
 
-    def _elementwise(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
-        if not row.native and any(type(x) is arb_series for c in flat for x in c):
-            return self.series(row, flat, parameter)
-        return column(map(self.function(row, parameter), *flat), len(flat[0]))
-
     def _product(self, a: Objects, b: Objects) -> Objects:
         (n, k), m = a.shape, b.shape[1]
         if any(type(x) is arb_series for c in (a, b) for x in c.flat):
@@ -108,25 +114,38 @@ class Balls(Arithmetic):
         unit = k * self.u
         return column(map(arb, found.flat, map(arb.abs_upper, unit * size)), n * m).reshape(n, m)
 
-    def series(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
-        """Series of a function by its partials: y' = Σ ∂ᵢ·xᵢ', one coefficient after the other."""
-        assert row.partials is not None
-        terms = [max((x.prec for x in xs if isinstance(x, arb_series)), default=1) for xs in zip(*flat, strict=True)]
-        value = self._elementwise(row, [column(map(constant, c), len(c)) for c in flat], parameter)
-        found = [[v] for v in value]
-        for k in range(1, max(terms)):
-            ins = [column((_cut(x, k) for x in c), len(c)) for c in flat]
-            v = column((arb_series(f, k) for f in found), len(found))
-            partials = row.partials(self, v, *ins, *given(parameter))
-            for j, f in enumerate(found):
-                rate = arb(0)
-                for p, c in zip(partials, flat, strict=True):
-                    x = c[j]
-                    if isinstance(x, arb_series):
-                        q = p[j] if isinstance(p, np.ndarray) else self.number(p)
-                        rate += (q * _rate(x, k))[k - 1]
-                f.append(rate / k)
-        return column((arb_series(f[:n], n) for f, n in zip(found, terms, strict=True)), len(found))
+
+@dataclass(frozen=True, eq=False)
+class One(Arithmetic):
+    """The same with single balls, or series, for columns."""
+
+    a: Balls
+
+    def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Ball:
+        """One output of an elementwise primitive."""
+        return self.of(row, parameter, *(x if isinstance(x, (arb, arb_series)) else self.a.number(x) for x in ins))
+
+    def of(self, row: Primitive, parameter: Any, *xs: Ball) -> Ball:
+        """The same of balls and series."""
+        if row.native or not any(type(x) is arb_series for x in xs):
+            return self.a.function(row, parameter)(*xs)
+        return _series(self, row, parameter, xs)
+
+
+def _series(one: One, row: Primitive, parameter: Any, xs: Sequence[Ball]) -> arb_series:
+    """The series of a function by its partials: y' = Σ ∂ᵢ·xᵢ', one coefficient after the other."""
+    assert row.partials is not None
+    moving = [n for n, x in enumerate(xs) if isinstance(x, arb_series)]
+    terms = max(xs[n].prec for n in moving)
+    found = [one.a.function(row, parameter)(*map(constant, xs))]
+    for k in range(1, terms):
+        partials = row.partials(one, arb_series(found, k), *(_cut(x, k) for x in xs), *given(parameter))
+        rate = arb(0)
+        for n in moving:
+            p = partials[n]
+            rate += ((p if isinstance(p, (arb, arb_series)) else one.a.number(p)) * _rate(xs[n], k))[k - 1]
+        found.append(rate / k)
+    return arb_series(found, terms)
 
 
 def _rate(x: arb_series, terms: int) -> arb_series:
@@ -307,7 +326,7 @@ def _whole(i: Instruction, a: Balls) -> Step:
 
 def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
     """An instruction whose outputs are each made of one element of its operands, or of a row of them."""
-    f, elements = a.function(i.row, i.parameter), i.elements
+    f, elements = (a.along if along else a.function)(i.row, i.parameter), i.elements
 
     def row(walk: Walk) -> None:
         registers = walk.registers
@@ -329,19 +348,8 @@ def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
         for k, (x, y) in elements:
             registers[k] = f(registers[x], registers[y])
 
-    def by_partials(walk: Walk) -> None:
-        registers = walk.registers
-        for k, ins in elements:
-            xs = [registers[r] for r in ins]
-            if any(type(x) is arb_series for x in xs):
-                (registers[k],) = a.series(i.row, [column([x], 1) for x in xs], i.parameter)
-            else:
-                registers[k] = f(*xs)
-
     if i.row.form == "row":
         return row if len(i.ins) == 1 else rows
-    if along and not i.row.native:
-        return by_partials
     return of_one if len(i.ins) == 1 else of_two
 
 
