@@ -82,8 +82,11 @@ def _other_variables(before: dict[str, str], after: dict[str, str]) -> bool:
     return any(after.get(name) != value for name, value in before.items())
 
 
+SIGNALS = tuple(signal.valid_signals())
+
+
 def _handlers() -> dict[int, Any]:
-    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+    return {number: signal.getsignal(number) for number in SIGNALS}
 
 
 def _handlers_as(handlers: dict[int, Any]) -> None:

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import flint
 import numpy as np
@@ -180,8 +180,7 @@ def _scalar(x: Ball) -> Objects:
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """The registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one.
 
     `kinked` are the registers whose derivatives along a line are not known, since a switch that they depend on may turn there.
@@ -217,13 +216,16 @@ class Run:
 
 
 def balls(u: arb | None) -> Balls:
-    """One for all runs with these roundings, with what it has made of numbers."""
-    return _balls(u if u is None or u.is_exact() else arb(u.upper()))
+    """One for all runs with these roundings, with what it has made of numbers. What is no float counts as the next one."""
+    if u is None:
+        return _balls(None)
+    nearest = float(u)
+    return _balls(nearest if u == nearest else float(np.nextafter(float(u.upper()), np.inf)))
 
 
 @lru_cache(maxsize=16)
-def _balls(u: arb | None) -> Balls:
-    return Balls(u)
+def _balls(u: float | None) -> Balls:
+    return Balls(None if u is None else arb(u))
 
 
 def run(
@@ -242,7 +244,7 @@ def run(
     with the same inputs and roundings, is not computed again.
     """
     a = balls(u)
-    ready = _prepared(tape, a, any(type(x) is arb_series for x in inputs), None if begun is None else begun.tape)
+    ready = _prepared(tape, a, arb_series in map(type, inputs), None if begun is None else begun.tape)
     if begun is None:
         walk = Walk(ready.registers.copy(), ahead, taken, {}, set())
         for k, x in zip(ready.inputs, inputs, strict=True):
@@ -370,7 +372,7 @@ COMBINE: dict[str, Callable[[arb, arb], arb]] = {"max": arb.max, "abs": arb.max,
 
 def _switching(tape: Tape, i: Instruction, along: bool) -> Step:
     """A switch: which of its pieces are possible, and a ball over them."""
-    op, combine, choices = i.op, COMBINE[i.op], i.choices
+    op, combine, less, choices = i.op, COMBINE[i.op], operator.gt if i.op == "min" else operator.lt, i.choices
     conditions = i.ins[0].tolist() if op == "where" else [-1] * len(choices)
     degrees = [max(float(tape.degrees[r]) for r, _ in pieces) for _, pieces in choices] if along else [0.0] * len(choices)
     elements = [(k, pieces, condition, degree) for (k, pieces), condition, degree in zip(choices, conditions, degrees, strict=True)]
@@ -383,7 +385,12 @@ def _switching(tape: Tape, i: Instruction, along: bool) -> Step:
                 values = [registers[r] for r, _ in pieces]
             else:
                 values = [registers[r] if s > 0 else -registers[r] for r, s in pieces]
-                possible = walk.taken[k] if walk.taken else _greatest(op, values, degree if walk.ahead else None)
+                if walk.taken:
+                    possible = walk.taken[k]
+                elif walk.ahead:
+                    possible = [_greatest_ahead(op, values, degree)]
+                else:
+                    possible = _greatest(less, list(map(constant, values)) if along else values)
             walk.possible[k] = possible
             if len(possible) == 1:
                 registers[k] = values[possible[0]]
@@ -405,16 +412,16 @@ def _chosen(truth: bool | None, ahead: bool) -> list[int]:
     return [0, 1] if truth is None else [0 if truth else 1]
 
 
-def _greatest(op: str, values: Sequence[Ball], degree: float | None) -> list[int]:
-    """The pieces that may be the greatest (of `min`, the least) somewhere in the box; just ahead, where their `degree` is given."""
-    if degree is not None:
-        return [_greatest_ahead(op, values, degree)]
-    less = operator.gt if op == "min" else operator.lt
-    parts = [constant(x) for x in values]
-    return [p for p, x in enumerate(parts) if not any(less(x, y) for y in parts)]
+def _greatest(less: Callable[[arb, arb], bool], values: Sequence[arb]) -> list[int]:
+    """The pieces that may be the greatest (of `min`, the least) somewhere in the box."""
+    if len(values) == 2:
+        x, y = values
+        return [1] if less(x, y) else [0] if less(y, x) else [0, 1]
+    return [p for p, x in enumerate(values) if not any(less(x, y) for y in values)]
 
 
 def _greatest_ahead(op: str, values: Sequence[Ball], degree: float) -> int:
+    """The piece that is it just ahead."""
     best, flip = 0, -1 if op == "min" else 1
     for p in range(1, len(values)):
         sign = _sign_ahead(values[p] - values[best], degree)
