@@ -303,6 +303,7 @@ def _search(law: Law, subject: Subject, strategy: SearchStrategy[Case], seed: st
         if isinstance(finding, Finding) and finding.worst is not None:
             target(finding.worst.strain, label="strain")
 
+    search._hypothesis_internal_database_key = b"search"  # type: ignore[attr-defined]  # else the engine digests the source each time
     with suppress(_Broken, FlakyFailure), _whatever_is_loaded():  # flaky: it broke the law once, which is enough; the tally has the case
         search()
 

@@ -76,3 +76,14 @@ def test_what_the_suite_does_itself_is_no_change(monkeypatch):
     importlib.import_module("verify.descent.names")
     assert report.verdict is Verdict.BROKEN
     assert before.restore() is None
+
+
+def test_where_nothing_changes_the_suite_is_looked_at_once():
+    first = suite.suite()
+    assert suite.suite() is first
+    name = "a name that is new"
+    setattr(evidence, name, judge)
+    try:
+        assert suite.suite() is not first
+    finally:
+        delattr(evidence, name)

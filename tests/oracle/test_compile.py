@@ -191,3 +191,25 @@ def test_what_jumps_is_refused_by_name(jump, place):
     }[place]
     with pytest.raises(ValueError, match=f"{jump.__name__} jumps: state the loss by Max"):
         Formula(e, [x, y])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_slopes_that_go_on_from_a_value_are_those_of_a_whole_run(place):
+    formula, _, variables, _, values = PLACES[place]
+    point = [arb(x) for x in (0.75, -0.5, 1.25, 2.0, -3.0, 0.25)[: len(variables)]]
+    box, given, u = [x + arb(0, 1e-12) for x in point], [arb(v) for v in values], arb(U)
+    with precision():
+        for inputs, roundings in ((point, None), (box, u)):
+            value = formula.follow([*inputs, *given], roundings)
+            whole, on = formula.run([*inputs, *given], roundings), enclose.run(formula.tape, [*inputs, *given], roundings, begun=value)
+            assert on.possible == whole.possible
+            assert [_bits(x) for x in on.registers] == [_bits(x) for x in whole.registers]
+        thin, fat = formula.follow([*point, *given]), formula.follow([*box, *given], u)
+        once, twice = formula.pieces(thin, fat), formula.pieces(formula.run([*point, *given]), formula.run([*box, *given], u))
+        assert {j: (_bits(q.exact), q.radius) for j, q in once.certain.items()} == {
+            j: (_bits(q.exact), q.radius) for j, q in twice.certain.items()
+        }
+
+
+def _bits(x):
+    return (x.mid().man_exp(), x.rad().man_exp()) if isinstance(x, arb) and x.is_finite() else repr(x)

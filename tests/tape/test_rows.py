@@ -137,3 +137,21 @@ def test_a_quotient_by_what_may_be_0_is_not_known():
     with precision():
         for y in (arb_series([arb(0, 1), 1], 4), arb_series([0, 1], 4)):
             assert not enclose.run(tape, [arb(1), y]).registers[int(tape.outputs)][0].is_finite()
+
+
+def test_what_is_kept_between_runs_is_kept_by_precision_and_by_roundings():
+    tape = recorded(lambda b, x: b.mul(x, Fraction(1, 3)), [()])
+    out = int(tape.outputs)
+    for _ in range(2):
+        for bits in (53, 300):
+            with precision(bits):
+                widths = [enclose.run(tape, [arb(1)], u).registers[out].rad() for u in (None, arb(2) ** -53, arb(2) ** -24)]
+            assert 2.0**-bits / 16 < widths[0] < 2.0**-bits
+            assert 2.0**-54 < widths[1] < 2.0**-51 < 2.0**-26 < widths[2] < 2.0**-22
+
+
+def test_roundings_that_are_no_float_are_taken_for_more():
+    tape = recorded(lambda b, x: b.mul(x, x), [()])
+    with precision():
+        unit = arb(1, 0.125) / 3 * arb(2) ** -53
+        assert enclose.run(tape, [arb(1)], unit).registers[int(tape.outputs)].rad() >= unit.upper()

@@ -93,7 +93,8 @@ def _as_before(f: FunctionType, done: tuple[Any, ...]) -> bool:
 
 
 _kept: Suite | None = None
-_latest: Suite | None = None
+_latest: list[Suite] = []
+"""At most one; a name that is bound again would itself be a change of the suite."""
 
 
 def keep() -> None:
@@ -109,9 +110,8 @@ def is_kept() -> bool:
 
 def suite() -> Suite:
     """The suite as it was kept; as it is now where a candidate is judged in the process of whoever calls, who may have changed it."""
-    global _latest
     if _kept is not None:
         return _kept
-    if _latest is None or not _latest.stands():
-        _latest = Suite()
-    return _latest
+    if not _latest or not _latest[0].stands():
+        _latest[:] = [Suite()]
+    return _latest[0]

@@ -6,6 +6,7 @@ told and no break. What a library sets up when it is loaded or first asked is ne
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal makes members of enumerations of handlers, which takes a microsecond each
 import decimal
 import gc
 import locale
@@ -77,18 +78,37 @@ def _another(before: tuple[str, Any], after: tuple[str, Any]) -> bool:
     return before[0] != after[0]
 
 
-def _other_variables(before: dict[str, str], after: dict[str, str]) -> bool:
+ENVIRONMENT: Any = os.environ
+"""What a candidate may put something else in the place of."""
+
+
+def _variables() -> dict[Any, Any]:
+    """As the system has them: to decode them all takes longer than everything else that is looked at."""
+    if os.environ is ENVIRONMENT:
+        return dict(ENVIRONMENT._data)  # type: ignore[attr-defined]
+    return {ENVIRONMENT.encodekey(str(name)): ENVIRONMENT.encodevalue(str(value)) for name, value in os.environ.items()}
+
+
+def _variables_as(before: dict[Any, Any]) -> None:
+    for name, value in before.items():
+        ENVIRONMENT[ENVIRONMENT.decodekey(name)] = ENVIRONMENT.decodevalue(value)
+
+
+def _other_variables(before: dict[Any, Any], after: dict[Any, Any]) -> bool:
     """Whether one is gone or another; new ones disturb nobody who did not ask for them, and libraries set them."""
     return any(after.get(name) != value for name, value in before.items())
 
 
+SIGNALS = tuple(map(int, signal.valid_signals()))
+
+
 def _handlers() -> dict[int, Any]:
-    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+    return {number: _signal.getsignal(number) for number in SIGNALS}
 
 
 def _handlers_as(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
-        if handler is not None and signal.getsignal(number) is not handler:
+        if handler is not None and _signal.getsignal(number) is not handler:
             with suppress(ValueError, OSError):  # not the main thread
                 signal.signal(number, handler)
 
@@ -131,7 +151,7 @@ SHARED = (
     Shared(
         told="changes the decimal context", look=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
     ),
-    Shared(told="changes environment variables", look=lambda: dict(os.environ), put_back=os.environ.update, differ=_other_variables),
+    Shared(told="changes environment variables", look=_variables, put_back=_variables_as, differ=_other_variables),
     Shared(told="lengthens sys.path each time", look=lambda: len(sys.path), put_back=lambda _: None),  # it may have to import from there
     Shared(told="changes handlers of signals", look=_handlers, put_back=_handlers_as),
     Shared(told="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as),

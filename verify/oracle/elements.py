@@ -86,6 +86,10 @@ class Elements:
     tiny: float
 
     @cached_property
+    def _roundoff(self) -> arb:
+        return arb(self.u)
+
+    @cached_property
     def number(self) -> int:
         """Of elements, equal ones counted."""
         return sum(self.counts)
@@ -114,7 +118,7 @@ class Elements:
             return [[self._run(e, way, s, r) for way in e.ways] for e, s, r in inputs]
 
     def _run(self, e: Element, f: Formula, at: Sequence[arb], radii: Floats) -> Runs:
-        return f, f.run(e.inputs(at)), f.run(e.seen(at, radii), arb(self.u))
+        return f, f.follow(e.inputs(at)), f.follow(e.seen(at, radii), self._roundoff)
 
     @property
     def pattern(self) -> frozenset[tuple[Hashable, tuple[tuple[int, ...], ...]]]:
@@ -213,7 +217,7 @@ class Elements:
         if e.everywhere is None:
             return False
         formula, more = e.everywhere
-        return formula.leaves(formula.run([*at, *more, *e.constants]), self.dtype, 1.0, slopes=slopes)
+        return formula.leaves(formula.follow([*at, *more, *e.constants]), self.dtype, 1.0, slopes=slopes)
 
     @property
     def additions(self) -> int:

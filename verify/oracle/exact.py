@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-from flint import arb, fmpz_mat
+from flint import arb, arb_mat
 from numpy.typing import NDArray
 
+from verify.rounding import EXACT_BITS
 from verify.tape.balls import precision
 
 Floats = NDArray[np.floating]
 
 
-def _integers(A: Floats) -> tuple[list[list[int]], int]:
-    """(M, e) with A = M·2^e exactly, M integers. Raises ValueError where A is not finite."""
-    if not np.all(np.isfinite(A)):
-        raise ValueError("the oracle needs finite numbers")
-    mantissa, exponent = np.frexp(A.astype(np.float64))
-    mantissa, exponent = (mantissa * 2.0**53).astype(np.int64), exponent.astype(np.int64) - 53
-    used = exponent[mantissa != 0]
-    low = int(used.min()) if used.size else 0
-    shift = np.where(mantissa != 0, exponent - low, 0)
-    return [[int(m) << int(s) for m, s in zip(ms, ss, strict=True)] for ms, ss in zip(mantissa, shift, strict=True)], low
-
-
 def product(A: Floats, B: Floats) -> list[list[arb]]:
-    """A Bᵀ, entry by entry without error, whatever the precision in force. A is (N, D), B is (C, D)."""
-    a, ea = _integers(A)
-    b, eb = _integers(B)
+    """A Bᵀ, entry by entry without error, whatever the precision in force. A is (N, D), B is (C, D).
+
+    At EXACT_BITS nothing is rounded, so that no entry has a radius. Raises ValueError where a number is not finite.
+    """
+    if not (np.isfinite(A).all() and np.isfinite(B).all()):
+        raise ValueError("the oracle needs finite numbers")
     if not A.size or not B.size:
         return [[arb(0)] * len(B) for _ in A]
-    exact = fmpz_mat(a) * fmpz_mat(b).transpose()
-    return [[arb((entry, ea + eb)) for entry in row] for row in exact.tolist()]
+    with precision(EXACT_BITS):
+        found: list[list[arb]] = (arb_mat(A.astype(np.float64).tolist()) * arb_mat(B.T.astype(np.float64).tolist())).tolist()
+    return found
 
 
 def ball(x: float | np.floating) -> arb:

@@ -62,9 +62,17 @@ class Formula:
         """Everything at a point or over a box; with `u` as careful floating-point code may have it."""
         return self._with_a_piece(enclose.run(self.tape, inputs, u))
 
-    def follow(self, inputs: Sequence[Ball], *, ahead: bool = False, taken: Mapping[int, list[int]] | None = None) -> Run:
+    def follow(
+        self, inputs: Sequence[Ball], u: arb | None = None, *, ahead: bool = False, taken: Mapping[int, list[int]] | None = None
+    ) -> Run:
         """The value alone, at points or along lines: see `enclose.run`."""
-        return self._with_a_piece(enclose.run(self.value_tape, inputs, ahead=ahead, taken=taken))
+        return self._with_a_piece(enclose.run(self.value_tape, inputs, u, ahead=ahead, taken=taken))
+
+    def _with_slopes(self, run: Run) -> Run:
+        """Everything, where the value has been followed already."""
+        if run.tape is self.tape:
+            return run
+        return enclose.run(self.tape, run.registers[self.tape.inputs].tolist(), run.arithmetic.u, begun=run)
 
     def _with_a_piece(self, run: Run) -> Run:
         for k, shown in self._asked.items():
@@ -145,7 +153,8 @@ class Formula:
 
     def leaves(self, run: Run, dtype: str, factor: float, *, slopes: bool) -> bool:
         """Whether a number on the way to the value, or to the slopes, may not fit `dtype` on the pieces that are possible: see `ranges`."""
-        registers = [*_all(self.slopes)] if slopes else [*self.value_terms]
+        run = self._with_slopes(run) if slopes else run
+        registers = _all(self.slopes) if slopes else [*self.value_terms]
         for k in enclose.reached(run, self.value_terms):
             n = self._number[k]
             pieces = self.value_tape.places[k].instruction.choices
@@ -163,7 +172,8 @@ class Formula:
         return _quantity(self.value_terms, thin, fat)
 
     def pieces(self, thin: Run, fat: Run) -> Pieces:
-        """∂ℓ over the box of `fat`, by the chain rule through the switches."""
+        """∂ℓ over the box of `fat`, by the chain rule through the switches. The runs may be of the value alone."""
+        thin, fat = self._with_slopes(thin), self._with_slopes(fat)
 
         def of(slopes: Slopes) -> reverse.Slopes:
             own, inner = ({k: _quantity(terms, thin, fat) for k, terms in part.items()} for part in slopes)

@@ -46,7 +46,7 @@ class Weights:
     def _runs(self) -> list[Runs]:
         f, u = self.formula, arb(self.u)
         with precision():
-            return [(f, f.run([w]), f.run([w], u)) for w in map(exact.ball, self.W.ravel())]
+            return [(f, f.follow([w]), f.follow([w], u)) for w in map(exact.ball, self.W.ravel())]
 
     def value(self) -> tuple[arb, float, float]:
         """(λR(W), the radius that comes with its terms, their magnitude)."""

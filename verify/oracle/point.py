@@ -202,6 +202,9 @@ class Point:
             return stretches
 
     def _lines(self, d: Floats) -> list[Line]:
+        return self._once(("lines", d.tobytes()), lambda: self._lines_along(d))
+
+    def _lines_along(self, d: Floats) -> list[Line]:
         return [*self.data.lines(d), *(() if self.penalty is None else self.penalty.lines(d))]
 
     def _once(self, question: Hashable, answer: Callable[[], T]) -> T:

@@ -6,12 +6,13 @@ takes the piece that it has for small t > 0.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from itertools import repeat
-from typing import Any
+from functools import cache, lru_cache, partial, reduce
+from typing import Any, NamedTuple
 
+import flint
 import numpy as np
 from flint import arb, arb_mat, arb_series
 from numpy.typing import NDArray
@@ -23,9 +24,7 @@ from verify.tape.primitives import COMPARISONS, Number, Primitive, exact, given,
 from verify.tape.tape import Instruction, Place, Tape
 
 Objects = NDArray[Any]
-
-FEW = 4
-"""Elements of an instruction up to which they are computed one by one."""
+Function = Callable[..., Ball]
 
 
 def column(values: Iterable[Any], n: int) -> Objects:
@@ -33,21 +32,23 @@ def column(values: Iterable[Any], n: int) -> Objects:
     return np.fromiter(values, dtype=object, count=n)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Balls(Arithmetic):
     """Columns are arrays of balls, or of power series of them. With `u` each result is widened by its roundings."""
 
     u: arb | None = None
-    _numbers: dict[Number, arb] = field(default_factory=dict)
+    _numbers: dict[tuple[Number, int], arb] = field(default_factory=dict)
+    _functions: dict[tuple[Primitive, Any], Function] = field(default_factory=dict)
 
     def number(self, value: Number) -> arb:
-        """The ball of a number, with its rounding where not every dtype holds it."""
-        found = self._numbers.get(value)
+        """The ball of a number at the precision in force, with its rounding where not every dtype holds it."""
+        key = value, flint.ctx.prec
+        found = self._numbers.get(key)
         if found is None:
             found = exact(value)
             if self.u is not None and not is_held(value):
                 found += arb(0, self.u * found.abs_upper())
-            self._numbers[value] = found
+            self._numbers[key] = found
         return found
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Objects:
@@ -58,31 +59,40 @@ class Balls(Arithmetic):
             return np.asarray(row.ball(self, *ins))
         columns = [x if isinstance(x, np.ndarray) else _scalar(self.number(x)) for x in ins]
         if row.form == "row" or row.name in ("max", "min"):
-            n, rest = columns[0].shape[0], given(parameter)
             rows = [[x.tolist() for x in c] for c in columns]
-            return column((self._rounded_row(row, parts, rest) for parts in zip(*rows, strict=True)), n)
+            return column(map(self.function(row, parameter), *rows), columns[0].shape[0])
         columns = list(np.broadcast_arrays(*columns))
         shape, flat = columns[0].shape, [c.ravel() for c in columns]
-        return self._elementwise(row, flat, parameter).reshape(shape)
+        return column(map(self.along(row, parameter), *flat), len(flat[0])).reshape(shape)
 
-    def scalars(self, i: Instruction, registers: Objects) -> None:
-        """The outputs of an instruction of few elements, one after the other: columns cost more than they save there."""
-        row, rest = i.row, given(i.parameter)
+    def function(self, row: Primitive, parameter: Any = None) -> Function:
+        """One output by its operands, or by a row of each, widened by its roundings."""
+        key = row, parameter
+        if key not in self._functions:
+            self._functions[key] = self._widened(row, parameter)
+        return self._functions[key]
+
+    def along(self, row: Primitive, parameter: Any = None) -> Function:
+        """The same where operands may be series."""
+        return self.function(row, parameter) if row.native else partial(One(self).of, row, parameter)
+
+    def _widened(self, row: Primitive, parameter: Any) -> Function:
+        ball: Function = row.ball if parameter is None else lambda *xs: row.ball(*xs, parameter)
         if row.form == "row":
-            for k, parts in i.elements:
-                registers[k] = self._rounded_row(row, [[registers[r] for r in part] for part in parts], rest)
-            return
-        unit = self._unit(row, i.parameter)
-        for k, ins in i.elements:
-            xs = [registers[r] for r in ins]
-            if not row.native and any(type(x) is arb_series for x in xs):
-                (registers[k],) = self._series(row, [column([x], 1) for x in xs], i.parameter)
-                continue
-            value = row.ball(*xs, *rest)
-            if unit is not None:
-                size = value.abs_upper() if row.size is None else row.size(*(x.abs_upper() for x in (value, *xs)))
-                value += arb(0, unit * size)
-            registers[k] = value
+            return ball if self.u is None else _rounded_row(ball, self.u)
+        unit, size = self._unit(row, parameter), row.size
+        if unit is None:
+            return ball
+
+        def rounded(*xs: arb) -> arb:
+            value = ball(*xs)
+            return arb(value, unit * value.abs_upper())
+
+        def sized(*xs: arb) -> arb:
+            value = ball(*xs)
+            return arb(value, unit * size(value.abs_upper(), *(x.abs_upper() for x in xs)))  # type: ignore[misc]
+
+        return rounded if size is None else sized
 
     def _unit(self, row: Primitive, parameter: Any) -> arb | None:
         """What one evaluation may err by, relative to its size; None where it does not."""
@@ -90,30 +100,6 @@ class Balls(Arithmetic):
         if self.u is None or not roundings:
             return None
         return roundings * (self.u if row.name != "round_to" else max(self.u, arb(unit_roundoff(parameter))))
-
-    def _elementwise(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
-        n, rest = len(flat[0]), [repeat(p) for p in given(parameter)]
-        if not row.native and any(type(x) is arb_series for c in flat for x in c):
-            return self._series(row, flat, parameter)
-        values = map(row.ball, *flat, *rest)
-        unit = self._unit(row, parameter)
-        if unit is None:
-            return column(values, n)
-        if row.size is None:
-            return column((v + arb(0, unit * v.abs_upper()) for v in values), n)
-        size = row.size
-        return column(
-            (v + arb(0, unit * size(*(x.abs_upper() for x in (v, *xs)))) for v, xs in zip(values, zip(*flat, strict=True), strict=True)), n
-        )
-
-    def _rounded_row(self, row: Primitive, parts: Sequence[list[Ball]], rest: tuple[Any, ...]) -> Ball:
-        """A sum, whatever its order: one rounding an addition (and a multiplication) of all that is summed."""
-        value = row.ball(*parts, *rest)
-        if self.u is None or row.form != "row":
-            return value
-        sizes = [reduce(lambda a, b: a * b.abs_upper(), xs, arb(1)) for xs in zip(*parts, strict=True)]
-        roundings = len(sizes) - 1 + (len(parts) > 1)
-        return value + arb(0, roundings * self.u * sum(sizes, arb(0))) if roundings else value
 
     def _product(self, a: Objects, b: Objects) -> Objects:
         (n, k), m = a.shape, b.shape[1]
@@ -126,27 +112,40 @@ class Balls(Arithmetic):
         sizes = [arb_mat(c.shape[0], c.shape[1], [x.abs_upper() for x in c.flat]) for c in (a, b)]
         size = column((sizes[0] * sizes[1]).entries(), n * m)
         unit = k * self.u
-        return column((v + arb(0, (unit * s).abs_upper()) for v, s in zip(found.flat, size, strict=True)), n * m).reshape(n, m)
+        return column(map(arb, found.flat, map(arb.abs_upper, unit * size)), n * m).reshape(n, m)
 
-    def _series(self, row: Primitive, flat: Sequence[Objects], parameter: Any) -> Objects:
-        """Series of a function by its partials: y' = Σ ∂ᵢ·xᵢ', one coefficient after the other."""
-        assert row.partials is not None
-        terms = [max((x.prec for x in xs if isinstance(x, arb_series)), default=1) for xs in zip(*flat, strict=True)]
-        value = self._elementwise(row, [column(map(constant, c), len(c)) for c in flat], parameter)
-        found = [[v] for v in value]
-        for k in range(1, max(terms)):
-            ins = [column((_cut(x, k) for x in c), len(c)) for c in flat]
-            v = column((arb_series(f, k) for f in found), len(found))
-            partials = row.partials(self, v, *ins, *given(parameter))
-            for j, f in enumerate(found):
-                rate = arb(0)
-                for p, c in zip(partials, flat, strict=True):
-                    x = c[j]
-                    if isinstance(x, arb_series):
-                        q = p[j] if isinstance(p, np.ndarray) else self.number(p)
-                        rate += (q * _rate(x, k))[k - 1]
-                f.append(rate / k)
-        return column((arb_series(f[:n], n) for f, n in zip(found, terms, strict=True)), len(found))
+
+@dataclass(frozen=True, eq=False)
+class One(Arithmetic):
+    """The same with single balls, or series, for columns."""
+
+    a: Balls
+
+    def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Ball:
+        """One output of an elementwise primitive."""
+        return self.of(row, parameter, *(x if isinstance(x, (arb, arb_series)) else self.a.number(x) for x in ins))
+
+    def of(self, row: Primitive, parameter: Any, *xs: Ball) -> Ball:
+        """The same of balls and series."""
+        if row.native or not any(type(x) is arb_series for x in xs):
+            return self.a.function(row, parameter)(*xs)
+        return _series(self, row, parameter, xs)
+
+
+def _series(one: One, row: Primitive, parameter: Any, xs: Sequence[Ball]) -> arb_series:
+    """The series of a function by its partials: y' = Σ ∂ᵢ·xᵢ', one coefficient after the other."""
+    assert row.partials is not None
+    moving = [n for n, x in enumerate(xs) if isinstance(x, arb_series)]
+    terms = max(xs[n].prec for n in moving)
+    found = [one.a.function(row, parameter)(*map(constant, xs))]
+    for k in range(1, terms):
+        partials = row.partials(one, arb_series(found, k), *(_cut(x, k) for x in xs), *given(parameter))
+        rate = arb(0)
+        for n in moving:
+            p = partials[n]
+            rate += ((p if isinstance(p, (arb, arb_series)) else one.a.number(p)) * _rate(xs[n], k))[k - 1]
+        found.append(rate / k)
+    return arb_series(found, terms)
 
 
 def _rate(x: arb_series, terms: int) -> arb_series:
@@ -157,14 +156,31 @@ def _cut(x: Ball, terms: int) -> Ball:
     return arb_series([x[k] for k in range(min(terms, x.prec))], terms) if isinstance(x, arb_series) else x
 
 
+def _rounded_row(ball: Function, u: arb) -> Function:
+    """A sum, whatever its order: one rounding an addition (and a multiplication) of all that is summed."""
+
+    @cache
+    def unit(terms: int, operands: int) -> arb | None:
+        n = terms - 1 + (operands > 1)
+        return n * u if n else None
+
+    def rounded(*parts: Sequence[arb]) -> Ball:
+        value, each = ball(*parts), unit(len(parts[0]), len(parts))
+        if each is None:
+            return value
+        sizes = [map(arb.abs_upper, xs) for xs in parts]
+        return arb(value, each * reduce(operator.add, sizes[0] if len(sizes) == 1 else map(operator.mul, *sizes)))
+
+    return rounded
+
+
 def _scalar(x: Ball) -> Objects:
     found = np.empty((), object)
     found[()] = x
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """The registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one.
 
     `kinked` are the registers whose derivatives along a line are not known, since a switch that they depend on may turn there.
@@ -174,11 +190,11 @@ class Run:
     registers: Objects
     possible: dict[int, list[int]]
     arithmetic: Balls
-    kinked: NDArray[np.bool_]
+    kinked: set[int]
 
     def total(self, outputs: Sequence[int]) -> Ball:
         """The sum of these registers. Raises KinkOnSegment where one of them is kinked."""
-        if any(self.kinked[k] for k in outputs):
+        if not self.kinked.isdisjoint(outputs):
             raise KinkOnSegment
         return sum((self.registers[k] for k in outputs), arb(0))
 
@@ -199,72 +215,220 @@ class Run:
         return found
 
 
+def balls(u: arb | None) -> Balls:
+    """One for all runs with these roundings, with what it has made of numbers. What is no float counts as the next one."""
+    if u is None:
+        return _balls(None)
+    nearest = float(u)
+    return _balls(nearest if u == nearest else float(np.nextafter(float(u.upper()), np.inf)))
+
+
+@lru_cache(maxsize=16)
+def _balls(u: float | None) -> Balls:
+    return Balls(None if u is None else arb(u))
+
+
 def run(
-    tape: Tape, inputs: Sequence[Ball], u: arb | None = None, *, ahead: bool = False, taken: Mapping[int, list[int]] | None = None
+    tape: Tape,
+    inputs: Sequence[Ball],
+    u: arb | None = None,
+    *,
+    ahead: bool = False,
+    taken: Mapping[int, list[int]] | None = None,
+    begun: Run | None = None,
 ) -> Run:
     """All registers for these inputs, in the tape's order; with `u`, widened by the roundings of floating-point arithmetic.
 
     With `ahead`, the inputs are series in t, and every switch takes the piece that it has for small t > 0. With `taken`
-    (from another run's `possible`) it takes that piece, wherever the inputs lie.
+    (from another run's `possible`) it takes that piece, wherever the inputs lie. What `begun` holds, a run of a tape of the same recorder
+    with the same inputs and roundings, is not computed again.
     """
-    a = Balls(u)
-    registers = np.empty(tape.size, object)
-    for k, x in zip(tape.inputs.tolist(), inputs, strict=True):
-        registers[k] = x
-    for k, value in tape.constants.items():
-        registers[k] = a.number(value)
-    kinked, possible = np.zeros(tape.size, bool), {}
-    any_kinked = False
-    for i in tape.instructions:
-        form = i.row.form
-        if form == "switch":
-            for e, (k, pieces) in enumerate(i.choices):
-                possible[k] = taken[k] if taken else _possible(tape, i, e, registers, ahead)
-                registers[k], lost = _choose(i, pieces, possible[k], registers)
-                if lost or (any_kinked and any(kinked[pieces[p][0]] for p in possible[k])):
-                    kinked[k] = any_kinked = True
-            continue
-        if any_kinked and form != "comparison":
-            kinked[i.outs] = _any(i, [kinked[r] for r in i.ins])
-        if form in ("elementwise", "row") and len(i.outs) <= FEW:
-            a.scalars(i, registers)
-            continue
-        ins = [registers[r] for r in i.ins]
-        if form == "comparison":
-            registers[i.outs] = _truths(tape, i, ins, ahead)
-            continue
-        registers[i.outs] = a.apply(i.row, ins, i.parameter)
-    return Run(tape=tape, registers=registers, possible=possible, arithmetic=a, kinked=kinked)
+    a = balls(u)
+    ready = _prepared(tape, a, arb_series in map(type, inputs), None if begun is None else begun.tape)
+    if begun is None:
+        walk = Walk(ready.registers.copy(), ahead, taken, {}, set())
+        for k, x in zip(ready.inputs, inputs, strict=True):
+            walk.registers[k] = x
+    else:
+        known = begun.registers.tolist()
+        walk = Walk(known + ready.registers[len(known) :], ahead, taken, begun.possible.copy(), begun.kinked.copy())
+    for step in ready.steps:
+        step(walk)
+    return Run(tape=tape, registers=column(walk.registers, tape.size), possible=walk.possible, arithmetic=a, kinked=walk.kinked)
 
 
-def _any(i: Instruction, ins: Sequence[NDArray[np.bool_]]) -> Any:
+@dataclass(slots=True)
+class Walk:
+    """What a run has come to: see `run` and `Run`."""
+
+    registers: list[Any]
+    ahead: bool
+    taken: Mapping[int, list[int]] | None
+    possible: dict[int, list[int]]
+    kinked: set[int]
+
+
+Step = Callable[[Walk], None]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What all runs of a tape begin with, and do: the constants in their registers, the registers of the inputs, and the steps."""
+
+    registers: list[Any]
+    inputs: list[int]
+    steps: list[Step]
+
+
+def _prepared(tape: Tape, a: Balls, along: bool, begun: Tape | None) -> _Prepared:
+    """Once for all runs with these roundings at the precision in force, along lines or not, going on from a run of the same tape."""
+    key = a, flint.ctx.prec, along, begun
+    found: _Prepared | None = tape.prepared.get(key)
+    if found is None:
+        registers: list[Any] = [None] * tape.size
+        for k, value in tape.constants.items():
+            registers[k] = a.number(value)
+        done = frozenset(() if begun is None else begun.instructions)
+        found = _Prepared(registers, tape.inputs.tolist(), [_step(tape, i, a, along) for i in tape.instructions if i not in done])
+        tape.prepared[key] = found
+    return found
+
+
+def _step(tape: Tape, i: Instruction, a: Balls, along: bool) -> Step:
+    form = i.row.form
+    if form == "switch":
+        return _switching(tape, i, along)
+    if form == "comparison":
+        return _comparing(tape, i, along)
+    compute = _whole(i, a) if form in ("matrix", "composite") else _one_by_one(i, a, along)
+    if not along:
+        return compute
+
+    def step(walk: Walk) -> None:
+        if walk.kinked:
+            walk.kinked.update(_kinked(i, walk.kinked))
+        compute(walk)
+
+    return step
+
+
+def _whole(i: Instruction, a: Balls) -> Step:
+    """An instruction on matrices."""
+    outs = i.outs.ravel().tolist()
+    ins = [(r.shape, r.ravel().tolist()) for r in i.ins]
+
+    def step(walk: Walk) -> None:
+        registers = walk.registers
+        matrices = [column([registers[r] for r in flat], len(flat)).reshape(shape) for shape, flat in ins]
+        for k, x in zip(outs, a.apply(i.row, matrices, i.parameter).flat, strict=True):
+            registers[k] = x
+
+    return step
+
+
+def _one_by_one(i: Instruction, a: Balls, along: bool) -> Step:
+    """An instruction whose outputs are each made of one element of its operands, or of a row of them."""
+    f, elements = (a.along if along else a.function)(i.row, i.parameter), i.elements
+
+    def row(walk: Walk) -> None:
+        registers = walk.registers
+        for k, (part,) in elements:
+            registers[k] = f([registers[r] for r in part])
+
+    def rows(walk: Walk) -> None:
+        registers = walk.registers
+        for k, parts in elements:
+            registers[k] = f(*([registers[r] for r in part] for part in parts))
+
+    def of_one(walk: Walk) -> None:
+        registers = walk.registers
+        for k, (x,) in elements:
+            registers[k] = f(registers[x])
+
+    def of_two(walk: Walk) -> None:
+        registers = walk.registers
+        for k, (x, y) in elements:
+            registers[k] = f(registers[x], registers[y])
+
+    if i.row.form == "row":
+        return row if len(i.ins) == 1 else rows
+    return of_one if len(i.ins) == 1 else of_two
+
+
+def _kinked(i: Instruction, kinked: set[int]) -> Iterable[int]:
+    """The outputs of an instruction that depend on registers that are kinked."""
     if i.row.form == "matrix":
-        return ins[0].any(1, keepdims=True) | ins[1].any(0, keepdims=True)
+        left, right = (np.isin(r, list(kinked)) for r in i.ins)
+        found: list[int] = i.outs[left.any(1, keepdims=True) | right.any(0, keepdims=True)].tolist()
+        return found
     if i.row.form == "composite":
-        return any(x.any() for x in ins)
-    return reduce(lambda x, y: x | y, (x.reshape(len(i.outs), -1).any(1) for x in ins))
+        return i.outs.ravel().tolist() if any(not kinked.isdisjoint(r.ravel().tolist()) for r in i.ins) else ()
+    return (k for k, ins in i.elements if not kinked.isdisjoint(np.ravel(ins).tolist()))
 
 
-def _possible(tape: Tape, i: Instruction, e: int, registers: Objects, ahead: bool) -> list[int]:
-    """The indices of the pieces that can be chosen: somewhere in the box, or just ahead."""
-    pieces = i.pieces(e)
-    if i.op == "where":
-        truth = registers[i.ins[0][e]]
-        if truth is None and ahead:
-            raise KinkOnSegment
-        return [0, 1] if truth is None else [0 if truth else 1]
-    flip = -1 if i.op == "min" else 1
-    if not ahead:
-        values = [flip * s * constant(registers[r]) for r, s in pieces]
-        return [p for p, x in enumerate(values) if not any(x < y for y in values)]
-    degree, best = max(float(tape.degrees[r]) for r, _ in pieces), 0
-    for p in range(1, len(pieces)):
-        (r, s), (q, t) = pieces[p], pieces[best]
-        sign = _sign_ahead(flip * (s * registers[r] - t * registers[q]), degree)
+COMBINE: dict[str, Callable[[arb, arb], arb]] = {"max": arb.max, "abs": arb.max, "min": arb.min, "where": arb.union}
+"""A ball over two pieces of a switch."""
+
+
+def _switching(tape: Tape, i: Instruction, along: bool) -> Step:
+    """A switch: which of its pieces are possible, and a ball over them."""
+    op, combine, less, choices = i.op, COMBINE[i.op], operator.gt if i.op == "min" else operator.lt, i.choices
+    conditions = i.ins[0].tolist() if op == "where" else [-1] * len(choices)
+    degrees = [max(float(tape.degrees[r]) for r, _ in pieces) for _, pieces in choices] if along else [0.0] * len(choices)
+    elements = [(k, pieces, condition, degree) for (k, pieces), condition, degree in zip(choices, conditions, degrees, strict=True)]
+
+    def step(walk: Walk) -> None:
+        registers = walk.registers
+        for k, pieces, condition, degree in elements:
+            if op == "where" and not walk.taken:
+                possible = _chosen(registers[condition], walk.ahead)
+                values = [registers[r] for r, _ in pieces]
+            else:
+                values = [registers[r] if s > 0 else -registers[r] for r, s in pieces]
+                if walk.taken:
+                    possible = walk.taken[k]
+                elif walk.ahead:
+                    possible = [_greatest_ahead(op, values, degree)]
+                else:
+                    possible = _greatest(less, list(map(constant, values)) if along else values)
+            walk.possible[k] = possible
+            if len(possible) == 1:
+                registers[k] = values[possible[0]]
+            else:
+                over = [values[p] for p in possible]
+                registers[k] = reduce(combine, map(constant, over))
+                if any(type(x) is arb_series for x in over):
+                    walk.kinked.add(k)
+            if walk.kinked and any(pieces[p][0] in walk.kinked for p in possible):
+                walk.kinked.add(k)
+
+    return step
+
+
+def _chosen(truth: bool | None, ahead: bool) -> list[int]:
+    """The pieces that a condition may choose."""
+    if truth is None and ahead:
+        raise KinkOnSegment
+    return [0, 1] if truth is None else [0 if truth else 1]
+
+
+def _greatest(less: Callable[[arb, arb], bool], values: Sequence[arb]) -> list[int]:
+    """The pieces that may be the greatest (of `min`, the least) somewhere in the box."""
+    if len(values) == 2:
+        x, y = values
+        return [1] if less(x, y) else [0] if less(y, x) else [0, 1]
+    return [p for p, x in enumerate(values) if not any(less(x, y) for y in values)]
+
+
+def _greatest_ahead(op: str, values: Sequence[Ball], degree: float) -> int:
+    """The piece that is it just ahead."""
+    best, flip = 0, -1 if op == "min" else 1
+    for p in range(1, len(values)):
+        sign = _sign_ahead(values[p] - values[best], degree)
         if sign is None:
             raise KinkOnSegment
-        best = p if sign > 0 else best
-    return [best]
+        best = p if flip * sign > 0 else best
+    return best
 
 
 def _sign_ahead(difference: Ball, degree: float) -> int | None:
@@ -274,26 +438,30 @@ def _sign_ahead(difference: Ball, degree: float) -> int | None:
     return sign if sign or (whole and sign == 0) else None
 
 
-def _choose(i: Instruction, pieces: Sequence[tuple[int, int]], possible: Sequence[int], registers: Objects) -> tuple[Ball, bool]:
-    """The value of a switch: of its only possible piece, or a ball over all of them; and whether its derivatives are lost."""
-    values = [registers[pieces[p][0]] if pieces[p][1] > 0 else -registers[pieces[p][0]] for p in possible]
-    if len(values) == 1:
-        return values[0], False
-    parts = [constant(v) for v in values]
-    combine: Callable[[arb, arb], arb] = {"max": arb.max, "abs": arb.max, "min": arb.min}.get(i.op, arb.union)
-    return reduce(combine, parts), any(isinstance(v, arb_series) for v in values)
-
-
-def _truths(tape: Tape, i: Instruction, ins: Sequence[Objects], ahead: bool) -> Objects:
+def _comparing(tape: Tape, i: Instruction, along: bool) -> Step:
     """The truths of comparisons, None where one is open."""
-    n = len(i.outs)
+    ball, elements = i.row.ball, i.elements
+
+    def join(walk: Walk) -> None:
+        registers = walk.registers
+        for k, ins in elements:
+            registers[k] = ball(*(registers[r] for r in ins))
+
     if i.op not in COMPARISONS:
-        return column(map(i.row.ball, *ins), n)
-    if not ahead:
-        return column((i.row.ball(constant(x), constant(y)) for x, y in zip(*ins, strict=True)), n)
-    degrees = np.maximum(tape.degrees[i.ins[0]], tape.degrees[i.ins[1]])
-    signs = (_sign_ahead(x - y, d) for x, y, d in zip(*ins, degrees, strict=True))
-    return column((None if s is None else i.row.ball(s, 0) for s in signs), n)
+        return join
+
+    degrees = [max(float(tape.degrees[x]), float(tape.degrees[y])) for _, (x, y) in elements] if along else [0.0] * len(elements)
+
+    def compare(walk: Walk) -> None:
+        registers = walk.registers
+        for (k, (x, y)), degree in zip(elements, degrees, strict=True):
+            if walk.ahead:
+                sign = _sign_ahead(registers[x] - registers[y], degree)
+                registers[k] = None if sign is None else ball(sign, 0)
+            else:
+                registers[k] = ball(constant(registers[x]), constant(registers[y]))
+
+    return compare
 
 
 def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> list[int]:
@@ -308,11 +476,11 @@ def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> li
             continue
         seen.add(r)
         switch = place.instruction.row.form == "switch"
-        stack += _chosen(place, run, conditions) if switch else tape.operands(r)
+        stack += _come_from(place, run, conditions) if switch else tape.operands(r)
     return [k for k in run.possible if k in seen]
 
 
-def _chosen(place: Place, run: Run, conditions: bool) -> list[int]:
+def _come_from(place: Place, run: Run, conditions: bool) -> list[int]:
     """What a switch may have come from, and what is compared if that is asked."""
     i, e = place
     chosen = [i.pieces(e)[p][0] for p in run.possible[int(i.outs[e])]]

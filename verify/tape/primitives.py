@@ -61,7 +61,7 @@ def is_held(value: Number) -> bool:
     return not isinstance(value, str) and balls.held(Fraction(value).numerator, Fraction(value).denominator)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Primitive:
     """One row of the table.
 

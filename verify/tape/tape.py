@@ -97,6 +97,11 @@ class Tape:
     variables: Registers
 
     @cached_property
+    def prepared(self) -> dict[Any, Any]:
+        """What readings have made ready of it, once for all their runs."""
+        return {}
+
+    @cached_property
     def places(self) -> dict[int, Place]:
         """By register, what writes it; inputs and constants are not among them."""
         return {int(r): Place(i, k) for i in self.instructions for k, r in enumerate(i.outs.flat)}
