@@ -68,6 +68,7 @@ def leaves(s, t):
 TABLE = {0: 1.0}
 WEIGHTS = (1, 2)
 
+COMPLETE = {"name": "mine", "per_example": lambda s, t: s, "claims": Claims(convex=None), "source": "a test"}
 SLIPS = {
     "targets forgotten": (
         lambda: of_classes(lambda s, t: Max(0, 1 - t * s)),
@@ -136,7 +137,8 @@ SLIPS = {
     "an empty domain": (lambda: Parameter(default=1, low=2, high=0), "which is empty; give low < high"),
     "claims as a truth value": (lambda: of_score(lambda s, t: s, claims=True), r"claims of mine are True; give Claims\(convex=True\)"),
     "a claim as text": (lambda: Claims(convex="yes"), "the claim convex is 'yes'; give one of True, False, None"),
-    "a field that is none": (lambda: LossSpec(name="mine", target=(0, 1)), r"unknown field of LossSpec 'target'. Did you mean 'targets'"),
+    "a field that is none": (lambda: LossSpec(name="mine", targetts=(0, 1)), r"field of LossSpec 'targetts'. Did you mean 'targets'"),
+    "a list for a domain": (lambda: LossSpec(**COMPLETE, target=(0, 1)), r"target of mine is \(0, 1\); give one of Real\(\)"),
     "no claims": (lambda: LossSpec(name="mine", per_example=abs, source=""), "LossSpec has no claims. Give it one, such as claims=Claims"),
     "fields by place": (lambda: LossSpec("mine", abs), "LossSpec takes its fields by name"),
     "no function": (lambda: of_score(3), "per_example of mine is 3; give a function"),

@@ -26,8 +26,8 @@ def one_score(case: Case, oracle: Oracle) -> Case:
 
 
 def of_targets(loss: LossSpec, y: NDArray[np.int64], seed: int | NDArray[np.int64]) -> NDArray[np.int64]:
-    """Labels of targets from labels of classes; of a domain the seed reaches all of them, and 0 leaves the simplest."""
-    return (y + (seed if loss.domain else 0)) % loss.labels(1)
+    """Labels of targets from labels of classes. Of a domain the seed reaches all, far from each other; 0 leaves the simplest."""
+    return (y * (1 + seed) + seed if loss.domain else y) % loss.labels(1)
 
 
 def fitted(case: Case, oracle: Oracle) -> Case:

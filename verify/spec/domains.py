@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, isfinite
+from math import floor, inf, isfinite
+from random import Random
 
-import numpy as np
 import sympy
 
 from verify.errors import UsageError
-from verify.spec.fields import number
+from verify.spec.fields import as_float32, number
 
 SIMPLE = (0.0, 1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 3.0, 0.25, -3.0, 4.0, 1.5, 7.0, -0.75, -4.0, 0.125)
 """Numbers of few bits, on which scores of the grid tie."""
 FAR = tuple(sign * 2.0**k for k in (10, 20, -10, -20) for sign in (1.0, -1.0))
 """Far from 1 on either side, and not so far that a square of it leaves float32."""
 COUNTS = (0, 1, 2, 3, 5, 7, 10, 13, 20, 34, 50, 100, 255, 1000, 4096, 10**5, 10**6)
-RARE = 40
-"""Values of a size beyond 2^±5, up to 2^±20: enough that a few cases meet some."""
+RARE = 80
+"""Values of a size beyond 2^±5, up to 2^±20: enough that a few cases meet some of both."""
 MANY = 256
 """Values of an infinite domain: as many as a byte tells apart."""
 
@@ -60,26 +60,26 @@ class Domain:
     @cached_property
     def values(self) -> tuple[float, ...]:
         """At which a loss is judged, the simplest first."""
-        known = [float(np.float32(t)) for t in self._drawn()]
+        known = map(as_float32, self._drawn())
         return tuple(dict.fromkeys(t for t in known if isfinite(t) and t in self))
 
     def _drawn(self) -> list[float]:
-        rng = np.random.default_rng(0)
+        drawn = Random(0)  # noqa: S311
         if self.whole:
-            sizes = np.floor(2.0 ** np.concatenate([rng.uniform(1, 12, MANY - len(COUNTS) - RARE), rng.uniform(12, 20, RARE)]))
-            return [*COUNTS, *dict.fromkeys(sizes.tolist())]
+            powers = [drawn.uniform(1, 12) for _ in range(MANY - len(COUNTS) - RARE)] + [drawn.uniform(12, 20) for _ in range(RARE)]
+            return [*COUNTS, *(floor(2.0**k) for k in powers)]
         ends = [end for end in (self.low, self.high) if isfinite(end)]
         if len(ends) == 2:
             middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-            near = [self.low + half * 2.0**-k for k in (8, 16, 20)] + [self.high - half * 2.0**-k for k in (8, 16, 20)]
+            near = [end + side * half * 2.0**-k for end, side in zip(ends, (1, -1), strict=True) for k in (8, 16, 20)]
             grid = [middle + half * k / 8 for k in (0, 4, -4, 2, -2, 6, -6, 1, -1, 7, -7)]
-            inside = rng.uniform(self.low, self.high, MANY - len(ends) - len(near) - len(grid)).tolist()
+            inside = [drawn.uniform(self.low, self.high) for _ in range(MANY - len(ends) - len(near) - len(grid))]
             return [*(t for t in SIMPLE if t in self), *grid, *inside, *near, *ends]
         sign, origin = (-1.0 if isfinite(self.high) else 1.0), (ends[0] if ends else 0.0)
-        most = MANY - len(SIMPLE) - len(FAR) - len(ends)
-        powers = np.concatenate([rng.uniform(-5, 5, most - RARE), rng.choice((-1, 1), RARE) * rng.uniform(5, 20, RARE)])
-        sizes = 2.0**powers * (rng.choice((-1.0, 1.0), most) if not ends else 1.0)
-        return [*SIMPLE, *(origin + sign * sizes).tolist(), *(origin + sign * t for t in FAR), *ends]
+        powers = [drawn.uniform(-5, 5) for _ in range(MANY - len(SIMPLE) - len(FAR) - len(ends) - RARE)]
+        powers += [drawn.choice((-1, 1)) * drawn.uniform(5, 20) for _ in range(RARE)]
+        sizes = [2.0**k * (drawn.choice((-1.0, 1.0)) if not ends else 1.0) for k in powers]
+        return [*SIMPLE, *(origin + sign * t for t in (*sizes, *FAR)), *ends]
 
     def symbol(self, name: str) -> sympy.Symbol | sympy.Expr:
         """A number of the domain as an expression whose sign is known where that of all its numbers is."""

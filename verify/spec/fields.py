@@ -7,6 +7,7 @@ from functools import wraps
 from inspect import Parameter as Argument
 from inspect import signature
 from numbers import Real
+from struct import pack, unpack
 from typing import Any, TypeVar
 
 from verify.errors import UsageError, unknown
@@ -48,3 +49,12 @@ def number(what: str, given: object) -> float:
         return float(given)
     except OverflowError:
         raise UsageError(f"{what} is {given!r}, which is too large; give a number that float64 holds.") from None
+
+
+def as_float32(t: float) -> float:
+    """The number of float32 that is nearest."""
+    try:
+        (found,) = unpack("f", pack("f", t))
+    except OverflowError:
+        return float("inf") if t > 0 else float("-inf")
+    return float(found)

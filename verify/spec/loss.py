@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from keyword import iskeyword
 from math import frexp, isfinite
-from struct import pack, unpack
 from typing import Any
 
 import sympy
 
 from verify.errors import UsageError, of_type, unknown
 from verify.spec.domains import DOMAINS, Domain, Finite
-from verify.spec.fields import by_name, number
+from verify.spec.fields import as_float32, by_name, number
 from verify.spec.statement import stated, takes
 from verify.spec.target import Target
 
@@ -242,8 +241,8 @@ def _targets(name: str, given: object) -> tuple[float, ...]:
     if not found:
         raise UsageError(f"{name} has no targets; give one or more, or leave them out for a loss of several classes.")
     for t in found:
-        if _as_float32(t) != t:
-            nearest = _as_float32(t)
+        if as_float32(t) != t:
+            nearest = as_float32(t)
             exact = f" (or {nearest!r}, the nearest)" if isfinite(nearest) else ""
             raise UsageError(f"target {t!r} of {name} is not held by float32; give one that is, such as {_short(t):g}{exact}.")
     return found
@@ -258,14 +257,6 @@ def _numbers(what: str, given: object, allowed: str) -> tuple[float, ...]:
         if not isfinite(number(f"one of {what}", x)):
             raise UsageError(f"one of {what} is {x!r}; give finite numbers.")
     return found
-
-
-def _as_float32(t: float) -> float:
-    try:
-        (found,) = unpack("f", pack("f", t))
-    except OverflowError:
-        return float("inf") if t > 0 else float("-inf")
-    return float(found)
 
 
 def _short(t: float) -> float:
