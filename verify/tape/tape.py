@@ -6,7 +6,7 @@ Every register is written once. Data movement (slices, transposes, broadcasting)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from heapq import heappop, heappush
@@ -105,6 +105,10 @@ class Tape:
     def places(self) -> dict[int, Place]:
         """By register, what writes it; inputs and constants are not among them."""
         return {int(r): Place(i, k) for i in self.instructions for k, r in enumerate(i.outs.flat)}
+
+    def only(self, outputs: Registers) -> Tape:
+        """The same registers, of which only those are written that these are made of."""
+        return replace(self, instructions=tuple(_needed(self.instructions, outputs, self.size)), outputs=outputs)
 
     def behind(self, registers: Sequence[int]) -> set[int]:
         """All registers that these are made of, they themselves included."""
