@@ -191,3 +191,23 @@ def test_terms_that_are_not_known_are_asked_in_vain():
     tape = of_one(lambda b, x: b.inverse_mills(x))
     with pytest.raises(ValueError, match="4 derivatives are known, and 5 terms"), precision():
         enclose.run(tape, series.along([arb(0)], [arb(1)], arb(0), 5))
+
+
+def test_what_is_made_of_a_switch_that_may_turn_has_no_derivatives():
+    """And nothing else: of a product of matrices, the entries of the row that it is in."""
+
+    def record(b, x):
+        on = b.max(np.stack([x, np.broadcast_to(b.constants(0), x.shape)], -1))
+        return b.matmul(b.exp(on)[:, None], b.constants(np.array([[1.0, 2.0]])))
+
+    tape = recorded(record, [(2,)])
+    outs = tape.outputs.tolist()
+    with precision():
+        run = enclose.run(tape, series.along([arb(0, 1), arb(2)], [arb(1), arb(1)], arb(0), 3))
+        for row, kinked in zip(outs, (True, False), strict=True):
+            for k in row:
+                if kinked:
+                    with pytest.raises(KinkOnSegment):
+                        run.total([k])
+                else:
+                    assert run.total([k])[1].overlaps((1 + row.index(k)) * arb(2).exp())

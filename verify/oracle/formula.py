@@ -23,7 +23,7 @@ from verify.tape.enclose import Run
 from verify.tape.ranges import Ranges
 from verify.tape.reverse import Pieces, Quantity, upper
 from verify.tape.series import Gap
-from verify.tape.tape import Builder, degrees
+from verify.tape.tape import Builder, Tape, degrees
 
 Terms = tuple[int, ...]
 Slopes = tuple[dict[int, Terms], dict[int, Terms]]
@@ -212,13 +212,17 @@ class Formula:
         """What is compared: where it is 0 a switch turns. A switch comes before those within it."""
         return series.gaps(self.value_tape)
 
+    @cached_property
+    def _gap_tapes(self) -> list[Tape]:
+        return [self.value_tape.only(np.array([r for r in gap if r is not None], np.intp)) for gap in self.gaps]
+
     def sign(self, inputs: Sequence[Ball], gap: int) -> int | None:
         """The exact sign of a gap; None where it stays undecided up to EXACT_BITS (never for polynomials)."""
-        return series.sign(self.value_tape, inputs, self.gaps[gap])
+        return series.sign(self._gap_tapes[gap], inputs, self.gaps[gap])
 
     def gap(self, inputs: Sequence[Ball], gap: int) -> arb:
         """By how much the first of two that are compared is the greater, at the precision in force."""
-        difference: arb = self.gaps[gap].of(self.follow(inputs).registers)
+        difference: arb = self.gaps[gap].of(enclose.run(self._gap_tapes[gap], inputs).registers)
         return difference
 
 

@@ -6,7 +6,7 @@ Every register is written once. Data movement (slices, transposes, broadcasting)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from heapq import heappop, heappush
@@ -115,6 +115,10 @@ class Tape:
             n, m = divmod(e, i.outs.shape[1])
             return [*i.ins[0][n].tolist(), *i.ins[1][:, m].tolist()]
         return [k for x in i.ins for k in np.ravel(x if i.row.form == "composite" else x[e]).tolist()]
+
+    def only(self, outputs: Registers) -> Tape:
+        """The same registers, of which only those are written that these are made of."""
+        return replace(self, instructions=tuple(_needed(self.instructions, outputs, self.size)), outputs=outputs)
 
     def behind(self, registers: Sequence[int]) -> set[int]:
         """All registers that these are made of, they themselves included."""
