@@ -1,4 +1,4 @@
-"""dist(g, ∂f(W)) ≤ rounding, entrywise: the returned gradient is one of the allowed ones, on kinks too.
+"""dist(g, ∂f(x)) ≤ rounding, entrywise: the returned gradient is one of the allowed ones, on kinks too.
 
 Every selection of a subgradient is allowed, whatever a candidate takes on ties; a value that no single choice of
 multipliers explains is not.
@@ -23,7 +23,6 @@ def measure(subject: Subject, case: Case) -> Finding:
     nearest = truth.distance(g)
     if nearest.strain > 1 and nearest.certified <= 1:
         return Finding(undecided="membership neither shown nor refuted: a point on fewer kinks would decide it")
-    j, k = nearest.entry
     finest = np.min((truth.radius / np.maximum(truth.magnitude, truth.radius))[judged])
     evidence = Evidence(
         law="gradient",
@@ -31,7 +30,12 @@ def measure(subject: Subject, case: Case) -> Finding:
         allowed=nearest.allowed,
         magnitude=nearest.allowed / float(finest),
         ulps=ulps(nearest.residual, nearest.nearest, case.dtype) if truth.is_single else None,
-        where={"entry": [j, k], "measured": float(g[j, k]), "expected": nearest.nearest, "ambiguous switches": len(truth.groups)},
+        where={
+            "entry": list(nearest.entry),
+            "measured": float(g[nearest.entry]),
+            "expected": nearest.nearest,
+            "ambiguous switches": len(truth.groups),
+        },
     )
     return Finding(evidence=(evidence,))
 
@@ -42,4 +46,4 @@ def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Many) 
     return (outside / truth.allowed).max(axis=(1, 2)), ~truth.tied
 
 
-LAW = Law(name="gradient", statement="dist(g, ∂f(W)) ≤ rounding, kinks included", measure=measure, screen=screen)
+LAW = Law(name="gradient", statement="dist(g, ∂f(x)) ≤ rounding, kinks included", measure=measure, screen=screen)
