@@ -59,7 +59,7 @@ class Case:
 
     def to_dict(self) -> dict[str, Any]:
         """Exact: floats as hexadecimal text, so that the same bits come back; whole numbers as they are."""
-        values = {name: _told(v.tolist() if isinstance(v, np.ndarray) else v) for name, v in self.values.items()}
+        values = {name: _told(v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v) for name, v in self.values.items()}
         return {"values": values, "differentiated": list(self.differentiated), "family": self.family, "seed": self.seed}
 
     @classmethod

@@ -92,7 +92,7 @@ class Weighing:
     def weighted(self) -> dict[str, Floats]:
         """The answer with them. Raises Misbehaviour where it writes to them."""
         candidate = self.subject.candidate.weighted(tuple(self.weights.tolist()))
-        arguments = candidate.arguments(self.case["W"], self.case["X"], self.case["y"], 0.0)
+        arguments = candidate.arguments(**self.bare.values)
         before = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
         answer = candidate.answer(arguments).kept()
         for name, a, b in zip(candidate.names, arguments, before, strict=False):
