@@ -16,13 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
 from verify.cases import Case, linear
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError
+from verify.nested import nested
 from verify.pair import start
 from verify.spec.catalogue import find_loss
 
@@ -126,10 +126,7 @@ def second(found: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("schema") != FIRST:
         return dict(found)
     case = found["case"]
-    if "x" in case:
-        values = {"x": np.array(case["x"], dtype=object).reshape(case["shape"]).tolist()}
-    else:
-        values = {name: case[name] for name in linear.VALUES}
+    values = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in linear.VALUES}
     drawn = {name: case[name] for name in ("family", "seed") if name in case}
     return {**found, "schema": SCHEMA, "values": values, "differentiated": list(values)[:1], "case": drawn}
 

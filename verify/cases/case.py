@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.difference import Floats, joined
+from verify.nested import hexadecimal, leaves
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +60,7 @@ class Case:
 
     def to_dict(self) -> dict[str, Any]:
         """Exact: floats as hexadecimal text, so that the same bits come back; whole numbers as they are."""
-        values = {name: _told(v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v) for name, v in self.values.items()}
+        values = {name: hexadecimal(v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v) for name, v in self.values.items()}
         return {"values": values, "differentiated": list(self.differentiated), "family": self.family, "seed": self.seed}
 
     @classmethod
@@ -79,30 +80,21 @@ class Case:
         )
 
 
-def _told(x: Any) -> Any:
-    return [_told(v) for v in x] if isinstance(x, list) else x.hex() if isinstance(x, float) else x
-
-
 def _value(told: Any, dtype: str, *, point: bool) -> Any:
     """An array, of a dtype of its own where all of it is whole and it is no part of the point; or a number."""
-    read, leaves = _read(told)
-    if not leaves:
+    read = _read(told)
+    numbers = leaves(read)
+    if not numbers:
         raise ValueError("a value has no numbers")
-    whole = not point and all(isinstance(x, int) for x in leaves)
+    whole = not point and all(isinstance(x, int) for x in numbers)
     return np.array(read, dtype=np.int64 if whole else dtype) if point or isinstance(told, list) else read
 
 
-def _read(told: Any) -> tuple[Any, list[int | float]]:
-    """Numbers in the same nested lists, and all of them in a row."""
-    if not isinstance(told, list):
-        number = told if isinstance(told, int) and not isinstance(told, bool) else _number(told)
-        return number, [number]
-    rows, leaves = [], []
-    for row in told:
-        read, numbers = _read(row)
-        rows.append(read)
-        leaves += numbers
-    return rows, leaves
+def _read(told: Any) -> Any:
+    """Numbers in the same nested lists."""
+    if isinstance(told, list):
+        return [_read(x) for x in told]
+    return told if isinstance(told, int) and not isinstance(told, bool) else _number(told)
 
 
 def _number(x: object) -> float:

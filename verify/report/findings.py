@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from verify.nested import leaves
 from verify.report.reading import (
     VERDICTS,
     Document,
@@ -24,7 +25,6 @@ from verify.report.reading import (
     case_lines,
     cause,
     last_printed,
-    leaves,
     measured,
     sentence,
     values,

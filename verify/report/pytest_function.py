@@ -8,7 +8,8 @@ from pprint import pformat
 from textwrap import indent
 from typing import Any
 
-from verify.report.reading import decimal, values
+from verify.nested import decimal
+from verify.report.reading import values
 
 
 def function(found: Mapping[str, Any]) -> str:

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from verify.nested import decimal, leaves, nested, sizes
+
 Document = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
@@ -62,28 +64,7 @@ def values(case: Entry) -> dict[str, Any]:
     if "values" in case:
         told = case["values"]
         return {name: told[name] for name in LINEAR} if told.keys() == set(LINEAR) else dict(told)
-    return {"x": _nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
-
-
-def _nested(row: Sequence[Any], shape: Sequence[int]) -> Any:
-    if not shape:
-        return row[0]
-    n = len(row) // max(shape[0], 1)
-    return [_nested(row[i * n : (i + 1) * n], shape[1:]) for i in range(shape[0])]
-
-
-def decimal(told: Any) -> Any:
-    """The same with decimal numbers, of as many digits as they have.
-
-    >>> decimal([["0x1.8p+0"], [2]])
-    [[1.5], [2]]
-    """
-    return [decimal(x) for x in told] if isinstance(told, list) else float.fromhex(told) if isinstance(told, str) else told
-
-
-def leaves(told: Any) -> list[Any]:
-    """All numbers of a value in a row."""
-    return [x for row in told for x in leaves(row)] if isinstance(told, list) else [told]
+    return {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
 
 
 def listed(told: Any) -> str:
@@ -93,15 +74,6 @@ def listed(told: Any) -> str:
     [[0x1.8p+0], [0x0.0p+0]]
     """
     return f"[{', '.join(map(listed, told))}]" if isinstance(told, list) else str(told)
-
-
-def sizes(told: Any) -> tuple[int, ...]:
-    """The shape of a value, () of a number.
-
-    >>> sizes([["0x0.0p+0", "0x1.0p+0"]])
-    (1, 2)
-    """
-    return (len(told), *(sizes(told[0]) if told else ())) if isinstance(told, list) else ()
 
 
 def shape(case: Entry) -> str:
