@@ -60,7 +60,7 @@ OTHERS = {
     "a shape": lambda c: c.at(x.reshape(3, 2)),
     "a dtype": lambda c: c.but(y=c["y"].view(np.float64)),
     "the sign of 0": lambda c: c.at(np.where(x == 0, -0.0, x)),
-    "names": lambda c: Case(values={"V": c["W"], "y": c["y"], "reg": c["reg"]}, family="test", differentiated=("V",)),
+    "names": lambda c: Case(values={"W": c["W"], "t": c["y"], "reg": c["reg"]}, family="test"),
     "what is differentiated": lambda c: Case(values=c.values, family="test", differentiated=("y",)),
 }
 
@@ -81,3 +81,34 @@ def test_whole_numbers_in_the_data_are_read_as_floats():
     case = linear.checked(Case.from_dict(found, "float32"))
     assert (case["W"].dtype, case["X"].dtype, case["y"].dtype) == (np.float32, np.float32, np.int64)
     assert type(case["reg"]) is float
+
+
+LINEAR = {"W": [[1.0, 0.0], [0.0, 2.0]], "X": [[0.5, 1.0]], "y": [1], "reg": 0.5}
+SPOILED = {
+    "other values": (LINEAR | {"delta": 1.0}, "the values are"),
+    "one row": (LINEAR | {"X": [0.5, 1.0]}, "do not fit each other"),
+    "other columns": (LINEAR | {"X": [[1.0]]}, "do not fit each other"),
+    "other labels": (LINEAR | {"y": [0, 1]}, "do not fit each other"),
+    "a label beyond": (LINEAR | {"y": [2]}, "labels outside 0..1"),
+    "a label below": (LINEAR | {"y": [-1]}, "labels outside 0..1"),
+    "a fraction for a label": (LINEAR | {"y": [0.0]}, "no whole number"),
+    "one label": (LINEAR | {"y": 0}, "X and y are arrays"),
+    "many λ": (LINEAR | {"reg": [0.5]}, "reg is one number"),
+    "no number": (LINEAR | {"X": [[0.5, "much"]]}, "invalid hexadecimal"),
+    "no whole number": (LINEAR | {"y": [True]}, "True is no number"),
+    "infinity": (LINEAR | {"W": [["inf", "0x0p+0"]]}, "is not finite"),
+    "nothing": (LINEAR | {"y": []}, "no numbers"),
+    "rows of different lengths": (LINEAR | {"W": [[1.0, 0.0], [2.0]]}, "sequence"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_values_that_do_not_fit_are_refused(what):
+    values, told = SPOILED[what]
+    with pytest.raises(ValueError, match=told):
+        linear.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"))
+
+
+def test_those_that_fit_are_not():
+    for values in (LINEAR, LINEAR | {"W": [[1.0, 0.0]], "y": [3]}):  # a loss of one score has as many labels as it has targets
+        assert linear.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"))["reg"] == 0.5
