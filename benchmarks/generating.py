@@ -40,9 +40,9 @@ def _shrinking() -> None:
     @seed(0)
     @given(lattice("float64"))
     def never(case: Case) -> None:
-        S, rows = case.X @ case.W.T, np.arange(len(case.y))
-        margins = S - S[rows, case.y][:, None] + 1
-        margins[rows, case.y] = 1
+        S, rows = case["X"] @ case["W"].T, np.arange(len(case["y"]))
+        margins = S - S[rows, case["y"]][:, None] + 1
+        margins[rows, case["y"]] = 1
         assert np.all(margins)
 
     with suppress(AssertionError):

@@ -77,12 +77,15 @@ def main() -> None:
         file = Path(folder) / "mine.py"
         file.write_text(SOURCE, encoding="utf-8")
         rng = np.random.default_rng(0)
-        case = Case(W=rng.normal(size=(10, 65)), X=rng.normal(size=(32, 65)), y=rng.integers(0, 10, 32), reg=0.5, family="benchmark")
+        case = Case(
+            values={"W": rng.normal(size=(10, 65)), "X": rng.normal(size=(32, 65)), "y": rng.integers(0, 10, 32), "reg": 0.5},
+            family="benchmark",
+        )
         record, names = Record(Path(folder) / "record"), dict[str, object]()
         exec(SOURCE, names)  # noqa: S102
         f: Callable[..., object] = names["loss"]  # type: ignore[assignment]
         candidate = Linear(f=f)
-        arguments = candidate.arguments(case.W, case.X, case.y, case.reg)
+        arguments = candidate.arguments(**case.values)
         print(f"note of a case (32 × 65, 10 classes)   {microseconds(lambda: record.begins(case)):8.1f} µs a case")
         print(f"settings for floats, read twice        {2 * microseconds(floats.settings):8.1f} µs a call")
         plain, asked = microseconds(lambda: f(*arguments)), microseconds(lambda: candidate.answer(arguments))

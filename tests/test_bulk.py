@@ -59,7 +59,7 @@ def test_the_quick_truth_is_that_of_the_balls(case, dtype):
     tied = 0
     for batch, many in zip(some, lanes.at(truth, [b.problems for b in some]), strict=True):
         c = batch.case(0)
-        exact = truth.at(c.W, c.X, c.y, c.reg)
+        exact = truth.at(**c.values)
         assert abs(many.value[0] - float(exact.value.exact)) <= many.value_allowed[0]
         assert many.value_allowed[0] <= 50 * exact.value.radius + 500 * truth.u
         center = np.array([[float(x) for x in row] for row in exact.gradient.center])
@@ -97,8 +97,9 @@ def test_the_engine_draws_the_same_case_from_the_same_choices(case):
         b = len(batch.raw) - 1
         (there,), here = drawn(batch.choices(b), anywhere(truth)), batch.case(b)
         W, X, y, reg = (part[b] for part in batch.problems)
-        for W_, X_, y_, reg_ in ((there.W, there.X, there.y, there.reg), (here.W, here.X, here.y, here.reg)):
-            assert (W.tobytes(), X.tobytes(), y.tobytes(), reg) == (W_.tobytes(), X_.tobytes(), y_.tobytes(), reg_)
+        for found in (there, here):
+            mine = found["W"].tobytes(), found["X"].tobytes(), found["y"].tobytes(), found["reg"]
+            assert (W.tobytes(), X.tobytes(), y.tobytes(), reg) == mine
 
 
 def test_a_round_meets_every_number_of_examples_and_the_same_seed_the_same_problems():
@@ -171,9 +172,9 @@ def only_where(condition, by=1e-6, loss="multiclass_hinge"):
 
 
 RARE = {
-    "a multiple of 7": (lambda W, X, y: len(X) in range(7, 64, 7), lambda c: len(c.X) == 7),
-    "a number of features": (lambda W, X, y: W.shape[1] == 13, lambda c: (len(c.X), c.W.shape[1]) == (1, 13)),
-    "five labels in a row": (lambda W, X, y: y[:5].tolist() == [1, 0, 1, 0, 1], lambda c: c.y.tolist() == [1, 0, 1, 0, 1]),
+    "a multiple of 7": (lambda W, X, y: len(X) in range(7, 64, 7), lambda c: len(c["X"]) == 7),
+    "a number of features": (lambda W, X, y: W.shape[1] == 13, lambda c: (len(c["X"]), c["W"].shape[1]) == (1, 13)),
+    "five labels in a row": (lambda W, X, y: y[:5].tolist() == [1, 0, 1, 0, 1], lambda c: c["y"].tolist() == [1, 0, 1, 0, 1]),
 }
 
 
@@ -187,7 +188,7 @@ def test_what_is_rarely_wrong_is_found_and_small(rare, loss):
     case = found.witness.case
     assert isinstance(case, Case)
     assert least(case)
-    assert np.count_nonzero(case.W) == 0
+    assert np.count_nonzero(case["W"]) == 0
 
 
 def test_a_wrong_loss_is_found_too():
@@ -229,4 +230,4 @@ def test_a_function_of_scores_is_searched():
     assert run(LAWS["value"], asked, profile="ci", seed=0).verdict is Verdict.HOLDS
     found = run(LAWS["gradient"], asked, profile="ci", seed=0)
     assert found.verdict is Verdict.BROKEN
-    assert len(found.witness.case.X) == 7
+    assert len(found.witness.case["X"]) == 7

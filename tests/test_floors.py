@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "profiles", "rounding", "core"),
-    ("data", "difference", "elapsed", "figures", "settings", "source", "storage"),
+    ("data", "difference", "elapsed", "figures", "nested", "settings", "source", "storage"),
     ("tape",),
     ("spec",),
     ("oracle", "candidates"),

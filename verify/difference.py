@@ -1,11 +1,11 @@
 """Difference quotients along a direction, and the steps at which they are taken.
 
-Forward D⁺(h) = (f(W+hd) − f(W))/h has truncation error h/2·f''; centred D⁰(h) = (f(W+hd) − f(W−hd))/(2h) has h²/6·f'''.
+Forward D⁺(h) = (f(x+hd) − f(x))/h has truncation error h/2·f''; centred D⁰(h) = (f(x+hd) − f(x−hd))/(2h) has h²/6·f'''.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,35 +15,40 @@ from verify.rounding import DIRECTION_BITS, LADDER
 Floats = NDArray[np.floating]
 
 
+def joined(arrays: Sequence[Floats]) -> Floats:
+    """One array as it is; the entries of several in a row."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate([a.ravel() for a in arrays])
+
+
 def backward(behind: float, here: float, h: float) -> float:
-    """D⁻(h) from f(W−hd) and f(W)."""
+    """D⁻(h) from f(x−hd) and f(x)."""
     return (here - behind) / h
 
 
 def forward(ahead: float, here: float, h: float) -> float:
-    """D⁺(h) from f(W+hd) and f(W)."""
+    """D⁺(h) from f(x+hd) and f(x)."""
     return (ahead - here) / h
 
 
 def centred(ahead: float, behind: float, h: float) -> float:
-    """D⁰(h) from f(W+hd) and f(W−hd)."""
+    """D⁰(h) from f(x+hd) and f(x−hd)."""
     return (ahead - behind) / (2 * h)
 
 
-def moved(W: Floats, d: Floats, t: float) -> Floats | None:
-    """W + td in W's dtype, or None where it would have to be rounded."""
-    step = W.dtype.type(t) * d
-    return W + step if _exact_sum(W, step) else None
+def moved(x: Floats, d: Floats, t: float) -> Floats | None:
+    """X + td in x's dtype, or None where it would have to be rounded."""
+    step = x.dtype.type(t) * d
+    return x + step if _exact_sum(x, step) else None
 
 
-def ladder(W: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats]]:
-    """(h, W + hd, W − hd) for h = 2^-k, longest first; only steps at which both points are exact in W's dtype.
+def ladder(x: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats]]:
+    """(h, x + hd, x − hd) for h = 2^-k, longest first; only steps at which both points are exact in x's dtype.
 
     A point that had to be rounded would make the quotient one of another direction.
     """
-    for k in LADDER[W.dtype.name]:
+    for k in LADDER[x.dtype.name]:
         h = 2.0**-k
-        ahead, behind = moved(W, d, h), moved(W, d, -h)
+        ahead, behind = moved(x, d, h), moved(x, d, -h)
         if ahead is not None and behind is not None:
             yield h, ahead, behind
 
@@ -55,13 +60,13 @@ def _exact_sum(a: Floats, b: Floats) -> bool:
     return not np.any((a - (s - part)) + (b - part))
 
 
-def on_grid(W: Floats) -> Floats:
-    """W rounded to multiples of two units in the last place of its largest entry (at least of 1), so that steps on a
+def on_grid(x: Floats) -> Floats:
+    """X rounded to multiples of two units in the last place of its largest entry (at least of 1), so that steps on a
     dyadic grid stay exact. What is lost are the last bits of the smaller entries.
     """
-    top = 2.0 ** (np.ceil(np.log2(max(1.0, float(np.max(np.abs(W), initial=0.0))))) + 1)
-    unit = W.dtype.type(top * np.finfo(W.dtype).eps)
-    return (np.round(W / unit) * unit).astype(W.dtype)
+    top = 2.0 ** (np.ceil(np.log2(max(1.0, float(np.max(np.abs(x), initial=0.0))))) + 1)
+    unit = x.dtype.type(top * np.finfo(x.dtype).eps)
+    return (np.round(x / unit) * unit).astype(x.dtype)
 
 
 def direction(seed: int, shape: tuple[int, ...], dtype: str) -> Floats:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite, log2
-from typing import Any, Protocol
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as with_seed
@@ -44,18 +44,11 @@ class _Broken(Exception):
     """Tells the engine that this case is a counterexample, so that it is shrunk."""
 
 
-class Stored(Protocol):
-    """A place that can be told with exact bits."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Witness:
     """The smallest case found that breaks the law, and what was measured there."""
 
-    case: Stored
+    case: Case
     evidence: Evidence | None
 
 
@@ -153,11 +146,11 @@ class _Tally:
                 self.farthest = (case, e)
 
 
-Watch = Callable[[Stored], None]
+Watch = Callable[[Case], None]
 """Hears of each case before the candidate does."""
 
 
-def unwatched(_: Stored) -> None:
+def unwatched(_: Case) -> None:
     """Nobody hears of it."""
 
 

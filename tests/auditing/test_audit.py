@@ -63,7 +63,7 @@ def test_the_candidates_own_loss_alone_finds_it(name):
     """Without a spec: wrong by 1e-5 in an entry of at least a tenth of the usual size."""
     for seed in range(TRIALS):
         case, f = large("float64", seed, SIZE), MADE[name]()
-        sizes = np.abs(f(case.W, case.X, case.y, case.reg)[1])
+        sizes = np.abs(f(**case.values)[1])
         large_enough = np.argwhere(sizes > 0.1 * np.median(sizes))
         entry = tuple(int(i) for i in large_enough[np.random.default_rng(seed).integers(len(large_enough))])
         found = audit(Linear(f=with_wrong_entry(f, entry, 1 + 1e-5)), [case], seed=seed)
@@ -83,9 +83,9 @@ def test_nothing_right_is_accused(name, kind):
 def test_every_pair_of_wrong_entries_is_named_though_they_cancel_in_half_of_all_directions():
     f = hinge()
     case = large("float64", 0, SIZE)
-    g = f(case.W, case.X, case.y, case.reg)[1]
+    g = f(**case.values)[1]
     ground = Ground(candidate=Linear(f=f), case=case)
-    d = rademacher(case, np.arange(case.W.size), seed=0)
+    d = rademacher(case, np.arange(case["W"].size), seed=0)
     first, second = (1, 7), (3, 200)
     factor = -g[first] * d[first] / (g[second] * d[second]) * 1e-3  # both together leave no trace along d
     wrong = with_wrong_entry(with_wrong_entry(f, first, 1 + 1e-3), second, 1 + factor)
@@ -119,7 +119,7 @@ def concave(W, X, y, reg):
 
 def test_a_loss_that_nobody_knows_is_judged_by_itself():
     kinks = batches("float64", Oracle(find_out(hinge(), find_loss("multiclass_hinge"), Pins()).objective, "float64"), 0, SIZE)[1]
-    at = (kinks.W, kinks.X, kinks.y, kinks.reg)
+    at = tuple(kinks.values.values())
     assert verify.audit(concave, loss=None, at=at).verdict is Verdict.HOLDS
     found = verify.audit(with_wrong_entry(concave, (2, 9), 1.01), loss=None, at=at)
     assert (found.verdict, found.entries) == (Verdict.BROKEN, [(2, 9)])
@@ -128,11 +128,11 @@ def test_a_loss_that_nobody_knows_is_judged_by_itself():
 
 def test_dead_pixels_and_pixels_of_other_units_are_no_obstacle():
     case = large("float64", 1, SIZE)
-    X = case.X.copy()
+    X = case["X"].copy()
     X[:, 5], X[:, 6] = 0, 1e6 * X[:, 6]
-    W = case.W.copy()
+    W = case["W"].copy()
     W[:, 6] *= 1e-6
-    at = (W, X, case.y, case.reg)
+    at = (W, X, case["y"], case["reg"])
     assert verify.audit(hinge(), loss="multiclass_hinge", at=at).verdict is Verdict.HOLDS
     for entry in ((0, 6), (1, 5)):
         found = verify.audit(with_wrong_entry(hinge(), entry, 1.001), loss="multiclass_hinge", at=at)

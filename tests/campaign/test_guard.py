@@ -53,8 +53,8 @@ def test_a_candidate_that_ends_its_process_is_broken_at_the_case_where_it_did(en
         result = outcome.result
         assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "crashed")
         assert result.diagnosis["message"] == f"the candidate {ENDS[name]}"
-        assert len(result.witness.case.X) == 1
-        assert "process" not in ENDS[name] or not result.witness.case.W.any()
+        assert len(result.witness.case["X"]) == 1
+        assert "process" not in ENDS[name] or not result.witness.case["W"].any()
         assert outcome.conventions["penalty"] == "l2"
 
 
@@ -76,7 +76,7 @@ def test_a_candidate_that_hangs_is_broken_at_the_case_where_it_did(name):
     (outcome,) = judged(name, timeout=3, laws=("value",))[name].values()
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "hung")
     assert outcome.result.diagnosis["message"] == "the candidate gave no answer within 3 s"
-    assert len(outcome.result.witness.case.X) == 1
+    assert len(outcome.result.witness.case["X"]) == 1
 
 
 NAMING = ", when it was asked more, to name what had broken the law gradient"
@@ -88,7 +88,7 @@ def test_a_candidate_that_hangs_while_its_mistake_is_named_is_broken_at_the_case
     assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "behaviour", "hung")
     assert result.diagnosis["message"] == "the candidate gave no answer within 3 s" + NAMING
     case = result.witness.case
-    assert (len(case.X), *case.W.shape) == (8, 3, 4)
+    assert (len(case["X"]), *case["W"].shape) == (8, 3, 4)
 
 
 def test_a_mistake_is_named_without_the_cases_that_end_the_process():
@@ -97,7 +97,7 @@ def test_a_mistake_is_named_without_the_cases_that_end_the_process():
     assert (result.verdict, result.kind, result.diagnosis["code"]) == (Verdict.BROKEN, "wrong", "scaled")
     told = "the whole gradient is twice what it must be. The candidate ended its process (SIGABRT: Aborted)"
     assert result.diagnosis["message"] == told + NAMING
-    assert (len(result.witness.case.X), result.witness.case.W.shape) == (1, (2, 1))
+    assert (len(result.witness.case["X"]), result.witness.case["W"].shape) == (1, (2, 1))
 
 
 def test_what_ends_the_process_on_every_case_that_is_asked_to_name_it_has_no_name():
@@ -128,7 +128,7 @@ def test_a_candidate_that_always_ends_its_process_has_the_smallest_case_for_a_wi
     for outcome in judged("always_aborts")["always_aborts"].values():
         case = outcome.result.witness.case
         assert (outcome.result.diagnosis["code"], case.family) == ("crashed", "probe")
-        assert (case.W.tolist(), case.X.tolist(), case.y.tolist(), case.reg) == ([[0.0], [0.0]], [[1.0]], [0], 0.0)
+        assert (case["W"].tolist(), case["X"].tolist(), case["y"].tolist(), case["reg"]) == ([[0.0], [0.0]], [[1.0]], [0], 0.0)
 
 
 @pytest.mark.parametrize(("name", "sizes"), [("aborts_for_three_classes", (1, 3, 1)), ("exits_for_many", (4, 2, 1))])
@@ -136,14 +136,14 @@ def test_the_case_of_a_lost_process_is_made_smaller_where_it_is_lost_there_too(n
     for outcome in judged(name)[name].values():
         case = outcome.result.witness.case
         assert outcome.result.diagnosis["message"].startswith("the candidate ended its process (")
-        assert (len(case.X), *case.W.shape) == sizes
+        assert (len(case["X"]), *case["W"].shape) == sizes
 
 
 def test_no_time_for_smaller_cases_leaves_the_case_as_it_was(monkeypatch):
     monkeypatch.setattr(executor, "SECONDS", 0.0)
     (outcome,) = judged("exits_for_many", laws=("value",))["exits_for_many"].values()
     assert outcome.result.diagnosis["code"] == "crashed"
-    assert outcome.result.witness.case.W.any()
+    assert outcome.result.witness.case["W"].any()
 
 
 def test_a_copy_of_the_worker_that_a_candidate_forks_does_not_judge():
@@ -280,5 +280,5 @@ def test_a_candidate_that_takes_all_memory_is_broken_and_gone(name, monkeypatch)
     monkeypatch.setattr(memory, "FEWEST", 1 << 28)
     (outcome,) = judged(name, laws=("value",))[name].values()
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "crashed")
-    assert len(outcome.result.witness.case.X) == 1
+    assert len(outcome.result.witness.case["X"]) == 1
     assert "memory" in outcome.result.diagnosis["message"].lower() or "allocate" in outcome.result.diagnosis["message"].lower()

@@ -53,7 +53,7 @@ def test_the_same_case_breaks_again_with_the_same_sentence(stored):
     assert now.verdict is verify.Verdict.BROKEN
     assert (now.cases, now.witness.evidence.where) == (1, before.witness.evidence.where)
     for name in ("W", "X", "y"):
-        a, b = getattr(before.witness.case, name), getattr(now.witness.case, name)
+        a, b = before.witness.case[name], now.witness.case[name]
         assert (a.tobytes(), a.dtype) == (b.tobytes(), b.dtype)
     assert told(str(report)) == told(str(again)) != []
 
@@ -90,9 +90,33 @@ def test_the_pytest_function_fails_until_the_code_is_mended(stored, tmp_path):
 
 def test_odd_numbers_keep_their_bits():
     W = np.array([[0.1, -0.0], [5e-324, 1.7976931348623157e308]])
-    case = Case(W=W, X=np.array([[np.nextafter(1, 2), 1.0]]), y=np.array([1]), reg=0.1, family="generic", seed=7)
+    case = Case(values={"W": W, "X": np.array([[np.nextafter(1, 2), 1.0]]), "y": np.array([1]), "reg": 0.1}, family="generic", seed=7)
     again = Case.from_dict(json.loads(json.dumps(case.to_dict())), "float64")
-    assert (again.W.tobytes(), again.X.tobytes(), again.reg, again.seed) == (case.W.tobytes(), case.X.tobytes(), 0.1, 7)
+    assert (again["W"].tobytes(), again["X"].tobytes(), again["reg"], again.seed) == (case["W"].tobytes(), case["X"].tobytes(), 0.1, 7)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_values_of_any_shape_keep_their_bits_and_their_names(dtype):
+    rng = np.random.default_rng(0)
+    values = {
+        "x": rng.normal(size=(2, 1, 3)).astype(dtype),
+        "gamma": np.array([0.1, -0.0, 5e-45]).astype(dtype),
+        "eps": np.array(1 / 3, dtype),
+        "mask": np.array([[0], [7]]),
+        "weights": np.array([1.0, 2.0], dtype),  # whole, and no whole numbers
+        "rate": 0.1,
+        "k": 3,
+    }
+    case = Case(values=values, family="test", seed=5, differentiated=("gamma", "x", "eps"))
+    text = json.loads(json.dumps(case.to_dict(), sort_keys=True))
+    assert text["values"]["gamma"] == [float(v).hex() for v in values["gamma"]]
+    assert (text["values"]["mask"], text["values"]["k"]) == ([[0], [7]], 3)
+    again = Case.from_dict(text, dtype)
+    assert (again.family, again.seed, again.differentiated) == ("test", 5, ("gamma", "x", "eps"))
+    for name, value in values.items():
+        assert type(again[name]) is type(value)
+        assert (np.asarray(again[name]).tobytes(), np.asarray(again[name]).dtype) == (np.asarray(value).tobytes(), np.asarray(value).dtype)
+        assert np.shape(again[name]) == np.shape(value)
 
 
 SPOILED = {
@@ -100,11 +124,19 @@ SPOILED = {
     "no law": lambda d: {k: v for k, v in d.items() if k != "law"},
     "an unknown law": lambda d: d | {"law": "gradeint"},
     "no case": lambda d: d | {"case": None},
-    "a label too great": lambda d: d | {"case": d["case"] | {"y": [99] * len(d["case"]["y"])}},
-    "rows of different lengths": lambda d: d | {"case": d["case"] | {"W": [["0x0p+0"], []]}},
-    "words for numbers": lambda d: d | {"case": d["case"] | {"W": [["much"]]}},
-    "infinity": lambda d: d | {"case": d["case"] | {"reg": "inf"}},
-    "no labels": lambda d: d | {"case": d["case"] | {"y": [True]}},
+    "no values": lambda d: d | {"values": None},
+    "nothing that is differentiated": lambda d: d | {"differentiated": []},
+    "a gradient for the data": lambda d: d | {"differentiated": ["X"]},
+    "a value too few": lambda d: d | {"values": {"W": d["W"], "X": d["X"], "y": d["y"]}},
+    "a label too great": lambda d: d | {"values": d["values"] | {"y": [99] * len(d["y"])}},
+    "rows of different lengths": lambda d: d | {"values": d["values"] | {"W": [["0x0p+0"], []]}},
+    "a row too few": lambda d: d | {"values": d["values"] | {"X": ["0x0p+0"]}},
+    "words for numbers": lambda d: d | {"values": d["values"] | {"W": [["much"]]}},
+    "infinity": lambda d: d | {"values": d["values"] | {"reg": "inf"}},
+    "a number beyond all others": lambda d: d | {"values": d["values"] | {"reg": "0x1p+99999"}},
+    "no labels": lambda d: d | {"values": d["values"] | {"y": [True]}},
+    "fractions for labels": lambda d: d | {"values": d["values"] | {"y": [0.0]}},
+    "a row of λ": lambda d: d | {"values": d["values"] | {"reg": [0.5]}},
     "a candidate that is gone": lambda d: d | {"candidate": "gone.py:loss"},
     "conventions that are text": lambda d: d | {"conventions": "none"},
 }
@@ -117,6 +149,73 @@ def test_a_spoiled_witness_is_a_usage_error(stored, tmp_path, how):
     spoiled.write_text(json.dumps(SPOILED[how](json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
     with pytest.raises(UsageError):
         verify.replay(spoiled)
+
+
+FIRST = {
+    "schema": "verify-witness/1",
+    "id": "ca53b82b",
+    "candidate": "mine.py:loss",
+    "loss": "softmax_cross_entropy",
+    "dtype": "float64",
+    "law": "gradient",
+    "seed": 0,
+    "conventions": {"layout": "(C, D)", "reduction": "mean", "penalty": "l2", "fits": True},
+    "case": {
+        "W": [["0x0.0p+0"], ["0x1.0000000000000p+0"]],
+        "X": [["0x1.0000000000000p+0"]],
+        "y": [0],
+        "reg": "0x1.0000000000000p+0",
+        "family": "lattice",
+        "seed": 3,
+    },
+    "diagnosis": {"code": "penalty-factor", "message": "the penalty's gradient is half of what it must be: λW where 2λW is due"},
+}
+"""A document of the first schema, as it was written: it stays as it is."""
+
+FIRST_OF_A_PAIR = {
+    "schema": "verify-witness/1",
+    "candidate": "pair.py:square",
+    "loss": "none",
+    "dtype": "float64",
+    "law": "gradient",
+    "conventions": {"signature": "one array of shape (2, 2)", "convex": "not claimed", "fits": True},
+    "case": {
+        "x": ["0x1.0000000000000p+0", "0x1.4000000000000p+1", "-0x1.8000000000000p+1", "0x1.999999999999ap-4"],
+        "shape": [2, 2],
+        "family": "given",
+        "seed": 0,
+    },
+}
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_document_of_the_first_schema_is_still_read(tmp_path):
+    (tmp_path / "first.json").write_text(json.dumps(FIRST), encoding="utf-8")
+    for given in (FIRST, tmp_path / "first.json"):
+        report = verify.replay(given)
+        case = report.results[0].witness.case
+        assert report.verdict is verify.Verdict.BROKEN
+        assert (case["W"].tolist(), case["X"].tolist(), case["y"].tolist(), case["reg"]) == ([[0.0], [1.0]], [[1.0]], [0], 1.0)
+        assert (case.differentiated, case.family, case.seed) == (("W",), "lattice", 3)
+        assert "entry [1, 0] is 1.7310585786300048, allowed 2.7310585786300048" in str(report)
+    source = CliRunner().invoke(command, [str(tmp_path / "first.json"), "--format", "pytest"], standalone_mode=False).output
+    assert "'values': {'W': [[0.0], [1.0]], 'X': [[1.0]], 'y': [0], 'reg': 1.0}" in source
+
+
+def test_that_of_a_pair_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pair.py").write_text("def square(x):\n    return float((x * x).sum()), 3 * x\n", encoding="utf-8")
+    report = verify.replay(FIRST_OF_A_PAIR)
+    assert report.verdict is verify.Verdict.BROKEN
+    assert report.results[0].witness.case.x.tolist() == [[1.0, 2.5], [-3.0, 0.1]]
+    assert "x=[[1.0, 2.5], [-3.0, 0.1]]" in str(report)
+    document = witness.document(report.outcomes[0])
+    assert (document["schema"], document["differentiated"]) == (2, ["x"])
+    assert document["values"] == {
+        "x": [["0x1.0000000000000p+0", "0x1.4000000000000p+1"], ["-0x1.8000000000000p+1", "0x1.999999999999ap-4"]]
+    }
+    told = report.to_dict()["results"][0]["witness"]
+    assert (told["values"], told["x"], told["shape"]) == (document["values"], FIRST_OF_A_PAIR["case"]["x"], [2, 2])
 
 
 def test_what_is_no_witness_is_a_usage_error(tmp_path, monkeypatch):

@@ -183,8 +183,8 @@ def test_a_witness_is_still_one_of_scores_when_it_is_small():
 
     (result,) = check(wrong, loss="softmax_cross_entropy", laws=("gradient",), profile="quick").results
     case = result.witness.case
-    np.testing.assert_array_equal(case.X, np.eye(3))
-    assert case.W.shape == (2, 3)
+    np.testing.assert_array_equal(case["X"], np.eye(3))
+    assert case["W"].shape == (2, 3)
 
 
 def test_a_witness_of_scores_is_shown_as_scores_and_judged_again():

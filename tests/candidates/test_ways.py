@@ -113,7 +113,7 @@ def test_a_candidate_of_three_classes_is_asked_about_three_only():
         assert report.verdict is Verdict.HOLDS, str(report)
     wrong = partial(f, wrong=2.0)
     (result,) = check(wrong, loss="softmax_cross_entropy", classes=3, profile="quick", laws=("gradient",)).results
-    assert (result.verdict, result.diagnosis["code"], len(result.witness.case.W)) == (Verdict.BROKEN, "scaled", 3)
+    assert (result.verdict, result.diagnosis["code"], len(result.witness.case["W"])) == (Verdict.BROKEN, "scaled", 3)
 
 
 def linear(k, W, X, y, reg):

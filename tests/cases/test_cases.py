@@ -61,11 +61,11 @@ def drawn(family, loss="multiclass_hinge", dtype="float64", *, rounds=1, **param
 
 def margins(case, delta=1):
     """(example, class) → s_j − s_y + Δ, exact, for every class but the label."""
-    W, X = ([[Fraction(float(v)) for v in row] for row in A] for A in (case.W, case.X))
+    W, X = ([[Fraction(float(v)) for v in row] for row in A] for A in (case["W"], case["X"]))
     S = [[sum(a * b for a, b in zip(w, x, strict=True)) for w in W] for x in X]
     return {
         (i, j): s[j] - s[y] + Fraction(delta)
-        for i, (s, y) in enumerate(zip(S, case.y.tolist(), strict=True))
+        for i, (s, y) in enumerate(zip(S, case["y"].tolist(), strict=True))
         for j in range(len(W))
         if j != y
     }
@@ -88,19 +88,19 @@ def test_a_loss_has_the_families_that_fit_it(loss):
 @pytest.mark.parametrize(("loss", "family"), [(loss, family) for loss, names in LOSSES.items() for family in sorted(names)])
 def test_a_family_builds_valid_cases(loss, family, dtype):
     cases = drawn(family, loss, dtype)
-    assert len({case.W.tobytes() + case.X.tobytes() for case in cases}) > 20
+    assert len({case["W"].tobytes() + case["X"].tobytes() for case in cases}) > 20
     for case in cases:
-        (C, D), N = case.W.shape, len(case.X)
-        assert case.W.dtype == case.X.dtype == case.dtype == dtype
-        assert case.X.shape == (N, D)
+        (C, D), N = case["W"].shape, len(case["X"])
+        assert case["W"].dtype == case["X"].dtype == case.dtype == dtype
+        assert case["X"].shape == (N, D)
         assert N >= 1
         assert C >= 2
-        assert case.y.shape == (N,)
-        assert case.y.dtype == np.int64
-        assert np.all((case.y >= 0) & (case.y < C))
-        assert np.all(case.X[:, -1] == 1)
-        assert np.all(np.isfinite(case.W)) and np.all(np.isfinite(case.X))  # noqa: PT018
-        assert case.reg in REGULARISATIONS
+        assert case["y"].shape == (N,)
+        assert case["y"].dtype == np.int64
+        assert np.all((case["y"] >= 0) & (case["y"] < C))
+        assert np.all(case["X"][:, -1] == 1)
+        assert np.all(np.isfinite(case["W"])) and np.all(np.isfinite(case["X"]))  # noqa: PT018
+        assert case["reg"] in REGULARISATIONS
         assert case.family in {family, "kink missed", "kink, rounded"} if "kink" in family else case.family == family
 
 
@@ -108,7 +108,7 @@ def test_a_family_builds_valid_cases(loss, family, dtype):
 @pytest.mark.parametrize(("family", "times"), [("lattice", 1), ("generic", 1.25**2), ("kink", 2**MOST_KINKS)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_scores_are_bounded(family, times, dtype):
-    sizes = [float(np.max(np.abs(case.X).astype("f8") @ np.abs(case.W).astype("f8").T)) for case in drawn(family, dtype=dtype)]
+    sizes = [float(np.max(np.abs(case["X"]).astype("f8") @ np.abs(case["W"]).astype("f8").T)) for case in drawn(family, dtype=dtype)]
     assert max(sizes) <= times * GREATEST_SCORE * (1 + 1e-6)
     assert max(sizes) > GREATEST_SCORE / 4
 
@@ -116,22 +116,22 @@ def test_scores_are_bounded(family, times, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_lattice_needs_few_bits(dtype):
     for case in drawn("lattice", dtype=dtype):
-        mantissas, _ = np.frexp(np.concatenate([case.W.ravel(), case.X.ravel()]))
+        mantissas, _ = np.frexp(np.concatenate([case["W"].ravel(), case["X"].ravel()]))
         assert np.all(mantissas * 2**7 == np.round(mantissas * 2**7))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_generic_cases_use_full_mantissas(dtype):
-    mantissas = [np.frexp(case.W)[0] * 2.0**12 for case in drawn("generic", dtype=dtype) if case.W.any()]
+    mantissas = [np.frexp(case["W"])[0] * 2.0**12 for case in drawn("generic", dtype=dtype) if case["W"].any()]
     assert sum(np.any(m != np.round(m)) for m in mantissas) > len(mantissas) / 2
 
 
 EDGES = {
-    "wide": lambda case: len(case.W) > 8 and case.W.shape[1] > 5,
-    "one label": lambda case: len(set(case.y)) == 1,
-    "repeated rows": lambda case: len({(x.tobytes(), y) for x, y in zip(case.X, case.y, strict=True)}) <= len(case.X) // 2,
-    "scaled features": lambda case: case.W.shape[1] > 1,
-    "large": lambda case: len(case.X) > BLOCK,
+    "wide": lambda case: len(case["W"]) > 8 and case["W"].shape[1] > 5,
+    "one label": lambda case: len(set(case["y"])) == 1,
+    "repeated rows": lambda case: len({(x.tobytes(), y) for x, y in zip(case["X"], case["y"], strict=True)}) <= len(case["X"]) // 2,
+    "scaled features": lambda case: case["W"].shape[1] > 1,
+    "large": lambda case: len(case["X"]) > BLOCK,
 }
 
 
@@ -141,7 +141,7 @@ def test_an_edge_is_reached_by_every_case_of_its_family(family):
 
 
 def test_features_of_one_case_differ_by_orders_of_magnitude():
-    spans = [np.abs(case.X[:, :-1][case.X[:, :-1] != 0]) for case in drawn("scaled features")]
+    spans = [np.abs(case["X"][:, :-1][case["X"][:, :-1] != 0]) for case in drawn("scaled features")]
     assert max(s.max() / s.min() for s in spans if s.size) > 1e5
 
 
@@ -149,7 +149,7 @@ def test_features_of_one_case_differ_by_orders_of_magnitude():
 def test_tails_reach_beyond_the_range_of_exp_off_and_stay_above_underflow_apart(dtype):
     limit, least = np.log(np.finfo(dtype).max), -np.log(np.finfo(dtype).smallest_normal)
     apart, off = (
-        [case.X.astype("f8") @ case.W.astype("f8").T for case in drawn(f"scores far {how}", dtype=dtype)] for how in ("apart", "off")
+        [case["X"].astype("f8") @ case["W"].astype("f8").T for case in drawn(f"scores far {how}", dtype=dtype)] for how in ("apart", "off")
     )
     spreads = [np.max(np.ptp(S, axis=1)) for S in apart]
     assert sum(spread > max(APART[dtype]) / 4 for spread in spreads) > 20
@@ -175,11 +175,11 @@ def test_an_exact_kink_comes_within_fifty_examples_and_shrinks_to_few_numbers(nu
         never()
     case = found.value.args[0]
     assert kinked[0] <= 50
-    assert np.count_nonzero(case.W) + np.count_nonzero(case.X[:, :-1]) <= 3
+    assert np.count_nonzero(case["W"]) + np.count_nonzero(case["X"][:, :-1]) <= 3
 
 
 def test_ties_are_common_on_the_lattice():
-    scores = [case.X @ case.W.T for case in drawn("lattice")]
+    scores = [case["X"] @ case["W"].T for case in drawn("lattice")]
     assert sum(any(len(set(s)) < len(s) for s in S.tolist()) for S in scores) >= 20
 
 
@@ -224,13 +224,13 @@ def test_two_examples_share_a_kink():
     shared = [
         case
         for case in drawn("kink", rounds=3)
-        if len(case.X) > 1
-        and case.y[0] == case.y[1]
-        and np.array_equal(case.X[0], case.X[1])
+        if len(case["X"]) > 1
+        and case["y"][0] == case["y"][1]
+        and np.array_equal(case["X"][0], case["X"][1])
         and any(i == 0 and m == 0 for (i, _), m in margins(case).items())
     ]
     assert len(shared) >= 5
-    assert all(margins(case)[0, j] == margins(case)[1, j] for case in shared for j in range(len(case.W)) if j != case.y[0])
+    assert all(margins(case)[0, j] == margins(case)[1, j] for case in shared for j in range(len(case["W"])) if j != case["y"][0])
 
 
 def test_a_loss_may_have_kinks_for_some_labels_only():
@@ -270,13 +270,13 @@ def test_minibatches_are_rows_of_the_digits_with_their_labels(dtype):
     known = {(image.tobytes(), label) for image, label in zip(images, labels.tolist(), strict=True)}
     cases = drawn("digits", dtype=dtype)
     for case in cases:
-        pixels = case.X[:, :-1] * 16
+        pixels = case["X"][:, :-1] * 16
         assert np.array_equal(pixels, np.round(pixels))
-        assert all((row.astype(np.uint8).tobytes(), y) in known for row, y in zip(pixels, case.y.tolist(), strict=True))
-        assert len(case.X) <= MOST_EXAMPLES
-        assert case.W.shape[1] == 65
-    assert any(not case.W.any() for case in cases)
-    assert {2, 3} <= {len(case.W) for case in cases}
+        assert all((row.astype(np.uint8).tobytes(), y) in known for row, y in zip(pixels, case["y"].tolist(), strict=True))
+        assert len(case["X"]) <= MOST_EXAMPLES
+        assert case["W"].shape[1] == 65
+    assert any(not case["W"].any() for case in cases)
+    assert {2, 3} <= {len(case["W"]) for case in cases}
 
 
 AWKWARD = [-0.0, 0.1, 5e-324, 1.7976931348623157e308, 1 / 3, -(2.0**-1022)]
@@ -284,20 +284,26 @@ AWKWARD = [-0.0, 0.1, 5e-324, 1.7976931348623157e308, 1 / 3, -(2.0**-1022)]
 
 @pytest.mark.parametrize("family", ["kink", "generic", "digits", "given"])
 def test_a_case_comes_back_from_its_dictionary_bit_by_bit(family):
-    given_case = Case(W=np.array([AWKWARD[:3], AWKWARD[3:]]), X=np.array([AWKWARD[:3]]), y=np.array([1]), reg=0.1, family="given", seed=7)
+    given_case = Case(
+        values={"W": np.array([AWKWARD[:3], AWKWARD[3:]]), "X": np.array([AWKWARD[:3]]), "y": np.array([1]), "reg": 0.1},
+        family="given",
+        seed=7,
+    )
     for case, dtype in product([given_case] if family == "given" else drawn(family)[:20], DTYPES[:1]):
         text = json.loads(json.dumps(case.to_dict()))
-        back = {name: np.array([[float.fromhex(v) for v in row] for row in text[name]], dtype) for name in ("W", "X")}
-        assert back["W"].tobytes() == case.W.tobytes()
-        assert back["X"].tobytes() == case.X.tobytes()
-        assert text["y"] == case.y.tolist()
-        assert float.fromhex(text["reg"]) == case.reg
+        values = text["values"]
+        back = {name: np.array([[float.fromhex(v) for v in row] for row in values[name]], dtype) for name in ("W", "X")}
+        assert back["W"].tobytes() == case["W"].tobytes()
+        assert back["X"].tobytes() == case["X"].tobytes()
+        assert values["y"] == case["y"].tolist()
+        assert float.fromhex(values["reg"]) == case["reg"]
         assert (text["family"], text["seed"]) == (case.family, case.seed)
+        assert Case.from_dict(text, dtype).key == case.key
 
 
 def test_a_case_in_single_precision_comes_back_too():
-    case = Case(W=np.array([[0.1]], "f4"), X=np.array([[1]], "f4"), y=np.array([0]), reg=0.0, family="given")
-    assert np.array([[float.fromhex(v) for v in row] for row in case.to_dict()["W"]], "f4").tobytes() == case.W.tobytes()
+    case = Case(values={"W": np.array([[0.1]], "f4"), "X": np.array([[1]], "f4"), "y": np.array([0]), "reg": 0.0}, family="given")
+    assert np.array([[float.fromhex(v) for v in row] for row in case.to_dict()["values"]["W"]], "f4").tobytes() == case["W"].tobytes()
 
 
 def apart(s, t, delta):
@@ -319,7 +325,7 @@ def test_the_kink_family_meets_margins_that_the_lattice_does_not_hold(delta, dty
     )
     cases = [case for case in drawn("kink", loss, dtype) if case.family.startswith("kink")]
     on = [case for case in cases if case.family != "kink missed"]
-    tied = [not oracle(loss, dtype).at(case.W, case.X, case.y, case.reg).gradient.is_single for case in on]
+    tied = [not oracle(loss, dtype).at(**case.values).gradient.is_single for case in on]
     margin = Fraction(float(np.dtype(dtype).type(delta)))
     exactly = [margin in {abs(m - t) for m, t in scores_and_targets(case, (-1, 0, 1))} for case in on]
     assert len(on) > len(cases) / 2
@@ -330,8 +336,8 @@ def test_the_kink_family_meets_margins_that_the_lattice_does_not_hold(delta, dty
 
 def scores_and_targets(case, targets):
     """(score, target) of every example of a loss of one score, exact."""
-    w, X = [Fraction(float(v)) for v in case.W[0]], [[Fraction(float(v)) for v in row] for row in case.X]
-    return [(sum(a * b for a, b in zip(w, x, strict=True)), Fraction(targets[y])) for x, y in zip(X, case.y, strict=True)]
+    w, X = [Fraction(float(v)) for v in case["W"][0]], [[Fraction(float(v)) for v in row] for row in case["X"]]
+    return [(sum(a * b for a, b in zip(w, x, strict=True)), Fraction(targets[y])) for x, y in zip(X, case["y"], strict=True)]
 
 
 def at_zero(case, targets):

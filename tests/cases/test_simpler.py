@@ -14,22 +14,27 @@ def case(N=7, D=5, C=6, labels=None):
     X = rng.normal(size=(N, D))
     X[:, -1] = 1
     y = rng.integers(0, C, N) if labels is None else np.array(labels)
-    return Case(W=rng.normal(size=(C, D)), X=X, y=y, reg=0.375, family="a test")
+    return Case(values={"W": rng.normal(size=(C, D)), "X": X, "y": y, "reg": 0.375}, family="a test")
 
 
 def test_nothing_is_left_of_a_case_that_always_breaks():
     found = shrunk(case(), lambda _: True, most=1000)
-    assert (found.W.tolist(), found.X.tolist(), found.y.tolist(), found.reg) == ([[0.0], [0.0]], [[1.0]], [int(found.y[0])], 0.0)
+    assert (found["W"].tolist(), found["X"].tolist(), found["y"].tolist(), found["reg"]) == (
+        [[0.0], [0.0]],
+        [[1.0]],
+        [int(found["y"][0])],
+        0.0,
+    )
 
 
 NEEDS = {
-    "three examples": (lambda c: len(c.X) >= 3, lambda c: len(c.X) == 3),
-    "two features": (lambda c: c.W.shape[1] >= 2, lambda c: c.W.shape[1] == 2),
-    "four classes": (lambda c: len(c.W) >= 4, lambda c: len(c.W) == 4),
-    "an absent class": (lambda c: len(set(c.y)) < len(c.W), lambda c: (len(c.X), len(c.W)) == (1, 2)),
-    "a penalty": (lambda c: c.reg > 0, lambda c: c.reg == 1),
-    "a weight": (lambda c: c.W.any(), lambda c: np.count_nonzero(c.W) == 1 and np.abs(c.W).max() == 1),
-    "a score above 2": (lambda c: (c.X @ c.W.T).max() > 2, lambda c: c.W.shape[1] == 1),
+    "three examples": (lambda c: len(c["X"]) >= 3, lambda c: len(c["X"]) == 3),
+    "two features": (lambda c: c["W"].shape[1] >= 2, lambda c: c["W"].shape[1] == 2),
+    "four classes": (lambda c: len(c["W"]) >= 4, lambda c: len(c["W"]) == 4),
+    "an absent class": (lambda c: len(set(c["y"])) < len(c["W"]), lambda c: (len(c["X"]), len(c["W"])) == (1, 2)),
+    "a penalty": (lambda c: c["reg"] > 0, lambda c: c["reg"] == 1),
+    "a weight": (lambda c: c["W"].any(), lambda c: np.count_nonzero(c["W"]) == 1 and np.abs(c["W"]).max() == 1),
+    "a score above 2": (lambda c: (c["X"] @ c["W"].T).max() > 2, lambda c: c["W"].shape[1] == 1),
 }
 
 
@@ -37,7 +42,7 @@ NEEDS = {
 def test_what_is_needed_stays(need):
     breaks, least = NEEDS[need]
     start = case()
-    start.W[0] *= 4
+    start["W"][0] *= 4
     assert breaks(start)
     assert least(shrunk(start, breaks, most=1000))
 
@@ -46,8 +51,8 @@ def test_every_simpler_case_is_a_case():
     for start in (case(), case(N=1), case(D=1), case(C=2), case(labels=[0, 0, 0, 0, 0, 0, 5])):
         for found in simpler(start):
             again = Case.from_dict(found.to_dict(), "float64")  # raises where shapes or labels do not fit
-            assert np.array_equal(again.X[:, -1], np.ones(len(again.X)))
-            assert len(again.W) >= 2
+            assert np.array_equal(again["X"][:, -1], np.ones(len(again["X"])))
+            assert len(again["W"]) >= 2
 
 
 def test_no_more_are_tried_than_allowed():

@@ -75,7 +75,7 @@ def test_of_an_approximation_only_sign_and_finiteness_are_judged(name):
 
 def test_where_the_second_derivative_is_zero_an_approximation_may_be_anything_but_negative():
     """Right code underflows to 0 there: p(1 − p) at p = 1."""
-    case = Case(W=np.array([[40.0]]), X=np.eye(1), y=np.array([0]), reg=0.0, family="given")
+    case = Case(values={"W": np.array([[40.0]]), "X": np.eye(1), "y": np.array([0]), "reg": 0.0}, family="given")
     objective = Objective(loss=SQUARED_HINGE, penalty=find_penalty("none"), reduction="sum", of_scores=True)
     for h, verdict in ((0.0, Verdict.HOLDS), (1.0, Verdict.HOLDS), (-1.0, Verdict.BROKEN)):
         candidate = Scores(f=lambda s, t, h=h: (np.maximum(0, 2 - 2 * s) * -1, h + 0 * s), targets=SQUARED_HINGE.targets, per_example=True)
@@ -116,7 +116,7 @@ ON_KINKS = {
 def test_on_kinks_every_one_sided_limit_is_allowed_and_nothing_between(name):
     loss, W, y, allowed = ON_KINKS[name]
     objective = Objective(loss=loss, penalty=find_penalty("none"), reduction="sum", of_scores=True)
-    case = Case(W=np.array(W), X=np.eye(1), y=np.array(y), reg=0.0, family="given")
+    case = Case(values={"W": np.array(W), "X": np.eye(1), "y": np.array(y), "reg": 0.0}, family="given")
     for entry, values in allowed.items():
         for h in (0.0, 1.0, 2.0, 3.0, 4.0, 0.5):
 

@@ -25,7 +25,7 @@ PEAK = LossSpec(
 @pytest.mark.parametrize("loss", [PEAK, find_loss("softmax_cross_entropy")], ids=lambda loss: loss.name)
 def test_no_rung_has_a_greater_rounding_bound_than_the_line(loss):
     subject = Subject(candidate=None, oracle=Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64"))
-    case = Case(W=np.zeros((2, 1)), X=np.ones((1, 1)), y=np.zeros(1, np.int64), reg=0.0, family="test")
+    case = Case(values={"W": np.zeros((2, 1)), "X": np.ones((1, 1)), "y": np.zeros(1, np.int64), "reg": 0.0}, family="test")
     line = Line(subject, case, np.array([[1.0], [-1.0]]))
-    rungs = [subject.truth(case, W).value.radius for _, *ends in ladder(case.W, line.d) for W in ends]
+    rungs = [subject.truth(case.at(x)).value.radius for _, *ends in ladder(case.x, line.d) for x in ends]
     assert line.noise >= max(rungs) > 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from implementations import hinge, hinge_loss, softmax, softmax_loss, stale
@@ -26,7 +24,7 @@ def subject(f, loss, penalty="none", dtype="float64"):
 
 
 def case(W, X, y, reg=0.0, dtype="float64"):
-    return Case(W=np.array(W, dtype), X=np.array(X, dtype), y=np.array(y), reg=reg, family="given", seed=3)
+    return Case(values={"W": np.array(W, dtype), "X": np.array(X, dtype), "y": np.array(y), "reg": reg}, family="given", seed=3)
 
 
 SMOOTH = case([[0.5, 0.25], [-0.25, 0.125], [0.0, 0.75]], [[1.0, 1.0], [-0.5, 1.0]], [0, 2])
@@ -42,8 +40,8 @@ def test_forward_is_first_order_and_centred_second_on_a_smooth_loss():
     assert finding.undecided is None
     for method, order in (("forward", 1), ("centred", 2)):
         errors = {e.where["h"]: e.where["measured"] for e in finding.evidence if e.where["method"] == method}
-        exact = softmax(penalty=0.0)(SMOOTH.W, SMOOTH.X, SMOOTH.y, 0.0)[1]
-        slope = float((exact * direction(3, SMOOTH.W.shape, "float64")).sum())
+        exact = softmax(penalty=0.0)(**SMOOTH.but(reg=0.0).values)[1]
+        slope = float((exact * direction(3, SMOOTH["W"].shape, "float64")).sum())
         a, b = sorted(errors, reverse=True)[2:4]
         assert np.log2(abs(errors[a] - slope) / abs(errors[b] - slope)) == pytest.approx(order, abs=0.2)
 
@@ -55,7 +53,7 @@ def test_differences_of_a_linear_piece_are_exact():
 
 
 def test_centred_differences_of_a_quadratic_piece_are_exact_and_forward_ones_err_by_half_h_curvature():
-    where = replace(SMOOTH, reg=0.5)
+    where = SMOOTH.but(reg=0.5)
     finding = measure(hinge(), "multiclass_hinge", where, "l2")
     assert finding.undecided is None
     assert judge([finding]) is Verdict.HOLDS

@@ -1,4 +1,4 @@
-"""|v − f(W)| ≤ rounding, and what breaks it alone: a wrong loss beside the gradient of the right one."""
+"""|v − f(x)| ≤ rounding, and what breaks it alone: a wrong loss beside the gradient of the right one."""
 
 from __future__ import annotations
 

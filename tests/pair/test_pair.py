@@ -14,7 +14,8 @@ from scipy.special import expit
 import verify
 from verify import Candidate, UsageError, Verdict, check
 from verify.campaign.configuration import read
-from verify.pair import Pair, Place, point
+from verify.cases import Case
+from verify.pair import Pair, case_of, point
 from verify.pair.laws import MEASURES
 from verify.pair.slope import along, on_grid, scales
 
@@ -257,8 +258,8 @@ def test_a_small_kink_is_recognised():
 
 
 def test_a_place_comes_back_with_its_bits():
-    place = Place(x=np.array([[0.1, np.pi]]), family="near", seed=3)
-    again = Place.from_dict(json.loads(json.dumps(place.to_dict())), "float64")
+    place = case_of(np.array([[0.1, np.pi]]), family="near", seed=3)
+    again = Case.from_dict(json.loads(json.dumps(place.to_dict())), "float64")
     np.testing.assert_array_equal(again.x, place.x)
     assert (again.family, again.seed) == ("near", 3)
 

@@ -9,7 +9,7 @@ from pair.pairs import RIGHT, WRONG
 from verify import Candidate, Verdict, check
 from verify.pair import Pair
 from verify.pair.kinks import jumps
-from verify.pair.place import Place, places, start
+from verify.pair.place import case_of, grid, places, start
 from verify.pair.slope import along, noise_beside
 
 
@@ -96,14 +96,14 @@ def test_the_given_point_is_judged_to_its_last_bit():
     def f(z):
         return (z * z).sum(), np.where(z == 0.3, np.nan, 2 * z)
 
-    assert not np.array_equal(Place(x=x, family="given").grid, x)
+    assert not np.array_equal(grid(case_of(x, family="given")), x)
     assert judged(f, x, laws=("gradient",))["gradient"].verdict is Verdict.BROKEN
 
 
 def test_roundings_of_the_gradient_are_measured_where_it_changes_from_float_to_float():
     """Terms that it is made of elsewhere count only where it stands still."""
     f, x = RIGHT["layer norm near 300, float32"]
-    grades = Pair(f).graded(Place(x=x, family="near").grid)
+    grades = Pair(f).graded(grid(case_of(x, family="near")))
     assert np.all(grades.terms < 10)  # at 0 it is some 300
     assert np.all(grades.noise > 1e-6)
     still = Pair(lambda z: (np.logaddexp(0, -z).sum(), 1 / (1 + np.exp(-z)) - 1)).graded(np.array([40.0]))

@@ -100,7 +100,9 @@ def counted_and_taken_back(offset):
     """A number in the sum, and as much less at the end: it shows where nothing but a small penalty is left, as here."""
     found = find_out(hinge(offset=offset, taken_back=offset), find_loss(HINGE), Pins(), "float64")
     assert found.fits
-    case = Case(W=np.array([[0.0], [1.48947]]), X=np.ones((1, 1)), y=np.array([1]), reg=2.0**-10, family="found by a search")
+    case = Case(
+        values={"W": np.array([[0.0], [1.48947]]), "X": np.ones((1, 1)), "y": np.array([1]), "reg": 2.0**-10}, family="found by a search"
+    )
     return again(LAWS["value"], Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64")), case)
 
 

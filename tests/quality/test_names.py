@@ -227,13 +227,13 @@ def test_the_entries_and_the_smallest_case_are_those_that_the_mistake_needs(loss
     result = judged(loss, WRONG[loss][name])
     assert result.diagnosis["entries"] == ENTRIES.get(name, "all")
     case = result.witness.case
-    size = (len(case.X), case.W.shape[1], len(case.W))
+    size = (len(case["X"]), case["W"].shape[1], len(case["W"]))
     if name == "single precision inside":  # a case on which the roundings do not happen to cancel
         assert size <= (3, 1, 3)
         return
     assert size == SIZES.get(name, (1, 1, 2))
     if name != "indicator with a tolerance":
-        assert {abs(float(x)) for x in case.W.ravel()} <= {0.0, 1.0, 1.5}  # a person can check it by hand
+        assert {abs(float(x)) for x in case["W"].ravel()} <= {0.0, 1.0, 1.5}  # a person can check it by hand
 
 
 def test_there_are_enough_of_them():

@@ -106,7 +106,7 @@ def test_an_odd_mistake_gets_its_name_and_its_smallest_case(name):
     assert words in result.diagnosis["message"]
     assert result.diagnosis["message"].endswith(condition)
     case = result.witness.case
-    assert (len(case.X), case.W.shape[1], len(case.W)) == size
+    assert (len(case["X"]), case["W"].shape[1], len(case["W"])) == size
 
 
 def sigmoid(s):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import json
 import os
 import re
@@ -65,6 +66,8 @@ SPOILT = {
     "a verdict that does not exist": lambda d: d["results"][0].update(verdict="fine"),
     "a number as text": lambda d: d["results"][0].update(strain="much"),
     "a decimal in a witness": lambda d: d["results"][1]["witness"].update(W=[["0.5"]]),
+    "a decimal among the values": lambda d: d["results"][1]["witness"].update(values={"x": [[0.5]]}),
+    "a case without numbers": lambda d: d["results"][1]["witness"].pop("reg"),
     "a diagnosis without a code": lambda d: d["results"][1]["diagnosis"].pop("code"),
     "no seed": lambda d: d.pop("seed"),
 }
@@ -77,6 +80,51 @@ def test_a_document_that_is_none_is_refused_in_a_sentence(tmp_path, case):
     (tmp_path / "report.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(UsageError, match="no verify-report/1: at "):
         stored.read(tmp_path / "report.json")
+
+
+HEX = {x: float(x).hex() for x in (1.5, -0.25, 0.1, 2.0)}
+VALUES = {"x": [[[HEX[1.5]], [HEX[-0.25]]]], "gamma": [HEX[0.1], HEX[2.0]], "eps": HEX[0.1], "mask": [[0, 1]], "k": 3}
+SIZES = "x of shape (1, 2, 1), gamma of shape (2,), eps of shape (), mask of shape (1, 2), k of shape ()"
+
+
+def with_values(values):
+    document = copy.deepcopy(DOCUMENT)
+    case = document["results"][1]["witness"]
+    for name in ("W", "X", "y", "reg"):
+        del case[name]
+    case |= {"values": values, "differentiated": ["x", "gamma"]}
+    return document
+
+
+def test_inputs_of_any_shape_are_shown_by_their_names():
+    document = with_values(VALUES)
+    stored.validator().validate(document)
+    for format_ in ("text", "markdown", "junit"):
+        told = html.unescape(render(document, format_))
+        assert SIZES in told
+        for line in ("x=[[[1.5], [-0.25]]]", "gamma=[0.1, 2.0]", "eps=0.1", "mask=[[0, 1]]", "k=3"):
+            assert line in told
+    page = html.unescape(render(document, "html"))
+    assert SIZES in page
+    assert f"x = [[[{HEX[1.5]}], [{HEX[-0.25]}]]]\ngamma = [{HEX[0.1]}, {HEX[2.0]}]\neps = {HEX[0.1]}\nmask = [[0, 1]]\nk = 3</pre>" in page
+    assert "evil" not in render(with_values({"<b>evil": HEX[0.1]}), "html").replace("&lt;b&gt;evil", "")
+
+
+def test_large_inputs_are_not_shown_whole():
+    for large in ({"x": [[HEX[0.1]] * 41]}, {"x": [HEX[0.1]], "mask": [1] * 41}):
+        document = with_values(large)
+        assert f"x={[0.1]}" not in render(document, "text")
+        assert "large; the report.json has them" in render(document, "html")
+
+
+def test_a_case_of_an_earlier_report_is_shown_like_one_with_values():
+    document = copy.deepcopy(DOCUMENT)
+    for r in document["results"]:
+        for case in (r[k] for k in ("witness", "worst", "farthest") if "W" in r.get(k, {})):
+            case |= {"values": {k: case[k] for k in ("reg", "y", "X", "W")}, "differentiated": ["W"]}
+    assert document != DOCUMENT
+    for format_ in RENDERINGS:
+        assert format_ == "json" or render(document, format_) == render(DOCUMENT, format_)
 
 
 def test_a_file_that_is_no_json_is_refused(tmp_path):

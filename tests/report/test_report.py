@@ -62,7 +62,9 @@ def test_a_witness_holds_the_exact_numbers_and_what_was_measured(reports):
     (entry,) = reports["broken"].to_dict()["results"]
     case = reports["broken"].results[0].witness.case
     assert entry["witness"].keys() >= {"W", "X", "y", "reg", "measured", "allowed"}
-    assert [[float.fromhex(w) for w in row] for row in entry["witness"]["W"]] == case.W.tolist()
+    assert [[float.fromhex(w) for w in row] for row in entry["witness"]["W"]] == case["W"].tolist()
+    assert entry["witness"]["values"] == {name: entry["witness"][name] for name in ("W", "X", "y", "reg")}
+    assert entry["witness"]["differentiated"] == ["W"]
     assert entry["diagnosis"].keys() == {"code", "message", "entries", "measured", "residual"}
     assert entry["kind"] == "wrong"
 

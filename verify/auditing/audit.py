@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -101,7 +101,7 @@ def audit(candidate: Linear | Scores, cases: Sequence[Case], oracle: Oracle | No
     if not isinstance(candidate, Linear) or candidate.targets is not None:
         raise UsageError("an audit asks for f(W, X, y, reg) and a loss of several classes: elsewhere no gradient is large.")
     parts = [part for case in cases for part in _parts(candidate, settled(case), oracle, seed)]
-    return Audit(examples=len(cases[0].X), shape=cases[0].W.shape, dtype=cases[0].dtype, parts=tuple(parts))
+    return Audit(examples=len(cases[0]["X"]), shape=cases[0].x.shape, dtype=cases[0].dtype, parts=tuple(parts))
 
 
 def _parts(candidate: Linear, case: Case, oracle: Oracle | None, seed: int) -> Iterator[Part]:
@@ -123,7 +123,7 @@ def _against_truth(subject: Subject, case: Case) -> Iterator[Part]:
 
 def _own_loss(candidate: Linear, case: Case, seed: int) -> Part:
     ground = Ground(candidate=candidate, case=case)
-    everything = np.arange(case.W.size)
+    everything = np.arange(case.x.size)
     evidence = [ground.along(rademacher(case, everything, seed=seed + i)) for i in range(DIRECTIONS)]
     findings = tuple(Finding(evidence=(e,), undecided=None if e.sees else "a kink or noise hides a whole entry") for e in evidence)
     broken = [i for i, e in enumerate(evidence) if not e.strain <= 1]
@@ -133,7 +133,7 @@ def _own_loss(candidate: Linear, case: Case, seed: int) -> Part:
 
 def _beside(case: Case, seed: int) -> Case:
     """A generic point near by, where scores have moved by about BESIDE."""
-    d = rademacher(case, np.arange(case.W.size), seed=seed + DIRECTIONS)
+    d = rademacher(case, np.arange(case.x.size), seed=seed + DIRECTIONS)
     uneven = np.random.default_rng(seed).uniform(0.5, 1, size=d.shape).astype(case.dtype)
-    W = case.W + case.W.dtype.type(BESIDE) * d * uneven
-    return settled(Case(W=W, X=case.X, y=case.y, reg=case.reg, family=f"beside {case.family}", seed=case.seed))
+    beside = case.at(case.x + case.x.dtype.type(BESIDE) * d * uneven)
+    return settled(replace(beside, family=f"beside {case.family}"))

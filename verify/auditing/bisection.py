@@ -17,7 +17,7 @@ def wrong_entries(ground: Ground, *, seed: int, most: int = MOST) -> tuple[list[
     Each entry was tried by itself. Empty where a disagreement is too spread to be seen in any half.
     """
     found: list[Evidence] = []
-    waiting: list[Entries] = [np.arange(ground.case.W.size)]
+    waiting: list[Entries] = [np.arange(ground.case.x.size)]
     while waiting:
         group = waiting.pop()
         if len(group) == 1:

@@ -35,12 +35,12 @@ class Ground:
     @cached_property
     def gradient(self) -> Floats:
         """Its own, (C, D)."""
-        return np.asarray(self.candidate(self.case.W, self.case.X, self.case.y, self.case.reg).gradient, np.float64)
+        return np.asarray(self.candidate(**self.case.values).gradient, np.float64)
 
     def loss(self, d: Floats, t: float) -> float:
-        """Its loss at W + td."""
-        W = self.case.W + self.case.W.dtype.type(t) * d
-        return self.candidate(W, self.case.X, self.case.y, self.case.reg).value
+        """Its loss at x + td."""
+        case = self.case.at(self.case.x + self.case.x.dtype.type(t) * d)
+        return self.candidate(**case.values).value
 
     @cached_property
     def u(self) -> float:
@@ -50,7 +50,7 @@ class Ground:
     @cached_property
     def noise(self) -> float:
         """The standard deviation of its loss's rounding."""
-        d, step = rademacher(self.case, np.arange(self.case.W.size), seed=0), TABLE_STEP * self.u / unit_roundoff("float64")
+        d, step = rademacher(self.case, np.arange(self.case.x.size), seed=0), TABLE_STEP * self.u / unit_roundoff("float64")
         return noise(lambda t: self.loss(d, t), step=min(step, 2.0**-10), starts=(2.0**-8, -(2.0**-8), 2.0**-7), u=self.u)
 
     def along(self, d: Floats) -> Evidence:
@@ -72,18 +72,18 @@ def rademacher(case: Case, entries: Entries, *, seed: int) -> Floats:
 
     A column's k makes its features about as large as others', and all together move the largest score by about 1.
     """
-    X, shape = np.abs(case.X).astype(np.float64), case.W.shape
+    X, shape = np.abs(case["X"]).astype(np.float64), case.x.shape
     size = np.sqrt((X * X).mean(axis=0))
     columns = np.where(size > 0, 2.0 ** -np.clip(np.round(np.log2(np.where(size > 0, size, 1))), -WIDEST, WIDEST), 1.0)
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=shape) * columns
     d = np.zeros(shape)
     d.ravel()[entries] = signs.ravel()[entries]
-    moved = float(np.abs(case.X.astype(np.float64) @ d.T).max())
+    moved = float(np.abs(case["X"].astype(np.float64) @ d.T).max())
     if moved == 0:
         moved = float(np.abs(d).max())  # only the penalty feels it
     return (d * 2.0 ** -np.round(np.log2(moved))).astype(case.dtype)
 
 
 def settled(case: Case) -> Case:
-    """The case with W on a grid, so that short steps are exact."""
-    return Case(W=on_grid(case.W), X=case.X, y=case.y, reg=case.reg, family=case.family, seed=case.seed)
+    """The case with its point on a grid, so that short steps are exact."""
+    return case.at(on_grid(case.x))

@@ -66,4 +66,4 @@ def _case(W: Any, X: Any, y: Any, reg: float, *, dtype: str) -> Case:
         raise UsageError(f"at has W {W.shape}, X {X.shape}, y {y.dtype} {y.shape}; give W (C, D), X (N, D) and labels (N,) in 0..C−1.")
     if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X)) and np.isfinite(reg)):
         raise UsageError("at holds numbers that are not finite.")
-    return Case(W=W, X=X, y=y.astype(np.int64), reg=float(reg), family="the given point")
+    return Case(values={"W": W, "X": X, "y": y.astype(np.int64), "reg": float(reg)}, family="the given point")

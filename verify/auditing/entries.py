@@ -27,13 +27,12 @@ def numerical(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="no convex loss of the core")
     from verify.core.differences import numerical_gradient  # numba, for which those who only read a report need not wait
 
-    parameters = subject.oracle.objective.parameters
-    data = case.W, case.X, case.y, case.reg
-    middle, ahead = (numerical_gradient(kernel, *data, h=STEP, method=m, delta=parameters.get("delta")) for m in ("centred", "forward"))
+    delta = subject.oracle.objective.parameters.get("delta")
+    middle, ahead = (numerical_gradient(kernel, **case.values, h=STEP, method=m, delta=delta) for m in ("centred", "forward"))
     between = np.stack([ahead.gradient, 2 * middle.gradient - ahead.gradient])
     if subject.oracle.objective.reduction == "sum":
-        penalty = 2 * kernel.factor * case.reg * case.W * subject.oracle.penalised(case.W)
-        between = len(case.X) * (between - penalty) + penalty
+        penalty = 2 * kernel.factor * case["reg"] * case["W"] * subject.oracle.penalised(case["W"])
+        between = len(case["X"]) * (between - penalty) + penalty
     g, allowed = np.asarray(subject.reply(case).gradient, np.float64), subject.truth(case).gradient.radius
     low, high = between.min(axis=0), between.max(axis=0)
     outside = np.where(np.isfinite(g), np.maximum(np.maximum(low - g, g - high), 0), np.inf)

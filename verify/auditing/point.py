@@ -36,4 +36,5 @@ def large(dtype: str, seed: int = 0, shape: tuple[int, int, int] = SHAPE, kinks:
         for i in rng.permutation(N)[: C - 1]:
             j = solve(kinks, W, X[i], int(y[i]), int(rng.integers(len(kinks.formula(C, int(y[i])).gaps))), solved)
             solved += [] if j is None else [j]
-    return Case(W=W, X=X, y=y.astype(np.int64), reg=REG, family="a large batch" if kinks is None else "a large batch on kinks", seed=seed)
+    family = "a large batch" if kinks is None else "a large batch on kinks"
+    return Case(values={"W": W, "X": X, "y": y.astype(np.int64), "reg": REG}, family=family, seed=seed)

@@ -12,7 +12,6 @@ from typing import Any
 from verify.cases import Case
 from verify.diagnosis import NAMING
 from verify.elapsed import now
-from verify.trial import Stored
 
 LENGTH = struct.Struct("<Q")
 
@@ -28,11 +27,11 @@ class Note:
     process: int
     started: float
     since: float
-    case: Stored | None = None
+    case: Case | None = None
     before: int = 0
     conventions: dict[str, Any] | None = None
     place: dict[str, str | int] | None = None
-    witness: Stored | None = None
+    witness: Case | None = None
     ended: str | None = None
 
 
@@ -55,7 +54,7 @@ class Record:
         self.note = replace(self.note, conventions=conventions, place=place, case=None, before=0)
         self._write()
 
-    def begins(self, case: Stored) -> None:
+    def begins(self, case: Case) -> None:
         """Notes the case that the candidate is asked about next."""
         last, before = self.note.case, self.note.before + (self.note.case is not None)
         witness = self.note.witness if _to_name(last) else last
@@ -78,9 +77,9 @@ class Record:
         os.pwrite(self._file, LENGTH.pack(len(told)) + told, 0)
 
 
-def _to_name(case: Stored | None) -> bool:
+def _to_name(case: Case | None) -> bool:
     """Whether a case is asked to name a mistake."""
-    return isinstance(case, Case) and case.family == NAMING
+    return case is not None and case.family == NAMING
 
 
 def read(path: Path) -> Note | None:

@@ -39,11 +39,11 @@ from verify.evidence import Verdict
 from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import Oracle
 from verify.oracle.claims import examine
-from verify.pair import Pair, Place, Start, why_not
+from verify.pair import Pair, Start, why_not
 from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
-from verify.trial import Result, Stored, Watch, Witness, again, run, unwatched
+from verify.trial import Result, Watch, Witness, again, run, unwatched
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class Task:
     request: Request
     dtype: str
     law: str
-    case: Case | Place | None = None
+    case: Case | None = None
     avoided: tuple[Case, ...] = ()
 
 
@@ -164,7 +164,7 @@ def _deceived(task: Task, changed: str, record: Record | None) -> Outcome:
 def _performed(task: Task, record: Record | None) -> Outcome | Inapplicable:
     if task.request.at is not None:
         return _of_pair(task, task.request.at, record)
-    if isinstance(task.case, Case) and task.case.family == PROBE and record is not None:
+    if task.case is not None and task.case.family == PROBE and record is not None:
         _ask(task.request, task.case, record)
     found = conventions(task.request, unwatched if record is None else record.begins)
     changed = _CHANGED.get(_key(task.request)) if task.law == PURITY else None
@@ -185,7 +185,7 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     reason = law.why_not(subject)
     if reason is not None:
         return reason
-    if isinstance(task.case, Case):
+    if task.case is not None:
         return again(law, subject, task.case, watch=watch, avoided=task.avoided)
     return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
 
@@ -284,8 +284,8 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
     told = {"signature": f"one array of shape {at[0]}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
     if record is not None:
         record.found(told, place_of(f))
-    watch, alone = unwatched if record is None else record.begins, task.case if isinstance(task.case, Place) else None
-    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, place=alone, watch=watch)
+    watch = unwatched if record is None else record.begins
+    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, case=task.case, watch=watch)
     framework = framework_of(f)
     told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
@@ -319,7 +319,7 @@ def _subject(found: Conventions, dtype: str) -> Subject:
 
 def _case(probe: Probe) -> Case:
     W, X, y, reg = probe
-    return Case(W=W, X=X, y=y, reg=reg, family=PROBE)
+    return Case(values={"W": W, "X": X, "y": y, "reg": reg}, family=PROBE)
 
 
 PROBE = "probe"
@@ -335,10 +335,10 @@ def _ask(request: Request, case: Case, record: Record) -> None:
     way: Linear | Scores = (Linear if linear else Scores)(f=f, extras=more, targets=loss.targets)
     record.begins(case)
     with suppress(Misbehaviour):
-        way(case.W, case.X, case.y, case.reg)
+        way(**case.values)
 
 
-def failed(task: Task, what: Misbehaviour, case: Stored | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
+def failed(task: Task, what: Misbehaviour, case: Case | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
     """The result of a task that came to no answer: the candidate's behaviour broke the law."""
     diagnosis = {"code": what.code, "message": f"the candidate {what}", "entries": "all"}
     witness = None if case is None else Witness(case=case, evidence=None)
@@ -350,7 +350,7 @@ def lost(task: Task, note: Note | None, code: str, told: str, *, seconds: float 
     if note is None or note.case is None:
         return Outcome(task, failed(task, Misbehaviour(code, f"{told} while it was imported"), None, seconds=seconds), None)
     cases = note.before + 1 if note.conventions else 0
-    if isinstance(note.case, Case) and note.case.family == NAMING:
+    if note.case.family == NAMING:
         told = f"{told}, when it was asked more, to name what had broken the law {task.law}"
     return Outcome(
         task, failed(task, Misbehaviour(code, told), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
@@ -363,7 +363,7 @@ MOST_AVOIDED = 3
 
 def without(task: Task, note: Note | None) -> Task | None:
     """The task that names the mistake without the case on which the process ended; None where that was no such case."""
-    if note is None or not isinstance(note.witness, Case) or not isinstance(note.case, Case) or len(task.avoided) >= MOST_AVOIDED:
+    if note is None or note.witness is None or note.case is None or len(task.avoided) >= MOST_AVOIDED:
         return None
     return replace(task, case=note.witness, avoided=(*task.avoided, note.case))
 

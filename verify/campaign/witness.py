@@ -1,7 +1,10 @@
 """Counterexamples on disk: exact hexadecimal floats with all that is needed to judge the same case again.
 
-A witness is stored as one JSON file, named by its id. `verify replay` finds it by its path, or by its id in `reports/latest/witness`
-and in the user's cache folder, where the latest ones of every check are kept.
+    {"schema": 2, "values": {"x": [["0x1.8p+0", …], …], "gamma": […]}, "differentiated": ["x"], "case": {"family": …, "seed": …}, …}
+
+Floats are hexadecimal, whole numbers plain, nested as the arrays are. W, X, y and reg of linear scores stand beside `values` too, for
+whoever looks for them there. A witness is stored as one JSON file, named by its id. `verify replay` finds it by its path, or by its id in
+`reports/latest/witness` and in the user's cache folder, where the latest ones of every check are kept.
 """
 
 from __future__ import annotations
@@ -16,13 +19,15 @@ from typing import Any
 import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
-from verify.cases import Case
+from verify.cases import Case, linear
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError
-from verify.pair import Place, start
+from verify.nested import nested
+from verify.pair import start
 from verify.spec.catalogue import find_loss
 
-SCHEMA = "verify-witness/1"
+SCHEMA, FIRST = 2, "verify-witness/1"
+"""What is written, and what is read as well."""
 NO_LOSS = "none"
 """What stands for the spec of a pair that is judged without one."""
 DEEPEST = Path("reports") / "latest" / "witness"
@@ -47,6 +52,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     """All that is needed to judge the case again, and what was said of it."""
     task, result = outcome.task, outcome.result
     assert result.witness is not None
+    case = told(result.witness.case)
     return {
         "schema": SCHEMA,
         "id": identity(outcome),
@@ -56,9 +62,16 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "law": task.law,
         "seed": task.request.seed,
         "conventions": outcome.conventions,
-        "case": result.witness.case.to_dict(),
+        "case": {name: case.pop(name) for name in ("family", "seed")},
+        **case,
         "diagnosis": result.diagnosis,
     }
+
+
+def told(case: Case) -> dict[str, Any]:
+    """The case as plain data; the values of linear scores stand beside `values` too."""
+    found = case.to_dict()
+    return found | ({name: found["values"][name] for name in linear.VALUES} if found["values"].keys() == set(linear.VALUES) else {})
 
 
 def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
@@ -92,28 +105,46 @@ def find(name: str) -> Path:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A stored witness. Raises UsageError where the file is none."""
+    """A stored witness, in the second schema. Raises UsageError where the file is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a witness: {error}") from None
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+    if not isinstance(found, dict) or found.get("schema") not in (SCHEMA, FIRST):
         raise UsageError(f"{path} is not a witness: its schema must be {SCHEMA!r}. `verify run` writes them to reports/latest/witness/.")
-    return found
+    try:
+        return second(found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path} is no complete witness: {error!r}") from None
+
+
+def second(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A witness in the second schema, whatever it was written in: in the first, a case had W, X, y and reg, or x in a row and its shape.
+
+    Raises KeyError, TypeError, ValueError or AttributeError where it is none.
+    """
+    if found.get("schema") != FIRST:
+        return dict(found)
+    case = found["case"]
+    values = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in linear.VALUES}
+    drawn = {name: case[name] for name in ("family", "seed") if name in case}
+    return {**found, "schema": SCHEMA, "values": values, "differentiated": list(values)[:1], "case": drawn}
 
 
 def task(found: Mapping[str, Any]) -> Task:
     """The task that judges a stored case again, all conventions pinned. Raises UsageError where the document lacks something."""
     try:
+        found = second(found)
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
-        case = Place.from_dict(found["case"], told["dtype"]) if of_pair else Case.from_dict(found["case"], told["dtype"])
+        case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
+        case = _alone(case) if of_pair else linear.checked(case)
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UsageError(f"the witness is not complete: {error!r}") from None
-    at = start(case.x) if isinstance(case, Place) else None
+    at = start(case.x) if of_pair else None
     seed = found.get("seed", 0)  # of the weights of what a candidate returns; older witnesses have none
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise UsageError(f"the witness is not complete: its seed is {seed!r}, not a whole number")
@@ -129,6 +160,13 @@ def task(found: Mapping[str, Any]) -> Task:
         convex=convex,
     )
     return Task(request, told["dtype"], told["law"], case)
+
+
+def _alone(case: Case) -> Case:
+    """A pair without a spec is a function of one array. Raises ValueError where there are others."""
+    if len(case.values) != 1:
+        raise ValueError(f"the values are {', '.join(case.values)}, where a pair without a spec has one")
+    return case
 
 
 def _text(found: Mapping[str, Any], key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import errstate, floats, functions
+from verify.difference import joined
 from verify.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A loss and its gradient in the suite's own layout: `gradient` is (C, D).
+    """A loss and its gradients in the suite's own layout, by the names of what is differentiated: of linear scores W alone, (C, D).
 
     `value` is NaN where the candidate returns no loss. `curvature` is ∂²ℓ/∂s² of each example, (N, C), where it returns one.
     """
 
     value: float
-    gradient: NDArray[np.floating]
+    gradients: Mapping[str, NDArray[np.floating]]
     curvature: NDArray[np.floating] | None = None
+
+    @property
+    def gradient(self) -> NDArray[np.floating]:
+        """All of it in one array, laid out like the point of a case."""
+        return joined([*self.gradients.values()])
 
     def kept(self) -> Answer:
         """The same in arrays of its own: a candidate may hand out its buffer and write to it again."""
-        return Answer(self.value, self.gradient.copy(), None if self.curvature is None else self.curvature.copy())
+        gradients = {name: g.copy() for name, g in self.gradients.items()}
+        return Answer(self.value, gradients, None if self.curvature is None else self.curvature.copy())
 
 
 class Misbehaviour(Exception):

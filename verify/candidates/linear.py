@@ -89,4 +89,4 @@ class Linear:
         value, gradient = number(value), array(gradient, "gradient")
         if gradient.shape != due:
             raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {due}")
-        return Answer(value, {"CD": gradient, "DC": gradient.T, "D": gradient.reshape(1, -1)}[self.layout])
+        return Answer(value, {"W": {"CD": gradient, "DC": gradient.T, "D": gradient.reshape(1, -1)}[self.layout]})

@@ -103,7 +103,7 @@ class Scores:
             return answer
         gradient = np.zeros(W.shape, dtype=answer.gradient.dtype)
         np.add.at(gradient.T, picked, answer.gradient.T)
-        return Answer(answer.value, gradient, answer.curvature)
+        return Answer(answer.value, {"W": gradient}, answer.curvature)
 
     @property
     def has_loss(self) -> bool:
@@ -171,7 +171,7 @@ class Scores:
         examples = due[0] if not self.flat else target.num_data() if isinstance(target, DataSet) else len(target)
         value, gradient, curvature = self._parts(arguments, examples)
         gradient = self._shaped(gradient, due, examples, "gradient")
-        return Answer(value, gradient.T, None if curvature is None else self._shaped(curvature, due, examples, "Hessian"))
+        return Answer(value, {"W": gradient.T}, None if curvature is None else self._shaped(curvature, due, examples, "Hessian"))
 
     def _parts(self, arguments: tuple[Any, ...], examples: int) -> tuple[float, Floats, Floats | None]:
         f = self.f

@@ -2,51 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from verify.difference import Floats, joined
+from verify.nested import hexadecimal, leaves
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """W (C, D), X (N, D) with a last column of ones, y (N,) in 0..C−1, and λ = reg.
+    """Values by name: arrays, and plain numbers. `differentiated` names, in order, those that a gradient is for, all of one dtype.
 
-    `family` is the strategy that built it; `seed` gives laws that need directions something to draw them from.
+    Of linear scores with labels the values are W (C, D), which is differentiated, X (N, D) with a last column of ones, y (N,) in 0..C−1,
+    and λ = reg. `family` is the strategy that built it; `seed` gives laws that need directions something to draw them from.
     """
 
-    W: NDArray[np.floating]
-    X: NDArray[np.floating]
-    y: NDArray[np.int64]
-    reg: float
+    values: Mapping[str, Any]
     family: str
     seed: int = 0
+    differentiated: tuple[str, ...] = ("W",)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def but(self, **values: Any) -> Case:
+        """The same with other values of these names. Raises TypeError for a name that there is not."""
+        if not values.keys() <= self.values.keys():
+            raise TypeError(f"{', '.join(values.keys() - self.values.keys())} is no value of a case of {', '.join(self.values)}")
+        return replace(self, values={**self.values, **values})
+
+    @property
+    def x(self) -> Floats:
+        """The point as one array: the value that is differentiated in its own shape; of several all entries in a row."""
+        return joined([self.values[name] for name in self.differentiated])
+
+    def at(self, x: Floats) -> Case:
+        """The same at another point, laid out like the one here."""
+        if len(self.differentiated) == 1:
+            return self.but(**{self.differentiated[0]: x})
+        here = [self.values[name] for name in self.differentiated]
+        parts = np.split(x, np.cumsum([a.size for a in here])[:-1])
+        return self.but(**{name: part.reshape(a.shape) for name, a, part in zip(self.differentiated, here, parts, strict=True)})
 
     @property
     def dtype(self) -> str:
-        """The name of W's dtype: float64 or float32."""
-        return self.W.dtype.name
+        """The name of the point's dtype: float64 or float32."""
+        return str(self.values[self.differentiated[0]].dtype.name)
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for cases whose values have the same bits, whatever they were made from."""
+        told = ((v.dtype.char, v.shape, v.tobytes()) if isinstance(v, np.ndarray) else v for v in self.values.values())
+        return (*self.values, *told, *self.differentiated)
 
     def to_dict(self) -> dict[str, Any]:
-        """Exact: floats as hexadecimal text, so that the same bits come back."""
-        hexadecimal = {name: [[float(x).hex() for x in row] for row in getattr(self, name)] for name in ("W", "X")}
-        return hexadecimal | {"y": [int(i) for i in self.y], "reg": float(self.reg).hex(), "family": self.family, "seed": self.seed}
+        """Exact: floats as hexadecimal text, so that the same bits come back; whole numbers as they are."""
+        values = {name: hexadecimal(v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v) for name, v in self.values.items()}
+        return {"values": values, "differentiated": list(self.differentiated), "family": self.family, "seed": self.seed}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any], dtype: str) -> Case:
         """The case that `to_dict` told, with the same bits; plain numbers are read as well.
 
-        Raises ValueError where the numbers are none, are not finite, or do not fit each other.
+        Raises ValueError where the numbers are none, are not finite, or make no array.
         """
-        W, X = (np.array([[_number(x) for x in row] for row in found[name]], dtype=dtype) for name in ("W", "X"))
-        y = np.array([_label(i) for i in found["y"]], dtype=np.int64)
-        if W.ndim != 2 or X.ndim != 2 or W.shape[1] != X.shape[1] or y.shape != (len(X),) or not W.size or not X.size:
-            raise ValueError(f"W {W.shape}, X {X.shape} and y {y.shape} do not fit each other")
-        if y.min() < 0 or (y.max() >= len(W) > 1):  # a loss of one score has as many labels as it has targets
-            raise ValueError(f"y holds labels outside 0..{len(W) - 1}")
-        return cls(W=W, X=X, y=y, reg=_number(found["reg"]), family=str(found.get("family", "stored")), seed=_label(found.get("seed", 0)))
+        names, values = tuple(found["differentiated"]), dict(found["values"])
+        if not names or not values.keys() >= set(names):
+            raise ValueError(f"differentiated is {list(names)!r}, of the values {', '.join(values)}")
+        return cls(
+            values={name: _value(told, dtype, point=name in names) for name, told in values.items()},
+            family=str(found.get("family", "stored")),
+            seed=_whole(found.get("seed", 0)),
+            differentiated=names,
+        )
+
+
+def _value(told: Any, dtype: str, *, point: bool) -> Any:
+    """An array, of a dtype of its own where all of it is whole and it is no part of the point; or a number."""
+    read = _read(told)
+    numbers = leaves(read)
+    if not numbers:
+        raise ValueError("a value has no numbers")
+    whole = not point and all(isinstance(x, int) for x in numbers)
+    return np.array(read, dtype=np.int64 if whole else dtype) if point or isinstance(told, list) else read
+
+
+def _read(told: Any) -> Any:
+    """Numbers in the same nested lists."""
+    if isinstance(told, list):
+        return [_read(x) for x in told]
+    return told if isinstance(told, int) and not isinstance(told, bool) else _number(told)
 
 
 def _number(x: object) -> float:
@@ -58,7 +106,7 @@ def _number(x: object) -> float:
     return value
 
 
-def _label(i: object) -> int:
+def _whole(i: object) -> int:
     if isinstance(i, bool) or not isinstance(i, int):
         raise ValueError(f"{i!r} is no whole number")
     return i

@@ -26,4 +26,5 @@ def minibatch(draw: st.DrawFn, dtype: str, fixed: int | None = None) -> Case:
     seed, scale = draw(st.integers(0, 2**16)), draw(st.sampled_from(WEIGHT_SCALES))
     W = scale * np.random.default_rng(seed).normal(size=(C, X.shape[1]))
     reg = draw(st.sampled_from(REGULARISATIONS))
-    return Case(W=W.astype(dtype), X=X.astype(dtype), y=labels[rows].astype(np.int64), reg=reg, family="digits", seed=seed)
+    values = {"W": W.astype(dtype), "X": X.astype(dtype), "y": labels[rows].astype(np.int64), "reg": reg}
+    return Case(values=values, family="digits", seed=seed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +20,7 @@ def among(oracle: Oracle, classes: Range) -> Range:
 def one_score(case: Case, oracle: Oracle) -> Case:
     """The first class alone where an example has one score, labels within those that there are; else as it is."""
     loss = oracle.objective.loss
-    return replace(case, W=case.W[:1].copy(), y=of_targets(loss, case.y, case.seed)) if loss.targets else case
+    return case.but(W=case["W"][:1].copy(), y=of_targets(loss, case["y"], case.seed)) if loss.targets else case
 
 
 def of_targets(loss: LossSpec, y: NDArray[np.int64], seed: int | NDArray[np.int64]) -> NDArray[np.int64]:
@@ -35,5 +33,5 @@ def fitted(case: Case, oracle: Oracle) -> Case:
     case = one_score(case, oracle)
     if not oracle.objective.of_scores:
         return case
-    scores = case.W @ case.X.T
-    return replace(case, W=np.ascontiguousarray(scores), X=np.eye(len(case.X), dtype=scores.dtype), reg=0.0)
+    scores = case["W"] @ case["X"].T
+    return case.but(W=np.ascontiguousarray(scores), X=np.eye(len(case["X"]), dtype=scores.dtype), reg=0.0)

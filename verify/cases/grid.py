@@ -5,7 +5,7 @@ On it exact ties are common, since sums of products stay exact, and byte strings
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,8 @@ class Layout:
     def case(self, raw: bytes, *, dtype: str, family: str) -> Case:
         """The problem that one string stands for."""
         d = self.decoded(np.frombuffer(raw, np.uint8)[None])
-        return Case(W=d.W[0].astype(dtype), X=d.X[0].astype(dtype), y=d.y[0], reg=float(d.reg[0]), family=family, seed=int(d.seed[0]))
+        values = {"W": d.W[0].astype(dtype), "X": d.X[0].astype(dtype), "y": d.y[0], "reg": float(d.reg[0])}
+        return Case(values=values, family=family, seed=int(d.seed[0]))
 
 
 def lattice(
@@ -115,7 +116,7 @@ def _off_the_grid(case: Case) -> Case:
     if case.seed == 0:
         return case
     rng = np.random.default_rng(case.seed)
-    W = case.W * (1 + rng.uniform(-0.25, 0.25, case.W.shape))
-    X = case.X * (1 + rng.uniform(-0.25, 0.25, case.X.shape))
+    W = case["W"] * (1 + rng.uniform(-0.25, 0.25, case["W"].shape))
+    X = case["X"] * (1 + rng.uniform(-0.25, 0.25, case["X"].shape))
     X[:, -1] = 1
-    return replace(case, W=W.astype(case.dtype), X=X.astype(case.dtype))
+    return case.but(W=W.astype(case.dtype), X=X.astype(case.dtype))

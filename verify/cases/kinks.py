@@ -49,17 +49,17 @@ def near_kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
     cases spread over all distances.
     """
     case, solved = draw(_solved(dtype, oracle))
-    rng, W = np.random.default_rng(case.seed), case.W.copy()
+    rng, W = np.random.default_rng(case.seed), case["W"].copy()
     for j in solved:
         W[j, -1] = _beside(W[j, -1], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[dtype], endpoint=True)))
-    return replace(case, W=W, family="near a kink" if solved else "kink missed")
+    return replace(case.but(W=W), family="near a kink" if solved else "kink missed")
 
 
 @st.composite
 def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, dict[int, bool]]:
     """The case on its kinks, and the classes whose biases were solved for them, each with whether its kink is met exactly."""
     case = one_score(draw(lattice(dtype, classes=among(oracle, CLASSES))), oracle)
-    W, X, y = case.W.copy(), case.X.copy(), case.y.copy()
+    W, X, y = case["W"].copy(), case["X"].copy(), case["y"].copy()
     if len(X) > 1 and draw(st.booleans()):
         X[1], y[1] = X[0], y[0]
     solved: dict[int, bool] = {}
@@ -70,7 +70,7 @@ def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, dict[int
             continue  # a loss may have kinks for some labels only
         found = _moved(oracle, W, X[i], int(y[i]), draw(st.integers(0, gaps - 1)), solved)
         solved |= {} if found is None else dict([found])
-    return replace(case, W=W, X=X, y=y), solved
+    return case.but(W=W, X=X, y=y), solved
 
 
 def _beside(w: np.floating, side: int, bits: int) -> np.floating:

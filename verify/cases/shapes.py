@@ -5,7 +5,6 @@ Code is often right in the middle and wrong here: a loop that stops early, a blo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,19 +24,19 @@ DISTINCT = 4
 
 def _one_label(case: Case) -> Case:
     """All examples are of one class, so that the others are absent."""
-    return replace(case, y=np.full_like(case.y, case.y[0]))
+    return case.but(y=np.full_like(case["y"], case["y"][0]))
 
 
 def _repeated(case: Case) -> Case:
-    return replace(case, X=np.repeat(case.X, 2, axis=0), y=np.repeat(case.y, 2))
+    return case.but(X=np.repeat(case["X"], 2, axis=0), y=np.repeat(case["y"], 2))
 
 
 def _scaled(case: Case) -> Case:
     """Features from 2^-10 to 2^10 in one matrix, the weights with them."""
-    powers = np.linspace(-10, 10, case.W.shape[1] - 1).round() if case.W.shape[1] > 1 else np.zeros(0)
-    X = case.X.astype(np.float64)
+    powers = np.linspace(-10, 10, case["W"].shape[1] - 1).round() if case["W"].shape[1] > 1 else np.zeros(0)
+    X = case["X"].astype(np.float64)
     X[:, :-1] *= 2.0**powers
-    return replace(case, X=X.astype(case.dtype), W=tamed(case.W.astype(np.float64), X).astype(case.dtype))
+    return case.but(X=X.astype(case.dtype), W=tamed(case["W"].astype(np.float64), X).astype(case.dtype))
 
 
 def shapes(dtype: str, fixed: Range | None = None) -> dict[str, st.SearchStrategy[Case]]:
@@ -59,5 +58,5 @@ def large(dtype: str, classes: Range = FEW) -> st.SearchStrategy[Case]:
 
 def _many(few: Case) -> Case:
     N = BLOCK + 1 + few.seed % 16
-    rows: NDArray[np.integer[Any]] = np.random.default_rng(few.seed).integers(0, len(few.X), N)
-    return replace(few, X=few.X[rows], y=few.y[rows])
+    rows: NDArray[np.integer[Any]] = np.random.default_rng(few.seed).integers(0, len(few["X"]), N)
+    return few.but(X=few["X"][rows], y=few["y"][rows])

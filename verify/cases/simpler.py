@@ -7,7 +7,6 @@ numbers, so it seldom gets to fewer of them. Here a part is left out and the res
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ def lean(case: Case, *, of_scores: bool = False, classes: bool = True) -> Genera
     """As few as need be, for a question that is dear: is sent whether each breaks too. Zeros of the smallest shape come first, then zeros
     with one size of the case, which is halved; where it is not a size that matters, what is `simpler`.
     """
-    own, fewest = (len(case.X), case.W.shape[1], len(case.W)), (1, 1, min(2, len(case.W)) if classes else len(case.W))
+    own, fewest = (len(case["X"]), case["W"].shape[1], len(case["W"])), (1, 1, min(2, len(case["W"])) if classes else len(case["W"]))
     if (yield _zeros(case, fewest, of_scores)):
         return
     for k, low, high in ((k, fewest[k], own[k]) for k in range(3) if own[k] > fewest[k] and not (of_scores and k == 1)):
@@ -63,8 +62,8 @@ def _with_size(sizes: Sizes, k: int, size: int) -> Sizes:
 def _zeros(case: Case, sizes: Sizes, of_scores: bool) -> Case:
     """No weights and no penalty; the data are ones, or the unit matrix of scores."""
     N, D, C = sizes
-    X = np.eye(N, dtype=case.X.dtype) if of_scores else np.ones((N, D), case.X.dtype)
-    return replace(case, W=np.zeros((C, X.shape[1]), case.W.dtype), X=X, y=np.zeros_like(case.y[:N]), reg=0.0)
+    X = np.eye(N, dtype=case["X"].dtype) if of_scores else np.ones((N, D), case["X"].dtype)
+    return case.but(W=np.zeros((C, X.shape[1]), case["W"].dtype), X=X, y=np.zeros_like(case["y"][:N]), reg=0.0)
 
 
 def shrunk(case: Case, breaks: Callable[[Case], bool], most: int, *, of_scores: bool = False, classes: bool = True) -> Case:
@@ -83,7 +82,7 @@ def shrunk(case: Case, breaks: Callable[[Case], bool], most: int, *, of_scores: 
 
 
 def _examples(case: Case) -> Iterator[Case]:
-    N = len(case.X)
+    N = len(case["X"])
     if N > 1:
         yield from (_with_examples(case, np.array([i])) for i in range(min(N, MOST_SINGLES)))
     if N > MOST_SINGLES:  # where it is the number that matters
@@ -95,23 +94,23 @@ def _examples(case: Case) -> Iterator[Case]:
 
 
 def _with_examples(case: Case, kept: NDArray[np.intp]) -> Case:
-    return replace(case, X=case.X[kept], y=case.y[kept])
+    return case.but(X=case["X"][kept], y=case["y"][kept])
 
 
 def _examples_of_scores(case: Case) -> Iterator[Case]:
     """An example is a row of X, which picks a column of W: both go."""
     for fewer in _examples(case):
-        kept = np.argmax(fewer.X, axis=1)
-        yield replace(fewer, W=np.ascontiguousarray(case.W[:, kept]), X=np.eye(len(kept), dtype=case.X.dtype))
+        kept = np.argmax(fewer["X"], axis=1)
+        yield fewer.but(W=np.ascontiguousarray(case["W"][:, kept]), X=np.eye(len(kept), dtype=case["X"].dtype))
 
 
 def _features(case: Case) -> Iterator[Case]:
     """The last column, the bias, stays."""
-    D = case.W.shape[1]
+    D = case["W"].shape[1]
     if D > 1:
         yield _with_features(case, np.array([D - 1]))
-    if D > 1 and len(case.X) == 1:  # the scores themselves, as biases
-        yield replace(case, W=np.ascontiguousarray(case.W @ case.X.T), X=np.ones_like(case.X[:, :1]))
+    if D > 1 and len(case["X"]) == 1:  # the scores themselves, as biases
+        yield case.but(W=np.ascontiguousarray(case["W"] @ case["X"].T), X=np.ones_like(case["X"][:, :1]))
     if D > 2:
         yield from (_with_features(case, np.array([k, D - 1])) for k in range(min(D - 1, MOST_SINGLES)))
         chunk = (D - 1) // 2
@@ -121,12 +120,12 @@ def _features(case: Case) -> Iterator[Case]:
 
 
 def _with_features(case: Case, kept: NDArray[np.intp]) -> Case:
-    return replace(case, W=np.ascontiguousarray(case.W[:, kept]), X=np.ascontiguousarray(case.X[:, kept]))
+    return case.but(W=np.ascontiguousarray(case["W"][:, kept]), X=np.ascontiguousarray(case["X"][:, kept]))
 
 
 def _classes(case: Case) -> Iterator[Case]:
     """Classes without an example are left out; two classes are the fewest."""
-    C, present = len(case.W), np.unique(case.y)
+    C, present = len(case["W"]), np.unique(case["y"])
     if 2 <= len(present) < C:
         yield _with_classes(case, present)
     absent = np.setdiff1d(np.arange(C), present)
@@ -137,37 +136,33 @@ def _classes(case: Case) -> Iterator[Case]:
 
 
 def _with_classes(case: Case, kept: NDArray[np.intp]) -> Case:
-    return replace(case, W=np.ascontiguousarray(case.W[kept]), y=np.searchsorted(kept, case.y).astype(case.y.dtype))
+    return case.but(W=np.ascontiguousarray(case["W"][kept]), y=np.searchsorted(kept, case["y"]).astype(case["y"].dtype))
 
 
 def _weights(case: Case) -> Iterator[Case]:
-    return (other for other in _numbers(case) if other.W is not case.W)
+    return (other for other in _numbers(case) if other["W"] is not case["W"])
 
 
 def _numbers(case: Case) -> Iterator[Case]:
-    if case.reg != 0:
-        yield replace(case, reg=0.0)
-    if case.reg not in (0.0, 1.0):
-        yield replace(case, reg=1.0)
-    if case.W[0].any():
-        yield replace(case, W=case.W - case.W[0])
+    if case["reg"] != 0:
+        yield case.but(reg=0.0)
+    if case["reg"] not in (0.0, 1.0):
+        yield case.but(reg=1.0)
+    if case["W"][0].any():
+        yield case.but(W=case["W"] - case["W"][0])
     for name in ("W", "X"):
-        numbers = getattr(case, name)
+        numbers = case[name]
         for part in (1, 2, 8):
             if np.array_equal(np.round(numbers * part), numbers * part):
                 break
-            yield _with(case, name, np.round(numbers * part) / part)
-            yield _with(case, name, np.trunc(numbers * part) / part)
+            yield case.but(**{name: np.round(numbers * part) / part})
+            yield case.but(**{name: np.trunc(numbers * part) / part})
             if part == 2:
-                yield _with(case, name, np.copysign(np.ceil(np.abs(numbers) * part) / part, numbers))
+                yield case.but(**{name: np.copysign(np.ceil(np.abs(numbers) * part) / part, numbers)})
         body = numbers if name == "W" else numbers[:, :-1]  # the ones of the bias stay
         for value in (0.0, 1.0):
             places = np.argwhere((body != 0) & (np.abs(body) != value) if value else body != 0)
-            yield from (_with(case, name, _set(numbers, tuple(at), value)) for at in places[:MOST_SINGLES])
-
-
-def _with(case: Case, name: str, numbers: NDArray[np.floating]) -> Case:
-    return replace(case, W=numbers) if name == "W" else replace(case, X=numbers)
+            yield from (case.but(**{name: _set(numbers, tuple(at), value)}) for at in places[:MOST_SINGLES])
 
 
 def _set(numbers: NDArray[np.floating], at: tuple[int, ...], value: float) -> NDArray[np.floating]:

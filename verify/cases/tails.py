@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -36,10 +34,10 @@ def far_apart(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) -> Case:
     """
     case = draw(lattice(dtype, family="scores far apart", classes=classes))
     reach = draw(st.sampled_from(APART[dtype]))
-    spread = float(np.max(np.ptp(case.X.astype(np.float64) @ case.W.astype(np.float64).T, axis=1)))
+    spread = float(np.max(np.ptp(case["X"].astype(np.float64) @ case["W"].astype(np.float64).T, axis=1)))
     if spread > 0:
-        return replace(case, W=np.asarray(case.W * case.W.dtype.type(2.0 ** np.floor(np.log2(reach / spread)))))
-    return replace(case, W=_biased(case, [int(case.y[0])], -reach))
+        return case.but(W=np.asarray(case["W"] * case["W"].dtype.type(2.0 ** np.floor(np.log2(reach / spread)))))
+    return case.but(W=_biased(case, [int(case["y"][0])], -reach))
 
 
 @st.composite
@@ -47,7 +45,7 @@ def far_off(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) -> Case:
     """A lattice case with the same offset in every bias."""
     case = draw(lattice(dtype, family="scores far off", classes=classes))
     offset = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1)))
-    return replace(case, W=_biased(case, list(range(len(case.W))), offset))
+    return case.but(W=_biased(case, list(range(len(case["W"]))), offset))
 
 
 @st.composite
@@ -56,12 +54,12 @@ def examples_far_apart(draw: st.DrawFn, dtype: str, classes: Range = CLASSES) ->
     all examples instead of each one's own is none for the others.
     """
     case = draw(lattice(dtype, family="examples far apart", examples=(2, 6), features=(2, 5), classes=classes))
-    W, X = case.W.copy(), case.X.copy()
+    W, X = case["W"].copy(), case["X"].copy()
     W[:, 0], X[:, 0] = draw(st.sampled_from(OFF[dtype])) * draw(st.sampled_from((1, -1))), np.arange(len(X)) % 2
-    return replace(case, W=W, X=X)
+    return case.but(W=W, X=X)
 
 
 def _biased(case: Case, rows: list[int], by: float) -> NDArray[np.floating]:
-    W = case.W.copy()
+    W: NDArray[np.floating] = case["W"].copy()
     W[rows, -1] += W.dtype.type(by)
     return W

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -85,8 +84,8 @@ def _scaled(objective: Objective, dtype: str) -> tuple[Scene, Scene]:
     of 8 bits of the greatest entry, cannot follow both.
     """
     (scene, *_) = panel.ordinary(objective, dtype)
-    bare, scale = replace(scene.case, reg=0.0), _alternating(scene.D).astype(dtype)
-    return Scene(scene.oracle, bare), Scene(scene.oracle, replace(bare, W=bare.W * scale, X=bare.X / scale))
+    bare, scale = scene.case.but(reg=0.0), _alternating(scene.D).astype(dtype)
+    return Scene(scene.oracle, bare), Scene(scene.oracle, bare.but(W=bare["W"] * scale, X=bare["X"] / scale))
 
 
 def _alternating(D: int) -> Floats:
@@ -114,10 +113,10 @@ def _faded(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
     """Ordinary cases, each beside one with a score of each example far lower, and beside one with small scores."""
     found = []
     for scene in panel.ordinary(objective, dtype)[:NUDGED]:
-        W, examples = scene.case.W, np.arange(scene.D)  # (C, N) of scores: X is the unit matrix
+        W, examples = scene.case["W"], np.arange(scene.D)  # (C, N) of scores: X is the unit matrix
         low = W.copy()
         low[(scene.y + 1) % scene.C if scene.C > 1 else 0, examples] -= LOWER
-        found += [(scene, Scene(scene.oracle, replace(scene.case, W=other))) for other in (low, W * W.dtype.type(NEAR_0))]
+        found += [(scene, Scene(scene.oracle, scene.case.but(W=other))) for other in (low, W * W.dtype.type(NEAR_0))]
     return found
 
 
@@ -135,10 +134,10 @@ def _is_rough(aspect: Aspect, subject: Asked) -> bool:
 def _nudged(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
     found = []
     for scene in panel.ordinary(objective, dtype)[:NUDGED]:
-        W, X = (a * a.dtype.type(1 + nudge) for a, nudge in zip((scene.case.W, scene.case.X), NUDGES, strict=True))
+        W, X = (a * a.dtype.type(1 + nudge) for a, nudge in zip((scene.case["W"], scene.case["X"]), NUDGES, strict=True))
         if objective.of_scores:  # X picks the scores
-            X = scene.case.X
-        found.append((scene, Scene(scene.oracle, replace(scene.case, W=W, X=X))))
+            X = scene.case["X"]
+        found.append((scene, Scene(scene.oracle, scene.case.but(W=W, X=X))))
     return found
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-
-from numpy import floating
-from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
@@ -28,24 +25,22 @@ class Asked(Subject):
     """
 
     watch: Watch
-    avoided: frozenset[tuple[bytes | float, ...]] = frozenset()
+    avoided: frozenset[Hashable] = frozenset()
     remembered: dict[Case, Answer | Misbehaviour] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, subject: Subject, watch: Watch, avoided: Sequence[Case] = ()) -> Asked:
         """Nothing is asked yet."""
-        bits = frozenset(map(_bits, avoided))
-        return cls(candidate=subject.candidate, oracle=subject.oracle, approximate=subject.approximate, watch=watch, avoided=bits)
+        keys = frozenset(case.key for case in avoided)
+        return cls(candidate=subject.candidate, oracle=subject.oracle, approximate=subject.approximate, watch=watch, avoided=keys)
 
     def judged_by(self, oracle: Oracle) -> Asked:
         """The same candidate beside another truth."""
         return replace(self, oracle=oracle, truths=OrderedDict())
 
-    def answer(self, case: Case, W: NDArray[floating] | None = None) -> Answer:
+    def answer(self, case: Case) -> Answer:
         """What the candidate answers at the case. Raises Misbehaviour as often as it is asked, where the candidate gives none."""
-        if W is not None:
-            case = replace(case, W=W)
-        if case not in self.remembered and self.avoided and _bits(case) in self.avoided:
+        if case not in self.remembered and self.avoided and case.key in self.avoided:
             self.remembered[case] = Misbehaviour("crashed", "ended its process here before")
         if case not in self.remembered:
             self.watch(replace(case, family=NAMING))
@@ -59,7 +54,3 @@ class Asked(Subject):
         if isinstance(found, Misbehaviour):
             raise found
         return found
-
-
-def _bits(case: Case) -> tuple[bytes | float, ...]:
-    return case.W.dtype.num, *case.W.shape, case.W.tobytes(), case.X.tobytes(), case.y.tobytes(), case.reg

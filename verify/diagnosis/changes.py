@@ -104,7 +104,7 @@ def _penalised(scene: Scene) -> Added:
     yield Change("weights", "all", free=True), reg * W
     yield Change("weights", "bias", free=True), reg * W * bias
     yield Change("weights", "features", free=True), reg * W * ~bias
-    counted = np.broadcast_to(scene.oracle.penalised(scene.case.W) > 0, W.shape)
+    counted = np.broadcast_to(scene.oracle.penalised(scene.case["W"]) > 0, W.shape)
     for name, penalised in (("", np.ones(W.shape)), (" of the penalised columns", counted.astype(np.float64))):
         if name and counted.all():
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import gcd
 
 import numpy as np
@@ -139,9 +138,9 @@ def _of_size(words: str, base: Scene, size: float) -> Scene | None:
     # The bias of every class moves every score: it is set so that the greatest is `size`.
     by = size - SIZES["a score"](base)
     if base.oracle.objective.of_scores:  # W are the scores
-        return Scene(base.oracle, replace(case, W=case.W + case.W.dtype.type(by)))
+        return Scene(base.oracle, case.but(W=case["W"] + case["W"].dtype.type(by)))
     return Scene(base.oracle, panel.off(case, by))
 
 
 def _scaled(base: Scene, factor: float) -> Scene:
-    return Scene(base.oracle, replace(base.case, W=np.asarray(base.case.W * base.case.W.dtype.type(factor))))
+    return Scene(base.oracle, base.case.but(W=np.asarray(base.case["W"] * base.case["W"].dtype.type(factor))))

@@ -88,8 +88,8 @@ def _where_it_is_wrong(law: str, subject: Asked, aspects: Sequence[Aspect], case
 
 def _is_proper(case: Case) -> bool:
     """Whether the oracle can say what is true there: laws about bad input ask with other numbers and labels."""
-    finite = bool(np.all(np.isfinite(case.W)) and np.all(np.isfinite(case.X)))
-    return finite and bool(case.y.min() >= 0) and bool(case.y.max() < len(case.W) or len(case.W) == 1)
+    finite = bool(np.all(np.isfinite(case["W"])) and np.all(np.isfinite(case["X"])))
+    return finite and bool(case["y"].min() >= 0) and bool(case["y"].max() < len(case["W"]) or len(case["W"]) == 1)
 
 
 def _first_wrong(subject: Asked, aspects: Sequence[Aspect], cases: Iterable[Case]) -> tuple[Aspect, Case] | None:
@@ -100,7 +100,7 @@ def _first_wrong(subject: Asked, aspects: Sequence[Aspect], cases: Iterable[Case
 
 def _varies(subject: Asked, case: Case) -> bool:
     """Whether the candidate answers otherwise when it is asked again, by more than rounding: then no formula explains the numbers."""
-    truth = subject.oracle.at(case.W, case.X, case.y, case.reg)
+    truth = subject.oracle.at(**case.values)
     try:
         first, second = (replace(subject, remembered={}).answer(case) for _ in range(2))
     except Misbehaviour:

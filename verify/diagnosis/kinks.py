@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -161,8 +160,8 @@ def _one_tie(objective: Objective, dtype: str) -> tuple[Case, int] | None:
     """One example with one switch at 0, and the class whose bias moves it."""
     oracle, scalar = Oracle(objective, dtype), objective.loss.targets is not None
     W, X, y = np.array([[0.5, 0.25], [0.25, -0.5], [-0.75, 0.5]], dtype), np.array([[0.5, 1.0]], dtype), np.zeros(1, np.int64)
-    case = fitted(Case(W=W, X=X, y=y, reg=0.0, family="panel"), oracle)
-    j = solve(oracle, case.W, case.X[0], 0, 0, [] if scalar else [0])
+    case = fitted(Case(values={"W": W, "X": X, "y": y, "reg": 0.0}, family="panel"), oracle)
+    j = solve(oracle, case["W"], case["X"][0], 0, 0, [] if scalar else [0])
     return None if j is None else (case, j)
 
 
@@ -172,10 +171,10 @@ def _beside(objective: Objective, dtype: str, by: float, away: float = 0.0) -> S
     tie = _one_tie(objective, dtype)
     assert tie is not None
     case, j = tie
-    W: Floats = case.W.copy()
+    W: Floats = case["W"].copy()
     W[:, -1] += W.dtype.type(away)
     W[j, -1] += W.dtype.type(by)
-    return Scene(Oracle(objective, dtype), replace(case, W=W))
+    return Scene(Oracle(objective, dtype), case.but(W=W))
 
 
 def _breaks(subject: Subject, by: float, away: float = 0.0) -> bool:

@@ -67,7 +67,7 @@ def _others(subject: Asked) -> Iterator[Objective]:
         value = subject.answer(case).value
     except Misbehaviour:
         return
-    formula = lambda o: float(Oracle(o, dtype).at(case.W, case.X, case.y, case.reg).value.exact)  # noqa: E731
+    formula = lambda o: float(Oracle(o, dtype).at(**case.values).value.exact)  # noqa: E731
     yield from solved(mine, value, formula, tuple(mine.parameters))
 
 

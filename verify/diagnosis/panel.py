@@ -7,7 +7,6 @@ penalty counts in all but one. On the few small cases of a search most wrong gra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -68,18 +67,19 @@ def ordinary(objective: Objective, dtype: str) -> tuple[Scene, ...]:
 def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
     """Two or more cases of everything that code is often right or wrong for."""
     cases = [drawn(20 + seed, *sizes, dtype) for seed, sizes in enumerate(_of(objective, SMALL))]
-    labels = {len(c.W): c.y[:1] for c in reversed(cases) if len(c.X) == 1}  # one for each C: each has a formula of its own to compile
-    cases = [replace(c, y=labels[len(c.W)]) if len(c.X) == 1 else c for c in cases]
+    # One label for each C: each has a formula of its own to compile.
+    labels = {len(c["W"]): c["y"][:1] for c in reversed(cases) if len(c["X"]) == 1}
+    cases = [c.but(y=labels[len(c["W"])]) if len(c["X"]) == 1 else c for c in cases]
     for seed in (40, 41):
         base = drawn(seed, 4 + seed % 2, C := objective.classes or 3, 3, 0.75, dtype)
         cases += [
             many(base, 2 * BLOCK - 1 - seed % 2),  # blocks of every size leave another rest
             many(base, BLOCK // 2),
-            replace(base, y=np.full_like(base.y, seed % C)),
-            replace(base, y=np.where(base.y == seed % C, (base.y + 1) % C, base.y)),
-            replace(base, W=np.zeros_like(base.W)),
-            replace(base, reg=0.0),
-            replace(base, X=np.repeat(base.X, 2, axis=0), y=np.repeat(base.y, 2)),
+            base.but(y=np.full_like(base["y"], seed % C)),
+            base.but(y=np.where(base["y"] == seed % C, (base["y"] + 1) % C, base["y"])),
+            base.but(W=np.zeros_like(base["W"])),
+            base.but(reg=0.0),
+            base.but(X=np.repeat(base["X"], 2, axis=0), y=np.repeat(base["y"], 2)),
             off(base, OFF[dtype][0]),
             off(base, -OFF[dtype][0]),
             off(base, OFF[dtype][-1]),
@@ -125,7 +125,7 @@ def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
     W, X = rng.normal(size=(C, D)), rng.normal(size=(N, D))
     X[:, -1] = 1
     y = rng.permutation(np.concatenate([rng.permutation(C)[:N], rng.integers(0, C, max(0, N - C))]))
-    return Case(W=W.astype(dtype), X=X.astype(dtype), y=y.astype(np.int64), reg=reg, family="panel", seed=seed)
+    return Case(values={"W": W.astype(dtype), "X": X.astype(dtype), "y": y.astype(np.int64), "reg": reg}, family="panel", seed=seed)
 
 
 def of_sizes(scene: Scene) -> tuple[Scene, ...]:
@@ -145,36 +145,34 @@ def of_sizes(scene: Scene) -> tuple[Scene, ...]:
 
 def many(base: Case, N: int) -> Case:
     """N examples, made of a few distinct ones: the oracle judges equal ones once."""
-    rows: NDArray[np.integer] = np.random.default_rng(N).integers(0, min(DISTINCT, len(base.X)), N)
-    return replace(base, X=base.X[rows], y=base.y[rows])
+    rows: NDArray[np.integer] = np.random.default_rng(N).integers(0, min(DISTINCT, len(base["X"])), N)
+    return base.but(X=base["X"][rows], y=base["y"][rows])
 
 
 def off(base: Case, by: float) -> Case:
     """The same offset in every bias, so in every score."""
-    W = base.W.copy()
+    W = base["W"].copy()
     W[:, -1] += W.dtype.type(by)
-    return replace(base, W=W)
+    return base.but(W=W)
 
 
 def apart(base: Case, reach: float) -> Case:
     """Weights times the power of two that spreads the scores of an example by about `reach`."""
-    spread = float(np.max(np.ptp(base.X.astype(np.float64) @ base.W.astype(np.float64).T, axis=1)))
-    return replace(base, W=np.asarray(base.W * base.W.dtype.type(2.0 ** np.floor(np.log2(reach / spread)))))
+    spread = float(np.max(np.ptp(base["X"].astype(np.float64) @ base["W"].astype(np.float64).T, axis=1)))
+    return base.but(W=np.asarray(base["W"] * base["W"].dtype.type(2.0 ** np.floor(np.log2(reach / spread)))))
 
 
 def _tied(oracle: Oracle, seed: int, N: int, C: int, D: int, reg: float) -> Case:
     rng = np.random.default_rng(seed)
     weights, features = rng.integers(-8, 9, (C, D)) / 8, rng.integers(-8, 9, (N, D)) / 8
     features[:, -1] = 1
-    case = Case(
-        W=weights.astype(oracle.dtype), X=features.astype(oracle.dtype), y=rng.integers(0, C, N), reg=reg, family="panel", seed=seed
-    )
-    base = one_score(case, oracle)
-    W, X, y = base.W.copy(), base.X, base.y
+    values = {"W": weights.astype(oracle.dtype), "X": features.astype(oracle.dtype), "y": rng.integers(0, C, N), "reg": reg}
+    base = one_score(Case(values=values, family="panel", seed=seed), oracle)
+    W, X, y = base["W"].copy(), base["X"], base["y"]
     solved: list[int] = []
     for k in range(MOST_TIES):
         i = k % N
         switches = len(oracle.formula(len(W), int(y[i])).gaps)
         j = solve(oracle, W, X[i], int(y[i]), int(rng.integers(switches)), solved) if switches else None
         solved += [] if j is None else [j]
-    return replace(base, W=W)
+    return base.but(W=W)

@@ -28,8 +28,11 @@ class Scene:
 
     def __init__(self, oracle: Oracle, case: Case) -> None:
         self.oracle, self.case = oracle, case
-        self.W, self.X, self.y = case.W.astype(np.float64), case.X.astype(np.float64), case.y
-        self.N, self.C, self.D, self.reg = len(self.X), *self.W.shape, float(case.reg)
+        self.W: Floats = case["W"].astype(np.float64)
+        self.X: Floats = case["X"].astype(np.float64)
+        self.y: NDArray[np.int64] = case["y"]
+        self.reg = float(case["reg"])
+        self.N, (self.C, self.D) = len(self.X), self.W.shape
         numerator, denominator = oracle.objective.share(self.N)
         self.share = numerator / denominator
         self._reference = Reference(oracle)
@@ -39,7 +42,7 @@ class Scene:
     @cached_property
     def point(self) -> Point:
         """What a right candidate answers."""
-        return self.oracle.at(self.case.W, self.case.X, self.case.y, self.case.reg)
+        return self.oracle.at(**self.case.values)
 
     @cached_property
     def scores(self) -> Floats:
@@ -49,10 +52,10 @@ class Scene:
     def examples(self, y: Labels) -> list[Example]:
         """Each example's terms under the labels y; equal examples are derived once."""
         found = []
-        for x, label in zip(self.case.X, y, strict=True):
+        for x, label in zip(self.case["X"], y, strict=True):
             key = (x.tobytes(), int(label))
             if key not in self._known:
-                self._known[key] = self._reference.example(x, self.case.W, int(label))
+                self._known[key] = self._reference.example(x, self.case["W"], int(label))
             found.append(self._known[key])
         return found
 
@@ -104,7 +107,7 @@ class Scene:
             if any(choices is None or len(choices) != 1 for choices in row):
                 return None
             known[x.tobytes(), int(label)] = [float(choices[0].exact) for choices in row if choices]
-        return np.array([known[x.tobytes(), int(label)] for x, label in zip(self.case.X, self.y, strict=True)])
+        return np.array([known[x.tobytes(), int(label)] for x, label in zip(self.case["X"], self.y, strict=True)])
 
     @cached_property
     def targets(self) -> Floats | None:
@@ -120,11 +123,11 @@ class Scene:
 
     def with_margin(self, how: str) -> Scene | None:
         """The same case with another constant in the switches; None where that cannot be told from the formula."""
-        return self._with(lambda own: _remargined(own, how), self.case.y)
+        return self._with(lambda own: _remargined(own, how), self.case["y"])
 
     def _with(self, other: Callable[[Objective], Objective], y: NDArray[np.int64]) -> Scene | None:
         try:
-            scene = Scene(Oracle(other(self.oracle.objective), self.oracle.dtype), replace(self.case, y=y))
+            scene = Scene(Oracle(other(self.oracle.objective), self.oracle.dtype), self.case.but(y=y))
             return scene if np.all(np.isfinite(scene.all_slopes)) else None
         except (UsageError, ArithmeticError, TypeError, ValueError):  # a target that float32 does not hold, log 0, an `if` on the target
             return None
@@ -141,7 +144,7 @@ class Scene:
 
     @cached_property
     def _penalty(self) -> tuple[float, Floats]:
-        return self._reference.penalty(self.case.W, self.reg)
+        return self._reference.penalty(self.case["W"], self.reg)
 
     @cached_property
     def whole(self) -> Floats:
@@ -202,7 +205,7 @@ class Scene:
 
     def cast(self, dtype: str) -> Scene:
         """The same case in another dtype, once."""
-        return self._once(("cast", dtype), lambda: replace(self.case, W=self.case.W.astype(dtype), X=self.case.X.astype(dtype)))
+        return self._once(("cast", dtype), lambda: self.case.but(W=self.case["W"].astype(dtype), X=self.case["X"].astype(dtype)))
 
     def judged_in(self, dtype: str) -> Scene:
         """The same numbers beside what rounding in another dtype allows, once."""

@@ -8,7 +8,6 @@ columns) is stated as a limitation, and so is an infinite loss where scores lie 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import isfinite
 
 import numpy as np
@@ -29,7 +28,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where poison in W vanishes; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
     limitations = [*_poisoned(subject, case), *subject.once("misuse", lambda: misuse.taken(subject, case.dtype))]
-    evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and len(case.W) > 1 else ([], [])
+    evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and len(case["W"]) > 1 else ([], [])
     return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
 
 
@@ -37,13 +36,13 @@ def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
     rng = np.random.default_rng(case.seed)
     for name, poison in POISONS.items():
         for array in ("W",) if subject.oracle.objective.of_scores else ("W", "X"):
-            poisoned = np.array(getattr(case, array))
+            poisoned = np.array(case[array])
             j, k = (int(rng.integers(n)) for n in poisoned.shape)
             poisoned[j, k] = poison
-            answer = _answer(subject, replace(case, W=poisoned) if array == "W" else replace(case, X=poisoned))
+            answer = _answer(subject, case.but(**{array: poisoned}))
             if answer is None or _shows(subject, answer):
                 continue
-            if array == "W" and case.reg and subject.oracle.penalised(case.W)[k]:
+            if array == "W" and case["reg"] and subject.oracle.penalised(case["W"])[k]:
                 raise Misbehaviour("value", f"answers a finite loss and gradient where W[{j}, {k}] is {name}")
             yield f"takes {name} in {'the scores' if subject.oracle.objective.of_scores else array} without a sign of it"
 
@@ -55,12 +54,12 @@ def _shows(subject: Subject, answer: Answer) -> bool:
 
 def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]:
     """The loss where the first example's label has the least score by far: the exact value is an ordinary number."""
-    W, x, label, gap = case.W.copy(), case.X[0].astype(np.float64), case.y[0], TOO_FAR[case.dtype]
+    W, x, label, gap = case["W"].copy(), case["X"][0].astype(np.float64), case["y"][0], TOO_FAR[case.dtype]
     scores = W.astype(np.float64) @ x
     # Below all the others, not only below where it was: between 708 and 745 the p of −log p is subnormal, and right code inexact.
     column = 0 if subject.oracle.objective.of_scores else -1
     W[label, column] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
-    far = replace(case, W=W, X=case.X[:1], y=case.y[:1], reg=0.0)
+    far = case.but(W=W, X=case["X"][:1], y=case["y"][:1], reg=0.0)
     answer, point = _answer(subject, far), subject.truth(far)
     if point.out_of_range(slopes=False).any():
         return [], []

@@ -8,7 +8,6 @@ taken, they are such means too: see `weighting`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -27,20 +26,20 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 def _arrangements(subject: Subject, case: Case) -> Iterator[tuple[str, list[Case], list[float]]]:
     """(what, cases, weights): f of the case is the weighted sum of f of these."""
-    N, mean = len(case.X), subject.oracle.objective.reduction == "mean"
-    bare = replace(case, reg=0.0) if not mean else case  # a sum of parts would count the penalty more than once
-    reverse = replace(case, X=np.ascontiguousarray(case.X[::-1]), y=np.ascontiguousarray(case.y[::-1]))
-    double = replace(bare, X=np.vstack([case.X, case.X]), y=np.concatenate([case.y, case.y]))
+    N, mean = len(case["X"]), subject.oracle.objective.reduction == "mean"
+    bare = case.but(reg=0.0) if not mean else case  # a sum of parts would count the penalty more than once
+    reverse = case.but(X=np.ascontiguousarray(case["X"][::-1]), y=np.ascontiguousarray(case["y"][::-1]))
+    double = bare.but(X=np.vstack([case["X"], case["X"]]), y=np.concatenate([case["y"], case["y"]]))
     yield "reversed", [reverse], [1.0]
     yield "duplicated", [double], [1.0 if mean else 0.5]
     if N > 1:
         cut = 1 + case.seed % (N - 1)
-        parts = [replace(bare, X=case.X[:cut].copy(), y=case.y[:cut].copy()), replace(bare, X=case.X[cut:].copy(), y=case.y[cut:].copy())]
+        parts = [bare.but(X=case["X"][:cut].copy(), y=case["y"][:cut].copy()), bare.but(X=case["X"][cut:].copy(), y=case["y"][cut:].copy())]
         yield "in parts", parts, [cut / N, 1 - cut / N] if mean else [1.0, 1.0]
 
 
 def _compare(subject: Subject, case: Case, what: str, parts: list[Case], weights: list[float]) -> Iterator[Evidence]:
-    whole = case if parts[0].reg == case.reg else replace(case, reg=0.0)
+    whole = case if parts[0]["reg"] == case["reg"] else case.but(reg=0.0)
     answers, truths = [subject.answer(c) for c in (whole, *parts)], [subject.truth(c) for c in (whole, *parts)]
     factors = [1.0, *weights]
     if subject.candidate.has_loss:
@@ -67,13 +66,13 @@ def entrywise(law: str, what: str, measured: np.ndarray, expected: np.ndarray, a
         error = np.where((measured == expected) | (np.isnan(measured) & np.isnan(expected)), 0.0, np.abs(measured - expected))
     strain = np.where(np.isnan(error), np.inf, error / np.where(allowed > 0, allowed, np.finfo(float).tiny))
     strain = np.where(np.isfinite(allowed), strain, -1.0)
-    j, k = (int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
+    at = tuple(int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
     return Evidence(
         law=law,
-        measured=float(error[j, k]),
-        allowed=float(allowed[j, k]),
-        magnitude=float(size[j, k]),
-        where={"method": what, "entry": [j, k], "measured": float(measured[j, k]), "expected": float(expected[j, k])},
+        measured=float(error[at]),
+        allowed=float(allowed[at]),
+        magnitude=float(size[at]),
+        where={"method": what, "entry": list(at), "measured": float(measured[at]), "expected": float(expected[at])},
     )
 
 

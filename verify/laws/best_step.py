@@ -25,10 +25,10 @@ GARBAGE = 2.0**-50
 
 def measure(subject: Subject, case: Case) -> Finding:
     """For each method: the error at the best step, every step beyond it, and the forward quotient at 1e-15."""
-    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not line.truth.gradient.is_single:
         return Finding(undecided="on a kink")
-    rungs = [(h, ahead, behind, taylor) for h, ahead, behind in ladder(line.case.W, line.d) if (taylor := _smooth(line, h))]
+    rungs = [(h, ahead, behind, taylor) for h, ahead, behind in ladder(line.case.x, line.d) if (taylor := _smooth(line, h))]
     if not rungs:
         return Finding(undecided="a kink within every step: a point farther from it would decide it")
     evidence = [e for method in METHODS for e in _beyond(line, method, rungs)]
@@ -79,7 +79,7 @@ def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, li
 
 def _garbage(line: Line) -> list[Evidence]:
     """The forward quotient at 1e-15: as wrong as it likes up to 2ε/h, and not more."""
-    ahead = moved(line.case.W, line.d, GARBAGE)
+    ahead = moved(line.case.x, line.d, GARBAGE)
     if ahead is None:
         return []
     try:

@@ -40,9 +40,9 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 
 def _directions(subject: Subject, case: Case) -> Iterator[Floats]:
-    yield direction(case.seed, case.W.shape, case.dtype)
-    one = np.zeros(case.W.shape)
-    one.flat[case.seed % case.W.size] = 1.0
+    yield direction(case.seed, case.x.shape, case.dtype)
+    one = np.zeros(case.x.shape)
+    one.flat[case.seed % case.x.size] = 1.0
     yield coarse(one, case.dtype)
     ties = (g.matrix for group in subject.truth(case).gradient.groups for g in group if g.matrix.any())
     for difference in islice(ties, TIED):

@@ -47,13 +47,13 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 def _threads(subject: Subject, case: Case) -> str | None:
     """Raises Misbehaviour where a number of threads changes a bit; says so where there is only one."""
-    rng, C, D = np.random.default_rng(case.seed), len(case.W), max(WIDE, case.W.shape[1])
+    rng, C, D = np.random.default_rng(case.seed), len(case["W"]), max(WIDE, case["W"].shape[1])
     N = -(-WORK // (C * D))
     W, some = (rng.normal(size=(rows, D)).astype(case.dtype) for rows in (C, SOME))
     X, y, first, counts = np.resize(some, (N, D)), rng.integers(0, C, N), None, thread_counts()
     for n in counts:
         with threads(n):
-            answer = subject.candidate(W, X, y, case.reg)
+            answer = subject.candidate(W, X, y, case["reg"])
         bits = np.float64(answer.value).tobytes() + answer.gradient.tobytes()
         if first not in (None, bits):
             raise Misbehaviour(

@@ -13,7 +13,7 @@ OTHERWISE = "answers differently when it is asked the same again"
 def measure(subject: Subject, case: Case) -> Finding:
     """Asks three times, the last after another question. Raises Misbehaviour("nondeterministic", …) on other bits."""
     first, again = subject.reply(case), subject.reply(case)
-    subject.reply(case, case.W + case.W.dtype.type(1))
+    subject.reply(case.at(case.x + case.x.dtype.type(1)))
     for answer in (again, subject.reply(case)):
         same = np.array_equal(first.gradient, answer.gradient, equal_nan=True)
         if not same or not np.array_equal(first.value, answer.value, equal_nan=True):

@@ -1,4 +1,4 @@
-"""f((W+V)/2) ≤ (f(W)+f(V))/2, f(V) ≥ f(W) + ⟨g, V−W⟩, ⟨g_V − g_W, V−W⟩ ≥ 0, each up to rounding.
+"""f((x+v)/2) ≤ (f(x)+f(v))/2, f(v) ≥ f(x) + ⟨g, v−x⟩, ⟨g_v − g, v−x⟩ ≥ 0, each up to rounding.
 
 Pairs are near and far, in a dense direction, and across kinks.
 """
@@ -16,18 +16,18 @@ DISTANCES = (4.0, 0.5, 2.0**-6)
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Three pieces of evidence for each distance; without a loss the last of them."""
-    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence = []
     for t in DISTANCES:
-        V, M = moved(line.case.W, line.d, t), moved(line.case.W, line.d, t / 2)
-        if V is None or M is None:
+        v, middle = moved(line.case.x, line.d, t), moved(line.case.x, line.d, t / 2)
+        if v is None or middle is None:
             continue
-        there = subject.answer(line.case, V)
-        noise = max(subject.truth(line.case, P).value.radius for P in (line.case.W, V))  # convex, so M's is no greater
-        there_noise = float(np.sum(subject.truth(line.case, V).gradient.radius * np.abs(line.d)))
+        there, truth = subject.answer(line.case.at(v)), subject.truth(line.case.at(v))
+        noise = max(line.truth.value.radius, truth.value.radius)  # convex, so the middle's is no greater
+        there_noise = float(np.sum(truth.gradient.radius * np.abs(line.d)))
         slope = float(np.sum(there.gradient.astype(np.longdouble) * line.d))
         of_values = (
-            ("midpoint", line.value(M), (line.here.value + there.value) / 2, 2 * noise, line.truth.value.magnitude),
+            ("midpoint", line.value(middle), (line.here.value + there.value) / 2, 2 * noise, line.truth.value.magnitude),
             ("tangent", line.here.value + t * line.slope, there.value, 2 * noise + t * line.slope_noise, t * line.size),
         )
         for what, below, above, allowed, size in (

@@ -1,4 +1,4 @@
-"""D⁺(h) = Σ_i (Δt_i/h)·f'(W + t_i d; d) + smooth terms ± 2ε/h: across kinks the forward quotient has a closed form.
+"""D⁺(h) = Σ_i (Δt_i/h)·f'(x + t_i d; d) + smooth terms ± 2ε/h: across kinks the forward quotient has a closed form.
 
 With one kink at t·h and jump J of the slope this is f' + J·(1 − t): the error does not fall with h until the segment no
 longer reaches the kink. The stretches between kinks and the slope at the start of each are exact, or where a switch is curved along the
@@ -25,7 +25,7 @@ UNCLEAR = "a switch may touch its kink without crossing it: a formula whose swit
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence for each step whose segment crosses at least one kink."""
-    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence, unclear = [], False
     for h, ahead, _ in line.steps(*EXPONENTS):
         try:

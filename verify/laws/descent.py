@@ -1,7 +1,7 @@
-"""f(W + ηd) ≤ f(W) + (η/2)⟨g, d⟩ + rounding for d ≈ −g and η ≤ |⟨g, d⟩| / sup f'': a small step downhill goes down.
+"""f(x + ηd) ≤ f(x) + (η/2)⟨g, d⟩ + rounding for d ≈ −g and η ≤ |⟨g, d⟩| / sup f'': a small step downhill goes down.
 
 At a kink a negative subgradient need not descend. There the law is that −g*, g* the element of least norm in ∂f, descends,
-and that a step along any −g comes closer to any strictly better point V: ‖W − ηg − V‖ < ‖W − V‖ for 0 < η < 2(f(W) − f(V))/‖g‖².
+and that a step along any −g comes closer to any strictly better point v: ‖x − ηg − v‖ < ‖x − v‖ for 0 < η < 2(f(x) − f(v))/‖g‖².
 0 ∈ ∂f is stationary: there is nothing to descend, and it is counted apart.
 """
 
@@ -49,14 +49,14 @@ def _decrease(line: Line) -> list[Evidence]:
     if slope >= 0:  # −g* was rounded so coarsely that it no longer descends: the candidate has no part in it
         return []
     evidence = []
-    for eta, W, _ in line.steps(*EXPONENTS):
+    for eta, x, _ in line.steps(*EXPONENTS):
         try:
             path = line.truth.path(line.d, eta, 2)
         except KinkOnSegment:
             continue
         if len(path) > 1 or not path[0].curvature.is_finite() or eta * float(path[0].curvature.upper()) > -slope:
             continue  # the step reaches the next kink, or is longer than 1/L
-        fell, due = line.here.value - line.value(W), -eta / 2 * slope
+        fell, due = line.here.value - line.value(x), -eta / 2 * slope
         allowed = 2 * line.noise + eta * line.slope_noise
         short = float(np.maximum(due - fell, 0.0))  # NaN stays NaN
         evidence.append(Evidence(law="descent", measured=short, allowed=allowed, magnitude=due, where=_where("decrease", eta, fell, due)))
@@ -64,24 +64,24 @@ def _decrease(line: Line) -> list[Evidence]:
 
 
 def _approach(line: Line) -> list[Evidence]:
-    """The candidate's own subgradient g on a kink: ‖W − ηg − V‖² − ‖W − V‖² = η²‖g‖² − 2η⟨g, W − V⟩ < 0.
+    """The candidate's own subgradient g on a kink: ‖x − ηg − v‖² − ‖x − v‖² = η²‖g‖² − 2η⟨g, x − v⟩ < 0.
 
-    V is found by walking along −g*; η is half of the greatest allowed, so that the right side is at most
-    −η(f(W) − f(V)).
+    v is found by walking along −g*; η is half of the greatest allowed, so that the right side is at most
+    −η(f(x) − f(v)).
     """
     here = line.here
     g = here.gradient.astype(np.float64)
     square = float(np.sum(g * g))
     for eta in (0.5, 0.0625, 2.0**-8):
-        V = moved(line.case.W, line.d, eta)
-        if V is None or square == 0:
+        v = moved(line.case.x, line.d, eta)
+        if v is None or square == 0:
             continue
-        better, noise = here.value - line.value(V), 2 * line.noise
+        better, noise = here.value - line.value(v), 2 * line.noise
         if better <= 2 * noise:
             continue
         step = better / square
-        closer = 2 * step * float(np.sum(g * (line.case.W.astype(np.float64) - V))) - step**2 * square
-        allowed = step * (noise + 2 * float(np.sum(line.truth.gradient.radius * np.abs(line.case.W - V))))
+        closer = 2 * step * float(np.sum(g * (line.case.x.astype(np.float64) - v))) - step**2 * square
+        allowed = step * (noise + 2 * float(np.sum(line.truth.gradient.radius * np.abs(line.case.x - v))))
         short = float(np.maximum(step * better - closer, 0.0))
         return [
             Evidence(

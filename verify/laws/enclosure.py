@@ -14,7 +14,7 @@ EXPONENTS = (0, 3, 7, 12)
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Two pieces of evidence a step: the forward and the centred quotient."""
-    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence = []
     for h, ahead, behind in line.steps(*EXPONENTS):
         f_ahead, f_behind = line.value(ahead), line.value(behind)

@@ -1,4 +1,4 @@
-"""dist(g, ∂f(W)) ≤ rounding, entrywise: the returned gradient is one of the allowed ones, on kinks too.
+"""dist(g, ∂f(x)) ≤ rounding, entrywise: the returned gradient is one of the allowed ones, on kinks too.
 
 Every selection of a subgradient is allowed, whatever a candidate takes on ties; a value that no single choice of
 multipliers explains is not.
@@ -46,4 +46,4 @@ def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Many) 
     return (outside / truth.allowed).max(axis=(1, 2)), ~truth.tied
 
 
-LAW = Law(name="gradient", statement="dist(g, ∂f(W)) ≤ rounding, kinks included", measure=measure, screen=screen)
+LAW = Law(name="gradient", statement="dist(g, ∂f(x)) ≤ rounding, kinks included", measure=measure, screen=screen)

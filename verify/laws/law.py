@@ -48,15 +48,15 @@ class Subject:
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     approximate: bool = False
 
-    def reply(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
-        """What the candidate answers at the case, or at another W with the same data, whatever that is."""
-        return self.candidate(case.W if W is None else W, case.X, case.y, case.reg)
+    def reply(self, case: Case) -> Answer:
+        """What the candidate answers at the case, whatever that is."""
+        return self.candidate(**case.values)
 
-    def answer(self, case: Case, W: NDArray[np.floating] | None = None) -> Answer:
+    def answer(self, case: Case) -> Answer:
         """The same where it is evidence. Raises OutOfRange where it is not finite and need not be."""
-        found = self.reply(case, W)
+        found = self.reply(case)
         lost = not np.all(np.isfinite(found.gradient)) or (self.candidate.has_loss and not np.isfinite(found.value))
-        if lost and self.excused(self.truth(case, W), found.value, found.gradient):
+        if lost and self.excused(self.truth(case), found.value, found.gradient):
             raise OutOfRange
         return found
 
@@ -71,15 +71,18 @@ class Subject:
         found: T = self.answered[question]
         return found
 
-    def truth(self, case: Case, W: NDArray[np.floating] | None = None) -> Point:
+    def truth(self, case: Case) -> Point:
         """What is true there. The latest points are kept, since a law asks for one several times."""
-        here = case.W if W is None else W
-        key = (here.shape, here.tobytes(), case.X.tobytes(), case.y.tobytes(), case.reg)
+        key = case.key
         if key not in self.truths:
-            self.truths[key] = self.oracle.at(here, case.X, case.y, case.reg)
+            self.truths[key] = self.oracle.at(**case.values)
             if len(self.truths) > self.kept:
                 self.truths.popitem(last=False)
         return self.truths[key]
+
+    def moves(self, case: Case, d: NDArray[np.floating]) -> float:
+        """How far a unit step along d may move any score."""
+        return float(np.max(np.abs(case["X"]).astype(np.float64) @ np.abs(d).astype(np.float64).T, initial=0.0))
 
 
 def within(law: str, value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:

@@ -1,8 +1,8 @@
-"""A case seen along one direction: the loss on exact points W + td, and how far rounding may carry each value."""
+"""A case seen along one direction: the loss on exact points x + td, and how far rounding may carry each value."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
@@ -19,7 +19,7 @@ from verify.rounding import FARTHEST
 
 @dataclass(frozen=True)
 class Line:
-    """`case.W` is on the grid on which steps along `d` are exact: see `through`."""
+    """`case.x` is on the grid on which steps along `d` are exact: see `through`."""
 
     subject: Subject
     case: Case
@@ -27,17 +27,17 @@ class Line:
 
     @cached_property
     def here(self) -> Answer:
-        """The candidate's answer at W."""
+        """The candidate's answer at x."""
         return self.subject.answer(self.case)
 
     @cached_property
     def truth(self) -> Point:
-        """What is true at W."""
+        """What is true at x."""
         return self.subject.truth(self.case)
 
-    def value(self, W: Floats) -> float:
-        """The candidate's loss at another W."""
-        return self.subject.answer(self.case, W).value
+    def value(self, x: Floats) -> float:
+        """The candidate's loss at another point."""
+        return self.subject.answer(self.case.at(x)).value
 
     @cached_property
     def noise(self) -> float:
@@ -47,15 +47,15 @@ class Line:
         where f is not, every rung is asked.
         """
         convex = self.subject.oracle.objective.claims_convexity
-        steps = [h for h, _, _ in islice(ladder(self.case.W, self.d), 1 if convex else None)]
+        steps = [h for h, _, _ in islice(ladder(self.case.x, self.d), 1 if convex else None)]
         return max([self.truth.value.radius, *(self.at(t).radius for h in steps for t in (h, -h))])
 
     def at(self, t: float) -> Value:
-        """What is true of the loss at W + td, a point of the ladder."""
+        """What is true of the loss at x + td, a point of the ladder."""
         if t not in self._values:
-            W = moved(self.case.W, self.d, t)
-            assert W is not None
-            self._values[t] = self.subject.truth(self.case, W).value
+            x = moved(self.case.x, self.d, t)
+            assert x is not None
+            self._values[t] = self.subject.truth(self.case.at(x)).value
         return self._values[t]
 
     @cached_property
@@ -90,15 +90,14 @@ class Line:
         return (ahead.exact - behind.exact) / (2 * h) - slope, (ahead.radius + behind.radius) / (2 * h) + self.slope_noise
 
     def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
-        """(h, W + hd, W − hd) for h = 2^-k of the given exponents, where exact."""
+        """(h, x + hd, x − hd) for h = 2^-k of the given exponents, where exact."""
         wanted = {2.0**-k for k in exponents}
-        return [step for step in ladder(self.case.W, self.d) if step[0] in wanted]
+        return [step for step in ladder(self.case.x, self.d) if step[0] in wanted]
 
 
 def through(subject: Subject, case: Case, d: Floats) -> Line:
-    """The line through the case's W, rounded to the grid. Its direction is divided by the power of two that keeps a unit step
+    """The line through the case's point, rounded to the grid. Its direction is divided by the power of two that keeps a unit step
     from moving any score by more than FARTHEST: with large features it would leave the range in which code is right.
     """
-    moves = float(np.max(np.abs(case.X).astype(np.float64) @ np.abs(d).astype(np.float64).T, initial=0.0))
-    shrink = 2.0 ** -np.ceil(np.log2(max(1.0, moves / FARTHEST)))
-    return Line(subject, replace(case, W=on_grid(case.W)), np.asarray(d * d.dtype.type(shrink)))
+    shrink = 2.0 ** -np.ceil(np.log2(max(1.0, subject.moves(case, d) / FARTHEST)))
+    return Line(subject, case.at(on_grid(case.x)), np.asarray(d * d.dtype.type(shrink)))

@@ -1,4 +1,4 @@
-"""On a kink, g ∈ ∂f(W): 0, 1, ½ and the mean of the tied are all allowed; a value outside is not.
+"""On a kink, g ∈ ∂f(x): 0, 1, ½ and the mean of the tied are all allowed; a value outside is not.
 
 The gradient law with a simplex that is not trivial, asked only where a switch is exactly 0 in exact arithmetic.
 """

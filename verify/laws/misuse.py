@@ -13,7 +13,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -39,7 +38,8 @@ def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     of_scores, loss = subject.oracle.objective.of_scores, subject.oracle.objective.loss
     classes = subject.oracle.objective.classes or 3
     X = np.eye(2, dtype=dtype) if of_scores else np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
-    case = Case(W=np.zeros((loss.scores(classes), 2), dtype), X=X, y=np.array([0, loss.labels(2) - 1]), reg=0.0, family="misuse")
+    W, y = np.zeros((loss.scores(classes), 2), dtype), np.array([0, loss.labels(2) - 1])
+    case = Case(values={"W": W, "X": X, "y": y, "reg": 0.0}, family="misuse")
     if sys.platform == "win32" or _reaction(subject, case) != "takes":
         return ()
     wrongs = _misuses(case, classes=not loss.targets, columns=not of_scores, rows=not subject.candidate.flat)
@@ -48,14 +48,14 @@ def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
 
 
 def _misuses(case: Case, *, classes: bool, columns: bool, rows: bool) -> Iterator[tuple[str, Case]]:
-    y, X = case.y, case.X
+    y, X = case["y"], case["X"]
     if classes:
-        yield "a label beyond the last class", replace(case, y=np.append(y[:-1], len(case.W)))
-        yield "a negative label", replace(case, y=np.append(y[:-1], -1))
+        yield "a label beyond the last class", case.but(y=np.append(y[:-1], len(case["W"])))
+        yield "a negative label", case.but(y=np.append(y[:-1], -1))
     if columns:
-        yield "X with more columns than W", replace(case, X=np.hstack([X, X[:, -1:]]))
+        yield "X with more columns than W", case.but(X=np.hstack([X, X[:, -1:]]))
     if rows:  # numbers in one row are as many examples as there are labels
-        yield "fewer labels than examples", replace(case, X=np.vstack([X, X]))
+        yield "fewer labels than examples", case.but(X=np.vstack([X, X]))
 
 
 def _reaction(subject: Subject, case: Case) -> str:

@@ -1,7 +1,7 @@
-"""D⁺(h) → f'(W; d), −D⁻(h) → f'(W; −d), D⁰ → their mean: on a kink each side has its own slope.
+"""D⁺(h) → f'(x; d), −D⁻(h) → f'(x; −d), D⁰ → their mean: on a kink each side has its own slope.
 
 For small h, before the next kink, each quotient lies within h/2·[f''] and its rounding of the one-sided derivative, which is
-max ⟨g, d⟩ over the subdifferential. A kink that only rounding puts at W counts with its distance, as across kinks. ⟨g, d⟩ of the
+max ⟨g, d⟩ over the subdifferential. A kink that only rounding puts at x counts with its distance, as across kinks. ⟨g, d⟩ of the
 candidate is not compared with D⁰: it need not be equal.
 """
 
@@ -22,11 +22,11 @@ SWAMPED = "another kink within every step, or rounding swamps them: float64, or 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Three pieces of evidence for each step that is shorter than the distance to the next kink on either side."""
-    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if line.truth.gradient.is_single:
         return Finding(undecided="not on a kink")
     evidence, unclear = [], False
-    for h, W_ahead, W_behind in line.steps(*EXPONENTS):
+    for h, x_ahead, x_behind in line.steps(*EXPONENTS):
         try:
             ahead, behind = (line.truth.path(d, h, MOST_AT_START + 2) for d in (line.d, -line.d))
         except KinkOnSegment:
@@ -35,7 +35,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         if not (_starts_on_its_kinks(ahead, h) and _starts_on_its_kinks(behind, h)):
             continue
         right, left = mean_slope(ahead, h), -mean_slope(behind, h)
-        f_ahead, f_behind = line.value(W_ahead), line.value(W_behind)
+        f_ahead, f_behind = line.value(x_ahead), line.value(x_behind)
         for method, quotient, expected, values in (
             ("forward", forward(f_ahead, line.here.value, h), right, 2),
             ("backward", backward(f_behind, line.here.value, h), left, 2),
@@ -52,5 +52,5 @@ def _starts_on_its_kinks(path: list[Stretch], h: float) -> bool:
 
 
 LAW = Law(
-    name="one-sided", statement="D⁺ → f'(W; d) and D⁻ → −f'(W; −d) on kinks", measure=measure, inapplicable=has_switches, needs_loss=True
+    name="one-sided", statement="D⁺ → f'(x; d) and D⁻ → −f'(x; −d) on kinks", measure=measure, inapplicable=has_switches, needs_loss=True
 )

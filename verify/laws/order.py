@@ -1,6 +1,6 @@
 """D⁺(h) − ⟨g, d⟩ ∈ h/2·[f''] ± r and D⁰(h) − ⟨g, d⟩ ∈ h²/6·[f'''] ± r: differences converge to the gradient at their order.
 
-[f''] and [f'''] are enclosures along d over the segment W ± hd, which must cross no kink; r = 2ε/h (forward) or ε/h (centred)
+[f''] and [f'''] are enclosures along d over the segment x ± hd, which must cross no kink; r = 2ε/h (forward) or ε/h (centred)
 plus the rounding of ⟨g, d⟩, with ε the rounding bound of one loss value. The envelope has two sides: inside the window, where its
 lower side is at least WINDOW·r on two neighbouring rungs, an error within it does fall like h (like h²), so the order
 is confirmed, not only bounded. Where the truncation term is identically zero the quotient is *exact*, and that is asked.
@@ -52,7 +52,7 @@ class Rung:
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence for each method and rung on which no kink is crossed."""
-    line = through(subject, case, direction(case.seed, case.W.shape, case.dtype))
+    line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not line.truth.gradient.is_single:
         return Finding(undecided="on a kink")
     rungs = list(_rungs(line))
@@ -69,19 +69,19 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 
 def _rungs(line: Line) -> Iterator[Rung]:
-    for h, ahead, behind, taylor in _smooth(line.truth, line.case.W, line.d):
+    for h, ahead, behind, taylor in _smooth(line.truth, line.case.x, line.d):
         f_ahead, f_behind = line.value(ahead), line.value(behind)
         noise, here = line.noise / h, line.here.value
         yield Rung("forward", h, forward(f_ahead, here, h) - line.slope, h * taylor[2], 2 * noise + line.slope_noise)
         yield Rung("centred", h, centred(f_ahead, f_behind, h) - line.slope, h**2 * taylor[3], noise + line.slope_noise)
 
 
-def _smooth(truth: Point, W: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats, list[arb]]]:
-    """(h, W + hd, W − hd, Taylor coefficients) from the longest step on which f is known to be smooth: DENSE_RUNGS
+def _smooth(truth: Point, x: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats, list[arb]]]:
+    """(h, x + hd, x − hd, Taylor coefficients) from the longest step on which f is known to be smooth: DENSE_RUNGS
     neighbours, then every SPARSE_RUNGS-th step. Shorter segments lie within the longer ones, so they are smooth too.
     """
     found = 0
-    for h, ahead, behind in ladder(W, d):
+    for h, ahead, behind in ladder(x, d):
         if found < DENSE_RUNGS or (found - DENSE_RUNGS) % SPARSE_RUNGS == 0:
             try:
                 taylor = truth.along(d, -h, h)
@@ -101,7 +101,7 @@ def _closer(line: Line, rungs: list[Rung]) -> list[Rung]:
     """Two neighbouring rungs that confirm their order by the true values at their ends; none if no two do."""
     for rs in _by_method(rungs):
         for pair in pairwise(rs):
-            # The rounding at W alone is part of that of every rung: where it swamps the enclosure, the truth is swamped, too.
+            # The rounding at x alone is part of that of every rung: where it swamps the enclosure, the truth is swamped, too.
             if all(float(r.truncation.abs_upper()) >= WINDOW * line.truth.value.radius / r.h for r in pair):
                 found = [r.closer(line) for r in pair]
                 if _confirmed(found):

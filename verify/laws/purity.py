@@ -32,7 +32,7 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 def _measured(subject: Subject, case: Case) -> Finding:
     left = list[str]()
-    arguments = subject.candidate.arguments(case.W, case.X, case.y, case.reg)
+    arguments = subject.candidate.arguments(**case.values)
     first = _watched(subject, arguments, left)
     kept = first.gradient.copy()
     _remembers(subject, arguments, left)
@@ -78,7 +78,7 @@ def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> A
 def _declared(subject: Subject, case: Case, gradient: np.ndarray) -> None:
     """Raises Misbehaviour where the gradient's dtype cannot hold what is due: an array of integers is right where all of it is whole."""
     told = f"returns a gradient of dtype {gradient.dtype} where {case.dtype} went in"
-    if np.issubdtype(gradient.dtype, np.floating) and gradient.dtype.itemsize < case.W.dtype.itemsize:
+    if np.issubdtype(gradient.dtype, np.floating) and gradient.dtype.itemsize < case.x.dtype.itemsize:
         raise Misbehaviour("dtype", f"{told}: digits are lost")
     if np.issubdtype(gradient.dtype, np.integer) and subject.truth(case).gradient.distance(gradient.astype(case.dtype)).strain > 1:
         raise Misbehaviour("dtype", f"{told}: fractions are lost")

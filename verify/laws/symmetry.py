@@ -7,7 +7,6 @@ rounding bounds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -29,8 +28,8 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 
 def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:
-    order = np.random.default_rng(case.seed).permutation(len(case.W))
-    other = replace(case, W=np.ascontiguousarray(case.W[order]), y=np.argsort(order)[case.y])
+    order = np.random.default_rng(case.seed).permutation(len(case["W"]))
+    other = case.but(W=np.ascontiguousarray(case["W"][order]), y=np.argsort(order)[case["y"]])
     here, there = subject.answer(case), subject.answer(other)
     truth, truth_there = subject.truth(case), subject.truth(other)
     if subject.candidate.has_loss:
@@ -42,7 +41,7 @@ def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 def _balanced(subject: Subject, case: Case) -> Iterator[Evidence]:
     """Without the penalty the rows of the gradient sum to 0, whatever subgradient was taken."""
-    bare = replace(case, reg=0.0)
+    bare = case.but(reg=0.0)
     truth, gradient = subject.truth(bare).gradient, subject.answer(bare).gradient.astype(np.float64)
     total, allowed, size = (a.sum(axis=0, keepdims=True) for a in (gradient, truth.radius, truth.magnitude))
     yield entrywise("symmetry", "sum over the classes", total, np.zeros_like(total), allowed, size)
@@ -50,7 +49,7 @@ def _balanced(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 def _penalty(subject: Subject, case: Case) -> Iterator[Evidence]:
     """f_2λ − f_λ = f_λ − f_0: the loss is affine in λ."""
-    cases = [replace(case, reg=factor * case.reg) for factor in (0.0, 1.0, 2.0)]
+    cases = [case.but(reg=factor * case["reg"]) for factor in (0.0, 1.0, 2.0)]
     none, once, twice = (subject.answer(c).value for c in cases)
     radius = sum(f * subject.truth(c).value.radius for f, c in zip((1, 2, 1), cases, strict=True))
     yield _loss("penalty doubled", twice - once, once - none, radius, subject.truth(cases[2]).value.magnitude)

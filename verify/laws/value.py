@@ -1,4 +1,4 @@
-"""|v − f(W)| ≤ rounding: the returned loss is what the formula says, up to the dtype's own errors."""
+"""|v − f(x)| ≤ rounding: the returned loss is what the formula says, up to the dtype's own errors."""
 
 from math import isfinite
 
@@ -38,4 +38,4 @@ def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Many) -> 
     return np.abs(values - truth.value) / truth.value_allowed, np.ones(len(values), bool)
 
 
-LAW = Law(name="value", statement="|v − f(W)| ≤ rounding", measure=measure, needs_loss=True, screen=screen)
+LAW = Law(name="value", statement="|v − f(x)| ≤ rounding", measure=measure, needs_loss=True, screen=screen)

@@ -7,7 +7,7 @@ equal, unequal, 0, and of many magnitudes. A mean may be divided by N or by the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -36,7 +36,7 @@ LOSS, GRADIENT, HESSIAN = "loss", "gradient", "Hessian"
 
 def weights_of(case: Case) -> Floats:
     """(N,), exact in every dtype, not all of them 0 and not all of them 1; the same for the same case."""
-    N, rng = len(case.X), np.random.default_rng((case.seed, len(case.X)))
+    N, rng = len(case["X"]), np.random.default_rng((case.seed, len(case["X"])))
     if case.seed % 4 == 0:
         return np.full(N, 2.0)
     if case.seed % 4 == 1:
@@ -76,7 +76,7 @@ class Weighing:
     @cached_property
     def bare(self) -> Case:
         """Without a penalty, which no weight changes."""
-        return replace(self.case, reg=0.0)
+        return self.case.but(reg=0.0)
 
     @cached_property
     def weights(self) -> Floats:
@@ -92,7 +92,7 @@ class Weighing:
     def weighted(self) -> dict[str, Floats]:
         """The answer with them. Raises Misbehaviour where it writes to them."""
         candidate = self.subject.candidate.weighted(tuple(self.weights.tolist()))
-        arguments = candidate.arguments(self.case.W, self.case.X, self.case.y, 0.0)
+        arguments = candidate.arguments(**self.bare.values)
         before = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
         answer = candidate.answer(arguments).kept()
         for name, a, b in zip(candidate.names, arguments, before, strict=False):
@@ -107,7 +107,7 @@ class Weighing:
         Of scores, the gradient and the Hessian of each example stand side by side in the answer without weights.
         """
         objective, has_loss = self.subject.oracle.objective, self.subject.candidate.has_loss
-        alone = [replace(self.bare, X=self.case.X[i : i + 1], y=self.case.y[i : i + 1]) for i in range(len(self.case.X))]
+        alone = [self.bare.but(X=self.case["X"][i : i + 1], y=self.case["y"][i : i + 1]) for i in range(len(self.case["X"]))]
         found = self._side_by_side(len(alone) if objective.reduction == "mean" else 1) if objective.of_scores else {}
         if has_loss or not objective.of_scores:
             answers, truths = [_quantities(self.subject.answer(c)) for c in alone], [self.subject.truth(c) for c in alone]
@@ -123,7 +123,7 @@ class Weighing:
         if truth.gradient.is_single:
             parts = times * self.plain[GRADIENT].T, times * truth.gradient.radius.T, times * truth.gradient.magnitude.T
             found[GRADIENT] = Sum(*(_each(a).transpose(0, 2, 1) for a in parts))
-        if self.subject.candidate.has_curvature and len(self.case.W) <= FEW:
+        if self.subject.candidate.has_curvature and len(self.case["W"]) <= FEW:
             parts = times * self.plain[HESSIAN], _single(truth.curvatures, "radius"), _single(truth.curvatures, "magnitude")
             found[HESSIAN] = Sum(*map(_each, parts))
         return found
@@ -144,7 +144,7 @@ class Weighing:
 
     def is_sum(self, what: str) -> bool:
         """Whether the answer without weights is the sum of the examples: else weights cannot be told from what is wrong without them."""
-        ones, oracle = np.ones(len(self.case.X)), self.subject.oracle
+        ones, oracle = np.ones(len(self.case["X"])), self.subject.oracle
         s, share = self.sums[what], self.shares(ones)[0]
         with np.errstate(all="ignore"):
             due = share * s.of(ones)
@@ -154,7 +154,7 @@ class Weighing:
 
 def measure(subject: Subject, case: Case) -> Iterator[Evidence]:
     """The entry of each quantity under the greatest strain; none where no weights are taken."""
-    if not subject.candidate.takes_weights or len(case.X) > MOST:
+    if not subject.candidate.takes_weights or len(case["X"]) > MOST:
         return
     here = Weighing(subject, case)
     asked = [what for what in here.sums if here.is_sum(what)]

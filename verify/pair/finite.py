@@ -12,8 +12,9 @@ from math import inf, isfinite, isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.pair.place import GIVEN, Place
+from verify.pair.place import GIVEN, grid
 from verify.pair.slope import scales
 from verify.pair.subject import Pair
 
@@ -32,14 +33,14 @@ ENTRIES = 3
 """Entries that are not finite and are looked at."""
 
 
-def of_loss(pair: Pair, place: Place) -> Finding | None:
+def of_loss(pair: Pair, case: Case) -> Finding | None:
     """What a loss that is not finite here means. None where it is finite."""
-    value = pair.value(place.x)
+    value = pair.value(case.x)
     if isfinite(value):
         return None
-    if place.family != GIVEN:
+    if case.family != GIVEN:
         return Finding(undecided=OUTSIDE)
-    if not isnan(value) and (_grows(pair, place.x) or _has_a_pole(pair, place.x)):
+    if not isnan(value) and (_grows(pair, case.x) or _has_a_pole(pair, case.x)):
         return Finding(undecided=BEYOND)
     where = {"method": "the loss at the given point", "measured": value, "expected": nan}
     return Finding(evidence=(Evidence(law="gradient", measured=nan, allowed=0.0, where=where),))
@@ -67,9 +68,9 @@ def _has_a_pole(pair: Pair, x: Floats) -> bool:
     return any(isfinite(pair.sampled((x + s * by).astype(x.dtype))) for s in both)
 
 
-def of_gradient(pair: Pair, place: Place, g: Floats) -> Finding | None:
+def of_gradient(pair: Pair, case: Case, g: Floats) -> Finding | None:
     """Broken where an entry is not finite though the slopes of the loss along it are. None where that is not certain."""
-    x, scale = place.grid, scales(place.x)
+    x, scale = grid(case), scales(case.x)
     for i in np.flatnonzero(~np.isfinite(g))[:ENTRIES]:
         d = np.zeros_like(x)
         d.flat[i] = scale.flat[i]

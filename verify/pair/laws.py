@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Misbehaviour, upstream_is_kept
+from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.surroundings import watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
-from verify.pair.place import GIVEN, MOVED, Place
+from verify.pair.place import GIVEN, MOVED, grid
 from verify.pair.slope import Slope, scales
 from verify.pair.subject import Pair, direction
 from verify.rounding import WINDOW
@@ -44,18 +45,18 @@ STRAIGHT = 0.25
 """A step is short where D⁺ is within this part of its limit: less than the half that descent asks for."""
 
 
-def gradient(pair: Pair, place: Place) -> Finding:
+def gradient(pair: Pair, case: Case) -> Finding:
     """D⁻ − e ≤ ⟨g, d⟩ ≤ D⁺ + e, both one-sided slopes extrapolated, e their estimated error and what rounding adds to g.
 
     Where f is smooth both are one number. Along two dense directions; one that is broken is narrowed down to an entry. On a kink of a
     function that is not claimed to be convex, what lies within decides nothing, and what lies outside breaks the law if no kinks of
     both signs explain it.
     """
-    x = place.grid
-    if (finding := of_loss(pair, place)) is not None:
+    x = grid(case)
+    if (finding := of_loss(pair, case)) is not None:
         return finding
-    g = pair.gradient(place.x if place.family == GIVEN else x)
-    if not np.all(np.isfinite(g)) and (finding := of_gradient(pair, place, g)) is not None:
+    g = pair.gradient(case.x if case.family == GIVEN else x)
+    if not np.all(np.isfinite(g)) and (finding := of_gradient(pair, case, g)) is not None:
         return finding
     g = pair.gradient(x)
     finite = np.isfinite(g)
@@ -64,7 +65,7 @@ def gradient(pair: Pair, place: Place) -> Finding:
     g = np.where(finite, g, 0)
     evidence, kinked = [], False
     for i in range(2):
-        d = np.where(finite, direction(x, place.seed + i), 0).astype(x.dtype)
+        d = np.where(finite, direction(x, case.seed + i), 0).astype(x.dtype)
         found = _compared(pair, x, g, d)
         if found.strain > 1:
             found = _compared(pair, x, g, d, rough=True)
@@ -157,18 +158,18 @@ def _of_entry(x: Floats, g: Floats, d: Floats, found: Evidence, i: int) -> Evide
     return Evidence(law=found.law, measured=measured, allowed=allowed, magnitude=size, width=width, where=where)
 
 
-def order(pair: Pair, place: Place) -> Finding:
+def order(pair: Pair, case: Case) -> Finding:
     """(D⁺ − D⁻)(2h)/(D⁺ − D⁻)(h) ≥ 2 and (D⁰(2h) − ⟨g, d⟩)/(D⁰(h) − ⟨g, d⟩) ≥ 2 inside the window, in the limit of short steps.
 
     The first says that forward differences err like h whatever g is; the second that centred ones converge to ⟨g, d⟩: like h², or like h
     where f'' jumps. A smooth f has ratios above that where a derivative vanishes. Without a window both errors must be nothing
     but rounding: on a linear (quadratic) piece they are exact.
     """
-    x = place.grid
-    d = direction(x, place.seed)
+    x = grid(case)
+    d = direction(x, case.seed)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
     if not np.isfinite(line.interval[2]):
-        return _jump(pair, place, line, d)
+        return _jump(pair, case, line, d)
     if line.kink:
         return Finding(undecided=KINK)
     finding = _order(line, slope, rounding(pair, line, x, d))
@@ -190,20 +191,20 @@ def _no_limit(line: Slope) -> str | None:
     return KINK if line.kink else None
 
 
-def _jump(pair: Pair, place: Place, line: Slope, d: Floats) -> Finding:
+def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Finding:
     """Quotients that grow beyond every slope that there is along the line: the loss jumps. It may, but not wherever it is asked."""
     quotients = np.abs(np.concatenate([line.forward, line.backward])) - np.tile(4 * line.rounding, 2)
     if not np.all(np.isfinite(quotients)):
         return Finding(undecided=UNSETTLED)
     k = int(np.argmax(quotients))
-    steps = [place.x.dtype.type(h) for h in (*line.h, *-line.h, 0.0)]
-    steepest = max(abs(_along(pair.gradient(place.grid + h * d), d)) for h in steps)
+    steps = [case.x.dtype.type(h) for h in (*line.h, *-line.h, 0.0)]
+    steepest = max(abs(_along(pair.gradient(grid(case) + h * d), d)) for h in steps)
     where = {"method": "greatest quotient", "h": float(line.h[k % len(line.h)]), "measured": float(quotients[k]), "expected": steepest}
     excess = max(float(quotients[k]) - steepest, 0.0)
     evidence = Evidence(law="order", measured=excess, allowed=WINDOW * steepest, magnitude=float(quotients[k]), where=where)
     if not evidence.strain > 1:
         return Finding(undecided=UNSETTLED)
-    return Finding(evidence=(evidence,)) if place.family in ("near", MOVED) else Finding(undecided=JUMP)
+    return Finding(evidence=(evidence,)) if case.family in ("near", MOVED) else Finding(undecided=JUMP)
 
 
 def _order(line: Slope, slope: float, noise: float) -> Finding:
@@ -244,10 +245,10 @@ def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: flo
     return Evidence(law="order", measured=max(2.0 - last, 0.0), allowed=allowed, magnitude=1.0, where=where)
 
 
-def bracket(pair: Pair, place: Place) -> Finding:
+def bracket(pair: Pair, case: Case) -> Finding:
     """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, of a pair that claims to be convex."""
-    x = place.grid
-    d = direction(x, place.seed)
+    x = grid(case)
+    d = direction(x, case.seed)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
     noise = rounding(pair, line, x, d)
     evidence = []
@@ -262,10 +263,10 @@ def bracket(pair: Pair, place: Place) -> Finding:
     return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every slope")
 
 
-def convexity(pair: Pair, place: Place) -> Finding:
+def convexity(pair: Pair, case: Case) -> Finding:
     """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, of a pair that claims to be convex."""
-    x = place.grid
-    d = direction(x, place.seed)
+    x = grid(case)
+    d = direction(x, case.seed)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
     noise = rounding(pair, line, x, d)
     evidence = []
@@ -282,13 +283,13 @@ def convexity(pair: Pair, place: Place) -> Finding:
     return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every pair")
 
 
-def descent(pair: Pair, place: Place) -> Finding:
+def descent(pair: Pair, case: Case) -> Finding:
     """f(x − ηg) ≤ f(x) − (η/2)‖g‖² for some η: a small step along the negative gradient goes down by at least half of what it says.
 
     Each entry is weighed by the square of its scale, as if x were measured in units of it. On a kink a negative subgradient need
     not descend: undecided.
     """
-    x = place.grid
+    x = grid(case)
     scale = scales(x)
     downhill = -pair.gradient(x).astype(np.float64) * scale**2
     steepest = float(np.max(np.abs(downhill / scale), initial=0.0))
@@ -315,9 +316,9 @@ def descent(pair: Pair, place: Place) -> Finding:
     return Finding(evidence=(least,))
 
 
-def purity(pair: Pair, place: Place) -> Finding:
+def purity(pair: Pair, case: Case) -> Finding:
     """Loss, gradient and loss again on one array leave it and all else as it was, and answer like on fresh copies of it."""
-    x = np.array(place.x)
+    x = np.array(case.x)
     before, seen = x.copy(), list[str]()
     seeing = replace(pair, f=watched(pair.f, seen))
     first, g, again = seeing.loss(x), seeing.slope_of(x), seeing.loss(x)
@@ -363,7 +364,7 @@ def _read_only(x: Floats) -> Floats:
     return copy
 
 
-MEASURES: dict[str, Callable[[Pair, Place], Finding]] = {
+MEASURES: dict[str, Callable[[Pair, Case], Finding]] = {
     "gradient": gradient,
     "order": order,
     "bracket": bracket,

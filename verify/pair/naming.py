@@ -8,9 +8,10 @@ from itertools import chain, islice
 import numpy as np
 
 from verify.candidates import Misbehaviour
+from verify.cases import Case
 from verify.diagnosis import Diagnosis, Numbers, of_numbers
 from verify.pair.laws import rounding
-from verify.pair.place import GIVEN, Place, Start, places
+from verify.pair.place import GIVEN, Start, grid, places
 from verify.pair.slope import scales
 from verify.pair.subject import Floats, Pair, direction
 
@@ -27,7 +28,7 @@ NUDGE = 2.0**-18
 LOOKED_AT = 12
 
 
-def named(pair: Pair, broken: Place, at: Start, dtype: str, seed: int, watch: Callable[[Place], None] = lambda _: None) -> Diagnosis | None:
+def named(pair: Pair, broken: Case, at: Start, dtype: str, seed: int, watch: Callable[[Case], None] = lambda _: None) -> Diagnosis | None:
     """The bug that explains the gradient at the broken place and at points around it; None where none is found. `watch` hears of
     each point before the pair does.
     """
@@ -36,20 +37,20 @@ def named(pair: Pair, broken: Place, at: Start, dtype: str, seed: int, watch: Ca
     return found if found is None or broken.x.size <= MOST_ENTRIES or (found.code in ALIKE and found.entries == "all") else None
 
 
-def _seen(pair: Pair, there: Iterator[Place], watch: Callable[[Place], None]) -> Iterator[Numbers]:
+def _seen(pair: Pair, there: Iterator[Case], watch: Callable[[Case], None]) -> Iterator[Numbers]:
     """The points that are smooth in every entry. Elsewhere a candidate may choose."""
-    for place in there:
-        watch(place)
+    for case in there:
+        watch(case)
         try:
-            numbers = _numbers(pair, place) if place.x.size <= MOST_ENTRIES else _along_directions(pair, place)
+            numbers = _numbers(pair, case) if case.x.size <= MOST_ENTRIES else _along_directions(pair, case)
         except Misbehaviour:
             continue
         if numbers is not None:
             yield numbers
 
 
-def _numbers(pair: Pair, place: Place) -> Numbers | None:
-    x, scale = place.grid, scales(place.x)
+def _numbers(pair: Pair, case: Case) -> Numbers | None:
+    x, scale = grid(case), scales(case.x)
     truth, error = np.zeros(x.shape), np.zeros(x.shape)
     for at in np.ndindex(*x.shape):
         d = np.zeros_like(x)
@@ -62,13 +63,13 @@ def _numbers(pair: Pair, place: Place) -> Numbers | None:
     return Numbers(pair.gradient(x).astype(np.float64), truth, error, _grain(pair, x))
 
 
-def _along_directions(pair: Pair, place: Place) -> Numbers | None:
+def _along_directions(pair: Pair, case: Case) -> Numbers | None:
     """The same along dense directions in place of entries."""
-    x = place.grid
+    x = grid(case)
     g = pair.gradient(x).astype(np.float64)
     told, truth, error = np.zeros((3, DIRECTIONS))
     for k in range(DIRECTIONS):
-        d = direction(x, place.seed + k)
+        d = direction(x, case.seed + k)
         line = pair.along(x, d)
         low, high, off = line.interval
         if line.kink or not np.isfinite(off):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from verify.cases import Case
 from verify.errors import UsageError
 from verify.pair.slope import on_grid, scales
 
@@ -30,36 +29,22 @@ BITS = 3
 """Significant bits of a rounded entry: margins and thresholds of the user's code are round numbers too."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Place:
+def case_of(x: Floats, *, family: str, seed: int = 0) -> Case:
     """One point, with the seed of its directions."""
+    return Case(values={"x": x}, differentiated=("x",), family=family, seed=seed)
 
-    x: Floats
-    family: str
-    seed: int = 0
 
-    @property
-    def grid(self) -> Floats:
-        """The same but for the last bits: steps from there are exact."""
-        return on_grid(self.x, scales(self.x))
+def grid(case: Case) -> Floats:
+    """The point but for the last bits: steps from there are exact."""
+    return on_grid(case.x, scales(case.x))
 
-    @property
-    def moved(self) -> Place:
-        """A point a little beside this one, on no kink that goes through it, since each entry is moved by another amount."""
-        rng = np.random.default_rng(self.seed)
-        by = rng.uniform(*ASIDE, self.x.shape) * rng.choice((-1.0, 1.0), self.x.shape)
-        x = np.asarray(self.x + _size(self.x) * by, dtype=self.x.dtype)
-        return Place(x=on_grid(x, scales(x)), family=MOVED, seed=self.seed + 2)  # two directions are asked at each place
 
-    def to_dict(self) -> dict[str, Any]:
-        """Exact: floats as hexadecimal text."""
-        return {"x": [float(v).hex() for v in self.x.ravel()], "shape": list(self.x.shape), "family": self.family, "seed": self.seed}
-
-    @classmethod
-    def from_dict(cls, found: Mapping[str, Any], dtype: str) -> Place:
-        """The place that `to_dict` told. Raises ValueError where the numbers are none or do not fit the shape."""
-        x = np.array([float.fromhex(v) if isinstance(v, str) else float(v) for v in found["x"]], dtype=dtype)
-        return cls(x=x.reshape([int(n) for n in found["shape"]]), family=str(found.get("family", "stored")), seed=int(found.get("seed", 0)))
+def moved(case: Case) -> Case:
+    """A point a little beside this one, on no kink that goes through it, since each entry is moved by another amount."""
+    rng = np.random.default_rng(case.seed)
+    by = rng.uniform(*ASIDE, case.x.shape) * rng.choice((-1.0, 1.0), case.x.shape)
+    x = np.asarray(case.x + _size(case.x) * by, dtype=case.dtype)
+    return _settled(x, MOVED, case.seed + 2)  # two directions are asked at each point
 
 
 def point(at: ArrayLike | None) -> Floats:
@@ -88,26 +73,27 @@ def start(x: Floats) -> Start:
     return x.shape, tuple(float(v) for v in x.ravel())
 
 
-def places(at: Start, dtype: str, seed: int) -> Iterator[Place]:
+def places(at: Start, dtype: str, seed: int) -> Iterator[Case]:
     """The given point as it is, then points around it without end, each on the grid on which steps are exact.
 
     Signs stay as they are, since a logarithm may wait behind them; where the given point has both, or zeros, there are zeros too, and
     a point that is nothing else.
     """
     given = np.array(at[1], dtype=dtype).reshape(at[0])
-    yield Place(x=given, family=GIVEN, seed=seed)
+    yield case_of(given, family=GIVEN, seed=seed)
     rng = np.random.default_rng(seed)
     zeros = bool((given == 0).any() or ((given > 0).any() and (given < 0).any()))
     for round_ in count():
         for family, draw in FAMILIES.items():
             if zeros or family != "zeroed":
-                yield _place(draw(given, rng), family, int(rng.integers(2**31)))
+                yield _settled(draw(given, rng), family, int(rng.integers(2**31)))
         if zeros and round_ == 0:
-            yield _place(np.zeros_like(given), "zeroed", int(rng.integers(2**31)))
+            yield _settled(np.zeros_like(given), "zeroed", int(rng.integers(2**31)))
 
 
-def _place(x: Floats, family: str, seed: int) -> Place:
-    return Place(x=on_grid(x, scales(x)), family=family, seed=seed)
+def _settled(x: Floats, family: str, seed: int) -> Case:
+    """The point on the grid on which steps from it are exact."""
+    return case_of(on_grid(x, scales(x)), family=family, seed=seed)
 
 
 def _size(x: Floats) -> Floats:

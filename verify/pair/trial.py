@@ -11,11 +11,12 @@ from math import inf
 import numpy as np
 
 from verify.candidates import Misbehaviour
+from verify.cases import Case
 from verify.diagnosis import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import named
-from verify.pair.place import GIVEN, MOVED, Place, Start, places
+from verify.pair.place import GIVEN, MOVED, Start, moved, places
 from verify.pair.subject import Pair
 from verify.trial import Result, Watch, Witness, unwatched
 
@@ -27,15 +28,15 @@ WEAKER = "without a spec, judged by differences of its own loss: a loss that is 
 
 
 def run(
-    law: str, pair: Pair, at: Start, dtype: str, *, profile: str, seed: int, place: Place | None = None, watch: Watch = unwatched
+    law: str, pair: Pair, at: Start, dtype: str, *, profile: str, seed: int, case: Case | None = None, watch: Watch = unwatched
 ) -> Result:
     """The result of a law at the profile's number of places, or at one alone. `watch` hears of each before the candidate does."""
     began = time.perf_counter()
     findings: list[Finding] = []
     families: Counter[str] = Counter()
-    worst: tuple[Place, Evidence] | None = None
-    failure: tuple[Place, Finding | Misbehaviour] | None = None
-    ahead = deque([place] if place else islice(places(at, dtype, seed), PLACES[profile]))
+    worst: tuple[Case, Evidence] | None = None
+    failure: tuple[Case, Finding | Misbehaviour] | None = None
+    ahead = deque([case] if case else islice(places(at, dtype, seed), PLACES[profile]))
     while ahead:
         there = ahead.popleft()
         watch(there)
@@ -44,7 +45,7 @@ def run(
         if isinstance(finding, Finding):
             findings.append(finding)
             if finding.undecided in (KINK, JUMP) and there.family != MOVED:
-                ahead.appendleft(there.moved)
+                ahead.appendleft(moved(there))
             if finding.worst is not None and (worst is None or finding.worst.strain > worst[1].strain):
                 worst = there, finding.worst
         if isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN:
@@ -74,19 +75,19 @@ def run(
     )
 
 
-def _measured(law: str, pair: Pair, place: Place) -> Finding | Misbehaviour:
+def _measured(law: str, pair: Pair, case: Case) -> Finding | Misbehaviour:
     """Away from the given point a candidate may refuse: its domain may end there."""
     try:
-        return MEASURES[law](pair, place)
+        return MEASURES[law](pair, case)
     except Misbehaviour as error:
-        if error.code == "crashed" and place.family not in (GIVEN, "stored"):
+        if error.code == "crashed" and case.family not in (GIVEN, "stored"):
             return Finding(undecided="refused: outside the domain")
         return error
 
 
-def _told(pair: Pair, failure: tuple[Place, Finding | Misbehaviour], at: Start, dtype: str, seed: int, watch: Watch) -> Diagnosis:
+def _told(pair: Pair, failure: tuple[Case, Finding | Misbehaviour], at: Start, dtype: str, seed: int, watch: Watch) -> Diagnosis:
     """The name of the bug, or what was measured."""
-    place, what = failure
+    case, what = failure
     if isinstance(what, Misbehaviour):
         return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
     worst = what.worst
@@ -98,14 +99,14 @@ def _told(pair: Pair, failure: tuple[Place, Finding | Misbehaviour], at: Start, 
     if not np.isfinite(where["measured"]):
         where_all = [where["entry"]] if "entry" in where else "all"
         return Diagnosis("overflow", f"{there} is {where['measured']}: {NOT_FINITE}", where_all, kind="precision")
-    found = named(pair, place, at, dtype, seed, watch)
+    found = named(pair, case, at, dtype, seed, watch)
     if found is not None:
         return replace(found, measured=measured)
     return Diagnosis("unknown", measured, [where["entry"]] if "entry" in where else "all")
 
 
-def _witness(failure: tuple[Place, Finding | Misbehaviour] | None) -> Witness | None:
+def _witness(failure: tuple[Case, Finding | Misbehaviour] | None) -> Witness | None:
     if failure is None:
         return None
-    place, what = failure
-    return Witness(case=place, evidence=None if isinstance(what, Misbehaviour) else what.worst)
+    case, what = failure
+    return Witness(case=case, evidence=None if isinstance(what, Misbehaviour) else what.worst)

@@ -120,14 +120,14 @@ def _tails(oracle: Oracle) -> Iterator[Case]:
     for far, label in product((*TAILS, *(-far for far in TAILS)), loss.some_labels(2)):
         W = np.zeros((loss.scores(2), 1), oracle.dtype)
         W[label if len(W) > 1 else 0] = far
-        yield Case(W=W, X=np.ones((1, 1), oracle.dtype), y=np.array([label]), reg=0.0, family="tail")
+        yield Case(values={"W": W, "X": np.ones((1, 1), oracle.dtype), "y": np.array([label]), "reg": 0.0}, family="tail")
 
 
 def _is_flat(oracle: Oracle, reference: Reference, case: Case) -> bool:
     """Whether nothing but slopes far below the greatest is summed there."""
-    steep = np.array([oracle.steepest(len(case.W), int(label)) for label in case.y])
-    slopes = np.abs(reference.parts(case.W, case.X, case.y, case.reg).score_gradients)
-    return not case.reg and bool(np.all(slopes < FLAT * steep.max(axis=1, keepdims=True)))
+    steep = np.array([oracle.steepest(len(case["W"]), int(label)) for label in case["y"]])
+    slopes = np.abs(reference.parts(**case.values).score_gradients)
+    return not case["reg"] and bool(np.all(slopes < FLAT * steep.max(axis=1, keepdims=True)))
 
 
 @dataclass(frozen=True)

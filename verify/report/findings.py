@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from verify.nested import leaves
 from verify.report.reading import (
     VERDICTS,
     Document,
@@ -26,6 +27,7 @@ from verify.report.reading import (
     last_printed,
     measured,
     sentence,
+    values,
     visible,
 )
 
@@ -146,8 +148,7 @@ def _size(entry: Entry) -> tuple[int, int]:
     case = entry.get("witness")
     if case is None:
         return 2**63, 0
-    rows = [case["x"]] if "x" in case else [*case["W"], *case["X"], [case["reg"]]]
-    numbers = [float.fromhex(x) for row in rows for x in row]
+    numbers = [float.fromhex(x) for told in values(case).values() for x in leaves(told) if isinstance(x, str)]
     return len(numbers), sum(x != 0 for x in numbers)
 
 
@@ -214,7 +215,7 @@ def _answer(entry: Entry) -> str | None:
 
 def _same_entries(a: Entry, b: Entry) -> bool:
     """The same case to the bit, and the same entries, or a law that compares none."""
-    cases = [{k: r.get("witness", {}).get(k) for k in ("W", "X", "y", "reg", "x", "shape")} for r in (a, b)]
+    cases = [values(r.get("witness", {})) for r in (a, b)]
     entries = [r["diagnosis"]["entries"] for r in (a, b)]
     return "witness" in a and cases[0] == cases[1] and (entries[0] == entries[1] or "all" in entries)
 

@@ -20,11 +20,13 @@ from verify.report.reading import (
     figure,
     is_small,
     limitations,
+    listed,
     not_asked,
     power_summary,
     printed,
     refusals,
     shape,
+    values,
     visible,
 )
 
@@ -47,6 +49,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
+    pages.filters |= {"values": values, "listed": listed}
     pages.tests["small"] = is_small
     rows, found = _matrix(document), findings(document)
     indices = {id(r): i for i, r in enumerate(document["results"])}

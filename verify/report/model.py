@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused
-from verify.campaign.witness import NO_LOSS, identity
+from verify.campaign.witness import NO_LOSS, identity, told
 from verify.evidence import Verdict
 from verify.laws import LAWS
-from verify.oracle.steepness import told
+from verify.oracle.steepness import told as steepness
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
 from verify.spec.catalogue import find_loss
@@ -82,7 +82,7 @@ class Report:
         """What was asked of the candidates: each loss with its formula, its parameters and its source."""
         names = dict.fromkeys(o.task.request.loss for o in self.outcomes)
         specs = {name: find_loss(name) for name in names if name != NO_LOSS}
-        return {name: described(spec) | {"slopes": told(spec)} for name, spec in specs.items()}
+        return {name: described(spec) | {"slopes": steepness(spec)} for name, spec in specs.items()}
 
     def __str__(self) -> str:
         """The report as plain text, for `print` and notebooks."""
@@ -184,7 +184,9 @@ def _entry(o: Outcome) -> dict[str, Any]:
 
 def _witness(w: Witness) -> dict[str, Any]:
     """The case in exact hexadecimal floats, and what was measured there against what is allowed."""
-    found = w.case.to_dict()
+    found = told(w.case)
+    if w.case.values.keys() == {"x"}:  # a pair without a spec
+        found |= {"x": [float(v).hex() for v in w.case.x.ravel()], "shape": list(w.case.x.shape)}
     if w.evidence is not None:
         where = {k: number(v) if isinstance(v, float) else v for k, v in w.evidence.where.items()}
         found |= where | {"error": number(w.evidence.measured), "allowed": number(w.evidence.allowed)}

@@ -8,6 +8,9 @@ from pprint import pformat
 from textwrap import indent
 from typing import Any
 
+from verify.nested import decimal
+from verify.report.reading import values
+
 
 def function(found: Mapping[str, Any]) -> str:
     """The source of a test file with one function. Numbers are decimal with all their digits, so that the bits are the same."""
@@ -15,13 +18,8 @@ def function(found: Mapping[str, Any]) -> str:
     told = f"The {found['law']} law on {found['candidate']} ({found['loss']}, {found['dtype']}): {diagnosis.get('message', '')}".rstrip(
         ": "
     )
-    case = dict(found["case"])
-    if "x" in case:
-        case["x"] = [_plain(v) for v in case["x"]]
-    else:
-        case |= {name: [[_plain(x) for x in row] for row in case[name]] for name in ("W", "X")} | {"reg": _plain(case["reg"])}
-    told_too = ("schema", "candidate", "loss", "dtype", "law", "seed", "conventions")
-    kept = {key: found[key] for key in told_too if key in found} | {"case": case}
+    told_too = ("schema", "candidate", "loss", "dtype", "law", "seed", "conventions", "case", "differentiated")
+    kept = {key: found[key] for key in told_too if key in found} | {"values": {name: decimal(told) for name, told in values(found).items()}}
     document = indent(pformat(kept, width=110, sort_dicts=False), "    ").lstrip()
     name = re.sub(r"\W+", "_", f"{str(found['candidate']).rpartition(':')[2]}_{found['law']}_{found.get('id', '')}").strip("_")
     return (
@@ -32,10 +30,6 @@ def function(found: Mapping[str, Any]) -> str:
         "    report = verify.replay(witness)\n"
         "    assert report.verdict is verify.Verdict.HOLDS, str(report)\n"
     )
-
-
-def _plain(x: str | float) -> float:
-    return float.fromhex(x) if isinstance(x, str) else x
 
 
 def _docstring(text: str) -> str:

@@ -9,13 +9,15 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from verify.nested import decimal, leaves, nested, sizes
+
 Document = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
 VERDICTS = ("holds", "broken", "silent")
 
 SHOWN = 40
-"""Numbers of W and X that a sentence shows; the document has all of them."""
+"""Real numbers of a case that a sentence shows, and whole ones; the document has all of them."""
 
 
 PRINTED = 5
@@ -50,25 +52,46 @@ def figure(x: float | str | None, form: str = ".2g") -> str:
     return "" if x is None else f"{float(x):{form}}"
 
 
-def floats(rows: Sequence[Sequence[str]]) -> list[list[float]]:
-    """A matrix of hexadecimal texts as numbers."""
-    return [[float.fromhex(x) for x in row] for row in rows]
+LINEAR = ("W", "X", "y", "reg")
+"""The values of linear scores with labels, as a reader looks for them."""
+
+
+def values(case: Entry) -> dict[str, Any]:
+    """The numbers of a case by name, as they are nested: floats in hexadecimal, whole numbers plain. Nothing where there is no case.
+
+    Reports of an earlier version have W, X, y and reg alone, or x in a row beside its shape.
+    """
+    if "values" in case:
+        told = case["values"]
+        return {name: told[name] for name in LINEAR} if told.keys() == set(LINEAR) else dict(told)
+    return {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
+
+
+def listed(told: Any) -> str:
+    """A value as text, hexadecimal numbers without quotes.
+
+    >>> print(listed([["0x1.8p+0"], ["0x0.0p+0"]]))
+    [[0x1.8p+0], [0x0.0p+0]]
+    """
+    return f"[{', '.join(map(listed, told))}]" if isinstance(told, list) else str(told)
 
 
 def shape(case: Entry) -> str:
     """The sizes, the family and λ of a case."""
-    if "x" in case:
-        return f"x of shape {tuple(case['shape'])}, family {case['family']}"
-    W = case["W"]
+    found = values(case)
+    if found.keys() != set(LINEAR):
+        return f"{', '.join(f'{name} of shape {sizes(told)}' for name, told in found.items())}, family {case['family']}"
+    (C, D), N = sizes(found["W"]), len(found["X"])
     if "signature" in case:
-        return f"N={len(case['X'])} C={len(W)}, family {case['family']}"
-    D = len(W[0]) if W else 0
-    return f"N={len(case['X'])} D={D} C={len(W)}, family {case['family']}, reg={float.fromhex(case['reg'])!r}"
+        return f"N={N} C={C}, family {case['family']}"
+    return f"N={N} D={D} C={C}, family {case['family']}, reg={decimal(found['reg'])!r}"
 
 
 def is_small(case: Entry) -> bool:
     """Whether a sentence can show all of its numbers."""
-    return len(case["x"]) <= SHOWN if "x" in case else sum(len(row) for name in ("W", "X") for row in case[name]) <= SHOWN
+    arrays = [leaves(told) for told in values(case).values() if isinstance(told, list)]
+    whole = sum(isinstance(x, int) for row in arrays for x in row)
+    return whole <= SHOWN and sum(map(len, arrays)) - whole <= SHOWN
 
 
 def sentence(entry: Entry) -> str | None:
@@ -114,13 +137,19 @@ def case_lines(entry: Entry) -> list[str]:
     if case is None:
         return []
     told = [f"witness: {visible(shape(case))}"]
-    if is_small(case) and "x" in case:
-        told.append(f"x={floats([case['x']])[0]}")
-    elif is_small(case) and "signature" in case:  # of scores, of which each row of X picks those of one example
-        told += [f"scores={[list(row) for row in zip(*floats(case['W']), strict=True)]}", f"y={case['y']}"]
-    elif is_small(case):
-        told += [f"W={floats(case['W'])}", f"X={floats(case['X'])}", f"y={case['y']}"]
+    if is_small(case):
+        told += [f"{visible(name)}={visible(decimal(found))}" for name, found in _inputs(case).items()]
     return [*told, f"replay: {visible(case['replay'])}"] if case.get("replay") else told
+
+
+def _inputs(case: Entry) -> dict[str, Any]:
+    """What a sentence shows: λ stands beside the sizes, and each row of X picks the scores of one example."""
+    found = values(case)
+    if found.keys() != set(LINEAR):
+        return found
+    if "signature" in case:
+        return {"scores": [list(row) for row in zip(*found["W"], strict=True)], "y": found["y"]}
+    return {name: found[name] for name in ("W", "X", "y")}
 
 
 def last_printed(entry: Entry) -> list[str]:

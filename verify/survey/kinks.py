@@ -52,4 +52,4 @@ def _on_a_kink(subject: Subject, seed: int) -> Case | None:
     switches = len(subject.oracle.formula(3, int(y[0])).gaps)
     if not switches or solve(subject.oracle, W, X[0], int(y[0]), int(rng.integers(switches)), []) is None:
         return None
-    return Case(W=W, X=X, y=y, reg=0.125, family="kink", seed=seed)
+    return Case(values={"W": W, "X": X, "y": y, "reg": 0.125}, family="kink", seed=seed)

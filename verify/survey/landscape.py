@@ -12,16 +12,16 @@ from verify.oracle import KinkOnSegment, exact, precise
 from verify.survey.rounding import short, shorts
 
 REACH = 6.0
-"""How far the pictures go from W, in unit steps: a few margins, so that kinks are crossed."""
+"""How far the pictures go from x, in unit steps: a few margins, so that kinks are crossed."""
 
 LINE, FINE, COARSE, MOST = 121, 25, 13, 40
 """Points on the line, on a side of the plane for the loss, and for the switches, which are straight; the most kinks on a line."""
 
 
 def profile(line: Line) -> dict[str, Any]:
-    """f(W + td), and every t at which a switch changes."""
+    """f(x + td), and every t at which a switch changes."""
     ts = np.linspace(-REACH, REACH, LINE)
-    values = [line.value((line.case.W + t * line.d).astype(line.case.dtype)) for t in ts]
+    values = [line.value((line.case.x + t * line.d).astype(line.case.dtype)) for t in ts]
     ahead, behind = _kinks(line, line.d), _kinks(line, -line.d)
     return {"t": shorts(ts), "loss": shorts(values), "kinks": shorts(sorted([*(-t for t in behind), *ahead]))}
 
@@ -34,14 +34,14 @@ def _kinks(line: Line, d: Floats) -> list[float]:
 
 
 def plane(line: Line, across: Floats) -> dict[str, Any]:
-    """f(W + a·d + b·d') on a grid, and for each switch of each example its gap: the kink is where it is 0."""
+    """f(x + a·d + b·d') on a grid, and for each switch of each example its gap: the kink is where it is 0."""
     fine, coarse = np.linspace(-REACH, REACH, FINE), np.linspace(-REACH, REACH, COARSE)
-    W, d = line.case.W.astype(np.float64), line.d.astype(np.float64)
-    at = [[(W + a * d + b * across).astype(line.case.dtype) for a in fine] for b in fine]
-    gaps = _gaps(line, [W + a * d + b * across for b in coarse for a in coarse])
+    x, d = line.case.x.astype(np.float64), line.d.astype(np.float64)
+    at = [[(x + a * d + b * across).astype(line.case.dtype) for a in fine] for b in fine]
+    gaps = _gaps(line, [x + a * d + b * across for b in coarse for a in coarse])
     return {
         "side": shorts(fine),
-        "loss": [shorts(line.value(V) for V in row) for row in at],
+        "loss": [shorts(line.value(v) for v in row) for row in at],
         "coarse": shorts(coarse),
         "gaps": [[shorts(row) for row in gap.reshape(COARSE, COARSE)] for gap in gaps],
     }
@@ -53,7 +53,7 @@ def _gaps(line: Line, at: list[Floats]) -> list[Floats]:
     oracle, case, columns = line.subject.oracle, line.case, []
     for W in at:
         column = []
-        for scores, label in zip(exact.product(case.X, W), case.y, strict=True):
+        for scores, label in zip(exact.product(case["X"], W), case["y"], strict=True):
             element = oracle.element(len(W), int(label))
             formula, inputs = element.formula, element.inputs(scores)
             column += [float(formula.gap(inputs, k).mid()) for k in range(len(formula.gaps))]

@@ -25,12 +25,12 @@ REG = 0.125
 def survey(subject: Subject) -> dict[str, Any]:
     """The measurements by picture; a picture for which the candidate gives no answer is left out."""
     case = point(subject.oracle.dtype)
-    line = through(subject, case, direction(0, case.W.shape, case.dtype))
+    line = through(subject, case, direction(0, case.x.shape, case.dtype))
     pictures: dict[str, Callable[[], Any]] = {
         "curve": lambda: curve(line),
         "kinks": lambda: kink_map(subject),
         "profile": lambda: profile(line),
-        "plane": lambda: plane(line, direction(1, case.W.shape, case.dtype)),
+        "plane": lambda: plane(line, direction(1, case.x.shape, case.dtype)),
         "sweep": lambda: sweep(line),
     }
     found = {}
@@ -48,4 +48,4 @@ def point(dtype: str, seed: int = 0) -> Case:
     X = rng.normal(size=(N, D))
     X[:, -1] = 1
     W = rng.normal(size=(C, D))
-    return Case(W=W.astype(dtype), X=X.astype(dtype), y=rng.integers(0, C, N), reg=REG, family="survey", seed=seed)
+    return Case(values={"W": W.astype(dtype), "X": X.astype(dtype), "y": rng.integers(0, C, N), "reg": REG}, family="survey", seed=seed)

@@ -12,7 +12,7 @@ from verify.oracle import KinkOnSegment
 from verify.survey.rounding import short, shorts
 
 EXPONENTS = {"float64": range(52), "float32": range(23)}
-"""Steps h = 2^-k down to where W + hd can no longer be told from W."""
+"""Steps h = 2^-k down to where x + hd can no longer be told from x."""
 
 ETAS = [10.0 ** (k / 2) for k in range(-20, 3)]
 """The step sizes 1e-10..1e-1 of the course notes, and somewhat beyond."""
@@ -21,13 +21,13 @@ LENGTHS = [2.0**k for k in range(4, -12, -1)]
 
 
 def curve(line: Line) -> dict[str, Any]:
-    """|D(h) − f'(W; d)| forward and centred, the rounding 2ε/h, and truncation plus rounding where no kink is crossed."""
-    W, d = line.case.W, line.d
+    """|D(h) − f'(x; d)| forward and centred, the rounding 2ε/h, and truncation plus rounding where no kink is crossed."""
+    x, d = line.case.x, line.d
     slopes = line.truth.slopes(d, 0.0, 0.0)
     slope = float(slopes.mid())
     rows: list[tuple[float, ...]] = []
     for h in (2.0**-k for k in EXPONENTS[line.case.dtype]):
-        ahead, behind = moved(W, d, h), moved(W, d, -h)
+        ahead, behind = moved(x, d, h), moved(x, d, -h)
         if ahead is None or behind is None:
             continue
         f_ahead, f_behind, noise = line.value(ahead), line.value(behind), line.noise / h
@@ -48,11 +48,11 @@ def _bounds(line: Line, h: float, noise: float) -> tuple[float, float]:
 
 
 def sweep(line: Line) -> dict[str, Any] | None:
-    """f(W − ηg) − f(W) for every η, and the longest step 2^k below 1/L on which no kink is met: there descent is certain."""
-    W, g = line.case.W.astype(np.float64), line.here.gradient.astype(np.float64)
+    """f(x − ηg) − f(x) for every η, and the longest step 2^k below 1/L on which no kink is met: there descent is certain."""
+    x, g = line.case.x.astype(np.float64), line.here.gradient.astype(np.float64)
     if not np.all(np.isfinite(g)) or not np.any(g):
         return None
-    changes = [line.value((W - eta * g).astype(line.case.dtype)) - line.here.value for eta in ETAS]
+    changes = [line.value((x - eta * g).astype(line.case.dtype)) - line.here.value for eta in ETAS]
     return {"eta": shorts(ETAS), "change": shorts(changes), "safe": _safe(line, -g), "noise": short(2 * line.noise)}
 
 
