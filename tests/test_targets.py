@@ -175,3 +175,14 @@ def test_a_mistake_at_some_targets_only_is_found(name):
     loss, value, _ = RIGHT[name]
     report = check(scores(value, WRONG[name]), loss=f"{DOMAINS}:{loss}", laws=("gradient",), profile="quick")
     assert report.verdict is Verdict.BROKEN
+
+
+def test_a_witness_shows_the_targets_that_its_labels_stand_for():
+    loss, value, _ = RIGHT["Poisson"]
+    report = check(scores(value, WRONG["Poisson"]), loss=f"{DOMAINS}:{loss}", laws=("gradient",), profile="quick")
+    (entry,) = report.to_dict()["results"]
+    witness = entry["witness"]
+    assert [float.fromhex(t) for t in witness["targets"]] == [POISSON.targets[label] for label in witness["y"]]
+    assert max(POISSON.targets[label] for label in witness["y"]) > 255
+    assert "targets=[" in str(report)
+    assert "y=[" not in str(report)

@@ -22,7 +22,7 @@ from verify.campaign.task import Outcome, Request, Task
 from verify.cases import Case, linear
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError
-from verify.nested import nested
+from verify.nested import hexadecimal, nested
 from verify.pair import start
 from verify.spec.catalogue import find_loss
 
@@ -52,7 +52,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     """All that is needed to judge the case again, and what was said of it."""
     task, result = outcome.task, outcome.result
     assert result.witness is not None
-    case = told(result.witness.case)
+    case = told(result.witness.case, task.request.loss)
     return {
         "schema": SCHEMA,
         "id": identity(outcome),
@@ -68,9 +68,12 @@ def document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def told(case: Case) -> dict[str, Any]:
-    """The case as plain data; the values of linear scores stand beside `values` too."""
+def told(case: Case, loss: str) -> dict[str, Any]:
+    """The case as plain data; the values of linear scores stand beside `values` too, and the targets that its labels stand for."""
     found = case.to_dict()
+    targets = () if loss == NO_LOSS or "y" not in case.values else find_loss(loss).targets or ()
+    if targets and all(0 <= label < len(targets) for label in case["y"]):
+        found["targets"] = hexadecimal([float(targets[label]) for label in case["y"]])
     return found | ({name: found["values"][name] for name in linear.VALUES} if found["values"].keys() == set(linear.VALUES) else {})
 
 

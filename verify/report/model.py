@@ -166,13 +166,13 @@ def _entry(o: Outcome) -> dict[str, Any]:
     if r.limitations:
         entry["limitations"] = list(r.limitations)
     if r.witness is not None:
-        entry["witness"] = _witness(r.witness) | {"id": identity(o)}
+        entry["witness"] = _witness(r.witness, o.task.request.loss) | {"id": identity(o)}
         if o.conventions is not None and o.conventions.get("signature") in ("scores", "objective"):
             entry["witness"]["signature"] = o.conventions["signature"]
         if isinstance(o.task.request.candidate, str):  # nobody else can find it again
             entry["witness"]["replay"] = f"verify replay {identity(o)}"
     else:
-        entry |= {name: _witness(w) for name, w in (("worst", r.worst), ("farthest", r.farthest)) if w is not None}
+        entry |= {name: _witness(w, o.task.request.loss) for name, w in (("worst", r.worst), ("farthest", r.farthest)) if w is not None}
     if r.spread:
         entry["spread"] = {str(order): n for order, n in r.spread.items()}
     if r.diagnosis is not None:
@@ -182,9 +182,9 @@ def _entry(o: Outcome) -> dict[str, Any]:
     return entry
 
 
-def _witness(w: Witness) -> dict[str, Any]:
+def _witness(w: Witness, loss: str) -> dict[str, Any]:
     """The case in exact hexadecimal floats, and what was measured there against what is allowed."""
-    found = told(w.case)
+    found = told(w.case, loss)
     if w.case.values.keys() == {"x"}:  # a pair without a spec
         found |= {"x": [float(v).hex() for v in w.case.x.ravel()], "shape": list(w.case.x.shape)}
     if w.evidence is not None:

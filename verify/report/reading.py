@@ -147,9 +147,10 @@ def _inputs(case: Entry) -> dict[str, Any]:
     found = values(case)
     if found.keys() != set(LINEAR):
         return found
+    labels = {"targets": case["targets"]} if "targets" in case else {"y": found["y"]}
     if "signature" in case:
-        return {"scores": [list(row) for row in zip(*found["W"], strict=True)], "y": found["y"]}
-    return {name: found[name] for name in ("W", "X", "y")}
+        return {"scores": [list(row) for row in zip(*found["W"], strict=True)], **labels}
+    return {name: found[name] for name in ("W", "X")} | labels
 
 
 def last_printed(entry: Entry) -> list[str]:
