@@ -9,6 +9,8 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from numba import njit, prange
+from numba.core.cpu_options import ParallelOptions
 
 from verify.core import linear
 from verify.core import objective as door
@@ -181,3 +183,20 @@ def test_the_interpreted_twin_agrees(loss, dtype):
 def test_interpreting_reaches_what_is_called():
     inner = interpreted(objective("multiclass_hinge").kernel)
     assert not any(hasattr(inner.__globals__[name], "py_func") for name in inner.__code__.co_names if name in inner.__globals__)
+
+
+@pytest.mark.skipif(not hasattr(linear.blocked_on_all_cores, "targetoptions"), reason="numba is switched off")
+def test_compiling_one_kernel_leaves_the_options_of_the_next():
+    """Numba takes the entries out of a dict of options while it compiles."""
+
+    @njit(parallel=linear.PRANGE_ONLY)
+    def doubled(x):
+        for i in prange(x.size):
+            x[i] *= 2
+
+    x = np.ones(4)
+    doubled(x)
+    assert x.tolist() == [2.0] * 4
+    for kernel in (doubled, linear.blocked_on_all_cores):
+        kept = ParallelOptions(kernel.targetoptions["parallel"])
+        assert (kept.prange, kept.fusion, kept.reduction, kept.numpy) == (True, False, False, False)

@@ -155,3 +155,14 @@ def test_roundings_that_are_no_float_are_taken_for_more():
     with precision():
         unit = arb(1, 0.125) / 3 * arb(2) ** -53
         assert enclose.run(tape, [arb(1)], unit).registers[int(tape.outputs)].rad() >= unit.upper()
+
+
+def test_a_tape_of_some_registers_writes_what_they_are_made_of_and_nothing_else():
+    tape = recorded(lambda b, x: np.stack([b.exp(b.add(x, 1)), b.log(x)]), [()])
+    first = tape.outputs[:1]
+    part = tape.only(first)
+    assert [i.op for i in part.instructions] == ["add", "exp"]
+    with precision():
+        written = enclose.run(part, [arb(2)]).registers
+        assert written[first[0]].mid() == enclose.run(tape, [arb(2)]).registers[first[0]].mid()
+        assert written[tape.outputs[1]] is None

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit, prange
+from numba.core.cpu_options import ParallelOptions
 from numba.extending import overload
 
 from verify.core.penalty import with_squares
@@ -41,10 +42,12 @@ waiting for it costs five to fifty.
 """
 
 
-PRANGE_ONLY: Any = {"prange": True} | dict.fromkeys(
-    ("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion"), False
+PRANGE_ONLY: Any = ParallelOptions(  # type: ignore[no-untyped-call]
+    {"prange": True} | dict.fromkeys(("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion"), False)
 )
-"""numba's parallel option, for the loop over the partitions and nothing else."""
+"""numba's parallel option, for the loop over the partitions and nothing else. Of a dict numba takes the entries out as it compiles the
+first kernel, so that the next would be given all options.
+"""
 
 
 @njit(inline="always", error_model="numpy")
