@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 import verify
+from verify.spec.catalogue import find_penalty
+from verify.spec.convexity import convex_penalty
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -91,13 +93,20 @@ def objective(prediction, target, gamma={gamma}):
 
 
 def test_the_loss_of_one_score_of_contributing_is_one(folder):
-    *_, spec = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    _, _, spec, _ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     (folder / "focal.py").write_text(spec, encoding="utf-8")
     for gamma in (2, 1):
         (folder / f"objective{gamma}.py").write_text(FOCAL.format(gamma=gamma), encoding="utf-8")
     laws = ("gradient", "curvature")
     assert verify.check("objective2.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.HOLDS
     assert verify.check("objective1.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.BROKEN
+
+
+def test_the_penalty_of_contributing_is_one(folder):
+    *_, penalty = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    (folder / "my_penalty.py").write_text(penalty, encoding="utf-8")
+    assert find_penalty("my_penalty.py").bias is False
+    assert convex_penalty(find_penalty("my_penalty.py"))
 
 
 HUBER = """
@@ -111,7 +120,7 @@ def objective(prediction, target):
 
 
 def test_the_loss_of_real_targets_of_contributing_is_one(folder):
-    _, spec, _ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    _, spec, *_ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     (folder / "huber.py").write_text(spec, encoding="utf-8")
     laws = ("gradient", "curvature")
     for name, factor, verdict in (("right", "", verify.Verdict.HOLDS), ("wrong", " * (1 + (target > 500))", verify.Verdict.BROKEN)):

@@ -161,7 +161,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     help="W: CD or DC; an objective: prediction-target, …; flat scores: row-major or class-major. Found out if not given.",
 )
 @click.option("--reduction", default=None, metavar="mean|sum", help="Over the examples. Found out if not given.")
-@click.option("--penalty", default=None, metavar="NAME", help="Found out if not given.")
+@click.option("--penalty", default=None, metavar="NAME|FILE.py[:NAME]", help="Found out if not given; one of your own by its file.")
 @click.option(
     "--parameter",
     "parameters",

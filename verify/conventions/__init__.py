@@ -15,7 +15,8 @@ from verify.conventions import linear, refusals, scores
 from verify.conventions.pins import PINS, Conventions, Pins
 from verify.conventions.probes import Probe, Watch, unwatched
 from verify.errors import UsageError
-from verify.oracle.claims import examine
+from verify.oracle.claims import examine, examine_penalty
+from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 
 __all__ = ["PINS", "Conventions", "Pins", "Probe", "find_out"]
@@ -30,6 +31,8 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     candidate is called otherwise than any signature, or answers something else.
     """
     examine(loss)
+    if pins.penalty is not None:
+        examine_penalty(find_penalty(pins.penalty))
     f = by_position(adapted(f), loss.parameters)
     refusals.as_it_is(f)
     signatures = (pins.signature,) if pins.signature else likely(f, loss.parameters)

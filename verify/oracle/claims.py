@@ -14,9 +14,10 @@ from flint import arb
 
 from verify.errors import UsageError
 from verify.oracle import exact
-from verify.oracle.formula import Formula, loss_formula
+from verify.oracle.formula import Formula, loss_formula, penalty_formula
 from verify.spec.convexity import convex_loss
-from verify.spec.loss import Chord, LossSpec
+from verify.spec.loss import Chord, Claims, LossSpec
+from verify.spec.penalty import Penalty
 from verify.tape.balls import precision
 from verify.tape.enclose import Run
 from verify.tape.series import sides
@@ -49,6 +50,29 @@ def examine(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
     `given` are values of parameters beside their defaults.
     """
     _examine(loss, tuple(loss.with_parameters(given or {}).values()))
+
+
+def examine_penalty(penalty: Penalty) -> None:
+    """Raises UsageError where ρ is no formula, does not depend on the weight, or jumps: what a loss of one score is examined for."""
+    formula = penalty_formula(penalty)
+    if formula.value_terms and not (formula.slopes[0] or formula.slopes[1]):
+        raise UsageError(f"the penalty {penalty.name} does not depend on the weight: it is {formula.expression} whatever that is.")
+    if formula.value_terms:
+        examine(_of_one_weight(penalty))
+
+
+@lru_cache(maxsize=64)
+def _of_one_weight(penalty: Penalty) -> LossSpec:
+    formula, claims = (lambda s, _: penalty.per_weight(s)), Claims(convex=None)
+    return _Weight(name=penalty.name, per_example=formula, targets=(0,), claims=claims, source="a penalty")
+
+
+class _Weight(LossSpec):
+    """ρ as a loss of one score, whose target says nothing."""
+
+    def place(self, classes: int, label: int) -> str:  # noqa: ARG002
+        """For sentences."""
+        return "as a function of one weight"
 
 
 @lru_cache(maxsize=256)

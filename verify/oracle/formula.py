@@ -260,10 +260,14 @@ def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
     if spec.domain and label:
         return loss_formula(spec, classes, 0)
     e, symbols = spec.expression(classes, label)
+    return _compiled(f"{spec.name}, {spec.place(classes, label)}", e, symbols[:classes], symbols[classes:])
+
+
+def _compiled(what: str, e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> Formula:
     try:
-        return Formula(e, symbols[:classes], symbols[classes:])
+        return Formula(e, variables, constants)
     except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
-        raise UsageError(f"{spec.name}, {spec.place(classes, label)}: {error}") from None
+        raise UsageError(f"{what}: {error}") from None
 
 
 @lru_cache(maxsize=64)
@@ -291,8 +295,8 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
 
 @lru_cache(maxsize=64)
 def penalty_formula(penalty: Penalty) -> Formula:
-    """ρ(w), compiled once a process."""
-    return Formula(*penalty.expression())
+    """ρ(w), compiled once a process. Raises UsageError where it is not made of known functions."""
+    return _compiled(penalty.name, *penalty.expression())
 
 
 @lru_cache(maxsize=1)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pkgutil
 import re
+from dataclasses import replace
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 import verify.specs
 from verify.errors import UsageError, unknown
 from verify.source import load_file
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
+
+T = TypeVar("T")
 
 
 def _modules() -> list[object]:
@@ -31,15 +36,9 @@ def penalties() -> dict[str, Penalty]:
 
 def find_loss(name: str) -> LossSpec:
     """The loss of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default)."""
-    if file := re.fullmatch(r"(.*\.py)(?::(\w*))?", name):
-        path, variable = file[1], file[2] or "SPEC"
-        module = load_file(Path(path))
-        spec = getattr(module, variable, None)
-        if not isinstance(spec, LossSpec):
-            there = [v for v, value in vars(module).items() if isinstance(value, LossSpec)]
-            told = f" It has {', '.join(there)}." if there else ""
-            raise UsageError(f"{path} has no LossSpec called {variable}. Define one, or give FILE.py:NAME.{told}")
-        return spec
+    own = _in_a_file(name, LossSpec, "SPEC")
+    if own is not None:
+        return own
     known = losses()
     if name not in known:
         raise unknown("loss", name, known)
@@ -47,8 +46,32 @@ def find_loss(name: str) -> LossSpec:
 
 
 def find_penalty(name: str) -> Penalty:
-    """The penalty of this name; raises UsageError with the nearest known one."""
+    """The penalty of this name, or of `FILE.py[:NAME]` (PENALTY by default), which then is its name; raises UsageError with the nearest."""
+    own = _in_a_file(name, Penalty, "PENALTY")
+    if own is not None:
+        return _named(own, name)
     known = penalties()
     if name not in known:
         raise unknown("penalty", name, known)
     return known[name]
+
+
+def _in_a_file(name: str, kind: type[T], default: str) -> T | None:
+    """What a user's file calls this, or `default`; None where no file is named."""
+    file = re.fullmatch(r"(.*\.py)(?::(\w*))?", name)
+    if file is None:
+        return None
+    path, variable = file[1], file[2] or default
+    module = load_file(Path(path))
+    found = getattr(module, variable, None)
+    if not isinstance(found, kind):
+        there = [v for v, value in vars(module).items() if isinstance(value, kind)]
+        told = f" It has {', '.join(there)}." if there else ""
+        raise UsageError(f"{path} has no {kind.__name__} called {variable}. Define one, or give FILE.py:NAME.{told}")
+    return found
+
+
+@lru_cache(maxsize=64)
+def _named(penalty: Penalty, name: str) -> Penalty:
+    """One object for each, since what is compiled is kept by it."""
+    return replace(penalty, name=name)

@@ -92,13 +92,20 @@ def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], 
 
 
 def stated(
-    name: str, formula: Callable[..., object], arguments: Sequence[Any], parameters: dict[str, sympy.Symbol], place: str, targets: object
+    name: str,
+    formula: Callable[..., object],
+    arguments: Sequence[Any],
+    parameters: dict[str, sympy.Symbol],
+    place: str,
+    targets: object,
+    of: str | None = None,
 ) -> sympy.Expr:
-    """What the formula returns for these arguments, as a sympy expression of their symbols. `place` words the label for a sentence.
+    """What the formula returns for these arguments, as a sympy expression of their symbols. For a sentence `place` words the label, and
+    `of` the symbols, if they are no scores.
 
     Numbers of Python are taken as the exact fractions that they are. Raises UsageError for all that is no such expression.
     """
-    told = f"the formula of {name}, for {place}, "
+    told, due = f"the formula of {name}, for {place}, ", of or f"the score{_s(targets)}"
     try:
         given = formula(*arguments, **parameters)
     except (Exception, SystemExit, GeneratorExit) as error:
@@ -112,7 +119,7 @@ def stated(
         e = None
     if not isinstance(e, sympy.Expr) or getattr(e, "is_Matrix", False) or (hasattr(given, "shape") and given.shape != ()):
         hint = _other_shape(formula, parameters, targets) or _of_type(given)
-        raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of the score{_s(targets)}. {hint}")
+        raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of {due}. {hint}")
     e = exactly(e)
     own = "t" if targets else "y"
     if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
@@ -129,7 +136,8 @@ def stated(
     if strays:
         k = strays[0]
         raise UsageError(
-            f"{told}contains the symbol {k}, which is neither a score nor a parameter{_listed(parameters)}.{_near(k, parameters)} "
+            f"{told}contains the symbol {k}, which is neither {of or 'a score'} nor a parameter{_listed(parameters)}."
+            f"{_near(k, parameters)} "
             f'Declare it, parameters={{"{k}": positive(default=1)}}, and let the formula take it; or put its value in its place.'
         )
     return e
