@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -15,7 +15,6 @@ from verify.errors import UsageError
 from verify.oracle import Oracle, Point, exact
 from verify.spec import Objective
 from verify.spec.margins import with_margin
-from verify.tape.balls import Ball
 from verify.terms import Example, Reference, Role, Term
 
 Floats = NDArray[np.floating]
@@ -232,7 +231,7 @@ def _of_role(role: Role) -> Counts:
 @lru_cache(maxsize=256)
 def _retargeted(objective: Objective, targets: tuple[float, ...]) -> Objective:
     """The same objective with other targets, once for each: its formulas are compiled once."""
-    return replace(objective, loss=replace(objective.loss, targets=targets))
+    return replace(objective, loss=replace(objective.loss, target=None, targets=targets))
 
 
 @lru_cache(maxsize=256)
@@ -245,8 +244,4 @@ class _Shifted(Oracle):
 
     def __init__(self, oracle: Oracle, parameters: Mapping[str, float]) -> None:
         super().__init__(oracle.objective, oracle.dtype)
-        self._shifted = [exact.ball(parameters.get(name, value)) for name, value in oracle.objective.parameters.items()]
-
-    def inputs(self, scores: Sequence[Ball]) -> list[Ball]:
-        """Scores and the shifted parameters."""
-        return [*scores, *self._shifted]
+        self.constants = [exact.ball(parameters.get(name, value)) for name, value in oracle.objective.parameters.items()]

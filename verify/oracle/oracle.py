@@ -23,18 +23,18 @@ Labels = NDArray[np.integer[Any]]
 
 
 class Oracle:
-    """The truth about one objective, for candidates that compute in `dtype`."""
+    """The truth about one objective, for candidates that compute in `dtype`. `constants` are its parameters."""
 
     def __init__(self, objective: Objective, dtype: str) -> None:
         self.objective, self.dtype = objective, dtype
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
-        self._constants = [exact.ball(p) for p in objective.parameters.values()]
+        self.constants = [exact.ball(p) for p in objective.parameters.values()]
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}
         # A parameter that the dtype cannot hold is rounded once by whoever computes in it.
         self._rounded_constants = [
             c + arb(0, 0.0 if float(np.dtype(dtype).type(p)) == p else self.u * abs(p))
-            for c, p in zip(self._constants, objective.parameters.values(), strict=True)
+            for c, p in zip(self.constants, objective.parameters.values(), strict=True)
         ]
 
     def at(self, W: Floats, X: Floats, y: Labels, reg: float) -> Point:
@@ -70,7 +70,7 @@ class Oracle:
             formula=self.formula(classes, label),
             key=label,
             ways=tuple(self.ways(classes, label)),
-            constants=(*target, *self._constants),
+            constants=(*target, *self.constants),
             rounded=(*target, *self._rounded_constants),
             steep=lambda: self.steepest(classes, label),
             curved=lambda j: self.most_curved(classes, label, j),
