@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from field.domains import FALSE, GAMMA, HUBER, POISSON, QUANTILE, SOFT, spec
-from sympy import exp, log
+from sympy import Max, Or, Piecewise, exp, log, sqrt
 
 from verify import UsageError, Verdict, check
 from verify.cases.fitted import of_targets
 from verify.oracle import Oracle
 from verify.oracle.claims import examine
 from verify.oracle.formula import loss_formula
-from verify.spec import Binary, Claims, Count, LossSpec, Objective, Positive, Real, Sign, positive
+from verify.spec import Binary, Claims, Count, LossSpec, Objective, Parameter, Positive, Real, Sign, positive
 from verify.spec.catalogue import find_penalty
 from verify.spec.convexity import convex_loss
 from verify.spec.mathml import described
@@ -50,6 +50,10 @@ def test_binary_and_sign_are_short_for_lists():
         ({"target": "real"}, r"target of x is 'real'; give one of Real\(\), .*targets=\(0, 1\)"),
         ({"target": Real(), "targets": (0, 1)}, r"both target=Real\(\) and targets=\(0, 1\)"),
         ({"target": Real(), "per_example": lambda s, t: s if t > 0 else -s}, r"With target=Real\(\) the target is a symbol, too"),
+        ({"target": Real(), "per_example": lambda s, t: 2 * s if t == 0 else s - t}, "asks about its target: at .* target 0 it is"),
+        ({"target": Count(), "per_example": lambda s, t: s + (t * log(t) if t != 0 else 0)}, "and no number where it is given a symbol"),
+        ({"target": Real(), "per_example": lambda s, t: Piecewise((s, Or(t < 100, s < t)), (s + 1, True))}, "jumps: at score"),
+        ({"target": Real(), "per_example": lambda s, t: s + sqrt(1000 - t)}, "no finite number at any score that was tried, for target"),
         ({"target": Real(), "claims": Claims(convex=None, symmetric=True)}, "claims symmetric=True"),
         ({"target": Real(), "per_example": lambda s, y: log(sum(s))}, "it is given one score and the target"),
     ],
@@ -61,7 +65,13 @@ def test_slips_are_told(fields, told):
 
 def stated(**fields):
     loss = LossSpec(**{"name": "x", "per_example": lambda s, t: s - t, "claims": Claims(convex=None), "source": "x"} | fields)
+    examine(loss)
     return loss_formula(loss, 1, 0)
+
+
+def test_a_formula_may_choose_by_a_target_that_is_a_symbol():
+    examine(spec(lambda s, t: exp(s) - t * s + Piecewise((t * log(t) - t, t > 0), (0, True)), Count()))
+    examine(spec(lambda s, t, a: Max(a * (t - s), (1 - a) * (s - t)), Real(), a=Parameter(default=0.1, low=0, high=1)))
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (2, -1), (1.0, 1.0 + 2.0**-40)])

@@ -15,6 +15,7 @@ from flint import arb
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.formula import Formula, loss_formula, penalty_formula
+from verify.spec.asked import one_for_all_targets
 from verify.spec.convexity import convex_loss
 from verify.spec.loss import Chord, Claims, LossSpec
 from verify.spec.penalty import Penalty
@@ -78,6 +79,8 @@ class _Weight(LossSpec):
 @lru_cache(maxsize=256)
 def _examine(loss: LossSpec, values: tuple[float, ...]) -> None:
     constants = tuple(map(exact.ball, values))
+    if loss.domain:
+        one_for_all_targets(loss)
     _is_a_formula(loss, constants)
     _is_continuous(loss, constants)
     _is_written_alike(loss, constants)
@@ -126,7 +129,7 @@ def _all(loss: LossSpec, label: int, constants: Constants) -> list[arb]:
 
 def _labels(loss: LossSpec) -> list[tuple[int, int]]:
     """(number of scores, label) of all that is examined."""
-    return sorted({(loss.scores(c), label) for c in SIZES for label in loss.some_labels(c)})
+    return sorted({(loss.scores(c), label) for c in SIZES for label in loss.examined(c)})
 
 
 def _points(scores: int, count: int) -> Iterator[Point]:
@@ -179,9 +182,13 @@ def _is_convex(loss: LossSpec, constants: Constants) -> None:
     for chord in _chords(loss):
         if bulge(loss, chord, constants) > 0:
             raise UsageError(
-                f"{loss.name} claims to be convex, but at the middle of {chord.start} and {chord.end}, label {chord.label}, "
+                f"{loss.name} claims to be convex, but at the middle of {chord.start} and {chord.end}, {_labelled(loss, chord)}, "
                 f"it lies above its chord. Correct the formula, or claim Claims(convex=False, chord={chord})."
             )
+
+
+def _labelled(loss: LossSpec, chord: Chord) -> str:
+    return f"label {chord.label}{f' (target {loss.targets[chord.label]:g})' if loss.targets else ''}"
 
 
 def _chords(loss: LossSpec) -> Iterator[Chord]:

@@ -209,6 +209,11 @@ class LossSpec:
         """The labels that stand for all where each is looked at: of a domain the first, which are simple numbers."""
         return range(min(self.labels(classes), SHOWN) if self.domain else self.labels(classes))
 
+    def examined(self, classes: int) -> list[int]:
+        """The labels at which a formula and what it claims are examined: of a domain also ordinary targets, rare ones and ends."""
+        n = self.labels(classes)
+        return [*self.some_labels(classes), *([7, 12, n // 2, n - 40, n - 20, n - 8, n - 2] if self.domain else [])]
+
     def with_parameters(self, given: Mapping[str, float]) -> dict[str, float]:
         """The parameters' values: the given ones, checked, and the defaults of the rest."""
         for name in given:

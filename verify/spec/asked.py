@@ -1,0 +1,46 @@
+"""Formulas that ask about a target that is a symbol: `t == 0` is false of it, and no error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy
+
+from verify.errors import UsageError
+from verify.spec.loss import LossSpec
+from verify.spec.target import Target
+
+SCORES = (sympy.Rational(3, 8), sympy.Rational(-11, 8))
+"""At which both are compared, and at the target itself: `s == t` is false of symbols, too."""
+LARGEST = 16
+"""Of the targets at which they are compared: those that people ask about, and whose factorials are short."""
+MANY = 16
+CLOSE = 1e-9
+"""Of the value: sympy evaluates both with 15 digits."""
+
+
+def one_for_all_targets(loss: LossSpec) -> None:
+    """Raises UsageError where the formula of a domain is another one when it is given the target as a number."""
+    assert loss.targets is not None
+    e, (score, target, *symbols) = loss.expression(1, 0)
+    values = {p: sympy.Rational(q.default) for p, q in zip(symbols, loss.parameters.values(), strict=True)}
+    general = e.subs(values)
+    for t in [t for t in loss.targets if abs(t) <= LARGEST][:MANY]:
+        for s in (*SCORES, sympy.Rational(t)):
+            there = _number(general.subs, {score: s, target: sympy.Rational(t)})
+            own = _number(loss.per_example, s, Target(t), **{p.name: v for p, v in values.items()})
+            if own is not None and (there is None or abs(there - own) > CLOSE * (1 + abs(own))):
+                other = "no number" if there is None else f"{there:g}"
+                raise UsageError(
+                    f"the formula of {loss.name} asks about its target: at the score {float(s):g} and the target {t:g} it is {own:g} "
+                    f"where it is given that number, and {other} where it is given a symbol, as with target={loss.domain}: a symbol "
+                    "equals no number. Write Piecewise((…, t < 1), (…, True)), or list the targets: targets=(0, 1, 2)."
+                )
+
+
+def _number(f: Callable[..., object], *arguments: object, **parameters: object) -> float | None:
+    try:
+        found = complex(sympy.N(f(*arguments, **parameters)))
+    except Exception:  # the author's code, at a number that it was not asked about so far
+        return None
+    return found.real if found.imag == 0 and abs(found) < float("inf") else None
