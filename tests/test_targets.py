@@ -48,6 +48,8 @@ def test_binary_and_sign_are_short_for_lists():
     ("fields", "told"),
     [
         ({"target": "real"}, r"target of x is 'real'; give one of Real\(\), .*targets=\(0, 1\)"),
+        ({"target": Real}, r"target of x is Real without its parentheses; give Real\(\)"),
+        ({"targets": Real()}, r"targets of x is Real\(\), which is a domain; give it as target=Real\(\)"),
         ({"target": Real(), "targets": (0, 1)}, r"both target=Real\(\) and targets=\(0, 1\)"),
         ({"target": Real(), "per_example": lambda s, t: s if t > 0 else -s}, r"With target=Real\(\) the target is a symbol, too"),
         ({"target": Real(), "per_example": lambda s, t: 2 * s if t == 0 else s - t}, "asks about its target: at .* target 0 it is"),

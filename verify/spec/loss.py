@@ -161,6 +161,9 @@ class LossSpec:
     def _check_target(self) -> None:
         if self.target is None:
             return
+        given: object = self.target
+        if callable(given) and getattr(given, "__module__", None) == Domain.__module__:
+            raise UsageError(f"target of {self.name} is {given.__name__} without its parentheses; give {given.__name__}().")  # type: ignore[attr-defined]
         if not isinstance(self.target, (Domain, Finite)):
             raise UsageError(f"target of {self.name} is {self.target!r}; give one of {', '.join(DOMAINS)}, or a list: targets=(0, 1).")
         if self.targets is not None and self.targets != self.target.values:
@@ -242,6 +245,8 @@ SHOWN = 6
 
 
 def _targets(name: str, given: object) -> tuple[float, ...]:
+    if isinstance(given, (Domain, Finite)):
+        raise UsageError(f"targets of {name} is {given}, which is a domain; give it as target={given}, or list targets: targets=(0, 1).")
     found = _numbers(f"targets of {name}", given, "the values at which it is judged, (-1, 1) say")
     if not found:
         raise UsageError(f"{name} has no targets; give one or more, or leave them out for a loss of several classes.")
