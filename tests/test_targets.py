@@ -82,6 +82,13 @@ def test_empty_domains_are_refused(low, high):
         Real(low, high)
 
 
+@pytest.mark.parametrize("domain", [Real(1, 1.0000004), Real(1e-45, 1e-44), Real(-1e308, 1e308), Real(5), Real(high=-3)])
+def test_a_domain_of_few_numbers_is_examined_at_them(domain):
+    loss = spec(lambda s, t: (s - t) ** 2, domain)
+    examine(loss)
+    assert {0, len(domain.values) - 2} <= set(loss.examined(1)) <= set(range(len(domain.values)))
+
+
 def test_one_formula_is_for_all_targets():
     formulas = {loss_formula(HUBER, 1, label) for label in range(HUBER.labels(1))}
     assert len(formulas) == 1

@@ -123,8 +123,7 @@ def _run(loss: LossSpec, formula: Formula, at: Sequence[arb], label: int, consta
 
 def _all(loss: LossSpec, label: int, constants: Constants) -> list[arb]:
     """The constants of the formula for one label: the target is one where it has a domain."""
-    target = [exact.ball(loss.targets[label])] if loss.domain and loss.targets else []
-    return [*target, *constants]
+    return [*map(exact.ball, loss.constant(label)), *constants]
 
 
 def _labels(loss: LossSpec) -> list[tuple[int, int]]:

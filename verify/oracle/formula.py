@@ -156,10 +156,9 @@ class Formula:
         run = self._with_slopes(run) if slopes else run
         registers = _all(self.slopes) if slopes else [*self.value_terms]
         for k in enclose.reached(run, self.value_terms):
-            n = self._number[k]
-            pieces = self.value_tape.places[k].instruction.choices
+            switch, element = self.value_tape.places[k]
             for a in run.possible[k]:
-                registers += _all(self.piece_slopes[n][a]) if slopes else [dict(pieces)[k][a][0]]
+                registers += _all(self.piece_slopes[self._number[k]][a]) if slopes else [switch.pieces(element)[a][0]]
         return any(self._ranges.leave(r, run.registers, dtype, factor) for r in registers)
 
     @property

@@ -83,12 +83,11 @@ class Oracle:
 
     def target(self, label: int) -> list[arb]:
         """The target as a constant of the formula, where it is one."""
-        loss = self.objective.loss
-        return [exact.ball(loss.targets[label])] if loss.domain and loss.targets else []
+        return [exact.ball(t) for t in self.objective.loss.constant(label)]
 
     def numbers(self, label: int) -> list[float]:
         """The constants of the formula for one label as floats."""
-        return [*map(float, self.target(label)), *map(float, self.objective.parameters.values())]
+        return [*self.objective.loss.constant(label), *map(float, self.objective.parameters.values())]
 
     def formula(self, classes: int, label: int) -> Formula:
         """ℓ for one label."""

@@ -79,7 +79,7 @@ def told(loss: LossSpec) -> str:
     """For readers of a report: whether slopes of this loss may be computed as differences, with its default parameters."""
     constants, C = [p.default for p in loss.parameters.values()], loss.scores(SHOWN)
     labels = loss.some_labels(1) if loss.targets else (0,)
-    formulas = [(loss_formula(loss, C, i), [*([loss.targets[i]] if loss.domain and loss.targets else []), *constants]) for i in labels]
+    formulas = [(loss_formula(loss, C, i), [*loss.constant(i), *constants]) for i in labels]
     curved = [(f, given) for f, given in formulas if not f.is_polynomial]
     if not curved:
         return "each piece is a polynomial: its slopes are judged as the formula is written"

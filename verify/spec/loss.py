@@ -215,7 +215,12 @@ class LossSpec:
     def examined(self, classes: int) -> list[int]:
         """The labels at which a formula and what it claims are examined: of a domain also ordinary targets, rare ones and ends."""
         n = self.labels(classes)
-        return [*self.some_labels(classes), *([7, 12, n // 2, n - 40, n - 20, n - 8, n - 2] if self.domain else [])]
+        more = {7, 12, n // 2, n - 40, n - 20, n - 8, n - 2} if self.domain else set()
+        return sorted({*self.some_labels(classes), *(k for k in more if 0 <= k < n)})
+
+    def constant(self, label: int) -> tuple[float, ...]:
+        """The target as the first constant of the formula, where it is one: where it has a domain."""
+        return (self.targets[label],) if self.domain and self.targets else ()
 
     def with_parameters(self, given: Mapping[str, float]) -> dict[str, float]:
         """The parameters' values: the given ones, checked, and the defaults of the rest."""
