@@ -60,8 +60,14 @@ def test_mending_the_readmes_example_makes_every_law_hold(folder):
     assert report.verdict is verify.Verdict.HOLDS
 
 
+def of_contributing(first: str) -> str:
+    """The example whose docstring begins so."""
+    (found,) = (b for b in blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")) if b.lstrip('"').startswith(first))
+    return found
+
+
 def test_the_loss_of_contributing_is_a_loss(folder):
-    spec, *_ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    spec = of_contributing("Squared multiclass hinge")
     (folder / "squared_hinge.py").write_text(spec, encoding="utf-8")
     (folder / "squared.py").write_text(
         blocks("python")[0]
@@ -93,7 +99,7 @@ def objective(prediction, target, gamma={gamma}):
 
 
 def test_the_loss_of_one_score_of_contributing_is_one(folder):
-    _, _, spec, _ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    spec = of_contributing("Focal loss")
     (folder / "focal.py").write_text(spec, encoding="utf-8")
     for gamma in (2, 1):
         (folder / f"objective{gamma}.py").write_text(FOCAL.format(gamma=gamma), encoding="utf-8")
@@ -103,7 +109,7 @@ def test_the_loss_of_one_score_of_contributing_is_one(folder):
 
 
 def test_the_penalty_of_contributing_is_one(folder):
-    *_, penalty = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    penalty = of_contributing("Elastic net")
     (folder / "my_penalty.py").write_text(penalty, encoding="utf-8")
     assert find_penalty("my_penalty.py").bias is False
     assert convex_penalty(find_penalty("my_penalty.py"))
@@ -120,13 +126,56 @@ def objective(prediction, target):
 
 
 def test_the_loss_of_real_targets_of_contributing_is_one(folder):
-    _, spec, *_ = blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    spec = of_contributing("Huber's loss")
     (folder / "huber.py").write_text(spec, encoding="utf-8")
     laws = ("gradient", "curvature")
     for name, factor, verdict in (("right", "", verify.Verdict.HOLDS), ("wrong", " * (1 + (target > 500))", verify.Verdict.BROKEN)):
         (folder / f"{name}.py").write_text(HUBER.replace("{factor}", factor), encoding="utf-8")
         report = verify.check(f"{name}.py:objective", loss="huber.py", dtypes=("float64", "float32"), profile="quick", laws=laws)
         assert report.verdict is verdict
+
+
+INPUTS = {
+    "Cross-entropy to a distribution": """
+def f(s, t):
+    logp = s - np.logaddexp.reduce(s, axis=1, keepdims=True)
+    return -(t * logp).sum() / len(s), (np.exp(logp) - t) / len(s){wrong}
+""",
+    "Cox's partial likelihood": """
+def f(s, time, event):
+    value, g = 0.0, np.zeros_like(s)
+    for i in np.flatnonzero(event):
+        risk = time >= time[i]
+        e = np.exp(s[risk] - s[risk].max())
+        value += np.log(e.sum()) + s[risk].max() - s[i]
+        g[risk] += e / e.sum(){wrong}
+        g[i] -= 1
+    return value, g
+""",
+    "Layer norm": """
+def forward(x, gamma, beta):
+    centred = x - x.mean(axis=1, keepdims=True)
+    std = np.sqrt((centred**2).mean(axis=1, keepdims=True) + x.dtype.type(1e-5))
+    return gamma * centred / std + beta, (centred / std, std, gamma)
+
+
+def backward(dy, saved):
+    normed, std, gamma = saved
+    d = dy * gamma
+    dx = (d - d.mean(axis=1, keepdims=True) - normed * (d * normed).mean(axis=1, keepdims=True)) / std{wrong}
+    return dx, (dy * normed).sum(axis=0), dy.sum(axis=0)
+""",
+}
+
+
+@pytest.mark.parametrize("first", INPUTS)
+def test_the_functions_of_inputs_of_contributing_are_some(folder, first):
+    (folder / "spec.py").write_text(of_contributing(first), encoding="utf-8")
+    for name, wrong in (("right", ""), ("wrong", " * 1.25")):
+        (folder / f"{name}.py").write_text(f"import numpy as np\n{INPUTS[first].replace('{wrong}', wrong)}", encoding="utf-8")
+        target = f"{name}.py:{'forward,backward' if 'forward' in INPUTS[first] else 'f'}"
+        report = verify.check(target, loss="spec.py", dtypes=("float64", "float32"), profile="quick", laws=("value", "gradient"))
+        assert report.verdict is (verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS)
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}

@@ -13,12 +13,12 @@ from itertools import islice
 
 import numpy as np
 
-from verify.candidates import answers, python_of
+from verify.candidates import Call, answers, python_of
 from verify.cases import Case
 from verify.cases.bulk import ROUND, Batch, Choices, batches
 from verify.laws import Law, Subject
 from verify.laws.law import Screen
-from verify.oracle import lanes
+from verify.oracle import Oracle, lanes
 
 ROUNDS = {"ci": 2, "deep": 100}
 """How often every number of examples is met, by profile; elsewhere nothing is searched."""
@@ -54,13 +54,13 @@ class Round:
 
 def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None]) -> Iterator[Round]:
     """One round after the other, none where the law has no screen; `watch` hears of a problem of each batch before the candidate does."""
-    if law.screen is None or profile not in ROUNDS:
+    if law.screen is None or profile not in ROUNDS or not isinstance(subject.oracle, Oracle):
         return
     rounds, began = ROUNDS[profile], time.process_time()
-    left = batches(subject.oracle, seed=seed, examples=examples_of(subject), rounds=rounds)
+    left = batches(subject.scored, seed=seed, examples=examples_of(subject), rounds=rounds)
     for _ in range(rounds):
         round_, looked = list(islice(left, ROUND)), []
-        for batch, truth in zip(round_, lanes.at(subject.oracle, [b.problems for b in round_]), strict=True):
+        for batch, truth in zip(round_, lanes.at(subject.scored, [b.problems for b in round_]), strict=True):
             if time.process_time() - began > SECONDS[profile]:
                 break
             watch(batch.case(0))
@@ -78,6 +78,7 @@ def examples_of(subject: Subject) -> int:
 
 def _look(screen: Screen, subject: Subject, batch: Batch, truth: lanes.Many) -> tuple[int, int, int, Suspect | None]:
     """(held, tied, failed, suspect) of one batch."""
+    assert not isinstance(subject.candidate, Call)
     strain, single = screen(*answers(subject.candidate, *batch.problems), truth)
     holds = strain <= 1  # NaN does not
     (N, D, C), worst = batch.size, int(np.argmax(np.where(np.isnan(strain), np.inf, strain)))

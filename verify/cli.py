@@ -298,9 +298,11 @@ def run(
 
 def _kill_tables(report: Report) -> list[dict[str, Any]]:
     from verify.campaign.power import tables
+    from verify.problem import problem_named
 
     dtypes = dict.fromkeys(r.dtype for r in report.results)
-    return tables(list(report.losses), penalty="l2", dtypes=tuple(dtypes), profile="quick", seed=report.seed, laws=report.laws)
+    scored = [name for name in report.losses if problem_named(name) is None]
+    return tables(scored, penalty="l2", dtypes=tuple(dtypes), profile="quick", seed=report.seed, laws=report.laws)
 
 
 @cli.command(name="list", epilog=EPILOG)
@@ -325,7 +327,7 @@ def _specs() -> list[dict[str, str]]:
         {
             "name": s.name,
             "kind": "loss",
-            "formula": (sys.modules[s.per_example.__module__].__doc__ or "").split("\n")[0],
+            "formula": (sys.modules[s.formula.__module__].__doc__ or "").split("\n")[0],
             "convexity": supported(s),
         }
         for s in losses().values()

@@ -25,7 +25,7 @@ from verify.cases.simpler import shrunk
 from verify.diagnosis import diagnose, is_lost
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import Law, Subject
-from verify.oracle import Oracle
+from verify.oracle import InstanceOracle, Oracle
 from verify.profiles import PROFILES
 
 MOST_SIMPLIFICATIONS = 60
@@ -170,7 +170,7 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
     return _result(law, subject, tally, began, watch)
 
 
-def draw(oracle: Oracle, *, profile: str, seed: int) -> list[Case]:
+def draw(oracle: Oracle | InstanceOracle, *, profile: str, seed: int) -> list[Case]:
     """The profile's cases from every family, whatever is judged on them."""
     cases: list[Case] = []
     for name, (strategy, share) in families(oracle).items():
@@ -230,6 +230,8 @@ def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
         tally.failure = before
         return False
 
+    if isinstance(subject.oracle, InstanceOracle):
+        return  # the engine has shrunk its bytes
     objective = subject.oracle.objective
     shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS, of_scores=objective.of_scores, classes=objective.classes is None)
 
@@ -261,7 +263,7 @@ def _search_in_bulk(law: Law, subject: Subject, profile: str, seed: int, tally: 
         if tally.failure is not None:
             for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
                 before, options = tally.failure, {"database": _Given(suspect.choices), "phases": (Phase.reuse, Phase.shrink)}
-                _search(law, subject, anywhere(subject.oracle), _seed_of(FAMILY, seed), tally, watch, **options)
+                _search(law, subject, anywhere(subject.scored), _seed_of(FAMILY, seed), tally, watch, **options)
                 if tally.failure is not before:
                     return
             return

@@ -25,7 +25,7 @@ def point(x, places, formulas, counts=None, share=1):
     map_ = identity(x) if places is None else Select(x, np.array(places), U, TINY)
     elements = [Element(formula=f, key=k) for k, f in enumerate(formulas)]
     counts = counts or [1] * len(elements)
-    data = Elements(elements=elements, map=map_, counts=counts, share=fmpq(share), dtype=DTYPE, u=U, tiny=TINY)
+    data = Elements(elements=elements, map=map_, counts=counts, number=sum(counts), share=fmpq(share), dtype=DTYPE, u=U, tiny=TINY)
     return Point(x=x, data=data, penalty=None, dtype=DTYPE, u=U, tiny=TINY)
 
 

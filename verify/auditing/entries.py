@@ -22,16 +22,16 @@ def numerical(subject: Subject, case: Case) -> Finding:
 
     Of a convex loss, each subgradient's entries lie between the two. Undecided where the loss is another or has no kernel.
     """
-    kernel = _kernel(subject.oracle.objective)
+    kernel = _kernel(subject.scored.objective)
     if kernel is None:
         return Finding(undecided="no convex loss of the core")
     from verify.core.differences import numerical_gradient  # numba, for which those who only read a report need not wait
 
-    delta = subject.oracle.objective.parameters.get("delta")
+    delta = subject.scored.objective.parameters.get("delta")
     middle, ahead = (numerical_gradient(kernel, **case.values, h=STEP, method=m, delta=delta) for m in ("centred", "forward"))
     between = np.stack([ahead.gradient, 2 * middle.gradient - ahead.gradient])
-    if subject.oracle.objective.reduction == "sum":
-        penalty = 2 * kernel.factor * case["reg"] * case["W"] * subject.oracle.penalised(case["W"])
+    if subject.scored.objective.reduction == "sum":
+        penalty = 2 * kernel.factor * case["reg"] * case["W"] * subject.scored.penalised(case["W"])
         between = len(case["X"]) * (between - penalty) + penalty
     g, allowed = np.asarray(subject.reply(case).gradient, np.float64), subject.truth(case).gradient.radius
     low, high = between.min(axis=0), between.max(axis=0)

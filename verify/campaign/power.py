@@ -20,7 +20,7 @@ def tables(
     names: Sequence[str] | None, *, penalty: str, dtypes: Sequence[str], profile: str, seed: int, laws: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """One table for each loss (all shipped ones if None) and dtype. Raises UsageError for names that do not exist."""
-    chosen = list(names or losses())
+    chosen = list(losses() if names is None else names)
     for name in chosen:
         find_loss(name)
     find_penalty(penalty)

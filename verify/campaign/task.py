@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -32,17 +32,20 @@ from verify.candidates import (
 )
 from verify.candidates.signature import LINEAR, SCORES, by_position, likely, of_one_array
 from verify.cases import Case
-from verify.conventions import Conventions, Pins, Probe, find_out
+from verify.conventions import Conventions, Pins, Question, find_out, find_out_inputs, inputs
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject, surroundings
-from verify.oracle import Oracle
+from verify.oracle import InstanceOracle, Oracle
 from verify.oracle.claims import examine
+from verify.oracle.examined import examine_problem
 from verify.pair import Pair, Start, why_not
 from verify.pair import run as judge_pair
+from verify.problem import Instance, problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
+from verify.spec.objective import Objective
 from verify.trial import Result, Watch, Witness, again, run, unwatched
 
 T = TypeVar("T")
@@ -177,7 +180,7 @@ def _performed(task: Task, record: Record | None) -> Outcome | Inapplicable:
 def _result(task: Task, found: Conventions, record: Record | None) -> Result | str:
     """What becomes of the law, or the reason why it has nothing to ask."""
     if found.complaint is not None:
-        return failed(task, found.complaint, None if found.question is None else _case(found.question))
+        return failed(task, found.complaint, None if found.question is None else _asked_about(found))
     if record is not None:
         record.found(found.to_dict(), place_of(found.candidate.f))
     law, watch = LAWS[task.law], unwatched if record is None else record.begins
@@ -196,19 +199,31 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     if key not in _FOUND:
         f, limitations, harm = _imported(request.candidate)
         asked: list[Case] = []
+        problem = problem_named(request.loss)
 
-        def heard(probe: Probe) -> None:
-            asked.append(_case(probe))
+        def heard(question: Question) -> None:
+            asked.append(_case(question, () if problem is None else problem.differentiated))
             watch(asked[-1])
 
         with functions.noting() as seen:
-            found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
-        examine(found.objective.loss, found.objective.parameters)  # at the values that were found out
+            if problem is not None:
+                found = find_out_inputs(f, problem, request.pins, request.dtypes[0], heard)
+            else:
+                found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
+        _examine(found.objective)
         found = found if harm is None else replace(found, complaint=harm, question=None)
         _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
         if seen:
             _kept(_CHANGED, key, (Misbehaviour("nondeterministic", seen[0]), asked[0]))
     return _FOUND[key]
+
+
+def _examine(objective: Objective | Instance) -> None:
+    """At the values that were found out."""
+    if isinstance(objective, Instance):
+        examine_problem(objective.problem, objective.parameters)
+    else:
+        examine(objective.loss, objective.parameters)
 
 
 def _key(request: Request) -> Hashable:
@@ -314,12 +329,22 @@ TRUTHS = 1024
 @lru_cache(maxsize=2)
 def _subject(found: Conventions, dtype: str) -> Subject:
     """One for all laws on a candidate at a dtype that this process is given, one after the other."""
-    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), approximate=found.approximate, kept=TRUTHS)
+    oracle = InstanceOracle(found.objective, dtype) if isinstance(found.objective, Instance) else Oracle(found.objective, dtype)
+    return Subject(candidate=found.candidate, oracle=oracle, approximate=found.approximate, kept=TRUTHS)
 
 
-def _case(probe: Probe) -> Case:
-    W, X, y, reg = probe
+def _case(question: Question, differentiated: tuple[str, ...] = ()) -> Case:
+    if isinstance(question, Mapping):
+        return Case(values=question, family=PROBE, differentiated=differentiated)
+    W, X, y, reg = question
     return Case(values={"W": W, "X": X, "y": y, "reg": reg}, family=PROBE)
+
+
+def _asked_about(found: Conventions) -> Case:
+    """The question at which a complaint arose."""
+    assert found.question is not None
+    own = found.objective.problem.differentiated if isinstance(found.objective, Instance) else ()
+    return _case(found.question, own)
 
 
 PROBE = "probe"
@@ -328,6 +353,12 @@ PROBE = "probe"
 
 def _ask(request: Request, case: Case, record: Record) -> None:
     """Asks a first question alone, in the likeliest way: a candidate that ends its process there does so whatever its conventions are."""
+    problem = problem_named(request.loss)
+    if problem is not None:
+        record.begins(case)
+        with suppress(Misbehaviour, UsageError):
+            inputs.first_way(_imported(request.candidate)[0], problem, request.pins)(**case.values)
+        return
     loss = find_loss(request.loss)
     f = by_position(adapted(_imported(request.candidate)[0]), loss.parameters)
     linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))

@@ -19,12 +19,13 @@ from typing import Any
 import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
-from verify.cases import Case, linear
+from verify.cases import Case, inputs, linear
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError
 from verify.nested import hexadecimal, nested
 from verify.pair import start
-from verify.spec.catalogue import find_loss
+from verify.problem import problem_named
+from verify.spec.catalogue import find_loss, find_spec
 
 SCHEMA, FIRST = 2, "verify-witness/1"
 """What is written, and what is read as well."""
@@ -71,7 +72,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
 def told(case: Case, loss: str) -> dict[str, Any]:
     """The case as plain data; the values of linear scores stand beside `values` too, and the targets that its labels stand for."""
     found = case.to_dict()
-    targets = () if loss == NO_LOSS or "y" not in case.values else find_loss(loss).targets or ()
+    targets = find_loss(loss).targets or () if loss != NO_LOSS and case.values.keys() == set(linear.VALUES) else ()
     if targets and all(0 <= label < len(targets) for label in case["y"]):
         found["targets"] = hexadecimal([float(targets[label]) for label in case["y"]])
     return found | ({name: found["values"][name] for name in linear.VALUES} if found["values"].keys() == set(linear.VALUES) else {})
@@ -141,7 +142,8 @@ def task(found: Mapping[str, Any]) -> Task:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
         case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
-        case = _alone(case) if of_pair else linear.checked(case)
+        problem = None if of_pair else problem_named(told["loss"])
+        case = _alone(case) if of_pair else linear.checked(case) if problem is None else inputs.checked(problem, case)
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
@@ -183,5 +185,5 @@ def _pins(conventions: object, loss: str) -> Pins:
     """What was found out, of which the parameters stand among the rest, by their names."""
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
-    parameters = {name: conventions[name] for name in find_loss(loss).parameters if name in conventions}
+    parameters = {name: conventions[name] for name in find_spec(loss).parameters if name in conventions}
     return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in parameters}, parameters=parameters)

@@ -1,6 +1,7 @@
 """What is judged: the user's functions, found by name and called in their own signature and layout."""
 
 from verify.candidates.answer import Answer, Misbehaviour, told_of
+from verify.candidates.call import Call
 from verify.candidates.candidate import Candidate, name_of
 from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
 from verify.candidates.frameworks import adapted, framework_of
@@ -14,6 +15,7 @@ from verify.candidates.upstream import Upstream, told_of_upstream, upstream_is_k
 
 __all__ = [
     "Answer",
+    "Call",
     "Candidate",
     "Linear",
     "Misbehaviour",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,11 +102,22 @@ def pair(returned: Any, names: str) -> tuple[Any, Any]:
         message = f"returned {type(returned).__name__}, not a pair ({names})"
         if isinstance(returned, plain) and plain.__len__(returned) > 2:
             raise Incomplete(message, plain.__len__(returned))
-        if isinstance(returned, (float, int, np.number, np.ndarray)) and np.size(returned) == 1 and not isinstance(returned, bool):
+        if is_number(returned):
             raise Incomplete(message, 1)
         raise Misbehaviour("shape", message)
     first, second = plain.__iter__(returned)  # a subclass may do anything
     return first, second
+
+
+def is_number(returned: Any) -> bool:
+    """Whether one number was returned, and nothing else."""
+    return isinstance(returned, (float, int, np.number, np.ndarray)) and np.size(returned) == 1 and not isinstance(returned, bool)
+
+
+def halved(arguments: Sequence[Any], places: Sequence[int]) -> None:
+    """Writes other numbers into these arguments: half of each, in the first plus 1."""
+    for k, place in enumerate(places):
+        arguments[place][...] = arguments[place] / 2 + (k == 0)
 
 
 def number(returned: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Any
 
 from verify.errors import UsageError
@@ -15,13 +15,24 @@ class Candidate:
 
     The arguments are those of a signature: `(W, X, y, reg)`, `(scores, y)`, `(prediction, target)`, or one array `x`. With
     `(prediction, target)` all three may answer for each example, and the loss may be left out.
+
+    Of a function of named inputs they are these inputs, and `grad` returns one gradient for each that is differentiated. Where an array
+    comes out, `forward` and `backward` may be the names: `backward(upstream, …inputs)`, or `backward(upstream, saved)` where `forward`
+    returns `(output, saved)`; `saved` says which, if that shall not be found out.
     """
 
     loss: Callable[..., Any] | None = None
-    grad: Callable[..., Any]
+    grad: Callable[..., Any] = None  # type: ignore[assignment]  # under this name or the other it must be there
     hess: Callable[..., Any] | None = None
+    forward: InitVar[Callable[..., Any] | None] = None
+    backward: InitVar[Callable[..., Any] | None] = None
+    saved: bool | None = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, forward: Callable[..., Any] | None, backward: Callable[..., Any] | None) -> None:
+        for name, other, given in (("loss", "forward", forward), ("grad", "backward", backward)):
+            if given is not None and getattr(self, name) is not None:
+                raise UsageError(f"Candidate has both {name} and {other}, which are the same; give one of them.")
+            object.__setattr__(self, name, getattr(self, name) if given is None else given)
         for name, f in (("loss", self.loss), ("grad", self.grad), ("hess", self.hess)):
             if not callable(f) and (f is not None or name == "grad"):
                 raise UsageError(f"Candidate({name}=…) is {type(f).__name__}; it must be a function, such as f(W, X, y, reg).")

@@ -39,7 +39,7 @@ def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., A
     if isinstance(f, Candidate):
         whole = {name: part for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
         beside = tuple(whole.values())
-        parts = {name: _adapted(part, upstream, beside, both=False) for name, part in whole.items()}
+        parts: dict[str, Any] = {name: _adapted(part, upstream, beside, both=False) for name, part in whole.items()}
         return f if all(parts[name] is whole[name] for name in parts) else Candidate(**parts)
     return _adapted(f, upstream, (f,), both=True)
 

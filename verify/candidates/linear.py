@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
+from verify.candidates.answer import Answer, Misbehaviour, array, asked, halved, number, pair
 from verify.candidates.signature import REG, Extra, Given, Weights
 
 Floats = NDArray[np.floating]
@@ -78,6 +78,10 @@ class Linear:
         if isinstance(e, Weights):
             return e.given(examples, dtype, self.weights)
         return e.value if isinstance(e, Given) else reg
+
+    def change(self, arguments: tuple[Any, ...]) -> None:
+        """Writes other weights and data into the arguments."""
+        halved(arguments, self.real)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
         """The answer to arguments in the candidate's own layout, which it gets as they are.

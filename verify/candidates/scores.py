@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
+from verify.candidates.answer import Answer, Misbehaviour, array, asked, halved, number, pair
 from verify.candidates.candidate import Candidate
 from verify.candidates.signature import Extra, Weights
 
@@ -160,6 +160,10 @@ class Scores:
         if self.order == "PREDICTIONDATASET":
             return scores, DataSet(target, self.weights, self.labels), *more
         return (target, scores, *more) if self.order == "TARGETPREDICTION" else (scores, target, *more)
+
+    def change(self, arguments: tuple[Any, ...]) -> None:
+        """Writes other scores into the arguments."""
+        halved(arguments, self.real)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
         """The answer to arguments in the candidate's own order, its gradient (C, N).

@@ -173,7 +173,7 @@ CALLS = {LINEAR: "f(W, X, y, reg)", SCORES: "f(scores, y)"}
 def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Callable[..., Any]:
     """`f` with the weights and the loss's parameters that it takes by name only as its last arguments; itself where there are none."""
     if isinstance(f, Candidate):
-        parts = {name: by_position(part, parameters) for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
+        parts: dict[str, Any] = {n: by_position(part, parameters) for n in ("loss", "grad", "hess") if (part := getattr(f, n)) is not None}
         return f if all(parts[name] is getattr(f, name) for name in parts) else Candidate(**parts)
     told, known = _parameters(f) or [], WEIGHT | {name.lower() for name in parameters}
     named = sorted((p for p in told if p.kind is p.KEYWORD_ONLY and p.name.lower() in known), key=lambda p: p.default is not p.empty)

@@ -27,10 +27,14 @@ def resolve(target: str) -> Callable[..., Any]:
     parts = [_called(attribute(found, place, name.strip()), f"{place}:{name.strip()}") for name in path.split(",")]
     if len(parts) > len(PARTS):
         raise UsageError(f"target {target!r} names {len(parts)} functions. Give one, or a loss, its gradient and its Hessian.")
-    return parts[0] if len(parts) == 1 else Candidate(**dict(zip(PARTS, parts, strict=False)))
+    return parts[0] if len(parts) == 1 else Candidate(**_by_part(parts))
 
 
 PARTS = ("loss", "grad", "hess")
+
+
+def _by_part(parts: list[Callable[..., Any]]) -> dict[str, Any]:
+    return dict(zip(PARTS, parts, strict=False))
 
 
 def attribute(found: Any, place: str, path: str) -> Any:

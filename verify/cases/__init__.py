@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from verify.cases import inputs
 from verify.cases.case import Case
 from verify.cases.digits import minibatch
 from verify.cases.fitted import among, fitted
@@ -11,17 +12,19 @@ from verify.cases.grid import CLASSES, generic, lattice
 from verify.cases.kinks import has_kinks, kinks, near_kinks
 from verify.cases.shapes import shapes
 from verify.cases.tails import tails
-from verify.oracle import Oracle
+from verify.oracle import InstanceOracle, Oracle
 
 __all__ = ["Case", "families", "has_kinks"]
 
 
-def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
+def families(oracle: Oracle | InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
     """The families that the objective has, the simplest first, each with its share of the cases.
 
     A search of its own for each family: one search over all of them would follow the greatest strain into one family
     and hardly look at the rest.
     """
+    if isinstance(oracle, InstanceOracle):
+        return _shared(inputs.families(oracle))
     dtype, fixed = oracle.dtype, oracle.objective.classes
     classes = among(oracle, CLASSES)
     found = {
@@ -33,8 +36,12 @@ def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]
     }
     if has_kinks(oracle):
         found |= {"kink": (kinks(dtype, oracle), 0.2), "near a kink": (near_kinks(dtype, oracle), 0.2)}
+    return _shared({name: (_fit(strategy, oracle), share) for name, (strategy, share) in found.items()})
+
+
+def _shared(found: dict[str, tuple[st.SearchStrategy[Case], float]]) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
     total = sum(share for _, share in found.values())
-    return {name: (_fit(strategy, oracle), share / total) for name, (strategy, share) in found.items()}
+    return {name: (strategy, share / total) for name, (strategy, share) in found.items()}
 
 
 def _fit(strategy: st.SearchStrategy[Case], oracle: Oracle) -> st.SearchStrategy[Case]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,17 @@ class Case:
         here = [self.values[name] for name in self.differentiated]
         parts = np.split(x, np.cumsum([a.size for a in here])[:-1])
         return self.but(**{name: part.reshape(a.shape) for name, a, part in zip(self.differentiated, here, parts, strict=True)})
+
+    def place(self, entry: Sequence[int]) -> tuple[str, list[int]]:
+        """The name of the value in which an entry of `x` stands, and its index there."""
+        if len(self.differentiated) == 1:
+            return self.differentiated[0], list(entry)
+        (at,) = entry
+        for name in self.differentiated:
+            if at < np.size(self.values[name]):
+                return name, [int(k) for k in np.unravel_index(at, np.shape(self.values[name]))]
+            at -= int(np.size(self.values[name]))
+        raise IndexError(f"there is no entry {entry}")
 
     @property
     def dtype(self) -> str:

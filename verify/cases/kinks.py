@@ -51,7 +51,7 @@ def near_kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
     case, solved = draw(_solved(dtype, oracle))
     rng, W = np.random.default_rng(case.seed), case["W"].copy()
     for j in solved:
-        W[j, -1] = _beside(W[j, -1], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[dtype], endpoint=True)))
+        W[j, -1] = beside(W[j, -1], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[dtype], endpoint=True)))
     return replace(case.but(W=W), family="near a kink" if solved else "kink missed")
 
 
@@ -73,7 +73,7 @@ def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, dict[int
     return case.but(W=W, X=X, y=y), solved
 
 
-def _beside(w: np.floating, side: int, bits: int) -> np.floating:
+def beside(w: np.floating, side: int, bits: int) -> np.floating:
     """W moved by ±2^-bits, or to the next float where that is further."""
     there, following = w + w.dtype.type(side * 2.0**-bits), np.nextafter(w, w.dtype.type(side * np.inf))
     return max(there, following) if side > 0 else min(there, following)
@@ -122,13 +122,13 @@ def _tied(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], labe
         return formula.gap(_seen(oracle, [s + (moved if k == j else 0) for k, s in enumerate(scores)], label), gap)
 
     with precision():
-        straight = _zero(at, 1.0, 1)
-        moved = _zero(at, SECANT, MOST_STEPS) if straight is None else straight
+        straight = zero(at, 1.0, 1)
+        moved = zero(at, SECANT, MOST_STEPS) if straight is None else straight
         bias = None if moved is None else W.dtype.type(float(exact.ball(W[j, -1]) + moved))
     return bias if bias is not None and np.isfinite(bias) else None
 
 
-def _zero(at: Callable[[arb], arb], step: float, most: int) -> arb | None:
+def zero(at: Callable[[arb], arb], step: float, most: int) -> arb | None:
     """A zero of a function, from 0 on, by slopes over a step; None where `most` of them do not lead to one."""
     moved = arb(0)
     left = at(moved)

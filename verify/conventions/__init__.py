@@ -11,15 +11,27 @@ from typing import Any
 
 from verify.candidates import Candidate, adapted
 from verify.candidates.signature import by_position, likely
-from verify.conventions import linear, refusals, scores
+from verify.conventions import inputs, linear, refusals, scores
 from verify.conventions.pins import PINS, Conventions, Pins
-from verify.conventions.probes import Probe, Watch, unwatched
+from verify.conventions.probes import Probe, Question, Watch, unwatched
 from verify.errors import UsageError
 from verify.oracle.claims import examine, examine_penalty
+from verify.oracle.examined import examine_problem
+from verify.problem import Problem
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 
-__all__ = ["PINS", "Conventions", "Pins", "Probe", "find_out"]
+__all__ = ["PINS", "Conventions", "Pins", "Probe", "Question", "find_out", "find_out_inputs"]
+
+
+def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
+    """The same of a function of named inputs."""
+    examine_problem(problem)
+    f = by_position(adapted(f), problem.parameters) if problem.loss else f
+    refusals.as_it_is(f)
+    found = inputs.find_out(f, problem, pins, dtype, watch)
+    refusals.no_pair(f, found.complaint)
+    return found
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
@@ -35,6 +47,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
         examine_penalty(find_penalty(pins.penalty))
     f = by_position(adapted(f), loss.parameters)
     refusals.as_it_is(f)
+    refusals.in_order(f)
     signatures = (pins.signature,) if pins.signature else likely(f, loss.parameters)
     if not signatures:
         raise UsageError(f"the candidate takes one argument, so {loss.name} is no spec for it. Judge it without: loss=None, at=x.")

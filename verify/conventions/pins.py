@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from verify.candidates.answer import Misbehaviour
+from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.scores import CUTS, ORDERS, Scores
 from verify.candidates.signature import SIGNATURES, takes
 from verify.candidates.upstream import told_of_upstream
-from verify.conventions.probes import Probe
+from verify.conventions.probes import Question
 from verify.errors import UsageError, of_type, unknown
+from verify.problem import Instance
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 from verify.spec.objective import REDUCTIONS, Objective
@@ -106,18 +108,27 @@ class Conventions:
     `doubts` are the values of a convention that cannot be told apart on any point asked, the one that is used first.
     """
 
-    candidate: Linear | Scores
-    objective: Objective
+    candidate: Linear | Scores | Call
+    objective: Objective | Instance
     fits: bool
     complaint: Misbehaviour | None = None
-    question: Probe | None = field(default=None, compare=False)
+    question: Question | None = field(default=None, compare=False)
     limitations: tuple[str, ...] = ()
     approximate: bool = False
     doubts: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
+    @property
+    def of_scores(self) -> Objective:
+        """The objective of linear scores, or of scores."""
+        assert isinstance(self.objective, Objective)
+        return self.objective
+
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
-        o, c = self.objective, self.candidate
+        c = self.candidate
+        if isinstance(c, Call):
+            return self._of_inputs(c)
+        o = self.of_scores
         framework = framework_of(c.f)
         known: dict[str, Any] = dict(o.parameters) | ({"framework": framework} if framework else {})
         known |= told_of_upstream(c.f)
@@ -137,3 +148,11 @@ class Conventions:
         if objective or c.takes_weights:
             found["weights"] = "taken" if c.takes_weights else "not taken"
         return found | known
+
+    def _of_inputs(self, c: Call) -> dict[str, Any]:
+        o = self.objective
+        assert isinstance(o, Instance)
+        known: dict[str, Any] = {"call": f"f({', '.join([*c.order, *c.handed])})", "fits": self.fits}
+        known |= {"backward": c.backward} if c.backward else {}
+        known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
+        return known | dict(o.parameters)

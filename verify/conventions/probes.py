@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
 """W (C, D), X (N, D), y (N,) and λ."""
 
-Watch = Callable[[Probe], None]
+Question = Probe | Mapping[str, Any]
+"""Of linear scores, or of a function of named inputs."""
+
+Watch = Callable[[Question], None]
 
 
-def unwatched(_: Probe) -> None:
+def unwatched(_: Question) -> None:
     """Nobody hears of it."""

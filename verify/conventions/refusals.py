@@ -16,7 +16,7 @@ COLUMN = "the bias is the last column of W against a last column of ones in X"
 
 
 def as_it_is(f: Callable[..., Any]) -> None:
-    """Raises UsageError where a candidate cannot be called in any signature: a class, a method without an object, other arguments."""
+    """Raises UsageError where a candidate cannot be called in any signature: a class, a method without an object."""
     for part in _parts(f):
         name = getattr(part, "__qualname__", type(part).__qualname__)
         if isinstance(part, type):
@@ -31,10 +31,10 @@ def as_it_is(f: Callable[..., Any]) -> None:
                 f"{name} is a method and needs an object of its class. Make one in its file, loss = {owner}(…), and name "
                 f"FILE.py:loss.{method}."
             )
-    _in_order(f)
 
 
-def _in_order(f: Callable[..., Any]) -> None:
+def in_order(f: Callable[..., Any]) -> None:
+    """Raises UsageError for arguments of a function of weights in another order, or more of them."""
     mine = (names(f) or ([], 0, 0))[0]
     if len(mine) > 3 and mine[1] in INTERCEPT and mine[2] in DATA:
         raise UsageError(

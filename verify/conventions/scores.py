@@ -60,7 +60,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
         known = replace(known, question=found.question)
     assert isinstance(known.candidate, Scores)
     weighs = known.complaint is None and known.candidate.order == "PREDICTIONDATASET" and _weighs(known.candidate, found.question)
-    return replace(known, candidate=replace(known.candidate, weighs=weighs), objective=replace(known.objective, classes=classes))
+    return replace(known, candidate=replace(known.candidate, weighs=weighs), objective=replace(known.of_scores, classes=classes))
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Scores]:

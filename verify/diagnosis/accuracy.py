@@ -35,7 +35,7 @@ SMALL = 1e-2
 
 def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
     """A sentence where every error is explained by roundings of a coarser dtype."""
-    oracle = subject.oracle
+    oracle = subject.scored
     relative = [_relative(look) for look in looks]
     for dtype in COARSER[oracle.dtype]:
         if np.median(relative) > unit_roundoff(dtype) / SHRINKS and all(aspect.precise(look, dtype) for look in looks):
@@ -68,9 +68,9 @@ def _is_relative(aspect: Aspect, subject: Asked) -> bool:
     """Whether each error scales with its own numbers: roundings of floats do, and those to so many digits, or steps of a common size, do
     not.
     """
-    if subject.oracle.objective.of_scores:
+    if subject.scored.objective.of_scores:
         return _fades(aspect, subject)
-    before, after = (aspect.look(subject, scene) for scene in _scaled(subject.oracle.objective, subject.oracle.dtype))
+    before, after = (aspect.look(subject, scene) for scene in _scaled(subject.scored.objective, subject.scored.dtype))
     if before is None or after is None:
         return False
     factor = np.ones(1) if aspect.name == "loss" else _alternating(before.scene.D)
@@ -95,7 +95,7 @@ def _alternating(D: int) -> Floats:
 def _fades(aspect: Aspect, subject: Asked) -> bool:
     """Of scores: whether the error of an entry falls with the entry, where a score is so low, or so near to 0, that it is small."""
     before, after = 0.0, 0.0
-    for scene, lower in _faded(subject.oracle.objective, subject.oracle.dtype):
+    for scene, lower in _faded(subject.scored.objective, subject.scored.dtype):
         looks = aspect.look(subject, scene), aspect.look(subject, lower)
         if looks[0] is None or looks[1] is None or looks[0].error.shape != looks[1].error.shape:
             continue
@@ -123,7 +123,7 @@ def _faded(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
 def _is_rough(aspect: Aspect, subject: Asked) -> bool:
     """Whether the errors are others where the numbers are almost the same, as roundings are; a small wrong term hardly changes."""
     changed = []
-    for scene, nudged in _nudged(subject.oracle.objective, subject.oracle.dtype):
+    for scene, nudged in _nudged(subject.scored.objective, subject.scored.dtype):
         before, after = aspect.look(subject, scene), aspect.look(subject, nudged)
         if before is not None and after is not None:
             changed.append(np.max(np.abs(after.error - before.error)) > ROUGH * np.max(np.abs(before.error)))
@@ -158,8 +158,8 @@ ROUGH = 0.25
 
 def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
     """A sentence where the errors change with the dtype as roundings do."""
-    here, there = subject.oracle.dtype, OTHER[subject.oracle.dtype]
-    other = subject.judged_by(Oracle(subject.oracle.objective, there))
+    here, there = subject.scored.dtype, OTHER[subject.scored.dtype]
+    other = subject.judged_by(Oracle(subject.scored.objective, there))
     if max(_relative(look) for look in looks) >= SMALL:
         return None
     expected = unit_roundoff(here) / unit_roundoff(there)

@@ -16,7 +16,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour, Scores
 from verify.cases import Case
-from verify.diagnosis import accuracy, cuts, kinks, panel, weighting
+from verify.diagnosis import accuracy, cuts, inputs, kinks, panel, weighting
 from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
@@ -29,6 +29,7 @@ from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.laws import LAWS, Subject
 from verify.laws.consistency import OTHERWISE
+from verify.oracle import InstanceOracle
 
 
 def diagnose(
@@ -47,6 +48,8 @@ def diagnose(
     worst = what.worst
     assert worst is not None
     measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
+    if isinstance(subject.oracle, InstanceOracle):
+        return inputs.named(law, subject, case, worst, measured)
     if "weights" in worst.where:
         return weighting.named(subject, case, worst)
     if _by_labels(law, subject, case):
@@ -93,14 +96,14 @@ def _is_proper(case: Case) -> bool:
 
 
 def _first_wrong(subject: Asked, aspects: Sequence[Aspect], cases: Iterable[Case]) -> tuple[Aspect, Case] | None:
-    scenes = [Scene(subject.oracle, case) for case in cases]
+    scenes = [Scene(subject.scored, case) for case in cases]
     looks = ((aspect, s.case) for aspect in aspects for s in scenes if (look := aspect.look(subject, s)) is not None and look.broken)
     return next(looks, None)
 
 
 def _varies(subject: Asked, case: Case) -> bool:
     """Whether the candidate answers otherwise when it is asked again, by more than rounding: then no formula explains the numbers."""
-    truth = subject.oracle.at(**case.values)
+    truth = subject.scored.at(**case.values)
     try:
         first, second = (replace(subject, remembered={}).answer(case) for _ in range(2))
     except Misbehaviour:
@@ -114,9 +117,9 @@ def _varies(subject: Asked, case: Case) -> bool:
 def _by_labels(law: str, subject: Asked, case: Case) -> bool:
     """Whether the law holds there once a data set holds its labels in double precision."""
     candidate = subject.candidate
-    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.labels == subject.oracle.dtype:
+    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.labels == subject.scored.dtype:
         return False
-    wide = replace(subject, candidate=replace(candidate, labels=subject.oracle.dtype), remembered={})
+    wide = replace(subject, candidate=replace(candidate, labels=subject.scored.dtype), remembered={})
     try:
         return judge([LAWS[law].measure(wide, case)]) is Verdict.HOLDS
     except Misbehaviour:
@@ -124,7 +127,7 @@ def _by_labels(law: str, subject: Asked, case: Case) -> bool:
 
 
 def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:
-    return Inquiry(subject, aspect).name(Scene(subject.oracle, case))
+    return Inquiry(subject, aspect).name(Scene(subject.scored, case))
 
 
 def _aspects(law: str, worst: Evidence, subject: Asked) -> tuple[Aspect, ...]:
@@ -148,8 +151,8 @@ class Inquiry:
     """The questions about one aspect of one candidate."""
 
     def __init__(self, subject: Asked, aspect: Aspect) -> None:
-        self.subject, self.aspect, self.oracle = subject, aspect, subject.oracle
-        self.teller, self.silent = Teller(subject.oracle), False
+        self.subject, self.aspect, self.oracle = subject, aspect, subject.scored
+        self.teller, self.silent = Teller(subject.scored), False
 
     def name(self, witness: Scene) -> Diagnosis | None:
         """The bug that breaks the law at the witness; None where nothing is wrong there, or nothing is found."""

@@ -92,8 +92,8 @@ def _sight(look: Look) -> Sight:
 
 def threshold(subject: Subject) -> str | None:
     """Where the switch really is: a sentence where the candidate turns it on beside the kink and not on it."""
-    objective, dtype = subject.oracle.objective, subject.oracle.dtype
-    if not has_kinks(subject.oracle) or _one_tie(objective, dtype) is None:
+    objective, dtype = subject.scored.objective, subject.scored.dtype
+    if not has_kinks(subject.scored) or _one_tie(objective, dtype) is None:
         return None
     for side in (-1.0, 1.0):
         first = _first_wrong(subject, side)
@@ -115,7 +115,7 @@ def _first_wrong(subject: Subject, side: float) -> int | None:
     """The greatest distance 2^-k from the kink at which the candidate breaks, where it does at the nearest and not at the farthest: what
     compares otherwise than the switch is wrong from there on to the kink.
     """
-    holds, breaks = EXPONENTS[subject.oracle.dtype][0], EXPONENTS[subject.oracle.dtype][-1]
+    holds, breaks = EXPONENTS[subject.scored.dtype][0], EXPONENTS[subject.scored.dtype][-1]
     if not _breaks(subject, side * 2.0**-breaks) or _breaks(subject, side * 2.0**-holds):
         return None
     while breaks - holds > 1:
@@ -126,7 +126,7 @@ def _first_wrong(subject: Subject, side: float) -> int | None:
 
 def _is_everywhere(subject: Subject, by: float) -> bool:
     """Whether the switch lies there where all scores are others, too: what rounds the scores switches elsewhere."""
-    if subject.oracle.objective.loss.targets is not None or abs(by) < FAR * np.finfo(subject.oracle.dtype).eps:
+    if subject.scored.objective.loss.targets is not None or abs(by) < FAR * np.finfo(subject.scored.dtype).eps:
         return True
     return _breaks(subject, 0.75 * by, AWAY) and not _breaks(subject, 1.5 * by, AWAY)
 
@@ -139,7 +139,7 @@ FAR = 1e4
 
 def _is_of_the_switch(subject: Subject, by: float) -> bool:
     """Whether the error beside the tie is what the tied switch would add or take away."""
-    objective, dtype = subject.oracle.objective, subject.oracle.dtype
+    objective, dtype = subject.scored.objective, subject.scored.dtype
     look, scene = at_gradient(subject, _beside(objective, dtype, by)), _beside(objective, dtype, 0.0)
     terms = scene.sum_of(scene.slopes(lambda e, t, label: float(t.tied)))
     if look is None or not look.finite or not terms.any():
@@ -178,5 +178,5 @@ def _beside(objective: Objective, dtype: str, by: float, away: float = 0.0) -> S
 
 
 def _breaks(subject: Subject, by: float, away: float = 0.0) -> bool:
-    look = at_gradient(subject, _beside(subject.oracle.objective, subject.oracle.dtype, by, away))
+    look = at_gradient(subject, _beside(subject.scored.objective, subject.scored.dtype, by, away))
     return look is not None and look.broken

@@ -27,7 +27,7 @@ ASKED = 4
 
 def another(subject: Asked) -> tuple[str, str] | None:
     """The code of what differs and a sentence, where loss and gradient are right together for another member; else None."""
-    mine, has_loss = subject.oracle.objective, subject.candidate.has_loss
+    mine, has_loss = subject.scored.objective, subject.candidate.has_loss
     if has_loss and _holds(subject, mine, most=1):
         return None
     if (cut := _cut_otherwise(subject)) is not None:
@@ -46,7 +46,7 @@ def _cut_otherwise(subject: Asked) -> tuple[str, str] | None:
         return None
     cut = "ROWMAJOR" if candidate.cut == "CLASSMAJOR" else "CLASSMAJOR"
     other = replace(subject, candidate=replace(candidate, cut=cut), remembered={})
-    if not _holds(other, subject.oracle.objective, most=ASKED):
+    if not _holds(other, subject.scored.objective, most=ASKED):
         return None
     return "transposed", f"scores and gradient are cut up {WORDS[cut]}, where {WORDS[candidate.cut]} is asked for"
 
@@ -55,13 +55,13 @@ WORDS = {"ROWMAJOR": "example by example (row-major)", "CLASSMAJOR": "class by c
 
 
 def _others(subject: Asked) -> Iterator[Objective]:
-    mine = subject.oracle.objective
+    mine = subject.scored.objective
     for penalty, reduction in product([mine.penalty] if mine.of_scores else penalties().values(), REDUCTIONS):
         if (penalty.name, reduction) != (mine.penalty.name, mine.reduction):
             yield replace(mine, penalty=penalty, reduction=reduction)
     if not (mine.parameters and subject.candidate.has_loss):
         return
-    (first, *_), dtype = panel.ordinary(mine, subject.oracle.dtype), subject.oracle.dtype
+    (first, *_), dtype = panel.ordinary(mine, subject.scored.dtype), subject.scored.dtype
     case = first.case
     try:
         value = subject.answer(case).value
@@ -73,8 +73,8 @@ def _others(subject: Asked) -> Iterator[Objective]:
 
 def _holds(subject: Asked, objective: Objective, *, most: int) -> bool:
     """Whether the loss is right on as many ordinary cases; and the gradient too, where more than one is asked."""
-    scenes = islice(panel.ordinary(subject.oracle.objective, subject.oracle.dtype), most)
-    oracle = Oracle(objective, subject.oracle.dtype)
+    scenes = islice(panel.ordinary(subject.scored.objective, subject.scored.dtype), most)
+    oracle = Oracle(objective, subject.scored.dtype)
     asked = ((at_loss,) if subject.candidate.has_loss else ()) + ((at_gradient,) if most > 1 else ())
     looks = (look(subject, Scene(oracle, s.case)) for s in scenes for look in asked)
     return all(look is not None and not look.broken for look in looks)

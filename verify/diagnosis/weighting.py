@@ -31,7 +31,7 @@ MISTAKES: dict[str, Callable[[Floats], Floats]] = {
 
 def named(subject: Subject, case: Case, worst: Evidence) -> Diagnosis:
     """The mistake, for each quantity that is not what weights make of it."""
-    objective, dtype = subject.oracle.objective, subject.oracle.dtype
+    objective, dtype = subject.scored.objective, subject.scored.dtype
     places = [Weighing(subject, case), *(Weighing(subject, scene.case) for scene in panel.ordinary(objective, dtype)[:SCENES])]
     answered = [here for here in places if _answers(here)]
     told: dict[str, list[str]] = {}

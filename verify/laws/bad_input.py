@@ -16,7 +16,7 @@ from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws import misuse
-from verify.laws.law import Law, Subject
+from verify.laws.law import Law, Subject, of_scores
 from verify.oracle.exact import distance
 
 POISONS = {"NaN": np.nan, "infinity": np.inf}
@@ -35,16 +35,16 @@ def measure(subject: Subject, case: Case) -> Finding:
 def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
     rng = np.random.default_rng(case.seed)
     for name, poison in POISONS.items():
-        for array in ("W",) if subject.oracle.objective.of_scores else ("W", "X"):
+        for array in ("W",) if subject.scored.objective.of_scores else ("W", "X"):
             poisoned = np.array(case[array])
             j, k = (int(rng.integers(n)) for n in poisoned.shape)
             poisoned[j, k] = poison
             answer = _answer(subject, case.but(**{array: poisoned}))
             if answer is None or _shows(subject, answer):
                 continue
-            if array == "W" and case["reg"] and subject.oracle.penalised(case["W"])[k]:
+            if array == "W" and case["reg"] and subject.scored.penalised(case["W"])[k]:
                 raise Misbehaviour("value", f"answers a finite loss and gradient where W[{j}, {k}] is {name}")
-            yield f"takes {name} in {'the scores' if subject.oracle.objective.of_scores else array} without a sign of it"
+            yield f"takes {name} in {'the scores' if subject.scored.objective.of_scores else array} without a sign of it"
 
 
 def _shows(subject: Subject, answer: Answer) -> bool:
@@ -57,7 +57,7 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
     W, x, label, gap = case["W"].copy(), case["X"][0].astype(np.float64), case["y"][0], TOO_FAR[case.dtype]
     scores = W.astype(np.float64) @ x
     # Below all the others, not only below where it was: between 708 and 745 the p of −log p is subnormal, and right code inexact.
-    column = 0 if subject.oracle.objective.of_scores else -1
+    column = 0 if subject.scored.objective.of_scores else -1
     W[label, column] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
     far = case.but(W=W, X=case["X"][:1], y=case["y"][:1], reg=0.0)
     answer, point = _answer(subject, far), subject.truth(far)
@@ -81,4 +81,9 @@ def _answer(subject: Subject, case: Case) -> Answer | None:
         return None
 
 
-LAW = Law(name="bad-input", statement="NaN and infinity in the weights show in the answer, or are refused", measure=measure)
+LAW = Law(
+    name="bad-input",
+    statement="NaN and infinity in the weights show in the answer, or are refused",
+    measure=measure,
+    inapplicable=of_scores,
+)

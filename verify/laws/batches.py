@@ -15,7 +15,7 @@ import numpy as np
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws import weighting
-from verify.laws.law import Law, Subject
+from verify.laws.law import Law, Subject, of_scores
 
 
 def measure(subject: Subject, case: Case) -> Finding:
@@ -26,7 +26,7 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 def _arrangements(subject: Subject, case: Case) -> Iterator[tuple[str, list[Case], list[float]]]:
     """(what, cases, weights): f of the case is the weighted sum of f of these."""
-    N, mean = len(case["X"]), subject.oracle.objective.reduction == "mean"
+    N, mean = len(case["X"]), subject.scored.objective.reduction == "mean"
     bare = case.but(reg=0.0) if not mean else case  # a sum of parts would count the penalty more than once
     reverse = case.but(X=np.ascontiguousarray(case["X"][::-1]), y=np.ascontiguousarray(case["y"][::-1]))
     double = bare.but(X=np.vstack([case["X"], case["X"]]), y=np.concatenate([case["y"], case["y"]]))
@@ -76,4 +76,9 @@ def entrywise(law: str, what: str, measured: np.ndarray, expected: np.ndarray, a
     )
 
 
-LAW = Law(name="batches", statement="the whole is the weighted mean of its parts; order and duplicates change nothing", measure=measure)
+LAW = Law(
+    name="batches",
+    statement="the whole is the weighted mean of its parts; order and duplicates change nothing",
+    measure=measure,
+    inapplicable=of_scores,
+)

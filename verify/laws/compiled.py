@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from verify.candidates import Misbehaviour, claims_same_bits, python_of, thread_counts, threads
+from verify.candidates import Linear, Misbehaviour, claims_same_bits, python_of, thread_counts, threads
 from verify.cases import Case
 from verify.evidence import Finding
 from verify.laws.batches import close, entrywise
@@ -41,7 +41,8 @@ def measure(subject: Subject, case: Case) -> Finding:
     if truth.gradient.is_single:
         radius, size = 2 * (truth.gradient.radius + truth.careful(float(np.max(np.abs(plain.gradient))))), truth.gradient.magnitude
         evidence.append(entrywise("compiled", "gradient", compiled.gradient, plain.gradient, radius, size))
-    unseen = subject.once("threads", lambda: _threads(subject, case)) if claims_same_bits(subject.candidate.f) else None
+    same_bits = claims_same_bits(subject.candidate.f) and isinstance(subject.candidate, Linear)
+    unseen = subject.once("threads", lambda: _threads(subject, case)) if same_bits else None
     return Finding(evidence=tuple(evidence), limitations=(unseen,) if unseen else ())
 
 
@@ -53,7 +54,7 @@ def _threads(subject: Subject, case: Case) -> str | None:
     X, y, first, counts = np.resize(some, (N, D)), rng.integers(0, C, N), None, thread_counts()
     for n in counts:
         with threads(n):
-            answer = subject.candidate(W, X, y, case["reg"])
+            answer = subject.candidate(W=W, X=X, y=y, reg=case["reg"])
         bits = np.float64(answer.value).tobytes() + answer.gradient.tobytes()
         if first not in (None, bits):
             raise Misbehaviour(

@@ -6,7 +6,7 @@ Pairs are near and far, in a dense direction, and across kinks.
 import numpy as np
 
 from verify.cases import Case
-from verify.difference import direction, moved
+from verify.difference import direction
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject, claims_convexity
 from verify.laws.line import through
@@ -19,7 +19,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence = []
     for t in DISTANCES:
-        v, middle = moved(line.case.x, line.d, t), moved(line.case.x, line.d, t / 2)
+        v, middle = line.point(t), line.point(t / 2)
         if v is None or middle is None:
             continue
         there, truth = subject.answer(line.case.at(v)), subject.truth(line.case.at(v))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from verify.cases import Case
-from verify.difference import coarse, moved
+from verify.difference import coarse
 from verify.evidence import Evidence, Finding
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.laws.line import Line, through
@@ -31,7 +31,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided="stationary: nothing to descend")
     line = through(subject, case, coarse(downhill, case.dtype))
     evidence = [*_decrease(line)]
-    if not gradient.is_single and subject.oracle.objective.claims_convexity:
+    if not gradient.is_single and subject.oracle.claims_convexity:
         evidence += _approach(line)
     seen = any(e.sees for e in evidence)
     return Finding(
@@ -73,7 +73,7 @@ def _approach(line: Line) -> list[Evidence]:
     g = here.gradient.astype(np.float64)
     square = float(np.sum(g * g))
     for eta in (0.5, 0.0625, 2.0**-8):
-        v = moved(line.case.x, line.d, eta)
+        v = line.point(eta)
         if v is None or square == 0:
             continue
         better, noise = here.value - line.value(v), 2 * line.noise

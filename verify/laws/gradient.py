@@ -32,12 +32,21 @@ def measure(subject: Subject, case: Case) -> Finding:
         ulps=ulps(nearest.residual, nearest.nearest, case.dtype) if truth.is_single else None,
         where={
             "entry": [*nearest.entry],
+            **_input(case, nearest.entry),
             "measured": float(g[nearest.entry]),
             "expected": nearest.nearest,
             "ambiguous switches": len(truth.groups),
         },
     )
     return Finding(evidence=(evidence,))
+
+
+def _input(case: Case, entry: tuple[int, ...]) -> dict[str, object]:
+    """Where several inputs are differentiated: of which one the entry is, and which of it."""
+    if len(case.differentiated) == 1:
+        return {}
+    name, index = case.place(entry)
+    return {"input": name, "index": index}
 
 
 def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Many) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

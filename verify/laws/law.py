@@ -12,10 +12,10 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Linear, Scores
-from verify.cases import Case, has_kinks
+from verify.candidates import Answer, Call, Linear, Scores
+from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.oracle import Oracle, Point
+from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.lanes import Many
 
 T = TypeVar("T")
@@ -41,12 +41,18 @@ class Subject:
     `approximate` says that the candidate's Hessian is declared an approximation.
     """
 
-    candidate: Linear | Scores
-    oracle: Oracle
+    candidate: Linear | Scores | Call
+    oracle: Oracle | InstanceOracle
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     approximate: bool = False
+
+    @property
+    def scored(self) -> Oracle:
+        """The truth of linear scores, or of scores, which some laws are about."""
+        assert isinstance(self.oracle, Oracle)
+        return self.oracle
 
     def reply(self, case: Case) -> Answer:
         """What the candidate answers at the case, whatever that is."""
@@ -81,7 +87,9 @@ class Subject:
         return self.truths[key]
 
     def moves(self, case: Case, d: NDArray[np.floating]) -> float:
-        """How far a unit step along d may move any score."""
+        """How far a unit step along d may move any score, or any input."""
+        if isinstance(self.oracle, InstanceOracle):
+            return float(np.max(np.abs(d), initial=0.0))
         return float(np.max(np.abs(case["X"]).astype(np.float64) @ np.abs(d).astype(np.float64).T, initial=0.0))
 
 
@@ -101,12 +109,17 @@ def always(_: Subject) -> str | None:
 
 def claims_convexity(subject: Subject) -> str | None:
     """Applies where the loss claims to be convex and the penalty is."""
-    return None if subject.oracle.objective.claims_convexity else "the loss does not claim convexity"
+    return None if subject.oracle.claims_convexity else "the loss does not claim convexity"
 
 
 def has_switches(subject: Subject) -> str | None:
     """Applies where there are kinks."""
-    return None if has_kinks(subject.oracle) else "the loss has no switches"
+    return None if subject.oracle.has_switches else "the loss has no switches"
+
+
+def of_scores(subject: Subject) -> str | None:
+    """Applies to losses of linear scores and of scores, example by example."""
+    return None if isinstance(subject.oracle, Oracle) else "asked of losses of scores with one label or target each"
 
 
 def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subject, Case], Finding]:

@@ -13,7 +13,7 @@ from verify.candidates import Answer
 from verify.cases import Case
 from verify.difference import Floats, ladder, moved, on_grid
 from verify.laws.law import Subject
-from verify.oracle import Point, Value, precise
+from verify.oracle import InstanceOracle, Point, Value, precise
 from verify.rounding import FARTHEST
 
 
@@ -35,6 +35,11 @@ class Line:
         """What is true at x."""
         return self.subject.truth(self.case)
 
+    def point(self, t: float) -> Floats | None:
+        """X + td; None where it would have to be rounded, or lies outside the domain of what is differentiated."""
+        x = moved(self.case.x, self.d, t)
+        return x if x is not None and self.subject.oracle.contains(self.case.at(x).values) else None
+
     def value(self, x: Floats) -> float:
         """The candidate's loss at another point."""
         return self.subject.answer(self.case.at(x)).value
@@ -46,7 +51,7 @@ class Line:
         Every term of the bound is convex along the line where f is, so its greatest value lies at an end of the longest step;
         where f is not, every rung is asked.
         """
-        convex = self.subject.oracle.objective.claims_convexity
+        convex = self.subject.oracle.claims_convexity
         steps = [h for h, _, _ in islice(ladder(self.case.x, self.d), 1 if convex else None)]
         return max([self.truth.value.radius, *(self.at(t).radius for h in steps for t in (h, -h))])
 
@@ -99,5 +104,9 @@ def through(subject: Subject, case: Case, d: Floats) -> Line:
     """The line through the case's point, rounded to the grid. Its direction is divided by the power of two that keeps a unit step
     from moving any score by more than FARTHEST: with large features it would leave the range in which code is right.
     """
+    if isinstance(subject.oracle, InstanceOracle):
+        x, d = subject.oracle.stretched(case.values, d)
+    else:
+        x = on_grid(case.x)
     shrink = 2.0 ** -np.ceil(np.log2(max(1.0, subject.moves(case, d) / FARTHEST)))
-    return Line(subject, case.at(on_grid(case.x)), np.asarray(d * d.dtype.type(shrink)))
+    return Line(subject, case.at(x), np.asarray(d * d.dtype.type(shrink)))

@@ -35,8 +35,8 @@ REFUSED, TAKEN, HANGS, STARVED = b"r", b"t", b"h", b"w"
 
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
-    of_scores, loss = subject.oracle.objective.of_scores, subject.oracle.objective.loss
-    classes = subject.oracle.objective.classes or 3
+    of_scores, loss = subject.scored.objective.of_scores, subject.scored.objective.loss
+    classes = subject.scored.objective.classes or 3
     X = np.eye(2, dtype=dtype) if of_scores else np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
     W, y = np.zeros((loss.scores(classes), 2), dtype), np.array([0, loss.labels(2) - 1])
     case = Case(values={"W": W, "X": X, "y": y, "reg": 0.0}, family="misuse")

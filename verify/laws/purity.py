@@ -110,8 +110,7 @@ def _remembers(subject: Subject, arguments: tuple[Any, ...], left: list[str]) ->
     """Asks again with the same array objects and other numbers in them."""
     changed = _copies(arguments)
     subject.candidate.answer(changed)
-    for i, a in enumerate(changed[i] for i in subject.candidate.real):
-        a[...] = a / 2 + (i == 0)
+    subject.candidate.change(changed)
     others = _copies(changed)
     again = _watched(subject, changed, left).kept()
     fresh = subject.candidate.answer(_copies(others)).kept()

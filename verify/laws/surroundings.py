@@ -198,13 +198,14 @@ def watched(f: Callable[..., Any], seen: list[str], left: list[str] | None = Non
     left = [] if left is None else left
     if isinstance(f, Candidate):
         parts = {name: part for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
-        return replace(f, **{name: _watched(part, seen, left) for name, part in parts.items()})
+        seen_parts: dict[str, Any] = {name: _watched(part, seen, left) for name, part in parts.items()}
+        return replace(f, **seen_parts)
     return _watched(f, seen, left)
 
 
 def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callable[..., Any]:
     @wraps(f, updated=())
-    def g(*arguments: Any) -> Any:
+    def g(*arguments: Any, **named: Any) -> Any:
         spare = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
         numbers = np.random.get_state(), random.getstate()  # noqa: NPY002
         np.random.seed(UNLIKELY)  # noqa: NPY002
@@ -214,14 +215,14 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
         _set(now, before)
         names, ours = functions.Before(), floats.settings()
         try:
-            return f(*arguments)
+            return f(*arguments, **named)
         finally:
             replaced, how, loads = names.restore(), floats.restore(ours), names.loads()
             first = _changed(before)
             told = {shared for shared in first if shared.once and not loads}
             if told != first.keys():
                 with suppress(Exception):
-                    f(*spare)
+                    f(*spare, **named)
                 names.restore()
                 floats.restore(ours)
                 told |= first.keys() & _changed(before).keys()

@@ -13,13 +13,13 @@ import numpy as np
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.batches import close, entrywise
-from verify.laws.law import Law, Subject
+from verify.laws.law import Law, Subject, of_scores
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """What the loss claims, and the penalty."""
-    claims = subject.oracle.objective.loss.claims
-    evidence = [] if subject.oracle.objective.of_scores else [*_penalty(subject, case)]
+    claims = subject.scored.objective.loss.claims
+    evidence = [] if subject.scored.objective.of_scores else [*_penalty(subject, case)]
     if claims.symmetric:
         evidence += _permuted(subject, case)
     if claims.shift_invariant:
@@ -61,7 +61,9 @@ def _loss(what: str, measured: float, expected: float, allowed: float, size: flo
 
 def inapplicable(subject: Subject) -> str | None:
     """Applies to everything but functions of one score, which have neither classes nor a penalty."""
-    objective = subject.oracle.objective
+    if (reason := of_scores(subject)) is not None:
+        return reason
+    objective = subject.scored.objective
     asked = not objective.of_scores or objective.loss.claims.symmetric or objective.loss.claims.shift_invariant
     return None if asked else "the loss claims no symmetry"
 

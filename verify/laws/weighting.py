@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Misbehaviour
+from verify.candidates import Answer, Call, Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence
 from verify.laws.law import Subject
@@ -91,6 +91,7 @@ class Weighing:
     @cached_property
     def weighted(self) -> dict[str, Floats]:
         """The answer with them. Raises Misbehaviour where it writes to them."""
+        assert not isinstance(self.subject.candidate, Call)
         candidate = self.subject.candidate.weighted(tuple(self.weights.tolist()))
         arguments = candidate.arguments(**self.bare.values)
         before = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
@@ -106,7 +107,7 @@ class Weighing:
 
         Of scores, the gradient and the Hessian of each example stand side by side in the answer without weights.
         """
-        objective, has_loss = self.subject.oracle.objective, self.subject.candidate.has_loss
+        objective, has_loss = self.subject.scored.objective, self.subject.candidate.has_loss
         alone = [self.bare.but(X=self.case["X"][i : i + 1], y=self.case["y"][i : i + 1]) for i in range(len(self.case["X"]))]
         found = self._side_by_side(len(alone) if objective.reduction == "mean" else 1) if objective.of_scores else {}
         if has_loss or not objective.of_scores:
@@ -130,21 +131,21 @@ class Weighing:
 
     def shares(self, weights: Floats) -> tuple[float, ...]:
         """What the sum may be multiplied by."""
-        if self.subject.oracle.objective.reduction == "sum":
+        if self.subject.scored.objective.reduction == "sum":
             return (1.0,)
         return 1 / len(weights), 1 / float(weights.sum())
 
     def apart(self, what: str, share: float, counted: Floats | None = None) -> tuple[Floats, Floats, Floats]:
         """(|found − due|, allowed, due) of one quantity, the examples `counted` so often, as often as weights say if not told otherwise."""
         weights = self.weights if counted is None else counted
-        s, oracle = self.sums[what], self.subject.oracle
+        s, oracle = self.sums[what], self.subject.scored
         with np.errstate(all="ignore"):  # what is not finite is not judged
             due, allowed = share * s.of(weights), share * s.allowed(weights, oracle.u, oracle.tiny)
             return np.abs(self.weighted[what] - due), allowed, due
 
     def is_sum(self, what: str) -> bool:
         """Whether the answer without weights is the sum of the examples: else weights cannot be told from what is wrong without them."""
-        ones, oracle = np.ones(len(self.case["X"])), self.subject.oracle
+        ones, oracle = np.ones(len(self.case["X"])), self.subject.scored
         s, share = self.sums[what], self.shares(ones)[0]
         with np.errstate(all="ignore"):
             due = share * s.of(ones)

@@ -72,14 +72,16 @@ class Element:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Elements:
-    """The distinct `elements` (n) of a sum with their `map`, how often each `counts`, and their `share`, the weight of each.
+    """The distinct `elements` (n) of a sum with their `map`, how often each `counts`, which is its weight if it has one, and the `share`
+    that all are multiplied by; `number` is how many numbers are added.
 
     `u` and `tiny` are those of the dtype that candidates compute in.
     """
 
     elements: Sequence[Element]
     map: Map
-    counts: Sequence[int]
+    counts: Sequence[float]
+    number: int
     share: fmpq
     dtype: str
     u: float
@@ -88,11 +90,6 @@ class Elements:
     @cached_property
     def _roundoff(self) -> arb:
         return arb(self.u)
-
-    @cached_property
-    def number(self) -> int:
-        """Of elements, equal ones counted."""
-        return sum(self.counts)
 
     @cached_property
     def _steep(self) -> Floats:

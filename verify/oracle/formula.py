@@ -277,7 +277,7 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
     _, (score, *parameters) = spec.expression(1, 0)
     target = sympy.Symbol("t", real=True)
     try:
-        e = sympy.sympify(spec.per_example(score, target, **{p.name: p for p in parameters}))
+        e = sympy.sympify(spec.formula(score, target, **{p.name: p for p in parameters}))
         found = Formula(e, [score], [target, *parameters])
     except Exception:  # it branches on the target, looks it up, or does with it what no ball operation does
         return None

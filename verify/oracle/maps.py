@@ -45,7 +45,7 @@ class Map(Protocol):
     def along(self, d: Floats) -> list[list[arb]]:
         """Aᵢ d, exact."""
 
-    def back(self, slopes: Sequence[Sequence[arb]], counts: Sequence[int]) -> Objects:
+    def back(self, slopes: Sequence[Sequence[arb]], counts: Sequence[float]) -> Objects:
         """Σ nᵢ Aᵢᵀ sᵢ, at the precision in force."""
 
     def reach(self, sizes: Floats, weights: Floats) -> Floats:
@@ -99,7 +99,7 @@ class Dense:
         """X dᵀ."""
         return exact.product(self.X, d)
 
-    def back(self, slopes: Sequence[Sequence[arb]], counts: Sequence[int]) -> Objects:
+    def back(self, slopes: Sequence[Sequence[arb]], counts: Sequence[float]) -> Objects:
         """SᵀX, (C, D)."""
         (C, D), n = self.W.shape, len(self.X)
         S = arb_mat(n, C, [s for row in slopes for s in row])
@@ -126,13 +126,15 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class Select:
-    """Element i has the inputs x at `places` i (n, m), numbers of entries of x in C order; each may be rounded `roundings` times."""
+    """Element i has the inputs x at `places` i (n, m), numbers of entries of x in C order; each may be rounded `roundings` times, which
+    may be other times for each entry of x, (size of x,).
+    """
 
     x: Floats
     places: NDArray[np.intp]
     u: float = 0.0
     tiny: float = 0.0
-    roundings: int = 0
+    roundings: int | Floats = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -147,9 +149,8 @@ class Select:
     @cached_property
     def radii(self) -> Floats:
         """None where nothing is rounded."""
-        if not self.roundings:
-            return np.zeros(self.places.shape)
-        return np.asarray(self.roundings * self.u * np.abs(self.x.ravel()[self.places]).astype(np.float64) + self.tiny)
+        times = np.broadcast_to(np.asarray(self.roundings, np.float64), self.x.size)[self.places]
+        return np.asarray((times * self.u * np.abs(self.x.ravel()[self.places]).astype(np.float64) + self.tiny) * (times > 0))
 
     @property
     def largest(self) -> float:
@@ -160,7 +161,7 @@ class Select:
         """As it is."""
         return [[exact.ball(v) for v in row] for row in d.ravel()[self.places].tolist()]
 
-    def back(self, slopes: Sequence[Sequence[arb]], counts: Sequence[int]) -> Objects:
+    def back(self, slopes: Sequence[Sequence[arb]], counts: Sequence[float]) -> Objects:
         """Each slope to its place."""
         found = np.full(self.x.size, arb(0), dtype=object)
         for n, places, row in zip(counts, self.places.tolist(), slopes, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +46,7 @@ class Oracle:
             elements=[self.element(len(W), int(label)) for label in y],
             map=self._map(W, X),
             counts=counts,
+            number=sum(counts),
             share=fmpq(*self.objective.share(sum(counts))),
             dtype=self.dtype,
             u=self.u,
@@ -128,6 +130,20 @@ class Oracle:
     def example(self) -> Formula:
         """ℓ in its smallest form, which shows whether it has switches or is curved."""
         return self.formula(self.objective.loss.scores(2), 0)
+
+    def contains(self, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Whether the objective is a function of these: of all numbers."""
+        return True
+
+    @property
+    def claims_convexity(self) -> bool:
+        """Whether the objective is claimed to be convex."""
+        return self.objective.claims_convexity
+
+    @property
+    def has_switches(self) -> bool:
+        """Whether the loss has kinks."""
+        return bool(self.example.switches)
 
     @property
     def piecewise_linear(self) -> bool:

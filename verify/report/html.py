@@ -17,6 +17,7 @@ from verify.report.reading import (
     Document,
     Entry,
     conventions,
+    entry,
     figure,
     is_small,
     limitations,
@@ -150,5 +151,5 @@ def _clean(node: ET.Element) -> str:
 
 def place(case: Entry) -> str:
     """Where in the case it was measured: entry, method and step."""
-    told = [f"entry {case['entry']}" if "entry" in case else "", str(case.get("method", "")), f"h = {case['h']:g}" if "h" in case else ""]
+    told = [entry(case) if "entry" in case else "", str(case.get("method", "")), f"h = {case['h']:g}" if "h" in case else ""]
     return ", ".join(t for t in told if t)

@@ -16,6 +16,7 @@ from verify.campaign.witness import NO_LOSS, identity, told
 from verify.evidence import Verdict
 from verify.laws import LAWS
 from verify.oracle.steepness import told as steepness
+from verify.problem import described_problem, problem_named
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
 from verify.spec.catalogue import find_loss
@@ -81,8 +82,15 @@ class Report:
     def losses(self) -> dict[str, dict[str, Any]]:
         """What was asked of the candidates: each loss with its formula, its parameters and its source."""
         names = dict.fromkeys(o.task.request.loss for o in self.outcomes)
-        specs = {name: find_loss(name) for name in names if name != NO_LOSS}
-        return {name: described(spec) | {"slopes": steepness(spec)} for name, spec in specs.items()}
+        return {name: self._described(name) for name in names if name != NO_LOSS}
+
+    @staticmethod
+    def _described(name: str) -> dict[str, Any]:
+        problem = problem_named(name)
+        if problem is not None:
+            return described_problem(problem)
+        spec = find_loss(name)
+        return described(spec) | {"slopes": steepness(spec)}
 
     def __str__(self) -> str:
         """The report as plain text, for `print` and notebooks."""

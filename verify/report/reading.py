@@ -216,9 +216,14 @@ def lost_digits(document: Document) -> list[tuple[str, str]]:
     for r in document["results"]:
         place = r.get("farthest")
         if r["law"] == "gradient" and place is not None and float(r["ulps"]) > HALF[r["dtype"]]:
-            worst = f"entry {place['entry']} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
+            worst = f"{entry(place)} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
             told.append((visible(r["candidate"]), f"{r['dtype']} gradients lose digits of small entries: {worst} (max-ulps can forbid it)"))
     return told
+
+
+def entry(place: Entry) -> str:
+    """An entry of a gradient, of one of several inputs by its name."""
+    return f"{place['input']}{place['index'] or ''}" if "input" in place else f"entry {place['entry']}"
 
 
 def printed(document: Document) -> list[str]:

@@ -28,7 +28,7 @@ def one_for_all_targets(loss: LossSpec) -> None:
     for t in [t for t in loss.targets if abs(t) <= LARGEST][:MANY]:
         for s in (*SCORES, sympy.Rational(t)):
             there = _number(general.subs, {score: s, target: sympy.Rational(t)})
-            own = _number(loss.per_example, s, Target(t), **{p.name: v for p, v in values.items()})
+            own = _number(loss.formula, s, Target(t), **{p.name: v for p, v in values.items()})
             if own is not None and (there is None or abs(there - own) > CLOSE * (1 + abs(own))):
                 other = "no number" if there is None else f"{there:g}"
                 raise UsageError(

@@ -13,10 +13,12 @@ from typing import TypeVar
 import verify.specs
 from verify.errors import UsageError, unknown
 from verify.source import load_file
+from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 def _modules() -> list[object]:
@@ -34,9 +36,17 @@ def penalties() -> dict[str, Penalty]:
     return {p.name: p for m in _modules() for p in getattr(m, "PENALTIES", ())}
 
 
+def find_spec(name: str) -> LossSpec | FunctionSpec:
+    """The spec of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default): of a loss or of a function."""
+    own = _in_a_file(name, (LossSpec, FunctionSpec), "SPEC")
+    return find_loss(name) if own is None else own
+
+
 def find_loss(name: str) -> LossSpec:
-    """The loss of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default)."""
-    own = _in_a_file(name, LossSpec, "SPEC")
+    """The same where only a loss of scores will do."""
+    own = _in_a_file(name, (LossSpec, FunctionSpec), "SPEC")
+    if isinstance(own, FunctionSpec) or (own is not None and own.of_inputs):
+        raise UsageError(f"{name} is no loss of scores with one label or target each; `verify check` and `verify run` judge it.")
     if own is not None:
         return own
     known = losses()
@@ -47,7 +57,7 @@ def find_loss(name: str) -> LossSpec:
 
 def find_penalty(name: str) -> Penalty:
     """The penalty of this name, or of `FILE.py[:NAME]` (PENALTY by default), which then is its name; raises UsageError with the nearest."""
-    own = _in_a_file(name, Penalty, "PENALTY")
+    own = _in_a_file(name, (Penalty,), "PENALTY")
     if own is not None:
         return _named(own, name)
     known = penalties()
@@ -56,7 +66,7 @@ def find_penalty(name: str) -> Penalty:
     return known[name]
 
 
-def _in_a_file(name: str, kind: type[T], default: str) -> T | None:
+def _in_a_file(name: str, kinds: tuple[type[T], *tuple[type[U], ...]], default: str) -> T | U | None:
     """What a user's file calls this, or `default`; None where no file is named."""
     file = re.fullmatch(r"(.*\.py)(?::(\w*))?", name)
     if file is None:
@@ -64,10 +74,11 @@ def _in_a_file(name: str, kind: type[T], default: str) -> T | None:
     path, variable = file[1], file[2] or default
     module = load_file(Path(path))
     found = getattr(module, variable, None)
-    if not isinstance(found, kind):
-        there = [v for v, value in vars(module).items() if isinstance(value, kind)]
+    if not isinstance(found, kinds):
+        there = [v for v, value in vars(module).items() if isinstance(value, kinds)]
         told = f" It has {', '.join(there)}." if there else ""
-        raise UsageError(f"{path} has no {kind.__name__} called {variable}. Define one, or give FILE.py:NAME.{told}")
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise UsageError(f"{path} has no {wanted} called {variable}. Define one, or give FILE.py:NAME.{told}")
     return found
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import floor, inf, isfinite
 from random import Random
+from typing import overload
 
 import sympy
 
@@ -63,6 +64,11 @@ class Domain:
         known = map(as_float32, self._drawn())
         return tuple(dict.fromkeys(t for t in known if isfinite(t) and t in self))
 
+    @property
+    def unbounded(self) -> bool:
+        """Whether every real number belongs to it."""
+        return not self.whole and not isfinite(self.low) and not isfinite(self.high)
+
     def _drawn(self) -> list[float]:
         drawn = Random(0)  # noqa: S311
         if self.whole:
@@ -72,6 +78,7 @@ class Domain:
         if len(ends) == 2:
             middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
             near = [end + side * half * 2.0**-k for end, side in zip(ends, (1, -1), strict=True) for k in (8, 16, 20)]
+            near += [2.0**-k for k in (60, 126, 149)] if self.low == 0 and not self.closed else []  # down to the least numbers of float32
             grid = [middle + half * k / 8 for k in (0, 4, -4, 2, -2, 6, -6, 1, -1, 7, -7)]
             inside = [drawn.uniform(self.low, self.high) for _ in range(MANY - len(ends) - len(near) - len(grid))]
             return [*(t for t in SIMPLE if t in self), *grid, *inside, *near, *ends]
@@ -119,9 +126,18 @@ def Count() -> Domain:
     return Domain("Count", 0.0, inf, whole=True)
 
 
-def Binary() -> Finite:
-    """0 or 1."""
-    return Finite("Binary", (0, 1))
+def Probability() -> Domain:
+    """Any number between 0 and 1, without these."""
+    return Domain("Probability", 0.0, 1.0, closed=False)
+
+
+@overload
+def Binary() -> Finite: ...
+@overload
+def Binary(size: str) -> Vector: ...
+def Binary(size: str | None = None) -> Finite | Vector:
+    """0 or 1; `Binary("C")` is one of them for each class, as for several labels at once."""
+    return Finite("Binary", (0, 1)) if size is None else Vector(Binary())
 
 
 def Sign() -> Finite:
@@ -129,4 +145,84 @@ def Sign() -> Finite:
     return Finite("Sign", (-1, 1))
 
 
+@dataclass(frozen=True)
+class Label:
+    """A class 0..n−1, n being the size of a named dimension: `Label()` of a loss of scores, `Label("c")` of an array."""
+
+    size: str = "c"
+    whole = True
+
+    def __str__(self) -> str:
+        """As it is written in a spec."""
+        return f'Label("{self.size}")'
+
+
+@dataclass(frozen=True)
+class Simplex:
+    """Numbers of 0 and more whose sum over the last dimension is 1: of a target, one for each class."""
+
+    def __str__(self) -> str:
+        """As it is written in a spec."""
+        return "Simplex()"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One number of a domain for each class."""
+
+    of: Domain | Finite
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.of, (Domain, Finite)):
+            raise UsageError(f"Vector({self.of!r}) is a vector of no domain; give one of numbers: Vector(Real()), Vector(Positive()).")
+
+    def __str__(self) -> str:
+        """As it is written in a spec."""
+        return f"Vector({self.of})"
+
+
+@dataclass(frozen=True)
+class Censored:
+    """A time greater than 0, and whether it is that of an event (1) or of the last look at who had none (0)."""
+
+    def __str__(self) -> str:
+        """As it is written in a spec."""
+        return "Censored()"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a loss is a function of: its dimensions and the domain of its numbers."""
+
+    name: str
+    dims: tuple[str, ...]
+    of: Domain
+
+    def __str__(self) -> str:
+        """As it is written in a spec."""
+        return self.name
+
+
+def Scores() -> Prediction:
+    """One real score for each class."""
+    return Prediction("Scores()", ("n", "c"), Real())
+
+
+def Score() -> Prediction:
+    """One real score."""
+    return Prediction("Score()", ("n",), Real())
+
+
+def Probabilities() -> Prediction:
+    """One probability for each class; they need not add up to 1, so that each has a slope of its own."""
+    return Prediction("Probabilities()", ("n", "c"), Probability())
+
+
+def Embedding(examples: str = "N", size: str = "E") -> Prediction:
+    """A vector of real numbers for each example, or whatever the first dimension counts."""
+    return Prediction("Embedding()", (examples.lower(), size.lower()), Real())
+
+
 DOMAINS = ("Real()", "Real(low, high)", "Positive()", "Count()", "Binary()", "Sign()")
+VECTORS = ("Label()", "Probability()", 'Binary("C")', "Simplex()", "Vector(Real())", "Censored()")
+PREDICTIONS = ("Scores()", "Score()", "Real(low, high)", "Positive()", "Probability()", "Probabilities()", 'Embedding("N", "E")')

@@ -13,7 +13,7 @@ from typing import Any
 import sympy
 
 from verify.errors import UsageError, of_type, unknown
-from verify.spec.domains import DOMAINS, Domain, Finite
+from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
 from verify.spec.fields import as_float32, by_name, number
 from verify.spec.statement import stated, takes
 from verify.spec.target import Target
@@ -104,7 +104,6 @@ def others(s: Sequence[Any], y: int) -> list[int]:
 
 @by_name(
     name='"mine"',
-    per_example="lambda s, y: log(Add(*map(exp, s))) - s[y]",
     claims="Claims(convex=None), which claims nothing",
     source='"where the formula comes from"',
 )
@@ -120,6 +119,11 @@ class LossSpec:
     it is judged (`Binary()` and `Sign()` are short for two of them): then t is an exact number, which may be asked (`if t > 0`), looked
     up (`TABLE[t]`) and computed with. Label i stands for `targets[i]`; those of a domain are some hundred, its ends among them.
 
+    A loss of something else than scores says so by its `prediction`: `Probability()`, `Positive()`, `Probabilities()`, `Real(low, high)`.
+    One whose targets are vectors, `target=Simplex()`, `Binary("C")` or `Vector(Real())`, is given one symbol for each class. One that
+    couples its examples has a `per_batch(s, y, **parameters)` in place of `per_example`: s is an array of symbols, (N,) or (N, C), which
+    computes as numpy's arrays do, and y holds the N targets, pairs of time and event where they are `Censored()`.
+
     `ways` are other formulas of the same loss, for code that is usually written otherwise, such as Σ_j exp(s_j − s_y) − 1 with the label's
     own term in the sum: a right implementation may be as far off as any of them is when it is evaluated carefully.
 
@@ -127,20 +131,20 @@ class LossSpec:
     """
 
     name: str
-    per_example: Callable[..., sympy.Expr]
+    per_example: Callable[..., sympy.Expr] | None = None
+    per_batch: Callable[..., sympy.Expr] | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     claims: Claims
     source: str
-    target: Domain | Finite | None = None
+    prediction: Prediction | Domain | None = None
+    target: Domain | Finite | Label | Simplex | Vector | Censored | None = None
     targets: tuple[float, ...] | None = None
     ways: tuple[Callable[..., sympy.Expr], ...] = ()
 
     def __post_init__(self) -> None:
         of_type("the name of a loss", self.name, (str,), "text")
         of_type(f"the source of {self.name}", self.source, (str,), "text: where the formula comes from")
-        given: object = self.per_example
-        if not callable(given):
-            raise UsageError(f"per_example of {self.name} is {given!r}; give a function: lambda s, y: … of sympy symbols.")
+        self._check_formula()
         if not isinstance(self.claims, Claims):
             raise UsageError(
                 f"the claims of {self.name} are {self.claims!r}; give Claims(convex=True), or Claims(convex=None) to claim nothing."
@@ -155,20 +159,75 @@ class LossSpec:
             )
         if not isinstance(self.ways, tuple) or not all(callable(way) for way in self.ways):
             raise UsageError(f"ways of {self.name} are {self.ways!r}; give a tuple of functions like per_example: (lambda s, y: …,).")
-        for formula in (self.per_example, *self.ways):
+        for formula in (self.formula, *self.ways):
             takes(self.name, formula, self.parameters, "a score and a target" if self.targets else "a list of scores and a label")
 
+    def _check_formula(self) -> None:
+        for name in ("per_example", "per_batch"):
+            given: object = getattr(self, name)
+            if given is not None and not callable(given):
+                raise UsageError(f"{name} of {self.name} is {given!r}; give a function: lambda s, y: … of sympy symbols.")
+        if (self.per_example is None) == (self.per_batch is None):
+            both = "both per_example and per_batch; give one of them" if self.per_batch else "no formula"
+            raise UsageError(f"{self.name} has {both}: per_example=lambda s, y: log(Add(*map(exp, s))) - s[y], say.")
+
     def _check_target(self) -> None:
+        for name in ("prediction", "target"):
+            given: object = getattr(self, name)
+            if callable(given) and getattr(given, "__module__", None) == Domain.__module__:
+                raise UsageError(f"{name} of {self.name} is {given.__name__} without its parentheses; give {given.__name__}().")  # type: ignore[attr-defined]
+        prediction: object = self.prediction
+        if prediction is not None and not isinstance(prediction, (Prediction, Domain)):
+            raise UsageError(f"prediction of {self.name} is {prediction!r}; give one of {', '.join(PREDICTIONS)}.")
+        if isinstance(self.prediction, Domain) and self.prediction.whole:
+            raise UsageError(f"prediction of {self.name} is {self.prediction}, whose numbers cannot be moved a little; give real ones.")
         if self.target is None:
+            self._needs_no_target()
             return
-        given: object = self.target
-        if callable(given) and getattr(given, "__module__", None) == Domain.__module__:
-            raise UsageError(f"target of {self.name} is {given.__name__} without its parentheses; give {given.__name__}().")  # type: ignore[attr-defined]
-        if not isinstance(self.target, (Domain, Finite)):
-            raise UsageError(f"target of {self.name} is {self.target!r}; give one of {', '.join(DOMAINS)}, or a list: targets=(0, 1).")
-        if self.targets is not None and self.targets != self.target.values:
+        target: object = self.target
+        if not isinstance(target, (Domain, Finite, Label, Simplex, Vector, Censored)):
+            known = ", ".join((*DOMAINS, *VECTORS))
+            raise UsageError(f"target of {self.name} is {target!r}; give one of {known}, or a list: targets=(0, 1).")
+        if self.targets is not None and self.targets != getattr(self.target, "values", None):
             raise UsageError(f"{self.name} has both target={self.target} and targets={self.targets}; give one of them.")
-        object.__setattr__(self, "targets", self.target.values)
+        if not self.of_one_number and self.width != "c" and not isinstance(self.target, Censored):
+            raise UsageError(f"target of {self.name} is {self.target}, of several classes, and a prediction is one number; give Scores().")
+        if self.of_one_number and isinstance(self.target, (Domain, Finite)) and (self.prediction is None or self._is_score):
+            object.__setattr__(self, "targets", self.target.values)
+
+    def _needs_no_target(self) -> None:
+        if self.prediction is not None and self.width != "c" and self.targets is None:
+            raise UsageError(f"{self.name} has prediction={self.prediction} and no target; give one of {', '.join(DOMAINS)}.")
+
+    @property
+    def formula(self) -> Callable[..., sympy.Expr]:
+        """Of one example, or of a batch."""
+        found = self.per_example or self.per_batch
+        assert found is not None
+        return found
+
+    @property
+    def of_one_number(self) -> bool:
+        """Whether a target is one number."""
+        return not isinstance(self.target, (Simplex, Vector, Censored))
+
+    @property
+    def width(self) -> str | None:
+        """The name of the second dimension of the prediction; None where it is one number."""
+        if self.prediction is None:
+            several = self.targets is None and (self.target is None or not isinstance(self.target, (Domain, Finite, Censored)))
+            return "c" if several else None
+        return self.prediction.dims[1] if isinstance(self.prediction, Prediction) and len(self.prediction.dims) > 1 else None
+
+    @property
+    def _is_score(self) -> bool:
+        return isinstance(self.prediction, Prediction) and self.width is None
+
+    @property
+    def of_inputs(self) -> bool:
+        """Whether it is a function of named inputs: of anything else than scores with one label or number each, one by one."""
+        named = isinstance(self.prediction, Prediction) and self.prediction.name in ("Score()", "Scores()")
+        return self.per_batch is not None or not self.of_one_number or not (self.prediction is None or named)
 
     @property
     def domain(self) -> Domain | None:
@@ -242,7 +301,7 @@ class LossSpec:
         t = [self.symbol_of_target] if self.domain else []
         arguments = [*s, *(t or [Target(self.targets[label])])] if self.targets else [list(s), label]
         place = f"targets in {self.domain}" if self.domain else self.place(classes, label)
-        return stated(self.name, self.per_example, arguments, p, place, self.target or self.targets), [*s, *t, *p.values()]
+        return stated(self.name, self.formula, arguments, p, place, self.target or self.targets), [*s, *t, *p.values()]
 
 
 SHOWN = 6

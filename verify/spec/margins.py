@@ -42,8 +42,8 @@ def with_margin(loss: LossSpec, how: str) -> LossSpec:
 
     def per_example(s: Symbol, t: Expr, **parameters: Expr) -> Expr:
         symbol, value = Dummy("t", real=True), sympify(t)
-        e = loss.per_example(s, symbol, **parameters)
-        if exactly(e.subs(symbol, value)) != exactly(sympify(loss.per_example(s, t, **parameters))):
+        e = loss.formula(s, symbol, **parameters)
+        if exactly(e.subs(symbol, value)) != exactly(sympify(loss.formula(s, t, **parameters))):
             raise TypeError("the formula branches on the target")
         return MARGINS[how](e).subs(symbol, value)
 

@@ -31,10 +31,10 @@ def described(loss: LossSpec) -> dict[str, Any]:
     target has one row for each branch.
     """
     rows = branches(loss) if loss.targets else [((), *loss.expression(CLASSES, LABEL))]
-    stated = sys.modules.get(getattr(loss.per_example, "__module__", ""))
+    stated = sys.modules.get(getattr(loss.formula, "__module__", ""))
     return {
         "formula": (getattr(stated, "__doc__", None) or loss.name).split("\n")[0],
-        "mathml": f"<math>{_table(rows) if len(rows) > 1 else _row(*rows[0][1:])}</math>",
+        "mathml": f"<math>{_table(rows) if len(rows) > 1 else row(*rows[0][1:])}</math>",
         "shown": {"score": "s", "target": "t"} if loss.targets else {"classes": CLASSES, "label": LABEL},
         "parameters": {name: p.default for name, p in loss.parameters.items()},
         "convexity": supported(loss),
@@ -88,7 +88,7 @@ def _general(loss: LossSpec, s: Symbol, parameters: dict[str, Symbol], value: fl
     t = _Asked("t", real=True)
     t.value = Target(value)
     try:
-        e = loss.per_example(s, t, **parameters).xreplace({t: Symbol("t", real=True)})
+        e = loss.formula(s, t, **parameters).xreplace({t: Symbol("t", real=True)})
         e = exactly(e)
         return e if e.subs(Symbol("t", real=True), sympify(Target(value))) == own else None
     except Exception:  # the author's code, which was written for numbers
@@ -97,7 +97,7 @@ def _general(loss: LossSpec, s: Symbol, parameters: dict[str, Symbol], value: fl
 
 def _table(rows: Sequence[Branch]) -> str:
     """One row for each branch: its formula, and for which targets."""
-    cells = [f"<mtr><mtd>{_row(e, symbols)}</mtd><mtd>{_of(values)}</mtd></mtr>" for values, e, symbols in rows]
+    cells = [f"<mtr><mtd>{row(e, symbols)}</mtd><mtd>{_of(values)}</mtd></mtr>" for values, e, symbols in rows]
     return f'<mrow><mo>{{</mo><mtable columnalign="left left">{"".join(cells)}</mtable></mrow>'
 
 
@@ -105,7 +105,8 @@ def _of(values: Sequence[float]) -> str:
     return f"<mtext>t = {', '.join(f'{v:g}' for v in values)}</mtext>"
 
 
-def _row(expression: Expr, symbols: Sequence[Symbol]) -> str:
+def row(expression: Expr, symbols: Sequence[Symbol]) -> str:
+    """An expression of these symbols."""
     letters = {s: Symbol(f"s_{s.name[1:]}") for s in symbols if re.fullmatch(r"s\d+", s.name)}
     letters |= {s: Symbol(LETTERS.get(s.name, s.name)) for s in symbols if s not in letters}
     shown = expression.subs(letters)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import linecache
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Parameter as Argument
 from inspect import signature
@@ -60,25 +60,27 @@ LIBRARIES = frozenset({*sys.stdlib_module_names, "jax", "mpmath", "numba", "nump
 """Packages in which no author's own code stands."""
 
 
-def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], scores: str) -> None:
-    """Raises UsageError where the formula cannot be called as formula(s, y, **parameters); `scores` words its first two arguments."""
+def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], scores: str, least: int = 2) -> None:
+    """Raises UsageError where the formula cannot be called as formula(s, y, **parameters); `scores` words its first arguments, of which
+    there are `least`.
+    """
     try:
         arguments = signature(formula).parameters
         whole = signature(formula)
     except (TypeError, ValueError):  # not told, as of some builtins
         return
     open_ = [a.name for a in arguments.values() if a.kind not in (Argument.VAR_POSITIONAL, Argument.VAR_KEYWORD)]
-    first = [a.name for a in arguments.values() if a.kind in (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD)][:2]
+    first = [a.name for a in arguments.values() if a.kind in (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD)][:least]
     free = any(a.kind is Argument.VAR_POSITIONAL for a in arguments.values())
     shown = f"({', '.join(open_)})"
-    if len(first) < 2 and not free:
+    if len(first) < least and not free:
         raise UsageError(f"the formula of {name} takes {shown}; it must take {scores}, then its parameters by name.")
-    for p in (p for p in parameters if p not in open_[2:] and not any(a.kind is Argument.VAR_KEYWORD for a in arguments.values())):
+    for p in (p for p in parameters if p not in open_[least:] and not any(a.kind is Argument.VAR_KEYWORD for a in arguments.values())):
         raise UsageError(
-            f"parameters= of {name} declares {p}, which the formula does not take: it takes {shown}.{_near(p, open_[2:])} "
+            f"parameters= of {name} declares {p}, which the formula does not take: it takes {shown}.{_near(p, open_[least:])} "
             f"Let the formula take {p}, or leave it out of parameters=."
         )
-    lacking = [a for a in open_[2:] if a not in parameters and arguments[a].default is Argument.empty]
+    lacking = [a for a in open_[least:] if a not in parameters and arguments[a].default is Argument.empty]
     if lacking:
         a = lacking[0]
         raise UsageError(
@@ -86,7 +88,7 @@ def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], 
             f'Declare it, parameters={{"{a}": positive(default=1)}} or give it a value in the formula.'
         )
     try:
-        whole.bind(None, None, **dict.fromkeys(parameters))
+        whole.bind(*[None] * least, **dict.fromkeys(parameters))
     except TypeError as error:
         raise UsageError(f"the formula of {name} takes {shown}, and parameters come by name: {error}.") from None
 
@@ -105,21 +107,45 @@ def stated(
 
     Numbers of Python are taken as the exact fractions that they are. Raises UsageError for all that is no such expression.
     """
-    told, due = f"the formula of {name}, for {place}, ", of or f"the score{_s(targets)}"
+    told = f"the formula of {name}, for {place}, "
+    given = returned(told, formula, arguments, parameters, targets)
     try:
-        given = formula(*arguments, **parameters)
+        return expression(told, given, arguments, parameters, targets, of)
+    except NoExpression as error:
+        hint = _other_shape(formula, parameters, targets) or _of_type(given)
+        raise UsageError(f"{error} {hint}") from None
+
+
+class NoExpression(UsageError):
+    """What a formula returned is no expression of sympy."""
+
+
+def returned(
+    told: str, formula: Callable[..., object], arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object
+) -> Any:
+    """What the formula returns for these arguments. Raises UsageError, with the line and the nearest right thing, where it raises."""
+    try:
+        return formula(*arguments, **parameters)
     except (Exception, SystemExit, GeneratorExit) as error:
         frame = _frame(error)
         where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
         hint = _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
         raise UsageError(f"{told}raised {_said(error)}{where}. {hint}") from None
+
+
+def expression(
+    told: str, given: object, arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object, of: str | None = None
+) -> sympy.Expr:
+    """What was returned, or one entry of it, as an expression of the symbols of the arguments. Raises UsageError where it is none, and
+    NoExpression where it is nothing of sympy's.
+    """
+    due = of or f"the score{_s(targets)}"
     try:
         e = sympy.sympify(given, strict=True)
     except (sympy.SympifyError, TypeError, ValueError, AttributeError):
         e = None
     if not isinstance(e, sympy.Expr) or getattr(e, "is_Matrix", False) or (hasattr(given, "shape") and given.shape != ()):
-        hint = _other_shape(formula, parameters, targets) or _of_type(given)
-        raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of {due}. {hint}")
+        raise NoExpression(f"{told}returned {_worded(given)}; it must return one sympy expression of {due}.")
     e = exactly(e)
     own = "t" if targets else "y"
     if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
@@ -131,7 +157,7 @@ def stated(
         raise UsageError(
             f"{told}is {_shown(e)}, which is not real: a root or a logarithm of a negative number? Every loss is a real number."
         )
-    known = {*parameters.values(), *(a for part in arguments for a in (part if isinstance(part, list) else [part]))}
+    known = {*parameters.values(), *(a for part in arguments for a in (part if isinstance(part, (list, set)) else [part]))}
     strays = sorted(map(str, e.free_symbols - known))
     if strays:
         k = strays[0]
@@ -203,7 +229,7 @@ def _instead(name: str) -> str | None:
     return f"{name} {OF_SYMPY}" if (isinstance(known, type) and issubclass(known, sympy.Basic)) or name == "sqrt" else None
 
 
-def _other_shape(formula: Callable[..., object], parameters: dict[str, sympy.Symbol], targets: object) -> str | None:
+def _other_shape(formula: Callable[..., object], parameters: Mapping[str, sympy.Symbol], targets: object) -> str | None:
     """The hint for targets that were forgotten, or given where the formula wants scores: told by whether it works the other way."""
     symbols = [sympy.Symbol(f"s{j}", real=True) for j in range(2)]
     try:

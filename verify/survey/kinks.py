@@ -16,7 +16,7 @@ POINTS = 12
 
 def kink_map(subject: Subject) -> list[dict[str, Any]] | None:
     """One row a point: the entry whose interval is the widest, its ends, the returned value and where that lies."""
-    if not has_kinks(subject.oracle):
+    if not has_kinks(subject.scored):
         return None
     return [row for seed in range(POINTS) if (row := _row(subject, seed)) is not None]
 
@@ -44,12 +44,12 @@ def _interval(truth: Any, place: tuple[int, int], shape: tuple[int, ...]) -> tup
 
 def _on_a_kink(subject: Subject, seed: int) -> Case | None:
     """A point of the dyadic lattice with one bias solved, so that a switch of one example is exactly 0."""
-    dtype, rng = subject.oracle.dtype, np.random.default_rng(seed)
+    dtype, rng = subject.scored.dtype, np.random.default_rng(seed)
     W, X = (rng.integers(-4, 5, size=(3, 3)) / 2 for _ in range(2))
     X[:, -1] = 1
     y = rng.integers(0, 3, 3)
     W, X = W.astype(dtype), X.astype(dtype)
-    switches = len(subject.oracle.formula(3, int(y[0])).gaps)
-    if not switches or solve(subject.oracle, W, X[0], int(y[0]), int(rng.integers(switches)), []) is None:
+    switches = len(subject.scored.formula(3, int(y[0])).gaps)
+    if not switches or solve(subject.scored, W, X[0], int(y[0]), int(rng.integers(switches)), []) is None:
         return None
     return Case(values={"W": W, "X": X, "y": y, "reg": 0.125}, family="kink", seed=seed)

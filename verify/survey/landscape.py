@@ -50,7 +50,7 @@ def plane(line: Line, across: Floats) -> dict[str, Any]:
 @precise
 def _gaps(line: Line, at: list[Floats]) -> list[Floats]:
     """The gaps of every switch, at every W; those that never change their sign are left out."""
-    oracle, case, columns = line.subject.oracle, line.case, []
+    oracle, case, columns = line.subject.scored, line.case, []
     for W in at:
         column = []
         for scores, label in zip(exact.product(case["X"], W), case["y"], strict=True):

@@ -1,0 +1,152 @@
+"""How a function of named inputs is called: the order of its arguments, the parameters that it takes, and what it returns.
+
+f(x, gamma)                → (value, gradients), or (value, ∂x, ∂gamma)
+loss(x, gamma), grad(x, gamma)
+forward(x, gamma) → y      and backward(upstream, x, gamma) → gradients, upstream first or last
+forward(x, gamma) → (y, saved)   and backward(upstream, saved)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import fsum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, asked, halved, is_number, number
+from verify.candidates.candidate import Candidate
+from verify.candidates.upstream import contracted
+from verify.problem import Problem
+from verify.spec.function import UPSTREAM
+
+Floats = NDArray[np.floating]
+
+FIRST, LAST, SAVED, SAVED_FIRST = "upstream first", "upstream last", "(upstream, saved)", "(saved, upstream)"
+BACKWARDS = (FIRST, LAST, SAVED, SAVED_FIRST)
+"""How a backward is called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """Calls `f` on copies of the named inputs in its own `order`, and answers by their names.
+
+    `handed` are parameters that it takes, by their own names there. `backward` is how the gradient of an array is asked for, None where
+    one number comes out. `extends` says that gradients follow the value one by one, in place of one thing that holds them.
+    """
+
+    f: Callable[..., Any]
+    problem: Problem
+    order: tuple[str, ...]
+    handed: Mapping[str, float] = field(default_factory=dict)
+    backward: str | None = None
+
+    has_curvature, flat, takes_weights, per_example, each = False, False, False, False, False
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether there is a value."""
+        return not isinstance(self.f, Candidate) or self.f.loss is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its arguments, the upstream gradient last."""
+        return (*self.order, *((UPSTREAM,) if self.backward else ()))
+
+    def change(self, arguments: tuple[Any, ...]) -> None:
+        """Writes other numbers into the arrays: where any are allowed half of them, else the same in reverse order."""
+        inputs = [self.problem.input(name) for name in self.names]
+        arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray)]
+        halved(arguments, [k for k in arrays if inputs[k].is_free])
+        for k in arrays:
+            if inputs[k].differentiated and not inputs[k].is_free:
+                arguments[k][...] = arguments[k].ravel()[::-1].reshape(arguments[k].shape).copy()
+
+    def __call__(self, **values: Any) -> Answer:
+        """The candidate's answer on copies of the inputs; see `answer`."""
+        return self.answer(self.arguments(**values)).kept()
+
+    def arguments(self, **values: Any) -> tuple[Any, ...]:
+        """Fresh arrays in the candidate's own order, in C order; numbers alone as numbers."""
+        return tuple(np.array(values[name], order="C") if np.ndim(values[name]) else values[name] for name in self.names)
+
+    def answer(self, arguments: tuple[Any, ...]) -> Answer:
+        """The answer to arguments in the candidate's own order, which it gets as they are. Raises Misbehaviour where it gives none."""
+        shapes = {name: np.shape(a) for name, a in zip(self.names, arguments, strict=True)}  # before it is asked: it may change that
+        examples = shapes[self.problem.inputs[0].name][:1]
+        if self.backward:
+            return self._pulled(arguments, shapes)
+        if isinstance(self.f, Candidate):
+            value = np.nan if self.f.loss is None else self._value(self._asked(self.f.loss, arguments), examples)
+            return Answer(value, self._gradients(self._asked(self.f.grad, arguments), shapes))
+        returned = self._asked(self.f, arguments)
+        if not isinstance(returned, (tuple, list)) or len(returned) == 1:
+            message = f"returned {type(returned).__name__}, not a pair (value, {self._told()})"
+            raise Incomplete(message, 1) if is_number(returned) else Misbehaviour("shape", message)
+        first, *rest = returned
+        return Answer(self._value(first, examples), self._gradients(rest[0] if len(rest) == 1 else rest, shapes))
+
+    def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+        return asked(partial(f, **self.handed) if self.handed else f, tuple(arguments))
+
+    def _value(self, returned: Any, examples: tuple[int, ...]) -> float:
+        """One number, or the losses of the examples, which are added without rounding."""
+        if self.problem.loss and examples and np.shape(returned) == examples:
+            return fsum(array(returned, "loss").ravel().tolist())
+        return number(returned)
+
+    def _pulled(self, arguments: tuple[Any, ...], shapes: Mapping[str, tuple[int, ...]]) -> Answer:
+        *inputs, upstream = arguments
+        f = self.f
+        assert isinstance(f, Candidate)
+        value, saved = np.nan, None
+        if f.loss is not None:
+            y = self._asked(f.loss, inputs)
+            if self.backward in (SAVED, SAVED_FIRST):
+                if not isinstance(y, (tuple, list)) or len(y) != 2:
+                    raise Misbehaviour("shape", f"returned {type(y).__name__}, not a pair (output, what backward needs)")
+                y, saved = y
+            out = array(y, "value")
+            if out.shape != shapes[UPSTREAM]:
+                raise Misbehaviour("shape", f"returned an array of shape {out.shape}, where {shapes[UPSTREAM]} is due")
+            value = contracted([np.array(upstream)], [out.copy()])
+        g = {
+            FIRST: (upstream, *inputs),
+            LAST: (*inputs, upstream),
+            SAVED: (upstream, saved),
+            SAVED_FIRST: (saved, upstream),
+        }[self.backward or FIRST]
+        return Answer(value, self._gradients(self._asked(f.grad, g), shapes))
+
+    def _gradients(self, returned: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
+        names = self.problem.differentiated
+        if isinstance(returned, Mapping):
+            if missing := [name for name in names if name not in returned]:
+                raise Misbehaviour("shape", f"returned gradients for {', '.join(map(str, returned))}, and none for {missing[0]}")
+            parts = [returned[name] for name in names]
+        elif len(names) == 1:
+            parts = [returned[0] if isinstance(returned, (tuple, list)) and len(returned) == 1 and np.ndim(returned[0]) else returned]
+        elif isinstance(returned, (tuple, list)) and len(returned) == len(names):
+            parts = list(returned)
+        else:
+            what = f"{len(returned)} things" if isinstance(returned, (tuple, list)) else type(returned).__name__
+            raise Misbehaviour("shape", f"returned {what}, not {self._told()}")
+        return {name: self._shaped(name, array(g, "gradient"), shapes[name]) for name, g in zip(names, parts, strict=True)}
+
+    def _told(self) -> str:
+        names = self.problem.differentiated
+        return f"the gradient for {names[0]}" if len(names) == 1 else f"gradients for {', '.join(names[:-1])} and {names[-1]}"
+
+    @staticmethod
+    def _shaped(name: str, g: Floats, due: tuple[int, ...]) -> Floats:
+        if g.shape != due and not (g.size == 1 and not due):
+            raise Misbehaviour("shape", f"returned a gradient of shape {g.shape} for {name} of shape {due}")
+        return g.reshape(due)
+
+    def with_parameters(self, values: Mapping[str, float]) -> Call:
+        """The same with these values of the parameters that are handed in."""
+        known = {name.lower(): value for name, value in values.items()}
+        return replace(self, handed={name: known[name.lower()] for name in self.handed})

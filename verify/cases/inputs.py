@@ -1,0 +1,286 @@
+"""Cases of a function of named inputs: bytes → the sizes of its dimensions → numbers of the inputs' domains.
+
+Real numbers lie on the same small dyadic grid as weights do; all else is looked up in its domain's list, the simplest numbers first. A
+byte stands at the same place whatever the sizes are, so that the engine can shrink a size and leave the numbers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from flint import arb
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from verify.cases.case import Case
+from verify.cases.grid import AMPLITUDES, SCALES, decode
+from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
+from verify.difference import joined
+from verify.oracle import InstanceOracle, exact
+from verify.problem import WEIGHTS, Input, Problem, of_bytes, sound, weighted
+from verify.spec.domains import Domain
+from verify.tape.balls import precision
+
+Floats = NDArray[np.floating]
+
+SIZES = {1: (1, 6), 2: (1, 4), 3: (1, 3)}
+"""Of a dimension, by how many there are: formulas are stated for each size anew, and grow with the number of entries."""
+LARGER = {1: (9, 12), 2: (5, 7)}
+"""Of a larger case: more than one vector register of numbers, and no dimension with the size of another."""
+HEAD = 2
+"""Bytes before the sizes: the seed."""
+OFF_THE_GRID = 0.25
+"""Part of its size, or of its distance from an end of its domain, by which a number is moved off the grid."""
+SCALED = (2.0**-6, 2.0**6, 2.0**-20, 2.0**3)
+"""Factors of all real numbers of one input, beside which the others stay."""
+APART = {"float64": (64.0, 512.0), "float32": (32.0, 64.0)}
+"""The greatest score of a case of scores far apart: exp of it overflows in the second, unless it is shifted."""
+FEW = (4, 16, 256)
+"""Different numbers of an input that a formula may compare: times that are equal, counts that occur again."""
+KINKS = 3
+"""Coordinates that are tried for one kink."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a string of bytes is read: `least` and `most` are the sizes of every named dimension."""
+
+    problem: Problem
+    dtype: str
+    least: int
+    most: int
+
+    @cached_property
+    def places(self) -> dict[str, slice]:
+        """Where the bytes of each input stand: one for its amplitude, one for its scale, one for each number."""
+        largest, at, found = dict.fromkeys(self.problem.dims, self.most), HEAD + len(self.problem.dims), {}
+        for i in self.problem.inputs:
+            length = 2 + prod(i.shape(largest))
+            found[i.name] = slice(at, at + length)
+            at += length
+        return found
+
+    @property
+    def length(self) -> int:
+        """Of a string."""
+        return max(int(s.stop) for s in self.places.values())
+
+    def case(self, raw: bytes, family: str) -> Case:
+        """What it stands for."""
+        row = np.frombuffer(raw, np.uint8)
+        sizes = {d: self.least + int(row[HEAD + k]) % (self.most - self.least + 1) for k, d in enumerate(self.problem.dims)}
+        values = {i.name: self._numbers(i, row[self.places[i.name]], sizes) for i in self.problem.inputs}
+        return Case(values=sound(values), family=family, seed=int(row[0]) * 256 + int(row[1]), differentiated=self.problem.differentiated)
+
+    def _numbers(self, i: Input, own: NDArray[np.uint8], sizes: dict[str, int]) -> Any:
+        shape, largest = i.shape(sizes), i.shape(dict.fromkeys(self.problem.dims, self.most))
+        numbers = own[2:].reshape(largest)[tuple(slice(n) for n in shape)]
+        if not i.is_free:
+            few = FEW[own[0] % len(FEW)] if i.asked and isinstance(i.domain, Domain) else 256  # so that what is compared ties
+            found = of_bytes(i, numbers.astype(np.int64) % few, sizes, self.dtype)
+        else:
+            found = decode(numbers.view(np.int8), AMPLITUDES[own[0] % 4], SCALES[own[1] % 4]).astype(self.dtype)
+        return found if shape else found[()]
+
+
+def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
+    """The families that the problem has, each with its share of the cases, which need not add up to 1."""
+    problem = oracle.problem
+    plain = _layout(oracle, SIZES)
+    found = {
+        "lattice": (_drawn(plain, "lattice"), 0.25),
+        "generic": (_drawn(plain, "generic").map(lambda c: off_the_grid(problem, c)), 0.25),
+        "repeated": (_drawn(plain, "repeated").map(lambda c: _repeated(problem, c)), 0.08),
+        "scaled": (_drawn(plain, "scaled").map(lambda c: _scaled(problem, c)), 0.08),
+    }
+    if len(problem.dims) in LARGER:
+        found["larger"] = (_drawn(_layout(oracle, LARGER), "larger").map(lambda c: off_the_grid(problem, c)), 0.04)
+    if problem.loss and problem.inputs[0].is_free:
+        found["scores far apart"] = (_drawn(plain, "scores far apart").map(lambda c: _far_apart(c)), 0.08)
+    if any(i.differentiated and not i.is_free for i in problem.inputs):
+        found["near an end"] = (_drawn(plain, "near an end").map(lambda c: _near_ends(problem, c)), 0.1)
+    if oracle.has_switches:
+        found |= {"kink": (_on_kinks(oracle, plain), 0.2), "near a kink": (_near_kinks(oracle, plain), 0.2)}
+    return found
+
+
+def _layout(oracle: InstanceOracle, sizes: Mapping[int, tuple[int, int]]) -> Layout:
+    least, most = sizes[min(max(1, len(oracle.problem.dims)), max(sizes))]
+    return Layout(problem=oracle.problem, dtype=oracle.dtype, least=least, most=most)
+
+
+def _drawn(layout: Layout, family: str) -> st.SearchStrategy[Case]:
+    return st.binary(min_size=layout.length, max_size=layout.length).map(lambda raw: layout.case(raw, family))
+
+
+def off_the_grid(problem: Problem, case: Case) -> Case:
+    """Full mantissas: each real number, and each of a domain between its ends, moved a little by the seed; 0 leaves them."""
+    if case.seed == 0:
+        return case
+    rng = np.random.default_rng(case.seed)
+    moved = {}
+    for i in problem.inputs:
+        if isinstance(i.domain, Domain) and not i.domain.whole and not i.asked:
+            a = np.asarray(case[i.name], np.float64)
+            room = np.minimum(np.minimum(a - i.domain.low, i.domain.high - a), np.where(a == 0, np.inf, np.abs(a)))
+            by = np.where(np.isfinite(room), room, 0.0) * rng.uniform(-OFF_THE_GRID, OFF_THE_GRID, a.shape)
+            moved[i.name] = _like(case[i.name], _kept(i.domain, a, a + by, case.dtype))
+    return case.but(**moved)
+
+
+def _kept(domain: Domain, before: NDArray[np.float64], after: NDArray[np.float64], dtype: str) -> Floats:
+    """The numbers after a move in the dtype, where they still belong to the domain; else as before."""
+    there = after.astype(dtype)
+    inside = (there >= domain.low) & (there <= domain.high) if domain.closed else (there > domain.low) & (there < domain.high)
+    return np.asarray(np.where(inside, there, before.astype(dtype)))
+
+
+def _like(a: Any, found: Floats) -> Any:
+    return found.astype(a.dtype) if np.ndim(a) else found[()].astype(a.dtype)
+
+
+def _repeated(problem: Problem, case: Case) -> Case:
+    """Rows that are equal, so that what is compared ties."""
+    first = problem.inputs[0].dims[:1]
+    rows = {i.name: case[i.name] for i in problem.inputs if first and i.dims[:1] == first and len(case[i.name]) > 1}
+    return case.but(**{name: np.ascontiguousarray(a[np.arange(len(a)) // 2]) for name, a in rows.items()})
+
+
+def _scaled(problem: Problem, case: Case) -> Case:
+    """One input of real numbers much larger, or smaller, than the others."""
+    free = [i.name for i in problem.inputs if i.is_free]
+    if not free:
+        return case
+    name, by = free[case.seed % len(free)], SCALED[case.seed // len(free) % len(SCALED)]
+    return case.but(**{name: _like(case[name], np.asarray(case[name]) * np.dtype(case.dtype).type(by))})
+
+
+def _far_apart(case: Case) -> Case:
+    """Scores times the power of two that makes the greatest as large as wanted."""
+    x = case.x
+    top = float(np.max(np.abs(x), initial=0.0))
+    reach = APART[case.dtype][case.seed % 2]
+    return case if top == 0 else case.at(np.asarray(x * x.dtype.type(2.0 ** np.floor(np.log2(reach / top)))))
+
+
+def _near_ends(problem: Problem, case: Case) -> Case:
+    """Numbers of bounded domains next to their ends: a few floats away, or as small as a float is."""
+    rng, moved = np.random.default_rng(case.seed), {}
+    for i in problem.inputs:
+        if i.differentiated and not i.is_free and isinstance(i.domain, Domain):
+            a = np.asarray(case[i.name])
+            choices = np.array(_ends(i.domain, case.dtype), dtype=case.dtype)
+            chosen = rng.integers(0, 2 * len(choices), a.shape)
+            moved[i.name] = _like(case[i.name], np.where(chosen < len(choices), choices[chosen % len(choices)], a))
+    return case.but(**moved)
+
+
+def _ends(domain: Domain, dtype: str) -> list[float]:
+    """The ends where they belong to the domain, the floats next to them, and some on the way there."""
+    own, found = np.dtype(dtype).type, []
+    info = np.finfo(dtype)
+    for end, inwards in ((domain.low, np.inf), (domain.high, -np.inf)):
+        if np.isfinite(end):
+            near = np.nextafter(own(end), own(inwards))
+            found += [end, float(near), *(float(end + np.sign(inwards) * info.eps * 2.0**k) for k in (1, 8, 16))]
+            found += [float(info.tiny)] if end == 0 and inwards > 0 else []
+    return [t for t in found if t in domain]
+
+
+@st.composite
+def _on_kinks(draw: st.DrawFn, oracle: InstanceOracle, layout: Layout) -> Case:
+    """A lattice case moved onto a kink along one coordinate."""
+    case, found = _solved(oracle, draw(_drawn(layout, "kink")))
+    return replace(case, family="kink missed" if found is None else "kink" if found[1] else "kink, rounded")
+
+
+@st.composite
+def _near_kinks(draw: st.DrawFn, oracle: InstanceOracle, layout: Layout) -> Case:
+    """The same, and then a little beside it."""
+    case, found = _solved(oracle, draw(_drawn(layout, "near a kink")))
+    if found is None:
+        return replace(case, family="kink missed")
+    rng, x = np.random.default_rng(case.seed), case.x.copy()
+    x.flat[found[0]] = beside(x.flat[found[0]], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[case.dtype], endpoint=True)))
+    return case.at(x) if _inside(oracle, case, found[0], float(x.flat[found[0]])) else replace(case, family="kink")
+
+
+def _solved(oracle: InstanceOracle, case: Case) -> tuple[Case, tuple[int, bool] | None]:
+    """The case with one number solved for a gap of 0, its place, and whether the gap is exactly 0; as it is where none is."""
+    parts = oracle.problem.parts(case.values)
+    rng = np.random.default_rng(case.seed)
+    part = parts[int(rng.integers(len(parts)))]
+    formula = oracle.formula(part.key)
+    if not formula.gaps:
+        return case, None
+    gap, best = int(rng.integers(len(formula.gaps))), None
+    constants = [*map(exact.ball, part.numbers), *oracle.seen]
+    for j in _some(rng, len(part.places)):
+        x = case.x
+        place, row = int(part.places[j]), [exact.ball(v) for v in x.ravel()[part.places].tolist()]
+
+        def at(moved: arb, j: int = j, row: list[arb] = row) -> arb:
+            return formula.gap([*(s + (moved if k == j else 0) for k, s in enumerate(row)), *constants], gap)
+
+        with precision():
+            straight = zero(at, 1.0, 1)
+            moved = zero(at, SECANT, MOST_STEPS) if straight is None else straight
+        if moved is None:
+            continue
+        there = x.dtype.type(float(row[j] + moved))
+        if not np.isfinite(there) or not _inside(oracle, case, place, float(there)):
+            continue
+        x = x.copy()
+        x.flat[place] = there
+        row[j] = exact.ball(there)
+        if formula.sign([*row, *constants], gap) == 0:
+            return case.at(x), (place, True)
+        best = best or (case.at(x), (place, False))
+    return best or (case, None)
+
+
+def _some(rng: np.random.Generator, n: int) -> Iterator[int]:
+    yield from rng.permutation(n)[:KINKS].tolist()
+
+
+def _inside(oracle: InstanceOracle, case: Case, place: int, t: float) -> bool:
+    """Whether a number may stand at this place of x."""
+    at = 0
+    for i in (oracle.problem.input(name) for name in oracle.problem.differentiated):
+        at += np.size(case[i.name])
+        if place < at:
+            return isinstance(i.domain, Domain) and t in i.domain
+    return False
+
+
+def checked(problem: Problem, case: Case) -> Case:
+    """The case as one of the problem, however it was written: the numbers of the dtype, whole ones where labels are due.
+
+    Raises ValueError where its values are none of the problem.
+    """
+    problem = (weighted(problem) if WEIGHTS in case.values else None) or problem
+    if case.differentiated != problem.differentiated:
+        raise ValueError(f"gradients are due for {', '.join(problem.differentiated)}")
+    problem.sizes(case.values)
+    dtype = joined([np.asarray(case[name]) for name in problem.differentiated]).dtype
+    whole = {i.name for i in problem.inputs if not i.differentiated and np.issubdtype(np.asarray(case[i.name]).dtype, np.integer)}
+    asked = {i.name for i in problem.inputs if i.asked}
+    return case.but(**{i.name: _like_dtype(case[i.name], dtype) for i in problem.inputs if i.name not in whole & asked})
+
+
+def _like_dtype(a: Any, dtype: np.dtype[Any]) -> Any:
+    found = np.asarray(a).astype(dtype)
+    return found if found.ndim else found[()]
+
+
+def ordinary(oracle: InstanceOracle, count: int) -> list[Case]:
+    """Cases off the grid, the same ones each time."""
+    layout, rng = _layout(oracle, SIZES), np.random.default_rng(5)
+    raw = rng.integers(0, 256, (count, layout.length), dtype=np.uint8)
+    raw[:, HEAD : HEAD + len(oracle.problem.dims)] = layout.most - layout.least - rng.integers(0, 2, (count, len(oracle.problem.dims)))
+    return [off_the_grid(oracle.problem, layout.case(row.tobytes(), "ordinary")) for row in raw]

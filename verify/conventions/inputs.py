@@ -1,0 +1,216 @@
+"""The conventions of a function of named inputs: the order of its arguments, how it returns gradients, and its reduction.
+
+Its own value decides; where it returns none, its gradient does.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from verify.candidates import Answer, Candidate, Misbehaviour, adapted, signature
+from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
+from verify.candidates.frameworks import framework_of
+from verify.candidates.signature import by_position, called, names, order
+from verify.conventions.pins import Conventions, Pins
+from verify.conventions.probes import Watch
+from verify.errors import UsageError
+from verify.oracle.exact import distance
+from verify.oracle.instance import InstanceOracle
+from verify.problem import EVENT, PREDICTION, TARGET, TIME, WEIGHTS, Instance, Problem, Values, small, weighted
+from verify.spec.function import UPSTREAM
+
+PROBES = ((3, 1), (2, 2))
+"""Sizes and seeds of the first questions."""
+
+UPSTREAMS = {"upstream", "dy", "dout", "d_out", "grad", "grad_output", "grad_out", "g", "gy", "dz", "delta", "v", "cotangent", "ct"}
+"""What the argument of a backward is called that holds the upstream gradient."""
+CACHES = {"saved", "cache", "ctx", "context", "residuals", "res", "memo"}
+"""What the argument is called that holds what forward has saved."""
+OWN_NAMES: dict[str, set[str]] = {
+    PREDICTION: signature.PREDICTION | {"p", "prob", "probs", "probability", "probabilities", "log_h", "risk", "mu", "rate", "z"},
+    TARGET: signature.TARGET,
+    WEIGHTS: signature.WEIGHT,
+    TIME: {"time", "times", "t", "duration", "durations"},
+    EVENT: {"event", "events", "e", "observed", "status", "delta", "censored"},
+}
+
+
+def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str, watch: Watch) -> Conventions:
+    """How `f` is called, by asking it at a few points in every way that is likely and not pinned.
+
+    Raises UsageError where the pins cannot be true of a function of inputs, and where it takes other arguments.
+    """
+    problem = _with_weights(f, problem)
+    _pinned(problem, pins)
+    ways, members = list(_ways(f, problem, pins)), list(_members(problem, pins))
+    probes = [_probe(problem, dtype, size, seed) for size, seed in PROBES]
+    answered: list[tuple[Call, list[Answer]]] = []
+    complaint: Misbehaviour | None = None
+    for way in ways:
+        try:
+            answers = [_asked(way, values, watch) for values in probes]
+        except Misbehaviour as error:
+            complaint = complaint or error
+            continue
+        answered.append((way, answers))
+    pairs = [(way, member, answers) for (way, answers), member in product(answered, members)]
+    fits = [(way, member, answers) for way, member, answers in pairs if _fits(InstanceOracle(member, dtype), way, probes, answers)]
+    if fits:  # several ways to ask a backward have one value, which does not tell them apart
+        right = (f for f in fits if len(fits) > 1 and _gradient_fits(InstanceOracle(f[1], dtype), probes, f[2]))
+        way, member, _ = next(right, fits[0])
+        return Conventions(candidate=way, objective=member, fits=True)
+    way, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
+    return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0])
+
+
+def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
+    """The problem with weights of the examples, where the function takes them."""
+    first = f.loss or f.grad if isinstance(f, Candidate) else f
+    takes_them = any(p.name.lower() in signature.WEIGHT for p in _arguments(first))
+    return (weighted(problem) if takes_them else None) or problem
+
+
+def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
+    """The likeliest way."""
+    f = by_position(adapted(f), problem.parameters) if problem.loss else f
+    return next(_ways(f, _with_weights(f, problem), pins))
+
+
+def _asked(way: Call, values: Values, watch: Watch) -> Answer:
+    watch(values)
+    return way(**values)
+
+
+def _probe(problem: Problem, dtype: str, size: int, seed: int) -> dict[str, Any]:
+    found = small(problem, size=size, seed=seed)
+    return {name: a.astype(dtype) if np.issubdtype(np.asarray(a).dtype, np.floating) else a for name, a in found.items()}
+
+
+def _fits(oracle: InstanceOracle, way: Call, probes: Sequence[Values], answers: Sequence[Answer]) -> bool:
+    """Whether the value is the instance's; the gradient, where there is no value."""
+    if not way.has_loss:
+        return _gradient_fits(oracle, probes, answers)
+    values = [oracle.at(**p).value for p in probes]
+    return all(distance(a.value, v.exact) <= v.radius for v, a in zip(values, answers, strict=True))
+
+
+def _gradient_fits(oracle: InstanceOracle, probes: Sequence[Values], answers: Sequence[Answer]) -> bool:
+    return all(oracle.at(**p).gradient.distance(a.gradient).strain <= 1 for p, a in zip(probes, answers, strict=True))
+
+
+def _members(problem: Problem, pins: Pins) -> Iterator[Instance]:
+    """The family, the defaults first."""
+    for reduction in [pins.reduction] if pins.reduction else problem.reductions:
+        yield Instance(problem=problem, reduction=reduction, parameters=pins.parameters)
+
+
+def _pinned(problem: Problem, pins: Pins) -> None:
+    """Raises UsageError for conventions that a function of inputs has not."""
+    for name in ("signature", "layout", "penalty", "classes", "hessian"):
+        if getattr(pins, name) is not None:
+            raise UsageError(f"{name} is {getattr(pins, name)!r}, and {problem.name}, a function of inputs, has none; leave it out.")
+    if pins.reduction is not None and pins.reduction not in problem.reductions:
+        raise UsageError(f"reduction is {pins.reduction!r}, and {problem.name} is {' or '.join(problem.reductions)}; leave it out.")
+
+
+def _ways(f: Callable[..., Any], problem: Problem, pins: Pins) -> Iterator[Call]:
+    """How `f` may be called, the likeliest first."""
+    if framework_of(f) is not None and not problem.loss:
+        raise UsageError(f"{called(f)} is a function of {framework_of(f)}: of named inputs functions of numpy arrays are judged. Wrap it.")
+    parts = [p for p in (f.loss, f.grad) if p is not None] if isinstance(f, Candidate) else [f]
+    if problem.output is not None and not isinstance(f, Candidate):
+        raise UsageError(
+            f"{problem.name} returns an array, and its gradient needs a backward: name both, FILE.py:forward,backward; in Python "
+            "verify.Candidate(forward=…, backward=…)."
+        )
+    first = parts[0]
+    own = [i.name for i in problem.inputs if i.name != UPSTREAM]
+    handed = _handed(first, problem, pins)
+    backwards: tuple[str | None, ...] = _backwards(f, own, handed) if problem.output is not None else (None,)
+    for arguments, backward in product(_orders(first, problem, own, handed), backwards):
+        yield Call(f=f, problem=problem, order=arguments, handed=handed, backward=backward)
+
+
+def _handed(f: Callable[..., Any], problem: Problem, pins: Pins) -> dict[str, float]:
+    """The parameters of the spec that the function takes, by its own names: those that it needs, and those that are pinned."""
+    values = Instance(problem=problem, parameters=pins.parameters).parameters
+    known, taken = {name.lower(): name for name in values}, _arguments(f)
+    return {
+        p.name: values[known[p.name.lower()]]
+        for p in taken
+        if p.name.lower() in known and (p.default is p.empty or known[p.name.lower()] in pins.parameters)
+    }
+
+
+def _arguments(f: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Mapping[str, float]) -> list[tuple[str, ...]]:
+    """The orders of the inputs: by their names, else as the spec has them; of a loss the target first, too."""
+    told = names(f)
+    if told is None:
+        return [tuple(own)]
+    mine = [name for name in told[0] if name not in {h.lower() for h in handed}]
+    _count(f, problem, own, told, handed)
+    by_name = [_meant(name, own) for name in mine[: len(own)]]
+    if None not in by_name and len(set(by_name)) == len(own):
+        return [tuple(name for name in by_name if name is not None)]
+    if own[:2] == [PREDICTION, TARGET]:
+        plain, flipped, rest = (PREDICTION, TARGET), (TARGET, PREDICTION), tuple(own[2:])
+        told_order = order(f)
+        likely = [flipped] if told_order == "TARGETPREDICTION" else [plain] if told_order else [plain, flipped]
+        return [(*both, *rest) for both in likely]
+    return [tuple(own)]
+
+
+def _meant(name: str, own: Sequence[str]) -> str | None:
+    return next((o for o in own if name == o.lower() or name in OWN_NAMES.get(o, ())), None)
+
+
+def _count(
+    f: Callable[..., Any],
+    problem: Problem,
+    own: Sequence[str],
+    told: tuple[list[str], float, float],
+    handed: Mapping[str, float],
+) -> None:
+    """Raises UsageError where the function takes another number of arguments than there are inputs."""
+    needed = told[1] - sum(h.lower() in told[0] for h in handed)
+    if len(own) > told[2] or needed > len(own):
+        raise UsageError(
+            f"the candidate is {called(f)}, and {problem.name} is called as f({', '.join(own)}). Let it take these, and parameters of the "
+            "spec by their names; give what else it takes a default, or wrap it."
+        )
+
+
+def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Mapping[str, float]) -> tuple[str, ...]:
+    """How a backward may be called, by what it calls its arguments and by how many it takes."""
+    assert isinstance(f, Candidate)
+    told = names(f.grad)
+    mine = [name for name in told[0] if name not in {h.lower() for h in handed}] if told else []
+    likely: tuple[str, ...] = BACKWARDS
+    if f.saved is not None:
+        likely = (SAVED, SAVED_FIRST) if f.saved else (FIRST, LAST)
+    elif told is not None and len(own) > 1:
+        likely = (SAVED, SAVED_FIRST) if told[2] == 2 else (FIRST, LAST)  # the upstream gradient and one thing
+    elif any(name in CACHES for name in mine):
+        likely = (SAVED, SAVED_FIRST)
+    if mine and (mine[0] in UPSTREAMS) != (mine[-1] in UPSTREAMS):
+        first = mine[0] in UPSTREAMS
+        likely = tuple(b for b in likely if (b in (FIRST, SAVED)) == first) or likely
+    return likely
+
+
+def with_parameters(way: Call, member: Instance) -> Call:
+    """The way with the parameters of a member."""
+    return replace(way, handed={name: member.parameters[name] for name in way.handed})

@@ -1,0 +1,255 @@
+"""The name of a bug of a function of named inputs: what is wrong with the gradient for each of them, the same on ordinary cases.
+
+The candidate is asked on a few ordinary cases beside the one that broke the law. What it answers for an input there may be 0, a multiple of
+what is due, that with the other sign, that of another input, or that for an upstream gradient of ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.candidates import Answer, Misbehaviour
+from verify.cases import Case
+from verify.cases.inputs import ordinary
+from verify.diagnosis.asked import Asked
+from verify.diagnosis.words import Diagnosis
+from verify.evidence import Evidence
+from verify.oracle import InstanceOracle, Point
+from verify.problem import WEIGHTS, Input
+from verify.spec.domains import Domain
+from verify.spec.function import UPSTREAM
+
+Floats = NDArray[np.floating]
+
+CASES = 8
+"""Ordinary cases that are asked."""
+DIGITS = (2, 4, 8)
+"""Significant digits of a factor, the fewest first."""
+LEAST = 1e-300
+"""What stands for a size of 0 where it is divided by."""
+ROOM = 4.0
+"""Times the rounding radius up to which a multiple of the truth counts as found: the factor is rounded, too."""
+CLOSE = 1e-2
+"""How close to an end of a domain an ε or a clip may begin."""
+PRECISE = 0.5
+"""Part of a dtype's digits that a right formula with too much rounding keeps."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An answer beside the truth, input by input."""
+
+    case: Case
+    answer: Answer
+    truth: Point
+    due: dict[str, Floats]
+    radius: dict[str, Floats]
+
+    def wrong(self, name: str) -> bool:
+        """Whether the gradient for an input is off by more than rounding."""
+        return not bool(np.all(np.abs(self.answer.gradients[name] - self.due[name]) <= self.radius[name]))
+
+
+def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) -> Diagnosis:
+    """The bug that breaks a law at the case."""
+    entries: str | list[list[int]] = [worst.where["entry"]] if "entry" in worst.where else "all"
+    place = _place(case, worst)
+    if place is not None:
+        measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
+    if not isfinite(float(worst.where.get("measured", 0.0))):
+        told = f"{measured}: the computation leaves the range of the dtype, or divides by 0"
+        return Diagnosis("overflow", told, entries, "precision", answer=_about(law))
+    seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
+    found = _of_gradient(subject, seen) or _of_value(subject, seen)
+    if found is not None:
+        return Diagnosis(found[0], found[1], found[2], measured=measured)
+    here = _seen(subject, case)
+    every = [*seen, *([] if here is None else [here])]
+    wrong = [s for s in every if _is_wrong(subject, s)]
+    near = _near_an_end(subject, every, wrong) if here in wrong else None
+    if near is not None:
+        return Diagnosis("clipped", near, entries, measured=measured)
+    if here in wrong and len(wrong) == 1 and _is_close(here, case.dtype):
+        told = "digits are lost, on this case and not on ordinary ones: the formula is right, and rounds too much"
+        return Diagnosis("precision", told, entries, "precision", measured=measured)
+    names = [name for name in _oracle(subject).problem.differentiated if any(s.wrong(name) for s in wrong)]
+    if any(_value_is_wrong(subject, s) for s in wrong) or not names:
+        answer = "loss" if wrong else _about(law)
+        return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
+    if len(_oracle(subject).problem.differentiated) == 1:
+        return Diagnosis("unknown", measured, entries, answer="gradient")
+    told = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
+    return Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient")
+
+
+def _about(law: str) -> str | None:
+    """The answer that a law is about, where it is about one."""
+    return "loss" if law in ("value", "enclosure", "crossing", "one-sided") else "gradient" if law in ("gradient", "membership") else None
+
+
+def _near_an_end(subject: Asked, every: list[Seen], wrong: list[Seen]) -> str | None:
+    """What is wrong where a number is close to an end of its domain, and nowhere else."""
+    inputs = [i for i in _oracle(subject).problem.inputs if i.differentiated and not i.is_free]
+    if not inputs:
+        return None
+    rooms = {id(s): min(_room(i, s) for i in inputs) for s in every}
+    farthest = max(rooms[id(s)] for s in wrong)
+    if farthest > CLOSE or any(rooms[id(s)] <= farthest for s in every if s not in wrong) or len(wrong) == len(every):
+        return None
+    return f"wrong where a number is as close as {farthest:.1g} to an end of its domain, right elsewhere: an ε, or a clip, is no part of it"
+
+
+def _room(i: Input, s: Seen) -> float:
+    assert isinstance(i.domain, Domain)
+    a = np.asarray(s.case[i.name], np.float64)
+    return float(np.min(np.minimum(a - i.domain.low, i.domain.high - a), initial=np.inf))
+
+
+def _oracle(subject: Asked) -> InstanceOracle:
+    assert isinstance(subject.oracle, InstanceOracle)
+    return subject.oracle
+
+
+def _place(case: Case, worst: Evidence) -> str | None:
+    """An entry of all that is differentiated, as one of its input."""
+    if "entry" not in worst.where or len(case.differentiated) == 1:
+        return None
+    name, index = case.place(worst.where["entry"])
+    return f"{name}{index or ''}"
+
+
+def _seen(subject: Asked, case: Case) -> Seen | None:
+    truth = subject.truth(case)
+    try:
+        answer = subject.answer(case)
+    except Misbehaviour:
+        return None
+    if not truth.gradient.is_single or not np.all(np.isfinite(answer.gradient)):
+        return None
+    center = np.array([float(c) for c in truth.gradient.center.ravel()])
+    if not (np.all(np.isfinite(center)) and np.all(np.isfinite(truth.gradient.radius))):
+        return None
+    return Seen(case, answer, truth, _split(case, center), _split(case, truth.gradient.radius))
+
+
+def _split(case: Case, row: Floats) -> dict[str, Floats]:
+    sizes = [int(np.size(case[name])) for name in case.differentiated]
+    parts = np.split(row.ravel(), np.cumsum(sizes)[:-1])
+    return {name: part.reshape(np.shape(case[name])) for name, part in zip(case.differentiated, parts, strict=True)}
+
+
+def _value_is_wrong(subject: Asked, s: Seen) -> bool:
+    return bool(subject.candidate.has_loss) and not bool(abs(s.answer.value - float(s.truth.value.exact)) <= s.truth.value.radius)
+
+
+def _is_wrong(subject: Asked, s: Seen) -> bool:
+    return _value_is_wrong(subject, s) or any(s.wrong(name) for name in s.due)
+
+
+def _is_close(s: Seen, dtype: str) -> bool:
+    off = max(float(np.max(np.abs(s.answer.gradients[n] - s.due[n]), initial=0.0)) for n in s.due)
+    size = max(float(np.max(np.abs(d), initial=0.0)) for d in s.due.values())
+    return bool(off <= size * float(np.finfo(dtype).eps) ** PRECISE)
+
+
+def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
+    """(code, sentence, inputs): what explains the gradient for every input that is wrong on the ordinary cases."""
+    names = _oracle(subject).problem.differentiated
+    wrong = [name for name in names if any(s.wrong(name) for s in seen)]
+    told = [(name, found) for name in wrong if (found := _of_input(subject, seen, name)) is not None]
+    if not told or len(told) < len(wrong):
+        return None
+    codes = {code for _, (code, _) in told}
+    words: dict[str, list[str]] = {}
+    for name, (_, said) in told:
+        words.setdefault(said, []).append(name)
+    one = len(names) == 1
+    sentence = "; ".join(f"the gradient{'' if one else ' for ' + ' and '.join(who)} {said}" for said, who in words.items())
+    return codes.pop() if len(codes) == 1 else "unknown", sentence, "all" if one else ", ".join(wrong)
+
+
+def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+    """(code, sentence) of what the gradient for one input is instead."""
+    if all(not np.any(s.answer.gradients[name]) for s in seen):
+        return "term-missing", "is 0, whatever the inputs are"
+    if (c := _factor(seen, name)) is not None:
+        return ("sign", "has the wrong sign") if c == -1 else ("scaled", f"is {c:g} × what it must be")
+    due = [s.due[name] for s in seen]
+    for dim in _oracle(subject).problem.dims:
+        sizes = [_oracle(subject).problem.sizes(s.case.values)[dim] for s in seen]
+        for word, made in (("divided", [d / n for d, n in zip(due, sizes, strict=True)]), ("multiplied", _products(due, sizes))):
+            if _agree(seen, name, made):
+                return "reduction", f"is {word} by the size of {dim}, which it must not be"
+    if UPSTREAM in seen[0].case.values and _agree(seen, name, _with_ones(subject, seen, name, UPSTREAM)):
+        return "upstream-ignored", "does not follow its upstream gradient: it is that for one of ones"
+    if WEIGHTS in seen[0].case.values and (told := _by_weights(subject, seen, name)) is not None:
+        return told
+    for other in (o for o in seen[0].due if o != name):
+        if _agree(seen, name, [s.due[other] for s in seen]):
+            return "class-swapped", f"is that for {other}"
+    if _agree(seen, name, [d.T for d in due]):
+        return "transposed", "is the transpose of what it must be"
+    return None
+
+
+def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+    """What became of the weights of the examples."""
+    if _agree(seen, name, _with_ones(subject, seen, name, WEIGHTS)):
+        return "weights", "does not follow the weights of the examples: it is that for weights of 1"
+    rows = [s.case[WEIGHTS].reshape(-1, *(1,) * (s.due[name].ndim - 1)) for s in seen]
+    if _agree(seen, name, [np.asarray(w * s.due[name]) for w, s in zip(rows, seen, strict=True)]):
+        return "weights", "has the weights of the examples squared"
+    return None
+
+
+def _products(due: list[Floats], sizes: list[int]) -> list[Floats]:
+    return [np.asarray(d * n) for d, n in zip(due, sizes, strict=True)]
+
+
+def _factor(seen: list[Seen], name: str) -> float | None:
+    """The one number by which what is due is multiplied on all cases; a short one."""
+    for s in seen:
+        due, g = s.due[name].ravel(), s.answer.gradients[name].astype(np.float64).ravel()
+        k = int(np.argmax(np.abs(due)))
+        if abs(due[k]) > 0:
+            short = (float(f"{g[k] / due[k]:.{digits}g}") for digits in DIGITS)
+            return next((c for c in short if c != 1 and _agree(seen, name, [np.asarray(c * s.due[name]) for s in seen])), None)
+    return None
+
+
+def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
+    """Whether this is what the candidate answers on all cases."""
+    for s, there in zip(seen, made, strict=True):
+        g, due = s.answer.gradients[name], s.due[name]
+        if there.shape != g.shape:
+            return False
+        size = float(np.max(np.abs(there), initial=0.0)) / max(float(np.max(np.abs(due), initial=0.0)), LEAST)
+        own = float(np.finfo(s.case.dtype).eps) * np.abs(there)  # of an entry where nothing is due, and nothing is allowed
+        if not np.all(np.abs(g - there) <= ROOM * (max(1.0, size) * s.radius[name] + own)):
+            return False
+    return bool(seen)
+
+
+def _with_ones(subject: Asked, seen: list[Seen], name: str, weights: str) -> list[Floats]:
+    """What is due for one input where these weights are 1."""
+    cases = [s.case.but(**{weights: np.ones_like(s.case[weights])}) for s in seen]
+    return [_split(c, np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
+
+
+def _of_value(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
+    """(code, sentence, entries): what explains the value on the ordinary cases."""
+    if not subject.candidate.has_loss or not seen:
+        return None
+    pairs = [(s.answer.value, float(s.truth.value.exact), s.truth.value.radius) for s in seen]
+    if all(abs(v - t) <= r for v, t, r in pairs):
+        return None
+    v, t, _ = max(pairs, key=lambda p: abs(p[1]))
+    for c in (float(f"{v / t:.{digits}g}") for digits in DIGITS if t):
+        if c and all(abs(v - c * t) <= ROOM * max(1.0, abs(c)) * r for v, t, r in pairs):
+            return "value", f"the value is {c:g} × what it must be", "all"
+    return None

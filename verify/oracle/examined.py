@@ -1,0 +1,81 @@
+"""Whether a function of named inputs is what its author claims: compiled, a function of its inputs, real somewhere, and convex where it
+says so. Refuted by balls, so that no rounding can refute a claim that is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+from flint import arb
+
+from verify.errors import UsageError
+from verify.oracle.instance import InstanceOracle
+from verify.problem import Instance, Problem, Values, small
+from verify.tape.balls import precision
+
+SIZES = (1, 2, 3)
+"""Of all dimensions, at which a formula is looked at: one for what is special in one, three for what all others have."""
+PLACES = 8
+"""Points tried at each size."""
+CHORDS = 24
+"""Chords tried at each size where convexity is claimed."""
+
+
+def examine_problem(problem: Problem, given: Mapping[str, float] | None = None) -> None:
+    """Raises UsageError where the formula is none or a claim is certainly false: right code would be called broken by it.
+
+    `given` are values of parameters beside their defaults.
+    """
+    _examine(problem, tuple(Instance(problem=problem, parameters=given or {}).parameters.items()))
+
+
+@lru_cache(maxsize=64)
+def _examine(problem: Problem, parameters: tuple[tuple[str, float], ...]) -> None:
+    oracle = InstanceOracle(Instance(problem=problem, parameters=dict(parameters)), "float64")
+    for size in SIZES:
+        _is_a_function(oracle, size)
+    if problem.claims.convex is False:
+        raise UsageError(f"{problem.name} claims convex=False, which is shown by a chord of scores; claim nothing: Claims(convex=None).")
+    if problem.claims.convex:
+        for size in SIZES:
+            _is_convex(oracle, size)
+
+
+def _is_a_function(oracle: InstanceOracle, size: int) -> None:
+    problem = oracle.problem
+    points = [small(problem, size=size, seed=seed) for seed in range(PLACES)]
+    formulas = [oracle.formula(part.key) for values in points for part in problem.parts(values)]
+    if size == max(SIZES) and not any(f.slopes[0] or f.slopes[1] for f in formulas):
+        raise UsageError(f"the formula of {problem.name} depends on none of {', '.join(problem.differentiated)}: it is the same for all.")
+    if not any(_value(oracle, values).is_finite() for values in points):
+        shapes = ", ".join(f"{name} {np.shape(a)}" for name, a in points[0].items())
+        raise UsageError(
+            f"the formula of {problem.name} is no finite number at any point that was tried, for {shapes}: a root, a logarithm or a power "
+            "of what is negative, 0/0? Give the inputs the domain where it is real, such as Positive() or Probability()."
+        )
+
+
+def _is_convex(oracle: InstanceOracle, size: int) -> None:
+    problem = oracle.problem
+    for seed in range(CHORDS):
+        start, other = (small(problem, size=size, seed=s) for s in (seed, seed + CHORDS))
+        end = {**start, **{name: other[name] for name in problem.differentiated}}
+        middle = {**start, **{name: (start[name] + end[name]) / 2 for name in problem.differentiated}}
+        with precision():
+            bulge = _value(oracle, middle) - (_value(oracle, start) + _value(oracle, end)) / 2
+        if bulge > 0:
+            ends = " and ".join(f"{name} = {_shown(p[name])}" for p in (start, end) for name in problem.differentiated)
+            raise UsageError(
+                f"{problem.name} claims to be convex, but at the middle of {ends} it lies above its chord. Correct the formula, or claim "
+                "nothing: Claims(convex=None)."
+            )
+
+
+def _value(oracle: InstanceOracle, values: Values) -> arb:
+    return oracle.at(**values).value.exact
+
+
+def _shown(a: object) -> str:
+    return str(np.asarray(a).tolist())

@@ -1,0 +1,179 @@
+"""What is true of a function of named inputs, for candidates that compute in a dtype: see `point`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpq
+from numpy.typing import NDArray
+
+from verify.difference import joined, on_grid
+from verify.errors import UsageError
+from verify.oracle import exact
+from verify.oracle.elements import Element, Elements
+from verify.oracle.formula import Formula
+from verify.oracle.maps import SHIFTED, Select
+from verify.oracle.point import Point
+from verify.problem import MEAN, SUM, Input, Instance, Part, Problem, Values, small
+from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
+from verify.spec.domains import Domain
+
+Floats = NDArray[np.floating]
+
+CLOSEST = 2.0
+"""A unit step, the longest of a ladder, moves a number by at most this part of its distance from an end of its domain."""
+STEPS = 12
+"""Halvings of a step that a number must take exactly to be moved at all: what lies closer to an end moves by single floats."""
+
+
+class InstanceOracle:
+    """The truth about one instance of a problem, for candidates that compute in `dtype`."""
+
+    def __init__(self, instance: Instance, dtype: str) -> None:
+        self.instance, self.dtype = instance, dtype
+        self.problem = instance.problem
+        self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
+        values = instance.parameters.values()
+        self.constants = [exact.ball(p) for p in values]
+        self._rounded_constants = [
+            c + arb(0, 0.0 if float(np.dtype(dtype).type(p)) == p else self.u * abs(p)) for c, p in zip(self.constants, values, strict=True)
+        ]
+        self._steepest: dict[Hashable, Floats] = {}
+
+    def contains(self, values: Values) -> bool:
+        """Whether all that is differentiated lies in its domain."""
+        inputs = [self.problem.input(name) for name in self.problem.differentiated]
+        return all(_belongs(i.domain, values[i.name]) for i in inputs if isinstance(i.domain, Domain) and not i.is_free)
+
+    @property
+    def seen(self) -> list[arb]:
+        """The parameters as the dtype holds them: that is where a candidate sees a tie."""
+        return [exact.ball(np.dtype(self.dtype).type(p)) for p in self.instance.parameters.values()]
+
+    @property
+    def claims_convexity(self) -> bool:
+        """Whether the function is claimed to be convex."""
+        return self.instance.claims_convexity
+
+    def at(self, **values: Any) -> Point:
+        """Everything at one point. Raises ValueError where these are no values of the problem."""
+        self.problem.sizes(values)
+        parts = self.problem.parts(values)
+        x = joined([values[name] for name in self.problem.differentiated])
+        data = Elements(
+            elements=[self._element(p) for p in parts],
+            map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self._roundings(values)),
+            counts=[p.weight for p in parts],
+            number=len(parts) * (2 if self.problem.is_weighted else 1),  # their weights may be added up, too
+            share=self._share(parts),
+            dtype=self.dtype,
+            u=self.u,
+            tiny=self.tiny,
+        )
+        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny)
+
+    def _share(self, parts: Sequence[Part]) -> fmpq:
+        """What the sum is multiplied by."""
+        if self.instance.reduction == SUM:
+            return fmpq(1)
+        if self.instance.reduction == MEAN:
+            return fmpq(1, len(parts))
+        total = sum(Fraction(p.weight) for p in parts)
+        return fmpq(total.denominator, total.numerator)
+
+    def _roundings(self, values: Values) -> Floats:
+        """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
+        inputs = [self.problem.input(name) for name in self.problem.differentiated]
+        return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in inputs])
+
+    def _element(self, part: Part) -> Element:
+        formula = self.formula(part.key)
+        numbers = [exact.ball(t) for t in part.numbers]
+        return Element(
+            formula=formula,
+            key=part.key,
+            constants=(*numbers, *self.constants),
+            rounded=(*numbers, *self._rounded_constants),
+            steep=lambda: self._steep(formula, part),
+        )
+
+    def _steep(self, formula: Formula, part: Part) -> Floats:
+        """L of each input, of real numbers: see `steepness`."""
+        if not all(self.problem.input(name).is_free for name in self.problem.differentiated):
+            return np.zeros(len(part.places))
+        key = part.key, part.numbers
+        if key not in self._steepest:
+            from verify.oracle.steepness import steepest  # which looks at many points at once
+
+            self._steepest[key] = steepest(formula, [*part.numbers, *self.instance.parameters.values()])
+        return self._steepest[key]
+
+    def formula(self, key: Hashable) -> Formula:
+        """Of the elements with this key."""
+        return problem_formula(self.problem, key)
+
+    def stretched(self, values: Values, d: Floats) -> tuple[Floats, Floats]:
+        """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number,
+        so that a unit step stays well inside each domain. What lies too close to an end is not moved.
+        """
+        x, parts, at = joined([values[name] for name in self.problem.differentiated]).ravel().copy(), d.ravel().copy(), 0
+        for i in (self.problem.input(name) for name in self.problem.differentiated):
+            own = slice(at, at + np.size(values[i.name]))
+            at = own.stop
+            if i.is_free:
+                x[own] = on_grid(x[own])
+            else:
+                parts[own] = _inside(i, x[own], parts[own])
+        return x.reshape(d.shape), parts.reshape(d.shape)
+
+    def elsewhere(self, values: Values) -> Mapping[str, Any]:
+        """Other values: real numbers moved by 1, others in reverse order."""
+        inputs = [self.problem.input(name) for name in self.problem.differentiated]
+        moved = {i.name: a + a.dtype.type(1) for i in inputs if i.is_free and (a := values[i.name]) is not None}
+        reverse = {i.name: np.asarray(values[i.name]).ravel()[::-1].reshape(np.shape(values[i.name])) for i in inputs if not i.is_free}
+        return {**values, **moved, **reverse}
+
+    @cached_property
+    def example(self) -> Formula:
+        """The formula in a small form, which shows whether it has switches or is curved."""
+        return self.formula(self.problem.parts(small(self.problem))[0].key)
+
+    @property
+    def has_switches(self) -> bool:
+        """Whether there are kinks."""
+        return bool(self.example.switches)
+
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether nothing is curved."""
+        return self.example.piecewise_linear
+
+
+def _belongs(domain: Domain, a: Floats) -> bool:
+    inside = (a >= domain.low) & (a <= domain.high) if domain.closed else (a > domain.low) & (a < domain.high)
+    return bool(np.all(inside))
+
+
+def _inside(i: Input, x: Floats, d: Floats) -> Floats:
+    """The direction along numbers of a domain with ends."""
+    assert isinstance(i.domain, Domain)
+    wide = x.astype(np.float64)
+    room = np.minimum(np.minimum(wide - i.domain.low, i.domain.high - wide), np.where(wide == 0, np.inf, np.abs(wide)))
+    unit = 2.0 ** np.floor(np.log2(np.where(room > 0, room, 1.0))) / CLOSEST
+    spacing = np.abs(np.spacing(x)).astype(np.float64)
+    moves = (room > 0) & np.isfinite(unit) & (unit * 2.0 ** -(DIRECTION_BITS + STEPS) >= spacing)
+    return np.asarray(np.where(moves, d * np.where(moves, unit, 0.0), 0.0), dtype=d.dtype)
+
+
+@lru_cache(maxsize=1024)
+def problem_formula(problem: Problem, key: Hashable) -> Formula:
+    """φ with this key, compiled once a process. Raises UsageError where it is not made of known functions."""
+    stated = problem.stated(key)
+    try:
+        return Formula(stated.expression, stated.variables, [*stated.numbers, *stated.parameters])
+    except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
+        raise UsageError(f"{problem.name}: {error}") from None

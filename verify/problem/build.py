@@ -1,0 +1,225 @@
+"""Problems from what authors state: functions of named arrays, losses of a batch, and losses of one example each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy
+
+from verify.errors import UsageError
+from verify.problem.problem import MEAN, SUM, WEIGHTED_MEAN, WEIGHTS, Input, Numbers, Part, Problem, Stated, Values
+from verify.problem.symbols import array, entries, named, total
+from verify.spec.catalogue import find_spec
+from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
+from verify.spec.function import UPSTREAM, Array, FunctionSpec
+from verify.spec.loss import LossSpec
+from verify.spec.statement import NoExpression, expression, returned
+from verify.spec.target import Target
+
+PREDICTION, TARGET, TIME, EVENT = "prediction", "target", "time", "event"
+
+
+@lru_cache(maxsize=64)
+def problem_of(spec: FunctionSpec | LossSpec) -> Problem:
+    """The problem that a spec states."""
+    if isinstance(spec, FunctionSpec):
+        return _of_function(spec)
+    return _of_batch(spec) if spec.per_batch is not None else _of_rows(spec)
+
+
+def problem_named(name: str) -> Problem | None:
+    """The problem of a spec by its name; None where it is a loss of scores with one label or target each."""
+    spec = find_spec(name)
+    return problem_of(spec) if isinstance(spec, FunctionSpec) or spec.of_inputs else None
+
+
+@lru_cache(maxsize=64)
+def weighted(problem: Problem) -> Problem | None:
+    """The same loss with weights of its examples, none of them negative; None where it is no sum over examples."""
+    if MEAN not in problem.reductions:
+        return None
+    first = problem.inputs[0].dims[:1]
+
+    def parts(values: Values) -> list[Part]:
+        plain = problem.parts({name: a for name, a in values.items() if name != WEIGHTS})
+        return [replace(p, weight=float(w)) for p, w in zip(plain, values[WEIGHTS], strict=True)]
+
+    inputs = (*problem.inputs, Input(name=WEIGHTS, dims=first, domain=Real(0)))
+    return replace(problem, inputs=inputs, parts=parts, reductions=(WEIGHTED_MEAN, MEAN, SUM))
+
+
+def is_asked(domain: Numbers) -> bool:
+    """Whether a formula is given the numbers themselves: those that it may ask about, or look up by."""
+    return isinstance(domain, (Finite, Label)) or (isinstance(domain, Domain) and domain.whole)
+
+
+def _of_function(spec: FunctionSpec) -> Problem:
+    inputs = [
+        Input(name=name, dims=a.shape, domain=a.domain, differentiated=a.is_differentiated, asked=is_asked(a.domain))
+        for name, a in spec.inputs.items()
+    ]
+    output = Array(spec.output).shape if spec.output else None
+    if output is not None:
+        inputs.append(Input(name=UPSTREAM, dims=output, domain=Real()))
+
+    def stated(key: Hashable) -> Stated:
+        given = _symbols(inputs, key)
+        arguments = [given[name] for name in spec.inputs]
+        parameters = _parameters(spec)
+        told = f"the formula of {spec.name}, for {_shapes(arguments, spec.inputs)}, "
+        made = returned(told, spec.formula, arguments, parameters, None)
+        found, shape = entries(made)
+        due = np.shape(given[UPSTREAM]) if output is not None else ()
+        if shape != due:
+            what = f"an array of shape {shape}" if shape else "one expression"
+            raise UsageError(
+                f"{told}returned {what}, and output={spec.output!r} says {f'the shape {due}' if due else 'one number'}. Correct either."
+            )
+        known = _known(given.values())
+        try:
+            parts = [expression(told, e, [known], parameters, None, "an entry of its inputs") for e in found]
+        except NoExpression as error:
+            raise UsageError(f"{error} Return an expression, or an array of them.") from None
+        weights = [sympy.S.One] if output is None else np.ravel(given[UPSTREAM]).tolist()
+        return _ordered(inputs, given, total([v * e for v, e in zip(weights, parts, strict=True)]), parameters)
+
+    return Problem(
+        name=spec.name,
+        inputs=tuple(inputs),
+        parts=lambda values: [_whole(inputs, values)],
+        stated=stated,
+        output=output,
+        parameters=spec.parameters,
+        claims=spec.claims,
+        source=spec.source,
+        module=spec.formula.__module__,
+    )
+
+
+def _of_batch(spec: LossSpec) -> Problem:
+    inputs = _inputs(spec)
+
+    def stated(key: Hashable) -> Stated:
+        given = _symbols(inputs, key)
+        arguments = [given[PREDICTION], _targets(spec, given)]
+        parameters = _parameters(spec)
+        told = f"the formula of {spec.name}, for predictions of shape {np.shape(given[PREDICTION])}, "
+        made = returned(told, spec.formula, arguments, parameters, None)
+        try:
+            e = expression(told, made, [_known(given.values())], parameters, None, "a prediction")
+        except NoExpression as error:
+            raise UsageError(f"{error} Add its parts up.") from None
+        return _ordered(inputs, given, e, parameters)
+
+    return _of_loss(spec, inputs, parts=lambda values: [_whole(inputs, values)], stated=stated)
+
+
+def _of_rows(spec: LossSpec) -> Problem:
+    inputs = _inputs(spec)
+    rows = [Input(name=i.name, dims=i.dims[1:], domain=i.domain, differentiated=i.differentiated, asked=i.asked) for i in inputs]
+
+    def parts(values: Values) -> list[Part]:
+        x = np.asarray(values[PREDICTION])
+        m = x.size // len(x)
+        found = []
+        for k in range(len(x)):
+            part = _whole(rows, {i.name: values[i.name][k] for i in rows})
+            found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers))
+        return found
+
+    def stated(key: Hashable) -> Stated:
+        given = _symbols(rows, key)
+        s, t = (list(a) if np.ndim(a) else a for a in (given[PREDICTION], _targets(spec, given)))
+        parameters = _parameters(spec)
+        told = f"the formula of {spec.name} "
+        made = returned(told, spec.formula, [s, t], parameters, spec.target)
+        try:
+            e = expression(told, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
+        except NoExpression as error:
+            raise UsageError(f"{error} Add its parts up.") from None
+        return _ordered(rows, given, e, parameters)
+
+    return _of_loss(spec, inputs, parts=parts, stated=stated, reductions=(MEAN, SUM))
+
+
+def _of_loss(spec: LossSpec, inputs: list[Input], **how: Any) -> Problem:
+    told: dict[str, Any] = {"name": spec.name, "parameters": spec.parameters, "claims": spec.claims, "source": spec.source}
+    return Problem(inputs=tuple(inputs), loss=True, module=spec.formula.__module__, **told, **how)
+
+
+def _inputs(spec: LossSpec) -> list[Input]:
+    prediction = spec.prediction
+    domain = prediction.of if isinstance(prediction, Prediction) else prediction or Real()
+    names = prediction.dims if isinstance(prediction, Prediction) else ("n", "c") if spec.width else ("n",)
+    found = [Input(name=PREDICTION, dims=names, domain=domain, differentiated=True)]
+    first = names[:1]
+    target = spec.target if spec.target is not None else Finite("targets", spec.targets) if spec.targets else Label(names[-1])
+    if isinstance(target, Censored):
+        both = ((TIME, Positive()), (EVENT, Binary()))
+        return [*found, *(Input(name=name, dims=first, domain=d, asked=True) for name, d in both)]
+    if isinstance(target, Simplex):
+        return [*found, Input(name=TARGET, dims=names, domain=target)]
+    if isinstance(target, Vector):
+        return [*found, Input(name=TARGET, dims=names, domain=target.of, asked=is_asked(target.of))]
+    target = Label(names[-1]) if isinstance(target, Label) else target
+    return [*found, Input(name=TARGET, dims=first, domain=target, asked=is_asked(target))]
+
+
+def _targets(spec: LossSpec, given: dict[str, Any]) -> Any:
+    """What stands for the targets in a formula: pairs of time and event where they are censored."""
+    if not isinstance(spec.target, Censored):
+        return given[TARGET]
+    if np.ndim(given[TIME]) == 0:
+        return given[TIME], given[EVENT]
+    return list(zip(given[TIME], given[EVENT], strict=True))
+
+
+def _whole(inputs: Iterable[Input], values: Values) -> Part:
+    """One element of all inputs: the key holds the shapes and the numbers that a formula may ask about."""
+    key, numbers, size = [], [], 0
+    for i in inputs:
+        a = np.asarray(values[i.name])
+        key.append((i.name, a.shape, tuple(a.ravel().tolist()) if i.asked else ()))
+        if i.differentiated:
+            size += a.size
+        elif not i.asked:
+            numbers += a.astype(np.float64).ravel().tolist()
+    return Part(key=tuple(key), places=np.arange(size, dtype=np.intp), numbers=tuple(numbers))
+
+
+def _symbols(inputs: Iterable[Input], key: Any) -> dict[str, Any]:
+    """What a formula is given for each input."""
+    asked = {name: (shape, numbers) for name, shape, numbers in key}
+    found = {}
+    for i in inputs:
+        shape, numbers = asked[i.name]
+        if not i.asked:
+            found[i.name] = named(i.name, shape)
+            continue
+        exact = [int(t) if isinstance(i.domain, Label) else Target(t) for t in numbers]
+        row = np.empty(len(exact), dtype=object)
+        row[:] = exact
+        found[i.name] = array(row).reshape(shape) if shape else exact[0]
+    return found
+
+
+def _known(given: Iterable[Any]) -> list[sympy.Symbol]:
+    return [s for a in given for s in np.ravel(np.asarray(a, dtype=object)).tolist() if isinstance(s, sympy.Symbol)]
+
+
+def _ordered(inputs: Iterable[Input], given: dict[str, Any], e: sympy.Expr, parameters: dict[str, sympy.Symbol]) -> Stated:
+    variables = [s for i in inputs if i.differentiated for s in _known([given[i.name]])]
+    numbers = [s for i in inputs if not i.differentiated and not i.asked for s in _known([given[i.name]])]
+    return Stated(expression=e, variables=variables, numbers=numbers, parameters=[*parameters.values()])
+
+
+def _parameters(spec: FunctionSpec | LossSpec) -> dict[str, sympy.Symbol]:
+    return {name: sympy.Symbol(name, real=True) for name in spec.parameters}
+
+
+def _shapes(arguments: Iterable[Any], names: Iterable[str]) -> str:
+    return " and ".join(f"{name} of shape {np.shape(a)}" for name, a in zip(names, arguments, strict=True))

@@ -1,0 +1,31 @@
+"""A problem as a reader of a report sees it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from verify.problem.problem import Problem
+from verify.problem.small import small
+from verify.spec.mathml import row
+
+LONGEST = 60
+"""Operations of a formula that is shown: more fill a page and tell nothing."""
+SHOWN = 2
+"""The size of every dimension of the formula that is shown."""
+
+
+def described_problem(problem: Problem) -> dict[str, Any]:
+    """The formula as stated in its file, its MathML where it is short, its inputs, its parameters' defaults, its claims and its source."""
+    stated = problem.stated(problem.parts(small(problem, size=SHOWN))[0].key)
+    short = stated.expression.count_ops() <= LONGEST
+    symbols = [*stated.variables, *stated.numbers, *stated.parameters]
+    module = sys.modules.get(problem.module)
+    return {
+        "formula": (getattr(module, "__doc__", None) or problem.name).split("\n")[0],
+        "mathml": f"<math>{row(stated.expression, symbols)}</math>" if short else "<math></math>",
+        "shown": {"inputs": {i.name: " ".join(i.dims) for i in problem.inputs}, "size": SHOWN},
+        "parameters": {name: p.default for name, p in problem.parameters.items()},
+        "convexity": "claimed to be convex, and not refuted by any chord tried" if problem.claims.convex else "nothing is claimed of it",
+        "source": problem.source,
+    }

@@ -1,0 +1,155 @@
+"""A function of named inputs as a sum over elements: f(x) = share · Σ φᵢ(x at places; θᵢ), x being all that is differentiated, in a row.
+
+Each φᵢ is told by a key, for which the author's formula is stated: the sizes of its arrays, and those numbers among θᵢ that a formula may
+ask about. The other numbers are constants of the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from verify.errors import unknown
+from verify.spec.domains import Domain, Finite, Label, Simplex
+from verify.spec.loss import Claims, Parameter
+
+Values = Mapping[str, Any]
+Numbers = Domain | Finite | Label | Simplex
+
+MEAN, SUM, WEIGHTED_MEAN = "mean", "sum", "mean by weights"
+"""How elements are added up: the mean, the sum, and their sum over that of their weights."""
+WEIGHTS = "weights"
+"""The input that says how often each element counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An array of numbers of a domain, its dimensions named or whole numbers; a gradient may be due for it.
+
+    `asked` says that a formula is given its numbers as they are and no symbols.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    domain: Numbers
+    differentiated: bool = False
+    asked: bool = False
+
+    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """At these sizes of the named dimensions."""
+        return tuple(int(d) if d.isdigit() else sizes[d] for d in self.dims)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its numbers may be any real ones."""
+        return isinstance(self.domain, Domain) and self.domain.unbounded
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, and how often it
+    counts.
+    """
+
+    key: Hashable
+    places: NDArray[np.intp]
+    numbers: tuple[float, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stated:
+    """A formula with its symbols: what is differentiated, the numbers in the order of `Part.numbers`, the parameters."""
+
+    expression: sympy.Expr
+    variables: Sequence[sympy.Symbol]
+    numbers: Sequence[sympy.Symbol]
+    parameters: Sequence[sympy.Symbol]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """What is asked of a candidate: its inputs in the order in which they are handed in, and the elements of the sum at given values.
+
+    `output` has the dimensions of an array that comes out, which the last input, its upstream gradient, weighs; None for one number.
+    `reductions` are the ways in which the sum may be scaled. `loss` says that it is one of predictions
+    and targets, and `module` where its formula is written.
+    """
+
+    name: str
+    inputs: tuple[Input, ...]
+    parts: Callable[[Values], list[Part]]
+    stated: Callable[[Hashable], Stated]
+    output: tuple[str, ...] | None = None
+    reductions: tuple[str, ...] = (SUM,)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    claims: Claims
+    source: str
+    loss: bool = False
+    module: str = ""
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether each element has a weight that is handed in."""
+        return any(i.name == WEIGHTS for i in self.inputs)
+
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        """The names of the inputs that a gradient is due for."""
+        return tuple(i.name for i in self.inputs if i.differentiated)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """The names of all dimensions, in the order in which they occur."""
+        labels = (i.domain.size for i in self.inputs if isinstance(i.domain, Label))
+        return tuple(dict.fromkeys([d for i in self.inputs for d in i.dims if not d.isdigit()] + [*labels]))
+
+    def input(self, name: str) -> Input:
+        """By its name."""
+        return next(i for i in self.inputs if i.name == name)
+
+    def sizes(self, values: Values) -> dict[str, int]:
+        """Of the named dimensions. Raises ValueError where these are no values of the problem: other names, or shapes that do not fit."""
+        if values.keys() != {i.name for i in self.inputs}:
+            raise ValueError(f"the values are {', '.join(values)}, where {', '.join(i.name for i in self.inputs)} are due")
+        found: dict[str, int] = {}
+        for i in self.inputs:
+            shape = np.shape(values[i.name])
+            if len(shape) != len(i.dims):
+                raise ValueError(f"{i.name} has shape {shape}, where ({', '.join(i.dims)}) is due")
+            for d, n in zip(i.dims, shape, strict=True):
+                if found.setdefault(d, n) != n or (d.isdigit() and int(d) != n):
+                    raise ValueError(f"{i.name} has shape {shape}, and its dimension {d} has the size {d if d.isdigit() else found[d]}")
+        for i in self.inputs:
+            if isinstance(i.domain, Label):
+                most = found.setdefault(i.domain.size, int(np.max(values[i.name], initial=0)) + 1)
+                if np.min(values[i.name], initial=0) < 0 or np.max(values[i.name], initial=0) >= most:
+                    raise ValueError(f"{i.name} holds labels outside 0..{most - 1}")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Instance:
+    """A problem with the values of its parameters and its reduction: what one candidate claims to compute."""
+
+    problem: Problem
+    reduction: str = SUM
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = self.problem.parameters
+        for name in self.parameters:
+            if name not in known:
+                raise unknown(f"parameter of {self.problem.name}", name, known or ["none: it has no parameters"])
+        values = {n: p.check(n, self.parameters.get(n, p.default)) for n, p in known.items()}
+        object.__setattr__(self, "parameters", values)
+
+    @property
+    def claims_convexity(self) -> bool:
+        """Whether f is claimed to be convex in all that is differentiated."""
+        return self.problem.claims.convex is True

@@ -1,0 +1,61 @@
+"""Numbers of the domains of a problem's inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.problem.problem import WEIGHTS, Input, Problem
+from verify.spec.domains import Finite, Label, Simplex
+
+UNIT = 64
+"""Numbers of a simplex are multiples of 1/UNIT: their sum is 1 in every dtype, in any order."""
+
+
+def small(problem: Problem, *, size: int = 2, seed: int = 0) -> dict[str, Any]:
+    """Values at which all dimensions have this size: ordinary numbers, different from each other."""
+    rng = np.random.default_rng(seed)
+    sizes = dict.fromkeys(problem.dims, size)
+    found = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in problem.inputs}
+    return sound(found)
+
+
+def sound(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with a weight that is not 0, where all are: nothing is the mean of nothing."""
+    if WEIGHTS in values and not np.any(values[WEIGHTS]):
+        return values | {WEIGHTS: np.ones_like(values[WEIGHTS])}
+    return values
+
+
+def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.random.Generator, dtype: str) -> Any:
+    """Ordinary numbers of an input's domain."""
+    raw = rng.integers(0, 256, shape, dtype=np.uint8)
+    if i.is_free:
+        return np.round(rng.normal(size=shape) * 32).astype(dtype) / np.dtype(dtype).type(32)
+    return of_bytes(i, raw % 64, sizes, dtype)
+
+
+def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dtype: str) -> Any:
+    """The numbers that bytes stand for, the simplest for 0: of a domain those of its list, of a simplex a row that adds up to 1."""
+    if isinstance(i.domain, Label):
+        return np.asarray(raw.astype(np.int64) % sizes[i.domain.size])
+    if isinstance(i.domain, Simplex):
+        return _rows(raw.astype(np.int64)).astype(dtype)
+    found = np.array(i.domain.values)[raw.astype(np.int64) % len(i.domain.values)]
+    return np.asarray(found.astype(np.int64 if isinstance(i.domain, Finite) and i.asked and _whole(i.domain) else dtype))
+
+
+def _whole(domain: Finite) -> bool:
+    return all(t == int(t) for t in domain.values)
+
+
+def _rows(parts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Multiples of 1/UNIT in proportion to the parts, up to what the first of the greatest takes; a corner where all are 0."""
+    total = np.maximum(parts.sum(axis=-1, keepdims=True), 1)
+    found = parts * UNIT // total
+    first = np.argmax(parts, axis=-1, keepdims=True)
+    rest = UNIT - found.sum(axis=-1, keepdims=True)
+    np.put_along_axis(found, first, np.take_along_axis(found, first, -1) + rest, -1)
+    return np.asarray(found / UNIT)
