@@ -42,7 +42,7 @@ from verify.spec.catalogue import find_loss
 
 FIELD = Path(field.__file__)
 NOTHING = Claims(convex=None)
-SPECS = ("BCE", "POISSON", "SOFT", "LABELS", "COX", "NCE", "DICE", "TRIPLET", "NORM")
+SPECS = ("BCE", "POISSON", "SOFT", "LABELS", "IGNORED", "WEIGHED", "COX", "NCE", "DICE", "TRIPLET", "NORM")
 
 
 def name_of(value):
@@ -170,7 +170,8 @@ def test_every_case_is_one_of_the_problem(name):
                     assert np.all(a >= 0)
                     assert np.all(a.sum(axis=-1) == 1)
                 elif isinstance(i.domain, Label):
-                    assert np.all((a >= 0) & (a < sizes[i.domain.size]))
+                    assert np.all(((a >= 0) & (a < sizes[i.domain.size])) | (a == i.domain.ignored))
+                    assert np.any(a >= 0)
                 elif hasattr(i.domain, "values") and i.asked:
                     assert set(a.ravel().tolist()) <= set(i.domain.values)
 
@@ -329,6 +330,8 @@ def test_domains_as_they_are_written():
     assert max(Probability().values) > 1 - 2.0**-20
     with pytest.raises(UsageError, match="a vector of no domain"):
         Vector(Simplex())
+    with pytest.raises(UsageError, match="the ignored label is 3, which may be a class"):
+        Label(ignored=3)
 
 
 def found(f, spec, **pins):

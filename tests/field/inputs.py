@@ -127,6 +127,63 @@ def at_risk(y, t):
     return [j for j, (time, _) in enumerate(y) if time >= t]
 
 
+IGNORED = loss(
+    "ignored_labels",
+    per_example=lambda s, y: 0 if y == -100 else log(Add(*map(exp, s))) - s[y],
+    target=Label(ignored=-100),
+)
+
+
+def ignored(s, y):
+    logp, kept = s - logsumexp(s, axis=1, keepdims=True), y != -100
+    g = np.exp(logp) * kept[:, None]
+    g[kept, y[kept]] -= 1
+    return -logp[kept, y[kept]].sum() / kept.sum(), g / kept.sum()
+
+
+def ignored_with_weights(s, y, sample_weight):
+    logp, w = s - logsumexp(s, axis=1, keepdims=True), sample_weight * (y != -100)
+    g = np.exp(logp)
+    g[np.arange(len(s)), np.maximum(y, 0)] -= 1
+    return -(w * logp[np.arange(len(s)), np.maximum(y, 0)]).sum() / w.sum(), g * w[:, None] / w.sum()
+
+
+def ignored_in_the_mean(s, y):
+    value, g = ignored(s, y)
+    return value, g * (y != -100).sum() / len(y)
+
+
+def ignored_in_the_loss(s, y):
+    value, g = ignored(s, y)
+    n = (y != -100).sum()
+    return value, g + np.exp(s - logsumexp(s, axis=1, keepdims=True)) * (y == -100)[:, None] / n
+
+
+def cross_entropy_by_class_weights(s, y, w):
+    losses = (w[k] * (log(Add(*map(exp, row))) - row[k]) for row, k in zip(s, y, strict=True))
+    return Add(*losses) / Add(*(w[k] for k in y))
+
+
+WEIGHED = FunctionSpec(
+    name="class_weights",
+    inputs={"s": Array("n c"), "y": Array("n", Label("c")), "w": Array("c", Positive(), differentiated=False)},
+    formula=cross_entropy_by_class_weights,
+    source="torch.nn.functional.cross_entropy",
+)
+
+
+def weighed(s, y, w):
+    logp, v = s - logsumexp(s, axis=1, keepdims=True), w[y]
+    g = np.exp(logp)
+    g[np.arange(len(s)), y] -= 1
+    return -(v * logp[np.arange(len(s)), y]).sum() / v.sum(), g * v[:, None] / v.sum()
+
+
+def weighed_over_all(s, y, w):
+    value, g = weighed(s, y, w)
+    return value, g * w[y].sum() / len(y)
+
+
 COX = loss(
     "cox",
     per_batch=lambda s, y: Add(*(log(Add(*(exp(s[j]) for j in at_risk(y, t)))) - s[i] for i, (t, event) in enumerate(y) if event)),
@@ -290,6 +347,9 @@ RIGHT = [
     ("SOFT", soft),
     ("SOFT", soft_of_target_first),
     ("LABELS", labels),
+    ("IGNORED", ignored),
+    ("IGNORED", ignored_with_weights),
+    ("WEIGHED", weighed),
     ("COX", cox),
     ("NCE", nce),
     ("DICE", dice),
@@ -307,6 +367,9 @@ WRONG = [
     ("POISSON", poisson_with_an_epsilon, "unknown", None),
     ("SOFT", soft_by_the_greatest, "unknown", None),
     ("LABELS", labels_over_classes, "reduction", "the gradient is divided by the size of c"),
+    ("IGNORED", ignored_in_the_mean, "unknown", None),
+    ("IGNORED", ignored_in_the_loss, "unknown", None),
+    ("WEIGHED", weighed_over_all, "unknown", None),
     ("COX", cox_without_ties, "value", None),
     ("COX", cox_of_the_censored, "unknown", None),
     ("NCE", nce_over_columns, "unknown", None),

@@ -75,7 +75,8 @@ class Layout:
         row = np.frombuffer(raw, np.uint8)
         sizes = {d: self.least + int(row[HEAD + k]) % (self.most - self.least + 1) for k, d in enumerate(self.problem.dims)}
         values = {i.name: self._numbers(i, row[self.places[i.name]], sizes) for i in self.problem.inputs}
-        return Case(values=sound(values), family=family, seed=int(row[0]) * 256 + int(row[1]), differentiated=self.problem.differentiated)
+        seed, own = int(row[0]) * 256 + int(row[1]), self.problem.differentiated
+        return Case(values=sound(self.problem, values), family=family, seed=seed, differentiated=own)
 
     def _numbers(self, i: Input, own: NDArray[np.uint8], sizes: dict[str, int]) -> Any:
         shape, largest = i.shape(sizes), i.shape(dict.fromkeys(self.problem.dims, self.most))
@@ -148,7 +149,8 @@ def _repeated(problem: Problem, case: Case) -> Case:
     """Rows that are equal, so that what is compared ties."""
     first = problem.inputs[0].dims[:1]
     rows = {i.name: case[i.name] for i in problem.inputs if first and i.dims[:1] == first and len(case[i.name]) > 1}
-    return case.but(**{name: np.ascontiguousarray(a[np.arange(len(a)) // 2]) for name, a in rows.items()})
+    twice = {name: np.ascontiguousarray(a[np.arange(len(a)) // 2]) for name, a in rows.items()}
+    return case.but(**sound(problem, {**case.values, **twice}))
 
 
 def _scaled(problem: Problem, case: Case) -> Case:

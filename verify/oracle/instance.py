@@ -18,7 +18,7 @@ from verify.oracle.elements import Element, Elements
 from verify.oracle.formula import Formula
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
-from verify.problem import MEAN, SUM, Input, Instance, Part, Problem, Values, small
+from verify.problem import KEPT_MEAN, MEAN, SUM, Input, Instance, Part, Problem, Values, small
 from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
 from verify.spec.domains import Domain
 
@@ -80,9 +80,9 @@ class InstanceOracle:
         """What the sum is multiplied by."""
         if self.instance.reduction == SUM:
             return fmpq(1)
-        if self.instance.reduction == MEAN:
-            return fmpq(1, len(parts))
-        total = sum(Fraction(p.weight) for p in parts)
+        if self.instance.reduction in (MEAN, KEPT_MEAN):
+            return fmpq(1, sum(p.kept or self.instance.reduction == MEAN for p in parts))
+        total = sum(Fraction(p.weight) for p in parts if p.kept)
         return fmpq(total.denominator, total.numerator)
 
     def _roundings(self, values: Values) -> Floats:

@@ -2,11 +2,12 @@
 
 from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, problem_named, problem_of, weighted
 from verify.problem.described import described_problem
-from verify.problem.problem import MEAN, SUM, WEIGHTS, Input, Instance, Part, Problem, Stated, Values
+from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTS, Input, Instance, Part, Problem, Stated, Values
 from verify.problem.small import of_bytes, small, sound
 
 __all__ = [
     "EVENT",
+    "KEPT_MEAN",
     "MEAN",
     "PREDICTION",
     "SUM",

@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from verify.errors import UsageError
-from verify.problem.problem import MEAN, SUM, WEIGHTED_MEAN, WEIGHTS, Input, Numbers, Part, Problem, Stated, Values
+from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTED_MEAN, WEIGHTS, Input, Numbers, Part, Problem, Stated, Values
 from verify.problem.symbols import array, entries, named, total
 from verify.spec.catalogue import find_spec
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
@@ -49,7 +49,7 @@ def weighted(problem: Problem) -> Problem | None:
         return [replace(p, weight=float(w)) for p, w in zip(plain, values[WEIGHTS], strict=True)]
 
     inputs = (*problem.inputs, Input(name=WEIGHTS, dims=first, domain=Real(0)))
-    return replace(problem, inputs=inputs, parts=parts, reductions=(WEIGHTED_MEAN, MEAN, SUM))
+    return replace(problem, inputs=inputs, parts=parts, reductions=(WEIGHTED_MEAN, *problem.reductions))
 
 
 def is_asked(domain: Numbers) -> bool:
@@ -120,6 +120,7 @@ def _of_batch(spec: LossSpec) -> Problem:
 
 def _of_rows(spec: LossSpec) -> Problem:
     inputs = _inputs(spec)
+    ignored = spec.target.ignored if isinstance(spec.target, Label) else None
     rows = [Input(name=i.name, dims=i.dims[1:], domain=i.domain, differentiated=i.differentiated, asked=i.asked) for i in inputs]
 
     def parts(values: Values) -> list[Part]:
@@ -128,7 +129,8 @@ def _of_rows(spec: LossSpec) -> Problem:
         found = []
         for k in range(len(x)):
             part = _whole(rows, {i.name: values[i.name][k] for i in rows})
-            found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers))
+            kept = ignored is None or int(values[TARGET][k]) != ignored
+            found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers, kept=kept))
         return found
 
     def stated(key: Hashable) -> Stated:
@@ -143,7 +145,7 @@ def _of_rows(spec: LossSpec) -> Problem:
             raise UsageError(f"{error} Add its parts up.") from None
         return _ordered(rows, given, e, parameters)
 
-    return _of_loss(spec, inputs, parts=parts, stated=stated, reductions=(MEAN, SUM))
+    return _of_loss(spec, inputs, parts=parts, stated=stated, reductions=(*(() if ignored is None else (KEPT_MEAN,)), MEAN, SUM))
 
 
 def _of_loss(spec: LossSpec, inputs: list[Input], **how: Any) -> Problem:
@@ -165,7 +167,7 @@ def _inputs(spec: LossSpec) -> list[Input]:
         return [*found, Input(name=TARGET, dims=names, domain=target)]
     if isinstance(target, Vector):
         return [*found, Input(name=TARGET, dims=names, domain=target.of, asked=is_asked(target.of))]
-    target = Label(names[-1]) if isinstance(target, Label) else target
+    target = replace(target, size=names[-1]) if isinstance(target, Label) else target
     return [*found, Input(name=TARGET, dims=first, domain=target, asked=is_asked(target))]
 
 

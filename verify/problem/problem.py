@@ -21,8 +21,8 @@ from verify.spec.loss import Claims, Parameter
 Values = Mapping[str, Any]
 Numbers = Domain | Finite | Label | Simplex
 
-MEAN, SUM, WEIGHTED_MEAN = "mean", "sum", "mean by weights"
-"""How elements are added up: the mean, the sum, and their sum over that of their weights."""
+MEAN, SUM, WEIGHTED_MEAN, KEPT_MEAN = "mean", "sum", "mean by weights", "mean of what is kept"
+"""How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored."""
 WEIGHTS = "weights"
 """The input that says how often each element counts."""
 
@@ -52,14 +52,15 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, and how often it
-    counts.
+    """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
+    counts, and whether it is kept, or its label ignored.
     """
 
     key: Hashable
     places: NDArray[np.intp]
     numbers: tuple[float, ...]
     weight: float = 1.0
+    kept: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,8 +128,10 @@ class Problem:
                     raise ValueError(f"{i.name} has shape {shape}, and its dimension {d} has the size {d if d.isdigit() else found[d]}")
         for i in self.inputs:
             if isinstance(i.domain, Label):
-                most = found.setdefault(i.domain.size, int(np.max(values[i.name], initial=0)) + 1)
-                if np.min(values[i.name], initial=0) < 0 or np.max(values[i.name], initial=0) >= most:
+                labels = np.asarray(values[i.name])
+                labels = labels[labels != i.domain.ignored]
+                most = found.setdefault(i.domain.size, int(np.max(labels, initial=0)) + 1)
+                if np.min(labels, initial=0) < 0 or np.max(labels, initial=0) >= most:
                     raise ValueError(f"{i.name} holds labels outside 0..{most - 1}")
         return found
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from verify.problem.problem import WEIGHTS, Input, Problem
 from verify.spec.domains import Finite, Label, Simplex
 
+OFTEN = 4
+"""One label of so many is ignored, where some may be."""
 UNIT = 64
 """Numbers of a simplex are multiples of 1/UNIT: their sum is 1 in every dtype, in any order."""
 
@@ -19,12 +21,21 @@ def small(problem: Problem, *, size: int = 2, seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     sizes = dict.fromkeys(problem.dims, size)
     found = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in problem.inputs}
-    return sound(found)
+    return sound(problem, found)
 
 
-def sound(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with a weight that is not 0, where all are: nothing is the mean of nothing."""
-    if WEIGHTS in values and not np.any(values[WEIGHTS]):
+def sound(problem: Problem, values: dict[str, Any]) -> dict[str, Any]:
+    """The values with something that counts: no label is ignored where all were, and no weight 0 where those that are left were. Nothing is
+    the mean of nothing.
+    """
+    counts: Any = True
+    for i in problem.inputs:
+        if isinstance(i.domain, Label) and i.domain.ignored is not None:
+            labels = values[i.name]
+            ignored = np.asarray(labels == i.domain.ignored)
+            values = values | {i.name: np.where(ignored, 0, labels) if np.all(ignored) else labels}
+            counts = ~ignored | np.all(ignored)
+    if WEIGHTS in values and not np.any(values[WEIGHTS] * counts):
         return values | {WEIGHTS: np.ones_like(values[WEIGHTS])}
     return values
 
@@ -40,7 +51,8 @@ def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.rando
 def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dtype: str) -> Any:
     """The numbers that bytes stand for, the simplest for 0: of a domain those of its list, of a simplex a row that adds up to 1."""
     if isinstance(i.domain, Label):
-        return np.asarray(raw.astype(np.int64) % sizes[i.domain.size])
+        labels = raw.astype(np.int64) % sizes[i.domain.size]
+        return np.asarray(labels if i.domain.ignored is None else np.where(raw % OFTEN == OFTEN - 1, i.domain.ignored, labels))
     if isinstance(i.domain, Simplex):
         return _rows(raw.astype(np.int64)).astype(dtype)
     found = np.array(i.domain.values)[raw.astype(np.int64) % len(i.domain.values)]

@@ -50,7 +50,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
-    pages.filters |= {"values": values, "listed": listed}
+    pages.filters |= {"values": values, "listed": listed, "sizes_shown": sizes_shown}
     pages.tests["small"] = is_small
     rows, found = _matrix(document), findings(document)
     indices = {id(r): i for i, r in enumerate(document["results"])}
@@ -124,6 +124,15 @@ def _power(tables: Sequence[Entry]) -> Iterator[dict[str, Any]]:
             "table": t,
             "caught": {law: sum(law in laws for laws in t["kills"].values()) for law in t["laws"]},
         }
+
+
+def sizes_shown(loss: Entry) -> str:
+    """For what the formula of a loss is shown, or what a function's inputs are."""
+    shown = loss.get("shown", {})
+    if "inputs" in shown:
+        told = ", ".join(f"{name} ({dims})" if dims else name for name, dims in shown["inputs"].items())
+        return visible(f"Inputs: {told}.{' Every dimension has the size 2 in what is shown.' if loss['mathml'] else ''}")
+    return "For any score s and target t." if "target" in shown else "Three classes, label 0."
 
 
 def breakable(name: str) -> Markup:

@@ -14,7 +14,7 @@ from typing import overload
 
 import sympy
 
-from verify.errors import UsageError
+from verify.errors import UsageError, of_type
 from verify.spec.fields import as_float32, number
 
 SIMPLE = (0.0, 1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 3.0, 0.25, -3.0, 4.0, 1.5, 7.0, -0.75, -4.0, 0.125)
@@ -147,14 +147,21 @@ def Sign() -> Finite:
 
 @dataclass(frozen=True)
 class Label:
-    """A class 0..n−1, n being the size of a named dimension: `Label()` of a loss of scores, `Label("c")` of an array."""
+    """A class 0..n−1, n being the size of a named dimension: `Label()` of a loss of scores, `Label("c")` of an array. Some may be the
+    `ignored` one, −100 say, which is no class.
+    """
 
     size: str = "c"
-    whole = True
+    ignored: int | None = None
+
+    def __post_init__(self) -> None:
+        of_type("the ignored label", self.ignored, (int, type(None)), "a whole number that is no class, -100 say")
+        if self.ignored is not None and self.ignored >= 0:
+            raise UsageError(f"the ignored label is {self.ignored}, which may be a class; give a number below 0, -100 say.")
 
     def __str__(self) -> str:
         """As it is written in a spec."""
-        return f'Label("{self.size}")'
+        return f'Label("{self.size}"{"" if self.ignored is None else f", ignored={self.ignored}"})'
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,8 @@ class LossSpec:
     def of_inputs(self) -> bool:
         """Whether it is a function of named inputs: of anything else than scores with one label or number each, one by one."""
         named = isinstance(self.prediction, Prediction) and self.prediction.name in ("Score()", "Scores()")
-        return self.per_batch is not None or not self.of_one_number or not (self.prediction is None or named)
+        ignores = isinstance(self.target, Label) and self.target.ignored is not None
+        return self.per_batch is not None or ignores or not self.of_one_number or not (self.prediction is None or named)
 
     @property
     def domain(self) -> Domain | None:
