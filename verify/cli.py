@@ -298,11 +298,9 @@ def run(
 
 def _kill_tables(report: Report) -> list[dict[str, Any]]:
     from verify.campaign.power import tables
-    from verify.problem import problem_named
 
     dtypes = dict.fromkeys(r.dtype for r in report.results)
-    scored = [name for name in report.losses if problem_named(name) is None]
-    return tables(scored, penalty="l2", dtypes=tuple(dtypes), profile="quick", seed=report.seed, laws=report.laws)
+    return tables(list(report.losses), penalty="l2", dtypes=tuple(dtypes), profile="quick", seed=report.seed, laws=report.laws)
 
 
 @cli.command(name="list", epilog=EPILOG)

@@ -378,5 +378,5 @@ WRONG = [
     ("TRIPLET", triplet_sign, "sign", "the gradient for q has the wrong sign"),
     ("NORM", pair(backward_of_ones), "upstream-ignored", "does not follow its upstream gradient"),
     ("NORM", pair(backward_with_a_mean), "reduction", "the gradient for gamma is divided by the size of n"),
-    ("NORM", pair(backward_without_the_variance), "unknown", "the gradient for x is wrong"),
+    ("NORM", pair(backward_without_the_variance), "path-missing", "the gradient for x lacks what comes through 1/sqrt(a sum of x)"),
 ]

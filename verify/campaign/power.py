@@ -9,11 +9,13 @@ from verify.campaign.task import DTYPES
 from verify.campaign.workers import each
 from verify.errors import unknown
 from verify.laws import LAWS
-from verify.oracle import Oracle
+from verify.oracle import InstanceOracle, Oracle
 from verify.oracle.claims import examine
-from verify.power import measure
+from verify.oracle.examined import examine_problem
+from verify.power import measure, measure_inputs
+from verify.problem import Instance, problem_named
 from verify.spec import Objective
-from verify.spec.catalogue import find_loss, find_penalty, losses
+from verify.spec.catalogue import find_loss, find_penalty, find_spec, losses
 
 
 def tables(
@@ -22,7 +24,7 @@ def tables(
     """One table for each loss (all shipped ones if None) and dtype. Raises UsageError for names that do not exist."""
     chosen = list(losses() if names is None else names)
     for name in chosen:
-        find_loss(name)
+        find_spec(name)
     find_penalty(penalty)
     for kind, given, known in (("dtype", dtypes, DTYPES), ("law", laws or (), LAWS)):
         for name in given:
@@ -32,6 +34,10 @@ def tables(
 
 
 def _table(loss: str, penalty: str, dtype: str, profile: str, seed: int, laws: Sequence[str] | None) -> dict[str, Any]:
+    problem = problem_named(loss)
+    if problem is not None:
+        examine_problem(problem)
+        return measure_inputs(InstanceOracle(Instance(problem=problem), dtype), profile=profile, seed=seed, laws=laws).to_dict()
     examine(find_loss(loss))
     oracle = Oracle(Objective(loss=find_loss(loss), penalty=find_penalty(penalty)), dtype)
     return measure(oracle, profile=profile, seed=seed, laws=laws).to_dict()

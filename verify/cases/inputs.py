@@ -280,9 +280,10 @@ def _like_dtype(a: Any, dtype: np.dtype[Any]) -> Any:
     return found if found.ndim else found[()]
 
 
-def ordinary(oracle: InstanceOracle, count: int) -> list[Case]:
-    """Cases off the grid, the same ones each time."""
+def ordinary(oracle: InstanceOracle, count: int, *, alike: bool = False) -> list[Case]:
+    """Cases off the grid, the same ones each time; of one size where they shall be `alike`."""
     layout, rng = _layout(oracle, SIZES), np.random.default_rng(5)
     raw = rng.integers(0, 256, (count, layout.length), dtype=np.uint8)
-    raw[:, HEAD : HEAD + len(oracle.problem.dims)] = layout.most - layout.least - rng.integers(0, 2, (count, len(oracle.problem.dims)))
+    dims = len(oracle.problem.dims)
+    raw[:, HEAD : HEAD + dims] = layout.most - layout.least - rng.integers(0, 2 - alike, (count, dims))
     return [off_the_grid(oracle.problem, layout.case(row.tobytes(), "ordinary")) for row in raw]

@@ -19,6 +19,7 @@ from verify.cases.inputs import ordinary
 from verify.diagnosis.asked import Asked
 from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence
+from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
 from verify.problem import WEIGHTS, Input
 from verify.spec.domains import Domain
@@ -32,6 +33,10 @@ DIGITS = (2, 4, 8)
 """Significant digits of a factor, the fewest first."""
 LEAST = 1e-300
 """What stands for a size of 0 where it is divided by."""
+TOLD = {"path-missing": "lacks", "path-doubled": "has twice", "path-sign": "has with the wrong sign"}
+"""Verbs for what became of a path."""
+ALIKE = 5
+"""Cases of one size, on which a path has one name."""
 ROOM = 4.0
 """Times the rounding radius up to which a multiple of the truth counts as found: the factor is rounded, too."""
 CLOSE = 1e-2
@@ -194,7 +199,28 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
             return "class-swapped", f"is that for {other}"
     if _agree(seen, name, [d.T for d in due]):
         return "transposed", "is the transpose of what it must be"
+    return _of_path(subject, name)
+
+
+def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
+    """The path through a subexpression of which a multiple is added to the gradient for an input, on cases of one size."""
+    oracle = _oracle(subject)
+    seen = [s for s in (_seen(subject, c) for c in ordinary(oracle, ALIKE, alike=True)) if s is not None]
+    columns = [{path: _split(s.case, column)[name] for path, column in paths(oracle, s.case.values).items()} for s in seen]
+    known = [path for path in (columns[0] if columns else ()) if sum(path in c for c in columns) == len(columns)]
+    for path in sorted(known, key=likelier):
+        factor = _multiple([s.answer.gradients[name] - s.due[name] for s in seen], [c[path] for c in columns])
+        if factor and _agree(seen, name, [np.asarray(s.due[name] + factor * c[path]) for s, c in zip(seen, columns, strict=True)]):
+            code, _ = FACTORS.get(factor, ("path-factor", ""))
+            return code, f"{TOLD.get(code, f'has {1 + factor:g} ×')} what comes through {path}"
     return None
+
+
+def _multiple(errors: list[Floats], columns: list[Floats]) -> float:
+    """The multiple of the columns that is nearest to the errors, as a short number."""
+    squares = sum(float(np.sum(c * c)) for c in columns)
+    along = sum(float(np.sum(e * c)) for e, c in zip(errors, columns, strict=True))
+    return float(f"{along / squares:.4g}") if squares > 0 else 0.0
 
 
 def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:

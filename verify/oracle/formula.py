@@ -32,14 +32,16 @@ Slopes = tuple[dict[int, Terms], dict[int, Terms]]
 class Formula:
     """An expression as a tape, with its slopes, recorded once: of what is outside the switches, and of each piece of each switch.
 
-    `value_terms` are the registers that it is a sum of, as written. `slopes` hold for each variable, and for each switch by its number,
-    the registers of the terms of the slope. Only its value is asked for along lines: that is a tape of its own, with the same registers.
+    `value_terms` are the registers that it is a sum of, as written; `registers` has those of its subexpressions. `slopes` hold for each
+    variable, and for each switch by its number, the registers of the terms of the slope. Only its value is asked for along lines:
+    that is a tape of its own, with the same registers.
     """
 
     def __init__(self, e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> None:
         self.expression, self.variables, self.constants = e, tuple(variables), tuple(constants)
         compiler = Compiler(variables, constants)
         b, self.value_terms, self._asked = compiler.b, compiler.terms(e), compiler.asked
+        self.registers = {part: int(k) for part, k in compiler.known.items() if np.ndim(k) == 0}
         self.value_tape = b.tape(np.array([*self.value_terms, *self._asked], np.intp))
         switches = [(k, pieces) for i in self.value_tape.instructions if i.row.form == "switch" for k, pieces in i.choices]
         self.switches = [k for k, _ in switches]

@@ -76,8 +76,11 @@ class InstanceOracle:
         )
         return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny)
 
-    def _share(self, parts: Sequence[Part]) -> fmpq:
+    def share(self, parts: Sequence[Part]) -> float:
         """What the sum is multiplied by."""
+        return float(self._share(parts))
+
+    def _share(self, parts: Sequence[Part]) -> fmpq:
         if self.instance.reduction == SUM:
             return fmpq(1)
         if self.instance.reduction in (MEAN, KEPT_MEAN):

@@ -96,7 +96,7 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
 
     def tail(law: Law) -> dict[str, float]:
         flat = [case for case in _tails(oracle) if _is_flat(oracle, reference, case)] if law.name == "gradient" else []
-        found = _least(lambda e: any(breaks(law, subject(off_by(reference, e)), case) for case in flat))
+        found = least(lambda e: any(breaks(law, subject(off_by(reference, e)), case) for case in flat))
         return {} if found is None else {"tail": found}
 
     asks_hessians = laws is None or "curvature" in laws
@@ -148,7 +148,7 @@ def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
         return any(breaks(law, subject, case) for case in cases)
 
     caught: dict[str, tuple[str, ...]] = {name: (law.name,) if broken(f) else () for name, f in catalogue.mutants()}
-    error = _least(lambda e: broken(catalogue.made(times(1 + e))))
+    error = least(lambda e: broken(catalogue.made(times(1 + e))))
     return _Hessians(caught, {law.name: {} if error is None else {"hessian": error}}, (law.name,) if broken(catalogue.made()) else ())
 
 
@@ -163,13 +163,13 @@ def breaks(law: Law, subject: Subject, case: Case) -> bool:
 def _sensitivity(law: Law, reference: Reference, broken: Callable[[Law, Candidate], bool]) -> dict[str, float]:
     """What the law still sees, of what it sees at all."""
     found = {
-        "gradient": _least(lambda e: broken(law, off_by(reference, e))),
-        "loss": _least(lambda e: broken(law, off_by(reference, e, loss=True))),
+        "gradient": least(lambda e: broken(law, off_by(reference, e))),
+        "loss": least(lambda e: broken(law, off_by(reference, e, loss=True))),
     }
     return {what: error for what, error in found.items() if error is not None}
 
 
-def _least(seen: Callable[[float], bool]) -> float | None:
+def least(seen: Callable[[float], bool]) -> float | None:
     """The smallest relative error that is seen, by bisection of its exponent; None where even the coarsest is not."""
     if not seen(10.0**COARSEST):
         return None

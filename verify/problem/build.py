@@ -135,7 +135,7 @@ def _of_rows(spec: LossSpec) -> Problem:
 
     def stated(key: Hashable) -> Stated:
         given = _symbols(rows, key)
-        s, t = (list(a) if np.ndim(a) else a for a in (given[PREDICTION], _targets(spec, given)))
+        s, t = (_listed(a) for a in (given[PREDICTION], _targets(spec, given)))
         parameters = _parameters(spec)
         told = f"the formula of {spec.name} "
         made = returned(told, spec.formula, [s, t], parameters, spec.target)
@@ -169,6 +169,11 @@ def _inputs(spec: LossSpec) -> list[Input]:
         return [*found, Input(name=TARGET, dims=names, domain=target.of, asked=is_asked(target.of))]
     target = replace(target, size=names[-1]) if isinstance(target, Label) else target
     return [*found, Input(name=TARGET, dims=first, domain=target, asked=is_asked(target))]
+
+
+def _listed(given: Any) -> Any:
+    """What a formula of one example is given: expressions as they are, and lists of them."""
+    return given.tolist() if isinstance(given, np.ndarray) else given
 
 
 def _targets(spec: LossSpec, given: dict[str, Any]) -> Any:

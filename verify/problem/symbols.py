@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -41,12 +41,23 @@ class Symbols(np.ndarray):
         plain = [np.asarray(a, dtype=object) if isinstance(a, np.ndarray) else a for a in inputs]
         if options.get("where") is True:  # as reductions say that nothing is left out
             options.pop("where")
-        found = getattr(own or ufunc, method)(*plain, **options)
-        return array(found) if isinstance(found, np.ndarray) else found
+        return _wrapped(getattr(own or ufunc, method)(*plain, **options))
 
     def __array_function__(self, f: Any, types: Any, args: Any, kwargs: Any) -> Any:
         own = FUNCTIONS.get(f)
         return super().__array_function__(f, types, args, kwargs) if own is None else own(*args, **kwargs)
+
+    def __getitem__(self, at: Any) -> Any:
+        return _wrapped(super().__getitem__(at))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    def _sympy_(self) -> Any:
+        """One expression alone is one to sympy, too."""
+        if self.ndim:
+            raise sympy.SympifyError(f"an array of shape {self.shape}")
+        return self.item()
 
     def mean(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:  # type: ignore[override]  # as far as it is asked of symbols
         """The sum over the number of what is summed: numpy's own would divide by a float."""
@@ -76,6 +87,11 @@ class Symbols(np.ndarray):
         return array(_one(f)(np.asarray(self)))
 
 
+def _wrapped(found: Any) -> Any:
+    """An expression alone as an array without dimensions, so that numpy's functions take it; numbers stay what they are."""
+    return array(found) if isinstance(found, (np.ndarray, sympy.Expr)) else found
+
+
 UNKNOWN = {np.sign, np.floor, np.ceil, np.rint, np.mod, np.remainder, np.floor_divide}
 """Functions that jump."""
 
@@ -86,18 +102,17 @@ def array(entries: Any) -> Symbols:
 
 
 def named(name: str, shape: Sequence[int]) -> Any:
-    """An array of real symbols, `x_0_1` of x; one symbol for a shape of no dimensions."""
+    """An array of real symbols, `x_0_1` of x; `x` where it has no dimensions."""
     found = np.empty(shape, dtype=object)
     for at in np.ndindex(*shape):
         found[at] = sympy.Symbol("_".join([name, *map(str, at)]), real=True)
-    return array(found) if shape else found[()]
+    return array(found)
 
 
 def _along(a: Symbols, f: Callable[..., Any], axis: int | None, keepdims: bool) -> Any:
     plain = np.asarray(a, dtype=object)
     if axis is None:
-        found: Any = f(*plain.ravel())
-        return array(found).reshape((1,) * plain.ndim) if keepdims else found
+        return array(f(*plain.ravel())).reshape((1,) * plain.ndim if keepdims else ())
     found = np.apply_along_axis(lambda row: f(*row), axis, plain)
     return array(np.expand_dims(found, axis) if keepdims else found)
 
@@ -119,7 +134,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 
 def _root(x: Any) -> Any:
-    return np.sqrt(x) if isinstance(x, np.ndarray) else sympy.sqrt(x)
+    return np.sqrt(array(x))
 
 
 def _method(name: str) -> Callable[..., Any]:
