@@ -42,7 +42,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
     members, ways = list(_members(loss, pins, signatures)), list(_ways(f, loss, pins, signatures))
     every = pins.layout is None and loss.targets is not None
-    free = pins.free(f, loss) if any(way.has_loss for way in ways) else ()
+    free = pins.free(f, loss)
 
     def decided(classes: int, few: Sequence[int]) -> Decision:
         points = [list(_probes(loss, dtype, examples, classes)) for examples in few]

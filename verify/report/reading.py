@@ -169,9 +169,8 @@ def conventions(document: Document) -> Iterator[tuple[str, str]]:
     """(candidate, what its own loss says that it computes)."""
     for name, found in document["conventions"].items():
         told = ", ".join(f"{k} {v}" for k, v in found.items() if k not in ("fits", "ambiguous"))
-        what = "gradient fits no member of the family, so these are assumed; other parameters are given by --parameter NAME=VALUE"
-        what = what if found.get("signature") == "objective" else "loss fits no member of the family, so these are assumed"
-        doubt = "" if found.get("fits") else f": its {what}"
+        what = "gradient" if found.get("signature") == "objective" else "loss"
+        doubt = "" if found.get("fits") else f": its {what} fits no member of the family, so these are assumed"
         yield visible(name), visible(told + doubt)
         yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
 
