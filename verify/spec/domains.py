@@ -6,10 +6,13 @@ them; the last ones are the ends of the domain and numbers close to them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from inspect import signature
 from math import floor, inf, isfinite
 from random import Random
+from typing import ParamSpec, TypeVar
 
 import sympy
 
@@ -104,26 +107,52 @@ class Finite:
         return f"{self.name}()"
 
 
+Domains = ParamSpec("Domains")
+Made = TypeVar("Made")
+
+
+def _called(make: Callable[Domains, Made]) -> Callable[Domains, Made]:
+    """Raises UsageError where it is called otherwise than it can be."""
+
+    @wraps(make)
+    def made(*given: Domains.args, **named: Domains.kwargs) -> Made:
+        try:
+            signature(make).bind(*given, **named)
+        except TypeError:
+            told = ", ".join([*map(repr, given), *(f"{name}={value!r}" for name, value in named.items())])
+            raise UsageError(
+                f"{make.__name__}({told}) is no domain of targets; give one of {', '.join(DOMAINS)}, or list them: targets=(0, 1, 2)."
+            ) from None
+        return make(*given, **named)
+
+    return made
+
+
+@_called
 def Real(low: float = -inf, high: float = inf) -> Domain:  # they read as types in a spec
     """Any number between `low` and `high`, ends included."""
     return Domain("Real", low, high)
 
 
+@_called
 def Positive() -> Domain:
     """Any number greater than 0."""
     return Domain("Positive", 0.0, inf, closed=False)
 
 
+@_called
 def Count() -> Domain:
     """0, 1, 2, …"""
     return Domain("Count", 0.0, inf, whole=True)
 
 
+@_called
 def Binary() -> Finite:
     """0 or 1."""
     return Finite("Binary", (0, 1))
 
 
+@_called
 def Sign() -> Finite:
     """−1 or 1."""
     return Finite("Sign", (-1, 1))

@@ -60,6 +60,14 @@ LIBRARIES = frozenset({*sys.stdlib_module_names, "jax", "mpmath", "numba", "nump
 """Packages in which no author's own code stands."""
 
 
+def second(formula: Callable[..., object]) -> list[str]:
+    """What a formula calls its second argument, the label or the target; nothing where it does not tell."""
+    try:
+        return [a.name for a in signature(formula).parameters.values() if a.kind is Argument.POSITIONAL_OR_KEYWORD][1:2]
+    except (TypeError, ValueError):
+        return []
+
+
 def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], scores: str) -> None:
     """Raises UsageError where the formula cannot be called as formula(s, y, **parameters); `scores` words its first two arguments."""
     try:
@@ -74,6 +82,11 @@ def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], 
     if len(first) < 2 and not free:
         raise UsageError(f"the formula of {name} takes {shown}; it must take {scores}, then its parameters by name.")
     for p in (p for p in parameters if p not in open_[2:] and not any(a.kind is Argument.VAR_KEYWORD for a in arguments.values())):
+        if p in first:
+            raise UsageError(
+                f"parameters= of {name} declares {p}, but the formula takes {shown}, of which the first two are {scores}. Give the "
+                f"parameter, or the argument that is none, another name than {p}."
+            )
         raise UsageError(
             f"parameters= of {name} declares {p}, which the formula does not take: it takes {shown}.{_near(p, open_[2:])} "
             f"Let the formula take {p}, or leave it out of parameters=."
@@ -121,11 +134,11 @@ def stated(
         hint = _other_shape(formula, parameters, targets) or _of_type(given)
         raise UsageError(f"{told}returned {_worded(given)}; it must return one sympy expression of {due}. {hint}")
     e = exactly(e)
-    own = "t" if targets else "y"
+    own = str(arguments[1]) if _is_symbol(targets) else "t" if targets else "y"
+    branch = f"Piecewise((…, {own} > 0), (…, True))" if _is_symbol(targets) else f"`if {own} == 0: return …`"
     if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         raise UsageError(
-            f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. "
-            f"Branch where that happens: {'Piecewise((…, t > 0), (…, True))' if _is_symbol(targets) else f'`if {own} == 0: return …`'}."
+            f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. Branch where that happens: {branch}."
         )
     if e.has(sympy.I):
         raise UsageError(
@@ -176,7 +189,7 @@ def _hint(error: BaseException, code: str, targets: object) -> str:
         return "A truth value is no number of sympy's: write int(j == y)."
     if "truth value" in str(error):
         return "A comparison of a score is neither true nor false: use Piecewise((a, condition), (b, True)), Max, Min or Abs of sympy. " + (
-            f"With target={targets} the target is a symbol, too."
+            f"With target={targets} the target is a symbol, too, as every parameter is."
             if _is_symbol(targets)
             else "Only labels and targets may be asked by `if`."
         )
