@@ -320,14 +320,15 @@ def softened(W, X, y, reg, T=3.0):
 
 @pytest.mark.parametrize("given", [None, {"T": 4}])
 def test_a_counterexample_keeps_its_parameters(given, tmp_path, monkeypatch):
-    """Those found out, and those given, which are handed in where they are taken."""
+    """Those given, which are handed in where they are taken; and those that vary, which the case names, at what the function has itself."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
     (tmp_path / "spec.py").write_text(SPEC, encoding="utf-8")
     report = verify.check("mine.py:softened", loss="spec.py", parameters=given, profile="quick", laws=("gradient",), in_process=True)
     assert report.conventions["mine.py:softened"].items() >= {"T": 4.0 if given else 3.0, "fits": True}.items()
     (file,) = witness.save(report.outcomes, tmp_path / "out")
-    assert dict(witness.task(witness.read(file)).request.pins.parameters) == {"T": 4.0 if given else 3.0}
+    kept = witness.task(witness.read(file))
+    assert (dict(kept.request.pins.parameters), kept.case.values.get("T")) == (({"T": 4.0}, None) if given else ({}, 3.0))
     again = verify.replay(file, in_process=True)
     assert again.verdict is verify.Verdict.BROKEN
     assert again.results[0].witness.evidence == report.results[0].witness.evidence

@@ -314,7 +314,13 @@ TRUTHS = 1024
 @lru_cache(maxsize=2)
 def _subject(found: Conventions, dtype: str) -> Subject:
     """One for all laws on a candidate at a dtype that this process is given, one after the other."""
-    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), approximate=found.approximate, kept=TRUTHS)
+    return Subject(
+        candidate=found.candidate,
+        oracle=Oracle(found.objective, dtype),
+        approximate=found.approximate,
+        other_values=found.other_values,
+        kept=TRUTHS,
+    )
 
 
 def _case(probe: Probe) -> Case:

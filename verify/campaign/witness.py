@@ -74,7 +74,7 @@ def told(case: Case, loss: str) -> dict[str, Any]:
     targets = () if loss == NO_LOSS or "y" not in case.values else find_loss(loss).targets or ()
     if targets and all(0 <= label < len(targets) for label in case["y"]):
         found["targets"] = hexadecimal([float(targets[label]) for label in case["y"]])
-    return found | ({name: found["values"][name] for name in linear.VALUES} if found["values"].keys() == set(linear.VALUES) else {})
+    return found | ({name: found["values"][name] for name in linear.VALUES} if found["values"].keys() >= set(linear.VALUES) else {})
 
 
 def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
@@ -141,7 +141,7 @@ def task(found: Mapping[str, Any]) -> Task:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
         case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
-        case = _alone(case) if of_pair else linear.checked(case)
+        case = _alone(case) if of_pair else linear.checked(case, find_loss(told["loss"]).parameters)
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
@@ -180,8 +180,9 @@ def _text(found: Mapping[str, Any], key: str) -> str:
 
 
 def _pins(conventions: object, loss: str) -> Pins:
-    """What was found out, of which the parameters stand among the rest, by their names."""
+    """What was found out, of which the parameters stand among the rest, by their names. Those that vary are told by the case."""
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
-    parameters = {name: conventions[name] for name in find_loss(loss).parameters if name in conventions}
-    return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in parameters}, parameters=parameters)
+    told = [name for name in find_loss(loss).parameters if name in conventions]
+    parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ())}
+    return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in told}, parameters=parameters)
