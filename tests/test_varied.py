@@ -273,3 +273,9 @@ def test_an_argument_that_takes_no_value_of_the_parameter_is_left_alone():
     found = find_out(f, TEMPERATURE, Pins())
     assert (found.fits, found.objective.parameters, found.other_values) == (True, {"T": 2.5}, ())
     assert any("takes T, but not as the spec does" in told for told in found.limitations)
+
+
+def test_a_compiled_function_and_its_source_take_it_alike():
+    report = verify.check("verify.core.multiclass_hinge:l2", loss="multiclass_hinge", profile="quick", laws=("compiled",), in_process=True)
+    assert report.verdict is verify.Verdict.HOLDS
+    assert "delta" in report.conventions["verify.core.multiclass_hinge:l2"]["varied"]

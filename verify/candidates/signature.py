@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from verify.candidates.candidate import Candidate
+from verify.candidates.compiled import python_of
 from verify.errors import UsageError
 
 SIGNATURES = ("linear", "scores", "objective")
@@ -208,6 +209,8 @@ def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Call
     free = any(p.default is not p.empty for p in positional)  # behind an argument with a default stand others with one
     last = [p.replace(kind=p.POSITIONAL_OR_KEYWORD, default=None if free and p.default is p.empty else p.default) for p in named]
     call.__signature__ = inspect.Signature([*positional, *last])  # type: ignore[attr-defined]
+    if (source := python_of(f)) is not None:  # which is called alike
+        call.py_func = by_position(source, parameters)  # type: ignore[attr-defined]
     return call
 
 
