@@ -105,13 +105,10 @@ def names_a_target(f: Callable[..., Any]) -> bool:
 
 def taken(f: Callable[..., Any], parameters: Collection[str]) -> dict[str, Any]:
     """The parameters of the loss that `f` takes by their names after its first arguments, each with its default there, `EMPTY` where it is
-    needed. Functions of one candidate are called alike: what has a default is taken by all of them, at one place, or by none.
+    needed.
     """
-    parts = [p for p in (f.loss, f.grad, f.hess) if p is not None] if isinstance(f, Candidate) else [f]
-    mine, places = _parameters(f) or [], [[p.name.lower() for p in _parameters(part) or ()] for part in parts]
-    found = {p.name.lower(): (i, p) for i, p in enumerate(mine) if i >= SCORES}
-    known = [(name, *found[name.lower()]) for name in parameters if name.lower() in found]
-    return {name: p.default for name, i, p in known if p.default is EMPTY or all(names[i : i + 1] == [name.lower()] for names in places)}
+    found = {p.name.lower(): p.default for p in (_parameters(f) or ())[SCORES:]}
+    return {name: found[name.lower()] for name in parameters if name.lower() in found}
 
 
 def with_parameters(extras: tuple[Extra, ...], values: Mapping[str, float]) -> tuple[Extra, ...]:
