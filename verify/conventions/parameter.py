@@ -37,7 +37,7 @@ SIZES = (2.0**-6, 0.125, 4.0, 64.0)
 DIGITS = (2, 4, 8, 15)
 """Significant digits of what is found, the fewest first: people write short numbers, and float32 holds no more than 8."""
 TOGETHER = 4
-"""Parameters that are solved for together, of those that there are: a loss answers half a dozen equations, which leave two to confirm."""
+"""Parameters that are solved for together, of those that there are: a loss answers ten equations, twice as many and two more."""
 PLACES = 1024
 """Points of the grid of all parameters that are solved for, so that a step of it is √2 for one of them, and 2 for each of two."""
 STARTS = 16
@@ -61,7 +61,7 @@ ENOUGH = 0.3
 LONGEST = 2.0
 """Of a step, in the same coordinates: two steps of the grid of two parameters. From farther away a slope tells little."""
 LANES = 2**15
-"""Examples that are evaluated at once: some hundred registers of them are held in the caches of a processor."""
+"""Examples that are evaluated at once: some hundred registers of them take 25 MB."""
 
 
 Question = tuple[Probe, Answer]
