@@ -104,8 +104,14 @@ def test_the_loss_of_one_score_of_contributing_is_one(folder):
     for gamma in (2, 1):
         (folder / f"objective{gamma}.py").write_text(FOCAL.format(gamma=gamma), encoding="utf-8")
     laws = ("gradient", "curvature")
-    assert verify.check("objective2.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.HOLDS
-    assert verify.check("objective1.py:objective", loss="focal.py", profile="quick", laws=laws).verdict is verify.Verdict.BROKEN
+    for gamma in (2, 1):  # found out from its own gradient, and judged there
+        report = verify.check(f"objective{gamma}.py:objective", loss="focal.py", profile="quick", laws=laws)
+        assert report.verdict is verify.Verdict.HOLDS
+        assert report.conventions[f"objective{gamma}.py:objective"]["gamma"] == gamma
+    (folder / "fixed.py").write_text(FOCAL.replace(", gamma={gamma}", "").replace("    t =", "    gamma = 1\n    t =", 1), encoding="utf-8")
+    for given, verdict in ((None, verify.Verdict.HOLDS), ({"gamma": 1.0}, verify.Verdict.HOLDS), ({"gamma": 2.0}, verify.Verdict.BROKEN)):
+        report = verify.check("fixed.py:objective", loss="focal.py", parameters=given, profile="quick", laws=laws)
+        assert report.verdict is verdict
 
 
 def test_the_penalty_of_contributing_is_one(folder):

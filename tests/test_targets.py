@@ -58,11 +58,40 @@ def test_binary_and_sign_are_short_for_lists():
         ({"target": Real(), "per_example": lambda s, t: s + sqrt(1000 - t)}, "no finite number at any score that was tried, for target"),
         ({"target": Real(), "claims": Claims(convex=None, symmetric=True)}, "claims symmetric=True"),
         ({"target": Real(), "per_example": lambda s, y: log(sum(s))}, "it is given one score and the target"),
+        (
+            {"target": Real(), "per_example": lambda s, t: t * s, "parameters": {"t": positive(default=1)}},
+            r"declares t, but the formula takes \(s, t\), of which the first two are a score and a target\. Give .* another name than t",
+        ),
+        (
+            {"target": Real(), "per_example": lambda s, y, t: s if y > t else -s, "parameters": {"t": positive(default=1)}},
+            r"truth value of Relational: y > t, .*With target=Real\(\) the target is a symbol, too",
+        ),
+        (
+            {"target": Count(), "per_example": lambda s, y, t: s * t + y * log(0), "parameters": {"t": positive(default=1)}},
+            r"Piecewise\(\(…, y > 0\), \(…, True\)\)",
+        ),
     ],
 )
 def test_slips_are_told(fields, told):
     with pytest.raises(UsageError, match=told):
         stated(**fields)
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (lambda: Count(10), "Count(10)"),
+        (lambda: Positive(low=0), "Positive(low=0)"),
+        (lambda: Real(0, 1, 2), "Real(0, 1, 2)"),
+        (lambda: Real(least=0), "Real(least=0)"),
+        (lambda: Sign(-1), "Sign(-1)"),
+        (lambda: Binary(0, 1), "Binary(0, 1)"),
+    ],
+)
+def test_a_domain_that_is_called_otherwise_is_told(made, shown):
+    with pytest.raises(UsageError) as told:
+        made()
+    assert str(told.value).startswith(f"{shown} is no domain of targets; give one of Real(), Real(low, high), ")
 
 
 def stated(**fields):

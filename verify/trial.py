@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil, inf, isfinite, log2
@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as with_seed
+from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase, choices_to_bytes
 from hypothesis.errors import FlakyFailure
 from hypothesis.internal.conjecture import providers
@@ -127,10 +128,10 @@ class _Tally:
     held: int = 0
     undecided: Counter[str] = field(default_factory=Counter)
 
-    def count(self, subject: Subject, case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
+    def count(self, pattern: Callable[[], Hashable], case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
         if self.failure is None:
             self.families[case.family] += 1
-            self.patterns.add(subject.truth(case).pattern)
+            self.patterns.add(pattern())
             if isinstance(finding, Finding):
                 self.findings.append(finding)
                 self._compare(case, finding)
@@ -160,7 +161,7 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
     Stops at the first break, which is shrunk to the smallest case that still breaks the law.
     """
     tally, began = _Tally(), time.perf_counter()
-    for name, (strategy, share) in families(subject.oracle).items():
+    for name, (strategy, share) in _families(subject).items():
         if tally.failure is None:
             most = max(FEWEST, ceil(share * PROFILES[profile]))
             _search(law, subject, strategy, _seed_of(name, seed), tally, watch, max_examples=most)
@@ -168,6 +169,31 @@ def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = u
         _search_in_bulk(law, subject, profile, seed, tally, watch)
     _simplify(law, subject, tally, watch)
     return _result(law, subject, tally, began, watch)
+
+
+def _families(subject: Subject) -> dict[str, tuple[SearchStrategy[Case], float]]:
+    """The families of cases. Where parameters vary, half of each have the defaults, and the others each one of the other values."""
+    found = families(subject.oracle)
+    if not subject.other_values:
+        return found
+    values = [subject.own, *subject.other_values]
+    there = [{name: _at(s, v) for name, (s, _) in families(subject.at(v).oracle).items()} for v in values]
+    return {name: (_half(*(each[name] for each in there)), share) for name, (_, share) in found.items()}
+
+
+def _at(strategy: SearchStrategy[Case], parameters: Mapping[str, float]) -> SearchStrategy[Case]:
+    return strategy.map(lambda case: case.beside(parameters))
+
+
+def _half(first: SearchStrategy[Case], *others: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """Half of the cases of the first, which is the simplest, and as many of all others together."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> Case:
+        k = draw(st.integers(0, 2 * len(others) - 1))
+        return draw(first if k < len(others) else others[k - len(others)])
+
+    return drawn()
 
 
 def draw(oracle: Oracle | InstanceOracle, *, profile: str, seed: int) -> list[Case]:
@@ -233,20 +259,28 @@ def _simplify(law: Law, subject: Subject, tally: _Tally, watch: Watch) -> None:
     if isinstance(subject.oracle, InstanceOracle):
         return  # the engine has shrunk its bytes
     objective = subject.oracle.objective
-    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS, of_scores=objective.of_scores, classes=objective.classes is None)
+    free, own = objective.classes is None, objective.parameters
+    shrunk(tally.failure[0], breaks, MOST_SIMPLIFICATIONS, of_scores=objective.of_scores, classes=free, defaults=own)
 
 
 def _look(law: Law, subject: Subject, case: Case, tally: _Tally, watch: Watch) -> Finding | Misbehaviour:
     """Measures the law on a case and counts what was found."""
     watch(case)
     finding: Finding | Misbehaviour
+    there, bare = _placed(subject, case)
     try:
-        finding = law.measure(subject, case)
+        finding = law.measure(there, bare)
     except Misbehaviour as error:
         finding = error
     broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
-    tally.count(subject, case, finding, broken=broken)
+    tally.count(lambda: there.truth(bare).pattern, case, finding, broken=broken)
     return finding
+
+
+def _placed(subject: Subject, case: Case) -> tuple[Subject, Case]:
+    """The subject at the values of the parameters that a case names, and the case as it is there."""
+    named = {name: case[name] for name in subject.oracle.parameters if name in case.values}
+    return (subject.at(named), case.without(named)) if named else (subject, case)
 
 
 def _search_in_bulk(law: Law, subject: Subject, profile: str, seed: int, tally: _Tally, watch: Watch) -> None:
@@ -257,13 +291,13 @@ def _search_in_bulk(law: Law, subject: Subject, profile: str, seed: int, tally: 
         tally.undecided += Counter({HELD_LESS: round_.tied, NOT_ASKED: round_.failed - len(worst)})
         tally.families[FAMILY] += round_.held + round_.tied + round_.failed - len(worst)
         for suspect in worst:
-            _look(law, subject, suspect.case, tally, watch)
+            _look(law, subject, suspect.case.beside(subject.own), tally, watch)
             if tally.failure is not None:
                 break
         if tally.failure is not None:
             for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
                 before, options = tally.failure, {"database": _Given(suspect.choices), "phases": (Phase.reuse, Phase.shrink)}
-                _search(law, subject, anywhere(subject.scored), _seed_of(FAMILY, seed), tally, watch, **options)
+                _search(law, subject, _at(anywhere(subject.scored), subject.own), _seed_of(FAMILY, seed), tally, watch, **options)
                 if tally.failure is not before:
                     return
             return
@@ -332,7 +366,10 @@ def _result(law: Law, subject: Subject, tally: _Tally, began: float, watch: Watc
         found = None if isinstance(what, Misbehaviour) else what.worst
         witness = Witness(case=case, evidence=found)
         watch(case)  # the last before those that are asked to name the mistake
-        named = diagnose(law.name, subject, case, what, watch, avoided)
+        there, bare = _placed(subject, case)
+        values = {name: value for name, value in case.values.items() if name not in bare.values}
+        asked = [_placed(subject, c)[1] for c in avoided]
+        named = diagnose(law.name, there, bare, what, lambda c: watch(c.beside(values)), asked)
         kind, diagnosis = named.kind, named.to_dict()
     return Result(
         law=law.name,

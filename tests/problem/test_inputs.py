@@ -338,6 +338,32 @@ def found(f, spec, **pins):
     return find_out_inputs(f, problem_of(spec), Pins(**pins))
 
 
+def dice_at(smooth):
+    return lambda p, t: field.dice(p, t, smooth)
+
+
+def test_parameters_are_found_out_varied_and_pinned():
+    assert found(dice_at(0.25), field.DICE).to_dict() == {"call": "f(prediction, target)", "fits": True, "smooth": 0.25}
+    assert not found(lambda p, t: (field.dice(p, t, 0.25)[0] * 1.001, p), field.DICE).fits
+    told = found(field.dice, field.DICE).to_dict()
+    assert told["smooth"] == 1.0
+    assert len(told["varied"]["smooth"]) == 5
+    assert "varied" not in found(field.dice, field.DICE, parameters={"smooth": 0.5}).to_dict()
+
+
+def dice_of_one(p, t, smooth=1.0):
+    a, b = 2 * (p * t).sum() + smooth, p.sum() + t.sum() + smooth
+    return 1 - a / b, -(2 * t * b - a) / b**2 * smooth
+
+
+def test_a_gradient_that_is_right_at_the_default_alone_is_broken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = check(dice_of_one, loss=f"{FIELD}:DICE", laws=("value", "gradient"), profile="quick")
+    (result,) = [r for r in report.results if r.verdict is Verdict.BROKEN]
+    assert result.witness.case["smooth"] != 1.0
+    assert check(dice_of_one, loss=f"{FIELD}:DICE", laws=("gradient",), profile="quick", parameters={"smooth": 1}).verdict is Verdict.HOLDS
+
+
 def test_how_a_candidate_is_called_is_found_out_and_stated():
     assert found(field.soft_of_target_first, field.SOFT).to_dict() == {"call": "f(target, prediction)", "fits": True, "reduction": "mean"}
     assert found(field.bce_of_each, field.BCE).to_dict()["reduction"] == "sum"

@@ -330,7 +330,7 @@ TRUTHS = 1024
 def _subject(found: Conventions, dtype: str) -> Subject:
     """One for all laws on a candidate at a dtype that this process is given, one after the other."""
     oracle = InstanceOracle(found.objective, dtype) if isinstance(found.objective, Instance) else Oracle(found.objective, dtype)
-    return Subject(candidate=found.candidate, oracle=oracle, approximate=found.approximate, kept=TRUTHS)
+    return Subject(candidate=found.candidate, oracle=oracle, approximate=found.approximate, other_values=found.other_values, kept=TRUTHS)
 
 
 def _case(question: Question, differentiated: tuple[str, ...] = ()) -> Case:

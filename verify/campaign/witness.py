@@ -72,10 +72,12 @@ def document(outcome: Outcome) -> dict[str, Any]:
 def told(case: Case, loss: str) -> dict[str, Any]:
     """The case as plain data; the values of linear scores stand beside `values` too, and the targets that its labels stand for."""
     found = case.to_dict()
-    targets = find_loss(loss).targets or () if loss != NO_LOSS and case.values.keys() == set(linear.VALUES) else ()
+    if loss == NO_LOSS or problem_named(loss) is not None:
+        return found
+    targets = find_loss(loss).targets or ()
     if targets and all(0 <= label < len(targets) for label in case["y"]):
         found["targets"] = hexadecimal([float(targets[label]) for label in case["y"]])
-    return found | ({name: found["values"][name] for name in linear.VALUES} if found["values"].keys() == set(linear.VALUES) else {})
+    return found | {name: found["values"][name] for name in linear.VALUES}
 
 
 def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
@@ -142,8 +144,7 @@ def task(found: Mapping[str, Any]) -> Task:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
         case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
-        problem = None if of_pair else problem_named(told["loss"])
-        case = _alone(case) if of_pair else linear.checked(case) if problem is None else inputs.checked(problem, case)
+        case = _alone(case) if of_pair else _checked(case, told["loss"])
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
@@ -167,6 +168,12 @@ def task(found: Mapping[str, Any]) -> Task:
     return Task(request, told["dtype"], told["law"], case)
 
 
+def _checked(case: Case, loss: str) -> Case:
+    """The case as one of the loss. Raises ValueError where it is none."""
+    problem = problem_named(loss)
+    return linear.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
+
+
 def _alone(case: Case) -> Case:
     """A pair without a spec is a function of one array. Raises ValueError where there are others."""
     if len(case.values) != 1:
@@ -182,8 +189,9 @@ def _text(found: Mapping[str, Any], key: str) -> str:
 
 
 def _pins(conventions: object, loss: str) -> Pins:
-    """What was found out, of which the parameters stand among the rest, by their names."""
+    """What was found out, of which the parameters stand among the rest, by their names. Those that vary are told by the case."""
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
-    parameters = {name: conventions[name] for name in find_spec(loss).parameters if name in conventions}
-    return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in parameters}, parameters=parameters)
+    told = [name for name in find_spec(loss).parameters if name in conventions]
+    parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ())}
+    return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in told}, parameters=parameters)

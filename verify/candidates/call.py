@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, asked, halved, is_number, number
 from verify.candidates.candidate import Candidate
 from verify.candidates.upstream import contracted
+from verify.errors import UsageError
 from verify.problem import Problem
 from verify.spec.function import UPSTREAM
 
@@ -146,7 +147,10 @@ class Call:
             raise Misbehaviour("shape", f"returned a gradient of shape {g.shape} for {name} of shape {due}")
         return g.reshape(due)
 
-    def with_parameters(self, values: Mapping[str, float]) -> Call:
-        """The same with these values of the parameters that are handed in."""
-        known = {name.lower(): value for name, value in values.items()}
-        return replace(self, handed={name: known[name.lower()] for name in self.handed})
+    def at(self, parameters: Mapping[str, float]) -> Call:
+        """The same at other values of parameters that it takes. Raises UsageError for one that it does not take."""
+        own = {name.lower(): name for name in self.handed}
+        for name, value in parameters.items():
+            if name.lower() not in own:
+                raise UsageError(f"the candidate does not take {name}, so it cannot be judged at {name} = {value:g}.")
+        return replace(self, handed={**self.handed, **{own[name.lower()]: value for name, value in parameters.items()}})

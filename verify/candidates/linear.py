@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, Misbehaviour, array, asked, halved, number, pair
-from verify.candidates.signature import REG, Extra, Given, Weights
+from verify.candidates.signature import REG, Extra, Given, Weights, with_parameters
 
 Floats = NDArray[np.floating]
 
@@ -57,6 +57,10 @@ class Linear:
     def takes_weights(self) -> bool:
         """Whether weights of the examples are."""
         return any(isinstance(e, Weights) for e in self.extras)
+
+    def at(self, parameters: Mapping[str, float]) -> Linear:
+        """The same at other values of parameters of the loss that it takes."""
+        return replace(self, extras=with_parameters(self.extras, parameters))
 
     def weighted(self, weights: tuple[float, ...]) -> Linear:
         """The same with these weights of the examples."""

@@ -12,7 +12,7 @@ class_id first, then group by row_id", its documentation of `train`), in its nat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum, prod
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, Misbehaviour, array, asked, halved, number, pair
 from verify.candidates.candidate import Candidate
-from verify.candidates.signature import Extra, Weights
+from verify.candidates.signature import Extra, Weights, with_parameters
 
 Floats = NDArray[np.floating]
 
@@ -124,6 +124,10 @@ class Scores:
     def takes_weights(self) -> bool:
         """Whether weights of the examples are handed in, and asked for."""
         return self.weighs or any(isinstance(e, Weights) for e in self.extras)
+
+    def at(self, parameters: Mapping[str, float]) -> Scores:
+        """The same at other values of parameters of the loss that it takes."""
+        return replace(self, extras=with_parameters(self.extras, parameters))
 
     def weighted(self, weights: tuple[float, ...]) -> Scores:
         """The same with these weights of the examples."""

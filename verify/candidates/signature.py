@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from verify.candidates.candidate import Candidate
+from verify.candidates.compiled import python_of
 from verify.errors import UsageError
 
 SIGNATURES = ("linear", "scores", "objective")
@@ -27,6 +28,7 @@ INTERCEPT = {"b", "bias", "biases", "intercept", "intercepts", "b0", "offset"}
 DATA = {"x", "xs", "data", "features", "inputs", "design"}
 MODEL = {"w", "weights", "theta", "beta", "coef", "params", "parameters"}
 
+EMPTY = inspect.Parameter.empty
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 LINEAR, SCORES = 3, 2
@@ -36,9 +38,12 @@ REG = "reg"
 
 @dataclass(frozen=True)
 class Given:
-    """An argument that is the same in every call: a parameter of the loss, or a default before an argument that is handed in."""
+    """An argument that is the same in every call: a parameter of the loss, which has a `name`, or a default before an argument that is
+    handed in.
+    """
 
     value: Any
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,21 @@ def names_a_target(f: Callable[..., Any]) -> bool:
     return told is not None and any(name in TARGET for name in told[0][:2])
 
 
-def takes(f: Callable[..., Any]) -> dict[str, bool]:
-    """The names of all arguments in lower case, and whether each is needed."""
-    return {p.name.lower(): p.default is p.empty for p in _parameters(f) or ()}
+def taken(f: Callable[..., Any], parameters: Collection[str]) -> dict[str, Any]:
+    """The parameters of the loss that `f` takes by their names after its first arguments, each with its default there, `EMPTY` where it is
+    needed.
+    """
+    found = {p.name.lower(): p.default for p in (_parameters(f) or ())[SCORES:]}
+    return {name: found[name.lower()] for name in parameters if name.lower() in found}
+
+
+def with_parameters(extras: tuple[Extra, ...], values: Mapping[str, float]) -> tuple[Extra, ...]:
+    """The same with other values of the loss's parameters. Raises UsageError for one that is not handed in."""
+    handed = {e.name for e in extras if isinstance(e, Given)}
+    for name in values:
+        if name not in handed:
+            raise UsageError(f"the candidate does not take {name}, so it cannot be judged at {name} = {values[name]:g}.")
+    return tuple(Given(values.get(str(e.name), e.value), e.name) if isinstance(e, Given) else e for e in extras)
 
 
 def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, float] | None = None) -> tuple[Extra, ...]:
@@ -109,7 +126,7 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
 
     Raises UsageError where it needs an argument that is none of these.
     """
-    told, known = _parameters(f), {name.lower(): value for name, value in (parameters or {}).items()}
+    told, known = _parameters(f), {name.lower(): Given(value, name) for name, value in (parameters or {}).items()}
     usual: tuple[Extra, ...] = (REG,) if first == LINEAR else ()
     positional = [p for p in told or () if p.kind in POSITIONAL]
     if told is None or (len(positional) <= first and any(p.kind is p.VAR_POSITIONAL for p in told)):
@@ -124,10 +141,10 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
     return tuple(found[:used])
 
 
-def _extra(f: Callable[..., Any], p: inspect.Parameter, known: Mapping[str, float], before: Sequence[Extra], first: int) -> Extra:
+def _extra(f: Callable[..., Any], p: inspect.Parameter, known: Mapping[str, Given], before: Sequence[Extra], first: int) -> Extra:
     name, needed, weighted = p.name.lower(), p.default is p.empty, any(isinstance(e, Weights) for e in before)
     if name in known:
-        return Given(known[name])
+        return known[name]
     if name in WEIGHT and not weighted:
         return Weights(None if needed else p.default, needed)
     if first == LINEAR and REG not in before:
@@ -189,6 +206,8 @@ def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Call
     free = any(p.default is not p.empty for p in positional)  # behind an argument with a default stand others with one
     last = [p.replace(kind=p.POSITIONAL_OR_KEYWORD, default=None if free and p.default is p.empty else p.default) for p in named]
     call.__signature__ = inspect.Signature([*positional, *last])  # type: ignore[attr-defined]
+    if (source := python_of(f)) is not None:  # which is called alike
+        call.py_func = by_position(source, parameters)  # type: ignore[attr-defined]
     return call
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,14 @@ class Case:
         if not values.keys() <= self.values.keys():
             raise TypeError(f"{', '.join(values.keys() - self.values.keys())} is no value of a case of {', '.join(self.values)}")
         return replace(self, values={**self.values, **values})
+
+    def without(self, names: Collection[str]) -> Case:
+        """The same without the values of these names."""
+        return replace(self, values={name: value for name, value in self.values.items() if name not in names})
+
+    def beside(self, parameters: Mapping[str, float]) -> Case:
+        """The same with values of parameters beside its own."""
+        return replace(self, values={**self.values, **parameters})
 
     @property
     def x(self) -> Floats:

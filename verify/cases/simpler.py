@@ -6,19 +6,26 @@ numbers, so it seldom gets to fewer of them. Here a part is left out and the res
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
 
+NONE: Mapping[str, float] = MappingProxyType({})
+
 MOST_SINGLES = 8
 """Examples, features, classes and entries that are tried one by one; of larger cases parts are taken away first."""
 
 
-def simpler(case: Case, *, of_scores: bool = False, classes: bool = True) -> Iterator[Case]:
-    """Each is simpler than the case: the greatest steps first. Of scores, X stays the unit matrix; without `classes` all of them stay."""
+def simpler(case: Case, *, of_scores: bool = False, classes: bool = True, defaults: Mapping[str, float] = NONE) -> Iterator[Case]:
+    """Each is simpler than the case: the greatest steps first. Of scores, X stays the unit matrix; without `classes` all of them stay.
+    Parameters that the case names go to their `defaults`.
+    """
+    away = {name: value for name, value in defaults.items() if case.values.get(name, value) != value}
+    yield from (case.but(**some) for some in (away, *({name: away[name]} for name in away if len(away) > 1)) if some)
     for moves in (_examples_of_scores, _classes, _weights) if of_scores else (_examples, _features, _classes, _numbers):
         if classes or moves is not _classes:
             yield from moves(case)
@@ -66,12 +73,20 @@ def _zeros(case: Case, sizes: Sizes, of_scores: bool) -> Case:
     return case.but(W=np.zeros((C, X.shape[1]), case["W"].dtype), X=X, y=np.zeros_like(case["y"][:N]), reg=0.0)
 
 
-def shrunk(case: Case, breaks: Callable[[Case], bool], most: int, *, of_scores: bool = False, classes: bool = True) -> Case:
+def shrunk(
+    case: Case,
+    breaks: Callable[[Case], bool],
+    most: int,
+    *,
+    of_scores: bool = False,
+    classes: bool = True,
+    defaults: Mapping[str, float] = NONE,
+) -> Case:
     """The case after as many simplifications as keep breaking, of at most `most` that are tried."""
     tries, again = 0, True
     while again:
         again = False
-        for other in simpler(case, of_scores=of_scores, classes=classes):
+        for other in simpler(case, of_scores=of_scores, classes=classes, defaults=defaults):
             if tries == most:
                 return case
             tries += 1

@@ -6,14 +6,16 @@ against that member.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from verify.candidates import Candidate, adapted
+from verify.candidates import Answer, Call, Candidate, Linear, Misbehaviour, Scores, adapted
 from verify.candidates.signature import by_position, likely
 from verify.conventions import inputs, linear, refusals, scores
 from verify.conventions.pins import PINS, Conventions, Pins
 from verify.conventions.probes import Probe, Question, Watch, unwatched
+from verify.conventions.varied import other_values
 from verify.errors import UsageError
 from verify.oracle.claims import examine, examine_penalty
 from verify.oracle.examined import examine_problem
@@ -29,9 +31,15 @@ def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: 
     examine_problem(problem)
     f = by_position(adapted(f), problem.parameters) if problem.loss else f
     refusals.as_it_is(f)
-    found = inputs.find_out(f, problem, pins, dtype, watch)
+    handed, needed = inputs.handed(f, problem, pins), inputs.handed(f, problem, pins, optional=False)
+    found = inputs.find_out(f, problem, pins, handed, dtype, watch)
     refusals.no_pair(f, found.complaint)
-    return found
+    if found.fits:
+        known = {name.lower(): name for name in problem.parameters}
+        names = [known[name.lower()] for name in handed if known[name.lower()] not in pins.parameters]
+        return _varied(found, other_values(found.objective, names), watch)
+    second = found if needed == handed else inputs.find_out(f, problem, pins, needed, dtype, watch)
+    return second if second.fits else found
 
 
 def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
@@ -51,19 +59,69 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     signatures = (pins.signature,) if pins.signature else likely(f, loss.parameters)
     if not signatures:
         raise UsageError(f"the candidate takes one argument, so {loss.name} is no spec for it. Judge it without: loss=None, at=x.")
-    found = _found(f, loss, pins, signatures, dtype, watch)
+    found = _with_parameters(f, loss, pins, lambda handed: _found(f, loss, pins, handed, signatures, dtype, watch), watch)
     refusals.no_pair(f, found.complaint)
     return found
 
 
-def _found(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
+def _with_parameters(
+    f: Callable[..., Any], loss: LossSpec, pins: Pins, found: Callable[[Mapping[str, float]], Conventions], watch: Watch
+) -> Conventions:
+    """What is found where the candidate is handed the parameters that it takes; only those that it needs or that are fixed, where it is no
+    member of the family at its own defaults of the others, which are something else then.
+    """
+    handed, needed = pins.handed(f, loss), pins.handed(f, loss, optional=False)
+    first = found(handed)
+    if first.fits:
+        return _varied(first, other_values(first.objective, [name for name in handed if name not in pins.parameters]), watch)
+    second = first if needed == handed else found(needed)
+    if not second.fits and (first.complaint is None or second.complaint is not None):
+        return first
+    own = {name: f"{name} = {value:g}" for name, value in handed.items() if name not in needed}
+    unlike = f"takes {', '.join(own)}, but not as the spec does: it does not compute the loss with {', '.join(own.values())}"
+    return replace(second, limitations=(*second.limitations, f"{unlike}, and is judged at its own defaults alone"))
+
+
+def _varied(found: Conventions, values: Sequence[Mapping[str, float]], watch: Watch) -> Conventions:
+    """What is found, to be judged at other values of its parameters too. Those that it refuses are told, and nothing is asked there."""
+    kept, refused, question = [], [], found.question
+    for some in values if question is not None else ():
+        assert question is not None
+        watch(question)
+        try:
+            _asked(found.candidate.at(some), question)
+        except Misbehaviour as error:
+            if error.code == "crashed":
+                refused.append(f"refuses {', '.join(f'{name} = {value:g}' for name, value in some.items())}: {error}")
+                continue
+        kept.append(some)
+    return replace(found, other_values=tuple(kept), limitations=(*found.limitations, *refused))
+
+
+def _asked(candidate: Linear | Scores | Call, question: Question) -> Answer:
+    if isinstance(candidate, Call):
+        assert isinstance(question, Mapping)
+        return candidate(**question)
+    assert not isinstance(question, Mapping)
+    return candidate(*question)
+
+
+def _found(
+    f: Callable[..., Any],
+    loss: LossSpec,
+    pins: Pins,
+    handed: Mapping[str, float],
+    signatures: Sequence[str],
+    dtype: str,
+    watch: Watch,
+) -> Conventions:
     found = None
     if "linear" in signatures:
         _complete(f, pins.signature)
-        found = linear.find_out(f, loss, pins, dtype, watch)
+        found = linear.find_out(f, loss, pins, handed, dtype, watch)
         if found.fits or len(signatures) == 1:
             return found
-    of_scores = scores.find_out(f, loss, pins, [s for s in signatures if s != "linear"], dtype, watch)
+    of_scores = scores.find_out(f, loss, pins, handed, [s for s in signatures if s != "linear"], dtype, watch)
     return of_scores if found is None or of_scores.fits else found
 
 

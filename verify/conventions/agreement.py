@@ -9,17 +9,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from verify.candidates import Answer, Linear, Misbehaviour, Scores
-from verify.conventions.parameter import sized, solved
+from verify.conventions.parameter import asked_too, sized, solved
 from verify.conventions.probes import Probe, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
-from verify.spec.catalogue import find_penalty
 from verify.spec.objective import Objective
 
 Way = Linear | Scores
 
 FARTHER = (0.125, 4.0, 64.0, 1024.0)
 """Factors of the weights, for what no ordinary point tells apart: a bend that lies far out, or a loss that is 0 nearby."""
+BETWEEN = (0.5, 2.0)
+"""Factors of the weights at which a solution is confirmed: equations are met by odd numbers too, if there are as few of them."""
 ELSEWHERE = (0.5, 2.0)
 """Factors of a parameter: one that changes nothing on the points asked is not known from them."""
 
@@ -40,6 +41,14 @@ class Asked:
             self.watch(probe)
             self.answers.append(self.candidate(*probe))
             self.probes.append(probe)
+
+    def ask_where_finite(self, probes: Sequence[Probe]) -> None:
+        """Asks more, and leaves out what it gives no answer to: it overflows there, which is no convention."""
+        for probe in probes:
+            with suppress(Misbehaviour):
+                self.ask([probe])
+                if not np.isfinite(self.answers[-1].value if self.candidate.has_loss else self.answers[-1].gradient).all():
+                    self.probes.pop(), self.answers.pop()
 
     def agrees(self, objective: Objective) -> bool:
         """Whether the loss of every answer is the objective's; the gradient, where there is no loss."""
@@ -71,10 +80,7 @@ class Asked:
         for probe in sized(self.probes[0], FARTHER):
             if len(fits) < 2:
                 break
-            with suppress(Misbehaviour):
-                self.ask([probe])
-                if self.candidate.has_loss and not np.isfinite(self.answers[-1].value):  # it overflows there, which is no convention
-                    self.probes.pop(), self.answers.pop()
+            self.ask_where_finite([probe])
             fits = [m for m in fits if self.agrees(m)]
         return fits if any(m in members for m in fits) else []
 
@@ -82,41 +88,26 @@ class Asked:
         return fits + [m for m in _elsewhere(fits[0], free) if self.agrees(m)] if fits else fits
 
     def solved(self, members: Sequence[Objective], free: Sequence[str]) -> Iterator[Objective]:
-        """The members with one of the free parameters where they agree, on weights of other sizes too. Needs a loss."""
-        for probe, answer in zip(self.probes[::-1], self.answers[::-1], strict=True):  # at one of them a root may lie beside another
-            formula = self._formula(members, probe)
-            for member in members:
-                for objective in solved(member, answer.value, formula, free):
-                    if self.agrees(objective) and self._agrees_elsewhere(objective):
-                        yield objective
-
-    def _formula(self, members: Sequence[Objective], probe: Probe) -> Callable[[Objective], float]:
-        """What each member is there. They share the data term, which is derived once for each value of the parameters."""
-        none = find_penalty("none")
-
-        def value(o: Objective) -> float:
-            return float(Oracle(o, self.dtype).at(*probe).value.exact)
-
-        def sum_of(o: Objective) -> float:
-            key = tuple(o.parameters.values())
-            if key not in sums:
-                sums[key] = value(replace(o, penalty=none, reduction="sum"))
-            return sums[key]
-
-        def data(o: Objective) -> float:
-            numerator, denominator = o.share(len(probe[1]))
-            return sum_of(o) * numerator / denominator
-
-        sums: dict[tuple[float, ...], float] = {}
-        penalties = {m.penalty: value(m) - data(m) for m in members}
-        return lambda o: data(o) + penalties[o.penalty]
+        """The members with some of the free parameters where they agree, on weights of other sizes too."""
+        everywhere = replace(self, probes=[*self.probes], answers=[*self.answers])
+        everywhere.ask_where_finite(asked_too(self.probes, members[0].loss))
+        questions = list(zip(everywhere.probes, everywhere.answers, strict=True))
+        for objective in solved(members, questions, free, self.dtype, by_gradient=not self.candidate.has_loss):
+            if everywhere.agrees(objective) and self._agrees_elsewhere(objective):
+                yield objective
 
     def _agrees_elsewhere(self, objective: Objective) -> bool:
+        """On weights of sizes that nothing was solved from; and of fewer examples, if it takes them: of as many everywhere a mean of
+        three times the loss is a sum.
+        """
         there = replace(self, probes=[], answers=[])
         try:
-            there.ask(sized(self.probes[0]))
+            there.ask([p for probe in self.probes for p in sized(probe, BETWEEN)])
         except Misbehaviour:
             return False
+        W, X, y, reg = self.probes[0]
+        with suppress(Misbehaviour):
+            there.ask([(W, X[:-1], y[:-1], reg)] if len(y) > 1 else [])
         return there.agrees(objective)
 
 

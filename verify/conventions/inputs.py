@@ -17,7 +17,8 @@ from verify.candidates import Answer, Candidate, Misbehaviour, adapted, signatur
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
 from verify.candidates.frameworks import framework_of
 from verify.candidates.signature import by_position, called, names, order
-from verify.conventions.pins import Conventions, Pins
+from verify.conventions.parameter import InputsSystem, solutions
+from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
 from verify.errors import UsageError
 from verify.oracle.exact import distance
@@ -27,6 +28,10 @@ from verify.spec.function import UPSTREAM
 
 PROBES = ((3, 1), (2, 2))
 """Sizes and seeds of the first questions."""
+ASKED = ((3, 1), (2, 2), (3, 3), (4, 4), (2, 5), (3, 6), (4, 7), (1, 8))
+"""Those of the questions from which parameters are found out."""
+CONFIRMED = ((3, 11), (2, 12), (4, 13), (1, 14))
+"""Those at which what was found must agree, too."""
 
 UPSTREAMS = {"upstream", "dy", "dout", "d_out", "grad", "grad_output", "grad_out", "g", "gy", "dz", "delta", "v", "cotangent", "ct"}
 """What the argument of a backward is called that holds the upstream gradient."""
@@ -41,14 +46,15 @@ OWN_NAMES: dict[str, set[str]] = {
 }
 
 
-def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str, watch: Watch) -> Conventions:
-    """How `f` is called, by asking it at a few points in every way that is likely and not pinned.
+def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Mapping[str, float], dtype: str, watch: Watch) -> Conventions:
+    """How `f` is called, by asking it at a few points in every way that is likely and not pinned, with the parameters that are `handed` to
+    it. Others are found out from its value.
 
     Raises UsageError where the pins cannot be true of a function of inputs, and where it takes other arguments.
     """
     problem = _with_weights(f, problem)
     _pinned(problem, pins)
-    ways, members = list(_ways(f, problem, pins)), list(_members(problem, pins))
+    ways, members = list(_ways(f, problem, handed)), list(_members(problem, pins, handed))
     probes = [_probe(problem, dtype, size, seed) for size, seed in PROBES]
     answered: list[tuple[Call, list[Answer]]] = []
     complaint: Misbehaviour | None = None
@@ -64,7 +70,12 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str, wa
     if fits:  # several ways to ask a backward have one value, which does not tell them apart
         right = (f for f in fits if len(fits) > 1 and _gradient_fits(InstanceOracle(f[1], dtype), probes, f[2]))
         way, member, _ = next(right, fits[0])
-        return Conventions(candidate=way, objective=member, fits=True)
+        return Conventions(candidate=way, objective=member, fits=True, question=probes[0])
+    free = [n for n in problem.parameters if n not in pins.parameters and n.lower() not in {h.lower() for h in handed}]
+    for way in (way for way, _ in answered if free and way.has_loss):
+        solution = _solved(way, members, free, problem, dtype, watch)
+        if solution is not None:
+            return Conventions(candidate=way, objective=solution, fits=True, question=probes[0])
     way, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
     return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0])
 
@@ -76,10 +87,24 @@ def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
     return (weighted(problem) if takes_them else None) or problem
 
 
+def _solved(way: Call, members: Sequence[Instance], free: Sequence[str], problem: Problem, dtype: str, watch: Watch) -> Instance | None:
+    """The member with other values of its parameters that has the candidate's values, at points from which it was not found too."""
+    asked, confirmed = ([_probe(problem, dtype, size, seed) for size, seed in which] for which in (ASKED, CONFIRMED))
+    try:
+        answers, more = ([_asked(way, values, watch) for values in points] for points in (asked, confirmed))
+        system = InputsSystem(tuple(members), list(zip(asked, answers, strict=True)), dtype)
+        for member in solutions(system, free):
+            if _fits(InstanceOracle(member, dtype), way, [*asked, *confirmed], [*answers, *more]):
+                return member
+    except Misbehaviour:
+        return None
+    return None
+
+
 def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
     """The likeliest way."""
     f = by_position(adapted(f), problem.parameters) if problem.loss else f
-    return next(_ways(f, _with_weights(f, problem), pins))
+    return next(_ways(f, _with_weights(f, problem), handed(f, problem, pins)))
 
 
 def _asked(way: Call, values: Values, watch: Watch) -> Answer:
@@ -104,10 +129,12 @@ def _gradient_fits(oracle: InstanceOracle, probes: Sequence[Values], answers: Se
     return all(oracle.at(**p).gradient.distance(a.gradient).strain <= 1 for p, a in zip(probes, answers, strict=True))
 
 
-def _members(problem: Problem, pins: Pins) -> Iterator[Instance]:
+def _members(problem: Problem, pins: Pins, handed: Mapping[str, float]) -> Iterator[Instance]:
     """The family, the defaults first."""
+    known = {name.lower(): name for name in problem.parameters}
+    values = {known[name.lower()]: value for name, value in handed.items()}
     for reduction in [pins.reduction] if pins.reduction else problem.reductions:
-        yield Instance(problem=problem, reduction=reduction, parameters=pins.parameters)
+        yield Instance(problem=problem, reduction=reduction, parameters={**values, **pins.parameters})
 
 
 def _pinned(problem: Problem, pins: Pins) -> None:
@@ -119,7 +146,7 @@ def _pinned(problem: Problem, pins: Pins) -> None:
         raise UsageError(f"reduction is {pins.reduction!r}, and {problem.name} is {' or '.join(problem.reductions)}; leave it out.")
 
 
-def _ways(f: Callable[..., Any], problem: Problem, pins: Pins) -> Iterator[Call]:
+def _ways(f: Callable[..., Any], problem: Problem, handed: Mapping[str, float]) -> Iterator[Call]:
     """How `f` may be called, the likeliest first."""
     if framework_of(f) is not None and not problem.loss:
         raise UsageError(f"{called(f)} is a function of {framework_of(f)}: of named inputs functions of numpy arrays are judged. Wrap it.")
@@ -131,21 +158,22 @@ def _ways(f: Callable[..., Any], problem: Problem, pins: Pins) -> Iterator[Call]
         )
     first = parts[0]
     own = [i.name for i in problem.inputs if i.name != UPSTREAM]
-    handed = _handed(first, problem, pins)
     backwards: tuple[str | None, ...] = _backwards(f, own, handed) if problem.output is not None else (None,)
     for arguments, backward in product(_orders(first, problem, own, handed), backwards):
         yield Call(f=f, problem=problem, order=arguments, handed=handed, backward=backward)
 
 
-def _handed(f: Callable[..., Any], problem: Problem, pins: Pins) -> dict[str, float]:
-    """The parameters of the spec that the function takes, by its own names: those that it needs, and those that are pinned."""
+def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: bool = True) -> dict[str, float]:
+    """The parameters of the spec that the function takes, by its own names: at the values that are pinned, else at its own defaults where
+    they are some, else at the spec's. Those that it does not need and nobody has pinned are `optional`.
+    """
     values = Instance(problem=problem, parameters=pins.parameters).parameters
-    known, taken = {name.lower(): name for name in values}, _arguments(f)
-    return {
-        p.name: values[known[p.name.lower()]]
-        for p in taken
-        if p.name.lower() in known and (p.default is p.empty or known[p.name.lower()] in pins.parameters)
-    }
+    known, found = {name.lower(): name for name in values}, {}
+    for p in _arguments((f.loss or f.grad) if isinstance(f, Candidate) else f):
+        name = known.get(p.name.lower())
+        if name is not None and (optional or p.default is p.empty or name in pins.parameters):
+            found[p.name] = values[name] if name in pins.parameters else own_default(problem.parameters[name], p.default, values[name])
+    return found
 
 
 def _arguments(f: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -29,8 +29,9 @@ NO_PENALTY = "reg changes nothing: the loss has no penalty"
 DEFAULT_REDUCTION, DEFAULT_PENALTY = "mean", "l2"
 
 
-def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watch: Watch) -> Conventions:
-    """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned.
+def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], dtype: str, watch: Watch) -> Conventions:
+    """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned, with the parameters that it is
+    `handed`.
 
     Where its loss fits no member of the family, the layout is the one in which it does not depend on the order of the
     features, the penalty the one by which the loss, else the gradient, differs from that with λ = 0, and the rest are the pins and the
@@ -39,11 +40,12 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
         raise UsageError(f"layout {pins.layout} is none of weights of {loss.name}; give one of {', '.join(allowed)}.")
-    members = list(_members(loss, pins))
-    base = Linear(f=f, extras=extras(f, LINEAR, pins.handed(f, loss)), targets=loss.targets)
+    parameters = {**pins.parameters, **handed}
+    members = list(_members(loss, pins, parameters))
+    base = Linear(f=f, extras=extras(f, LINEAR, handed), targets=loss.targets)
     layouts = [pins.layout] if pins.layout else ["D", "CD", "DC"] if loss.targets else ["CD", "DC"]
     ways = [replace(base, layout=layout, data=data) for layout, data in product(layouts, DATA_LAYOUTS)]
-    every, free = pins.layout is None and loss.targets is not None, pins.free(f, loss)
+    every, free = pins.layout is None and loss.targets is not None, [name for name in loss.parameters if name not in parameters]
 
     def decided(size: int, few: Sequence[int]) -> Decision:
         points = [list(_probes(loss, dtype, size, min(examples, size))) for examples in few]
@@ -53,7 +55,9 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     if found.fits:
         candidate, objective = found.used
         told = (NO_PENALTY,) if base.takes_reg and pins.penalty is None and objective.penalty.name == "none" else ()
-        known = Conventions(candidate=candidate, objective=objective, fits=True, doubts=found.doubts, limitations=told)
+        known = Conventions(
+            candidate=candidate, objective=objective, fits=True, doubts=found.doubts, limitations=told, question=found.question
+        )
         return replace(known, objective=replace(objective, classes=classes))
     answered = sorted(
         (asked.candidate for asked in found.answered), key=lambda way: isinstance(way, Linear) and way.data != "ND"
@@ -64,12 +68,12 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str, watc
     return Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, question=found.question)
 
 
-def _members(loss: LossSpec, pins: Pins) -> Iterator[Objective]:
+def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float]) -> Iterator[Objective]:
     """The family, the defaults first."""
     reductions = [pins.reduction] if pins.reduction else sorted(REDUCTIONS, key=lambda r: r != DEFAULT_REDUCTION)
     names = [pins.penalty] if pins.penalty else sorted(penalties(), key=lambda p: p != DEFAULT_PENALTY)
     for penalty, reduction in product(names, reductions):
-        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=pins.parameters)
+        yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
 
 
 def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Probe]:

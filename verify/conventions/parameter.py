@@ -1,32 +1,73 @@
-"""The parameters of a loss, such as the margin of a hinge, from the candidate's own loss: where no member of the family fits at the
-default, one may at another value of one of them.
+"""The parameters of a loss, such as the margin of a hinge, from the candidate's own answers: where no member of the family fits at the
+defaults, one may at other values of one parameter, or of several together.
+
+What the members answer is a small system of equations, one for each answer, which is solved in double precision from many starts at
+once. That proves nothing: whoever asks takes a solution for the candidate's claim only where exact values confirm it, elsewhere too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import pairwise
-from math import inf, isfinite
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations, product
+from math import inf
+from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from verify.candidates import Answer
 from verify.conventions.probes import Probe
-from verify.spec.loss import Parameter
+from verify.oracle import InstanceOracle, Oracle
+from verify.oracle.formula import Formula, loss_formula
+from verify.oracle.lanes import local
+from verify.problem import Instance, Values
+from verify.spec.loss import LossSpec, Parameter
 from verify.spec.objective import Objective
+from verify.tape import floats
+from verify.tape.balls import precision
 
-STEPS = 24
-"""Evaluations of the formula for one root: of a piecewise linear function it is found in a few."""
+Floats = NDArray[np.float64]
+M = TypeVar("M", Objective, Instance)
+
 HIGHEST, LOWEST = 10, -20
 """Powers of 2 between which the distance from an end of the domain lies, or from 0 where it has none."""
 PARTS = 32
-"""Of a domain with two ends, which are looked at one by one: the loss need not be monotone in its parameter."""
-SIZES = (0.125, 4.0)
-"""Factors of the weights at which what was found must agree too: with other switches on, an offset of the loss is no margin."""
+"""Of a domain with two ends, which are looked at one by one: the answers need not be monotone in a parameter."""
+SIZES = (2.0**-6, 0.125, 4.0, 64.0)
+"""Factors of the weights at which is asked, too: with other switches on, an offset of the loss is no margin."""
 DIGITS = (2, 4, 8, 15)
 """Significant digits of what is found, the fewest first: people write short numbers, and float32 holds no more than 8."""
+TOGETHER = 4
+"""Parameters that are solved for together, of those that there are: a loss answers ten equations, twice as many and two more."""
+PLACES = 1024
+"""Points of the grid of all parameters that are solved for, so that a step of it is √2 for one of them, and 2 for each of two."""
+STARTS = 16
+"""Places of each member from which its equations are solved: the lowest of those that lie lower than all beside them."""
+ROUNDS = 40
+"""Steps from a start: a smooth system takes six, one with kinks a few for each that lies between."""
+STEP = 2.0**-20
+"""Of a difference quotient, in the coordinates of the search: half of the digits, which is enough to gain as many with each step."""
+FIRST = 2.0**-10
+"""How much the first step is held back, of the squares of the slopes: next to nothing."""
+DONE = 2.0**-48
+"""Of the answers: what is left where a start has led to a solution. Steps are held back no less than this, and no more than by its
+inverse: where none of them leads nearer, nothing does.
+"""
+APART = 2.0**-24
+"""Of the greatest: the least singular value of slopes of length 1 at which the answers tell all parameters. Of a product of two of them
+they tell the product.
+"""
+ENOUGH = 0.3
+"""Of the answers: how many have a value in double precision at least. A temperature of 0.01 overflows on all but the smallest weights."""
+LONGEST = 2.0
+"""Of a step, in the same coordinates: two steps of the grid of two parameters. From farther away a slope tells little."""
+LANES = 2**15
+"""Examples that are evaluated at once: some hundred registers of them take 25 MB."""
 
-Formula = Callable[[Objective], float]
+
+Question = tuple[Probe, Answer]
 
 
 def sized(probe: Probe, sizes: tuple[float, ...] = SIZES) -> list[Probe]:
@@ -35,41 +76,162 @@ def sized(probe: Probe, sizes: tuple[float, ...] = SIZES) -> list[Probe]:
     return [(np.asarray(W * W.dtype.type(size)), X, y, reg) for size in sizes]
 
 
-def solved(objective: Objective, value: float, formula: Formula, names: Sequence[str]) -> Iterator[Objective]:
-    """The members with one of the named parameters where the formula has the candidate's value, rounded to more and more digits.
-
-    A root of formula(objective) − value by regula falsi (Illinois) between any two neighbours of a grid where the sign changes: over the
-    whole domain it may change twice, or be the same at both ends.
+def asked_too(probes: Sequence[Probe], loss: LossSpec) -> list[Probe]:
+    """More points, on which parameters show that make no difference on these: weights of other sizes; and from the second probe on all
+    targets as near to 0 as there are, so that small weights come near to the target, where a loss bends.
     """
-    for name in names if isfinite(value) else ():
-
-        def at(t: float, name: str = name) -> float:
-            return formula(_with(objective, name, t)) - value
-
-        places = [(t, at(t)) for t in grid(objective.loss.parameters[name])]
-        for (a, left), (b, right) in pairwise(places):
-            if left * right <= 0:
-                root = a if left == 0 else _root(at, a, b, left, right)
-                yield from (_with(objective, name, float(f"{root:.{n}g}")) for n in DIGITS)
+    least = None if loss.targets is None else int(np.argmin(np.abs(loss.targets)))
+    others = [(W, X, y if least is None else np.full_like(y, least), reg) for W, X, y, reg in probes[1:]]
+    return [p for probe in (*probes[:1], *others) for p in sized(probe)]
 
 
-def _with(objective: Objective, name: str, t: float) -> Objective:
-    return replace(objective, parameters={**objective.parameters, name: t})
+def solved(
+    members: Sequence[Objective], questions: Sequence[Question], names: Sequence[str], dtype: str, *, by_gradient: bool
+) -> Iterator[Objective]:
+    """The members with some of the named parameters where they have about the candidate's answers, rounded to more and more digits: the
+    fewest parameters first. `by_gradient` says that it returns no loss.
+    """
+    known = [(probe, a) for probe, a in questions if np.isfinite(a.gradient if by_gradient else a.value).all()]
+    if known and names:
+        yield from solutions(_System(tuple(members), known, dtype, by_gradient), names)
 
 
-def _root(at: Callable[[float], float], a: float, b: float, left: float, right: float) -> float:
-    t = b
-    for _ in range(STEPS if right else 0):
-        t = b - right * (b - a) / (right - left)
-        here = at(t)
-        if here == 0 or abs(b - a) < 10.0 ** -DIGITS[-1] * abs(t):
+def solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
+    """The members of a system with some of the named parameters at its solutions, rounded to more and more digits."""
+    for size in range(1, min(len(names), TOGETHER) + 1):
+        for chosen in combinations(names, size):
+            yield from _solutions(system, chosen)
+
+
+def _solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
+    axes = [Axis(system.domains[name]) for name in names]
+    columns = [list(system.domains).index(name) for name in names]
+    member, t = _starts(system, axes, columns)
+    if not member.size:
+        return
+
+    def residuals(member: NDArray[np.intp], t: Floats) -> Floats:
+        return system.residuals(member, _placed(system.defaults, columns, axes, t))
+
+    t, left = _descended(residuals, member, t)
+    enough = float(np.finfo(system.dtype).eps) ** 0.5  # half of the digits: far from what rounding leaves, and from what is no solution
+    for k in (k for k in np.lexsort((left, member)) if left[k] <= enough):  # the likeliest members first
+        found = [axis.at(x) for axis, x in zip(axes, t[k], strict=True)]
+        for digits in sorted(product(DIGITS, repeat=len(names)), key=sum):
+            values = {name: float(f"{x:.{n}g}") for name, x, n in zip(names, found, digits, strict=True)}
+            if all(system.domains[name].low < value < system.domains[name].high for name, value in values.items()):
+                own = system.members[member[k]]
+                yield replace(own, parameters={**own.parameters, **values})
+
+
+@np.errstate(all="ignore")
+def _starts(system: System[M], axes: Sequence[Axis], columns: Sequence[int]) -> tuple[NDArray[np.intp], Floats]:
+    """(members (S,), coordinates (S, parameters)): the places of a grid where the answers of a member are nearer than at all beside."""
+    each = round(PLACES ** (1 / len(axes)))
+    lines = [axis.coordinates(each) for axis in axes]
+    places = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
+    apart = _wrong(system.all_residuals(_placed(system.defaults, columns, axes, places.reshape(-1, len(axes)))))
+    found = [
+        (m, places.reshape(-1, len(axes))[k]) for m, far in enumerate(apart) for k in _lowest(far.reshape([line.size for line in lines]))
+    ]
+    return np.array([m for m, _ in found], np.intp), np.array([t for _, t in found]).reshape(-1, len(axes))
+
+
+def _lowest(far: Floats) -> list[int]:
+    """The places of a grid that are no higher than all beside them along each axis, the lowest first."""
+    low = np.isfinite(far)
+    for axis in range(far.ndim):
+        walled = np.pad(far, [(1, 1) if a == axis else (0, 0) for a in range(far.ndim)], constant_values=inf)
+        before, after = (np.take(walled, range(first, first + far.shape[axis]), axis) for first in (0, 2))
+        low &= (far <= before) & (far <= after)
+    there = np.flatnonzero(low)
+    return [int(k) for k in there[np.argsort(far.flat[there], kind="stable")][:STARTS]]
+
+
+def _placed(defaults: Floats, columns: Sequence[int], axes: Sequence[Axis], t: Floats) -> Floats:
+    """All parameters (S, parameters of the loss), some of them at coordinates (S, those that are solved for)."""
+    found = np.tile(defaults, (len(t), 1))
+    for k, (column, axis) in enumerate(zip(columns, axes, strict=True)):
+        found[:, column] = axis.at(t[:, k])
+    return found
+
+
+def _wrong(residuals: Floats) -> Floats:
+    """How many of the answers are wrong, each counted as far as it is: one that is far off, or has no value, is no more than wrong. Where
+    all of them are so, infinite.
+    """
+    found = np.mean(np.where(np.isfinite(residuals), np.minimum(np.abs(residuals), 1.0), 1.0), axis=-1)
+    return np.where(found < 1, found, inf)
+
+
+def _far(residuals: Floats) -> Floats:
+    """How far the worst answer is from the candidate's, of those that have a value; infinite where those are few."""
+    return _over(residuals, lambda r: np.max(np.abs(r), axis=-1))
+
+
+def _over(residuals: Floats, norm: Callable[[Floats], Floats]) -> Floats:
+    known = np.isfinite(residuals)
+    return np.where(known.mean(-1) >= ENOUGH, norm(np.where(known, residuals, 0.0)), inf)
+
+
+Residuals = Callable[[NDArray[np.intp], Floats], Floats]
+"""(members (S,), coordinates (S, parameters)) → (S, answers)."""
+
+
+@np.errstate(all="ignore")
+def _descended(residuals: Residuals, member: NDArray[np.intp], t: Floats) -> tuple[Floats, Floats]:
+    """Where Gauss and Newton's method leads to from each start, held back where a step leads no nearer (Levenberg and Marquardt), and how
+    far the worst answer is there: infinitely, where the answers do not tell all of the parameters.
+    """
+    t, r, held, told = t.copy(), residuals(member, t), np.full(len(t), FIRST), np.zeros(len(t), bool)
+    on = np.arange(len(t))
+    for _ in range(ROUNDS):
+        if not on.size:
             break
-        if here * right < 0:
-            a, left = b, right
-        else:
-            left /= 2
-        b, right = t, here
-    return t
+        J = np.stack([residuals(member[on], t[on] + STEP * e) - r[on] for e in np.eye(t.shape[1])], axis=-1) / STEP
+        lengths = np.linalg.norm(np.where(np.isfinite(J), J, 0.0), axis=1)
+        J = np.where(np.isfinite(J), J, 0.0) / np.where(lengths > 0, lengths, 1.0)[:, None]
+        u, sizes, v = np.linalg.svd(J, full_matrices=False)
+        told[on] = (lengths > DONE).all(1) & (sizes[:, -1] > APART * sizes[:, 0])
+        along = np.einsum("spk,sp->sk", u, np.where(np.isfinite(r[on]), r[on], 0.0)) * sizes / (sizes**2 + held[on, None])
+        move = -np.einsum("skj,sk->sj", v, along) / np.where(lengths > 0, lengths, inf)
+        there = t[on] + np.clip(move, -LONGEST, LONGEST)
+        tried = residuals(member[on], there)
+        nearer = _square(tried) < _square(r[on])
+        t[on], r[on] = np.where(nearer[:, None], there, t[on]), np.where(nearer[:, None], tried, r[on])
+        held[on] = np.where(nearer, held[on] / 10, np.maximum(held[on], DONE) * 10)
+        on = on[(_far(r[on]) > DONE) & (held[on] < 1 / DONE)]
+    return t, np.where(told, _far(r), inf)
+
+
+def _square(residuals: Floats) -> Floats:
+    return _over(residuals, lambda r: np.sum(r**2, axis=-1) / np.isfinite(residuals).sum(-1))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter's domain in coordinates without an end: logarithms of the distances from the ends that it has."""
+
+    domain: Parameter
+
+    def at(self, t: Floats) -> Floats:
+        """The values at coordinates."""
+        low, high = self.domain.low, self.domain.high
+        if low > -inf and high < inf:
+            return np.asarray(np.where(t < 0, low + (high - low) / (1 + np.exp(-t)), high - (high - low) / (1 + np.exp(t))))
+        return np.asarray(low + np.exp(t) if low > -inf else high - np.exp(-t) if high < inf else np.sinh(t))
+
+    def of(self, value: Floats) -> Floats:
+        """The coordinates of values."""
+        low, high = self.domain.low, self.domain.high
+        if low > -inf and high < inf:
+            return np.asarray(np.log((value - low) / (high - value)))
+        return np.asarray(np.log(value - low) if low > -inf else -np.log(high - value) if high < inf else np.arcsinh(value))
+
+    def coordinates(self, most: int) -> Floats:
+        """At most so many of the domain's grid, its ends among them."""
+        points = np.array(grid(self.domain))
+        return self.of(points[np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))])
 
 
 def grid(domain: Parameter) -> list[float]:
@@ -87,3 +249,149 @@ def grid(domain: Parameter) -> list[float]:
     else:
         points = {0.0, *steps, *(-step for step in steps)}
     return sorted(t for t in points if domain.low < t < domain.high)
+
+
+class System(Protocol[M]):
+    """What members answer less what the candidate does, by the values of the parameters, in units of the candidate's answers."""
+
+    members: tuple[M, ...]
+    dtype: str
+    defaults: Floats
+
+    @property
+    def domains(self) -> Mapping[str, Parameter]:
+        """Of the parameters."""
+
+    def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
+        """(S, answers), each of one member (S,) at parameters (S, parameters of the loss)."""
+
+    def all_residuals(self, parameters: Floats) -> Floats:
+        """(members, S, answers): of every member at each of the parameters."""
+
+
+class InputsSystem:
+    """That of a function of named inputs, by its values."""
+
+    def __init__(self, members: tuple[Instance, ...], questions: Sequence[tuple[Values, Answer]], dtype: str) -> None:
+        self.members, self.dtype = members, dtype
+        self.defaults = np.array([*members[0].parameters.values()])
+        oracles = [InstanceOracle(m, dtype) for m in members]
+        known = [(values, a.value) for values, a in questions if np.isfinite(a.value)]
+        self._parts = [(oracles[0].point(values), oracles[0].problem.parts(values)) for values, _ in known]
+        self._answers = np.array([value for _, value in known])
+        sizes = np.abs(self._answers)
+        self._size = np.maximum(sizes, SMALL * sizes.max()) if sizes.any() else np.ones(len(sizes))
+        self._share = np.array([[o.share(parts) for _, parts in self._parts] for o in oracles])
+        self._formula = oracles[0].formula
+
+    @property
+    def domains(self) -> Mapping[str, Parameter]:
+        """Of the parameters."""
+        return self.members[0].problem.parameters
+
+    def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
+        """See `System`."""
+        return np.asarray((self._share[member] * self._sums(parameters) - self._answers) / self._size)
+
+    def all_residuals(self, parameters: Floats) -> Floats:
+        """See `System`."""
+        return np.asarray((self._share[:, None] * self._sums(parameters) - self._answers) / self._size)
+
+    def _sums(self, parameters: Floats) -> Floats:
+        found = np.zeros((len(parameters), len(self._parts)))
+        for k, (x, parts) in enumerate(self._parts):
+            for part in parts:
+                formula = self._formula(part.key)
+                fixed = [np.full(len(parameters), t) for t in (*x[part.places].tolist(), *part.numbers)]
+                registers = floats.run(formula.value_tape, np.stack([*fixed, *parameters.T]))
+                found[:, k] += part.weight * registers[list(formula.value_terms)].sum(0)
+        return found
+
+
+class _System:
+    """What members answer less what the candidate does, by the values of the parameters, in units of the candidate's answers."""
+
+    def __init__(self, members: tuple[Objective, ...], questions: Sequence[Question], dtype: str, by_gradient: bool) -> None:
+        self.members, self.dtype, self.by_gradient = members, dtype, by_gradient
+        self.loss: LossSpec = members[0].loss
+        self.domains: Mapping[str, Parameter] = self.loss.parameters
+        self.defaults = np.array([*members[0].parameters.values()])
+        self._probes = [probe for probe, _ in questions]
+        answers = [np.ravel(a.gradient if by_gradient else a.value).astype(np.float64) for _, a in questions]
+        sizes = np.array([np.abs(a).max() for a in answers])
+        size = np.maximum(sizes, SMALL * sizes.max()) if sizes.any() else np.ones(len(sizes))
+        self._size = np.repeat(size, [a.size for a in answers])
+        self._answers = np.concatenate(answers)
+        rest = {m.penalty: self._penalty(m) for m in members}
+        self._rest = np.array([rest[m.penalty] for m in members])
+        self._share = np.array([self._shares(m) for m in members])
+
+    def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
+        """(S, answers), each of one member (S,) at parameters (S, parameters of the loss)."""
+        found: Floats = (self._share[member] * self._sums(parameters) + self._rest[member] - self._answers) / self._size
+        return found
+
+    def all_residuals(self, parameters: Floats) -> Floats:
+        """(members, S, answers): of every member at each of the parameters."""
+        found: Floats = (self._share[:, None] * self._sums(parameters) + self._rest[:, None] - self._answers) / self._size
+        return found
+
+    def _shares(self, member: Objective) -> Floats:
+        shares = [float(np.divide(*member.share(len(X)))) for _, X, _, _ in self._probes]
+        return np.repeat(shares, [W.size if self.by_gradient else 1 for W, _, _, _ in self._probes])
+
+    def _penalty(self, member: Objective) -> Floats:
+        """What the penalty adds to each answer, exactly, whatever the parameters are."""
+        points = [Oracle(member, self.dtype).at(*probe) for probe in self._probes]
+        with precision():
+            if self.by_gradient:
+                slopes = [np.zeros(point.x.size) if point.penalty is None else point.penalty.gradient()[0].ravel() for point in points]
+                return np.concatenate(slopes).astype(np.float64)
+            return np.array([0.0 if point.penalty is None else float(point.penalty.value()[0]) for point in points])
+
+    def _sums(self, parameters: Floats) -> Floats:
+        """(S, answers): the sum of the losses of each question's examples, or the gradient of that sum."""
+        most = max(1, LANES // sum(len(y) for _, _, y, _ in self._probes))
+        parts = [self._some(parameters[first : first + most]) for first in range(0, len(parameters), most)]
+        return np.concatenate(parts)
+
+    def _some(self, parameters: Floats) -> Floats:
+        S = len(parameters)
+        found = np.zeros((S, len(self._examples), max(len(W) for W, _, _, _ in self._probes) if self.by_gradient else 1))
+        for (C, label), mine in self._groups.items():
+            scores = np.array([self._examples[i][1] for i in mine])
+            targets = np.array([self.loss.constant(self._examples[i][0]) for i in mine])
+            inputs = [np.tile(column, S) for column in (*scores.T, *targets.T)]
+            inputs += [np.repeat(column, len(mine)) for column in parameters.T]
+            answer = self._evaluated(loss_formula(self.loss, C, label), inputs).reshape(S, len(mine), -1)
+            found[:, mine, : answer.shape[2]] = answer
+        parts = zip(np.split(found, np.cumsum([len(y) for _, _, y, _ in self._probes])[:-1], axis=1), self._probes, strict=True)
+        if not self.by_gradient:
+            return np.stack([part.sum((1, 2)) for part, _ in parts], axis=1)
+        slopes = [part[:, :, : len(W)].transpose(0, 2, 1) @ X.astype(np.float64) for part, (W, X, _, _) in parts]
+        return np.concatenate([g.reshape(S, -1) for g in slopes], axis=1)
+
+    def _evaluated(self, formula: Formula, inputs: Sequence[Floats]) -> Floats:
+        """The loss of each lane, or its slopes."""
+        if not self.by_gradient:
+            return np.asarray(floats.run(formula.value_tape, np.stack(inputs))[list(formula.value_terms)].sum(0), np.float64)
+        found = local(formula, inputs, np.zeros(len(inputs[0])), 0.0)
+        return found.low / 2 + found.high / 2
+
+    @cached_property
+    def _examples(self) -> list[tuple[int, Floats]]:
+        """The label and the scores (C,) of each example of all questions."""
+        scores = [(y, X.astype(np.float64) @ W.astype(np.float64).T) for W, X, y, _ in self._probes]
+        return [(int(label), row) for y, rows in scores for label, row in zip(y, rows, strict=True)]
+
+    @cached_property
+    def _groups(self) -> dict[tuple[int, int], list[int]]:
+        """The examples that have one formula, by the number of classes and the label: any label, where the target is a constant of it."""
+        found: dict[tuple[int, int], list[int]] = {}
+        for i, (label, scores) in enumerate(self._examples):
+            found.setdefault((len(scores), 0 if self.loss.domain else label), []).append(i)
+        return found
+
+
+SMALL = 1e-3
+"""Of the greatest answer: the least size that an error is measured by, since an answer may be next to nothing."""

@@ -11,13 +11,13 @@ from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.scores import CUTS, ORDERS, Scores
-from verify.candidates.signature import SIGNATURES, takes
+from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import told_of_upstream
 from verify.conventions.probes import Question
 from verify.errors import UsageError, of_type, unknown
 from verify.problem import Instance
 from verify.spec.catalogue import find_penalty
-from verify.spec.loss import LossSpec
+from verify.spec.loss import LossSpec, Parameter
 from verify.spec.objective import REDUCTIONS, Objective
 
 HESSIANS = ("exact", "approximate")
@@ -64,16 +64,20 @@ class Pins:
         if self.penalty is not None:
             find_penalty(self.penalty)
 
-    def handed(self, f: Callable[..., Any], loss: LossSpec) -> dict[str, float]:
-        """The parameters of the loss that are handed to the candidate, by their names: those that it needs, and those that are fixed where
-        it takes them.
+    def handed(self, f: Callable[..., Any], loss: LossSpec, *, optional: bool = True) -> dict[str, float]:
+        """The parameters of the loss that are handed to the candidate, by their names: those that it takes, at the values that are fixed,
+        else at its own defaults where they are values of the parameter, else at the spec's. Those that it does not need and nobody has
+        fixed are `optional`.
         """
-        needed, values = takes(f), loss.with_parameters(self.parameters)
-        return {n: v for n, v in values.items() if needed.get(n.lower(), False) or (n in self.parameters and n.lower() in needed)}
+        values, own = loss.with_parameters(self.parameters), taken(f, loss.parameters)
+        wanted = [n for n in values if n in own and (optional or n in self.parameters or own[n] is EMPTY)]
+        return {n: values[n] if n in self.parameters else own_default(loss.parameters[n], own[n], values[n]) for n in wanted}
 
-    def free(self, f: Callable[..., Any], loss: LossSpec) -> tuple[str, ...]:
-        """The parameters of the loss that are to be found out."""
-        return tuple(name for name in loss.parameters if name not in self.parameters and name not in self.handed(f, loss))
+
+def own_default(domain: Parameter, own: object, default: float) -> float:
+    """The default that a function has itself, where that is a number of the domain."""
+    known = isinstance(own, (int, float)) and not isinstance(own, bool) and domain.low < own < domain.high
+    return float(own) if known else default  # type: ignore[arg-type]
 
 
 def parted(layout: str) -> tuple[str, str]:
@@ -103,9 +107,10 @@ class Conventions:
     """A candidate with its claim: how it is called and which objective it says it computes.
 
     `fits` tells whether its loss agrees with that objective (its gradient, where it returns no loss); where it does not, the pins
-    and the defaults stand in and the law `value` will say so. `complaint` is what it did at `question` if it gave no answer to any
-    probe, `limitations` what there is to say before any law is asked. `approximate` says that its Hessian is declared an approximation.
-    `doubts` are the values of a convention that cannot be told apart on any point asked, the one that is used first.
+    and the defaults stand in and the law `value` will say so. `complaint` is what it did at the first `question` if it gave no answer to
+    any probe, `limitations` what there is to say before any law is asked. `approximate` says that its Hessian is declared an approximation.
+    `doubts` are the values of a convention that cannot be told apart on any point asked, the one that is used first. `other_values` are
+    further values of the parameters that it takes, at which it is judged as well.
     """
 
     candidate: Linear | Scores | Call
@@ -116,6 +121,7 @@ class Conventions:
     limitations: tuple[str, ...] = ()
     approximate: bool = False
     doubts: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    other_values: tuple[Mapping[str, float], ...] = ()
 
     @property
     def of_scores(self) -> Objective:
@@ -134,6 +140,7 @@ class Conventions:
         known |= told_of_upstream(c.f)
         known |= {} if o.classes is None else {"classes": o.classes}
         known |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
+        known |= self._varied
         if isinstance(c, Linear):
             found: dict[str, Any] = {"layout": c.convention, "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
             if c.data != "ND":
@@ -149,10 +156,16 @@ class Conventions:
             found["weights"] = "taken" if c.takes_weights else "not taken"
         return found | known
 
+    @property
+    def _varied(self) -> dict[str, Any]:
+        if not self.other_values:
+            return {}
+        return {"varied": {name: sorted(values[name] for values in self.other_values) for name in self.other_values[0]}}
+
     def _of_inputs(self, c: Call) -> dict[str, Any]:
         o = self.objective
         assert isinstance(o, Instance)
         known: dict[str, Any] = {"call": f"f({', '.join([*c.order, *c.handed])})", "fits": self.fits}
         known |= {"backward": c.backward} if c.backward else {}
         known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
-        return known | dict(o.parameters)
+        return known | dict(o.parameters) | self._varied

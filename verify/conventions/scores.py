@@ -5,7 +5,7 @@ Its own loss decides; where it returns none, its gradient does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
@@ -32,17 +32,20 @@ EXAMPLES = 4
 """Of a first question."""
 
 
-def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str], dtype: str, watch: Watch) -> Conventions:
-    """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned.
+def find_out(
+    f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], signatures: Sequence[str], dtype: str, watch: Watch
+) -> Conventions:
+    """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned, with the parameters that it is `handed`.
 
     Where it fits no member of the family, the first way stands in which it answers, as a mean, or of each example alone. Whether N·C
     numbers come example by example or class by class is then told by whether examples may change places.
     """
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
-    members, ways = list(_members(loss, pins, signatures)), list(_ways(f, loss, pins, signatures))
+    parameters = {**pins.parameters, **handed}
+    members, ways = list(_members(loss, pins, parameters, signatures)), list(_ways(f, loss, pins, handed, signatures))
     every = pins.layout is None and loss.targets is not None
-    free = pins.free(f, loss) if any(way.has_loss for way in ways) else ()
+    free = [name for name in loss.parameters if name not in parameters]
 
     def decided(classes: int, few: Sequence[int]) -> Decision:
         points = [list(_probes(loss, dtype, examples, classes)) for examples in few]
@@ -52,7 +55,9 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     approximate = pins.hessian == "approximate"
     if found.fits:
         way, objective = found.used
-        known = Conventions(candidate=way, objective=objective, fits=True, approximate=approximate, doubts=found.doubts)
+        known = Conventions(
+            candidate=way, objective=objective, fits=True, approximate=approximate, doubts=found.doubts, question=found.question
+        )
     else:
         chosen = _chosen([asked.candidate for asked in found.answered if isinstance(asked.candidate, Scores)], found.question) or ways[0]
         nearest = next((o for o in members if (o.reduction == "sum") == chosen.per_example), members[0])
@@ -63,7 +68,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequ
     return replace(known, candidate=replace(known.candidate, weighs=weighs), objective=replace(known.of_scores, classes=classes))
 
 
-def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Scores]:
+def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], signatures: Sequence[str]) -> Iterator[Scores]:
     """How `f` may be called, the likeliest first: scores as a matrix before numbers in one row."""
     pinned, cut = (None, None) if pins.layout is None else parted(pins.layout)
     if pins.layout in LAYOUTS or (cut and loss.targets):
@@ -72,7 +77,7 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, signatures: Sequenc
         raise UsageError(f"layout {pins.layout} is {kind} give one of {', '.join(allowed)}.")
     told = pinned or order(f)
     cuts = ("",) if loss.targets else (cut,) if cut else (*CUTS, "")
-    base = Scores(f=f, targets=loss.targets, extras=extras(f, SCORES, pins.handed(f, loss)))
+    base = Scores(f=f, targets=loss.targets, extras=extras(f, SCORES, handed))
     forms = list(_forms(f, pins, signatures))
     for cut, column, form in product(cuts, (False, True) if loss.targets else (False,), forms):
         orders = ONE_ARRAY if form == "scores" else tuple(ORDERS)
@@ -91,12 +96,12 @@ def _forms(f: Callable[..., Any], pins: Pins, signatures: Sequence[str]) -> Iter
         yield "each"
 
 
-def _members(loss: LossSpec, pins: Pins, signatures: Sequence[str]) -> Iterator[Objective]:
+def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float], signatures: Sequence[str]) -> Iterator[Objective]:
     """The family, the defaults first: a mean, but of each example alone in an objective."""
     default = "sum" if signatures[0] == "objective" else "mean"
     pinned = "sum" if pins.reduction == NONE else pins.reduction
     for reduction in [pinned] if pinned else sorted(REDUCTIONS, key=lambda r: r != default):
-        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=pins.parameters, of_scores=True)
+        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, of_scores=True)
 
 
 def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator[Probe]:

@@ -59,16 +59,12 @@ def _others(subject: Asked) -> Iterator[Objective]:
     for penalty, reduction in product([mine.penalty] if mine.of_scores else penalties().values(), REDUCTIONS):
         if (penalty.name, reduction) != (mine.penalty.name, mine.reduction):
             yield replace(mine, penalty=penalty, reduction=reduction)
-    if not (mine.parameters and subject.candidate.has_loss):
-        return
-    (first, *_), dtype = panel.ordinary(mine, subject.scored.dtype), subject.scored.dtype
-    case = first.case
+    cases = [scene.case for scene in panel.ordinary(mine, subject.scored.dtype)[:ASKED]]
     try:
-        value = subject.answer(case).value
+        questions = [((c["W"], c["X"], c["y"], c["reg"]), subject.answer(c)) for c in cases if mine.parameters]
     except Misbehaviour:
         return
-    formula = lambda o: float(Oracle(o, dtype).at(**case.values).value.exact)  # noqa: E731
-    yield from solved(mine, value, formula, tuple(mine.parameters))
+    yield from solved([mine], questions, tuple(mine.parameters), subject.scored.dtype, by_gradient=not subject.candidate.has_loss)
 
 
 def _holds(subject: Asked, objective: Objective, *, most: int) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -38,7 +38,8 @@ KEPT = 8
 class Subject:
     """A candidate beside the truth it is judged by. Subjects of the same objective may share `truths`, the latest `kept` of them.
 
-    `approximate` says that the candidate's Hessian is declared an approximation.
+    `approximate` says that the candidate's Hessian is declared an approximation. `other_values` are those of the parameters that the
+    candidate takes at which it is judged as well: cases that name a value are judged by the subject `at` it.
     """
 
     candidate: Linear | Scores | Call
@@ -47,6 +48,26 @@ class Subject:
     kept: int = KEPT
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     approximate: bool = False
+    other_values: tuple[Mapping[str, float], ...] = ()
+    elsewhere: dict[Hashable, Subject] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def own(self) -> dict[str, float]:
+        """The values here of the parameters that vary."""
+        return {name: self.oracle.parameters[name] for name in (self.other_values[0] if self.other_values else ())}
+
+    def at(self, parameters: Mapping[str, float]) -> Subject:
+        """The same where parameters of the loss have these values. Raises UsageError for one that the candidate does not take."""
+        own = self.oracle.parameters
+        if all(own[name] == value for name, value in parameters.items()):
+            return self
+        key = tuple({**own, **parameters}.items())
+        if key not in self.elsewhere:
+            oracle = self.oracle.with_parameters(parameters)
+            self.elsewhere[key] = replace(
+                self, candidate=self.candidate.at(parameters), oracle=oracle, other_values=(), truths=OrderedDict()
+            )
+        return self.elsewhere[key]
 
     @property
     def scored(self) -> Oracle:

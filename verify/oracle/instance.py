@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
@@ -44,6 +45,15 @@ class InstanceOracle:
         ]
         self._steepest: dict[Hashable, Floats] = {}
 
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """The values of the problem's parameters."""
+        return self.instance.parameters
+
+    def with_parameters(self, values: Mapping[str, float]) -> InstanceOracle:
+        """The same at other values of some parameters."""
+        return InstanceOracle(replace(self.instance, parameters={**self.instance.parameters, **values}), self.dtype)
+
     def contains(self, values: Values) -> bool:
         """Whether all that is differentiated lies in its domain."""
         inputs = [self.problem.input(name) for name in self.problem.differentiated]
@@ -58,6 +68,10 @@ class InstanceOracle:
     def claims_convexity(self) -> bool:
         """Whether the function is claimed to be convex."""
         return self.instance.claims_convexity
+
+    def point(self, values: Values) -> Floats:
+        """All that is differentiated, in a row."""
+        return joined([np.ravel(values[name]) for name in self.problem.differentiated])
 
     def at(self, **values: Any) -> Point:
         """Everything at one point. Raises ValueError where these are no values of the problem."""

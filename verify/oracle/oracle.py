@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -130,6 +131,15 @@ class Oracle:
     def example(self) -> Formula:
         """ℓ in its smallest form, which shows whether it has switches or is curved."""
         return self.formula(self.objective.loss.scores(2), 0)
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """The values of the loss's parameters."""
+        return self.objective.parameters
+
+    def with_parameters(self, values: Mapping[str, float]) -> Oracle:
+        """The same at other values of some parameters."""
+        return Oracle(replace(self.objective, parameters={**self.objective.parameters, **values}), self.dtype)
 
     def contains(self, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether the objective is a function of these: of all numbers."""

@@ -63,7 +63,7 @@ def values(case: Entry) -> dict[str, Any]:
     """
     if "values" in case:
         told = case["values"]
-        return {name: told[name] for name in LINEAR} if told.keys() == set(LINEAR) else dict(told)
+        return {name: told[name] for name in LINEAR} | told if told.keys() >= set(LINEAR) else dict(told)
     return {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
 
 
@@ -77,14 +77,15 @@ def listed(told: Any) -> str:
 
 
 def shape(case: Entry) -> str:
-    """The sizes, the family and λ of a case."""
+    """The sizes, the family, λ and the parameters of a case, where they vary."""
     found = values(case)
-    if found.keys() != set(LINEAR):
+    if not found.keys() >= set(LINEAR):
         return f"{', '.join(f'{name} of shape {sizes(told)}' for name, told in found.items())}, family {case['family']}"
     (C, D), N = sizes(found["W"]), len(found["X"])
+    told = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in LINEAR)
     if "signature" in case:
-        return f"N={N} C={C}, family {case['family']}"
-    return f"N={N} D={D} C={C}, family {case['family']}, reg={decimal(found['reg'])!r}"
+        return f"N={N} C={C}, family {case['family']}{told}"
+    return f"N={N} D={D} C={C}, family {case['family']}, reg={decimal(found['reg'])!r}{told}"
 
 
 def is_small(case: Entry) -> bool:
@@ -145,7 +146,7 @@ def case_lines(entry: Entry) -> list[str]:
 def _inputs(case: Entry) -> dict[str, Any]:
     """What a sentence shows: λ stands beside the sizes, and each row of X picks the scores of one example."""
     found = values(case)
-    if found.keys() != set(LINEAR):
+    if not found.keys() >= set(LINEAR):
         return found
     labels = {"targets": case["targets"]} if "targets" in case else {"y": found["y"]}
     if "signature" in case:
@@ -168,10 +169,10 @@ def ended(entry: Entry) -> bool:
 def conventions(document: Document) -> Iterator[tuple[str, str]]:
     """(candidate, what its own loss says that it computes)."""
     for name, found in document["conventions"].items():
-        told = ", ".join(f"{k} {v}" for k, v in found.items() if k not in ("fits", "ambiguous"))
-        what = "gradient fits no member of the family, so these are assumed; other parameters are given by --parameter NAME=VALUE"
-        what = what if found.get("signature") == "objective" else "loss fits no member of the family, so these are assumed"
-        doubt = "" if found.get("fits") else f": its {what}"
+        varied = {name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items()}
+        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in ("fits", "ambiguous", "varied"))
+        what = "gradient" if found.get("signature") == "objective" else "loss"
+        doubt = "" if found.get("fits") else f": its {what} fits no member of the family, so these are assumed"
         yield visible(name), visible(told + doubt)
         yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
 

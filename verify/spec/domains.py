@@ -6,11 +6,13 @@ them; the last ones are the ends of the domain and numbers close to them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from inspect import signature
 from math import floor, inf, isfinite
 from random import Random
-from typing import overload
+from typing import ParamSpec, TypeVar, overload
 
 import sympy
 
@@ -111,21 +113,46 @@ class Finite:
         return f"{self.name}()"
 
 
+Domains = ParamSpec("Domains")
+Made = TypeVar("Made")
+
+
+def _called(make: Callable[Domains, Made]) -> Callable[Domains, Made]:
+    """Raises UsageError where it is called otherwise than it can be."""
+
+    @wraps(make)
+    def made(*given: Domains.args, **named: Domains.kwargs) -> Made:
+        try:
+            signature(make).bind(*given, **named)
+        except TypeError:
+            told = ", ".join([*map(repr, given), *(f"{name}={value!r}" for name, value in named.items())])
+            raise UsageError(
+                f"{make.__name__}({told}) is no domain of targets; give one of {', '.join(DOMAINS)}, or list them: targets=(0, 1, 2)."
+            ) from None
+        return make(*given, **named)
+
+    return made
+
+
+@_called
 def Real(low: float = -inf, high: float = inf) -> Domain:  # they read as types in a spec
     """Any number between `low` and `high`, ends included."""
     return Domain("Real", low, high)
 
 
+@_called
 def Positive() -> Domain:
     """Any number greater than 0."""
     return Domain("Positive", 0.0, inf, closed=False)
 
 
+@_called
 def Count() -> Domain:
     """0, 1, 2, …"""
     return Domain("Count", 0.0, inf, whole=True)
 
 
+@_called
 def Probability() -> Domain:
     """Any number between 0 and 1, without these."""
     return Domain("Probability", 0.0, 1.0, closed=False)
@@ -135,11 +162,13 @@ def Probability() -> Domain:
 def Binary() -> Finite: ...
 @overload
 def Binary(size: str) -> Vector: ...
+@_called
 def Binary(size: str | None = None) -> Finite | Vector:
     """0 or 1; `Binary("C")` is one of them for each class, as for several labels at once."""
     return Finite("Binary", (0, 1)) if size is None else Vector(Binary())
 
 
+@_called
 def Sign() -> Finite:
     """−1 or 1."""
     return Finite("Sign", (-1, 1))

@@ -15,7 +15,7 @@ import sympy
 from verify.errors import UsageError, of_type, unknown
 from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
 from verify.spec.fields import as_float32, by_name, number
-from verify.spec.statement import stated, takes
+from verify.spec.statement import second, stated, takes
 from verify.spec.target import Target
 
 
@@ -237,8 +237,9 @@ class LossSpec:
 
     @cached_property
     def symbol_of_target(self) -> sympy.Symbol:
-        """The target in the formula, where it has a domain."""
-        return sympy.Symbol("t" if "t" not in self.parameters else "target", real=True)
+        """The target in the formula, where it has a domain: t, or what the formula calls it where a parameter is called so."""
+        names = ("t", *second(self.formula), "target", "y")
+        return sympy.Symbol(next(name for name in names if name not in self.parameters), real=True)
 
     @cached_property
     def written(self) -> tuple[LossSpec, ...]:

@@ -60,6 +60,18 @@ LIBRARIES = frozenset({*sys.stdlib_module_names, "jax", "mpmath", "numba", "nump
 """Packages in which no author's own code stands."""
 
 
+COUNTED = ("none is", "one is", "two are", "three are", "four are", "five are", "six are", "seven are", "eight are", "nine are")
+"""How many arguments stand before the parameters."""
+
+
+def second(formula: Callable[..., object]) -> list[str]:
+    """What a formula calls its second argument, the label or the target; nothing where it does not tell."""
+    try:
+        return [a.name for a in signature(formula).parameters.values() if a.kind is Argument.POSITIONAL_OR_KEYWORD][1:2]
+    except (TypeError, ValueError):
+        return []
+
+
 def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], scores: str, least: int = 2) -> None:
     """Raises UsageError where the formula cannot be called as formula(s, y, **parameters); `scores` words its first arguments, of which
     there are `least`.
@@ -76,6 +88,12 @@ def takes(name: str, formula: Callable[..., object], parameters: Iterable[str], 
     if len(first) < least and not free:
         raise UsageError(f"the formula of {name} takes {shown}; it must take {scores}, then its parameters by name.")
     for p in (p for p in parameters if p not in open_[least:] and not any(a.kind is Argument.VAR_KEYWORD for a in arguments.values())):
+        if p in first:
+            counted = COUNTED[min(least, len(COUNTED) - 1)]
+            raise UsageError(
+                f"parameters= of {name} declares {p}, but the formula takes {shown}, of which the first {counted} {scores}. Give the "
+                f"parameter, or the argument that is none, another name than {p}."
+            )
         raise UsageError(
             f"parameters= of {name} declares {p}, which the formula does not take: it takes {shown}.{_near(p, open_[least:])} "
             f"Let the formula take {p}, or leave it out of parameters=."
@@ -147,11 +165,11 @@ def expression(
     if not isinstance(e, sympy.Expr) or getattr(e, "is_Matrix", False) or (hasattr(given, "shape") and given.shape != ()):
         raise NoExpression(f"{told}returned {_worded(given)}; it must return one sympy expression of {due}.")
     e = exactly(e)
-    own = "t" if targets else "y"
+    own = str(arguments[1]) if _is_symbol(targets) and len(arguments) > 1 else "t" if targets else "y"
+    branch = f"Piecewise((…, {own} > 0), (…, True))" if _is_symbol(targets) else f"`if {own} == 0: return …`"
     if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         raise UsageError(
-            f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. "
-            f"Branch where that happens: {'Piecewise((…, t > 0), (…, True))' if _is_symbol(targets) else f'`if {own} == 0: return …`'}."
+            f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. Branch where that happens: {branch}."
         )
     if e.has(sympy.I):
         raise UsageError(
@@ -202,7 +220,7 @@ def _hint(error: BaseException, code: str, targets: object) -> str:
         return "A truth value is no number of sympy's: write int(j == y)."
     if "truth value" in str(error):
         return "A comparison of a score is neither true nor false: use Piecewise((a, condition), (b, True)), Max, Min or Abs of sympy. " + (
-            f"With target={targets} the target is a symbol, too."
+            f"With target={targets} the target is a symbol, too, as every parameter is."
             if _is_symbol(targets)
             else "Only labels and targets may be asked by `if`."
         )
