@@ -6,13 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import wraps
+from math import isfinite
 from typing import Any, TypeVar
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Linear, Scores
+from verify.candidates import Answer, Linear, Scores, functions
 from verify.cases import Case, has_kinks
 from verify.evidence import Evidence, Finding
 from verify.oracle import Oracle, Point
@@ -55,7 +56,7 @@ class Subject:
     def answer(self, case: Case) -> Answer:
         """The same where it is evidence. Raises OutOfRange where it is not finite and need not be."""
         found = self.reply(case)
-        lost = not np.all(np.isfinite(found.gradient)) or (self.candidate.has_loss and not np.isfinite(found.value))
+        lost = not np.isfinite(found.gradient).all() or (self.candidate.has_loss and not isfinite(found.value))
         if lost and self.excused(self.truth(case), found.value, found.gradient):
             raise OutOfRange
         return found
@@ -115,7 +116,7 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
     @wraps(measure)
     def decided(subject: Subject, case: Case) -> Finding:
         try:
-            with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
+            with np.errstate(all="ignore"), functions.alone():  # a warning of ours would be taken for one of the candidate
                 return measure(subject, case)
         except OutOfRange:
             return Finding(undecided=OUT_OF_RANGE)
