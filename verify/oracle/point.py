@@ -129,7 +129,7 @@ class Point:
         """Of each distinct element: whether a number on the way to its value, or to its slopes, may not fit the dtype, or has no value at
         all, so that infinity and NaN are no evidence against a candidate. Where the formula has ways that stay finite, those count.
         """
-        return self._once(("out of range", slopes), lambda: self._out_of_range(slopes))
+        return self.once(("out of range", slopes), lambda: self._out_of_range(slopes))
 
     def _out_of_range(self, slopes: bool) -> NDArray[np.bool_]:
         with precision():
@@ -154,7 +154,7 @@ class Point:
 
         Raises KinkOnSegment where a switch that f depends on there may change on the segment.
         """
-        return self._once(("along", d.tobytes(), low, high), lambda: self._along(d, low, high))
+        return self.once(("along", d.tobytes(), low, high), lambda: self._along(d, low, high))
 
     def _along(self, d: Floats, low: float, high: float) -> list[arb]:
         with precision():
@@ -165,7 +165,7 @@ class Point:
 
     def slopes(self, d: Floats, low: float, high: float) -> arb:
         """A ball around ⟨∂f(x + td), d⟩ for all t in [low, high], kinks or not."""
-        return self._once(("slopes", d.tobytes(), low, high), lambda: self._slopes(d, low, high))
+        return self.once(("slopes", d.tobytes(), low, high), lambda: self._slopes(d, low, high))
 
     def _slopes(self, d: Floats, low: float, high: float) -> arb:
         with precision():
@@ -182,7 +182,7 @@ class Point:
         Kinks are where switches change, so a stretch may end where f happens to be smooth. A kink that no short number tells is a
         ball: it ends one stretch and starts the next. Raises KinkOnSegment where it is not certain which piece a switch takes.
         """
-        return self._once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
+        return self.once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
 
     def _path(self, d: Floats, length: float, most: int) -> list[Stretch]:
         with precision():
@@ -202,12 +202,12 @@ class Point:
             return stretches
 
     def _lines(self, d: Floats) -> list[Line]:
-        return self._once(("lines", d.tobytes()), lambda: self._lines_along(d))
+        return self.once(("lines", d.tobytes()), lambda: self._lines_along(d))
 
     def _lines_along(self, d: Floats) -> list[Line]:
         return [*self.data.lines(d), *(() if self.penalty is None else self.penalty.lines(d))]
 
-    def _once(self, question: Hashable, answer: Callable[[], T]) -> T:
+    def once(self, question: Hashable, answer: Callable[[], T]) -> T:
         """Derived when it is first asked for, be it that there is a kink."""
         if question not in self._known:
             try:
