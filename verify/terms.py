@@ -97,6 +97,15 @@ class Parts:
         return np.array([rows[id(e)] for e in self.examples])
 
     @cached_property
+    def gradient(self) -> Floats:
+        """∇f(W), with 0 for the tied terms."""
+        return self.summed(self.score_gradients)
+
+    def summed(self, dS: Floats) -> Floats:
+        """The gradient that these score gradients (N, C) make."""
+        return np.asarray(self.share * dS.T @ self.X.astype(np.float64) + self.slope)
+
+    @cached_property
     def loss(self) -> float:
         """f(W)."""
         return self.share * sum(sum(e.losses) for e in self.examples) + self.penalty
@@ -111,12 +120,16 @@ class Reference:
 
     def parts(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
         """W (C, D), X (N, D), y (N,)."""
-        key = (W.shape, W.tobytes(), X.tobytes(), y.tobytes(), reg)
+        key = _key(W, X, y, reg)
         if key not in self._parts:
             self._parts[key] = self._take_apart(np.array(W), np.array(X), np.array(y), reg)
             if len(self._parts) > KEPT:
                 self._parts.popitem(last=False)
         return self._parts[key]
+
+    def known(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts | None:
+        """The same where it has been taken apart, and is kept."""
+        return self._parts.get(_key(W, X, y, reg))
 
     def _take_apart(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
         numerator, denominator = self.oracle.objective.share(len(X))
@@ -157,6 +170,10 @@ class Reference:
                 value += float(sum((run.registers[t] for t in formula.value_terms), arb(0)))
                 slope[place] = sum(t.value for t in _terms(formula, run, 0) if not t.tied)
         return reg * value, reg * slope
+
+
+def _key(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple[Any, ...]:
+    return (*((a.dtype.char, a.shape, a.tobytes()) for a in (W, X, y)), reg)
 
 
 def _terms(formula: Formula, run: Run, label: int | None) -> Iterator[Term]:
