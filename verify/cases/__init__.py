@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from hypothesis import strategies as st
 
 from verify.cases.case import Case
@@ -16,11 +18,13 @@ from verify.oracle import Oracle
 __all__ = ["Case", "families", "has_kinks"]
 
 
+@lru_cache(maxsize=2)
 def families(oracle: Oracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
     """The families that the objective has, the simplest first, each with its share of the cases.
 
     A search of its own for each family: one search over all of them would follow the greatest strain into one family
-    and hardly look at the rest.
+    and hardly look at the rest. They are made once for all laws on a candidate: strategies look into themselves when they are first drawn
+    from.
     """
     dtype, fixed = oracle.dtype, oracle.objective.classes
     classes = among(oracle, CLASSES)
