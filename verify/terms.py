@@ -148,8 +148,8 @@ class Reference:
         formula = element.formula
         with precision():
             run = formula.run(element.inputs(scores))
-            losses = tuple(float(run.registers[t]) for t in formula.value_terms)
-            switches = tuple(float(run.registers[k]) for k in formula.switches)
+            losses = tuple(float(run.values[t]) for t in formula.value_terms)
+            switches = tuple(float(run.values[k]) for k in formula.switches)
             own = None if self.oracle.objective.loss.targets else label
             return Example(losses, tuple(_terms(formula, run, own)), max(abs(float(s)) for s in scores), switches)
 
@@ -167,7 +167,7 @@ class Reference:
         for place in zip(*np.nonzero(counted), strict=True):
             with precision():
                 run = formula.run([exact.ball(W[place])])
-                value += float(sum((run.registers[t] for t in formula.value_terms), arb(0)))
+                value += float(sum((run.values[t] for t in formula.value_terms), arb(0)))
                 slope[place] = sum(t.value for t in _terms(formula, run, 0) if not t.tied)
         return reg * value, reg * slope
 
@@ -201,9 +201,9 @@ def _expanded(
     own, inner = slopes
     for entry, terms in own.items():
         for t in terms:
-            value = float(run.registers[t])
+            value = float(run.values[t])
             sign = int(np.sign(value)) if formula.is_constant(t) else 0
             yield Term(entry, Role(None if label is None else entry == label, switch, sign), value)
     for k, terms in inner.items():
-        weight = float(sum((run.registers[t] for t in terms), arb(0)))
+        weight = float(sum((run.values[t] for t in terms), arb(0)))
         yield from (Term(t.entry, t.role, weight * t.value, t.tied, k) for t in behind[k])
