@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb, walk_tb
@@ -37,11 +38,12 @@ from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject, surroundings
-from verify.oracle import Oracle
+from verify.oracle import Oracle, Point
 from verify.oracle.claims import examine
 from verify.pair import Pair, Start, why_not
 from verify.pair import run as judge_pair
 from verify.profiles import PROFILES
+from verify.spec import Objective
 from verify.spec.catalogue import find_loss
 from verify.trial import Result, Watch, Witness, again, run, unwatched
 
@@ -314,7 +316,25 @@ TRUTHS = 1024
 @lru_cache(maxsize=2)
 def _subject(found: Conventions, dtype: str) -> Subject:
     """One for all laws on a candidate at a dtype that this process is given, one after the other."""
-    return Subject(candidate=found.candidate, oracle=Oracle(found.objective, dtype), approximate=found.approximate, kept=TRUTHS)
+    oracle, truths = _known(found.objective, dtype)
+    return Subject(candidate=found.candidate, oracle=oracle, truths=truths, approximate=found.approximate, kept=TRUTHS)
+
+
+OBJECTIVES = 2
+"""Objectives whose truths are kept: those of a candidate at both dtypes, which the next candidate of the same objective asks for again."""
+
+_KNOWN: dict[Hashable, tuple[Oracle, OrderedDict[Hashable, Point]]] = {}
+
+
+def _known(objective: Objective, dtype: str) -> tuple[Oracle, OrderedDict[Hashable, Point]]:
+    """What is true of an objective, and the points at which that is known already."""
+    values = (getattr(objective, f.name) for f in fields(objective))
+    key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))
+    if key not in _KNOWN:
+        _KNOWN[key] = Oracle(objective, dtype), OrderedDict()
+        if len(_KNOWN) > OBJECTIVES:
+            del _KNOWN[next(iter(_KNOWN))]
+    return _KNOWN[key]
 
 
 def _case(probe: Probe) -> Case:
