@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -16,3 +17,8 @@ def pytest_collection() -> None:
     os.environ.pop("PYTHONWARNDEFAULTENCODING", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded stays: it is not looked through for garbage again and again."""
+    gc.freeze()

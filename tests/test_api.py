@@ -93,6 +93,12 @@ def test_the_margin_can_be_given():
     assert (report.verdict, next(iter(report.conventions.values()))["delta"]) == (verify.Verdict.HOLDS, 1.0)
 
 
+def test_what_is_true_of_one_margin_is_not_said_of_the_next():
+    """Candidates of one objective share what is true of it; those of another do not."""
+    verdicts = [QUICK(hinge(), loss="multiclass_hinge", laws=("value",), delta=delta).verdict for delta in (1, 2, 1)]
+    assert verdicts == [verify.Verdict.HOLDS, verify.Verdict.BROKEN, verify.Verdict.HOLDS]
+
+
 def test_a_candidate_that_raises_is_broken_by_behaviour():
     def f(W, X, y, reg):
         raise ValueError("weights are wrong")

@@ -85,6 +85,19 @@ def dtype_top(dtype):
     return np.dtype(dtype).type(4 / np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_ladder_has_just_the_steps_that_are_exact(dtype):
+    W = np.random.default_rng(7).normal(size=(3, 2)).astype(dtype)
+    for at in (W, on_grid(W), on_grid(W) / np.array(1024, dtype)):
+        d = direction(2, W.shape, dtype)
+        known = {h: (ahead, behind) for h, ahead, behind in ladder(at, d)}
+        for h in (2.0**-k for k in LADDER[dtype]):
+            ends = moved(at, d, h), moved(at, d, -h)
+            assert (h in known) == all(end is not None for end in ends)
+            if h in known:
+                assert [a.tobytes() for a in known[h]] == [b.tobytes() for b in ends]
+
+
 def test_off_the_grid_the_ladder_is_shorter():
     W = np.array([[0.1, 300.1]])
     d = np.array([[0.5, 0.25]])

@@ -5,7 +5,8 @@ Forward D⁺(h) = (f(x+hd) − f(x))/h has truncation error h/2·f''; centred D�
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from verify.rounding import DIRECTION_BITS, LADDER
 
 Floats = NDArray[np.floating]
+
+DIRECTIONS = 256
+"""Directions that are kept: those of the cases of one law at the profile `ci`, which the next law asks for again."""
 
 
 def joined(arrays: Sequence[Floats]) -> Floats:
@@ -41,23 +45,28 @@ def moved(x: Floats, d: Floats, t: float) -> Floats | None:
     return x + step if _exact_sum(x, step) else None
 
 
-def ladder(x: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats]]:
+def ladder(x: Floats, d: Floats) -> list[tuple[float, Floats, Floats]]:
     """(h, x + hd, x − hd) for h = 2^-k, longest first; only steps at which both points are exact in x's dtype.
 
     A point that had to be rounded would make the quotient one of another direction.
     """
-    for k in LADDER[x.dtype.name]:
-        h = 2.0**-k
-        ahead, behind = moved(x, d, h), moved(x, d, -h)
-        if ahead is not None and behind is not None:
-            yield h, ahead, behind
+    lengths = [2.0**-k for k in LADDER[x.dtype.name]]
+    step = np.array(lengths, x.dtype).reshape(-1, *[1] * x.ndim) * d
+    exact = _exact_sums(x, step) & _exact_sums(x, -step)
+    return [rung for rung, fits in zip(zip(lengths, x + step, x - step, strict=True), exact.tolist(), strict=True) if fits]
 
 
 def _exact_sum(a: Floats, b: Floats) -> bool:
-    """Whether a + b needs no rounding (Knuth's TwoSum leaves no remainder)."""
+    """Whether a + b needs no rounding."""
+    return bool(_exact_sums(a, b[None])[0])
+
+
+def _exact_sums(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    """Of each array in b whether a + b needs no rounding (Knuth's TwoSum leaves no remainder)."""
     s = a + b
     part = s - a
-    return not np.any((a - (s - part)) + (b - part))
+    lost = ((a - (s - part)) + (b - part)).reshape(len(b), -1)
+    return np.asarray(~np.any(lost, axis=1))
 
 
 def on_grid(x: Floats) -> Floats:
@@ -69,9 +78,14 @@ def on_grid(x: Floats) -> Floats:
     return (np.round(x / unit) * unit).astype(x.dtype)
 
 
+@lru_cache(maxsize=DIRECTIONS)
 def direction(seed: int, shape: tuple[int, ...], dtype: str) -> Floats:
-    """A dense random direction of about unit length, its entries integers of DIRECTION_BITS bits times a power of two."""
-    return coarse(np.random.default_rng(seed).uniform(-1, 1, size=shape), dtype)
+    """A dense random direction of about unit length, its entries integers of DIRECTION_BITS bits times a power of two. It is read-only:
+    all laws look at a case along the same.
+    """
+    found = coarse(np.random.default_rng(seed).uniform(-1, 1, size=shape), dtype)
+    found.flags.writeable = False
+    return found
 
 
 def coarse(v: Floats, dtype: str) -> Floats:

@@ -97,6 +97,15 @@ class Parts:
         return np.array([rows[id(e)] for e in self.examples])
 
     @cached_property
+    def gradient(self) -> Floats:
+        """∇f(W), with 0 for the tied terms."""
+        return self.summed(self.score_gradients)
+
+    def summed(self, dS: Floats) -> Floats:
+        """The gradient that these score gradients (N, C) make."""
+        return np.asarray(self.share * dS.T @ self.X.astype(np.float64) + self.slope)
+
+    @cached_property
     def loss(self) -> float:
         """f(W)."""
         return self.share * sum(sum(e.losses) for e in self.examples) + self.penalty
@@ -111,12 +120,16 @@ class Reference:
 
     def parts(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
         """W (C, D), X (N, D), y (N,)."""
-        key = (W.shape, W.tobytes(), X.tobytes(), y.tobytes(), reg)
+        key = _key(W, X, y, reg)
         if key not in self._parts:
             self._parts[key] = self._take_apart(np.array(W), np.array(X), np.array(y), reg)
             if len(self._parts) > KEPT:
                 self._parts.popitem(last=False)
         return self._parts[key]
+
+    def known(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts | None:
+        """The same where it has been taken apart, and is kept."""
+        return self._parts.get(_key(W, X, y, reg))
 
     def _take_apart(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
         numerator, denominator = self.oracle.objective.share(len(X))
@@ -135,8 +148,8 @@ class Reference:
         formula = element.formula
         with precision():
             run = formula.run(element.inputs(scores))
-            losses = tuple(float(run.registers[t]) for t in formula.value_terms)
-            switches = tuple(float(run.registers[k]) for k in formula.switches)
+            losses = tuple(float(run.values[t]) for t in formula.value_terms)
+            switches = tuple(float(run.values[k]) for k in formula.switches)
             own = None if self.oracle.objective.loss.targets else label
             return Example(losses, tuple(_terms(formula, run, own)), max(abs(float(s)) for s in scores), switches)
 
@@ -154,9 +167,13 @@ class Reference:
         for place in zip(*np.nonzero(counted), strict=True):
             with precision():
                 run = formula.run([exact.ball(W[place])])
-                value += float(sum((run.registers[t] for t in formula.value_terms), arb(0)))
+                value += float(sum((run.values[t] for t in formula.value_terms), arb(0)))
                 slope[place] = sum(t.value for t in _terms(formula, run, 0) if not t.tied)
         return reg * value, reg * slope
+
+
+def _key(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple[Any, ...]:
+    return (*((a.dtype.char, a.shape, a.tobytes()) for a in (W, X, y)), reg)
 
 
 def _terms(formula: Formula, run: Run, label: int | None) -> Iterator[Term]:
@@ -184,9 +201,9 @@ def _expanded(
     own, inner = slopes
     for entry, terms in own.items():
         for t in terms:
-            value = float(run.registers[t])
+            value = float(run.values[t])
             sign = int(np.sign(value)) if formula.is_constant(t) else 0
             yield Term(entry, Role(None if label is None else entry == label, switch, sign), value)
     for k, terms in inner.items():
-        weight = float(sum((run.registers[t] for t in terms), arb(0)))
+        weight = float(sum((run.values[t] for t in terms), arb(0)))
         yield from (Term(t.entry, t.role, weight * t.value, t.tied, k) for t in behind[k])

@@ -6,6 +6,7 @@ import math
 import os
 import random
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -53,3 +54,23 @@ def test_what_a_library_makes_when_it_is_first_asked_is_no_fault(monkeypatch):
         assert random._made_later is not None
     finally:
         del random.made_now
+
+
+def test_what_changes_between_two_calls_of_different_cases_is_no_candidates_fault(monkeypatch):
+    with functions.alone():
+        assert functions.stood(functions.now())
+    monkeypatch.setattr(os, "write", None)
+    for block in (functions.alone, nullcontext):
+        with block():
+            assert functions.stood(functions.now())
+
+
+def test_within_a_case_every_call_is_seen_and_the_next_begins_anew(monkeypatch):
+    with functions.alone():
+        before = functions.now()
+        assert functions.stood(before)
+        assert functions.now() is before
+        monkeypatch.setattr(os, "write", None)
+        assert not functions.stood(before)
+        assert before.restore() == "replaces os.write for the whole process"
+        assert functions.stood(functions.now())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb, walk_tb
@@ -37,7 +38,7 @@ from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject, surroundings
-from verify.oracle import InstanceOracle, Oracle
+from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
 from verify.pair import Pair, Start, why_not
@@ -329,8 +330,35 @@ TRUTHS = 1024
 @lru_cache(maxsize=2)
 def _subject(found: Conventions, dtype: str) -> Subject:
     """One for all laws on a candidate at a dtype that this process is given, one after the other."""
-    oracle = InstanceOracle(found.objective, dtype) if isinstance(found.objective, Instance) else Oracle(found.objective, dtype)
-    return Subject(candidate=found.candidate, oracle=oracle, approximate=found.approximate, other_values=found.other_values, kept=TRUTHS)
+    oracle, truths = _known(found.objective, dtype)
+    return Subject(
+        candidate=found.candidate,
+        oracle=oracle,
+        truths=truths,
+        approximate=found.approximate,
+        other_values=found.other_values,
+        kept=TRUTHS,
+    )
+
+
+OBJECTIVES = 2
+"""Objectives whose truths are kept: those of a candidate at both dtypes, which the next candidate of the same objective asks for again."""
+
+Known = tuple[Oracle | InstanceOracle, OrderedDict[Hashable, Point]]
+
+_KNOWN: dict[Hashable, Known] = {}
+
+
+def _known(objective: Objective | Instance, dtype: str) -> Known:
+    """What is true of an objective, and the points at which that is known already."""
+    values = (getattr(objective, f.name) for f in fields(objective))
+    key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))
+    if key not in _KNOWN:
+        oracle = InstanceOracle(objective, dtype) if isinstance(objective, Instance) else Oracle(objective, dtype)
+        _KNOWN[key] = oracle, OrderedDict()
+        if len(_KNOWN) > OBJECTIVES:
+            del _KNOWN[next(iter(_KNOWN))]
+    return _KNOWN[key]
 
 
 def _case(question: Question, differentiated: tuple[str, ...] = ()) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -86,6 +87,7 @@ def _start(allowed: int) -> None:
     output.line_by_line()
     memory.limit(allowed)
     suite.keep()
+    gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law
 
 
 CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
 
 def _put_back(shared: functions.Before) -> None:
     """What is changed while modules are loaded is not noted: a library sets itself up, once."""
-    told = None if shared.stands() else shared.restore()
+    told = None if functions.stood(shared) else shared.restore()
     told = errstate.restore(errstate.UNHEEDED) or told
     if told and not shared.loads():
         functions.note(told)
@@ -123,7 +124,7 @@ def halved(arguments: Sequence[Any], places: Sequence[int]) -> None:
 def number(returned: Any) -> float:
     """A loss, of whatever type holds one real number. Raises Misbehaviour for anything else."""
     value = _array(returned)
-    if value.size != 1 or not _is_real(value):
+    if value.size != 1 or not _is_real(value.dtype):
         raise Misbehaviour("shape", f"returned a loss of type {value.dtype} and shape {value.shape}, not one real number")
     return float(value.reshape(()))
 
@@ -131,7 +132,7 @@ def number(returned: Any) -> float:
 def array(returned: Any, what: str) -> NDArray[np.floating]:
     """An array of real numbers. Raises Misbehaviour for anything else."""
     found = _array(returned)
-    if not _is_real(found):
+    if not _is_real(found.dtype):
         raise Misbehaviour("dtype", f"returned a {what} of dtype {found.dtype}, not of real numbers")
     return found
 
@@ -160,5 +161,6 @@ def _made_of(returned: Any) -> NDArray[Any]:
             _put_back(shared)
 
 
-def _is_real(a: NDArray[Any]) -> bool:
-    return np.issubdtype(a.dtype, np.floating) or np.issubdtype(a.dtype, np.integer)
+@lru_cache(maxsize=64)
+def _is_real(dtype: np.dtype[Any]) -> bool:
+    return np.issubdtype(dtype, np.floating) or np.issubdtype(dtype, np.integer)

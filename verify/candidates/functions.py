@@ -98,18 +98,25 @@ class Before:
 
     def __init__(self, _copy: Any = dict) -> None:
         self.old = [_copy(space.names) for space in SPACES]
-        self.values, self.modules = [[*names.values()] for names in NAMES], sys.modules.__len__()
+        self.values, self.modules = [[*names.values()] for names in NAMES], [*sys.modules.values()]
 
-    def stands(self) -> bool:
-        """Whether nothing has changed since: identities, one after the other, at a nanosecond or two a name. Of the modules themselves,
-        which are as many, only how many there are.
+    def stands(self, *, modules: bool = False) -> bool:
+        """Whether nothing has changed since: identities, one after the other, at some nanoseconds a name. Of the `modules` themselves,
+        which are as many, only how many there are if they are not asked for.
         """
-        return sys.modules.__len__() == self.modules and _same(self.values, [[*names.values()] for names in NAMES])
+        as_many = sys.modules.__len__() == self.modules.__len__()
+        return (
+            as_many
+            and _same(self.values, [[*names.values()] for names in NAMES])
+            and (not modules or _same(self.modules, [*sys.modules.values()]))
+        )
 
     def restore(self, leave: Leave | None = None, _zip: Any = zip) -> str | None:
         """Puts back what has been replaced or removed, and says the first of it. New names stay: libraries add them as they load; so does
         what it is asked to `leave`, by its name and what that stands for now.
         """
+        if self.stands(modules=True):
+            return None
         told = None
         for space, old in _zip(SPACES, self.old):
             told = (None if _same(space.names, old) else space.put_back(old, leave)) or told
@@ -117,7 +124,7 @@ class Before:
 
     def loads(self) -> bool:
         """Whether modules have been loaded since: what is replaced then may be the work of a library, which does so once."""
-        return sys.modules.__len__() > self.modules
+        return sys.modules.__len__() > self.modules.__len__()
 
 
 def _same(a: Any, b: Any, _any: Any = Exception) -> bool:
@@ -127,15 +134,47 @@ def _same(a: Any, b: Any, _any: Any = Exception) -> bool:
         return False
 
 
-_AT_FIRST = _latest = Before()
+_AT_FIRST = Before()
 
 
-def now() -> Before:
+@dataclass
+class _Watch:
+    """The latest look at the names. `alone` while nothing but candidates and the suite run, and then `sure` that they stand as they did."""
+
+    latest: Before
+    alone: bool = False
+    sure: bool = False
+
+
+_watch = _Watch(_AT_FIRST)
+
+
+def now(*, modules: bool = False) -> Before:
     """The names as they are now: mostly as before the last call, which is cheaper to see than to copy."""
-    global _latest
-    if not _latest.stands():
-        _latest = Before()
-    return _latest
+    known = _watch.sure and not modules and sys.modules.__len__() == _watch.latest.modules.__len__()
+    if not known and not _watch.latest.stands(modules=modules):
+        _watch.latest = Before()
+    return _watch.latest
+
+
+def stood(before: Before) -> bool:
+    """Whether the names stand after a call as they did before it."""
+    stands = before.stands()
+    _watch.sure = stands and _watch.alone and before is _watch.latest
+    return stands
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Between two calls of a candidate in the block nobody but the suite runs, which leaves the names as they are: they are looked at
+    before the first call and after each, not before each as well.
+    """
+    outer = _watch.alone
+    _watch.alone, _watch.sure = True, False
+    try:
+        yield
+    finally:
+        _watch.alone, _watch.sure = outer, False
 
 
 def harm() -> str | None:

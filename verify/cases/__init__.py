@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from hypothesis import strategies as st
 
 from verify.cases import inputs
@@ -17,11 +19,17 @@ from verify.oracle import InstanceOracle, Oracle
 __all__ = ["Case", "families", "has_kinks"]
 
 
+ORACLES = 8
+"""Whose families are kept: of a candidate at one dtype, and at the other values of its parameters."""
+
+
+@lru_cache(maxsize=ORACLES)
 def families(oracle: Oracle | InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
     """The families that the objective has, the simplest first, each with its share of the cases.
 
     A search of its own for each family: one search over all of them would follow the greatest strain into one family
-    and hardly look at the rest.
+    and hardly look at the rest. They are made once for all laws on a candidate: strategies look into themselves when they are first drawn
+    from.
     """
     if isinstance(oracle, InstanceOracle):
         return _shared(inputs.families(oracle))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Case:
         """The same with other values of these names. Raises TypeError for a name that there is not."""
         if not values.keys() <= self.values.keys():
             raise TypeError(f"{', '.join(values.keys() - self.values.keys())} is no value of a case of {', '.join(self.values)}")
-        return replace(self, values={**self.values, **values})
+        return Case(values={**self.values, **values}, family=self.family, seed=self.seed, differentiated=self.differentiated)
 
     def without(self, names: Collection[str]) -> Case:
         """The same without the values of these names."""
@@ -71,7 +72,7 @@ class Case:
         """The name of the point's dtype: float64 or float32."""
         return str(self.values[self.differentiated[0]].dtype.name)
 
-    @property
+    @cached_property
     def key(self) -> Hashable:
         """Equal for cases whose values have the same bits, whatever they were made from."""
         told = ((v.dtype.char, v.shape, v.tobytes()) if isinstance(v, np.ndarray) else v for v in self.values.values())

@@ -7,9 +7,11 @@ float of many digits: a score that is the bias alone may hold it, else the neare
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Container, Hashable, Sequence
 from dataclasses import replace
 from itertools import product
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from flint import arb
@@ -26,6 +28,11 @@ MOST_KINKS = 4
 SECANT, MOST_STEPS, TIED = 2.0**-40, 16, 2.0**-60
 """Newton's method on a curved gap: slopes over so long a step, good to a third of the balls' digits, so that each round gains as
 many; how many rounds; and what is left of the gap at the end, less than any float of a size that is drawn can show."""
+
+KEPT = 1024
+"""Points on kinks that are kept: all laws on a candidate draw many of the same."""
+
+_known: WeakKeyDictionary[Oracle, OrderedDict[Hashable, tuple[NDArray[np.floating], dict[int, bool]]]] = WeakKeyDictionary()
 
 NEAREST = {"float64": (3, 54), "float32": (3, 25)}
 """A point near a kink is 2^-k away: from about 0.1 down to one unit in the last place."""
@@ -59,18 +66,34 @@ def near_kinks(draw: st.DrawFn, dtype: str, oracle: Oracle) -> Case:
 def _solved(draw: st.DrawFn, dtype: str, oracle: Oracle) -> tuple[Case, dict[int, bool]]:
     """The case on its kinks, and the classes whose biases were solved for them, each with whether its kink is met exactly."""
     case = one_score(draw(lattice(dtype, classes=among(oracle, CLASSES))), oracle)
-    W, X, y = case["W"].copy(), case["X"].copy(), case["y"].copy()
+    W, X, y = case["W"], case["X"], case["y"]
     if len(X) > 1 and draw(st.booleans()):
+        X, y = X.copy(), y.copy()
         X[1], y[1] = X[0], y[0]
-    solved: dict[int, bool] = {}
+        case = case.but(X=X, y=y)
+    places: list[tuple[int, int]] = []
     for _ in range(draw(st.integers(1, MOST_KINKS))):
         i = draw(st.integers(0, len(X) - 1))
         gaps = len(oracle.formula(len(W), int(y[i])).gaps)
-        if not gaps:
-            continue  # a loss may have kinks for some labels only
-        found = _moved(oracle, W, X[i], int(y[i]), draw(st.integers(0, gaps - 1)), solved)
+        if gaps:  # a loss may have kinks for some labels only
+            places.append((i, draw(st.integers(0, gaps - 1))))
+    known, key = _known.setdefault(oracle, OrderedDict()), (case.key, *places)
+    if key not in known:
+        known[key] = _onto(oracle, case, places)
+        if len(known) > KEPT:
+            known.popitem(last=False)
+    W, solved = known[key]
+    return case.but(W=W), solved
+
+
+def _onto(oracle: Oracle, case: Case, places: Sequence[tuple[int, int]]) -> tuple[NDArray[np.floating], dict[int, bool]]:
+    """The weights moved onto the kinks of these examples, each one of its gaps, and the classes that were moved for them."""
+    W, X, y = case["W"].copy(), case["X"], case["y"]
+    solved: dict[int, bool] = {}
+    for i, gap in places:
+        found = _moved(oracle, W, X[i], int(y[i]), gap, solved)
         solved |= {} if found is None else dict([found])
-    return case.but(W=W, X=X, y=y), solved
+    return W, solved
 
 
 def beside(w: np.floating, side: int, bits: int) -> np.floating:

@@ -53,7 +53,7 @@ def kink_lines(at: Point, ahead_a: Point, ahead_b: Point) -> list[KinkLine]:
     lines = []
     for element, *inputs in zip(at.data.elements, *(p.data.map.inputs for p in (at, ahead_a, ahead_b)), strict=True):
         formula = element.formula
-        runs = [formula.follow(element.inputs(x)).registers for x in inputs]
+        runs = [formula.follow(element.inputs(x)).values for x in inputs]
         between_two = [k for k, pieces in zip(formula.switches, formula.piece_slopes, strict=True) if len(pieces) == 2]
         for gap in dict.fromkeys(gap for k in between_two for gap in sides(formula.value_tape, k)):
             here, a, b = map(gap.of, runs)

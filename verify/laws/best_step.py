@@ -9,7 +9,7 @@ from __future__ import annotations
 from flint import arb
 
 from verify.cases import Case
-from verify.difference import Floats, centred, direction, forward, ladder, moved
+from verify.difference import Floats, centred, direction, forward, moved
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import Line, through
@@ -28,7 +28,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not line.truth.gradient.is_single:
         return Finding(undecided="on a kink")
-    rungs = [(h, ahead, behind, taylor) for h, ahead, behind in ladder(line.case.x, line.d) if (taylor := _smooth(line, h))]
+    rungs = [(h, ahead, behind, taylor) for h, ahead, behind in line.rungs if (taylor := _smooth(line, h))]
     if not rungs:
         return Finding(undecided="a kink within every step: a point farther from it would decide it")
     evidence = [e for method in METHODS for e in _beyond(line, method, rungs)]

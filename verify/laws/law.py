@@ -6,13 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
+from math import isfinite
 from typing import Any, TypeVar
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Call, Linear, Scores
+from verify.candidates import Answer, Call, Linear, Scores, functions
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.oracle import InstanceOracle, Oracle, Point
@@ -82,7 +83,7 @@ class Subject:
     def answer(self, case: Case) -> Answer:
         """The same where it is evidence. Raises OutOfRange where it is not finite and need not be."""
         found = self.reply(case)
-        lost = not np.all(np.isfinite(found.gradient)) or (self.candidate.has_loss and not np.isfinite(found.value))
+        lost = not np.isfinite(found.gradient).all() or (self.candidate.has_loss and not isfinite(found.value))
         if lost and self.excused(self.truth(case), found.value, found.gradient):
             raise OutOfRange
         return found
@@ -149,7 +150,7 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
     @wraps(measure)
     def decided(subject: Subject, case: Case) -> Finding:
         try:
-            with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
+            with np.errstate(all="ignore"), functions.alone():  # a warning of ours would be taken for one of the candidate
                 return measure(subject, case)
         except OutOfRange:
             return Finding(undecided=OUT_OF_RANGE)

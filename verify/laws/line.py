@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from flint import arb
@@ -16,10 +17,14 @@ from verify.laws.law import Subject
 from verify.oracle import InstanceOracle, Point, Value, precise
 from verify.rounding import FARTHEST
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Line:
-    """`case.x` is on the grid on which steps along `d` are exact: see `through`."""
+    """`case.x` is on the grid on which steps along `d` are exact: see `through`. What does not depend on the candidate is derived once for
+    all laws that look along it.
+    """
 
     subject: Subject
     case: Case
@@ -51,9 +56,20 @@ class Line:
         Every term of the bound is convex along the line where f is, so its greatest value lies at an end of the longest step;
         where f is not, every rung is asked.
         """
+        return self._once("noise", self._noise)
+
+    def _noise(self) -> float:
         convex = self.subject.oracle.claims_convexity
-        steps = [h for h, _, _ in islice(ladder(self.case.x, self.d), 1 if convex else None)]
+        steps = [h for h, _, _ in (self.rungs[:1] if convex else self.rungs)]
         return max([self.truth.value.radius, *(self.at(t).radius for h in steps for t in (h, -h))])
+
+    @property
+    def rungs(self) -> list[tuple[float, Floats, Floats]]:
+        """(h, x + hd, x − hd) for all steps of the ladder that are exact."""
+        return self._once("rungs", lambda: ladder(self.case.x, self.d))
+
+    def _once(self, what: str, derived: Callable[[], T]) -> T:
+        return self.truth.once((what, self.d.tobytes()), derived)
 
     def at(self, t: float) -> Value:
         """What is true of the loss at x + td, a point of the ladder."""
@@ -75,12 +91,12 @@ class Line:
     @cached_property
     def slope_noise(self) -> float:
         """How far rounding may carry ⟨g, d⟩."""
-        return float(np.sum(self.truth.gradient.radius * np.abs(self.d)))
+        return self._once("slope noise", lambda: float(np.sum(self.truth.gradient.radius * np.abs(self.d))))
 
     @cached_property
     def size(self) -> float:
         """The magnitude of the terms of ⟨g, d⟩."""
-        return float(np.sum(self.truth.gradient.magnitude * np.abs(self.d)))
+        return self._once("size", lambda: float(np.sum(self.truth.gradient.magnitude * np.abs(self.d))))
 
     @precise
     def exactly(self, method: str, h: float) -> tuple[arb, float]:
@@ -97,16 +113,21 @@ class Line:
     def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
         """(h, x + hd, x − hd) for h = 2^-k of the given exponents, where exact."""
         wanted = {2.0**-k for k in exponents}
-        return [step for step in ladder(self.case.x, self.d) if step[0] in wanted]
+        return [step for step in self.rungs if step[0] in wanted]
 
 
 def through(subject: Subject, case: Case, d: Floats) -> Line:
     """The line through the case's point, rounded to the grid. Its direction is divided by the power of two that keeps a unit step
     from moving any score by more than FARTHEST: with large features it would leave the range in which code is right.
     """
+    point, along = subject.truth(case).once(("through", d.tobytes()), lambda: _on_grid(subject, case, d))
+    return Line(subject, point, along)
+
+
+def _on_grid(subject: Subject, case: Case, d: Floats) -> tuple[Case, Floats]:
     if isinstance(subject.oracle, InstanceOracle):
         x, d = subject.oracle.stretched(case.values, d)
     else:
         x = on_grid(case.x)
     shrink = 2.0 ** -np.ceil(np.log2(max(1.0, subject.moves(case, d) / FARTHEST)))
-    return Line(subject, case.at(x), np.asarray(d * d.dtype.type(shrink)))
+    return case.at(x), np.asarray(d * d.dtype.type(shrink))

@@ -15,11 +15,11 @@ from itertools import pairwise
 from flint import arb
 
 from verify.cases import Case
-from verify.difference import Floats, centred, direction, forward, ladder
+from verify.difference import Floats, centred, direction, forward
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import Line, through
-from verify.oracle import KinkOnSegment, Point
+from verify.oracle import KinkOnSegment
 from verify.rounding import DENSE_RUNGS, SPARSE_RUNGS, WINDOW
 
 
@@ -69,22 +69,22 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 
 def _rungs(line: Line) -> Iterator[Rung]:
-    for h, ahead, behind, taylor in _smooth(line.truth, line.case.x, line.d):
+    for h, ahead, behind, taylor in _smooth(line):
         f_ahead, f_behind = line.value(ahead), line.value(behind)
         noise, here = line.noise / h, line.here.value
         yield Rung("forward", h, forward(f_ahead, here, h) - line.slope, h * taylor[2], 2 * noise + line.slope_noise)
         yield Rung("centred", h, centred(f_ahead, f_behind, h) - line.slope, h**2 * taylor[3], noise + line.slope_noise)
 
 
-def _smooth(truth: Point, x: Floats, d: Floats) -> Iterator[tuple[float, Floats, Floats, list[arb]]]:
+def _smooth(line: Line) -> Iterator[tuple[float, Floats, Floats, list[arb]]]:
     """(h, x + hd, x − hd, Taylor coefficients) from the longest step on which f is known to be smooth: DENSE_RUNGS
     neighbours, then every SPARSE_RUNGS-th step. Shorter segments lie within the longer ones, so they are smooth too.
     """
     found = 0
-    for h, ahead, behind in ladder(x, d):
+    for h, ahead, behind in line.rungs:
         if found < DENSE_RUNGS or (found - DENSE_RUNGS) % SPARSE_RUNGS == 0:
             try:
-                taylor = truth.along(d, -h, h)
+                taylor = line.truth.along(line.d, -h, h)
             except KinkOnSegment:
                 continue
             if not all(c.is_finite() for c in taylor):

@@ -18,12 +18,12 @@ from verify.evidence import Evidence, Finding
 from verify.laws.batches import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
-from verify.laws.surroundings import watched
+from verify.laws.surroundings import borrowed, watched
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where something is changed, or the answer is another one for another memory layout."""
-    with functions.noting() as seen:
+    with functions.noting() as seen, borrowed():
         finding = _measured(subject, case)
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])

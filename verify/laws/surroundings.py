@@ -15,8 +15,8 @@ import random
 import signal
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import wraps
 from operator import ne
@@ -44,13 +44,36 @@ class Shared:
     once: bool = False
 
 
-def _numpy_random() -> tuple[Any, ...]:
-    state: Any = np.random.get_state()  # noqa: NPY002  # the legacy global state is the one that a candidate may touch
-    return state[0], state[1].tobytes(), *state[2:]
+DRAWN = 16
+"""Bytes that are drawn to see whether a generator stands where it was seeded: that it gives the same elsewhere has a chance of 2^-128."""
 
 
-def _numpy_random_as(state: tuple[Any, ...]) -> None:
-    np.random.set_state((state[0], np.frombuffer(state[1], np.uint32), *state[2:]))  # noqa: NPY002
+def _numpy_random() -> bytes:
+    """What numpy gives next, which is then seeded anew: a hundredth of the time that its whole state takes."""
+    drawn: bytes = np.random.bytes(DRAWN)  # noqa: NPY002  # the legacy global state is the one that a candidate may touch
+    np.random.seed(UNLIKELY)  # noqa: NPY002
+    return drawn
+
+
+def _python_random() -> bytes:
+    drawn = random.randbytes(DRAWN)  # noqa: S311
+    random.seed(UNLIKELY)
+    return drawn
+
+
+def _stays(_: Any) -> None:
+    """Needs no more: whoever looks has seeded it anew."""
+
+
+@contextmanager
+def borrowed() -> Iterator[None]:
+    """In the block the global random numbers are seeded to see who draws from them; then they go on as they did before."""
+    numbers = np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(numbers[0])  # noqa: NPY002
+        random.setstate(numbers[1])
 
 
 def _folder() -> str | None:
@@ -136,8 +159,8 @@ def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict
 
 
 SHARED = (
-    Shared(told="draws from numpy's global random numbers", look=_numpy_random, put_back=_numpy_random_as, breaks=True, once=True),
-    Shared(told="draws from Python's global random numbers", look=random.getstate, put_back=random.setstate, breaks=True, once=True),
+    Shared(told="draws from numpy's global random numbers", look=_numpy_random, put_back=_stays, breaks=True, once=True),
+    Shared(told="draws from Python's global random numbers", look=_python_random, put_back=_stays, breaks=True, once=True),
     Shared(told="changes np.seterr", look=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
     Shared(told="changes np.setbufsize", look=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
     Shared(told="changes the current folder", look=_folder, put_back=_folder_as, breaks=True),
@@ -168,7 +191,7 @@ _at_first: States = {}
 
 
 def look() -> States:
-    """How all of it stands."""
+    """How all of it stands, where random numbers are `borrowed`."""
     return {shared: shared.look() for shared in SHARED}
 
 
@@ -176,7 +199,8 @@ def remember() -> None:
     """Takes what stands now for how it was before the candidate was asked for the first time: one that sets something to the same each
     time leaves no trace in a later look. Only for a process that is the candidate's alone.
     """
-    _at_first.update({shared: state for shared, state in look().items() if state is not None and not shared.once})
+    looks = {shared: shared.look() for shared in SHARED if not shared.once}
+    _at_first.update({shared: state for shared, state in looks.items() if state is not None})
 
 
 def _changed(before: States) -> States:
@@ -194,7 +218,10 @@ def _set(stands: States, wanted: States) -> None:
 
 
 def watched(f: Callable[..., Any], seen: list[str], left: list[str] | None = None) -> Callable[..., Any]:
-    """The same function, or functions of a pair; what they change is put back, breaks are told in `seen`, and what else is `left`."""
+    """The same function, or functions of a pair; what they change is put back, breaks are told in `seen`, and what else is `left`.
+
+    It is asked where random numbers are `borrowed`.
+    """
     left = [] if left is None else left
     if isinstance(f, Candidate):
         parts = {name: part for name in ("loss", "grad", "hess") if (part := getattr(f, name)) is not None}
@@ -207,13 +234,12 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
     @wraps(f, updated=())
     def g(*arguments: Any, **named: Any) -> Any:
         spare = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
-        numbers = np.random.get_state(), random.getstate()  # noqa: NPY002
         np.random.seed(UNLIKELY)  # noqa: NPY002
         random.seed(UNLIKELY)
         now = look()
         before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
         _set(now, before)
-        names, ours = functions.Before(), floats.settings()
+        names, ours = functions.now(modules=True), floats.settings()
         try:
             return f(*arguments, **named)
         finally:
@@ -232,7 +258,5 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
                 seen.extend([f"changes how the process computes with floats: it {how} from then on"] if how else [])
             seen.extend(shared.told for shared in SHARED if shared in told and shared.breaks)
             left.extend(shared.told for shared in SHARED if shared in told and not shared.breaks)
-            np.random.set_state(numbers[0])  # noqa: NPY002
-            random.setstate(numbers[1])
 
     return g

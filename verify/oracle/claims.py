@@ -111,7 +111,7 @@ def _value(loss: LossSpec, at: Point, label: int, constants: Constants) -> arb:
 
 
 def _total(formula: Formula, run: Run) -> arb:
-    return sum((run.registers[k] for k in formula.value_terms), arb(0))
+    return sum((run.values[k] for k in formula.value_terms), arb(0))
 
 
 def _run(loss: LossSpec, formula: Formula, at: Sequence[arb], label: int, constants: Constants) -> Run:
@@ -298,7 +298,7 @@ class _Line:
         return [self._sign(k, self.run(t)) for k in range(len(self.gaps))]
 
     def _sign(self, k: int, run: Run) -> int:
-        gap = self.gaps[k].of(run.registers)
+        gap = self.gaps[k].of(run.values)
         return 1 if gap > 0 else -1 if gap < 0 else 0
 
     def _narrowed(self, k: int, low: float, high: float, before: int) -> tuple[arb, arb]:

@@ -140,6 +140,8 @@ class Elements:
         """How far each element may be off where it is written with its asymptotes, as log σ(s) − s and s + log(1 + e⁻ˢ) are: by roundings
         of L·|s|, though it itself may be next to nothing.
         """
+        if not self._steep.any() and not any(e.asymptotic for e in self.elements):
+            return [0.0] * len(self.elements)
         sizes = np.array([[float(s.abs_upper()) for s in row] for row in self.map.inputs]).reshape(self._steep.shape)
         steep = np.maximum(self._steep, [[float(e.asymptotic)] for e in self.elements])
         return [float(x) for x in WAYS * self.u * np.sum(steep * sizes, axis=1)]

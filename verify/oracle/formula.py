@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache, reduce
 from itertools import product
 from math import inf
 
+import flint
 import numpy as np
 import sympy
 from flint import arb, fmpq
@@ -74,11 +75,11 @@ class Formula:
         """Everything, where the value has been followed already."""
         if run.tape is self.tape:
             return run
-        return enclose.run(self.tape, run.registers[self.tape.inputs].tolist(), run.arithmetic.u, begun=run)
+        return enclose.run(self.tape, [run.values[k] for k in self.tape.inputs.tolist()], run.arithmetic.u, begun=run)
 
     def _with_a_piece(self, run: Run) -> Run:
         for k, shown in self._asked.items():
-            if run.registers[k] is False:
+            if run.values[k] is False:
                 raise UsageError(f"a Piecewise of the formula has no piece where none of {shown} holds: end it with (…, True).")
         return run
 
@@ -161,9 +162,9 @@ class Formula:
             switch, element = self.value_tape.places[k]
             for a in run.possible[k]:
                 registers += _all(self.piece_slopes[self._number[k]][a]) if slopes else [switch.pieces(element)[a][0]]
-        return any(self._ranges.leave(r, run.registers, dtype, factor) for r in registers)
+        return any(self._ranges.leave(r, run.values, dtype, factor) for r in registers)
 
-    @property
+    @cached_property
     def underflow_steps(self) -> int:
         """How many operations may each lose one smallest normal."""
         return self.tape.operations + 1
@@ -177,13 +178,24 @@ class Formula:
         thin, fat = self._with_slopes(thin), self._with_slopes(fat)
 
         def of(slopes: Slopes) -> reverse.Slopes:
-            own, inner = ({k: _quantity(terms, thin, fat) for k, terms in part.items()} for part in slopes)
-            return reverse.Slopes(own, inner)
+            key = id(slopes), thin.arithmetic, fat.arithmetic, flint.ctx.prec
+            known = self._steady.get(key)
+            if known is None:
+                own, inner = ({k: _quantity(terms, thin, fat) for k, terms in part.items()} for part in slopes)
+                known = reverse.Slopes(own, inner)
+                if all(map(self.is_constant, _all(slopes))):  # those of a hinge, wherever it is looked at
+                    self._steady[key] = known
+            return known
 
         vertices: dict[int, list[reverse.Vertex]] = {}
         for k, (register, slopes) in enumerate(zip(self.switches, self.piece_slopes, strict=True)):
             vertices[k] = [v for a in fat.possible[register] for v in reverse.combined(of(slopes[a]), vertices)]
         return reverse.assembled(of(self.slopes), vertices)
+
+    @cached_property
+    def _steady(self) -> dict[Hashable, reverse.Slopes]:
+        """Slopes that depend on no input, by their place, roundings and precision."""
+        return {}
 
     def curvature(self, j: int, thin: Run, fat: Run) -> list[Quantity] | None:
         """∂²ℓ/∂s_j² on each combination of pieces that is possible over the box of `fat`: at kinks every one-sided limit.
@@ -223,7 +235,7 @@ class Formula:
 
     def gap(self, inputs: Sequence[Ball], gap: int) -> arb:
         """By how much the first of two that are compared is the greater, at the precision in force."""
-        difference: arb = self.gaps[gap].of(enclose.run(self._gap_tapes[gap], inputs).registers)
+        difference: arb = self.gaps[gap].of(enclose.run(self._gap_tapes[gap], inputs).values)
         return difference
 
 
@@ -243,14 +255,13 @@ def _slope_of(slopes: Slopes, run: Run, v: Sequence[arb], inner: list[arb]) -> a
 
 
 def _quantity(terms: Terms, thin: Run, fat: Run) -> Quantity:
-    exact = sum((thin.registers[t] for t in terms), arb(0))
-    wide = sum((fat.registers[t] for t in terms), arb(0))
-    magnitude = sum((fat.registers[t].abs_upper() for t in terms), arb(0))
+    balls = [fat.values[t] for t in terms]
+    exact, wide, magnitude = sum([thin.values[t] for t in terms], arb(0)), sum(balls, arb(0)), sum(map(arb.abs_upper, balls), arb(0))
     return Quantity(exact, upper(wide - exact), upper(magnitude))
 
 
 def _total(terms: Terms, run: Run) -> arb:
-    return sum((run.registers[t] for t in terms), arb(0))
+    return sum([run.values[t] for t in terms], arb(0))
 
 
 @lru_cache(maxsize=512)

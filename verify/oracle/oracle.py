@@ -31,6 +31,7 @@ class Oracle:
         self.objective, self.dtype = objective, dtype
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
         self.constants = [exact.ball(p) for p in objective.parameters.values()]
+        self._elements: dict[tuple[int, int], Element] = {}
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}
         # A parameter that the dtype cannot hold is rounded once by whoever computes in it.
@@ -66,6 +67,11 @@ class Oracle:
 
     def element(self, classes: int, label: int) -> Element:
         """ℓ of one example with this label."""
+        if (classes, label) not in self._elements:
+            self._elements[classes, label] = self._element(classes, label)
+        return self._elements[classes, label]
+
+    def _element(self, classes: int, label: int) -> Element:
         loss = self.objective.loss
         target = self.target(label)
         everywhere = None if self.for_any_target is None else (self.for_any_target, (exact.ball(loss.targets[label]),))  # type: ignore[index]

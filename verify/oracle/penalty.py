@@ -52,9 +52,10 @@ class Weights:
         """(λR(W), the radius that comes with its terms, their magnitude)."""
         if self.formula.quadratic is not None:
             c0, c1, c2 = self.formula.quadratic
-            w, absolute = self.W[self._mask], np.abs(self.W).astype(np.float64)
-            (one, w_sum), (_, ww) = exact.product(*[np.stack([np.ones_like(w), w])] * 2)
-            total = c0 * one + c1 * w_sum + c2 * ww
+            w, absolute = self.W[self._mask][None], np.abs(self.W).astype(np.float64)
+            ((ww,),) = exact.product(w, w)
+            w_sum = arb(0) if c1.is_zero() else exact.product(np.ones_like(w), w)[0][0]
+            total = c0 * w.size + c1 * w_sum + c2 * ww
             terms = [float(abs(c)) * float(p.sum()) for c, p in ((c0, absolute**0), (c1, absolute), (c2, absolute**2))]
             size = abs(self.reg) * sum(terms)
             own = QUADRATIC_ROUNDINGS * self.u * size

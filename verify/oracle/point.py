@@ -7,10 +7,10 @@ times `SLACK`; underflow adds smallest normals. No other tolerance exists.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from flint import arb, arb_series
@@ -22,6 +22,7 @@ from verify.oracle.penalty import Weights
 from verify.oracle.subdifferential import Subdifferential
 from verify.rounding import SLACK, gamma
 from verify.tape.balls import Ball, KinkOnSegment, precision
+from verify.tape.enclose import Run
 from verify.tape.ranges import overflows
 from verify.tape.reverse import Quantity
 
@@ -129,7 +130,7 @@ class Point:
         """Of each distinct element: whether a number on the way to its value, or to its slopes, may not fit the dtype, or has no value at
         all, so that infinity and NaN are no evidence against a candidate. Where the formula has ways that stay finite, those count.
         """
-        return self._once(("out of range", slopes), lambda: self._out_of_range(slopes))
+        return self.once(("out of range", slopes), lambda: self._out_of_range(slopes))
 
     def _out_of_range(self, slopes: bool) -> NDArray[np.bool_]:
         with precision():
@@ -154,7 +155,7 @@ class Point:
 
         Raises KinkOnSegment where a switch that f depends on there may change on the segment.
         """
-        return self._once(("along", d.tobytes(), low, high), lambda: self._along(d, low, high))
+        return self.once(("along", d.tobytes(), low, high), lambda: self._along(d, low, high))
 
     def _along(self, d: Floats, low: float, high: float) -> list[arb]:
         with precision():
@@ -165,7 +166,7 @@ class Point:
 
     def slopes(self, d: Floats, low: float, high: float) -> arb:
         """A ball around ⟨∂f(x + td), d⟩ for all t in [low, high], kinks or not."""
-        return self._once(("slopes", d.tobytes(), low, high), lambda: self._slopes(d, low, high))
+        return self.once(("slopes", d.tobytes(), low, high), lambda: self._slopes(d, low, high))
 
     def _slopes(self, d: Floats, low: float, high: float) -> arb:
         with precision():
@@ -182,32 +183,35 @@ class Point:
         Kinks are where switches change, so a stretch may end where f happens to be smooth. A kink that no short number tells is a
         ball: it ends one stretch and starts the next. Raises KinkOnSegment where it is not certain which piece a switch takes.
         """
-        return self._once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
+        return self.once(("path", d.tobytes(), length, most), lambda: self._path(d, length, most))
 
     def _path(self, d: Floats, length: float, most: int) -> list[Stretch]:
         with precision():
             stretches: list[Stretch] = []
             start, end = arb(0), arb(length)
-            while len(stretches) < most:
-                runs = [(f, f.follow(line(start), ahead=True), weight, line) for f, line, weight in self._lines(d)]
+            runs = self.once(("ahead", d.tobytes()), lambda: self._ahead(d, start))  # of whatever length the path is
+            while True:
                 stop = end
-                for f, run, _, line in runs:
-                    kink = f.next_kink(run, line, start, stop)
+                for r in runs:
+                    kink = r.formula.next_kink(r.run, r.line, start, stop)
                     stop = stop if kink is None else kink
-                taken = [(f, run.possible, weight, line) for f, run, weight, line in runs]
-                stretches.append(_taylor(taken, start, stop))
-                if stop is end:
-                    break
+                stretches.append(_taylor(runs, start, stop))
+                if stop is end or len(stretches) == most:
+                    return stretches
                 start = stop
-            return stretches
+                runs = self._ahead(d, start)
+
+    def _ahead(self, d: Floats, start: arb) -> list[_Ahead]:
+        """Every formula from a start on."""
+        return [_Ahead(f, line, weight, f.follow(line(start), ahead=True)) for f, line, weight in self._lines(d)]
 
     def _lines(self, d: Floats) -> list[Line]:
-        return self._once(("lines", d.tobytes()), lambda: self._lines_along(d))
+        return self.once(("lines", d.tobytes()), lambda: self._lines_along(d))
 
     def _lines_along(self, d: Floats) -> list[Line]:
         return [*self.data.lines(d), *(() if self.penalty is None else self.penalty.lines(d))]
 
-    def _once(self, question: Hashable, answer: Callable[[], T]) -> T:
+    def once(self, question: Hashable, answer: Callable[[], T]) -> T:
         """Derived when it is first asked for, be it that there is a kink."""
         if question not in self._known:
             try:
@@ -246,16 +250,28 @@ def _rate(x: Ball) -> arb:
     return x[1] if isinstance(x, arb_series) else arb(0)
 
 
-def _taylor(taken: list[tuple[Formula, dict[int, list[int]], arb, Callable[[arb], list[Ball]]]], start: arb, stop: arb) -> Stretch:
+class _Ahead(NamedTuple):
+    """A formula along a line, its weight in the sum, and its run from the start of a stretch, which tells the pieces it is on."""
+
+    formula: Formula
+    line: Callable[[arb], list[Ball]]
+    weight: arb
+    run: Run
+
+
+def _taylor(runs: Sequence[_Ahead], start: arb, stop: arb) -> Stretch:
     """The stretch on which every switch is on the piece that it took ahead of the start."""
 
-    def at(t: arb) -> arb_series:
-        total = arb_series([0], ORDER)
-        for formula, pieces, weight, line in taken:
-            total += formula.follow(line(t), taken=pieces).total(formula.value_terms) * weight
-        return total
+    def total(of: Iterable[Run]) -> arb_series:
+        found = arb_series([0], ORDER)
+        for r, run in zip(runs, of, strict=True):
+            found += run.total(r.formula.value_terms) * r.weight
+        return found
 
-    first, length = at(start), stop - start
+    def at(t: arb) -> arb_series:
+        return total(r.formula.follow(r.line(t), taken=r.run.possible) for r in runs)
+
+    first, length = total(r.run for r in runs), stop - start
     slope, curvature = first[1], 2 * at((start + stop) / 2 + arb(0, (length / 2).abs_upper()))[2]
     rise = length * slope + curvature * length**2 / 2
     if not rise.rad() < NARROW:  # the enclosure of a curve is wide, its values at the ends are not

@@ -70,7 +70,7 @@ def _size(parts: Sequence[tuple[Second, int]], inputs: Sequence[arb]) -> float:
     """|Σ parts| in balls: what is derived twice has products that overflow where they themselves do not. NaN where it has no value."""
     total = arb(0)
     for part, times in parts:
-        registers = enclose.run(part.tape, inputs).registers
+        registers = enclose.run(part.tape, inputs).values
         total += times * sum((registers[k] for k in part.terms), arb(0))
     return float(abs(total).mid()) if total.is_finite() else float("nan")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from verify.candidates import Misbehaviour, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws.surroundings import watched
+from verify.laws.surroundings import borrowed, watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
 from verify.pair.place import GIVEN, MOVED, grid
@@ -321,7 +321,8 @@ def purity(pair: Pair, case: Case) -> Finding:
     x = np.array(case.x)
     before, seen = x.copy(), list[str]()
     seeing = replace(pair, f=watched(pair.f, seen))
-    first, g, again = seeing.loss(x), seeing.slope_of(x), seeing.loss(x)
+    with borrowed():
+        first, g, again = seeing.loss(x), seeing.slope_of(x), seeing.loss(x)
     kept = np.array(g)
     if not np.array_equal(x, before, equal_nan=True):
         raise Misbehaviour("mutates-input", "changes its input x")

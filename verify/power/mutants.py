@@ -40,9 +40,8 @@ def right(reference: Reference) -> Candidate:
     return _made(reference)
 
 
-def mutants(oracle: Oracle) -> list[Mutant]:
+def mutants(reference: Reference) -> list[Mutant]:
     """Every mutant that differs from the right implementation: those of a switch, a parameter or a penalty only where there is one."""
-    reference = Reference(oracle)
     return [
         *_terms(reference), *_losses(reference), *_kinks(reference), *_parameters(reference), *_penalty(reference), *_structure(reference),
         *_relative(reference), *_latent(reference), *_behaviour(reference),
@@ -61,14 +60,15 @@ def _made(
     labels = reference.oracle.objective.loss.labels
 
     def f(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
-        if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X))):
-            return float("nan"), np.full_like(W, np.nan)
-        if np.any(y < 0) or np.any(y >= labels(len(W))) or len(y) != len(X) or X.shape[1] != W.shape[1]:
-            raise ValueError("labels or shapes do not fit")
-        whole = reference.parts(W, X, y, reg)
+        whole = reference.known(W, X, y, reg)
+        if whole is None:
+            if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X))):
+                return float("nan"), np.full_like(W, np.nan)
+            if np.any(y < 0) or np.any(y >= labels(len(W))) or len(y) != len(X) or X.shape[1] != W.shape[1]:
+                raise ValueError("labels or shapes do not fit")
+            whole = reference.parts(W, X, y, reg)
         p = parts(whole)
-        dS = p.score_gradients if term is None and entry is None else _score_gradients(p, term or _untied, entry or _own)
-        G = p.share * dS.T @ p.X.astype(np.float64) + p.slope
+        G = p.gradient.copy() if term is None and entry is None else p.summed(_score_gradients(p, term or _untied, entry or _own))
         return float(W.dtype.type(loss(whole))), after(G, whole).astype(W.dtype)
 
     return f

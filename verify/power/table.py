@@ -86,7 +86,7 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         # Misuse leads to limitations only, which no table counts.
         return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT, answered={"misuse": ()})
 
-    wrong = mutants(oracle)
+    wrong = mutants(reference)
     looks_compiled = subject(next(m.f for m in wrong if hasattr(m.f, "py_func")))
     asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(looks_compiled) is None]
 

@@ -149,8 +149,8 @@ class Second:
         thin, fat = enclose.run(self.tape, inputs), enclose.run(self.tape, boxes, u)
         exact, wide, size = arb(0), arb(0), arb(0)
         for r in self.terms:
-            exact, wide = exact + thin.registers[r], wide + fat.registers[r]
-            size += fat.registers[r].abs_upper()
+            exact, wide = exact + thin.values[r], wide + fat.values[r]
+            size += fat.values[r].abs_upper()
         return Quantity(exact, upper(wide - exact), upper(size))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache, partial, reduce
-from typing import Any, NamedTuple
+from functools import cache, cached_property, lru_cache, partial, reduce
+from typing import Any
 
 import flint
 import numpy as np
@@ -180,23 +180,29 @@ def _scalar(x: Ball) -> Objects:
     return found
 
 
-class Run(NamedTuple):
-    """The registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one.
+@dataclass(eq=False)
+class Run:
+    """The values of all registers after a run, for each switch the pieces that were possible, and the unit roundoff if there was one.
 
     `kinked` are the registers whose derivatives along a line are not known, since a switch that they depend on may turn there.
     """
 
     tape: Tape
-    registers: Objects
+    values: list[Any]
     possible: dict[int, list[int]]
     arithmetic: Balls
     kinked: set[int]
+
+    @cached_property
+    def registers(self) -> Objects:
+        """The values as an array."""
+        return column(self.values, self.tape.size)
 
     def total(self, outputs: Sequence[int]) -> Ball:
         """The sum of these registers. Raises KinkOnSegment where one of them is kinked."""
         if not self.kinked.isdisjoint(outputs):
             raise KinkOnSegment
-        return sum((self.registers[k] for k in outputs), arb(0))
+        return sum((self.values[k] for k in outputs), arb(0))
 
     @property
     def open(self) -> list[int]:
@@ -209,7 +215,7 @@ class Run(NamedTuple):
         found = []
         for k in self.open:
             i, e = self.tape.places[k]
-            values = [constant(self.registers[i.pieces(e)[p][0]]) for p in self.possible[k]]
+            values = [constant(self.values[i.pieces(e)[p][0]]) for p in self.possible[k]]
             if i.op == "where" and not values[0].overlaps(values[1]):
                 found.append(k)
         return found
@@ -250,11 +256,11 @@ def run(
         for k, x in zip(ready.inputs, inputs, strict=True):
             walk.registers[k] = x
     else:
-        known = begun.registers.tolist()
+        known = begun.values
         walk = Walk(known + ready.registers[len(known) :], ahead, taken, begun.possible.copy(), begun.kinked.copy())
     for step in ready.steps:
         step(walk)
-    return Run(tape=tape, registers=column(walk.registers, tape.size), possible=walk.possible, arithmetic=a, kinked=walk.kinked)
+    return Run(tape=tape, values=walk.registers, possible=walk.possible, arithmetic=a, kinked=walk.kinked)
 
 
 @dataclass(slots=True)

@@ -7,12 +7,12 @@ one. Everything else is looked at step by step: a number that may be too large, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from verify.rounding import MOST_PRODUCTS, smallest_normal
 from verify.tape import enclose
 from verify.tape.balls import precision
-from verify.tape.enclose import Objects
 from verify.tape.primitives import exact
 from verify.tape.tape import SUMS, Instruction, Tape
 
@@ -46,7 +45,7 @@ class Demand(NamedTuple):
     factors: Factors
     bound: Fraction = Fraction(0)
 
-    def is_met(self, r: Objects, dtype: str, factor: float) -> bool:
+    def is_met(self, r: Sequence[Any], dtype: str, factor: float) -> bool:
         """Whether it certainly is in `dtype`, by numbers made `factor` times as large by what is done with them later."""
         most, least = float(np.finfo(dtype).max), smallest_normal(dtype)
         (k, _), *others = self.factors
@@ -62,7 +61,7 @@ class Demand(NamedTuple):
         return bool(float(_product(tuple(others), r).abs_lower()) > least) or bool(float(r[k].abs_upper()) < -np.log(least))
 
 
-def _product(factors: Factors, r: Objects) -> arb:
+def _product(factors: Factors, r: Sequence[Any]) -> arb:
     (first, sign), *others = factors
     if sign > 0 and not others:
         found: arb = r[first]
@@ -85,7 +84,7 @@ class Ranges:
     written: Collection[int]
     _known: dict[int, tuple[Demand, ...]] = field(default_factory=dict)
 
-    def leave(self, register: int, r: Objects, dtype: str, factor: float = 1.0) -> bool:
+    def leave(self, register: int, r: Sequence[Any], dtype: str, factor: float = 1.0) -> bool:
         """Whether a number on the way to this one may not fit `dtype`, where the registers hold `r`. Switches are not looked into: their
         pieces are numbers of their own.
         """
@@ -214,7 +213,7 @@ class Ranges:
         """The registers that depend on no input, with their balls."""
         with precision():
             run = enclose.run(self.tape, [arb("nan")] * len(self.tape.inputs))
-        return {k: x for k, x in enumerate(run.registers) if isinstance(x, arb) and x.is_finite()}
+        return {k: x for k, x in enumerate(run.values) if isinstance(x, arb) and x.is_finite()}
 
     @cached_property
     def _held(self) -> frozenset[int]:

@@ -251,8 +251,8 @@ def _is_nothing(q: Quantity) -> bool:
 
 def value(thin: Run, fat: Run, output: int) -> Quantity:
     """One output at a point, with the magnitude of its terms as written."""
-    exact, wide = thin.registers[output], fat.registers[output]
-    size = sum((gross * fat.registers[r].abs_upper() for r, _, gross in additive(fat.tape, output)), arb(0))
+    exact, wide = thin.values[output], fat.values[output]
+    size = sum((gross * fat.values[r].abs_upper() for r, _, gross in additive(fat.tape, output)), arb(0))
     return Quantity(exact, upper(wide - exact), upper(size))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flint import arb, arb_series
 
@@ -26,7 +26,7 @@ class Gap(NamedTuple):
     left: int
     right: int | None
 
-    def of(self, registers: Objects) -> Ball:
+    def of(self, registers: Sequence[Any]) -> Ball:
         """By how much the left one is the greater."""
         return registers[self.left] if self.right is None else registers[self.left] - registers[self.right]
 
@@ -72,26 +72,37 @@ def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb)
     """
     tape, nearest = run.tape, None
     curved: list[Gap] = []
-    for k in reached(run, tape.outputs.ravel().tolist(), conditions=True):
-        (taken,) = run.possible[k]
-        for gap in sides(tape, k, taken):
-            difference = gap.of(run.registers)
-            if not isinstance(difference, arb_series) or difference.length() == 0:
-                continue  # it does not depend on t, or is 0 all along
-            if gap.degree(tape) > 1:
-                curved.append(gap)
-            elif not difference[1].contains(0) and (at := -difference[0] / difference[1]) > 0 and start + at < end:
-                nearest = end = start + at
+    for gap, straight in _turning(run):
+        difference = gap.of(run.values)
+        if not isinstance(difference, arb_series) or difference.length() == 0:
+            continue  # it does not depend on t, or is 0 all along
+        if not straight:
+            curved.append(gap)
+        elif not difference[1].contains(0) and (at := -difference[0] / difference[1]) > 0 and start + at < end:
+            nearest = end = start + at
     if curved:
         reach = end if end.is_exact() else (end + BESIDE).upper()  # a zero at the end of the straight part has to show
 
         def differences(t: arb) -> list[arb_series]:
-            found = enclose.run(tape, line(t), taken=run.possible).registers
+            found = enclose.run(tape, line(t), taken=run.possible).values
             return [gap.of(found) for gap in curved]
 
         first = first_zero(differences, start, reach)
         nearest = first if first is not None and first < end else nearest
     return nearest
+
+
+def _turning(run: Run) -> list[tuple[Gap, bool]]:
+    """What may end a piece that is taken, of the switches that the outputs depend on, and whether it is straight along any line: looked
+    for once for the same pieces.
+    """
+    tape, key = run.tape, ("turning", *map(tuple, run.possible.values()))
+    found: list[tuple[Gap, bool]] | None = tape.prepared.get(key)
+    if found is None:
+        taken = {k: run.possible[k] for k in reached(run, tape.outputs.ravel().tolist(), conditions=True)}
+        found = [(gap, gap.degree(tape) <= 1) for k, (piece,) in taken.items() for gap in sides(tape, k, piece)]
+        tape.prepared[key] = found
+    return found
 
 
 def gaps(tape: Tape) -> list[Gap]:
@@ -108,7 +119,7 @@ def sign(tape: Tape, inputs: Sequence[Ball], gap: Gap) -> int | None:
     bits = BALL_BITS
     while bits <= EXACT_BITS:
         with precision(bits):
-            difference = gap.of(enclose.run(tape, inputs).registers)
+            difference = gap.of(enclose.run(tape, inputs).values)
             if difference.is_zero() or difference > 0 or difference < 0:
                 return 0 if difference.is_zero() else 1 if difference > 0 else -1
         bits *= 4
