@@ -123,7 +123,7 @@ def test_one_formula_is_for_all_targets():
     assert len(formulas) == 1
     assert [str(c) for c in formulas.pop().constants] == ["t", "delta"]
     taken = spec(lambda s, y, t: t * (s - y) ** 2, Real(), t=positive(default=1))
-    assert [str(c) for c in loss_formula(taken, 1, 0).constants] == ["target", "t"]
+    assert [str(c) for c in loss_formula(taken, 1, 0).constants] == ["y", "t"]
 
 
 def test_convexity_is_proved_for_the_whole_domain():
