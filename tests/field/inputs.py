@@ -141,6 +141,12 @@ def ignored(s, y):
     return -logp[kept, y[kept]].sum() / kept.sum(), g / kept.sum()
 
 
+def ignored_over_all(s, y):
+    value, g = ignored(s, y)
+    share = s.dtype.type((y != -100).sum() / len(y))
+    return value * share, g * share
+
+
 def ignored_with_weights(s, y, sample_weight):
     logp, w = s - logsumexp(s, axis=1, keepdims=True), sample_weight * (y != -100)
     g = np.exp(logp)
@@ -348,6 +354,7 @@ RIGHT = [
     ("SOFT", soft_of_target_first),
     ("LABELS", labels),
     ("IGNORED", ignored),
+    ("IGNORED", ignored_over_all),
     ("IGNORED", ignored_with_weights),
     ("WEIGHED", weighed),
     ("COX", cox),

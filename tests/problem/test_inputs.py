@@ -166,6 +166,7 @@ def test_every_case_is_one_of_the_problem(name):
             assert oracle.contains(case.values)
             for i in problem.inputs:
                 a = np.asarray(case[i.name])
+                assert a.dtype == (np.int64 if i.whole or isinstance(i.domain, Label) else np.float32)
                 if isinstance(i.domain, Simplex):
                     assert np.all(a >= 0)
                     assert np.all(a.sum(axis=-1) == 1)

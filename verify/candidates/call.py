@@ -36,7 +36,7 @@ class Call:
     """Calls `f` on copies of the named inputs in its own `order`, and answers by their names.
 
     `handed` are parameters that it takes, by their own names there. `backward` is how the gradient of an array is asked for, None where
-    one number comes out. `extends` says that gradients follow the value one by one, in place of one thing that holds them.
+    one number comes out.
     """
 
     f: Callable[..., Any]

@@ -23,7 +23,7 @@ from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
 from verify.difference import joined
 from verify.oracle import InstanceOracle, exact
 from verify.problem import WEIGHTS, Input, Problem, of_bytes, sound, weighted
-from verify.spec.domains import Domain
+from verify.spec.domains import Domain, Label
 from verify.tape.balls import precision
 
 Floats = NDArray[np.floating]
@@ -270,9 +270,10 @@ def checked(problem: Problem, case: Case) -> Case:
         raise ValueError(f"gradients are due for {', '.join(problem.differentiated)}")
     problem.sizes(case.values)
     dtype = joined([np.asarray(case[name]) for name in problem.differentiated]).dtype
-    whole = {i.name for i in problem.inputs if not i.differentiated and np.issubdtype(np.asarray(case[i.name]).dtype, np.integer)}
-    asked = {i.name for i in problem.inputs if i.asked}
-    return case.but(**{i.name: _like_dtype(case[i.name], dtype) for i in problem.inputs if i.name not in whole & asked})
+    whole = {i.name for i in problem.inputs if i.whole or isinstance(i.domain, Label)}
+    if any(not np.issubdtype(np.asarray(case[name]).dtype, np.integer) for name in whole):
+        raise ValueError(f"{' and '.join(sorted(whole))} are whole numbers")
+    return case.but(**{i.name: _like_dtype(case[i.name], dtype) for i in problem.inputs if i.name not in whole})
 
 
 def _like_dtype(a: Any, dtype: np.dtype[Any]) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -67,6 +68,8 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Mappin
         answered.append((way, answers))
     pairs = [(way, member, answers) for (way, answers), member in product(answered, members)]
     fits = [(way, member, answers) for way, member, answers in pairs if _fits(InstanceOracle(member, dtype), way, probes, answers)]
+    if len({member for _, member, _ in fits}) > 1:
+        fits = _told_apart(fits, problem, dtype, watch)
     if fits:  # several ways to ask a backward have one value, which does not tell them apart
         right = (f for f in fits if len(fits) > 1 and _gradient_fits(InstanceOracle(f[1], dtype), probes, f[2]))
         way, member, _ = next(right, fits[0])
@@ -78,6 +81,20 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Mappin
             return Conventions(candidate=way, objective=solution, fits=True, question=probes[0])
     way, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
     return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0])
+
+
+Fit = tuple[Call, Instance, list[Answer]]
+
+
+def _told_apart(fits: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
+    """Those that fit at more points: where no label is ignored, say, a mean of what is kept is that of all."""
+    more = [_probe(problem, dtype, size, seed) for size, seed in (*ASKED, *CONFIRMED)]
+    left = []
+    for way, member, answers in fits:
+        with suppress(Misbehaviour):
+            if _fits(InstanceOracle(member, dtype), way, more, [_asked(way, values, watch) for values in more]):
+                left.append((way, member, answers))
+    return left or fits
 
 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:

@@ -59,7 +59,14 @@ def is_asked(domain: Numbers) -> bool:
 
 def _of_function(spec: FunctionSpec) -> Problem:
     inputs = [
-        Input(name=name, dims=a.shape, domain=a.domain, differentiated=a.is_differentiated, asked=is_asked(a.domain))
+        Input(
+            name=name,
+            dims=a.shape,
+            domain=a.domain,
+            differentiated=a.is_differentiated,
+            asked=is_asked(a.domain),
+            whole=is_asked(a.domain) and all(t == int(t) for t in getattr(a.domain, "values", ())),
+        )
         for name, a in spec.inputs.items()
     ]
     output = Array(spec.output).shape if spec.output else None
@@ -162,7 +169,7 @@ def _inputs(spec: LossSpec) -> list[Input]:
     target = spec.target if spec.target is not None else Finite("targets", spec.targets) if spec.targets else Label(names[-1])
     if isinstance(target, Censored):
         both = ((TIME, Positive()), (EVENT, Binary()))
-        return [*found, *(Input(name=name, dims=first, domain=d, asked=True) for name, d in both)]
+        return [*found, *(Input(name=name, dims=first, domain=d, asked=True, whole=name == EVENT) for name, d in both)]
     if isinstance(target, Simplex):
         return [*found, Input(name=TARGET, dims=names, domain=target)]
     if isinstance(target, Vector):

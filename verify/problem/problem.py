@@ -31,7 +31,7 @@ WEIGHTS = "weights"
 class Input:
     """An array of numbers of a domain, its dimensions named or whole numbers; a gradient may be due for it.
 
-    `asked` says that a formula is given its numbers as they are and no symbols.
+    `asked` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Input:
     domain: Numbers
     differentiated: bool = False
     asked: bool = False
+    whole: bool = False
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """At these sizes of the named dimensions."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.problem.problem import WEIGHTS, Input, Problem
-from verify.spec.domains import Finite, Label, Simplex
+from verify.spec.domains import Label, Simplex
 
 OFTEN = 4
 """One label of so many is ignored, where some may be."""
@@ -56,11 +56,7 @@ def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dty
     if isinstance(i.domain, Simplex):
         return _rows(raw.astype(np.int64)).astype(dtype)
     found = np.array(i.domain.values)[raw.astype(np.int64) % len(i.domain.values)]
-    return np.asarray(found.astype(np.int64 if isinstance(i.domain, Finite) and i.asked and _whole(i.domain) else dtype))
-
-
-def _whole(domain: Finite) -> bool:
-    return all(t == int(t) for t in domain.values)
+    return np.asarray(found.astype(np.int64 if i.whole else dtype))
 
 
 def _rows(parts: NDArray[np.int64]) -> NDArray[np.float64]:
