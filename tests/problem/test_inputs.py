@@ -352,17 +352,24 @@ def test_parameters_are_found_out_varied_and_pinned():
     assert "varied" not in found(field.dice, field.DICE, parameters={"smooth": 0.5}).to_dict()
 
 
-def dice_of_one(p, t, smooth=1.0):
+DICE_OF_ONE = """
+def dice(p, t, smooth=1.0):
     a, b = 2 * (p * t).sum() + smooth, p.sum() + t.sum() + smooth
     return 1 - a / b, -(2 * t * b - a) / b**2 * smooth
+"""
 
 
 def test_a_gradient_that_is_right_at_the_default_alone_is_broken(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    report = check(dice_of_one, loss=f"{FIELD}:DICE", laws=("value", "gradient"), profile="quick")
+    (tmp_path / "dice.py").write_text(DICE_OF_ONE, encoding="utf-8")
+    asked = {"loss": f"{FIELD}:DICE", "laws": ("value", "gradient"), "profile": "quick", "in_process": True}
+    report = check("dice.py:dice", **asked)
     (result,) = [r for r in report.results if r.verdict is Verdict.BROKEN]
     assert result.witness.case["smooth"] != 1.0
-    assert check(dice_of_one, loss=f"{FIELD}:DICE", laws=("gradient",), profile="quick", parameters={"smooth": 1}).verdict is Verdict.HOLDS
+    again = replay(report.to_dict()["results"][1]["witness"]["id"], in_process=True)
+    assert again.verdict is Verdict.BROKEN
+    assert again.results[0].witness.case["smooth"] == result.witness.case["smooth"]
+    assert check("dice.py:dice", **asked, parameters={"smooth": 1}).verdict is Verdict.HOLDS
 
 
 def test_how_a_candidate_is_called_is_found_out_and_stated():

@@ -261,10 +261,15 @@ def _inside(oracle: InstanceOracle, case: Case, place: int, t: float) -> bool:
 
 
 def checked(problem: Problem, case: Case) -> Case:
-    """The case as one of the problem, however it was written: the numbers of the dtype, whole ones where labels are due.
+    """The case as one of the problem, however it was written: the numbers of the dtype, whole ones where labels are due. Values of
+    parameters may stand beside.
 
     Raises ValueError where its values are none of the problem.
     """
+    parameters = {name: case[name] for name in problem.parameters if name in case.values}
+    if any(not problem.parameters[name].low < value < problem.parameters[name].high for name, value in parameters.items()):
+        raise ValueError(f"the parameters are {', '.join(f'{name} = {value}' for name, value in parameters.items())}, out of their domains")
+    case = case.without(parameters)
     problem = (weighted(problem) if WEIGHTS in case.values else None) or problem
     if case.differentiated != problem.differentiated:
         raise ValueError(f"gradients are due for {', '.join(problem.differentiated)}")
@@ -273,7 +278,7 @@ def checked(problem: Problem, case: Case) -> Case:
     whole = {i.name for i in problem.inputs if i.whole or isinstance(i.domain, Label)}
     if any(not np.issubdtype(np.asarray(case[name]).dtype, np.integer) for name in whole):
         raise ValueError(f"{' and '.join(sorted(whole))} are whole numbers")
-    return case.but(**{i.name: _like_dtype(case[i.name], dtype) for i in problem.inputs if i.name not in whole})
+    return case.but(**{i.name: _like_dtype(case[i.name], dtype) for i in problem.inputs if i.name not in whole}).beside(parameters)
 
 
 def _like_dtype(a: Any, dtype: np.dtype[Any]) -> Any:

@@ -12,7 +12,7 @@ import sympy
 
 from verify.errors import UsageError
 from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTED_MEAN, WEIGHTS, Input, Numbers, Part, Problem, Stated, Values
-from verify.problem.symbols import array, entries, named, total
+from verify.problem.symbols import array, entries, named
 from verify.spec.catalogue import find_spec
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
@@ -92,7 +92,7 @@ def _of_function(spec: FunctionSpec) -> Problem:
         except NoExpression as error:
             raise UsageError(f"{error} Return an expression, or an array of them.") from None
         weights = [sympy.S.One] if output is None else np.ravel(given[UPSTREAM]).tolist()
-        return _ordered(inputs, given, total([v * e for v, e in zip(weights, parts, strict=True)]), parameters)
+        return _ordered(inputs, given, sympy.Add(*(v * e for v, e in zip(weights, parts, strict=True))), parameters)
 
     return Problem(
         name=spec.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -156,8 +155,3 @@ def entries(given: Any) -> tuple[list[Any], tuple[int, ...]]:
         return list(given), tuple(given.shape)
     found = np.array(given, dtype=object) if isinstance(given, (list, tuple, np.ndarray)) else None
     return ([given], ()) if found is None else (found.ravel().tolist(), found.shape)
-
-
-def total(terms: Sequence[sympy.Expr]) -> sympy.Expr:
-    """Their sum."""
-    return reduce(lambda a, b: a + b, terms, sympy.S.Zero) if len(terms) < 2 else sympy.Add(*terms)
