@@ -301,6 +301,17 @@ def test_formulas_that_are_none_are_told(formula, told):
         examine_problem(problem_of(FunctionSpec(name="x", inputs={"x": Array("n")}, formula=formula, source="x")))
 
 
+def test_further_ways_of_writing_are_of_the_same_loss_and_widen_what_is_allowed():
+    spec = {"prediction": Probability(), "target": Real(0, 1), "per_example": field.BCE.per_example}
+    wide = stated(**spec, ways=(lambda p, t: Add(1024 - t * log(p), -(1 - t) * log(1 - p) - 1024, evaluate=False),))
+    examine_problem(problem_of(wide))
+    case = ordinary(oracle_of(stated(**spec)), 1)[0]
+    narrow, broad = (oracle_of(s).at(**case.values).value.radius for s in (stated(**spec), wide))
+    assert broad > 100 * narrow
+    with pytest.raises(UsageError, match=r"ways\[0\] of x is another loss: at prediction"):
+        examine_problem(problem_of(stated(**spec, ways=(lambda p, t: -t * log(p),))))
+
+
 def test_a_false_claim_of_convexity_is_refused():
     spec = FunctionSpec(name="x", inputs={"x": Array("n")}, formula=lambda x: -(x**2).sum(), claims=Claims(convex=True), source="x")
     with pytest.raises(UsageError, match="claims to be convex, but at the middle of"):

@@ -5,6 +5,7 @@ says so. Refuted by balls, so that no rounding can refute a claim that is true.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -36,6 +37,8 @@ def _examine(problem: Problem, parameters: tuple[tuple[str, float], ...]) -> Non
     oracle = InstanceOracle(Instance(problem=problem, parameters=dict(parameters)), "float64")
     for size in SIZES:
         _is_a_function(oracle, size)
+    for size in SIZES:
+        _is_written_alike(oracle, size)
     if problem.claims.convex is False:
         raise UsageError(f"{problem.name} claims convex=False, which is shown by a chord of scores; claim nothing: Claims(convex=None).")
     if problem.claims.convex:
@@ -55,6 +58,25 @@ def _is_a_function(oracle: InstanceOracle, size: int) -> None:
             f"the formula of {problem.name} is no finite number at any point that was tried, for {shapes}: a root, a logarithm or a power "
             "of what is negative, 0/0? Give the inputs the domain where it is real, such as Positive() or Probability()."
         )
+
+
+def _is_written_alike(oracle: InstanceOracle, size: int) -> None:
+    """Further ways of writing are of the same function."""
+    problem = oracle.problem
+    for n, way in enumerate(problem.ways):
+        other = InstanceOracle(replace(oracle.instance, problem=replace(problem, stated=way, ways=())), "float64")
+        for values in (small(problem, size=size, seed=seed) for seed in range(PLACES)):
+            with precision():
+                apart = _value(oracle, values) - _value(other, values)
+            if not apart.contains(0):
+                raise UsageError(
+                    f"ways[{n}] of {problem.name} is another loss: at {_all(values)} it differs from the formula by "
+                    f"{float(apart.mid()):.6g}. Give formulas that are equal everywhere."
+                )
+
+
+def _all(values: Values) -> str:
+    return " and ".join(f"{name} = {_shown(a)}" for name, a in values.items())
 
 
 def _is_convex(oracle: InstanceOracle, size: int) -> None:

@@ -19,7 +19,7 @@ from verify.oracle.elements import Element, Elements
 from verify.oracle.formula import Formula
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
-from verify.problem import KEPT_MEAN, MEAN, SUM, Input, Instance, Part, Problem, Values, small
+from verify.problem import KEPT_MEAN, MEAN, SUM, Input, Instance, Part, Problem, Stated, Values, small
 from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
 from verify.spec.domains import Domain
 
@@ -113,6 +113,7 @@ class InstanceOracle:
         return Element(
             formula=formula,
             key=part.key,
+            ways=tuple(way_formula(self.problem, k, part.key) for k in range(len(self.problem.ways))),
             constants=(*numbers, *self.constants),
             rounded=(*numbers, *self._rounded_constants),
             steep=lambda: self._steep(formula, part),
@@ -189,7 +190,16 @@ def _inside(i: Input, x: Floats, d: Floats) -> Floats:
 @lru_cache(maxsize=1024)
 def problem_formula(problem: Problem, key: Hashable) -> Formula:
     """φ with this key, compiled once a process. Raises UsageError where it is not made of known functions."""
-    stated = problem.stated(key)
+    return _compiled(problem, problem.stated(key))
+
+
+@lru_cache(maxsize=1024)
+def way_formula(problem: Problem, way: int, key: Hashable) -> Formula:
+    """The same in a further way of writing."""
+    return _compiled(problem, problem.ways[way](key))
+
+
+def _compiled(problem: Problem, stated: Stated) -> Formula:
     try:
         return Formula(stated.expression, stated.variables, [*stated.numbers, *stated.parameters])
     except (ValueError, TypeError, NotImplementedError, RecursionError) as error:

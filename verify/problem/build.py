@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -110,19 +110,24 @@ def _of_function(spec: FunctionSpec) -> Problem:
 def _of_batch(spec: LossSpec) -> Problem:
     inputs = _inputs(spec)
 
-    def stated(key: Hashable) -> Stated:
+    def stated(formula: Callable[..., Any], key: Hashable) -> Stated:
         given = _symbols(inputs, key)
-        arguments = [given[PREDICTION], _targets(spec, given)]
-        parameters = _parameters(spec)
         told = f"the formula of {spec.name}, for predictions of shape {np.shape(given[PREDICTION])}, "
-        made = returned(told, spec.formula, arguments, parameters, None)
-        try:
-            e = expression(told, made, [_known(given.values())], parameters, None, "a prediction")
-        except NoExpression as error:
-            raise UsageError(f"{error} Add its parts up.") from None
-        return _ordered(inputs, given, e, parameters)
+        return _expressed(spec, formula, inputs, given, [given[PREDICTION], _targets(spec, given)], told)
 
-    return _of_loss(spec, inputs, parts=lambda values: [_whole(inputs, values)], stated=stated)
+    return _of_loss(spec, inputs, stated, parts=lambda values: [_whole(inputs, values)])
+
+
+def _expressed(
+    spec: LossSpec, formula: Callable[..., Any], inputs: Iterable[Input], given: dict[str, Any], arguments: Sequence[Any], told: str
+) -> Stated:
+    parameters = _parameters(spec)
+    made = returned(told, formula, arguments, parameters, spec.target)
+    try:
+        e = expression(told, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
+    except NoExpression as error:
+        raise UsageError(f"{error} Add its parts up.") from None
+    return _ordered(inputs, given, e, parameters)
 
 
 def _of_rows(spec: LossSpec) -> Problem:
@@ -140,24 +145,28 @@ def _of_rows(spec: LossSpec) -> Problem:
             found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers, kept=kept))
         return found
 
-    def stated(key: Hashable) -> Stated:
+    def stated(formula: Callable[..., Any], key: Hashable) -> Stated:
         given = _symbols(rows, key)
-        s, t = (_listed(a) for a in (given[PREDICTION], _targets(spec, given)))
-        parameters = _parameters(spec)
-        told = f"the formula of {spec.name} "
-        made = returned(told, spec.formula, [s, t], parameters, spec.target)
-        try:
-            e = expression(told, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
-        except NoExpression as error:
-            raise UsageError(f"{error} Add its parts up.") from None
-        return _ordered(rows, given, e, parameters)
+        arguments = [_listed(a) for a in (given[PREDICTION], _targets(spec, given))]
+        return _expressed(spec, formula, rows, given, arguments, f"the formula of {spec.name} ")
 
-    return _of_loss(spec, inputs, parts=parts, stated=stated, reductions=(*(() if ignored is None else (KEPT_MEAN,)), MEAN, SUM))
+    reductions = (*(() if ignored is None else (KEPT_MEAN,)), MEAN, SUM)
+    return _of_loss(spec, inputs, stated, parts=parts, reductions=reductions)
 
 
-def _of_loss(spec: LossSpec, inputs: list[Input], **how: Any) -> Problem:
-    told: dict[str, Any] = {"name": spec.name, "parameters": spec.parameters, "claims": spec.claims, "source": spec.source}
-    return Problem(inputs=tuple(inputs), loss=True, module=spec.formula.__module__, **told, **how)
+def _of_loss(spec: LossSpec, inputs: list[Input], stated: Callable[[Callable[..., Any], Hashable], Stated], **how: Any) -> Problem:
+    return Problem(
+        name=spec.name,
+        inputs=tuple(inputs),
+        stated=partial(stated, spec.formula),
+        ways=tuple(partial(stated, way) for way in spec.ways),
+        parameters=spec.parameters,
+        claims=spec.claims,
+        source=spec.source,
+        loss=True,
+        module=spec.formula.__module__,
+        **how,
+    )
 
 
 def _inputs(spec: LossSpec) -> list[Input]:

@@ -78,15 +78,16 @@ class Stated:
 class Problem:
     """What is asked of a candidate: its inputs in the order in which they are handed in, and the elements of the sum at given values.
 
-    `output` has the dimensions of an array that comes out, which the last input, its upstream gradient, weighs; None for one number.
-    `reductions` are the ways in which the sum may be scaled. `loss` says that it is one of predictions
-    and targets, and `module` where its formula is written.
+    `ways` are further ways of writing its formulas. `output` has the dimensions of an array that comes out, which the last input, its
+    upstream gradient, weighs; None for one number. `reductions` are the ways in which the sum may be scaled. `loss` says that it is one of
+    predictions and targets, and `module` where its formula is written.
     """
 
     name: str
     inputs: tuple[Input, ...]
     parts: Callable[[Values], list[Part]]
     stated: Callable[[Hashable], Stated]
+    ways: tuple[Callable[[Hashable], Stated], ...] = ()
     output: tuple[str, ...] | None = None
     reductions: tuple[str, ...] = (SUM,)
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
