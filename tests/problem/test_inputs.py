@@ -312,6 +312,20 @@ def test_further_ways_of_writing_are_of_the_same_loss_and_widen_what_is_allowed(
         examine_problem(problem_of(stated(**spec, ways=(lambda p, t: -t * log(p),))))
 
 
+def test_dimensions_may_have_fixed_sizes():
+    inputs = {"x": Array("n 3"), "y": Array("n", Label("3"))}
+    problem = problem_of(FunctionSpec(name="f", inputs=inputs, formula=lambda x, y: sum(x[i, k] ** 2 for i, k in enumerate(y)), source="x"))
+    oracle = InstanceOracle(Instance(problem=problem), "float64")
+    case = ordinary(oracle, 1)[0]
+    assert case["x"].shape[1] == 3
+    x, y = case["x"], case["y"]
+    assert float(oracle.at(**case.values).value.exact) == pytest.approx((x[np.arange(len(x)), y] ** 2).sum())
+    with pytest.raises(ValueError, match="its dimension 3 has the size 3"):
+        problem.sizes({"x": np.zeros((2, 4)), "y": np.zeros(2, int)})
+    with pytest.raises(ValueError, match=r"labels outside 0\.\.2"):
+        problem.sizes({"x": np.zeros((2, 3)), "y": np.full(2, 3)})
+
+
 def test_a_false_claim_of_convexity_is_refused():
     spec = FunctionSpec(name="x", inputs={"x": Array("n")}, formula=lambda x: -(x**2).sum(), claims=Claims(convex=True), source="x")
     with pytest.raises(UsageError, match="claims to be convex, but at the middle of"):

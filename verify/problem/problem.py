@@ -110,7 +110,7 @@ class Problem:
     def dims(self) -> tuple[str, ...]:
         """The names of all dimensions, in the order in which they occur."""
         labels = (i.domain.size for i in self.inputs if isinstance(i.domain, Label))
-        return tuple(dict.fromkeys([d for i in self.inputs for d in i.dims if not d.isdigit()] + [*labels]))
+        return tuple(dict.fromkeys(d for d in (*(d for i in self.inputs for d in i.dims), *labels) if not d.isdigit()))
 
     def input(self, name: str) -> Input:
         """By its name."""
@@ -120,14 +120,15 @@ class Problem:
         """Of the named dimensions. Raises ValueError where these are no values of the problem: other names, or shapes that do not fit."""
         if values.keys() != {i.name for i in self.inputs}:
             raise ValueError(f"the values are {', '.join(values)}, where {', '.join(i.name for i in self.inputs)} are due")
-        found: dict[str, int] = {}
+        fixed = (d for i in self.inputs for d in (*i.dims, i.domain.size if isinstance(i.domain, Label) else "") if d.isdigit())
+        found: dict[str, int] = {d: int(d) for d in fixed}
         for i in self.inputs:
             shape = np.shape(values[i.name])
             if len(shape) != len(i.dims):
                 raise ValueError(f"{i.name} has shape {shape}, where ({', '.join(i.dims)}) is due")
             for d, n in zip(i.dims, shape, strict=True):
-                if found.setdefault(d, n) != n or (d.isdigit() and int(d) != n):
-                    raise ValueError(f"{i.name} has shape {shape}, and its dimension {d} has the size {d if d.isdigit() else found[d]}")
+                if found.setdefault(d, n) != n:
+                    raise ValueError(f"{i.name} has shape {shape}, and its dimension {d} has the size {found[d]}")
         for i in self.inputs:
             if isinstance(i.domain, Label):
                 labels = np.asarray(values[i.name])

@@ -51,7 +51,8 @@ def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.rando
 def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dtype: str) -> Any:
     """The numbers that bytes stand for, the simplest for 0: of a domain those of its list, of a simplex a row that adds up to 1."""
     if isinstance(i.domain, Label):
-        labels = raw.astype(np.int64) % sizes[i.domain.size]
+        n = int(i.domain.size) if i.domain.size.isdigit() else sizes[i.domain.size]
+        labels = raw.astype(np.int64) % n
         return np.asarray(labels if i.domain.ignored is None else np.where(raw % OFTEN == OFTEN - 1, i.domain.ignored, labels))
     if isinstance(i.domain, Simplex):
         return _rows(raw.astype(np.int64)).astype(dtype)
