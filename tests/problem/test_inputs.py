@@ -294,6 +294,7 @@ def test_slips_of_functions_are_told(fields, told):
         (lambda x: np.sign(x).sum(), "np.sign is no function of symbols"),
         (lambda x: x.sum() if x[0] > 0 else 0, "raised TypeError"),
         (lambda x: None, r"returned nothing \(None\)"),
+        (lambda x: np.where(x > 0, x + 1, x).sum(), r"x jumps: where x are \(0.*its value is .* on one side"),
     ],
 )
 def test_formulas_that_are_none_are_told(formula, told):

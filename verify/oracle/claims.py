@@ -5,7 +5,7 @@ What every formula must be is examined too: that it can be compiled for every la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise, permutations, product
 
@@ -229,17 +229,22 @@ def _is_continuous(loss: LossSpec, constants: Constants) -> None:
         formula = loss_formula(loss, scores, label)
         if not formula.conditional:
             continue
+        more = _all(loss, label, constants)
         for base, direction in _lines(scores):
-            line = _Line(loss, formula, label, constants, base, direction)
-            for low, high in line.turns():
-                values = line.jump(low, high)
-                if values is not None:
-                    at, (left, right) = _point(line.at((low + high) / 2)), _apart(*values)
-                    raise UsageError(
-                        f"{loss.name} jumps: at {at}, {loss.place(scores, label)}, its value is {left} on one side and "
-                        f"{right} on the other. A loss must be continuous: correct the pieces of the Piecewise, or state it "
-                        "by Max, Min and Abs."
-                    )
+            found = Along(formula, base, direction, _asked(loss, formula, label, constants), more).jumps()
+            if found is not None:
+                at, left, right = found
+                raise UsageError(
+                    f"{loss.name} jumps: at {_point(at)}, {loss.place(scores, label)}, its value is {left} on one side and "
+                    f"{right} on the other. {CONTINUOUS}"
+                )
+
+
+def _asked(loss: LossSpec, formula: Formula, label: int, constants: Constants) -> Callable[[list[arb]], Run]:
+    return lambda at: _run(loss, formula, at, label, constants)
+
+
+CONTINUOUS = "A loss must be continuous: correct the pieces of the Piecewise, or state it by Max, Min and Abs."
 
 
 def _lines(scores: int) -> Iterator[tuple[Point, Point]]:
@@ -262,11 +267,13 @@ def _steps(scores: int) -> list[float]:
     return [-t for t in reversed(out)] + [0.0] + out
 
 
-class _Line:
-    """A formula along base + t·direction."""
+class Along:
+    """A formula along base + t·direction; `run` asks it at a point, and `more` are its constants."""
 
-    def __init__(self, loss: LossSpec, formula: Formula, label: int, constants: Constants, base: Point, direction: Point) -> None:
-        self.loss, self.formula, self.label, self.constants = loss, formula, label, constants
+    def __init__(
+        self, formula: Formula, base: Sequence[float], direction: Sequence[float], run: Callable[[list[arb]], Run], more: Sequence[arb]
+    ) -> None:
+        self.formula, self.asked, self.more = formula, run, more
         self.base, self.direction = [exact.ball(x) for x in base], [exact.ball(x) for x in direction]
         self.choices = formula.conditional
         self.gaps = list(dict.fromkeys(gap for k in self.choices for gap in sides(formula.value_tape, k)))
@@ -279,7 +286,15 @@ class _Line:
     def run(self, t: float | arb) -> Run:
         """The formula at t."""
         with precision():
-            return _run(self.loss, self.formula, self.at(t), self.label, self.constants)
+            return self.asked(self.at(t))
+
+    def jumps(self) -> tuple[list[arb], str, str] | None:
+        """Where it certainly jumps, and its values on both sides."""
+        for low, high in self.turns():
+            values = self.jump(low, high)
+            if values is not None:
+                return self.at((low + high) / 2), *_apart(*values)
+        return None
 
     def turns(self) -> Iterator[tuple[arb, arb]]:
         """Narrow intervals in which a condition may turn."""
@@ -325,7 +340,7 @@ class _Line:
             choices = [run.possible[r] for r in self.choices]
             if np.prod([len(c) for c in choices]) > MOST_COMBINATIONS:
                 return None
-            balls, inputs = [], [*self.at(ball), *_all(self.loss, self.label, self.constants)]
+            balls, inputs = [], [*self.at(ball), *self.more]
             for pieces in product(*choices):
                 taken = run.possible | {r: [p] for r, p in zip(self.choices, pieces, strict=True)}
                 balls.append(_total(self.formula, self.formula.follow(inputs, taken=taken)))

@@ -4,7 +4,7 @@ says so. Refuted by balls, so that no rounding can refute a claim that is true.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -12,14 +12,20 @@ import numpy as np
 from flint import arb
 
 from verify.errors import UsageError
+from verify.oracle import exact
+from verify.oracle.claims import CONTINUOUS, Along
+from verify.oracle.formula import Formula
 from verify.oracle.instance import InstanceOracle
 from verify.problem import Instance, Problem, Values, small
 from verify.tape.balls import precision
+from verify.tape.enclose import Run
 
 SIZES = (1, 2, 3)
 """Of all dimensions, at which a formula is looked at: one for what is special in one, three for what all others have."""
 PLACES = 8
 """Points tried at each size."""
+LINES = 3
+"""Points through which lines are followed to look for jumps, and numbers along which each goes."""
 CHORDS = 24
 """Chords tried at each size where convexity is claimed."""
 
@@ -38,6 +44,7 @@ def _examine(problem: Problem, parameters: tuple[tuple[str, float], ...]) -> Non
     for size in SIZES:
         _is_a_function(oracle, size)
     for size in SIZES:
+        _is_continuous(oracle, size)
         _is_written_alike(oracle, size)
     if problem.claims.convex is False:
         raise UsageError(f"{problem.name} claims convex=False, which is shown by a chord of scores; claim nothing: Claims(convex=None).")
@@ -58,6 +65,32 @@ def _is_a_function(oracle: InstanceOracle, size: int) -> None:
             f"the formula of {problem.name} is no finite number at any point that was tried, for {shapes}: a root, a logarithm or a power "
             "of what is negative, 0/0? Give the inputs the domain where it is real, such as Positive() or Probability()."
         )
+
+
+def _is_continuous(oracle: InstanceOracle, size: int) -> None:
+    """Looks for jumps along lines through some points: along some of the numbers, and askew."""
+    rng = np.random.default_rng(size)
+    for values in (small(oracle.problem, size=size, seed=seed) for seed in range(LINES)):
+        x, part = oracle.point(values), oracle.problem.parts(values)[0]
+        formula = oracle.formula(part.key)
+        if not formula.conditional:
+            continue
+        m = len(part.places)
+        more = [*map(exact.ball, part.numbers), *oracle.constants]
+        for direction in (*np.eye(m)[rng.permutation(m)[:LINES]], rng.choice((-1.0, 1.0), m) * rng.integers(1, 4, m)):
+            found = Along(formula, x[part.places].tolist(), direction.tolist(), _asked(formula, more), more).jumps()
+            if found is not None:
+                at, left, right = found
+                told = ", ".join(f"{float(a.mid()):.6g}" for a in at)
+                names = ", ".join(oracle.problem.differentiated)
+                raise UsageError(
+                    f"{oracle.problem.name} jumps: where {names} are ({told}), its value is {left} on one side and {right} on the other. "
+                    f"{CONTINUOUS}"
+                )
+
+
+def _asked(formula: Formula, more: list[arb]) -> Callable[[list[arb]], Run]:
+    return lambda at: formula.follow([*at, *more])
 
 
 def _is_written_alike(oracle: InstanceOracle, size: int) -> None:
