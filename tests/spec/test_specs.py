@@ -241,7 +241,7 @@ def test_a_users_spec_is_found_in_a_folder_with_py_in_its_name(write):
 
 @pytest.mark.parametrize("variable", ["NUMBER", "MISSING"])
 def test_a_file_without_such_a_spec_says_so(write, variable):
-    with pytest.raises(UsageError, match=rf"x\.py has no LossSpec called {variable}\. Define one, or give FILE\.py:NAME"):
+    with pytest.raises(UsageError, match=rf"x\.py has no LossSpec or FunctionSpec called {variable}\. Define one, or give FILE\.py:NAME"):
         find_loss(f"{write(OWN)}:{variable}")
 
 
