@@ -30,6 +30,7 @@ from verify.spec import (
     FunctionSpec,
     Label,
     LossSpec,
+    Positive,
     Probabilities,
     Probability,
     Real,
@@ -313,6 +314,32 @@ def test_further_ways_of_writing_are_of_the_same_loss_and_widen_what_is_allowed(
         examine_problem(problem_of(stated(**spec, ways=(lambda p, t: -t * log(p),))))
 
 
+def test_kinks_that_no_number_of_the_domain_meets_are_none():
+    def jaccard(p, t):
+        return 1 - (p * t).sum() / (np.maximum(p, t).sum() + 1)
+
+    spec = {"per_batch": jaccard, "prediction": Probability()}
+    assert not oracle_of(stated(**spec, target=Binary())).has_switches
+    assert oracle_of(stated(**spec, target=Real(0, 1))).has_switches
+
+
+def test_an_array_that_numpy_made_of_symbols_is_told():
+    spec = stated(per_batch=lambda s, y: np.sqrt(np.array(s)).sum(), prediction=Probability(), target=Binary())
+    with pytest.raises(UsageError, match=r"Leave them out"):
+        examine_problem(problem_of(spec))
+
+
+def test_counts_are_symbols_to_a_loss():
+    def deviance(m, t):
+        return 2 * (sympy.Piecewise((t * log(t / m), t > 0), (0, True)) - t + m)
+
+    spec = stated(per_example=deviance, prediction=Positive(), target=Count())
+    examine_problem(problem_of(spec))
+    oracle = oracle_of(spec)
+    truth = oracle.at(prediction=np.array([2.0, 3.0]), target=np.array([0.0, 4.0])).value.exact
+    assert float(truth) == pytest.approx((4.0 + 2 * (4 * np.log(4 / 3) - 1)) / 2)
+
+
 def test_dimensions_may_have_fixed_sizes():
     inputs = {"x": Array("n 3"), "y": Array("n", Label("3"))}
     problem = problem_of(FunctionSpec(name="f", inputs=inputs, formula=lambda x, y: sum(x[i, k] ** 2 for i, k in enumerate(y)), source="x"))
@@ -353,7 +380,7 @@ def test_domains_as_they_are_written():
     assert Embedding("N", "E").dims == ("n", "e")
     assert Binary("C") == Vector(Binary())
     assert {0.0, 1.0}.isdisjoint(Probability().values)
-    assert min(Probability().values) == 2.0**-149
+    assert min(Probability().values) == 2.0**-80
     assert max(Probability().values) > 1 - 2.0**-20
     with pytest.raises(UsageError, match="a vector of no domain"):
         Vector(Simplex())

@@ -9,6 +9,18 @@ import sympy
 from verify.problem.symbols import array, entries, named
 
 X, W, K = np.array([[0.5, -1.25, 2.0], [1.5, 0.25, -0.75]]), np.array([0.75, -2.0, 1.25]), np.float64(0.5)
+
+
+def _in_place(x, w, k):
+    total = 0
+    for a, b in zip(w, x[0], strict=True):
+        total += a * np.exp(b)
+    y = x * 1
+    y -= k
+    y[0] *= total
+    return y
+
+
 FORMULAS = {
     "a function of a sum": lambda x, w, k: np.exp(x.sum()),
     "a root of a product": lambda x, w, k: np.sqrt(w @ w + k),
@@ -23,6 +35,7 @@ FORMULAS = {
     "einsum": lambda x, w, k: np.einsum("ij,j->i", x, w) + np.outer(w, w)[:2, 0],
     "stacks": lambda x, w, k: np.concatenate([np.cumsum(w), np.diag(np.outer(w, w)), x.reshape(-1)[1:3]]),
     "logaddexp": lambda x, w, k: np.logaddexp(0, w) + np.log1p(np.exp(w)) - np.expm1(w) + np.square(w) + 1 / w,
+    "in place": lambda x, w, k: _in_place(x, w, k),
     "loops": lambda x, w, k: sum(np.exp(a) * k for a in w) + sum(row[0] for row in x),
 }
 

@@ -13,7 +13,8 @@ from verify.oracle import InstanceOracle, Oracle
 from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
 from verify.power import measure, measure_inputs
-from verify.problem import Instance, problem_named
+from verify.problem import Instance
+from verify.problem.named import problem_named
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty, find_spec, losses
 

@@ -43,7 +43,8 @@ from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
 from verify.pair import Pair, Start, why_not
 from verify.pair import run as judge_pair
-from verify.problem import Instance, problem_named
+from verify.problem import Instance
+from verify.problem.named import problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
 from verify.spec.objective import Objective

@@ -24,7 +24,7 @@ from verify.conventions import PINS, Pins
 from verify.errors import UsageError
 from verify.nested import hexadecimal, nested
 from verify.pair import start
-from verify.problem import problem_named
+from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss, find_spec
 
 SCHEMA, FIRST = 2, "verify-witness/1"

@@ -182,15 +182,19 @@ def _near_ends(problem: Problem, case: Case) -> Case:
     return case.but(**moved)
 
 
+LEAST = {"float64": (2.0**-80, 2.0**-300, 2.0**-500), "float32": (2.0**-40, 2.0**-60)}
+"""Numbers next to an end at 0: a product of two is no subnormal yet, whose roundings a logarithm would blow up."""
+
+
 def _ends(domain: Domain, dtype: str) -> list[float]:
     """The ends where they belong to the domain, the floats next to them, and some on the way there."""
     own, found = np.dtype(dtype).type, []
     info = np.finfo(dtype)
     for end, inwards in ((domain.low, np.inf), (domain.high, -np.inf)):
         if np.isfinite(end):
-            near = np.nextafter(own(end), own(inwards))
+            near = np.nextafter(own(end), own(inwards)) if end else np.sign(inwards) * LEAST[dtype][0]
             found += [end, float(near), *(float(end + np.sign(inwards) * info.eps * 2.0**k) for k in (1, 8, 16))]
-            found += [float(info.tiny)] if end == 0 and inwards > 0 else []
+            found += [np.sign(inwards) * t for t in LEAST[dtype]] if end == 0 else []
     return [t for t in found if t in domain]
 
 

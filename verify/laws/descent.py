@@ -22,6 +22,8 @@ EXPONENTS = range(0, 16, 3)
 def measure(subject: Subject, case: Case) -> Finding:
     """The decrease along −g (−g* on a kink), and on a kink the distance to a better point."""
     gradient = subject.truth(case).gradient
+    if not gradient.is_single and not np.all(np.isfinite(gradient.radius)):  # it has no element of least norm
+        return Finding(undecided=OUT_OF_RANGE)
     downhill = -subject.answer(case).gradient.astype(np.float64) if gradient.is_single else -gradient.least_norm()
     if not np.all(np.isfinite(downhill)):
         if not gradient.is_single:  # it is the truth that does not fit

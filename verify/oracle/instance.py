@@ -27,6 +27,8 @@ Floats = NDArray[np.floating]
 
 CLOSEST = 2.0
 """A unit step, the longest of a ladder, moves a number by at most this part of its distance from an end of its domain."""
+POINTS = 4
+"""Values, and half of the points for each, at which it is looked whether a switch turns inside a domain; and the size of all."""
 STEPS = 12
 """Halvings of a step that a number must take exactly to be moved at all: what lies closer to an end moves by single floats."""
 
@@ -160,10 +162,25 @@ class InstanceOracle:
         """The formula in a small form, which shows whether it has switches or is curved."""
         return self.formula(self.problem.parts(small(self.problem))[0].key)
 
-    @property
+    @cached_property
     def has_switches(self) -> bool:
-        """Whether there are kinks."""
-        return bool(self.example.switches)
+        """Whether there are kinks: where numbers have a domain with ends, some that are met within."""
+        if not self.example.switches:
+            return False
+        free = all(self.problem.input(name).is_free for name in self.problem.differentiated)
+        return free or any(self._turns(small(self.problem, size=POINTS, seed=seed)) for seed in range(POINTS))
+
+    def _turns(self, values: Values) -> bool:
+        """Whether a gap has several signs at points of the domain, beside these values of what is not differentiated."""
+        sides: dict[int, set[int | None]] = {}
+        for seed in range(2 * POINTS):
+            other = small(self.problem, size=POINTS, seed=POINTS + seed)
+            there = {**values, **{name: other[name] for name in self.problem.differentiated}}
+            (part, *_), x = self.problem.parts(there), self.point(there)
+            formula, inputs = self.formula(part.key), [*map(exact.ball, part.numbers), *self.seen]
+            for k in range(len(formula.gaps)):
+                sides.setdefault(k, set()).add(formula.sign([*map(exact.ball, x[part.places].tolist()), *inputs], k))
+        return any(len(seen) > 1 for seen in sides.values())
 
     @property
     def piecewise_linear(self) -> bool:

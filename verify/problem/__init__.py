@@ -1,6 +1,6 @@
 """What is asked of a candidate, whatever its inputs are: named arrays with domains, and a sum over elements."""
 
-from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, problem_named, problem_of, weighted
+from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, problem_of, weighted
 from verify.problem.described import described_problem
 from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTS, Input, Instance, Part, Problem, Stated, Values
 from verify.problem.small import of_bytes, small, sound
@@ -22,7 +22,6 @@ __all__ = [
     "Values",
     "described_problem",
     "of_bytes",
-    "problem_named",
     "problem_of",
     "small",
     "sound",

@@ -13,7 +13,6 @@ import sympy
 from verify.errors import UsageError
 from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTED_MEAN, WEIGHTS, Input, Numbers, Part, Problem, Stated, Values
 from verify.problem.symbols import array, entries, named
-from verify.spec.catalogue import find_spec
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
 from verify.spec.loss import LossSpec
@@ -29,12 +28,6 @@ def problem_of(spec: FunctionSpec | LossSpec) -> Problem:
     if isinstance(spec, FunctionSpec):
         return _of_function(spec)
     return _of_batch(spec) if spec.per_batch is not None else _of_rows(spec)
-
-
-def problem_named(name: str) -> Problem | None:
-    """The problem of a spec by its name; None where it is a loss of scores with one label or target each."""
-    spec = find_spec(name)
-    return problem_of(spec) if isinstance(spec, FunctionSpec) or spec.of_inputs else None
 
 
 @lru_cache(maxsize=64)
@@ -182,9 +175,9 @@ def _inputs(spec: LossSpec) -> list[Input]:
     if isinstance(target, Simplex):
         return [*found, Input(name=TARGET, dims=names, domain=target)]
     if isinstance(target, Vector):
-        return [*found, Input(name=TARGET, dims=names, domain=target.of, asked=is_asked(target.of))]
+        return [*found, Input(name=TARGET, dims=names, domain=target.of, asked=not isinstance(target.of, Domain))]
     target = replace(target, size=names[-1]) if isinstance(target, Label) else target
-    return [*found, Input(name=TARGET, dims=first, domain=target, asked=is_asked(target))]
+    return [*found, Input(name=TARGET, dims=first, domain=target, asked=not isinstance(target, Domain))]
 
 
 def _listed(given: Any) -> Any:

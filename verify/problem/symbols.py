@@ -40,7 +40,11 @@ class Symbols(np.ndarray):
         plain = [np.asarray(a, dtype=object) if isinstance(a, np.ndarray) else a for a in inputs]
         if options.get("where") is True:  # as reductions say that nothing is left out
             options.pop("where")
-        return _wrapped(getattr(own or ufunc, method)(*plain, **options))
+        into = options.pop("out", None)
+        if into is not None:  # as `a += b` does
+            options["out"] = tuple(np.asarray(a) for a in into)
+        found = getattr(own or ufunc, method)(*plain, **options)
+        return _wrapped(found) if into is None else into[0]
 
     def __array_function__(self, f: Any, types: Any, args: Any, kwargs: Any) -> Any:
         own = FUNCTIONS.get(f)

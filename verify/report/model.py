@@ -16,7 +16,8 @@ from verify.campaign.witness import NO_LOSS, identity, told
 from verify.evidence import Verdict
 from verify.laws import LAWS
 from verify.oracle.steepness import told as steepness
-from verify.problem import described_problem, problem_named
+from verify.problem import described_problem
+from verify.problem.named import problem_named
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
 from verify.spec.catalogue import find_loss

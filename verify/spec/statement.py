@@ -134,6 +134,12 @@ def stated(
         raise UsageError(f"{error} {hint}") from None
 
 
+PLAIN = (
+    "What it is given are arrays of symbols already, which take numpy's functions: np.array(…) and np.asarray(…) make arrays of them "
+    "that do not. Leave them out."
+)
+
+
 class NoExpression(UsageError):
     """What a formula returned is no expression of sympy."""
 
@@ -147,7 +153,8 @@ def returned(
     except (Exception, SystemExit, GeneratorExit) as error:
         frame = _frame(error)
         where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
-        hint = _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
+        plain = "no callable" in str(error) and any(hasattr(a, "applyfunc") for a in arguments)
+        hint = PLAIN if plain else _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
         raise UsageError(f"{told}raised {_said(error)}{where}. {hint}") from None
 
 
