@@ -56,6 +56,9 @@ INSTEAD = {
 }
 """What stands for a function of numbers, by its name. One that is not listed is looked for in sympy."""
 
+SYMBOLS = "verify.problem"
+"""The room whose arrays a formula computes with."""
+
 LIBRARIES = frozenset({*sys.stdlib_module_names, "jax", "mpmath", "numba", "numpy", "scipy", "sympy", "torch"}) - {"__main__"}
 """Packages in which no author's own code stands."""
 
@@ -202,9 +205,9 @@ def exactly(e: sympy.Expr) -> sympy.Expr:
 
 def _frame(error: BaseException) -> FrameSummary | None:
     """The last place in the author's own code."""
-    homes = [f.f_globals.get("__name__", "").partition(".")[0] for f, _ in walk_tb(error.__traceback__)]
-    frames = zip(extract_tb(error.__traceback__), homes, strict=True)
-    own = [frame for frame, home in list(frames)[1:] if home not in LIBRARIES]
+    modules = [f.f_globals.get("__name__", "") for f, _ in walk_tb(error.__traceback__)]
+    frames = zip(extract_tb(error.__traceback__), modules, strict=True)
+    own = [frame for frame, m in list(frames)[1:] if m.partition(".")[0] not in LIBRARIES and not m.startswith(SYMBOLS)]
     return own[-1] if own else None
 
 
