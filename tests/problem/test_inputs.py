@@ -36,6 +36,7 @@ from verify.spec import (
     Real,
     Score,
     Scores,
+    Sign,
     Simplex,
     Vector,
 )
@@ -450,6 +451,14 @@ def test_how_a_candidate_is_called_is_found_out_and_stated():
 def test_what_cannot_be_called_so_is_told(f, spec, pins, told):
     with pytest.raises(UsageError, match=told):
         found(f, spec, **pins)
+
+
+def test_a_sum_is_found_out_where_the_formula_has_no_value_at_an_end():
+    spec = stated(per_example=lambda r, t: -log(1 + t * r), prediction=Real(-1, 1), target=Sign())
+    told = found(lambda r, t: (-np.log(1 + t * r).sum(), -t / (1 + t * r)), spec).to_dict()
+    assert (told["reduction"], told["fits"]) == ("sum", True)
+    assert found(lambda r, t: (-np.log(1 + t * r).mean(), -t / (1 + t * r) / len(r)), spec).to_dict()["reduction"] == "mean"
+    assert not found(lambda r, t: (-np.log(1 + t * r).sum() * 1.5, r), spec).fits
 
 
 def test_forward_and_loss_are_the_same():

@@ -27,8 +27,8 @@ from verify.oracle.instance import InstanceOracle
 from verify.problem import EVENT, PREDICTION, TARGET, TIME, WEIGHTS, Instance, Problem, Values, small, weighted
 from verify.spec.function import UPSTREAM
 
-PROBES = ((3, 1), (2, 2))
-"""Sizes and seeds of the first questions."""
+PROBES = ((3, 1), (2, 2), (3, 5))
+"""Sizes and seeds of the first questions: at an end of a domain there may be no value."""
 ASKED = ((3, 1), (2, 2), (3, 3), (4, 4), (2, 5), (3, 6), (4, 7), (1, 8))
 """Those of the questions from which parameters are found out."""
 CONFIRMED = ((3, 11), (2, 12), (4, 13), (1, 14))
@@ -135,11 +135,12 @@ def _probe(problem: Problem, dtype: str, size: int, seed: int) -> dict[str, Any]
 
 
 def _fits(oracle: InstanceOracle, way: Call, probes: Sequence[Values], answers: Sequence[Answer]) -> bool:
-    """Whether the value is the instance's; the gradient, where there is no value."""
+    """Whether the value is the instance's, wherever it has one; the gradient, where there is no value."""
     if not way.has_loss:
         return _gradient_fits(oracle, probes, answers)
-    values = [oracle.at(**p).value for p in probes]
-    return all(distance(a.value, v.exact) <= v.radius for v, a in zip(values, answers, strict=True))
+    values = [(oracle.at(**p).value, a.value) for p, a in zip(probes, answers, strict=True)]
+    known = [(v, found) for v, found in values if v.exact.is_finite() and np.isfinite(v.radius)]
+    return bool(known) and all(distance(found, v.exact) <= v.radius for v, found in known)
 
 
 def _gradient_fits(oracle: InstanceOracle, probes: Sequence[Values], answers: Sequence[Answer]) -> bool:
