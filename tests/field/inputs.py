@@ -16,6 +16,7 @@ from verify.spec import (
     FunctionSpec,
     Label,
     LossSpec,
+    Parameter,
     Positive,
     Probability,
     Real,
@@ -387,3 +388,13 @@ WRONG = [
     ("NORM", pair(backward_with_a_mean), "reduction", "the gradient for gamma is divided by the size of n"),
     ("NORM", pair(backward_without_the_variance), "path-missing", "the gradient for x lacks what comes through 1/sqrt(a sum of x)"),
 ]
+
+
+SCALED = FunctionSpec(
+    name="scaled",
+    inputs={"x": Array("n")},
+    output="n",
+    formula=lambda x, scale: scale * x**2,
+    parameters={"scale": Parameter(default=2.0)},
+    source="y = scale · x²",
+)

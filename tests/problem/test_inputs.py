@@ -503,3 +503,18 @@ def test_a_right_answer_is_within_a_tenth_of_what_is_allowed(seed, name):
     case = next(iter(ordinary(oracle, 1 + seed % 16)[::-1]))
     answer, truth = conventions.candidate(**case.values), oracle.at(**case.values)
     assert truth.gradient.distance(answer.gradient).strain < 0.1
+
+
+def test_a_parameter_goes_to_the_part_of_a_pair_that_takes_it():
+    def forward(x, scale):
+        return scale * x**2, (x, scale)
+
+    def backward(dout, cache):
+        x, scale = cache
+        return 2 * scale * x * dout
+
+    assert check(Candidate(forward=forward, backward=backward), loss=f"{FIELD}:SCALED", profile="quick").verdict is Verdict.HOLDS
+    wrong = check(
+        Candidate(forward=forward, backward=lambda dout, cache: backward(dout, cache) / cache[1]), loss=f"{FIELD}:SCALED", profile="quick"
+    )
+    assert wrong.verdict is Verdict.BROKEN

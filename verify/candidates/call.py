@@ -8,6 +8,7 @@ forward(x, gamma) → (y, saved)   and backward(upstream, saved)
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -91,7 +92,8 @@ class Call:
         return Answer(self._value(first, examples), self._gradients(rest[0] if len(rest) == 1 else rest, shapes))
 
     def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-        return asked(partial(f, **self.handed) if self.handed else f, tuple(arguments))
+        mine = {name: value for name, value in self.handed.items() if _takes(f, name)}
+        return asked(partial(f, **mine) if mine else f, tuple(arguments))
 
     def _value(self, returned: Any, examples: tuple[int, ...]) -> float:
         """One number, or the losses of the examples, which are added without rounding."""
@@ -154,3 +156,12 @@ class Call:
             if name.lower() not in own:
                 raise UsageError(f"the candidate does not take {name}, so it cannot be judged at {name} = {value:g}.")
         return replace(self, handed={**self.handed, **{own[name.lower()]: value for name, value in parameters.items()}})
+
+
+def _takes(f: Callable[..., Any], name: str) -> bool:
+    """Whether it takes an argument of the name, as far as it tells: of a pair, only forward may take a parameter."""
+    try:
+        own = inspect.signature(f).parameters
+    except (TypeError, ValueError):
+        return True
+    return name in own or any(p.kind is p.VAR_KEYWORD for p in own.values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -187,7 +186,8 @@ def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: boo
     """
     values = Instance(problem=problem, parameters=pins.parameters).parameters
     known, found = {name.lower(): name for name in values}, {}
-    for p in _arguments((f.loss or f.grad) if isinstance(f, Candidate) else f):
+    parts = [part for part in (f.loss, f.grad) if part is not None] if isinstance(f, Candidate) else [f]
+    for p in (p for part in parts for p in _arguments(part)):
         name = known.get(p.name.lower())
         if name is not None and (optional or p.default is p.empty or name in pins.parameters):
             found[p.name] = values[name] if name in pins.parameters else own_default(problem.parameters[name], p.default, values[name])
@@ -248,15 +248,10 @@ def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Mapping[str, f
     if f.saved is not None:
         likely = (SAVED, SAVED_FIRST) if f.saved else (FIRST, LAST)
     elif told is not None and len(own) > 1:
-        likely = (SAVED, SAVED_FIRST) if told[2] == 2 else (FIRST, LAST)  # the upstream gradient and one thing
+        likely = (SAVED, SAVED_FIRST) if told[2] - (len(told[0]) - len(mine)) == 2 else (FIRST, LAST)  # the upstream gradient and one thing
     elif any(name in CACHES for name in mine):
         likely = (SAVED, SAVED_FIRST)
     if mine and (mine[0] in UPSTREAMS) != (mine[-1] in UPSTREAMS):
         first = mine[0] in UPSTREAMS
         likely = tuple(b for b in likely if (b in (FIRST, SAVED)) == first) or likely
     return likely
-
-
-def with_parameters(way: Call, member: Instance) -> Call:
-    """The way with the parameters of a member."""
-    return replace(way, handed={name: member.parameters[name] for name in way.handed})
