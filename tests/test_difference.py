@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verify.difference import backward, centred, coarse, direction, forward, ladder, moved, on_grid
+from verify.difference import backward, centred, coarse, direction, forward, joined, ladder, moved, on_grid, parted
 from verify.rounding import DIRECTION_BITS, LADDER
 
 DTYPES = ("float64", "float32")
@@ -33,6 +33,15 @@ def test_quotients_of_a_cubic_err_by_their_truncation_terms(h):
     assert forward(ahead, here, h) - (-3) == h / 2 * second + h**2 / 6 * third
     assert backward(behind, here, h) - (-3) == -h / 2 * second + h**2 / 6 * third
     assert centred(ahead, behind, h) - (-3) == h**2 / 6 * third
+
+
+@pytest.mark.parametrize("shapes", [[(2, 3)], [()], [(2, 3), (), (3,)], [(0, 2), (1,)]], ids=str)
+def test_what_is_joined_is_parted_again(shapes):
+    arrays = [np.arange(k, k + np.prod(shape, dtype=int), dtype=float).reshape(shape) for k, shape in enumerate(shapes)]
+    for x in (joined(arrays), joined(arrays).ravel()):
+        for part, a in zip(parted(x, arrays), arrays, strict=True):
+            assert (part.shape, part.tolist()) == (a.shape, a.tolist())
+            assert not part.size or np.shares_memory(part, x)
 
 
 def test_quotients_of_a_line_are_exact_and_of_a_parabola_the_centred_one_is():

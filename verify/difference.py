@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,15 @@ DIRECTIONS = 256
 def joined(arrays: Sequence[Floats]) -> Floats:
     """One array as it is; the entries of several in a row."""
     return arrays[0] if len(arrays) == 1 else np.concatenate([a.ravel() for a in arrays])
+
+
+def parted(x: NDArray[Any], arrays: Sequence[Any]) -> list[NDArray[Any]]:
+    """The inverse of `joined`: x, or all of its entries in a row, as parts of the shapes of these arrays."""
+    shapes = [np.shape(a) for a in arrays]
+    if shapes == [x.shape]:
+        return [x]
+    parts = np.split(x.ravel(), np.cumsum([prod(shape) for shape in shapes])[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def backward(behind: float, here: float, h: float) -> float:

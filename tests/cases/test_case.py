@@ -57,7 +57,7 @@ def test_the_dtype_is_that_of_the_point(dtype):
 
 OTHERS = {
     "a number": lambda c: c.but(reg=0.25),
-    "a shape": lambda c: c.at(x.reshape(3, 2)),
+    "a shape": lambda c: c.but(W=x.reshape(3, 2)),
     "a dtype": lambda c: c.but(y=c["y"].view(np.float64)),
     "the sign of 0": lambda c: c.at(np.where(x == 0, -0.0, x)),
     "names": lambda c: Case(values={"W": c["W"], "t": c["y"], "reg": c["reg"]}, family="test"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
-from verify.difference import Floats, joined
+from verify.difference import Floats, joined, parted
 from verify.nested import hexadecimal, leaves
 
 
@@ -50,22 +51,17 @@ class Case:
 
     def at(self, x: Floats) -> Case:
         """The same at another point, laid out like the one here."""
-        if len(self.differentiated) == 1:
-            return self.but(**{self.differentiated[0]: x})
-        here = [self.values[name] for name in self.differentiated]
-        parts = np.split(x, np.cumsum([a.size for a in here])[:-1])
-        return self.but(**{name: part.reshape(a.shape) for name, a, part in zip(self.differentiated, here, parts, strict=True)})
+        return self.but(**self.parted(x))
 
-    def place(self, entry: Sequence[int]) -> tuple[str, list[int]]:
+    def parted(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """The parts of an array that is laid out like the point, or has its entries in a row, by the names of the values."""
+        return dict(zip(self.differentiated, parted(x, [self.values[name] for name in self.differentiated]), strict=True))
+
+    def place(self, entry: Sequence[SupportsIndex]) -> tuple[str, list[int]]:
         """The name of the value in which an entry of `x` stands, and its index there."""
-        if len(self.differentiated) == 1:
-            return self.differentiated[0], list(entry)
-        (at,) = entry
-        for name in self.differentiated:
-            if at < np.size(self.values[name]):
-                return name, [int(k) for k in np.unravel_index(at, np.shape(self.values[name]))]
-            at -= int(np.size(self.values[name]))
-        raise IndexError(f"there is no entry {entry}")
+        here = np.zeros(self.x.shape, bool)
+        here[tuple(entry)] = True
+        return next((name, np.argwhere(part)[0].tolist()) for name, part in self.parted(here).items() if part.any())
 
     @property
     def dtype(self) -> str:

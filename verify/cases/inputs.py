@@ -256,12 +256,8 @@ def _some(rng: np.random.Generator, n: int) -> Iterator[int]:
 
 def _inside(oracle: InstanceOracle, case: Case, place: int, t: float) -> bool:
     """Whether a number may stand at this place of x."""
-    at = 0
-    for i in (oracle.problem.input(name) for name in oracle.problem.differentiated):
-        at += np.size(case[i.name])
-        if place < at:
-            return isinstance(i.domain, Domain) and t in i.domain
-    return False
+    domain = oracle.problem.input(case.place(np.unravel_index(place, case.x.shape))[0]).domain
+    return isinstance(domain, Domain) and t in domain
 
 
 def checked(problem: Problem, case: Case) -> Case:

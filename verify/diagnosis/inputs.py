@@ -139,13 +139,7 @@ def _seen(subject: Asked, case: Case) -> Seen | None:
     center = np.array([float(c) for c in truth.gradient.center.ravel()])
     if not (np.all(np.isfinite(center)) and np.all(np.isfinite(truth.gradient.radius))):
         return None
-    return Seen(case, answer, truth, _split(case, center), _split(case, truth.gradient.radius))
-
-
-def _split(case: Case, row: Floats) -> dict[str, Floats]:
-    sizes = [int(np.size(case[name])) for name in case.differentiated]
-    parts = np.split(row.ravel(), np.cumsum(sizes)[:-1])
-    return {name: part.reshape(np.shape(case[name])) for name, part in zip(case.differentiated, parts, strict=True)}
+    return Seen(case, answer, truth, case.parted(center), case.parted(truth.gradient.radius))
 
 
 def _value_is_wrong(subject: Asked, s: Seen) -> bool:
@@ -206,7 +200,7 @@ def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
     """The path through a subexpression of which a multiple is added to the gradient for an input, on cases of one size."""
     oracle = _oracle(subject)
     seen = [s for s in (_seen(subject, c) for c in ordinary(oracle, ALIKE, alike=True)) if s is not None]
-    columns = [{path: _split(s.case, column)[name] for path, column in paths(oracle, s.case.values).items()} for s in seen]
+    columns = [{path: s.case.parted(column)[name] for path, column in paths(oracle, s.case.values).items()} for s in seen]
     known = [path for path in (columns[0] if columns else ()) if sum(path in c for c in columns) == len(columns)]
     for path in sorted(known, key=likelier):
         factor = _multiple([s.answer.gradients[name] - s.due[name] for s in seen], [c[path] for c in columns])
@@ -264,7 +258,7 @@ def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
 def _with_ones(subject: Asked, seen: list[Seen], name: str, weights: str) -> list[Floats]:
     """What is due for one input where these weights are 1."""
     cases = [s.case.but(**{weights: np.ones_like(s.case[weights])}) for s in seen]
-    return [_split(c, np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
+    return [c.parted(np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
 
 
 def _of_value(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb, fmpq
 from numpy.typing import NDArray
 
-from verify.difference import joined, on_grid
+from verify.difference import joined, on_grid, parted
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.elements import Element, Elements
@@ -140,15 +140,11 @@ class InstanceOracle:
         """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number,
         so that a unit step stays well inside each domain. What lies too close to an end is not moved.
         """
-        x, parts, at = joined([values[name] for name in self.problem.differentiated]).ravel().copy(), d.ravel().copy(), 0
-        for i in (self.problem.input(name) for name in self.problem.differentiated):
-            own = slice(at, at + np.size(values[i.name]))
-            at = own.stop
-            if i.is_free:
-                x[own] = on_grid(x[own])
-            else:
-                parts[own] = _inside(i, x[own], parts[own])
-        return x.reshape(d.shape), parts.reshape(d.shape)
+        inputs = [self.problem.input(name) for name in self.problem.differentiated]
+        points = [np.asarray(values[i.name]) for i in inputs]
+        steps = parted(d, points)
+        x = [np.asarray(on_grid(a)) if i.is_free else a for i, a in zip(inputs, points, strict=True)]
+        return joined(x), joined([b if i.is_free else _inside(i, a, b) for i, a, b in zip(inputs, points, steps, strict=True)])
 
     def elsewhere(self, values: Values) -> Mapping[str, Any]:
         """Other values: real numbers moved by 1, others in reverse order."""

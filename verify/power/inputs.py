@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Call
 from verify.cases.inputs import ordinary
+from verify.difference import parted
 from verify.laws import LAWS, Law, Subject
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
@@ -65,24 +66,14 @@ class Maker:
             values = dict(zip(self.names, arguments, strict=True))
             point, g = self.truth(values)
             g = g if change is None else change(values, point, g)
-            return value(float(point.value.exact)), self._parted(values, g)
+            return value(float(point.value.exact)), [part.astype(values[name].dtype) for name, part in self.parted(values, g).items()]
 
         return f
 
-    def _parted(self, values: Values, g: Floats) -> list[Any]:
-        own = [np.asarray(values[name]) for name in self.problem.differentiated]
-        parts = np.split(g, np.cumsum([a.size for a in own])[:-1])
-        return [part.reshape(a.shape).astype(a.dtype) for part, a in zip(parts, own, strict=True)]
-
-    def places(self, values: Values, name: str) -> slice:
-        """Where the gradient for one input stands."""
-        at = 0
-        for other in self.problem.differentiated:
-            size = int(np.size(values[other]))
-            if other == name:
-                return slice(at, at + size)
-            at += size
-        raise KeyError(name)
+    def parted(self, values: Values, g: Floats) -> dict[str, Floats]:
+        """The gradient for each input, all in a row in `g`, whose memory they share."""
+        names = self.problem.differentiated
+        return dict(zip(names, parted(g, [values[name] for name in names]), strict=True))
 
 
 def wrong(maker: Maker) -> list[Wrong]:
@@ -96,7 +87,7 @@ def _inputs(maker: Maker) -> Iterator[Wrong]:
 
             def change(values: Values, _: Point, g: Floats, name: str = name, factor: float = factor) -> Floats:
                 g = g.copy()
-                g[maker.places(values, name)] *= factor
+                maker.parted(values, g)[name][...] *= factor
                 return g
 
             yield Wrong(f"gradient for {name} {what}", "input", maker.made(change))
