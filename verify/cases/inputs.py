@@ -103,7 +103,7 @@ def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case],
         found["larger"] = (_drawn(_layout(oracle, LARGER), "larger").map(lambda c: off_the_grid(problem, c)), 0.04)
     if problem.loss and problem.inputs[0].is_free:
         found["scores far apart"] = (_drawn(plain, "scores far apart").map(lambda c: _far_apart(c)), 0.08)
-    if any(i.differentiated and not i.is_free for i in problem.inputs):
+    if not all(i.is_free for i in problem.variables):
         found["near an end"] = (_drawn(plain, "near an end").map(lambda c: _near_ends(problem, c)), 0.1)
     if oracle.has_switches:
         found |= {"kink": (_on_kinks(oracle, plain), 0.2), "near a kink": (_near_kinks(oracle, plain), 0.2)}
@@ -128,7 +128,7 @@ def off_the_grid(problem: Problem, case: Case) -> Case:
     for i in problem.inputs:
         if isinstance(i.domain, Domain) and not i.domain.whole and not i.asked:
             a = np.asarray(case[i.name], np.float64)
-            room = np.minimum(np.minimum(a - i.domain.low, i.domain.high - a), np.where(a == 0, np.inf, np.abs(a)))
+            room = i.reach(a)
             by = np.where(np.isfinite(room), room, 0.0) * rng.uniform(-OFF_THE_GRID, OFF_THE_GRID, a.shape)
             moved[i.name] = _like(case[i.name], _kept(i.domain, a, a + by, case.dtype))
     return case.but(**moved)
@@ -137,8 +137,7 @@ def off_the_grid(problem: Problem, case: Case) -> Case:
 def _kept(domain: Domain, before: NDArray[np.float64], after: NDArray[np.float64], dtype: str) -> Floats:
     """The numbers after a move in the dtype, where they still belong to the domain; else as before."""
     there = after.astype(dtype)
-    inside = (there >= domain.low) & (there <= domain.high) if domain.closed else (there > domain.low) & (there < domain.high)
-    return np.asarray(np.where(inside, there, before.astype(dtype)))
+    return np.asarray(np.where(domain.holds(there), there, before.astype(dtype)))
 
 
 def _like(a: Any, found: Floats) -> Any:
@@ -173,8 +172,8 @@ def _far_apart(case: Case) -> Case:
 def _near_ends(problem: Problem, case: Case) -> Case:
     """Numbers of bounded domains next to their ends: a few floats away, or as small as a float is."""
     rng, moved = np.random.default_rng(case.seed), {}
-    for i in problem.inputs:
-        if i.differentiated and not i.is_free and isinstance(i.domain, Domain):
+    for i in problem.variables:
+        if not i.is_free and isinstance(i.domain, Domain):
             a = np.asarray(case[i.name])
             choices = np.array(_ends(i.domain, case.dtype), dtype=case.dtype)
             chosen = rng.integers(0, 2 * len(choices), a.shape)

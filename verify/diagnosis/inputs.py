@@ -21,8 +21,7 @@ from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
-from verify.problem import WEIGHTS, Input
-from verify.spec.domains import Domain
+from verify.problem import WEIGHTS
 from verify.spec.function import UPSTREAM
 
 Floats = NDArray[np.floating]
@@ -99,20 +98,14 @@ def _about(law: str) -> str | None:
 
 def _near_an_end(subject: Asked, every: list[Seen], wrong: list[Seen]) -> str | None:
     """What is wrong where a number is close to an end of its domain, and nowhere else."""
-    inputs = [i for i in _oracle(subject).problem.inputs if i.differentiated and not i.is_free]
+    inputs = [i for i in _oracle(subject).problem.variables if not i.is_free]
     if not inputs:
         return None
-    rooms = {id(s): min(_room(i, s) for i in inputs) for s in every}
+    rooms = {id(s): min(float(np.min(i.room(s.case[i.name]), initial=np.inf)) for i in inputs) for s in every}
     farthest = max(rooms[id(s)] for s in wrong)
     if farthest > CLOSE or any(rooms[id(s)] <= farthest for s in every if s not in wrong) or len(wrong) == len(every):
         return None
     return f"wrong where a number is as close as {farthest:.1g} to an end of its domain, right elsewhere: an ε, or a clip, is no part of it"
-
-
-def _room(i: Input, s: Seen) -> float:
-    assert isinstance(i.domain, Domain)
-    a = np.asarray(s.case[i.name], np.float64)
-    return float(np.min(np.minimum(a - i.domain.low, i.domain.high - a), initial=np.inf))
 
 
 def _oracle(subject: Asked) -> InstanceOracle:

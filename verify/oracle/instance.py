@@ -58,8 +58,8 @@ class InstanceOracle:
 
     def contains(self, values: Values) -> bool:
         """Whether all that is differentiated lies in its domain."""
-        inputs = [self.problem.input(name) for name in self.problem.differentiated]
-        return all(_belongs(i.domain, values[i.name]) for i in inputs if isinstance(i.domain, Domain) and not i.is_free)
+        inputs = [(i.domain, values[i.name]) for i in self.problem.variables if not i.is_free]
+        return all(bool(np.all(domain.holds(a))) for domain, a in inputs if isinstance(domain, Domain))
 
     @property
     def seen(self) -> list[arb]:
@@ -106,8 +106,7 @@ class InstanceOracle:
 
     def _roundings(self, values: Values) -> Floats:
         """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
-        inputs = [self.problem.input(name) for name in self.problem.differentiated]
-        return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in inputs])
+        return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in self.problem.variables])
 
     def _element(self, part: Part) -> Element:
         formula = self.formula(part.key)
@@ -123,7 +122,7 @@ class InstanceOracle:
 
     def _steep(self, formula: Formula, part: Part) -> Floats:
         """L of each input, of real numbers: see `steepness`."""
-        if not all(self.problem.input(name).is_free for name in self.problem.differentiated):
+        if not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
         if key not in self._steepest:
@@ -140,15 +139,14 @@ class InstanceOracle:
         """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number,
         so that a unit step stays well inside each domain. What lies too close to an end is not moved.
         """
-        inputs = [self.problem.input(name) for name in self.problem.differentiated]
-        points = [np.asarray(values[i.name]) for i in inputs]
-        steps = parted(d, points)
-        x = [np.asarray(on_grid(a)) if i.is_free else a for i, a in zip(inputs, points, strict=True)]
-        return joined(x), joined([b if i.is_free else _inside(i, a, b) for i, a, b in zip(inputs, points, steps, strict=True)])
+        here = [np.asarray(values[name]) for name in self.problem.differentiated]
+        parts = [*zip(self.problem.variables, here, parted(d, here), strict=True)]
+        x = [np.asarray(on_grid(a)) if i.is_free else a for i, a, _ in parts]
+        return joined(x), joined([step if i.is_free else _inside(i, a, step) for i, a, step in parts])
 
     def elsewhere(self, values: Values) -> Mapping[str, Any]:
         """Other values: real numbers moved by 1, others in reverse order."""
-        inputs = [self.problem.input(name) for name in self.problem.differentiated]
+        inputs = self.problem.variables
         moved = {i.name: a + a.dtype.type(1) for i in inputs if i.is_free and (a := values[i.name]) is not None}
         reverse = {i.name: np.asarray(values[i.name]).ravel()[::-1].reshape(np.shape(values[i.name])) for i in inputs if not i.is_free}
         return {**values, **moved, **reverse}
@@ -163,7 +161,7 @@ class InstanceOracle:
         """Whether there are kinks: where numbers have a domain with ends, some that are met within."""
         if not self.example.switches:
             return False
-        free = all(self.problem.input(name).is_free for name in self.problem.differentiated)
+        free = all(i.is_free for i in self.problem.variables)
         return free or any(self._turns(small(self.problem, size=POINTS, seed=seed)) for seed in range(POINTS))
 
     def _turns(self, values: Values) -> bool:
@@ -184,16 +182,9 @@ class InstanceOracle:
         return self.example.piecewise_linear
 
 
-def _belongs(domain: Domain, a: Floats) -> bool:
-    inside = (a >= domain.low) & (a <= domain.high) if domain.closed else (a > domain.low) & (a < domain.high)
-    return bool(np.all(inside))
-
-
 def _inside(i: Input, x: Floats, d: Floats) -> Floats:
     """The direction along numbers of a domain with ends."""
-    assert isinstance(i.domain, Domain)
-    wide = x.astype(np.float64)
-    room = np.minimum(np.minimum(wide - i.domain.low, i.domain.high - wide), np.where(wide == 0, np.inf, np.abs(wide)))
+    room = i.reach(x)
     unit = 2.0 ** np.floor(np.log2(np.where(room > 0, room, 1.0))) / CLOSEST
     spacing = np.abs(np.spacing(x)).astype(np.float64)
     moves = (room > 0) & np.isfinite(unit) & (unit * 2.0 ** -(DIRECTION_BITS + STEPS) >= spacing)

@@ -50,6 +50,17 @@ class Input:
         """Whether its numbers may be any real ones."""
         return isinstance(self.domain, Domain) and self.domain.unbounded
 
+    def room(self, a: Any) -> NDArray[np.float64]:
+        """How far each of these numbers of a domain that may have ends is from the nearest one."""
+        assert isinstance(self.domain, Domain)
+        wide = np.asarray(a, np.float64)
+        return np.minimum(wide - self.domain.low, self.domain.high - wide)
+
+    def reach(self, a: Any) -> NDArray[np.float64]:
+        """The same, or the size of the number where that is less; 0 has none."""
+        size = np.abs(np.asarray(a, np.float64))
+        return np.minimum(self.room(a), np.where(size == 0, np.inf, size))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
@@ -102,9 +113,14 @@ class Problem:
         return any(i.name == WEIGHTS for i in self.inputs)
 
     @property
+    def variables(self) -> tuple[Input, ...]:
+        """The inputs that a gradient is due for."""
+        return tuple(i for i in self.inputs if i.differentiated)
+
+    @property
     def differentiated(self) -> tuple[str, ...]:
-        """The names of the inputs that a gradient is due for."""
-        return tuple(i.name for i in self.inputs if i.differentiated)
+        """Their names."""
+        return tuple(i.name for i in self.variables)
 
     @property
     def dims(self) -> tuple[str, ...]:

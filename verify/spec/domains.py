@@ -12,7 +12,7 @@ from functools import cached_property, wraps
 from inspect import signature
 from math import floor, inf, isfinite
 from random import Random
-from typing import ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 import sympy
 
@@ -57,8 +57,12 @@ class Domain:
         return f"{self.name}({ends})"
 
     def __contains__(self, t: float) -> bool:
-        inside = self.low <= t <= self.high if self.closed else self.low < t < self.high
-        return inside and (not self.whole or t == int(t))
+        return bool(self.holds(t))
+
+    def holds(self, a: Any) -> Any:
+        """Whether a number belongs to it; of an array which of its numbers do, compared in their own dtype."""
+        inside = (a >= self.low) & (a <= self.high) if self.closed else (a > self.low) & (a < self.high)
+        return inside & (a == a // 1) if self.whole else inside
 
     @cached_property
     def values(self) -> tuple[float, ...]:
