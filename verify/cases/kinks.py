@@ -166,4 +166,4 @@ def zero(at: Callable[[arb], arb], step: float, most: int) -> arb | None:
 
 def _seen(oracle: Oracle, scores: Sequence[arb], label: int) -> list[arb]:
     """The inputs of a formula with its parameters as the dtype holds them: that is where a candidate sees a tie."""
-    return [*scores, *oracle.target(label), *(exact.ball(np.dtype(oracle.dtype).type(p)) for p in oracle.objective.parameters.values())]
+    return [*scores, *oracle.target(label), *oracle.seen]

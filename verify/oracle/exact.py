@@ -6,7 +6,7 @@ import numpy as np
 from flint import arb, arb_mat
 from numpy.typing import NDArray
 
-from verify.rounding import EXACT_BITS
+from verify.rounding import EXACT_BITS, unit_roundoff
 from verify.tape.balls import precision
 
 Floats = NDArray[np.floating]
@@ -29,6 +29,16 @@ def product(A: Floats, B: Floats) -> list[list[arb]]:
 def ball(x: float | np.floating) -> arb:
     """A float as an exact ball."""
     return arb(float(x))
+
+
+def held(x: float, dtype: str) -> arb:
+    """The number that a dtype has for x."""
+    return ball(np.dtype(dtype).type(x))
+
+
+def rounded(x: float, dtype: str) -> arb:
+    """X, and what the dtype has for it where it cannot hold x: whoever computes in it rounds once."""
+    return arb(x, 0.0 if float(np.dtype(dtype).type(x)) == x else unit_roundoff(dtype) * abs(x))
 
 
 def error(x: float, truth: arb) -> float:

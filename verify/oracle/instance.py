@@ -40,11 +40,8 @@ class InstanceOracle:
         self.instance, self.dtype = instance, dtype
         self.problem = instance.problem
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
-        values = instance.parameters.values()
-        self.constants = [exact.ball(p) for p in values]
-        self._rounded_constants = [
-            c + arb(0, 0.0 if float(np.dtype(dtype).type(p)) == p else self.u * abs(p)) for c, p in zip(self.constants, values, strict=True)
-        ]
+        self.constants = [exact.ball(p) for p in instance.parameters.values()]
+        self._rounded_constants = [exact.rounded(p, dtype) for p in instance.parameters.values()]
         self._steepest: dict[Hashable, Floats] = {}
 
     @property
@@ -64,7 +61,7 @@ class InstanceOracle:
     @property
     def seen(self) -> list[arb]:
         """The parameters as the dtype holds them: that is where a candidate sees a tie."""
-        return [exact.ball(np.dtype(self.dtype).type(p)) for p in self.instance.parameters.values()]
+        return [exact.held(p, self.dtype) for p in self.parameters.values()]
 
     @property
     def claims_convexity(self) -> bool:

@@ -31,14 +31,10 @@ class Oracle:
         self.objective, self.dtype = objective, dtype
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
         self.constants = [exact.ball(p) for p in objective.parameters.values()]
+        self._rounded_constants = [exact.rounded(p, dtype) for p in objective.parameters.values()]
         self._elements: dict[tuple[int, int], Element] = {}
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}
-        # A parameter that the dtype cannot hold is rounded once by whoever computes in it.
-        self._rounded_constants = [
-            c + arb(0, 0.0 if float(np.dtype(dtype).type(p)) == p else self.u * abs(p))
-            for c, p in zip(self.constants, objective.parameters.values(), strict=True)
-        ]
 
     def at(self, W: Floats, X: Floats, y: Labels, reg: float) -> Point:
         """Everything at one point. W is (C, D), X is (N, D), y is (N,) with labels in 0..C−1."""
@@ -146,6 +142,11 @@ class Oracle:
     def with_parameters(self, values: Mapping[str, float]) -> Oracle:
         """The same at other values of some parameters."""
         return Oracle(replace(self.objective, parameters={**self.objective.parameters, **values}), self.dtype)
+
+    @property
+    def seen(self) -> list[arb]:
+        """The parameters as the dtype holds them: that is where a candidate sees a tie."""
+        return [exact.held(p, self.dtype) for p in self.parameters.values()]
 
     def contains(self, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether the objective is a function of these: of all numbers."""
