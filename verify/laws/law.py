@@ -108,12 +108,6 @@ class Subject:
                 self.truths.popitem(last=False)
         return self.truths[key]
 
-    def moves(self, case: Case, d: NDArray[np.floating]) -> float:
-        """How far a unit step along d may move any score, or any input."""
-        if isinstance(self.oracle, InstanceOracle):
-            return float(np.max(np.abs(d), initial=0.0))
-        return float(np.max(np.abs(case["X"]).astype(np.float64) @ np.abs(d).astype(np.float64).T, initial=0.0))
-
 
 def within(law: str, value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:
     """The evidence that a value lies within `noise` of a true ball: none where that has no end."""

@@ -12,9 +12,9 @@ from flint import arb
 
 from verify.candidates import Answer
 from verify.cases import Case
-from verify.difference import Floats, ladder, moved, on_grid
+from verify.difference import Floats, ladder, moved
 from verify.laws.law import Subject
-from verify.oracle import InstanceOracle, Point, Value, precise
+from verify.oracle import Point, Value, precise
 from verify.rounding import FARTHEST
 
 T = TypeVar("T")
@@ -125,9 +125,6 @@ def through(subject: Subject, case: Case, d: Floats) -> Line:
 
 
 def _on_grid(subject: Subject, case: Case, d: Floats) -> tuple[Case, Floats]:
-    if isinstance(subject.oracle, InstanceOracle):
-        x, d = subject.oracle.stretched(case.values, d)
-    else:
-        x = on_grid(case.x)
-    shrink = 2.0 ** -np.ceil(np.log2(max(1.0, subject.moves(case, d) / FARTHEST)))
+    x, d = subject.oracle.stretched(case.values, d)
+    shrink = 2.0 ** -np.ceil(np.log2(max(1.0, subject.oracle.moves(case.values, d) / FARTHEST)))
     return case.at(x), np.asarray(d * d.dtype.type(shrink))

@@ -141,6 +141,10 @@ class InstanceOracle:
         x = [np.asarray(on_grid(a)) if i.is_free else a for i, a, _ in parts]
         return joined(x), joined([step if i.is_free else _inside(i, a, step) for i, a, step in parts])
 
+    def moves(self, values: Values, d: Floats) -> float:  # noqa: ARG002
+        """How far a unit step along d may move any input."""
+        return float(np.max(np.abs(d), initial=0.0))
+
     def elsewhere(self, values: Values) -> Mapping[str, Any]:
         """Other values: real numbers moved by 1, others in reverse order."""
         inputs = self.problem.variables

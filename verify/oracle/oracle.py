@@ -11,6 +11,7 @@ import numpy as np
 from flint import arb, fmpq
 from numpy.typing import NDArray
 
+from verify.difference import on_grid
 from verify.oracle import exact
 from verify.oracle.elements import Element, Elements
 from verify.oracle.formula import Formula, any_target_formula, loss_formula, penalty_formula
@@ -151,6 +152,18 @@ class Oracle:
     def contains(self, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether the objective is a function of these: of all numbers."""
         return True
+
+    def stretched(self, values: Mapping[str, Any], d: Floats) -> tuple[Floats, Floats]:
+        """(x, d): the point on the grid on which steps are exact, and the direction as it is."""
+        return on_grid(values["W"]), d
+
+    def moves(self, values: Mapping[str, Any], d: Floats) -> float:
+        """How far a unit step along d may move any score."""
+        return float(np.max(np.abs(values["X"]).astype(np.float64) @ np.abs(d).astype(np.float64).T, initial=0.0))
+
+    def elsewhere(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Other values: all weights moved by 1."""
+        return {**values, "W": values["W"] + values["W"].dtype.type(1)}
 
     @property
     def claims_convexity(self) -> bool:
