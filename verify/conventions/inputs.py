@@ -55,7 +55,7 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Mappin
     problem = _with_weights(f, problem)
     _pinned(problem, pins)
     ways, members = list(_ways(f, problem, handed)), list(_members(problem, pins, handed))
-    probes = [_probe(problem, dtype, size, seed) for size, seed in PROBES]
+    probes = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in PROBES]
     answered: list[tuple[Call, list[Answer]]] = []
     complaint: Misbehaviour | None = None
     for way in ways:
@@ -87,7 +87,7 @@ Fit = tuple[Call, Instance, list[Answer]]
 
 def _told_apart(fits: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
     """Those that fit at more points: where no label is ignored, say, a mean of what is kept is that of all."""
-    more = [_probe(problem, dtype, size, seed) for size, seed in (*ASKED, *CONFIRMED)]
+    more = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in (*ASKED, *CONFIRMED)]
     left = []
     for way, member, answers in fits:
         with suppress(Misbehaviour):
@@ -105,7 +105,7 @@ def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
 
 def _solved(way: Call, members: Sequence[Instance], free: Sequence[str], problem: Problem, dtype: str, watch: Watch) -> Instance | None:
     """The member with other values of its parameters that has the candidate's values, at points from which it was not found too."""
-    asked, confirmed = ([_probe(problem, dtype, size, seed) for size, seed in which] for which in (ASKED, CONFIRMED))
+    asked, confirmed = ([small(problem, size=size, seed=seed, dtype=dtype) for size, seed in which] for which in (ASKED, CONFIRMED))
     try:
         answers, more = ([_asked(way, values, watch) for values in points] for points in (asked, confirmed))
         system = InputsSystem(tuple(members), list(zip(asked, answers, strict=True)), dtype)
@@ -126,11 +126,6 @@ def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
 def _asked(way: Call, values: Values, watch: Watch) -> Answer:
     watch(values)
     return way(**values)
-
-
-def _probe(problem: Problem, dtype: str, size: int, seed: int) -> dict[str, Any]:
-    found = small(problem, size=size, seed=seed)
-    return {name: a.astype(dtype) if np.issubdtype(np.asarray(a).dtype, np.floating) else a for name, a in found.items()}
 
 
 def _fits(oracle: InstanceOracle, way: Call, probes: Sequence[Values], answers: Sequence[Answer]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import frexp, inf
-from typing import Any
 
 import numpy as np
 
@@ -89,18 +88,13 @@ def _lost(loss: LossSpec, parameters: Mapping[str, float]) -> float:
 
 def _lost_inputs(problem: Problem, parameters: Mapping[str, float]) -> float:
     """The same of a function of named inputs."""
-    values = {name: _narrow(a) for name, a in small(problem, size=SOME).items()}
     try:
         examine_problem(problem, parameters)
-        point = InstanceOracle(Instance(problem=problem, parameters=parameters), DTYPE).at(**values)
+        point = InstanceOracle(Instance(problem=problem, parameters=parameters), DTYPE).at(**small(problem, size=SOME, dtype=DTYPE))
         known = bool(point.value.exact.is_finite()) and bool(np.isfinite(point.gradient.radius).all())
         return float(point.out_of_range(slopes=True).sum()) if known else inf
     except (UsageError, ArithmeticError, ValueError):
         return inf
-
-
-def _narrow(a: Any) -> Any:
-    return np.asarray(a).astype(DTYPE) if np.issubdtype(np.asarray(a).dtype, np.floating) else a
 
 
 SOME = 4

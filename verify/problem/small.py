@@ -16,11 +16,11 @@ UNIT = 64
 """Numbers of a simplex are multiples of 1/UNIT: their sum is 1 in every dtype, in any order."""
 
 
-def small(problem: Problem, *, size: int = 2, seed: int = 0) -> dict[str, Any]:
+def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float64") -> dict[str, Any]:
     """Values at which all dimensions have this size: ordinary numbers, different from each other."""
     rng = np.random.default_rng(seed)
     sizes = dict.fromkeys(problem.dims, size)
-    found = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in problem.inputs}
+    found = {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype) for i in problem.inputs}
     return sound(problem, found)
 
 
