@@ -17,6 +17,7 @@ from verify import Candidate, UsageError, Verdict, check, replay
 from verify.cases import families
 from verify.cases.inputs import ordinary
 from verify.conventions import Pins, find_out_inputs
+from verify.conventions.inputs import ASKED, CONFIRMED, PROBES
 from verify.oracle import InstanceOracle
 from verify.oracle.examined import examine_problem
 from verify.problem import Instance, problem_of, small
@@ -459,6 +460,18 @@ def test_a_sum_is_found_out_where_the_formula_has_no_value_at_an_end():
     assert (told["reduction"], told["fits"]) == ("sum", True)
     assert found(lambda r, t: (-np.log(1 + t * r).mean(), -t / (1 + t * r) / len(r)), spec).to_dict()["reduction"] == "mean"
     assert not found(lambda r, t: (-np.log(1 + t * r).sum() * 1.5, r), spec).fits
+
+
+def test_members_that_a_few_points_leave_open_are_told_apart_by_one_round_of_more():
+    """The loss is 0 at the first points, which is a mean as well as a sum."""
+    spec, asked = stated(per_example=lambda s, t: Max(0, s[0] - t[0] - 2), target=Vector(Real())), []
+
+    def f(s, t):
+        over = np.maximum(s[:, 0] - t[:, 0] - 2, 0)
+        return over.mean(), np.sign(over)[:, None] * np.eye(1, s.shape[1]) / len(s)
+
+    assert find_out_inputs(f, problem_of(spec), Pins(), watch=asked.append).to_dict()["reduction"] == "mean"
+    assert len(asked) == len((*PROBES, *ASKED, *CONFIRMED))
 
 
 def test_forward_and_loss_are_the_same():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import product
+from itertools import groupby, product
 from typing import Any
 
 import numpy as np
@@ -88,11 +88,13 @@ Fit = tuple[Call, Instance, list[Answer]]
 def _told_apart(fits: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
     """Those that fit at more points: where no label is ignored, say, a mean of what is kept is that of all."""
     more = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in (*ASKED, *CONFIRMED)]
-    left = []
-    for way, member, answers in fits:
+    left: list[Fit] = []
+    for _, group in groupby(fits, key=lambda fit: id(fit[0])):
+        mine = [*group]
+        way = mine[0][0]
         with suppress(Misbehaviour):
-            if _fits(InstanceOracle(member, dtype), way, more, [_asked(way, values, watch) for values in more]):
-                left.append((way, member, answers))
+            answers = [_asked(way, values, watch) for values in more]
+            left += [fit for fit in mine if _fits(InstanceOracle(fit[1], dtype), way, more, answers)]
     return left or fits
 
 
