@@ -7,12 +7,13 @@ once. That proves nothing: whoever asks takes a solution for the candidate's cla
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, product
 from math import inf
-from typing import Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def solved(
     """
     known = [(probe, a) for probe, a in questions if np.isfinite(a.gradient if by_gradient else a.value).all()]
     if known and names:
-        yield from solutions(_System(tuple(members), known, dtype, by_gradient), names)
+        yield from solutions(LossSystem(tuple(members), known, dtype, by_gradient), names)
 
 
 def solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
@@ -251,53 +252,52 @@ def grid(domain: Parameter) -> list[float]:
     return sorted(t for t in points if domain.low < t < domain.high)
 
 
-class System(Protocol[M]):
-    """What members answer less what the candidate does, by the values of the parameters, in units of the candidate's answers."""
+class System(ABC, Generic[M]):
+    """What members answer less what the candidate does, by the values of the parameters, in units of the candidate's answers.
 
-    members: tuple[M, ...]
-    dtype: str
-    defaults: Floats
+    Each member answers its share (members, answers) of a sum, and a rest (members, answers) that no parameter changes. `answers` are the
+    candidate's, to one question each.
+    """
 
-    @property
-    def domains(self) -> Mapping[str, Parameter]:
-        """Of the parameters."""
+    share: Floats
+    rest: Floats
+
+    def __init__(self, members: tuple[M, ...], domains: Mapping[str, Parameter], answers: Sequence[Floats], dtype: str) -> None:
+        self.members: tuple[M, ...] = members
+        self.domains, self.dtype = domains, dtype
+        self.defaults = np.array([*members[0].parameters.values()])
+        sizes = np.array([np.abs(a).max() for a in answers])
+        size = np.maximum(sizes, SMALL * sizes.max()) if sizes.any() else np.ones(len(sizes))
+        self._size = np.repeat(size, np.array([a.size for a in answers], np.intp))
+        self._answers = np.concatenate([np.zeros(0), *answers])
+
+    @abstractmethod
+    def sums(self, parameters: Floats) -> Floats:
+        """(S, answers), at parameters (S, parameters of the loss)."""
 
     def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
         """(S, answers), each of one member (S,) at parameters (S, parameters of the loss)."""
+        return np.asarray((self.share[member] * self.sums(parameters) + self.rest[member] - self._answers) / self._size)
 
     def all_residuals(self, parameters: Floats) -> Floats:
         """(members, S, answers): of every member at each of the parameters."""
+        return np.asarray((self.share[:, None] * self.sums(parameters) + self.rest[:, None] - self._answers) / self._size)
 
 
-class InputsSystem:
+class InputsSystem(System[Instance]):
     """That of a function of named inputs, by its values."""
 
     def __init__(self, members: tuple[Instance, ...], questions: Sequence[tuple[Values, Answer]], dtype: str) -> None:
-        self.members, self.dtype = members, dtype
-        self.defaults = np.array([*members[0].parameters.values()])
-        oracles = [InstanceOracle(m, dtype) for m in members]
+        problem, oracles = members[0].problem, [InstanceOracle(m, dtype) for m in members]
         known = [(values, a.value) for values, a in questions if np.isfinite(a.value)]
-        self._parts = [(oracles[0].point(values), oracles[0].problem.parts(values)) for values, _ in known]
-        self._answers = np.array([value for _, value in known])
-        sizes = np.abs(self._answers)
-        self._size = np.maximum(sizes, SMALL * sizes.max()) if sizes.any() else np.ones(len(sizes))
-        self._share = np.array([[o.share(parts) for _, parts in self._parts] for o in oracles])
+        super().__init__(members, problem.parameters, [np.array([value]) for _, value in known], dtype)
+        self._parts = [(oracles[0].point(values), problem.parts(values)) for values, _ in known]
         self._formula = oracles[0].formula
+        self.share = np.array([[o.share(parts) for _, parts in self._parts] for o in oracles])
+        self.rest = np.zeros(self.share.shape)
 
-    @property
-    def domains(self) -> Mapping[str, Parameter]:
-        """Of the parameters."""
-        return self.members[0].problem.parameters
-
-    def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
-        """See `System`."""
-        return np.asarray((self._share[member] * self._sums(parameters) - self._answers) / self._size)
-
-    def all_residuals(self, parameters: Floats) -> Floats:
-        """See `System`."""
-        return np.asarray((self._share[:, None] * self._sums(parameters) - self._answers) / self._size)
-
-    def _sums(self, parameters: Floats) -> Floats:
+    def sums(self, parameters: Floats) -> Floats:
+        """Of the elements of each question."""
         found = np.zeros((len(parameters), len(self._parts)))
         for k, (x, parts) in enumerate(self._parts):
             for part in parts:
@@ -308,33 +308,17 @@ class InputsSystem:
         return found
 
 
-class _System:
-    """What members answer less what the candidate does, by the values of the parameters, in units of the candidate's answers."""
+class LossSystem(System[Objective]):
+    """That of a loss, by its values or `by_gradient`."""
 
     def __init__(self, members: tuple[Objective, ...], questions: Sequence[Question], dtype: str, by_gradient: bool) -> None:
-        self.members, self.dtype, self.by_gradient = members, dtype, by_gradient
-        self.loss: LossSpec = members[0].loss
-        self.domains: Mapping[str, Parameter] = self.loss.parameters
-        self.defaults = np.array([*members[0].parameters.values()])
+        self.loss, self.by_gradient = members[0].loss, by_gradient
         self._probes = [probe for probe, _ in questions]
         answers = [np.ravel(a.gradient if by_gradient else a.value).astype(np.float64) for _, a in questions]
-        sizes = np.array([np.abs(a).max() for a in answers])
-        size = np.maximum(sizes, SMALL * sizes.max()) if sizes.any() else np.ones(len(sizes))
-        self._size = np.repeat(size, [a.size for a in answers])
-        self._answers = np.concatenate(answers)
+        super().__init__(members, self.loss.parameters, answers, dtype)
         rest = {m.penalty: self._penalty(m) for m in members}
-        self._rest = np.array([rest[m.penalty] for m in members])
-        self._share = np.array([self._shares(m) for m in members])
-
-    def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
-        """(S, answers), each of one member (S,) at parameters (S, parameters of the loss)."""
-        found: Floats = (self._share[member] * self._sums(parameters) + self._rest[member] - self._answers) / self._size
-        return found
-
-    def all_residuals(self, parameters: Floats) -> Floats:
-        """(members, S, answers): of every member at each of the parameters."""
-        found: Floats = (self._share[:, None] * self._sums(parameters) + self._rest[:, None] - self._answers) / self._size
-        return found
+        self.rest = np.array([rest[m.penalty] for m in members])
+        self.share = np.array([self._shares(m) for m in members])
 
     def _shares(self, member: Objective) -> Floats:
         shares = [float(np.divide(*member.share(len(X)))) for _, X, _, _ in self._probes]
@@ -349,8 +333,8 @@ class _System:
                 return np.concatenate(slopes).astype(np.float64)
             return np.array([0.0 if point.penalty is None else float(point.penalty.value()[0]) for point in points])
 
-    def _sums(self, parameters: Floats) -> Floats:
-        """(S, answers): the sum of the losses of each question's examples, or the gradient of that sum."""
+    def sums(self, parameters: Floats) -> Floats:
+        """Of the losses of each question's examples, or the gradients of these sums."""
         most = max(1, LANES // sum(len(y) for _, _, y, _ in self._probes))
         parts = [self._some(parameters[first : first + most]) for first in range(0, len(parameters), most)]
         return np.concatenate(parts)
