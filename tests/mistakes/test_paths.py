@@ -57,7 +57,7 @@ def test_each_path_that_power_changes_gets_its_own_name_back(name):
     oracle = oracle_of(getattr(field, name))
     made = [m for m in wrong(Maker(oracle)) if m.family == "path"]
     assert made
-    codes = {words: code for code, words in FACTORS.values()}
+    codes = {words: code for code, words, _ in FACTORS.values()}
     for m in made[: 2 * len(FACTORS)]:
         loss = f"{field.__file__}:{name}"
         inputs = oracle.problem.differentiated

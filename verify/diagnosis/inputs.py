@@ -32,8 +32,6 @@ DIGITS = (2, 4, 8)
 """Significant digits of a factor, the fewest first."""
 LEAST = 1e-300
 """What stands for a size of 0 where it is divided by."""
-TOLD = {"path-missing": "lacks", "path-doubled": "has twice", "path-sign": "has with the wrong sign"}
-"""Verbs for what became of a path."""
 ALIKE = 5
 """Cases of one size, on which a path has one name."""
 ROOM = 4.0
@@ -198,8 +196,8 @@ def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
     for path in sorted(known, key=likelier):
         factor = _multiple([s.answer.gradients[name] - s.due[name] for s in seen], [c[path] for c in columns])
         if factor and _agree(seen, name, [np.asarray(s.due[name] + factor * c[path]) for s, c in zip(seen, columns, strict=True)]):
-            code, _ = FACTORS.get(factor, ("path-factor", ""))
-            return code, f"{TOLD.get(code, f'has {1 + factor:g} ×')} what comes through {path}"
+            code, _, verb = FACTORS.get(factor, ("path-factor", "", f"has {1 + factor:g} ×"))
+            return code, f"{verb} what comes through {path}"
     return None
 
 

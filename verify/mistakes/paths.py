@@ -24,8 +24,12 @@ from verify.tape.tape import Instruction, Registers
 
 Floats = NDArray[np.float64]
 
-FACTORS = {-1.0: ("path-missing", "left out"), 1.0: ("path-doubled", "counted twice"), -2.0: ("path-sign", "with the wrong sign")}
-"""What a multiple of a path that is added to the gradient means: its code, and words."""
+FACTORS = {
+    -1.0: ("path-missing", "left out", "lacks"),
+    1.0: ("path-doubled", "counted twice", "has twice"),
+    -2.0: ("path-sign", "with the wrong sign", "has with the wrong sign"),
+}
+"""What a multiple of a path that is added to the gradient means: its code, words for the path, and a verb for the gradient."""
 
 LONGEST = 40
 """Characters of a subexpression that is shown whole."""

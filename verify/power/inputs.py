@@ -111,7 +111,7 @@ def _paths(maker: Maker) -> Iterator[Wrong]:
         if whole or any(len(o) == len(own) and all(np.allclose(a, b) for a, b in zip(o, own, strict=True)) for o in seen):
             continue
         seen.append(own)
-        for factor, (_, words) in FACTORS.items():
+        for factor, (_, words, _) in FACTORS.items():
 
             def change(values: Values, _: Point, g: Floats, name: str = name, factor: float = factor) -> Floats:
                 column = paths(maker.oracle, values).get(name)
