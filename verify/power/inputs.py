@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from verify.difference import parted
 from verify.laws import LAWS, Law, Subject
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
-from verify.power.table import KEPT, Power, breaks, least
+from verify.power.mutants import VISIBLE, Mutant
+from verify.power.table import KEPT, Power, breaks, sensitivity
 from verify.problem import Values
 from verify.rounding import unit_roundoff
 from verify.spec.function import UPSTREAM
@@ -28,17 +28,6 @@ Change = Callable[[Values, Point, Floats], Floats]
 
 RELATIVE = (1e-3, 1e-6, 1e-9)
 """Relative errors of one entry, as far as right code in the dtype does not err by as much."""
-VISIBLE = 1e3
-"""Unit roundoffs that are an error, and no rounding of right code."""
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """A wrong implementation, its name, and the family of mistakes that it belongs to."""
-
-    name: str
-    family: str
-    f: Callable[..., Any]
 
 
 class Maker:
@@ -76,12 +65,12 @@ class Maker:
         return dict(zip(names, parted(g, [values[name] for name in names]), strict=True))
 
 
-def wrong(maker: Maker) -> list[Wrong]:
+def wrong(maker: Maker) -> list[Mutant]:
     """Every mistake that changes the answer."""
     return [*_inputs(maker), *_paths(maker), *_sizes(maker), *_kinks(maker), *_relative(maker), *_losses(maker), *_behaviour(maker)]
 
 
-def _inputs(maker: Maker) -> Iterator[Wrong]:
+def _inputs(maker: Maker) -> Iterator[Mutant]:
     for name in maker.problem.differentiated:
         for what, factor in (("left out", 0.0), ("twice", 2.0), ("with the wrong sign", -1.0)):
 
@@ -90,16 +79,16 @@ def _inputs(maker: Maker) -> Iterator[Wrong]:
                 maker.parted(values, g)[name][...] *= factor
                 return g
 
-            yield Wrong(f"gradient for {name} {what}", "input", maker.made(change))
+            yield Mutant(f"gradient for {name} {what}", "input", maker.made(change))
     if maker.problem.output is not None:
 
         def ones(values: Values, _: Point, g: Floats) -> Floats:  # noqa: ARG001
             return maker.truth({**values, UPSTREAM: np.ones_like(values[UPSTREAM])})[1]
 
-        yield Wrong("upstream gradient ignored", "input", maker.made(ones))
+        yield Mutant("upstream gradient ignored", "input", maker.made(ones))
 
 
-def _paths(maker: Maker) -> Iterator[Wrong]:
+def _paths(maker: Maker) -> Iterator[Mutant]:
     """A path left out, twice, or with the wrong sign, where one is seen at two sizes and is not all of the gradient."""
     cases = ordinary(maker.oracle, 2, alike=True) + ordinary(maker.oracle, 8)
     columns = [(maker.truth(c.values)[1], paths(maker.oracle, c.values)) for c in cases]
@@ -117,19 +106,19 @@ def _paths(maker: Maker) -> Iterator[Wrong]:
                 column = paths(maker.oracle, values).get(name)
                 return g if column is None else g + factor * column
 
-            yield Wrong(f"what comes through {name} {words}", "path", maker.made(change))
+            yield Mutant(f"what comes through {name} {words}", "path", maker.made(change))
 
 
-def _sizes(maker: Maker) -> Iterator[Wrong]:
+def _sizes(maker: Maker) -> Iterator[Mutant]:
     for dim in maker.problem.dims:
 
         def change(values: Values, _: Point, g: Floats, dim: str = dim) -> Floats:
             return g / maker.problem.sizes(values)[dim]
 
-        yield Wrong(f"gradient divided by {dim}", "size", maker.made(change))
+        yield Mutant(f"gradient divided by {dim}", "size", maker.made(change))
 
 
-def _kinks(maker: Maker) -> Iterator[Wrong]:
+def _kinks(maker: Maker) -> Iterator[Mutant]:
     if not maker.oracle.has_switches:
         return
 
@@ -138,13 +127,13 @@ def _kinks(maker: Maker) -> Iterator[Wrong]:
             g = g + 2 * next((x.matrix.ravel() for x in group if x.matrix.any()), 0.0)
         return g
 
-    yield Wrong("outside the subdifferential on kinks", "kink", maker.made(outside))
+    yield Mutant("outside the subdifferential on kinks", "kink", maker.made(outside))
 
 
-def _relative(maker: Maker) -> Iterator[Wrong]:
+def _relative(maker: Maker) -> Iterator[Mutant]:
     for e in RELATIVE:
         if e > VISIBLE * unit_roundoff(maker.oracle.dtype):
-            yield Wrong(f"one entry off by {e:g}", "relative", off_by(maker, e))
+            yield Mutant(f"one entry off by {e:g}", "relative", off_by(maker, e))
 
 
 def off_by(maker: Maker, e: float) -> Callable[..., Any]:
@@ -158,12 +147,12 @@ def off_by(maker: Maker, e: float) -> Callable[..., Any]:
     return maker.made(change)
 
 
-def _losses(maker: Maker) -> Iterator[Wrong]:
-    yield Wrong("value off by 1e-3", "loss", maker.made(value=lambda v: v * (1 + 1e-3)))
-    yield Wrong("value twice", "loss", maker.made(value=lambda v: 2 * v))
+def _losses(maker: Maker) -> Iterator[Mutant]:
+    yield Mutant("value off by 1e-3", "loss", maker.made(value=lambda v: v * (1 + 1e-3)))
+    yield Mutant("value twice", "loss", maker.made(value=lambda v: 2 * v))
 
 
-def _behaviour(maker: Maker) -> Iterator[Wrong]:
+def _behaviour(maker: Maker) -> Iterator[Mutant]:
     right, turns = maker.made(), [0]
 
     def wavers(*arguments: Any) -> Any:
@@ -178,8 +167,8 @@ def _behaviour(maker: Maker) -> Iterator[Wrong]:
                 a += 1
         return found
 
-    yield Wrong("other bits each second time", "behaviour", wavers)
-    yield Wrong("writes to its inputs", "behaviour", spoils)
+    yield Mutant("other bits each second time", "behaviour", wavers)
+    yield Mutant("writes to its inputs", "behaviour", spoils)
 
 
 def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Sequence[str] | None = None) -> Power:
@@ -196,12 +185,13 @@ def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Seq
     def broken(law: Law, f: Callable[..., Any]) -> bool:
         return any(breaks(law, subject(f), case) for case in cases)
 
-    def sensitivity(law: Law) -> dict[str, float]:
-        found = {
-            "gradient": least(lambda e: broken(law, off_by(maker, e))),
-            "loss": least(lambda e: broken(law, maker.made(value=lambda v: v * (1 + e)))),
-        }
-        return {what: error for what, error in found.items() if error is not None}
+    def sees(law: Law) -> dict[str, float]:
+        return sensitivity(
+            {
+                "gradient": lambda e: broken(law, off_by(maker, e)),
+                "loss": lambda e: broken(law, maker.made(value=lambda v: v * (1 + e))),
+            }
+        )
 
     return Power(
         loss=oracle.problem.name,
@@ -211,6 +201,6 @@ def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Seq
         laws=tuple(law.name for law in asked),
         families={m.name: m.family for m in catalogue},
         kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in catalogue},
-        sensitivity={law.name: sensitivity(law) for law in asked},
+        sensitivity={law.name: sees(law) for law in asked},
         false_alarms=tuple(law.name for law in asked if broken(law, maker.made())),
     )

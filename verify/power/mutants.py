@@ -32,7 +32,7 @@ class Mutant:
 
     name: str
     family: str
-    f: Candidate
+    f: Callable[..., Any]
 
 
 def right(reference: Reference) -> Candidate:

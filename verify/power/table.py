@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -94,10 +94,15 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         judged = subject(f)
         return law.why_not(judged) is None and any(breaks(law, judged, case) for case in cases)
 
-    def tail(law: Law) -> dict[str, float]:
+    def sees(law: Law) -> dict[str, float]:
         flat = [case for case in _tails(oracle) if _is_flat(oracle, reference, case)] if law.name == "gradient" else []
-        found = least(lambda e: any(breaks(law, subject(off_by(reference, e)), case) for case in flat))
-        return {} if found is None else {"tail": found}
+        return sensitivity(
+            {
+                "gradient": lambda e: broken(law, off_by(reference, e)),
+                "loss": lambda e: broken(law, off_by(reference, e, loss=True)),
+                "tail": lambda e: any(breaks(law, subject(off_by(reference, e)), case) for case in flat),
+            }
+        )
 
     asks_hessians = laws is None or "curvature" in laws
     hessians = _hessians(oracle, profile=profile, seed=seed) if asks_hessians else _Hessians({}, {}, ())
@@ -109,7 +114,7 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         laws=(*(law.name for law in asked), *hessians.sensitivity),
         families={m.name: m.family for m in wrong} | dict.fromkeys(hessians.kills, "hessian"),
         kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong} | hessians.kills,
-        sensitivity={law.name: _sensitivity(law, reference, broken) | tail(law) for law in asked} | hessians.sensitivity,
+        sensitivity={law.name: sees(law) for law in asked} | hessians.sensitivity,
         false_alarms=(*(law.name for law in asked if broken(law, right(reference))), *hessians.false_alarms),
     )
 
@@ -148,8 +153,8 @@ def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
         return any(breaks(law, subject, case) for case in cases)
 
     caught: dict[str, tuple[str, ...]] = {name: (law.name,) if broken(f) else () for name, f in catalogue.mutants()}
-    error = least(lambda e: broken(catalogue.made(times(1 + e))))
-    return _Hessians(caught, {law.name: {} if error is None else {"hessian": error}}, (law.name,) if broken(catalogue.made()) else ())
+    seen = sensitivity({"hessian": lambda e: broken(catalogue.made(times(1 + e)))})
+    return _Hessians(caught, {law.name: seen}, (law.name,) if broken(catalogue.made()) else ())
 
 
 def breaks(law: Law, subject: Subject, case: Case) -> bool:
@@ -160,12 +165,9 @@ def breaks(law: Law, subject: Subject, case: Case) -> bool:
         return True
 
 
-def _sensitivity(law: Law, reference: Reference, broken: Callable[[Law, Candidate], bool]) -> dict[str, float]:
-    """What the law still sees, of what it sees at all."""
-    found = {
-        "gradient": least(lambda e: broken(law, off_by(reference, e))),
-        "loss": least(lambda e: broken(law, off_by(reference, e, loss=True))),
-    }
+def sensitivity(seen: Mapping[str, Callable[[float], bool]]) -> dict[str, float]:
+    """The smallest relative error of each kind that is seen, of those of which one is seen at all."""
+    found = {what: least(is_seen) for what, is_seen in seen.items()}
     return {what: error for what, error in found.items() if error is not None}
 
 
