@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from sympy import Abs, Add, Max, Piecewise, Rational, exp, log
+from field.specs import TEMPERATURE
+from sympy import Abs, Add, Max, Piecewise, Rational
 
 import verify
 from verify import UsageError
@@ -17,14 +18,6 @@ from verify.conventions.parameter import grid
 from verify.spec import Claims, LossSpec, Real, logistic, others, positive, softplus
 from verify.spec.loss import Parameter
 
-TEMPERATURE = LossSpec(
-    name="temperature",
-    per_example=lambda s, y, T: log(Add(*(exp(v / T) for v in s))) - s[y] / T,
-    parameters={"T": positive(default=2)},
-    claims=Claims(convex=True),
-    source="none",
-)
-"""Not monotone in T where an example's label has neither the least nor the greatest score."""
 TARGETS = (-2.5, -1, 0, 0.375, 1, 4)
 PINBALL = LossSpec(
     name="pinball",

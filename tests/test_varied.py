@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from sympy import Add, Max, exp, log
+from field.specs import TEMPERATURE
+from sympy import Add, Max, exp
 
 import verify
 from verify import Candidate, UsageError
@@ -163,13 +164,6 @@ def test_kinks_are_met_where_they_are_at_each_value(on_ties, verdict, dtype):
         assert result.witness.case["delta"] != 1
 
 
-TEMPERATURE = LossSpec(
-    name="temperature",
-    per_example=lambda s, y, T: log(Add(*(exp(v / T) for v in s))) - s[y] / T,
-    parameters={"T": positive(default=2)},
-    claims=Claims(convex=True),
-    source="none",
-)
 HUGE = LossSpec(
     name="huge",
     per_example=lambda s, t, rate: exp(rate * (s - t)) - rate * (s - t) - 1,

@@ -71,3 +71,11 @@ EXPONENTIAL_CLASSES = LossSpec(
     claims=Claims(convex=True, symmetric=True, shift_invariant=True),
     source="a textbook",
 )
+TEMPERATURE = LossSpec(
+    name="temperature",
+    per_example=lambda s, y, T: log(Add(*(exp(v / T) for v in s))) - s[y] / T,
+    parameters={"T": positive(default=2)},
+    claims=CONVEX,
+    source="a textbook",
+)
+"""Of several scores; not monotone in T where an example's label has neither the least nor the greatest one."""

@@ -46,7 +46,7 @@ class Call:
     handed: Mapping[str, float] = field(default_factory=dict)
     backward: str | None = None
 
-    has_curvature, flat, takes_weights, per_example, each = False, False, False, False, False
+    has_curvature, flat, takes_weights = False, False, False
 
     @property
     def has_loss(self) -> bool:

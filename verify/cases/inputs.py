@@ -102,7 +102,7 @@ def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case],
     if len(problem.dims) in LARGER:
         found["larger"] = (_drawn(_layout(oracle, LARGER), "larger").map(lambda c: off_the_grid(problem, c)), 0.04)
     if problem.loss and problem.inputs[0].is_free:
-        found["scores far apart"] = (_drawn(plain, "scores far apart").map(lambda c: _far_apart(c)), 0.08)
+        found["scores far apart"] = (_drawn(plain, "scores far apart").map(_far_apart), 0.08)
     if not all(i.is_free for i in problem.variables):
         found["near an end"] = (_drawn(plain, "near an end").map(lambda c: _near_ends(problem, c)), 0.1)
     if oracle.has_switches:

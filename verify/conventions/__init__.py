@@ -29,7 +29,7 @@ __all__ = ["PINS", "Conventions", "Pins", "Probe", "Question", "find_out", "find
 def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
     """The same of a function of named inputs."""
     examine_problem(problem)
-    f = by_position(adapted(f), problem.parameters) if problem.loss else f
+    f = inputs.plain(f, problem)
     refusals.as_it_is(f)
     handed, needed = inputs.handed(f, problem, pins), inputs.handed(f, problem, pins, optional=False)
     found = inputs.find_out(f, problem, pins, handed, dtype, watch)

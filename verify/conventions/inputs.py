@@ -119,9 +119,14 @@ def _solved(way: Call, members: Sequence[Instance], free: Sequence[str], problem
     return None
 
 
+def plain(f: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
+    """The function as it is called: a loss with numpy arrays, whatever its framework is, and by place alone."""
+    return by_position(adapted(f), problem.parameters) if problem.loss else f
+
+
 def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
     """The likeliest way."""
-    f = by_position(adapted(f), problem.parameters) if problem.loss else f
+    f = plain(f, problem)
     return next(_ways(f, _with_weights(f, problem), handed(f, problem, pins)))
 
 
