@@ -41,14 +41,13 @@ from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
-from verify.pair import Pair, Start, why_not
-from verify.pair import run as judge_pair
+from verify.pair import Estimated, Pair, Start, why_not
 from verify.problem import Instance
 from verify.problem.named import problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
 from verify.spec.objective import Objective
-from verify.trial import Result, Watch, Witness, again, run, unwatched
+from verify.trial import Result, Trial, Watch, Witness, again, run, unwatched
 
 T = TypeVar("T")
 
@@ -301,8 +300,9 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
     told = {"signature": f"one array of shape {at[0]}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
     if record is not None:
         record.found(told, place_of(f))
-    watch = unwatched if record is None else record.begins
-    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, case=task.case, watch=watch)
+    question = Estimated(law=task.law, pair=pair, at=at, dtype=task.dtype, profile=request.profile, seed=request.seed)
+    trial = Trial(question, unwatched if record is None else record.begins)
+    result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
     framework = framework_of(f)
     told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))

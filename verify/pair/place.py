@@ -17,8 +17,8 @@ Floats = NDArray[np.floating]
 Start = tuple[tuple[int, ...], tuple[float, ...]]
 """A point as plain data: its shape and its numbers."""
 
-GIVEN, MOVED = "given", "moved"
-"""Families that are told apart: the user's own point, and one beside a place where differences decide nothing."""
+GIVEN, NEAR, MOVED = "given", "near", "moved"
+"""Families that are told apart: the user's own point, points near it, and one beside a place where differences decide nothing."""
 ASIDE = (2.0**-6, 2.0**-5)
 """Part of its size by which an entry is moved: some steps longer than the shortest in float32, and less than any two numbers of few bits
 are apart.
@@ -131,7 +131,7 @@ def _zeroed(x: Floats, rng: np.random.Generator) -> Floats:
 
 
 FAMILIES: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {
-    "near": _near,
+    NEAR: _near,
     "rounded": _rounded,
     "tied": _tied,
     "zeroed": _zeroed,
