@@ -17,8 +17,10 @@ Floats = NDArray[np.floating]
 Start = tuple[tuple[int, ...], tuple[float, ...]]
 """A point as plain data: its shape and its numbers."""
 
-GIVEN, NEAR, MOVED = "given", "near", "moved"
-"""Families that are told apart: the user's own point, points near it, and one beside a place where differences decide nothing."""
+GIVEN, NEAR, MOVED, SIMPLIFIED = "given", "near", "moved", "simplified"
+"""Families that are told apart: the user's own point, points near it, one beside a place where differences decide nothing, and one of
+plainer numbers than where a law broke.
+"""
 ASIDE = (2.0**-6, 2.0**-5)
 """Part of its size by which an entry is moved: some steps longer than the shortest in float32, and less than any two numbers of few bits
 are apart.
@@ -45,6 +47,21 @@ def moved(case: Case) -> Case:
     by = rng.uniform(*ASIDE, case.x.shape) * rng.choice((-1.0, 1.0), case.x.shape)
     x = np.asarray(case.x + _size(case.x) * by, dtype=case.dtype)
     return _settled(x, MOVED, case.seed + 2)  # two directions are asked at each point
+
+
+def simplified(case: Case, x: Floats) -> Case:
+    """A point of plainer numbers, with the directions of the case that it was made from."""
+    return _settled(x, SIMPLIFIED, case.seed)
+
+
+def given(at: Start, dtype: str) -> Floats:
+    """The point from its plain data."""
+    return np.array(at[1], dtype=dtype).reshape(at[0])
+
+
+def has_zeros(x: Floats) -> bool:
+    """Whether entries around x may be 0: there are some, or both signs."""
+    return bool((x == 0).any() or ((x > 0).any() and (x < 0).any()))
 
 
 def point(at: ArrayLike | None) -> Floats:
@@ -79,16 +96,15 @@ def places(at: Start, dtype: str, seed: int) -> Iterator[Case]:
     Signs stay as they are, since a logarithm may wait behind them; where the given point has both, or zeros, there are zeros too, and
     a point that is nothing else.
     """
-    given = np.array(at[1], dtype=dtype).reshape(at[0])
-    yield case_of(given, family=GIVEN, seed=seed)
-    rng = np.random.default_rng(seed)
-    zeros = bool((given == 0).any() or ((given > 0).any() and (given < 0).any()))
+    x, rng = given(at, dtype), np.random.default_rng(seed)
+    yield case_of(x, family=GIVEN, seed=seed)
+    zeros = has_zeros(x)
     for round_ in count():
         for family, draw in FAMILIES.items():
             if zeros or family != "zeroed":
-                yield _settled(draw(given, rng), family, int(rng.integers(2**31)))
+                yield _settled(draw(x, rng), family, int(rng.integers(2**31)))
         if zeros and round_ == 0:
-            yield _settled(np.zeros_like(given), "zeroed", int(rng.integers(2**31)))
+            yield _settled(np.zeros_like(x), "zeroed", int(rng.integers(2**31)))
 
 
 def _settled(x: Floats, family: str, seed: int) -> Case:
@@ -108,8 +124,13 @@ def _near(x: Floats, rng: np.random.Generator) -> Floats:
 
 def _rounded(x: Floats, rng: np.random.Generator) -> Floats:
     """A near point with entries of few bits: exact ties and kinks become likely."""
-    mantissa, exponent = np.frexp(_near(x, rng).astype(np.float64))
-    return np.asarray(np.ldexp(np.round(mantissa * 2**BITS) / 2**BITS, exponent), dtype=x.dtype)
+    return of_few_bits(_near(x, rng), BITS)
+
+
+def of_few_bits(x: Floats, bits: int, rounded: Callable[[Floats], Floats] = np.round) -> Floats:
+    """Each entry with so many significant bits."""
+    mantissa, exponent = np.frexp(x.astype(np.float64))
+    return np.asarray(np.ldexp(rounded(mantissa * 2**bits) / 2**bits, exponent), dtype=x.dtype)
 
 
 def _tied(x: Floats, rng: np.random.Generator) -> Floats:

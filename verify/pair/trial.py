@@ -13,7 +13,8 @@ from verify.diagnosis import Diagnosis
 from verify.evidence import Finding
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import told
-from verify.pair.place import GIVEN, MOVED, NEAR, Start, moved, places
+from verify.pair.place import GIVEN, MOVED, NEAR, Start, given, moved, places
+from verify.pair.simpler import shrunk
 from verify.pair.subject import Pair
 from verify.trial import Trial, Watch
 
@@ -65,7 +66,11 @@ class Estimated:
                 ahead.appendleft(moved(there))
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
-        """Nothing is simpler."""
+        """Plainer numbers, of a point that the search came to. The given point stays where it breaks the law: whoever gave it knows what
+        it is, and asks what is wrong there.
+        """
+        if case.family != GIVEN:
+            shrunk(case, given(self.at, self.dtype), breaks)
 
     def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By differences there, at the given point and at others near it."""
