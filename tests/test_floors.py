@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "profiles", "rounding", "core"),
-    ("data", "difference", "elapsed", "figures", "nested", "settings", "source", "storage"),
+    ("data", "difference", "elapsed", "figures", "nested", "settings", "slope", "source", "storage"),
     ("tape",),
     ("spec",),
     ("problem",),
@@ -90,6 +90,7 @@ HOMES = {
         "power",
         "problem",
         "rounding",
+        "slope",
         "survey",
         "tape",
         "terms",

@@ -18,9 +18,10 @@ from verify.laws.surroundings import borrowed, watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
 from verify.pair.place import GIVEN, MOVED, NEAR, grid
-from verify.pair.slope import Slope, scales
+from verify.pair.slope import scales
 from verify.pair.subject import Pair, direction
 from verify.rounding import WINDOW
+from verify.slope import Slope
 
 Floats = NDArray[np.floating]
 
