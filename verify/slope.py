@@ -120,14 +120,17 @@ class Slope:
 
     @property
     def _cusped(self) -> bool:
-        """Whether quotients of one sign grow to the last, as on √|x|: less than those of a jump or of rounding, which double."""
+        """Whether quotients of one sign grow to the last, as on √|x|. They may double if no rounding is so great, which does so too: what
+        looks like a jump is one, or finer than the last step.
+        """
         for quotients in (self.forward, self.backward):
             last = quotients[-CUSP:]
             if len(last) < CUSP:
                 return False
+            fastest = 2.1 if np.all(np.abs(last) > SWAMPED * self.rounding[-CUSP:]) else 1.9
             with np.errstate(all="ignore"):
                 ratios = last[1:] / last[:-1]
-            if np.all((ratios > 1.05) & (ratios < 1.9)):
+            if np.all((ratios > 1.05) & (ratios < fastest)):
                 return True
         return False
 
