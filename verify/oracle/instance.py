@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -19,7 +18,7 @@ from verify.oracle.elements import Element, Elements
 from verify.oracle.formula import Formula
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
-from verify.problem import KEPT_MEAN, MEAN, SUM, Input, Instance, Part, Problem, Stated, Values, small
+from verify.problem import Input, Instance, Part, Problem, Stated, Values, small
 from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
 from verify.spec.domains import Domain
 
@@ -97,11 +96,7 @@ class InstanceOracle:
         return float(self._share(parts))
 
     def _share(self, parts: Sequence[Part]) -> fmpq:
-        if self.instance.reduction == SUM:
-            return fmpq(1)
-        if self.instance.reduction in (MEAN, KEPT_MEAN):
-            return fmpq(1, sum(p.kept or self.instance.reduction == MEAN for p in parts))
-        total = sum(Fraction(p.weight) for p in parts if p.kept)
+        total = self.instance.total(parts)
         return fmpq(total.denominator, total.numerator)
 
     def _roundings(self, values: Values) -> Floats:

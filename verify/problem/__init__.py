@@ -3,6 +3,7 @@
 from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, problem_of, weighted
 from verify.problem.described import described_problem
 from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTS, Input, Instance, Part, Problem, Stated, Values
+from verify.problem.relations import Equation, check_relations, equations
 from verify.problem.small import of_bytes, small, sound
 
 __all__ = [
@@ -14,13 +15,16 @@ __all__ = [
     "TARGET",
     "TIME",
     "WEIGHTS",
+    "Equation",
     "Input",
     "Instance",
     "Part",
     "Problem",
     "Stated",
     "Values",
+    "check_relations",
     "described_problem",
+    "equations",
     "of_bytes",
     "problem_of",
     "small",

@@ -16,6 +16,7 @@ from verify.problem.symbols import array, entries, named
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
 from verify.spec.loss import LossSpec
+from verify.spec.relations import Relation, ShiftInvariant, Symmetric
 from verify.spec.statement import NoExpression, expression, returned
 from verify.spec.target import Target
 
@@ -95,6 +96,7 @@ def _of_function(spec: FunctionSpec) -> Problem:
         output=output,
         parameters=spec.parameters,
         claims=spec.claims,
+        relations=spec.claims.relations,
         source=spec.source,
         module=spec.formula.__module__,
     )
@@ -148,6 +150,10 @@ def _of_rows(spec: LossSpec) -> Problem:
 
 
 def _of_loss(spec: LossSpec, inputs: list[Input], stated: Callable[[Callable[..., Any], Hashable], Stated], **how: Any) -> Problem:
+    of_classes: tuple[tuple[bool, Relation], ...] = (
+        (spec.claims.symmetric, Symmetric(inputs[0].dims[-1])),
+        (spec.claims.shift_invariant, ShiftInvariant(PREDICTION, along=inputs[0].dims[-1])),
+    )
     return Problem(
         name=spec.name,
         inputs=tuple(inputs),
@@ -155,6 +161,7 @@ def _of_loss(spec: LossSpec, inputs: list[Input], stated: Callable[[Callable[...
         ways=tuple(partial(stated, way) for way in spec.ways),
         parameters=spec.parameters,
         claims=spec.claims,
+        relations=tuple(dict.fromkeys((*(r for claimed, r in of_classes if claimed), *spec.claims.relations))),
         source=spec.source,
         loss=True,
         module=spec.formula.__module__,

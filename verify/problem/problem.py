@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from verify.errors import unknown
 from verify.spec.domains import Domain, Finite, Label, Simplex
+from verify.spec.function import UPSTREAM
 from verify.spec.loss import Claims, Parameter
+from verify.spec.relations import Affine, Homogeneous, Relation, Separable
 
 Values = Mapping[str, Any]
 Numbers = Domain | Finite | Label | Simplex
@@ -80,7 +83,7 @@ class Problem:
 
     `ways` are further ways of writing its formulas. `output` has the dimensions of an array that comes out, which the last input, its
     upstream gradient, weighs; None for one number. `reductions` are the ways in which the sum may be scaled. `loss` says that it is one of
-    predictions and targets, and `module` where its formula is written.
+    predictions and targets, and `module` where its formula is written. `relations` are those that its author claims.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Problem:
     reductions: tuple[str, ...] = (SUM,)
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     claims: Claims
+    relations: tuple[Relation, ...] = ()
     source: str
     loss: bool = False
     module: str = ""
@@ -159,3 +163,23 @@ class Instance:
     def claims_convexity(self) -> bool:
         """Whether f is claimed to be convex in all that is differentiated."""
         return self.problem.claims.convex is True
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Those that are claimed, and those of the form: ⟨v, F⟩ is linear in v, a loss of single examples is their sum or mean."""
+        problem = self.problem
+        found = [*problem.relations]
+        if problem.output is not None:
+            found += [Affine(UPSTREAM), Homogeneous(UPSTREAM)]
+        if MEAN in problem.reductions:
+            found.append(Separable(problem.inputs[0].dims[0], SUM if self.reduction == SUM else MEAN))
+            if problem.is_weighted:
+                found.append(Homogeneous(WEIGHTS, degree=0 if self.reduction == WEIGHTED_MEAN else 1))
+        return tuple(found)
+
+    def total(self, parts: Sequence[Part]) -> Fraction:
+        """What the sum of the elements is divided by."""
+        if self.reduction == SUM:
+            return Fraction(1)
+        kept = (p for p in parts if p.kept or self.reduction == MEAN)
+        return sum((Fraction(p.weight) if self.reduction == WEIGHTED_MEAN else Fraction(1) for p in kept), Fraction(0))

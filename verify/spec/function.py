@@ -105,6 +105,11 @@ class FunctionSpec:
             for d in dims:
                 if d not in known and not d.isdigit():
                     raise UsageError(f"{what} of {self.name} has the dimension {d}, and no input has: {', '.join(sorted(known))}.")
+        if not isinstance(self.claims, Claims):
+            raise UsageError(f"the claims of {self.name} are {self.claims!r}; give Claims(convex=None), which claims nothing.")
+        for claim, relation in (("symmetric", 'Symmetric("n")'), ("shift_invariant", 'ShiftInvariant("x", along="n")')):
+            if getattr(self.claims, claim):
+                raise UsageError(f"{self.name} claims {claim}=True, which is of scores; name the dimension: relations=({relation},).")
         if not any(a.is_differentiated for a in self.inputs.values()):
             raise UsageError(f"no input of {self.name} is differentiated, so there is no gradient; give one the domain Real().")
         takes(self.name, self.formula, self.parameters, ", ".join(self.inputs), len(self.inputs))

@@ -15,6 +15,7 @@ import sympy
 from verify.errors import UsageError, of_type, unknown
 from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
 from verify.spec.fields import as_float32, by_name, number
+from verify.spec.relations import RELATIONS, Relation
 from verify.spec.statement import second, stated, takes
 from verify.spec.target import Target
 
@@ -76,13 +77,15 @@ class Claims:
 
     `convex`: True; or False, with the `chord` that shows it; or None, where nothing is claimed. A claim that is false is refused
     before anyone is judged by it. `symmetric`: renaming the classes renames the scores' roles and nothing else.
-    `shift_invariant`: a constant added to all scores changes nothing.
+    `shift_invariant`: a constant added to all scores changes nothing. `relations` are such claims of functions of named inputs, whose
+    dimensions and inputs they name.
     """
 
     convex: bool | None
     chord: Chord | None = None
     symmetric: bool = False
     shift_invariant: bool = False
+    relations: tuple[Relation, ...] = ()
 
     def __post_init__(self) -> None:
         for claim, allowed in (("convex", (True, False, None)), ("symmetric", (True, False)), ("shift_invariant", (True, False))):
@@ -90,6 +93,8 @@ class Claims:
                 raise UsageError(f"the claim {claim} is {getattr(self, claim)!r}; give one of {', '.join(map(str, allowed))}.")
         if self.chord is not None and not isinstance(self.chord, Chord):
             raise UsageError(f"the chord of a claim is {self.chord!r}; give Chord(start=(…), end=(…), label=0).")
+        if not isinstance(self.relations, tuple) or not all(isinstance(r, Relation) for r in self.relations):
+            raise UsageError(f"the relations of a claim are {self.relations!r}; give a tuple of {', '.join(RELATIONS)}: ({RELATIONS[0]},).")
         if (self.convex is False) != (self.chord is not None):
             raise UsageError(
                 "convex=False is shown by a chord below the loss, and needs one: Claims(convex=False, chord=Chord(start=(…), end=(…), "
@@ -153,9 +158,13 @@ class LossSpec:
         self._check_target()
         if self.targets is not None:
             object.__setattr__(self, "targets", _targets(self.name, self.targets))
-        if self.targets and self.claims.symmetric:
+        if self.claims.symmetric and (self.targets or self.width is None):
+            has = "it has targets" if self.targets else "its prediction is one number"
+            raise UsageError(f"{self.name} claims symmetric=True, which is of losses of several classes: {has}. Leave the claim out.")
+        if self.claims.relations and not self.of_inputs:
             raise UsageError(
-                f"{self.name} claims symmetric=True, which is of losses of several classes: it has targets. Leave the claim out."
+                f"{self.name} claims {self.claims.relations[0]}, which is of functions of named inputs; of scores with labels claim "
+                "symmetric=True, shift_invariant=True."
             )
         if not isinstance(self.ways, tuple) or not all(callable(way) for way in self.ways):
             raise UsageError(f"ways of {self.name} are {self.ways!r}; give a tuple of functions like per_example: (lambda s, y: …,).")
