@@ -139,9 +139,8 @@ def has_switches(subject: Subject) -> str | None:
     return None if subject.oracle.has_switches else "the loss has no switches"
 
 
-def of_scores(subject: Subject) -> str | None:
-    """Applies to losses of linear scores and of scores, example by example."""
-    return None if isinstance(subject.oracle, Oracle) else "asked of losses of scores with one label or target each"
+def _never(_: Subject) -> bool:
+    return False
 
 
 def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subject, Case], Finding]:
@@ -163,7 +162,7 @@ class Law:
     """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
 
     A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its inequality on many problems at
-    once, in double precision: it finds suspects for `measure`.
+    once, in double precision: it finds suspects for `measure`. Where it `only_tells` of limitations nothing breaks it.
     """
 
     name: str
@@ -172,6 +171,7 @@ class Law:
     inapplicable: Callable[[Subject], str | None] = always
     needs_loss: bool = False
     screen: Screen | None = None
+    only_tells: Callable[[Subject], bool] = _never
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measure", _within_range(self.measure))

@@ -109,6 +109,11 @@ class Formula:
         """Whether every piece is a polynomial."""
         return self._degree(self.value_tape.degrees) < inf
 
+    def is_polynomial_in(self, j: int) -> bool:
+        """Whether it depends on this variable as a polynomial does, without a switch."""
+        variable = self.variables[j]
+        return variable in self.expression.free_symbols and bool(self.expression.is_polynomial(variable))
+
     def is_polynomial_at(self, run: Run) -> bool:
         """Whether all that is active in the run's box is."""
         if self.is_polynomial or not self.switches:
