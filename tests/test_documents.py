@@ -184,6 +184,30 @@ def test_the_functions_of_inputs_of_contributing_are_some(folder, first):
         assert report.verdict is (verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS)
 
 
+COSINES = """
+import numpy as np
+
+
+def f(x, w):
+    a, b = np.linalg.norm(x, axis=1, keepdims=True), np.linalg.norm(w)
+    cosines = x @ w / (a[:, 0] * b)
+    return cosines.sum(), (w / (a * b) - cosines[:, None] * x / a**2{wrong}, (x / (a * b)).sum(axis=0) - cosines.sum() * w / b**2)
+"""
+
+
+def test_the_relations_of_contributing_are_some(folder):
+    (folder / "cosines.py").write_text(of_contributing("The cosine of the angle"), encoding="utf-8")
+    for name, wrong in (("right", ""), ("wrong", " * 0.5")):
+        (folder / f"{name}.py").write_text(COSINES.replace("{wrong}", wrong), encoding="utf-8")
+        report = verify.check(
+            f"{name}.py:f", loss="cosines.py", dtypes=("float64", "float32"), profile="quick", laws=("batches", "symmetry")
+        )
+        assert {r.law: r.verdict for r in report.results} == {
+            "batches": verify.Verdict.HOLDS,  # each row is wrong by itself
+            "symmetry": verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS,
+        }
+
+
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}
 """The modules that import what only an extra brings."""
 

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from verify.candidates import Call
 from verify.cases.inputs import ordinary
 from verify.laws import LAWS, Law, Subject
+from verify.laws.bad_input import only_tells
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
 from verify.power.table import KEPT, Power, breaks, least
 from verify.problem import Values
 from verify.rounding import unit_roundoff
+from verify.spec.domains import Domain
 from verify.spec.function import UPSTREAM
+from verify.spec.relations import Affine, Homogeneous, Separable, ShiftInvariant, Symmetric
 from verify.trial import draw
 
 Floats = NDArray[np.float64]
@@ -27,6 +30,8 @@ Change = Callable[[Values, Point, Floats], Floats]
 
 RELATIVE = (1e-3, 1e-6, 1e-9)
 """Relative errors of one entry, as far as right code in the dtype does not err by as much."""
+CUT = 0.5
+"""Where an input is cut off that relations scale: not at 0, since what is homogeneous stays so there."""
 VISIBLE = 1e3
 """Unit roundoffs that are an error, and no rounding of right code."""
 
@@ -47,6 +52,10 @@ class Maker:
         self.oracle, self.problem = oracle, oracle.problem
         self.names = tuple(i.name for i in self.problem.inputs)
         self._known: OrderedDict[Hashable, tuple[Point, Floats]] = OrderedDict()
+
+    def subject(self, f: Callable[..., Any], **kept: Any) -> Subject:
+        """An implementation beside the truth."""
+        return Subject(candidate=Call(f=f, problem=self.problem, order=self.names), oracle=self.oracle, **kept)
 
     def truth(self, values: Values) -> tuple[Point, Floats]:
         """What is true, and one gradient of those that are."""
@@ -87,7 +96,8 @@ class Maker:
 
 def wrong(maker: Maker) -> list[Wrong]:
     """Every mistake that changes the answer."""
-    return [*_inputs(maker), *_paths(maker), *_sizes(maker), *_kinks(maker), *_relative(maker), *_losses(maker), *_behaviour(maker)]
+    parts = (_inputs, _paths, _sizes, _kinks, _relations, _relative, _losses, _behaviour)
+    return [mistake for part in parts for mistake in part(maker)]
 
 
 def _inputs(maker: Maker) -> Iterator[Wrong]:
@@ -150,6 +160,41 @@ def _kinks(maker: Maker) -> Iterator[Wrong]:
     yield Wrong("outside the subdifferential on kinks", "kink", maker.made(outside))
 
 
+def _relations(maker: Maker) -> Iterator[Wrong]:
+    """What treats one entry apart, where all are alike, and what cuts off an input that is scaled."""
+    apart: set[tuple[str, str]] = set()
+    scaled: set[str] = set()
+    for relation in maker.oracle.instance.relations:
+        match relation:
+            case Symmetric(dim) | Separable(dim):
+                apart |= {(i.name, dim) for i in maker.problem.inputs if i.differentiated and dim in i.dims}
+            case ShiftInvariant(inputs, along):
+                dims = {name: along.split() or maker.problem.input(name).dims for name in inputs.split()}
+                apart |= {(name, own[0]) for name, own in dims.items() if own and maker.problem.input(name).differentiated}
+            case Homogeneous(inputs) | Affine(inputs):
+                scaled |= {*inputs.split()}
+    for name, dim in sorted(apart):
+
+        def change(values: Values, _: Point, g: Floats, name: str = name, dim: str = dim) -> Floats:
+            g = g.copy()
+            own = g[maker.places(values, name)].reshape(np.shape(values[name]))
+            own[(slice(None),) * maker.problem.input(name).dims.index(dim) + (0,)] *= 2
+            return g
+
+        yield Wrong(f"the first of {dim} in the gradient for {name} counted twice", "relation", maker.made(change))
+    for name in sorted(scaled):
+        domain = maker.problem.input(name).domain
+        assert isinstance(domain, Domain)
+        bound = CUT if CUT in domain else sorted(domain.values)[len(domain.values) // 2]
+
+        def f(*arguments: Any, name: str = name, bound: float = bound) -> Any:
+            values = dict(zip(maker.names, arguments, strict=True))
+            a = np.asarray(values[name])
+            return maker.made()(*{**values, name: np.minimum(a, a.dtype.type(bound))}.values())
+
+        yield Wrong(f"{name} cut off at {bound:g}", "relation", f)
+
+
 def _relative(maker: Maker) -> Iterator[Wrong]:
     for e in RELATIVE:
         if e > VISIBLE * unit_roundoff(maker.oracle.dtype):
@@ -187,6 +232,11 @@ def _behaviour(maker: Maker) -> Iterator[Wrong]:
                 a += 1
         return found
 
+    def clean(*arguments: Any) -> Any:
+        return right(*(np.nan_to_num(a)[()] if np.issubdtype(np.asarray(a).dtype, np.floating) else a for a in arguments))
+
+    if not only_tells(maker.subject(right)):
+        yield Wrong("NaN taken for 0", "behaviour", clean)
     yield Wrong("other bits each second time", "behaviour", wavers)
     yield Wrong("writes to its inputs", "behaviour", spoils)
 
@@ -197,9 +247,10 @@ def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Seq
     cases = draw(oracle, profile=profile, seed=seed)
 
     def subject(f: Callable[..., Any]) -> Subject:
-        return Subject(candidate=Call(f=f, problem=oracle.problem, order=maker.names), oracle=oracle, truths=truths, kept=KEPT)
+        return maker.subject(f, truths=truths, kept=KEPT)
 
-    asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(subject(maker.made())) is None]
+    right = subject(maker.made())
+    asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(right) is None and not LAWS[name].only_tells(right)]
     catalogue = wrong(maker)
 
     def broken(law: Law, f: Callable[..., Any]) -> bool:
