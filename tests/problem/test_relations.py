@@ -78,6 +78,8 @@ def test_a_witness_names_the_input():
     (result,) = check(related.towards_zero, loss=f"{FIELD}:TRIPLET", laws=("symmetry",), profile="quick", in_process=True).results
     where = result.witness.evidence.where
     assert (where["input"], where["method"]) == ("a", "a and p and q shifted")
+    assert result.diagnosis["measured"].startswith("a[")
+    assert result.diagnosis["measured"].endswith(" by a and p and q shifted")
 
 
 def of(formula, *relations, x=None, parameters=(), **more):
@@ -359,6 +361,16 @@ def test_the_kill_table_has_no_hole(name):
     assert "NaN taken for 0" not in table.survivors
     assert ("bad-input" in table.laws) == ("NaN taken for 0" in table.families) == (name == "ANGLE")
     assert "relation" in table.families.values()
+
+
+def test_what_is_alike_in_an_input_that_is_not_differentiated_is_spoiled_there():
+    def formula(x, t, k):
+        return x * (t * k).sum() + x**2 * len(t)
+
+    spec = of(formula, Symmetric("n"), x=Array(), t=Array("n", differentiated=False), k=Array("n", Count()))
+    table = measure_inputs(oracle_of(spec), profile="quick", seed=0, laws=("value", "symmetry"))
+    relations = {mutant: table.kills[mutant] for mutant, family in table.families.items() if family == "relation"}
+    assert relations == {f"the first of n in {name} taken for the last": ("value", "symmetry") for name in "kt"}
 
 
 def test_weights_of_parts_are_exact():

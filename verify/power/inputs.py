@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from verify.laws.bad_input import only_tells
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
 from verify.power.table import KEPT, Power, breaks, least
-from verify.problem import Values
+from verify.problem import Input, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.function import UPSTREAM
@@ -77,6 +78,11 @@ class Maker:
             return value(float(point.value.exact)), self._parted(values, g)
 
         return f
+
+    def instead(self, name: str, change: Callable[[Any], Any]) -> Callable[..., Any]:
+        """The implementation that takes other numbers for one input."""
+        right = self.made()
+        return lambda *arguments: right(*(change(a) if n == name else a for n, a in zip(self.names, arguments, strict=True)))
 
     def _parted(self, values: Values, g: Floats) -> list[Any]:
         own = [np.asarray(values[name]) for name in self.problem.differentiated]
@@ -162,37 +168,50 @@ def _kinks(maker: Maker) -> Iterator[Wrong]:
 
 def _relations(maker: Maker) -> Iterator[Wrong]:
     """What treats one entry apart, where all are alike, and what cuts off an input that is scaled."""
-    apart: set[tuple[str, str]] = set()
-    scaled: set[str] = set()
+    problem, alike, scaled = maker.problem, set[tuple[str, str]](), set[str]()
     for relation in maker.oracle.instance.relations:
         match relation:
             case Symmetric(dim) | Separable(dim):
-                apart |= {(i.name, dim) for i in maker.problem.inputs if i.differentiated and dim in i.dims}
+                alike |= {(i.name, dim) for i in problem.inputs if dim in i.dims}
             case ShiftInvariant(inputs, along):
-                dims = {name: along.split() or maker.problem.input(name).dims for name in inputs.split()}
-                apart |= {(name, own[0]) for name, own in dims.items() if own and maker.problem.input(name).differentiated}
+                alike |= {(name, dim) for name in inputs.split() for dim in (along.split() or problem.input(name).dims)[:1]}
             case Homogeneous(inputs) | Affine(inputs):
                 scaled |= {*inputs.split()}
-    for name, dim in sorted(apart):
+    own = {(name, dim) for name, dim in alike if problem.input(name).differentiated}
+    for name, dim in sorted(own):
 
         def change(values: Values, _: Point, g: Floats, name: str = name, dim: str = dim) -> Floats:
             g = g.copy()
-            own = g[maker.places(values, name)].reshape(np.shape(values[name]))
-            own[(slice(None),) * maker.problem.input(name).dims.index(dim) + (0,)] *= 2
+            _first(problem.input(name), dim, g[maker.places(values, name)].reshape(np.shape(values[name])))[...] *= 2
             return g
 
         yield Wrong(f"the first of {dim} in the gradient for {name} counted twice", "relation", maker.made(change))
+    for name, dim in sorted(alike - own):
+        if dim in {d for _, d in own}:
+            continue
+
+        def doubled(a: Any, name: str = name, dim: str = dim) -> Any:
+            a = np.array(a)
+            first = _first(problem.input(name), dim, a)
+            first[...] = _first(problem.input(name), dim, a, -1)
+            return a
+
+        yield Wrong(f"the first of {dim} in {name} taken for the last", "relation", maker.instead(name, doubled))
     for name in sorted(scaled):
-        domain = maker.problem.input(name).domain
+        domain = problem.input(name).domain
         assert isinstance(domain, Domain)
         bound = CUT if CUT in domain else sorted(domain.values)[len(domain.values) // 2]
+        cut = partial(_cut_off, bound=bound)
+        yield Wrong(f"{name} cut off at {bound:g}", "relation", maker.instead(name, cut))
 
-        def f(*arguments: Any, name: str = name, bound: float = bound) -> Any:
-            values = dict(zip(maker.names, arguments, strict=True))
-            a = np.asarray(values[name])
-            return maker.made()(*{**values, name: np.minimum(a, a.dtype.type(bound))}.values())
 
-        yield Wrong(f"{name} cut off at {bound:g}", "relation", f)
+def _first(i: Input, dim: str, a: NDArray[Any], k: int = 0) -> NDArray[Any]:
+    """One place of a dimension, as a view."""
+    return np.moveaxis(a, i.dims.index(dim), 0)[k : (k + 1) or None]
+
+
+def _cut_off(a: Any, bound: float) -> Any:
+    return np.minimum(a, np.asarray(a).dtype.type(bound))
 
 
 def _relative(maker: Maker) -> Iterator[Wrong]:

@@ -78,12 +78,7 @@ def _reordered(problem: Problem, what: str, dim: str, order: NDArray[np.intp], v
     back = np.argsort(order)
 
     def moved_to(given: Gradients, order: NDArray[np.intp]) -> dict[str, Any]:
-        found = dict(given)
-        for name, a in given.items():
-            for axis in _axes(problem.input(name), dim):
-                a = np.ascontiguousarray(np.take(a, order, axis))
-            found[name] = a
-        return found
+        return {name: _taken(problem.input(name), dim, a, order) for name, a in given.items()}
 
     there = moved_to(values, order)
     for i in problem.inputs:
