@@ -72,7 +72,8 @@ def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str
         if answer is None or not np.all(np.isfinite(answer.gradient)) or (name != UPSTREAM and _shows(subject, answer)):
             continue
         if _reaches_the_gradient(subject, case, at) if name == UPSTREAM else _must_show(subject, oracle, case, name, at):
-            raise Misbehaviour("value", f"answers a finite value and gradient where {name}{[*at] or ''} is {poison}")
+            finite = "gradient" if name == UPSTREAM else "value and gradient"
+            raise Misbehaviour("value", f"answers a finite {finite} where {name}{[*at] or ''} is {poison}")
         yield f"takes {poison} in {name} without a sign of it"
 
 
