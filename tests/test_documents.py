@@ -147,6 +147,16 @@ def f(s, t):
     logp = s - np.logaddexp.reduce(s, axis=1, keepdims=True)
     return -(t * logp).sum() / len(s), (np.exp(logp) - t) / len(s){wrong}
 """,
+    "Cross-entropy with weights": """
+def f(s, y, w):
+    kept = y != -100
+    k = np.where(kept, y, 0)
+    v = kept * w[k]
+    logp = s - np.logaddexp.reduce(s, axis=1, keepdims=True)
+    g = np.exp(logp)
+    g[np.arange(len(s)), k] -= 1
+    return -(v * logp[np.arange(len(s)), k]).sum() / v.sum(), g * v[:, None] / v.sum(){wrong}
+""",
     "Cox's partial likelihood": """
 def f(s, time, event):
     value, g = 0.0, np.zeros_like(s)

@@ -18,6 +18,7 @@ from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
 from verify.pair import point, start
 from verify.report.model import Report
+from verify.spec.loss import Given
 
 
 def check(
@@ -29,7 +30,7 @@ def check(
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
-    parameters: Mapping[str, float] | None = None,
+    parameters: Mapping[str, Given] | None = None,
     classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
@@ -52,8 +53,8 @@ def check(
     - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, in whatever order.
 
     What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
-    name), `classes` the only number of classes that it answers for. `hessian="approximate"` declares that the Hessian is none exactly:
-    then it must only be finite and of the right sign.
+    name; `{"w": (1, 2, 0.5)}` of one that has a number for each class), `classes` the only number of classes that it answers for.
+    `hessian="approximate"` declares that the Hessian is none exactly: then it must only be finite and of the right sign.
 
     With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)` of one array, or a function of one array that
     returns both, at the array `at` and around it, by differences of its own loss. `convex=True` claims that f is convex.
@@ -102,7 +103,7 @@ def requested(
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
-    parameters: Mapping[str, float] | None = None,
+    parameters: Mapping[str, Given] | None = None,
     classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",

@@ -115,21 +115,25 @@ def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> floa
     return given
 
 
-def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float | tuple[float, ...]]:
     """NAME=VALUE as a table. Raises UsageError for what is none, and for a name that is given twice."""
-    found: dict[str, float] = {}
+    found: dict[str, tuple[float, ...]] = {}
     for text in given:
         name, equals, value = (part.strip() for part in text.partition("="))
         try:
-            number = float(value)
+            numbers = tuple(map(float, value.split(",")))
         except ValueError:
-            number = nan
-        if not (equals and name) or isnan(number):
-            raise UsageError(f"--parameter {text!r} is no NAME=VALUE; give a name and a number, such as --parameter delta=2.")
+            numbers = (nan,)
+        if not (equals and name) or any(map(isnan, numbers)):
+            raise UsageError(
+                f"--parameter {text!r} is no NAME=VALUE; give a name and a number, such as --parameter delta=2, or one for each class, "
+                "--parameter w=1,2,0.5."
+            )
         if name in found:
-            raise UsageError(f"--parameter {name} is given twice, as {found[name]:g} and {number:g}; give it once.")
-        found[name] = number
-    return found
+            twice = " and ".join(",".join(f"{x:g}" for x in n) for n in (found[name], numbers))
+            raise UsageError(f"--parameter {name} is given twice, as {twice}; give it once.")
+        found[name] = numbers
+    return {name: numbers if len(numbers) > 1 else numbers[0] for name, numbers in found.items()}
 
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -168,7 +172,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     multiple=True,
     callback=_numbers,
     metavar="NAME=VALUE",
-    help="Of the loss; repeatable. Found out if not given.",
+    help="Of the loss; repeatable. One for each class: w=1,2,0.5. Found out if not given.",
 )
 @click.option("--delta", type=float, default=None, help="Short for --parameter delta=…: the hinge's margin (default 1).")
 @click.option(

@@ -20,7 +20,7 @@ import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
 from verify.cases import Case, inputs, linear
-from verify.conventions import PINS, Pins
+from verify.conventions import EACH, PINS, Pins
 from verify.errors import UsageError
 from verify.nested import hexadecimal, nested
 from verify.pair import start
@@ -193,5 +193,5 @@ def _pins(conventions: object, loss: str) -> Pins:
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
     told = [name for name in find_spec(loss).parameters if name in conventions]
-    parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ())}
+    parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ()) and conventions[name] != EACH}
     return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in told}, parameters=parameters)

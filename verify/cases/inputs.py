@@ -225,7 +225,7 @@ def _solved(oracle: InstanceOracle, case: Case) -> tuple[Case, tuple[int, bool] 
     if not formula.gaps:
         return case, None
     gap, best = int(rng.integers(len(formula.gaps))), None
-    constants = [*map(exact.ball, part.numbers), *oracle.seen]
+    constants = oracle.seen(part)
     for j in _some(rng, len(part.places)):
         x = case.x
         place, row = int(part.places[j]), [exact.ball(v) for v in x.ravel()[part.places].tolist()]

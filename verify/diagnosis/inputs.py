@@ -6,8 +6,8 @@ what is due, that with the other sign, that of another input, or that for an ups
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -21,7 +21,7 @@ from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
-from verify.problem import WEIGHTS, Input
+from verify.problem import MEAN, WEIGHTS, Input, mean_by
 from verify.spec.domains import Domain
 from verify.spec.function import UPSTREAM
 
@@ -192,6 +192,8 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
                 return "reduction", f"is {word} by the size of {dim}, which it must not be"
     if UPSTREAM in seen[0].case.values and _agree(seen, name, _with_ones(subject, seen, name, UPSTREAM)):
         return "upstream-ignored", "does not follow its upstream gradient: it is that for one of ones"
+    if (found := _by_reduction(subject, seen, name) or _by_classes(subject, seen, name)) is not None:
+        return found
     if WEIGHTS in seen[0].case.values and (told := _by_weights(subject, seen, name)) is not None:
         return told
     for other in (o for o in seen[0].due if o != name):
@@ -227,10 +229,38 @@ def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
     """What became of the weights of the examples."""
     if _agree(seen, name, _with_ones(subject, seen, name, WEIGHTS)):
         return "weights", "does not follow the weights of the examples: it is that for weights of 1"
-    rows = [s.case[WEIGHTS].reshape(-1, *(1,) * (s.due[name].ndim - 1)) for s in seen]
-    if _agree(seen, name, [np.asarray(w * s.due[name]) for w, s in zip(rows, seen, strict=True)]):
+    if _agree(seen, name, _by_rows(seen, name, [s.case[WEIGHTS] for s in seen])):
         return "weights", "has the weights of the examples squared"
     return None
+
+
+def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+    """What became of parameters that have a number for each class."""
+    problem = _oracle(subject).problem
+    for own, p in problem.classwise.items():
+        if _agree(seen, name, _with(subject, seen, name, {own: p.default})):
+            return "weights", f"does not follow {own}: it is that for {own} = {p.default:g}"
+        weights = [[part.shares.get(mean_by(own), 1.0) for part in problem.parts(s.case.values)] for s in seen]
+        if MEAN in problem.reductions and _agree(seen, name, _by_rows(seen, name, [np.array(w) for w in weights])):
+            return "weights", f"has {own} squared"
+    return None
+
+
+def _by_reduction(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+    """Where it is the gradient of another reduction than the loss is."""
+    oracle = _oracle(subject)
+    parts = [oracle.problem.parts(s.case.values) for s in seen]
+    for other in (r for r in oracle.problem.reductions if r != oracle.instance.reduction):
+        there = InstanceOracle(replace(oracle.instance, reduction=other), oracle.dtype)
+        if _agree(seen, name, [s.due[name] * (there.share(p) / oracle.share(p)) for s, p in zip(seen, parts, strict=True)]):
+            return "reduction", f"is that of the {other}, where the loss is the {oracle.instance.reduction}"
+    return None
+
+
+def _by_rows(seen: list[Seen], name: str, weights: list[Floats]) -> list[Floats]:
+    """What is due times a weight of each example."""
+    rows = [w.reshape(-1, *(1,) * (s.due[name].ndim - 1)) for w, s in zip(weights, seen, strict=True)]
+    return [np.asarray(w * s.due[name]) for w, s in zip(rows, seen, strict=True)]
 
 
 def _products(due: list[Floats], sizes: list[int]) -> list[Floats]:
@@ -263,7 +293,12 @@ def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
 
 def _with_ones(subject: Asked, seen: list[Seen], name: str, weights: str) -> list[Floats]:
     """What is due for one input where these weights are 1."""
-    cases = [s.case.but(**{weights: np.ones_like(s.case[weights])}) for s in seen]
+    return _with(subject, seen, name, {weights: 1.0})
+
+
+def _with(subject: Asked, seen: list[Seen], name: str, numbers: Mapping[str, float]) -> list[Floats]:
+    """What is due for one input where all numbers of others are these."""
+    cases = [s.case.but(**{other: np.full_like(s.case[other], t) for other, t in numbers.items()}) for s in seen]
     return [_split(c, np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -40,11 +40,8 @@ class InstanceOracle:
         self.instance, self.dtype = instance, dtype
         self.problem = instance.problem
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
-        values = instance.parameters.values()
-        self.constants = [exact.ball(p) for p in values]
-        self._rounded_constants = [
-            c + arb(0, 0.0 if float(np.dtype(dtype).type(p)) == p else self.u * abs(p)) for c, p in zip(self.constants, values, strict=True)
-        ]
+        self.constants = [exact.ball(p) for p in instance.parameters.values()]
+        self._rounded_constants = self._rounded(instance.parameters.values())
         self._steepest: dict[Hashable, Floats] = {}
 
     @property
@@ -61,10 +58,9 @@ class InstanceOracle:
         inputs = [self.problem.input(name) for name in self.problem.differentiated]
         return all(_belongs(i.domain, values[i.name]) for i in inputs if isinstance(i.domain, Domain) and not i.is_free)
 
-    @property
-    def seen(self) -> list[arb]:
-        """The parameters as the dtype holds them: that is where a candidate sees a tie."""
-        return [exact.ball(np.dtype(self.dtype).type(p)) for p in self.instance.parameters.values()]
+    def seen(self, part: Part) -> list[arb]:
+        """The constants of an element as the dtype holds them: that is where a candidate sees a tie."""
+        return [exact.ball(np.dtype(self.dtype).type(t)) for t in (*part.numbers, *self.instance.parameters.values())]
 
     @property
     def claims_convexity(self) -> bool:
@@ -84,7 +80,7 @@ class InstanceOracle:
             elements=[self._element(p) for p in parts],
             map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self._roundings(values)),
             counts=[p.weight for p in parts],
-            number=len(parts) * (2 if self.problem.is_weighted else 1),  # their weights may be added up, too
+            number=len(parts) * (2 if self.problem.is_weighted or self.problem.classwise else 1),  # their weights may be added up, too
             share=self._share(parts),
             dtype=self.dtype,
             u=self.u,
@@ -101,8 +97,13 @@ class InstanceOracle:
             return fmpq(1)
         if self.instance.reduction in (MEAN, KEPT_MEAN):
             return fmpq(1, sum(p.kept or self.instance.reduction == MEAN for p in parts))
-        total = sum(Fraction(p.weight) for p in parts if p.kept)
+        total = sum(Fraction(p.weight) * Fraction(p.shares.get(self.instance.reduction, 1)) for p in parts if p.kept)
         return fmpq(total.denominator, total.numerator)
+
+    def _rounded(self, numbers: Iterable[float]) -> list[arb]:
+        """Constants as careful code may have them: what the dtype cannot hold is rounded once by whoever computes in it."""
+        held = [(t, float(np.dtype(self.dtype).type(t)) == t) for t in numbers]
+        return [exact.ball(t) + arb(0, 0.0 if is_held else self.u * abs(t)) for t, is_held in held]
 
     def _roundings(self, values: Values) -> Floats:
         """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
@@ -117,7 +118,7 @@ class InstanceOracle:
             key=part.key,
             ways=tuple(way_formula(self.problem, k, part.key) for k in range(len(self.problem.ways))),
             constants=(*numbers, *self.constants),
-            rounded=(*numbers, *self._rounded_constants),
+            rounded=(*self._rounded(part.numbers), *self._rounded_constants),
             steep=lambda: self._steep(formula, part),
         )
 
@@ -177,7 +178,7 @@ class InstanceOracle:
             other = small(self.problem, size=POINTS, seed=POINTS + seed)
             there = {**values, **{name: other[name] for name in self.problem.differentiated}}
             (part, *_), x = self.problem.parts(there), self.point(there)
-            formula, inputs = self.formula(part.key), [*map(exact.ball, part.numbers), *self.seen]
+            formula, inputs = self.formula(part.key), self.seen(part)
             for k in range(len(formula.gaps)):
                 sides.setdefault(k, set()).add(formula.sign([*map(exact.ball, x[part.places].tolist()), *inputs], k))
         return any(len(seen) > 1 for seen in sides.values())

@@ -45,7 +45,7 @@ class Maker:
 
     def __init__(self, oracle: InstanceOracle) -> None:
         self.oracle, self.problem = oracle, oracle.problem
-        self.names = tuple(i.name for i in self.problem.inputs)
+        self.names = tuple(i.name for i in sorted(self.problem.inputs, key=lambda i: i.parameter is not None))
         self._known: OrderedDict[Hashable, tuple[Point, Floats]] = OrderedDict()
 
     def truth(self, values: Values) -> tuple[Point, Floats]:
@@ -61,8 +61,8 @@ class Maker:
     def made(self, change: Change | None = None, value: Callable[[float], float] = lambda v: v) -> Callable[..., Any]:
         """The implementation with another gradient, or another value."""
 
-        def f(*arguments: Any) -> Any:
-            values = dict(zip(self.names, arguments, strict=True))
+        def f(*arguments: Any, **classwise: Any) -> Any:
+            values = {**dict(zip(self.names, arguments, strict=False)), **classwise}
             point, g = self.truth(values)
             g = g if change is None else change(values, point, g)
             return value(float(point.value.exact)), self._parted(values, g)
@@ -175,13 +175,13 @@ def _losses(maker: Maker) -> Iterator[Wrong]:
 def _behaviour(maker: Maker) -> Iterator[Wrong]:
     right, turns = maker.made(), [0]
 
-    def wavers(*arguments: Any) -> Any:
+    def wavers(*arguments: Any, **classwise: Any) -> Any:
         turns[0] += 1
-        value, (first, *rest) = right(*arguments)
+        value, (first, *rest) = right(*arguments, **classwise)
         return value, [first * (1 + (turns[0] % 2) * 4 * unit_roundoff(maker.oracle.dtype)), *rest]
 
-    def spoils(*arguments: Any) -> Any:
-        found = right(*arguments)
+    def spoils(*arguments: Any, **classwise: Any) -> Any:
+        found = right(*arguments, **classwise)
         for a in arguments:
             if isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.floating):
                 a += 1

@@ -25,7 +25,7 @@ def described_problem(problem: Problem) -> dict[str, Any]:
         "formula": (getattr(module, "__doc__", None) or problem.name).split("\n")[0],
         "mathml": f"<math>{row(stated.expression, symbols)}</math>" if short else "",
         "shown": {"inputs": {i.name: " ".join(i.dims) for i in problem.inputs}, "size": SHOWN},
-        "parameters": {name: p.default for name, p in problem.parameters.items()},
+        "parameters": {name: p.default for name, p in problem.all_parameters.items()},
         "convexity": "claimed to be convex, and not refuted by any chord tried" if problem.claims.convex else "nothing is claimed of it",
         "source": problem.source,
     }

@@ -16,22 +16,43 @@ from numpy.typing import NDArray
 
 from verify.errors import unknown
 from verify.spec.domains import Domain, Finite, Label, Simplex
-from verify.spec.loss import Claims, Parameter
+from verify.spec.loss import Claims, Given, Parameter
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """No domain but these numbers: one for each class, or one for all."""
+
+    values: Given
+
 
 Values = Mapping[str, Any]
-Numbers = Domain | Finite | Label | Simplex
+Numbers = Domain | Finite | Label | Simplex | Fixed
 
 MEAN, SUM, WEIGHTED_MEAN, KEPT_MEAN = "mean", "sum", "mean by weights", "mean of what is kept"
-"""How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored."""
+"""How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored.
+One more is named after each parameter that weighs the classes: see `mean_by`.
+"""
 WEIGHTS = "weights"
 """The input that says how often each element counts."""
+
+
+def mean_by(name: str) -> str:
+    """The reduction that divides by the sum of a parameter over the examples' classes."""
+    return f"mean by {name}"
+
+
+def is_mean(reduction: str) -> bool:
+    """Whether a reduction divides the sum by something."""
+    return reduction in (MEAN, KEPT_MEAN) or reduction.startswith(mean_by(""))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
     """An array of numbers of a domain, its dimensions named or whole numbers; a gradient may be due for it.
 
-    `asked` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers.
+    `asked` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers. Of a
+    `parameter` that has a number for each class it holds these.
     """
 
     name: str
@@ -40,6 +61,7 @@ class Input:
     differentiated: bool = False
     asked: bool = False
     whole: bool = False
+    parameter: Parameter | None = None
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """At these sizes of the named dimensions."""
@@ -54,7 +76,7 @@ class Input:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
     """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
-    counts, and whether it is kept, or its label ignored.
+    counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name.
     """
 
     key: Hashable
@@ -62,6 +84,7 @@ class Part:
     numbers: tuple[float, ...]
     weight: float = 1.0
     kept: bool = True
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,6 +123,16 @@ class Problem:
     def is_weighted(self) -> bool:
         """Whether each element has a weight that is handed in."""
         return any(i.name == WEIGHTS for i in self.inputs)
+
+    @property
+    def classwise(self) -> dict[str, Parameter]:
+        """The parameters that have a number for each class, which inputs hold."""
+        return {i.name: i.parameter for i in self.inputs if i.parameter is not None}
+
+    @property
+    def all_parameters(self) -> dict[str, Parameter]:
+        """Those and the others."""
+        return {**self.parameters, **self.classwise}
 
     @property
     def differentiated(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.problem.problem import WEIGHTS, Input, Problem
+from verify.problem.problem import WEIGHTS, Fixed, Input, Problem
 from verify.spec.domains import Label, Simplex
 
 OFTEN = 4
@@ -56,6 +56,8 @@ def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dty
         return np.asarray(labels if i.domain.ignored is None else np.where(raw % OFTEN == OFTEN - 1, i.domain.ignored, labels))
     if isinstance(i.domain, Simplex):
         return _rows(raw.astype(np.int64)).astype(dtype)
+    if isinstance(i.domain, Fixed):
+        return np.full(raw.shape, i.domain.values, dtype)
     found = np.array(i.domain.values)[raw.astype(np.int64) % len(i.domain.values)]
     return np.asarray(found.astype(np.int64 if i.whole else dtype))
 

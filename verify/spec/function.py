@@ -107,6 +107,11 @@ class FunctionSpec:
                     raise UsageError(f"{what} of {self.name} has the dimension {d}, and no input has: {', '.join(sorted(known))}.")
         if not any(a.is_differentiated for a in self.inputs.values()):
             raise UsageError(f"no input of {self.name} is differentiated, so there is no gradient; give one the domain Real().")
+        for name in (name for name, p in self.parameters.items() if p.dims):
+            raise UsageError(
+                f"parameter {name} of {self.name} has dims; of a function of inputs it is one of them: "
+                f'inputs={{"{name}": Array("c", Positive(), differentiated=False)}}.'
+            )
         takes(self.name, self.formula, self.parameters, ", ".join(self.inputs), len(self.inputs))
 
     @staticmethod
