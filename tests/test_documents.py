@@ -121,6 +121,27 @@ def test_the_penalty_of_contributing_is_one(folder):
     assert convex_penalty(find_penalty("my_penalty.py"))
 
 
+def test_the_penalty_of_groups_of_contributing_is_one(folder):
+    (folder / "my_penalty.py").write_text(of_contributing("Sparse group lasso"), encoding="utf-8")
+    assert convex_penalty(find_penalty("my_penalty.py"))
+    code = """
+def svm_loss(W, X, y, reg):
+    S, rows, w = X @ W.T, np.arange(len(y)), W[:, :-1]
+    E = np.exp(S - S.max(1, keepdims=True))
+    P = E / E.sum(1, keepdims=True)
+    value = (np.log(E.sum(1)) + S.max(1) - S[rows, y]).mean()
+    P[rows, y] -= 1
+    dW, n = P.T @ X / X.dtype.type(len(y)), np.sqrt((w * w).sum(0))
+    dW[:, :-1] += reg * (w / np.where(n > 0, n, 1){wrong} + np.sign(w) / 4)
+    return value + reg * (n.sum() + np.abs(w).sum() / 4), dW
+"""
+    for name, wrong in (("right", ""), ("wrong", " / 2")):
+        (folder / f"{name}.py").write_text(f"import numpy as np\n{code.replace('{wrong}', wrong)}", encoding="utf-8")
+        asked = {"loss": "softmax_cross_entropy", "penalty": "my_penalty.py", "dtypes": ("float64", "float32"), "profile": "quick"}
+        report = verify.check(f"{name}.py:svm_loss", **asked, laws=("value", "gradient"))
+        assert report.verdict is (verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS)
+
+
 HUBER = """
 import numpy as np
 

@@ -307,8 +307,24 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
 
 @lru_cache(maxsize=64)
 def penalty_formula(penalty: Penalty) -> Formula:
-    """ρ(w), compiled once a process. Raises UsageError where it is not made of known functions."""
+    """ρ(w), of a group of two where it is over groups, compiled once a process. Raises UsageError where it is not made of known
+    functions.
+    """
     return _compiled(penalty.name, *penalty.expression())
+
+
+@lru_cache(maxsize=256)
+def group_formula(penalty: Penalty, size: int, gone: tuple[bool, ...]) -> Formula:
+    """ρ over a group of so many weights, without the norms that are gone."""
+    return _compiled(penalty.name, penalty.without(size, gone), penalty.expression(size)[1])
+
+
+@lru_cache(maxsize=64)
+def norms_of(penalty: Penalty, size: int) -> tuple[tuple[tuple[float, ...], Formula], ...]:
+    """Of each norm in ρ over a group of so many weights: half of the axes of the ball that its subgradients at 0 are, and the norm along a
+    line through 0, a formula of t with the constants v_1, …, k.
+    """
+    return tuple((norm.lengths, _compiled(penalty.name, *norm.ray())) for norm in penalty.norms(size))
 
 
 @lru_cache(maxsize=1)

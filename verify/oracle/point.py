@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from verify.oracle.elements import ORDER, Elements, Line
 from verify.oracle.formula import Formula
-from verify.oracle.penalty import Weights
+from verify.oracle.penalty import Groups, Weights
 from verify.oracle.subdifferential import Subdifferential
 from verify.rounding import SLACK, gamma
 from verify.tape.balls import Ball, KinkOnSegment, precision
@@ -52,7 +52,7 @@ class Point:
 
     x: Floats
     data: Elements
-    penalty: Weights | None
+    penalty: Weights | Groups | None
     dtype: str
     u: float
     tiny: float
@@ -124,6 +124,7 @@ class Point:
             groups=groups,
             dtype=self.dtype,
             excused=lambda: self.data.map.touched(self.out_of_range(slopes=True)),
+            rounds=self.penalty.rounds if self.penalty is not None else (),
         )
 
     def out_of_range(self, *, slopes: bool) -> NDArray[np.bool_]:
@@ -135,7 +136,8 @@ class Point:
     def _out_of_range(self, slopes: bool) -> NDArray[np.bool_]:
         with precision():
             fits = SLACK * self._penalty[2] < np.finfo(self.dtype).max
-            return self.data.out_of_range(slopes=slopes, number=self.data.number) | (not fits)
+            lost = self.penalty is not None and self.penalty.is_lost
+            return self.data.out_of_range(slopes=slopes, number=self.data.number) | (not fits or lost)
 
     def excuses(self, value: float, gradient: Floats) -> bool:
         """Whether what is not finite of an answer need not be: see `out_of_range`."""
