@@ -100,8 +100,9 @@ def test_they_are_pinned(given):
 
 
 def test_one_number_is_pinned_for_all_classes():
-    told = found(field.weighed_over_all, field.WEIGHED, parameters={"w": 3})
-    assert (told.to_dict()["w"], told.fits) == (3.0, True)
+    for f, reduction in ((field.weighed_over_all, "mean"), (field.weighed, "mean by w"), (field.unweighed, "mean by w")):
+        told = found(f, field.WEIGHED, parameters={"w": 3})
+        assert (told.to_dict()["w"], told.to_dict()["reduction"], told.fits) == (3.0, reduction, True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -79,7 +79,7 @@ def fixed(problem: Problem, name: str, value: Given) -> Problem:
     def parts(values: Values) -> list[Part]:
         return problem.parts({**values, name: np.full(np.shape(values[name]), value)})
 
-    reductions = tuple(r for r in problem.reductions if isinstance(value, tuple) or r != mean_by(name))
+    reductions = tuple(r for r in problem.reductions if value != 1 or r != mean_by(name))  # by ones it is that of what is kept
     return replace(problem, inputs=tuple(inputs), parts=parts, reductions=reductions)
 
 
