@@ -283,7 +283,7 @@ hides_all = wrong_and_replaces("verify.evidence", "all", lambda _: True)
 looks_up_nothing = wrong_and_replaces(
     "verify.evidence", "Evidence.__getattribute__", lambda self, name: 0.0 if name == "strain" else object.__getattribute__(self, name)
 )
-replaces_the_judge = wrong_and_replaces("verify.trial", "judge", lambda _: sys.modules["verify.evidence"].Verdict.HOLDS)
+replaces_the_judge = wrong_and_replaces("verify.trial.trial", "judge", lambda _: sys.modules["verify.evidence"].Verdict.HOLDS)
 rewrites_strain = wrong_and_replaces("verify.evidence", "Evidence.strain.fget.__code__", never_strained.fget.__code__)
 replaces_a_law = wrong_and_replaces("verify.laws", "LAWS", {})
 replaces_the_engine = wrong_and_replaces("hypothesis.core", "given", None)

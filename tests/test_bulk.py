@@ -20,7 +20,8 @@ from verify.laws import LAWS, Subject
 from verify.oracle import Oracle, lanes
 from verify.spec import Claims, LossSpec, Objective
 from verify.spec.catalogue import find_loss, find_penalty
-from verify.trial import SETTINGS, _Given, run
+from verify.trial import run
+from verify.trial.engine import SETTINGS, Given
 
 DTYPES = ["float64", "float32"]
 
@@ -81,7 +82,7 @@ def _reach(group, side):
 def drawn(choices, strategy):
     found = []
 
-    @settings(SETTINGS, database=_Given(choices), phases=(Phase.reuse,))
+    @settings(SETTINGS, database=Given(choices), phases=(Phase.reuse,))
     @given(strategy)
     def collect(case):
         found.append(case)

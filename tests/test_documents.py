@@ -121,6 +121,27 @@ def test_the_penalty_of_contributing_is_one(folder):
     assert convex_penalty(find_penalty("my_penalty.py"))
 
 
+def test_the_penalty_of_groups_of_contributing_is_one(folder):
+    (folder / "my_penalty.py").write_text(of_contributing("Sparse group lasso"), encoding="utf-8")
+    assert convex_penalty(find_penalty("my_penalty.py"))
+    code = """
+def svm_loss(W, X, y, reg):
+    S, rows, w = X @ W.T, np.arange(len(y)), W[:, :-1]
+    E = np.exp(S - S.max(1, keepdims=True))
+    P = E / E.sum(1, keepdims=True)
+    value = (np.log(E.sum(1)) + S.max(1) - S[rows, y]).mean()
+    P[rows, y] -= 1
+    dW, n = P.T @ X / X.dtype.type(len(y)), np.sqrt((w * w).sum(0))
+    dW[:, :-1] += reg * (w / np.where(n > 0, n, 1){wrong} + np.sign(w) / 4)
+    return value + reg * (n.sum() + np.abs(w).sum() / 4), dW
+"""
+    for name, wrong in (("right", ""), ("wrong", " / 2")):
+        (folder / f"{name}.py").write_text(f"import numpy as np\n{code.replace('{wrong}', wrong)}", encoding="utf-8")
+        asked = {"loss": "softmax_cross_entropy", "penalty": "my_penalty.py", "dtypes": ("float64", "float32"), "profile": "quick"}
+        report = verify.check(f"{name}.py:svm_loss", **asked, laws=("value", "gradient"))
+        assert report.verdict is (verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS)
+
+
 HUBER = """
 import numpy as np
 
@@ -146,6 +167,16 @@ INPUTS = {
 def f(s, t):
     logp = s - np.logaddexp.reduce(s, axis=1, keepdims=True)
     return -(t * logp).sum() / len(s), (np.exp(logp) - t) / len(s){wrong}
+""",
+    "Cross-entropy with weights": """
+def f(s, y, w):
+    kept = y != -100
+    k = np.where(kept, y, 0)
+    v = kept * w[k]
+    logp = s - np.logaddexp.reduce(s, axis=1, keepdims=True)
+    g = np.exp(logp)
+    g[np.arange(len(s)), k] -= 1
+    return -(v * logp[np.arange(len(s)), k]).sum() / v.sum(), g * v[:, None] / v.sum(){wrong}
 """,
     "Cox's partial likelihood": """
 def f(s, time, event):
@@ -182,6 +213,30 @@ def test_the_functions_of_inputs_of_contributing_are_some(folder, first):
         target = f"{name}.py:{'forward,backward' if 'forward' in INPUTS[first] else 'f'}"
         report = verify.check(target, loss="spec.py", dtypes=("float64", "float32"), profile="quick", laws=("value", "gradient"))
         assert report.verdict is (verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS)
+
+
+COSINES = """
+import numpy as np
+
+
+def f(x, w):
+    a, b = np.linalg.norm(x, axis=1, keepdims=True), np.linalg.norm(w)
+    cosines = x @ w / (a[:, 0] * b)
+    return cosines.sum(), (w / (a * b) - cosines[:, None] * x / a**2{wrong}, (x / (a * b)).sum(axis=0) - cosines.sum() * w / b**2)
+"""
+
+
+def test_the_relations_of_contributing_are_some(folder):
+    (folder / "cosines.py").write_text(of_contributing("The cosine of the angle"), encoding="utf-8")
+    for name, wrong in (("right", ""), ("wrong", " * 0.5")):
+        (folder / f"{name}.py").write_text(COSINES.replace("{wrong}", wrong), encoding="utf-8")
+        report = verify.check(
+            f"{name}.py:f", loss="cosines.py", dtypes=("float64", "float32"), profile="quick", laws=("batches", "symmetry")
+        )
+        assert {r.law: r.verdict for r in report.results} == {
+            "batches": verify.Verdict.HOLDS,  # each row is wrong by itself
+            "symmetry": verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS,
+        }
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}

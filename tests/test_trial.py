@@ -11,7 +11,8 @@ from verify.laws import Law, Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
-from verify.trial import FEWEST, run
+from verify.trial import run
+from verify.trial.derived import FEWEST
 
 SUBJECT = Subject(
     candidate=Linear(f=hinge()), oracle=Oracle(Objective(loss=find_loss("multiclass_hinge"), penalty=find_penalty("l2")), "float64")

@@ -18,18 +18,19 @@ from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
 from verify.pair import point, start
 from verify.report.model import Report
+from verify.spec.loss import Given
 
 
 def check(
     candidate: str | Callable[..., Any],
     *,
-    loss: str | None,
+    loss: str | None = None,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
-    parameters: Mapping[str, float] | None = None,
+    parameters: Mapping[str, Given] | None = None,
     classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
@@ -39,6 +40,7 @@ def check(
     hessian: str | None = None,
     at: ArrayLike | None = None,
     convex: bool = False,
+    formula: str | None = None,
     in_process: bool | None = None,
 ) -> Report:
     """Judges a candidate on every law, at every dtype, and returns the report.
@@ -52,11 +54,13 @@ def check(
     - `objective`: f(prediction, target) → (grad, hess) of each example, as boosters call it, in whatever order.
 
     What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
-    name), `classes` the only number of classes that it answers for. `hessian="approximate"` declares that the Hessian is none exactly:
-    then it must only be finite and of the right sign.
+    name; `{"w": (1, 2, 0.5)}` of one that has a number for each class), `classes` the only number of classes that it answers for.
+    `hessian="approximate"` declares that the Hessian is none exactly: then it must only be finite and of the right sign.
 
     With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)` of one array, or a function of one array that
-    returns both, at the array `at` and around it, by differences of its own loss. `convex=True` claims that f is convex.
+    returns both, at the array `at` and around it. The formula is the loss's own code, recorded while it runs; where it cannot be recorded,
+    differences of what it returns stand in, and the report says why. `formula="own"` or `"differences"` pins which. `convex=True` claims
+    that f is convex.
 
     `dtypes` are ("float64",) if not given; of a pair the dtype of `at`.
 
@@ -84,6 +88,7 @@ def check(
         hessian=hessian,
         at=at,
         convex=convex,
+        formula=formula,
     )
     if timeout is not None and not isinstance(candidate, str):
         raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
@@ -96,13 +101,13 @@ def check(
 def requested(
     candidate: str | Callable[..., Any],
     *,
-    loss: str | None,
+    loss: str | None = None,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
     penalty: str | None = None,
     delta: float | None = None,
-    parameters: Mapping[str, float] | None = None,
+    parameters: Mapping[str, Given] | None = None,
     classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
@@ -111,6 +116,7 @@ def requested(
     hessian: str | None = None,
     at: ArrayLike | None = None,
     convex: bool = False,
+    formula: str | None = None,
 ) -> Request:
     """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
     if not isinstance(candidate, str) and not callable(candidate):
@@ -130,14 +136,14 @@ def requested(
     chosen = tuple(laws) if laws is not None else None
     if loss is None and at is None:
         raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
-    if loss is not None and (at is not None or convex):
-        raise UsageError("at=x and convex=True go with loss=None: they are of a pair without a spec. Leave them out, or the loss.")
+    if loss is not None and (at is not None or convex or formula is not None):
+        raise UsageError("at=x, convex=True and formula go with loss=None: they are of a pair without a spec. Leave them out, or the loss.")
     if loss is None:
         _whole(candidate, pins)
         x = point(at)
         given = tuple(dtypes or (x.dtype.name,))
         bare = Request(candidate=candidate, loss=witness.NO_LOSS, dtypes=given, laws=chosen, profile=profile, seed=seed)
-        return replace(bare, at=start(x), convex=convex)
+        return replace(bare, at=start(x), convex=convex, formula=formula)
     given = ("float64",) if dtypes is None else tuple(dtypes)
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
 

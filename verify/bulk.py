@@ -53,8 +53,10 @@ class Round:
 
 
 def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None]) -> Iterator[Round]:
-    """One round after the other, none where the law has no screen; `watch` hears of a problem of each batch before the candidate does."""
-    if law.screen is None or profile not in ROUNDS or not isinstance(subject.oracle, Oracle):
+    """One round after the other, none where the law has no screen, or the penalty is over groups; `watch` hears of a problem of each batch
+    before the candidate does.
+    """
+    if law.screen is None or profile not in ROUNDS or not isinstance(subject.oracle, Oracle) or subject.oracle.objective.penalty.per_group:
         return
     rounds, began = ROUNDS[profile], time.process_time()
     left = batches(subject.scored, seed=seed, examples=examples_of(subject), rounds=rounds)

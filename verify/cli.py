@@ -115,21 +115,25 @@ def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> floa
     return given
 
 
-def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float | tuple[float, ...]]:
     """NAME=VALUE as a table. Raises UsageError for what is none, and for a name that is given twice."""
-    found: dict[str, float] = {}
+    found: dict[str, tuple[float, ...]] = {}
     for text in given:
         name, equals, value = (part.strip() for part in text.partition("="))
         try:
-            number = float(value)
+            numbers = tuple(map(float, value.split(",")))
         except ValueError:
-            number = nan
-        if not (equals and name) or isnan(number):
-            raise UsageError(f"--parameter {text!r} is no NAME=VALUE; give a name and a number, such as --parameter delta=2.")
+            numbers = (nan,)
+        if not (equals and name) or any(map(isnan, numbers)):
+            raise UsageError(
+                f"--parameter {text!r} is no NAME=VALUE; give a name and a number, such as --parameter delta=2, or one for each class, "
+                "--parameter w=1,2,0.5."
+            )
         if name in found:
-            raise UsageError(f"--parameter {name} is given twice, as {found[name]:g} and {number:g}; give it once.")
-        found[name] = number
-    return found
+            twice = " and ".join(",".join(f"{x:g}" for x in n) for n in (found[name], numbers))
+            raise UsageError(f"--parameter {name} is given twice, as {twice}; give it once.")
+        found[name] = numbers
+    return {name: numbers if len(numbers) > 1 else numbers[0] for name, numbers in found.items()}
 
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -150,9 +154,14 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @cli.command(epilog=EPILOG)
 @click.argument("target")
-@click.option("--loss", required=True, metavar="NAME|FILE.py[:NAME]|none", help="The spec to judge by: `verify list specs`. none: without.")
+@click.option(
+    "--loss", default="none", metavar="NAME|FILE.py[:NAME]|none", help="The spec to judge by: `verify list specs`. none: without."
+)
 @click.option("--at", default=None, metavar="NUMBERS|FILE", help="Without a spec: the point, 1,2.5,-3 or FILE.npy or FILE.py:NAME.")
 @click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
+@click.option(
+    "--formula", type=click.Choice(["own", "differences"]), help="Without a spec: judge by the loss's own code, or by differences."
+)
 @click.option("--signature", default=None, metavar="linear|scores|objective", help=SIGNATURES)
 @click.option(
     "--layout",
@@ -168,7 +177,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     multiple=True,
     callback=_numbers,
     metavar="NAME=VALUE",
-    help="Of the loss; repeatable. Found out if not given.",
+    help="Of the loss; repeatable. One for each class: w=1,2,0.5. Found out if not given.",
 )
 @click.option("--delta", type=float, default=None, help="Short for --parameter delta=…: the hinge's margin (default 1).")
 @click.option(
@@ -201,7 +210,10 @@ def check(
     from verify.pair.given import given
 
     if loss == "none" and at is None:
-        raise UsageError("--loss none judges a pair at a point: give it as --at 1,2.5,-3, --at FILE.npy or --at FILE.py:NAME.")
+        raise UsageError(
+            "give --loss, the name of a spec (`verify list specs`) or a FILE.py. Without one (--loss none) a pair is judged at a point: "
+            "give it as --at 1,2.5,-3, --at FILE.npy or --at FILE.py:NAME."
+        )
     if loss == "none" and audit:
         raise UsageError("--audit looks at a large problem of a loss that is known; a pair without a spec is judged at its point only.")
     request = requested(
@@ -213,6 +225,7 @@ def check(
         profile=options.pop("profile") or "ci",
         seed=options.pop("seed") or 0,
         convex=options.pop("convex"),
+        formula=options.pop("formula"),
         **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian")},
     )
     report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)

@@ -160,6 +160,10 @@ class Reference:
         value, slope = 0.0, np.zeros(W.shape)
         if not reg or not formula.value_terms:
             return value, slope
+        if self.oracle.objective.penalty.per_group:
+            there = self.oracle.penalty(W, reg)
+            with precision():
+                return (value, slope) if there is None else (float(there.value()[0]), there.gradient()[0].astype(np.float64))
         if formula.quadratic is not None:
             c0, c1, c2 = map(float, formula.quadratic)
             w = np.where(counted, W.astype(np.float64), 0.0)

@@ -84,7 +84,7 @@ def test_functions_that_are_replaced_accuse_no_other_law():
 
 
 OF_THE_SUITE = {
-    "replaces_the_judge": "replaces verify.trial.judge for the whole process",
+    "replaces_the_judge": "replaces verify.trial.trial.judge for the whole process",
     "rewrites_strain": "changes what verify.evidence.Evidence.strain does",
     "replaces_a_law": "replaces verify.laws.LAWS for the whole process",
     "replaces_the_engine": "replaces hypothesis.core.given for the whole process",

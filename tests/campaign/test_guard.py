@@ -183,7 +183,7 @@ def test_a_file_that_replaces_a_part_of_the_suite_when_it_is_imported_is_broken(
     for outcome in judge_all([request]).outcomes:
         assert (outcome.result.verdict, outcome.result.diagnosis["code"]) == (Verdict.BROKEN, "crashed")
         assert outcome.result.diagnosis["message"] == (
-            "the candidate replaces verify.trial.judge for the whole process when it is imported"
+            "the candidate replaces verify.trial.trial.judge for the whole process when it is imported"
         )
 
 

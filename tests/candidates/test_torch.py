@@ -8,7 +8,8 @@ import pytest
 import verify
 from verify import Candidate, UsageError, Verdict, check
 from verify.candidates import Upstream, adapted, framework_of
-from verify.pair import Pair, case_of, run, start
+from verify.pair import Estimated, Pair, case_of, start
+from verify.trial import Trial
 
 torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
 from torch.nn import functional as F  # noqa: E402, N812
@@ -366,7 +367,8 @@ DOES_NOT = {
 def judged(f, law, x=HERE, seed=0):
     """One law at one point."""
     pair = Pair(adapted(f, Upstream(seed=seed)))
-    return run(law, pair, start(x), x.dtype.name, profile="quick", seed=0, case=case_of(x, family="given"))
+    question = Estimated(law=law, pair=pair, at=start(x), dtype=x.dtype.name, profile="quick", seed=0)
+    return Trial(question, lambda _: None).again(case_of(x, family="given"))
 
 
 @pytest.mark.parametrize("name", FOLLOWS)

@@ -157,7 +157,7 @@ def test_a_law_that_decides_nothing_ends_with_4(verify):
 WRONG_USE = {
     "unknown command": ("chek", "Did you mean 'check'"),
     "no target": ("check", "Missing argument 'TARGET'"),
-    "no loss": ("check mine.py:right", "Missing option '--loss'"),
+    "no loss": ("check mine.py:right", "give --loss, the name of a spec"),
     "unknown option": (f"check mine.py:right {SOFTMAX} --lawn value", "--lawn"),
     "unknown loss": ("check mine.py:right --loss softmax", "Did you mean 'softmax_cross_entropy'"),
     "no loss at all": ("check mine.py:right --loss none", "--loss none"),

@@ -375,7 +375,7 @@ WRONG = [
     ("POISSON", poisson_with_an_epsilon, "unknown", None),
     ("SOFT", soft_by_the_greatest, "unknown", None),
     ("LABELS", labels_over_classes, "reduction", "the gradient is divided by the size of c"),
-    ("IGNORED", ignored_in_the_mean, "unknown", None),
+    ("IGNORED", ignored_in_the_mean, "reduction", "that of the mean, where the loss is the mean of what is kept"),
     ("IGNORED", ignored_in_the_loss, "unknown", None),
     ("WEIGHED", weighed_over_all, "unknown", None),
     ("COX", cox_without_ties, "value", None),

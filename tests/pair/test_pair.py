@@ -17,7 +17,8 @@ from verify.campaign.configuration import read
 from verify.cases import Case
 from verify.pair import Pair, case_of, point
 from verify.pair.laws import MEASURES
-from verify.pair.slope import along, on_grid, scales
+from verify.pair.slope import along, on_grid
+from verify.problem.around import scales
 
 RNG = np.random.default_rng(1)
 A, B, SIGNS = RNG.normal(size=(30, 6)), RNG.normal(size=30), np.where(RNG.normal(size=30) > 0, 1.0, -1.0)
@@ -217,7 +218,7 @@ def test_every_law_of_pairs_is_in_a_table():
 
 
 def test_laws_that_need_a_spec_or_a_claim_say_so():
-    report = check(pair(least_squares), loss=None, at=START, profile="quick")
+    report = check(pair(least_squares), loss=None, at=START, profile="quick", formula="differences")
     reasons = {o.task.law: o.reason for o in report.inapplicable}
     assert {reasons[law] for law in ("value", "enclosure", "symmetry")} == {"it needs a spec"}
     assert reasons["bracket"] == reasons["convexity"] == "convexity is not claimed"

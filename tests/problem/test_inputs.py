@@ -531,3 +531,13 @@ def test_a_parameter_goes_to_the_part_of_a_pair_that_takes_it():
         Candidate(forward=forward, backward=lambda dout, cache: backward(dout, cache) / cache[1]), loss=f"{FIELD}:SCALED", profile="quick"
     )
     assert wrong.verdict is Verdict.BROKEN
+
+
+NUMBER = FunctionSpec(name="number", inputs={"x": Array()}, formula=lambda x: x**2, source="x")
+
+
+def test_a_function_of_one_number_alone_is_judged():
+    report = check(
+        lambda x: (x**2, 2 * x), loss=f"{__file__}:NUMBER", profile="quick", laws=("value", "gradient", "order"), in_process=True
+    )
+    assert report.verdict is Verdict.HOLDS

@@ -55,15 +55,16 @@ class Ground:
 
     def along(self, d: Floats) -> Evidence:
         """⟨g, d⟩ against the slope of the candidate's own loss. The magnitude is that of a typical entry's part."""
-        found = slope(lambda t: self.loss(d, t), self.noise)
+        low, high, error = slope(lambda t: self.loss(d, t), self.noise).interval
         terms = (self.gradient * d)[d != 0]
         measured, own = fsum(terms), SLACK * self.u * fsum(np.abs(terms))
         return Evidence(
             law="directions",
-            measured=abs(measured - found.value),
-            allowed=found.error + own,
+            measured=max(low - measured, measured - high, 0.0),
+            allowed=error + own,
             magnitude=float(np.median(np.abs(terms))),
-            where={"measured": measured, "expected": found.value, "step": found.step},
+            width=(high - low) / 2,
+            where={"measured": measured, "expected": (low + high) / 2},
         )
 
 

@@ -1,56 +1,44 @@
-"""The slope of a loss along a direction, from its values alone, and how far it may be off.
-
-Quotients are taken down a ladder of halved steps. D⁰(h) = (f(h) − f(−h))/2h and its bend D⁺(h) − D⁻(h) are extrapolated to h = 0, which
-takes away h² of the one and h of the other. Where three rungs agree, what truncation and kinks in between leave is small; what they
-disagree by, and the noise over the step, is the error. A bend that does not go to 0 is a kink at the middle itself: there a
-subgradient may differ from the slope by half of it.
-"""
+"""The slope of a loss along a direction: a ladder of steps that ends where shorter ones would tell no more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 
-from verify.difference import centred
+import numpy as np
+
+from verify.slope import Slope
 
 LONGEST, SHORTEST = 3, 30
 """Exponents of the ladder 2^-k: from steps that cross kinks to those in which nothing is left but noise."""
 
-TREMBLE = 10.0
-"""Standard deviations of noise that a value is allowed: roundings are bounded, and thousands of values are looked at."""
+TREMBLE = 3.0
+"""Standard deviations of noise that a value is allowed. What an estimate is allowed is the sum of that over its values, whatever their
+signs: more than four and a half standard deviations of its own, and more than as much again for a kink that may hide.
+"""
 
-DISAGREEMENT = 2.0
-"""Errors of an extrapolation fall at least by half from rung to rung, so that what is left is less than the last difference."""
+AT_LEAST = 6.5
+"""Times a rung's noise over its step that an estimate made with it is off by: 3/2 by the extrapolated centred quotients, and half of
+4 · 5/2 by the bend, on which a kink may hide.
+"""
 
+FEWEST = 3
+"""Rungs of a tableau in which two step sizes and two orders can agree."""
 
-@dataclass(frozen=True, kw_only=True)
-class Slope:
-    """⟨g, d⟩ lies within `value` ± `error`, for every gradient, and every subgradient of a convex f; `step` was the best one."""
-
-    value: float
-    error: float
-    step: float
+CONFIRMED = 1
+"""Rungs below those of an estimate that leave it as it is: kinks, and periods that its own steps share, show on others."""
 
 
 def slope(f: Callable[[float], float], noise: float) -> Slope:
-    """The slope of t → f(t) at 0; f is one along a direction that moves scores by about t."""
-    here, best = f(0.0), Slope(value=0.0, error=inf, step=0.0)
-    rungs: list[tuple[float, float]] = []
-    extrapolated: list[tuple[float, float]] = []
+    """The slope of t → f(t) at 0; f is one along a direction that moves scores by about t, and its values have this standard deviation."""
+    here, ahead, behind, stood, found = f(0.0), list[float](), list[float](), 0, (0.0, 0.0, inf)
     for h in (2.0**-k for k in range(LONGEST, SHORTEST)):
-        ahead, behind = f(h), f(-h)
-        rungs.append((centred(ahead, behind, h), (ahead + behind - 2 * here) / h))
-        if len(rungs) > 1:
-            (d, bend), (d1, bend1) = rungs[-2:]
-            extrapolated.append(((4 * d1 - d) / 3, 2 * bend1 - bend))
-        tremble = TREMBLE * noise / h
-        if tremble > best.error:
+        if stood >= CONFIRMED and AT_LEAST * TREMBLE * noise / h > found[2]:
             break
-        if len(extrapolated) > 2:
-            values, kinks = zip(*extrapolated[-3:], strict=True)
-            apart = max(values) - min(values) + (max(kinks) - min(kinks)) / 2
-            error = DISAGREEMENT * apart + tremble + max(map(abs, kinks)) / 2
-            if error < best.error:
-                best = Slope(value=values[-1], error=error, step=h)
-    return best
+        ahead.append(f(h))
+        behind.append(f(-h))
+        line = Slope(here, np.array(ahead), np.array(behind), TREMBLE * noise, 0.0, LONGEST)
+        if len(ahead) >= FEWEST:
+            before, found = found, line.interval
+            stood = stood + 1 if found == before else 0
+    return line

@@ -19,7 +19,7 @@ from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import losses, penalties
 
-CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, "at", "convex")
+CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, "at", "convex", "formula")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
     if c["loss"] == NO_LOSS:
         x = point(given(c["at"]) if isinstance(c["at"], str) else c["at"])
         bare = Request(candidate=c["target"], loss=NO_LOSS, dtypes=tuple(c.get("dtypes", (x.dtype.name,))), profile=profile, seed=seed)
-        return replace(bare, at=start(x), convex=bool(c.get("convex", False)), laws=laws)
+        return replace(bare, at=start(x), convex=bool(c.get("convex", False)), formula=c.get("formula"), laws=laws)
     pins = Pins(**{key: c[key] for key in PINS if key in c})
     dtypes = tuple(c.get("dtypes", ("float64",)))
     return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

@@ -34,6 +34,7 @@ from verify.candidates import (
 from verify.candidates.signature import LINEAR, SCORES, by_position, likely, of_one_array
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Question, find_out, find_out_inputs, inputs
+from verify.conventions.own import own_code
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
@@ -41,24 +42,26 @@ from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
-from verify.pair import Pair, Start, why_not
-from verify.pair import run as judge_pair
+from verify.pair import Estimated, Pair, Recorded, Start, case_of, why_not
+from verify.pair.place import given
 from verify.problem import Instance
 from verify.problem.named import problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
 from verify.spec.objective import Objective
-from verify.trial import Result, Watch, Witness, again, run, unwatched
+from verify.trial import Result, Trial, Watch, Witness, again, run, unwatched
 
 T = TypeVar("T")
 
 DTYPES = ("float64", "float32")
+FORMULAS = ("own", "differences")
+"""What a pair without a spec may be judged by: the code of its own loss, or differences of what that returns."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
-    which may claim to be `convex`.
+    which may claim to be `convex`, and is judged by its own code where that can be recorded, unless `formula` says "own" or "differences".
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -72,6 +75,7 @@ class Request:
     seed: int = 0
     at: Start | None = None
     convex: bool = False
+    formula: str | None = None
 
     def __post_init__(self) -> None:
         of_type("seed", self.seed, (int,), "a whole number")
@@ -81,8 +85,10 @@ class Request:
         if not self.dtypes:
             raise UsageError(f"dtypes is empty. Give one or more of {', '.join(DTYPES)}.")
         of_type("profile", self.profile, (str,), "a name")
-        for kind, given, known in (("dtype", self.dtypes, DTYPES), ("law", self.laws or (), LAWS), ("profile", (self.profile,), PROFILES)):
-            for name in given:
+        if self.formula not in (None, *FORMULAS):
+            raise unknown("formula", str(self.formula), FORMULAS)
+        for kind, asked, known in (("dtype", self.dtypes, DTYPES), ("law", self.laws or (), LAWS), ("profile", (self.profile,), PROFILES)):
+            for name in asked:
                 if name not in known:
                     raise unknown(kind, name, known)
 
@@ -228,7 +234,7 @@ def _examine(objective: Objective | Instance) -> None:
         examine(objective.loss, objective.parameters)
 
 
-def _key(request: Request) -> Hashable:
+def _key(request: Request) -> tuple[Hashable, ...]:
     return _Same(request.candidate), request.loss, request.pins, request.dtypes[0]
 
 
@@ -294,18 +300,53 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
         return Outcome(task, failed(task, harm, None), None)
     f = adapted(f, Upstream(seed=request.seed, positive=request.convex))
     of_one_array(f)
-    pair = Pair(f, request.convex)
-    reason = why_not(task.law, pair)
+    pair, framework = Pair(f, request.convex), framework_of(f)
+    watch = unwatched if record is None else record.begins
+    own = _own_code(task, f, at, watch)
+    why, operations = (own, None) if isinstance(own, str) else (None, own[1])
+    told: dict[str, Any] = {
+        "signature": f"one array of shape {at[0]}",
+        "convex": "claimed" if request.convex else "not claimed",
+        "fits": True,
+        "formula": {"source": "own" if why is None else "differences", "operations": operations, "why": why},
+    }
+    question: Estimated | Recorded
+    if isinstance(own, str):
+        reason = why_not(task.law, pair)
+        question = Estimated(law=task.law, pair=pair, at=at, dtype=task.dtype, profile=request.profile, seed=request.seed)
+    else:
+        law, subject = LAWS[task.law], _subject(own[0], task.dtype)
+        reason = law.why_not(subject)
+        question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=at)
     if reason is not None:
         return Inapplicable(task, reason)
-    told = {"signature": f"one array of shape {at[0]}", "convex": "claimed" if request.convex else "not claimed", "fits": True}
     if record is not None:
         record.found(told, place_of(f))
-    watch = unwatched if record is None else record.begins
-    result = judge_pair(task.law, pair, at, task.dtype, profile=request.profile, seed=request.seed, case=task.case, watch=watch)
-    framework = framework_of(f)
+    trial = Trial(question, watch)
+    result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
+    if why is None and result.verdict is Verdict.SILENT and task.case is None and why_not(task.law, pair) is not None:
+        # what differences do not ask at all is asked where it can be decided
+        return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
     told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
+
+
+def _own_code(task: Task, f: Callable[..., Any], at: Start, watch: Watch) -> tuple[Conventions, int] | str:
+    """The candidate judged by the code of its own loss, or why it is not; found out once a process."""
+    if task.request.formula == "differences":
+        return "differences were asked for"
+    key = (*_key(task.request), at, task.dtype, task.request.convex)
+    if key not in _OWN:
+        x = given(at, task.dtype)
+        watch(case_of(x, family=PROBE))
+        _kept(_OWN, key, own_code(f, {"x": x}, task.dtype, convex=task.request.convex))
+    found = _OWN[key]
+    if isinstance(found, str) and task.request.formula == "own":
+        raise UsageError(f"{task.request.name} cannot be judged by its own code: {found}. Leave out formula, or let it be 'differences'.")
+    return found
+
+
+_OWN: dict[Hashable, tuple[Conventions, int] | str] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,8 +379,22 @@ def _subject(found: Conventions, dtype: str) -> Subject:
         truths=truths,
         approximate=found.approximate,
         other_values=found.other_values,
-        kept=TRUTHS,
+        kept=_kept_of(found.objective),
     )
+
+
+FEWEST = 8
+"""Points whose truth is always kept: more than any law asks for again."""
+REGISTERS = 2_000_000
+"""Numbers of records that are kept beside each other, as balls of some hundred bytes: those of code may be thousands at each point."""
+
+
+def _kept_of(objective: Objective | Instance) -> int:
+    """How many points' truths are kept."""
+    if not isinstance(objective, Instance) or objective.problem.code is None:
+        return TRUTHS
+    record, _ = objective.problem.code.record(objective.problem.example)
+    return max(FEWEST, min(TRUTHS, REGISTERS // (int(record.tape.operations) + 1)))
 
 
 OBJECTIVES = 2

@@ -20,7 +20,7 @@ import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
 from verify.cases import Case, inputs, linear
-from verify.conventions import PINS, Pins
+from verify.conventions import EACH, PINS, Pins
 from verify.errors import UsageError
 from verify.nested import hexadecimal, nested
 from verify.pair import start
@@ -154,7 +154,9 @@ def task(found: Mapping[str, Any]) -> Task:
     seed = found.get("seed", 0)  # of the weights of what a candidate returns; older witnesses have none
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise UsageError(f"the witness is not complete: its seed is {seed!r}, not a whole number")
-    convex = (found.get("conventions") or {}).get("convex") == "claimed"
+    conventions = found.get("conventions") or {}
+    convex = conventions.get("convex") == "claimed"
+    formula = (conventions.get("formula") or {"source": "differences"})["source"] if of_pair else None  # older witnesses have none
     request = Request(
         candidate=told["candidate"],
         loss=told["loss"],
@@ -164,6 +166,7 @@ def task(found: Mapping[str, Any]) -> Task:
         seed=seed,
         at=at,
         convex=convex,
+        formula=formula,
     )
     return Task(request, told["dtype"], told["law"], case)
 
@@ -193,5 +196,5 @@ def _pins(conventions: object, loss: str) -> Pins:
     if not isinstance(conventions, Mapping):
         raise ValueError(f"conventions is {conventions!r}, not a table")
     told = [name for name in find_spec(loss).parameters if name in conventions]
-    parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ())}
+    parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ()) and conventions[name] != EACH}
     return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in told}, parameters=parameters)

@@ -9,6 +9,7 @@ forward(x, gamma) → (y, saved)   and backward(upstream, saved)
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, asked, halved, is_number, number
 from verify.candidates.candidate import Candidate
+from verify.candidates.signature import POSITIONAL
 from verify.candidates.upstream import contracted
 from verify.errors import UsageError
 from verify.problem import Problem
@@ -36,7 +38,8 @@ BACKWARDS = (FIRST, LAST, SAVED, SAVED_FIRST)
 class Call:
     """Calls `f` on copies of the named inputs in its own `order`, and answers by their names.
 
-    `handed` are parameters that it takes, by their own names there. `backward` is how the gradient of an array is asked for, None where
+    `handed` are parameters that it takes, by their own names there; those that have a number for each class are inputs, of which it gets
+    what it takes by name, too. `backward` is how the gradient of an array is asked for, None where
     one number comes out.
     """
 
@@ -93,7 +96,10 @@ class Call:
 
     def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         mine = {name: value for name, value in self.handed.items() if _takes(f, name)}
-        return asked(partial(f, **mine) if mine else f, tuple(arguments))
+        by_name = [k for k, name in enumerate(self.order[: len(arguments)]) if name in self.problem.classwise]
+        mine |= {own: arguments[k] for k in by_name if (own := _spelled(f, self.order[k])) is not None}
+        plain = tuple(a for k, a in enumerate(arguments) if k not in by_name)
+        return asked(partial(_by_position, f, mine) if mine else f, plain)
 
     def _value(self, returned: Any, examples: tuple[int, ...]) -> float:
         """One number, or the losses of the examples, which are added without rounding."""
@@ -156,6 +162,31 @@ class Call:
             if name.lower() not in own:
                 raise UsageError(f"the candidate does not take {name}, so it cannot be judged at {name} = {value:g}.")
         return replace(self, handed={**self.handed, **{own[name.lower()]: value for name, value in parameters.items()}})
+
+
+def _by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: Any) -> Any:
+    """f(*arguments, **named), by position where it tells them: what is adapted from a framework takes no names."""
+    try:
+        told = inspect.signature(f)
+    except (TypeError, ValueError):
+        return f(*arguments, **named)
+    free = [name for name, p in told.parameters.items() if p.kind in POSITIONAL and name not in named]
+    if len(free) < len(arguments):
+        return f(*arguments, **named)
+    bound = inspect.BoundArguments(told, OrderedDict({**named, **dict(zip(free, arguments, strict=False))}))
+    if bound.kwargs:  # behind an argument that has its default
+        bound.apply_defaults()
+    return f(*bound.args, **bound.kwargs)
+
+
+def _spelled(f: Callable[..., Any], name: str) -> str | None:
+    """What it calls the argument of a name, whatever its case; None where it takes none."""
+    try:
+        own = inspect.signature(f).parameters
+    except (TypeError, ValueError):
+        return name
+    found = next((p for p in own if p.lower() == name.lower()), None)
+    return name if found is None and any(p.kind is p.VAR_KEYWORD for p in own.values()) else found
 
 
 def _takes(f: Callable[..., Any], name: str) -> bool:

@@ -23,8 +23,10 @@ from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
 from verify.difference import joined
 from verify.oracle import InstanceOracle, exact
 from verify.problem import WEIGHTS, Input, Problem, of_bytes, sound, weighted
+from verify.problem.around import DRAWS, has_zeros
 from verify.spec.domains import Domain, Label
 from verify.tape.balls import precision
+from verify.traced import NotTraced
 
 Floats = NDArray[np.floating]
 
@@ -92,6 +94,8 @@ class Layout:
 def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
     """The families that the problem has, each with its share of the cases, which need not add up to 1."""
     problem = oracle.problem
+    if problem.example is not None:
+        return _around(oracle)
     plain = _layout(oracle, SIZES)
     found = {
         "lattice": (_drawn(plain, "lattice"), 0.25),
@@ -106,8 +110,48 @@ def families(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case],
     if not all(i.is_free for i in problem.variables):
         found["near an end"] = (_drawn(plain, "near an end").map(lambda c: _near_ends(problem, c)), 0.1)
     if oracle.has_switches:
-        found |= {"kink": (_on_kinks(oracle, plain), 0.2), "near a kink": (_near_kinks(oracle, plain), 0.2)}
+        found |= {"kink": (_on_kinks(oracle, _drawn(plain, "kink")), 0.2)}
+        found |= {"near a kink": (_near_kinks(oracle, _drawn(plain, "near a kink")), 0.2)}
     return found
+
+
+AROUND = {"near": 0.4, "rounded": 0.2, "tied": 0.15, "zeroed": 0.15}
+"""Shares of the ways to draw around an example."""
+
+
+def _around(oracle: InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
+    """The families around an example, which is the simplest case of each."""
+    problem, example = oracle.problem, oracle.problem.example
+    assert example is not None
+    zeros = any(has_zeros(np.asarray(example[name])) for name in problem.differentiated)
+    found = {name: (_beside(oracle, name), share) for name, share in AROUND.items() if zeros or name != "zeroed"}
+    if zeros:
+        found["origin"] = (st.just(_origin(oracle)), 0.0)
+    if oracle.has_switches:
+        found |= {"kink": (_on_kinks(oracle, _beside(oracle, "rounded")), 0.2)}
+        found |= {"near a kink": (_near_kinks(oracle, _beside(oracle, "near")), 0.2)}
+    return found
+
+
+def _beside(oracle: InstanceOracle, family: str) -> st.SearchStrategy[Case]:
+    return st.integers(0, 2**32 - 1).map(lambda seed: _beside_at(oracle, family, seed))
+
+
+def _beside_at(oracle: InstanceOracle, family: str, seed: int) -> Case:
+    """The example where the seed is 0."""
+    problem, rng = oracle.problem, np.random.default_rng(seed)
+    assert problem.example is not None
+    values = {name: np.asarray(a).astype(oracle.dtype) for name, a in problem.example.items()}
+    if seed:
+        drawn = {name: DRAWS[family](values[name], rng) for name in problem.differentiated}
+        values |= {name: a for name, a in drawn.items() if oracle.contains({**values, name: a})}
+    return Case(values={n: a[()] for n, a in values.items()}, family=family, seed=seed, differentiated=problem.differentiated)
+
+
+def _origin(oracle: InstanceOracle) -> Case:
+    """0 everywhere."""
+    case = _beside_at(oracle, "origin", 0)
+    return case.but(**{name: np.zeros_like(case[name]) for name in case.differentiated})
 
 
 def _layout(oracle: InstanceOracle, sizes: Mapping[int, tuple[int, int]]) -> Layout:
@@ -198,33 +242,37 @@ def _ends(domain: Domain, dtype: str) -> list[float]:
 
 
 @st.composite
-def _on_kinks(draw: st.DrawFn, oracle: InstanceOracle, layout: Layout) -> Case:
-    """A lattice case moved onto a kink along one coordinate."""
-    case, found = _solved(oracle, draw(_drawn(layout, "kink")))
+def _on_kinks(draw: st.DrawFn, oracle: InstanceOracle, plain: st.SearchStrategy[Case]) -> Case:
+    """A case moved onto a kink along one coordinate."""
+    case, found = _solved(oracle, draw(plain))
     return replace(case, family="kink missed" if found is None else "kink" if found[1] else "kink, rounded")
 
 
 @st.composite
-def _near_kinks(draw: st.DrawFn, oracle: InstanceOracle, layout: Layout) -> Case:
+def _near_kinks(draw: st.DrawFn, oracle: InstanceOracle, plain: st.SearchStrategy[Case]) -> Case:
     """The same, and then a little beside it."""
-    case, found = _solved(oracle, draw(_drawn(layout, "near a kink")))
+    case, found = _solved(oracle, draw(plain))
     if found is None:
         return replace(case, family="kink missed")
     rng, x = np.random.default_rng(case.seed), case.x.copy()
     x.flat[found[0]] = beside(x.flat[found[0]], int(rng.choice((1, -1))), int(rng.integers(*NEAREST[case.dtype], endpoint=True)))
-    return case.at(x) if _inside(oracle, case, found[0], float(x.flat[found[0]])) else replace(case, family="kink")
+    fits = _inside(oracle, case, found[0], float(x.flat[found[0]]))
+    return replace(case.at(x), family="near a kink") if fits else replace(case, family="kink")
 
 
 def _solved(oracle: InstanceOracle, case: Case) -> tuple[Case, tuple[int, bool] | None]:
     """The case with one number solved for a gap of 0, its place, and whether the gap is exactly 0; as it is where none is."""
-    parts = oracle.problem.parts(case.values)
+    try:
+        parts = oracle.problem.parts(case.values)
+    except NotTraced:
+        return case, None
     rng = np.random.default_rng(case.seed)
     part = parts[int(rng.integers(len(parts)))]
     formula = oracle.formula(part.key)
     if not formula.gaps:
         return case, None
     gap, best = int(rng.integers(len(formula.gaps))), None
-    constants = [*map(exact.ball, part.numbers), *oracle.seen]
+    constants = oracle.seen(part)
     for j in _some(rng, len(part.places)):
         x = case.x
         place, row = int(part.places[j]), [exact.ball(v) for v in x.ravel()[part.places].tolist()]
@@ -286,7 +334,9 @@ def _like_dtype(a: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def ordinary(oracle: InstanceOracle, count: int, *, alike: bool = False) -> list[Case]:
-    """Cases off the grid, the same ones each time; of one size where they shall be `alike`."""
+    """Cases off the grid, the same ones each time; of one size where they shall be `alike`. Of code, points near its example."""
+    if oracle.problem.example is not None:
+        return [_beside_at(oracle, "near", seed) for seed in range(1, count + 1)]
     layout, rng = _layout(oracle, SIZES), np.random.default_rng(5)
     raw = rng.integers(0, 256, (count, layout.length), dtype=np.uint8)
     dims = len(oracle.problem.dims)

@@ -13,7 +13,7 @@ from typing import Any
 from verify.candidates import Answer, Call, Candidate, Linear, Misbehaviour, Scores, adapted
 from verify.candidates.signature import by_position, likely
 from verify.conventions import inputs, linear, refusals, scores
-from verify.conventions.pins import PINS, Conventions, Pins
+from verify.conventions.pins import EACH, PINS, Conventions, Pins
 from verify.conventions.probes import Probe, Question, Watch, unwatched
 from verify.conventions.varied import other_values
 from verify.errors import UsageError
@@ -23,7 +23,7 @@ from verify.problem import Problem
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 
-__all__ = ["PINS", "Conventions", "Pins", "Probe", "Question", "find_out", "find_out_inputs"]
+__all__ = ["EACH", "PINS", "Conventions", "Pins", "Probe", "Question", "find_out", "find_out_inputs"]
 
 
 def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
@@ -36,7 +36,7 @@ def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: 
     refusals.no_pair(f, found.complaint)
     if found.fits:
         known = {name.lower(): name for name in problem.parameters}
-        names = [known[name.lower()] for name in handed if known[name.lower()] not in pins.parameters]
+        names = [known[name.lower()] for name, value in handed.items() if value is not None and known[name.lower()] not in pins.parameters]
         return _varied(found, other_values(found.objective, names), watch)
     second = found if needed == handed else inputs.find_out(f, problem, pins, needed, dtype, watch)
     return second if second.fits else found

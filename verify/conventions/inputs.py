@@ -20,10 +20,24 @@ from verify.candidates.signature import by_position, called, names, order
 from verify.conventions.parameter import InputsSystem, solutions
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
-from verify.errors import UsageError
+from verify.errors import UsageError, unknown
 from verify.oracle.exact import distance
 from verify.oracle.instance import InstanceOracle
-from verify.problem import EVENT, PREDICTION, TARGET, TIME, WEIGHTS, Instance, Problem, Values, small, weighted
+from verify.problem import (
+    EVENT,
+    MEAN,
+    PREDICTION,
+    TARGET,
+    TIME,
+    WEIGHTS,
+    Instance,
+    Problem,
+    Values,
+    fixed,
+    is_mean,
+    small,
+    weighted,
+)
 from verify.spec.function import UPSTREAM
 
 PROBES = ((3, 1), (2, 2), (3, 5))
@@ -46,13 +60,17 @@ OWN_NAMES: dict[str, set[str]] = {
 }
 
 
-def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Mapping[str, float], dtype: str, watch: Watch) -> Conventions:
+Handed = Mapping[str, float | None]
+"""By the names of a candidate's arguments: the values of parameters; None of those that have a number for each class, which are inputs."""
+
+
+def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> Conventions:
     """How `f` is called, by asking it at a few points in every way that is likely and not pinned, with the parameters that are `handed` to
-    it. Others are found out from its value.
+    it. Others are found out from its value, but those with a number for each class, which are at their defaults.
 
     Raises UsageError where the pins cannot be true of a function of inputs, and where it takes other arguments.
     """
-    problem = _with_weights(f, problem)
+    problem, told = _settled(_with_weights(f, problem), pins, handed)
     _pinned(problem, pins)
     ways, members = list(_ways(f, problem, handed)), list(_members(problem, pins, handed))
     probes = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in PROBES]
@@ -72,14 +90,14 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Mappin
     if fits:  # several ways to ask a backward have one value, which does not tell them apart
         right = (f for f in fits if len(fits) > 1 and _gradient_fits(InstanceOracle(f[1], dtype), probes, f[2]))
         way, member, _ = next(right, fits[0])
-        return Conventions(candidate=way, objective=member, fits=True, question=probes[0])
+        return Conventions(candidate=way, objective=member, fits=True, question=probes[0], limitations=told)
     free = [n for n in problem.parameters if n not in pins.parameters and n.lower() not in {h.lower() for h in handed}]
     for way in (way for way, _ in answered if free and way.has_loss):
         solution = _solved(way, members, free, problem, dtype, watch)
         if solution is not None:
-            return Conventions(candidate=way, objective=solution, fits=True, question=probes[0])
+            return Conventions(candidate=way, objective=solution, fits=True, question=probes[0], limitations=told)
     way, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
-    return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0])
+    return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0], limitations=told)
 
 
 Fit = tuple[Call, Instance, list[Answer]]
@@ -101,8 +119,23 @@ def _told_apart(fits: list[Fit], problem: Problem, dtype: str, watch: Watch) -> 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
     """The problem with weights of the examples, where the function takes them."""
     first = f.loss or f.grad if isinstance(f, Candidate) else f
-    takes_them = any(p.name.lower() in signature.WEIGHT for p in _arguments(first))
+    others = {name.lower() for name in problem.all_parameters}
+    takes_them = any(p.name.lower() in signature.WEIGHT - others for p in _arguments(first))
     return (weighted(problem) if takes_them else None) or problem
+
+
+def _settled(problem: Problem, pins: Pins, handed: Handed) -> tuple[Problem, tuple[str, ...]]:
+    """The problem where parameters with a number for each class have those that are pinned, or their defaults where they are not handed
+    in; and a sentence on each of the latter.
+    """
+    told, own = [], {name.lower() for name in handed}
+    for name, p in problem.classwise.items():
+        if name in pins.parameters:
+            problem = fixed(problem, name, pins.parameters[name])
+        elif name.lower() not in own:
+            problem = fixed(problem, name, p.default)
+            told.append(f"does not take {name}, and is judged at {name} = {p.default:g} for all classes; --parameter {name}=… says others")
+    return problem, tuple(told)
 
 
 def _solved(way: Call, members: Sequence[Instance], free: Sequence[str], problem: Problem, dtype: str, watch: Watch) -> Instance | None:
@@ -121,13 +154,13 @@ def _solved(way: Call, members: Sequence[Instance], free: Sequence[str], problem
 
 def plain(f: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
     """The function as it is called: a loss with numpy arrays, whatever its framework is, and by place alone."""
-    return by_position(adapted(f), problem.parameters) if problem.loss else f
+    return by_position(adapted(f), problem.all_parameters) if problem.loss else f
 
 
 def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
     """The likeliest way."""
-    f = plain(f, problem)
-    return next(_ways(f, _with_weights(f, problem), handed(f, problem, pins)))
+    f, mine = plain(f, problem), handed(f, problem, pins)
+    return next(_ways(f, _settled(_with_weights(f, problem), pins, mine)[0], mine))
 
 
 def _asked(way: Call, values: Values, watch: Watch) -> Answer:
@@ -148,12 +181,22 @@ def _gradient_fits(oracle: InstanceOracle, probes: Sequence[Values], answers: Se
     return all(oracle.at(**p).gradient.distance(a.gradient).strain <= 1 for p, a in zip(probes, answers, strict=True))
 
 
-def _members(problem: Problem, pins: Pins, handed: Mapping[str, float]) -> Iterator[Instance]:
-    """The family, the defaults first."""
+def _members(problem: Problem, pins: Pins, handed: Handed) -> Iterator[Instance]:
+    """The family, the defaults first: where the mean is pinned, all that are means of something."""
     known = {name.lower(): name for name in problem.parameters}
-    values = {known[name.lower()]: value for name, value in handed.items()}
-    for reduction in [pins.reduction] if pins.reduction else problem.reductions:
-        yield Instance(problem=problem, reduction=reduction, parameters={**values, **pins.parameters})
+    values = {known[name.lower()]: value for name, value in handed.items() if value is not None}
+    means = [r for r in problem.reductions if pins.reduction == MEAN and r != MEAN and is_mean(r)]
+    for reduction in [pins.reduction, *means] if pins.reduction else problem.reductions:
+        yield Instance(problem=problem, reduction=reduction, parameters={**values, **_numbers(problem, pins)})
+
+
+def _numbers(problem: Problem, pins: Pins) -> dict[str, float]:
+    """The pinned values of parameters that are numbers. Raises UsageError for a parameter that there is not."""
+    known = problem.all_parameters
+    for name in pins.parameters:
+        if name not in known:
+            raise unknown(f"parameter of {problem.name}", name, known or ["none: it has no parameters"])
+    return {name: problem.parameters[name].check(name, value) for name, value in pins.parameters.items() if name in problem.parameters}
 
 
 def _pinned(problem: Problem, pins: Pins) -> None:
@@ -165,7 +208,7 @@ def _pinned(problem: Problem, pins: Pins) -> None:
         raise UsageError(f"reduction is {pins.reduction!r}, and {problem.name} is {' or '.join(problem.reductions)}; leave it out.")
 
 
-def _ways(f: Callable[..., Any], problem: Problem, handed: Mapping[str, float]) -> Iterator[Call]:
+def _ways(f: Callable[..., Any], problem: Problem, handed: Handed) -> Iterator[Call]:
     """How `f` may be called, the likeliest first."""
     if framework_of(f) is not None and not problem.loss:
         raise UsageError(f"{called(f)} is a function of {framework_of(f)}: of named inputs functions of numpy arrays are judged. Wrap it.")
@@ -176,23 +219,26 @@ def _ways(f: Callable[..., Any], problem: Problem, handed: Mapping[str, float]) 
             "verify.Candidate(forward=…, backward=…)."
         )
     first = parts[0]
-    own = [i.name for i in problem.inputs if i.name != UPSTREAM]
+    own = [i.name for i in problem.inputs if i.name != UPSTREAM and i.parameter is None]
+    each = tuple(name for name in problem.classwise if name.lower() in {own_name.lower() for own_name in handed})
+    values = {name: value for name, value in handed.items() if value is not None}
     backwards: tuple[str | None, ...] = _backwards(f, own, handed) if problem.output is not None else (None,)
     for arguments, backward in product(_orders(first, problem, own, handed), backwards):
-        yield Call(f=f, problem=problem, order=arguments, handed=handed, backward=backward)
+        yield Call(f=f, problem=problem, order=(*arguments, *each), handed=values, backward=backward)
 
 
-def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: bool = True) -> dict[str, float]:
+def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: bool = True) -> dict[str, float | None]:
     """The parameters of the spec that the function takes, by its own names: at the values that are pinned, else at its own defaults where
     they are some, else at the spec's. Those that it does not need and nobody has pinned are `optional`.
     """
-    values = Instance(problem=problem, parameters=pins.parameters).parameters
-    known, found = {name.lower(): name for name in values}, {}
+    values = Instance(problem=problem, parameters=_numbers(problem, pins)).parameters
+    known, found = {name.lower(): name for name in problem.all_parameters}, dict[str, float | None]()
     parts = [part for part in (f.loss, f.grad) if part is not None] if isinstance(f, Candidate) else [f]
     for p in (p for part in parts for p in _arguments(part)):
         name = known.get(p.name.lower())
         if name is not None and (optional or p.default is p.empty or name in pins.parameters):
-            found[p.name] = values[name] if name in pins.parameters else own_default(problem.parameters[name], p.default, values[name])
+            free = name in problem.parameters and name not in pins.parameters
+            found[p.name] = own_default(problem.parameters[name], p.default, values[name]) if free else values.get(name)
     return found
 
 
@@ -203,7 +249,7 @@ def _arguments(f: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
-def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Mapping[str, float]) -> list[tuple[str, ...]]:
+def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Handed) -> list[tuple[str, ...]]:
     """The orders of the inputs: by their names, else as the spec has them; of a loss the target first, too."""
     told = names(f)
     if told is None:
@@ -230,7 +276,7 @@ def _count(
     problem: Problem,
     own: Sequence[str],
     told: tuple[list[str], float, float],
-    handed: Mapping[str, float],
+    handed: Handed,
 ) -> None:
     """Raises UsageError where the function takes another number of arguments than there are inputs."""
     needed = told[1] - sum(h.lower() in told[0] for h in handed)
@@ -241,7 +287,7 @@ def _count(
         )
 
 
-def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Mapping[str, float]) -> tuple[str, ...]:
+def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Handed) -> tuple[str, ...]:
     """How a backward may be called, by what it calls its arguments and by how many it takes."""
     assert isinstance(f, Candidate)
     told = names(f.grad)

@@ -40,7 +40,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[
     if pins.layout is not None and (pins.layout not in LAYOUTS or (pins.layout == "D" and not loss.targets)):
         allowed = [name for name in LAYOUTS if name != "D" or loss.targets]
         raise UsageError(f"layout {pins.layout} is none of weights of {loss.name}; give one of {', '.join(allowed)}.")
-    parameters = {**pins.parameters, **handed}
+    parameters = {**pins.numbers(loss), **handed}
     members = list(_members(loss, pins, parameters))
     base = Linear(f=f, extras=extras(f, LINEAR, handed), targets=loss.targets)
     layouts = [pins.layout] if pins.layout else ["D", "CD", "DC"] if loss.targets else ["CD", "DC"]

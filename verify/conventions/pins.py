@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+import numpy as np
 
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.call import Call
@@ -15,9 +17,10 @@ from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import told_of_upstream
 from verify.conventions.probes import Question
 from verify.errors import UsageError, of_type, unknown
-from verify.problem import Instance
+from verify.problem import Fixed, Instance, Problem, is_mean
 from verify.spec.catalogue import find_penalty
-from verify.spec.loss import LossSpec, Parameter
+from verify.spec.fields import number
+from verify.spec.loss import Given, LossSpec, Parameter
 from verify.spec.objective import REDUCTIONS, Objective
 
 HESSIANS = ("exact", "approximate")
@@ -30,7 +33,8 @@ class Pins:
     """What the user fixed; None is to be found out, and so is a parameter of the loss that `parameters` does not name. `delta` is short for
     one of them.
 
-    `hessian` is no convention that can be found out: an approximation is one only where its author says so.
+    A parameter that has a number for each class is one for all or one for each. `hessian` is no convention that can be found out: an
+    approximation is one only where its author says so.
     """
 
     signature: str | None = None
@@ -38,7 +42,7 @@ class Pins:
     reduction: str | None = None
     penalty: str | None = None
     delta: float | None = None
-    parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, Given] = field(default_factory=dict, hash=False)
     classes: int | None = None
     hessian: str | None = None
 
@@ -58,11 +62,17 @@ class Pins:
             of_type("classes", self.classes, (int,), "a whole number of 2 or more")
             if self.classes < 2:
                 raise UsageError(f"classes is {self.classes}; give a whole number of 2 or more.")
-        for name, known in (("signature", SIGNATURES), ("reduction", (*REDUCTIONS, NONE)), ("hessian", HESSIANS)):
+        reductions = (*REDUCTIONS, NONE, *([str(self.reduction)] if is_mean(str(self.reduction)) else ()))
+        for name, known in (("signature", SIGNATURES), ("reduction", reductions), ("hessian", HESSIANS)):
             if getattr(self, name) not in (None, *known):
                 raise unknown(name, getattr(self, name), known)
         if self.penalty is not None:
             find_penalty(self.penalty)
+
+    def numbers(self, loss: LossSpec) -> dict[str, float]:
+        """The fixed parameters of a loss. Raises UsageError where it has none of the name, or takes no such value."""
+        values = loss.with_parameters(self.parameters)
+        return {name: values[name] for name in self.parameters}
 
     def handed(self, f: Callable[..., Any], loss: LossSpec, *, optional: bool = True) -> dict[str, float]:
         """The parameters of the loss that are handed to the candidate, by their names: those that it takes, at the values that are fixed,
@@ -86,14 +96,17 @@ def parted(layout: str) -> tuple[str, str]:
     return layout.removesuffix(cut), cut
 
 
-def _numbers(parameters: object, delta: object) -> dict[str, float]:
+def _numbers(parameters: object, delta: object) -> dict[str, Given]:
     """All that was given by name, `delta` among it. Raises UsageError for what is no table of numbers, or says two things of one name."""
     if not isinstance(parameters, Mapping):
         raise UsageError(f"parameters is {parameters!r}; give a table of numbers by name, such as {{'delta': 2.0}}.")
     given = dict(parameters) if delta is None else {**parameters, "delta": delta}
     for name, value in given.items():
         of_type("the name of a parameter", name, (str,), "text")
-        of_type(f"parameter {name}" if name in parameters else name, value, (int, float), "a number")
+        if isinstance(value, (list, tuple, np.ndarray)):
+            given[name] = tuple(number(f"one of parameter {name}", v) for v in value)
+        else:
+            of_type(f"parameter {name}" if name in parameters else name, value, (int, float), "a number")
     if given.get("delta") != parameters.get("delta", given.get("delta")):
         raise UsageError(f"delta is {delta} and parameters says {parameters['delta']}; give one of them.")
     return given
@@ -168,4 +181,16 @@ class Conventions:
         known: dict[str, Any] = {"call": f"f({', '.join([*c.order, *c.handed])})", "fits": self.fits}
         known |= {"backward": c.backward} if c.backward else {}
         known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
-        return known | dict(o.parameters) | self._varied
+        return known | dict(o.parameters) | dict(_classwise(o.problem)) | self._varied
+
+
+EACH = "varied, one for each class"
+"""What is told of the numbers of a parameter that is handed in."""
+
+
+def _classwise(problem: Problem) -> Iterator[tuple[str, object]]:
+    """What there is to say of each parameter with a number for each class."""
+    for name in problem.classwise:
+        domain = problem.input(name).domain
+        values = domain.values if isinstance(domain, Fixed) else EACH
+        yield name, list(values) if isinstance(values, tuple) else values

@@ -42,7 +42,7 @@ def find_out(
     """
     if pins.penalty not in (None, "none"):
         raise UsageError(f"penalty {pins.penalty!r} is a function of weights; a function of scores has none.")
-    parameters = {**pins.parameters, **handed}
+    parameters = {**pins.numbers(loss), **handed}
     members, ways = list(_members(loss, pins, parameters, signatures)), list(_ways(f, loss, pins, handed, signatures))
     every = pins.layout is None and loss.targets is not None
     free = [name for name in loss.parameters if name not in parameters]

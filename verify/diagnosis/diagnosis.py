@@ -49,7 +49,8 @@ def diagnose(
     assert worst is not None
     measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
     if isinstance(subject.oracle, InstanceOracle):
-        return inputs.named(law, subject, case, worst, measured)
+        by = f" by {worst.where['method']}" if {"entry", "method"} <= worst.where.keys() else ""
+        return inputs.named(law, subject, case, worst, f"{measured}{by}")
     if "weights" in worst.where:
         return weighting.named(subject, case, worst)
     if _by_labels(law, subject, case):

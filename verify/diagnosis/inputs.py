@@ -6,8 +6,8 @@ what is due, that with the other sign, that of another input, or that for an ups
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -17,11 +17,12 @@ from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
 from verify.diagnosis.asked import Asked
+from verify.diagnosis.numbers import Numbers, of_numbers
 from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
-from verify.problem import WEIGHTS
+from verify.problem import MEAN, WEIGHTS, mean_by
 from verify.spec.function import UPSTREAM
 
 Floats = NDArray[np.floating]
@@ -38,6 +39,12 @@ ROOM = 4.0
 """Times the rounding radius up to which a multiple of the truth counts as found: the factor is rounded, too."""
 CLOSE = 1e-2
 """How close to an end of a domain an ε or a clip may begin."""
+VISIBLE = 1e-3
+"""A smaller multiple of a path is none that was forgotten: it may be rounding."""
+POINTS = 3
+"""Points at which all entries are looked at together."""
+NUDGE = 2.0**-18
+"""Relative step of second differences: its square is beyond the digits of float32, and steps of half precision are longer."""
 PRECISE = 0.5
 """Part of a dtype's digits that a right formula with too much rounding keeps."""
 
@@ -67,7 +74,12 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
         told = f"{measured}: the computation leaves the range of the dtype, or divides by 0"
         return Diagnosis("overflow", told, entries, "precision", answer=_about(law))
     seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
+    by_entries = _by_entries(subject, case, seen)
+    if by_entries is not None and by_entries.code in ALL_ALIKE:
+        return replace(by_entries, measured=measured)
     found = _of_gradient(subject, seen) or _of_value(subject, seen)
+    if found is None and by_entries is not None:
+        return replace(by_entries, measured=measured)
     if found is not None:
         return Diagnosis(found[0], found[1], found[2], measured=measured)
     here = _seen(subject, case)
@@ -87,6 +99,32 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
         return Diagnosis("unknown", measured, entries, answer="gradient")
     told = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
     return Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient")
+
+
+ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
+"""Codes of what is done to all entries alike, for which no line of code need be looked for."""
+
+
+def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
+    """What all entries of one input have in common, where the formula is code: points around one example are alike."""
+    if _oracle(subject).problem.example is None or len(case.differentiated) != 1:
+        return None
+    here = _seen(subject, case)
+    points = [s for s in [*([here] if here else []), *seen] if any(s.wrong(name) and np.any(d) for name, d in s.due.items())][:POINTS]
+    return of_numbers([_numbers(subject, s) for s in points], case.dtype) if points else None
+
+
+def _numbers(subject: Asked, s: Seen) -> Numbers:
+    """Entry by entry. Second differences of the gradient at steps so short that a smooth one has none are rounding."""
+    (name,) = s.due
+    x, g = s.case.x, s.answer.gradients[name].astype(np.float64)
+    try:
+        ahead, behind = (
+            subject.answer(s.case.at(np.asarray(x * x.dtype.type(1 + k * NUDGE)))).gradient.astype(np.float64) for k in (1, -1)
+        )
+    except Misbehaviour:
+        ahead = behind = g
+    return Numbers(g, s.due[name], s.radius[name], np.asarray(np.abs(behind - 2 * g + ahead)))
 
 
 def _about(law: str) -> str | None:
@@ -177,6 +215,8 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
                 return "reduction", f"is {word} by the size of {dim}, which it must not be"
     if UPSTREAM in seen[0].case.values and _agree(seen, name, _with_ones(subject, seen, name, UPSTREAM)):
         return "upstream-ignored", "does not follow its upstream gradient: it is that for one of ones"
+    if (found := _by_reduction(subject, seen, name) or _by_classes(subject, seen, name)) is not None:
+        return found
     if WEIGHTS in seen[0].case.values and (told := _by_weights(subject, seen, name)) is not None:
         return told
     for other in (o for o in seen[0].due if o != name):
@@ -195,7 +235,9 @@ def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
     known = [path for path in (columns[0] if columns else ()) if sum(path in c for c in columns) == len(columns)]
     for path in sorted(known, key=likelier):
         factor = _multiple([s.answer.gradients[name] - s.due[name] for s in seen], [c[path] for c in columns])
-        if factor and _agree(seen, name, [np.asarray(s.due[name] + factor * c[path]) for s, c in zip(seen, columns, strict=True)]):
+        if abs(factor) >= VISIBLE and _agree(
+            seen, name, [np.asarray(s.due[name] + factor * c[path]) for s, c in zip(seen, columns, strict=True)]
+        ):
             code, _, verb = FACTORS.get(factor, ("path-factor", "", f"has {1 + factor:g} ×"))
             return code, f"{verb} what comes through {path}"
     return None
@@ -212,10 +254,38 @@ def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
     """What became of the weights of the examples."""
     if _agree(seen, name, _with_ones(subject, seen, name, WEIGHTS)):
         return "weights", "does not follow the weights of the examples: it is that for weights of 1"
-    rows = [s.case[WEIGHTS].reshape(-1, *(1,) * (s.due[name].ndim - 1)) for s in seen]
-    if _agree(seen, name, [np.asarray(w * s.due[name]) for w, s in zip(rows, seen, strict=True)]):
+    if _agree(seen, name, _by_rows(seen, name, [s.case[WEIGHTS] for s in seen])):
         return "weights", "has the weights of the examples squared"
     return None
+
+
+def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+    """What became of parameters that have a number for each class."""
+    problem = _oracle(subject).problem
+    for own, p in problem.classwise.items():
+        if _agree(seen, name, _with(subject, seen, name, {own: p.default})):
+            return "weights", f"does not follow {own}: it is that for {own} = {p.default:g}"
+        weights = [[part.shares.get(mean_by(own), 1.0) for part in problem.parts(s.case.values)] for s in seen]
+        if MEAN in problem.reductions and _agree(seen, name, _by_rows(seen, name, [np.array(w) for w in weights])):
+            return "weights", f"has {own} squared"
+    return None
+
+
+def _by_reduction(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+    """Where it is the gradient of another reduction than the loss is."""
+    oracle = _oracle(subject)
+    parts = [oracle.problem.parts(s.case.values) for s in seen]
+    for other in (r for r in oracle.problem.reductions if r != oracle.instance.reduction):
+        there = InstanceOracle(replace(oracle.instance, reduction=other), oracle.dtype)
+        if _agree(seen, name, [s.due[name] * (there.share(p) / oracle.share(p)) for s, p in zip(seen, parts, strict=True)]):
+            return "reduction", f"is that of the {other}, where the loss is the {oracle.instance.reduction}"
+    return None
+
+
+def _by_rows(seen: list[Seen], name: str, weights: list[Floats]) -> list[Floats]:
+    """What is due times a weight of each example."""
+    rows = [w.reshape(-1, *(1,) * (s.due[name].ndim - 1)) for w, s in zip(weights, seen, strict=True)]
+    return [np.asarray(w * s.due[name]) for w, s in zip(rows, seen, strict=True)]
 
 
 def _products(due: list[Floats], sizes: list[int]) -> list[Floats]:
@@ -248,7 +318,12 @@ def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
 
 def _with_ones(subject: Asked, seen: list[Seen], name: str, weights: str) -> list[Floats]:
     """What is due for one input where these weights are 1."""
-    cases = [s.case.but(**{weights: np.ones_like(s.case[weights])}) for s in seen]
+    return _with(subject, seen, name, {weights: 1.0})
+
+
+def _with(subject: Asked, seen: list[Seen], name: str, numbers: Mapping[str, float]) -> list[Floats]:
+    """What is due for one input where all numbers of others are these."""
+    cases = [s.case.but(**{other: np.full_like(s.case[other], t) for other, t in numbers.items()}) for s in seen]
     return [c.parted(np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
 
 

@@ -90,11 +90,15 @@ def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
     return Told("scaled" if "divided" in change.how else "entries", f"in place of {name} stands: {change.how}")
 
 
+SMALLEST = 2.0**-1000
+"""What stands for a size of 0 where it is divided by."""
+
+
 def _rounded(seen: Sequence[Numbers], system: System, dtype: str) -> Diagnosis | None:
     """Errors of a format that holds every number of the gradient; or as small as those of single precision, that jump as roundings do."""
     if not system.is_noise():
         return None
-    most = max(float(np.max(np.abs(s.gradient - s.truth)) / np.max(np.abs(s.truth))) for s in seen)
+    most = max(float(np.max(np.abs(s.gradient - s.truth)) / max(float(np.max(np.abs(s.truth))), SMALLEST)) for s in seen)
     held = holding([s.gradient for s in seen], dtype)
     if held is not None and most <= SINGLE * 2.0 ** -BITS[held]:
         told = f"every number of the gradient is one of {held}: it is rounded to that, or computed in it"

@@ -14,6 +14,7 @@ from verify.laws import (
     curvature,
     descent,
     enclosure,
+    formula,
     gradient,
     membership,
     one_sided,
@@ -24,7 +25,7 @@ from verify.laws import (
 )
 from verify.laws.law import Law, OutOfRange, Subject
 
-_VALUES: tuple[ModuleType, ...] = (value, gradient, curvature)
+_VALUES: tuple[ModuleType, ...] = (value, gradient, formula, curvature)
 _DIFFERENCES: tuple[ModuleType, ...] = (enclosure, bracket, order, best_step, crossing)
 _KINKS: tuple[ModuleType, ...] = (membership, one_sided, consistency)
 _SHAPE: tuple[ModuleType, ...] = (convexity, descent)

@@ -3,21 +3,32 @@
 Broken where a weight that the penalty counts is NaN or infinite and neither the loss nor the gradient shows it: no way of
 computing λR(W) does that. What right code often takes without a word (NaN in a margin that is compared, −1 as a label, too many
 columns) is stated as a limitation, and so is an infinite loss where scores lie so far apart that −log p has no p left.
+
+Of a function of named inputs: broken where a real number in which f is a polynomial, and on which it depends there, is NaN or infinite and
+neither value nor gradient shows it, or one of the upstream gradient and no gradient shows it: there is nothing to compare, and sums of
+products show it. Any other function may be computed by comparing (with an end of a domain, or a bound beyond which it is constant in the
+dtype), which takes NaN without a word: for these only limitations are stated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
+from verify.difference import joined
 from verify.evidence import Evidence, Finding
 from verify.laws import misuse
-from verify.laws.law import Law, Subject, of_scores
+from verify.laws.law import Law, Subject
+from verify.oracle import InstanceOracle, Point
 from verify.oracle.exact import distance
+from verify.problem import Part, small
+from verify.spec.function import UPSTREAM
 
 POISONS = {"NaN": np.nan, "infinity": np.inf}
 TOO_FAR = {"float64": 1000.0, "float32": 200.0}
@@ -25,8 +36,10 @@ TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 
 
 def measure(subject: Subject, case: Case) -> Finding:
-    """Raises Misbehaviour where poison in W vanishes; else what was taken, and the loss at scores very far apart."""
+    """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
+    if isinstance(subject.oracle, InstanceOracle):
+        return Finding(evidence=(looked,), limitations=tuple(_taken(subject, subject.oracle, case)))
     limitations = [*_poisoned(subject, case), *subject.once("misuse", lambda: misuse.taken(subject, case.dtype))]
     evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and len(case["W"]) > 1 else ([], [])
     return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
@@ -45,6 +58,63 @@ def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
             if array == "W" and case["reg"] and subject.scored.penalised(case["W"])[k]:
                 raise Misbehaviour("value", f"answers a finite loss and gradient where W[{j}, {k}] is {name}")
             yield f"takes {name} in {'the scores' if subject.scored.objective.of_scores else array} without a sign of it"
+
+
+def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str]:
+    """The same in one number of each input that is differentiated, and of the upstream gradient."""
+    rng = np.random.default_rng(case.seed)
+    of_upstream = (UPSTREAM,) if UPSTREAM in case.values else ()
+    for poison, name in product(POISONS, (*case.differentiated, *of_upstream)):
+        poisoned = np.array(case[name])
+        at = tuple(int(rng.integers(n)) for n in poisoned.shape)
+        poisoned[at] = POISONS[poison]
+        answer = _answer(subject, case.but(**{name: poisoned[()]}))
+        if answer is None or not np.all(np.isfinite(answer.gradient)) or (name != UPSTREAM and _shows(subject, answer)):
+            continue
+        if _reaches_the_gradient(subject, case, at) if name == UPSTREAM else _must_show(subject, oracle, case, name, at):
+            finite = "gradient" if name == UPSTREAM else "value and gradient"
+            raise Misbehaviour("value", f"answers a finite {finite} where {name}{[*at] or ''} is {poison}")
+        yield f"takes {poison} in {name} without a sign of it"
+
+
+def _must_show(subject: Subject, oracle: InstanceOracle, case: Case, name: str, at: tuple[int, ...]) -> bool:
+    """Whether f is a polynomial in this real number, and its slope there is certainly not 0."""
+    mark = {other: np.zeros(np.shape(case[other]), bool) for other in case.differentiated}
+    mark[name][at] = True
+    place = int(np.flatnonzero(joined([*mark.values()]))[0])
+    known = oracle.problem.input(name).is_free and all(_is_polynomial(oracle, p, place) for p in oracle.problem.parts(case.values))
+    return subject.candidate.has_loss and known and bool(_certain(subject.truth(case)).flat[place])
+
+
+def _is_polynomial(oracle: InstanceOracle, part: Part, place: int) -> bool:
+    """Whether an element has nothing to do with a number, or is a polynomial in it."""
+    return all(oracle.formula(part.key).is_polynomial_in(int(j)) for j in np.flatnonzero(part.places == place))
+
+
+def _reaches_the_gradient(subject: Subject, case: Case, at: tuple[int, ...]) -> bool:
+    """Whether some slope of this entry of what comes out is certainly not 0."""
+    one = np.zeros_like(case[UPSTREAM])
+    one[at] = 1
+    return bool(np.any(_certain(subject.truth(case.but(**{UPSTREAM: one[()]})))))
+
+
+def _certain(truth: Point) -> NDArray[np.bool_]:
+    """The entries of the gradient that are certainly not 0."""
+    found = truth.gradient
+    size = np.abs(found.center.astype(np.float64))
+    return np.asarray(np.isfinite(found.radius) & (size > found.radius) & found.is_single)
+
+
+def only_tells(subject: Subject) -> bool:
+    """Whether nothing that a function of inputs takes is wrong for certain, so that only limitations are stated."""
+    oracle = subject.oracle
+    if not isinstance(oracle, InstanceOracle):
+        return False
+    values = small(oracle.problem)
+    free = joined([np.full(np.shape(values[name]), oracle.problem.input(name).is_free).ravel() for name in oracle.problem.differentiated])
+    part = oracle.problem.parts(values)[0]
+    polynomial = any(free[place] and oracle.formula(part.key).is_polynomial_in(j) for j, place in enumerate(part.places.tolist()))
+    return oracle.problem.output is None and not (subject.candidate.has_loss and polynomial)
 
 
 def _shows(subject: Subject, answer: Answer) -> bool:
@@ -85,5 +155,5 @@ LAW = Law(
     name="bad-input",
     statement="NaN and infinity in the weights show in the answer, or are refused",
     measure=measure,
-    inapplicable=of_scores,
+    only_tells=only_tells,
 )

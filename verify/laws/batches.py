@@ -2,24 +2,28 @@
 
 For a sum, the sum of the parts, and twice for duplicated data. Gradients are compared where no switch is ambiguous: on a tie a
 candidate may choose by an example's place. Needs no truth but the rounding bounds of both sides. Where weights of the examples are
-taken, they are such means too: see `weighting`.
+taken, they are such means too: see `weighting`. A function of named inputs is asked for its parts along a dimension: see `related`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isnan
 
 import numpy as np
 
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws import weighting
-from verify.laws.law import Law, Subject, of_scores
+from verify.laws import related, weighting
+from verify.laws.compared import close, entrywise
+from verify.laws.law import Law, Subject
+from verify.oracle import InstanceOracle
+from verify.spec.relations import Relation, Separable
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
+    if isinstance(subject.oracle, InstanceOracle):
+        return related.measured("batches", subject, case, is_sum)
     evidence = [e for what, parts, weights in _arrangements(subject, case) for e in _compare(subject, case, what, parts, weights)]
     return Finding(evidence=(*evidence, *weighting.measure(subject, case)))
 
@@ -52,33 +56,20 @@ def _compare(subject: Subject, case: Case, what: str, parts: list[Case], weights
         yield entrywise("batches", what, answers[0].gradient, gradient, radius, truths[0].gradient.magnitude)
 
 
-def close(law: str, method: str, measured: float, expected: float, allowed: float, magnitude: float) -> Evidence:
-    """Two numbers that ought to be the same. NaN is like NaN, infinity like infinity."""
-    same = measured == expected or (isnan(measured) and isnan(expected))
-    where = {"method": method, "measured": measured, "expected": expected}
-    return Evidence(law=law, measured=0.0 if same else abs(measured - expected), allowed=allowed, magnitude=magnitude, where=where)
+def is_sum(relation: Relation) -> bool:
+    """Whether it tells the whole from its parts."""
+    return isinstance(relation, Separable)
 
 
-def entrywise(law: str, what: str, measured: np.ndarray, expected: np.ndarray, allowed: np.ndarray, size: np.ndarray) -> Evidence:
-    """The entry of two gradients under the greatest strain, of those with a finite allowance. NaN is like NaN, infinity like infinity."""
-    measured = measured.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        error = np.where((measured == expected) | (np.isnan(measured) & np.isnan(expected)), 0.0, np.abs(measured - expected))
-    strain = np.where(np.isnan(error), np.inf, error / np.where(allowed > 0, allowed, np.finfo(float).tiny))
-    strain = np.where(np.isfinite(allowed), strain, -1.0)
-    at = tuple(int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
-    return Evidence(
-        law=law,
-        measured=float(error[at]),
-        allowed=float(allowed[at]),
-        magnitude=float(size[at]),
-        where={"method": what, "entry": list(at), "measured": float(measured[at]), "expected": float(expected[at])},
-    )
+def inapplicable(subject: Subject) -> str | None:
+    """Applies to losses of scores, and to functions that are sums, by their form or by what is claimed of them."""
+    known = not isinstance(subject.oracle, InstanceOracle) or related.related(subject, is_sum)
+    return None if known else "the function is no sum over examples by its form, and claims to be none over a dimension"
 
 
 LAW = Law(
     name="batches",
     statement="the whole is the weighted mean of its parts; order and duplicates change nothing",
     measure=measure,
-    inapplicable=of_scores,
+    inapplicable=inapplicable,
 )

@@ -13,7 +13,7 @@ import numpy as np
 from verify.candidates import Linear, Misbehaviour, claims_same_bits, python_of, thread_counts, threads
 from verify.cases import Case
 from verify.evidence import Finding
-from verify.laws.batches import close, entrywise
+from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
 
 WORK = 2**24

@@ -32,7 +32,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         ulps=ulps(nearest.residual, nearest.nearest, case.dtype) if truth.is_single else None,
         where={
             "entry": [*nearest.entry],
-            **_input(case, nearest.entry),
+            **input_of(case, nearest.entry),
             "measured": float(g[nearest.entry]),
             "expected": nearest.nearest,
             "ambiguous switches": len(truth.groups),
@@ -41,7 +41,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     return Finding(evidence=(evidence,))
 
 
-def _input(case: Case, entry: tuple[int, ...]) -> dict[str, object]:
+def input_of(case: Case, entry: tuple[int, ...]) -> dict[str, object]:
     """Where several inputs are differentiated: of which one the entry is, and which of it."""
     if len(case.differentiated) == 1:
         return {}

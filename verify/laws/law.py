@@ -13,11 +13,12 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Call, Linear, Scores, functions
+from verify.candidates import Answer, Call, Linear, Misbehaviour, Scores, functions
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.lanes import Many
+from verify.traced import NotTraced
 
 T = TypeVar("T")
 
@@ -133,9 +134,8 @@ def has_switches(subject: Subject) -> str | None:
     return None if subject.oracle.has_switches else "the loss has no switches"
 
 
-def of_scores(subject: Subject) -> str | None:
-    """Applies to losses of linear scores and of scores, example by example."""
-    return None if isinstance(subject.oracle, Oracle) else "asked of losses of scores with one label or target each"
+def _never(_: Subject) -> bool:
+    return False
 
 
 def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subject, Case], Finding]:
@@ -148,8 +148,20 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
                 return measure(subject, case)
         except OutOfRange:
             return Finding(undecided=OUT_OF_RANGE)
+        except NotTraced as error:
+            return Finding(undecided=f"not recorded: {error}")
+        except Misbehaviour as error:
+            if error.code != "crashed" or not _may_refuse(subject, case):
+                raise
+            return Finding(undecided="refused: outside the domain")
 
     return decided
+
+
+def _may_refuse(subject: Subject, case: Case) -> bool:
+    """Whether code is asked away from its example: its domain may end there."""
+    example = subject.oracle.problem.example if isinstance(subject.oracle, InstanceOracle) else None
+    return example is not None and any(not np.array_equal(example[name], case[name]) for name in example)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +169,7 @@ class Law:
     """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
 
     A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its inequality on many problems at
-    once, in double precision: it finds suspects for `measure`.
+    once, in double precision: it finds suspects for `measure`. Where it `only_tells` of limitations nothing breaks it.
     """
 
     name: str
@@ -166,6 +178,7 @@ class Law:
     inapplicable: Callable[[Subject], str | None] = always
     needs_loss: bool = False
     screen: Screen | None = None
+    only_tells: Callable[[Subject], bool] = _never
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measure", _within_range(self.measure))

@@ -15,7 +15,7 @@ import numpy as np
 from verify.candidates import Answer, Misbehaviour, functions, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws.batches import close, entrywise
+from verify.laws.compared import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
 from verify.laws.surroundings import borrowed, watched

@@ -1,7 +1,8 @@
 """Permuting the classes permutes dW's rows; Σ_j ∂ℓ/∂s_j = 0, so a constant added to all scores changes nothing; f_λ − f_0 = λR.
 
 The first two are asked of losses that claim them. Gradients are compared where no switch is ambiguous. Needs no truth but the
-rounding bounds.
+rounding bounds. A function of named inputs is asked for the relations that its spec claims, and an array for being linear in its upstream
+gradient: see `related`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,18 @@ import numpy as np
 
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
-from verify.laws.batches import close, entrywise
-from verify.laws.law import Law, Subject, of_scores
+from verify.laws import related
+from verify.laws.batches import is_sum
+from verify.laws.compared import close, entrywise
+from verify.laws.law import Law, Subject
+from verify.oracle import InstanceOracle
+from verify.spec.relations import Relation
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """What the loss claims, and the penalty."""
+    if isinstance(subject.oracle, InstanceOracle):
+        return related.measured("symmetry", subject, case, moves)
     claims = subject.scored.objective.loss.claims
     evidence = [] if subject.scored.objective.of_scores else [*_penalty(subject, case)]
     if claims.symmetric:
@@ -59,10 +66,15 @@ def _loss(what: str, measured: float, expected: float, allowed: float, size: flo
     return close("symmetry", f"loss, {what}", measured, expected, allowed, size)
 
 
+def moves(relation: Relation) -> bool:
+    """Whether it leaves the whole as large as it is."""
+    return not is_sum(relation)
+
+
 def inapplicable(subject: Subject) -> str | None:
-    """Applies to everything but functions of one score, which have neither classes nor a penalty."""
-    if (reason := of_scores(subject)) is not None:
-        return reason
+    """Applies to everything but functions of one score, which have neither classes nor a penalty, and functions that claim nothing."""
+    if isinstance(subject.oracle, InstanceOracle):
+        return None if related.related(subject, moves) else "the function claims no symmetry"
     objective = subject.scored.objective
     asked = not objective.of_scores or objective.loss.claims.symmetric or objective.loss.claims.shift_invariant
     return None if asked else "the loss claims no symmetry"

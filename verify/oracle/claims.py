@@ -54,17 +54,24 @@ def examine(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
 
 
 def examine_penalty(penalty: Penalty) -> None:
-    """Raises UsageError where ρ is no formula, does not depend on the weight, or jumps: what a loss of one score is examined for."""
+    """Raises UsageError where ρ is no formula, does not depend on the weights, jumps, or depends on their order in a group: what a loss is
+    examined for.
+    """
     formula = penalty_formula(penalty)
     if formula.value_terms and not (formula.slopes[0] or formula.slopes[1]):
         raise UsageError(f"the penalty {penalty.name} does not depend on the weight: it is {formula.expression} whatever that is.")
     if formula.value_terms:
-        examine(_of_one_weight(penalty))
+        examine(_of_one_weight(penalty) if penalty.per_group is None else _of_a_group(penalty))
+    if penalty.per_group is not None and not _is_of_a_set(penalty):
+        raise UsageError(
+            f"{penalty.name} depends on the order of the weights in a group, and no class or feature comes first; give a formula that does "
+            "not, such as a sum over them."
+        )
 
 
 @lru_cache(maxsize=64)
 def _of_one_weight(penalty: Penalty) -> LossSpec:
-    formula, claims = (lambda s, _: penalty.per_weight(s)), Claims(convex=None)
+    formula, claims = (lambda s, _: penalty.per_weight(s)), Claims(convex=None)  # type: ignore[misc]
     return _Weight(name=penalty.name, per_example=formula, targets=(0,), claims=claims, source="a penalty")
 
 
@@ -74,6 +81,30 @@ class _Weight(LossSpec):
     def place(self, classes: int, label: int) -> str:  # noqa: ARG002
         """For sentences."""
         return "as a function of one weight"
+
+
+@lru_cache(maxsize=64)
+def _of_a_group(penalty: Penalty) -> LossSpec:
+    formula, claims = (lambda s, _: penalty.per_group(s)), Claims(convex=None)  # type: ignore[misc]
+    return _Group(name=penalty.name, per_example=formula, claims=claims, source="a penalty")
+
+
+class _Group(LossSpec):
+    """The same over a group, whose label says nothing."""
+
+    def place(self, classes: int, label: int) -> str:  # noqa: ARG002
+        """For sentences."""
+        return f"as a function of a group of {classes} weights"
+
+
+def _is_of_a_set(penalty: Penalty) -> bool:
+    """Whether ρ is nowhere that was tried certainly another where the weights change places."""
+    loss = _of_a_group(penalty)
+    for size in SIZES:
+        for at, order in product(_points(size, PLACES), list(permutations(range(size)))[1:]):
+            if not (_value(loss, at, 0, ()) - _value(loss, tuple(at[j] for j in order), 0, ())).contains(0):
+                return False
+    return True
 
 
 @lru_cache(maxsize=256)

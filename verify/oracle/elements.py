@@ -150,7 +150,7 @@ class Elements:
         """(the corner from which the hulls of ambiguous switches are spanned, the radius that comes with its terms, their magnitude)."""
         pieces, m = self.pieces, self._steep.shape[1]
         slopes = [[entry(p, j).exact + hull_start(p, j) for j in range(m)] for p in pieces]
-        center = self.map.back(slopes, self.counts) * arb(self.share)
+        center = np.asarray(self.map.back(slopes, self.counts) * arb(self.share), object)  # of one number, too
         size = np.array([[magnitude(p, j) for j in range(m)] for p in pieces]).reshape(-1, m)
         radius = np.array([[radius_of(p, j) for j in range(m)] for p in pieces]).reshape(-1, m)
         for i, p in ((i, w.pieces(*runs)) for i, ways in enumerate(self._ways) for w, *runs in ways):

@@ -1,22 +1,24 @@
-"""Whether a function of named inputs is what its author claims: compiled, a function of its inputs, real somewhere, and convex where it
-says so. Refuted by balls, so that no rounding can refute a claim that is true.
+"""Whether a function of named inputs is what its author claims: compiled, a function of its inputs, real somewhere, and convex and related
+to itself where it says so. Refuted by balls, so that no rounding can refute a claim that is true.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from flint import arb
+from flint import arb, fmpq
 
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.claims import CONTINUOUS, Along
 from verify.oracle.formula import Formula
 from verify.oracle.instance import InstanceOracle
-from verify.problem import Instance, Problem, Values, small
+from verify.problem import Equation, Instance, Problem, Values, check_relations, equations, small
+from verify.spec.relations import Relation, Symmetric
 from verify.tape.balls import precision
 from verify.tape.enclose import Run
 
@@ -28,6 +30,8 @@ LINES = 3
 """Points through which lines are followed to look for jumps, and numbers along which each goes."""
 CHORDS = 24
 """Chords tried at each size where convexity is claimed."""
+MOVES = 4
+"""Points at each size from which a relation is tried."""
 
 
 def examine_problem(problem: Problem, given: Mapping[str, float] | None = None) -> None:
@@ -41,6 +45,7 @@ def examine_problem(problem: Problem, given: Mapping[str, float] | None = None) 
 @lru_cache(maxsize=64)
 def _examine(problem: Problem, parameters: tuple[tuple[str, float], ...]) -> None:
     oracle = InstanceOracle(Instance(problem=problem, parameters=dict(parameters)), "float64")
+    check_relations(problem)
     for size in SIZES:
         _is_a_function(oracle, size)
     for size in SIZES:
@@ -51,6 +56,9 @@ def _examine(problem: Problem, parameters: tuple[tuple[str, float], ...]) -> Non
     if problem.claims.convex:
         for size in SIZES:
             _is_convex(oracle, size)
+    for relation in problem.relations:
+        for size in SIZES:
+            _is_related(oracle, relation, size)
 
 
 def _is_a_function(oracle: InstanceOracle, size: int) -> None:
@@ -126,6 +134,54 @@ def _is_convex(oracle: InstanceOracle, size: int) -> None:
                 f"{problem.name} claims to be convex, but at the middle of {ends} it lies above its chord. Correct the formula, or claim "
                 "nothing: Claims(convex=None)."
             )
+
+
+def _is_related(oracle: InstanceOracle, relation: Relation, size: int) -> None:
+    for seed in range(MOVES):
+        for e in equations(oracle.instance, relation, small(oracle.problem, size=size, seed=seed), seed):
+            uphold(oracle.problem, relation, e, [_value(oracle, values) for values in (e.here, *(t.values for t in e.terms))])
+
+
+def uphold(problem: Problem, relation: Relation, e: Equation, values: Sequence[arb], slopes: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Raises UsageError where an equation certainly does not hold of the true values, that here and those of its terms, or of the true
+    slopes, balls by the inputs. A right implementation would be called broken by it.
+    """
+    with precision():
+        for what, found, due in (*_values(e, values), *(_slopes(e, values[0], slopes) if slopes else ())):
+            if (found - due).is_finite() and not (found - due).contains(0):
+                raise UsageError(
+                    f"{problem.name} claims {_claim(problem, relation)}, but at {_all(e.here)} {what} is {float(found):.6g}, and from "
+                    f"{e.what} it would be {float(due):.6g}. Correct the formula, or leave the claim out."
+                )
+
+
+def _weights(e: Equation) -> list[arb]:
+    return [arb(fmpq(*t.weight.as_integer_ratio())) for t in e.terms]
+
+
+def _values(e: Equation, values: Sequence[arb]) -> Iterator[tuple[str, arb, arb]]:
+    here, *there = values
+    yield "its value", here, sum((w * v for w, v in zip(_weights(e), there, strict=True)), arb(0))
+
+
+def _slopes(e: Equation, value: arb, slopes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, arb, arb]]:
+    here, *there = ({name: np.asarray(a, object) for name, a in given.items()} for given in slopes)
+    back = [{name: w * a for name, a in t.back(given).items()} for t, w, given in zip(e.terms, _weights(e), there, strict=True)]
+    for name, given in here.items():
+        due = np.asarray(sum((part[name] for part in back), arb(0)), object)
+        for at, a, b in zip(np.ndindex(given.shape), given.ravel().tolist(), due.ravel().tolist(), strict=True):
+            yield f"its slope for {name}{[*at] or ''}", a, b
+    if e.direction is not None:
+        along = ((np.ravel(a).tolist(), here[name].ravel().tolist()) for name, a in e.direction.items())
+        total = sum((arb(d) * g for ds, gs in along for d, g in zip(ds, gs, strict=True)), arb(0))
+        yield "its slope along what is moved", total, e.degree * value
+
+
+def _claim(problem: Problem, relation: Relation) -> str:
+    """As it is written in the spec."""
+    if relation in problem.claims.relations:
+        return str(relation)
+    return "symmetric=True" if isinstance(relation, Symmetric) else "shift_invariant=True"
 
 
 def _value(oracle: InstanceOracle, values: Values) -> arb:

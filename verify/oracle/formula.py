@@ -39,13 +39,22 @@ class Formula:
     """
 
     def __init__(self, e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> None:
-        self.expression, self.variables, self.constants = e, tuple(variables), tuple(constants)
         compiler = Compiler(variables, constants)
-        b, self.value_terms, self._asked = compiler.b, compiler.terms(e), compiler.asked
+        terms = compiler.terms(e)
+        self.expression: sympy.Expr | None = e
+        self.variables = tuple(variables)
         self.registers = {part: int(k) for part, k in compiler.known.items() if np.ndim(k) == 0}
+        self._of_recording(compiler.b, terms, len(variables), tuple(map(str, constants)), compiler.asked)
+
+    def _of_recording(self, b: Builder, terms: Terms, variables: int, constants: tuple[str, ...], asked: Mapping[int, str]) -> None:
+        self.arity, self.constants, self.value_terms, self._asked = variables, constants, terms, asked
         self.value_tape = b.tape(np.array([*self.value_terms, *self._asked], np.intp))
+        self.additions = max(1, len(self.value_terms))
         switches = [(k, pieces) for i in self.value_tape.instructions if i.row.form == "switch" for k, pieces in i.choices]
         self.switches = [k for k, _ in switches]
+        self._record_slopes(b, switches)
+
+    def _record_slopes(self, b: Builder, switches: Sequence[tuple[int, list[tuple[int, int]]]]) -> None:
         self._number = {k: n for n, k in enumerate(self.switches)}
         self.slopes = self._split(b, self.value_terms)
         self.piece_slopes = [[self._split(b, (register,), sign) for register, sign in pieces] for _, pieces in switches]
@@ -53,11 +62,10 @@ class Formula:
         self._slope_terms = [t for own, inner in all_slopes for terms in (*own.values(), *inner.values()) for t in terms]
         self.tape = b.tape(np.array([*self.value_tape.outputs, *self._slope_terms], np.intp))
         self._curvature = _curvature(b, self.value_terms) if self.value_terms else None
-        self.additions = max(1, len(self.value_terms))
 
     def _split(self, b: Builder, starts: Sequence[int], sign: int = 1) -> Slopes:
         """Slopes of a sum of registers by variable and by inner switch."""
-        found, variables = cut_slopes(b, starts, sign), range(len(self.variables))
+        found, variables = cut_slopes(b, starts, sign), range(self.arity)
         own = {j: tuple(found[j]) for j in variables if j in found}  # variables come first among the registers
         return own, {self._number[k]: tuple(terms) for k, terms in found.items() if k in self._number}
 
@@ -91,7 +99,9 @@ class Formula:
     @cached_property
     def quadratic(self) -> tuple[arb, arb, arb] | None:
         """(c0, c1, c2) where the formula of one variable is c0 + c1·w + c2·w² with rational coefficients, else None."""
-        if self.switches or len(self.variables) != 1 or not self.expression.is_polynomial(*self.variables):
+        if self.expression is None or self.switches or self.arity != 1:
+            return None
+        if not self.expression.is_polynomial(*self.variables):
             return None
         c = sympy.Poly(self.expression, *self.variables).all_coeffs()[::-1]
         if len(c) > 3 or not all(x.is_Rational for x in c):
@@ -108,6 +118,13 @@ class Formula:
     def is_polynomial(self) -> bool:
         """Whether every piece is a polynomial."""
         return self._degree(self.value_tape.degrees) < inf
+
+    def is_polynomial_in(self, j: int) -> bool:
+        """Whether it depends on this variable as a polynomial does, without a switch."""
+        if self.expression is None:
+            return False
+        variable = self.variables[j]
+        return variable in self.expression.free_symbols and bool(self.expression.is_polynomial(variable))
 
     def is_polynomial_at(self, run: Run) -> bool:
         """Whether all that is active in the run's box is."""
@@ -130,7 +147,7 @@ class Formula:
     def _still(self) -> frozenset[int]:
         known = set(self.tape.constants)
         for i in self.tape.instructions:
-            if i.row.form != "switch":
+            if i.row.form not in ("switch", "matrix", "composite"):
                 known |= {k for k, ins in i.elements if known.issuperset(np.ravel(ins).tolist())}
         return frozenset(known)
 
@@ -147,8 +164,8 @@ class Formula:
 
     def _constants_behind(self, registers: Sequence[int]) -> frozenset[str]:
         known = self.tape.behind(registers)
-        registers_of_constants = self.tape.inputs[len(self.variables) :].tolist()
-        return frozenset(str(c) for c, r in zip(self.constants, registers_of_constants, strict=True) if r in known)
+        registers_of_constants = self.tape.inputs[self.arity :].tolist()
+        return frozenset(c for c, r in zip(self.constants, registers_of_constants, strict=True) if r in known)
 
     @cached_property
     def _ranges(self) -> Ranges:
@@ -307,8 +324,24 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
 
 @lru_cache(maxsize=64)
 def penalty_formula(penalty: Penalty) -> Formula:
-    """ρ(w), compiled once a process. Raises UsageError where it is not made of known functions."""
+    """ρ(w), of a group of two where it is over groups, compiled once a process. Raises UsageError where it is not made of known
+    functions.
+    """
     return _compiled(penalty.name, *penalty.expression())
+
+
+@lru_cache(maxsize=256)
+def group_formula(penalty: Penalty, size: int, gone: tuple[bool, ...]) -> Formula:
+    """ρ over a group of so many weights, without the norms that are gone."""
+    return _compiled(penalty.name, penalty.without(size, gone), penalty.expression(size)[1])
+
+
+@lru_cache(maxsize=64)
+def norms_of(penalty: Penalty, size: int) -> tuple[tuple[tuple[float, ...], Formula], ...]:
+    """Of each norm in ρ over a group of so many weights: half of the axes of the ball that its subgradients at 0 are, and the norm along a
+    line through 0, a formula of t with the constants v_1, …, k.
+    """
+    return tuple((norm.lengths, _compiled(penalty.name, *norm.ray())) for norm in penalty.norms(size))
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -19,7 +18,8 @@ from verify.oracle.elements import Element, Elements
 from verify.oracle.formula import Formula
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
-from verify.problem import KEPT_MEAN, MEAN, SUM, Input, Instance, Part, Problem, Stated, Values, small
+from verify.oracle.swept import SweptFormula
+from verify.problem import Input, Instance, Part, Problem, Recording, Stated, Values, small
 from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
 from verify.spec.domains import Domain
 
@@ -58,10 +58,9 @@ class InstanceOracle:
         inputs = [(i.domain, values[i.name]) for i in self.problem.variables if not i.is_free]
         return all(bool(np.all(domain.holds(a))) for domain, a in inputs if isinstance(domain, Domain))
 
-    @property
-    def seen(self) -> list[arb]:
-        """The parameters as the dtype holds them: that is where a candidate sees a tie."""
-        return [exact.held(p, self.dtype) for p in self.parameters.values()]
+    def seen(self, part: Part) -> list[arb]:
+        """The constants of an element as the dtype holds them: that is where a candidate sees a tie."""
+        return [exact.held(t, self.dtype) for t in (*part.numbers, *self.parameters.values())]
 
     @property
     def claims_convexity(self) -> bool:
@@ -81,24 +80,22 @@ class InstanceOracle:
             elements=[self._element(p) for p in parts],
             map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self._roundings(values)),
             counts=[p.weight for p in parts],
-            number=len(parts) * (2 if self.problem.is_weighted else 1),  # their weights may be added up, too
+            number=len(parts) * (2 if self.problem.is_weighted or self.problem.classwise else 1),  # their weights may be added up, too
             share=self._share(parts),
             dtype=self.dtype,
             u=self.u,
             tiny=self.tiny,
         )
-        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny)
+        code = self.problem.code
+        aside = None if code is None else lambda: code.careless(values)
+        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, aside=aside)
 
     def share(self, parts: Sequence[Part]) -> float:
         """What the sum is multiplied by."""
         return float(self._share(parts))
 
     def _share(self, parts: Sequence[Part]) -> fmpq:
-        if self.instance.reduction == SUM:
-            return fmpq(1)
-        if self.instance.reduction in (MEAN, KEPT_MEAN):
-            return fmpq(1, sum(p.kept or self.instance.reduction == MEAN for p in parts))
-        total = sum(Fraction(p.weight) for p in parts if p.kept)
+        total = self.instance.total(parts)
         return fmpq(total.denominator, total.numerator)
 
     def _roundings(self, values: Values) -> Floats:
@@ -113,13 +110,20 @@ class InstanceOracle:
             key=part.key,
             ways=tuple(way_formula(self.problem, k, part.key) for k in range(len(self.problem.ways))),
             constants=(*numbers, *self.constants),
-            rounded=(*numbers, *self._rounded_constants),
+            rounded=(
+                *(
+                    [exact.rounded(t, self.dtype) for t in part.numbers]
+                    if self.problem.example is None
+                    else [n + arb(0, n.abs_upper()) for n in numbers]
+                ),
+                *self._rounded_constants,
+            ),
             steep=lambda: self._steep(formula, part),
         )
 
     def _steep(self, formula: Formula, part: Part) -> Floats:
         """L of each input, of real numbers: see `steepness`."""
-        if not all(i.is_free for i in self.problem.variables):
+        if self.problem.example is not None or not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
         if key not in self._steepest:
@@ -130,7 +134,7 @@ class InstanceOracle:
 
     def formula(self, key: Hashable) -> Formula:
         """Of the elements with this key."""
-        return problem_formula(self.problem, key)
+        return (problem_formula if self.problem.example is None else code_formula)(self.problem, key)
 
     def stretched(self, values: Values, d: Floats) -> tuple[Floats, Floats]:
         """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number,
@@ -160,8 +164,8 @@ class InstanceOracle:
     @cached_property
     def has_switches(self) -> bool:
         """Whether there are kinks: where numbers have a domain with ends, some that are met within."""
-        if not self.example.switches:
-            return False
+        if not self.example.switches or self.problem.example is not None:
+            return bool(self.example.switches)
         free = all(i.is_free for i in self.problem.variables)
         return free or any(self._turns(small(self.problem, size=POINTS, seed=seed)) for seed in range(POINTS))
 
@@ -172,7 +176,7 @@ class InstanceOracle:
             other = small(self.problem, size=POINTS, seed=POINTS + seed)
             there = {**values, **{name: other[name] for name in self.problem.differentiated}}
             (part, *_), x = self.problem.parts(there), self.point(there)
-            formula, inputs = self.formula(part.key), [*map(exact.ball, part.numbers), *self.seen]
+            formula, inputs = self.formula(part.key), self.seen(part)
             for k in range(len(formula.gaps)):
                 sides.setdefault(k, set()).add(formula.sign([*map(exact.ball, x[part.places].tolist()), *inputs], k))
         return any(len(seen) > 1 for seen in sides.values())
@@ -198,13 +202,21 @@ def problem_formula(problem: Problem, key: Hashable) -> Formula:
     return _compiled(problem, problem.stated(key))
 
 
+@lru_cache(maxsize=16)
+def code_formula(problem: Problem, key: Hashable) -> Formula:
+    """The same of code, which may be another formula at every point."""
+    return _compiled(problem, problem.stated(key))
+
+
 @lru_cache(maxsize=1024)
 def way_formula(problem: Problem, way: int, key: Hashable) -> Formula:
     """The same in a further way of writing."""
     return _compiled(problem, problem.ways[way](key))
 
 
-def _compiled(problem: Problem, stated: Stated) -> Formula:
+def _compiled(problem: Problem, stated: Stated | Recording) -> Formula:
+    if isinstance(stated, Recording):
+        return SweptFormula(stated.b, stated.output)
     try:
         return Formula(stated.expression, stated.variables, [*stated.numbers, *stated.parameters])
     except (ValueError, TypeError, NotImplementedError, RecursionError) as error:

@@ -133,7 +133,7 @@ def _of_any_target(oracle: Oracle, scores: Floats, reach: Floats, y: NDArray[np.
 
 def local(formula: Formula, inputs: Sequence[Any], reach: Floats, u: float) -> Local:
     """A formula at n lanes: its inputs, each (n,) or a number, and the sizes (n,) that its inputs were summed from."""
-    n, variables = len(reach), len(formula.variables)
+    n, variables = len(reach), formula.arity
     given = [np.broadcast_to(np.asarray(x, np.float64), n) for x in inputs]
     run: Any = floats.run(formula.tape, np.stack(given))
     masks = _masks(formula, run, TIE * u * (1 + reach))

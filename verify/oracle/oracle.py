@@ -16,7 +16,7 @@ from verify.oracle import exact
 from verify.oracle.elements import Element, Elements
 from verify.oracle.formula import Formula, any_target_formula, loss_formula, penalty_formula
 from verify.oracle.maps import SHIFTED, Dense, Map, Select
-from verify.oracle.penalty import Weights
+from verify.oracle.penalty import Groups, Weights
 from verify.oracle.point import Point
 from verify.rounding import smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
@@ -51,10 +51,19 @@ class Oracle:
             u=self.u,
             tiny=self.tiny,
         )
-        formula = penalty_formula(self.objective.penalty)
-        has_penalty = bool(formula.value_terms) and reg != 0
-        penalty = Weights(formula=formula, W=W, counted=self.penalised(W), reg=float(reg), u=self.u) if has_penalty else None
+        penalty = self.penalty(W, float(reg))
         return Point(x=W, data=data, penalty=penalty, dtype=self.dtype, u=self.u, tiny=self.tiny, distinct=(X, y))
+
+    def penalty(self, W: Floats, reg: float) -> Weights | Groups | None:
+        """λR at W; None where it is always 0."""
+        penalty = self.objective.penalty
+        formula = penalty_formula(penalty)
+        if not formula.value_terms or reg == 0:
+            return None
+        if penalty.per_group is None:
+            return Weights(formula=formula, W=W, counted=self.penalised(W), reg=reg, u=self.u)
+        found = Groups(penalty=penalty, W=W, reg=reg, dtype=self.dtype, u=self.u, tiny=self.tiny)
+        return None if found.is_empty else found
 
     def _map(self, W: Floats, X: Floats) -> Map:
         if not self.objective.of_scores:

@@ -1,22 +1,26 @@
-"""λ Σ ρ(w) over the weights that a penalty counts."""
+"""λ Σ ρ(w) over the weights, or the groups of them, that a penalty counts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from itertools import product
+from math import inf
 
 import numpy as np
-from flint import arb, arb_series
+from flint import arb, arb_series, fmpq
 from numpy.typing import NDArray
 
 from verify.oracle import exact
-from verify.oracle.elements import ORDER, ZERO, Line, Runs, entry, hull_start, line, magnitude, radius_of
-from verify.oracle.formula import Formula, parabola
-from verify.oracle.maps import Objects
-from verify.oracle.subdifferential import Generator, Scattered
-from verify.rounding import gamma
-from verify.tape.balls import precision
+from verify.oracle.elements import ORDER, ZERO, Element, Elements, Line, Runs, entry, hull_start, line, magnitude, radius_of
+from verify.oracle.formula import Formula, group_formula, norms_of, parabola
+from verify.oracle.maps import Objects, Select
+from verify.oracle.subdifferential import Generator, Round, Scattered
+from verify.rounding import SLACK, gamma
+from verify.spec.penalty import Penalty
+from verify.tape.balls import Ball, precision
 from verify.tape.reverse import Pieces
 
 Floats = NDArray[np.floating]
@@ -86,6 +90,8 @@ class Weights:
         own = abs(self.reg) * np.array([radius_of(p, 0) for p in self._pieces]).reshape(shape)
         return _shaped(flat, shape), own + gamma(4, self.u) * size, size
 
+    rounds, is_lost = (), False
+
     def groups(self) -> Iterator[list[Generator]]:
         """The hulls of the weights on kinks."""
         for k, p in enumerate(self._pieces):
@@ -104,6 +110,147 @@ class Weights:
         (one, w_sum, v_sum), (_, ww, wv), (_, _, vv) = exact.product(*[np.stack([np.ones_like(w), w, v])] * 2)
         along = [c0 * one + c1 * w_sum + c2 * ww, c1 * v_sum + 2 * c2 * wv, c2 * vv]
         yield parabola(), lambda t: [arb_series([t, 1], ORDER), *along], reg
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Groups:
+    """λ Σ ρ(w) over groups of the weights W: elements, each of which may have norms. One that is 0 has a ball of subgradients."""
+
+    penalty: Penalty
+    W: Floats
+    reg: float
+    dtype: str
+    u: float
+    tiny: float
+
+    @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        """(groups, their size): numbers of entries of W."""
+        places = _grouped(self.penalty, self.W.shape)
+        return places if self.penalty.bias else _grouped(self.penalty, self.W.shape, left_out=1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no weight is in any."""
+        return self._places.size == 0
+
+    def _norms_of(self, size: int) -> list[tuple[Floats, Formula]]:
+        return [(np.array(lengths), ray) for lengths, ray in norms_of(self.penalty, size)]
+
+    @cached_property
+    def _norms(self) -> list[tuple[Floats, Formula]]:
+        return self._norms_of(self._places.shape[1])
+
+    def _of(self, places: NDArray[np.intp]) -> Elements:
+        size = places.shape[1]
+        gone = [tuple(self._is_zero(row, lengths) for lengths, _ in self._norms_of(size)) for row in places]
+        return Elements(
+            elements=[Element(formula=group_formula(self.penalty, size, g), key=(size, g)) for g in gone],
+            map=Select(self.W, places, self.u, self.tiny),
+            counts=[1] * len(places),
+            number=len(places),
+            share=self._share,
+            dtype=self.dtype,
+            u=self.u,
+            tiny=self.tiny,
+        )
+
+    def _is_zero(self, row: NDArray[np.intp], lengths: Floats) -> bool:
+        return not np.any(self.W.ravel()[row[lengths > 0]])
+
+    @property
+    def _share(self) -> fmpq:
+        reg = Fraction(self.reg)
+        return fmpq(reg.numerator, reg.denominator)
+
+    @cached_property
+    def _counted(self) -> Elements:
+        return self._of(self._places)
+
+    @cached_property
+    def _all(self) -> Elements | None:
+        """The groups of all weights, where the bias is left out: a right candidate may add what it takes away again."""
+        return None if self.penalty.bias else self._of(_grouped(self.penalty, self.W.shape))
+
+    @cached_property
+    def _lost(self) -> list[tuple[NDArray[np.intp], float]]:
+        """The places of the groups whose squares leave the range of the dtype, and how far a norm may be off by that."""
+        found, most = [], float(np.finfo(self.dtype).max) / SLACK
+        for row, (lengths, _) in product(self._places, self._norms):
+            with np.errstate(over="ignore"):
+                w = np.abs(self.W.ravel()[row]).astype(np.longdouble) * lengths
+                square = float(np.sum(w * w) / max(np.max(lengths) ** 2, self.tiny))
+            if 0 < square < len(row) * self.tiny / self.u or not square < most or (square == 0 and w.any()):
+                found.append((row, 2 * abs(self.reg) * float(np.sum(w)) if square < most else inf))
+        return found
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether right code may answer anything for some group."""
+        return bool(self._lost)
+
+    def value(self) -> tuple[arb, float, float]:
+        """(λR(W), the radius that comes with its terms, their magnitude)."""
+        total, own, size, _ = self._counted.value()
+        more = 0.0 if self._all is None else self._all.value()[2]
+        return total, own + sum(radius for _, radius in self._lost), size + more
+
+    def gradient(self) -> tuple[Objects, Floats, Floats]:
+        """(a subgradient of λR(W), its rounding radius, the magnitude of its terms), each (C, D)."""
+        center, own, size = self._counted.gradient()
+        if self._all is not None:
+            size = size + self._all.gradient()[2]
+        size, own = size.copy(), own.copy()
+        for r in self.rounds:
+            np.add.at(size.ravel(), r.places, r.lengths)
+        for row, _ in self._lost:
+            own.ravel()[row] = np.inf
+        return center, own, size
+
+    def groups(self) -> Iterator[list[Generator]]:
+        """The hulls of what has vertices."""
+        yield from self._counted.groups()
+
+    @cached_property
+    def rounds(self) -> list[Round]:
+        """The balls of the norms that are 0."""
+        groups = product(self._places, self._norms)
+        return [
+            Round(self.W.shape, row[lengths > 0], abs(self.reg) * lengths[lengths > 0])
+            for row, (lengths, _) in groups
+            if self._is_zero(row, lengths)
+        ]
+
+    def lines(self, d: Floats) -> Iterator[Line]:
+        """ρ along W + td: of a norm that passes through 0 what it is there, a multiple of |t + k|."""
+        reg = exact.ball(self.reg)
+        for row in self._places:
+            w, v = self.W.ravel()[row], d.ravel()[row].astype(self.W.dtype)
+            through = [_through_zero(w[lengths > 0], v[lengths > 0]) for lengths, _ in self._norms]
+            formula = group_formula(self.penalty, len(row), tuple(k is not None for k in through))
+            yield formula, line([*map(exact.ball, w)], [*map(exact.ball, v)], list), reg
+            for k, (_, ray) in zip(through, self._norms, strict=True):
+                if k is not None and np.any(v):
+                    yield ray, _ray([*map(exact.ball, v)], arb(fmpq(k.numerator, k.denominator))), reg
+
+
+def _grouped(penalty: Penalty, shape: tuple[int, ...], left_out: int = 0) -> NDArray[np.intp]:
+    """The groups of all columns but the last ones that are left out."""
+    numbers = np.arange(shape[0] * shape[1], dtype=np.intp).reshape(shape)[:, : shape[1] - left_out]
+    return np.ascontiguousarray(numbers.T if penalty.group == "feature" else numbers)
+
+
+def _through_zero(w: Floats, v: Floats) -> Fraction | None:
+    """The k of w = k·v, where the line w + tv = (t + k)·v passes through 0; None where it does not."""
+    moving = np.flatnonzero(v)
+    if not moving.size:
+        return None if np.any(w) else Fraction(0)
+    k = Fraction(float(w[moving[0]])) / Fraction(float(v[moving[0]]))
+    return k if all(Fraction(float(a)) == k * Fraction(float(b)) for a, b in zip(w, v, strict=True)) else None
+
+
+def _ray(v: list[arb], k: arb) -> Callable[[arb], list[Ball]]:
+    return lambda t: [arb_series([t, 1], ORDER), *v, k]
 
 
 def _shaped(flat: list[arb], shape: tuple[int, ...]) -> Objects:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from verify.oracle.elements import ORDER, Elements, Line
 from verify.oracle.formula import Formula
-from verify.oracle.penalty import Weights
+from verify.oracle.penalty import Groups, Weights
 from verify.oracle.subdifferential import Subdifferential
 from verify.rounding import SLACK, gamma
 from verify.tape.balls import Ball, KinkOnSegment, precision
@@ -47,16 +47,18 @@ class Value:
 class Point:
     """The truth at x, any array; each quantity is derived when it is first asked for.
 
-    `distinct` are the examples (X, y) that the elements of `data` stand for, where they are examples.
+    `distinct` are the examples (X, y) that the elements of `data` stand for, where they are examples. `aside()` is how far the candidate's
+    own way of writing the gradient may be off, entry by entry in a row, where that is known.
     """
 
     x: Floats
     data: Elements
-    penalty: Weights | None
+    penalty: Weights | Groups | None
     dtype: str
     u: float
     tiny: float
     distinct: tuple[Floats, NDArray[np.integer[Any]]] | None = None
+    aside: Callable[[], Floats | None] | None = None
     _known: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
@@ -114,16 +116,19 @@ class Point:
                 center, own = center + penalty, own + penalty_radius
                 size = size + penalty_size
                 groups += self.penalty.groups()
+            written = None if self.aside is None else self.aside()
+            own = own if written is None else own + written.reshape(own.shape)
         underflow = self._underflow * (1 + self.data.lengths)
         radius = own + gamma(self.data.additions + 2, self.u) * size + underflow
-        known = np.array([c.is_finite() for c in center.flat]).reshape(self.x.shape)
+        known = np.array([c.is_finite() for c in np.ravel(center)]).reshape(self.x.shape)
         return Subdifferential(
-            center=center,
+            center=np.asarray(center, dtype=object),
             radius=np.where(known, SLACK * radius, np.inf),
             magnitude=size,
             groups=groups,
             dtype=self.dtype,
             excused=lambda: self.data.map.touched(self.out_of_range(slopes=True)),
+            rounds=self.penalty.rounds if self.penalty is not None else (),
         )
 
     def out_of_range(self, *, slopes: bool) -> NDArray[np.bool_]:
@@ -135,7 +140,8 @@ class Point:
     def _out_of_range(self, slopes: bool) -> NDArray[np.bool_]:
         with precision():
             fits = SLACK * self._penalty[2] < np.finfo(self.dtype).max
-            return self.data.out_of_range(slopes=slopes, number=self.data.number) | (not fits)
+            lost = self.penalty is not None and self.penalty.is_lost
+            return self.data.out_of_range(slopes=slopes, number=self.data.number) | (not fits or lost)
 
     def excuses(self, value: float, gradient: Floats) -> bool:
         """Whether what is not finite of an answer need not be: see `out_of_range`."""

@@ -46,7 +46,7 @@ SHOWN = 3
 
 def steepest(formula: Formula, constants: Sequence[float]) -> Floats:
     """L for each score (C,), with the others 0: the greatest |∂ℓ/∂s_j|; 0 where it has no bound or the formula is a polynomial."""
-    C = len(formula.variables)
+    C = formula.arity
     if formula.is_polynomial:
         return np.zeros(C)
     lines = np.zeros((C, C, LINE.size))
@@ -61,7 +61,7 @@ def most_curved(formula: Formula, j: int, constants: Sequence[float]) -> float:
     """The same of ∂²ℓ/∂s_j²; 0 where there are switches, too."""
     if formula.is_polynomial or formula.switches:
         return 0.0
-    C, parts, given = len(formula.variables), formula.seconds(j), [arb(c) for c in constants]
+    C, parts, given = formula.arity, formula.seconds(j), [arb(c) for c in constants]
     return _bound(np.array([_size(parts, [arb(float(t)) if k == j else arb(0) for k in range(C)] + given) for t in LINE]))
 
 

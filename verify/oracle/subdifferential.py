@@ -1,4 +1,4 @@
-"""A subdifferential as a set: center + Σ_groups conv{generators}, and how far a returned gradient is from it.
+"""A subdifferential as a set: center + Σ_groups conv{generators} + Σ balls, and how far a returned gradient is from it.
 
 All ambiguous switches of all examples are decided together, since they share W: per-entry intervals alone would accept
 values that no single choice of multipliers explains.
@@ -6,8 +6,9 @@ values that no single choice of multipliers explains.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,13 @@ Floats = NDArray[np.floating]
 
 NEGLIGIBLE = 1e-9
 """Multipliers below this are tried as zero; the better of both answers is kept, so nothing is lost by trying."""
+
+TRIES = 8
+"""Times that a ball is given more vertices."""
+GAIN = 0.9
+"""Of what is left: what a further try must leave of it at most."""
+CLOSE = 0.5
+"""Radii from the set that are near enough: well within what is allowed."""
 
 
 class Generator(Protocol):
@@ -72,6 +80,35 @@ class Scattered:
 
 
 @dataclass(frozen=True)
+class Round:
+    """A ball, {Σ lengths_k · u_k at places_k : ‖u‖₂ ≤ 1}: what no vertices span."""
+
+    shape: tuple[int, ...]
+    places: NDArray[np.intp]
+    lengths: Floats
+
+    def support(self, d: Floats) -> Any:
+        """Max ⟨g, d⟩, in the precision of d."""
+        unit, size = self._along(d)
+        return size * np.sqrt(np.sum(unit**2))
+
+    def farthest(self, d: Floats) -> Scattered:
+        """Where that is attained; 0 where nothing of d is seen."""
+        unit, _ = self._along(d)
+        return Scattered(self.shape, self.places, np.asarray(self.lengths * unit / (np.sqrt(np.sum(unit**2)) or 1.0), np.float64))
+
+    def _along(self, d: Floats) -> tuple[Floats, Any]:
+        """What is seen of d, and its size apart, so that squares neither vanish nor overflow."""
+        along = self.lengths * d.ravel()[self.places]
+        size = np.max(np.abs(along), initial=0.0)
+        return along / (size or 1.0), size
+
+    def judged(self, which: NDArray[np.bool_]) -> Round:
+        """0 in the other entries."""
+        return Round(self.shape, self.places, np.where(which.ravel()[self.places], self.lengths, 0.0))
+
+
+@dataclass(frozen=True)
 class Judged:
     """A generator in the entries that are judged."""
 
@@ -108,7 +145,8 @@ class Distance:
 class Subdifferential:
     """The set, with the radius that rounding allows around it and the magnitude of its terms, each in the shape of x.
 
-    An entry whose radius is infinite is not judged. `excused()` tells in which infinity and NaN are no evidence either.
+    `rounds` are the balls among its parts, as of a norm at 0. An entry whose radius is infinite is not judged. `excused()` tells in which
+    infinity and NaN are no evidence either.
     """
 
     center: NDArray[Any]
@@ -117,11 +155,12 @@ class Subdifferential:
     groups: list[list[Generator]]
     dtype: str = "float64"
     excused: Callable[[], NDArray[np.bool_]] | None = None
+    rounds: Sequence[Round] = ()
 
     @property
     def is_single(self) -> bool:
         """Whether no switch is ambiguous: the set is one gradient."""
-        return not self.groups
+        return not self.groups and not self.rounds
 
     def judged(self, g: Floats) -> NDArray[np.bool_]:
         """The entries of g that say something: all but those without a finite radius, and those that are not finite where that is
@@ -149,22 +188,42 @@ class Subdifferential:
         offset = self.offset(g)
         if self.is_single:
             return self._worst(offset, g, None)
-        residual, tau = self._nearest(offset)
+        inscribed, residual, tau = self._nearest_of(offset)
         plain = np.asarray(residual, dtype=np.float64) / self.radius
-        directions = (plain, *(self._orthogonal(residual, tau, least) for least in (NEGLIGIBLE, 0.0)))
+        directions = (plain, *(inscribed._orthogonal(residual, tau, least) for least in (NEGLIGIBLE, 0.0)))
         return self._worst(residual, g, max(self._certificate(q, offset) for q in directions))
+
+    def _nearest_of(self, offset: Floats) -> tuple[Subdifferential, Floats, list[Floats]]:
+        """What is left of the offset beside the nearest element, and the multipliers; the balls by vertices, with each try two more, where
+        what is left points to (Frank and Wolfe) and where what the others leave does, and all of them fitted anew.
+        """
+        if not self.rounds:
+            return self, *self._nearest(offset)
+        vertices: list[list[Generator]] = [[Scattered(r.shape, r.places, 0.0 * r.lengths), r.farthest(offset)] for r in self.rounds]
+        size = inf
+        for _ in range(TRIES):
+            inscribed = replace(self, groups=[*self.groups, *vertices], rounds=())
+            residual, tau = inscribed._nearest(offset)
+            before, size = size, float(np.linalg.norm(residual / self.radius))
+            if self._strain(residual) <= CLOSE or not size < GAIN * before:
+                break
+            direction = np.asarray(residual / self.radius**2, np.float64)
+            others = np.asarray(offset - self._span(tau[: len(self.groups)]), np.float64)
+            vertices = [[*own, r.farthest(direction), r.farthest(others)] for own, r in zip(vertices, self.rounds, strict=True)]
+        return inscribed, residual, tau
 
     def _in(self, judged: NDArray[np.bool_]) -> Subdifferential:
         """The set as far as these entries show it: the others are 0, and of radius 1."""
         center = self.center.copy()
         center[~judged] = arb(0)
         groups: list[list[Generator]] = [[Judged(g, judged) for g in group] for group in self.groups]
-        return replace(self, center=center, radius=np.where(judged, self.radius, 1.0), groups=groups)
+        rounds = [r.judged(judged) for r in self.rounds]
+        return replace(self, center=center, radius=np.where(judged, self.radius, 1.0), groups=groups, rounds=rounds)
 
     def strain(self, offset: Floats) -> float:
         """At most this many radii lies G from the set, where `offset` is G − center: `distance` without its proof."""
         first = self._strain(offset)
-        return first if self.is_single or first <= 1 else self._strain(self._nearest(offset)[0])
+        return first if self.is_single or first <= 1 else self._strain(self._nearest_of(offset)[1])
 
     def _nearest(self, offset: Floats) -> tuple[Floats, list[Floats]]:
         """What is left of the offset beside the nearest element of the set, and the multipliers of that."""
@@ -179,13 +238,15 @@ class Subdifferential:
         """Max ⟨g, d⟩ over the set: the one-sided derivative f'(W; d) where f is convex. Rounded in float64."""
         with precision():
             total = sum((arb(float(x)) * c for x, c in zip(d.flat, self.center.flat, strict=True)), arb(0))
-        return float(total) + sum(max(g.dot(d) for g in group) for group in self.groups)
+        return float(total) + sum(max(g.dot(d) for g in group) for group in self.groups) + sum(float(r.support(d)) for r in self.rounds)
 
     def least_norm(self) -> Floats:
         """The element of least Euclidean norm: its negative is a direction of descent unless it is 0."""
         center = self.center.astype(np.float64)
         if self.is_single:
             return center
+        if self.rounds:
+            return -np.asarray(replace(self, radius=np.full(self.radius.shape, NEGLIGIBLE))._nearest_of(-center)[1], dtype=np.float64)
         return center + np.asarray(self._span(self._multipliers(-center, np.ones(self.radius.shape))), dtype=np.float64)
 
     def offset(self, g: Floats) -> Floats:
@@ -271,7 +332,7 @@ class Subdifferential:
         if not np.any(direction):
             return 0.0
         q = (direction / np.max(np.abs(direction)) / self.radius).astype(np.longdouble)
-        reach = sum(max(np.sum(q * g.matrix) for g in group) for group in self.groups)
+        reach = sum(max(np.sum(q * g.matrix) for g in group) for group in self.groups) + sum(r.support(q) for r in self.rounds)
         return float((np.sum(q * offset) - reach) / np.sum(np.abs(q) * self.radius))
 
     def _worst(self, residual: Floats, g: Floats, certified: float | None) -> Distance:

@@ -2,7 +2,8 @@
 
 from verify.pair.laws import why_not
 from verify.pair.place import Start, case_of, point, start
+from verify.pair.recorded import Recorded
 from verify.pair.subject import Pair
-from verify.pair.trial import run
+from verify.pair.trial import Estimated
 
-__all__ = ["Pair", "Start", "case_of", "point", "run", "start", "why_not"]
+__all__ = ["Estimated", "Pair", "Recorded", "Start", "case_of", "point", "start", "why_not"]

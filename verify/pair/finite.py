@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.pair.place import GIVEN, grid
-from verify.pair.slope import scales
 from verify.pair.subject import Pair
+from verify.problem.around import scales
 
 Floats = NDArray[np.floating]
 
@@ -82,3 +82,11 @@ def of_gradient(pair: Pair, case: Case, g: Floats) -> Finding | None:
             off = (error + (high - low) / 2) / scale.flat[i]
             return Finding(evidence=(Evidence(law="gradient", measured=inf, allowed=off, magnitude=abs(expected), where=where),))
     return None
+
+
+def no_numbers(pair: Pair, case: Case, found: Finding) -> Finding:
+    """What a law found, or where it decided nothing, what a gradient that is no number means there."""
+    if found.undecided is None or found.evidence or not isfinite(pair.sampled(case.x)):
+        return found
+    g = pair.gradient(case.x)
+    return found if np.all(np.isfinite(g)) else of_gradient(pair, case, g) or found

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.pair.slope import Loss, scales
+from verify.pair.slope import Loss
+from verify.problem.around import scales
 
 Floats = NDArray[np.floating]
 

@@ -17,10 +17,11 @@ from verify.evidence import Evidence, Finding
 from verify.laws.surroundings import borrowed, watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
-from verify.pair.place import GIVEN, MOVED, grid
-from verify.pair.slope import Slope, scales
+from verify.pair.place import GIVEN, MOVED, NEAR, grid
 from verify.pair.subject import Pair, direction
+from verify.problem.around import scales
 from verify.rounding import WINDOW
+from verify.slope import Slope
 
 Floats = NDArray[np.floating]
 
@@ -204,7 +205,7 @@ def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Finding:
     evidence = Evidence(law="order", measured=excess, allowed=WINDOW * steepest, magnitude=float(quotients[k]), where=where)
     if not evidence.strain > 1:
         return Finding(undecided=UNSETTLED)
-    return Finding(evidence=(evidence,)) if case.family in ("near", MOVED) else Finding(undecided=JUMP)
+    return Finding(evidence=(evidence,)) if case.family in (NEAR, MOVED) else Finding(undecided=JUMP)
 
 
 def _order(line: Slope, slope: float, noise: float) -> Finding:

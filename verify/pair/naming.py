@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.diagnosis import Diagnosis, Numbers, of_numbers
+from verify.diagnosis import NAMING, Diagnosis, Numbers, of_numbers
+from verify.evidence import Finding
 from verify.pair.laws import rounding
-from verify.pair.place import GIVEN, Start, grid, places
-from verify.pair.slope import scales
+from verify.pair.place import grid
 from verify.pair.subject import Floats, Pair, direction
+from verify.problem.around import scales
+from verify.trial import Watch
 
 MOST_ENTRIES = 48
 """Larger gradients are not looked at entry by entry: each entry costs some seventy evaluations of the loss. They are looked at along dense
@@ -25,22 +28,41 @@ ALIKE = ("scaled", "sign", "term-missing")
 POINTS = 3
 NUDGE = 2.0**-18
 """Relative step of the second differences: its square is beyond the digits of float32, and steps of half precision are longer."""
-LOOKED_AT = 12
+
+NOT_FINITE = "the computation leaves the range of the dtype, or divides by 0"
 
 
-def named(pair: Pair, broken: Case, at: Start, dtype: str, seed: int, watch: Callable[[Case], None] = lambda _: None) -> Diagnosis | None:
-    """The bug that explains the gradient at the broken place and at points around it; None where none is found. `watch` hears of
-    each point before the pair does.
+def told(pair: Pair, case: Case, what: Finding | Misbehaviour, others: Iterator[Case], watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
+    """The name of the bug that broke a law at a case, or what was measured there. `watch` hears of each of the `others` that the pair is
+    asked about for that; those `avoided` it is not.
     """
-    others = (p for p in islice(places(at, dtype, seed), LOOKED_AT) if p.family in (GIVEN, "near"))
-    found = of_numbers(list(islice(_seen(pair, chain([broken], others), watch), POINTS)), dtype)
+    if isinstance(what, Misbehaviour):
+        return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
+    worst = what.worst
+    assert worst is not None
+    where = worst.where
+    there = f"entry {where['entry']}" if "entry" in where else where["method"]
+    entries = [where["entry"]] if "entry" in where else "all"
+    if not np.isfinite(where["measured"]):
+        return Diagnosis("overflow", f"{there} is {where['measured']}: {NOT_FINITE}", entries, kind="precision")
+    step = f" at h = {where['h']:g}" if "h" in where else ""
+    measured = f"{there}{step} is {where['measured']:.17g}, allowed {where['expected']:.17g} ± {worst.allowed:.2g}"
+    keys = {c.key for c in avoided}
+    asked = (c for c in chain([case], others) if c.key not in keys)
+    found = _named(pair, case, asked, watch)
+    return Diagnosis("unknown", measured, entries) if found is None else replace(found, measured=measured)
+
+
+def _named(pair: Pair, broken: Case, there: Iterator[Case], watch: Watch) -> Diagnosis | None:
+    """The bug that explains the gradient at the first points that are smooth; None where none is found."""
+    found = of_numbers(list(islice(_seen(pair, there, watch), POINTS)), broken.dtype)
     return found if found is None or broken.x.size <= MOST_ENTRIES or (found.code in ALIKE and found.entries == "all") else None
 
 
-def _seen(pair: Pair, there: Iterator[Case], watch: Callable[[Case], None]) -> Iterator[Numbers]:
+def _seen(pair: Pair, there: Iterator[Case], watch: Watch) -> Iterator[Numbers]:
     """The points that are smooth in every entry. Elsewhere a candidate may choose."""
     for case in there:
-        watch(case)
+        watch(replace(case, family=NAMING))
         try:
             numbers = _numbers(pair, case) if case.x.size <= MOST_ENTRIES else _along_directions(pair, case)
         except Misbehaviour:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
@@ -11,22 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from verify.cases import Case
 from verify.errors import UsageError
-from verify.pair.slope import on_grid, scales
+from verify.pair.slope import on_grid
+from verify.problem.around import DRAWS, has_zeros, scales, sizes
 
 Floats = NDArray[np.floating]
 Start = tuple[tuple[int, ...], tuple[float, ...]]
 """A point as plain data: its shape and its numbers."""
 
-GIVEN, MOVED = "given", "moved"
-"""Families that are told apart: the user's own point, and one beside a place where differences decide nothing."""
+GIVEN, NEAR, MOVED, SIMPLIFIED = "given", "near", "moved", "simplified"
+"""Families that are told apart: the user's own point, points near it, one beside a place where differences decide nothing, and one of
+plainer numbers than where a law broke.
+"""
 ASIDE = (2.0**-6, 2.0**-5)
 """Part of its size by which an entry is moved: some steps longer than the shortest in float32, and less than any two numbers of few bits
 are apart.
 """
-ALIKE = 4.0
-"""Times that one entry may be another to be of its size: data and a scale that multiplies them are not equated."""
-BITS = 3
-"""Significant bits of a rounded entry: margins and thresholds of the user's code are round numbers too."""
 
 
 def case_of(x: Floats, *, family: str, seed: int = 0) -> Case:
@@ -43,8 +42,18 @@ def moved(case: Case) -> Case:
     """A point a little beside this one, on no kink that goes through it, since each entry is moved by another amount."""
     rng = np.random.default_rng(case.seed)
     by = rng.uniform(*ASIDE, case.x.shape) * rng.choice((-1.0, 1.0), case.x.shape)
-    x = np.asarray(case.x + _size(case.x) * by, dtype=case.dtype)
+    x = np.asarray(case.x + sizes(case.x) * by, dtype=case.dtype)
     return _settled(x, MOVED, case.seed + 2)  # two directions are asked at each point
+
+
+def simplified(case: Case, x: Floats) -> Case:
+    """A point of plainer numbers, with the directions of the case that it was made from."""
+    return _settled(x, SIMPLIFIED, case.seed)
+
+
+def given(at: Start, dtype: str) -> Floats:
+    """The point from its plain data."""
+    return np.array(at[1], dtype=dtype).reshape(at[0])
 
 
 def point(at: ArrayLike | None) -> Floats:
@@ -79,60 +88,17 @@ def places(at: Start, dtype: str, seed: int) -> Iterator[Case]:
     Signs stay as they are, since a logarithm may wait behind them; where the given point has both, or zeros, there are zeros too, and
     a point that is nothing else.
     """
-    given = np.array(at[1], dtype=dtype).reshape(at[0])
-    yield case_of(given, family=GIVEN, seed=seed)
-    rng = np.random.default_rng(seed)
-    zeros = bool((given == 0).any() or ((given > 0).any() and (given < 0).any()))
+    x, rng = given(at, dtype), np.random.default_rng(seed)
+    yield case_of(x, family=GIVEN, seed=seed)
+    zeros = has_zeros(x)
     for round_ in count():
-        for family, draw in FAMILIES.items():
+        for family, draw in DRAWS.items():
             if zeros or family != "zeroed":
-                yield _settled(draw(given, rng), family, int(rng.integers(2**31)))
+                yield _settled(draw(x, rng), family, int(rng.integers(2**31)))
         if zeros and round_ == 0:
-            yield _settled(np.zeros_like(given), "zeroed", int(rng.integers(2**31)))
+            yield _settled(np.zeros_like(x), "zeroed", int(rng.integers(2**31)))
 
 
 def _settled(x: Floats, family: str, seed: int) -> Case:
     """The point on the grid on which steps from it are exact."""
     return case_of(on_grid(x, scales(x)), family=family, seed=seed)
-
-
-def _size(x: Floats) -> Floats:
-    """The size of each entry, of a zero its scale."""
-    return np.asarray(np.where(x == 0, scales(x), x))
-
-
-def _near(x: Floats, rng: np.random.Generator) -> Floats:
-    """Each entry off by up to a quarter of its size, zeros by up to a quarter of their scale."""
-    return np.asarray(x + _size(x) * rng.uniform(-0.25, 0.25, x.shape), dtype=x.dtype)
-
-
-def _rounded(x: Floats, rng: np.random.Generator) -> Floats:
-    """A near point with entries of few bits: exact ties and kinks become likely."""
-    mantissa, exponent = np.frexp(_near(x, rng).astype(np.float64))
-    return np.asarray(np.ldexp(np.round(mantissa * 2**BITS) / 2**BITS, exponent), dtype=x.dtype)
-
-
-def _tied(x: Floats, rng: np.random.Generator) -> Floats:
-    """A rounded point in which some entries of one sign, and of one size or nearly so, are equal."""
-    y = _rounded(x, rng).ravel()
-    for sign in (1, -1):
-        own = np.flatnonzero(np.sign(y) == sign)
-        if own.size:
-            first = rng.choice(own)
-            alike = own[(y[own] / y[first] <= ALIKE) & (y[first] / y[own] <= ALIKE) & (own != first)]
-            if alike.size:
-                y[rng.choice(alike, size=rng.integers(1, alike.size + 1), replace=False)] = y[first]
-    return y.reshape(x.shape)
-
-
-def _zeroed(x: Floats, rng: np.random.Generator) -> Floats:
-    """A near point in which some entries are 0."""
-    return np.asarray(_near(x, rng) * (rng.uniform(size=x.shape) < 0.5), dtype=x.dtype)
-
-
-FAMILIES: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {
-    "near": _near,
-    "rounded": _rounded,
-    "tied": _tied,
-    "zeroed": _zeroed,
-}

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Misbehaviour
 from verify.candidates.answer import array, asked, number, pair
-from verify.pair.slope import Slope, along, beside, noise_beside, noise_of_each, scales, stands
+from verify.pair.slope import along, beside, noise_beside, noise_of_each, stands
+from verify.problem.around import scales
+from verify.slope import Slope
 
 Floats = NDArray[np.floating]
 

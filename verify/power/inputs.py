@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from verify.candidates import Call
 from verify.cases.inputs import ordinary
 from verify.difference import parted
 from verify.laws import LAWS, Law, Subject
+from verify.laws.bad_input import only_tells
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
 from verify.power.mutants import VISIBLE, Mutant
 from verify.power.table import KEPT, Power, breaks, sensitivity
-from verify.problem import Values
+from verify.problem import Input, Values
 from verify.rounding import unit_roundoff
+from verify.spec.domains import Domain
 from verify.spec.function import UPSTREAM
+from verify.spec.relations import Affine, Homogeneous, Separable, ShiftInvariant, Symmetric
 from verify.trial import draw
 
 Floats = NDArray[np.float64]
@@ -28,6 +32,8 @@ Change = Callable[[Values, Point, Floats], Floats]
 
 RELATIVE = (1e-3, 1e-6, 1e-9)
 """Relative errors of one entry, as far as right code in the dtype does not err by as much."""
+CUT = 0.5
+"""Where an input is cut off that relations scale: not at 0, since what is homogeneous stays so there."""
 
 
 class Maker:
@@ -35,8 +41,12 @@ class Maker:
 
     def __init__(self, oracle: InstanceOracle) -> None:
         self.oracle, self.problem = oracle, oracle.problem
-        self.names = tuple(i.name for i in self.problem.inputs)
+        self.names = tuple(i.name for i in sorted(self.problem.inputs, key=lambda i: i.parameter is not None))
         self._known: OrderedDict[Hashable, tuple[Point, Floats]] = OrderedDict()
+
+    def subject(self, f: Callable[..., Any], **kept: Any) -> Subject:
+        """An implementation beside the truth."""
+        return Subject(candidate=Call(f=f, problem=self.problem, order=self.names), oracle=self.oracle, **kept)
 
     def truth(self, values: Values) -> tuple[Point, Floats]:
         """What is true, and one gradient of those that are."""
@@ -51,8 +61,8 @@ class Maker:
     def made(self, change: Change | None = None, value: Callable[[float], float] = lambda v: v) -> Callable[..., Any]:
         """The implementation with another gradient, or another value."""
 
-        def f(*arguments: Any) -> Any:
-            values = dict(zip(self.names, arguments, strict=True))
+        def f(*arguments: Any, **classwise: Any) -> Any:
+            values = {**dict(zip(self.names, arguments, strict=False)), **classwise}
             point, g = self.truth(values)
             g = g if change is None else change(values, point, g)
             return value(float(point.value.exact)), [part.astype(values[name].dtype) for name, part in self.parted(values, g).items()]
@@ -64,10 +74,16 @@ class Maker:
         names = self.problem.differentiated
         return dict(zip(names, parted(g, [values[name] for name in names]), strict=True))
 
+    def instead(self, name: str, change: Callable[[Any], Any]) -> Callable[..., Any]:
+        """The implementation that takes other numbers for one input."""
+        right = self.made()
+        return lambda *arguments: right(*(change(a) if n == name else a for n, a in zip(self.names, arguments, strict=True)))
+
 
 def wrong(maker: Maker) -> list[Mutant]:
     """Every mistake that changes the answer."""
-    return [*_inputs(maker), *_paths(maker), *_sizes(maker), *_kinks(maker), *_relative(maker), *_losses(maker), *_behaviour(maker)]
+    parts = (_inputs, _paths, _sizes, _kinks, _relations, _relative, _losses, _behaviour)
+    return [mistake for part in parts for mistake in part(maker)]
 
 
 def _inputs(maker: Maker) -> Iterator[Mutant]:
@@ -130,6 +146,54 @@ def _kinks(maker: Maker) -> Iterator[Mutant]:
     yield Mutant("outside the subdifferential on kinks", "kink", maker.made(outside))
 
 
+def _relations(maker: Maker) -> Iterator[Mutant]:
+    """What treats one entry apart, where all are alike, and what cuts off an input that is scaled."""
+    problem, alike, scaled = maker.problem, set[tuple[str, str]](), set[str]()
+    for relation in maker.oracle.instance.relations:
+        match relation:
+            case Symmetric(dim) | Separable(dim):
+                alike |= {(i.name, dim) for i in problem.inputs if dim in i.dims}
+            case ShiftInvariant(inputs, along):
+                alike |= {(name, dim) for name in inputs.split() for dim in (along.split() or problem.input(name).dims)[:1]}
+            case Homogeneous(inputs) | Affine(inputs):
+                scaled |= {*inputs.split()}
+    own = {(name, dim) for name, dim in alike if problem.input(name).differentiated}
+    for name, dim in sorted(own):
+
+        def change(values: Values, _: Point, g: Floats, name: str = name, dim: str = dim) -> Floats:
+            g = g.copy()
+            _first(problem.input(name), dim, maker.parted(values, g)[name])[...] *= 2
+            return g
+
+        yield Mutant(f"the first of {dim} in the gradient for {name} counted twice", "relation", maker.made(change))
+    for name, dim in sorted(alike - own):
+        if dim in {d for _, d in own}:
+            continue
+
+        def doubled(a: Any, name: str = name, dim: str = dim) -> Any:
+            a = np.array(a)
+            first = _first(problem.input(name), dim, a)
+            first[...] = _first(problem.input(name), dim, a, -1)
+            return a
+
+        yield Mutant(f"the first of {dim} in {name} taken for the last", "relation", maker.instead(name, doubled))
+    for name in sorted(scaled):
+        domain = problem.input(name).domain
+        assert isinstance(domain, Domain)
+        bound = CUT if CUT in domain else sorted(domain.values)[len(domain.values) // 2]
+        cut = partial(_cut_off, bound=bound)
+        yield Mutant(f"{name} cut off at {bound:g}", "relation", maker.instead(name, cut))
+
+
+def _first(i: Input, dim: str, a: NDArray[Any], k: int = 0) -> NDArray[Any]:
+    """One place of a dimension, as a view."""
+    return np.moveaxis(a, i.dims.index(dim), 0)[k : (k + 1) or None]
+
+
+def _cut_off(a: Any, bound: float) -> Any:
+    return np.minimum(a, np.asarray(a).dtype.type(bound))
+
+
 def _relative(maker: Maker) -> Iterator[Mutant]:
     for e in RELATIVE:
         if e > VISIBLE * unit_roundoff(maker.oracle.dtype):
@@ -155,18 +219,23 @@ def _losses(maker: Maker) -> Iterator[Mutant]:
 def _behaviour(maker: Maker) -> Iterator[Mutant]:
     right, turns = maker.made(), [0]
 
-    def wavers(*arguments: Any) -> Any:
+    def wavers(*arguments: Any, **classwise: Any) -> Any:
         turns[0] += 1
-        value, (first, *rest) = right(*arguments)
+        value, (first, *rest) = right(*arguments, **classwise)
         return value, [first * (1 + (turns[0] % 2) * 4 * unit_roundoff(maker.oracle.dtype)), *rest]
 
-    def spoils(*arguments: Any) -> Any:
-        found = right(*arguments)
+    def spoils(*arguments: Any, **classwise: Any) -> Any:
+        found = right(*arguments, **classwise)
         for a in arguments:
             if isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.floating):
                 a += 1
         return found
 
+    def clean(*arguments: Any) -> Any:
+        return right(*(np.nan_to_num(a)[()] if np.issubdtype(np.asarray(a).dtype, np.floating) else a for a in arguments))
+
+    if not only_tells(maker.subject(right)):
+        yield Mutant("NaN taken for 0", "behaviour", clean)
     yield Mutant("other bits each second time", "behaviour", wavers)
     yield Mutant("writes to its inputs", "behaviour", spoils)
 
@@ -177,9 +246,10 @@ def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Seq
     cases = draw(oracle, profile=profile, seed=seed)
 
     def subject(f: Callable[..., Any]) -> Subject:
-        return Subject(candidate=Call(f=f, problem=oracle.problem, order=maker.names), oracle=oracle, truths=truths, kept=KEPT)
+        return maker.subject(f, truths=truths, kept=KEPT)
 
-    asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(subject(maker.made())) is None]
+    right = subject(maker.made())
+    asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(right) is None and not LAWS[name].only_tells(right)]
     catalogue = wrong(maker)
 
     def broken(law: Law, f: Callable[..., Any]) -> bool:

@@ -1,8 +1,25 @@
 """What is asked of a candidate, whatever its inputs are: named arrays with domains, and a sum over elements."""
 
-from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, problem_of, weighted
+from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, problem_of, weighted
 from verify.problem.described import described_problem
-from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTS, Input, Instance, Part, Problem, Stated, Values
+from verify.problem.problem import (
+    KEPT_MEAN,
+    MEAN,
+    SUM,
+    WEIGHTED_MEAN,
+    WEIGHTS,
+    Fixed,
+    Input,
+    Instance,
+    Part,
+    Problem,
+    Recording,
+    Stated,
+    Values,
+    is_mean,
+    mean_by,
+)
+from verify.problem.relations import Equation, check_relations, equations
 from verify.problem.small import of_bytes, small, sound
 
 __all__ = [
@@ -13,14 +30,23 @@ __all__ = [
     "SUM",
     "TARGET",
     "TIME",
+    "WEIGHTED_MEAN",
     "WEIGHTS",
+    "Equation",
+    "Fixed",
     "Input",
     "Instance",
     "Part",
     "Problem",
+    "Recording",
     "Stated",
     "Values",
+    "check_relations",
     "described_problem",
+    "equations",
+    "fixed",
+    "is_mean",
+    "mean_by",
     "of_bytes",
     "problem_of",
     "small",

@@ -11,11 +11,26 @@ import numpy as np
 import sympy
 
 from verify.errors import UsageError
-from verify.problem.problem import KEPT_MEAN, MEAN, SUM, WEIGHTED_MEAN, WEIGHTS, Input, Numbers, Part, Problem, Stated, Values
+from verify.problem.problem import (
+    KEPT_MEAN,
+    MEAN,
+    SUM,
+    WEIGHTED_MEAN,
+    WEIGHTS,
+    Fixed,
+    Input,
+    Numbers,
+    Part,
+    Problem,
+    Stated,
+    Values,
+    mean_by,
+)
 from verify.problem.symbols import array, entries, named
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
-from verify.spec.loss import LossSpec
+from verify.spec.loss import Given, LossSpec
+from verify.spec.relations import Relation, ShiftInvariant, Symmetric
 from verify.spec.statement import NoExpression, expression, returned
 from verify.spec.target import Target
 
@@ -43,6 +58,36 @@ def weighted(problem: Problem) -> Problem | None:
 
     inputs = (*problem.inputs, Input(name=WEIGHTS, dims=first, domain=Real(0)))
     return replace(problem, inputs=inputs, parts=parts, reductions=(WEIGHTED_MEAN, *problem.reductions))
+
+
+@lru_cache(maxsize=64)
+def fixed(problem: Problem, name: str, value: Given) -> Problem:
+    """The same where a parameter that has a number for each class has this value: one for all, or as many as there are classes then.
+
+    Raises UsageError where it lies outside its domain, and where the number of classes is another one.
+    """
+    own = problem.input(name)
+    assert own.parameter is not None
+    value = own.parameter.check_each(name, value)
+    inputs = [replace(i, domain=Fixed(value)) if i is own else i for i in problem.inputs]
+    if isinstance(value, tuple):
+        (size,) = own.dims
+        if len(value) < 2 or (size.isdigit() and int(size) != len(value)):
+            due = f"{problem.name} has {size} classes" if size.isdigit() else "there are two classes or more"
+            raise UsageError(f"parameter {name} is {', '.join(f'{v:g}' for v in value)}, and {due}; give as many numbers as classes.")
+        inputs = [_sized(i, size, str(len(value))) for i in inputs]
+
+    def parts(values: Values) -> list[Part]:
+        return problem.parts({**values, name: np.full(np.shape(values[name]), value)})
+
+    reductions = tuple(r for r in problem.reductions if value != 1 or r != mean_by(name))  # by ones it is that of what is kept
+    return replace(problem, inputs=tuple(inputs), parts=parts, reductions=reductions)
+
+
+def _sized(i: Input, name: str, size: str) -> Input:
+    """An input where a dimension has a size."""
+    domain = replace(i.domain, size=size) if isinstance(i.domain, Label) and i.domain.size == name else i.domain
+    return replace(i, dims=tuple(size if d == name else d for d in i.dims), domain=domain)
 
 
 def is_asked(domain: Numbers) -> bool:
@@ -95,6 +140,7 @@ def _of_function(spec: FunctionSpec) -> Problem:
         output=output,
         parameters=spec.parameters,
         claims=spec.claims,
+        relations=spec.claims.relations,
         source=spec.source,
         module=spec.formula.__module__,
     )
@@ -106,16 +152,22 @@ def _of_batch(spec: LossSpec) -> Problem:
     def stated(formula: Callable[..., Any], key: Hashable) -> Stated:
         given = _symbols(inputs, key)
         told = f"the formula of {spec.name}, for predictions of shape {np.shape(given[PREDICTION])}, "
-        return _expressed(spec, formula, inputs, given, [given[PREDICTION], _targets(spec, given)], told)
+        return _expressed(spec, formula, inputs, given, [given[PREDICTION], _targets(spec, given)], told, _classwise(spec, given))
 
     return _of_loss(spec, inputs, stated, parts=lambda values: [_whole(inputs, values)])
 
 
 def _expressed(
-    spec: LossSpec, formula: Callable[..., Any], inputs: Iterable[Input], given: dict[str, Any], arguments: Sequence[Any], told: str
+    spec: LossSpec,
+    formula: Callable[..., Any],
+    inputs: Iterable[Input],
+    given: dict[str, Any],
+    arguments: Sequence[Any],
+    told: str,
+    classwise: dict[str, Any],
 ) -> Stated:
     parameters = _parameters(spec)
-    made = returned(told, formula, arguments, parameters, spec.target)
+    made = returned(told, formula, arguments, {**parameters, **classwise}, spec.target)
     try:
         e = expression(told, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
     except NoExpression as error:
@@ -126,35 +178,44 @@ def _expressed(
 def _of_rows(spec: LossSpec) -> Problem:
     inputs = _inputs(spec)
     ignored = spec.target.ignored if isinstance(spec.target, Label) else None
-    rows = [Input(name=i.name, dims=i.dims[1:], domain=i.domain, differentiated=i.differentiated, asked=i.asked) for i in inputs]
+    rows = [replace(i, dims=i.dims if i.parameter else i.dims[1:]) for i in inputs]
+    of_labels = any(isinstance(i.domain, Label) for i in inputs)
+    weighing = [i.name for i in inputs if i.parameter is not None and i.parameter.low >= 0 and of_labels]
 
     def parts(values: Values) -> list[Part]:
         x = np.asarray(values[PREDICTION])
         m = x.size // len(x)
         found = []
         for k in range(len(x)):
-            part = _whole(rows, {i.name: values[i.name][k] for i in rows})
+            part = _whole(rows, {i.name: values[i.name] if i.parameter else values[i.name][k] for i in rows})
             kept = ignored is None or int(values[TARGET][k]) != ignored
-            found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers, kept=kept))
+            shares = {mean_by(name): float(values[name][int(values[TARGET][k])]) if kept else 0.0 for name in weighing}
+            found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers, kept=kept, shares=shares))
         return found
 
     def stated(formula: Callable[..., Any], key: Hashable) -> Stated:
         given = _symbols(rows, key)
         arguments = [_listed(a) for a in (given[PREDICTION], _targets(spec, given))]
-        return _expressed(spec, formula, rows, given, arguments, f"the formula of {spec.name} ")
+        classwise = {name: _listed(a) for name, a in _classwise(spec, given).items()}
+        return _expressed(spec, formula, rows, given, arguments, f"the formula of {spec.name} ", classwise)
 
-    reductions = (*(() if ignored is None else (KEPT_MEAN,)), MEAN, SUM)
+    reductions = (*(() if ignored is None else (KEPT_MEAN,)), MEAN, SUM, *map(mean_by, weighing))
     return _of_loss(spec, inputs, stated, parts=parts, reductions=reductions)
 
 
 def _of_loss(spec: LossSpec, inputs: list[Input], stated: Callable[[Callable[..., Any], Hashable], Stated], **how: Any) -> Problem:
+    of_classes: tuple[tuple[bool, Relation], ...] = (
+        (spec.claims.symmetric, Symmetric(inputs[0].dims[-1])),
+        (spec.claims.shift_invariant, ShiftInvariant(PREDICTION, along=inputs[0].dims[-1])),
+    )
     return Problem(
         name=spec.name,
         inputs=tuple(inputs),
         stated=partial(stated, spec.formula),
         ways=tuple(partial(stated, way) for way in spec.ways),
-        parameters=spec.parameters,
+        parameters={name: p for name, p in spec.parameters.items() if not p.dims},
         claims=spec.claims,
+        relations=tuple(dict.fromkeys((*(r for claimed, r in of_classes if claimed), *spec.claims.relations))),
         source=spec.source,
         loss=True,
         module=spec.formula.__module__,
@@ -163,6 +224,16 @@ def _of_loss(spec: LossSpec, inputs: list[Input], stated: Callable[[Callable[...
 
 
 def _inputs(spec: LossSpec) -> list[Input]:
+    """The prediction, the target, and the parameters that have a number for each class."""
+    each = {name: p for name, p in spec.parameters.items() if p.dims}
+    return [*_examples(spec), *(Input(name=name, dims=("c",), domain=p.domain, parameter=p) for name, p in each.items())]
+
+
+def _classwise(spec: LossSpec, given: dict[str, Any]) -> dict[str, Any]:
+    return {name: given[name] for name, p in spec.parameters.items() if p.dims}
+
+
+def _examples(spec: LossSpec) -> list[Input]:
     prediction = spec.prediction
     domain = prediction.of if isinstance(prediction, Prediction) else prediction or Real()
     names = prediction.dims if isinstance(prediction, Prediction) else ("n", "c") if spec.width else ("n",)
@@ -234,7 +305,7 @@ def _ordered(inputs: Iterable[Input], given: dict[str, Any], e: sympy.Expr, para
 
 
 def _parameters(spec: FunctionSpec | LossSpec) -> dict[str, sympy.Symbol]:
-    return {name: sympy.Symbol(name, real=True) for name in spec.parameters}
+    return {name: sympy.Symbol(name, real=True) for name, p in spec.parameters.items() if not p.dims}
 
 
 def _shapes(arguments: Iterable[Any], names: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from verify.problem.problem import Problem
+from verify.problem.problem import Problem, Stated
 from verify.problem.small import small
 from verify.spec.mathml import row
 
@@ -18,6 +18,7 @@ SHOWN = 2
 def described_problem(problem: Problem) -> dict[str, Any]:
     """The formula as stated in its file, its MathML where it is short, its inputs, its parameters' defaults, its claims and its source."""
     stated = problem.stated(problem.parts(small(problem, size=SHOWN))[0].key)
+    assert isinstance(stated, Stated)  # code is nobody's spec
     short = stated.expression.count_ops() <= LONGEST
     symbols = [*stated.variables, *stated.numbers, *stated.parameters]
     module = sys.modules.get(problem.module)
@@ -25,7 +26,7 @@ def described_problem(problem: Problem) -> dict[str, Any]:
         "formula": (getattr(module, "__doc__", None) or problem.name).split("\n")[0],
         "mathml": f"<math>{row(stated.expression, symbols)}</math>" if short else "",
         "shown": {"inputs": {i.name: " ".join(i.dims) for i in problem.inputs}, "size": SHOWN},
-        "parameters": {name: p.default for name, p in problem.parameters.items()},
+        "parameters": {name: p.default for name, p in problem.all_parameters.items()},
         "convexity": "claimed to be convex, and not refuted by any chord tried" if problem.claims.convex else "nothing is claimed of it",
         "source": problem.source,
     }

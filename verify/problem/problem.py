@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,46 @@ from numpy.typing import NDArray
 
 from verify.errors import unknown
 from verify.spec.domains import Domain, Finite, Label, Simplex
-from verify.spec.loss import Claims, Parameter
+from verify.spec.function import UPSTREAM
+from verify.spec.loss import Claims, Given, Parameter
+from verify.spec.relations import Affine, Homogeneous, Relation, Separable
+from verify.tape.tape import Builder
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """No domain but these numbers: one for each class, or one for all."""
+
+    values: Given
+
 
 Values = Mapping[str, Any]
-Numbers = Domain | Finite | Label | Simplex
+Numbers = Domain | Finite | Label | Simplex | Fixed
 
 MEAN, SUM, WEIGHTED_MEAN, KEPT_MEAN = "mean", "sum", "mean by weights", "mean of what is kept"
-"""How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored."""
+"""How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored.
+One more is named after each parameter that weighs the classes: see `mean_by`.
+"""
 WEIGHTS = "weights"
 """The input that says how often each element counts."""
+
+
+def mean_by(name: str) -> str:
+    """The reduction that divides by the sum of a parameter over the examples' classes."""
+    return f"mean by {name}"
+
+
+def is_mean(reduction: str) -> bool:
+    """Whether a reduction divides the sum by something."""
+    return reduction in (MEAN, KEPT_MEAN) or reduction.startswith(mean_by(""))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
     """An array of numbers of a domain, its dimensions named or whole numbers; a gradient may be due for it.
 
-    `asked` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers.
+    `asked` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers. Of a
+    `parameter` that has a number for each class it holds these.
     """
 
     name: str
@@ -40,6 +65,7 @@ class Input:
     differentiated: bool = False
     asked: bool = False
     whole: bool = False
+    parameter: Parameter | None = None
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """At these sizes of the named dimensions."""
@@ -65,7 +91,7 @@ class Input:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
     """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
-    counts, and whether it is kept, or its label ignored.
+    counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name.
     """
 
     key: Hashable
@@ -73,6 +99,7 @@ class Part:
     numbers: tuple[float, ...]
     weight: float = 1.0
     kept: bool = True
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,26 +113,38 @@ class Stated:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """A formula that code is: the builder that it was recorded on, and the register of its value, of which all inputs are variables."""
+
+    b: Builder
+    output: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """What is asked of a candidate: its inputs in the order in which they are handed in, and the elements of the sum at given values.
 
     `ways` are further ways of writing its formulas. `output` has the dimensions of an array that comes out, which the last input, its
     upstream gradient, weighs; None for one number. `reductions` are the ways in which the sum may be scaled. `loss` says that it is one of
-    predictions and targets, and `module` where its formula is written.
+    predictions and targets, and `module` where its formula is written. `relations` are those that its author claims. With an `example`,
+    values around which it is judged, its formula is `code` that is recorded.
     """
 
     name: str
     inputs: tuple[Input, ...]
     parts: Callable[[Values], list[Part]]
-    stated: Callable[[Hashable], Stated]
+    stated: Callable[[Hashable], Stated | Recording]
     ways: tuple[Callable[[Hashable], Stated], ...] = ()
     output: tuple[str, ...] | None = None
     reductions: tuple[str, ...] = (SUM,)
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     claims: Claims
+    relations: tuple[Relation, ...] = ()
     source: str
     loss: bool = False
     module: str = ""
+    example: Values | None = None
+    code: Any = None
 
     @property
     def is_weighted(self) -> bool:
@@ -116,6 +155,16 @@ class Problem:
     def variables(self) -> tuple[Input, ...]:
         """The inputs that a gradient is due for."""
         return tuple(i for i in self.inputs if i.differentiated)
+
+    @property
+    def classwise(self) -> dict[str, Parameter]:
+        """The parameters that have a number for each class, which inputs hold."""
+        return {i.name: i.parameter for i in self.inputs if i.parameter is not None}
+
+    @property
+    def all_parameters(self) -> dict[str, Parameter]:
+        """Those and the others."""
+        return {**self.parameters, **self.classwise}
 
     @property
     def differentiated(self) -> tuple[str, ...]:
@@ -175,3 +224,25 @@ class Instance:
     def claims_convexity(self) -> bool:
         """Whether f is claimed to be convex in all that is differentiated."""
         return self.problem.claims.convex is True
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Those that are claimed, and those of the form: ⟨v, F⟩ is linear in v, a loss of single examples is their sum or mean."""
+        problem = self.problem
+        found = [*problem.relations]
+        if problem.output is not None:
+            found += [Affine(UPSTREAM), Homogeneous(UPSTREAM)]
+        if MEAN in problem.reductions:
+            found.append(Separable(problem.inputs[0].dims[0], SUM if self.reduction == SUM else MEAN))
+            if problem.is_weighted:
+                found.append(Homogeneous(WEIGHTS, degree=1 if self.reduction in (SUM, MEAN, KEPT_MEAN) else 0))
+        return tuple(found)
+
+    def total(self, parts: Sequence[Part]) -> Fraction:
+        """What the sum of the elements is divided by."""
+        if self.reduction == SUM:
+            return Fraction(1)
+        if self.reduction in (MEAN, KEPT_MEAN):
+            return Fraction(sum(p.kept or self.reduction == MEAN for p in parts))
+        shares = (Fraction(p.weight) * Fraction(p.shares.get(self.reduction, 1)) for p in parts if p.kept)
+        return sum(shares, Fraction(0))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.problem.problem import WEIGHTS, Input, Problem
+from verify.problem.around import near
+from verify.problem.problem import WEIGHTS, Fixed, Input, Problem
 from verify.spec.domains import Label, Simplex
 
 OFTEN = 4
@@ -17,8 +18,12 @@ UNIT = 64
 
 
 def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float64") -> dict[str, Any]:
-    """Values at which all dimensions have this size: ordinary numbers, different from each other."""
+    """Values at which all dimensions have this size: ordinary numbers, different from each other. Around an example they have its size;
+    with the seed 0 it is the example.
+    """
     rng = np.random.default_rng(seed)
+    if problem.example is not None:
+        return {name: (near(a, rng) if seed else a).astype(dtype)[()] for name, a in problem.example.items()}
     sizes = dict.fromkeys(problem.dims, size)
     found = {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype) for i in problem.inputs}
     return sound(problem, found)
@@ -56,6 +61,8 @@ def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dty
         return np.asarray(labels if i.domain.ignored is None else np.where(raw % OFTEN == OFTEN - 1, i.domain.ignored, labels))
     if isinstance(i.domain, Simplex):
         return _rows(raw.astype(np.int64)).astype(dtype)
+    if isinstance(i.domain, Fixed):
+        return np.full(raw.shape, i.domain.values, dtype)
     found = np.array(i.domain.values)[raw.astype(np.int64) % len(i.domain.values)]
     return np.asarray(found.astype(np.int64 if i.whole else dtype))
 

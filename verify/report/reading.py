@@ -170,11 +170,19 @@ def conventions(document: Document) -> Iterator[tuple[str, str]]:
     """(candidate, what its own loss says that it computes)."""
     for name, found in document["conventions"].items():
         varied = {name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items()}
+        varied |= {"formula": _formula(found["formula"])} if "formula" in found else {}
         told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in ("fits", "ambiguous", "varied"))
         what = "gradient" if found.get("signature") == "objective" else "loss"
         doubt = "" if found.get("fits") else f": its {what} fits no member of the family, so these are assumed"
         yield visible(name), visible(told + doubt)
         yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
+
+
+def _formula(found: Mapping[str, Any]) -> str:
+    """Where the formula of a pair without a spec comes from."""
+    if found["source"] == "own":
+        return f"formula: own code, {found['operations']} operations"
+    return f"formula: none, by differences: {found['why']}"
 
 
 PINNED = ("layout", "reduction", "penalty", "delta")

@@ -21,8 +21,10 @@ from verify.spec.functions import expm1, log1p, log_ndtr, logistic, softplus
 from verify.spec.loss import Chord, Claims, LossSpec, Parameter, others, positive
 from verify.spec.objective import Objective
 from verify.spec.penalty import Penalty
+from verify.spec.relations import Affine, Homogeneous, Separable, ShiftInvariant, Symmetric
 
 __all__ = [
+    "Affine",
     "Array",
     "Binary",
     "Censored",
@@ -31,6 +33,7 @@ __all__ = [
     "Count",
     "Embedding",
     "FunctionSpec",
+    "Homogeneous",
     "Label",
     "LossSpec",
     "Objective",
@@ -42,8 +45,11 @@ __all__ = [
     "Real",
     "Score",
     "Scores",
+    "Separable",
+    "ShiftInvariant",
     "Sign",
     "Simplex",
+    "Symmetric",
     "Vector",
     "expm1",
     "log1p",

@@ -54,8 +54,8 @@ def convex_loss(loss: LossSpec) -> bool:
 
 @lru_cache(maxsize=64)
 def convex_penalty(penalty: Penalty) -> bool:
-    """Whether ρ is proved convex."""
-    return curvature(*penalty.expression()).convex
+    """Whether ρ is proved convex; over groups, of every size from 1 to the last of `CLASSES`."""
+    return all(curvature(*penalty.expression(size)).convex for size in (range(1, CLASSES[-1] + 1) if penalty.per_group else (1,)))
 
 
 def supported(loss: LossSpec) -> str:

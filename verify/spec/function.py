@@ -105,8 +105,18 @@ class FunctionSpec:
             for d in dims:
                 if d not in known and not d.isdigit():
                     raise UsageError(f"{what} of {self.name} has the dimension {d}, and no input has: {', '.join(sorted(known))}.")
+        if not isinstance(self.claims, Claims):
+            raise UsageError(f"the claims of {self.name} are {self.claims!r}; give Claims(convex=None), which claims nothing.")
+        for claim, relation in (("symmetric", 'Symmetric("n")'), ("shift_invariant", 'ShiftInvariant("x", along="n")')):
+            if getattr(self.claims, claim):
+                raise UsageError(f"{self.name} claims {claim}=True, which is of scores; name the dimension: relations=({relation},).")
         if not any(a.is_differentiated for a in self.inputs.values()):
             raise UsageError(f"no input of {self.name} is differentiated, so there is no gradient; give one the domain Real().")
+        for name in (name for name, p in self.parameters.items() if p.dims):
+            raise UsageError(
+                f"parameter {name} of {self.name} has dims; of a function of inputs it is one of them: "
+                f'inputs={{"{name}": Array("c", Positive(), differentiated=False)}}.'
+            )
         takes(self.name, self.formula, self.parameters, ", ".join(self.inputs), len(self.inputs))
 
     @staticmethod

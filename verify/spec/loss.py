@@ -15,20 +15,29 @@ import sympy
 from verify.errors import UsageError, of_type, unknown
 from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
 from verify.spec.fields import as_float32, by_name, number
+from verify.spec.relations import RELATIONS, Relation
 from verify.spec.statement import second, stated, takes
 from verify.spec.target import Target
+
+Given = float | tuple[float, ...]
+"""What a parameter may be given as: a number, or of one that has some for each class as many as there are classes."""
 
 
 @by_name(default="1")
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A real number that the formula depends on, with its default and its open domain (low, high)."""
+    """A real number that the formula depends on, with its default and its open domain (low, high). With `dims="C"` there is one for each
+    class, of which the formula is given the list; the default is that of all.
+    """
 
     default: float
     low: float = float("-inf")
     high: float = float("inf")
+    dims: str | None = None
 
     def __post_init__(self) -> None:
+        if self.dims not in (None, *CLASSES):
+            raise UsageError(f"dims of a parameter is {self.dims!r}; give dims={CLASSES[0]!r}, one for each class, or leave it out.")
         for bound in ("low", "high"):
             object.__setattr__(self, bound, number(f"{bound} of a parameter", getattr(self, bound)))
         number("the default of a parameter", self.default)
@@ -36,18 +45,33 @@ class Parameter:
             raise UsageError(f"a parameter has the domain ({self.low}, {self.high}), which is empty; give low < high.")
         object.__setattr__(self, "default", self.check("default", self.default))
 
-    def check(self, name: str, value: float) -> float:
-        """`value` as a float. Raises UsageError where it lies outside the domain."""
+    def check(self, name: str, value: Given) -> float:
+        """`value` as a float. Raises UsageError where it is several, or lies outside the domain."""
+        if isinstance(value, tuple):
+            raise UsageError(f"parameter {name} is {', '.join(f'{v:g}' for v in value)}; it is one number, not one for each class.")
         if not self.low < float(value) < self.high:
             raise UsageError(f"parameter {name} = {value} is outside its domain ({self.low}, {self.high}).")
         return float(value)
 
+    def check_each(self, name: str, value: Given) -> Given:
+        """The same of one that has a number for each class, given as one for all or as one for each."""
+        return tuple(self.check(name, v) for v in value) if isinstance(value, tuple) else self.check(name, value)
 
-def positive(default: float | None = None) -> Parameter:
+    @property
+    def domain(self) -> Domain:
+        """Of its numbers."""
+        return Domain("Real", self.low, self.high, closed=False)
+
+
+CLASSES = ("C", "c")
+"""The dimension of a parameter that has a number for each class."""
+
+
+def positive(default: float | None = None, dims: str | None = None) -> Parameter:
     """A parameter that must be greater than 0."""
     if default is None:
         raise UsageError("positive() has no default. Give it one, such as positive(default=1).")
-    return Parameter(default=default, low=0.0)
+    return Parameter(default=default, low=0.0, dims=dims)
 
 
 @by_name(start="(2.0, 0.0)", end="(-1.0, 0.0)")
@@ -76,13 +100,15 @@ class Claims:
 
     `convex`: True; or False, with the `chord` that shows it; or None, where nothing is claimed. A claim that is false is refused
     before anyone is judged by it. `symmetric`: renaming the classes renames the scores' roles and nothing else.
-    `shift_invariant`: a constant added to all scores changes nothing.
+    `shift_invariant`: a constant added to all scores changes nothing. `relations` are such claims of functions of named inputs, whose
+    dimensions and inputs they name.
     """
 
     convex: bool | None
     chord: Chord | None = None
     symmetric: bool = False
     shift_invariant: bool = False
+    relations: tuple[Relation, ...] = ()
 
     def __post_init__(self) -> None:
         for claim, allowed in (("convex", (True, False, None)), ("symmetric", (True, False)), ("shift_invariant", (True, False))):
@@ -90,6 +116,8 @@ class Claims:
                 raise UsageError(f"the claim {claim} is {getattr(self, claim)!r}; give one of {', '.join(map(str, allowed))}.")
         if self.chord is not None and not isinstance(self.chord, Chord):
             raise UsageError(f"the chord of a claim is {self.chord!r}; give Chord(start=(…), end=(…), label=0).")
+        if not isinstance(self.relations, tuple) or not all(isinstance(r, Relation) for r in self.relations):
+            raise UsageError(f"the relations of a claim are {self.relations!r}; give a tuple of {', '.join(RELATIONS)}: ({RELATIONS[0]},).")
         if (self.convex is False) != (self.chord is not None):
             raise UsageError(
                 "convex=False is shown by a chord below the loss, and needs one: Claims(convex=False, chord=Chord(start=(…), end=(…), "
@@ -124,6 +152,8 @@ class LossSpec:
     couples its examples has a `per_batch(s, y, **parameters)` in place of `per_example`: s is an array of symbols, (N,) or (N, C), which
     computes as numpy's arrays do, and y holds the N targets, pairs of time and event where they are `Censored()`.
 
+    A parameter with `dims="C"` has a number for each class: weights of the classes, margins. The formula is given the list of them.
+
     `ways` are other formulas of the same loss, for code that is usually written otherwise, such as Σ_j exp(s_j − s_y) − 1 with the label's
     own term in the sum: a right implementation may be as far off as any of them is when it is evaluated carefully.
 
@@ -151,11 +181,16 @@ class LossSpec:
             )
         self._check_parameters()
         self._check_target()
+        self._check_classes()
         if self.targets is not None:
             object.__setattr__(self, "targets", _targets(self.name, self.targets))
-        if self.targets and self.claims.symmetric:
+        if self.claims.symmetric and (self.targets or self.width is None):
+            has = "it has targets" if self.targets else "its prediction is one number"
+            raise UsageError(f"{self.name} claims symmetric=True, which is of losses of several classes: {has}. Leave the claim out.")
+        if self.claims.relations and not self.of_inputs:
             raise UsageError(
-                f"{self.name} claims symmetric=True, which is of losses of several classes: it has targets. Leave the claim out."
+                f"{self.name} claims {self.claims.relations[0]}, which is of functions of named inputs; of scores with labels claim "
+                "symmetric=True, shift_invariant=True."
             )
         if not isinstance(self.ways, tuple) or not all(callable(way) for way in self.ways):
             raise UsageError(f"ways of {self.name} are {self.ways!r}; give a tuple of functions like per_example: (lambda s, y: …,).")
@@ -228,7 +263,8 @@ class LossSpec:
         """Whether it is a function of named inputs: of anything else than scores with one label or number each, one by one."""
         named = isinstance(self.prediction, Prediction) and self.prediction.name in ("Score()", "Scores()")
         ignores = isinstance(self.target, Label) and self.target.ignored is not None
-        return self.per_batch is not None or ignores or not self.of_one_number or not (self.prediction is None or named)
+        odd = not self.of_one_number or not (self.prediction is None or named)
+        return self.per_batch is not None or ignores or odd or any(p.dims for p in self.parameters.values())
 
     @property
     def domain(self) -> Domain | None:
@@ -261,6 +297,14 @@ class LossSpec:
                     f"{self.name} has a parameter called {name}, as a score or a switch of the formula is; give it another name."
                 )
 
+    def _check_classes(self) -> None:
+        """Of parameters with a number for each class."""
+        for name in (name for name, p in self.parameters.items() if p.dims):
+            if self.width != "c":
+                raise UsageError(f"parameter {name} of {self.name} has dims={CLASSES[0]!r}, and the loss has no classes; leave dims out.")
+            if name in OTHERS:
+                raise UsageError(f"{self.name} has a parameter called {name}, as what else is handed in is; give it another name, w say.")
+
     def scores(self, classes: int) -> int:
         """How many scores one example has: one where there are targets, else one for each class."""
         return 1 if self.targets else classes
@@ -283,7 +327,7 @@ class LossSpec:
         """The target as the first constant of the formula, where it is one: where it has a domain."""
         return (self.targets[label],) if self.domain and self.targets else ()
 
-    def with_parameters(self, given: Mapping[str, float]) -> dict[str, float]:
+    def with_parameters(self, given: Mapping[str, Given]) -> dict[str, float]:
         """The parameters' values: the given ones, checked, and the defaults of the rest."""
         for name in given:
             if name not in self.parameters:
@@ -306,6 +350,8 @@ class LossSpec:
         return stated(self.name, self.formula, arguments, p, place, self.target or self.targets), [*s, *t, *p.values()]
 
 
+OTHERS = ("prediction", "target", "weights", "time", "event")
+"""What the inputs of a loss are called beside its parameters."""
 SHOWN = 6
 """Labels that stand for those of a domain."""
 

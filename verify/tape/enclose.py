@@ -242,14 +242,15 @@ def run(
     ahead: bool = False,
     taken: Mapping[int, list[int]] | None = None,
     begun: Run | None = None,
+    arithmetic: Balls | None = None,
 ) -> Run:
     """All registers for these inputs, in the tape's order; with `u`, widened by the roundings of floating-point arithmetic.
 
     With `ahead`, the inputs are series in t, and every switch takes the piece that it has for small t > 0. With `taken`
     (from another run's `possible`) it takes that piece, wherever the inputs lie. What `begun` holds, a run of a tape of the same recorder
-    with the same inputs and roundings, is not computed again.
+    with the same inputs and roundings, is not computed again. `arithmetic` is another one than `u` says.
     """
-    a = balls(u)
+    a = arithmetic or balls(u)
     ready = _prepared(tape, a, arb_series in map(type, inputs), None if begun is None else begun.tape)
     if begun is None:
         walk = Walk(ready.registers.copy(), ahead, taken, {}, set())
@@ -403,7 +404,7 @@ def _switching(tape: Tape, i: Instruction, along: bool) -> Step:
             else:
                 over = [values[p] for p in possible]
                 registers[k] = reduce(combine, map(constant, over))
-                if any(type(x) is arb_series for x in over):
+                if along and (any(type(x) is arb_series for x in over) or not all(x == over[0] for x in over)):
                     walk.kinked.add(k)
             if walk.kinked and any(pieces[p][0] in walk.kinked for p in possible):
                 walk.kinked.add(k)

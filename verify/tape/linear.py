@@ -107,10 +107,9 @@ def _coefficient(a: Objects, k: int) -> Objects:
 
 def _series_of(a: Objects, b: Objects) -> Objects:
     """One coefficient after the other: A₀Xₖ = Bₖ − Σᵢ AᵢXₖ₋ᵢ."""
-    inverse = _inverse(_coefficient(a, 0))
-    if inverse is None:
-        return _unknown(b.shape)
-    terms = _terms(a, b)
+    inverse, terms = _inverse(_coefficient(a, 0)), _terms(a, b)
+    if inverse is None:  # nor is any derivative known
+        return _objects([arb_series([arb.nan()] * terms, terms) for _ in b.flat], b.shape)
     found: list[Objects] = []
     for k in range(terms):
         right = _coefficient(b, k)

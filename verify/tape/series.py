@@ -111,7 +111,7 @@ def gaps(tape: Tape) -> list[Gap]:
     """
     switches = [int(k) for i in tape.instructions if i.row.form == "switch" for k in i.outs]
     order = sorted(switches, key=lambda k: len(tape.behind([k]).intersection(switches)), reverse=True)
-    return list(dict.fromkeys(gap for k in order for gap in sides(tape, k)))
+    return list(dict.fromkeys(gap for k in order for gap in sides(tape, k) if any(r is not None and tape.moving[r] for r in gap)))
 
 
 def sign(tape: Tape, inputs: Sequence[Ball], gap: Gap) -> int | None:

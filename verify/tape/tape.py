@@ -216,6 +216,7 @@ class Builder(Arithmetic):
     _inputs: list[int] = field(default_factory=list)
     _variables: list[int] = field(default_factory=list)
     _constants: dict[Number, int] = field(default_factory=dict)
+    _floats: dict[float, int] = field(default_factory=dict)
     _numbers: dict[int, Number] = field(default_factory=dict)
     _instructions: list[Instruction] = field(default_factory=list)
     _known: dict[Any, int] = field(default_factory=dict)
@@ -232,8 +233,14 @@ class Builder(Arithmetic):
         if isinstance(values, (str, Fraction)):
             return np.asarray(self._constant(values), np.intp)
         given = np.asarray(values)
-        found = [self._constant(v) for v in (given.ravel() if given.dtype == object else given.ravel().tolist())]
+        found = [self._constant(v) for v in given.ravel()] if given.dtype == object else [*map(self._plain, given.ravel().tolist())]
         return np.array(found, np.intp).reshape(given.shape)
+
+    def _plain(self, value: float) -> int:
+        """That of a float or a whole number, which is found faster than a fraction."""
+        if value not in self._floats:
+            self._floats[value] = self._constant(value)
+        return self._floats[value]
 
     def _constant(self, value: Any) -> int:
         if isinstance(value, str):

@@ -1,0 +1,182 @@
+"""A candidate is judged by its own loss's code: right ones hold, wrong ones are broken where their line is, and the report says by what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import special
+from traced import norms
+
+from verify import Candidate, UsageError, Verdict, check
+
+ROWS, LABELS = np.arange(5), np.array([0, 2, 1, 1, 0])
+DATA = np.random.default_rng(0).normal(size=(5, 4))
+W = np.random.default_rng(1).normal(size=(4, 3))
+
+
+def softmax(w):
+    s = DATA.astype(w.dtype) @ w
+    p = special.softmax(s, axis=1)
+    d = p.copy()
+    d[ROWS, LABELS] -= 1
+    return -np.log(p[ROWS, LABELS]).mean(), DATA.T.astype(w.dtype) @ d / 5
+
+
+def naive_softmax(w):
+    e = np.exp(DATA @ w)
+    p = e / e.sum(1, keepdims=True)
+    return -np.log(p[ROWS, LABELS] + 1e-12).mean(), DATA.T @ (p - np.eye(3)[LABELS]) / 5
+
+
+def hinge(w, over=lambda m: m > 0):
+    s = DATA @ w
+    m = s - s[ROWS, LABELS][:, None] + 1
+    active = over(m).astype(float)
+    active[ROWS, LABELS] = 0
+    active[ROWS, LABELS] = -active.sum(1)
+    return np.maximum(0, m).sum() / 5 - 1.0, DATA.T @ active / 5
+
+
+def focal(w):
+    p = special.expit(w)
+    value = -((1 - p) ** 2 * np.log(p)).sum()
+    return value, 2 * (1 - p) * p * (1 - p) * np.log(p) - (1 - p) ** 3
+
+
+def ranked(x):
+    d = np.sort(x) - np.array([-1.0, 0.0, 1.0])
+    return 0.5 * np.dot(d, d), d[np.argsort(np.argsort(x))]
+
+
+def pooled(x):
+    a, g = x.reshape(2, 2), np.zeros((2, 2))
+    best = a.argmax(axis=1)
+    g[[0, 1], best] = 1
+    return a[[0, 1], best].sum() + np.median(x[:3]), g.ravel() + np.append(x[:3] == np.median(x[:3]), 0.0)
+
+
+RIGHT = {
+    "layer norm": (norms.right, norms.X),
+    "softmax": (softmax, W),
+    "softmax with an ε in the loss alone": (naive_softmax, W),
+    "hinge, >": (hinge, W),
+    "hinge, ≥, on its kinks": (lambda w: hinge(w, lambda m: m >= 0), np.zeros((4, 3))),
+    "focal": (focal, np.array([0.3, -1.2, 2.0])),
+    "a logarithm": (lambda x: (np.log(x).sum(), 1 / x), np.array([0.5, 1e-3, 300.0])),
+    "sorted": (ranked, np.array([0.3, -0.2, 1.5])),
+    "pooled": (pooled, np.array([0.3, -0.2, 1.5, 0.7])),
+    "of both signs": (lambda x: (np.maximum(x[0], 0) - np.abs(x[1]), np.array([1.0 * (x[0] > 0), -np.sign(x[1])])), np.zeros(2)),
+}
+WRONG = {
+    "the variance is left out": (norms.without_the_variance, norms.X, "path-missing", "norms.py:11"),
+    "the mean is left out": (norms.without_the_mean, norms.X, "path-missing", "norms.py:1"),
+    "1e-10 of one entry": (norms.off_by_little, norms.X, "entries", "1 of 8"),
+    "twice": (lambda w: (softmax(w)[0], 2 * softmax(w)[1]), W, "scaled", "twice"),
+    "a sum for a mean": (lambda w: (softmax(w)[0], 5 * softmax(w)[1]), W, "scaled", "5"),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_one_holds_with_a_gap_of_0(name, dtype):
+    f, x = RIGHT[name]
+    report = check(f, at=x, dtypes=(dtype,), laws=("value", "gradient", "formula", "order"), profile="quick")
+    assert {r.law: r.diagnosis for r in report.results if r.verdict is Verdict.BROKEN} == {}
+    by_law = {r.law: r for r in report.results}
+    assert by_law["formula"].strain == 0
+    assert max(r.strain for r in report.results) < 0.3
+    (told,) = report.conventions.values()
+    assert told["formula"]["source"] == "own"
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_one_is_broken_and_named(name):
+    f, x, code, words = WRONG[name]
+    results = {r.law: r for r in check(f, at=x, laws=("gradient", "formula"), profile="quick").results}
+    assert {r.verdict for r in results.values()} == {Verdict.BROKEN}
+    assert results["formula"].diagnosis["code"] == code, results["formula"].diagnosis
+    assert words in results["formula"].diagnosis["message"]
+
+
+def test_the_gap_is_seen_in_single_precision_where_rounding_hides_it():
+    (result,) = check(norms.off_by_little, at=norms.X.astype(np.float32), laws=("formula",), profile="quick").results
+    assert result.verdict is Verdict.BROKEN
+    where = result.witness.evidence.where
+    assert (where["input"], where["index"]) == ("x", [0, 1])
+    assert 0 < where["gap"] < 1e-9
+    assert where["line"] > 0
+
+
+def test_where_the_record_decides_nothing_at_the_given_point_differences_do():
+    def f(x):
+        n = np.linalg.norm(x)
+        return n + 0.5 * ((x - 1) ** 2).sum(), (x - 1 + x / n if n > 0 else x - 1 + 5)
+
+    (result,) = check(f, at=np.zeros(3), laws=("gradient",), profile="quick").results
+    assert result.verdict is Verdict.BROKEN
+    right = check(lambda x: (f(x)[0], f(x)[1] - 5 * (not x.any())), at=np.zeros(3), laws=("gradient",), profile="quick")
+    assert right.verdict is Verdict.HOLDS
+
+
+def test_an_epsilon_that_only_the_loss_has_is_no_gap_where_a_probability_vanishes_either():
+    def f(x):
+        e = np.exp(x - x.max())
+        p = e / e.sum()
+        return -np.log(p[0] + 1e-12), p - np.array([1.0, 0])
+
+    results = check(f, at=np.array([-800.0, 0.0]), laws=("formula",), profile="quick").results
+    assert Verdict.BROKEN not in {r.verdict for r in results}
+
+
+def test_an_epsilon_that_only_the_loss_has_is_stated():
+    (result,) = check(naive_softmax, at=W, laws=("formula",), profile="quick").results
+    assert result.verdict is Verdict.HOLDS
+    assert any("adds 1e-12" in told for told in result.limitations)
+
+
+NOT_RECORDED = {
+    "compiled code": (lambda x: (float(np.fft.fft(x).real[0]), np.ones_like(x)), "fft"),
+    "infinite at the example": (lambda x: (np.exp(1e3 * x).sum(), 1e3 * np.exp(1e3 * x)), "no finite numbers"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", NOT_RECORDED)
+def test_what_is_not_recorded_is_judged_by_differences_and_the_report_says_why(name):
+    f, why = NOT_RECORDED[name]
+    report = check(f, at=[1.0, 2.0], laws=("gradient",), profile="quick")
+    (told,) = report.conventions.values()
+    assert told["formula"]["source"] == "differences"
+    assert why in told["formula"]["why"]
+    assert f"formula: none, by differences: {told['formula']['why']}" in str(report)
+
+
+def test_a_loss_that_draws_random_numbers_is_not_judged_by_a_record():
+    def f(x):
+        return (x**2).sum() + np.random.default_rng().normal() * x[0], 2 * x
+
+    (told,) = check(f, at=[1.0, 2.0], laws=("purity",), profile="quick").conventions.values()
+    assert told["formula"]["source"] == "differences"
+
+
+def test_a_loss_that_keeps_what_it_has_computed_is_no_trap():
+    kept = {}
+
+    def loss(x):
+        kept["x"] = x * 1.0
+        return (kept["x"] ** 2).sum()
+
+    report = check(Candidate(loss=loss, grad=lambda x: 2 * kept["x"]), at=[1.0, 2.0], laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert isinstance(kept["x"], np.ndarray)
+
+
+def test_the_formula_is_pinned():
+    (told,) = check(norms.right, at=norms.X, laws=("gradient",), profile="quick", formula="differences").conventions.values()
+    assert told["formula"] == {"source": "differences", "operations": None, "why": "differences were asked for"}
+    with pytest.raises(UsageError, match="cannot be judged by its own code"):
+        check(NOT_RECORDED["compiled code"][0], at=[1.0, 2.0], profile="quick", formula="own")
+    with pytest.raises(UsageError, match="formula"):
+        check(norms.right, at=norms.X, formula="tape")
+    with pytest.raises(UsageError, match="go with loss=None"):
+        check(norms.right, loss="multiclass_hinge", formula="own")

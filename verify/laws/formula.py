@@ -1,0 +1,67 @@
+"""∇L = G in real arithmetic: what a gradient's code denotes is the gradient of what the loss's code denotes.
+
+Both are recorded and read in balls, so no rounding enters and there is no tolerance: a distance is proved, or there is none. Constants that
+the language has rounded before carry that.
+"""
+
+from __future__ import annotations
+
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.laws.law import Law, Subject
+from verify.oracle import InstanceOracle
+from verify.traced import NotTraced
+
+KINK = "on a kink of the loss: membership asks there"
+SHOWN = 1e-30
+"""What is allowed, relative to the size of the gradient: less than anything that a code can mean."""
+
+
+def measure(subject: Subject, case: Case) -> Finding:
+    """One evidence: the entry with the widest gap."""
+    assert isinstance(subject.oracle, InstanceOracle)
+    try:
+        gap = subject.oracle.problem.code.gap(case.values)
+    except NotTraced as error:
+        return Finding(undecided=f"not recorded: {error}")
+    if gap is None:
+        return Finding(undecided=KINK)
+    entry = _entry(case, gap.place)
+    name, index = case.place(entry)
+    where: dict[str, object] = {"entry": entry, "input": name, "index": index, "measured": gap.measured, "expected": gap.expected}
+    if gap.line is not None:
+        where |= {"file": gap.line.file, "line": gap.line.number, "code": gap.line.code}
+    told: tuple[str, ...] = ()
+    if gap.guarded:
+        numbers = " and ".join(f"{g:g}" for g in gap.guarded)
+        told = (f"the loss adds {numbers}, and the gradient is that of the loss without it: they differ where that matters",)
+    size = gap.size or 1.0
+    where["gap"] = gap.distance / size
+    evidence = Evidence(law="formula", measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)
+    return Finding(evidence=(evidence,), limitations=told)
+
+
+def _entry(case: Case, place: int) -> list[int]:
+    if len(case.differentiated) > 1:
+        return [place]
+    shape = case.x.shape
+    found = []
+    for n in reversed(shape):
+        place, k = divmod(place, n)
+        found.append(k)
+    return found[::-1]
+
+
+def why_not(subject: Subject) -> str | None:
+    """Asked where the formula is the candidate's own code, and its gradient's code is recorded as well."""
+    problem = subject.oracle.problem if isinstance(subject.oracle, InstanceOracle) else None
+    if problem is None or problem.code is None:
+        return "asked where the formula is the loss's own code"
+    try:
+        problem.code.written(problem.example)
+    except NotTraced as error:
+        return f"the gradient's code cannot be recorded: {error}"
+    return None
+
+
+LAW = Law(name="formula", statement="the gradient's code denotes the gradient of the loss's code", measure=measure, inapplicable=why_not)

@@ -1,0 +1,77 @@
+"""The formula that code is: its slopes are swept at each point, through the switches that are closed there.
+
+A formula that an author states is small, and asked for at thousands of points: its slopes are recorded once. Code may choose by hundreds of
+numbers, nearly all of them far from where they turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from verify.oracle.formula import Formula
+from verify.tape import reverse, series
+from verify.tape.derive import Curvature
+from verify.tape.enclose import Run, reached
+from verify.tape.ranges import Ranges
+from verify.tape.reverse import Pieces, Quantity, adjoints
+from verify.tape.tape import Builder
+
+ROOM = 2.0**-8
+"""Part of the greatest number of a dtype that an adjoint may reach: partials on the way to it are made of several factors."""
+
+
+class SweptFormula(Formula):
+    """The one output of a recording. The inputs that are no variables are tiny numbers that are added somewhere, which careful code may
+    leave out.
+    """
+
+    def __init__(self, b: Builder, output: int) -> None:
+        self.expression, self.variables, self.registers = None, (), {}
+        self._of_recording(b, (output,), len(b.tape(np.array([output], np.intp)).variables), (), {})
+
+    def _record_slopes(self, b: Builder, switches: Any) -> None:  # noqa: ARG002  # none are recorded
+        self.tape = self.value_tape
+
+    @property
+    def output(self) -> int:
+        """Its register."""
+        return self.value_terms[0]
+
+    @cached_property
+    def _curvature(self) -> Curvature:  # type: ignore[override]  # asked for by few
+        return Curvature(self.value_tape, self.output)
+
+    @cached_property
+    def mentioned(self) -> tuple[frozenset[str], frozenset[str]]:
+        """It has no constants with names."""
+        return frozenset(), frozenset()
+
+    def pieces(self, thin: Run, fat: Run) -> Pieces:
+        """∂ of the output over the box of `fat`."""
+        return reverse.pieces(thin, fat, self.output)
+
+    def slope(self, run: Run, v: Sequence[arb]) -> arb:
+        """A ball around ⟨∂, v⟩ over the box of the run."""
+        return series.slope(run, v, self.output)
+
+    @cached_property
+    def _range_of_values(self) -> Ranges:
+        return Ranges(self.value_tape, self.value_tape.behind(self.value_terms))
+
+    def leaves(self, run: Run, dtype: str, factor: float, *, slopes: bool) -> bool:
+        """Whether a number on the way to the value, or to the slopes, may not fit `dtype`."""
+        registers = [self.output]
+        for k in reached(run, self.value_terms):
+            switch, element = self.value_tape.places[k]
+            registers += [switch.pieces(element)[a][0] for a in run.possible[k]]
+        if any(self._range_of_values.leave(r, run.values, dtype, factor) for r in registers):
+            return True
+        if not slopes:
+            return False
+        found, most = adjoints(run, run.possible, self.output), ROOM * float(np.finfo(dtype).max)
+        return any(not factor * Quantity(p, 0.0, 0.0).exact.abs_upper() < most for parts in found.parts.values() for p in parts)

@@ -1,0 +1,75 @@
+"""Simpler points than one that breaks a law, of the same shape: zeros and ones, then numbers of few bits, then those of the given point.
+
+Signs stay as they are, and zeros and ones are tried only where the given point has zeros or both signs, as everywhere around it: a domain
+may end on the way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.cases import Case
+from verify.pair.place import Floats, simplified
+from verify.problem.around import BITS, has_zeros, of_few_bits
+
+MOST_TRIES = 20
+"""As many as the profile `ci` has places: each costs a hundred and more evaluations of the loss."""
+
+SECONDS = 10.0
+"""Processor time after which no further point is tried. Only losses that take a millisecond come that far."""
+
+
+def shrunk(case: Case, given: Floats, breaks: Callable[[Case], bool]) -> None:
+    """Tells `breaks` points that are ever simpler, as long as they break the law."""
+    points, broke, began = simpler(case, given), None, time.process_time()
+    for _ in range(MOST_TRIES):
+        try:
+            other = next(points) if broke is None else points.send(broke)
+        except StopIteration:
+            return
+        broke = breaks(other)
+        if time.process_time() - began > SECONDS:
+            return
+
+
+def simpler(case: Case, given: Floats) -> Generator[Case, bool, None]:
+    """All entries at once to each aim, the simplest first; then halves of those that stayed, down to single ones. Is sent whether each
+    point breaks the law too: it is gone on from if it does.
+    """
+    aims, x, tried = [*_aims(case.x, given)], case.x, set[bytes]()
+    reached = np.full(x.shape, len(aims))
+    for alone in (False, True):
+        for k, aim in enumerate(aims):
+            reached[(reached > k) & ~_differ(x, aim)] = k
+            waiting = [np.flatnonzero(reached > k)]
+            while waiting:
+                group = waiting.pop()
+                other = x.copy()
+                other.flat[group] = aim.flat[group]
+                new = group.size > 0 and other.tobytes() not in tried
+                tried.add(other.tobytes())
+                if new and (yield simplified(case, other)):
+                    x = other
+                    reached.flat[group] = k
+                elif alone and group.size > 1:
+                    waiting += np.array_split(group, 2)[::-1]
+
+
+def _aims(x: Floats, given: Floats) -> Iterator[Floats]:
+    """What the entries may become, the simplest first."""
+    if has_zeros(given):
+        yield np.zeros_like(x)
+        yield np.sign(x)
+    for bits in (1, BITS):
+        yield of_few_bits(x, bits)
+        yield of_few_bits(x, bits, np.trunc)
+    yield given
+
+
+def _differ(x: Floats, y: Floats) -> NDArray[np.bool_]:
+    """Entry by entry, −0 from 0 too."""
+    return np.asarray((x != y) | (np.signbit(x) != np.signbit(y)))

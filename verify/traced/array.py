@@ -1,0 +1,358 @@
+"""Arrays that compute as numpy's do and record what is computed: beside each number stands its register."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from verify.tape.tape import Registers
+from verify.traced.recorder import Recorder
+
+
+class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
+    """What numbers (`Traced`) and truths (`Truths`) have in common: `values` as numpy has them, an array or a single number, and their
+    `registers`, in arrays of the same shape. Views of the one are views of the other.
+    """
+
+    __slots__ = ("recorder", "registers", "values")
+    __array_priority__ = 1000.0
+
+    def __init__(self, recorder: Recorder, values: Any, registers: Registers) -> None:
+        self.recorder, self.values = recorder, values
+        self.registers = registers.copy() if isinstance(values, np.generic) else registers
+
+    def like(self, values: Any, registers: Registers) -> Any:
+        """Other numbers of the same record."""
+        return type(self)(self.recorder, values, np.asarray(registers, np.intp))
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        self.recorder.fail("it makes a plain array of numbers that are differentiated")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        from verify.traced.ufuncs import called
+
+        return called(self.recorder, ufunc, method, inputs, options)
+
+    def __array_function__(self, f: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:  # numpy's protocol
+        from verify.traced.functions import FUNCTIONS
+
+        own = FUNCTIONS.get(f)
+        if own is None:
+            self.recorder.fail(f"it calls np.{f.__name__}")
+        return own(*args, **kwargs)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As numpy has it."""
+        return np.shape(self.values)
+
+    @property
+    def ndim(self) -> int:
+        """As numpy has it."""
+        return int(np.ndim(self.values))
+
+    @property
+    def size(self) -> int:
+        """As numpy has it."""
+        return int(np.size(self.values))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """As numpy has it."""
+        found: np.dtype[Any] = self.values.dtype
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """As numpy has it."""
+        return int(self.values.nbytes)
+
+    @property
+    def itemsize(self) -> int:
+        """As numpy has it."""
+        return int(self.values.itemsize)
+
+    @property
+    def flags(self) -> Any:
+        """As numpy has it."""
+        return self.values.flags
+
+    @property
+    def T(self) -> Any:  # numpy's name
+        """As numpy has it."""
+        return self.transpose()
+
+    @property
+    def flat(self) -> Iterator[Any]:
+        """Its entries in C order."""
+        return iter(self.ravel())
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        return repr(self.values)
+
+    def __str__(self) -> str:
+        return str(self.values)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.values, spec)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __getitem__(self, at: Any) -> Any:
+        at = plain_index(at)
+        return self.like(self.values[at], self.registers[at])
+
+    def moved(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What a function gives that moves entries and computes nothing."""
+        return self.like(f(self.values, *args, **kwargs), f(self.registers, *args, **kwargs))
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(lambda a: np.asarray(a).reshape(*shape, **options))
+
+    def transpose(self, *axes: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(lambda a: np.asarray(a).transpose(*axes))
+
+    def ravel(self, *order: Any, **options: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(lambda a: np.asarray(a).ravel(*order, **options))
+
+    def flatten(self, *order: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(lambda a: np.asarray(a).flatten(*order))
+
+    def squeeze(self, *axis: Any, **options: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(np.squeeze, *axis, **options)
+
+    def swapaxes(self, a: int, b: int) -> Any:
+        """As numpy has it."""
+        return self.moved(np.swapaxes, a, b)
+
+    def repeat(self, *args: Any, **kwargs: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(np.repeat, *args, **kwargs)
+
+    def take(self, *args: Any, **kwargs: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(np.take, *args, **kwargs)
+
+    def diagonal(self, *args: Any, **kwargs: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(np.diagonal, *args, **kwargs)
+
+    def copy(self, *_: Any, **__: Any) -> Any:
+        """As numpy has it."""
+        return self.moved(np.copy)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, _: Any) -> Any:
+        return self.copy()
+
+
+class Truths(Recorded):
+    """What comparisons of recorded numbers come to: three-valued on the tape, open where the numbers are equal."""
+
+    __slots__ = ()
+
+    def decided(self) -> Any:
+        """Plain truths, by which the code goes on."""
+        found = self.recorder.decide(self.registers, self.values)
+        return found if isinstance(self.values, np.ndarray) else np.bool_(found)
+
+    def numbers(self, dtype: Any = np.float64) -> Any:
+        """1 where it is true, else 0."""
+        registers = self.recorder.apply("where", self.registers, 1, 0)
+        return Traced(self.recorder, np.asarray(self.values).astype(dtype)[()], registers)
+
+    def __bool__(self) -> bool:
+        return bool(self.decided())
+
+    def __index__(self) -> int:
+        return operator.index(bool(self))
+
+    def __int__(self) -> int:
+        return int(bool(self))
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        self.recorder.fail("it writes into an array of truths")
+
+    def astype(self, dtype: Any, **_: Any) -> Any:
+        """Numbers on the record; whole ones are decided."""
+        kind = np.dtype(dtype).kind
+        if kind == "b":
+            return self
+        return self.numbers(dtype) if kind == "f" else np.asarray(self.decided()).astype(dtype)[()]
+
+    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, **_: Any) -> Any:
+        """How many are true: a number on the record."""
+        return self.numbers(np.int64 if dtype is None else dtype).sum(axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+        """The part that is true."""
+        return self.numbers().mean(axis=axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+        """Decided."""
+        return np.any(self.decided(), axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+        """Decided."""
+        return np.all(self.decided(), axis=axis, keepdims=keepdims)
+
+    def nonzero(self) -> Any:
+        """Decided."""
+        return np.nonzero(self.decided())
+
+    def item(self, *_: Any) -> bool:
+        """Decided."""
+        return bool(self)
+
+
+class Traced(Recorded):
+    """Recorded numbers."""
+
+    __slots__ = ()
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        recorder = self.recorder
+        value = value.numbers(self.dtype) if isinstance(value, Truths) else value
+        if isinstance(at, Truths) and at.shape == self.shape and np.ndim(value) == 0:
+            new = value if isinstance(value, Traced) else lifted(recorder, np.asarray(value, self.dtype)[()])
+            self.registers[...] = recorder.apply("where", at.registers, new.registers, self.registers)
+            self.values[...] = np.where(at.values, new.values, self.values)
+            return
+        at = plain_index(at)
+        new = value if isinstance(value, Traced) else lifted(recorder, np.asarray(value, self.dtype))
+        self.values[at] = new.values
+        self.registers[at] = cast(new, self.dtype).registers
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._into(np.add, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._into(np.subtract, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._into(np.multiply, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._into(np.true_divide, other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._into(np.power, other)
+
+    def _into(self, ufunc: np.ufunc, other: Any) -> Any:
+        if not isinstance(self.values, np.ndarray):
+            return ufunc(self, other)  # a single number is never changed
+        found = ufunc(self, other)
+        self.values[...] = found.values
+        self.registers[...] = cast(found, self.dtype).registers
+        return self
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def __float__(self) -> float:
+        self.recorder.fail("it makes a plain number of one that is differentiated")
+
+    def __int__(self) -> int:
+        self.recorder.fail("it makes a whole number of one that is differentiated")
+
+    __index__ = __int__
+
+    def item(self, *at: Any) -> Any:
+        """One entry: it stays on the record."""
+        flat = self.ravel()
+        return flat[0] if not at else self[at] if len(at) > 1 else flat[at[0]]
+
+    def tolist(self) -> Any:
+        """Nested lists of entries that stay on the record."""
+        return [a.tolist() for a in self] if self.ndim else self[()]
+
+    def astype(self, dtype: Any, **_: Any) -> Any:
+        """In another precision."""
+        if np.dtype(dtype).kind == "b":
+            return self != 0
+        if np.dtype(dtype).kind != "f":
+            self.recorder.fail(f"it makes {np.dtype(dtype)} numbers of ones that are differentiated")
+        return cast(self.copy(), dtype)
+
+    def fill(self, value: Any) -> None:
+        """As numpy has it."""
+        self[...] = value
+
+    def view(self, *_: Any) -> Any:
+        """The same memory."""
+        return self.like(self.values, self.registers)
+
+    @property
+    def real(self) -> Any:
+        """Itself."""
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        from verify.traced.functions import METHODS
+
+        if name in METHODS:
+            return lambda *args, **kwargs: METHODS[name](self, *args, **kwargs)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.recorder.fail(f"it asks an array for .{name}")
+
+
+def lifted(recorder: Recorder, x: Any) -> Traced:
+    """Numbers as recorded ones: those that are not yet are constants."""
+    if isinstance(x, Traced):
+        return x
+    if isinstance(x, Truths):
+        return x.numbers()  # type: ignore[no-any-return]
+    if isinstance(x, (list, tuple)):
+        return stacked(recorder, x)
+    values = x if isinstance(x, (np.ndarray, np.generic)) else np.asarray(x)[()]
+    return Traced(recorder, values, recorder.constants(values))
+
+
+def stacked(recorder: Recorder, rows: Any) -> Traced:
+    """Nested lists as an array."""
+    if not has_recorded(rows):
+        return lifted(recorder, np.asarray(rows))
+    parts = [lifted(recorder, r) for r in rows]
+    return Traced(recorder, np.array([p.values for p in parts]), np.array([p.registers for p in parts], np.intp))
+
+
+def has_recorded(x: Any) -> bool:
+    """Whether something recorded is in nested lists."""
+    return isinstance(x, Recorded) or (isinstance(x, (list, tuple)) and any(map(has_recorded, x)))
+
+
+def cast(x: Traced, dtype: Any) -> Traced:
+    """In another precision: rounded where it is a lower one."""
+    wanted = np.dtype(dtype)
+    values = x.values.astype(wanted)
+    if x.dtype.kind == "f" and wanted.itemsize < x.dtype.itemsize:
+        return Traced(x.recorder, values, x.recorder.apply("round_to", x.registers, parameter=wanted.name))
+    return Traced(x.recorder, values, x.registers)
+
+
+def plain_index(at: Any) -> Any:
+    """An index without recorded truths: they decide what is taken."""
+    if isinstance(at, tuple):
+        return tuple(map(plain_index, at))
+    if isinstance(at, Truths):
+        return at.decided()
+    if isinstance(at, Traced):
+        at.recorder.fail("it indexes by a number that is differentiated")
+    return at

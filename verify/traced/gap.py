@@ -1,0 +1,96 @@
+"""How far a gradient's code is from the gradient of a loss's code, both in real arithmetic: no rounding enters, so there is no tolerance.
+
+What the language has rounded before the code got it (1/N, √(2/π), data that was computed) carries what that may be off by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from verify.rounding import unit_roundoff
+from verify.tape import enclose
+from verify.tape.balls import precision
+from verify.tape.enclose import Balls
+from verify.tape.primitives import Number, Primitive
+from verify.tape.reverse import adjoints
+from verify.tape.tape import Line
+from verify.traced.record import Record
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Blurred(Balls):
+    """Exact but for constants that were rounded before."""
+
+    blur: Mapping[Number, float] = field(default_factory=dict)
+
+    def number(self, value: Number) -> arb:
+        """With what it may be off by."""
+        found = super().number(value)
+        radius = self.blur.get(value)
+        return found if radius is None else found + arb(0, radius)
+
+
+class Careful(Balls):
+    """As careful floats compute that never go to another format: a cast to a lower one is a choice, and no rounding that is owed."""
+
+    def _unit(self, row: Primitive, parameter: Any) -> arb | None:
+        return super()._unit(row, "float64" if row.name == "round_to" else parameter)
+
+
+@lru_cache(maxsize=4)
+def careful(u: float) -> Careful:
+    """One for all runs with a unit roundoff."""
+    return Careful(arb(u))
+
+
+def arithmetic(record: Record) -> Blurred:
+    """That of a record."""
+    constants = record.tape.constants
+    return Blurred(None, blur={constants[r]: radius for r, radius in record.blurred.items() if r in constants})
+
+
+class Written(NamedTuple):
+    """An entry of a gradient as its code has it: what it denotes, how far careful floats may be from that, and its line."""
+
+    exact: arb
+    radius: float
+    line: Line | None
+
+
+def written(record: Record, inputs: Sequence[arb], dtype: str) -> list[Written]:
+    """The entries of one array of a gradient, in C order."""
+    tape = record.tape
+    with precision():
+        thin = enclose.run(tape, inputs, arithmetic=arithmetic(record))
+        fat = enclose.run(tape, inputs, arithmetic=careful(unit_roundoff(dtype)))
+        return [Written(thin.values[r], _apart(fat.values[r], thin.values[r]), _line(tape, r)) for r in record.outputs.ravel().tolist()]
+
+
+def _apart(wide: arb, exact: arb) -> float:
+    bound = float((wide - exact).abs_upper())
+    return bound if bound == bound else np.inf
+
+
+def _line(tape: Any, register: int) -> Line | None:
+    place = tape.places.get(register)
+    return None if place is None else place.instruction.line
+
+
+def slopes(record: Record, inputs: Sequence[arb]) -> list[arb] | None:
+    """The gradient of the one output of a record by its variables; None on a kink."""
+    tape, output = record.tape, int(record.outputs)
+    with precision():
+        run = enclose.run(tape, inputs, arithmetic=arithmetic(record))
+        if set(run.open) & set(enclose.reached(run, [output])):
+            return None
+        found = adjoints(run, run.possible, output)
+        return [found.at(int(r)) for r in tape.variables]

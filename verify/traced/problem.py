@@ -1,0 +1,193 @@
+"""A problem whose formula is code: recorded anew at every point, with the branches that are taken there."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from verify.problem import Input, Part, Problem, Recording, Values
+from verify.rounding import unit_roundoff
+from verify.spec.domains import Domain
+from verify.spec.loss import Claims
+from verify.tape.tape import Line
+from verify.traced.gap import Written, slopes, written
+from verify.traced.record import Record, as_written, balls, recorded
+from verify.traced.recorder import NotTraced
+
+KEPT = 16
+"""Records that are kept: each is as large as all that the code computes."""
+LATEST = 2
+"""Records that are tried at another point before the code runs again."""
+SOURCE = "the candidate's own code"
+
+
+NARROW = 2.0**-90
+"""Part of the size of a gradient within which two balls are one number: what is left of sums in real arithmetic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """The entry at which a gradient's code is farthest from the loss's gradient, in units of the `size` of the whole: proved to be off by
+    `distance`. `guarded` says that this vanishes where tiny numbers that only one of both adds may be left out.
+    """
+
+    place: int
+    distance: float
+    width: float
+    measured: float
+    expected: float
+    size: float
+    line: Line | None
+    guarded: tuple[float, ...] = ()
+
+
+class Code:
+    """The value of a function of named arrays, and its gradient's code (which returns an array for each), recorded where they are asked
+    for. `unrecorded` says why a gradient is not.
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], names: tuple[str, ...], gradient: Callable[..., Any] | None = None, unrecorded: str | None = None
+    ) -> None:
+        self.f, self.names, self._gradient, self.unrecorded = f, names, gradient, unrecorded
+        self._records: OrderedDict[Hashable, tuple[Record, bytes]] = OrderedDict()
+        self._formulas: OrderedDict[bytes, Recording] = OrderedDict()
+        self._written: OrderedDict[Hashable, list[Written] | NotTraced] = OrderedDict()
+        self._latest: list[Record] = []
+        self._gradients: list[Record] | None = None
+
+    def _place(self, values: Values) -> tuple[list[Any], Hashable]:
+        given = [values[name] for name in self.names]
+        return given, tuple((a.dtype.char, a.shape, a.tobytes()) for a in map(np.asarray, given))
+
+    def record(self, values: Values) -> tuple[Record, bytes]:
+        """The record there, and its key. Raises NotTraced."""
+        given, place = self._place(values)
+        if place not in self._records:
+            found = next((r for r in self._latest if r.holds(given)), None)
+            if found is None:
+                found = recorded(self.f, given, u=unit_roundoff(_dtype(given)))
+                self._latest = [found, *self._latest][:LATEST]
+            key = found.key
+            self._formulas.setdefault(key, Recording(b=found.b, output=int(found.outputs)))
+            self._formulas.move_to_end(key)
+            _kept(self._formulas)
+            self._records[place] = found, key
+            _kept(self._records)
+        return self._records[place]
+
+    def parts(self, values: Values) -> list[Part]:
+        """One element of all inputs."""
+        size = sum(int(np.size(values[name])) for name in self.names)
+        record, key = self.record(values)
+        return [Part(key=key, places=np.arange(size), numbers=record.guards)]
+
+    def stated(self, key: Hashable) -> Recording:
+        """The formula of a record that was made lately."""
+        assert isinstance(key, bytes)
+        return self._formulas[key]
+
+    def written(self, values: Values) -> list[Written]:
+        """The entries of the gradient as its code has them, in a row. Raises NotTraced."""
+        given, place = self._place(values)
+        if self._gradient is None:
+            raise NotTraced(self.unrecorded or "it has no gradient")
+        if place not in self._written:
+            try:
+                if self._gradients is None or not self._gradients[0].holds(given):
+                    self._gradients = as_written(self._gradient, given)
+                records = self._gradients
+                found: Any = [w for r in records for w in written(r, _inputs(given, r), _dtype(given))]
+            except NotTraced as error:
+                found = error
+            self._written[place] = found
+            _kept(self._written)
+        known = self._written[place]
+        if isinstance(known, NotTraced):
+            raise known
+        return known
+
+    def careless(self, values: Values) -> NDArray[np.float64] | None:
+        """How far careful floats may be from what the gradient's code denotes, entry by entry, up to half of the digits of the largest."""
+        try:
+            found = self.written(values)
+        except NotTraced:
+            return None
+        size = max((float(w.exact.abs_upper()) for w in found), default=0.0)
+        most = float(np.sqrt(unit_roundoff(_dtype([values[n] for n in self.names])))) * size
+        return np.asarray(np.minimum(np.nan_to_num([w.radius for w in found], nan=most), most))
+
+    def gap(self, values: Values) -> Gap | None:
+        """See `Gap`; None on a kink, or where nothing is finite. Raises NotTraced."""
+        record, _ = self.record(values)
+        given, _ = self._place(values)
+        found = self._compared(given, record, values, guards=False)
+        if found is None or not found.distance or not record.guards:
+            return found
+        loose = self._compared(given, record, values, guards=True)
+        return replace(found, distance=0.0, guarded=record.guards) if loose is None or not loose.distance else found
+
+    def _compared(self, given: list[Any], record: Record, values: Values, *, guards: bool) -> Gap | None:
+        due = slopes(record, _inputs(given, record, loose=guards))
+        if due is None:
+            return None
+        told = self.written(values)
+        if len(due) != len(told):
+            raise NotTraced(f"the gradient has {len(told)} numbers, where {len(due)} are due")
+        size = max((float(t.abs_upper()) for t in due if t.is_finite()), default=0.0)
+        worst: Gap | None = None
+        for k, (t, w) in enumerate(zip(due, told, strict=True)):
+            apart = w.exact - t
+            if not apart.is_finite():
+                continue
+            distance = float(apart.abs_lower())
+            distance = distance if distance > NARROW * size else 0.0
+            if worst is None or distance > worst.distance:
+                worst = Gap(
+                    place=k, distance=distance, width=float(apart.rad()), measured=float(w.exact), expected=float(t), size=size, line=w.line
+                )
+        return worst
+
+
+def _inputs(given: Sequence[Any], record: Record, *, loose: bool = False) -> list[arb]:
+    guards = [arb(g) + arb(0, abs(g) if loose else 0.0) for g in record.guards]
+    return [*balls(given, [()] * len(given)), *guards]
+
+
+def _dtype(given: Sequence[Any]) -> str:
+    return str(np.asarray(given[0]).dtype.name)
+
+
+def _kept(known: OrderedDict[Any, Any]) -> None:
+    if len(known) > KEPT:
+        known.popitem(last=False)
+
+
+def code_problem(name: str, code: Code, example: Mapping[str, Any], *, convex: bool) -> Problem:
+    """The problem around an example of the inputs, all of which are differentiated."""
+    inputs = tuple(
+        Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)), differentiated=True) for n, a in example.items()
+    )
+    return Problem(
+        name=name,
+        inputs=inputs,
+        parts=code.parts,
+        stated=code.stated,
+        claims=Claims(convex=True if convex else None),
+        source=SOURCE,
+        example=dict(example),
+        code=code,
+    )
+
+
+def domain_of(a: np.ndarray[Any, np.dtype[Any]]) -> Domain:
+    """What is drawn keeps the sign that all numbers of an example have."""
+    if np.all(a > 0):
+        return Domain("Positive", 0.0, np.inf, closed=False)
+    return Domain("Real", -np.inf, 0.0, closed=False) if np.all(a < 0) else Domain("Real")

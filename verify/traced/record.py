@@ -1,0 +1,222 @@
+"""The record of a function's code at given values: a tape, with the branches of the code that are open there.
+
+Where numbers are compared and the code goes on by the outcome, the record holds for that outcome only: elsewhere its value is unknown, and
+no ball around it is finite. Where careful floats may see either outcome, the code runs again with the other one, and the record
+chooses between both as a formula's switch does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from verify.tape import enclose
+from verify.tape.balls import precision
+from verify.tape.tape import Builder, Registers, Tape
+from verify.traced.array import Recorded, Traced, lifted
+from verify.traced.recorder import NotTraced, Recorder
+from verify.traced.swapped import swapped
+
+Floats = NDArray[np.floating]
+
+MOST_RUNS = 64
+"""Runs of the code at one point, for all outcomes of what is open there."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """`outputs` are registers of `b` in the shape of what came out, `values` the numbers that the code had, `guards` the inputs that the
+    tape has behind those of the code: tiny numbers that are added. `decided` are the truths by which the code went on, for floats with the
+    unit roundoff `u`, or in real arithmetic. It is `steady` where nothing else of the inputs' numbers was asked for.
+    """
+
+    b: Builder
+    outputs: Registers
+    values: Any
+    blurred: Mapping[int, float]
+    guards: tuple[float, ...]
+    decided: Mapping[int, bool]
+    u: float | None
+    steady: bool = True
+
+    @cached_property
+    def tape(self) -> Tape:
+        """The tape of the outputs."""
+        return self.b.tape(self.outputs)
+
+    def holds(self, given: Sequence[Any]) -> bool:
+        """Whether the code does the same at other inputs: all that decided certainly turns out as it did here."""
+        if not self.steady:
+            return False
+        with precision():
+            inputs = balls(given, [()] * len(given), self.guards)
+            run = enclose.run(self._truths, inputs, None if self.u is None else arb(self.u))
+        return all(run.values[r] is v for r, v in self.decided.items())
+
+    @cached_property
+    def _truths(self) -> Tape:
+        return self.b.tape(np.array([*self.decided], np.intp))
+
+    @cached_property
+    def key(self) -> bytes:
+        """Equal for records of the same operations on the same constants."""
+        found = blake2b(digest_size=16)
+        tape = self.tape
+        needed = {int(r) for i in tape.instructions for x in i.ins for r in x.ravel().tolist()} | set(self.outputs.ravel().tolist())
+        for i in tape.instructions:
+            found.update(f"{i.op} {i.parameter!r} {i.outs.shape}".encode())
+            for registers in (i.outs, *i.ins):
+                found.update(registers.tobytes())
+        found.update(repr([(r, v) for r, v in tape.constants.items() if r in needed]).encode())
+        found.update(self.outputs.tobytes())
+        return found.digest()
+
+
+def recorded(f: Callable[..., Any], given: Sequence[Any], *, u: float) -> Record:
+    """What `f` returns, one number or an array, as a function of those of the arrays `given` that hold floats; branches that are open for
+    floats with the unit roundoff `u` are run both ways. Raises NotTraced.
+    """
+    return _Runs(f, given, u).explored()
+
+
+def as_written(f: Callable[..., Any], given: Sequence[Any]) -> list[Record]:
+    """Each of the arrays that `f` returns in a list: comparisons turn out as they do in real arithmetic, ties as they are written. Raises
+    NotTraced.
+    """
+    b, forced = Builder(), dict[int, bool]()
+    inputs, guards = inputs_of(b, given), dict[float, int]()
+    for _ in range(3):
+        recorder = Recorder(b, forced=forced, written=True, guards=guards)
+        parts = [lifted(recorder, p) for p in _run(f, given, inputs, recorder)]
+        truths = _truths(b, balls(given, inputs, guards), recorder.decided, None)
+        wrong = {r: t for r, t in truths.items() if t is not None and t != recorder.decided[r]}
+        if not wrong:
+            told: dict[str, Any] = {"b": b, "blurred": recorder.blurred, "guards": tuple(guards), "decided": recorder.decided, "u": None}
+            told["steady"] = not recorder.looked
+            return [Record(outputs=p.registers, values=p.values, **told) for p in parts]
+        forced = forced | wrong
+    raise NotTraced("rounding decides which of its branches are taken")
+
+
+def inputs_of(b: Builder, given: Sequence[Any]) -> list[Registers | None]:
+    """Registers of the arrays of floats."""
+    return [b.inputs(np.shape(a)) if is_differentiated(a) else None for a in given]
+
+
+def is_differentiated(a: Any) -> bool:
+    """Whether an argument is an array of floats, or one float."""
+    return isinstance(a, (np.ndarray, np.floating, float)) and np.asarray(a).dtype.kind == "f"
+
+
+def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], recorder: Recorder) -> Any:
+    arguments = [
+        _copied(a) if r is None else Traced(recorder, np.array(a) if np.ndim(a) else np.asarray(a)[()], r.copy())
+        for a, r in zip(given, inputs, strict=True)
+    ]
+    try:
+        with swapped(f, recorder) as own, np.errstate(all="ignore"):
+            returned = own(*arguments)
+    except NotTraced:
+        raise
+    except RecursionError:
+        raise NotTraced("it is too deep to be followed") from None
+    except Exception as error:  # code that meets something it does not expect, a Traced
+        raise recorder.failure or NotTraced(f"it raises {type(error).__name__}: {str(error)[:120]}") from None
+    if recorder.failure is not None:
+        raise recorder.failure
+    return returned
+
+
+def _copied(a: Any) -> Any:
+    return np.array(a) if isinstance(a, np.ndarray) else a
+
+
+def _truths(b: Builder, inputs: Sequence[arb], asked: Mapping[int, bool], u: float | None) -> dict[int, bool | None]:
+    """How truths turn out over all that careful floats may have (with `u`), or in real arithmetic."""
+    if not asked:
+        return {}
+    with precision():
+        tape = b.tape(np.array(list(asked), np.intp))
+        run = enclose.run(tape, inputs, None if u is None else arb(u))
+    return {r: run.values[r] for r in asked}
+
+
+def balls(given: Sequence[Any], inputs: Sequence[Any], guards: Iterable[float] = ()) -> list[arb]:
+    """The numbers of the inputs, in the order of their registers."""
+    return [arb(float(x)) for a, r in zip(given, inputs, strict=True) if r is not None for x in np.ravel(a)] + [*map(arb, guards)]
+
+
+class _Runs:
+    """Runs of one function at one point, on one builder."""
+
+    def __init__(self, f: Callable[..., Any], given: Sequence[Any], u: float) -> None:
+        self.f, self.given, self.u = f, given, u
+        self.b, self.left = Builder(), MOST_RUNS
+        self.inputs = inputs_of(self.b, given)
+        self.blurred: dict[int, float] = {}
+        self.guards: dict[float, int] = {}
+        self.decided: dict[int, bool] = {}
+        self.looked = False
+
+    def explored(self) -> Record:
+        """The record with all that is open."""
+        first, recorder = self._ran({})
+        self.decided = dict(recorder.decided)
+        outputs = self._tree({}, first, recorder)
+        return Record(
+            b=self.b,
+            outputs=outputs,
+            values=first.values,
+            blurred=self.blurred,
+            guards=tuple(self.guards),
+            decided=self.decided,
+            u=self.u,
+            steady=self.left >= 0 and not self.looked,
+        )
+
+    def _ran(self, forced: Mapping[int, bool]) -> tuple[Traced, Recorder]:
+        self.left -= 1
+        recorder = Recorder(self.b, forced=forced, blurred=self.blurred, guards=self.guards)
+        returned = _run(self.f, self.given, self.inputs, recorder)
+        self.looked |= recorder.looked
+        if isinstance(returned, (list, tuple)) and len(returned) == 1:
+            returned = returned[0]
+        if not isinstance(returned, (Recorded, np.ndarray, np.generic, float, int)):
+            raise NotTraced(f"it returns {type(returned).__name__}")
+        return lifted(recorder, returned), recorder
+
+    def _tree(self, forced: dict[int, bool], out: Traced, recorder: Recorder) -> Registers:
+        free = {r: v for r, v in recorder.decided.items() if r not in forced}
+        truths = _truths(self.b, balls(self.given, self.inputs, self.guards), free, self.u)
+        first = next((r for r in free if truths[r] is None), None)
+        if first is None or self.left <= 0:
+            self.left -= first is not None
+            return self._guarded(out, {r: truths[r] is not None and v for r, v in free.items()}, known=first is None)
+        mine = free[first]
+        own = self._tree({**forced, first: mine}, out, recorder)
+        other_out, other = self._ran({**forced, first: not mine})
+        if np.shape(other_out.values) != np.shape(out.values):
+            raise NotTraced("its branches return arrays of different shapes")
+        others = self._tree({**forced, first: not mine}, other_out, other)
+        yes, no = (own, others) if mine else (others, own)
+        return self.b.where(np.intp(first), yes, no)  # type: ignore[no-any-return]
+
+    def _guarded(self, out: Traced, closed: Mapping[int, bool], *, known: bool) -> Registers:
+        """The outputs where all that was decided turns out as here."""
+        b, hole = self.b, self.b.div(1, 0)
+        if not known:
+            return np.broadcast_to(hole, out.registers.shape)
+        if not closed:
+            return out.registers
+        truths = np.array([r if v else int(b.not_(np.intp(r))) for r, v in closed.items()], np.intp)
+        while len(truths) > 1:
+            half = len(truths) // 2
+            truths = np.append(b.and_(truths[:half], truths[half : 2 * half]), truths[2 * half :])
+        return b.where(truths[0], out.registers, hole)  # type: ignore[no-any-return]

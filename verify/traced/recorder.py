@@ -1,0 +1,140 @@
+"""What is recorded while code runs: operations on registers, the lines they come from, and what was decided by comparing numbers."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.tape.tape import Builder, Line, Registers
+
+OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+LIBRARIES = (os.path.dirname(os.path.abspath(np.__file__)) + os.sep, OWN)
+"""Where code lies that is nobody's formula."""
+BITS = {"float64": 24, "float32": 12}
+"""Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""
+ROUNDINGS = 64.0
+"""Roundings, of the size of the largest number of an array, that such constants may have behind them."""
+GUARD = 1e-7
+"""A constant that is added to keep a logarithm or a quotient finite is no larger. Who leaves it out of a gradient changes less than
+rounding in single precision does.
+"""
+
+
+class NotTraced(BaseException):
+    """The code does something that a record cannot follow: what, and on which line. No code that catches exceptions catches it."""
+
+    def __init__(self, what: str, line: Line | None = None) -> None:
+        super().__init__(what)
+        self.what, self.line = what, line
+
+    def __str__(self) -> str:
+        where = f" ({os.path.basename(self.line.file)}:{self.line.number}, `{self.line.code}`)" if self.line else ""
+        return f"{self.what}{where}"
+
+
+@dataclass
+class Recorder:
+    """Records on a builder of tapes.
+
+    `forced` says how comparisons turn out, by the register of their truth, where they are not to turn out as the floats have it; of each
+    that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
+    code, which takes ties as it is written. `looked` says that the code has asked about numbers otherwise, whether they are finite say.
+    """
+
+    b: Builder = field(default_factory=Builder)
+    forced: Mapping[int, bool] = field(default_factory=dict)
+    written: bool = False
+    decided: dict[int, bool] = field(default_factory=dict)
+    blurred: dict[int, float] = field(default_factory=dict)
+    guards: dict[float, int] = field(default_factory=dict)
+    looked: bool = False
+    failure: NotTraced | None = None
+
+    def constants(self, values: Any) -> Registers:
+        """Registers of numbers that the code brings along. Of those with long mantissas is kept from which size they may be rounded."""
+        a = np.asarray(values)
+        if a.dtype.kind not in "fiub":
+            self.fail(f"it computes with {a.dtype} numbers" if a.dtype.kind in "cOSU" else f"it computes with {a.dtype}")
+        if not np.all(np.isfinite(a)):
+            self.fail("it computes with a constant that is not finite")
+        registers = self.b.constants(a.astype(np.float64) if a.dtype.kind in "fb" else a)
+        if a.dtype.kind == "f" and a.size:
+            mantissa, _ = np.frexp(a.astype(np.float64))
+            long = np.asarray(mantissa * 2.0 ** BITS.get(a.dtype.name, 24) % 1 != 0)
+            if np.any(long):
+                size = ROUNDINGS * float(np.finfo(a.dtype).eps) / 2 * float(np.max(np.abs(a)))
+                for r in np.unique(registers[long]).tolist():
+                    self.blurred[r] = max(size, self.blurred.get(r, 0.0))
+        return registers
+
+    def apply(self, name: str, *operands: Any, parameter: Any = None) -> Registers:
+        """One primitive, with the line of code that asks for it."""
+        self.b.line = line_of_code()
+        found: Registers = getattr(self.b, name)(*operands, parameter=parameter)
+        return found
+
+    def added(self, x: Any) -> Registers | None:
+        """Registers of a tiny number that is added, which a gradient may leave out; None where it is none. It is an input of the tape."""
+        if np.ndim(x) or isinstance(x, (bool, np.bool_)) or not 0 < abs(float(x)) <= GUARD:
+            return None
+        if float(x) not in self.guards:
+            self.guards[float(x)] = int(self.b.inputs((), variable=False))
+        return np.asarray(self.guards[float(x)], np.intp)
+
+    @property
+    def hole(self) -> Registers:
+        """A number that is not known: no ball around it is finite."""
+        found: Registers = self.b.div(1, 0)
+        return found
+
+    def above(self, x: Registers, y: Registers) -> Registers:
+        """Truths of x > y that are open where x = y: there either side may be taken."""
+        first, second = np.broadcast_arrays(x, y)
+        flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
+        low, high = np.where(flipped, second, first), np.where(flipped, first, second)
+        b = self.b
+        b.line = line_of_code()
+        open_ = b.lt(self.hole, 0)
+        base: Registers = b.or_(b.gt(low, high), b.and_(b.not_(b.lt(low, high)), open_))
+        if not np.any(flipped):
+            return base
+        return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
+
+    def decide(self, registers: Registers, values: Any) -> NDArray[np.bool_]:
+        """How truths turn out, by which code is chosen."""
+        shape, flat = np.shape(values), np.ravel(values)
+        found = np.empty(flat.size, bool)
+        for k, (r, v) in enumerate(zip(registers.ravel().tolist(), flat.tolist(), strict=True)):
+            if self.written:
+                found[k] = self.forced.get(r, v)
+                self.decided.setdefault(r, bool(found[k]))
+            else:
+                found[k] = self.decided.setdefault(r, self.forced.get(r, v))
+        return found.reshape(shape)
+
+    def fail(self, what: str) -> NoReturn:
+        """Raises NotTraced."""
+        self.failure = NotTraced(what, line_of_code())
+        raise self.failure
+
+
+def line_of_code() -> Line | None:
+    """The line of the candidate's own code that is running."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    return _line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _line(file: str, number: int) -> Line:
+    return Line(file, number, linecache.getline(file, number).strip())

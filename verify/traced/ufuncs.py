@@ -1,0 +1,269 @@
+"""numpy's and scipy's elementwise functions, as operations on a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from verify.tape.tape import Registers
+from verify.traced.array import Recorded, Traced, Truths, cast, lifted
+from verify.traced.recorder import Recorder
+
+R = Recorder
+HALF = Fraction(1, 2)
+
+
+def _plain(name: str) -> Callable[..., Registers]:
+    return lambda r, *xs: r.apply(name, *xs)
+
+
+def _sign(r: R, x: Registers) -> Registers:
+    zero = r.b.constants(0)
+    return r.apply("where", r.above(x, zero), 1, r.apply("where", r.above(zero, x), -1, 0))
+
+
+def _logit(r: R, x: Registers) -> Registers:
+    return r.apply("sub", r.apply("log", x), r.apply("log", r.apply("sub", 1, x)))
+
+
+def _asinh(r: R, x: Registers) -> Registers:
+    root = r.apply("sqrt", r.apply("add", r.apply("square", x), 1))
+    return r.apply("log", r.apply("add", x, root))
+
+
+def _acosh(r: R, x: Registers) -> Registers:
+    root = r.apply("sqrt", r.apply("sub", r.apply("square", x), 1))
+    return r.apply("log", r.apply("add", x, root))
+
+
+def _atanh(r: R, x: Registers) -> Registers:
+    return r.apply("mul", HALF, r.apply("sub", r.apply("log1p", x), r.apply("log1p", r.apply("neg", x))))
+
+
+def _pair(name: str) -> Callable[[R, Registers, Registers], Registers]:
+    return lambda r, x, y: r.apply(name, np.stack(np.broadcast_arrays(x, y), -1))
+
+
+def _log_base_2(r: R, x: Registers, y: Registers) -> Registers:
+    two = [r.apply("exp2", a) for a in (x, y)]
+    return r.apply("log2", r.apply("add", *two))
+
+
+def _entr(r: R, x: Registers) -> Registers:
+    return r.apply("neg", r.apply("xlogy", x, x))
+
+
+def _rel_entr(r: R, x: Registers, y: Registers) -> Registers:
+    return r.apply("sub", r.apply("xlogy", x, x), r.apply("xlogy", x, y))
+
+
+def _kl_div(r: R, x: Registers, y: Registers) -> Registers:
+    return r.apply("add", r.apply("sub", _rel_entr(r, x, y), x), y)
+
+
+SAME = ("exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "tanh", "sin", "cos", "tan", "sinh", "cosh")
+"""Functions whose primitives have their names."""
+
+NUMBERS: dict[str, Callable[..., Registers]] = {
+    "add": _plain("add"), "subtract": _plain("sub"), "multiply": _plain("mul"), "divide": _plain("div"), "negative": _plain("neg"),
+    "positive": lambda _, x: x, "square": _plain("square"), "sqrt": _plain("sqrt"), "reciprocal": lambda r, x: r.apply("div", 1, x),
+    "cbrt": lambda r, x: r.apply("pow_c", x, parameter=Fraction(1, 3)),
+    **{name: _plain(name) for name in SAME},
+    "arcsin": _plain("asin"), "arccos": _plain("acos"), "arctan": _plain("atan"), "arctan2": _plain("atan2"),
+    "arcsinh": _asinh, "arccosh": _acosh, "arctanh": _atanh,
+    "hypot": lambda r, x, y: r.apply("sqrt", r.apply("add", r.apply("square", x), r.apply("square", y))),
+    "absolute": _plain("abs"), "fabs": _plain("abs"), "sign": _sign,
+    "maximum": _pair("max"), "fmax": _pair("max"), "minimum": _pair("min"), "fmin": _pair("min"),
+    "logaddexp": _plain("logaddexp"), "logaddexp2": _log_base_2,
+    "deg2rad": lambda r, x: r.apply("mul", x, r.apply("div", "pi", 180)),
+    "expit": _plain("logistic"), "log_expit": lambda r, x: r.apply("neg", r.apply("softplus", r.apply("neg", x))), "logit": _logit,
+    "erf": _plain("erf"), "erfc": _plain("erfc"), "ndtr": _plain("ndtr"), "log_ndtr": _plain("log_ndtr"),
+    "gammaln": _plain("lgamma"), "psi": _plain("digamma"), "digamma": _plain("digamma"),
+    "xlogy": _plain("xlogy"), "xlog1py": lambda r, x, y: r.apply("xlogy", x, r.apply("add", 1, y)),
+    "entr": _entr, "rel_entr": _rel_entr, "kl_div": _kl_div,
+}  # fmt: skip
+"""By the name of the ufunc: its registers from those of its operands."""
+
+COMPARED: dict[str, Callable[[R, Registers, Registers], Registers]] = {
+    "greater": lambda r, x, y: r.above(x, y),
+    "greater_equal": lambda r, x, y: r.b.not_(r.above(y, x)),
+    "less": lambda r, x, y: r.above(y, x),
+    "less_equal": lambda r, x, y: r.b.not_(r.above(x, y)),
+    "not_equal": lambda r, x, y: r.b.or_(r.above(x, y), r.above(y, x)),
+    "equal": lambda r, x, y: r.b.not_(r.b.or_(r.above(x, y), r.above(y, x))),
+}
+JOINED = {"logical_and": "and_", "bitwise_and": "and_", "logical_or": "or_", "bitwise_or": "or_", "logical_not": "not_", "invert": "not_"}
+LOOKED_AT = {"isfinite", "isnan", "isinf", "signbit"}
+"""What code may ask about numbers without a difference to what is recorded."""
+REDUCED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
+
+
+def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+    """What a ufunc gives where one of its operands is recorded."""
+    name, into, where = ufunc.__name__, options.pop("out", None), options.pop("where", True)
+    if method != "__call__":
+        return _in_another_way(recorder, ufunc, method, inputs, options | ({} if into is None else {"out": into}))
+    if name == "matmul":
+        from verify.traced.products import matmul
+
+        found: Any = matmul(lifted(recorder, inputs[0]), lifted(recorder, inputs[1]))
+    elif name in LOOKED_AT:
+        recorder.looked = True
+        found = ufunc(*(x.values if isinstance(x, Recorded) else x for x in inputs))
+    elif name in JOINED:
+        found = _joined(recorder, ufunc, inputs)
+    elif name in COMPARED:
+        found = _compared(recorder, ufunc, inputs)
+    elif name in ("power", "float_power"):
+        found = _power(recorder, ufunc, inputs)
+    elif name in NUMBERS:
+        found = _numbers(recorder, ufunc, NUMBERS[name], inputs)
+    elif name == "modf" or name not in NUMBERS:
+        recorder.fail(f"it calls np.{name}")
+    if options.get("dtype") is not None:
+        found = cast(found, options["dtype"])
+    return found if into is None else _written(recorder, found, into[0], where)
+
+
+def _written(recorder: R, found: Any, into: Any, where: Any) -> Any:
+    if not isinstance(into, Traced):
+        recorder.fail("it writes numbers that are differentiated into a plain array")
+    if where is True:
+        into[...] = found
+    else:
+        where = where.decided() if isinstance(where, Truths) else np.broadcast_to(where, into.shape)
+        spread = found.moved(np.broadcast_to, into.shape) if isinstance(found, Recorded) else np.broadcast_to(found, into.shape)
+        into[where] = spread[where]
+    return into
+
+
+def _spread(x: Traced, shape: tuple[int, ...]) -> Traced:
+    return x.moved(np.broadcast_to, shape)  # type: ignore[no-any-return]
+
+
+def _values(xs: Sequence[Any]) -> list[Any]:
+    return [x.values if isinstance(x, Recorded) else x for x in xs]
+
+
+def _numbers(recorder: R, ufunc: np.ufunc, f: Callable[..., Registers], inputs: Sequence[Any]) -> Traced:
+    plain = [x.numbers(_float_beside(inputs)) if isinstance(x, Truths) else x for x in inputs]
+    with np.errstate(all="ignore"):
+        values = ufunc(*_values(plain))
+    return Traced(recorder, values, f(recorder, *(_registers(recorder, ufunc, x) for x in plain)))
+
+
+def _registers(recorder: R, ufunc: np.ufunc, x: Any) -> Registers:
+    if ufunc in (np.add, np.subtract) and not isinstance(x, Recorded):
+        guard = recorder.added(x)
+        if guard is not None:
+            return guard
+    return lifted(recorder, x).registers
+
+
+def _float_beside(inputs: Sequence[Any]) -> Any:
+    """The precision of what truths are computed with, as numpy has it: that of the floats beside them."""
+    found = [x.dtype for x in inputs if isinstance(x, (Traced, np.ndarray, np.generic)) and x.dtype.kind == "f"]
+    return np.result_type(*found) if found else np.float64
+
+
+def _power(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Traced:
+    x, y = inputs
+    with np.errstate(all="ignore"):
+        values = ufunc(*_values(inputs))
+    if isinstance(y, Recorded) or np.size(y) != 1:
+        xs = [lifted(recorder, a).registers for a in inputs]
+        return Traced(recorder, values, recorder.apply("pow", *xs))
+    base, exponent = lifted(recorder, x).registers, float(np.asarray(y).item())
+    if exponent == 2:
+        registers = recorder.apply("square", base)
+    elif exponent == 0.5:
+        registers = recorder.apply("sqrt", base)
+    elif exponent == int(exponent) and abs(exponent) <= 64:
+        whole = _whole_power(recorder, base, abs(int(exponent)))
+        registers = whole if exponent >= 0 else recorder.apply("div", 1, whole)
+    else:
+        registers = recorder.apply("pow_c", base, parameter=Fraction(exponent))
+    return Traced(recorder, values, np.broadcast_to(registers, np.shape(values)))
+
+
+def _whole_power(recorder: R, x: Registers, n: int) -> Registers:
+    """As products."""
+    if n == 0:
+        return np.broadcast_to(recorder.b.constants(1), x.shape)
+    if n == 1:
+        return x
+    half = recorder.apply("square", _whole_power(recorder, x, n // 2))
+    return recorder.apply("mul", half, x) if n % 2 else half
+
+
+def _compared(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+    plain = [x.decided() if isinstance(x, Truths) else x for x in inputs]
+    values = ufunc(*_values(plain))
+    if not any(isinstance(x, Traced) for x in plain):
+        return values
+    if any(not isinstance(x, Traced) and not np.all(np.isfinite(x)) for x in plain):
+        recorder.fail("it compares numbers that are differentiated with one that is not finite")
+    xs = [lifted(recorder, x).registers for x in plain]
+    found = Truths(recorder, values, COMPARED[ufunc.__name__](recorder, *np.broadcast_arrays(*xs)))
+    return found.decided() if recorder.written else found
+
+
+def _joined(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+    truths = [x != 0 if isinstance(x, Traced) else x for x in inputs]
+    values = ufunc(*_values(truths))
+    if not any(isinstance(x, Truths) for x in truths):
+        return values
+    if any(not isinstance(x, Truths) and np.asarray(x).dtype.kind != "b" for x in truths):
+        recorder.fail(f"it joins truths with numbers by np.{ufunc.__name__}")
+    registers = [x.registers if isinstance(x, Truths) else _known(recorder, x) for x in truths]
+    return Truths(recorder, values, getattr(recorder.b, JOINED[ufunc.__name__])(*registers))
+
+
+def _known(recorder: R, x: Any) -> Registers:
+    """Plain truths on the record."""
+    one = recorder.b.constants(np.asarray(x).astype(int))
+    return recorder.b.gt(one, 0)  # type: ignore[no-any-return]
+
+
+def _in_another_way(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+    from verify.traced.functions import METHODS
+
+    name = ufunc.__name__
+    if method == "reduce" and name in REDUCED:
+        x = inputs[0] if isinstance(inputs[0], Recorded) else lifted(recorder, inputs[0])
+        if isinstance(x, Truths):
+            return getattr(x, {"sum": "sum", "all": "all", "any": "any"}.get(REDUCED[name], "all"))(**options)
+        options.setdefault("axis", 0)
+        return METHODS[REDUCED[name]](x, **options)
+    if method == "reduce" and name in NUMBERS:
+        x = lifted(recorder, inputs[0])
+        axis = options.get("axis", 0)
+        rows = x.ravel() if axis is None else x.moved(np.moveaxis, axis, 0)
+        found = reduce(lambda a, b: called(recorder, ufunc, "__call__", (a, b), {}), [rows[k] for k in range(len(rows))])
+        return found.moved(np.expand_dims, axis) if options.get("keepdims") and axis is not None else found
+    if method == "outer":
+        a, b = (lifted(recorder, x) for x in inputs)
+        left = a.reshape(*a.shape, *[1] * b.ndim)
+        return called(recorder, ufunc, "__call__", (left, b), options)
+    if method == "at" and name in ("add", "subtract"):
+        target, at, values = inputs
+        if not isinstance(target, Traced):
+            recorder.fail("it adds numbers that are differentiated to a plain array, by np.add.at")
+        _add_at(recorder, target, at, values, name)
+        return None
+    if method == "accumulate" and name in ("add", "multiply"):
+        return METHODS["cumsum" if name == "add" else "cumprod"](lifted(recorder, inputs[0]), **options)
+    return recorder.fail(f"it calls np.{name}.{method}")
+
+
+def _add_at(recorder: R, target: Traced, at: Any, values: Any, name: str) -> None:
+    places = np.arange(target.size).reshape(target.shape)[at]
+    values = lifted(recorder, values)
+    flat = _spread(values, places.shape).ravel() if values.shape != places.shape else values.ravel()
+    for k, place in enumerate(places.ravel().tolist()):
+        where = np.unravel_index(place, target.shape)
+        target[where] = target[where] + flat[k] if name == "add" else target[where] - flat[k]

@@ -1,0 +1,167 @@
+"""A law whose truth an oracle derives: cases of all its families from the engine, then problems in bulk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from verify import bulk
+from verify.candidates import Misbehaviour
+from verify.cases import Case, families
+from verify.cases.bulk import FAMILY, anywhere
+from verify.cases.simpler import shrunk
+from verify.diagnosis import Diagnosis, diagnose
+from verify.evidence import Finding
+from verify.laws import Law, Subject
+from verify.oracle import InstanceOracle, Oracle
+from verify.profiles import PROFILES
+from verify.trial import engine
+from verify.trial.result import Result
+from verify.trial.trial import Trial, Watch, unwatched
+
+MOST_SIMPLIFICATIONS = 60
+"""Simpler cases that are tried on a counterexample: as much as drawing half a profile."""
+
+MOST_SUSPECTS = 8
+"""Suspects of a round of the bulk search that the law looks at, the greatest strain first; then as many, the smallest first."""
+
+HELD_LESS, NOT_ASKED = "on a tie, looked at in bulk only", "suspect in bulk, where others were looked at"
+
+FEWEST = 2
+"""Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
+
+
+def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched) -> Result:
+    """Draws the profile's number of cases from every family and measures the law on each.
+
+    Stops at the first break, which is shrunk to the smallest case that still breaks the law.
+    """
+    return Trial(Derived(law, subject, profile, seed), watch).run()
+
+
+def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, avoided: Sequence[Case] = ()) -> Result:
+    """One case alone, without any search: what a stored counterexample comes to now. Its mistake is named without the cases `avoided`."""
+    return Trial(Derived(law, subject), watch).again(case, avoided)
+
+
+def draw(oracle: Oracle | InstanceOracle, *, profile: str, seed: int) -> list[Case]:
+    """The profile's cases from every family, whatever is judged on them."""
+    found = families(oracle).items()
+    return [case for name, (strategy, share) in found for case in engine.drawn(strategy, _seed_of(name, seed), _most(share, profile))]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A law on a candidate beside its oracle. Only a search asks for `profile` and `seed`."""
+
+    law: Law
+    subject: Subject
+    profile: str = "quick"
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """The law's."""
+        return self.law.name
+
+    @property
+    def dtype(self) -> str:
+        """The oracle's."""
+        return self.subject.oracle.dtype
+
+    def measure(self, case: Case) -> Finding:
+        """The law at the values of the parameters that the case names."""
+        return self.law.measure(*_placed(self.subject, case))
+
+    def pattern(self, case: Case) -> Hashable:
+        """The active pieces, as the oracle sees them."""
+        there, bare = _placed(self.subject, case)
+        return there.truth(bare).pattern
+
+    def search(self, trial: Trial) -> None:
+        """Every family by itself; then, if none breaks the law, in bulk."""
+        for name, (strategy, share) in _families(self.subject).items():
+            if trial.failure is None:
+                engine.search(trial, strategy, _seed_of(name, self.seed), max_examples=_most(share, self.profile))
+        if trial.failure is None:
+            self._search_in_bulk(trial)
+
+    def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
+        """Leaves out of the counterexample what it can do without. Of inputs by name the engine has shrunk the bytes."""
+        if isinstance(self.subject.oracle, Oracle):
+            objective = self.subject.oracle.objective
+            free, own = objective.classes is None, objective.parameters
+            shrunk(case, breaks, MOST_SIMPLIFICATIONS, of_scores=objective.of_scores, classes=free, defaults=own)
+
+    def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
+        """By what is true at the case and at others beside it, at the values of the parameters that it names."""
+        there, bare = _placed(self.subject, case)
+        values = {name: value for name, value in case.values.items() if name not in bare.values}
+        asked = [_placed(self.subject, c)[1] for c in avoided]
+        return diagnose(self.law.name, there, bare, what, lambda c: watch(c.beside(values)), asked)
+
+    def _search_in_bulk(self, trial: Trial) -> None:
+        """Rounds of the bulk search until the law breaks on one of its suspects, which the engine then shrinks from its bytes."""
+        law, subject, tally = self.law, self.subject, trial.tally
+        for round_ in bulk.search(law, subject, profile=self.profile, seed=self.seed, watch=trial.watch):
+            worst = sorted(round_.suspects, key=lambda s: -s.strain)[:MOST_SUSPECTS]
+            tally.held += round_.held
+            tally.undecided += Counter({HELD_LESS: round_.tied, NOT_ASKED: round_.failed - len(worst)})
+            tally.families[FAMILY] += round_.held + round_.tied + round_.failed - len(worst)
+            for suspect in worst:
+                trial.look(suspect.case.beside(subject.own))
+                if trial.failure is not None:
+                    break
+            if trial.failure is not None:
+                for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
+                    before = trial.failure
+                    engine.search_from(suspect.choices, trial, _at(anywhere(subject.scored), subject.own), _seed_of(FAMILY, self.seed))
+                    if trial.failure is not before:
+                        return
+                return
+
+
+def _families(subject: Subject) -> dict[str, tuple[SearchStrategy[Case], float]]:
+    """The families of cases. Where parameters vary, half of each have the defaults, and the others each one of the other values."""
+    found = families(subject.oracle)
+    if not subject.other_values:
+        return found
+    values = [subject.own, *subject.other_values]
+    there = [{name: _at(s, v) for name, (s, _) in families(subject.at(v).oracle).items()} for v in values]
+    return {name: (_half(*(each[name] for each in there)), share) for name, (_, share) in found.items()}
+
+
+def _at(strategy: SearchStrategy[Case], parameters: Mapping[str, float]) -> SearchStrategy[Case]:
+    return strategy.map(lambda case: case.beside(parameters))
+
+
+def _half(first: SearchStrategy[Case], *others: SearchStrategy[Case]) -> SearchStrategy[Case]:
+    """Half of the cases of the first, which is the simplest, and as many of all others together."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> Case:
+        k = draw(st.integers(0, 2 * len(others) - 1))
+        return draw(first if k < len(others) else others[k - len(others)])
+
+    return drawn()
+
+
+def _most(share: float, profile: str) -> int:
+    """How many cases of a family with this share are drawn."""
+    return max(FEWEST, ceil(share * PROFILES[profile]))
+
+
+def _seed_of(family: str, seed: int) -> str:
+    """Another one for each family: families that decode strings of one length would else be drawn the same ones."""
+    return f"{seed} {family}"
+
+
+def _placed(subject: Subject, case: Case) -> tuple[Subject, Case]:
+    """The subject at the values of the parameters that a case names, and the case as it is there."""
+    named = {name: case[name] for name in subject.oracle.parameters if name in case.values}
+    return (subject.at(named), case.without(named)) if named else (subject, case)
