@@ -380,6 +380,8 @@ CONVEX = ("bracket", "convexity")
 
 def why_not(law: str, pair: Pair) -> str | None:
     """The reason why a law does not apply, None where it does."""
+    if law == "formula":
+        return "it needs a record of the loss's own code"
     if law not in MEASURES:
         return "it needs a spec"
     return "convexity is not claimed" if law in CONVEX and not pair.convex else None
