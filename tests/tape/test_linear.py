@@ -132,3 +132,15 @@ def test_of_a_singular_matrix_nothing_is_claimed(name):
             assert not run.registers[int(tape.outputs)].is_finite()
     assert vectors.run(tape, x[:, None]).radii[int(tape.outputs), 0] == np.inf
     assert not np.isfinite(floats.run(tape, x[:, None])[int(tape.outputs), 0])
+
+
+@pytest.mark.parametrize("name", ["solve", "inv", "slogdet"])
+def test_along_a_line_through_a_singular_matrix_no_derivative_is_claimed(name):
+    """None but the value was: a right gradient was then said not to descend."""
+    f, _, shapes = CASES[name]
+    x = np.full(sum(map(np.prod, shapes)), 1.0)
+    tape = recorded(f, shapes)
+    with precision():
+        line = series.along([*map(arb, x)], [arb(k + 1) for k in range(len(x))], arb(0, 1), 3)
+        found = enclose.run(tape, line).values[int(tape.outputs)]
+        assert not any(found[k].is_finite() for k in range(3))

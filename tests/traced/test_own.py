@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import special
@@ -169,6 +171,16 @@ def test_a_loss_that_keeps_what_it_has_computed_is_no_trap():
     report = check(Candidate(loss=loss, grad=lambda x: 2 * kept["x"]), at=[1.0, 2.0], laws=("gradient",), profile="quick")
     assert report.verdict is Verdict.HOLDS
     assert isinstance(kept["x"], np.ndarray)
+
+
+def test_a_gradient_of_nothing_is_named_without_a_warning():
+    def f(x):
+        return ((x**2).sum(), 2 * x) if x.any() else (0.0, np.ones(3))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (result,) = check(f, at=np.zeros(3), laws=("gradient",), profile="quick").results
+    assert result.verdict is Verdict.BROKEN
 
 
 def test_the_formula_is_pinned():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -74,44 +75,36 @@ def _loss(f: Callable[..., Any]) -> Callable[..., Any]:
     if isinstance(f, Candidate):
         assert f.loss is not None
         return f.loss
-    return Part(f, 0)
+
+    @wraps(f)  # by which its modules are found
+    def loss(*arguments: Any) -> Any:
+        return _both(f(*arguments))[0]
+
+    return loss
 
 
 def _gradient(f: Callable[..., Any], n: int) -> Callable[..., Any]:
     """The gradients in a list, one for each of n arrays."""
-    return Gradients(f.grad if isinstance(f, Candidate) else f, n, whole=not isinstance(f, Candidate))
+    whole, own = not isinstance(f, Candidate), f.grad if isinstance(f, Candidate) else f
 
-
-class Part:
-    """One of the things that a function returns."""
-
-    def __init__(self, f: Callable[..., Any], k: int) -> None:
-        self.f, self.k = f, k
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Of a tuple or a list."""
-        returned = self.f(*arguments)
-        if not isinstance(returned, (tuple, list)):
-            raise NotTraced(f"it returns {type(returned).__name__}, not a loss and a gradient")
-        return returned[self.k]
-
-
-class Gradients:
-    """The gradients that a function returns, alone or (`whole`) behind a loss."""
-
-    def __init__(self, f: Callable[..., Any], n: int, *, whole: bool) -> None:
-        self.f, self.n, self.whole = f, n, whole
-
-    def __call__(self, *arguments: Any) -> list[Any]:
-        """In a list."""
-        returned = self.f(*arguments)
-        if self.whole:
-            if not isinstance(returned, (tuple, list)) or len(returned) < 2:
-                raise NotTraced(f"it returns {type(returned).__name__}, not a loss and a gradient")
-            returned = returned[1] if len(returned) == 2 else list(returned[1:])
-        if self.n == 1:
+    @wraps(own)
+    def gradients(*arguments: Any) -> list[Any]:
+        returned = own(*arguments)
+        if whole:
+            _, *rest = _both(returned)
+            returned = rest[0] if len(rest) == 1 else rest
+        if n == 1:
             one = isinstance(returned, (tuple, list)) and len(returned) == 1 and np.ndim(returned[0])
             return [returned[0] if one else returned]
-        if not isinstance(returned, (tuple, list)) or len(returned) != self.n:
-            raise NotTraced(f"it returns {type(returned).__name__}, where {self.n} gradients are due")
+        if not isinstance(returned, (tuple, list)) or len(returned) != n:
+            raise NotTraced(f"it returns {type(returned).__name__}, where {n} gradients are due")
         return list(returned)
+
+    return gradients
+
+
+def _both(returned: Any) -> Sequence[Any]:
+    """A loss and what comes behind it."""
+    if not isinstance(returned, (tuple, list)) or len(returned) < 2:
+        raise NotTraced(f"it returns {type(returned).__name__}, not a loss and a gradient")
+    return returned

@@ -6,6 +6,8 @@ the language has rounded before carry that.
 
 from __future__ import annotations
 
+import numpy as np
+
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject
@@ -42,14 +44,7 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 
 def _entry(case: Case, place: int) -> list[int]:
-    if len(case.differentiated) > 1:
-        return [place]
-    shape = case.x.shape
-    found = []
-    for n in reversed(shape):
-        place, k = divmod(place, n)
-        found.append(k)
-    return found[::-1]
+    return [int(k) for k in np.unravel_index(place, case.x.shape)]
 
 
 def why_not(subject: Subject) -> str | None:

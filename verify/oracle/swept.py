@@ -18,7 +18,7 @@ from verify.tape import reverse, series
 from verify.tape.derive import Curvature
 from verify.tape.enclose import Run, reached
 from verify.tape.ranges import Ranges
-from verify.tape.reverse import Pieces, Quantity, adjoints
+from verify.tape.reverse import Pieces, adjoints
 from verify.tape.tape import Builder
 
 ROOM = 2.0**-8
@@ -74,4 +74,4 @@ class SweptFormula(Formula):
         if not slopes:
             return False
         found, most = adjoints(run, run.possible, self.output), ROOM * float(np.finfo(dtype).max)
-        return any(not factor * Quantity(p, 0.0, 0.0).exact.abs_upper() < most for parts in found.parts.values() for p in parts)
+        return any(not factor * p.abs_upper() < most for parts in found.parts.values() for p in parts)

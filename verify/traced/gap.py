@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
 from verify.rounding import unit_roundoff
 from verify.tape import enclose
@@ -22,8 +21,6 @@ from verify.tape.primitives import Number, Primitive
 from verify.tape.reverse import adjoints
 from verify.tape.tape import Line
 from verify.traced.record import Record
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

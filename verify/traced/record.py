@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
 from verify.tape import enclose
 from verify.tape.balls import precision
@@ -23,8 +22,6 @@ from verify.tape.tape import Builder, Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
 from verify.traced.recorder import NotTraced, Recorder
 from verify.traced.swapped import swapped
-
-Floats = NDArray[np.floating]
 
 MOST_RUNS = 64
 """Runs of the code at one point, for all outcomes of what is open there."""
