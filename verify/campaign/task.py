@@ -40,7 +40,7 @@ from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
-from verify.oracle.claims import examine
+from verify.oracle.claims import examine_what_is_new
 from verify.oracle.examined import examine_problem
 from verify.pair import Estimated, Pair, Recorded, Start, case_of, why_not
 from verify.pair.place import given
@@ -231,7 +231,7 @@ def _examine(objective: Objective | Instance) -> None:
     if isinstance(objective, Instance):
         examine_problem(objective.problem, objective.parameters)
     else:
-        examine(objective.loss, objective.parameters)
+        examine_what_is_new(objective.loss, objective.parameters)
 
 
 def _key(request: Request) -> tuple[Hashable, ...]:

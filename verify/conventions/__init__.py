@@ -17,7 +17,7 @@ from verify.conventions.pins import EACH, PINS, Conventions, Pins
 from verify.conventions.probes import Probe, Question, Watch, unwatched
 from verify.conventions.varied import other_values
 from verify.errors import UsageError
-from verify.oracle.claims import examine, examine_penalty
+from verify.oracle.claims import examine_penalty, examine_what_is_new
 from verify.oracle.examined import examine_problem
 from verify.problem import Problem
 from verify.spec.catalogue import find_penalty
@@ -50,7 +50,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     Raises UsageError where the pins cannot be true of any candidate, where the loss is not what it claims to be, and where the
     candidate is called otherwise than any signature, or answers something else.
     """
-    examine(loss)
+    examine_what_is_new(loss)
     if pins.penalty is not None:
         examine_penalty(find_penalty(pins.penalty))
     f = by_position(adapted(f), loss.parameters)

@@ -76,6 +76,12 @@ def borrowed() -> Iterator[None]:
         random.setstate(numbers[1])
 
 
+def seed_all(seed: int = 0) -> None:
+    """Seeds the global random numbers, where they are `borrowed`."""
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+
+
 def _folder() -> str | None:
     with suppress(OSError):  # it is gone
         return os.getcwd()
@@ -234,8 +240,7 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
     @wraps(f, updated=())
     def g(*arguments: Any, **named: Any) -> Any:
         spare = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
-        np.random.seed(UNLIKELY)  # noqa: NPY002
-        random.seed(UNLIKELY)
+        seed_all(UNLIKELY)
         now = look()
         before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
         _set(now, before)

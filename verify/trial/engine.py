@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as with_seed
 from hypothesis.control import current_build_context
@@ -19,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 
 from verify.cases import Case
 from verify.evidence import Finding
-from verify.laws.surroundings import borrowed
+from verify.laws.surroundings import borrowed, seed_all
 from verify.trial.trial import Trial
 
 SETTINGS = settings(
@@ -54,8 +52,7 @@ def search(trial: Trial, strategy: SearchStrategy[Case], seed: str, most: int) -
         return
     with borrowed():
         for found in _drawn_once(strategy, seed, most):
-            np.random.seed(0)  # noqa: NPY002  # as the engine does: a candidate that draws numbers draws the same at every case
-            random.seed(0)
+            seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
             trial.look(found.case)
             if trial.failure is not None:
                 break
