@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verify.candidates import Answer
-from verify.cases import Case, linear
+from verify.cases import Case, scored
 
 x, gamma = np.arange(6.0).reshape(2, 3), np.array([7.0, 8.0])
 ONE = Case(values={"W": x, "y": np.array([0, 1]), "reg": 0.5}, family="test", seed=3)
@@ -78,7 +78,7 @@ def test_numbers_of_numpy_are_told_like_those_of_python():
 
 def test_whole_numbers_in_the_data_are_read_as_floats():
     found = {"values": {"W": [[1, 0]], "X": [[2, 1]], "y": [0], "reg": 1}, "differentiated": ["W"]}
-    case = linear.checked(Case.from_dict(found, "float32"), {})
+    case = scored.checked(Case.from_dict(found, "float32"), {})
     assert (case["W"].dtype, case["X"].dtype, case["y"].dtype) == (np.float32, np.float32, np.int64)
     assert type(case["reg"]) is float
 
@@ -106,9 +106,9 @@ SPOILED = {
 def test_values_that_do_not_fit_are_refused(what):
     values, told = SPOILED[what]
     with pytest.raises(ValueError, match=told):
-        linear.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})
+        scored.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})
 
 
 def test_those_that_fit_are_not():
     for values in (LINEAR, LINEAR | {"W": [[1.0, 0.0]], "y": [3]}):  # a loss of one score has as many labels as it has targets
-        assert linear.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})["reg"] == 0.5
+        assert scored.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})["reg"] == 0.5

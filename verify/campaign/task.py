@@ -32,19 +32,20 @@ from verify.candidates import (
     told_of_upstream,
 )
 from verify.candidates.signature import LINEAR, SCORES, by_position, likely, of_one_array
-from verify.cases import Case
+from verify.cases import Case, scored
 from verify.conventions import Conventions, Pins, Question, find_out, find_out_inputs, inputs
 from verify.conventions.own import own_code
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
+from verify.form import form_of
 from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
 from verify.pair import Estimated, Pair, Recorded, Start, case_of, why_not
 from verify.pair.place import given
-from verify.problem import Instance
+from verify.problem import Instance, Problem
 from verify.problem.named import problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
@@ -210,7 +211,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
         problem = problem_named(request.loss)
 
         def heard(question: Question) -> None:
-            asked.append(_case(question, () if problem is None else problem.differentiated))
+            asked.append(_case(question, problem))
             watch(asked[-1])
 
         with functions.noting() as seen:
@@ -417,18 +418,15 @@ def _known(objective: Objective | Instance, dtype: str) -> Known:
     return _KNOWN[key]
 
 
-def _case(question: Question, differentiated: tuple[str, ...] = ()) -> Case:
-    if isinstance(question, Mapping):
-        return Case(values=question, family=PROBE, differentiated=differentiated)
-    W, X, y, reg = question
-    return Case(values={"W": W, "X": X, "y": y, "reg": reg}, family=PROBE)
+def _case(question: Question, problem: Problem | None) -> Case:
+    own = (form_of(question).point,) if problem is None else problem.differentiated
+    return Case(values=question, family=PROBE, differentiated=own)
 
 
 def _asked_about(found: Conventions) -> Case:
     """The question at which a complaint arose."""
     assert found.question is not None
-    own = found.objective.problem.differentiated if isinstance(found.objective, Instance) else ()
-    return _case(found.question, own)
+    return _case(found.question, found.objective.problem if isinstance(found.objective, Instance) else None)
 
 
 PROBE = "probe"
@@ -445,7 +443,8 @@ def _ask(request: Request, case: Case, record: Record) -> None:
         return
     loss = find_loss(request.loss)
     f = by_position(adapted(_imported(request.candidate)[0]), loss.parameters)
-    linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
+    linear = "W" in case.values and "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
+    case = case if linear else scored.of_picked(case)
     more = extras(f, LINEAR if linear else SCORES, request.pins.handed(f, loss))
     way: Linear | Scores = (Linear if linear else Scores)(f=f, extras=more, targets=loss.targets)
     record.begins(case)

@@ -3,8 +3,9 @@
     {"schema": 2, "values": {"x": [["0x1.8p+0", …], …], "gamma": […]}, "differentiated": ["x"], "case": {"family": …, "seed": …}, …}
 
 Floats are hexadecimal, whole numbers plain, nested as the arrays are. W, X, y and reg of linear scores stand beside `values` too, for
-whoever looks for them there. A witness is stored as one JSON file, named by its id. `verify replay` finds it by its path, or by its id in
-`reports/latest/witness` and in the user's cache folder, where the latest ones of every check are kept.
+whoever looks for them there. Of scores the values are these and y; witnesses of an earlier version, with W and X, are read as well. A
+witness is stored as one JSON file, named by its id. `verify replay` finds it by its path, or by its id in `reports/latest/witness` and in
+the user's cache folder, where the latest ones of every check are kept.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Any
 import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
-from verify.cases import Case, inputs, linear
+from verify.candidates.signature import OF_SCORES
+from verify.cases import Case, inputs, scored
 from verify.conventions import EACH, PINS, Pins
 from verify.errors import UsageError
+from verify.form import LINEAR, form_of
 from verify.nested import hexadecimal, nested
 from verify.pair import start
 from verify.problem.named import problem_named
@@ -77,7 +80,7 @@ def told(case: Case, loss: str) -> dict[str, Any]:
     targets = find_loss(loss).targets or ()
     if targets and all(0 <= label < len(targets) for label in case["y"]):
         found["targets"] = hexadecimal([float(targets[label]) for label in case["y"]])
-    return found | {name: found["values"][name] for name in linear.VALUES}
+    return found | ({name: found["values"][name] for name in LINEAR.names} if form_of(case.values) is LINEAR else {})
 
 
 def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
@@ -132,7 +135,7 @@ def second(found: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("schema") != FIRST:
         return dict(found)
     case = found["case"]
-    values = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in linear.VALUES}
+    values = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR.names}
     drawn = {name: case[name] for name in ("family", "seed") if name in case}
     return {**found, "schema": SCHEMA, "values": values, "differentiated": list(values)[:1], "case": drawn}
 
@@ -144,7 +147,7 @@ def task(found: Mapping[str, Any]) -> Task:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
         case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
-        case = _alone(case) if of_pair else _checked(case, told["loss"])
+        case = _alone(case) if of_pair else _checked(case, told["loss"], found.get("conventions") or {})
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
@@ -171,10 +174,13 @@ def task(found: Mapping[str, Any]) -> Task:
     return Task(request, told["dtype"], told["law"], case)
 
 
-def _checked(case: Case, loss: str) -> Case:
-    """The case as one of the loss. Raises ValueError where it is none."""
+def _checked(case: Case, loss: str, conventions: Mapping[str, Any]) -> Case:
+    """The case as one of the loss, of what the candidate is a function of. Raises ValueError where it is none."""
     problem = problem_named(loss)
-    return linear.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
+    if problem is not None:
+        return inputs.checked(problem, case)
+    case = scored.checked(case, find_loss(loss).parameters)
+    return scored.of_picked(case) if conventions.get("signature") in OF_SCORES else case
 
 
 def _alone(case: Case) -> Case:

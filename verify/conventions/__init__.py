@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from verify.candidates import Answer, Call, Candidate, Linear, Misbehaviour, Scores, adapted
+from verify.candidates import Candidate, Misbehaviour, adapted
 from verify.candidates.signature import by_position, likely
 from verify.conventions import inputs, linear, refusals, scores
 from verify.conventions.pins import EACH, PINS, Conventions, Pins
-from verify.conventions.probes import Probe, Question, Watch, unwatched
+from verify.conventions.probes import Question, Watch, unwatched
 from verify.conventions.varied import other_values
 from verify.errors import UsageError
 from verify.oracle.claims import examine, examine_penalty
@@ -23,7 +23,7 @@ from verify.problem import Problem
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 
-__all__ = ["EACH", "PINS", "Conventions", "Pins", "Probe", "Question", "find_out", "find_out_inputs"]
+__all__ = ["EACH", "PINS", "Conventions", "Pins", "Question", "find_out", "find_out_inputs"]
 
 
 def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
@@ -89,21 +89,13 @@ def _varied(found: Conventions, values: Sequence[Mapping[str, float]], watch: Wa
         assert question is not None
         watch(question)
         try:
-            _asked(found.candidate.at(some), question)
+            found.candidate.at(some)(**question)
         except Misbehaviour as error:
             if error.code == "crashed":
                 refused.append(f"refuses {', '.join(f'{name} = {value:g}' for name, value in some.items())}: {error}")
                 continue
         kept.append(some)
     return replace(found, other_values=tuple(kept), limitations=(*found.limitations, *refused))
-
-
-def _asked(candidate: Linear | Scores | Call, question: Question) -> Answer:
-    if isinstance(candidate, Call):
-        assert isinstance(question, Mapping)
-        return candidate(**question)
-    assert not isinstance(question, Mapping)
-    return candidate(*question)
 
 
 def _found(
@@ -121,8 +113,8 @@ def _found(
         found = linear.find_out(f, loss, pins, handed, dtype, watch)
         if found.fits or len(signatures) == 1:
             return found
-    of_scores = scores.find_out(f, loss, pins, handed, [s for s in signatures if s != "linear"], dtype, watch)
-    return of_scores if found is None or of_scores.fits else found
+    other = scores.find_out(f, loss, pins, handed, [s for s in signatures if s != "linear"], dtype, watch)
+    return other if found is None or other.fits else found
 
 
 def _complete(f: Callable[..., Any], pinned: str | None) -> None:

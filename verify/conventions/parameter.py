@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Answer
-from verify.conventions.probes import Probe
+from verify.conventions.probes import Question
+from verify.form import Form
 from verify.oracle import InstanceOracle, Oracle
 from verify.oracle.formula import Formula, loss_formula
 from verify.oracle.lanes import local
 from verify.problem import Instance, Values
-from verify.spec.loss import LossSpec, Parameter
+from verify.spec.loss import Parameter
 from verify.spec.objective import Objective
 from verify.tape import floats
 from verify.tape.balls import precision
@@ -68,26 +69,26 @@ LANES = 2**15
 """Examples that are evaluated at once: some hundred registers of them take 25 MB."""
 
 
-Question = tuple[Probe, Answer]
+Answered = tuple[Question, Answer]
 
 
-def sized(probe: Probe, sizes: tuple[float, ...] = SIZES) -> list[Probe]:
-    """The probe with weights of other sizes."""
-    W, X, y, reg = probe
-    return [(np.asarray(W * W.dtype.type(size)), X, y, reg) for size in sizes]
+def sized(probe: Question, form: Form, sizes: tuple[float, ...] = SIZES) -> list[Question]:
+    """The probe with weights, or scores, of other sizes."""
+    x = probe[form.point]
+    return [{**probe, form.point: np.asarray(x * x.dtype.type(size))} for size in sizes]
 
 
-def asked_too(probes: Sequence[Probe], loss: LossSpec) -> list[Probe]:
+def asked_too(probes: Sequence[Question], objective: Objective) -> list[Question]:
     """More points, on which parameters show that make no difference on these: weights of other sizes; and from the second probe on all
     targets as near to 0 as there are, so that small weights come near to the target, where a loss bends.
     """
-    least = None if loss.targets is None else int(np.argmin(np.abs(loss.targets)))
-    others = [(W, X, y if least is None else np.full_like(y, least), reg) for W, X, y, reg in probes[1:]]
-    return [p for probe in (*probes[:1], *others) for p in sized(probe)]
+    targets = objective.loss.targets
+    others = probes[1:] if targets is None else [{**p, "y": np.full_like(p["y"], np.argmin(np.abs(targets)))} for p in probes[1:]]
+    return [p for probe in (*probes[:1], *others) for p in sized(probe, objective.form)]
 
 
 def solved(
-    members: Sequence[Objective], questions: Sequence[Question], names: Sequence[str], dtype: str, *, by_gradient: bool
+    members: Sequence[Objective], questions: Sequence[Answered], names: Sequence[str], dtype: str, *, by_gradient: bool
 ) -> Iterator[Objective]:
     """The members with some of the named parameters where they have about the candidate's answers, rounded to more and more digits: the
     fewest parameters first. `by_gradient` says that it returns no loss.
@@ -311,8 +312,8 @@ class InputsSystem(System[Instance]):
 class LossSystem(System[Objective]):
     """That of a loss, by its values or `by_gradient`."""
 
-    def __init__(self, members: tuple[Objective, ...], questions: Sequence[Question], dtype: str, by_gradient: bool) -> None:
-        self.loss, self.by_gradient = members[0].loss, by_gradient
+    def __init__(self, members: tuple[Objective, ...], questions: Sequence[Answered], dtype: str, by_gradient: bool) -> None:
+        self.loss, self.form, self.by_gradient = members[0].loss, members[0].form, by_gradient
         self._probes = [probe for probe, _ in questions]
         answers = [np.ravel(a.gradient if by_gradient else a.value).astype(np.float64) for _, a in questions]
         super().__init__(members, self.loss.parameters, answers, dtype)
@@ -321,12 +322,12 @@ class LossSystem(System[Objective]):
         self.share = np.array([self._shares(m) for m in members])
 
     def _shares(self, member: Objective) -> Floats:
-        shares = [float(np.divide(*member.share(len(X)))) for _, X, _, _ in self._probes]
-        return np.repeat(shares, [W.size if self.by_gradient else 1 for W, _, _, _ in self._probes])
+        shares = [float(np.divide(*member.share(len(p["y"])))) for p in self._probes]
+        return np.repeat(shares, [p[self.form.point].size if self.by_gradient else 1 for p in self._probes])
 
     def _penalty(self, member: Objective) -> Floats:
         """What the penalty adds to each answer, exactly, whatever the parameters are."""
-        points = [Oracle(member, self.dtype).at(*probe) for probe in self._probes]
+        points = [Oracle(member, self.dtype).at(**probe) for probe in self._probes]
         with precision():
             if self.by_gradient:
                 slopes = [np.zeros(point.x.size) if point.penalty is None else point.penalty.gradient()[0].ravel() for point in points]
@@ -335,13 +336,14 @@ class LossSystem(System[Objective]):
 
     def sums(self, parameters: Floats) -> Floats:
         """Of the losses of each question's examples, or the gradients of these sums."""
-        most = max(1, LANES // sum(len(y) for _, _, y, _ in self._probes))
+        most = max(1, LANES // sum(len(p["y"]) for p in self._probes))
         parts = [self._some(parameters[first : first + most]) for first in range(0, len(parameters), most)]
         return np.concatenate(parts)
 
     def _some(self, parameters: Floats) -> Floats:
         S = len(parameters)
-        found = np.zeros((S, len(self._examples), max(len(W) for W, _, _, _ in self._probes) if self.by_gradient else 1))
+        classes = [self.form.classes(p) for p in self._probes]
+        found = np.zeros((S, len(self._examples), max(classes) if self.by_gradient else 1))
         for (C, label), mine in self._groups.items():
             scores = np.array([self._examples[i][1] for i in mine])
             targets = np.array([self.loss.constant(self._examples[i][0]) for i in mine])
@@ -349,10 +351,11 @@ class LossSystem(System[Objective]):
             inputs += [np.repeat(column, len(mine)) for column in parameters.T]
             answer = self._evaluated(loss_formula(self.loss, C, label), inputs).reshape(S, len(mine), -1)
             found[:, mine, : answer.shape[2]] = answer
-        parts = zip(np.split(found, np.cumsum([len(y) for _, _, y, _ in self._probes])[:-1], axis=1), self._probes, strict=True)
+        parts = np.split(found, np.cumsum([len(p["y"]) for p in self._probes])[:-1], axis=1)
         if not self.by_gradient:
-            return np.stack([part.sum((1, 2)) for part, _ in parts], axis=1)
-        slopes = [part[:, :, : len(W)].transpose(0, 2, 1) @ X.astype(np.float64) for part, (W, X, _, _) in parts]
+            return np.stack([part.sum((1, 2)) for part in parts], axis=1)
+        there = zip(parts, self._probes, classes, strict=True)
+        slopes = [self.form.gradient(self.form.double(p), part[:, :, :C]) for part, p, C in there]
         return np.concatenate([g.reshape(S, -1) for g in slopes], axis=1)
 
     def _evaluated(self, formula: Formula, inputs: Sequence[Floats]) -> Floats:
@@ -365,7 +368,7 @@ class LossSystem(System[Objective]):
     @cached_property
     def _examples(self) -> list[tuple[int, Floats]]:
         """The label and the scores (C,) of each example of all questions."""
-        scores = [(y, X.astype(np.float64) @ W.astype(np.float64).T) for W, X, y, _ in self._probes]
+        scores = [(p["y"], self.form.scores(self.form.double(p))) for p in self._probes]
         return [(int(label), row) for y, rows in scores for label, row in zip(y, rows, strict=True)]
 
     @cached_property

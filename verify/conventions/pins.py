@@ -137,7 +137,7 @@ class Conventions:
     other_values: tuple[Mapping[str, float], ...] = ()
 
     @property
-    def of_scores(self) -> Objective:
+    def scored(self) -> Objective:
         """The objective of linear scores, or of scores."""
         assert isinstance(self.objective, Objective)
         return self.objective
@@ -147,7 +147,7 @@ class Conventions:
         c = self.candidate
         if isinstance(c, Call):
             return self._of_inputs(c)
-        o = self.of_scores
+        o = self.scored
         framework = framework_of(c.f)
         known: dict[str, Any] = dict(o.parameters) | ({"framework": framework} if framework else {})
         known |= told_of_upstream(c.f)

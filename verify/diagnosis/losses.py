@@ -31,14 +31,18 @@ def _counted(scene: Scene) -> Added:
 
 
 def _reduced(scene: Scene) -> Added:
-    N, C, D = scene.N, scene.C, scene.D
-    factors = {"× N": N, "/ N": 1 / N, "/ C": 1 / C, "× C": C, "/ D": 1 / D, "/ (N − 1) × N": N / (N - 1) if N > 1 else 1.0}
+    N, C = scene.N, scene.C
+    factors = {"× N": N, "/ N": 1 / N, "/ C": 1 / C, "× C": C, "/ (N − 1) × N": N / (N - 1) if N > 1 else 1.0}
+    factors |= {} if scene.form.is_apart else {"/ D": 1 / scene.D}
     for how, factor in factors.items():
         for name, value in (("loss", _data(scene) + scene.penalty_value), ("data term", _data(scene)), ("penalty", scene.penalty_value)):
             yield Change("loss reduced", name, how), (factor - 1) * value
 
 
 def _penalised(scene: Scene) -> Added:
+    if not scene.form.is_penalised:
+        yield Change("loss added", "‖S‖² of the scores S", free=True), float(np.sum(scene.scores**2))
+        return
     W, reg = scene.W, scene.reg
     sums = {
         "λ‖W‖²": np.sum(W * W), "λ‖W‖² of the bias column": np.sum(W[:, -1] ** 2), "λ‖W‖": np.linalg.norm(W),

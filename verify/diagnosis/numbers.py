@@ -17,7 +17,7 @@ from verify.diagnosis.formats import BITS, holding
 from verify.diagnosis.regression import Coefficient, Sight, System, simplest
 from verify.diagnosis.scene import Floats
 from verify.diagnosis.touches import done
-from verify.diagnosis.words import Diagnosis, Told, number, times
+from verify.diagnosis.words import Axes, Diagnosis, Told, number, times
 from verify.rounding import unit_roundoff
 
 
@@ -85,9 +85,10 @@ def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
         return Told("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
     if change.kind == "transposed":
         return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
+    how = Axes(columns="columns" if of_matrices else "entries").told(change.how)
     if change.kind == "permuted":
-        return Told("entries", f"{name} has its {change.how if of_matrices else change.how.replace('columns', 'entries')}")
-    return Told("scaled" if "divided" in change.how else "entries", f"in place of {name} stands: {change.how}")
+        return Told("entries", f"{name} has its {how}")
+    return Told("scaled" if "divided" in how else "entries", f"in place of {name} stands: {how}")
 
 
 SMALLEST = 2.0**-1000

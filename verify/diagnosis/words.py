@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from verify.diagnosis.regression import Coefficient
+from verify.form import LINEAR, SCORES
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,29 @@ class Told:
     code: str
     sentence: str
     entries: str = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """What a row and a column of a gradient are called, one and several, and what lies `across` a row."""
+
+    row: str = "row"
+    rows: str = "rows"
+    column: str = "column"
+    columns: str = "columns"
+    across: str = "features"
+
+    def told(self, words: str) -> str:
+        """Words with these names in their places.
+
+        >>> Axes().told("the last {row}"), AXES[SCORES].told("{rows} reversed")
+        ('the last row', 'classes reversed')
+        """
+        return words.format(**vars(self))
+
+
+AXES = {LINEAR: Axes(), SCORES: Axes(row="class", rows="classes", column="example", columns="examples", across="examples")}
+"""By what an objective is a function of."""
 
 
 def number(x: Coefficient) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.elapsed import Starved, now
+from verify.form import Form
 from verify.laws.law import Subject
 
 PATIENCE = 2.0
@@ -35,27 +36,26 @@ REFUSED, TAKEN, HANGS, STARVED = b"r", b"t", b"h", b"w"
 
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
-    of_scores, loss = subject.scored.objective.of_scores, subject.scored.objective.loss
-    classes = subject.scored.objective.classes or 3
-    X = np.eye(2, dtype=dtype) if of_scores else np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
-    W, y = np.zeros((loss.scores(classes), 2), dtype), np.array([0, loss.labels(2) - 1])
-    case = Case(values={"W": W, "X": X, "y": y, "reg": 0.0}, family="misuse")
+    objective, loss = subject.scored.objective, subject.scored.objective.loss
+    W, X = np.zeros((loss.scores(objective.classes or 3), 2), dtype), np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
+    linear = {"W": W, "X": X, "y": np.array([0, loss.labels(2) - 1]), "reg": 0.0}
+    case = Case(values=objective.form.of_linear(linear), family="misuse", differentiated=(objective.form.point,))
     if sys.platform == "win32" or _reaction(subject, case) != "takes":
         return ()
-    wrongs = _misuses(case, classes=not loss.targets, columns=not of_scores, rows=not subject.candidate.flat)
+    wrongs = _misuses(case, objective.form, classes=not loss.targets, rows=not subject.candidate.flat)
     reactions = {what: _reaction(subject, wrong) for what, wrong in wrongs}
     return tuple(f"{reaction} {what}" for what, reaction in reactions.items() if reaction)
 
 
-def _misuses(case: Case, *, classes: bool, columns: bool, rows: bool) -> Iterator[tuple[str, Case]]:
-    y, X = case["y"], case["X"]
+def _misuses(case: Case, form: Form, *, classes: bool, rows: bool) -> Iterator[tuple[str, Case]]:
+    y, data = case["y"], case[form.rows]
     if classes:
-        yield "a label beyond the last class", case.but(y=np.append(y[:-1], len(case["W"])))
+        yield "a label beyond the last class", case.but(y=np.append(y[:-1], form.classes(case.values)))
         yield "a negative label", case.but(y=np.append(y[:-1], -1))
-    if columns:
-        yield "X with more columns than W", case.but(X=np.hstack([X, X[:, -1:]]))
+    if not form.is_apart:
+        yield f"{form.rows} with more columns than {form.point}", case.but(**{form.rows: np.hstack([data, data[:, -1:]])})
     if rows:  # numbers in one row are as many examples as there are labels
-        yield "fewer labels than examples", case.but(X=np.vstack([X, X]))
+        yield "fewer labels than examples", case.but(**{form.rows: np.vstack([data, data])})
 
 
 def _reaction(subject: Subject, case: Case) -> str:

@@ -47,8 +47,8 @@ class Value:
 class Point:
     """The truth at x, any array; each quantity is derived when it is first asked for.
 
-    `distinct` are the examples (X, y) that the elements of `data` stand for, where they are examples. `aside()` is how far the candidate's
-    own way of writing the gradient may be off, entry by entry in a row, where that is known.
+    `which` tells the element of `data` that stands for each example, where they are examples. `aside()` is how far the candidate's own way
+    of writing the gradient may be off, entry by entry in a row, where that is known.
     """
 
     x: Floats
@@ -57,7 +57,7 @@ class Point:
     dtype: str
     u: float
     tiny: float
-    distinct: tuple[Floats, NDArray[np.integer[Any]]] | None = None
+    which: Sequence[int] = ()
     aside: Callable[[], Floats | None] | None = None
     _known: dict[Hashable, Any] = field(default_factory=dict)
 

@@ -54,17 +54,25 @@ def figure(x: float | str | None, form: str = ".2g") -> str:
 
 LINEAR = ("W", "X", "y", "reg")
 """The values of linear scores with labels, as a reader looks for them."""
+SCORES = ("scores", "y")
+"""And of scores."""
 
 
 def values(case: Entry) -> dict[str, Any]:
     """The numbers of a case by name, as they are nested: floats in hexadecimal, whole numbers plain. Nothing where there is no case.
 
-    Reports of an earlier version have W, X, y and reg alone, or x in a row beside its shape.
+    Reports of an earlier version have W, X, y and reg alone, or x in a row beside its shape; of scores, W was their transpose.
     """
     if "values" in case:
         told = case["values"]
-        return {name: told[name] for name in LINEAR} | told if told.keys() >= set(LINEAR) else dict(told)
-    return {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
+        first = next((names for names in (LINEAR, SCORES) if told.keys() >= set(names)), ())
+        found: dict[str, Any] = {name: told[name] for name in first} | told
+    else:
+        found = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
+    if "signature" in case and "W" in found:
+        scores = {"scores": [list(row) for row in zip(*found["W"], strict=True)], "y": found["y"]}
+        return scores | {name: told for name, told in found.items() if name not in LINEAR}
+    return found
 
 
 def listed(told: Any) -> str:
@@ -79,12 +87,13 @@ def listed(told: Any) -> str:
 def shape(case: Entry) -> str:
     """The sizes, the family, λ and the parameters of a case, where they vary."""
     found = values(case)
+    told = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in (*LINEAR, *SCORES))
+    if "signature" in case:
+        N, C = sizes(found["scores"])
+        return f"N={N} C={C}, family {case['family']}{told}"
     if not found.keys() >= set(LINEAR):
         return f"{', '.join(f'{name} of shape {sizes(told)}' for name, told in found.items())}, family {case['family']}"
     (C, D), N = sizes(found["W"]), len(found["X"])
-    told = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in LINEAR)
-    if "signature" in case:
-        return f"N={N} C={C}, family {case['family']}{told}"
     return f"N={N} D={D} C={C}, family {case['family']}, reg={decimal(found['reg'])!r}{told}"
 
 
@@ -144,14 +153,12 @@ def case_lines(entry: Entry) -> list[str]:
 
 
 def _inputs(case: Entry) -> dict[str, Any]:
-    """What a sentence shows: λ stands beside the sizes, and each row of X picks the scores of one example."""
+    """What a sentence shows: λ stands beside the sizes, and targets in the place of labels."""
     found = values(case)
-    if not found.keys() >= set(LINEAR):
+    if "signature" not in case and not found.keys() >= set(LINEAR):
         return found
     labels = {"targets": case["targets"]} if "targets" in case else {"y": found["y"]}
-    if "signature" in case:
-        return {"scores": [list(row) for row in zip(*found["W"], strict=True)], **labels}
-    return {name: found[name] for name in ("W", "X")} | labels
+    return {name: found[name] for name in ("W", "X", "scores") if name in found} | labels
 
 
 def last_printed(entry: Entry) -> list[str]:

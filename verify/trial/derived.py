@@ -96,7 +96,7 @@ class Derived:
         if isinstance(self.subject.oracle, Oracle):
             objective = self.subject.oracle.objective
             free, own = objective.classes is None, objective.parameters
-            shrunk(case, breaks, MOST_SIMPLIFICATIONS, of_scores=objective.of_scores, classes=free, defaults=own)
+            shrunk(case, breaks, MOST_SIMPLIFICATIONS, classes=free, defaults=own)
 
     def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By what is true at the case and at others beside it, at the values of the parameters that it names."""
