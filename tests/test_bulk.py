@@ -142,7 +142,7 @@ def test_a_question_without_an_answer_is_one():
         return 1.0, W[0] if W[0, 0] == 0 else W
 
     W = np.arange(-3.0, 3.0)[:, None, None] * np.ones((6, 2, 2))
-    values, gradients = answers(Linear(f=f), W, np.ones((6, 1, 2)), np.zeros((6, 1), int), np.zeros(6))
+    values, gradients = answers(Linear(f=f), {"W": W, "X": np.ones((6, 1, 2)), "y": np.zeros((6, 1), int), "reg": np.zeros(6)})
     assert np.isnan(values).tolist() == [False, False, False, True, True, True]
     assert np.isnan(gradients).any(axis=(1, 2)).tolist() == [False, False, False, True, True, True]
 

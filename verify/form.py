@@ -52,6 +52,10 @@ class Form(ABC):
         """C."""
         return int(values[self.point].shape[self.axis])
 
+    def dimensions(self, values: Values) -> dict[str, int]:
+        """N, C, and what else may be smaller, by their names."""
+        return {"N": len(values["y"]), "C": self.classes(values)}
+
     def double(self, values: Values) -> dict[str, Any]:
         """The arrays of real numbers in double precision."""
         return {**values, **{name: values[name].astype(np.float64) for name in self.real}}
@@ -71,6 +75,10 @@ class Form(ABC):
     @abstractmethod
     def of_linear(self, values: Values) -> dict[str, Any]:
         """The values that have the scores of linear ones, as these come out in the dtype."""
+
+    @abstractmethod
+    def zeros(self, values: Values, dimensions: Mapping[str, int]) -> dict[str, Any]:
+        """A point of 0 and labels of 0 in these dimensions, without a penalty; data are ones."""
 
     @abstractmethod
     def scores(self, values: Values) -> Floats:
@@ -101,6 +109,15 @@ class _Linear(Form):
     """f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), of W (C, D), X (N, D) with a last column of ones, y (N,) in 0..C−1, and λ = reg."""
 
     names, rows, axis = ("W", "X", "y", "reg"), "X", 0
+
+    def dimensions(self, values: Values) -> dict[str, int]:
+        """N, D and C."""
+        return {"N": len(values["y"]), "D": values["X"].shape[1], "C": len(values["W"])}
+
+    def zeros(self, values: Values, dimensions: Mapping[str, int]) -> dict[str, Any]:
+        N, D, C = (dimensions[name] for name in "NDC")
+        W, X = np.zeros((C, D), values["W"].dtype), np.ones((N, D), values["X"].dtype)
+        return {**values, "W": W, "X": X, "y": np.zeros_like(values["y"][:N]), "reg": 0.0}
 
     def of_linear(self, values: Values) -> dict[str, Any]:
         return {**values}
@@ -133,6 +150,10 @@ class _Scores(Form):
     """φ(S) = reduce_i ℓ(S_i, y_i), of the scores S (N, C) and y (N,) in 0..C−1."""
 
     names, rows, axis = ("scores", "y"), "scores", 1
+
+    def zeros(self, values: Values, dimensions: Mapping[str, int]) -> dict[str, Any]:
+        N, C = (dimensions[name] for name in "NC")
+        return {**values, "scores": np.zeros((N, C), values["scores"].dtype), "y": np.zeros_like(values["y"][:N])}
 
     def of_linear(self, values: Values) -> dict[str, Any]:
         return {"scores": np.ascontiguousarray(LINEAR.scores(values)), "y": values["y"]}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
-from verify.form import LINEAR, form_of
+from verify.form import form_of
 
 NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -28,7 +28,7 @@ def simpler(case: Case, *, classes: bool = True, defaults: Mapping[str, float] =
     away = {name: value for name, value in defaults.items() if case.values.get(name, value) != value}
     yield from (case.but(**some) for some in (away, *({name: away[name]} for name in away if len(away) > 1)) if some)
     yield from _examples(case)
-    if form_of(case.values) is LINEAR:
+    if "X" in case.values:
         yield from _features(case)
     if classes:
         yield from _classes(case)
@@ -40,13 +40,19 @@ def lean(case: Case, *, classes: bool = True) -> Generator[Case, bool, None]:
     with one size of the case, which is halved; where it is not a size that matters, what is `simpler`.
     """
     form = form_of(case.values)
-    C, own = form.classes(case.values), sizes(case)
-    fewest = own | dict.fromkeys(own, 1) | {"C": min(2, C) if classes else C}
-    if (yield _zeros(case, fewest)):
+    own = form.dimensions(case.values)
+    fewest = dict.fromkeys(own, 1) | {"C": min(2, own["C"]) if classes else own["C"]}
+
+    def zeros(**dimensions: int) -> Case:
+        return case.but(**form.zeros(case.values, fewest | dimensions))
+
+    if (yield zeros()):
         return
-    for name, low, high in ((name, fewest[name], own[name]) for name in own if own[name] > fewest[name]):
-        if (yield _zeros(case, fewest | {name: high})):
-            yield from _halved(case, fewest, name, low, high)
+    for name, low, high in ((name, fewest[name], n) for name, n in own.items() if n > fewest[name]):
+        if (yield zeros(**{name: high})):
+            while high - low > 1:  # the least that breaks
+                middle = (low + high) // 2
+                low, high = (low, middle) if (yield zeros(**{name: middle})) else (middle, high)
             return
     while True:
         for other in simpler(case, classes=classes):
@@ -55,31 +61,6 @@ def lean(case: Case, *, classes: bool = True) -> Generator[Case, bool, None]:
                 break
         else:
             return
-
-
-def sizes(case: Case) -> dict[str, int]:
-    """N, D where there are features, and C."""
-    form = form_of(case.values)
-    features = {"D": case["X"].shape[1]} if form is LINEAR else {}
-    return {"N": len(case["y"]), **features, "C": form.classes(case.values)}
-
-
-def _halved(case: Case, fewest: Mapping[str, int], name: str, low: int, high: int) -> Generator[Case, bool, None]:
-    """Searches for the least size above `low` that breaks, where `high` does."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if (yield _zeros(case, {**fewest, name: middle})) else (middle, high)
-
-
-def _zeros(case: Case, sizes: Mapping[str, int]) -> Case:
-    """Weights, or scores, of 0, and no penalty; the data are ones."""
-    form, N, C, dtype = form_of(case.values), sizes["N"], sizes["C"], case.x.dtype
-    data = (
-        {"W": np.zeros((C, sizes["D"]), dtype), "X": np.ones((N, sizes["D"]), dtype)}
-        if "D" in sizes
-        else {"scores": np.zeros((N, C), dtype)}
-    )
-    return case.but(**form.bare({**case.values, **data, "y": np.zeros_like(case["y"][:N])}))
 
 
 def shrunk(

@@ -6,7 +6,7 @@ A *free* change is a part of the gradient that may be counted any number of time
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -217,12 +217,6 @@ def _greatest_only(e: Example, t: Term, _: int) -> float:
 def _added(scene: Scene) -> Added:
     """Something that has nothing to do with the loss."""
     yield Change("extra", "ones", free=True), np.ones(scene.shape)
-    yield from (_added_scores if scene.form.is_apart else _added_features)(scene)
-    if scene.targets is not None:
-        return
-    own = (np.arange(scene.C) == scene.y[:, None]).astype(float)
-    yield Change("smoothed", "label", "over all classes", free=True), scene.sum_of(own - 1 / scene.C)
-    yield Change("extra", "features of the own examples", free=True), scene.sum_of(own)
 
 
 def _added_features(scene: Scene) -> Added:
@@ -238,6 +232,12 @@ def _added_scores(scene: Scene) -> Added:
     for how, size in {"": 1, **{f"divided by {of}": size for of, size in sizes.items()}}.items():
         yield Change("extra", "matrix of scores", how, free=True), scene.form.by_class(scene.scores) / size
         yield Change("extra", "ones", how, free=True), np.full(scene.shape, 1 / size)
+
+
+def _added_labels(scene: Scene) -> Added:
+    own = (np.arange(scene.C) == scene.y[:, None]).astype(float)
+    yield Change("smoothed", "label", "over all classes", free=True), scene.sum_of(own - 1 / scene.C)
+    yield Change("extra", "features of the own examples", free=True), scene.sum_of(own)
 
 
 OF_CLASSES: Catalogue = (
@@ -257,7 +257,10 @@ OF_CLASSES: Catalogue = (
     probabilities.replaced,
     probabilities.weighted,
     touches.touched,
+    touches.featured,
     _added,
+    _added_features,
+    _added_labels,
 )
 """The likeliest first: of explanations that are one on every scene the first is told."""
 OF_WEIGHTS: Catalogue = (
@@ -273,20 +276,31 @@ OF_WEIGHTS: Catalogue = (
     omissions.columns,
     touches.permuted,
     touches.touched,
+    touches.featured,
     _added,
+    _added_features,
 )
 """Of a loss of one score, as a function of weights."""
 
+INSTEAD: dict[Callable[[Scene], Added], Catalogue] = {
+    _penalised: (),
+    omissions.columns: (),
+    touches.featured: (touches.summed,),
+    _added_features: (_added_scores,),
+}
+"""What is there of scores in place of what weights and features have."""
+ALONE: dict[Callable[[Scene], Added], Catalogue] = {**INSTEAD, omissions.entries: ()}
+"""And of one score, where an entry is an example."""
 
-def _of_scores(catalogue: Catalogue, entries: Catalogue) -> Catalogue:
-    """Of the scores themselves there are no weights, no features, and no `entries` that have a name already."""
-    return tuple(make for make in catalogue if make not in (_penalised, omissions.columns, *entries))
+
+def _replaced(catalogue: Catalogue, instead: Mapping[Callable[[Scene], Added], Catalogue]) -> Catalogue:
+    return tuple(make for old in catalogue for make in instead.get(old, (old,)))
 
 
 CATALOGUES: dict[tuple[Form, bool], Catalogue] = {
     (LINEAR, False): OF_CLASSES,
     (LINEAR, True): OF_WEIGHTS,
-    (SCORES, False): _of_scores(OF_CLASSES, ()),
-    (SCORES, True): _of_scores(OF_WEIGHTS, (omissions.entries,)),
+    (SCORES, False): _replaced(OF_CLASSES, INSTEAD),
+    (SCORES, True): _replaced(OF_WEIGHTS, ALONE),
 }
-"""By what the objective is a function of, and whether an example has one score: of one score an entry is an example."""
+"""By what the objective is a function of, and whether an example has one score."""

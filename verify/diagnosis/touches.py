@@ -71,11 +71,20 @@ def transposed(scene: Scene) -> Added:
 
 
 def touched(scene: Scene) -> Added:
-    """Something done to the finished gradient, or to the data, or added to it."""
+    """Something done to the finished gradient."""
     for name in ("whole", "data"):
         yield from done(name, scene.parts[name], ["touched"])
-    if scene.form.is_apart:
-        return
+
+
+def featured(scene: Scene) -> Added:
+    """Something done to the features."""
     yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
     yield Change("features", "data", "squares"), scene.sum_of(scene.all_slopes, scene.X**2) - scene.data
     yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data
+
+
+def summed(scene: Scene) -> Added:
+    """Of scores: what belongs to all examples, for each of them."""
+    total = np.broadcast_to(scene.data.sum(axis=1, keepdims=True), scene.shape)
+    for how, instead in (("its sum over the examples", total), ("its mean over the examples", total / scene.N)):
+        yield Change("touched", "data", how), instead - scene.data
