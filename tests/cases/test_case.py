@@ -7,6 +7,7 @@ import pytest
 
 from verify.candidates import Answer
 from verify.cases import Case, scored
+from verify.form import FORMS
 
 x, gamma = np.arange(6.0).reshape(2, 3), np.array([7.0, 8.0])
 ONE = Case(values={"W": x, "y": np.array([0, 1]), "reg": 0.5}, family="test", seed=3)
@@ -112,3 +113,14 @@ def test_values_that_do_not_fit_are_refused(what):
 def test_those_that_fit_are_not():
     for values in (LINEAR, LINEAR | {"W": [[1.0, 0.0]], "y": [3]}):  # a loss of one score has as many labels as it has targets
         assert scored.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})["reg"] == 0.5
+
+
+def test_a_case_of_one_form_is_one_of_the_other_with_the_same_scores():
+    linear, own = FORMS
+    scores, y = np.array([[1.0, 2.0], [0.5, -3.0], [0.0, 4.0]]), np.array([0, 1, 0])
+    case = Case(values={"scores": scores, "y": y, "gamma": 2.0}, family="a test", seed=3, differentiated=("scores",))
+    other = scored.of_form(case, linear)
+    assert (other.differentiated, {*other.values}, other.seed) == (("W",), {"W", "X", "y", "reg", "gamma"}, 3)
+    np.testing.assert_array_equal(other["X"] @ other["W"].T, scores)
+    assert scored.of_form(other, own).key == case.key
+    assert scored.of_form(case, own) is case

@@ -11,6 +11,7 @@ from pathlib import Path
 from traceback import extract_tb, walk_tb
 from typing import Any, TypeVar
 
+from verify import form
 from verify.campaign.record import Note, Record
 from verify.candidates import (
     Candidate,
@@ -38,7 +39,6 @@ from verify.conventions.own import own_code
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
-from verify.form import form_of
 from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine
@@ -198,7 +198,8 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     if reason is not None:
         return reason
     if task.case is not None:
-        return again(law, subject, task.case, watch=watch, avoided=task.avoided)
+        case = task.case if isinstance(found.objective, Instance) else scored.of_form(task.case, found.objective.form)
+        return again(law, subject, case, watch=watch, avoided=task.avoided)
     return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
 
 
@@ -419,7 +420,7 @@ def _known(objective: Objective | Instance, dtype: str) -> Known:
 
 
 def _case(question: Question, problem: Problem | None) -> Case:
-    own = (form_of(question).point,) if problem is None else problem.differentiated
+    own = (form.form_of(question).point,) if problem is None else problem.differentiated
     return Case(values=question, family=PROBE, differentiated=own)
 
 
@@ -444,7 +445,7 @@ def _ask(request: Request, case: Case, record: Record) -> None:
     loss = find_loss(request.loss)
     f = by_position(adapted(_imported(request.candidate)[0]), loss.parameters)
     linear = "W" in case.values and "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
-    case = case if linear else scored.of_picked(case)
+    case = scored.of_form(case, form.LINEAR if linear else form.SCORES)
     more = extras(f, LINEAR if linear else SCORES, request.pins.handed(f, loss))
     way: Linear | Scores = (Linear if linear else Scores)(f=f, extras=more, targets=loss.targets)
     record.begins(case)

@@ -20,7 +20,6 @@ from typing import Any
 import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
-from verify.candidates.signature import OF_SCORES
 from verify.cases import Case, inputs, scored
 from verify.conventions import EACH, PINS, Pins
 from verify.errors import UsageError
@@ -147,7 +146,7 @@ def task(found: Mapping[str, Any]) -> Task:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
         case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
-        case = _alone(case) if of_pair else _checked(case, told["loss"], found.get("conventions") or {})
+        case = _alone(case) if of_pair else _checked(case, told["loss"])
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
@@ -174,13 +173,10 @@ def task(found: Mapping[str, Any]) -> Task:
     return Task(request, told["dtype"], told["law"], case)
 
 
-def _checked(case: Case, loss: str, conventions: Mapping[str, Any]) -> Case:
-    """The case as one of the loss, of what the candidate is a function of. Raises ValueError where it is none."""
+def _checked(case: Case, loss: str) -> Case:
+    """The case as one of the loss. Raises ValueError where it is none."""
     problem = problem_named(loss)
-    if problem is not None:
-        return inputs.checked(problem, case)
-    case = scored.checked(case, find_loss(loss).parameters)
-    return scored.of_picked(case) if conventions.get("signature") in OF_SCORES else case
+    return scored.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
 
 
 def _alone(case: Case) -> Case:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from verify.cases.case import Case
-from verify.form import LINEAR, SCORES, form_of
+from verify.form import SCORES, Form, form_of
 from verify.spec.loss import Parameter
 
 
@@ -38,10 +39,18 @@ def checked(case: Case, parameters: Mapping[str, Parameter]) -> Case:
     return case.but(**{form.rows: rows.astype(x.dtype)}, **numbers)
 
 
-def of_picked(case: Case) -> Case:
-    """The case of scores that one of an earlier version stands for, where W was Sᵀ and each row of X picked one column of it."""
-    if form_of(case.values) is not LINEAR:
+def of_form(case: Case, form: Form) -> Case:
+    """The case with the same scores, as one of this form: what a candidate was first asked may be of the other one, and witnesses of an
+    earlier version have scores as W, their transpose, of which each row of X picks a column.
+    """
+    own = form_of(case.values)
+    if own is form:
         return case
-    scores = np.ascontiguousarray(case["W"].T[np.argmax(case["X"], axis=1)])
-    rest = {name: value for name, value in case.values.items() if name not in LINEAR.names}
-    return replace(case, values={"scores": scores, "y": case["y"], **rest}, differentiated=(SCORES.point,))
+    if form is SCORES:
+        scores = np.ascontiguousarray(case["W"].T[np.argmax(case["X"], axis=1)])
+        values: dict[str, Any] = {"scores": scores, "y": case["y"]}
+    else:
+        scores = case["scores"]
+        values = {"W": np.ascontiguousarray(scores.T), "X": np.eye(len(scores), dtype=scores.dtype), "y": case["y"], "reg": 0.0}
+    rest = {name: value for name, value in case.values.items() if name not in own.names}
+    return replace(case, values=values | rest, differentiated=(form.point,))
