@@ -200,18 +200,17 @@ def test_scores_are_the_exact_products():
 def test_what_is_true_at_a_point_does_not_depend_on_the_order_of_the_questions():
     """Whoever asks first, outside of the balls' precision, for what is shared leaves no wider balls behind."""
     W, X, y = point(4)
-    at = Oracle(objective("softmax_cross_entropy", "l2"), "float64").at
-    asked, fresh = at(W, X, y, 0.5), at(W, X, y, 0.5)
+    oracle, there = Oracle(objective("softmax_cross_entropy", "l2"), "float64"), named(W, X, y, 0.5)
+    asked, fresh = oracle.at(**there), oracle.at(**there)
     assert asked.pattern == fresh.pattern
     assert asked.out_of_range(slopes=False).tolist() == [False] * len(X)
-    assert asked.value.radius == at(W, X, y, 0.5).value.radius
+    assert asked.value.radius == oracle.at(**there).value.radius
     assert asked.value.exact.rad() < 2.0**-110
 
 
 def test_slopes_and_values_of_a_point_may_be_asked_in_any_order():
-    W, X, y = point(5)
-    at = Oracle(objective("multiclass_hinge", "l2"), "float64").at
-    first, second = at(W, X, y, 0.5), at(W, X, y, 0.5)
+    oracle, there = Oracle(objective("multiclass_hinge", "l2"), "float64"), named(*point(5), 0.5)
+    first, second = oracle.at(**there), oracle.at(**there)
     found = first.gradient, first.value, second.value, second.gradient
     assert (found[0].radius == found[3].radius).all()
     assert found[1].radius == found[2].radius
