@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Candidate, Misbehaviour
+from verify.candidates import Answer, Candidate, Misbehaviour
 from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
 from verify.conventions.pins import Conventions
 from verify.evidence import Evidence
-from verify.oracle.exact import distance
+from verify.oracle.exact import distance, fits
 from verify.oracle.instance import InstanceOracle
 from verify.problem import Instance, small
 from verify.traced import Code, NotTraced, code_problem
@@ -39,11 +39,11 @@ def own_code(f: Callable[..., Any], example: Mapping[str, Any], dtype: str, *, c
     way = Call(f=f, problem=problem, order=names)
     try:
         answer = way(**given)
-        if not np.isfinite(answer.value) or not np.all(np.isfinite(answer.gradient)):
-            return "its own code gives no finite numbers at the example"
         record, _ = code.record(given)
         if (operations := record.tape.operations) > OPERATIONS:
             return f"its own code has {operations} operations here, and up to {OPERATIONS} are recorded"
+        if (why := _out_of_range(answer, instance, given, dtype)) is not None:
+            return why
         for seed in LOOKED:
             if (why := _differs(way, instance, small(problem, seed=seed, dtype=dtype), dtype)) is not None:
                 return why
@@ -54,6 +54,20 @@ def own_code(f: Callable[..., Any], example: Mapping[str, Any], dtype: str, *, c
     except Misbehaviour as error:
         return f"it gives no answer at the example: it {error}"
     return Conventions(candidate=way, objective=instance, fits=True, question=given), operations
+
+
+def _out_of_range(answer: Answer, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:
+    """Why an answer that is not finite cannot be judged by the record: what that denotes is not finite either, or beyond the dtype."""
+    if np.isfinite(answer.value) and np.all(np.isfinite(answer.gradient)):
+        return None
+    point = InstanceOracle(instance, dtype).at(**values)
+    true = [point.value.exact, *point.gradient.center.ravel()]
+    if not all(fits(t, dtype) for t in true):
+        return "its own code gives no finite numbers at the example"
+    code = instance.problem.code
+    if not np.isfinite(answer.value) and code is not None and code.origin(values) is None:
+        return f"its own code returns {answer.value} at the example, where what was recorded of it is finite"
+    return None
 
 
 def _differs(way: Call, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:

@@ -87,7 +87,8 @@ def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
         return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
     if change.kind == "permuted":
         return Told("entries", f"{name} has its {change.how if of_matrices else change.how.replace('columns', 'entries')}")
-    return Told("scaled" if "divided" in change.how else "entries", f"in place of {name} stands: {change.how}")
+    code = "scaled" if "divided" in change.how else "clipped" if "clipped" in change.how else "entries"
+    return Told(code, f"in place of {name} stands: {change.how}")
 
 
 SMALLEST = 2.0**-1000

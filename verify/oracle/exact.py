@@ -50,3 +50,8 @@ def error(x: float, truth: arb) -> float:
 def distance(x: float, truth: arb) -> float:
     """|x − truth|, rounded once; NaN where x is not finite."""
     return abs(error(x, truth))
+
+
+def fits(x: arb, dtype: str) -> bool:
+    """Whether a true number is certainly one, and in the range of a dtype."""
+    return bool(x.is_finite()) and bool(abs(x) < arb(float(np.finfo(dtype).max)))

@@ -86,8 +86,8 @@ class InstanceOracle:
             u=self.u,
             tiny=self.tiny,
         )
-        code = self.problem.code
-        aside = None if code is None else lambda: code.careless(values)
+        code, example = self.problem.code, self.problem.example
+        aside = None if code is None or example is None else lambda: code.careless(values, example)
         return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, aside=aside)
 
     def share(self, parts: Sequence[Part]) -> float:

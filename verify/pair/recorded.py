@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from math import inf, isfinite
+
+import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
-from verify.evidence import Finding
+from verify.evidence import Evidence, Finding
+from verify.laws.gradient import input_of
+from verify.oracle.exact import fits
 from verify.pair.finite import no_numbers
 from verify.pair.laws import MEASURES
 from verify.pair.naming import told
@@ -35,10 +40,34 @@ class Recorded(Derived):
         found = super().measure(case)
         if self.name != "gradient":
             return found
-        if found.undecided is not None and not found.evidence and self._is_given(case):
-            found = MEASURES["gradient"](self.pair, case)  # the user asks about this point
+        if self._is_given(case):  # the user asks about this point
+            lost = self._out_of_range(case)
+            found = found if lost is None else Finding(evidence=(lost, *found.evidence))
+            if found.undecided is not None and not found.evidence:
+                found = MEASURES["gradient"](self.pair, case)
         found = no_numbers(self.pair, case, found)
         return Finding(evidence=found.evidence, undecided=found.undecided, limitations=(*found.limitations, WEAKER))
+
+    def _out_of_range(self, case: Case) -> Evidence | None:
+        """A loss, or an entry of the gradient, that is not finite where the record, which has no limit of the exponent, denotes a number of
+        the dtype: there is nothing to allow, whatever number on the way has left the range. The user says that the point is one to ask at.
+        """
+        try:
+            truth, answer = self.subject.truth(case), self.subject.reply(case)
+        except NotTraced:
+            return None
+        due = truth.value.exact
+        if not isfinite(answer.value) and fits(due, case.dtype) and not truth.value.rounds_to(answer.value, case.dtype):
+            where = {"method": "the loss at the given point", "measured": answer.value, "expected": float(due)}
+            return Evidence(law="gradient", measured=inf, allowed=0.0, magnitude=abs(float(due)), where=where)
+        slopes, g = truth.gradient, answer.gradient
+        lost = [e for e in np.argwhere(~np.isfinite(g)) if fits(slopes.center[tuple(e)], case.dtype)] if slopes.is_single else []
+        if not lost:
+            return None
+        entry = tuple(int(i) for i in lost[0])
+        expected = float(slopes.center[entry])
+        where = {"entry": [*entry], **input_of(case, entry), "measured": float(g[entry]), "expected": expected}
+        return Evidence(law="gradient", measured=inf, allowed=0.0, magnitude=abs(expected), where=where)
 
     def pattern(self, case: Case) -> Hashable:
         """Unknown where the code is not recorded."""
@@ -62,4 +91,6 @@ class Recorded(Derived):
             return found
         others = (p for p in islice(places(self.at, self.dtype, self.seed), LOOKED_AT) if p.family in (GIVEN, NEAR))
         other = told(self.pair, case, what, others, watch, avoided)
-        return found if other.code == "unknown" else other
+        if other.code != "unknown":
+            return other
+        return replace(found, code="precision") if found.kind == "precision" else found

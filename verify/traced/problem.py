@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +18,18 @@ from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape.tape import Line
 from verify.traced.gap import Written, slopes, written
-from verify.traced.record import Record, as_written, balls, recorded
+from verify.traced.origin import Origin, origin
+from verify.traced.record import Record, as_run, as_written, balls, recorded
 from verify.traced.recorder import NotTraced
 
 KEPT = 16
 """Records that are kept: each is as large as all that the code computes."""
 LATEST = 2
 """Records that are tried at another point before the code runs again."""
+SHRUNK = (1.0, 2.0**-2, 2.0**-4, 2.0**-6, 0.0)
+"""Parts of the example at which it is looked how large slopes are. A slope that is small there may be a difference of numbers of that size,
+as σ(m) − 1 is, and right code loses its digits.
+"""
 SOURCE = "the candidate's own code"
 
 
@@ -61,6 +67,7 @@ class Code:
         self._written: OrderedDict[Hashable, list[Written] | NotTraced] = OrderedDict()
         self._latest: list[Record] = []
         self._gradients: list[Record] | None = None
+        self._sizes: dict[str, float] = {}
 
     def _place(self, values: Values) -> tuple[list[Any], Hashable]:
         given = [values[name] for name in self.names]
@@ -82,6 +89,12 @@ class Code:
             _kept(self._records)
         return self._records[place]
 
+    def as_run(self, values: Values) -> tuple[Record, NDArray[np.float64]]:
+        """The loss's code by the operations that run there, line by line, and the inputs of that record. Raises NotTraced."""
+        given, _ = self._place(values)
+        found = as_run(self.f, given)
+        return found, np.array([float(x) for x in _inputs(given, found)])
+
     def parts(self, values: Values) -> list[Part]:
         """One element of all inputs."""
         size = sum(int(np.size(values[name])) for name in self.names)
@@ -96,14 +109,9 @@ class Code:
     def written(self, values: Values) -> list[Written]:
         """The entries of the gradient as its code has them, in a row. Raises NotTraced."""
         given, place = self._place(values)
-        if self._gradient is None:
-            raise NotTraced(self.unrecorded or "it has no gradient")
         if place not in self._written:
             try:
-                if self._gradients is None or not self._gradients[0].holds(given):
-                    self._gradients = as_written(self._gradient, given)
-                records = self._gradients
-                found: Any = [w for r in records for w in written(r, _inputs(given, r), _dtype(given))]
+                found: Any = [w for r in self._gradient_records(given) for w in written(r, _inputs(given, r), _dtype(given))]
             except NotTraced as error:
                 found = error
             self._written[place] = found
@@ -113,15 +121,56 @@ class Code:
             raise known
         return known
 
-    def careless(self, values: Values) -> NDArray[np.float64] | None:
-        """How far careful floats may be from what the gradient's code denotes, entry by entry, up to half of the digits of the largest."""
+    def _gradient_records(self, given: list[Any]) -> list[Record]:
+        if self._gradient is None:
+            raise NotTraced(self.unrecorded or "it has no gradient")
+        if self._gradients is None or not self._gradients[0].holds(given):
+            self._gradients = as_written(self._gradient, given)
+        return self._gradients
+
+    def origin(self, values: Values, place: int | None = None) -> Origin | None:
+        """Where the floats of the loss's code go wrong, or of an entry of the gradient's, by its `place` in a row; None where they do not,
+        or where that is not known.
+        """
+        given, _ = self._place(values)
+        try:
+            if place is None:
+                record, _ = self.record(values)
+                return origin(record, _inputs(given, record), _dtype(given), int(record.outputs))
+            for record in self._gradient_records(given):
+                if place < record.outputs.size:
+                    return origin(record, _inputs(given, record), _dtype(given), int(record.outputs.ravel()[place]))
+                place -= record.outputs.size
+        except NotTraced:
+            return None
+        return None
+
+    def careless(self, values: Values, example: Values) -> NDArray[np.float64] | None:
+        """How far careful floats may be from what the gradient's code denotes, entry by entry, up to half of the digits of the largest
+        entry that there is here, or between the example and 0.
+        """
         try:
             found = self.written(values)
         except NotTraced:
             return None
+        given, _ = self._place(values)
+        half = float(np.sqrt(unit_roundoff(_dtype(given))))
         size = max((float(w.exact.abs_upper()) for w in found), default=0.0)
-        most = float(np.sqrt(unit_roundoff(_dtype([values[n] for n in self.names])))) * size
-        return np.asarray(np.minimum(np.nan_to_num([w.radius for w in found], nan=most), most))
+        if not all(w.radius <= half * size for w in found):
+            size = max(size, self._largest(example, _dtype(given)))
+        return np.asarray(np.minimum(np.nan_to_num([w.radius for w in found], nan=half * size), half * size))
+
+    def _largest(self, example: Values, dtype: str) -> float:
+        """The largest slope of the loss on the way from the example to 0, as far as there are any."""
+        if dtype not in self._sizes:
+            sizes = [0.0]
+            for part in SHRUNK:
+                values = {name: _shrunk(example[name], part, dtype) for name in self.names}
+                with suppress(NotTraced):
+                    due = slopes(self.record(values)[0], _inputs(self._place(values)[0], self.record(values)[0])) or ()
+                    sizes += [float(t.abs_upper()) for t in due if t.is_finite()]
+            self._sizes[dtype] = max(sizes)
+        return self._sizes[dtype]
 
     def gap(self, values: Values) -> Gap | None:
         """See `Gap`; None on a kink, or where nothing is finite. Raises NotTraced."""
@@ -158,6 +207,11 @@ class Code:
 def _inputs(given: Sequence[Any], record: Record, *, loose: bool = False) -> list[arb]:
     guards = [arb(g) + arb(0, abs(g) if loose else 0.0) for g in record.guards]
     return [*balls(given, [()] * len(given)), *guards]
+
+
+def _shrunk(a: Any, part: float, dtype: str) -> Any:
+    """What holds floats, so many times as large."""
+    return (np.asarray(a).astype(dtype) * np.dtype(dtype).type(part))[()] if np.asarray(a).dtype.kind == "f" else a
 
 
 def _dtype(given: Sequence[Any]) -> str:

@@ -102,6 +102,13 @@ def as_written(f: Callable[..., Any], given: Sequence[Any]) -> list[Record]:
     raise NotTraced("rounding decides which of its branches are taken")
 
 
+def as_run(f: Callable[..., Any], given: Sequence[Any]) -> Record:
+    """The one number that `f` returns, by the operations that run at these inputs, each with its own line though it be equal to another.
+    Elsewhere it may be another formula. Raises NotTraced.
+    """
+    return _Runs(f, given, 0.0, Builder(shared=False)).first()
+
+
 def inputs_of(b: Builder, given: Sequence[Any]) -> list[Registers | None]:
     """Registers of the arrays of floats."""
     return [b.inputs(np.shape(a)) if is_differentiated(a) else None for a in given]
@@ -153,9 +160,9 @@ def balls(given: Sequence[Any], inputs: Sequence[Any], guards: Iterable[float] =
 class _Runs:
     """Runs of one function at one point, on one builder."""
 
-    def __init__(self, f: Callable[..., Any], given: Sequence[Any], u: float) -> None:
+    def __init__(self, f: Callable[..., Any], given: Sequence[Any], u: float, b: Builder | None = None) -> None:
         self.f, self.given, self.u = f, given, u
-        self.b, self.left = Builder(), MOST_RUNS
+        self.b, self.left = b or Builder(), MOST_RUNS
         self.inputs = inputs_of(self.b, given)
         self.blurred: dict[int, float] = {}
         self.guards: dict[float, int] = {}
@@ -166,11 +173,19 @@ class _Runs:
         """The record with all that is open."""
         first, recorder = self._ran({})
         self.decided = dict(recorder.decided)
-        outputs = self._tree({}, first, recorder)
+        return self._record(self._tree({}, first, recorder), first.values)
+
+    def first(self) -> Record:
+        """The record of one run."""
+        found, recorder = self._ran({})
+        self.decided = dict(recorder.decided)
+        return self._record(found.registers, found.values)
+
+    def _record(self, outputs: Registers, values: Any) -> Record:
         return Record(
             b=self.b,
             outputs=outputs,
-            values=first.values,
+            values=values,
             blurred=self.blurred,
             guards=tuple(self.guards),
             decided=self.decided,
@@ -203,11 +218,14 @@ class _Runs:
             raise NotTraced("its branches return arrays of different shapes")
         others = self._tree({**forced, first: not mine}, other_out, other)
         yes, no = (own, others) if mine else (others, own)
+        self.b.line = None  # nobody has written this
         return self.b.where(np.intp(first), yes, no)  # type: ignore[no-any-return]
 
     def _guarded(self, out: Traced, closed: Mapping[int, bool], *, known: bool) -> Registers:
         """The outputs where all that was decided turns out as here."""
-        b, hole = self.b, self.b.div(1, 0)
+        b = self.b
+        b.line = None  # nobody has written this
+        hole = b.div(1, 0)
         if not known:
             return np.broadcast_to(hole, out.registers.shape)
         if not closed:

@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import FrameType
+from functools import lru_cache
+from itertools import islice
+from types import CodeType, FrameType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -133,8 +135,15 @@ def line_of_code() -> Line | None:
         frame = frame.f_back
     if frame is None:
         return None
-    return _line(frame.f_code.co_filename, frame.f_lineno)
+    return _line(frame.f_code, frame.f_lineno, frame.f_lasti)
 
 
-def _line(file: str, number: int) -> Line:
-    return Line(file, number, linecache.getline(file, number).strip())
+@lru_cache(maxsize=1 << 14)
+def _line(code: CodeType, number: int, at: int) -> Line:
+    """The line, and the expression that one of its instructions evaluates."""
+    first, last, begin, end = next(islice(code.co_positions(), at // 2, None), (None,) * 4)
+    text = linecache.getline(code.co_filename, number)
+    part = ""
+    if first == last == number and begin is not None and end is not None:
+        part = text.encode()[begin:end].decode()  # columns count bytes
+    return Line(code.co_filename, number, text.strip(), part)
