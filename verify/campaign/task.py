@@ -316,6 +316,7 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
         question = Estimated(law=task.law, pair=pair, at=at, dtype=task.dtype, profile=request.profile, seed=request.seed)
     else:
         law, subject = LAWS[task.law], _subject(own[0], task.dtype)
+        told["formula"]["recorded"] = _listed(own[0].objective)
         reason = law.why_not(subject)
         question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=at)
     if reason is not None:
@@ -324,11 +325,21 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
         record.found(told, place_of(f))
     trial = Trial(question, watch)
     result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
+    if isinstance(question, Recorded):
+        result = question.noted(result)
     if why is None and result.verdict is Verdict.SILENT and task.case is None and why_not(task.law, pair) is not None:
         # what differences do not ask at all is asked where it can be decided
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
     told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
+
+
+def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
+    """The code that is the formula, line by line, at the example."""
+    assert isinstance(objective, Instance)
+    assert objective.problem.code is not None
+    listing: list[dict[str, Any]] = objective.problem.code.record(objective.problem.example)[0].listing
+    return listing
 
 
 def _own_code(task: Task, f: Callable[..., Any], at: Start, watch: Watch) -> tuple[Conventions, int] | str:

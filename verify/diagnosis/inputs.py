@@ -18,7 +18,7 @@ from verify.cases import Case
 from verify.cases.inputs import ordinary
 from verify.diagnosis import cuts
 from verify.diagnosis.asked import Asked
-from verify.diagnosis.lines import Answered, slip
+from verify.diagnosis.lines import Answered, Found, slip
 from verify.diagnosis.numbers import Numbers, of_numbers
 from verify.diagnosis.words import Diagnosis
 from verify.difference import joined
@@ -88,9 +88,10 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
         origin = _origin(subject, case, worst)
         if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
             return Diagnosis("unknown", f"{RIGHT} it loses digits", entries, "precision", measured=measured)
-        return Diagnosis("precision", f"{RIGHT} {origin}", entries, "precision", measured=measured)
-    found = _of_code(subject, case, seen) if _oracle(subject).problem.code else _of_gradient(subject, seen)
-    found = found or _of_value(subject, seen)
+        return Diagnosis("precision", f"{RIGHT} {origin}", entries, "precision", measured=measured, places=_lines(origin))
+    if _oracle(subject).problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
+        return replace(told_by_lines, measured=measured)
+    found = _of_gradient(subject, seen) or _of_value(subject, seen)
     if found is None and by_entries is not None:
         return replace(by_entries, measured=measured)
     if found is not None:
@@ -143,7 +144,11 @@ def _out_of_range(law: str, subject: Asked, case: Case, worst: Evidence, measure
     if origin is None:
         told = f"{measured}: the computation leaves the range of the dtype, or divides by 0"
         return Diagnosis("overflow", told, entries, "precision", answer=_about(law))
-    return Diagnosis("overflow", f"{RIGHT} {origin}", entries, "precision", measured=measured)
+    return Diagnosis("overflow", f"{RIGHT} {origin}", entries, "precision", measured=measured, places=_lines(origin))
+
+
+def _lines(origin: Origin) -> tuple[tuple[str, int], ...]:
+    return () if origin.line is None else ((origin.line.file, origin.line.number),)
 
 
 ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
@@ -262,35 +267,37 @@ def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | Non
     return codes.pop() if len(codes) == 1 else "unknown", sentence, "all" if one else ", ".join(wrong)
 
 
-def _of_code(subject: Asked, case: Case, seen: list[Seen]) -> tuple[str, str, str] | None:
+def _of_code(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """The same of code: the slip in it that explains the gradients for all inputs, or the slips that explain each."""
     here = _seen(subject, case)
     points = [a for s in [*([] if here is None else [here]), *seen] if (a := _answered(subject, s)) is not None][:ALIKE]
     if not points or not any(np.any(np.abs(p.given - p.due) > p.radius) for p in points):
         return None
     points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
-    differentiated = _oracle(subject).problem.differentiated
-    names = [name for name in differentiated if any(s.wrong(name) for s in seen)]
-    found = slip(points)
-    if found is not None:
-        return found[0], f"the gradient {found[1]}", "all"
+    if (found := slip(points)) is not None:
+        return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
     off = cuts.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
     if off is not None:
-        return "clipped", f"the gradient is cut off: {off}", "all"
+        return Diagnosis("clipped", f"the gradient is cut off: {off}")
     if (most := cuts.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
-        return "clipped", f"the gradient is scaled down to a norm of {most:.6g} where it is longer", "all"
-    told: list[tuple[str, tuple[str, str]]] = []
-    for name in names if len(differentiated) > 1 else ():
+        return Diagnosis("clipped", f"the gradient is scaled down to a norm of {most:.6g} where it is longer")
+    return _input_by_input(case, points, [name for name in case.differentiated if any(s.wrong(name) for s in seen)])
+
+
+def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Diagnosis | None:
+    if len(case.differentiated) == 1:
+        return None
+    told: dict[str, Found] = {}
+    for name in names:
         which = np.concatenate([np.full(np.size(a), n == name) for n, a in case.parted(case.x).items()])
         one = slip([replace(p, which=which) for p in points])
         if one is None:
             return None
-        told.append((name, one))
-    if not told:
-        return None
-    codes = {code for _, (code, _) in told}
-    sentence = "; ".join(f"the gradient for {name} {said}" for name, (_, said) in told)
-    return codes.pop() if len(codes) == 1 else "unknown", sentence, ", ".join(names)
+        told[name] = one
+    codes = {found.code for found in told.values()}
+    sentence = "; ".join(f"the gradient for {name} {found.sentence}" for name, found in told.items())
+    places = tuple(dict.fromkeys(place for found in told.values() for place in found.places))
+    return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", sentence, ", ".join(told), places=places) if told else None
 
 
 def _answered(subject: Asked, s: Seen) -> Answered | None:
@@ -327,7 +334,7 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
             return "class-swapped", f"is that for {other}"
     if _agree(seen, name, [d.T for d in due]):
         return "transposed", "is the transpose of what it must be"
-    return _of_path(subject, name)
+    return None if _oracle(subject).problem.code is not None else _of_path(subject, name)
 
 
 def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:

@@ -6,8 +6,9 @@ What a gradient's code denotes has no rounding, so an explanation fits or it doe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +56,16 @@ class Answered:
         return bool(np.all((np.abs(column - off) <= room)[self.which]))
 
 
-def slip(points: Sequence[Answered]) -> tuple[str, str] | None:
-    """(code, sentence) of the slip behind all of these answers; None where none explains them."""
+class Found(NamedTuple):
+    """The code of what explains answers, the sentence on it after `the gradient`, and the lines that it is about."""
+
+    code: str
+    sentence: str
+    places: tuple[tuple[str, int], ...]
+
+
+def slip(points: Sequence[Answered]) -> Found | None:
+    """The slip behind all of these answers; None where none explains them."""
     inquiry = _Inquiry(points)
     if (found := inquiry.found()) is not None:
         return found
@@ -74,7 +83,7 @@ class _Inquiry:
         self.columns: dict[Slip, Floats] = {}
         self.plainly = self.first.lines.gradient()
 
-    def found(self) -> tuple[str, str] | None:
+    def found(self) -> Found | None:
         """The plainest."""
         asks = (self.plain, self.simple_factor, self.constant, self.factor, self.two)
         return next((found for ask in asks if (found := ask()) is not None), None)
@@ -105,12 +114,13 @@ class _Inquiry:
         """At all points."""
         return all(p.explained(p.lines.gradient((*self.besides, *slips))) for p in self.points)
 
-    def tell(self, *slips: Slip) -> tuple[str, str]:
+    def tell(self, *slips: Slip) -> Found:
         """The first code, and all sentences."""
-        lines = self.first.lines
-        return slips[0].code, ", and ".join(dict.fromkeys(told(s, lines.line(s.place)) for s in slips))
+        where = [self.first.lines.line(s.place) for s in slips]
+        sentence = ", and ".join(dict.fromkeys(told(s, line) for s, line in zip(slips, where, strict=True)))
+        return Found(slips[0].code, sentence, tuple(dict.fromkeys((line.file, line.number) for line in where)))
 
-    def plain(self) -> tuple[str, str] | None:
+    def plain(self) -> Found | None:
         """One slip that leaves no number open."""
         for s in self.first.lines.slips():
             column = self.column(s)
@@ -120,15 +130,15 @@ class _Inquiry:
                 return self.tell(s)
         return None
 
-    def simple_factor(self) -> tuple[str, str] | None:
+    def simple_factor(self) -> Found | None:
         """A factor that people write."""
         return self._factor(lambda f: [float(Fraction(f).limit_denominator(GREATEST_DENOMINATOR))])
 
-    def factor(self) -> tuple[str, str] | None:
+    def factor(self) -> Found | None:
         """Any factor that has few digits."""
         return self._factor(lambda f: [float(f"{f:.{digits}g}") for digits in DIGITS] + [f])
 
-    def _factor(self, nearby: Callable[[float], list[float]]) -> tuple[str, str] | None:
+    def _factor(self, nearby: Callable[[float], list[float]]) -> Found | None:
         for place, f in self._factors():
             for c in dict.fromkeys(nearby(f)):
                 s = Slip("path-factor", "times", place, c)
@@ -146,7 +156,7 @@ class _Inquiry:
             if self.first.fits((1 - f) * column):
                 yield place, f
 
-    def constant(self) -> tuple[str, str] | None:
+    def constant(self) -> Found | None:
         """Another number in the place of a constant."""
         for place in self.first.lines.constants():
             number = self._number(place)
@@ -156,7 +166,8 @@ class _Inquiry:
             for c in dict.fromkeys([*(float(f"{number:.{digits}g}") for digits in DIGITS), number]):
                 if c != own and all(p.explained(p.lines.having(place, c).gradient()) for p in self.points):
                     line = self.first.lines.line(place)
-                    return "constant", f"is that for {c:g} where the loss has {own:g}, in {told_place(place, line)}"
+                    told_of = f"is that for {c:g} where the loss has {own:g}, in {told_place(replace(place, slot=None), line)}"
+                    return Found("constant", told_of, ((line.file, line.number),))
         return None
 
     def _number(self, place: Place) -> float | None:
@@ -180,7 +191,7 @@ class _Inquiry:
                 break
         return here if np.all(np.abs(now) <= SEEN * size) else None
 
-    def two(self) -> tuple[str, str] | None:
+    def two(self) -> Found | None:
         """Two slips together, of those that leave no number open."""
         size = float(np.max(np.abs(self.first.due)))
         known = [(s, c) for s, c in self.columns.items() if np.max(np.abs(c)) > SEEN * size and s.place.steps == "all"][:PAIRED]

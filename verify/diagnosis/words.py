@@ -14,7 +14,7 @@ class Diagnosis:
     """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
     that broke the law, where the message is not about it; `residual` the greatest error that the explanation leaves, in units of what
     rounding may leave; `kind` is wrong, precision or behaviour. Where no mistake is named, `answer` says which of the candidate's answers
-    is wrong: the gradient, the loss or the Hessian.
+    is wrong: the gradient, the loss or the Hessian. `places` are the lines of code, file and number, that the message is about.
     """
 
     code: str
@@ -24,11 +24,13 @@ class Diagnosis:
     measured: str | None = None
     residual: float | None = None
     answer: str | None = None
+    places: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For the report and the stored witness."""
         found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
-        more = {"measured": self.measured, "residual": self.residual, "answer": self.answer}
+        more: dict[str, Any] = {"measured": self.measured, "residual": self.residual, "answer": self.answer}
+        more |= {"places": [{"file": file, "line": line} for file, line in self.places] or None}
         return found | {key: value for key, value in more.items() if value is not None}
 
 

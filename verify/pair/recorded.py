@@ -22,8 +22,9 @@ from verify.pair.place import GIVEN, NEAR, Start, given, places
 from verify.pair.simpler import shrunk
 from verify.pair.subject import Pair
 from verify.pair.trial import LOOKED_AT
+from verify.rounding import HALF
 from verify.traced import NotTraced
-from verify.trial import Derived, Watch
+from verify.trial import Derived, Result, Watch
 
 WEAKER = "without a spec, judged by its own loss's code: a loss that is wrong together with its gradient passes"
 
@@ -68,6 +69,19 @@ class Recorded(Derived):
         expected = float(slopes.center[entry])
         where = {"entry": [*entry], **input_of(case, entry), "measured": float(g[entry]), "expected": expected}
         return Evidence(law="gradient", measured=inf, allowed=0.0, magnitude=abs(expected), where=where)
+
+    def noted(self, result: Result) -> Result:
+        """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps."""
+        place, code = result.farthest, self.subject.oracle.problem.code  # type: ignore[union-attr]  # code is what it is judged by
+        if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:
+            return result
+        where = place.evidence.where
+        entry = int(np.ravel_multi_index(tuple(where["entry"]), place.case.x.shape)) if "entry" in where else None
+        found = code.origin(place.case.values, entry)
+        if found is None:
+            return result
+        evidence = replace(place.evidence, where=where | {"loses": str(found)})
+        return replace(result, farthest=replace(place, evidence=evidence))
 
     def pattern(self, case: Case) -> Hashable:
         """Unknown where the code is not recorded."""

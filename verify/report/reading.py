@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from verify.nested import decimal, leaves, nested, sizes
+from verify.rounding import HALF
 
 Document = Mapping[str, Any]
 Entry = Mapping[str, Any]
@@ -22,9 +23,6 @@ SHOWN = 40
 
 PRINTED = 5
 """Lines of a candidate's output that a text shows; the document has more."""
-
-HALF = {"float64": 2.0**26, "float32": 2.0**12}
-"""Ulps by which a number may be off that still has half of its digits."""
 
 LAST = 3
 """Lines that are shown of the output of a candidate that hung or ended its process: the last ones."""
@@ -220,14 +218,20 @@ def limitations(document: Document) -> list[tuple[str, str]]:
 
 
 def lost_digits(document: Document) -> list[tuple[str, str]]:
-    """(candidate, where its gradient has lost half of its digits or more without breaking a law): the worst of each candidate and dtype."""
+    """(candidate, where its gradient has lost half of its digits or more without breaking a law, and where its loss has that is judged by
+    its own code): the worst of each candidate and dtype.
+    """
     told = []
     for r in document["results"]:
         place = r.get("farthest")
-        if r["law"] == "gradient" and place is not None and float(r["ulps"]) > HALF[r["dtype"]]:
-            worst = f"{entry(place)} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
-            told.append((visible(r["candidate"]), f"{r['dtype']} gradients lose digits of small entries: {worst} (max-ulps can forbid it)"))
-    return told
+        if place is None or not float(r["ulps"]) > HALF[r["dtype"]] or not (r["law"] == "gradient" or "loses" in place):
+            continue
+        what, at = ("gradients lose digits", entry(place)) if "entry" in place else ("losses lose digits", "the loss")
+        what += "" if "loses" in place else " of small entries"
+        worst = f"{at} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
+        why = f": {place['loses']}" if "loses" in place else ""
+        told.append((visible(r["candidate"]), visible(f"{r['dtype']} {what}: {worst}{why} (max-ulps can forbid it)")))
+    return list(dict.fromkeys(told))
 
 
 def entry(place: Entry) -> str:

@@ -27,8 +27,6 @@ from verify.traced.record import Record
 
 SHARE = 0.25
 """Part of what a number is off by that an operand must account for to be where it comes from."""
-GONE = 0.5
-"""A relative error from which on no digit is left."""
 NEAR = 1e-3
 """Two numbers that differ by less than this part of them are shown by their difference."""
 
@@ -123,7 +121,8 @@ class _Way:
         if 0 < abs(x) < smallest_normal(self.dtype):
             return Origin("overflow", f"{code} underflows{at or f': it is {_short(x)}'}{where}", line)
         lost = self._off(k) / _size(x) if _size(x) else np.inf
-        digits = "all digits" if lost >= GONE else f"all but {-log10(lost):.0f} digits"
+        left = int(-log10(lost)) if 0 < lost < 1 else 0
+        digits = f"all but {left} digit{'s' if left > 1 else ''}" if left else "all digits"
         shown = self._difference(k, line) or at or f": it is {_short(arb(value))}, exactly {_short(x)}"
         return Origin("precision", f"{code} loses {digits}{shown}{where}", line)
 

@@ -7,6 +7,8 @@ chooses between both as a formula's switch does.
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +25,8 @@ from verify.traced.array import Recorded, Traced, lifted
 from verify.traced.recorder import NotTraced, Recorder
 from verify.traced.swapped import swapped
 
+MOST_LINES = 100
+"""Lines of code that a report shows."""
 MOST_RUNS = 64
 """Runs of the code at one point, for all outcomes of what is open there."""
 
@@ -56,6 +60,18 @@ class Record:
             inputs = balls(given, [()] * len(given), self.guards)
             run = enclose.run(self._truths, inputs, None if self.u is None else arb(self.u))
         return all(run.values[r] is v for r, v in self.decided.items())
+
+    @cached_property
+    def listing(self) -> list[dict[str, Any]]:
+        """The first lines of code in the order in which they run: the file's name, the number, the code, and what is computed."""
+        found: dict[tuple[str, int], tuple[str, Counter[str]]] = {}
+        for i in self.tape.instructions:
+            if i.line is not None:
+                found.setdefault((i.line.file, i.line.number), (i.line.code, Counter()))[1][i.op] += i.outs.size
+        return [
+            {"file": os.path.basename(file), "line": number, "code": code, "operations": dict(ops)}
+            for (file, number), (code, ops) in [*found.items()][:MOST_LINES]
+        ]
 
     @cached_property
     def _truths(self) -> Tape:
