@@ -78,8 +78,9 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
     if place is not None:
         measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
     right, lost = _is_right(subject, case), not isfinite(float(worst.where.get("measured", 0.0)))
-    if lost and right is not False:
-        return _out_of_range(law, subject, case, worst, measured, entries)
+    if lost and (right is not False or "entry" not in worst.where):
+        plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
+        return _out_of_range(plain, _origin(subject, case, worst), "" if right is False else RIGHT)
     seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
@@ -138,13 +139,11 @@ def _origin(subject: Asked, case: Case, worst: Evidence) -> Origin | None:
     return found
 
 
-def _out_of_range(law: str, subject: Asked, case: Case, worst: Evidence, measured: str, entries: str | list[list[int]]) -> Diagnosis:
+def _out_of_range(found: Diagnosis, origin: Origin | None, before: str) -> Diagnosis:
     """The operation that leaves the range of the dtype, where code tells."""
-    origin = _origin(subject, case, worst)
     if origin is None:
-        told = f"{measured}: the computation leaves the range of the dtype, or divides by 0"
-        return Diagnosis("overflow", told, entries, "precision", answer=_about(law))
-    return Diagnosis("overflow", f"{RIGHT} {origin}", entries, "precision", measured=measured, places=_lines(origin))
+        return replace(found, message=f"{found.message}: the computation leaves the range of the dtype, or divides by 0")
+    return replace(found, message=f"{before} {origin}".strip(), measured=found.message, answer=None, places=_lines(origin))
 
 
 def _lines(origin: Origin) -> tuple[tuple[str, int], ...]:

@@ -66,11 +66,12 @@ class Found(NamedTuple):
 
 def slip(points: Sequence[Answered]) -> Found | None:
     """The slip behind all of these answers; None where none explains them."""
-    inquiry = _Inquiry(points)
-    if (found := inquiry.found()) is not None:
-        return found
-    still = inquiry.still
-    return _Inquiry(points, still).found() if still else None
+    with np.errstate(all="ignore"):  # where numbers leave the range of floats nothing is explained
+        inquiry = _Inquiry(points)
+        if (found := inquiry.found()) is not None:
+            return found
+        still = inquiry.still
+        return _Inquiry(points, still).found() if still else None
 
 
 class _Inquiry:
