@@ -33,8 +33,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_of_the_readme_prints_what_it_shows(folder):
-    shown = blocks("console")[0].splitlines()
+@pytest.mark.parametrize("which", [0, 1], ids=["by a formula", "by its own code"])
+def test_the_command_of_the_readme_prints_what_it_shows(folder, which):
+    shown = blocks("console")[which].splitlines()
+    (folder / "linear_svm.py").write_text("\n\n".join((blocks("python")[0], blocks("python")[2])), encoding="utf-8")
     arguments = shown[0].removeprefix("$ verify ").split()
     run = subprocess.run([sys.executable, "-m", "verify", *arguments], capture_output=True, text=True, check=False, encoding="utf-8")
     assert run.returncode == 1, run.stderr

@@ -285,12 +285,18 @@ class Lines:
 
     def _places(self) -> Iterator[Place]:
         for key, runs in sorted(self.places.items(), key=lambda item: -item[1][-1]):
-            slots = sorted({int(s) for n in runs for s in self.edges[n].slots.tolist()}) if key not in self._many else []
+            apart = key not in self._many and not all(self._is_of_itself(n) for n in runs)
+            slots = sorted({int(s) for n in runs for s in self.edges[n].slots.tolist()}) if apart else []
             which: list[str | int] = ["all", *(["earlier"] if len(runs) > 1 else []), *(range(len(runs)) if 1 < len(runs) <= FEW else [])]
             for steps in which:
                 yield Place(key, None, steps)
                 if len(slots) > 1 or steps == "all":
                     yield from (Place(key, slot, steps) for slot in slots)
+
+    def _is_of_itself(self, n: int) -> bool:
+        """Whether both operands are the same numbers, as in x * x."""
+        ins = self.tape.instructions[n].ins
+        return len(ins) == 2 and np.array_equal(*ins)
 
     def constants(self) -> Iterator[Place]:
         """The operands that are one number each."""
@@ -367,14 +373,11 @@ def told(slip: Slip, line: Line) -> str:
 
 def told_place(place: Place, line: Line) -> str:
     """A place in words."""
-    where = _code(line)
-    if not place.key[2]:
-        return where
+    part = line.part if place.key[2] and (place.slot is not None or not _is_all(line)) else ""
+    where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
     if place.slot is not None:
         where = f"{_operand(place, line)} in {where}"
-    elif line.part and not _is_all(line):
-        where = f"`{line.part}` in {where}"
-    return {"all": where, "earlier": f"{where}, from one step to the next"}.get(str(place.steps), where)
+    return f"{where}, from one step to the next" if place.steps == "earlier" else where
 
 
 def _is_all(line: Line) -> bool:
@@ -385,10 +388,9 @@ def _is_all(line: Line) -> bool:
 
 def _operand(place: Place, line: Line) -> str:
     written = _operands(line)
-    if place.slot is None or place.slot >= len(written):
-        return f"operand {(place.slot or 0) + 1} of `{line.part}`" if line.part else "an operand"
-    text = ast.unparse(written[place.slot])
-    return f"`{text}`" if len(text) <= LONGEST else f"operand {place.slot + 1} of `{line.part}`"
+    if place.slot is None or place.slot >= len(written) or len(text := ast.unparse(written[place.slot])) > LONGEST:
+        return f"operand {(place.slot or 0) + 1}"
+    return f"`{text}`"
 
 
 def _operands(line: Line) -> list[ast.expr]:
@@ -408,10 +410,6 @@ def _operands(line: Line) -> list[ast.expr]:
 
 def _is_module(e: ast.expr) -> bool:
     return ast.unparse(e).partition(".")[0] in ("np", "numpy", "math", "special", "scipy", "sp")
-
-
-def _code(line: Line) -> str:
-    return f"`{_bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
 
 
 def _bare(code: str) -> str:
