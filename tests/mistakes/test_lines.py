@@ -55,7 +55,7 @@ def test_a_place_that_a_loop_comes_by_again_is_changed_each_time():
         if s.code == "path-missing" and s.place.key[2] == "x[1] * h" and s.place.slot == 1 and s.place.steps == "all"
     )
     assert np.allclose(lines.gradient([slip]), [0.0, X[1] * (X[1] * X[0] + X[2]) + X[2], 1.0])  # the last step alone is carried back
-    assert told(slip, lines.line(slip.place)).startswith("lacks what comes through `h` in `h = x[1] * h + x[2]` (test_lines.py:")
+    assert told(slip, lines.line(slip.place)).startswith("lacks what comes through `h` in `x[1] * h` (test_lines.py:")
 
 
 HOW = {
@@ -95,3 +95,24 @@ def test_another_constant_is_put_in_one_place():
 def test_slips_are_all_of_one_of_the_ways_that_are_known():
     assert {s.how for s in lines_of(many).slips()} <= {"times", "bare", "identity", "mean", "first", "last"}
     assert all(isinstance(s, Slip) for s in lines_of(many).slips())
+
+
+def test_an_expression_over_several_lines_is_a_place():
+    def f(x):
+        return (
+            np.exp(
+                x[0]
+                * x[1]
+            )
+            + np.sin(x[2])
+        )  # fmt: skip
+
+    lines = lines_of(f)
+    for s in lines.slips():
+        assert "(test_lines.py:" in told(s, lines.line(s.place))
+    assert any(np.allclose(lines.gradient([s]), [0, 0, np.cos(X[2])]) for s in lines.slips())
+
+
+def test_the_number_of_edges_is_known_beforehand():
+    lines = lines_of(many)
+    assert sum(e.outs.size for e in lines.edges) <= lines.size

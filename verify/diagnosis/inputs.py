@@ -18,7 +18,7 @@ from verify.cases import Case
 from verify.cases.inputs import ordinary
 from verify.diagnosis import cuts
 from verify.diagnosis.asked import Asked
-from verify.diagnosis.lines import Answered, Found, slip
+from verify.diagnosis.lines import MOST_EDGES, Answered, Found, slip
 from verify.diagnosis.numbers import Numbers, of_numbers
 from verify.diagnosis.words import Diagnosis
 from verify.difference import joined
@@ -80,7 +80,7 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
     right, lost = _is_right(subject, case), not isfinite(float(worst.where.get("measured", 0.0)))
     if lost and (right is not False or "entry" not in worst.where):
         plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
-        return _out_of_range(plain, _origin(subject, case, worst), "" if right is False else RIGHT)
+        return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
     seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
@@ -305,6 +305,8 @@ def _answered(subject: Asked, s: Seen) -> Answered | None:
     try:
         lines = Lines(*code.as_run(s.case.values))
     except NotTraced:
+        return None
+    if lines.size > MOST_EDGES:
         return None
     given, due, radius = (joined([*parts.values()]).ravel().astype(np.float64) for parts in (s.given, s.due, s.radius))
     return Answered(lines, given, due, radius, np.ones(given.size, bool)) if given.size == lines.tape.variables.size else None

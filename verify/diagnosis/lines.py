@@ -18,12 +18,14 @@ from verify.rounding import GREATEST_DENOMINATOR
 
 Floats = NDArray[np.float64]
 
-MOST_WORK = 300_000
-"""Instructions that are gone through at the first point, over all slips: some seconds."""
+MOST_WORK = 120_000
+"""Instructions that are gone through at the first point, over all slips: a few seconds."""
+MOST_EDGES = 1_000_000
+"""Edges of code that is looked at."""
 EXACT = 2.0**-32
 """Part of the size of a gradient that floats leave of an explanation that is exact."""
 LEFT = 0.125
-"""Part of what an answer is off by that an explanation may leave at most, where that is less than the digits of floats."""
+"""Part of what an answer is off by that an explanation may leave at most, where rounding would explain more."""
 DIGITS = (2, 4, 6)
 """Significant digits of a factor, or of a constant, the fewest first."""
 STEPS = 16
@@ -51,8 +53,9 @@ class Answered:
     def fits(self, column: Floats) -> bool:
         """Whether this is what the answer is off by."""
         off = np.where(self.which, self.given - self.due, 0.0)
-        size = max(float(np.max(np.abs(self.due))), float(np.max(np.abs(column))))
-        room = np.minimum(self.radius + EXACT * size, max(float(np.max(np.abs(off))) * LEFT, float(np.max(self.radius))))
+        room = self.radius + EXACT * max(float(np.max(np.abs(self.due))), float(np.max(np.abs(column))))
+        if np.any(np.abs(off) > self.radius):
+            room = np.minimum(room, LEFT * float(np.max(np.abs(off))))
         return bool(np.all((np.abs(column - off) <= room)[self.which]))
 
 

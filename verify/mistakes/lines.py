@@ -32,7 +32,8 @@ EDGES = 1000
 LONGEST = 60
 """Characters of an operand that is shown."""
 Key = tuple[str, int, str]
-"""A place in code, wherever a loop comes by it: the file, the line and the expression; all of the line where that is empty."""
+"""A place in code, wherever a loop comes by it: the file, the line and the expression, or `ALL` of the line."""
+ALL = "*"
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,18 @@ class Lines:
         return np.asarray(adjoints[self.tape.variables])
 
     @property
+    def size(self) -> int:
+        """How many edges there are, at most."""
+        total = 0
+        for i in self.tape.instructions:
+            operands = sum(r.size for r in i.ins)
+            form = i.row.form
+            total += (
+                i.outs.size * (operands if form == "composite" else 2 * i.ins[0].shape[1]) if form in ("composite", "matrix") else operands
+            )
+        return total
+
+    @property
     def cost(self) -> int:
         """Of one gradient, in instructions."""
         return len(self.edges) + sum(e.outs.size for e in self.edges) // EDGES
@@ -266,7 +279,7 @@ class Lines:
             if p.steps == "all" and own and np.any(partials != 1):
                 yield Slip("path-factor", "bare", p)
         for (file, number), _ in sorted(self._lines.items(), key=lambda item: -item[1][-1][1][0]):
-            yield Slip("path-factor", "identity", Place((file, number, "")))
+            yield Slip("path-factor", "identity", Place((file, number, ALL)))
         for p in places:
             if p.slot is not None and p.steps == "all" and any(_is_spread(self.edges[n], which) for n, which in self._at(p)):
                 yield from (Slip(code, how, p) for code, how in SPREAD)
@@ -278,7 +291,7 @@ class Lines:
 
     def line(self, place: Place) -> Line:
         """Where it is."""
-        n = self.places[place.key][-1] if place.key[2] else self._lines[place.key[:2]][-1][1][0]
+        n = self.places[place.key][-1] if place.key[2] != ALL else self._lines[place.key[:2]][-1][1][0]
         line = self.tape.instructions[n].line
         assert line is not None
         return line
@@ -373,7 +386,7 @@ def told(slip: Slip, line: Line) -> str:
 
 def told_place(place: Place, line: Line) -> str:
     """A place in words."""
-    part = line.part if place.key[2] and (place.slot is not None or not _is_all(line)) else ""
+    part = line.part if place.key[2] != ALL and (place.slot is not None or not _is_all(line)) else ""
     where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
     if place.slot is not None:
         where = f"{_operand(place, line)} in {where}"

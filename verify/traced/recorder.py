@@ -145,5 +145,5 @@ def _line(code: CodeType, number: int, at: int) -> Line:
     text = linecache.getline(code.co_filename, number)
     part = ""
     if first == last == number and begin is not None and end is not None:
-        part = text.encode()[begin:end].decode()  # columns count bytes
+        part = text.encode()[begin:end].decode(errors="replace")  # columns count bytes
     return Line(code.co_filename, number, text.strip(), part)
