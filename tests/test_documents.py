@@ -112,6 +112,7 @@ def test_the_loss_of_one_score_of_contributing_is_one(folder):
     for given, verdict in ((None, verify.Verdict.HOLDS), ({"gamma": 1.0}, verify.Verdict.HOLDS), ({"gamma": 2.0}, verify.Verdict.BROKEN)):
         report = verify.check("fixed.py:objective", loss="focal.py", parameters=given, profile="quick", laws=laws)
         assert report.verdict is verdict
+        assert ("gamma 1.0 (found out from its gradient)" in str(report)) == (given is None)
 
 
 def test_the_penalty_of_contributing_is_one(folder):

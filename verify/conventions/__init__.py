@@ -70,11 +70,15 @@ def _with_parameters(
     """What is found where the candidate is handed the parameters that it takes; only those that it needs or that are fixed, where it is no
     member of the family at its own defaults of the others, which are something else then.
     """
+
+    def told(given: Mapping[str, float]) -> Conventions:
+        return found(given).telling([name for name in loss.parameters if name not in given and name not in pins.parameters])
+
     handed, needed = pins.handed(f, loss), pins.handed(f, loss, optional=False)
-    first = found(handed)
+    first = told(handed)
     if first.fits:
         return _varied(first, other_values(first.objective, [name for name in handed if name not in pins.parameters]), watch)
-    second = first if needed == handed else found(needed)
+    second = first if needed == handed else told(needed)
     if not second.fits and (first.complaint is None or second.complaint is not None):
         return first
     own = {name: f"{name} = {value:g}" for name, value in handed.items() if name not in needed}

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from verify.candidates import Answer, Linear, Misbehaviour, Scores
-from verify.conventions.parameter import asked_too, sized, solved
+from verify.conventions.parameter import M, asked_too, loss_system, sized, solutions
 from verify.conventions.probes import Probe, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
+from verify.problem import Instance
 from verify.spec.objective import Objective
 
 Way = Linear | Scores
@@ -85,16 +86,18 @@ class Asked:
         return fits if any(m in members for m in fits) else []
 
     def _with_elsewhere(self, fits: list[Objective], free: Sequence[str]) -> list[Objective]:
-        return fits + [m for m in _elsewhere(fits[0], free) if self.agrees(m)] if fits else fits
+        return fits + [m for m in elsewhere(fits[0], free) if self.agrees(m)] if fits else fits
 
     def solved(self, members: Sequence[Objective], free: Sequence[str]) -> Iterator[Objective]:
         """The members with some of the free parameters where they agree, on weights of other sizes too."""
         everywhere = replace(self, probes=[*self.probes], answers=[*self.answers])
         everywhere.ask_where_finite(asked_too(self.probes, members[0].loss))
         questions = list(zip(everywhere.probes, everywhere.answers, strict=True))
-        for objective in solved(members, questions, free, self.dtype, by_gradient=not self.candidate.has_loss):
+        system = loss_system(members, questions, self.dtype, by_gradient=not self.candidate.has_loss)
+        for objective in solutions(system, free) if system is not None else ():
             if everywhere.agrees(objective) and self._agrees_elsewhere(objective):
-                yield objective
+                assert system is not None
+                yield system.sure(objective)
 
     def _agrees_elsewhere(self, objective: Objective) -> bool:
         """On weights of sizes that nothing was solved from; and of fewer examples, if it takes them: of as many everywhere a mean of
@@ -111,10 +114,11 @@ class Asked:
         return there.agrees(objective)
 
 
-def _elsewhere(objective: Objective, free: Sequence[str]) -> Iterator[Objective]:
+def elsewhere(objective: M, free: Sequence[str]) -> Iterator[M]:
     """The same member with each of its free parameters at other values of its domain."""
+    domains = objective.problem.parameters if isinstance(objective, Instance) else objective.loss.parameters
     for name in free:
-        t, domain = objective.parameters[name], objective.loss.parameters[name]
+        t, domain = objective.parameters[name], domains[name]
         for other in (factor * t if t else factor for factor in ELSEWHERE):
             if domain.low < other < domain.high:
                 yield replace(objective, parameters={**objective.parameters, name: other})

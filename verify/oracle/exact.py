@@ -36,9 +36,11 @@ def held(x: float, dtype: str) -> arb:
     return ball(np.dtype(dtype).type(x))
 
 
-def rounded(x: float, dtype: str) -> arb:
-    """X, and what the dtype has for it where it cannot hold x: whoever computes in it rounds once."""
-    return arb(x, 0.0 if float(np.dtype(dtype).type(x)) == x else unit_roundoff(dtype) * abs(x))
+def rounded(x: float, dtype: str, unsure: float = 0.0) -> arb:
+    """X, and what the dtype has for it where it cannot hold x: whoever computes in it rounds once. `unsure` is how far x may be off itself,
+    of its size.
+    """
+    return arb(x, (unsure + (0.0 if float(np.dtype(dtype).type(x)) == x else unit_roundoff(dtype))) * abs(x))
 
 
 def error(x: float, truth: arb) -> float:

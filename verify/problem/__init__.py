@@ -1,6 +1,6 @@
 """What is asked of a candidate, whatever its inputs are: named arrays with domains, and a sum over elements."""
 
-from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, problem_of, weighted
+from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, problem_of, weighted, with_classes
 from verify.problem.described import described_problem
 from verify.problem.problem import (
     KEPT_MEAN,
@@ -52,4 +52,5 @@ __all__ = [
     "small",
     "sound",
     "weighted",
+    "with_classes",
 ]

@@ -84,6 +84,12 @@ def fixed(problem: Problem, name: str, value: Given) -> Problem:
     return replace(problem, inputs=tuple(inputs), parts=parts, reductions=reductions)
 
 
+def with_classes(problem: Problem, classes: int) -> Problem:
+    """The same for so many classes, of one where parameters have a number for each."""
+    size = next(i.dims[0] for i in problem.inputs if i.parameter is not None)
+    return replace(problem, inputs=tuple(_sized(i, size, str(classes)) for i in problem.inputs))
+
+
 def _sized(i: Input, name: str, size: str) -> Input:
     """An input where a dimension has a size."""
     domain = replace(i.domain, size=size) if isinstance(i.domain, Label) and i.domain.size == name else i.domain

@@ -91,7 +91,8 @@ class Input:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
     """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
-    counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name.
+    counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name. The numbers end
+    with those of parameters that have some for each class.
     """
 
     key: Hashable
@@ -206,11 +207,14 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instance:
-    """A problem with the values of its parameters and its reduction: what one candidate claims to compute."""
+    """A problem with the values of its parameters and its reduction: what one candidate claims to compute. `unsure` says of parameters that
+    were found out how far they may be off, of their size.
+    """
 
     problem: Problem
     reduction: str = SUM
     parameters: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = self.problem.parameters

@@ -17,15 +17,15 @@ UNIT = 64
 """Numbers of a simplex are multiples of 1/UNIT: their sum is 1 in every dtype, in any order."""
 
 
-def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float64") -> dict[str, Any]:
-    """Values at which all dimensions have this size: ordinary numbers, different from each other. Around an example they have its size;
-    with the seed 0 it is the example.
+def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float64", rare: bool = False) -> dict[str, Any]:
+    """Values at which all dimensions have this size: ordinary numbers, different from each other, or `rare` ones of the domains too.
+    Around an example they have its size; with the seed 0 it is the example.
     """
     rng = np.random.default_rng(seed)
     if problem.example is not None:
         return {name: (near(a, rng) if seed else a).astype(dtype)[()] for name, a in problem.example.items()}
     sizes = dict.fromkeys(problem.dims, size)
-    found = {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype) for i in problem.inputs}
+    found = {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype, rare=rare) for i in problem.inputs}
     return sound(problem, found)
 
 
@@ -45,12 +45,12 @@ def sound(problem: Problem, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.random.Generator, dtype: str) -> Any:
-    """Ordinary numbers of an input's domain."""
+def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.random.Generator, dtype: str, *, rare: bool = False) -> Any:
+    """Ordinary numbers of an input's domain, or any of its list."""
     raw = rng.integers(0, 256, shape, dtype=np.uint8)
     if i.is_free:
         return np.round(rng.normal(size=shape) * 32).astype(dtype) / np.dtype(dtype).type(32)
-    return of_bytes(i, raw % 64, sizes, dtype)
+    return of_bytes(i, raw if rare else raw % 64, sizes, dtype)
 
 
 def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dtype: str) -> Any:

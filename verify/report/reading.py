@@ -171,11 +171,16 @@ def conventions(document: Document) -> Iterator[tuple[str, str]]:
     for name, found in document["conventions"].items():
         varied = {name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items()}
         varied |= {"formula": _formula(found["formula"])} if "formula" in found else {}
-        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in ("fits", "ambiguous", "varied"))
+        varied |= {name: f"{name} {found[name]} (found out from {how})" for name, how in found.get("found_out", {}).items()}
+        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)
         what = "gradient" if found.get("signature") == "objective" else "loss"
         doubt = "" if found.get("fits") else f": its {what} fits no member of the family, so these are assumed"
         yield visible(name), visible(told + doubt)
         yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
+
+
+SAID_BESIDE = ("fits", "ambiguous", "varied", "found_out")
+"""What is told of other conventions."""
 
 
 def _formula(found: Mapping[str, Any]) -> str:

@@ -18,7 +18,8 @@ class Objective:
     """A loss, its parameters' values, a penalty and a reduction over the examples.
 
     With `of_scores` it is a function of the scores themselves: `W` is Sᵀ, and each row of `X` picks one column of it. `classes` is the only
-    number of classes that is asked about, if not all are.
+    number of classes that is asked about, if not all are. `unsure` says of parameters that were found out how far they may be off, of their
+    size.
     """
 
     loss: LossSpec
@@ -27,6 +28,7 @@ class Objective:
     parameters: Mapping[str, float] = field(default_factory=dict)
     of_scores: bool = False
     classes: int | None = None
+    unsure: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:
