@@ -38,9 +38,10 @@ TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
+    misused = subject.once("misuse", lambda: misuse.taken(subject, case.dtype))
     if isinstance(subject.oracle, InstanceOracle):
-        return Finding(evidence=(looked,), limitations=tuple(_taken(subject, subject.oracle, case)))
-    limitations = [*_poisoned(subject, case), *subject.once("misuse", lambda: misuse.taken(subject, case.dtype))]
+        return Finding(evidence=(looked,), limitations=(*_taken(subject, subject.oracle, case), *misused))
+    limitations = [*_poisoned(subject, case), *misused]
     evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and len(case["W"]) > 1 else ([], [])
     return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
 
