@@ -325,6 +325,7 @@ class System(ABC, Generic[M]):
     def allowed(self, member: M) -> Floats:
         """(answers,): how far those of careful code may be off."""
 
+    @np.errstate(all="ignore")
     def sure(self, member: M) -> M:
         """The same member, saying how far its parameters may be off: as far as the answers may be that tell them.
 
