@@ -20,7 +20,7 @@ from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder, Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
-from verify.traced.recorder import NotTraced, Recorder
+from verify.traced.recorder import Kept, NotTraced, Recorder
 from verify.traced.swapped import swapped
 
 MOST_RUNS = 64
@@ -120,6 +120,13 @@ def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], rec
     try:
         with swapped(f, recorder) as own, np.errstate(all="ignore"):
             returned = own(*arguments)
+    except Kept as kept:
+        if kept.buffer is None:
+            raise
+        recorder.buffers[id(kept.buffer)] = kept.buffer
+        recorder.decided.clear()
+        recorder.failure = None
+        return _run(f, given, inputs, recorder)
     except NotTraced:
         raise
     except RecursionError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FrameType
@@ -14,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.tape.tape import Builder, Line, Registers
+from verify.traced import infinite
 
 OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-LIBRARIES = (os.path.dirname(os.path.abspath(np.__file__)) + os.sep, OWN)
+LIBRARIES = (os.path.dirname(os.path.abspath(np.__file__)) + os.sep, os.path.join(sysconfig.get_path("platlib"), "scipy") + os.sep, OWN)
 """Where code lies that is nobody's formula."""
 BITS = {"float64": 24, "float32": 12}
 """Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""
@@ -40,13 +42,21 @@ class NotTraced(BaseException):
         return f"{self.what}{where}"
 
 
+class Kept(NotTraced):
+    """It writes into an array that it keeps: the `buffer`, where another one can stand in for it."""
+
+    buffer: Any = None
+
+
 @dataclass
 class Recorder:
     """Records on a builder of tapes.
 
     `forced` says how comparisons turn out, by the register of their truth, where they are not to turn out as the floats have it; of each
     that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
-    code, which takes ties as it is written. `looked` says that the code has asked about numbers otherwise, whether they are finite say.
+    code, which takes ties as it is written. `looked` says that the code has asked about numbers otherwise, whether they are finite say,
+    and `told` that it has made text of them. `infinite` are the registers of constants that are not finite.
+    `buffers` are arrays that the code brings along and writes into.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -55,6 +65,9 @@ class Recorder:
     decided: dict[int, bool] = field(default_factory=dict)
     blurred: dict[int, float] = field(default_factory=dict)
     guards: dict[float, int] = field(default_factory=dict)
+    infinite: dict[int, float] = field(default_factory=dict)
+    buffers: dict[int, Any] = field(default_factory=dict)
+    told: bool = False
     looked: bool = False
     failure: NotTraced | None = None
 
@@ -63,8 +76,11 @@ class Recorder:
         a = np.asarray(values)
         if a.dtype.kind not in "fiub":
             self.fail(f"it computes with {a.dtype} numbers" if a.dtype.kind in "cOSU" else f"it computes with {a.dtype}")
-        if not np.all(np.isfinite(a)):
-            self.fail("it computes with a constant that is not finite")
+        finite = np.isfinite(a)
+        if not np.all(finite):
+            registers = np.where(finite, self.constants(np.where(finite, a, a.dtype.type(0))), 0)
+            registers[~finite] = [infinite.register(self, v) for v in a[~finite].tolist()]
+            return registers
         registers = self.b.constants(a.astype(np.float64) if a.dtype.kind in "fb" else a)
         if a.dtype.kind == "f" and a.size:
             mantissa, _ = np.frexp(a.astype(np.float64))
@@ -78,8 +94,8 @@ class Recorder:
     def apply(self, name: str, *operands: Any, parameter: Any = None) -> Registers:
         """One primitive, with the line of code that asks for it."""
         self.b.line = line_of_code()
-        found: Registers = getattr(self.b, name)(*operands, parameter=parameter)
-        return found
+        found: Registers | None = infinite.applied(self, name, operands, parameter) if self.infinite else None
+        return getattr(self.b, name)(*operands, parameter=parameter) if found is None else found
 
     def added(self, x: Any) -> Registers | None:
         """Registers of a tiny number that is added, which a gradient may leave out; None where it is none. It is an input of the tape."""
@@ -98,6 +114,13 @@ class Recorder:
     def above(self, x: Registers, y: Registers) -> Registers:
         """Truths of x > y that are open where x = y: there either side may be taken."""
         first, second = np.broadcast_arrays(x, y)
+        special = infinite.among(self, first) | infinite.among(self, second)
+        if np.any(special):
+            left, right = ([self.infinite.get(r, 0.0) for r in c[special].tolist()] for c in (first, second))
+            found = np.empty(special.shape, np.intp)
+            found[special] = self.known(np.greater(left, right))
+            found[~special] = self.above(first[~special], second[~special])
+            return found
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
         low, high = np.where(flipped, second, first), np.where(flipped, first, second)
         b = self.b
@@ -107,6 +130,22 @@ class Recorder:
         if not np.any(flipped):
             return base
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
+
+    def known(self, truths: Any) -> Registers:
+        """Plain truths."""
+        found: Registers = self.b.gt(self.b.constants(np.asarray(truths).astype(int)), 0)
+        return found
+
+    def choice(self, condition: Registers, truths: Any, x: Registers, y: Registers) -> Registers:
+        """Of two columns, by truths: where a side is not finite they decide, else both stay in the record."""
+        condition, truths, x, y = np.broadcast_arrays(condition, truths, x, y)
+        special = infinite.among(self, x) | infinite.among(self, y)
+        if not np.any(special):
+            return self.apply("where", condition, x, y)
+        found = np.empty(special.shape, np.intp)
+        found[special] = np.where(self.decide(condition[special], truths[special]), x[special], y[special])
+        found[~special] = self.apply("where", condition[~special], x[~special], y[~special])
+        return found
 
     def decide(self, registers: Registers, values: Any) -> NDArray[np.bool_]:
         """How truths turn out, by which code is chosen."""
@@ -119,6 +158,13 @@ class Recorder:
             else:
                 found[k] = self.decided.setdefault(r, self.forced.get(r, v))
         return found.reshape(shape)
+
+    def keeps(self, buffer: Any) -> NoReturn:
+        """Raises Kept: the code is to run again with another array in place of a buffer that it writes into."""
+        self.failure = Kept("it writes numbers that are differentiated into an array that it keeps", line_of_code())
+        if id(buffer) not in self.buffers and buffer.base is None:
+            self.failure.buffer = buffer
+        raise self.failure
 
     def fail(self, what: str) -> NoReturn:
         """Raises NotTraced."""
