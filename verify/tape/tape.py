@@ -276,8 +276,10 @@ class Builder(Arithmetic):
                 return self.apply(PRIMITIVES["pow"], [*ins, parameter])
         if row.form in ("matrix", "composite"):
             return self._whole(row, columns, parameter)
-        columns = list(np.broadcast_arrays(*columns))
         rows = row.form == "row" or row.name in ("max", "min")
+        if not rows and not any(c.ndim for c in columns):
+            return self._single(row, [c.reshape(1) for c in columns], parameter)
+        columns = list(np.broadcast_arrays(*columns))
         shape = columns[0].shape[:-1] if rows else columns[0].shape
         flat = [c.reshape(-1, c.shape[-1]) if rows else c.ravel() for c in columns]
         keys = self._keys(row, flat, parameter)
@@ -290,6 +292,15 @@ class Builder(Arithmetic):
             self._known.update(zip(fresh, outs.tolist(), strict=True))
             self._emit(row, outs, tuple(np.ascontiguousarray(c[which]) for c in flat), parameter)
         return np.array([self._known[key] for key in keys], np.intp).reshape(shape)
+
+    def _single(self, row: Primitive, ins: Sequence[Registers], parameter: Any) -> Registers:
+        """One output, without what arrays cost."""
+        (key,) = self._keys(row, ins, parameter)
+        if key not in self._known:
+            outs = self._new(1)
+            self._known[key] = int(outs[0])
+            self._emit(row, outs, tuple(ins), parameter)
+        return np.asarray(self._known[key], np.intp)
 
     def _keys(self, row: Primitive, flat: Sequence[Registers], parameter: Any) -> list[Any]:
         def operands(c: Registers) -> Iterator[Any]:

@@ -22,8 +22,10 @@ from verify.traced.recorder import NotTraced
 
 KEPT = 16
 """Records that are kept: each is as large as all that the code computes."""
-LATEST = 2
-"""Records that are tried at another point before the code runs again."""
+LATEST = 6
+"""Records that are tried at another point, the latest first, before the code runs again: along a line it may do one thing ahead and another
+behind.
+"""
 SOURCE = "the candidate's own code"
 
 
@@ -73,7 +75,7 @@ class Code:
             found = next((r for r in self._latest if r.holds(given)), None)
             if found is None:
                 found = recorded(self.f, given, u=unit_roundoff(_dtype(given)))
-                self._latest = [found, *self._latest][:LATEST]
+            self._latest = [found, *(r for r in self._latest if r is not found)][:LATEST]
             key = found.key
             self._formulas.setdefault(key, Recording(b=found.b, output=int(found.outputs)))
             self._formulas.move_to_end(key)

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -56,7 +57,7 @@ class Recorder:
     that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
     code, which takes ties as it is written. `looked` says that the code has asked about numbers otherwise, whether they are finite say,
     and `told` that it has made text of them. `infinite` are the registers of constants that are not finite.
-    `buffers` are arrays that the code brings along and writes into.
+    `singles` are single numbers, `buffers` arrays that the code brings along and writes into.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -67,6 +68,7 @@ class Recorder:
     guards: dict[float, int] = field(default_factory=dict)
     infinite: dict[int, float] = field(default_factory=dict)
     buffers: dict[int, Any] = field(default_factory=dict)
+    singles: dict[Any, Registers] = field(default_factory=dict)
     told: bool = False
     looked: bool = False
     failure: NotTraced | None = None
@@ -74,6 +76,14 @@ class Recorder:
     def constants(self, values: Any) -> Registers:
         """Registers of numbers that the code brings along. Of those with long mantissas is kept from which size they may be rounded."""
         a = np.asarray(values)
+        if not a.ndim:
+            number = a.dtype.char, a.item()
+            if number not in self.singles:
+                self.singles[number] = self._constants(a)
+            return self.singles[number].copy()
+        return self._constants(a)
+
+    def _constants(self, a: NDArray[Any]) -> Registers:
         if a.dtype.kind not in "fiub":
             self.fail(f"it computes with {a.dtype} numbers" if a.dtype.kind in "cOSU" else f"it computes with {a.dtype}")
         finite = np.isfinite(a)
@@ -114,12 +124,13 @@ class Recorder:
     def above(self, x: Registers, y: Registers) -> Registers:
         """Truths of x > y that are open where x = y: there either side may be taken."""
         first, second = np.broadcast_arrays(x, y)
-        special = infinite.among(self, first) | infinite.among(self, second)
-        if np.any(special):
-            left, right = ([self.infinite.get(r, 0.0) for r in c[special].tolist()] for c in (first, second))
-            found = np.empty(special.shape, np.intp)
-            found[special] = self.known(np.greater(left, right))
-            found[~special] = self.above(first[~special], second[~special])
+        closed = self._closed(first, second)
+        if np.any(closed):
+            pairs = zip(*(map(self._standing, c[closed].tolist()) for c in (first, second)), strict=True)
+            found = np.empty(closed.shape, np.intp)
+            found[closed] = self.known([a > b for a, b in pairs])
+            if not np.all(closed):
+                found[~closed] = self.above(first[~closed], second[~closed])
             return found
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
         low, high = np.where(flipped, second, first), np.where(flipped, first, second)
@@ -130,6 +141,16 @@ class Recorder:
         if not np.any(flipped):
             return base
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
+
+    def _closed(self, x: Registers, y: Registers) -> NDArray[np.bool_]:
+        """Where a comparison is of two constants, or with one that is not finite, which compares with all others alike."""
+        fixed = [np.array([isinstance(self.b.number(np.intp(r)), Fraction) for r in c.ravel().tolist()], bool) for c in (x, y)]
+        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | (fixed[0] & fixed[1]).reshape(x.shape))
+
+    def _standing(self, r: int) -> float | Fraction:
+        """A number to compare by."""
+        known = self.b.number(np.intp(r))
+        return self.infinite.get(r, known if isinstance(known, Fraction) else 0.0)
 
     def known(self, truths: Any) -> Registers:
         """Plain truths."""
