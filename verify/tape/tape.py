@@ -278,7 +278,7 @@ class Builder(Arithmetic):
             return self._whole(row, columns, parameter)
         rows = row.form == "row" or row.name in ("max", "min")
         if not rows and not any(c.ndim for c in columns):
-            return self._single(row, [c.reshape(1) for c in columns], parameter)
+            return self._single(row, [np.array(c).reshape(1) for c in columns], parameter)
         columns = list(np.broadcast_arrays(*columns))
         shape = columns[0].shape[:-1] if rows else columns[0].shape
         flat = [c.reshape(-1, c.shape[-1]) if rows else c.ravel() for c in columns]
