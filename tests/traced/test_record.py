@@ -14,6 +14,7 @@ from scipy.spatial import distance
 
 from verify.tape import enclose, reverse
 from verify.tape.balls import precision
+from verify.tape.tape import Builder
 from verify.traced import NotTraced, recorded
 from verify.traced.gap import slopes
 
@@ -438,3 +439,11 @@ def test_a_tiny_number_that_is_added_is_an_input_of_the_tape():
     assert recorded(lambda x: np.log(x + 1e-12).sum(), [np.ones(2)], u=U).guards == (1e-12,)
     assert recorded(lambda x: (1e-12 * x).sum(), [np.ones(2)], u=U).guards == ()
     assert recorded(lambda x: np.sqrt(x + 1e-5).sum(), [np.ones(2)], u=U).guards == ()
+
+
+def test_registers_that_are_written_over_later_change_no_instruction():
+    b = Builder()
+    x = b.inputs(())
+    y = b.exp(x)
+    x[...] = 7
+    assert b.tape(y).instructions[0].ins[0].tolist() == [0]
