@@ -72,7 +72,6 @@ HOMES = {
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
-        "api",
         "bench",
         "auditing",
         "bulk",

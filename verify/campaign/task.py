@@ -31,10 +31,13 @@ from verify.candidates import (
     told_of,
     told_of_upstream,
 )
-from verify.candidates.signature import LINEAR, SCORES, by_position, likely, of_one_array
+from verify.candidates.answer import Incomplete
+from verify.candidates.arguments import Arguments, arguments_of, by_arguments, to_plain
+from verify.candidates.example import Example
+from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
 from verify.cases import Case
 from verify.conventions import Conventions, Pins, Question, find_out, find_out_inputs, inputs
-from verify.conventions.own import own_code
+from verify.conventions.own import gradients_of, own_code
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
@@ -42,14 +45,14 @@ from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
-from verify.pair import Estimated, Pair, Recorded, Start, case_of, why_not
-from verify.pair.place import given
-from verify.problem import Instance
+from verify.pair import NO_GRADIENT, WEAKER, Estimated, Pair, Recorded, Start, why_not
+from verify.problem import Input, Instance, input_of, small
 from verify.problem.named import problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
+from verify.spec.declared import declared
 from verify.spec.objective import Objective
-from verify.trial import Result, Trial, Watch, Witness, again, run, unwatched
+from verify.trial import Derived, Result, Trial, Watch, Witness, again, run, unwatched
 
 T = TypeVar("T")
 
@@ -61,7 +64,8 @@ FORMULAS = ("own", "differences")
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
-    which may claim to be `convex`, and is judged by its own code where that can be recorded, unless `formula` says "own" or "differences".
+    which may claim to be `convex`, and is judged by the code of a `reference`, or by its own, where that can be recorded, unless `formula`
+    says "own" or "differences"; around that example, or with `at_only` there alone.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -73,9 +77,13 @@ class Request:
     laws: tuple[str, ...] | None = None
     profile: str = "ci"
     seed: int = 0
-    at: Start | None = None
+    at: Example | None = None
+    wrt: tuple[str, ...] | None = None
+    reference: str | Callable[..., Any] | None = None
     convex: bool = False
     formula: str | None = None
+    at_only: bool = False
+    inputs: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         of_type("seed", self.seed, (int,), "a whole number")
@@ -292,36 +300,51 @@ _CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
 """What a candidate changed when it was first asked, and the first case."""
 
 
-def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
+def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     request = task.request
     f, limitations, harm = _imported(request.candidate)
     if harm is not None:
         return Outcome(task, failed(task, harm, None), None)
     f = adapted(f, Upstream(seed=request.seed, positive=request.convex))
-    of_one_array(f)
-    pair, framework = Pair(f, request.convex), framework_of(f)
     watch = unwatched if record is None else record.begins
-    own = _own_code(task, f, at, watch)
-    why, operations = (own, None) if isinstance(own, str) else (None, own[1])
+    f, own = _arguments(task, f, at, watch)
+    framework, here = framework_of(f), own.at(task.dtype)
+    reference = None if request.reference is None else by_arguments(adapted(_imported(request.reference)[0]), own, "the reference")
+    pair = Pair(f, request.convex, own, reference, {name: a for name, a in here.items() if name not in own.differentiated})
+    found = _own_code(task, f, own, watch, reference)
+    why, operations = (found, None) if isinstance(found, str) else (None, found[1])
+    source = "differences" if why is not None else "own" if reference is None else "reference"
     told: dict[str, Any] = {
-        "signature": f"one array of shape {at[0]}",
+        "signature": own.told if own.alone else called(f),
+        **({} if own.alone else {"wrt": list(own.differentiated), "at": to_plain(own.whole)}),
         "convex": "claimed" if request.convex else "not claimed",
         "fits": True,
-        "formula": {"source": "own" if why is None else "differences", "operations": operations, "why": why},
+        "formula": {"source": source, "operations": operations, "why": why},
     }
-    question: Estimated | Recorded
-    if isinstance(own, str):
+    if request.reference is not None:
+        told["formula"]["reference"] = name_of(request.reference)
+    if own.returned is None:
+        limitations = (*limitations, NO_GRADIENT)
+    question: Estimated | Derived
+    start = Start(here, own.differentiated)
+    if isinstance(found, str):
         reason = why_not(task.law, pair)
-        question = Estimated(law=task.law, pair=pair, at=at, dtype=task.dtype, profile=request.profile, seed=request.seed)
+        question = Estimated(
+            law=task.law, pair=pair, at=start, dtype=task.dtype, profile=request.profile, seed=request.seed, alone=request.at_only
+        )
     else:
-        law, subject = LAWS[task.law], _subject(own[0], task.dtype)
-        reason = law.why_not(subject)
-        question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=at)
+        law, subject = LAWS[task.law], _subject(found[0], task.dtype)
+        told |= {"inputs": ", ".join(f"{name}: {text}" for name, text in request.inputs)} if request.inputs else {}
+        limitations = (*limitations, WEAKER) if request.inputs and reference is None and task.law == "gradient" else limitations
+        reason = NO_GRADIENT if own.returned is None and task.law not in OF_VALUES else law.why_not(subject)
+        question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
     if reason is not None:
         return Inapplicable(task, reason)
     if record is not None:
         record.found(told, place_of(f))
+    if request.inputs and isinstance(question, Recorded):
+        question = Derived(question.law, question.subject, request.profile, request.seed)
     trial = Trial(question, watch)
     result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
     if why is None and result.verdict is Verdict.SILENT and task.case is None and why_not(task.law, pair) is not None:
@@ -331,21 +354,65 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
 
 
-def _own_code(task: Task, f: Callable[..., Any], at: Start, watch: Watch) -> tuple[Conventions, int] | str:
-    """The candidate judged by the code of its own loss, or why it is not; found out once a process."""
+def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> tuple[Callable[..., Any], Arguments]:
+    """The candidate as a function of its arguments by position, and these, with the inputs that its gradients are for; found out once a
+    process. Raises UsageError where the example does not fit it.
+    """
+    key = (*_pair_key(task.request), task.dtype)
+    if key in _ARGUMENTS:
+        return _ARGUMENTS[key]
+    own = arguments_of(f, at)
+    f = by_arguments(f, own)
+    wrt = task.request.wrt
+    own = own.for_inputs(wrt) if wrt else own.for_all()
+    if not own.alone or task.request.reference is not None:
+        here = own.at(task.dtype)
+        watch(Case(values=here, family=PROBE, differentiated=own.differentiated))
+        try:
+            returned = gradients_of(f, own, here)
+            own = own.for_inputs(wrt, returned) if wrt else own.found(returned)
+        except Misbehaviour as error:  # one that gives no answer here is judged at this very point
+            alone = isinstance(error, Incomplete) and error.things == 1 and task.request.reference is not None
+            own = own.without_gradients() if alone else own
+    return _kept(_ARGUMENTS, key, (f, own))
+
+
+def _own_code(
+    task: Task, f: Callable[..., Any], own: Arguments, watch: Watch, reference: Callable[..., Any] | None
+) -> tuple[Conventions, int] | str:
+    """The candidate judged by the code of its own loss or of the reference, or why it is not; found out once a process."""
     if task.request.formula == "differences":
         return "differences were asked for"
-    key = (*_key(task.request), at, task.dtype, task.request.convex)
+    key = (*_pair_key(task.request), task.dtype)
     if key not in _OWN:
-        x = given(at, task.dtype)
-        watch(case_of(x, family=PROBE))
-        _kept(_OWN, key, own_code(f, {"x": x}, task.dtype, convex=task.request.convex))
+        watch(Case(values=own.at(task.dtype), family=PROBE, differentiated=own.differentiated))
+        how: dict[str, Any] = {"convex": task.request.convex, "alone": task.request.at_only, "declared": _declared(task.request, own)}
+        _kept(_OWN, key, own_code(f, own, task.dtype, reference=reference, **how))
     found = _OWN[key]
     if isinstance(found, str) and task.request.formula == "own":
         raise UsageError(f"{task.request.name} cannot be judged by its own code: {found}. Leave out formula, or let it be 'differences'.")
     return found
 
 
+def _declared(request: Request, own: Arguments) -> dict[str, Input]:
+    """The inputs that the user declares. Raises UsageError for what is none."""
+    found = declared(dict(request.inputs))
+    for name, a in found.items():
+        if name not in own.values:
+            raise unknown("input", name, own.values)
+        if name in own.differentiated and not a.is_real:
+            raise UsageError(f"{name} is declared as {a.domain}, and a gradient is returned for it: its numbers must be real ones.")
+    return {name: input_of(name, a) for name, a in found.items()}
+
+
+def _pair_key(request: Request) -> tuple[Hashable, ...]:
+    reference = None if request.reference is None else _Same(request.reference)
+    return (*_key(request), request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
+
+
+OF_VALUES = ("value", "consistency", "purity")
+"""Laws that are asked of a candidate without a gradient."""
+_ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}
 _OWN: dict[Hashable, tuple[Conventions, int] | str] = {}
 
 
@@ -393,7 +460,7 @@ def _kept_of(objective: Objective | Instance) -> int:
     """How many points' truths are kept."""
     if not isinstance(objective, Instance) or objective.problem.code is None:
         return TRUTHS
-    record, _ = objective.problem.code.record(objective.problem.example)
+    record, _ = objective.problem.code.record(small(objective.problem))
     return max(FEWEST, min(TRUTHS, REGISTERS // (int(record.tape.operations) + 1)))
 
 

@@ -13,11 +13,11 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Misbehaviour
+from verify.candidates import Answer, Call, Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
 from verify.diagnosis.asked import Asked
-from verify.diagnosis.numbers import Numbers, of_numbers
+from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
 from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence
 from verify.mistakes import FACTORS, likelier, paths
@@ -67,13 +67,16 @@ class Seen:
 def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) -> Diagnosis:
     """The bug that breaks a law at the case."""
     entries: str | list[list[int]] = [worst.where["entry"]] if "entry" in worst.where else "all"
-    place = _place(case, worst)
+    place = _place(_oracle(subject), case, worst)
     if place is not None:
         measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
     if not isfinite(float(worst.where.get("measured", 0.0))):
         told = f"{measured}: the computation leaves the range of the dtype, or divides by 0"
         return Diagnosis("overflow", told, entries, "precision", answer=_about(law))
     seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
+    if isinstance(subject.candidate, Call) and not subject.candidate.has_gradient:
+        code, told, _ = _of_value(subject, seen) or (law, measured, "all")
+        return Diagnosis(code, told, "all", measured=measured if told != measured else None, answer="loss")
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
         return replace(by_entries, measured=measured)
@@ -107,24 +110,25 @@ ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
 
 def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """What all entries of one input have in common, where the formula is code: points around one example are alike."""
-    if _oracle(subject).problem.example is None or len(case.differentiated) != 1:
+    if _oracle(subject).problem.example is None:
         return None
     here = _seen(subject, case)
     points = [s for s in [*([here] if here else []), *seen] if any(s.wrong(name) and np.any(d) for name, d in s.due.items())][:POINTS]
-    return of_numbers([_numbers(subject, s) for s in points], case.dtype) if points else None
+    numbers = [_numbers(subject, s) for s in points]
+    if not numbers or len(case.values) > 1:
+        return of_inputs(numbers, case.dtype)
+    return of_numbers([n for seen_there in numbers for n in seen_there.values()], case.dtype)
 
 
-def _numbers(subject: Asked, s: Seen) -> Numbers:
+def _numbers(subject: Asked, s: Seen) -> dict[str, Numbers]:
     """Entry by entry. Second differences of the gradient at steps so short that a smooth one has none are rounding."""
-    (name,) = s.due
-    x, g = s.case.x, s.answer.gradients[name].astype(np.float64)
+    x, g = s.case.x, {name: a.astype(np.float64) for name, a in s.answer.gradients.items()}
     try:
-        ahead, behind = (
-            subject.answer(s.case.at(np.asarray(x * x.dtype.type(1 + k * NUDGE)))).gradient.astype(np.float64) for k in (1, -1)
-        )
+        ahead, behind = (subject.answer(s.case.at(np.asarray(x * x.dtype.type(1 + k * NUDGE)))).gradients for k in (1, -1))
     except Misbehaviour:
         ahead = behind = g
-    return Numbers(g, s.due[name], s.radius[name], np.asarray(np.abs(behind - 2 * g + ahead)))
+    grain = {name: np.abs(behind[name].astype(np.float64) - 2 * g[name] + ahead[name].astype(np.float64)) for name in g}
+    return {name: Numbers(g[name], s.due[name], s.radius[name], np.asarray(grain[name])) for name in g}
 
 
 def _about(law: str) -> str | None:
@@ -149,9 +153,10 @@ def _oracle(subject: Asked) -> InstanceOracle:
     return subject.oracle
 
 
-def _place(case: Case, worst: Evidence) -> str | None:
-    """An entry of all that is differentiated, as one of its input."""
-    if "entry" not in worst.where or len(case.differentiated) == 1:
+def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
+    """An entry of all that is differentiated, as one of its input; None where a reader knows which that is."""
+    named = len(case.differentiated) > 1 or (oracle.problem.code is not None and len(case.values) > 1)
+    if "entry" not in worst.where or not named:
         return None
     name, index = case.place(worst.where["entry"])
     return f"{name}{index or ''}"

@@ -160,8 +160,11 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
 
 def _may_refuse(subject: Subject, case: Case) -> bool:
     """Whether code is asked away from its example: its domain may end there."""
-    example = subject.oracle.problem.example if isinstance(subject.oracle, InstanceOracle) else None
-    return example is not None and any(not np.array_equal(example[name], case[name]) for name in example)
+    problem = subject.oracle.problem if isinstance(subject.oracle, InstanceOracle) else None
+    if problem is None or problem.code is None:
+        return False
+    example = problem.example
+    return example is None or any(not np.array_equal(example[name], case[name]) for name in example)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,8 +87,10 @@ class InstanceOracle:
             tiny=self.tiny,
         )
         code = self.problem.code
-        aside = None if code is None else lambda: code.careless(values)
-        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, aside=aside)
+        known: dict[str, Any] = (
+            {} if code is None else {"aside": lambda: code.careless(values), "loose": lambda: code.careless_value(values)}
+        )
+        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, **known)
 
     def share(self, parts: Sequence[Part]) -> float:
         """What the sum is multiplied by."""
@@ -111,11 +113,8 @@ class InstanceOracle:
             ways=tuple(way_formula(self.problem, k, part.key) for k in range(len(self.problem.ways))),
             constants=(*numbers, *self.constants),
             rounded=(
-                *(
-                    [exact.rounded(t, self.dtype) for t in part.numbers]
-                    if self.problem.example is None
-                    else [n + arb(0, n.abs_upper()) for n in numbers]
-                ),
+                *(exact.rounded(t, self.dtype) for t in part.numbers[: len(numbers) - part.tiny]),
+                *(n + arb(0, n.abs_upper()) for n in numbers[len(numbers) - part.tiny :]),
                 *self._rounded_constants,
             ),
             steep=lambda: self._steep(formula, part),
@@ -123,7 +122,7 @@ class InstanceOracle:
 
     def _steep(self, formula: Formula, part: Part) -> Floats:
         """L of each input, of real numbers: see `steepness`."""
-        if self.problem.example is not None or not all(i.is_free for i in self.problem.variables):
+        if self.problem.code is not None or not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
         if key not in self._steepest:
@@ -134,7 +133,7 @@ class InstanceOracle:
 
     def formula(self, key: Hashable) -> Formula:
         """Of the elements with this key."""
-        return (problem_formula if self.problem.example is None else code_formula)(self.problem, key)
+        return (problem_formula if self.problem.code is None else code_formula)(self.problem, key)
 
     def stretched(self, values: Values, d: Floats) -> tuple[Floats, Floats]:
         """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number,
@@ -164,7 +163,7 @@ class InstanceOracle:
     @cached_property
     def has_switches(self) -> bool:
         """Whether there are kinks: where numbers have a domain with ends, some that are met within."""
-        if not self.example.switches or self.problem.example is not None:
+        if not self.example.switches or self.problem.code is not None:
             return bool(self.example.switches)
         free = all(i.is_free for i in self.problem.variables)
         return free or any(self._turns(small(self.problem, size=POINTS, seed=seed)) for seed in range(POINTS))

@@ -95,18 +95,20 @@ def is_asked(domain: Numbers) -> bool:
     return isinstance(domain, (Finite, Label)) or (isinstance(domain, Domain) and domain.whole)
 
 
+def input_of(name: str, a: Array) -> Input:
+    """The input that an array is."""
+    return Input(
+        name=name,
+        dims=a.shape,
+        domain=a.domain,
+        differentiated=a.is_differentiated,
+        asked=is_asked(a.domain),
+        whole=is_asked(a.domain) and all(t == int(t) for t in getattr(a.domain, "values", ())),
+    )
+
+
 def _of_function(spec: FunctionSpec) -> Problem:
-    inputs = [
-        Input(
-            name=name,
-            dims=a.shape,
-            domain=a.domain,
-            differentiated=a.is_differentiated,
-            asked=is_asked(a.domain),
-            whole=is_asked(a.domain) and all(t == int(t) for t in getattr(a.domain, "values", ())),
-        )
-        for name, a in spec.inputs.items()
-    ]
+    inputs = [input_of(name, a) for name, a in spec.inputs.items()]
     output = Array(spec.output).shape if spec.output else None
     if output is not None:
         inputs.append(Input(name=UPSTREAM, dims=output, domain=Real()))

@@ -63,7 +63,7 @@ def values(case: Entry) -> dict[str, Any]:
     """
     if "values" in case:
         told = case["values"]
-        return {name: told[name] for name in LINEAR} | told if told.keys() >= set(LINEAR) else dict(told)
+        return {name: told[name] for name in LINEAR} | told if is_linear(case) else dict(told)
     return {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
 
 
@@ -76,10 +76,15 @@ def listed(told: Any) -> str:
     return f"[{', '.join(map(listed, told))}]" if isinstance(told, list) else str(told)
 
 
+def is_linear(case: Entry) -> bool:
+    """Whether it is one of linear scores with labels, which stand beside its values: a function without a spec may call its own alike."""
+    return case.keys() >= set(LINEAR)
+
+
 def shape(case: Entry) -> str:
     """The sizes, the family, λ and the parameters of a case, where they vary."""
     found = values(case)
-    if not found.keys() >= set(LINEAR):
+    if not is_linear(case):
         return f"{', '.join(f'{name} of shape {sizes(told)}' for name, told in found.items())}, family {case['family']}"
     (C, D), N = sizes(found["W"]), len(found["X"])
     told = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in LINEAR)
@@ -146,7 +151,7 @@ def case_lines(entry: Entry) -> list[str]:
 def _inputs(case: Entry) -> dict[str, Any]:
     """What a sentence shows: λ stands beside the sizes, and each row of X picks the scores of one example."""
     found = values(case)
-    if not found.keys() >= set(LINEAR):
+    if not is_linear(case):
         return found
     labels = {"targets": case["targets"]} if "targets" in case else {"y": found["y"]}
     if "signature" in case:
@@ -171,7 +176,9 @@ def conventions(document: Document) -> Iterator[tuple[str, str]]:
     for name, found in document["conventions"].items():
         varied = {name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items()}
         varied |= {"formula": _formula(found["formula"])} if "formula" in found else {}
-        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in ("fits", "ambiguous", "varied"))
+        varied |= {"wrt": f"gradients for {', '.join(found['wrt'])}"} if "wrt" in found else {}
+        varied |= {"inputs": f"inputs {found['inputs']}"} if "inputs" in found else {}
+        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in ("fits", "ambiguous", "varied", "at"))
         what = "gradient" if found.get("signature") == "objective" else "loss"
         doubt = "" if found.get("fits") else f": its {what} fits no member of the family, so these are assumed"
         yield visible(name), visible(told + doubt)
@@ -182,7 +189,10 @@ def _formula(found: Mapping[str, Any]) -> str:
     """Where the formula of a pair without a spec comes from."""
     if found["source"] == "own":
         return f"formula: own code, {found['operations']} operations"
-    return f"formula: none, by differences: {found['why']}"
+    if found["source"] == "reference":
+        return f"formula: {found['reference']}, {found['operations']} operations"
+    of = f" of {found['reference']}" if "reference" in found else ""
+    return f"formula: none, by differences{of}: {found['why']}"
 
 
 PINNED = ("layout", "reduction", "penalty", "delta")

@@ -3,5 +3,6 @@
 from verify.traced.problem import Code, Gap, code_problem
 from verify.traced.record import Record, recorded
 from verify.traced.recorder import NotTraced
+from verify.traced.swapped import uncompiled
 
-__all__ = ["Code", "Gap", "NotTraced", "Record", "code_problem", "recorded"]
+__all__ = ["Code", "Gap", "NotTraced", "Record", "code_problem", "recorded", "uncompiled"]

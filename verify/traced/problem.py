@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.problem import Input, Part, Problem, Recording, Values
+from verify.problem import Input, Kept, Part, Problem, Recording, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape.tape import Line
 from verify.traced.gap import Written, slopes, written
-from verify.traced.record import Record, as_written, balls, recorded
+from verify.traced.record import Record, as_written, balls, is_recorded, recorded
 from verify.traced.recorder import NotTraced
 
 KEPT = 16
 """Records that are kept: each is as large as all that the code computes."""
 LATEST = 2
 """Records that are tried at another point before the code runs again."""
-SOURCE = "the candidate's own code"
 
 
 NARROW = 2.0**-90
@@ -48,32 +48,46 @@ class Gap:
 
 
 class Code:
-    """The value of a function of named arrays, and its gradient's code (which returns an array for each), recorded where they are asked
-    for. `unrecorded` says why a gradient is not.
+    """The value of a function of named arrays, and the code of a gradient (which returns an array for each of the first `variables` of
+    them), recorded where they are asked for. `unrecorded` says why a gradient is not. `loss` is another code of the same value, if the
+    gradient is that of a candidate which is judged by this.
     """
 
     def __init__(
-        self, f: Callable[..., Any], names: tuple[str, ...], gradient: Callable[..., Any] | None = None, unrecorded: str | None = None
+        self,
+        f: Callable[..., Any],
+        names: tuple[str, ...],
+        gradient: Callable[..., Any] | None = None,
+        unrecorded: str | None = None,
+        *,
+        variables: int | None = None,
+        loss: Callable[..., Any] | None = None,
     ) -> None:
         self.f, self.names, self._gradient, self.unrecorded = f, names, gradient, unrecorded
+        self.variables, self._loss = len(names) if variables is None else variables, loss
         self._records: OrderedDict[Hashable, tuple[Record, bytes]] = OrderedDict()
         self._formulas: OrderedDict[bytes, Recording] = OrderedDict()
         self._written: OrderedDict[Hashable, list[Written] | NotTraced] = OrderedDict()
-        self._latest: list[Record] = []
-        self._gradients: list[Record] | None = None
+        self._latest: list[tuple[Hashable, Record]] = []
+        self._gradients: tuple[Hashable, list[Record]] | None = None
 
     def _place(self, values: Values) -> tuple[list[Any], Hashable]:
         given = [values[name] for name in self.names]
-        return given, tuple((a.dtype.char, a.shape, a.tobytes()) for a in map(np.asarray, given))
+        return given, _bits(given)
+
+    def _unrecorded(self, given: list[Any]) -> Hashable:
+        """What a record knows as it is, and holds for nothing else."""
+        return _bits([a for k, a in enumerate(given) if not is_recorded(a, k < self.variables)]), tuple(map(np.shape, given))
 
     def record(self, values: Values) -> tuple[Record, bytes]:
         """The record there, and its key. Raises NotTraced."""
         given, place = self._place(values)
         if place not in self._records:
-            found = next((r for r in self._latest if r.holds(given)), None)
+            plain = self._unrecorded(given)
+            found = next((r for beside, r in self._latest if beside == plain and r.holds(given)), None)
             if found is None:
-                found = recorded(self.f, given, u=unit_roundoff(_dtype(given)))
-                self._latest = [found, *self._latest][:LATEST]
+                found = recorded(self.f, given, u=unit_roundoff(_dtype(given)), variables=self.variables)
+                self._latest = [(plain, found), *self._latest][:LATEST]
             key = found.key
             self._formulas.setdefault(key, Recording(b=found.b, output=int(found.outputs)))
             self._formulas.move_to_end(key)
@@ -84,9 +98,12 @@ class Code:
 
     def parts(self, values: Values) -> list[Part]:
         """One element of all inputs."""
-        size = sum(int(np.size(values[name])) for name in self.names)
         record, key = self.record(values)
-        return [Part(key=key, places=np.arange(size), numbers=record.guards)]
+        given, _ = self._place(values)
+        size = sum(int(np.size(a)) for a in given[: self.variables])
+        beside = [a for a in given[self.variables :] if is_recorded(a, variable=False)]
+        numbers = (*(x for a in beside for x in np.ravel(a).tolist()), *record.guards)
+        return [Part(key=key, places=np.arange(size), numbers=numbers, tiny=len(record.guards))]
 
     def stated(self, key: Hashable) -> Recording:
         """The formula of a record that was made lately."""
@@ -100,9 +117,10 @@ class Code:
             raise NotTraced(self.unrecorded or "it has no gradient")
         if place not in self._written:
             try:
-                if self._gradients is None or not self._gradients[0].holds(given):
-                    self._gradients = as_written(self._gradient, given)
-                records = self._gradients
+                plain = self._unrecorded(given)
+                if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given):
+                    self._gradients = plain, as_written(self._gradient, given, self.variables)
+                _, records = self._gradients
                 found: Any = [w for r in records for w in written(r, _inputs(given, r), _dtype(given))]
             except NotTraced as error:
                 found = error
@@ -122,6 +140,24 @@ class Code:
         size = max((float(w.exact.abs_upper()) for w in found), default=0.0)
         most = float(np.sqrt(unit_roundoff(_dtype([values[n] for n in self.names])))) * size
         return np.asarray(np.minimum(np.nan_to_num([w.radius for w in found], nan=most), most))
+
+    def careless_value(self, values: Values) -> float:
+        """The same of what the other code of the value denotes, up to half of its digits."""
+        loss = self._loss
+        if loss is None:
+            return 0.0
+        given, _ = self._place(values)
+
+        @wraps(loss)
+        def alone(*inputs: Any) -> list[Any]:
+            return [loss(*inputs)]
+
+        try:
+            (record,) = as_written(alone, given, self.variables)
+            (found,) = written(record, _inputs(given, record), _dtype(given))
+        except NotTraced:
+            return 0.0
+        return float(np.nanmin([found.radius, np.sqrt(unit_roundoff(_dtype(given))) * float(found.exact.abs_upper())]))
 
     def gap(self, values: Values) -> Gap | None:
         """See `Gap`; None on a kink, or where nothing is finite. Raises NotTraced."""
@@ -157,7 +193,11 @@ class Code:
 
 def _inputs(given: Sequence[Any], record: Record, *, loose: bool = False) -> list[arb]:
     guards = [arb(g) + arb(0, abs(g) if loose else 0.0) for g in record.guards]
-    return [*balls(given, [()] * len(given)), *guards]
+    return [*balls(given, record.variables), *guards]
+
+
+def _bits(given: Sequence[Any]) -> Hashable:
+    return tuple((a.dtype.char, a.shape, a.tobytes()) for a in map(np.asarray, given))
 
 
 def _dtype(given: Sequence[Any]) -> str:
@@ -169,19 +209,26 @@ def _kept(known: OrderedDict[Any, Any]) -> None:
         known.popitem(last=False)
 
 
-def code_problem(name: str, code: Code, example: Mapping[str, Any], *, convex: bool) -> Problem:
-    """The problem around an example of the inputs, all of which are differentiated."""
-    inputs = tuple(
-        Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)), differentiated=True) for n, a in example.items()
-    )
+def code_problem(
+    name: str, code: Code, example: Mapping[str, Any], *, convex: bool, declared: Mapping[str, Input] | None = None
+) -> Problem:
+    """The problem around an example of the inputs; or of inputs that are `declared`, beside which the others have the shapes and signs of
+    the example. Those of these by which the code has no derivatives keep their values.
+    """
+    variables = code.names[: code.variables]
+    shown = {
+        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in variables else Kept(a))
+        for n, a in example.items()
+    }
+    inputs = tuple(replace(i, differentiated=n in variables) for n, i in (shown | dict(declared or {})).items())
     return Problem(
         name=name,
         inputs=inputs,
         parts=code.parts,
         stated=code.stated,
         claims=Claims(convex=True if convex else None),
-        source=SOURCE,
-        example=dict(example),
+        source=name,
+        example=None if declared else dict(example),
         code=code,
     )
 

@@ -96,8 +96,11 @@ class Recorder:
         return found
 
     def above(self, x: Registers, y: Registers) -> Registers:
-        """Truths of x > y that are open where x = y: there either side may be taken."""
+        """Truths of x > y that are open where x = y: there either side may be taken, but by code that is read as it is written."""
         first, second = np.broadcast_arrays(x, y)
+        if self.written:
+            self.b.line = line_of_code()
+            return self.b.gt(first, second)  # type: ignore[no-any-return]
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
         low, high = np.where(flipped, second, first), np.where(flipped, first, second)
         b = self.b
