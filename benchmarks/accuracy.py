@@ -24,7 +24,7 @@ def setups(smoke: bool) -> Iterator[Setup]:
         batches = [batch(N, D, C, dtype, seed) for seed in range(BATCHES)]
         for loss, name in LOSSES.items():
             objective = Objective(loss=find_loss(name), penalty=find_penalty("l2"))
-            truths = [Oracle(objective, dtype).at(W, X, y, REG) for W, X, y in batches]
+            truths = [Oracle(objective, dtype).at(W=W, X=X, y=y, reg=REG) for W, X, y in batches]
             for what, error in {"gradient": _of_gradient, "loss": _of_loss}.items():
                 yield Setup(
                     label=f"{dtype} {loss}, error of the {what}, {N} × {D}, {C} classes",

@@ -172,3 +172,21 @@ def test_the_names_of_the_package_are_found_when_used():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'verify' has no attribute 'chek'"):
         verify.chek  # noqa: B018
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "mine.py:SPEC"])
+def test_a_file_of_the_same_name_in_another_folder_is_another_one(tmp_path, monkeypatch, loss):
+    """Which a process remembers."""
+    own = "\nfrom sympy import log, exp, Add\nfrom verify.spec import Claims, LossSpec\nSPEC = LossSpec("
+    own += "name='mine', per_example=lambda s, y: {} * (log(Add(*map(exp, s))) - s[y]), claims=Claims(convex=True), source='none')"
+    found = []
+    for factor in ("1", "3"):
+        (tmp_path / factor).mkdir()
+        monkeypatch.chdir(tmp_path / factor)
+        code = (
+            f"import implementations\nright = implementations.softmax()\ndef f(W, X, y, reg): return {factor} * right(W, X, y, 0)[0], 0 * W"
+        )
+        (tmp_path / factor / "mine.py").write_text(code + own.format(factor), encoding="utf-8")
+        found.append(verify.check("mine.py:f", loss=loss, laws=("value",), profile="quick", in_process=True).verdict)
+    fits = verify.Verdict.HOLDS if loss == "mine.py:SPEC" else verify.Verdict.BROKEN
+    assert found == [verify.Verdict.HOLDS, fits]

@@ -16,6 +16,7 @@ from verify.candidates import Linear, Scores, answers
 from verify.cases import Case
 from verify.cases.bulk import ROUND, anywhere, batches
 from verify.evidence import Verdict
+from verify.form import SCORES
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle, lanes
 from verify.spec import Claims, LossSpec, Objective
@@ -36,7 +37,7 @@ LOSSES = {
     "binary_logistic": {"reduction": "sum"},
     "squared_error": {},
     "half a margin": {"loss": "multiclass_hinge", "parameters": {"delta": 0.3}},
-    "of scores": {"loss": "softmax_cross_entropy", "of_scores": True},
+    "of scores": {"loss": "softmax_cross_entropy", "form": SCORES},
     "the greatest": {"loss": spec(lambda s, y: Max(*s) - s[y])},
     "a switch in a switch": {"loss": spec(lambda s, y: Abs(Max(0, s[1] - s[0]) - Max(0, 1 - s[y])) + exp(s[0] / 8))},
     "pieces": {"loss": spec(lambda s, y: Piecewise((s[y] ** 2, s[y] < 1), (2 * s[y] - 1, True)) + sympy.sqrt(1 + s[0] ** 2))},
@@ -97,10 +98,9 @@ def test_the_engine_draws_the_same_case_from_the_same_choices(case):
     for batch in list(batches(truth, seed=3, examples=100, rounds=1))[:10]:
         b = len(batch.raw) - 1
         (there,), here = drawn(batch.choices(b), anywhere(truth)), batch.case(b)
-        W, X, y, reg = (part[b] for part in batch.problems)
+        due = {name: np.asarray(part[b]).tobytes() for name, part in batch.problems.items()}
         for found in (there, here):
-            mine = found["W"].tobytes(), found["X"].tobytes(), found["y"].tobytes(), found["reg"]
-            assert (W.tobytes(), X.tobytes(), y.tobytes(), reg) == mine
+            assert {name: np.asarray(value).tobytes() for name, value in found.values.items()} == due
 
 
 def test_a_round_meets_every_number_of_examples_and_the_same_seed_the_same_problems():
@@ -129,9 +129,9 @@ def test_the_answers_are_those_to_single_questions(way):
     change, options = WAYS[way]
     asked = subject(change(hinge()), **options)
     batch = next(iter(batches(asked.oracle, seed=0, examples=100, rounds=1)))
-    values, gradients = answers(asked.candidate, *batch.problems)
-    for b, (W, X, y, reg) in enumerate(zip(*batch.problems, strict=True)):
-        one = asked.candidate(W, X, y, reg)
+    values, gradients = answers(asked.candidate, batch.problems)
+    for b in range(len(values)):
+        one = asked.candidate(**{name: part[b] for name, part in batch.problems.items()})
         assert (values[b], gradients[b].tobytes()) == (one.value, one.gradient.tobytes())
 
 
@@ -142,7 +142,7 @@ def test_a_question_without_an_answer_is_one():
         return 1.0, W[0] if W[0, 0] == 0 else W
 
     W = np.arange(-3.0, 3.0)[:, None, None] * np.ones((6, 2, 2))
-    values, gradients = answers(Linear(f=f), W, np.ones((6, 1, 2)), np.zeros((6, 1), int), np.zeros(6))
+    values, gradients = answers(Linear(f=f), {"W": W, "X": np.ones((6, 1, 2)), "y": np.zeros((6, 1), int), "reg": np.zeros(6)})
     assert np.isnan(values).tolist() == [False, False, False, True, True, True]
     assert np.isnan(gradients).any(axis=(1, 2)).tolist() == [False, False, False, True, True, True]
 
@@ -231,4 +231,4 @@ def test_a_function_of_scores_is_searched():
     assert run(LAWS["value"], asked, profile="ci", seed=0).verdict is Verdict.HOLDS
     found = run(LAWS["gradient"], asked, profile="ci", seed=0)
     assert found.verdict is Verdict.BROKEN
-    assert len(found.witness.case["X"]) == 7
+    assert len(found.witness.case["y"]) == 7

@@ -33,8 +33,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_of_the_readme_prints_what_it_shows(folder):
-    shown = blocks("console")[0].splitlines()
+@pytest.mark.parametrize("which", [0, 1], ids=["by a formula", "by its own code"])
+def test_the_command_of_the_readme_prints_what_it_shows(folder, which):
+    shown = blocks("console")[which].splitlines()
+    (folder / "linear_svm.py").write_text("\n\n".join((blocks("python")[0], blocks("python")[2])), encoding="utf-8")
     arguments = shown[0].removeprefix("$ verify ").split()
     run = subprocess.run([sys.executable, "-m", "verify", *arguments], capture_output=True, text=True, check=False, encoding="utf-8")
     assert run.returncode == 1, run.stderr
@@ -112,6 +114,7 @@ def test_the_loss_of_one_score_of_contributing_is_one(folder):
     for given, verdict in ((None, verify.Verdict.HOLDS), ({"gamma": 1.0}, verify.Verdict.HOLDS), ({"gamma": 2.0}, verify.Verdict.BROKEN)):
         report = verify.check("fixed.py:objective", loss="focal.py", parameters=given, profile="quick", laws=laws)
         assert report.verdict is verdict
+        assert ("gamma 1.0 (found out from its gradient)" in str(report)) == (given is None)
 
 
 def test_the_penalty_of_contributing_is_one(folder):

@@ -15,7 +15,7 @@ import verify
 
 FLOORS = (
     ("errors", "evidence", "profiles", "rounding", "core"),
-    ("data", "difference", "elapsed", "figures", "nested", "settings", "slope", "source", "storage"),
+    ("data", "difference", "elapsed", "figures", "form", "nested", "settings", "slope", "source", "storage"),
     ("tape",),
     ("spec",),
     ("problem",),
@@ -72,7 +72,6 @@ HOMES = {
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
     "numpy": {
-        "api",
         "bench",
         "auditing",
         "bulk",
@@ -85,6 +84,7 @@ HOMES = {
         "diagnosis",
         "difference",
         "figures",
+        "form",
         "laws",
         "mistakes",
         "oracle",

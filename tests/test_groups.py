@@ -166,7 +166,7 @@ def point(penalty, W, d=None, loss="softmax_cross_entropy", dtype="float64", reg
     W = np.array(W, dtype)
     objective = Objective(loss=find_loss(loss), penalty=penalty)
     X, y = np.zeros((1, W.shape[1]), dtype), np.array([0])
-    return Oracle(objective, dtype).at(W, X, y, reg)
+    return Oracle(objective, dtype).at(W=W, X=X, y=y, reg=reg)
 
 
 @settings(max_examples=60, deadline=None)
@@ -200,7 +200,7 @@ def test_the_element_of_least_norm_is_the_projection():
     assert np.allclose(truth.least_norm(), 0, atol=1e-8)
     X, y = np.array([[4.0]]), np.array([0])
     objective = Objective(loss=find_loss("softmax_cross_entropy"), penalty=field.FEATURES)
-    steep = Oracle(objective, "float64").at(np.zeros((2, 1)), X, y, 1.0).gradient  # (−2, 2), less a vector of length 1 along it
+    steep = Oracle(objective, "float64").at(W=np.zeros((2, 1)), X=X, y=y, reg=1.0).gradient  # (−2, 2), less a vector of length 1 along it
     assert np.allclose(steep.least_norm(), np.array([[-2], [2]]) * (1 - 1 / np.sqrt(8)))
 
 

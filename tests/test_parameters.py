@@ -229,6 +229,19 @@ def test_several_are_found_out_together(case, dtype):
     assert by_slope.to_dict().items() >= {"fits": True, "signature": "objective", **parameters}.items()
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_how_they_were_found_out_is_told_and_how_well_long_numbers_are_known(dtype):
+    told = {}
+    for case, (loss, f, _) in TOGETHER.items():
+        found = find_out(lambda prediction, target, f=f: (f(prediction, target)[1], np.ones_like(prediction)), loss, Pins(), dtype)
+        told[case] = (dict(found.found_out), dict(found.objective.unsure))
+    assert told["focal"] == ({"gamma": "its gradient", "alpha": "its gradient"}, {})
+    how, unsure = told["of long numbers"]
+    assert unsure.keys() == ({"delta"} if dtype == "float64" else {"delta", "weight"})  # √3 to eight digits is a short number there
+    assert all(far < (1e-12 if dtype == "float64" else 1e-3) for far in unsure.values())
+    assert {name: how[name] for name in unsure} == {name: f"its gradient, to {far:.0e} of it" for name, far in unsure.items()}
+
+
 @pytest.mark.parametrize("wrong", [1e-3, 1e-10])
 @pytest.mark.parametrize("case", TOGETHER)
 def test_odd_values_excuse_no_wrong_gradient(case, wrong):

@@ -154,7 +154,7 @@ def test_the_truth_at_a_target_is_that_of_a_list_of_it(loss, dtype):
         name="listed", per_example=loss.per_example, targets=loss.targets[:24], parameters=loss.parameters, claims=loss.claims, source="x"
     )
     W, X, y = np.array([[0.75, -0.5]], dtype), np.array([[1, 1], [2, 1], [-3, 1]], dtype), np.array([1, 4, 20])
-    a, b = (Oracle(Objective(loss=own, penalty=find_penalty("l2")), dtype).at(W, X, y, 0.25) for own in (loss, listed))
+    a, b = (Oracle(Objective(loss=own, penalty=find_penalty("l2")), dtype).at(W=W, X=X, y=y, reg=0.25) for own in (loss, listed))
     assert a.value.exact.overlaps(b.value.exact)
     assert all(p.overlaps(q) for p, q in zip(a.gradient.center.flat, b.gradient.center.flat, strict=True))
     assert np.allclose(a.gradient.radius, b.gradient.radius, rtol=0.5)
@@ -230,7 +230,7 @@ def test_a_witness_shows_the_targets_that_its_labels_stand_for():
     report = check(scores(value, WRONG["Poisson"]), loss=f"{DOMAINS}:{loss}", laws=("gradient",), profile="quick")
     (entry,) = report.to_dict()["results"]
     witness = entry["witness"]
-    assert [float.fromhex(t) for t in witness["targets"]] == [POISSON.targets[label] for label in witness["y"]]
-    assert max(POISSON.targets[label] for label in witness["y"]) > 255
+    assert [float.fromhex(t) for t in witness["targets"]] == [POISSON.targets[label] for label in witness["values"]["y"]]
+    assert max(POISSON.targets[label] for label in witness["values"]["y"]) > 255
     assert "targets=[" in str(report)
     assert "y=[" not in str(report)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from numpy.typing import ArrayLike
 
 from verify.campaign import witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
+from verify.campaign.without_spec import without_spec
 from verify.candidates import Candidate
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
-from verify.pair import point, start
 from verify.report.model import Report
 from verify.spec.loss import Given
 
@@ -25,6 +22,7 @@ def check(
     candidate: str | Callable[..., Any],
     *,
     loss: str | None = None,
+    reference: str | Callable[..., Any] | None = None,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
@@ -38,7 +36,10 @@ def check(
     laws: Sequence[str] | None = None,
     timeout: float | None = None,
     hessian: str | None = None,
-    at: ArrayLike | None = None,
+    at: Any = None,
+    wrt: str | Sequence[str] | None = None,
+    inputs: str | Mapping[str, str] | None = None,
+    at_only: bool = False,
     convex: bool = False,
     formula: str | None = None,
     in_process: bool | None = None,
@@ -57,10 +58,13 @@ def check(
     name; `{"w": (1, 2, 0.5)}` of one that has a number for each class), `classes` the only number of classes that it answers for.
     `hessian="approximate"` declares that the Hessian is none exactly: then it must only be finite and of the right sign.
 
-    With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)` of one array, or a function of one array that
-    returns both, at the array `at` and around it. The formula is the loss's own code, recorded while it runs; where it cannot be recorded,
-    differences of what it returns stand in, and the report says why. `formula="own"` or `"differences"` pins which. `convex=True` claims
-    that f is convex.
+    With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)`, or a function that returns both, at the example `at` of
+    its inputs and around it, or there alone with `at_only=True`. `at` is an array, a tuple by position, a dict by the names of the
+    arguments, or a function that returns one; arguments may be dicts and lists of arrays. `wrt` names the inputs that the gradients
+    are for, where that cannot be found out. `inputs` declares dimensions and domains, "x: n d, y: n | labels(c)", in place of an example or
+    beside it: then sizes vary. The formula is the code of `reference`, another function of the same inputs ('file.py:function'
+    or a function), or the loss's own, recorded while it runs; where it cannot be recorded, differences of what it returns stand in, and
+    the report says why. `formula="own"` or `"differences"` pins which. `convex=True` claims that f is convex.
 
     `dtypes` are ("float64",) if not given; of a pair the dtype of `at`.
 
@@ -74,6 +78,7 @@ def check(
     request = requested(
         candidate,
         loss=loss,
+        reference=reference,
         signature=signature,
         layout=layout,
         reduction=reduction,
@@ -87,6 +92,9 @@ def check(
         laws=laws,
         hessian=hessian,
         at=at,
+        wrt=wrt,
+        inputs=inputs,
+        at_only=at_only,
         convex=convex,
         formula=formula,
     )
@@ -102,6 +110,7 @@ def requested(
     candidate: str | Callable[..., Any],
     *,
     loss: str | None = None,
+    reference: str | Callable[..., Any] | None = None,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
@@ -114,7 +123,10 @@ def requested(
     seed: int = 0,
     laws: Sequence[str] | None = None,
     hessian: str | None = None,
-    at: ArrayLike | None = None,
+    at: Any = None,
+    wrt: str | Sequence[str] | None = None,
+    inputs: str | Mapping[str, str] | None = None,
+    at_only: bool = False,
     convex: bool = False,
     formula: str | None = None,
 ) -> Request:
@@ -134,16 +146,18 @@ def requested(
         hessian=hessian,
     )
     chosen = tuple(laws) if laws is not None else None
-    if loss is None and at is None:
+    if loss is None and at is None and inputs is None:
         raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
-    if loss is not None and (at is not None or convex or formula is not None):
-        raise UsageError("at=x, convex=True and formula go with loss=None: they are of a pair without a spec. Leave them out, or the loss.")
+    if reference is not None and (loss is not None or formula == "own"):
+        other = "loss" if loss is not None else "formula='own'"
+        raise UsageError(f"{other} and a reference are both given, and either is the formula to judge by. Leave one of them out.")
+    if loss is not None and (at is not None or convex or formula is not None or wrt is not None or at_only or inputs is not None):
+        raise UsageError("at=x, inputs, at_only, wrt, convex=True and formula go with loss=None. Leave them out, or the loss.")
     if loss is None:
         _whole(candidate, pins)
-        x = point(at)
-        given = tuple(dtypes or (x.dtype.name,))
-        bare = Request(candidate=candidate, loss=witness.NO_LOSS, dtypes=given, laws=chosen, profile=profile, seed=seed)
-        return replace(bare, at=start(x), convex=convex, formula=formula)
+        more: dict[str, Any] = {"laws": chosen, "profile": profile, "seed": seed, "dtypes": dtypes}
+        own: dict[str, Any] = {"at": at, "inputs": inputs, "wrt": wrt, "at_only": at_only}
+        return without_spec(candidate, reference=reference, convex=convex, formula=formula, **own, **more)
     given = ("float64",) if dtypes is None else tuple(dtypes)
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
 

@@ -81,7 +81,7 @@ def examples_of(subject: Subject) -> int:
 def _look(screen: Screen, subject: Subject, batch: Batch, truth: lanes.Many) -> tuple[int, int, int, Suspect | None]:
     """(held, tied, failed, suspect) of one batch."""
     assert not isinstance(subject.candidate, Call)
-    strain, single = screen(*answers(subject.candidate, *batch.problems), truth)
+    strain, single = screen(*answers(subject.candidate, batch.problems), truth)
     holds = strain <= 1  # NaN does not
     (N, D, C), worst = batch.size, int(np.argmax(np.where(np.isnan(strain), np.inf, strain)))
     counts = int(np.sum(holds & single)), int(np.sum(holds & ~single)), int(np.sum(~holds))

@@ -157,7 +157,18 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--loss", default="none", metavar="NAME|FILE.py[:NAME]|none", help="The spec to judge by: `verify list specs`. none: without."
 )
-@click.option("--at", default=None, metavar="NUMBERS|FILE", help="Without a spec: the point, 1,2.5,-3 or FILE.npy or FILE.py:NAME.")
+@click.option(
+    "--at",
+    default=None,
+    metavar="NUMBERS|FILE",
+    help="Without a spec: an example of the inputs. 1,2.5,-3 or FILE.npy; several by name FILE.npz; FILE.py:NAME, a tuple or a dict too.",
+)
+@click.option("--inputs", default=None, metavar="NAME: DIMENSIONS | DOMAIN, …", help='Without a spec: "x: n d, y: n | labels(c)".')
+@click.option("--at-only", is_flag=True, help="Without a spec: judge at that example alone, and not around it.")
+@click.option(
+    "--reference", default=None, metavar="TARGET", help="Without a spec: another function of the same inputs, to judge by its code."
+)
+@click.option("--wrt", default=None, metavar="NAME[,NAME]", help="Without a spec: which inputs the returned gradients are for.")
 @click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
 @click.option(
     "--formula", type=click.Choice(["own", "differences"]), help="Without a spec: judge by the loss's own code, or by differences."
@@ -191,7 +202,9 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 def check(
     target: str,
     loss: str,
+    reference: str | None,
     at: str | None,
+    wrt: str | None,
     dtype: str | None,
     audit: bool,
     output: Path | None,
@@ -209,17 +222,21 @@ def check(
     from verify.api import requested
     from verify.pair.given import given
 
-    if loss == "none" and at is None:
+    if loss == "none" and at is None and options["inputs"] is None:
         raise UsageError(
             "give --loss, the name of a spec (`verify list specs`) or a FILE.py. Without one (--loss none) a pair is judged at a point: "
-            "give it as --at 1,2.5,-3, --at FILE.npy or --at FILE.py:NAME."
+            "give it as --at 1,2.5,-3, --at FILE.npy, or --at FILE.npz or --at FILE.py:NAME for several inputs, or declare these: --inputs."
         )
     if loss == "none" and audit:
         raise UsageError("--audit looks at a large problem of a loss that is known; a pair without a spec is judged at its point only.")
     request = requested(
         target,
         loss=None if loss == "none" else loss,
+        reference=reference,
+        inputs=options.pop("inputs"),
+        at_only=options.pop("at_only"),
         at=None if at is None else given(at),
+        wrt=None if wrt is None else tuple(name.strip() for name in wrt.split(",")),
         dtypes=None if dtype is None else tuple(d.strip() for d in dtype.split(",")),
         laws=options.pop("laws") or None,
         profile=options.pop("profile") or "ci",

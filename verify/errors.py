@@ -32,3 +32,13 @@ def seconds(kind: str, given: object) -> None:
     of_type(kind, given, (int, float), "a number of seconds greater than 0")
     if not (isinstance(given, (int, float)) and isfinite(given) and given > 0):
         raise UsageError(f"{kind} is {given!r}; give a number of seconds greater than 0.")
+
+
+def names(kind: str, given: object) -> tuple[str, ...] | None:
+    """Names, or one alone. Raises UsageError where they are none. None is none at all."""
+    if given is None:
+        return None
+    found = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, (tuple, list)) else ()
+    if not found or not all(isinstance(name, str) and name for name in found):
+        raise UsageError(f"{kind} is {given!r}; give one or more names, such as ('W', 'b').")
+    return found

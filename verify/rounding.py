@@ -78,6 +78,10 @@ GREATEST_DENOMINATOR = 12
 """Coefficients of explanations are fractions with denominators up to this: people write halves, thirds and tenths, not 7/13."""
 
 
+HALF = {"float64": 2.0**26, "float32": 2.0**12}
+"""Ulps by which a number may be off that still has half of its digits."""
+
+
 def unit_roundoff(dtype: str) -> float:
     """U of `dtype` ("float64" or "float32"): half the distance from 1 to the next float."""
     return float(np.finfo(dtype).eps) / 2

@@ -7,7 +7,7 @@ the oracle's balls on exact scores, so they are right in the tails too; on a kin
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -137,13 +137,12 @@ class Reference:
         for x, label in zip(X, y, strict=True):
             key = (x.tobytes(), int(label))
             if key not in known:
-                known[key] = self.example(x, W, int(label))
+                known[key] = self.example(exact.product(x[None, :], W)[0], int(label))
         examples = [known[x.tobytes(), int(label)] for x, label in zip(X, y, strict=True)]
         return Parts(W, X, y, numerator / denominator, examples, *self.penalty(W, reg))
 
-    def example(self, x: Floats, W: Floats, label: int) -> Example:
-        """One example (D,) taken apart."""
-        scores = exact.product(x[None, :], W)[0]
+    def example(self, scores: Sequence[arb], label: int) -> Example:
+        """One example, of which these are the scores (C,), taken apart."""
         element = self.oracle.element(len(scores), label)
         formula = element.formula
         with precision():

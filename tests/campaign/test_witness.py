@@ -202,6 +202,45 @@ def test_a_document_of_the_first_schema_is_still_read(tmp_path):
     assert "'values': {'W': [[0.0], [1.0]], 'X': [[1.0]], 'y': [0], 'reg': 1.0}" in source
 
 
+OF_SCORES = """
+import numpy as np
+
+def loss(scores, y):
+    P = np.exp(scores - scores.max(1, keepdims=True))
+    P /= P.sum(1, keepdims=True)
+    value = -np.log(P[np.arange(len(y)), y]).mean()
+    P[np.arange(len(y)), y] -= 1
+    return value, P
+"""
+PICKED = {
+    "W": [["0x0.0p+0", "0x1.0000000000000p+0"], ["0x0.0p+0", "0x1.8000000000000p+1"], ["0x0.0p+0", "0x0.0p+0"]],
+    "X": [["0x1.0000000000000p+0", "0x0.0p+0"], ["0x0.0p+0", "0x1.0000000000000p+0"]],
+    "y": [0, 2],
+    "reg": "0x0.0p+0",
+}
+"""As scores were written before they had a name: W their transpose, of which each row of X picks a column."""
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.usefixtures("stored")
+def test_scores_that_were_written_as_weights_are_still_read(tmp_path, schema):
+    (tmp_path / "scores.py").write_text(OF_SCORES, encoding="utf-8")
+    rest = {"candidate": "scores.py:loss", "conventions": {"signature": "scores", "reduction": "mean", "fits": True}}
+    drawn = {"family": "lattice", "seed": 0}
+    if schema == 1:
+        told = {**FIRST, **rest, "case": {**PICKED, **drawn}}
+    else:
+        told = {**FIRST, **rest, "schema": 2, "case": drawn, "values": PICKED, "differentiated": ["W"], **PICKED}
+    report = verify.replay(told)
+    case = report.results[0].witness.case
+    assert (case.differentiated, case["scores"].tolist(), case["y"].tolist()) == (("scores",), [[0, 0, 0], [1, 3, 0]], [0, 2])
+    assert "scores=[[0.0, 0.0, 0.0], [1.0, 3.0, 0.0]]" in str(report)
+    assert "the whole gradient lacks its 1/N" in str(report)
+    document = witness.document(report.outcomes[0])
+    assert (document["differentiated"], [*document["values"]], "W" in document) == (["scores"], ["scores", "y"], False)
+    assert str(verify.replay(document)).split(" s, ")[0].splitlines()[3:-1] == str(report).splitlines()[3:-1]
+
+
 def test_that_of_a_pair_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pair.py").write_text("def square(x):\n    return float((x * x).sum()), 3 * x\n", encoding="utf-8")

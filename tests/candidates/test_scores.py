@@ -1,4 +1,4 @@
-"""Functions of scores: called in their own order and shape, judged as functions of W whose columns X picks."""
+"""Functions of scores: called in their own order and shape, judged as functions of these (N, C) and the labels."""
 
 from __future__ import annotations
 
@@ -27,13 +27,11 @@ def logistic(target, prediction):
     return p - target, p * (1 - p)
 
 
-def test_what_x_picks_twice_counts_twice():
-    W, y = np.array([[1.0, 2.0], [0.0, 5.0], [3.0, 3.0]]), np.array([0, 2, 1])
-    X = np.eye(2)[[1, 0, 1]]
-    answer = Scores(f=softmax)(W, X, y, 0.0)
-    value, ds = softmax(W.T[[1, 0, 1]], y)
-    assert answer.value == value
-    np.testing.assert_allclose(answer.gradient, np.stack([ds[1], ds[0] + ds[2]], axis=1))
+def test_the_answer_is_for_the_scores_by_name():
+    scores, y = np.array([[2.0, 5.0, 3.0], [1.0, 0.0, 3.0]]), np.array([0, 2])
+    answer, (value, ds) = Scores(f=softmax)(scores, y), softmax(scores, y)
+    assert (answer.value, [*answer.gradients]) == (value, ["scores"])
+    np.testing.assert_array_equal(answer.gradient, ds)
 
 
 def column(f):
@@ -132,13 +130,13 @@ SHAPES = {
 @pytest.mark.parametrize("case", SHAPES)
 def test_shapes_of_an_objective(case):
     change, code = SHAPES[case]
-    W, X, y = np.arange(6.0).reshape(3, 2), np.eye(2), np.array([0, 1])
+    scores, y = np.arange(6.0).reshape(2, 3), np.array([0, 1])
     candidate = Scores(f=lambda s, t: (change(s), s), per_example=True)
     if code is None:
-        np.testing.assert_array_equal(candidate(W, X, y, 0.0).gradient, W)
+        np.testing.assert_array_equal(candidate(scores, y).gradient, scores)
         return
     with pytest.raises(Misbehaviour) as caught:
-        candidate(W, X, y, 0.0)
+        candidate(scores, y)
     assert caught.value.code == code
 
 
@@ -183,8 +181,7 @@ def test_a_witness_is_still_one_of_scores_when_it_is_small():
 
     (result,) = check(wrong, loss="softmax_cross_entropy", laws=("gradient",), profile="quick").results
     case = result.witness.case
-    np.testing.assert_array_equal(case["X"], np.eye(3))
-    assert case["W"].shape == (2, 3)
+    assert (case.differentiated, [*case.values], case["scores"].shape) == (("scores",), ["scores", "y"], (3, 2))
 
 
 def test_a_witness_of_scores_is_shown_as_scores_and_judged_again():

@@ -8,7 +8,7 @@ import pytest
 import verify
 from verify import Candidate, UsageError, Verdict, check
 from verify.candidates import Upstream, adapted, framework_of
-from verify.pair import Estimated, Pair, case_of, start
+from verify.pair import Estimated, Pair, Start, case_of
 from verify.trial import Trial
 
 torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
@@ -367,7 +367,7 @@ DOES_NOT = {
 def judged(f, law, x=HERE, seed=0):
     """One law at one point."""
     pair = Pair(adapted(f, Upstream(seed=seed)))
-    question = Estimated(law=law, pair=pair, at=start(x), dtype=x.dtype.name, profile="quick", seed=0)
+    question = Estimated(law=law, pair=pair, at=Start({"x": x}), dtype=x.dtype.name, profile="quick", seed=0)
     return Trial(question, lambda _: None).again(case_of(x, family="given"))
 
 

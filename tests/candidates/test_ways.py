@@ -113,7 +113,7 @@ def test_a_candidate_of_three_classes_is_asked_about_three_only():
         assert report.verdict is Verdict.HOLDS, str(report)
     wrong = partial(f, wrong=2.0)
     (result,) = check(wrong, loss="softmax_cross_entropy", classes=3, profile="quick", laws=("gradient",)).results
-    assert (result.verdict, result.diagnosis["code"], len(result.witness.case["W"])) == (Verdict.BROKEN, "scaled", 3)
+    assert (result.verdict, result.diagnosis["code"], result.witness.case["scores"].shape[1]) == (Verdict.BROKEN, "scaled", 3)
 
 
 def linear(k, W, X, y, reg):
@@ -161,9 +161,9 @@ def test_a_wrong_gradient_of_flat_scores_is_told_in_their_own_order():
 
 
 def test_flat_scores_are_numbers_in_one_row():
-    seen = Scores(f=None, cut="CLASSMAJOR").arguments(np.arange(6.0).reshape(3, 2), np.eye(2), np.array([0, 2]), 0.0)
+    seen = Scores(f=None, cut="CLASSMAJOR").arguments(np.arange(6.0).reshape(3, 2).T, np.array([0, 2]))
     np.testing.assert_array_equal(seen[0], np.arange(6.0))
-    seen = Scores(f=None, cut="ROWMAJOR").arguments(np.arange(6.0).reshape(3, 2), np.eye(2), np.array([0, 2]), 0.0)
+    seen = Scores(f=None, cut="ROWMAJOR").arguments(np.arange(6.0).reshape(3, 2).T, np.array([0, 2]))
     np.testing.assert_array_equal(seen[0], [0, 2, 4, 1, 3, 5])
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from verify.candidates import Answer
-from verify.cases import Case, linear
+from verify.cases import Case, scored
+from verify.form import FORMS
 
 x, gamma = np.arange(6.0).reshape(2, 3), np.array([7.0, 8.0])
 ONE = Case(values={"W": x, "y": np.array([0, 1]), "reg": 0.5}, family="test", seed=3)
@@ -78,7 +79,7 @@ def test_numbers_of_numpy_are_told_like_those_of_python():
 
 def test_whole_numbers_in_the_data_are_read_as_floats():
     found = {"values": {"W": [[1, 0]], "X": [[2, 1]], "y": [0], "reg": 1}, "differentiated": ["W"]}
-    case = linear.checked(Case.from_dict(found, "float32"), {})
+    case = scored.checked(Case.from_dict(found, "float32"), {})
     assert (case["W"].dtype, case["X"].dtype, case["y"].dtype) == (np.float32, np.float32, np.int64)
     assert type(case["reg"]) is float
 
@@ -95,7 +96,7 @@ SPOILED = {
     "one label": (LINEAR | {"y": 0}, "X and y are arrays"),
     "many λ": (LINEAR | {"reg": [0.5]}, "reg is one number"),
     "no number": (LINEAR | {"X": [[0.5, "much"]]}, "invalid hexadecimal"),
-    "no whole number": (LINEAR | {"y": [True]}, "True is no number"),
+    "no whole number": (LINEAR | {"y": [True]}, "no whole number"),
     "infinity": (LINEAR | {"W": [["inf", "0x0p+0"]]}, "is not finite"),
     "nothing": (LINEAR | {"y": []}, "no numbers"),
     "rows of different lengths": (LINEAR | {"W": [[1.0, 0.0], [2.0]]}, "sequence"),
@@ -106,9 +107,20 @@ SPOILED = {
 def test_values_that_do_not_fit_are_refused(what):
     values, told = SPOILED[what]
     with pytest.raises(ValueError, match=told):
-        linear.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})
+        scored.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})
 
 
 def test_those_that_fit_are_not():
     for values in (LINEAR, LINEAR | {"W": [[1.0, 0.0]], "y": [3]}):  # a loss of one score has as many labels as it has targets
-        assert linear.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})["reg"] == 0.5
+        assert scored.checked(Case.from_dict({"values": values, "differentiated": ["W"]}, "float64"), {})["reg"] == 0.5
+
+
+def test_a_case_of_one_form_is_one_of_the_other_with_the_same_scores():
+    linear, own = FORMS
+    scores, y = np.array([[1.0, 2.0], [0.5, -3.0], [0.0, 4.0]]), np.array([0, 1, 0])
+    case = Case(values={"scores": scores, "y": y, "gamma": 2.0}, family="a test", seed=3, differentiated=("scores",))
+    other = scored.of_form(case, linear)
+    assert (other.differentiated, {*other.values}, other.seed) == (("W",), {"W", "X", "y", "reg", "gamma"}, 3)
+    np.testing.assert_array_equal(other["X"] @ other["W"].T, scores)
+    assert scored.of_form(other, own).key == case.key
+    assert scored.of_form(case, own) is case

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from verify.cases import Case
-from verify.cases.simpler import shrunk, simpler
+from verify.cases.simpler import lean, shrunk, simpler
+from verify.form import SCORES
 
 
 def case(N=7, D=5, C=6, labels=None):
@@ -59,3 +60,39 @@ def test_no_more_are_tried_than_allowed():
     tried = []
     shrunk(case(), lambda c: bool(tried.append(c)), most=10)
     assert len(tried) == 10
+
+
+def of_scores():
+    return Case(values=SCORES.of_linear(case().values), family="a test", differentiated=("scores",))
+
+
+OF_SCORES = {
+    "nothing": (lambda c: True, lambda c: c["scores"].tolist() == [[0.0, 0.0]]),
+    "three examples": (lambda c: len(c["y"]) >= 3, lambda c: len(c["scores"]) == 3),
+    "four classes": (lambda c: c["scores"].shape[1] >= 4, lambda c: c["scores"].shape == (1, 4)),
+    "a score": (lambda c: c["scores"].any(), lambda c: np.count_nonzero(c["scores"]) == 1 and np.abs(c["scores"]).max() == 1),
+}
+
+
+@pytest.mark.parametrize("need", OF_SCORES)
+def test_scores_stay_scores(need):
+    breaks, least = OF_SCORES[need]
+    found = shrunk(of_scores(), breaks, most=1000)
+    assert ([*found.values], found.differentiated, len(found["scores"])) == (["scores", "y"], ("scores",), len(found["y"]))
+    assert least(found)
+
+
+@pytest.mark.parametrize(
+    "start", [case(N=40), Case(values=SCORES.of_linear(case(N=40).values), family="a test", differentiated=("scores",))]
+)
+def test_where_a_size_matters_the_least_one_is_found_in_few_tries(start):
+    tries, found = lean(start), None
+    other = next(tries)
+    for _ in range(10):
+        breaks = len(other["y"]) >= 17
+        found = other if breaks else found
+        try:
+            other = tries.send(breaks)
+        except StopIteration:
+            break
+    assert (len(found["y"]), found.x.any()) == (17, False)

@@ -122,7 +122,9 @@ def test_of_three_pieces_no_two_alone_make_a_line_of_kinks(pieces, lines):
         source="a test",
     )
     oracle = Oracle(Objective(loss=spec, penalty=find_penalty("none")), "float64")
-    points = [oracle.at(np.array(W), np.ones((1, 1)), np.array([0]), 0.0) for W in ([[1.0], [2.0]], [[2.0], [2.0]], [[1.0], [4.0]])]
+    points = [
+        oracle.at(W=np.array(W), X=np.ones((1, 1)), y=np.array([0]), reg=0.0) for W in ([[1.0], [2.0]], [[2.0], [2.0]], [[1.0], [4.0]])
+    ]
     found = kink_lines(*points)
     assert len(found) == lines
     assert [(abs(k.constant), abs(k.along_a), abs(k.along_b)) for k in found] == [(1.0, 1.0, 2.0)] * lines

@@ -232,6 +232,6 @@ def test_the_gap_of_subgradient_descent_obeys_its_bound(step):
 def test_the_oracle_agrees_with_the_problem():
     f = few("softmax_cross_entropy")
     W = first_state(f, 3).W
-    truth = Oracle(f.objective, "float64").at(W, f.split.X, f.split.y, f.reg)
+    truth = Oracle(f.objective, "float64").at(W=W, X=f.split.X, y=f.split.y, reg=f.reg)
     assert abs(Fraction(f(W)[0]) - Fraction(float(truth.value.exact.mid()))) <= truth.value.radius
     assert truth.gradient.distance(f(W)[1]).strain <= 1

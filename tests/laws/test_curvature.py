@@ -10,6 +10,7 @@ from verify import Candidate, Verdict, check
 from verify.candidates import Scores
 from verify.cases import Case
 from verify.evidence import judge
+from verify.form import SCORES
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.spec import Claims, LossSpec, Objective, others
@@ -73,10 +74,14 @@ def test_of_an_approximation_only_sign_and_finiteness_are_judged(name):
     assert result.verdict is (Verdict.BROKEN if name in STILL_WRONG else Verdict.HOLDS)
 
 
+def of_scores(scores, y):
+    return Case(values={"scores": np.array(scores), "y": np.array(y)}, family="given", differentiated=("scores",))
+
+
 def test_where_the_second_derivative_is_zero_an_approximation_may_be_anything_but_negative():
     """Right code underflows to 0 there: p(1 − p) at p = 1."""
-    case = Case(values={"W": np.array([[40.0]]), "X": np.eye(1), "y": np.array([0]), "reg": 0.0}, family="given")
-    objective = Objective(loss=SQUARED_HINGE, penalty=find_penalty("none"), reduction="sum", of_scores=True)
+    case = of_scores([[40.0]], [0])
+    objective = Objective(loss=SQUARED_HINGE, penalty=find_penalty("none"), reduction="sum", form=SCORES)
     for h, verdict in ((0.0, Verdict.HOLDS), (1.0, Verdict.HOLDS), (-1.0, Verdict.BROKEN)):
         candidate = Scores(f=lambda s, t, h=h: (np.maximum(0, 2 - 2 * s) * -1, h + 0 * s), targets=SQUARED_HINGE.targets, per_example=True)
         subject = Subject(candidate=candidate, oracle=Oracle(objective, "float64"), approximate=True)
@@ -105,7 +110,7 @@ ON_KINKS = {
     "Huber": (HUBER, [[1.0]], [0], {(0, 0): {0.0, 1.0}}),
     "two ties of three": (
         SQUARED_MULTICLASS,
-        [[2.0], [1.0], [1.0]],
+        [[2.0, 1.0, 1.0]],
         [0],
         {(0, 0): {0.0, 2.0, 4.0}, (0, 1): {0.0, 2.0}, (0, 2): {0.0, 2.0}},
     ),
@@ -114,9 +119,9 @@ ON_KINKS = {
 
 @pytest.mark.parametrize("name", ON_KINKS)
 def test_on_kinks_every_one_sided_limit_is_allowed_and_nothing_between(name):
-    loss, W, y, allowed = ON_KINKS[name]
-    objective = Objective(loss=loss, penalty=find_penalty("none"), reduction="sum", of_scores=True)
-    case = Case(values={"W": np.array(W), "X": np.eye(1), "y": np.array(y), "reg": 0.0}, family="given")
+    loss, scores, y, allowed = ON_KINKS[name]
+    objective = Objective(loss=loss, penalty=find_penalty("none"), reduction="sum", form=SCORES)
+    case = of_scores(scores, y)
     for entry, values in allowed.items():
         for h in (0.0, 1.0, 2.0, 3.0, 4.0, 0.5):
 

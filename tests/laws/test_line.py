@@ -29,3 +29,6 @@ def test_no_rung_has_a_greater_rounding_bound_than_the_line(loss):
     line = Line(subject, case, np.array([[1.0], [-1.0]]))
     rungs = [subject.truth(case.at(x)).value.radius for _, *ends in ladder(case.x, line.d) for x in ends]
     assert line.noise >= max(rungs) > 0
+    steps = [h for h, _, _ in ladder(case.x, line.d)]
+    for h, ahead, behind in zip(steps, rungs[::2], rungs[1::2], strict=True):
+        assert line.noise >= line.noise_at(h, -h) >= max(ahead, behind, line.truth.value.radius)

@@ -166,7 +166,7 @@ def test_what_is_wrong_without_weights_is_not_laid_to_them():
 
 
 def test_weights_are_equal_unequal_0_and_of_many_magnitudes():
-    drawn = [weights_of(Case(values={"W": np.zeros((2, 6)), "X": np.eye(6)}, family="test", seed=seed)) for seed in range(64)]
+    drawn = [weights_of(Case(values={"scores": np.zeros((6, 2)), "y": np.zeros(6, int)}, family="test", seed=seed)) for seed in range(64)]
     assert any(len(set(w)) == 1 for w in drawn)
     assert any(0 in w for w in drawn)
     assert any(w.max() / w.min() > 1e4 for w in drawn if w.min() > 0)

@@ -35,7 +35,7 @@ PENALTIES = {  # ρ(w), and whether the bias counts
 def at(loss, W, X, y, reg=0.0, penalty="none", dtype="float64", reduction="mean"):
     R = penalty if isinstance(penalty, Penalty) else CUBIC if penalty == "cubic" else find_penalty(penalty)
     oracle = Oracle(Objective(loss=find_loss(loss), penalty=R, reduction=reduction), dtype)
-    return oracle.at(np.asarray(W, dtype), np.asarray(X, dtype), np.asarray(y), reg)
+    return oracle.at(W=np.asarray(W, dtype), X=np.asarray(X, dtype), y=np.asarray(y), reg=reg)
 
 
 def random(seed, dtype="float64", N=3, D=3, C=3):
@@ -257,7 +257,7 @@ def curved(name, at=0.0):
         source="a test",
     )
     oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
-    return oracle.at(np.full((1, 1), at), np.ones((1, 1)), np.array([0]), 0.0)
+    return oracle.at(W=np.full((1, 1), at), X=np.ones((1, 1)), y=np.array([0]), reg=0.0)
 
 
 @pytest.mark.parametrize("name", CURVED)
@@ -291,4 +291,4 @@ def test_where_a_switch_only_touches_its_kink_nothing_is_said():
     )
     oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
     with pytest.raises(KinkOnSegment):
-        oracle.at(np.zeros((1, 1)), np.ones((1, 1)), np.array([0]), 0.0).path(np.ones((1, 1)), 4.0, 10)
+        oracle.at(W=np.zeros((1, 1)), X=np.ones((1, 1)), y=np.array([0]), reg=0.0).path(np.ones((1, 1)), 4.0, 10)

@@ -25,7 +25,7 @@ def point(name, score, label=0, dtype="float64", N=1):
     loss = find_loss(f"{SPECS}:{name}" if name.isupper() else name)
     oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), dtype)
     W = np.array([[score]], dtype) if loss.targets else np.array([[score], [0.0]], dtype)
-    return oracle.at(W, np.ones((N, 1), dtype), np.full(N, label), 0.0)
+    return oracle.at(W=W, X=np.ones((N, 1), dtype), y=np.full(N, label), reg=0.0)
 
 
 @pytest.mark.parametrize("dtype", MOST)
@@ -74,7 +74,7 @@ def test_a_factor_of_0_leaves_nothing_of_an_infinite_radius():
     loss = find_loss(f"{SPECS}:POISSON")
     oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
     W, X = np.array([[1e4, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
-    radius = oracle.at(W, X, np.array([0, 0]), 0.0).gradient.radius
+    radius = oracle.at(W=W, X=X, y=np.array([0, 0]), reg=0.0).gradient.radius
     assert np.isinf(radius[0, 0])
     assert np.isfinite(radius[0, 1])
 
@@ -105,5 +105,5 @@ def test_a_target_that_only_its_own_value_gives_a_formula_is_looked_at_as_it_is(
     loss = LossSpec(name="poisson_with_constant", per_example=formula, targets=targets, claims=Claims(convex=True), source="a textbook")
     oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
     assert oracle.for_any_target is None
-    near, far = (oracle.at(np.array([[s]]), np.ones((1, 1)), np.array([2]), 0.0) for s in (2.0, 1024.0))
+    near, far = (oracle.at(W=np.array([[s]]), X=np.ones((1, 1)), y=np.array([2]), reg=0.0) for s in (2.0, 1024.0))
     assert (near.out_of_range(slopes=False).any(), far.out_of_range(slopes=False).any()) == (False, True)

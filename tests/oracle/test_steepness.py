@@ -66,7 +66,7 @@ def test_of_a_symmetric_loss_every_label_has_its_own():
 
 def test_huber_of_any_size_keeps_its_radius():
     """An allowance of the size of the greatest slope would blind the check where the loss is a parabola."""
-    small, great = (oracle("HUBER", delta=d).at(np.array([[0.5]]), np.ones((1, 1)), np.array([2]), 0.0) for d in (1.0, 1000.0))
+    small, great = (oracle("HUBER", delta=d).at(W=np.array([[0.5]]), X=np.ones((1, 1)), y=np.array([2]), reg=0.0) for d in (1.0, 1000.0))
     assert great.gradient.radius == pytest.approx(small.gradient.radius, rel=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_what_is_wrong_by_more_than_roundings_of_the_greatest_slope_is_broken(na
 
 def test_further_ways_of_writing_widen_the_radius_and_nothing_else():
     loss = find_loss(f"{SPECS}:EXPONENTIAL_CLASSES")
-    there = np.array([[-30.0], [0.0]]), np.ones((1, 1)), np.array([1]), 0.0
+    there = {"W": np.array([[-30.0], [0.0]]), "X": np.ones((1, 1)), "y": np.array([1]), "reg": 0.0}
     plain = Oracle(
         Objective(
             loss=type(loss)(**{f: getattr(loss, f) for f in ("name", "per_example", "claims", "source")}), penalty=find_penalty("none")
@@ -97,7 +97,7 @@ def test_further_ways_of_writing_widen_the_radius_and_nothing_else():
         "float64",
     )
     written = oracle("EXPONENTIAL_CLASSES")
-    a, b = plain.at(*there).value, written.at(*there).value
+    a, b = plain.at(**there).value, written.at(**there).value
     assert b.exact.overlaps(a.exact)
     assert a.radius < 1e-12 * float(a.exact) < b.radius < 1e-14
 

@@ -29,7 +29,7 @@ def subdifferential(loss, W, X, y, reg=0.0, penalty="none", dtype="float64", red
     spec = find_loss(loss) if isinstance(loss, str) else loss
     R = find_penalty(penalty) if isinstance(penalty, str) else penalty
     oracle = Oracle(Objective(loss=spec, penalty=R, reduction=reduction), dtype)
-    return oracle.at(np.asarray(W, dtype), np.asarray(X, dtype), np.asarray(y), reg).gradient
+    return oracle.at(W=np.asarray(W, dtype), X=np.asarray(X, dtype), y=np.asarray(y), reg=reg).gradient
 
 
 def fractions(A):

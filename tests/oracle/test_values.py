@@ -67,13 +67,17 @@ def is_(b, truth):
         return b.overlaps(arb(fmpq(truth.numerator, truth.denominator))) and float(b.rad()) < 1e-30
 
 
+def named(W, X, y, reg):
+    return {"W": W, "X": X, "y": y, "reg": reg}
+
+
 @pytest.mark.parametrize("delta", [1.0, 0.5, 0.1, 7.25])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_the_hinge_is_what_fractions_say(penalty, reduction, delta):
     for seed, dtype in enumerate(("float64", "float32")):
         at = (*point(seed, dtype), 0.3)
-        value = Oracle(objective("multiclass_hinge", penalty, reduction, delta=delta), dtype).at(*at).value
+        value = Oracle(objective("multiclass_hinge", penalty, reduction, delta=delta), dtype).at(**named(*at)).value
         truth = plain(hinge(delta), *at, penalty, reduction, Fraction)
         assert is_(value.exact, truth)
         assert not is_(value.exact, truth + Fraction(1, 10**25))
@@ -85,7 +89,7 @@ def test_the_hinge_is_what_fractions_say(penalty, reduction, delta):
 @pytest.mark.parametrize("penalty", ["none", "l2", "half-l2-no-bias"])
 def test_the_softmax_is_what_fifty_digits_say(penalty, reduction, scale):
     at = (*point(5, scale=scale), 0.3)
-    value = Oracle(objective("softmax_cross_entropy", penalty, reduction), "float64").at(*at).value
+    value = Oracle(objective("softmax_cross_entropy", penalty, reduction), "float64").at(**named(*at)).value
     with mp.workdps(50), precision(200):
         truth = plain(softmax, *at, penalty, reduction, mpf)
         error = abs(value.exact - arb(mpmath.nstr(truth, 45)))
@@ -95,14 +99,14 @@ def test_the_softmax_is_what_fifty_digits_say(penalty, reduction, scale):
 @pytest.mark.parametrize("name", ["multiclass_hinge", "softmax_cross_entropy"])
 def test_one_example_and_one_class_less_than_two_make_sense(name):
     W, X, y = point(2, N=1, D=1, C=1)
-    assert float(Oracle(objective(name), "float64").at(W, X, y, 0.0).value.exact) == 0
+    assert float(Oracle(objective(name), "float64").at(W=W, X=X, y=y, reg=0.0).value.exact) == 0
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["multiclass_hinge", "softmax_cross_entropy"])
 def test_a_plain_numpy_loss_lies_well_inside_the_radius_and_a_wrong_one_outside(name, dtype):
     W, X, y = point(8, dtype, N=5)
-    value = Oracle(objective(name), dtype).at(W, X, y, 0.0).value
+    value = Oracle(objective(name), dtype).at(W=W, X=X, y=y, reg=0.0).value
     S = X @ W.T
     own = S[np.arange(5), y]
     one = W.dtype.type(1)
@@ -169,7 +173,7 @@ def test_a_parameter_that_the_dtype_cannot_hold_is_a_ball_around_both_of_its_val
 
 def test_a_loss_with_a_rounded_parameter_is_right():
     W, X, y = np.zeros((5, 2), "f4"), np.array([[0, 1]], "f4"), np.array([0])
-    value = Oracle(objective("multiclass_hinge", delta=0.1), "float32").at(W, X, y, 0.0).value
+    value = Oracle(objective("multiclass_hinge", delta=0.1), "float32").at(W=W, X=X, y=y, reg=0.0).value
     assert is_(value.exact, 4 * Fraction(0.1))
     rounded = float(4 * np.float32(0.1))
     assert 0 < distance(rounded, value.exact) < value.radius
@@ -179,7 +183,7 @@ def test_a_loss_with_a_rounded_parameter_is_right():
 def test_a_penalty_that_is_no_parabola_counts_every_weight_but_the_bias():
     cubic = Penalty(name="cubic", per_weight=lambda w: w**3 + 1, bias=False)
     W, X, y = point(3)
-    value = Oracle(Objective(loss=find_loss("multiclass_hinge"), penalty=cubic), "float64").at(W, X, y, 0.3).value
+    value = Oracle(Objective(loss=find_loss("multiclass_hinge"), penalty=cubic), "float64").at(W=W, X=X, y=y, reg=0.3).value
     truth = plain(hinge(1), W, X, y, 0.0, "none", "mean", Fraction)
     truth += Fraction(0.3) * sum(Fraction(float(v)) ** 3 + 1 for v in W[:, :-1].ravel())
     assert is_(value.exact, truth)
@@ -187,7 +191,7 @@ def test_a_penalty_that_is_no_parabola_counts_every_weight_but_the_bias():
 
 def test_scores_are_the_exact_products():
     W, X, y = point(4)
-    scores = Oracle(objective("softmax_cross_entropy"), "float64").at(W, X, y, 0.0).data.map.inputs
+    scores = Oracle(objective("softmax_cross_entropy"), "float64").at(W=W, X=X, y=y, reg=0.0).data.map.inputs
     assert [[fraction(b) for b in row] for row in scores] == [[fraction(b) for b in row] for row in exact.product(X, W)]
     assert len(scores) == len(X)
     assert len(scores[0]) == len(W)
@@ -196,18 +200,17 @@ def test_scores_are_the_exact_products():
 def test_what_is_true_at_a_point_does_not_depend_on_the_order_of_the_questions():
     """Whoever asks first, outside of the balls' precision, for what is shared leaves no wider balls behind."""
     W, X, y = point(4)
-    at = Oracle(objective("softmax_cross_entropy", "l2"), "float64").at
-    asked, fresh = at(W, X, y, 0.5), at(W, X, y, 0.5)
+    oracle, there = Oracle(objective("softmax_cross_entropy", "l2"), "float64"), named(W, X, y, 0.5)
+    asked, fresh = oracle.at(**there), oracle.at(**there)
     assert asked.pattern == fresh.pattern
     assert asked.out_of_range(slopes=False).tolist() == [False] * len(X)
-    assert asked.value.radius == at(W, X, y, 0.5).value.radius
+    assert asked.value.radius == oracle.at(**there).value.radius
     assert asked.value.exact.rad() < 2.0**-110
 
 
 def test_slopes_and_values_of_a_point_may_be_asked_in_any_order():
-    W, X, y = point(5)
-    at = Oracle(objective("multiclass_hinge", "l2"), "float64").at
-    first, second = at(W, X, y, 0.5), at(W, X, y, 0.5)
+    oracle, there = Oracle(objective("multiclass_hinge", "l2"), "float64"), named(*point(5), 0.5)
+    first, second = oracle.at(**there), oracle.at(**there)
     found = first.gradient, first.value, second.value, second.gradient
     assert (found[0].radius == found[3].radius).all()
     assert found[1].radius == found[2].radius
@@ -226,7 +229,7 @@ def test_a_sum_that_begins_with_a_large_penalty_is_right():
     """2,000 small terms on a large one: each addition rounds at the size of the large one, and all of them the same way."""
     N, reg = 2000, 30.0
     W, X, y = np.float32([[14.3, 9.6], [4.5, 2.9]]), np.tile(np.float32([[-0.7, 1.0]]), (N, 1)), np.zeros(N, dtype=int)
-    at = Oracle(objective("multiclass_hinge", "l2"), "float32").at(W, X, y, reg)
+    at = Oracle(objective("multiclass_hinge", "l2"), "float32").at(W=W, X=X, y=y, reg=reg)
     share = np.float32(1) / np.float32(N)
     margin = ((W[1] - W[0]) @ X[0] + 1).astype(np.float32)
     assert margin > 0
@@ -242,7 +245,7 @@ def test_a_sum_that_begins_with_a_large_penalty_is_right():
 def test_the_label_s_entry_may_be_minus_the_sum_of_the_others():
     """Far off, log-sum-exp rounds at the size of the scores: 8e-13 of every probability, which p_y − 1 loses and the others keep."""
     W, X, y = np.array([[10000.0], [9996.0]]), np.ones((1, 1)), np.array([1])
-    truth = Oracle(objective("softmax_cross_entropy"), "float64").at(W, X, y, 0.0).gradient
+    truth = Oracle(objective("softmax_cross_entropy"), "float64").at(W=W, X=X, y=y, reg=0.0).gradient
     S = X @ W.T
     P = np.exp(S - logsumexp(S, axis=1, keepdims=True))
     rest = P[:, :1]
@@ -258,7 +261,7 @@ def test_the_label_s_entry_may_be_minus_the_sum_of_the_others():
 def test_a_logistic_loss_may_subtract_the_score_from_the_log_of_the_sigmoid_or_the_other_way_round(score, target):
     """At −32 the loss is 1.3e-14, and s − log σ(s) is a multiple of 3.6e-15: so computes torch."""
     W, X, y = np.array([[score]]), np.ones((1, 1)), np.array([target])
-    value = Oracle(objective("binary_logistic"), "float64").at(W, X, y, 0.0).value
+    value = Oracle(objective("binary_logistic"), "float64").at(W=W, X=X, y=y, reg=0.0).value
     log_sigmoid = min(score, 0) - np.log1p(np.exp(-abs(score)))
     for v in ((1 - target) * score - log_sigmoid, np.logaddexp(0, score) - target * score):
         assert distance(float(v), value.exact) <= 0.3 * value.radius
@@ -269,7 +272,7 @@ def test_a_logistic_loss_may_subtract_the_score_from_the_log_of_the_sigmoid_or_t
 def test_a_hinge_may_count_the_label_too_and_take_its_margin_away_again(delta):
     """Where all margins are kept the loss is the penalty alone, 5e-5 here, and Δ + Σ − Δ is off by more than its unit roundoff."""
     W, X, y, reg = np.array([[0.0], [-17.0]]), np.ones((3, 1)), np.zeros(3, int), 1.7e-7
-    value = Oracle(objective("multiclass_hinge", "l2", delta=delta), "float64").at(W, X, y, reg).value
+    value = Oracle(objective("multiclass_hinge", "l2", delta=delta), "float64").at(W=W, X=X, y=y, reg=reg).value
     margins = np.maximum(0, X @ W.T - (X @ W.T)[range(3), y][:, None] + delta)
     loss = margins.sum() / 3 + (reg * (W * W).sum() - delta)
     assert 1e-17 < distance(float(loss), value.exact) < 0.3 * value.radius

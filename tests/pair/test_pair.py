@@ -14,8 +14,9 @@ from scipy.special import expit
 import verify
 from verify import Candidate, UsageError, Verdict, check
 from verify.campaign.configuration import read
+from verify.candidates.example import point
 from verify.cases import Case
-from verify.pair import Pair, case_of, point
+from verify.pair import Pair, case_of
 from verify.pair.laws import MEASURES
 from verify.pair.slope import along, on_grid
 from verify.problem.around import scales
@@ -214,7 +215,7 @@ def test_the_law_breaks_what_it_is_for(name):
 
 
 def test_every_law_of_pairs_is_in_a_table():
-    assert {law for law, _ in BROKEN.values()} | {"gradient"} == set(MEASURES)
+    assert {law for law, _ in BROKEN.values()} | {"gradient", "value"} == set(MEASURES)  # value: tests/traced/test_inputs.py
 
 
 def test_laws_that_need_a_spec_or_a_claim_say_so():
@@ -277,7 +278,7 @@ WRONG_USE = {
     "masked": ({"loss": None, "at": np.ma.array([1.0, 2.0], mask=[False, True])}, "masked entries"),
     "too large": ({"loss": None, "at": [10**400]}, "a list; give an array of numbers"),
     "ragged": ({"loss": None, "at": [[1.0], [1.0, 2.0]]}, "give an array of numbers"),
-    "a table": ({"loss": None, "at": {"x": 1.0}}, "a dict; give an array of numbers"),
+    "a name that is none": ({"loss": None, "at": {"z": 1.0}}, r"at names z, and the candidate is .*at=\(params,\)"),
     "a convention": ({"loss": None, "at": [1.0], "penalty": "l2"}, "need a spec"),
 }
 
@@ -380,7 +381,7 @@ def test_a_pair_may_stand_in_the_configuration(tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").write_text(f"[[tool.verify.candidates]]\n{told}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     (request,) = read(tmp_path).requests(profile="quick")
-    assert (request.at, request.convex, request.dtypes) == (((3,), (1.0, -2.0, 0.0)), True, ("float64",))
+    assert (request.at.given, request.convex, request.dtypes) == ([1.0, -2.0, 0.0], True, ("float64",))
     for wrong in ('loss = "none"', 'loss = "squared_error"\nat = [1.0]'):
         (tmp_path / "pyproject.toml").write_text(f'[[tool.verify.candidates]]\ntarget = "mine.py:loss"\n{wrong}\n', encoding="utf-8")
         with pytest.raises(UsageError, match="go together"):

@@ -6,13 +6,13 @@ import numpy as np
 
 from verify import Verdict
 from verify.diagnosis import NAMING
-from verify.pair import Estimated, Pair, start
+from verify.pair import Estimated, Pair, Start
 from verify.pair.simpler import MOST_TRIES
 from verify.trial import Trial
 
 
 def question(f, x, *, law="gradient", seed=0):
-    return Estimated(law=law, pair=Pair(f), at=start(np.asarray(x)), dtype="float64", profile="quick", seed=seed)
+    return Estimated(law=law, pair=Pair(f), at=Start({"x": np.asarray(x)}), dtype="float64", profile="quick", seed=seed)
 
 
 def halved(x):

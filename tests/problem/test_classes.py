@@ -78,7 +78,6 @@ def test_what_does_not_take_them_has_the_defaults_and_is_told_so():
     conventions = found(field.unweighed, field.WEIGHED)
     assert (conventions.to_dict()["w"], conventions.fits) == (1.0, True)
     assert conventions.limitations == ("does not take w, and is judged at w = 1 for all classes; --parameter w=… says others",)
-    assert not found(field.weighed_by_its_own, field.WEIGHED).fits
 
 
 def test_an_argument_of_the_name_that_is_something_else_is_left_alone():

@@ -400,7 +400,8 @@ def dice_at(smooth):
 
 
 def test_parameters_are_found_out_varied_and_pinned():
-    assert found(dice_at(0.25), field.DICE).to_dict() == {"call": "f(prediction, target)", "fits": True, "smooth": 0.25}
+    stated = {"call": "f(prediction, target)", "fits": True, "smooth": 0.25, "found_out": {"smooth": "its loss"}}
+    assert found(dice_at(0.25), field.DICE).to_dict() == stated
     assert not found(lambda p, t: (field.dice(p, t, 0.25)[0] * 1.001, p), field.DICE).fits
     told = found(field.dice, field.DICE).to_dict()
     assert told["smooth"] == 1.0

@@ -308,7 +308,12 @@ BRIER = of(lambda x, t: ((x - t) ** 2).sum(), x=Array("n", Probability()), t=Arr
 def test_what_is_kept_in_its_domain_is_a_limitation():
     (result,) = check(brier, loss=f"{Path(__file__)}:BRIER", laws=("bad-input",), profile="quick", in_process=True).results
     assert result.verdict is Verdict.HOLDS
-    assert set(result.limitations) == {"takes NaN in x without a sign of it", "takes infinity in x without a sign of it"}
+    assert set(result.limitations) == {
+        "takes NaN in x without a sign of it",
+        "takes infinity in x without a sign of it",
+        "takes 2 in x, which is outside Probability()",
+        "takes 2 in t, which is outside Real(0, 1)",
+    }
 
 
 SPARSE = of(lambda x, y: (x * y).sum(), x=Array("n"), y=Array("n"))

@@ -146,6 +146,39 @@ def test_another_margin_than_the_pinned_one_is_a_convention(margin):
         assert f"delta = {margin:g}, where a mean with the penalty l2 and delta = 1 is asked for" in result.diagnosis["message"]
 
 
+def first_entry_lost(g, s):
+    g[0, -1] = 0
+    return g
+
+
+OF_SCORES = {
+    "the scores": (lambda g, s: g + s / 2, "term-extra", "the matrix of scores, 1/2 times, is added to the gradient"),
+    "a constant": (lambda g, s: g + 0.25 / len(s), "term-extra", "a constant, divided by N, 1/4 times, is added to the gradient"),
+    "a sum": (lambda g, s: g.sum(0) + 0 * g, "entries", "in place of the data term's gradient stands: its sum over the examples"),
+    "a class": (lambda g, s: g * (np.arange(s.shape[1]) < s.shape[1] - 1), "class-missing", "is missing in the last class"),
+    "an example": (lambda g, s: g * (np.arange(len(s)) > 0)[:, None], "example-missing", "the first example is left out"),
+    "an order": (lambda g, s: g[::-1].copy(), "entries", "the whole gradient has its examples reversed"),
+    "an order of classes": (lambda g, s: g[:, ::-1].copy(), "class-swapped", "the whole gradient has its classes reversed"),
+    "an entry": (first_entry_lost, "entries", "the first entry of the last class is 0"),
+}
+
+
+@pytest.mark.parametrize("mistake", OF_SCORES)
+def test_of_scores_the_gradient_has_classes_and_examples(mistake):
+    change, code, told = OF_SCORES[mistake]
+
+    def f(scores, y):
+        P = np.exp(scores - scores.max(1, keepdims=True))
+        P /= P.sum(1, keepdims=True)
+        value = -np.log(P[np.arange(len(y)), y]).mean()
+        P[np.arange(len(y)), y] -= 1
+        return value, change(P / len(y), scores)
+
+    result = pinned(f, "softmax_cross_entropy", "gradient")
+    assert result.diagnosis["code"] == code
+    assert told in result.diagnosis["message"]
+
+
 def test_of_scores_a_sum_for_a_mean_is_a_convention_with_a_loss_and_without():
     def p(s):
         return 1 / (1 + np.exp(-s))

@@ -151,3 +151,71 @@ def test_a_page_that_does_otherwise_is_noticed(page, tmp_path):
     _, complained, asked = browsed(page.replace("</body>", planted), tmp_path, 400)
     assert complained
     assert asked == {"http://elsewhere.invalid/x.png"}
+
+
+def recorded(code="var = ((x - mu) ** 2).mean()"):
+    line, file = 11, "/somewhere/norms.py"
+    message = "the gradient lacks what comes through `var` (norms.py:11)"
+    place = {
+        "family": "near",
+        "seed": 0,
+        "values": {"x": ["0x1p+0"]},
+        "differentiated": ["x"],
+        "gap": 0.25,
+        "measured": 1.0,
+        "expected": 2.0,
+    }
+    result = DOCUMENT["results"][0] | {
+        "candidate": "norms.py:f",
+        "loss": "none",
+        "law": "formula",
+        "verdict": "broken",
+        "kind": "wrong",
+        "strain": "inf",
+        "witness": place | {"error": 1.0, "allowed": 0.0},
+        "diagnosis": {"code": "path-missing", "message": message, "entries": "all", "measured": "entry [0] is 1, allowed 2 ± 0"},
+    }
+    result["diagnosis"]["places"] = [{"file": file, "line": line}]
+    lines = [
+        {"file": "norms.py", "line": 10, "code": "mu = x.mean()", "operations": {"sum": 1, "div": 1}},
+        {"file": "norms.py", "line": 11, "code": code, "operations": {"sub": 4, "square": 4}},
+    ]
+    formula = {"source": "own", "operations": 10, "why": None, "recorded": lines}
+    return DOCUMENT | {"results": [result], "conventions": {"norms.py:f": {"fits": True, "formula": formula}}}
+
+
+def test_recorded_code_is_shown_with_its_lines_the_gap_and_the_line_that_is_wrong():
+    page = render(recorded())
+    section = page.partition('id="recorded"')[2].partition('id="candidates"')[0]
+    rows = re.findall(r"<tr.*?</tr>", section, re.DOTALL)[1:]
+    assert len(rows) == 2
+    assert 'href="#finding0"' not in rows[0]
+    assert 'class="here"' in rows[1]
+    assert re.search(r'<a class="broken" href="#finding0">the gradient lacks what comes through .*? \(norms.py:11\)</a>', rows[1])
+    assert "sub ×&nbsp;4, square ×&nbsp;4" in rows[1]
+    assert '<span class="broken">0.25</span>' in section
+    assert 'id="finding0"' in page
+    assert 'id="recorded"' not in render(DOCUMENT)
+
+
+def test_a_finding_about_another_line_than_those_of_the_loss_is_shown_below():
+    document = recorded()
+    document["results"][0]["diagnosis"]["places"] = [{"file": "other.py", "line": 3}]
+    section = render(document).partition('id="recorded"')[2].partition('id="candidates"')[0]
+    assert re.search(r'<li>other.py:3: <a class="broken" href="#finding0">', section)
+    assert 'class="here"' not in section
+
+
+def test_recorded_code_is_text():
+    assert "<script>" not in render(recorded("x = '<script>'"))
+    assert "&lt;script&gt;" in render(recorded("x = '<script>'"))
+
+
+def test_the_schema_knows_every_code_of_the_docs():
+    root = Path(__file__).parents[2]
+    docs = (root / "docs" / "diagnosis.md").read_text(encoding="utf-8").partition("## Codes")[2].partition("\n## ")[0]
+    codes = {code for row in re.findall(r"^\| (`.*?`) \|", docs, re.MULTILINE) for code in re.findall(r"`([\w-]+)`", row)}
+    schema = json.loads((root / "reports" / "schema.json").read_text(encoding="utf-8"))
+    known = set(schema["$defs"]["result"]["properties"]["diagnosis"]["properties"]["code"]["enum"])
+    assert len(codes) > 30
+    assert codes <= known

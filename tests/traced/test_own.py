@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy import special
 from traced import norms
+from traced.course import COURSE, svm_by_loops
 
 from verify import Candidate, UsageError, Verdict, check
 
@@ -98,6 +100,21 @@ def test_a_wrong_one_is_broken_and_named(name):
     assert {r.verdict for r in results.values()} == {Verdict.BROKEN}
     assert results["formula"].diagnosis["code"] == code, results["formula"].diagnosis
     assert words in results["formula"].diagnosis["message"]
+
+
+@pytest.mark.parametrize("f", COURSE, ids=lambda f: f.__name__)
+def test_code_as_people_write_it_is_recorded_and_a_slip_is_broken(f):
+    report = check(f, at=COURSE[f], laws=("value", "gradient", "formula"), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    (told,) = report.conventions.values()
+    assert told["formula"]["source"] == "own"
+    slipped = check(partial(f, slip=True), at=COURSE[f], laws=("formula",), profile="quick")
+    assert slipped.verdict is Verdict.BROKEN
+
+
+def test_nothing_is_known_of_slopes_beyond_a_branch():
+    report = check(svm_by_loops, at=np.zeros((4, 3)), laws=("enclosure", "crossing"), profile="quick")
+    assert Verdict.BROKEN not in {r.verdict for r in report.results}
 
 
 def test_the_gap_is_seen_in_single_precision_where_rounding_hides_it():

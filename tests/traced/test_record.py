@@ -8,17 +8,23 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from flint import arb
-from scipy import special
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from scipy import linalg, special
+from scipy.spatial import distance
 
 from verify.tape import enclose, reverse
 from verify.tape.balls import precision
+from verify.tape.tape import Builder
 from verify.traced import NotTraced, recorded
+from verify.traced.gap import slopes
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])
 ROWS = np.arange(6)
 U = 2.0**-53
-BUFFER = np.zeros(4)
+BUFFER, FLAGS, KEPT = np.zeros(4), np.zeros(4, bool), np.arange(12) % 3 > 0
+MISSING = np.where(np.arange(12) % 4 == 1, np.nan, np.arange(12.0))
+COUNTS, SHARED = np.zeros(4, int), np.zeros(8)
 
 
 def softmax(w):
@@ -94,7 +100,150 @@ def in_place(w):
     return (out**3).sum()
 
 
+def masked_attention(w):
+    q = w.reshape(3, 4)
+    s = q @ q.T
+    s[np.triu(np.ones((3, 3), bool), 1)] = -np.inf
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    return (p / p.sum(axis=1, keepdims=True) @ Y[:3]).sum()
+
+
+def pairs_without_themselves(w):
+    z = w.reshape(4, 3)
+    s = z @ z.T
+    np.fill_diagonal(s, -np.inf)
+    return special.logsumexp(s, axis=1).sum() - s[np.arange(4), [1, 0, 3, 2]].sum()
+
+
+def forward_in_logs(w):
+    a = np.full((4, 3), -np.inf)
+    a[0, 0] = w[0]
+    for t in range(1, 4):
+        for k in range(3):
+            came = [a[t - 1, k], a[t - 1, k - 1] if k else -math.inf]
+            a[t, k] = np.logaddexp.reduce(came) + w[3 * t + k]
+    return np.logaddexp(a[-1, -1], a[-1, 0])
+
+
+def covariance(w):
+    return np.outer(w[:4], w[:4]) + 2 * np.eye(4)
+
+
+def by_cholesky(w):
+    lower = np.linalg.cholesky(covariance(w))
+    z = linalg.solve_triangular(lower, w[:4], lower=True)
+    return z @ z + 2 * np.log(np.diag(lower)).sum() + linalg.solve_triangular(lower, z, lower=True, trans="T").sum()
+
+
+def by_cho_factor(w):
+    factor = linalg.cho_factor(covariance(w))
+    return w[4:8] @ linalg.cho_solve(factor, w[:4]) + np.log(np.diagonal(factor[0])).sum()
+
+
+def in_a_mask(w):
+    mask = np.zeros(12, dtype=bool)
+    mask[3:] = w[3:] > 0
+    mask[0] = True
+    mask &= w < 2
+    inside = w > -1
+    inside[5:7] = False
+    inside[w > 1] = True
+    return (w[mask] ** 2).sum() + w[inside].sum() + np.where(inside, w, 0).sum()
+
+
+def told(w):
+    loss = (w**2).sum()
+    text = "loss %.3f, %d of %s" % (loss, loss, 3), f"{loss:.2e} {loss!r}", f"{loss}"  # noqa: UP031
+    return loss if all(text) else 0
+
+
+def in_a_buffer(w):
+    np.multiply(w[:4], 2, out=BUFFER)
+    BUFFER[1:3] += w[4:6]
+    return (BUFFER**2).sum()
+
+
+def in_a_flag(w):
+    FLAGS[...] = w[:4] > 0
+    return np.where(FLAGS, w[:4], 0.1 * w[:4]).sum()
+
+
+def flat(w):
+    m = np.zeros((4, 4))
+    m.flat[[0, 3, 9]] = w[:3]
+    m.flat[5::5] = w[3]
+    m[3].flat = w[4:8]
+    return sum(v * v for v in m.flat) + m.flat[9] * len(m.flat)
+
+
+@np.vectorize
+def bent(v):
+    return v**2 if v > 0 else -v
+
+
+VIEWS = [SHARED[2:6]]
+
 FOLLOWED = {
+    "masks of −∞": masked_attention,
+    "a mask of numbers": lambda w: np.where(np.tril(np.ones((3, 3))) == 0, -np.inf, w[:9].reshape(3, 3)).max(axis=1).sum(),
+    "−∞ on a diagonal": pairs_without_themselves,
+    "−∞ in sums of exponentials": forward_in_logs,
+    "−∞ where a comparison says": lambda w: np.where(w > 0, w, -np.inf).max() + max(-math.inf, w[0], w[1]),
+    "NaN among the data": lambda w: np.nanmean((w - MISSING) ** 2) + np.nansum(w * MISSING) + np.nanmax(w + MISSING),
+    "Cholesky": by_cholesky,
+    "Cholesky of scipy": by_cho_factor,
+    "the upper factor": lambda w: linalg.cholesky(covariance(w)).sum() + linalg.solve(covariance(w), w[:4], assume_a="pos").sum(),
+    "masks that are written to": in_a_mask,
+    "text": told,
+    "a buffer": in_a_buffer,
+    "a buffer of truths": in_a_flag,
+    "a copy of data": lambda w: np.add(W := X.copy(), 0, out=W)[0] @ w[:4] + (W.__setitem__((0, 0), w[0] ** 2) or W.sum()),
+    "flat": flat,
+    "numpy.vectorize": lambda w: bent(w.reshape(3, 4)).sum(),
+    "r_ and c_": lambda w: (np.r_[w[:2], 1.0, w[3], 0:2] ** 2).sum() + (np.c_[np.ones(4), w[:8].reshape(4, 2)] @ w[:3]).sum(),
+    "lists": lambda w: np.mean([v * v for v in w]) + np.exp([w[0], 1.0]).sum() + np.linalg.norm([w[1], w[2]]) + sum(abs(v) for v in w),
+    "where= in reductions": lambda w: w.mean(where=KEPT) + np.sum(w**2, where=w > 0) + np.max(w, where=KEPT, initial=-np.inf),
+    "einsum with dots": lambda w: (
+        np.einsum("...i,...i->...", w.reshape(3, 4), w.reshape(3, 4)) @ np.einsum("...ij->...", w.reshape(3, 2, 2))
+    ),
+    "windows": lambda w: (
+        (sliding_window_view(w.reshape(3, 4), (2, 2)) ** 2).sum()
+        + np.convolve(w, w[:3], "same")[2]
+        + np.correlate(w[:2], w)[3]
+        + np.convolve(w[:2], w)[1]
+        + (as_strided(w, (11, 2), w.strides * 2)[:, 1] ** 3).sum()
+    ),
+    "pads": lambda w: (
+        sum((np.pad(w.reshape(3, 4), ((1, 1), (0, 2)), mode=m) ** 2)[0].sum() for m in ("edge", "reflect", "wrap", "symmetric"))
+        + np.pad(w, 1, constant_values=2).prod()
+    ),
+    "lookup": lambda w: (
+        (np.interp(w, [-1, 0, 2], [0.0, 1, 3]) ** 2).sum()
+        + np.interp(w[0], np.sort(w[1:4]), w[4:7], left=0)
+        + np.array([1.0, 2, 3])[np.digitize(w, [-0.5, 0.5])] @ w
+        + w[np.searchsorted(np.cumsum(np.exp(w)), 2.0)]
+    ),
+    "segments": lambda w: (np.add.reduceat(w, [0, 3, 4]) ** 2).sum() + np.maximum.accumulate(w)[-1] + np.logaddexp.accumulate(w)[5],
+    "differences and integrals": lambda w: (
+        (np.diff(w, prepend=0.0) ** 2).sum() + np.trapezoid(w**2, dx=0.5) + np.trapezoid(w, np.arange(12.0))
+    ),
+    "powers of each": lambda w: (w[:4] ** np.arange(4)).sum() + (np.abs(w[:3]) ** np.array([0.5, 1.5, -1])).sum() + (2.0 ** w[:2]).sum(),
+    "further norms": lambda w: (
+        np.linalg.norm(w, 3)
+        + np.linalg.norm(w.reshape(3, 4), 1)
+        + np.linalg.norm(w.reshape(3, 4), np.inf, axis=(0, 1))
+        + np.linalg.norm(w, -np.inf)
+        + np.linalg.norm(w.reshape(3, 4), axis=1, ord=1).max()
+    ),
+    "distances": lambda w: (
+        distance.cdist(w.reshape(4, 3), Y).sum()
+        + distance.cdist(w.reshape(4, 3), Y, "cityblock").min()
+        + distance.pdist(w.reshape(4, 3), "sqeuclidean").sum()
+    ),
+    "further special functions": lambda w: (
+        special.betaln(w[:3] ** 2, 2.0).sum() + special.huber(0.5, w).sum() + special.pseudo_huber(2.0, w).sum()
+    ),
+    "asserts": lambda w: (p := special.softmax(w))[0] * np.allclose(p.sum(), 1) + np.isscalar(w[0]) * w[1],
     "softmax": softmax,
     "hinge": hinge,
     "hinge, by loops": hinge_by_loops,
@@ -183,9 +332,11 @@ NOT_FOLLOWED = {
     "floor": (lambda x: np.floor(x).sum(), "np.floor"),
     "whole numbers": (lambda x: x.astype(int).sum(), "int64"),
     "an index": (lambda x: X[int(x[0])].sum(), "whole number"),
-    "a plain buffer": (lambda x: BUFFER.__setitem__(slice(None), x) or BUFFER.sum(), "keeps"),
+    "a buffer of whole numbers": (lambda x: COUNTS.__setitem__(slice(None), x) or COUNTS.sum(), "whole ones"),
+    "a number from text": (lambda x: float(f"{x[0]:.1f}") * x[1], "from text"),
+    "a product with infinity": (lambda x: (x * np.inf).sum(), "infinity"),
+    "a mean at the edges": (lambda x: np.pad(x, 1, mode="mean").sum(), "mode='mean'"),
     "complex": (lambda x: np.abs(x * 1j).sum(), "complex128"),
-    "an infinite constant": (lambda x: np.where(x > 0, x, -np.inf).max(), "not finite"),
     "an unknown function": (lambda x: np.fft.fft(x).real.sum(), "fft"),
     "a string": (lambda x: "loss", "returns str"),
     "what raises": (lambda x: np.linalg.inv(np.zeros((2, 2))).sum() + x.sum(), "LinAlgError"),
@@ -225,6 +376,46 @@ def test_modules_are_as_they_were_afterwards_also_when_the_code_raises():
         assert "float" not in globals()
 
 
+def test_buffers_are_as_they_were_afterwards_also_when_the_code_raises():
+    def raises(x):
+        BUFFER[...] = x
+        raise ValueError(BUFFER.sum())
+
+    def reads_it_elsewhere(x):
+        SHARED[:4] = x
+        return VIEWS[0].sum() + SHARED.sum()
+
+    BUFFER[...], SHARED[...] = 7, 5
+    record = recorded(in_a_buffer, [np.ones(12)], u=U)
+    with pytest.raises(NotTraced):
+        recorded(raises, [np.ones(4)], u=U)
+    unknown = recorded(reads_it_elsewhere, [np.ones(4)], u=U)
+    assert (BUFFER == 7).all()
+    assert (SHARED == 5).all()
+    with precision():
+        assert float(enclose.run(record.tape, [arb(1)] * 12).values[int(record.outputs)]) == 26
+        assert not enclose.run(unknown.tape, [arb(1)] * 4).values[int(unknown.outputs)].is_finite()
+
+
+def test_every_one_of_equal_entries_may_be_the_greatest():
+    record = recorded(lambda x: x[np.argmax(x)] + x[np.argmin(x)], [np.array([0.5, 0.5, 0.5])], u=U)
+    with precision():
+        thin, fat = (enclose.run(record.tape, [arb(0.5)] * 3, u) for u in (None, arb(U)))
+        found = reverse.pieces(thin, fat, int(record.outputs))
+    sets = {tuple(float(v[j].exact) if j in v else 0.0 for j in range(3)) for vs in found.ambiguous for v in vs}
+    assert {(2.0, 0.0, 0.0), (0.0, 2.0, 0.0), (1.0, 0.0, 1.0)} <= sets
+
+
+def test_where_more_is_open_than_is_run_no_slope_is_known():
+    record = recorded(lambda x: sum(2 * v if v > 0 else -v for v in x), [np.zeros(10)], u=U)
+    with precision():
+        thin, fat = (enclose.run(record.tape, [arb(0)] * 10, u) for u in (None, arb(U)))
+        found = reverse.pieces(thin, fat, int(record.outputs))
+        assert not found.ambiguous
+        assert not any(q.exact.is_finite() for q in found.certain.values())
+    assert slopes(record, [arb(0)] * 10) is None
+
+
 def test_closures_are_as_they_were_afterwards():
     data = np.ones(3)
 
@@ -248,3 +439,11 @@ def test_a_tiny_number_that_is_added_is_an_input_of_the_tape():
     assert recorded(lambda x: np.log(x + 1e-12).sum(), [np.ones(2)], u=U).guards == (1e-12,)
     assert recorded(lambda x: (1e-12 * x).sum(), [np.ones(2)], u=U).guards == ()
     assert recorded(lambda x: np.sqrt(x + 1e-5).sum(), [np.ones(2)], u=U).guards == ()
+
+
+def test_registers_that_are_written_over_later_change_no_instruction():
+    b = Builder()
+    x = b.inputs(())
+    y = b.exp(x)
+    x[...] = 7
+    assert b.tape(y).instructions[0].ins[0].tolist() == [0]

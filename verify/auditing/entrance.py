@@ -54,7 +54,7 @@ def audit(
         if found.complaint is not None:
             raise UsageError(f"the candidate {found.complaint}.")
         assert not isinstance(found.candidate, Call)
-        oracle = Oracle(found.of_scores, dtype)
+        oracle = Oracle(found.scored, dtype)
         return look(found.candidate, given or batches(dtype, oracle, seed), oracle, seed=seed)
     except Misbehaviour as error:
         raise UsageError(f"the candidate {error}.") from None

@@ -49,9 +49,9 @@ def audited_here(request: Request, dtype: str) -> dict[str, Any]:
             return _unanswered(request, dtype, str(known.complaint))
         if not isinstance(known.candidate, Linear) or known.candidate.targets is not None:
             return _unanswered(request, dtype, NO_WEIGHTS, verdict="silent")
-        oracle = Oracle(known.of_scores, dtype)
+        oracle = Oracle(known.scored, dtype)
         try:
-            shape = (*SHAPE[:2], known.of_scores.classes or SHAPE[2])
+            shape = (*SHAPE[:2], known.scored.classes or SHAPE[2])
             found = audit(known.candidate, batches(dtype, oracle, request.seed, shape), oracle, seed=request.seed)
         except Misbehaviour as error:
             return _unanswered(request, dtype, str(error))

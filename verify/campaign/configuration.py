@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from verify.campaign.task import DTYPES, Request
+from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, of_type, unknown
-from verify.pair import point, start
 from verify.pair.given import given
 from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import losses, penalties
 
-CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, "at", "convex", "formula")
+CODE_KEYS = ("at", "inputs", "wrt", "reference", "at_only", "convex", "formula")
+CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, *CODE_KEYS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +69,12 @@ def core_candidates() -> Iterable[Mapping[str, Any]]:
 
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:
-    if (c["loss"] == NO_LOSS) != ("at" in c):
-        raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] and loss = "none" go together.')
+    if (c["loss"] == NO_LOSS) != ("at" in c or "inputs" in c):
+        raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] (or inputs) and loss = "none" go together.')
     if c["loss"] == NO_LOSS:
-        x = point(given(c["at"]) if isinstance(c["at"], str) else c["at"])
-        bare = Request(candidate=c["target"], loss=NO_LOSS, dtypes=tuple(c.get("dtypes", (x.dtype.name,))), profile=profile, seed=seed)
-        return replace(bare, at=start(x), convex=bool(c.get("convex", False)), formula=c.get("formula"), laws=laws)
+        own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
+        own |= {"at": given(own["at"])} if isinstance(own.get("at"), str) else {}
+        return without_spec(c["target"], **own, laws=laws, profile=profile, seed=seed)
     pins = Pins(**{key: c[key] for key in PINS if key in c})
     dtypes = tuple(c.get("dtypes", ("float64",)))
     return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

@@ -48,9 +48,9 @@ def _measured(request: Request, dtype: str) -> dict[str, Any]:
             return {"reason": f"the candidate {found.complaint}"}
         if not isinstance(found.candidate, Linear) or found.candidate.targets is not None:
             return {"reason": NO_WEIGHTS}
-        if found.of_scores.classes not in (None, SHOWN):
-            return {"reason": f"they show {SHOWN} classes, and it answers for {found.of_scores.classes} only"}
-        return survey(Subject(candidate=found.candidate, oracle=Oracle(found.of_scores, dtype)))
+        if found.scored.classes not in (None, SHOWN):
+            return {"reason": f"they show {SHOWN} classes, and it answers for {found.scored.classes} only"}
+        return survey(Subject(candidate=found.candidate, oracle=Oracle(found.scored, dtype)))
 
 
 SHOWN = 3

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from verify.campaign.task import Inapplicable, Outcome, Task
-from verify.cases import Case, linear
+from verify.cases import Case
 from verify.cases.simpler import lean
 from verify.diagnosis import NAMING
+from verify.form import FORMS
 
 MOST_TRIES = 10
 """Smaller cases that are tried for each law: halving finds one size of up to some hundreds."""
@@ -24,9 +25,10 @@ def can_be_smaller(outcome: Outcome | Inapplicable) -> TypeGuard[Outcome]:
     """Whether a search came to the end of its process, on a case that nobody has made smaller."""
     if not isinstance(outcome, Outcome) or outcome.task.case is not None or outcome.result.witness is None:
         return False
-    if outcome.result.witness.case.values.keys() != set(linear.VALUES):  # of linear scores it is known what may be left out
+    case = outcome.result.witness.case
+    if all(case.values.keys() != set(form.names) for form in FORMS):  # of these it is known what may be left out
         return False
-    case, told = outcome.result.witness.case, str((outcome.result.diagnosis or {}).get("message"))
+    told = str((outcome.result.diagnosis or {}).get("message"))
     return case.family != NAMING and told.startswith(ENDED) and not told.endswith(OR_ALL)
 
 
@@ -43,7 +45,7 @@ class Smaller:
         if known is not None and (yield replace(known, family=self.case.family)):
             return
         found = self.outcome.conventions or {}
-        yield from lean(self.case, of_scores=found.get("signature") in ("scores", "objective"), classes="classes" not in found)
+        yield from lean(self.case, classes="classes" not in found)
 
     def next(self) -> Task | None:
         """The first try."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from traceback import extract_tb, walk_tb
 from typing import Any, TypeVar
 
+from verify import form
 from verify.campaign.record import Note, Record
 from verify.candidates import (
     Candidate,
@@ -31,25 +32,28 @@ from verify.candidates import (
     told_of,
     told_of_upstream,
 )
-from verify.candidates.signature import LINEAR, SCORES, by_position, likely, of_one_array
-from verify.cases import Case
+from verify.candidates.answer import Incomplete
+from verify.candidates.arguments import Arguments, arguments_of, by_arguments, to_plain
+from verify.candidates.example import Example
+from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
+from verify.cases import Case, scored
 from verify.conventions import Conventions, Pins, Question, find_out, find_out_inputs, inputs
-from verify.conventions.own import own_code
+from verify.conventions.own import gradients_of, own_code
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
-from verify.oracle.claims import examine
+from verify.oracle.claims import examine_what_is_new
 from verify.oracle.examined import examine_problem
-from verify.pair import Estimated, Pair, Recorded, Start, case_of, why_not
-from verify.pair.place import given
-from verify.problem import Instance
+from verify.pair import NO_GRADIENT, WEAKER, Estimated, Pair, Recorded, Start, why_not
+from verify.problem import Input, Instance, Problem, input_of, small
 from verify.problem.named import problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
+from verify.spec.declared import declared
 from verify.spec.objective import Objective
-from verify.trial import Result, Trial, Watch, Witness, again, run, unwatched
+from verify.trial import Derived, Result, Trial, Watch, Witness, again, run, unwatched
 
 T = TypeVar("T")
 
@@ -61,7 +65,8 @@ FORMULAS = ("own", "differences")
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
-    which may claim to be `convex`, and is judged by its own code where that can be recorded, unless `formula` says "own" or "differences".
+    which may claim to be `convex`, and is judged by the code of a `reference`, or by its own, where that can be recorded, unless `formula`
+    says "own" or "differences"; around that example, or with `at_only` there alone. Files are named relative to the `folder`.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -73,9 +78,14 @@ class Request:
     laws: tuple[str, ...] | None = None
     profile: str = "ci"
     seed: int = 0
-    at: Start | None = None
+    at: Example | None = None
+    wrt: tuple[str, ...] | None = None
+    reference: str | Callable[..., Any] | None = None
     convex: bool = False
     formula: str | None = None
+    at_only: bool = False
+    inputs: tuple[tuple[str, str], ...] = ()
+    folder: str | None = field(default_factory=surroundings.folder)
 
     def __post_init__(self) -> None:
         of_type("seed", self.seed, (int,), "a whole number")
@@ -197,7 +207,8 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     if reason is not None:
         return reason
     if task.case is not None:
-        return again(law, subject, task.case, watch=watch, avoided=task.avoided)
+        case = task.case if isinstance(found.objective, Instance) else scored.of_form(task.case, found.objective.form)
+        return again(law, subject, case, watch=watch, avoided=task.avoided)
     return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
 
 
@@ -205,12 +216,12 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
     """What is found out about the candidate, once a process; `watch` hears of the questions. Raises UsageError as `perform` does."""
     key = _key(request)
     if key not in _FOUND:
-        f, limitations, harm = _imported(request.candidate)
+        f, limitations, harm = _imported(request.candidate, request.folder)
         asked: list[Case] = []
         problem = problem_named(request.loss)
 
         def heard(question: Question) -> None:
-            asked.append(_case(question, () if problem is None else problem.differentiated))
+            asked.append(_case(question, problem))
             watch(asked[-1])
 
         with functions.noting() as seen:
@@ -231,11 +242,11 @@ def _examine(objective: Objective | Instance) -> None:
     if isinstance(objective, Instance):
         examine_problem(objective.problem, objective.parameters)
     else:
-        examine(objective.loss, objective.parameters)
+        examine_what_is_new(objective.loss, objective.parameters)
 
 
 def _key(request: Request) -> tuple[Hashable, ...]:
-    return _Same(request.candidate), request.loss, request.pins, request.dtypes[0]
+    return _Same(request.candidate, request.folder), request.loss, request.pins, request.dtypes[0]
 
 
 def _kept(all_: dict[Hashable, T], key: Hashable, value: T) -> T:
@@ -249,11 +260,11 @@ def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
     return replace(result, limitations=(*limitations, *result.limitations)) if limitations else result
 
 
-def _imported(candidate: str | Callable[..., Any]) -> Imported:
+def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Imported:
     """The function, what there is to say of its import, and what nobody does but to harm; what was changed is put back."""
     if not isinstance(candidate, str):
         return candidate, (), None
-    key = _Same(candidate)
+    key = _Same(candidate, folder)
     return _IMPORTED[key] if key in _IMPORTED else _kept(_IMPORTED, key, _import(candidate))
 
 
@@ -292,38 +303,58 @@ _CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
 """What a candidate changed when it was first asked, and the first case."""
 
 
-def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplicable:
+def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     request = task.request
-    f, limitations, harm = _imported(request.candidate)
+    f, limitations, harm = _imported(request.candidate, request.folder)
     if harm is not None:
         return Outcome(task, failed(task, harm, None), None)
     f = adapted(f, Upstream(seed=request.seed, positive=request.convex))
-    of_one_array(f)
-    pair, framework = Pair(f, request.convex), framework_of(f)
     watch = unwatched if record is None else record.begins
-    own = _own_code(task, f, at, watch)
-    why, operations = (own, None) if isinstance(own, str) else (None, own[1])
+    f, own = _arguments(task, f, at, watch)
+    framework, here = framework_of(f), own.at(task.dtype)
+    other = None if request.reference is None else adapted(_imported(request.reference, request.folder)[0])
+    reference = None if other is None else by_arguments(other, own, "the reference")
+    pair = Pair(f, request.convex, own, reference, {name: a for name, a in here.items() if name not in own.differentiated})
+    found = _own_code(task, f, own, watch, reference)
+    why, operations = (found, None) if isinstance(found, str) else (None, found[1])
+    source = "differences" if why is not None else "own" if reference is None else "reference"
     told: dict[str, Any] = {
-        "signature": f"one array of shape {at[0]}",
+        "signature": own.told if own.alone else called(f),
+        **({} if own.alone else {"wrt": list(own.differentiated), "at": to_plain(own.whole)}),
         "convex": "claimed" if request.convex else "not claimed",
         "fits": True,
-        "formula": {"source": "own" if why is None else "differences", "operations": operations, "why": why},
+        "formula": {"source": source, "operations": operations, "why": why},
     }
-    question: Estimated | Recorded
-    if isinstance(own, str):
+    if request.reference is not None:
+        told["formula"]["reference"] = name_of(request.reference)
+    if own.returned is None:
+        limitations = (*limitations, NO_GRADIENT)
+    question: Estimated | Derived
+    start = Start(here, own.differentiated)
+    if isinstance(found, str):
         reason = why_not(task.law, pair)
-        question = Estimated(law=task.law, pair=pair, at=at, dtype=task.dtype, profile=request.profile, seed=request.seed)
+        question = Estimated(
+            law=task.law, pair=pair, at=start, dtype=task.dtype, profile=request.profile, seed=request.seed, alone=request.at_only
+        )
     else:
-        law, subject = LAWS[task.law], _subject(own[0], task.dtype)
-        reason = law.why_not(subject)
-        question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=at)
+        law, subject = LAWS[task.law], _subject(found[0], task.dtype)
+        if not request.inputs:
+            told["formula"]["recorded"] = _listed(found[0].objective)
+        told |= {"inputs": ", ".join(f"{name}: {text}" for name, text in request.inputs)} if request.inputs else {}
+        limitations = (*limitations, WEAKER) if request.inputs and reference is None and task.law == "gradient" else limitations
+        reason = NO_GRADIENT if own.returned is None and task.law not in OF_VALUES else law.why_not(subject)
+        question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
     if reason is not None:
         return Inapplicable(task, reason)
     if record is not None:
         record.found(told, place_of(f))
+    if request.inputs and isinstance(question, Recorded):
+        question = Derived(question.law, question.subject, request.profile, request.seed)
     trial = Trial(question, watch)
     result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
+    if isinstance(question, Recorded):
+        result = question.noted(result)
     if why is None and result.verdict is Verdict.SILENT and task.case is None and why_not(task.law, pair) is not None:
         # what differences do not ask at all is asked where it can be decided
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
@@ -331,32 +362,87 @@ def _of_pair(task: Task, at: Start, record: Record | None) -> Outcome | Inapplic
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
 
 
-def _own_code(task: Task, f: Callable[..., Any], at: Start, watch: Watch) -> tuple[Conventions, int] | str:
-    """The candidate judged by the code of its own loss, or why it is not; found out once a process."""
+def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
+    """The code that is the formula, line by line, at the example."""
+    assert isinstance(objective, Instance)
+    assert objective.problem.code is not None
+    listing: list[dict[str, Any]] = objective.problem.code.record(objective.problem.example)[0].listing
+    return listing
+
+
+def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> tuple[Callable[..., Any], Arguments]:
+    """The candidate as a function of its arguments by position, and these, with the inputs that its gradients are for; found out once a
+    process. Raises UsageError where the example does not fit it.
+    """
+    key = (*_pair_key(task.request), task.dtype)
+    if key in _ARGUMENTS:
+        return _ARGUMENTS[key]
+    own = arguments_of(f, at)
+    f = by_arguments(f, own)
+    wrt = task.request.wrt
+    own = own.for_inputs(wrt) if wrt else own.for_all()
+    if not own.alone or task.request.reference is not None:
+        here = own.at(task.dtype)
+        watch(Case(values=here, family=PROBE, differentiated=own.differentiated))
+        try:
+            returned = gradients_of(f, own, here)
+            own = own.for_inputs(wrt, returned) if wrt else own.found(returned)
+        except Misbehaviour as error:  # one that gives no answer here is judged at this very point
+            alone = isinstance(error, Incomplete) and error.things == 1 and task.request.reference is not None
+            own = own.without_gradients() if alone else own
+    return _kept(_ARGUMENTS, key, (f, own))
+
+
+def _own_code(
+    task: Task, f: Callable[..., Any], own: Arguments, watch: Watch, reference: Callable[..., Any] | None
+) -> tuple[Conventions, int] | str:
+    """The candidate judged by the code of its own loss or of the reference, or why it is not; found out once a process."""
     if task.request.formula == "differences":
         return "differences were asked for"
-    key = (*_key(task.request), at, task.dtype, task.request.convex)
+    key = (*_pair_key(task.request), task.dtype)
     if key not in _OWN:
-        x = given(at, task.dtype)
-        watch(case_of(x, family=PROBE))
-        _kept(_OWN, key, own_code(f, {"x": x}, task.dtype, convex=task.request.convex))
+        watch(Case(values=own.at(task.dtype), family=PROBE, differentiated=own.differentiated))
+        how: dict[str, Any] = {"convex": task.request.convex, "alone": task.request.at_only, "declared": _declared(task.request, own)}
+        _kept(_OWN, key, own_code(f, own, task.dtype, reference=reference, **how))
     found = _OWN[key]
     if isinstance(found, str) and task.request.formula == "own":
         raise UsageError(f"{task.request.name} cannot be judged by its own code: {found}. Leave out formula, or let it be 'differences'.")
     return found
 
 
+def _declared(request: Request, own: Arguments) -> dict[str, Input]:
+    """The inputs that the user declares. Raises UsageError for what is none."""
+    found = declared(dict(request.inputs))
+    for name, a in found.items():
+        if name not in own.values:
+            raise unknown("input", name, own.values)
+        if name in own.differentiated and not a.is_real:
+            raise UsageError(f"{name} is declared as {a.domain}, and a gradient is returned for it: its numbers must be real ones.")
+    return {name: input_of(name, a) for name, a in found.items()}
+
+
+def _pair_key(request: Request) -> tuple[Hashable, ...]:
+    reference = None if request.reference is None else _Same(request.reference, request.folder)
+    return (*_key(request), request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
+
+
+OF_VALUES = ("value", "consistency", "purity")
+"""Laws that are asked of a candidate without a gradient."""
+_ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}
 _OWN: dict[Hashable, tuple[Conventions, int] | str] = {}
 
 
 @dataclass(frozen=True, eq=False)
 class _Same:
-    """A candidate as a key: a target by its text, an object by its identity, since it need not be hashable."""
+    """A candidate as a key: a target by its text and the folder that it is looked for in, an object by its identity, since it need not be
+    hashable.
+    """
 
     candidate: str | Callable[..., Any]
+    folder: str | None
 
-    def _key(self) -> str | int:
-        return self.candidate if isinstance(self.candidate, str) else id(self.candidate)
+    def _key(self) -> Hashable:
+        return (self.candidate, self.folder) if isinstance(self.candidate, str) else (id(self.candidate), self.folder)
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -393,7 +479,7 @@ def _kept_of(objective: Objective | Instance) -> int:
     """How many points' truths are kept."""
     if not isinstance(objective, Instance) or objective.problem.code is None:
         return TRUTHS
-    record, _ = objective.problem.code.record(objective.problem.example)
+    record, _ = objective.problem.code.record(small(objective.problem))
     return max(FEWEST, min(TRUTHS, REGISTERS // (int(record.tape.operations) + 1)))
 
 
@@ -417,18 +503,15 @@ def _known(objective: Objective | Instance, dtype: str) -> Known:
     return _KNOWN[key]
 
 
-def _case(question: Question, differentiated: tuple[str, ...] = ()) -> Case:
-    if isinstance(question, Mapping):
-        return Case(values=question, family=PROBE, differentiated=differentiated)
-    W, X, y, reg = question
-    return Case(values={"W": W, "X": X, "y": y, "reg": reg}, family=PROBE)
+def _case(question: Question, problem: Problem | None) -> Case:
+    own = (form.form_of(question).point,) if problem is None else problem.differentiated
+    return Case(values=question, family=PROBE, differentiated=own)
 
 
 def _asked_about(found: Conventions) -> Case:
     """The question at which a complaint arose."""
     assert found.question is not None
-    own = found.objective.problem.differentiated if isinstance(found.objective, Instance) else ()
-    return _case(found.question, own)
+    return _case(found.question, found.objective.problem if isinstance(found.objective, Instance) else None)
 
 
 PROBE = "probe"
@@ -441,11 +524,12 @@ def _ask(request: Request, case: Case, record: Record) -> None:
     if problem is not None:
         record.begins(case)
         with suppress(Misbehaviour, UsageError):
-            inputs.first_way(_imported(request.candidate)[0], problem, request.pins)(**case.values)
+            inputs.first_way(_imported(request.candidate, request.folder)[0], problem, request.pins)(**case.values)
         return
     loss = find_loss(request.loss)
-    f = by_position(adapted(_imported(request.candidate)[0]), loss.parameters)
-    linear = "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
+    f = by_position(adapted(_imported(request.candidate, request.folder)[0]), loss.parameters)
+    linear = "W" in case.values and "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
+    case = scored.of_form(case, form.LINEAR if linear else form.SCORES)
     more = extras(f, LINEAR if linear else SCORES, request.pins.handed(f, loss))
     way: Linear | Scores = (Linear if linear else Scores)(f=f, extras=more, targets=loss.targets)
     record.begins(case)

@@ -3,8 +3,9 @@
     {"schema": 2, "values": {"x": [["0x1.8p+0", …], …], "gamma": […]}, "differentiated": ["x"], "case": {"family": …, "seed": …}, …}
 
 Floats are hexadecimal, whole numbers plain, nested as the arrays are. W, X, y and reg of linear scores stand beside `values` too, for
-whoever looks for them there. A witness is stored as one JSON file, named by its id. `verify replay` finds it by its path, or by its id in
-`reports/latest/witness` and in the user's cache folder, where the latest ones of every check are kept.
+whoever looks for them there. Of scores the values are these and y; witnesses of an earlier version, with W and X, are read as well. A
+witness is stored as one JSON file, named by its id. `verify replay` finds it by its path, or by its id in `reports/latest/witness` and in
+the user's cache folder, where the latest ones of every check are kept.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from typing import Any
 import platformdirs
 
 from verify.campaign.task import Outcome, Request, Task
-from verify.cases import Case, inputs, linear
+from verify.candidates.arguments import from_plain
+from verify.candidates.example import Example
+from verify.cases import Case, inputs, scored
 from verify.conventions import EACH, PINS, Pins
 from verify.errors import UsageError
+from verify.form import LINEAR, form_of
 from verify.nested import hexadecimal, nested
-from verify.pair import start
 from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss, find_spec
 
@@ -77,7 +80,7 @@ def told(case: Case, loss: str) -> dict[str, Any]:
     targets = find_loss(loss).targets or ()
     if targets and all(0 <= label < len(targets) for label in case["y"]):
         found["targets"] = hexadecimal([float(targets[label]) for label in case["y"]])
-    return found | {name: found["values"][name] for name in linear.VALUES}
+    return found | ({name: found["values"][name] for name in LINEAR.names} if form_of(case.values) is LINEAR else {})
 
 
 def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
@@ -132,7 +135,7 @@ def second(found: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("schema") != FIRST:
         return dict(found)
     case = found["case"]
-    values = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in linear.VALUES}
+    values = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR.names}
     drawn = {name: case[name] for name in ("family", "seed") if name in case}
     return {**found, "schema": SCHEMA, "values": values, "differentiated": list(values)[:1], "case": drawn}
 
@@ -144,19 +147,20 @@ def task(found: Mapping[str, Any]) -> Task:
         told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
         of_pair = told["loss"] == NO_LOSS
         case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
-        case = _alone(case) if of_pair else _checked(case, told["loss"])
+        case = case if of_pair else _checked(case, told["loss"])
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
         if found.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA!r}")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UsageError(f"the witness is not complete: {error!r}") from None
-    at = start(case.x) if of_pair else None
     seed = found.get("seed", 0)  # of the weights of what a candidate returns; older witnesses have none
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise UsageError(f"the witness is not complete: its seed is {seed!r}, not a whole number")
     conventions = found.get("conventions") or {}
+    at = _example(case, conventions.get("at")) if of_pair else None
     convex = conventions.get("convex") == "claimed"
-    formula = (conventions.get("formula") or {"source": "differences"})["source"] if of_pair else None  # older witnesses have none
+    told_formula = conventions.get("formula") or {"source": "differences"}  # older witnesses have none
+    formula = told_formula["source"] if of_pair and told_formula["source"] != "reference" else None
     request = Request(
         candidate=told["candidate"],
         loss=told["loss"],
@@ -165,8 +169,10 @@ def task(found: Mapping[str, Any]) -> Task:
         laws=(told["law"],),
         seed=seed,
         at=at,
+        wrt=case.differentiated if of_pair and "at" in conventions else None,
         convex=convex,
         formula=formula,
+        reference=told_formula.get("reference") if of_pair else None,
     )
     return Task(request, told["dtype"], told["law"], case)
 
@@ -174,14 +180,17 @@ def task(found: Mapping[str, Any]) -> Task:
 def _checked(case: Case, loss: str) -> Case:
     """The case as one of the loss. Raises ValueError where it is none."""
     problem = problem_named(loss)
-    return linear.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
+    return scored.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
 
 
-def _alone(case: Case) -> Case:
-    """A pair without a spec is a function of one array. Raises ValueError where there are others."""
-    if len(case.values) != 1:
-        raise ValueError(f"the values are {', '.join(case.values)}, where a pair without a spec has one")
-    return case
+def _example(case: Case, told: Any) -> Example:
+    """The inputs of a pair without a spec, one array where nothing is `told` of its arguments. Raises UsageError where it has others."""
+    try:
+        if told is None and len(case.values) != 1:
+            raise ValueError(f"the values are {', '.join(case.values)}, where a function of one array has one")
+        return Example(case.x if told is None else from_plain(told, case.values))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"the witness is not complete: {error!r}") from None
 
 
 def _text(found: Mapping[str, Any], key: str) -> str:

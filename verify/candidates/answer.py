@@ -19,7 +19,8 @@ from verify.errors import UsageError
 
 @dataclass(frozen=True)
 class Answer:
-    """A loss and its gradients in the suite's own layout, by the names of what is differentiated: of linear scores W alone, (C, D).
+    """A loss and its gradients in the suite's own layout, by the names of what is differentiated: of linear scores W alone, (C, D),
+    of scores these, (N, C).
 
     `value` is NaN where the candidate returns no loss. `curvature` is ∂²ℓ/∂s² of each example, (N, C), where it returns one.
     """

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, asked, halved, is_number, number
+from verify.candidates.arguments import Arguments
 from verify.candidates.candidate import Candidate
 from verify.candidates.signature import POSITIONAL
 from verify.candidates.upstream import contracted
@@ -40,7 +41,7 @@ class Call:
 
     `handed` are parameters that it takes, by their own names there; those that have a number for each class are inputs, of which it gets
     what it takes by name, too. `backward` is how the gradient of an array is asked for, None where
-    one number comes out.
+    one number comes out. Of code that is its own formula the inputs are put together to its `own` arguments.
     """
 
     f: Callable[..., Any]
@@ -48,6 +49,7 @@ class Call:
     order: tuple[str, ...]
     handed: Mapping[str, float] = field(default_factory=dict)
     backward: str | None = None
+    own: Arguments | None = None
 
     has_curvature, flat, takes_weights = False, False, False
 
@@ -55,6 +57,11 @@ class Call:
     def has_loss(self) -> bool:
         """Whether there is a value."""
         return not isinstance(self.f, Candidate) or self.f.loss is not None
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether there is one: of code beside a reference there may be a value alone."""
+        return self.own is None or self.own.returned is not None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,6 +91,9 @@ class Call:
         examples = shapes[self.problem.inputs[0].name][:1]
         if self.backward:
             return self._pulled(arguments, shapes)
+        if self.own is not None and not self.has_gradient:
+            nothing = {name: np.zeros(shapes[name]) for name in self.own.differentiated}
+            return Answer(self._value(self._asked(self.f, arguments), examples), nothing)
         if isinstance(self.f, Candidate):
             value = np.nan if self.f.loss is None else self._value(self._asked(self.f.loss, arguments), examples)
             return Answer(value, self._gradients(self._asked(self.f.grad, arguments), shapes))
@@ -95,6 +105,8 @@ class Call:
         return Answer(self._value(first, examples), self._gradients(rest[0] if len(rest) == 1 else rest, shapes))
 
     def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+        if self.own is not None:
+            return asked(f, self.own.packed(dict(zip(self.order, arguments, strict=True))))
         mine = {name: value for name, value in self.handed.items() if _takes(f, name)}
         by_name = [k for k, name in enumerate(self.order[: len(arguments)]) if name in self.problem.classwise]
         mine |= {own: arguments[k] for k in by_name if (own := _spelled(f, self.order[k])) is not None}
@@ -132,6 +144,9 @@ class Call:
 
     def _gradients(self, returned: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
         names = self.problem.differentiated
+        if self.own is not None:
+            found = self.own.gradients(returned)
+            return {name: self._shaped(name, array(g, "gradient"), shapes[name]) for name, g in found.items()}
         if isinstance(returned, Mapping):
             if missing := [name for name in names if name not in returned]:
                 raise Misbehaviour("shape", f"returned gradients for {', '.join(map(str, returned))}, and none for {missing[0]}")

@@ -4,7 +4,7 @@ call. Whoever finds something here asks again in the ordinary way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,15 @@ from verify.candidates.linear import Linear
 from verify.candidates.scores import Scores
 
 Floats = NDArray[np.floating]
-Labels = NDArray[np.int64]
+Problems = Mapping[str, NDArray[Any]]
+"""B problems of one size by the names of their values, each with an axis of B in front."""
 
 
-def answers(candidate: Linear | Scores, W: Floats, X: Floats, y: Labels, reg: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(values (B,), gradients (B, C, D)) of B problems, W (B, C, D), X (B, N, D), y (B, N), reg (B,); NaN where there is none."""
-    values, gradients = np.full(len(W), np.nan), np.full(W.shape, np.nan)
-    laid_out = _linear(candidate, W, X, y, reg, gradients) if isinstance(candidate, Linear) else _scores(candidate, W, X, y, gradients)
-    f, questions, own = laid_out
+def answers(candidate: Linear | Scores, problems: Problems) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(values (B,), gradients of the shape of the point) of B problems; NaN where there is none."""
+    laid_out = _linear(candidate, **problems) if isinstance(candidate, Linear) else _scores(candidate, **problems)
+    f, questions, gradients, own = laid_out
+    values = np.full(len(gradients), np.nan)
     left = enumerate(questions)
 
     def ask() -> None:
@@ -39,24 +40,29 @@ def answers(candidate: Linear | Scores, W: Floats, X: Floats, y: Labels, reg: Fl
         return values, gradients
 
 
-def _linear(c: Linear, W: Floats, X: Floats, y: Labels, reg: Floats, gradients: Floats) -> tuple[Callable[..., Any], Iterator[Any], Floats]:
-    """(function, its arguments problem by problem, `gradients` as it lays them out): arrays that it may write to, in C order."""
+Asked = tuple[Callable[..., Any], Iterator[Any], NDArray[np.float64], Floats]
+"""(function, its arguments problem by problem, gradients, the same as it lays them out)."""
+
+
+def _linear(c: Linear, W: Floats, X: Floats, y: NDArray[np.int64], reg: Floats) -> Asked:
+    """Its arguments are arrays that it may write to, in C order."""
 
     def laid_out(A: Floats, transposed: bool) -> Floats:
         return np.array(A.transpose(0, 2, 1) if transposed else A, order="C")
 
-    B = len(W)
+    B, gradients = len(W), np.full(W.shape, np.nan)
     mine = laid_out(W, c.layout == "DC")
     mine = mine.reshape(B, -1) if c.layout == "D" else mine
     own = {"CD": gradients, "DC": gradients.transpose(0, 2, 1), "D": gradients.reshape(B, -1)}[c.layout]
     labels = np.array(y) if c.targets is None else np.array(c.targets, dtype=W.dtype)[y]
     last = [[c.more(e, y.shape[1], W.dtype, r) for r in reg.tolist()] for e in c.extras]
-    return c.f, zip(mine, laid_out(X, c.data == "DN"), labels, *last, strict=True), own
+    return c.f, zip(mine, laid_out(X, c.data == "DN"), labels, *last, strict=True), gradients, own
 
 
-def _scores(c: Scores, W: Floats, X: Floats, y: Labels, gradients: Floats) -> tuple[Callable[..., Any], Iterator[Any], Floats]:
-    def f(W: Floats, X: Floats, y: Labels) -> tuple[float, Floats]:
-        answer = c(W, X, y, 0.0)
+def _scores(c: Scores, scores: Floats, y: NDArray[np.int64]) -> Asked:
+    def f(scores: Floats, y: NDArray[np.int64]) -> tuple[float, Floats]:
+        answer = c(scores, y)
         return answer.value, answer.gradient
 
-    return f, zip(W, X, y, strict=True), gradients
+    gradients = np.full(scores.shape, np.nan)
+    return f, zip(scores, y, strict=True), gradients, gradients

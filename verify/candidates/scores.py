@@ -1,8 +1,7 @@
 """The signatures of a function of scores: `scores`, f(scores, y) → (loss, dscores), and `objective`, f(prediction, target) →
 (grad, hess) of each example, as boosters call it.
 
-Scores are (N, C), or (N,) for a loss of one score. To the laws W is Sᵀ, and each row of X picks one column of it: the same example
-may be there twice.
+Scores are (N, C), or (N,) for a loss of one score. To the laws they are (N, C) always, and so are gradients and Hessians.
 
 What boosters hand to an objective of C classes, and take back: xgboost since 1.0 scores (N, C), and until 2.1 N·C numbers of a gradient,
 example by example (its demo `custom_softmax.py`). lightgbm before 4.0 N·C numbers, class by class, of both ("the preds is group by
@@ -95,15 +94,9 @@ class Scores:
     weighs: bool = False
     labels: str = "float32"
 
-    def __call__(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:  # noqa: ARG002
-        """The answer as a function of W (C, N): an example that X picks twice counts twice. See `answer`."""
-        picked = np.argmax(X, axis=1)
-        answer = self.answer(self.arguments(W, X, y, 0.0)).kept()
-        if np.array_equal(picked, np.arange(W.shape[1])):
-            return answer
-        gradient = np.zeros(W.shape, dtype=answer.gradient.dtype)
-        np.add.at(gradient.T, picked, answer.gradient.T)
-        return Answer(answer.value, {"W": gradient}, answer.curvature)
+    def __call__(self, scores: Floats, y: NDArray[np.integer[Any]]) -> Answer:
+        """The candidate's answer on copies of the scores (N, C) and the labels (N,); see `answer`."""
+        return self.answer(self.arguments(scores, y)).kept()
 
     @property
     def has_loss(self) -> bool:
@@ -150,27 +143,24 @@ class Scores:
         """The place of the scores."""
         return (1,) if self.order == "TARGETPREDICTION" else (0,)
 
-    def arguments(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> tuple[Any, ...]:  # noqa: ARG002
+    def arguments(self, scores: Floats, y: NDArray[np.integer[Any]]) -> tuple[Any, ...]:
         """Fresh arrays in the candidate's own order."""
-        scores = np.ascontiguousarray(W.T[np.argmax(X, axis=1)])
-        if self.targets is not None and not self.column:
-            scores = scores.reshape(-1)
-        target: Any = np.array(y) if self.targets is None else np.array(self.targets, dtype=W.dtype)[y]
-        if self.flat:
-            scores = np.ascontiguousarray(scores.T if self.cut == "CLASSMAJOR" else scores).reshape(-1)
-        more = [
-            e.given(len(y), W.dtype, self.weights) if isinstance(e, Weights) else e.value for e in self.extras if not isinstance(e, str)
-        ]
+        dtype = scores.dtype
+        mine = np.array(scores.T if self.cut == "CLASSMAJOR" else scores, order="C")
+        if self.flat or (self.targets is not None and not self.column):
+            mine = mine.reshape(-1)
+        target: Any = np.array(y) if self.targets is None else np.array(self.targets, dtype=dtype)[y]
+        more = [e.given(len(y), dtype, self.weights) if isinstance(e, Weights) else e.value for e in self.extras if not isinstance(e, str)]
         if self.order == "PREDICTIONDATASET":
-            return scores, DataSet(target, self.weights, self.labels), *more
-        return (target, scores, *more) if self.order == "TARGETPREDICTION" else (scores, target, *more)
+            return mine, DataSet(target, self.weights, self.labels), *more
+        return (target, mine, *more) if self.order == "TARGETPREDICTION" else (mine, target, *more)
 
     def change(self, arguments: tuple[Any, ...]) -> None:
         """Writes other scores into the arguments."""
         halved(arguments, self.real)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
-        """The answer to arguments in the candidate's own order, its gradient (C, N).
+        """The answer to arguments in the candidate's own order.
 
         Raises Misbehaviour where it raises or returns something else than the signature says.
         """
@@ -179,7 +169,7 @@ class Scores:
         examples = due[0] if not self.flat else target.num_data() if isinstance(target, DataSet) else len(target)
         value, gradient, curvature = self._parts(arguments, examples)
         gradient = self._shaped(gradient, due, examples, "gradient")
-        return Answer(value, {"W": gradient.T}, None if curvature is None else self._shaped(curvature, due, examples, "Hessian"))
+        return Answer(value, {"scores": gradient}, None if curvature is None else self._shaped(curvature, due, examples, "Hessian"))
 
     def _parts(self, arguments: tuple[Any, ...], examples: int) -> tuple[float, Floats, Floats | None]:
         f = self.f

@@ -15,7 +15,8 @@ from verify.candidates.candidate import Candidate
 from verify.candidates.compiled import python_of
 from verify.errors import UsageError
 
-SIGNATURES = ("linear", "scores", "objective")
+OF_SCORES = ("scores", "objective")
+SIGNATURES = ("linear", *OF_SCORES)
 
 PREDICTION = {
     "pred", "preds", "predt", "prediction", "predictions", "y_pred", "ypred", "yhat", "y_hat", "raw", "raw_prediction", "raw_predictions",
@@ -220,8 +221,8 @@ def likely(f: Callable[..., Any], parameters: Collection[str] = ()) -> tuple[str
     if taken < 2:
         return ()
     known = WEIGHT | {name.lower() for name in parameters}
-    of_scores = ("objective", "scores") if isinstance(f, Candidate) and (f.hess is not None or f.loss is None) else ("scores", "objective")
+    others = ("objective", "scores") if isinstance(f, Candidate) and (f.hess is not None or f.loss is None) else ("scores", "objective")
     if taken == inf and needed < 2:
-        return ("linear", *of_scores)
+        return ("linear", *others)
     own = sum(name not in known for name in mine[SCORES : int(needed)])
-    return ("linear",) if own else of_scores
+    return ("linear",) if own else others

@@ -5,7 +5,7 @@ Each is the string of bytes from which the strategy `anywhere` builds the same c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +43,14 @@ def layout(oracle: Oracle) -> Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """B problems of one `size` (N, D, C): their bytes, and what these stand for to `oracle`'s objective, in its dtype: W (B, C, D),
-    X (B, N, D), y (B, N), reg (B,).
+    """B problems of one `size` (N, D, C): their bytes, and what these stand for to `oracle`'s objective, in its dtype: its values by name,
+    with an axis of B in front.
     """
 
     oracle: Oracle
     size: tuple[int, int, int]
     raw: NDArray[np.uint8]
-    problems: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], NDArray[np.float64]]
+    problems: Mapping[str, NDArray[Any]]
 
     def choices(self, b: int) -> Choices:
         """What the strategy `anywhere` draws for the b-th problem."""
@@ -80,12 +80,9 @@ def _turns(rng: np.random.Generator, least: int, greatest: int) -> Iterator[int]
         yield from rng.permutation(np.arange(least, greatest + 1)).tolist()
 
 
-def _fitted(d: Decoded, oracle: Oracle) -> tuple[Any, Any, Any, Any]:
+def _fitted(d: Decoded, oracle: Oracle) -> Mapping[str, NDArray[Any]]:
     """What `cases.fitted` does to one case, for all of them."""
-    loss, W, X, y, reg = oracle.objective.loss, d.W.astype(oracle.dtype), d.X.astype(oracle.dtype), d.y, d.reg
+    loss, W, X, y = oracle.objective.loss, d.W.astype(oracle.dtype), d.X.astype(oracle.dtype), d.y
     if loss.targets:
         W, y = np.ascontiguousarray(W[:, :1]), of_targets(loss, y, d.seed[:, None])
-    if oracle.objective.of_scores:
-        W, X = W @ X.transpose(0, 2, 1), np.broadcast_to(np.eye(X.shape[1], dtype=X.dtype), (len(X), *X.shape[1:2] * 2))
-        reg = np.zeros_like(reg)
-    return W, X, y, reg
+    return oracle.objective.form.of_linear({"W": W, "X": X, "y": y, "reg": d.reg})

@@ -47,11 +47,11 @@ class Case:
     @property
     def x(self) -> Floats:
         """The point as one array: the value that is differentiated in its own shape; of several all entries in a row."""
-        return joined([self.values[name] for name in self.differentiated])
+        return joined([np.asarray(self.values[name]) for name in self.differentiated])
 
     def at(self, x: Floats) -> Case:
         """The same at another point, laid out like the one here."""
-        return self.but(**self.parted(x))
+        return self.but(**{name: part if part.ndim else part[()] for name, part in self.parted(x).items()})
 
     def parted(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """The parts of an array that is laid out like the point, or has its entries in a row, by the names of the values."""
@@ -97,7 +97,9 @@ class Case:
 
 
 def _value(told: Any, dtype: str, *, point: bool) -> Any:
-    """An array, of a dtype of its own where all of it is whole and it is no part of the point; or a number."""
+    """An array, of a dtype of its own where all of it is whole, or truths, and it is no part of the point; or a number."""
+    if not point and isinstance(told, list) and leaves(told) and all(isinstance(x, bool) for x in leaves(told)):
+        return np.array(told)
     read = _read(told)
     numbers = leaves(read)
     if not numbers:

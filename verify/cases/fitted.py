@@ -1,6 +1,8 @@
-"""A case for W, X and y, turned into one for what the objective is a function of."""
+"""A case of linear scores, turned into one for what the objective is a function of."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +31,6 @@ def of_targets(loss: LossSpec, y: NDArray[np.int64], seed: int | NDArray[np.int6
 
 
 def fitted(case: Case, oracle: Oracle) -> Case:
-    """For a function of the scores: W (C, N) is Sᵀ, S = X Wᵀ as it comes out in the dtype, and X the unit matrix. No penalty."""
-    case = one_score(case, oracle)
-    if not oracle.objective.of_scores:
-        return case
-    with np.errstate(invalid="ignore"):  # BLAS also computes with what lies beside small arrays, and throws that away
-        scores = case["W"] @ case["X"].T
-    return case.but(W=np.ascontiguousarray(scores), X=np.eye(len(case["X"]), dtype=scores.dtype), reg=0.0)
+    """The case with the values that the objective is a function of."""
+    form, case = oracle.objective.form, one_score(case, oracle)
+    return replace(case, values=form.of_linear(case.values), differentiated=(form.point,))

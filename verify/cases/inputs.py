@@ -22,8 +22,8 @@ from verify.cases.grid import AMPLITUDES, SCALES, decode
 from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
 from verify.difference import joined
 from verify.oracle import InstanceOracle, exact
-from verify.problem import WEIGHTS, Input, Problem, of_bytes, sound, weighted
-from verify.problem.around import DRAWS, has_zeros
+from verify.problem import WEIGHTS, Input, Kept, Problem, of_bytes, sound, weighted
+from verify.problem.around import DRAWS, has_zeros, in_dtype
 from verify.spec.domains import Domain, Label
 from verify.tape.balls import precision
 from verify.traced import NotTraced
@@ -81,6 +81,8 @@ class Layout:
         return Case(values=sound(self.problem, values), family=family, seed=seed, differentiated=own)
 
     def _numbers(self, i: Input, own: NDArray[np.uint8], sizes: dict[str, int]) -> Any:
+        if isinstance(i.domain, Kept):
+            return in_dtype(i.domain.value, self.dtype)
         shape, largest = i.shape(sizes), i.shape(dict.fromkeys(self.problem.dims, self.most))
         numbers = own[2:].reshape(largest)[tuple(slice(n) for n in shape)]
         if not i.is_free:
@@ -141,17 +143,17 @@ def _beside_at(oracle: InstanceOracle, family: str, seed: int) -> Case:
     """The example where the seed is 0."""
     problem, rng = oracle.problem, np.random.default_rng(seed)
     assert problem.example is not None
-    values = {name: np.asarray(a).astype(oracle.dtype) for name, a in problem.example.items()}
+    values = {name: in_dtype(a, oracle.dtype) for name, a in problem.example.items()}
     if seed:
-        drawn = {name: DRAWS[family](values[name], rng) for name in problem.differentiated}
+        drawn = {name: DRAWS[family](np.asarray(values[name]), rng)[()] for name in problem.differentiated}
         values |= {name: a for name, a in drawn.items() if oracle.contains({**values, name: a})}
-    return Case(values={n: a[()] for n, a in values.items()}, family=family, seed=seed, differentiated=problem.differentiated)
+    return Case(values=values, family=family, seed=seed, differentiated=problem.differentiated)
 
 
 def _origin(oracle: InstanceOracle) -> Case:
-    """0 everywhere."""
+    """0 wherever the example's numbers are not all of one sign."""
     case = _beside_at(oracle, "origin", 0)
-    return case.but(**{name: np.zeros_like(case[name]) for name in case.differentiated})
+    return case.but(**{i.name: np.zeros_like(case[i.name]) for i in oracle.problem.variables if i.is_free})
 
 
 def _layout(oracle: InstanceOracle, sizes: Mapping[int, tuple[int, int]]) -> Layout:

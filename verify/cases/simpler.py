@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases.case import Case
+from verify.form import form_of
 
 NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -20,30 +21,41 @@ MOST_SINGLES = 8
 """Examples, features, classes and entries that are tried one by one; of larger cases parts are taken away first."""
 
 
-def simpler(case: Case, *, of_scores: bool = False, classes: bool = True, defaults: Mapping[str, float] = NONE) -> Iterator[Case]:
-    """Each is simpler than the case: the greatest steps first. Of scores, X stays the unit matrix; without `classes` all of them stay.
-    Parameters that the case names go to their `defaults`.
+def simpler(case: Case, *, classes: bool = True, defaults: Mapping[str, float] = NONE) -> Iterator[Case]:
+    """Each is simpler than the case: the greatest steps first. Without `classes` all of them stay. Parameters that the case names go to
+    their `defaults`.
     """
     away = {name: value for name, value in defaults.items() if case.values.get(name, value) != value}
     yield from (case.but(**some) for some in (away, *({name: away[name]} for name in away if len(away) > 1)) if some)
-    for moves in (_examples_of_scores, _classes, _weights) if of_scores else (_examples, _features, _classes, _numbers):
-        if classes or moves is not _classes:
-            yield from moves(case)
+    yield from _examples(case)
+    if "X" in case.values:
+        yield from _features(case)
+    if classes:
+        yield from _classes(case)
+    yield from _numbers(case)
 
 
-def lean(case: Case, *, of_scores: bool = False, classes: bool = True) -> Generator[Case, bool, None]:
+def lean(case: Case, *, classes: bool = True) -> Generator[Case, bool, None]:
     """As few as need be, for a question that is dear: is sent whether each breaks too. Zeros of the smallest shape come first, then zeros
     with one size of the case, which is halved; where it is not a size that matters, what is `simpler`.
     """
-    own, fewest = (len(case["X"]), case["W"].shape[1], len(case["W"])), (1, 1, min(2, len(case["W"])) if classes else len(case["W"]))
-    if (yield _zeros(case, fewest, of_scores)):
+    form = form_of(case.values)
+    own = form.dimensions(case.values)
+    fewest = dict.fromkeys(own, 1) | {"C": min(2, own["C"]) if classes else own["C"]}
+
+    def zeros(**dimensions: int) -> Case:
+        return case.but(**form.zeros(case.values, fewest | dimensions))
+
+    if (yield zeros()):
         return
-    for k, low, high in ((k, fewest[k], own[k]) for k in range(3) if own[k] > fewest[k] and not (of_scores and k == 1)):
-        if (yield _zeros(case, _with_size(fewest, k, high), of_scores)):
-            yield from _halved(case, fewest, k, low, high, of_scores)
+    for name, low, high in ((name, fewest[name], n) for name, n in own.items() if n > fewest[name]):
+        if (yield zeros(**{name: high})):
+            while high - low > 1:  # the least that breaks
+                middle = (low + high) // 2
+                low, high = (low, middle) if (yield zeros(**{name: middle})) else (middle, high)
             return
     while True:
-        for other in simpler(case, of_scores=of_scores, classes=classes):
+        for other in simpler(case, classes=classes):
             if (yield other):
                 case = other
                 break
@@ -51,34 +63,11 @@ def lean(case: Case, *, of_scores: bool = False, classes: bool = True) -> Genera
             return
 
 
-Sizes = tuple[int, ...]
-"""Of examples, features and classes."""
-
-
-def _halved(case: Case, sizes: Sizes, k: int, low: int, high: int, of_scores: bool) -> Generator[Case, bool, None]:
-    """Searches for the least size above `low` that breaks, where `high` does."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if (yield _zeros(case, _with_size(sizes, k, middle), of_scores)) else (middle, high)
-
-
-def _with_size(sizes: Sizes, k: int, size: int) -> Sizes:
-    return (*sizes[:k], size, *sizes[k + 1 :])
-
-
-def _zeros(case: Case, sizes: Sizes, of_scores: bool) -> Case:
-    """No weights and no penalty; the data are ones, or the unit matrix of scores."""
-    N, D, C = sizes
-    X = np.eye(N, dtype=case["X"].dtype) if of_scores else np.ones((N, D), case["X"].dtype)
-    return case.but(W=np.zeros((C, X.shape[1]), case["W"].dtype), X=X, y=np.zeros_like(case["y"][:N]), reg=0.0)
-
-
 def shrunk(
     case: Case,
     breaks: Callable[[Case], bool],
     most: int,
     *,
-    of_scores: bool = False,
     classes: bool = True,
     defaults: Mapping[str, float] = NONE,
 ) -> Case:
@@ -86,7 +75,7 @@ def shrunk(
     tries, again = 0, True
     while again:
         again = False
-        for other in simpler(case, of_scores=of_scores, classes=classes, defaults=defaults):
+        for other in simpler(case, classes=classes, defaults=defaults):
             if tries == most:
                 return case
             tries += 1
@@ -97,7 +86,7 @@ def shrunk(
 
 
 def _examples(case: Case) -> Iterator[Case]:
-    N = len(case["X"])
+    N = len(case["y"])
     if N > 1:
         yield from (_with_examples(case, np.array([i])) for i in range(min(N, MOST_SINGLES)))
     if N > MOST_SINGLES:  # where it is the number that matters
@@ -109,14 +98,7 @@ def _examples(case: Case) -> Iterator[Case]:
 
 
 def _with_examples(case: Case, kept: NDArray[np.intp]) -> Case:
-    return case.but(X=case["X"][kept], y=case["y"][kept])
-
-
-def _examples_of_scores(case: Case) -> Iterator[Case]:
-    """An example is a row of X, which picks a column of W: both go."""
-    for fewer in _examples(case):
-        kept = np.argmax(fewer["X"], axis=1)
-        yield fewer.but(W=np.ascontiguousarray(case["W"][:, kept]), X=np.eye(len(kept), dtype=case["X"].dtype))
+    return case.but(**form_of(case.values).of_examples(case.values, kept))
 
 
 def _features(case: Case) -> Iterator[Case]:
@@ -140,7 +122,7 @@ def _with_features(case: Case, kept: NDArray[np.intp]) -> Case:
 
 def _classes(case: Case) -> Iterator[Case]:
     """Classes without an example are left out; two classes are the fewest."""
-    C, present = len(case["W"]), np.unique(case["y"])
+    C, present = form_of(case.values).classes(case.values), np.unique(case["y"])
     if 2 <= len(present) < C:
         yield _with_classes(case, present)
     absent = np.setdiff1d(np.arange(C), present)
@@ -151,21 +133,20 @@ def _classes(case: Case) -> Iterator[Case]:
 
 
 def _with_classes(case: Case, kept: NDArray[np.intp]) -> Case:
-    return case.but(W=np.ascontiguousarray(case["W"][kept]), y=np.searchsorted(kept, case["y"]).astype(case["y"].dtype))
-
-
-def _weights(case: Case) -> Iterator[Case]:
-    return (other for other in _numbers(case) if other["W"] is not case["W"])
+    values = form_of(case.values).of_classes(case.values, kept)
+    return case.but(**{**values, "y": np.searchsorted(kept, case["y"]).astype(case["y"].dtype)})
 
 
 def _numbers(case: Case) -> Iterator[Case]:
-    if case["reg"] != 0:
+    form = form_of(case.values)
+    if case.values.get("reg", 0.0) != 0:
         yield case.but(reg=0.0)
-    if case["reg"] not in (0.0, 1.0):
+    if case.values.get("reg", 0.0) not in (0.0, 1.0):
         yield case.but(reg=1.0)
-    if case["W"][0].any():
-        yield case.but(W=case["W"] - case["W"][0])
-    for name in ("W", "X"):
+    first = np.take(case.x, [0], axis=form.axis)
+    if first.any():
+        yield case.at(case.x - first)
+    for name in form.real:
         numbers = case[name]
         for part in (1, 2, 8):
             if np.array_equal(np.round(numbers * part), numbers * part):
@@ -174,7 +155,7 @@ def _numbers(case: Case) -> Iterator[Case]:
             yield case.but(**{name: np.trunc(numbers * part) / part})
             if part == 2:
                 yield case.but(**{name: np.copysign(np.ceil(np.abs(numbers) * part) / part, numbers)})
-        body = numbers if name == "W" else numbers[:, :-1]  # the ones of the bias stay
+        body = numbers if name == form.point else numbers[:, :-1]  # the ones of the bias stay
         for value in (0.0, 1.0):
             places = np.argwhere((body != 0) & (np.abs(body) != value) if value else body != 0)
             yield from (case.but(**{name: _set(numbers, tuple(at), value)}) for at in places[:MOST_SINGLES])

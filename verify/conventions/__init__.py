@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from verify.candidates import Answer, Call, Candidate, Linear, Misbehaviour, Scores, adapted
+from verify.candidates import Candidate, Misbehaviour, adapted
 from verify.candidates.signature import by_position, likely
 from verify.conventions import inputs, linear, refusals, scores
 from verify.conventions.pins import EACH, PINS, Conventions, Pins
-from verify.conventions.probes import Probe, Question, Watch, unwatched
+from verify.conventions.probes import Question, Watch, unwatched
 from verify.conventions.varied import other_values
 from verify.errors import UsageError
-from verify.oracle.claims import examine, examine_penalty
+from verify.oracle.claims import examine_penalty, examine_what_is_new
 from verify.oracle.examined import examine_problem
 from verify.problem import Problem
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 
-__all__ = ["EACH", "PINS", "Conventions", "Pins", "Probe", "Question", "find_out", "find_out_inputs"]
+__all__ = ["EACH", "PINS", "Conventions", "Pins", "Question", "find_out", "find_out_inputs"]
 
 
 def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
@@ -50,7 +50,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     Raises UsageError where the pins cannot be true of any candidate, where the loss is not what it claims to be, and where the
     candidate is called otherwise than any signature, or answers something else.
     """
-    examine(loss)
+    examine_what_is_new(loss)
     if pins.penalty is not None:
         examine_penalty(find_penalty(pins.penalty))
     f = by_position(adapted(f), loss.parameters)
@@ -70,11 +70,15 @@ def _with_parameters(
     """What is found where the candidate is handed the parameters that it takes; only those that it needs or that are fixed, where it is no
     member of the family at its own defaults of the others, which are something else then.
     """
+
+    def told(given: Mapping[str, float]) -> Conventions:
+        return found(given).telling([name for name in loss.parameters if name not in given and name not in pins.parameters])
+
     handed, needed = pins.handed(f, loss), pins.handed(f, loss, optional=False)
-    first = found(handed)
+    first = told(handed)
     if first.fits:
         return _varied(first, other_values(first.objective, [name for name in handed if name not in pins.parameters]), watch)
-    second = first if needed == handed else found(needed)
+    second = first if needed == handed else told(needed)
     if not second.fits and (first.complaint is None or second.complaint is not None):
         return first
     own = {name: f"{name} = {value:g}" for name, value in handed.items() if name not in needed}
@@ -89,21 +93,13 @@ def _varied(found: Conventions, values: Sequence[Mapping[str, float]], watch: Wa
         assert question is not None
         watch(question)
         try:
-            _asked(found.candidate.at(some), question)
+            found.candidate.at(some)(**question)
         except Misbehaviour as error:
             if error.code == "crashed":
                 refused.append(f"refuses {', '.join(f'{name} = {value:g}' for name, value in some.items())}: {error}")
                 continue
         kept.append(some)
     return replace(found, other_values=tuple(kept), limitations=(*found.limitations, *refused))
-
-
-def _asked(candidate: Linear | Scores | Call, question: Question) -> Answer:
-    if isinstance(candidate, Call):
-        assert isinstance(question, Mapping)
-        return candidate(**question)
-    assert not isinstance(question, Mapping)
-    return candidate(*question)
 
 
 def _found(
@@ -121,8 +117,8 @@ def _found(
         found = linear.find_out(f, loss, pins, handed, dtype, watch)
         if found.fits or len(signatures) == 1:
             return found
-    of_scores = scores.find_out(f, loss, pins, handed, [s for s in signatures if s != "linear"], dtype, watch)
-    return of_scores if found is None or of_scores.fits else found
+    other = scores.find_out(f, loss, pins, handed, [s for s in signatures if s != "linear"], dtype, watch)
+    return other if found is None or other.fits else found
 
 
 def _complete(f: Callable[..., Any], pinned: str | None) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from verify.candidates import Answer, Linear, Misbehaviour, Scores
-from verify.conventions.parameter import asked_too, sized, solved
-from verify.conventions.probes import Probe, Watch
+from verify.conventions.parameter import M, asked_too, loss_system, sized, solutions
+from verify.conventions.probes import Question, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
+from verify.problem import Instance
 from verify.spec.objective import Objective
 
 Way = Linear | Scores
@@ -32,17 +33,17 @@ class Asked:
     candidate: Way
     dtype: str
     watch: Watch
-    probes: list[Probe] = field(default_factory=list)
+    probes: list[Question] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
-    def ask(self, probes: Sequence[Probe]) -> None:
+    def ask(self, probes: Sequence[Question]) -> None:
         """Asks more."""
         for probe in probes:
             self.watch(probe)
-            self.answers.append(self.candidate(*probe))
+            self.answers.append(self.candidate(**probe))
             self.probes.append(probe)
 
-    def ask_where_finite(self, probes: Sequence[Probe]) -> None:
+    def ask_where_finite(self, probes: Sequence[Question]) -> None:
         """Asks more, and leaves out what it gives no answer to: it overflows there, which is no convention."""
         for probe in probes:
             with suppress(Misbehaviour):
@@ -58,18 +59,18 @@ class Asked:
         """The same of the gradient."""
         return self._all(objective, self._gradient)
 
-    def _all(self, objective: Objective, at: Callable[[Oracle, Probe, Answer], bool]) -> bool:
+    def _all(self, objective: Objective, at: Callable[[Oracle, Question, Answer], bool]) -> bool:
         oracle = Oracle(objective, self.dtype)
         return all(at(oracle, p, a) for p, a in zip(self.probes, self.answers, strict=True))
 
     @staticmethod
-    def _value(oracle: Oracle, probe: Probe, answer: Answer) -> bool:
-        truth = oracle.at(*probe).value
+    def _value(oracle: Oracle, probe: Question, answer: Answer) -> bool:
+        truth = oracle.at(**probe).value
         return distance(answer.value, truth.exact) <= truth.radius
 
     @staticmethod
-    def _gradient(oracle: Oracle, probe: Probe, answer: Answer) -> bool:
-        return bool(oracle.at(*probe).gradient.distance(answer.gradient).strain <= 1)
+    def _gradient(oracle: Oracle, probe: Question, answer: Answer) -> bool:
+        return bool(oracle.at(**probe).gradient.distance(answer.gradient).strain <= 1)
 
     def fitting(self, members: Sequence[Objective], *, free: Sequence[str]) -> list[Objective]:
         """The members that agree, the likeliest first; `free` are the parameters that may have another value than theirs.
@@ -77,7 +78,7 @@ class Asked:
         Where there are several, weights of other sizes are asked too, as far as the candidate answers to these.
         """
         fits = self._with_elsewhere([m for m in members if self.agrees(m)], free)
-        for probe in sized(self.probes[0], FARTHER):
+        for probe in sized(self.probes[0], members[0].form, FARTHER):
             if len(fits) < 2:
                 break
             self.ask_where_finite([probe])
@@ -85,16 +86,18 @@ class Asked:
         return fits if any(m in members for m in fits) else []
 
     def _with_elsewhere(self, fits: list[Objective], free: Sequence[str]) -> list[Objective]:
-        return fits + [m for m in _elsewhere(fits[0], free) if self.agrees(m)] if fits else fits
+        return fits + [m for m in elsewhere(fits[0], free) if self.agrees(m)] if fits else fits
 
     def solved(self, members: Sequence[Objective], free: Sequence[str]) -> Iterator[Objective]:
         """The members with some of the free parameters where they agree, on weights of other sizes too."""
         everywhere = replace(self, probes=[*self.probes], answers=[*self.answers])
-        everywhere.ask_where_finite(asked_too(self.probes, members[0].loss))
+        everywhere.ask_where_finite(asked_too(self.probes, members[0]))
         questions = list(zip(everywhere.probes, everywhere.answers, strict=True))
-        for objective in solved(members, questions, free, self.dtype, by_gradient=not self.candidate.has_loss):
+        system = loss_system(members, questions, self.dtype, by_gradient=not self.candidate.has_loss)
+        for objective in solutions(system, free) if system is not None else ():
             if everywhere.agrees(objective) and self._agrees_elsewhere(objective):
-                yield objective
+                assert system is not None
+                yield system.sure(objective)
 
     def _agrees_elsewhere(self, objective: Objective) -> bool:
         """On weights of sizes that nothing was solved from; and of fewer examples, if it takes them: of as many everywhere a mean of
@@ -102,19 +105,20 @@ class Asked:
         """
         there = replace(self, probes=[], answers=[])
         try:
-            there.ask([p for probe in self.probes for p in sized(probe, BETWEEN)])
+            there.ask([p for probe in self.probes for p in sized(probe, objective.form, BETWEEN)])
         except Misbehaviour:
             return False
-        W, X, y, reg = self.probes[0]
+        first = self.probes[0]
         with suppress(Misbehaviour):
-            there.ask([(W, X[:-1], y[:-1], reg)] if len(y) > 1 else [])
+            there.ask([objective.form.of_examples(first, slice(-1))] if len(first["y"]) > 1 else [])
         return there.agrees(objective)
 
 
-def _elsewhere(objective: Objective, free: Sequence[str]) -> Iterator[Objective]:
+def elsewhere(objective: M, free: Sequence[str]) -> Iterator[M]:
     """The same member with each of its free parameters at other values of its domain."""
+    domains = objective.problem.parameters if isinstance(objective, Instance) else objective.loss.parameters
     for name in free:
-        t, domain = objective.parameters[name], objective.loss.parameters[name]
+        t, domain = objective.parameters[name], domains[name]
         for other in (factor * t if t else factor for factor in ELSEWHERE):
             if domain.low < other < domain.high:
                 yield replace(objective, parameters={**objective.parameters, name: other})
@@ -127,7 +131,7 @@ class Decision:
     fits: list[tuple[Asked, list[Objective]]]
     answered: list[Asked]
     complaint: Misbehaviour | None
-    question: Probe
+    question: Question
 
     @property
     def used(self) -> tuple[Way, Objective]:
@@ -152,7 +156,7 @@ class Decision:
 def decide(
     ways: Sequence[Way],
     members: Sequence[Objective],
-    points: Sequence[Sequence[Probe]],
+    points: Sequence[Sequence[Question]],
     *,
     free: Sequence[str],
     every: bool,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from verify.candidates.answer import Misbehaviour
 from verify.conventions.agreement import Decision, Way
 from verify.conventions.pins import Pins
-from verify.conventions.probes import Probe, Watch
+from verify.conventions.probes import Question, Watch
 from verify.errors import UsageError
 from verify.spec.loss import LossSpec
 
@@ -21,7 +21,7 @@ Decided = Callable[[int, Sequence[int]], Decision]
 
 
 def of_classes(
-    decided: Decided, probe: Callable[[int], Probe], loss: LossSpec, pins: Pins, examples: int, watch: Watch
+    decided: Decided, probe: Callable[[int], Question], loss: LossSpec, pins: Pins, examples: int, watch: Watch
 ) -> tuple[Decision, int | None]:
     """What is decided, and the number of classes that the candidate is asked about, None for any.
 
@@ -47,10 +47,10 @@ def of_classes(
     return other, classes
 
 
-def _answers(way: Way, probe: Probe, watch: Watch) -> bool:
+def _answers(way: Way, probe: Question, watch: Watch) -> bool:
     watch(probe)
     try:
-        way(*probe)
+        way(**probe)
     except Misbehaviour:
         return False
     return True

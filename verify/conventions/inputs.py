@@ -8,20 +8,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import groupby, product
 from typing import Any
 
-import numpy as np
-
-from verify.candidates import Answer, Candidate, Misbehaviour, adapted, signature
+from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
 from verify.candidates.frameworks import framework_of
 from verify.candidates.signature import by_position, called, names, order
-from verify.conventions.parameter import InputsSystem, solutions
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
+from verify.conventions.solving import ASKED, CONFIRMED, Asked, asked, doubts, fits, gradient_fits, solved, solved_for_each
 from verify.errors import UsageError, unknown
-from verify.oracle.exact import distance
 from verify.oracle.instance import InstanceOracle
 from verify.problem import (
     EVENT,
@@ -32,7 +30,6 @@ from verify.problem import (
     WEIGHTS,
     Instance,
     Problem,
-    Values,
     fixed,
     is_mean,
     small,
@@ -42,11 +39,6 @@ from verify.spec.function import UPSTREAM
 
 PROBES = ((3, 1), (2, 2), (3, 5))
 """Sizes and seeds of the first questions: at an end of a domain there may be no value."""
-ASKED = ((3, 1), (2, 2), (3, 3), (4, 4), (2, 5), (3, 6), (4, 7), (1, 8))
-"""Those of the questions from which parameters are found out."""
-CONFIRMED = ((3, 11), (2, 12), (4, 13), (1, 14))
-"""Those at which what was found must agree, too."""
-
 UPSTREAMS = {"upstream", "dy", "dout", "d_out", "grad", "grad_output", "grad_out", "g", "gy", "dz", "delta", "v", "cotangent", "ct"}
 """What the argument of a backward is called that holds the upstream gradient."""
 CACHES = {"saved", "cache", "ctx", "context", "residuals", "res", "memo"}
@@ -66,54 +58,62 @@ Handed = Mapping[str, float | None]
 
 def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> Conventions:
     """How `f` is called, by asking it at a few points in every way that is likely and not pinned, with the parameters that are `handed` to
-    it. Others are found out from its value, but those with a number for each class, which are at their defaults.
+    it. Others are found out from its value, or its gradient where it has none.
 
     Raises UsageError where the pins cannot be true of a function of inputs, and where it takes other arguments.
     """
-    problem, told = _settled(_with_weights(f, problem), pins, handed)
+    whole = _with_pinned(_with_weights(f, problem), pins)
+    problem, told = _settled(whole, pins, handed)
     _pinned(problem, pins)
     ways, members = list(_ways(f, problem, handed)), list(_members(problem, pins, handed))
     probes = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in PROBES]
-    answered: list[tuple[Call, list[Answer]]] = []
+    answered: list[tuple[Call, list[Asked]]] = []
     complaint: Misbehaviour | None = None
     for way in ways:
         try:
-            answers = [_asked(way, values, watch) for values in probes]
+            answered.append((way, [(values, asked(way, values, watch)) for values in probes]))
         except Misbehaviour as error:
             complaint = complaint or error
-            continue
-        answered.append((way, answers))
-    pairs = [(way, member, answers) for (way, answers), member in product(answered, members)]
-    fits = [(way, member, answers) for way, member, answers in pairs if _fits(InstanceOracle(member, dtype), way, probes, answers)]
-    if len({member for _, member, _ in fits}) > 1:
-        fits = _told_apart(fits, problem, dtype, watch)
-    if fits:  # several ways to ask a backward have one value, which does not tell them apart
-        right = (f for f in fits if len(fits) > 1 and _gradient_fits(InstanceOracle(f[1], dtype), probes, f[2]))
-        way, member, _ = next(right, fits[0])
-        return Conventions(candidate=way, objective=member, fits=True, question=probes[0], limitations=told)
-    free = [n for n in problem.parameters if n not in pins.parameters and n.lower() not in {h.lower() for h in handed}]
-    for way in (way for way, _ in answered if free and way.has_loss):
-        solution = _solved(way, members, free, problem, dtype, watch)
-        if solution is not None:
-            return Conventions(candidate=way, objective=solution, fits=True, question=probes[0], limitations=told)
+    pairs = [(way, member, known) for (way, known), member in product(answered, members)]
+    found = [(way, member, known) for way, member, known in pairs if fits(InstanceOracle(member, dtype), way, known)]
+    if len({member for _, member, _ in found}) > 1:
+        found = _told_apart(found, problem, dtype, watch)
+    own = {h.lower() for h in handed}
+    free = [n for n in problem.parameters if n not in pins.parameters and n.lower() not in own]
+    for way, _ in answered if free and not found else ():
+        if not found and (solution := solved(way, members, free, dtype, watch)) is not None:
+            found = [(way, solution, known) for way, known in answered if fits(InstanceOracle(solution, dtype), way, known)]
+    if found:  # several ways to ask a backward have one value, which does not tell them apart
+        right = (f for f in found if len(found) > 1 and gradient_fits(InstanceOracle(f[1], dtype), f[2]))
+        way, member, answers = next(right, found[0])
+        known = Conventions(candidate=way, objective=member, fits=True, question=probes[0], limitations=told)
+        return replace(known, doubts=doubts(way, member, free, answers, dtype, watch)).telling(free)
+    each = [name for name, p in whole.classwise.items() if name not in pins.parameters and name.lower() not in own]
+    for way in ways if each else ():
+        for_each = solved_for_each(way, list(_members(whole, pins, handed)), free, each, dtype, watch)
+        if for_each is not None:
+            member, up_to_a_factor = for_each
+            way, question = replace(way, problem=member.problem), small(member.problem, dtype=dtype)
+            known = Conventions(candidate=way, objective=member, fits=True, question=question)
+            return known.telling([*free, *each], up_to_a_factor)
     way, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
     return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0], limitations=told)
 
 
-Fit = tuple[Call, Instance, list[Answer]]
+Fit = tuple[Call, Instance, list[Asked]]
 
 
-def _told_apart(fits: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
+def _told_apart(found: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
     """Those that fit at more points: where no label is ignored, say, a mean of what is kept is that of all."""
     more = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in (*ASKED, *CONFIRMED)]
     left: list[Fit] = []
-    for _, group in groupby(fits, key=lambda fit: id(fit[0])):
+    for _, group in groupby(found, key=lambda fit: id(fit[0])):
         mine = [*group]
         way = mine[0][0]
         with suppress(Misbehaviour):
-            answers = [_asked(way, values, watch) for values in more]
-            left += [fit for fit in mine if _fits(InstanceOracle(fit[1], dtype), way, more, answers)]
-    return left or fits
+            known = [(values, asked(way, values, watch)) for values in more]
+            left += [fit for fit in mine if fits(InstanceOracle(fit[1], dtype), way, known)]
+    return left or found
 
 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
@@ -124,32 +124,21 @@ def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
     return (weighted(problem) if takes_them else None) or problem
 
 
+def _with_pinned(problem: Problem, pins: Pins) -> Problem:
+    """The problem where parameters with a number for each class have those that are pinned."""
+    for name in (name for name in problem.classwise if name in pins.parameters):
+        problem = fixed(problem, name, pins.parameters[name])
+    return problem
+
+
 def _settled(problem: Problem, pins: Pins, handed: Handed) -> tuple[Problem, tuple[str, ...]]:
-    """The problem where parameters with a number for each class have those that are pinned, or their defaults where they are not handed
-    in; and a sentence on each of the latter.
-    """
+    """The problem where the others have their defaults where they are not handed in; and a sentence on each of these."""
     told, own = [], {name.lower() for name in handed}
     for name, p in problem.classwise.items():
-        if name in pins.parameters:
-            problem = fixed(problem, name, pins.parameters[name])
-        elif name.lower() not in own:
+        if name not in pins.parameters and name.lower() not in own:
             problem = fixed(problem, name, p.default)
             told.append(f"does not take {name}, and is judged at {name} = {p.default:g} for all classes; --parameter {name}=… says others")
     return problem, tuple(told)
-
-
-def _solved(way: Call, members: Sequence[Instance], free: Sequence[str], problem: Problem, dtype: str, watch: Watch) -> Instance | None:
-    """The member with other values of its parameters that has the candidate's values, at points from which it was not found too."""
-    asked, confirmed = ([small(problem, size=size, seed=seed, dtype=dtype) for size, seed in which] for which in (ASKED, CONFIRMED))
-    try:
-        answers, more = ([_asked(way, values, watch) for values in points] for points in (asked, confirmed))
-        system = InputsSystem(tuple(members), list(zip(asked, answers, strict=True)), dtype)
-        for member in solutions(system, free):
-            if _fits(InstanceOracle(member, dtype), way, [*asked, *confirmed], [*answers, *more]):
-                return member
-    except Misbehaviour:
-        return None
-    return None
 
 
 def plain(f: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
@@ -160,25 +149,7 @@ def plain(f: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
 def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
     """The likeliest way."""
     f, mine = plain(f, problem), handed(f, problem, pins)
-    return next(_ways(f, _settled(_with_weights(f, problem), pins, mine)[0], mine))
-
-
-def _asked(way: Call, values: Values, watch: Watch) -> Answer:
-    watch(values)
-    return way(**values)
-
-
-def _fits(oracle: InstanceOracle, way: Call, probes: Sequence[Values], answers: Sequence[Answer]) -> bool:
-    """Whether the value is the instance's, wherever it has one; the gradient, where there is no value."""
-    if not way.has_loss:
-        return _gradient_fits(oracle, probes, answers)
-    values = [(oracle.at(**p).value, a.value) for p, a in zip(probes, answers, strict=True)]
-    known = [(v, found) for v, found in values if v.exact.is_finite() and np.isfinite(v.radius)]
-    return bool(known) and all(distance(found, v.exact) <= v.radius for v, found in known)
-
-
-def _gradient_fits(oracle: InstanceOracle, probes: Sequence[Values], answers: Sequence[Answer]) -> bool:
-    return all(oracle.at(**p).gradient.distance(a.gradient).strain <= 1 for p, a in zip(probes, answers, strict=True))
+    return next(_ways(f, _settled(_with_pinned(_with_weights(f, problem), pins), pins, mine)[0], mine))
 
 
 def _members(problem: Problem, pins: Pins, handed: Handed) -> Iterator[Instance]:

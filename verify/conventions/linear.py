@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from verify import form
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.signature import LINEAR, extras
 from verify.conventions.agreement import Decision, Way, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import Conventions, Pins
-from verify.conventions.probes import Probe, Watch
+from verify.conventions.probes import Question, Watch
 from verify.errors import UsageError
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
@@ -76,7 +77,7 @@ def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float]) -> Ite
         yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
 
 
-def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Probe]:
+def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Question]:
     """Points with λ ≠ 0, so that all penalties differ, and with N = D = C = `size`: compiled code does not check its bounds, so
     a layout must be tried on shapes that fit all of them. One example is for those that take no more.
     """
@@ -85,21 +86,20 @@ def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Pr
         W, X = rng.normal(size=(loss.scores(size), size)), rng.normal(size=(size, size))
         X[:, -1] = 1
         y = rng.integers(0, len(loss.some_labels(size)), size)
-        yield W.astype(dtype), X[:examples].astype(dtype), y[:examples], 0.375
+        yield {"W": W.astype(dtype), "X": X[:examples].astype(dtype), "y": y[:examples], "reg": 0.375}
 
 
-def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Probe, dtype: str, watch: Watch) -> Objective | None:
+def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Question, dtype: str, watch: Watch) -> Objective | None:
     """The first member with the penalty by which the loss differs from the one with λ = 0, whatever else is wrong in it; if there is
     none, the gradient.
     """
-    W, X, y, _ = probe
-    without = (W, X, y, 0.0)
+    without = form.LINEAR.bare(probe)
     watch(without)
     try:
-        there, none = candidate(*probe).kept(), candidate(*without).kept()
+        there, none = candidate(**probe).kept(), candidate(**without).kept()
     except Misbehaviour:
         return None
-    points = [(o, oracle.at(*probe), oracle.at(*without)) for o in members for oracle in [Oracle(o, dtype)]]
+    points = [(o, oracle.at(**probe), oracle.at(**without)) for o in members for oracle in [Oracle(o, dtype)]]
     for o, with_it, bare in points:
         penalty = with_it.value.exact - bare.value.exact
         if distance(there.value - none.value, penalty) <= with_it.value.radius + bare.value.radius:
@@ -111,12 +111,12 @@ def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Probe, dtyp
     return None
 
 
-def _ignores_feature_order(candidate: Way, probe: Probe) -> bool:
+def _ignores_feature_order(candidate: Way, probe: Question) -> bool:
     """Whether swapping two features in W and X leaves the loss as it is, up to half of the digits."""
-    W, X, y, reg = probe
+    W, X = probe["W"], probe["X"]
     swapped = [1, 0, *range(2, W.shape[1])]
     try:
-        before, after = candidate(W, X, y, reg).value, candidate(W[:, swapped], X[:, swapped], y, reg).value
+        before, after = candidate(**probe).value, candidate(**{**probe, "W": W[:, swapped], "X": X[:, swapped]}).value
     except Misbehaviour:
         return False
     return bool(abs(after - before) <= abs(before) * float(np.finfo(W.dtype).eps) ** 0.5)

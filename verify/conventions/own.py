@@ -1,4 +1,4 @@
-"""Code as its own formula: whether a candidate's loss can be recorded, and its gradient."""
+"""Code as the formula: whether the loss of a candidate, or of a reference beside it, can be recorded, and the candidate's gradient."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Candidate, Misbehaviour
+from verify.candidates import Answer, Candidate, Misbehaviour
+from verify.candidates.answer import asked, number
+from verify.candidates.arguments import Arguments, loss_and_gradient
 from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
 from verify.conventions.pins import Conventions
 from verify.evidence import Evidence
-from verify.oracle.exact import distance
+from verify.oracle.exact import distance, fits
 from verify.oracle.instance import InstanceOracle
-from verify.problem import Instance, small
-from verify.traced import Code, NotTraced, code_problem
+from verify.problem import Input, Instance, small
+from verify.traced import Code, NotTraced, code_problem, uncompiled
 
 LOOKED = (0, 1, 2)
 """Seeds of the points at which a record is compared with the code itself: the example, and points near to it."""
@@ -25,82 +27,119 @@ OPERATIONS = 200_000
 """The largest record that is judged: an operation takes some microseconds in balls, and is asked for at hundreds of points."""
 
 
-def own_code(f: Callable[..., Any], example: Mapping[str, Any], dtype: str, *, convex: bool) -> tuple[Conventions, int] | str:
-    """The conventions of a candidate that is called with the arrays of an example, judged by its own loss's code, and the operations of
-    that; or why it cannot be recorded.
+def own_code(
+    f: Callable[..., Any],
+    own: Arguments,
+    dtype: str,
+    *,
+    convex: bool,
+    reference: Callable[..., Any] | None = None,
+    alone: bool = False,
+    declared: Mapping[str, Input] | None = None,
+) -> tuple[Conventions, int] | str:
+    """The conventions of a candidate that is called with these arguments, judged by its own loss's code or by that of a reference, and
+    the operations of that; or why it cannot be recorded. It is looked at near the example too, unless that is judged `alone`. Inputs that
+    are `declared` are drawn from their domains, at other sizes too.
     """
-    if framework_of(f) is not None:
-        return f"its own code computes in {framework_of(f)}"
-    names = tuple(example)
-    code = Code(_loss(f), names, _gradient(f, len(names)))
-    given = {name: np.asarray(a).astype(dtype)[()] for name, a in example.items()}
-    problem = code_problem("own code", code, given, convex=convex)
+    whose, formula = ("its own code", f) if reference is None else ("the reference", reference)
+    if (framework := framework_of(formula)) is not None:
+        return f"{whose} computes in {framework}"
+    given = own.at(dtype)
+    names = (*own.differentiated, *(n for n in given if n not in own.differentiated))
+    code = Code(
+        _loss(formula, own, names),
+        names,
+        None if own.returned is None else _gradient(f, own, names),
+        variables=len(own.differentiated),
+        loss=None if reference is None else _loss(f, own, names),
+    )
+    problem = code_problem(whose, code, given, convex=convex, declared=declared)
     instance = Instance(problem=problem)
-    way = Call(f=f, problem=problem, order=names)
+    way = Call(f=f, problem=problem, order=tuple(given), own=own)
     try:
-        answer = way(**given)
-        if not np.isfinite(answer.value) or not np.all(np.isfinite(answer.gradient)):
-            return "its own code gives no finite numbers at the example"
+        answer = way(**given) if reference is None else None
+        if reference is not None and not np.isfinite(value_of(reference, own, given)):
+            return "the reference gives no finite number at the example"
         record, _ = code.record(given)
         if (operations := record.tape.operations) > OPERATIONS:
-            return f"its own code has {operations} operations here, and up to {OPERATIONS} are recorded"
-        for seed in LOOKED:
-            if (why := _differs(way, instance, small(problem, seed=seed, dtype=dtype), dtype)) is not None:
+            return f"{whose} has {operations} operations here, and up to {OPERATIONS} are recorded"
+        if answer is not None and (why := _out_of_range(answer, instance, given, dtype)) is not None:
+            return why
+        for seed in LOOKED[:1] if alone else LOOKED:
+            values = small(problem, seed=seed, dtype=dtype)
+            if (why := _differs(whose, value_of(formula, own, values), instance, values, dtype)) is not None:
                 return why
     except NotTraced as error:
         with suppress(NotTraced, Misbehaviour):  # whatever it keeps for the next call is to be numbers again
             way(**given)
-        return f"its own code cannot be recorded: {error}"
+        return f"{whose} cannot be recorded: {error}"
     except Misbehaviour as error:
-        return f"it gives no answer at the example: it {error}"
+        return f"{'it' if reference is None else whose} gives no answer at the example: it {error}"
     return Conventions(candidate=way, objective=instance, fits=True, question=given), operations
 
 
-def _differs(way: Call, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:
+def _out_of_range(answer: Answer, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:
+    """Why an answer that is not finite cannot be judged by the record: what that denotes is not finite either, or beyond the dtype."""
+    if np.isfinite(answer.value) and np.all(np.isfinite(answer.gradient)):
+        return None
+    point = InstanceOracle(instance, dtype).at(**values)
+    true = [point.value.exact, *point.gradient.center.ravel()]
+    if not all(fits(t, dtype) for t in true):
+        return "its own code gives no finite numbers at the example"
+    code = instance.problem.code
+    if not np.isfinite(answer.value) and code is not None and code.origin(values) is None:
+        return f"its own code returns {answer.value} at the example, where what was recorded of it is finite"
+    return None
+
+
+def value_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -> float:
+    """What a function returns as its loss, of copies of the inputs. Raises Misbehaviour."""
+    loss = f.loss if isinstance(f, Candidate) else f
+    assert loss is not None
+    returned = asked(loss, own.packed(_copies(values)))
+    return number(returned[0] if isinstance(returned, (tuple, list)) and returned and not isinstance(f, Candidate) else returned)
+
+
+def gradients_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -> Any:
+    """What a candidate returns as its gradients, as it returns them, of copies of the inputs. Raises Misbehaviour."""
+    given = own.packed(_copies(values))
+    return asked(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(asked(f, given))[1]
+
+
+def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.array(a) if np.ndim(a) else a for name, a in values.items()}
+
+
+def _differs(whose: str, value: float, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:
     """Why a record is not what runs."""
-    value = way(**values).value
     truth = InstanceOracle(instance, dtype).at(**values).value
     if not np.isfinite(value) or not truth.exact.is_finite() or not np.isfinite(truth.radius):
         return None
     e = Evidence(law="value", measured=distance(value, truth.exact), allowed=truth.radius)
-    return f"its own code returns {value:.17g}, and what was recorded of it is {float(truth.exact):.17g}" if e.strain > 1 else None
+    return f"{whose} returns {value:.17g}, and what was recorded of it is {float(truth.exact):.17g}" if e.strain > 1 else None
 
 
-def _loss(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The loss alone."""
-    if isinstance(f, Candidate):
-        assert f.loss is not None
-        return f.loss
+def _loss(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
+    """The loss alone, of the inputs in this order."""
+    code = uncompiled(f.loss or f if isinstance(f, Candidate) else f)
 
-    @wraps(f)  # by which its modules are found
-    def loss(*arguments: Any) -> Any:
-        return _both(f(*arguments))[0]
+    @wraps(code)  # by which its modules are found
+    def loss(*inputs: Any) -> Any:
+        returned = code(*own.packed(dict(zip(names, inputs, strict=True))))
+        return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
 
     return loss
 
 
-def _gradient(f: Callable[..., Any], n: int) -> Callable[..., Any]:
-    """The gradients in a list, one for each of n arrays."""
-    whole, own = not isinstance(f, Candidate), f.grad if isinstance(f, Candidate) else f
+def _gradient(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
+    """The gradients in a list, one for each input that is differentiated."""
+    whole, code = not isinstance(f, Candidate), uncompiled(f.grad if isinstance(f, Candidate) else f)
 
-    @wraps(own)
-    def gradients(*arguments: Any) -> list[Any]:
-        returned = own(*arguments)
+    @wraps(code)
+    def gradients(*inputs: Any) -> list[Any]:
+        returned = code(*own.packed(dict(zip(names, inputs, strict=True))))
         if whole:
-            _, *rest = _both(returned)
-            returned = rest[0] if len(rest) == 1 else rest
-        if n == 1:
-            one = isinstance(returned, (tuple, list)) and len(returned) == 1 and np.ndim(returned[0])
-            return [returned[0] if one else returned]
-        if not isinstance(returned, (tuple, list)) or len(returned) != n:
-            raise NotTraced(f"it returns {type(returned).__name__}, where {n} gradients are due")
-        return list(returned)
+            _, returned = loss_and_gradient(returned)
+        return [*own.gradients(returned).values()]
 
     return gradients
-
-
-def _both(returned: Any) -> Sequence[Any]:
-    """A loss and what comes behind it."""
-    if not isinstance(returned, (tuple, list)) or len(returned) < 2:
-        raise NotTraced(f"it returns {type(returned).__name__}, not a loss and a gradient")
-    return returned

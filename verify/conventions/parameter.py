@@ -8,7 +8,7 @@ once. That proves nothing: whoever asks takes a solution for the candidate's cla
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, product
@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Answer
-from verify.conventions.probes import Probe
-from verify.oracle import InstanceOracle, Oracle
+from verify.conventions.probes import Question
+from verify.form import Form
+from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.formula import Formula, loss_formula
 from verify.oracle.lanes import local
-from verify.problem import Instance, Values
-from verify.spec.loss import LossSpec, Parameter
+from verify.problem import Fixed, Instance, Part, Values, fixed, mean_by
+from verify.rounding import SLACK
+from verify.spec.loss import Parameter
 from verify.spec.objective import Objective
 from verify.tape import floats
 from verify.tape.balls import precision
@@ -40,6 +42,8 @@ SIZES = (2.0**-6, 0.125, 4.0, 64.0)
 """Factors of the weights at which is asked, too: with other switches on, an offset of the loss is no margin."""
 DIGITS = (2, 4, 8, 15)
 """Significant digits of what is found, the fewest first: people write short numbers, and float32 holds no more than 8."""
+CHANCE = 0.01
+"""Part of all numbers that may lie as close to one of so few digits: where more do, it need not be that one."""
 TOGETHER = 4
 """Parameters that are solved for together, of those that there are: a loss answers ten equations, twice as many and two more."""
 PLACES = 1024
@@ -48,6 +52,8 @@ STARTS = 16
 """Places of each member from which its equations are solved: the lowest of those that lie lower than all beside them."""
 ROUNDS = 40
 """Steps from a start: a smooth system takes six, one with kinks a few for each that lies between."""
+LAST = 5
+"""Steps from what is a solution but for some digits: rounding is all that is left then."""
 STEP = 2.0**-20
 """Of a difference quotient, in the coordinates of the search: half of the digits, which is enough to gain as many with each step."""
 FIRST = 2.0**-10
@@ -68,33 +74,39 @@ LANES = 2**15
 """Examples that are evaluated at once: some hundred registers of them take 25 MB."""
 
 
-Question = tuple[Probe, Answer]
+Answered = tuple[Question, Answer]
 
 
-def sized(probe: Probe, sizes: tuple[float, ...] = SIZES) -> list[Probe]:
-    """The probe with weights of other sizes."""
-    W, X, y, reg = probe
-    return [(np.asarray(W * W.dtype.type(size)), X, y, reg) for size in sizes]
+def sized(probe: Question, form: Form, sizes: tuple[float, ...] = SIZES) -> list[Question]:
+    """The probe with weights, or scores, of other sizes."""
+    x = probe[form.point]
+    return [{**probe, form.point: np.asarray(x * x.dtype.type(size))} for size in sizes]
 
 
-def asked_too(probes: Sequence[Probe], loss: LossSpec) -> list[Probe]:
+def asked_too(probes: Sequence[Question], objective: Objective) -> list[Question]:
     """More points, on which parameters show that make no difference on these: weights of other sizes; and from the second probe on all
     targets as near to 0 as there are, so that small weights come near to the target, where a loss bends.
     """
-    least = None if loss.targets is None else int(np.argmin(np.abs(loss.targets)))
-    others = [(W, X, y if least is None else np.full_like(y, least), reg) for W, X, y, reg in probes[1:]]
-    return [p for probe in (*probes[:1], *others) for p in sized(probe)]
+    targets = objective.loss.targets
+    others = probes[1:] if targets is None else [{**p, "y": np.full_like(p["y"], np.argmin(np.abs(targets)))} for p in probes[1:]]
+    return [p for probe in (*probes[:1], *others) for p in sized(probe, objective.form)]
 
 
 def solved(
-    members: Sequence[Objective], questions: Sequence[Question], names: Sequence[str], dtype: str, *, by_gradient: bool
+    members: Sequence[Objective], questions: Sequence[Answered], names: Sequence[str], dtype: str, *, by_gradient: bool
 ) -> Iterator[Objective]:
     """The members with some of the named parameters where they have about the candidate's answers, rounded to more and more digits: the
     fewest parameters first. `by_gradient` says that it returns no loss.
     """
+    system = loss_system(members, questions, dtype, by_gradient=by_gradient) if names else None
+    if system is not None:
+        yield from solutions(system, names)
+
+
+def loss_system(members: Sequence[Objective], questions: Sequence[Answered], dtype: str, *, by_gradient: bool) -> LossSystem | None:
+    """That of the answers which are finite; None where none is."""
     known = [(probe, a) for probe, a in questions if np.isfinite(a.gradient if by_gradient else a.value).all()]
-    if known and names:
-        yield from solutions(LossSystem(tuple(members), known, dtype, by_gradient), names)
+    return LossSystem(tuple(members), known, dtype, by_gradient) if known else None
 
 
 def solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
@@ -105,28 +117,47 @@ def solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
 
 
 def _solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
-    axes = [Axis(system.domains[name]) for name in names]
-    columns = [list(system.domains).index(name) for name in names]
+    axes, columns = [Axis(system.domains[name]) for name in names], [system.columns[name] for name in names]
     member, t = _starts(system, axes, columns)
     if not member.size:
         return
+    owner = [k for k, own in enumerate(columns) for _ in own]  # of each number that is solved for; those of one name start alike
+    each, single = [axes[k] for k in owner], [[column] for own in columns for column in own]
 
     def residuals(member: NDArray[np.intp], t: Floats) -> Floats:
-        return system.residuals(member, _placed(system.defaults, columns, axes, t))
+        return system.residuals(member, _placed(system.defaults, single, each, t))
 
-    t, left = _descended(residuals, member, t)
-    enough = float(np.finfo(system.dtype).eps) ** 0.5  # half of the digits: far from what rounding leaves, and from what is no solution
-    for k in (k for k in np.lexsort((left, member)) if left[k] <= enough):  # the likeliest members first
-        found = [axis.at(x) for axis, x in zip(axes, t[k], strict=True)]
+    t, left = _descended(residuals, member, t[:, owner])
+    near = (
+        left <= float(np.finfo(system.dtype).eps) ** 0.5
+    )  # half of the digits: far from what rounding leaves, and from what is no solution
+    if not near.any():
+        return
+    member, t = member[near], t[near]
+    t, left = _descended(residuals, member, t, done=0.0, rounds=LAST)
+    for k in np.lexsort((left, member)):  # the likeliest members first
+        found = [axis.at(x) for axis, x in zip(each, t[k], strict=True)]
         for digits in sorted(product(DIGITS, repeat=len(names)), key=sum):
-            values = {name: float(f"{x:.{n}g}") for name, x, n in zip(names, found, digits, strict=True)}
-            if all(system.domains[name].low < value < system.domains[name].high for name, value in values.items()):
-                own = system.members[member[k]]
-                yield replace(own, parameters={**own.parameters, **values})
+            short = [_short(float(x), digits[own]) for x, own in zip(found, owner, strict=True)]
+            if all(axis.domain.low < x < axis.domain.high for axis, x in zip(each, short, strict=True)):
+                values = system.defaults.copy()
+                values[np.concatenate(single)] = short
+                yield system.member(system.members[member[k]], values)
+
+
+def _short(x: float, digits: int) -> float:
+    """So many digits of a number; where they are all that there are, itself, unless these are what it is but for rounding."""
+    short = float(f"{x:.{digits}g}")
+    return x if digits == DIGITS[-1] and abs(short - x) > 2 * abs(np.spacing(x)) else short
+
+
+def _digits(x: float) -> int:
+    """How many significant digits it has."""
+    return next(digits for digits in range(1, 18) if float(f"{x:.{digits}g}") == x)
 
 
 @np.errstate(all="ignore")
-def _starts(system: System[M], axes: Sequence[Axis], columns: Sequence[int]) -> tuple[NDArray[np.intp], Floats]:
+def _starts(system: System[M], axes: Sequence[Axis], columns: Sequence[Sequence[int]]) -> tuple[NDArray[np.intp], Floats]:
     """(members (S,), coordinates (S, parameters)): the places of a grid where the answers of a member are nearer than at all beside."""
     each = round(PLACES ** (1 / len(axes)))
     lines = [axis.coordinates(each) for axis in axes]
@@ -149,11 +180,11 @@ def _lowest(far: Floats) -> list[int]:
     return [int(k) for k in there[np.argsort(far.flat[there], kind="stable")][:STARTS]]
 
 
-def _placed(defaults: Floats, columns: Sequence[int], axes: Sequence[Axis], t: Floats) -> Floats:
-    """All parameters (S, parameters of the loss), some of them at coordinates (S, those that are solved for)."""
+def _placed(defaults: Floats, columns: Sequence[Sequence[int]], axes: Sequence[Axis], t: Floats) -> Floats:
+    """All numbers (S, columns), some of them at coordinates (S, axes): all columns of an axis at the same one."""
     found = np.tile(defaults, (len(t), 1))
-    for k, (column, axis) in enumerate(zip(columns, axes, strict=True)):
-        found[:, column] = axis.at(t[:, k])
+    for k, (own, axis) in enumerate(zip(columns, axes, strict=True)):
+        found[:, list(own)] = axis.at(t[:, k])[:, None]
     return found
 
 
@@ -180,16 +211,19 @@ Residuals = Callable[[NDArray[np.intp], Floats], Floats]
 
 
 @np.errstate(all="ignore")
-def _descended(residuals: Residuals, member: NDArray[np.intp], t: Floats) -> tuple[Floats, Floats]:
+def _descended(
+    residuals: Residuals, member: NDArray[np.intp], t: Floats, *, done: float = DONE, rounds: int = ROUNDS
+) -> tuple[Floats, Floats]:
     """Where Gauss and Newton's method leads to from each start, held back where a step leads no nearer (Levenberg and Marquardt), and how
     far the worst answer is there: infinitely, where the answers do not tell all of the parameters.
     """
     t, r, held, told = t.copy(), residuals(member, t), np.full(len(t), FIRST), np.zeros(len(t), bool)
-    on = np.arange(len(t))
-    for _ in range(ROUNDS):
+    on, K = np.arange(len(t)), t.shape[1]
+    for _ in range(rounds):
         if not on.size:
             break
-        J = np.stack([residuals(member[on], t[on] + STEP * e) - r[on] for e in np.eye(t.shape[1])], axis=-1) / STEP
+        moved = np.concatenate([t[on] + STEP * e for e in np.eye(K)])
+        J = (residuals(np.tile(member[on], K), moved).reshape(K, on.size, -1) - r[on]).transpose(1, 2, 0) / STEP
         lengths = np.linalg.norm(np.where(np.isfinite(J), J, 0.0), axis=1)
         J = np.where(np.isfinite(J), J, 0.0) / np.where(lengths > 0, lengths, 1.0)[:, None]
         u, sizes, v = np.linalg.svd(J, full_matrices=False)
@@ -201,7 +235,7 @@ def _descended(residuals: Residuals, member: NDArray[np.intp], t: Floats) -> tup
         nearer = _square(tried) < _square(r[on])
         t[on], r[on] = np.where(nearer[:, None], there, t[on]), np.where(nearer[:, None], tried, r[on])
         held[on] = np.where(nearer, held[on] / 10, np.maximum(held[on], DONE) * 10)
-        on = on[(_far(r[on]) > DONE) & (held[on] < 1 / DONE)]
+        on = on[(_far(r[on]) > done) & (held[on] < 1 / DONE)]
     return t, np.where(told, _far(r), inf)
 
 
@@ -255,78 +289,251 @@ def grid(domain: Parameter) -> list[float]:
 class System(ABC, Generic[M]):
     """What members answer less what the candidate does, by the values of the parameters, in units of the candidate's answers.
 
-    Each member answers its share (members, answers) of a sum, and a rest (members, answers) that no parameter changes. `answers` are the
-    candidate's, to one question each.
+    Each member answers its share of a sum, and a rest (members, answers) that no parameter changes. `answers` are the candidate's, to one
+    question each, and `sizes` (questions,) what their errors are measured by. Parameters are numbers in a row, at first the `defaults`;
+    `columns` are those that are solved for by a name.
     """
 
-    share: Floats
     rest: Floats
 
-    def __init__(self, members: tuple[M, ...], domains: Mapping[str, Parameter], answers: Sequence[Floats], dtype: str) -> None:
+    def __init__(
+        self, members: tuple[M, ...], domains: Mapping[str, Parameter], answers: Sequence[Floats], sizes: Floats, dtype: str
+    ) -> None:
         self.members: tuple[M, ...] = members
         self.domains, self.dtype = domains, dtype
         self.defaults = np.array([*members[0].parameters.values()])
-        sizes = np.array([np.abs(a).max() for a in answers])
-        size = np.maximum(sizes, SMALL * sizes.max()) if sizes.any() else np.ones(len(sizes))
-        self._size = np.repeat(size, np.array([a.size for a in answers], np.intp))
+        self.columns: Mapping[str, Sequence[int]] = {name: (k,) for k, name in enumerate(members[0].parameters)}
+        self._size = np.repeat(sizes if sizes.any() else np.ones(len(sizes)), np.array([a.size for a in answers], np.intp))
         self._answers = np.concatenate([np.zeros(0), *answers])
 
     @abstractmethod
     def sums(self, parameters: Floats) -> Floats:
-        """(S, answers), at parameters (S, parameters of the loss)."""
+        """(S, answers), at parameters (S, columns)."""
+
+    @abstractmethod
+    def shares(self, parameters: Floats) -> Floats:
+        """(members, S, answers), or what is as good: what each member multiplies the sums by."""
+
+    @abstractmethod
+    def member(self, own: M, values: Floats) -> M:
+        """One of the members at other parameters (columns,)."""
+
+    @abstractmethod
+    def values(self, member: M) -> Floats:
+        """(columns,) of a member."""
+
+    @abstractmethod
+    def allowed(self, member: M) -> Floats:
+        """(answers,): how far those of careful code may be off."""
+
+    @np.errstate(all="ignore")
+    def sure(self, member: M) -> M:
+        """The same member, saying how far its parameters may be off: as far as the answers may be that tell them.
+
+        Someone wrote a short number, and where the answers leave room for no other of so few digits, it is that one. Another was computed,
+        and the answers hold it but for their own rounding.
+        """
+        values: Floats = self.values(member)
+        solved: list[int] = [k for own in self.columns.values() for k in own if values[k] != self.defaults[k]]
+        place = next((k for k, m in enumerate(self.members) if _alike(m, member)), None)
+        if not solved or place is None:
+            return member
+        moved = np.array([values, *(values * (1 + STEP * e) for e in np.eye(len(values))[solved])])
+        r = self.residuals(np.full(len(moved), place), moved)
+        J = np.where(np.isfinite(r[1:] - r[0]), r[1:] - r[0], 0.0).T / STEP
+        off = np.abs(np.linalg.pinv(J)) @ (self.allowed(member) / self._size)
+        unsure = {k: far for k, far in zip(solved, off.tolist(), strict=True) if 2 * far * 10 ** _digits(float(values[k])) > CHANCE}
+        told = {name: max((unsure.get(k, 0.0) for k in own), default=0.0) for name, own in self.columns.items()}
+        return replace(member, unsure={name: far for name, far in told.items() if far})
 
     def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
-        """(S, answers), each of one member (S,) at parameters (S, parameters of the loss)."""
-        return np.asarray((self.share[member] * self.sums(parameters) + self.rest[member] - self._answers) / self._size)
+        """(S, answers), each of one member (S,) at parameters (S, columns)."""
+        shares = np.broadcast_to(self.shares(parameters), (len(self.members), len(member), self._size.size))
+        share = shares[member, np.arange(len(member))]
+        return np.asarray((share * self.sums(parameters) + self.rest[member] - self._answers) / self._size)
 
     def all_residuals(self, parameters: Floats) -> Floats:
         """(members, S, answers): of every member at each of the parameters."""
-        return np.asarray((self.share[:, None] * self.sums(parameters) + self.rest[:, None] - self._answers) / self._size)
+        return np.asarray((self.shares(parameters) * self.sums(parameters) + self.rest[:, None] - self._answers) / self._size)
+
+
+Group = tuple[Formula, list[Floats | int], Floats, NDArray[np.intp]]
+"""Elements with one formula: what each of its inputs is, a number for each element or a column; how often each counts, and which answers it
+is part of: (elements,) or, of gradients, (elements, variables).
+"""
 
 
 class InputsSystem(System[Instance]):
-    """That of a function of named inputs, by its values."""
+    """That of a function of named inputs, by its values, or by its gradients where it has none. The answers are finite.
 
-    def __init__(self, members: tuple[Instance, ...], questions: Sequence[tuple[Values, Answer]], dtype: str) -> None:
-        problem, oracles = members[0].problem, [InstanceOracle(m, dtype) for m in members]
-        known = [(values, a.value) for values, a in questions if np.isfinite(a.value)]
-        super().__init__(members, problem.parameters, [np.array([value]) for _, value in known], dtype)
-        self._parts = [(oracles[0].point(values), problem.parts(values)) for values, _ in known]
-        self._formula = oracles[0].formula
-        self.share = np.array([[o.share(parts) for _, parts in self._parts] for o in oracles])
-        self.rest = np.zeros(self.share.shape)
+    Parameters with a number for each class that are called `each` are solved for; of those that are `held` the first number stays as it is.
+    """
+
+    def __init__(
+        self,
+        members: tuple[Instance, ...],
+        questions: Sequence[tuple[Values, Answer]],
+        dtype: str,
+        *,
+        by_gradient: bool,
+        each: Sequence[str] = (),
+        held: Sequence[str] = (),
+    ) -> None:
+        problem = members[0].problem
+        known = [(values, np.ravel(a.gradient if by_gradient else a.value).astype(np.float64)) for values, a in questions]
+        oracle = InstanceOracle(members[0], dtype)
+        sizes = np.array(
+            [max(np.abs(a).max(), _allowed(oracle.at(**values), by_gradient).max() / (SLACK * oracle.u)) for values, a in known]
+        )
+        super().__init__(members, problem.all_parameters, [a for _, a in known], np.maximum(sizes, TINY * sizes.max()), dtype)
+        self.by_gradient, self._each = by_gradient, dict[str, list[int]]()
+        for name in each:
+            first, own = len(self.defaults), np.size(known[0][0][name])
+            self._each[name] = [*range(first, first + own)]
+            self.defaults = np.append(self.defaults, np.full(own, problem.classwise[name].default))
+        self.columns = {**self.columns, **{name: own[name in held :] for name, own in self._each.items()}}
+        self.rest = np.zeros((len(members), len(self._answers)))
+        self._sizes, self._questions = [a.size for _, a in known], [values for values, _ in known]
+        self._groups = self._grouped(self._questions, oracle)
+        self._totals = np.array([[self._total(m, values) for values in self._questions] for m in members])
+
+    def _grouped(self, questions: Sequence[Values], oracle: InstanceOracle) -> list[Group]:
+        problem, first = oracle.problem, np.cumsum([0, *self._sizes])
+        found: dict[Hashable, list[tuple[Part, Floats, int]]] = {}
+        for k, values in enumerate(questions):
+            for part in problem.parts(values):
+                found.setdefault(part.key, []).append((part, np.asarray(oracle.point(values), np.float64).ravel(), int(first[k])))
+        last = [c for name in problem.classwise for c in self._each.get(name, [None] * np.size(questions[0][name]))]
+        groups = []
+        for key, mine in found.items():
+            rows = np.array([[*x[p.places].tolist(), *p.numbers] for p, x, _ in mine]).T
+            own: list[Floats | int] = [*rows]
+            for at, column in enumerate(last, len(rows) - len(last)):  # a part ends with the numbers of such parameters
+                own[at] = own[at] if column is None else column
+            answers = [q + p.places if self.by_gradient else q for p, _, q in mine]
+            groups.append((oracle.formula(key), own, np.array([p.weight for p, _, _ in mine]), np.array(answers, np.intp)))
+        return groups
+
+    def _total(self, member: Instance, values: Values) -> Floats:
+        """(columns + 1,): by what the sum is divided, which is linear in the parameters, and their constant behind them."""
+        found = np.zeros(len(self.defaults) + 1)
+        own = next((columns for name, columns in self._each.items() if member.reduction == mean_by(name)), None)
+        if own is None:
+            found[-1] = member.total(member.problem.parts(values))
+            return found
+        name = member.reduction.removeprefix(mean_by(""))
+        found[own] = [float(member.total(member.problem.parts({**values, name: unit}))) for unit in np.eye(len(own))]
+        return found
+
+    def shares(self, parameters: Floats) -> Floats:
+        """One over the sum of the weights, or over the number."""
+        totals = self._totals[:, :, :-1] @ parameters.T + self._totals[:, :, -1:]
+        return np.repeat(1 / totals.transpose(0, 2, 1), self._sizes, axis=2)
 
     def sums(self, parameters: Floats) -> Floats:
-        """Of the elements of each question."""
-        found = np.zeros((len(parameters), len(self._parts)))
-        for k, (x, parts) in enumerate(self._parts):
-            for part in parts:
-                formula = self._formula(part.key)
-                fixed = [np.full(len(parameters), t) for t in (*x[part.places].tolist(), *part.numbers)]
-                registers = floats.run(formula.value_tape, np.stack([*fixed, *parameters.T]))
-                found[:, k] += part.weight * registers[list(formula.value_terms)].sum(0)
-        return found
+        """Of the elements of each question, or the gradients of these sums."""
+        most = max(1, LANES // max((len(weights) for _, _, weights, _ in self._groups), default=1))
+        parts = [self._some(parameters[first : first + most]) for first in range(0, len(parameters), most)]
+        return np.concatenate(parts)
+
+    def _some(self, parameters: Floats) -> Floats:
+        S = len(parameters)
+        found = np.zeros((len(self._answers), S))
+        numbers = range(len(self.members[0].parameters))
+        for formula, own, weights, answers in self._groups:
+            P = len(weights)
+            inputs = [np.repeat(parameters[:, a], P) if isinstance(a, int) else np.tile(a, S) for a in (*own, *numbers)]
+            if self.by_gradient:
+                slopes = evaluated(formula, inputs, by_gradient=True).reshape(S, P, -1).transpose(1, 2, 0)
+                np.add.at(found, answers, weights[:, None, None] * slopes)
+            else:
+                np.add.at(found, answers, weights[:, None] * evaluated(formula, inputs, by_gradient=False).reshape(S, P).T)
+        return found.T
+
+    def member(self, own: Instance, values: Floats) -> Instance:
+        """Where parameters with a number for each class are solved for, they are fixed."""
+        problem, numbers = own.problem, values.tolist()
+        for name, columns in self._each.items():
+            problem = fixed(problem, name, tuple(numbers[k] for k in columns))
+        return replace(own, problem=problem, parameters=dict(zip(own.parameters, numbers, strict=False)))
+
+    def values(self, member: Instance) -> Floats:
+        """Its parameters, and those that are fixed."""
+        return np.array(
+            [*member.parameters.values(), *(x for name, own in self._each.items() for x in fixed_values(member, name, len(own)))]
+        )
+
+    def allowed(self, member: Instance) -> Floats:
+        """By its oracle."""
+        oracle = InstanceOracle(member, self.dtype)
+        return np.concatenate([_allowed(oracle.at(**values), self.by_gradient) for values in self._questions])
+
+
+def fixed_values(member: Instance, name: str, classes: int) -> tuple[float, ...]:
+    """Of a parameter with a number for each class that is fixed."""
+    domain = member.problem.input(name).domain
+    assert isinstance(domain, Fixed)
+    return domain.values if isinstance(domain.values, tuple) else (domain.values,) * classes
+
+
+def _alike(a: Objective | Instance, b: Objective | Instance) -> bool:
+    """Whether two members are the same but for their parameters."""
+    if isinstance(a, Objective) and isinstance(b, Objective):
+        return (a.reduction, a.penalty) == (b.reduction, b.penalty)
+    return a.reduction == b.reduction
+
+
+def _allowed(truth: Point, by_gradient: bool) -> Floats:
+    """How far the answers of careful code may be off at a point; 0 where that has no end."""
+    allowed = np.ravel(truth.gradient.radius if by_gradient else truth.value.radius).astype(np.float64)
+    return np.where(np.isfinite(allowed), allowed, 0.0)
+
+
+def evaluated(formula: Formula, inputs: Sequence[Floats], *, by_gradient: bool) -> Floats:
+    """The value of each lane (lanes,), or its slopes (lanes, variables)."""
+    if not by_gradient:
+        return np.asarray(floats.run(formula.value_tape, np.stack(inputs))[list(formula.value_terms)].sum(0), np.float64)
+    found = local(formula, inputs, np.zeros(len(inputs[0])), 0.0)
+    return found.low / 2 + found.high / 2
 
 
 class LossSystem(System[Objective]):
     """That of a loss, by its values or `by_gradient`."""
 
-    def __init__(self, members: tuple[Objective, ...], questions: Sequence[Question], dtype: str, by_gradient: bool) -> None:
-        self.loss, self.by_gradient = members[0].loss, by_gradient
+    def __init__(self, members: tuple[Objective, ...], questions: Sequence[Answered], dtype: str, by_gradient: bool) -> None:
+        self.loss, self.form, self.by_gradient = members[0].loss, members[0].form, by_gradient
         self._probes = [probe for probe, _ in questions]
         answers = [np.ravel(a.gradient if by_gradient else a.value).astype(np.float64) for _, a in questions]
-        super().__init__(members, self.loss.parameters, answers, dtype)
+        sizes = np.array([np.abs(a).max() for a in answers])
+        super().__init__(members, self.loss.parameters, answers, np.maximum(sizes, SMALL * sizes.max()), dtype)
         rest = {m.penalty: self._penalty(m) for m in members}
         self.rest = np.array([rest[m.penalty] for m in members])
-        self.share = np.array([self._shares(m) for m in members])
+        self._share = np.array([self._shares(m) for m in members])
 
     def _shares(self, member: Objective) -> Floats:
-        shares = [float(np.divide(*member.share(len(X)))) for _, X, _, _ in self._probes]
-        return np.repeat(shares, [W.size if self.by_gradient else 1 for W, _, _, _ in self._probes])
+        shares = [float(np.divide(*member.share(len(p["y"])))) for p in self._probes]
+        return np.repeat(shares, [p[self.form.point].size if self.by_gradient else 1 for p in self._probes])
+
+    def shares(self, parameters: Floats) -> Floats:  # noqa: ARG002
+        """The same at all parameters."""
+        return self._share[:, None]
+
+    def member(self, own: Objective, values: Floats) -> Objective:
+        """Its parameters are all that is solved for."""
+        return replace(own, parameters=dict(zip(own.parameters, values.tolist(), strict=True)))
+
+    def values(self, member: Objective) -> Floats:
+        """All of its parameters."""
+        return np.array([*member.parameters.values()])
+
+    def allowed(self, member: Objective) -> Floats:
+        """By its oracle."""
+        oracle = Oracle(member, self.dtype)
+        return np.concatenate([_allowed(oracle.at(**probe), self.by_gradient) for probe in self._probes])
 
     def _penalty(self, member: Objective) -> Floats:
         """What the penalty adds to each answer, exactly, whatever the parameters are."""
-        points = [Oracle(member, self.dtype).at(*probe) for probe in self._probes]
+        points = [Oracle(member, self.dtype).at(**probe) for probe in self._probes]
         with precision():
             if self.by_gradient:
                 slopes = [np.zeros(point.x.size) if point.penalty is None else point.penalty.gradient()[0].ravel() for point in points]
@@ -335,37 +542,32 @@ class LossSystem(System[Objective]):
 
     def sums(self, parameters: Floats) -> Floats:
         """Of the losses of each question's examples, or the gradients of these sums."""
-        most = max(1, LANES // sum(len(y) for _, _, y, _ in self._probes))
+        most = max(1, LANES // sum(len(p["y"]) for p in self._probes))
         parts = [self._some(parameters[first : first + most]) for first in range(0, len(parameters), most)]
         return np.concatenate(parts)
 
     def _some(self, parameters: Floats) -> Floats:
         S = len(parameters)
-        found = np.zeros((S, len(self._examples), max(len(W) for W, _, _, _ in self._probes) if self.by_gradient else 1))
+        classes = [self.form.classes(p) for p in self._probes]
+        found = np.zeros((S, len(self._examples), max(classes) if self.by_gradient else 1))
         for (C, label), mine in self._groups.items():
             scores = np.array([self._examples[i][1] for i in mine])
             targets = np.array([self.loss.constant(self._examples[i][0]) for i in mine])
             inputs = [np.tile(column, S) for column in (*scores.T, *targets.T)]
             inputs += [np.repeat(column, len(mine)) for column in parameters.T]
-            answer = self._evaluated(loss_formula(self.loss, C, label), inputs).reshape(S, len(mine), -1)
+            answer = evaluated(loss_formula(self.loss, C, label), inputs, by_gradient=self.by_gradient).reshape(S, len(mine), -1)
             found[:, mine, : answer.shape[2]] = answer
-        parts = zip(np.split(found, np.cumsum([len(y) for _, _, y, _ in self._probes])[:-1], axis=1), self._probes, strict=True)
+        parts = np.split(found, np.cumsum([len(p["y"]) for p in self._probes])[:-1], axis=1)
         if not self.by_gradient:
-            return np.stack([part.sum((1, 2)) for part, _ in parts], axis=1)
-        slopes = [part[:, :, : len(W)].transpose(0, 2, 1) @ X.astype(np.float64) for part, (W, X, _, _) in parts]
+            return np.stack([part.sum((1, 2)) for part in parts], axis=1)
+        there = zip(parts, self._probes, classes, strict=True)
+        slopes = [self.form.gradient(self.form.double(p), part[:, :, :C]) for part, p, C in there]
         return np.concatenate([g.reshape(S, -1) for g in slopes], axis=1)
-
-    def _evaluated(self, formula: Formula, inputs: Sequence[Floats]) -> Floats:
-        """The loss of each lane, or its slopes."""
-        if not self.by_gradient:
-            return np.asarray(floats.run(formula.value_tape, np.stack(inputs))[list(formula.value_terms)].sum(0), np.float64)
-        found = local(formula, inputs, np.zeros(len(inputs[0])), 0.0)
-        return found.low / 2 + found.high / 2
 
     @cached_property
     def _examples(self) -> list[tuple[int, Floats]]:
         """The label and the scores (C,) of each example of all questions."""
-        scores = [(y, X.astype(np.float64) @ W.astype(np.float64).T) for W, X, y, _ in self._probes]
+        scores = [(p["y"], self.form.scores(self.form.double(p))) for p in self._probes]
         return [(int(label), row) for y, rows in scores for label, row in zip(y, rows, strict=True)]
 
     @cached_property
@@ -379,3 +581,5 @@ class LossSystem(System[Objective]):
 
 SMALL = 1e-3
 """Of the greatest answer: the least size that an error is measured by, since an answer may be next to nothing."""
+TINY = 2.0**-20
+"""The same where sizes heed what careful code may be off: an answer next to nothing may be the one that tells a parameter."""

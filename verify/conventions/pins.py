@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -123,7 +123,7 @@ class Conventions:
     and the defaults stand in and the law `value` will say so. `complaint` is what it did at the first `question` if it gave no answer to
     any probe, `limitations` what there is to say before any law is asked. `approximate` says that its Hessian is declared an approximation.
     `doubts` are the values of a convention that cannot be told apart on any point asked, the one that is used first. `other_values` are
-    further values of the parameters that it takes, at which it is judged as well.
+    further values of the parameters that it takes, at which it is judged as well. `found_out` says from what the values of parameters were.
     """
 
     candidate: Linear | Scores | Call
@@ -135,9 +135,22 @@ class Conventions:
     approximate: bool = False
     doubts: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     other_values: tuple[Mapping[str, float], ...] = ()
+    found_out: Mapping[str, str] = field(default_factory=dict)
+
+    def telling(self, free: Collection[str], up_to_a_factor: Collection[str] = ()) -> Conventions:
+        """The same, saying which of the free parameters have other values than the defaults, and from what they were found out."""
+        o = self.objective
+        given: dict[str, object] = {**o.parameters, **(dict(_classwise(o.problem)) if isinstance(o, Instance) else {})}
+        domains = o.problem.all_parameters if isinstance(o, Instance) else o.loss.parameters
+        whence = f"its {'loss' if self.candidate.has_loss else 'gradient'}"
+        told = {}
+        for name in (name for name in free if self.fits and given[name] != domains[name].default):
+            off = f", to {o.unsure[name]:.0e} of it" if name in o.unsure else ""
+            told[name] = f"{whence}{off}{', up to a factor' if name in up_to_a_factor else ''}"
+        return replace(self, found_out=told)
 
     @property
-    def of_scores(self) -> Objective:
+    def scored(self) -> Objective:
         """The objective of linear scores, or of scores."""
         assert isinstance(self.objective, Objective)
         return self.objective
@@ -147,13 +160,13 @@ class Conventions:
         c = self.candidate
         if isinstance(c, Call):
             return self._of_inputs(c)
-        o = self.of_scores
+        o = self.scored
         framework = framework_of(c.f)
         known: dict[str, Any] = dict(o.parameters) | ({"framework": framework} if framework else {})
         known |= told_of_upstream(c.f)
         known |= {} if o.classes is None else {"classes": o.classes}
         known |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
-        known |= self._varied
+        known |= self._varied | self._found_out
         if isinstance(c, Linear):
             found: dict[str, Any] = {"layout": c.convention, "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
             if c.data != "ND":
@@ -175,13 +188,17 @@ class Conventions:
             return {}
         return {"varied": {name: sorted(values[name] for values in self.other_values) for name in self.other_values[0]}}
 
+    @property
+    def _found_out(self) -> dict[str, Any]:
+        return {"found_out": dict(self.found_out)} if self.found_out else {}
+
     def _of_inputs(self, c: Call) -> dict[str, Any]:
         o = self.objective
         assert isinstance(o, Instance)
         known: dict[str, Any] = {"call": f"f({', '.join([*c.order, *c.handed])})", "fits": self.fits}
         known |= {"backward": c.backward} if c.backward else {}
         known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
-        return known | dict(o.parameters) | dict(_classwise(o.problem)) | self._varied
+        return known | dict(o.parameters) | dict(_classwise(o.problem)) | self._varied | self._found_out
 
 
 EACH = "varied, one for each class"

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Probe = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], float]
-"""W (C, D), X (N, D), y (N,) and λ."""
-
-Question = Probe | Mapping[str, Any]
-"""Of linear scores, or of a function of named inputs."""
+Question = Mapping[str, Any]
+"""Values by name: those of the form of an objective, or those of a function of named inputs."""
 
 Watch = Callable[[Question], None]
 

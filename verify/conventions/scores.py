@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from verify import form
 from verify.candidates import Candidate, Misbehaviour, Scores, extras
 from verify.candidates.linear import LAYOUTS
 from verify.candidates.scores import CUTS, ORDERS
@@ -20,7 +21,7 @@ from verify.candidates.signature import SCORES, Weights, names_a_target, order
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import NONE, Conventions, Pins, parted
-from verify.conventions.probes import Probe, Watch
+from verify.conventions.probes import Question, Watch
 from verify.errors import UsageError
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
@@ -65,7 +66,7 @@ def find_out(
         known = replace(known, question=found.question)
     assert isinstance(known.candidate, Scores)
     weighs = known.complaint is None and known.candidate.order == "PREDICTIONDATASET" and _weighs(known.candidate, found.question)
-    return replace(known, candidate=replace(known.candidate, weighs=weighs), objective=replace(known.of_scores, classes=classes))
+    return replace(known, candidate=replace(known.candidate, weighs=weighs), objective=replace(known.scored, classes=classes))
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], signatures: Sequence[str]) -> Iterator[Scores]:
@@ -78,17 +79,17 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str
     told = pinned or order(f)
     cuts = ("",) if loss.targets else (cut,) if cut else (*CUTS, "")
     base = Scores(f=f, targets=loss.targets, extras=extras(f, SCORES, handed))
-    forms = list(_forms(f, pins, signatures))
-    for cut, column, form in product(cuts, (False, True) if loss.targets else (False,), forms):
-        orders = ONE_ARRAY if form == "scores" else tuple(ORDERS)
+    returns = list(_returned(f, pins, signatures))
+    for cut, column, what in product(cuts, (False, True) if loss.targets else (False,), returns):
+        orders = ONE_ARRAY if what == "scores" else tuple(ORDERS)
         likely = [told] if pinned or told != "PREDICTIONTARGET" or names_a_target(f) else [told, "PREDICTIONDATASET"]
         for arguments in [o for o in likely if o in orders] or orders:
-            way = replace(base, cut=cut or "", column=column, order=arguments, per_example=form != "scores", each=form == "each")
+            way = replace(base, cut=cut or "", column=column, order=arguments, per_example=what != "scores", each=what == "each")
             weightless = arguments == "PREDICTIONDATASET"
             yield replace(way, extras=tuple(e for e in way.extras if not isinstance(e, Weights))) if weightless else way
 
 
-def _forms(f: Callable[..., Any], pins: Pins, signatures: Sequence[str]) -> Iterator[str]:
+def _returned(f: Callable[..., Any], pins: Pins, signatures: Sequence[str]) -> Iterator[str]:
     """What may come back: a loss and a gradient, those of each example, or a gradient and a Hessian of each."""
     if pins.reduction != NONE:
         yield from signatures
@@ -101,19 +102,19 @@ def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float], signat
     default = "sum" if signatures[0] == "objective" else "mean"
     pinned = "sum" if pins.reduction == NONE else pins.reduction
     for reduction in [pinned] if pinned else sorted(REDUCTIONS, key=lambda r: r != default):
-        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, of_scores=True)
+        yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, form=form.SCORES)
 
 
-def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator[Probe]:
+def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator[Question]:
     """Points at which no score is a label, and the label differs from example to example."""
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
-        W = rng.normal(size=(loss.scores(classes), EXAMPLES)).astype(dtype)
+        scores = rng.normal(size=(loss.scores(classes), EXAMPLES)).T.astype(dtype, order="C")
         y = (np.arange(EXAMPLES) + seed) % len(loss.some_labels(classes))
-        yield W[:, :examples], np.eye(examples, dtype=dtype), y[:examples], 0.0
+        yield {"scores": scores[:examples], "y": y[:examples]}
 
 
-def _chosen(answered: Sequence[Scores], probe: Probe) -> Scores | None:
+def _chosen(answered: Sequence[Scores], probe: Question) -> Scores | None:
     """The first way in which the candidate answers; of the ways that differ from it by the order of numbers in one row, the one in which
     examples may change places.
     """
@@ -124,20 +125,21 @@ def _chosen(answered: Sequence[Scores], probe: Probe) -> Scores | None:
     return next((way for way in alike if len(alike) > 1 and _ignores_order(way, probe)), first)
 
 
-def _ignores_order(way: Scores, probe: Probe) -> bool:
+def _ignores_order(way: Scores, probe: Question) -> bool:
     """Whether the gradient follows two examples that change places, up to half of the digits."""
-    W, X, y, reg = probe
+    scores, y = probe["scores"], probe["y"]
     swapped = [1, 0, *range(2, len(y))] if len(y) > 1 else [0]
     try:
-        before, after = way(W, X, y, reg).kept(), way(W[:, swapped], X, y[swapped], reg)
+        before, after = way(scores, y).kept(), way(scores[swapped], y[swapped])
     except Misbehaviour:
         return False
-    return bool(np.allclose(before.gradient[:, swapped], after.gradient, rtol=float(np.finfo(W.dtype).eps) ** 0.5, atol=0, equal_nan=True))
+    half = float(np.finfo(scores.dtype).eps) ** 0.5
+    return bool(np.allclose(before.gradient[swapped], after.gradient, rtol=half, atol=0, equal_nan=True))
 
 
-def _weighs(way: Scores, probe: Probe) -> bool:
+def _weighs(way: Scores, probe: Question) -> bool:
     """Whether the candidate asks a data set for the weights of its examples."""
-    arguments = way.arguments(*probe)
+    arguments = way.arguments(**probe)
     with suppress(Misbehaviour):
         way.answer(arguments)
     return bool(arguments[1].weighed)

@@ -10,6 +10,7 @@ import numpy as np
 
 from verify.conventions.parameter import Axis
 from verify.errors import UsageError
+from verify.form import SCORES
 from verify.oracle import InstanceOracle, Oracle
 from verify.oracle.claims import examine
 from verify.oracle.examined import examine_problem
@@ -74,12 +75,12 @@ def _lost(loss: LossSpec, parameters: Mapping[str, float]) -> float:
     """On how many ordinary examples a number of the formula may leave the range of float32; infinite where something has no value there,
     or the spec does not hold what it claims.
     """
-    objective = Objective(loss=loss, penalty=find_penalty("none"), parameters=parameters, of_scores=True)
+    objective = Objective(loss=loss, penalty=find_penalty("none"), parameters=parameters, form=SCORES)
     labels = np.array(loss.some_labels(SOME))
-    W = np.random.default_rng(0).normal(size=(loss.scores(SOME), len(labels))).astype(DTYPE)
+    scores = np.random.default_rng(0).normal(size=(loss.scores(SOME), len(labels))).T.astype(DTYPE)
     try:
         examine(loss, parameters)
-        point = Oracle(objective, DTYPE).at(W, np.eye(len(labels), dtype=DTYPE), labels, 0.0)
+        point = Oracle(objective, DTYPE).at(scores=scores, y=labels)
         known = bool(point.value.exact.is_finite()) and bool(np.isfinite(point.gradient.radius).all())
         return float(point.out_of_range(slopes=True).sum()) if known else inf
     except (UsageError, ArithmeticError, ValueError):

@@ -36,7 +36,7 @@ class Certain:
 
 def truth_of(problem: Problem, W: Floats) -> Point:
     """What the oracle knows of a problem at W."""
-    return Oracle(problem.objective, problem.dtype.name).at(W, problem.split.X, problem.split.y, problem.reg)
+    return Oracle(problem.objective, problem.dtype.name).at(W=W, X=problem.split.X, y=problem.split.y, reg=problem.reg)
 
 
 def certain_step(truth: Point, g: Floats, *, longest: float = 1.0) -> Certain:

@@ -2,7 +2,7 @@
 
 from verify.diagnosis.asked import NAMING
 from verify.diagnosis.diagnosis import diagnose, is_lost
-from verify.diagnosis.numbers import Numbers, of_numbers
+from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
 from verify.diagnosis.words import Diagnosis
 
-__all__ = ["NAMING", "Diagnosis", "Numbers", "diagnose", "is_lost", "of_numbers"]
+__all__ = ["NAMING", "Diagnosis", "Numbers", "diagnose", "is_lost", "of_inputs", "of_numbers"]

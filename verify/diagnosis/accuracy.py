@@ -68,7 +68,7 @@ def _is_relative(aspect: Aspect, subject: Asked) -> bool:
     """Whether each error scales with its own numbers: roundings of floats do, and those to so many digits, or steps of a common size, do
     not.
     """
-    if subject.scored.objective.of_scores:
+    if subject.form.is_apart:
         return _fades(aspect, subject)
     before, after = (aspect.look(subject, scene) for scene in _scaled(subject.scored.objective, subject.scored.dtype))
     if before is None or after is None:
@@ -113,10 +113,10 @@ def _faded(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
     """Ordinary cases, each beside one with a score of each example far lower, and beside one with small scores."""
     found = []
     for scene in panel.ordinary(objective, dtype)[:NUDGED]:
-        W, examples = scene.case["W"], np.arange(scene.D)  # (C, N) of scores: X is the unit matrix
-        low = W.copy()
-        low[(scene.y + 1) % scene.C if scene.C > 1 else 0, examples] -= LOWER
-        found += [(scene, Scene(scene.oracle, scene.case.but(W=other))) for other in (low, W * W.dtype.type(NEAR_0))]
+        scores = scene.case["scores"]
+        low = scores.copy()
+        low[np.arange(scene.N), (scene.y + 1) % scene.C if scene.C > 1 else 0] -= LOWER
+        found += [(scene, Scene(scene.oracle, scene.case.at(other))) for other in (low, scores * scores.dtype.type(NEAR_0))]
     return found
 
 
@@ -134,10 +134,9 @@ def _is_rough(aspect: Aspect, subject: Asked) -> bool:
 def _nudged(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
     found = []
     for scene in panel.ordinary(objective, dtype)[:NUDGED]:
-        W, X = (a * a.dtype.type(1 + nudge) for a, nudge in zip((scene.case["W"], scene.case["X"]), NUDGES, strict=True))
-        if objective.of_scores:  # X picks the scores
-            X = scene.case["X"]
-        found.append((scene, Scene(scene.oracle, scene.case.but(W=W, X=X))))
+        real = {name: scene.case[name] for name in scene.form.real}
+        nudged = {name: a * a.dtype.type(1 + nudge) for (name, a), nudge in zip(real.items(), NUDGES, strict=False)}
+        found.append((scene, Scene(scene.oracle, scene.case.but(**nudged))))
     return found
 
 
@@ -151,7 +150,9 @@ LOST = 0.1
 """And at most this: what has become 0 has lost all digits, and no more."""
 NUDGED = 4
 NUDGES = (1 / 29, 1 / 37)
-"""Relative changes of W and X: far more than a unit in the last place of any dtype, far less than what changes a formula."""
+"""Relative changes of W and X, the first of scores: far more than a unit in the last place of any dtype, far less than what changes a
+formula.
+"""
 ROUGH = 0.25
 """Part of an error that must be another one."""
 

@@ -1,4 +1,4 @@
-"""What may have been done differently: each change with the matrix (C, D) that it adds to the true gradient of a scene.
+"""What may have been done differently: each change with the matrix, a row for each class, that it adds to the true gradient of a scene.
 
 A *free* change is a part of the gradient that may be counted any number of times: c times its matrix is added, so it stands there
 1 + c times. The others are done or not done. A change that does not exist on a scene (dividing by N − 1 for one example) adds nothing.
@@ -6,7 +6,7 @@ A *free* change is a part of the gradient that may be counted any number of time
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +16,7 @@ from verify.diagnosis import omissions, probabilities, touches
 from verify.diagnosis.change import Added, Change, Table
 from verify.diagnosis.scene import Floats, Scene
 from verify.diagnosis.targets import OF_ONE_SCORE
+from verify.form import LINEAR, SCORES, Form
 from verify.terms import Example, Term
 
 Catalogue = tuple[Callable[[Scene], Added], ...]
@@ -36,7 +37,7 @@ def changes(scene: Scene) -> Table:
 @lru_cache(maxsize=1024)
 def few(scene: Scene, names: tuple[Change, ...]) -> Table:
     """These changes alone, which some other scene had."""
-    found: dict[Change, Floats] = dict.fromkeys(names, np.zeros((scene.C, scene.D)))
+    found: dict[Change, Floats] = dict.fromkeys(names, np.zeros(scene.shape))
     with np.errstate(all="ignore"):
         for make in dict.fromkeys(_MAKERS[name] for name in names):
             found |= {name: matrix for name, matrix in make(scene) if name in found}
@@ -47,9 +48,7 @@ _MAKERS: dict[Change, Callable[[Scene], Added]] = {}
 
 
 def _catalogue(scene: Scene) -> Catalogue:
-    if scene.targets is not None:
-        return OF_PREDICTIONS if scene.oracle.objective.of_scores else OF_WEIGHTS
-    return tuple(make for make in OF_CLASSES if make is not omissions.columns) if scene.oracle.objective.of_scores else OF_CLASSES
+    return CATALOGUES[scene.form, scene.targets is not None]
 
 
 def _counted(scene: Scene) -> Added:
@@ -61,7 +60,7 @@ def _counted(scene: Scene) -> Added:
 
 def _reduced(scene: Scene) -> Added:
     """Multiplied by a size, or divided by it."""
-    N, C, D = scene.N, scene.C, scene.D
+    N, C, D = scene.N, scene.C, scene.shape[1]
     factors = {
         "× N": N,
         "/ N": 1 / N,
@@ -78,8 +77,8 @@ def _reduced(scene: Scene) -> Added:
         "/ √N": N**-0.5,
         "× √N": N**0.5,
     }
-    if scene.targets is not None:  # there are no classes
-        factors = {how: factor for how, factor in factors.items() if "C" not in how}
+    for size, is_there in (("C", scene.targets is None), ("D", not scene.form.is_apart)):  # classes, features
+        factors = {how: factor for how, factor in factors.items() if is_there or size not in how}
     for name, matrix in scene.parts.items():
         for how, factor in factors.items():
             yield Change("reduced", name, how), (factor - 1) * matrix
@@ -217,12 +216,25 @@ def _greatest_only(e: Example, t: Term, _: int) -> float:
 
 def _added(scene: Scene) -> Added:
     """Something that has nothing to do with the loss."""
-    yield Change("extra", "ones", free=True), np.ones((scene.C, scene.D))
+    yield Change("extra", "ones", free=True), np.ones(scene.shape)
+
+
+def _added_features(scene: Scene) -> Added:
+    ones = np.ones((scene.N, scene.C))
     yield Change("extra", "scores", free=True), scene.sum_of(scene.scores)
-    yield Change("extra", "features of every example", free=True), scene.sum_of(np.ones((scene.N, scene.C)))
-    if scene.targets is not None:
-        return
-    yield Change("extra", "features of every example, divided by C", free=True), scene.sum_of(np.full((scene.N, scene.C), 1 / scene.C))
+    yield Change("extra", "features of every example", free=True), scene.sum_of(ones)
+    if scene.targets is None:
+        yield Change("extra", "features of every example, divided by C", free=True), scene.sum_of(ones / scene.C)
+
+
+def _added_scores(scene: Scene) -> Added:
+    sizes = {"N": scene.N, "C": scene.C, "N and C": scene.N * scene.C} if scene.targets is None else {"N": scene.N}
+    for how, size in {"": 1, **{f"divided by {of}": size for of, size in sizes.items()}}.items():
+        yield Change("extra", "matrix of scores", how, free=True), scene.form.by_class(scene.scores) / size
+        yield Change("extra", "ones", how, free=True), np.full(scene.shape, 1 / size)
+
+
+def _added_labels(scene: Scene) -> Added:
     own = (np.arange(scene.C) == scene.y[:, None]).astype(float)
     yield Change("smoothed", "label", "over all classes", free=True), scene.sum_of(own - 1 / scene.C)
     yield Change("extra", "features of the own examples", free=True), scene.sum_of(own)
@@ -245,7 +257,10 @@ OF_CLASSES: Catalogue = (
     probabilities.replaced,
     probabilities.weighted,
     touches.touched,
+    touches.featured,
     _added,
+    _added_features,
+    _added_labels,
 )
 """The likeliest first: of explanations that are one on every scene the first is told."""
 OF_WEIGHTS: Catalogue = (
@@ -261,8 +276,31 @@ OF_WEIGHTS: Catalogue = (
     omissions.columns,
     touches.permuted,
     touches.touched,
+    touches.featured,
     _added,
+    _added_features,
 )
 """Of a loss of one score, as a function of weights."""
-OF_PREDICTIONS: Catalogue = tuple(make for make in OF_WEIGHTS if make not in (_penalised, omissions.entries, omissions.columns))
-"""And of the scores themselves: an entry is an example."""
+
+INSTEAD: dict[Callable[[Scene], Added], Catalogue] = {
+    _penalised: (),
+    omissions.columns: (),
+    touches.featured: (touches.summed,),
+    _added_features: (_added_scores,),
+}
+"""What is there of scores in place of what weights and features have."""
+ALONE: dict[Callable[[Scene], Added], Catalogue] = {**INSTEAD, omissions.entries: ()}
+"""And of one score, where an entry is an example."""
+
+
+def _replaced(catalogue: Catalogue, instead: Mapping[Callable[[Scene], Added], Catalogue]) -> Catalogue:
+    return tuple(make for old in catalogue for make in instead.get(old, (old,)))
+
+
+CATALOGUES: dict[tuple[Form, bool], Catalogue] = {
+    (LINEAR, False): OF_CLASSES,
+    (LINEAR, True): OF_WEIGHTS,
+    (SCORES, False): _replaced(OF_CLASSES, INSTEAD),
+    (SCORES, True): _replaced(OF_WEIGHTS, ALONE),
+}
+"""By what the objective is a function of, and whether an example has one score."""

@@ -7,6 +7,7 @@ from math import gcd
 
 import numpy as np
 
+from verify.cases.fitted import fitted
 from verify.diagnosis import panel
 from verify.diagnosis.scene import Scene
 
@@ -20,6 +21,7 @@ PROPERTIES: dict[str, Holds] = {
     "a class is absent": lambda s: len(set(s.y.tolist())) < s.C,
     "every class has an example": lambda s: len(set(s.y.tolist())) == s.C,
     "all weights are 0": lambda s: not s.W.any(),
+    "all scores are 0": lambda s: not s.scores.any(),
     "λ = 0": lambda s: s.reg == 0,
     "the penalty's gradient is 0": lambda s: not s.penalty.any(),
     "λ > 0": lambda s: s.reg > 0,
@@ -35,6 +37,9 @@ PROPERTIES: dict[str, Holds] = {
     "no label is 0": lambda s: 0 not in s.y,
 }
 """In the order in which they are told where several fit."""
+
+OF_WEIGHTS = ("D = 1", "all weights are 0", "λ = 0", "the penalty's gradient is 0", "λ > 0", "λ > 1", "C = D", "D")
+"""What is said of linear scores only."""
 
 OF_TARGETS: dict[str, Holds] = {
     "N = 1": lambda s: s.N == 1,
@@ -66,14 +71,17 @@ def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callabl
     """The condition in words; None where nothing separates the two. `breaks` asks about one scene more, to find a bound."""
     if not broken or not holding:
         return None
+    left_out = OF_WEIGHTS if broken[0].form.is_apart else ("all scores are 0",)
     for words, holds in (PROPERTIES if broken[0].targets is None else OF_TARGETS).items():
-        if all(map(holds, broken)) and not any(map(holds, holding)):
+        if words not in left_out and all(map(holds, broken)) and not any(map(holds, holding)):
             return words
-    for words, size in SIZES.items():
+    for words, size in ((words, size) for words, size in SIZES.items() if words not in left_out):
         least, most = min(map(size, broken)), max(map(size, holding))
         if least > most:
             return f"{words} > {_bound(words, broken, most, least, breaks)}"
-    return next((found for words in COUNTS if (found := _number(words, broken, holding, breaks)) is not None), None)
+    return next(
+        (found for words in COUNTS if words not in left_out and (found := _number(words, broken, holding, breaks)) is not None), None
+    )
 
 
 def _number(words: str, broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callable[[Scene], bool]) -> str | None:
@@ -117,7 +125,7 @@ def _bound(words: str, broken: Sequence[Scene], low: float, high: float, breaks:
 
 
 def _entries(scene: Scene) -> int:
-    return int(scene.N * scene.W.size)
+    return int(scene.N * scene.case.x.size)
 
 
 STEPS = 12
@@ -131,16 +139,13 @@ def _of_size(words: str, base: Scene, size: float) -> Scene | None:
     if words == "C" and base.oracle.objective.classes is not None:
         return None
     if words in ("C", "D"):
-        C, D = (int(size), base.D) if words == "C" else (base.C, int(size))
-        return Scene(base.oracle, panel.drawn(case.seed, base.N, C, D, base.reg, dtype))
+        C, D = (int(size), base.shape[1]) if words == "C" else (base.C, int(size))
+        return Scene(base.oracle, fitted(panel.drawn(case.seed, base.N, C, D, base.reg, dtype), base.oracle))
     if words == "the spread of an example's scores":
         return _scaled(base, size / SIZES[words](base))
-    # The bias of every class moves every score: it is set so that the greatest is `size`.
-    by = size - SIZES["a score"](base)
-    if base.oracle.objective.of_scores:  # W are the scores
-        return Scene(base.oracle, case.but(W=case["W"] + case["W"].dtype.type(by)))
-    return Scene(base.oracle, panel.off(case, by))
+    # Every score is moved, so that the greatest is `size`.
+    return Scene(base.oracle, panel.off(case, size - SIZES["a score"](base)))
 
 
 def _scaled(base: Scene, factor: float) -> Scene:
-    return Scene(base.oracle, base.case.but(W=np.asarray(base.case["W"] * base.case["W"].dtype.type(factor))))
+    return Scene(base.oracle, base.case.at(np.asarray(base.case.x * base.case.x.dtype.type(factor))))

@@ -16,14 +16,15 @@ def cut(aspect: Aspect, looks: Sequence[Look]) -> Diagnosis | None:
     """The bound beyond which everything is cut, and nothing else is wrong; None where there is none."""
     for words, shares in (("", [1.0] * len(looks)), (" before the mean is taken", [look.scene.share for look in looks])):
         numbers = [(look.given / s, (look.given - look.error) / s, look.radius / s) for look, s in zip(looks, shares, strict=True)]
-        bounds = _bounds(*(np.concatenate([row[k].ravel() for row in numbers]) for k in range(3)))
-        if bounds is not None:
-            return Diagnosis("curvature" if aspect is HESSIAN else "entries", f"the {aspect.name} is cut off{words}: {bounds}")
-    norm = _norm(looks)
-    return None if norm is None else Diagnosis("scaled", f"the {aspect.name} is scaled down to a norm of {norm:.6g} where it is longer")
+        cut_off = bounds(*(np.concatenate([row[k].ravel() for row in numbers]) for k in range(3)))
+        if cut_off is not None:
+            return Diagnosis("curvature" if aspect is HESSIAN else "entries", f"the {aspect.name} is cut off{words}: {cut_off}")
+    most = norm([(look.given, look.given - look.error, look.broken) for look in looks])
+    return None if most is None else Diagnosis("scaled", f"the {aspect.name} is scaled down to a norm of {most:.6g} where it is longer")
 
 
-def _bounds(given: Floats, truth: Floats, radius: Floats) -> str | None:
+def bounds(given: Floats, truth: Floats, radius: Floats) -> str | None:
+    """Between which numbers all that is given stays, where the truth does not; None where they are none."""
     wrong = ~(np.abs(given - truth) <= radius)
     low, high = (_bound(given, truth, radius, wrong & beyond) for beyond in (given > truth, given < truth))
     if not (low or high) or low == 0 or high == 0:
@@ -45,17 +46,18 @@ def _bound(given: Floats, truth: Floats, radius: Floats, beyond: NDArray[np.bool
     return 0.0 if np.ptp(values) > about or np.ptp(truth[beyond]) <= about else float(np.median(values))
 
 
-def _norm(looks: Sequence[Look]) -> float | None:
-    norms = np.array([(np.linalg.norm(look.given), np.linalg.norm(look.given - look.error)) for look in looks])
-    broken = np.array([look.broken for look in looks])
+def norm(pairs: Sequence[tuple[Floats, Floats, bool]]) -> float | None:
+    """The norm to which gradients (given, true, whether it is broken) are scaled down that are longer; None where there is none."""
+    norms = np.array([(np.linalg.norm(given), np.linalg.norm(truth)) for given, truth, _ in pairs])
+    broken = np.array([wrong for *_, wrong in pairs])
     if np.sum(broken) < ENOUGH or np.all(broken):
         return None
     most = float(np.median(norms[broken, 0]))
     alike = np.abs(norms[broken, 0] - most) <= NEARLY * most
     if not np.all(alike) or np.any(norms[broken, 1] < most) or np.any(norms[~broken, 1] > (1 + NEARLY) * most):
         return None
-    for look, (mine, theirs) in zip(looks, norms, strict=True):
-        if look.broken and np.any(np.abs(look.given * (theirs / mine) - (look.given - look.error)) > NEARLY * theirs):
+    for (given, truth, wrong), (mine, theirs) in zip(pairs, norms, strict=True):
+        if wrong and np.any(np.abs(given * (theirs / mine) - truth) > NEARLY * theirs):
             return None
     return most
 

@@ -21,12 +21,13 @@ from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
 from verify.diagnosis.members import another
-from verify.diagnosis.places import FIXED, of_scores, pattern
+from verify.diagnosis.places import FIXED, pattern
 from verify.diagnosis.regression import Explanation, System, explains, in_order, simplest
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.teller import Teller
 from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.form import form_of
 from verify.laws import LAWS, Subject
 from verify.laws.consistency import OTHERWISE
 from verify.oracle import InstanceOracle
@@ -92,8 +93,9 @@ def _where_it_is_wrong(law: str, subject: Asked, aspects: Sequence[Aspect], case
 
 def _is_proper(case: Case) -> bool:
     """Whether the oracle can say what is true there: laws about bad input ask with other numbers and labels."""
-    finite = bool(np.all(np.isfinite(case["W"])) and np.all(np.isfinite(case["X"])))
-    return finite and bool(case["y"].min() >= 0) and bool(case["y"].max() < len(case["W"]) or len(case["W"]) == 1)
+    form, y = form_of(case.values), case["y"]
+    finite, classes = all(np.all(np.isfinite(case[name])) for name in form.real), form.classes(case.values)
+    return finite and bool(y.min() >= 0) and (bool(y.max() < classes) or classes == 1)
 
 
 def _first_wrong(subject: Asked, aspects: Sequence[Aspect], cases: Iterable[Case]) -> tuple[Aspect, Case] | None:
@@ -275,7 +277,7 @@ class Inquiry:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
         if places is not None:
-            places, code = of_scores(places) if self.oracle.objective.of_scores else places, "entries" if places in FIXED else "unknown"
+            places, code = self.teller.axes.told(places), "entries" if places in FIXED else "unknown"
             when = "" if condition is None else f", only when {condition}"
             return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:

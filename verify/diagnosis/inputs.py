@@ -13,17 +13,21 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Misbehaviour
+from verify.candidates import Call, Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
+from verify.diagnosis import cuts
 from verify.diagnosis.asked import Asked
-from verify.diagnosis.numbers import Numbers, of_numbers
+from verify.diagnosis.lines import MOST_EDGES, Answered, Found, slip
+from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
 from verify.diagnosis.words import Diagnosis
+from verify.difference import joined
 from verify.evidence import Evidence
-from verify.mistakes import FACTORS, likelier, paths
+from verify.mistakes import FACTORS, Lines, likelier, paths
 from verify.oracle import InstanceOracle, Point
 from verify.problem import MEAN, WEIGHTS, mean_by
 from verify.spec.function import UPSTREAM
+from verify.traced import NotTraced, Origin
 
 Floats = NDArray[np.floating]
 
@@ -41,6 +45,8 @@ CLOSE = 1e-2
 """How close to an end of a domain an ε or a clip may begin."""
 VISIBLE = 1e-3
 """A smaller multiple of a path is none that was forgotten: it may be rounding."""
+EXACT = 2.0**-40
+"""Part of the size of a gradient within which what code denotes, rounded to a float, is explained."""
 POINTS = 3
 """Points at which all entries are looked at together."""
 NUDGE = 2.0**-18
@@ -51,32 +57,44 @@ PRECISE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """An answer beside the truth, input by input."""
+    """A loss and the `given` gradients beside what is `due`, input by input: what was answered, or of code what it denotes."""
 
     case: Case
-    answer: Answer
+    value: float
     truth: Point
+    given: dict[str, Floats]
     due: dict[str, Floats]
     radius: dict[str, Floats]
 
     def wrong(self, name: str) -> bool:
         """Whether the gradient for an input is off by more than rounding."""
-        return not bool(np.all(np.abs(self.answer.gradients[name] - self.due[name]) <= self.radius[name]))
+        return not bool(np.all(np.abs(self.given[name] - self.due[name]) <= self.radius[name]))
 
 
 def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) -> Diagnosis:
     """The bug that breaks a law at the case."""
     entries: str | list[list[int]] = [worst.where["entry"]] if "entry" in worst.where else "all"
-    place = _place(case, worst)
+    place = _place(_oracle(subject), case, worst)
     if place is not None:
         measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
-    if not isfinite(float(worst.where.get("measured", 0.0))):
-        told = f"{measured}: the computation leaves the range of the dtype, or divides by 0"
-        return Diagnosis("overflow", told, entries, "precision", answer=_about(law))
+    right, lost = _is_right(subject, case), not isfinite(float(worst.where.get("measured", 0.0)))
+    if lost and (right is not False or "entry" not in worst.where):
+        plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
+        return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
     seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
+    if isinstance(subject.candidate, Call) and not subject.candidate.has_gradient:
+        code, told, _ = _of_value(subject, seen) or (law, measured, "all")
+        return Diagnosis(code, told, "all", measured=measured if told != measured else None, answer="loss")
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
         return replace(by_entries, measured=measured)
+    if right and law in ("gradient", "membership"):
+        origin = _origin(subject, case, worst)
+        if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
+            return Diagnosis("unknown", f"{RIGHT} it loses digits", entries, "precision", measured=measured)
+        return Diagnosis("precision", f"{RIGHT} {origin}", entries, "precision", measured=measured, places=_lines(origin))
+    if _oracle(subject).problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
+        return replace(told_by_lines, measured=measured)
     found = _of_gradient(subject, seen) or _of_value(subject, seen)
     if found is None and by_entries is not None:
         return replace(by_entries, measured=measured)
@@ -101,30 +119,65 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
     return Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient")
 
 
+RIGHT = "the formula is right, but"
+
+
+def _is_right(subject: Asked, case: Case) -> bool | None:
+    """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known."""
+    code = _oracle(subject).problem.code
+    try:
+        gap = None if code is None else code.gap(case.values)
+    except NotTraced:
+        return None
+    return None if gap is None else gap.distance == 0
+
+
+def _origin(subject: Asked, case: Case, worst: Evidence) -> Origin | None:
+    """Where the floats of code go wrong on the way to what was measured: to an entry of its gradient, or to its loss."""
+    code = _oracle(subject).problem.code
+    if code is None:
+        return None
+    place = int(np.ravel_multi_index(tuple(worst.where["entry"]), case.x.shape)) if "entry" in worst.where else None
+    found: Origin | None = code.origin(case.values, place)
+    return found
+
+
+def _out_of_range(found: Diagnosis, origin: Origin | None, before: str) -> Diagnosis:
+    """The operation that leaves the range of the dtype, where code tells."""
+    if origin is None:
+        return replace(found, message=f"{found.message}: the computation leaves the range of the dtype, or divides by 0")
+    return replace(found, message=f"{before} {origin}".strip(), measured=found.message, answer=None, places=_lines(origin))
+
+
+def _lines(origin: Origin) -> tuple[tuple[str, int], ...]:
+    return () if origin.line is None else ((origin.line.file, origin.line.number),)
+
+
 ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
 """Codes of what is done to all entries alike, for which no line of code need be looked for."""
 
 
 def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """What all entries of one input have in common, where the formula is code: points around one example are alike."""
-    if _oracle(subject).problem.example is None or len(case.differentiated) != 1:
+    if _oracle(subject).problem.example is None:
         return None
     here = _seen(subject, case)
     points = [s for s in [*([here] if here else []), *seen] if any(s.wrong(name) and np.any(d) for name, d in s.due.items())][:POINTS]
-    return of_numbers([_numbers(subject, s) for s in points], case.dtype) if points else None
+    numbers = [_numbers(subject, s) for s in points]
+    if not numbers or len(case.values) > 1:
+        return of_inputs(numbers, case.dtype)
+    return of_numbers([n for seen_there in numbers for n in seen_there.values()], case.dtype)
 
 
-def _numbers(subject: Asked, s: Seen) -> Numbers:
+def _numbers(subject: Asked, s: Seen) -> dict[str, Numbers]:
     """Entry by entry. Second differences of the gradient at steps so short that a smooth one has none are rounding."""
-    (name,) = s.due
-    x, g = s.case.x, s.answer.gradients[name].astype(np.float64)
+    x, g = s.case.x, {name: a.astype(np.float64) for name, a in s.given.items()}
     try:
-        ahead, behind = (
-            subject.answer(s.case.at(np.asarray(x * x.dtype.type(1 + k * NUDGE)))).gradient.astype(np.float64) for k in (1, -1)
-        )
+        ahead, behind = (subject.answer(s.case.at(np.asarray(x * x.dtype.type(1 + k * NUDGE)))).gradients for k in (1, -1))
     except Misbehaviour:
         ahead = behind = g
-    return Numbers(g, s.due[name], s.radius[name], np.asarray(np.abs(behind - 2 * g + ahead)))
+    grain = {name: np.abs(behind[name].astype(np.float64) - 2 * g[name] + ahead[name].astype(np.float64)) for name in g}
+    return {name: Numbers(g[name], s.due[name], s.radius[name], np.asarray(grain[name])) for name in g}
 
 
 def _about(law: str) -> str | None:
@@ -149,9 +202,10 @@ def _oracle(subject: Asked) -> InstanceOracle:
     return subject.oracle
 
 
-def _place(case: Case, worst: Evidence) -> str | None:
-    """An entry of all that is differentiated, as one of its input."""
-    if "entry" not in worst.where or len(case.differentiated) == 1:
+def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
+    """An entry of all that is differentiated, as one of its input; None where a reader knows which that is."""
+    named = len(case.differentiated) > 1 or (oracle.problem.code is not None and len(case.values) > 1)
+    if "entry" not in worst.where or not named:
         return None
     name, index = case.place(worst.where["entry"])
     return f"{name}{index or ''}"
@@ -159,20 +213,36 @@ def _place(case: Case, worst: Evidence) -> str | None:
 
 def _seen(subject: Asked, case: Case) -> Seen | None:
     truth = subject.truth(case)
+    exact = _denoted(subject, case)
     try:
         answer = subject.answer(case)
+        value, given = answer.value, answer.gradient
     except Misbehaviour:
+        if exact is None:
+            return None
+        value, given = float(truth.value.exact), exact
+    if not truth.gradient.is_single:
         return None
-    if not truth.gradient.is_single or not np.all(np.isfinite(answer.gradient)):
+    center, radius = np.array([float(c) for c in truth.gradient.center.ravel()]).reshape(case.x.shape), truth.gradient.radius
+    narrow = EXACT * float(np.max(np.abs(center), initial=0.0))
+    if exact is not None and not np.all(np.abs(exact - center) <= narrow) and np.all(np.abs(given - exact) <= radius):
+        given, radius = exact, np.full(exact.shape, narrow)  # the formula is wrong, and that without its roundings
+    if not (np.all(np.isfinite(given)) and np.all(np.isfinite(center)) and np.all(np.isfinite(radius))):
         return None
-    center = np.array([float(c) for c in truth.gradient.center.ravel()])
-    if not (np.all(np.isfinite(center)) and np.all(np.isfinite(truth.gradient.radius))):
+    return Seen(case, value, truth, case.parted(given), case.parted(center), case.parted(radius))
+
+
+def _denoted(subject: Asked, case: Case) -> Floats | None:
+    """What a gradient's code denotes, without its roundings, in the shape of the point."""
+    code = _oracle(subject).problem.code
+    try:
+        return None if code is None else np.array([float(w.exact) for w in code.written(case.values)]).reshape(case.x.shape)
+    except (NotTraced, ValueError):
         return None
-    return Seen(case, answer, truth, case.parted(center), case.parted(truth.gradient.radius))
 
 
 def _value_is_wrong(subject: Asked, s: Seen) -> bool:
-    return bool(subject.candidate.has_loss) and not bool(abs(s.answer.value - float(s.truth.value.exact)) <= s.truth.value.radius)
+    return bool(subject.candidate.has_loss) and not bool(abs(s.value - float(s.truth.value.exact)) <= s.truth.value.radius)
 
 
 def _is_wrong(subject: Asked, s: Seen) -> bool:
@@ -180,7 +250,7 @@ def _is_wrong(subject: Asked, s: Seen) -> bool:
 
 
 def _is_close(s: Seen, dtype: str) -> bool:
-    off = max(float(np.max(np.abs(s.answer.gradients[n] - s.due[n]), initial=0.0)) for n in s.due)
+    off = max(float(np.max(np.abs(s.given[n] - s.due[n]), initial=0.0)) for n in s.due)
     size = max(float(np.max(np.abs(d), initial=0.0)) for d in s.due.values())
     return bool(off <= size * float(np.finfo(dtype).eps) ** PRECISE)
 
@@ -201,9 +271,55 @@ def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | Non
     return codes.pop() if len(codes) == 1 else "unknown", sentence, "all" if one else ", ".join(wrong)
 
 
+def _of_code(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
+    """The same of code: the slip in it that explains the gradients for all inputs, or the slips that explain each."""
+    here = _seen(subject, case)
+    points = [a for s in [*([] if here is None else [here]), *seen] if (a := _answered(subject, s)) is not None][:ALIKE]
+    if not points or not any(np.any(np.abs(p.given - p.due) > p.radius) for p in points):
+        return None
+    points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
+    if (found := slip(points)) is not None:
+        return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
+    off = cuts.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
+    if off is not None:
+        return Diagnosis("clipped", f"the gradient is cut off: {off}")
+    if (most := cuts.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
+        return Diagnosis("clipped", f"the gradient is scaled down to a norm of {most:.6g} where it is longer")
+    return _input_by_input(case, points, [name for name in case.differentiated if any(s.wrong(name) for s in seen)])
+
+
+def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Diagnosis | None:
+    if len(case.differentiated) == 1:
+        return None
+    told: dict[str, Found] = {}
+    for name in names:
+        which = np.concatenate([np.full(np.size(a), n == name) for n, a in case.parted(case.x).items()])
+        one = slip([replace(p, which=which) for p in points])
+        if one is None:
+            return None
+        told[name] = one
+    codes = {found.code for found in told.values()}
+    sentence = "; ".join(f"the gradient for {name} {found.sentence}" for name, found in told.items())
+    places = tuple(dict.fromkeys(place for found in told.values() for place in found.places))
+    return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", sentence, ", ".join(told), places=places) if told else None
+
+
+def _answered(subject: Asked, s: Seen) -> Answered | None:
+    code = _oracle(subject).problem.code
+    assert code is not None
+    try:
+        lines = Lines(*code.as_run(s.case.values))
+    except NotTraced:
+        return None
+    if lines.size > MOST_EDGES:
+        return None
+    given, due, radius = (joined([*parts.values()]).ravel().astype(np.float64) for parts in (s.given, s.due, s.radius))
+    return Answered(lines, given, due, radius, np.ones(given.size, bool)) if given.size == lines.tape.variables.size else None
+
+
 def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """(code, sentence) of what the gradient for one input is instead."""
-    if all(not np.any(s.answer.gradients[name]) for s in seen):
+    if all(not np.any(s.given[name]) for s in seen):
         return "term-missing", "is 0, whatever the inputs are"
     if (c := _factor(seen, name)) is not None:
         return ("sign", "has the wrong sign") if c == -1 else ("scaled", f"is {c:g} × what it must be")
@@ -224,7 +340,7 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
             return "class-swapped", f"is that for {other}"
     if _agree(seen, name, [d.T for d in due]):
         return "transposed", "is the transpose of what it must be"
-    return _of_path(subject, name)
+    return None if _oracle(subject).problem.code is not None else _of_path(subject, name)
 
 
 def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
@@ -234,7 +350,7 @@ def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
     columns = [{path: s.case.parted(column)[name] for path, column in paths(oracle, s.case.values).items()} for s in seen]
     known = [path for path in (columns[0] if columns else ()) if sum(path in c for c in columns) == len(columns)]
     for path in sorted(known, key=likelier):
-        factor = _multiple([s.answer.gradients[name] - s.due[name] for s in seen], [c[path] for c in columns])
+        factor = _multiple([s.given[name] - s.due[name] for s in seen], [c[path] for c in columns])
         if abs(factor) >= VISIBLE and _agree(
             seen, name, [np.asarray(s.due[name] + factor * c[path]) for s, c in zip(seen, columns, strict=True)]
         ):
@@ -295,7 +411,7 @@ def _products(due: list[Floats], sizes: list[int]) -> list[Floats]:
 def _factor(seen: list[Seen], name: str) -> float | None:
     """The one number by which what is due is multiplied on all cases; a short one."""
     for s in seen:
-        due, g = s.due[name].ravel(), s.answer.gradients[name].astype(np.float64).ravel()
+        due, g = s.due[name].ravel(), s.given[name].astype(np.float64).ravel()
         k = int(np.argmax(np.abs(due)))
         if abs(due[k]) > 0:
             short = (float(f"{g[k] / due[k]:.{digits}g}") for digits in DIGITS)
@@ -306,7 +422,7 @@ def _factor(seen: list[Seen], name: str) -> float | None:
 def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
     """Whether this is what the candidate answers on all cases."""
     for s, there in zip(seen, made, strict=True):
-        g, due = s.answer.gradients[name], s.due[name]
+        g, due = s.given[name], s.due[name]
         if there.shape != g.shape:
             return False
         size = float(np.max(np.abs(there), initial=0.0)) / max(float(np.max(np.abs(due), initial=0.0)), LEAST)
@@ -331,7 +447,7 @@ def _of_value(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
     """(code, sentence, entries): what explains the value on the ordinary cases."""
     if not subject.candidate.has_loss or not seen:
         return None
-    pairs = [(s.answer.value, float(s.truth.value.exact), s.truth.value.radius) for s in seen]
+    pairs = [(s.value, float(s.truth.value.exact), s.truth.value.radius) for s in seen]
     if all(abs(v - t) <= r for v, t, r in pairs):
         return None
     v, t, _ = max(pairs, key=lambda p: abs(p[1]))

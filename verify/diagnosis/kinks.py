@@ -14,8 +14,8 @@ from verify.cases.kinks import has_kinks, solve
 from verify.diagnosis.change import Change, Table
 from verify.diagnosis.looks import Look, at_gradient, sight
 from verify.diagnosis.regression import Sight, System
-from verify.diagnosis.scene import Floats, Scene
-from verify.diagnosis.words import Diagnosis, number, times
+from verify.diagnosis.scene import Scene
+from verify.diagnosis.words import AXES, Diagnosis, number, times
 from verify.laws import Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
@@ -51,10 +51,12 @@ def named(broken: Sequence[Look]) -> Diagnosis | None:
             return Diagnosis("kink-outside", "on a kink the answer lies outside of the slopes on its sides", "all, only when on a kink")
         told = f"on a kink the switch counts {number(start + label)} times, where 0 to 1 is allowed"
         return Diagnosis("kink-outside", told, "all, only when on a kink")
-    told = "on a kink one piece is taken in the label's row and another one in the other rows: > in one place and ≥ in the other"
+    axes = AXES[tied[0].scene.form]
+    told = f"one piece is taken in the label's {axes.row} and another one in the other {axes.rows}"
     if start is not None:
-        counted = f"{number(start + label)} times in the label's row and {number(start + others)} times in the other rows"
-        told = f"on a kink the switch counts {counted}: > in one place and ≥ in the other"
+        counted = f"{number(start + label)} times in the label's {axes.row} and {number(start + others)} times in the other {axes.rows}"
+        told = f"the switch counts {counted}"
+    told = f"on a kink {told}: > in one place and ≥ in the other"
     return Diagnosis("kink-inconsistent", told, "all, only when on a kink")
 
 
@@ -157,12 +159,16 @@ HALVINGS = 12
 
 @lru_cache(maxsize=16)
 def _one_tie(objective: Objective, dtype: str) -> tuple[Case, int] | None:
-    """One example with one switch at 0, and the class whose bias moves it."""
+    """One example with one switch at 0, and the class whose score moves it."""
     oracle, scalar = Oracle(objective, dtype), objective.loss.targets is not None
     W, X, y = np.array([[0.5, 0.25], [0.25, -0.5], [-0.75, 0.5]], dtype), np.array([[0.5, 1.0]], dtype), np.zeros(1, np.int64)
     case = fitted(Case(values={"W": W, "X": X, "y": y, "reg": 0.0}, family="panel"), oracle)
-    j = solve(oracle, case["W"], case["X"][0], 0, 0, [] if scalar else [0])
-    return None if j is None else (case, j)
+    if objective.form.is_apart:  # a score is a bias of its own
+        W, x = np.ascontiguousarray(case.x.T), np.ones(1, dtype)
+    else:
+        W, x = case["W"], case["X"][0]
+    j = solve(oracle, W, x, 0, 0, [] if scalar else [0])
+    return None if j is None else (case.at(objective.form.by_class(W)), j)
 
 
 @lru_cache(maxsize=256)
@@ -171,10 +177,8 @@ def _beside(objective: Objective, dtype: str, by: float, away: float = 0.0) -> S
     tie = _one_tie(objective, dtype)
     assert tie is not None
     case, j = tie
-    W: Floats = case["W"].copy()
-    W[:, -1] += W.dtype.type(away)
-    W[j, -1] += W.dtype.type(by)
-    return Scene(Oracle(objective, dtype), case.but(W=W))
+    values = objective.form.lifted(objective.form.lifted(case.values, slice(None), away), j, by)
+    return Scene(Oracle(objective, dtype), case.but(**values))
 
 
 def _breaks(subject: Subject, by: float, away: float = 0.0) -> bool:

@@ -18,8 +18,8 @@ from verify.oracle import exact
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """`given` is what was answered, `error` (C, D), or (1, 1) of the loss, NaN where the answer is not finite; `radius` and `magnitude` of
-    its entries; `strain` under the law.
+    """`given` is what was answered and `error` how far off it is, NaN where the answer is not finite: a gradient with a row for each class,
+    a Hessian (N, C), a loss (1, 1); `radius` and `magnitude` of its entries; `strain` under the law.
     """
 
     scene: Scene
@@ -55,7 +55,8 @@ def at_gradient(subject: Subject, scene: Scene) -> Look | None:
     finite = bool(np.all(np.isfinite(g)))
     error = truth.offset(g) if finite else np.full(g.shape, np.nan)
     strain = truth.strain(error) if finite else np.inf
-    return Look(scene, g, error, truth.radius, truth.magnitude, strain, truth.is_single)
+    given, error, radius, magnitude = map(scene.form.by_class, (g, error, truth.radius, truth.magnitude))
+    return Look(scene, given, error, radius, magnitude, strain, truth.is_single)
 
 
 def at_loss(subject: Subject, scene: Scene) -> Look | None:
@@ -78,7 +79,7 @@ def at_hessian(subject: Subject, scene: Scene) -> Look | None:
     except Misbehaviour:
         return None
     rows = scene.point.curvatures
-    if H is None or scene.curvature is None or not scene.oracle.objective.of_scores:
+    if H is None or scene.curvature is None:
         return None
     only = [[choices[0] for choices in row if choices] for row in rows]
     error = np.array(
@@ -111,7 +112,7 @@ class Aspect:
 
 
 def _gradient_is_of(look: Look, coarse: str) -> bool:
-    return bool(np.all(np.abs(look.error) <= look.scene.judged_in(coarse).point.gradient.radius))
+    return bool(np.all(np.abs(look.error) <= look.scene.form.by_class(look.scene.judged_in(coarse).point.gradient.radius)))
 
 
 def _loss_is_of(look: Look, coarse: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +11,7 @@ from verify.cases.shapes import BLOCK
 from verify.diagnosis.change import Change, Table
 from verify.diagnosis.scene import Scene
 from verify.diagnosis.targets import OTHER_TARGETS
+from verify.form import LINEAR, SCORES, Form
 
 Added = Iterator[tuple[Change, float]]
 
@@ -19,7 +20,7 @@ Added = Iterator[tuple[Change, float]]
 def changes(scene: Scene) -> Table:
     """Every change as a matrix of one entry."""
     with np.errstate(all="ignore"):
-        return Table.of({change: np.array([value]) for make in CATALOGUE for change, value in make(scene)})
+        return Table.of({change: np.array([value]) for make in CATALOGUES[scene.form] for change, value in make(scene)})
 
 
 def _counted(scene: Scene) -> Added:
@@ -31,8 +32,15 @@ def _counted(scene: Scene) -> Added:
 
 
 def _reduced(scene: Scene) -> Added:
-    N, C, D = scene.N, scene.C, scene.D
-    factors = {"× N": N, "/ N": 1 / N, "/ C": 1 / C, "× C": C, "/ D": 1 / D, "/ (N − 1) × N": N / (N - 1) if N > 1 else 1.0}
+    N, C = scene.N, scene.C
+    yield from _times(scene, {"× N": N, "/ N": 1 / N, "/ C": 1 / C, "× C": C, "/ (N − 1) × N": N / (N - 1) if N > 1 else 1.0})
+
+
+def _by_features(scene: Scene) -> Added:
+    yield from _times(scene, {"/ D": 1 / scene.D})
+
+
+def _times(scene: Scene, factors: Mapping[str, float]) -> Added:
     for how, factor in factors.items():
         for name, value in (("loss", _data(scene) + scene.penalty_value), ("data term", _data(scene)), ("penalty", scene.penalty_value)):
             yield Change("loss reduced", name, how), (factor - 1) * value
@@ -47,6 +55,10 @@ def _penalised(scene: Scene) -> Added:
     for name, value in sums.items():
         yield Change("loss added", name, free=True), reg * float(value)
     yield Change("loss added", "‖W‖² (without λ)", free=True), float(np.sum(W * W))
+
+
+def _scored(scene: Scene) -> Added:
+    yield Change("loss added", "‖S‖² of the scores S", free=True), float(np.sum(scene.scores**2))
 
 
 def _constants(scene: Scene) -> Added:
@@ -120,4 +132,9 @@ def _data(scene: Scene) -> float:
     return scene.share * float(scene.losses.sum())
 
 
-CATALOGUE = (_counted, _reduced, _penalised, _constants, _examples, _switches, _labelled, _shifted)
+COMMON = (_constants, _examples, _switches, _labelled, _shifted)
+CATALOGUES: dict[Form, tuple[Callable[[Scene], Added], ...]] = {
+    LINEAR: (_counted, _reduced, _by_features, _penalised, *COMMON),
+    SCORES: (_counted, _reduced, _scored, *COMMON),
+}
+"""By what the objective is a function of."""

@@ -56,12 +56,12 @@ WORDS = {"ROWMAJOR": "example by example (row-major)", "CLASSMAJOR": "class by c
 
 def _others(subject: Asked) -> Iterator[Objective]:
     mine = subject.scored.objective
-    for penalty, reduction in product([mine.penalty] if mine.of_scores else penalties().values(), REDUCTIONS):
+    for penalty, reduction in product(penalties().values() if mine.form.is_penalised else [mine.penalty], REDUCTIONS):
         if (penalty.name, reduction) != (mine.penalty.name, mine.reduction):
             yield replace(mine, penalty=penalty, reduction=reduction)
     cases = [scene.case for scene in panel.ordinary(mine, subject.scored.dtype)[:ASKED]]
     try:
-        questions = [((c["W"], c["X"], c["y"], c["reg"]), subject.answer(c)) for c in cases if mine.parameters]
+        questions = [(c.values, subject.answer(c)) for c in cases if mine.parameters]
     except Misbehaviour:
         return
     yield from solved([mine], questions, tuple(mine.parameters), subject.scored.dtype, by_gradient=not subject.candidate.has_loss)
@@ -84,6 +84,6 @@ def _code(objective: Objective, other: Objective) -> str:
 
 def _words(objective: Objective, other: Objective) -> str:
     """The member, with its margin where the other's is not the same."""
-    penalty = "" if objective.of_scores else f" with the penalty {objective.penalty.name}"
+    penalty = f" with the penalty {objective.penalty.name}" if objective.form.is_penalised else ""
     differing = [f"{name} = {value:g}" for name, value in objective.parameters.items() if other.parameters[name] != value]
     return f"a {objective.reduction}{penalty}{''.join(f' and {text}' for text in differing)}"

@@ -6,7 +6,7 @@ left out, moved or transposed, a norm that was divided by, single entries, and r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from verify.diagnosis.formats import BITS, holding
 from verify.diagnosis.regression import Coefficient, Sight, System, simplest
 from verify.diagnosis.scene import Floats
 from verify.diagnosis.touches import done
-from verify.diagnosis.words import Diagnosis, Told, number, times
+from verify.diagnosis.words import Axes, Diagnosis, Told, number, times
 from verify.rounding import unit_roundoff
 
 
@@ -56,6 +56,29 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
     return _rounded(usable, system, dtype)
 
 
+def of_inputs(seen: Sequence[Mapping[str, Numbers]], dtype: str) -> Diagnosis | None:
+    """The same of several inputs by their names, each of which may have another bug; None where one that is wrong is not explained."""
+    wrong = [name for name in seen[0] if any(np.any(s[name].wrong) for s in seen)] if seen else []
+    found = {name: of_numbers([s[name] for s in seen], dtype) for name in wrong}
+    told = [(name, d) for name, d in found.items() if d is not None]
+    if not told or len(told) < len(wrong):
+        return None
+    same = {d.message for _, d in told}
+    sentences = [d.message.replace(GRADIENT, f"{GRADIENT} for {name}", 1) for name, d in told]
+    if len(same) == 1:
+        sentences = [told[0][1].message.replace(GRADIENT, f"{GRADIENT} for {' and '.join(wrong)}", 1)]
+    places = [_place(name, d.entries) for name, d in told]
+    codes = {d.code for _, d in told}
+    return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", "; ".join(sentences), ", ".join(places), kind=told[0][1].kind)
+
+
+def _place(name: str, entries: str | list[list[int]]) -> str:
+    """Entries of an input, in words."""
+    if isinstance(entries, str):
+        return name if entries == "all" else f"{name}, {entries}"
+    return ", ".join(f"{name}{at}" for at in entries)
+
+
 def _sight(s: Numbers) -> Sight:
     radius, size = max(float(np.max(s.error)), LEAST), float(np.max(np.abs(s.truth)))
     matrix = _matrix(s.truth)
@@ -75,7 +98,7 @@ def _matrix(a: Floats) -> Floats:
 
 
 def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
-    name, factor = "the gradient", 1 + c
+    name, factor = GRADIENT, 1 + c
     if change.kind == "counted":
         if factor in (0, -1):
             return Told("term-missing", f"{name} is 0") if factor == 0 else Told("sign", f"{name} has the wrong sign")
@@ -85,10 +108,14 @@ def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
         return Told("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
     if change.kind == "transposed":
         return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
+    how = Axes(columns="columns" if of_matrices else "entries").told(change.how)
     if change.kind == "permuted":
-        return Told("entries", f"{name} has its {change.how if of_matrices else change.how.replace('columns', 'entries')}")
-    return Told("scaled" if "divided" in change.how else "entries", f"in place of {name} stands: {change.how}")
+        return Told("entries", f"{name} has its {how}")
+    code = "scaled" if "divided" in how else "clipped" if "clipped" in how else "entries"
+    return Told(code, f"in place of {name} stands: {how}")
 
+
+GRADIENT = "the gradient"
 
 SMALLEST = 2.0**-1000
 """What stands for a size of 0 where it is divided by."""

@@ -14,7 +14,7 @@ from verify.diagnosis.scene import Scene
 def entries(scene: Scene) -> Added:
     """An entry in a corner."""
     for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
-        entry = np.zeros((scene.C, scene.D))
+        entry = np.zeros(scene.shape)
         entry[j, k] = scene.whole[j, k]
         yield Change("entry", "whole", place, free=True), entry
 

@@ -18,6 +18,7 @@ from verify.cases.kinks import has_kinks, solve
 from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART, OFF
 from verify.diagnosis.scene import Scene
+from verify.form import form_of
 from verify.oracle import Oracle
 from verify.spec import Objective
 
@@ -130,7 +131,7 @@ def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
 
 def of_sizes(scene: Scene) -> tuple[Scene, ...]:
     """Ordinary cases each of which has one of the scene's sizes, or its λ, two for each of them."""
-    N, C, D = min(scene.N, 2 * BLOCK), scene.C, scene.D
+    N, C, D = min(scene.N, 2 * BLOCK), scene.C, scene.shape[1]
     sizes = [(4, 3, D), (5, 4, D), (4, C, 3), (5, C, 4)] if scene.targets is None else [(4, 1, D), (5, 1, D)]
     objective, dtype = scene.oracle.objective, scene.oracle.dtype
     some: list[Sizes] = [(*size, 0.75) for size in sizes]
@@ -145,15 +146,13 @@ def of_sizes(scene: Scene) -> tuple[Scene, ...]:
 
 def many(base: Case, N: int) -> Case:
     """N examples, made of a few distinct ones: the oracle judges equal ones once."""
-    rows: NDArray[np.integer] = np.random.default_rng(N).integers(0, min(DISTINCT, len(base["X"])), N)
-    return base.but(X=base["X"][rows], y=base["y"][rows])
+    rows: NDArray[np.intp] = np.random.default_rng(N).integers(0, min(DISTINCT, len(base["y"])), N)
+    return base.but(**form_of(base.values).of_examples(base.values, rows))
 
 
 def off(base: Case, by: float) -> Case:
-    """The same offset in every bias, so in every score."""
-    W = base["W"].copy()
-    W[:, -1] += W.dtype.type(by)
-    return base.but(W=W)
+    """The same offset in every score."""
+    return base.but(**form_of(base.values).lifted(base.values, slice(None), by))
 
 
 def apart(base: Case, reach: float) -> Case:

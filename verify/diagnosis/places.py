@@ -21,17 +21,6 @@ def _at(j: int, k: int) -> Callable[[Look], Mask]:
     return mask
 
 
-def of_scores(words: str) -> str:
-    """A place in the gradient of a function of scores, whose columns belong to examples and whose rows to classes.
-
-    >>> of_scores("the last row"), of_scores("rows reversed"), of_scores("column 0")
-    ('the last class', 'classes reversed', 'example 0')
-    """
-    for gradient, scores in (("rows", "classes"), ("row", "class"), ("column", "example"), ("over the features", "over the examples")):
-        words = words.replace(gradient, scores)
-    return words
-
-
 def _row(j: int) -> Callable[[Look], Mask]:
     return lambda look: np.arange(len(look.error))[:, None] == j % max(len(look.error), 2) * np.ones(look.error.shape)
 
@@ -42,26 +31,26 @@ def _column(k: int) -> Callable[[Look], Mask]:
 
 PATTERNS: dict[str, Callable[[Look], Mask]] = {
     "entry [0, 0]": _at(0, 0),
-    "the last entry of row 0": _at(0, -1),
-    "the first entry of the last row": _at(-1, 0),
-    "the last entry of the last row": _at(-1, -1),
-    "row 0": _row(0),
-    "row 1": _row(1),
-    "the last row": _row(-1),
-    "column 0": _column(0),
-    "column 1": lambda look: _column(min(1, look.error.shape[1] - 1))(look),
-    "the last column": _column(-1),
+    "the last entry of {row} 0": _at(0, -1),
+    "the first entry of the last {row}": _at(-1, 0),
+    "the last entry of the last {row}": _at(-1, -1),
+    "{row} 0": _row(0),
+    "{row} 1": _row(1),
+    "the last {row}": _row(-1),
+    "{column} 0": _column(0),
+    "{column} 1": lambda look: _column(min(1, look.error.shape[1] - 1))(look),
+    "the last {column}": _column(-1),
 }
-"""Places that do not depend on the data, the narrowest first."""
+"""Places that do not depend on the data, the narrowest first, in words with places for the names of the axes."""
 
 FIXED = tuple(PATTERNS)
 PATTERNS |= {
     "the diagonal": lambda look: np.eye(*look.error.shape, dtype=np.bool_),
-    "the rows of the classes that have an example": lambda look: _rows(look, present=True),
-    "the rows of the classes without an example": lambda look: _rows(look, present=False),
-    "all rows but the first": lambda look: ~_row(0)(look),
-    "all rows but the last": lambda look: ~_row(-1)(look),
-    "all columns but the last": lambda look: ~_column(-1)(look),
+    "the {rows} of the classes that have an example": lambda look: _rows(look, present=True),
+    "the {rows} of the classes without an example": lambda look: _rows(look, present=False),
+    "all {rows} but the first": lambda look: ~_row(0)(look),
+    "all {rows} but the last": lambda look: ~_row(-1)(look),
+    "all {columns} but the last": lambda look: ~_column(-1)(look),
 }
 
 

@@ -1,4 +1,4 @@
-"""One case taken apart: the parts of the true gradient as matrices (C, D), and what they are made of."""
+"""One case taken apart: the parts of the true gradient as matrices with a row for each class, and what they are made of."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ Counts = Callable[[Example, Term, int], float]
 
 
 class Scene:
-    """The truth about one case. `slopes` makes score gradients of chosen terms, `sum_of` a matrix (C, D) of score gradients."""
+    """The truth about one case. `slopes` makes score gradients of chosen terms, `sum_of` a matrix of score gradients: of W (C, D), a column
+    for each feature; of scores (C, N), one for each example.
+    """
 
     def __init__(self, oracle: Oracle, case: Case) -> None:
-        self.oracle, self.case = oracle, case
-        self.W: Floats = case["W"].astype(np.float64)
-        self.X: Floats = case["X"].astype(np.float64)
+        self.oracle, self.case, self.form = oracle, case, oracle.objective.form
+        self.double = self.form.double(case.values)
         self.y: NDArray[np.int64] = case["y"]
-        self.reg = float(case["reg"])
-        self.N, (self.C, self.D) = len(self.X), self.W.shape
+        self.N, self.C = len(self.y), self.form.classes(case.values)
+        self.shape = self.form.by_class(case.x).shape
         numerator, denominator = oracle.objective.share(self.N)
         self.share = numerator / denominator
         self._reference = Reference(oracle)
@@ -45,16 +46,36 @@ class Scene:
 
     @cached_property
     def scores(self) -> Floats:
-        """S = X Wᵀ (N, C), rounded."""
-        return np.asarray(self.X @ self.W.T)
+        """(N, C), rounded."""
+        return self.form.scores(self.double)
+
+    @property
+    def W(self) -> Floats:
+        """The weights (C, D), of linear scores."""
+        return np.asarray(self.double["W"])
+
+    @property
+    def X(self) -> Floats:
+        """The data (N, D), of linear scores."""
+        return np.asarray(self.double["X"])
+
+    @property
+    def D(self) -> int:
+        """Features, of linear scores."""
+        return int(self.X.shape[1])
+
+    @property
+    def reg(self) -> float:
+        """Λ; 0 where there is no penalty."""
+        return float(self.case.values.get("reg", 0.0))
 
     def examples(self, y: Labels) -> list[Example]:
         """Each example's terms under the labels y; equal examples are derived once."""
         found = []
-        for x, label in zip(self.case["X"], y, strict=True):
+        for x, which, label in zip(self.case[self.form.rows], self.point.which, y, strict=True):
             key = (x.tobytes(), int(label))
             if key not in self._known:
-                self._known[key] = self._reference.example(x, self.case["W"], int(label))
+                self._known[key] = self._reference.example(self.point.data.map.inputs[which], int(label))
             found.append(self._known[key])
         return found
 
@@ -67,8 +88,9 @@ class Scene:
         return dS
 
     def sum_of(self, dS: Floats, X: Floats | None = None) -> Floats:
-        """The data term's gradient (C, D) from score gradients (N, C)."""
-        return np.asarray(self.share * dS.T @ (self.X if X is None else X))
+        """The data term's gradient from score gradients (N, C); that of other data X, if they are given."""
+        values = self.double if X is None else {**self.double, "X": X}
+        return self.form.by_class(self.form.gradient(values, np.asarray(self.share * dS)))
 
     @cached_property
     def by_role(self) -> dict[Role, Floats]:
@@ -101,12 +123,11 @@ class Scene:
     @cached_property
     def curvature(self) -> Floats | None:
         """∂²ℓ_i/∂s_j² (N, C); None where an example lies on a kink of it."""
-        known: dict[tuple[bytes, int], list[float]] = {}
-        for x, label, row in zip(*(self.point.distinct or ((), ())), self.point.curvatures, strict=True):
-            if any(choices is None or len(choices) != 1 for choices in row):
-                return None
-            known[x.tobytes(), int(label)] = [float(choices[0].exact) for choices in row if choices]
-        return np.array([known[x.tobytes(), int(label)] for x, label in zip(self.case["X"], self.y, strict=True)])
+        rows = self.point.curvatures
+        if any(choices is None or len(choices) != 1 for row in rows for choices in row):
+            return None
+        known = [[float(choices[0].exact) for choices in row if choices] for row in rows]
+        return np.array([known[which] for which in self.point.which])
 
     @cached_property
     def targets(self) -> Floats | None:
@@ -143,7 +164,7 @@ class Scene:
 
     @cached_property
     def _penalty(self) -> tuple[float, Floats]:
-        return self._reference.penalty(self.case["W"], self.reg)
+        return self._reference.penalty(self.case["W"], self.reg) if self.form.is_penalised else (0.0, np.zeros(self.shape))
 
     @cached_property
     def whole(self) -> Floats:
@@ -204,7 +225,7 @@ class Scene:
 
     def cast(self, dtype: str) -> Scene:
         """The same case in another dtype, once."""
-        return self._once(("cast", dtype), lambda: self.case.but(W=self.case["W"].astype(dtype), X=self.case["X"].astype(dtype)))
+        return self._once(("cast", dtype), lambda: self.case.but(**{name: self.case[name].astype(dtype) for name in self.form.real}))
 
     def judged_in(self, dtype: str) -> Scene:
         """The same numbers beside what rounding in another dtype allows, once."""

@@ -116,8 +116,9 @@ def _weighted(scene: Scene) -> Added:
         found |= {"multiplied by the second derivative": slopes * second, "divided by the second derivative": slopes / second}
     for how, dS in found.items():
         yield Change("weighted", "data", how), scene.sum_of(dS - slopes)
-    yield Change("extra", "signs of the slopes, times the features", free=True), scene.sum_of(np.sign(slopes))
-    yield Change("extra", "targets, times the features", free=True), scene.sum_of(t)
+    times = "" if scene.form.is_apart else "times the features"
+    yield Change("extra", "signs of the slopes", times, free=True), scene.sum_of(np.sign(slopes))
+    yield Change("extra", "targets", times, free=True), scene.sum_of(t)
 
 
 def _rectified(scene: Scene) -> Added:

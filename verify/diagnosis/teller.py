@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from itertools import permutations
 
 from verify.diagnosis.change import Change
-from verify.diagnosis.places import of_scores
 from verify.diagnosis.regression import Coefficient
 from verify.diagnosis.words import Told, number
 from verify.diagnosis.words_of_omissions import OfOmissions, which
 from verify.diagnosis.words_of_slopes import OfSlopes
 from verify.diagnosis.words_of_values import OfValues
+
+SLOPES = {"signs of the slopes": "sign", "targets": "t"}
+"""What may stand in place of the slopes."""
 
 
 class Teller(OfOmissions, OfSlopes, OfValues):
@@ -19,10 +21,7 @@ class Teller(OfOmissions, OfSlopes, OfValues):
 
     def tell(self, terms: Sequence[tuple[Change, Coefficient]]) -> list[Told]:
         """One for each change, the most telling first; two changes that are one mistake are told as one."""
-        told = _joined(self, dict(terms)) or [self.one(change, c) for change, c in terms]
-        if not self.oracle.objective.of_scores:
-            return told
-        return [Told(t.code, of_scores(t.sentence), of_scores(t.entries)) for t in told]
+        return _joined(self, dict(terms)) or [self.one(change, c) for change, c in terms]
 
     def instead(self, part: str, put: Change, c: Coefficient) -> Told | None:
         """C times `put` where a part of the gradient is due; None where the two have nothing to do with each other."""
@@ -32,11 +31,10 @@ class Teller(OfOmissions, OfSlopes, OfValues):
             stands = self._weights(put, c).sentence.removesuffix(" is added")
             return Told("penalty-factor", f"{stands} where {self.weights(self.rate or 1)} is due")
         if part == "label" and put == Change("extra", "features of the own examples", free=True):
-            counted = number(c).removesuffix("1").replace("-", "−")
-            told = f"{counted}x is counted once per example in the label's row, however many margins are active"
+            told = f"{self.features(c)} is counted once per example in the label's {self.axes.row}, however many margins are active"
             return Told("label-term", told, self.own)
-        if part in ("data", "whole") and put.kind == "extra" and "times the features" in put.how + put.part:
-            what = {"signs of the slopes": "sign", "targets": "t"}[put.part.split(",")[0]]
+        if part in ("data", "whole") and put.kind == "extra" and put.part in SLOPES:
+            what = SLOPES[put.part]
             return Told("scaled", f"{number(c)} × {'its ' * (what == 'sign')}{what} stands in place of the slope ∂ℓ/∂s of each example")
         if part == "counted" and put.kind == "hessian" and put.part == "added":
             return Told("curvature", f"in place of the Hessian stands {number(c)} × {put.how}")

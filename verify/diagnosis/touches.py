@@ -17,15 +17,16 @@ def _swapped(G: Floats) -> Floats:
 
 
 ORDERS: dict[str, Function] = {
-    "rows moved down": lambda G: np.roll(G, 1, axis=0),
-    "rows moved up": lambda G: np.roll(G, -1, axis=0),
-    "rows reversed": lambda G: G[::-1],
-    "columns moved right": lambda G: np.roll(G, 1, axis=1),
-    "columns moved left": lambda G: np.roll(G, -1, axis=1),
-    "columns reversed": lambda G: G[:, ::-1],
-    "first two rows swapped": _swapped,
-    "last two rows swapped": lambda G: _swapped(G[::-1])[::-1],
+    "{rows} moved down": lambda G: np.roll(G, 1, axis=0),
+    "{rows} moved up": lambda G: np.roll(G, -1, axis=0),
+    "{rows} reversed": lambda G: G[::-1],
+    "{columns} moved right": lambda G: np.roll(G, 1, axis=1),
+    "{columns} moved left": lambda G: np.roll(G, -1, axis=1),
+    "{columns} reversed": lambda G: G[:, ::-1],
+    "first two {rows} swapped": _swapped,
+    "last two {rows} swapped": lambda G: _swapped(G[::-1])[::-1],
 }
+"""In words with places for the names of the axes."""
 
 TRANSPOSES: dict[str, Function] = {
     "read": lambda G: G.T.reshape(G.shape),
@@ -42,7 +43,7 @@ TOUCHES: dict[str, Function] = {
     "without its negative entries": lambda G: np.maximum(G, 0),
     "its square": lambda G: G * G,
     "centred over the classes": lambda G: G - G.mean(axis=0),
-    "centred over the features": lambda G: G - G.mean(axis=1, keepdims=True),
+    "centred over the {across}": lambda G: G - G.mean(axis=1, keepdims=True),
 }
 
 DONE: dict[str, dict[str, Function]] = {"permuted": ORDERS, "transposed": TRANSPOSES, "touched": TOUCHES}
@@ -70,9 +71,20 @@ def transposed(scene: Scene) -> Added:
 
 
 def touched(scene: Scene) -> Added:
-    """Something done to the finished gradient, or to the data, or added to it."""
+    """Something done to the finished gradient."""
     for name in ("whole", "data"):
         yield from done(name, scene.parts[name], ["touched"])
+
+
+def featured(scene: Scene) -> Added:
+    """Something done to the features."""
     yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
     yield Change("features", "data", "squares"), scene.sum_of(scene.all_slopes, scene.X**2) - scene.data
     yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data
+
+
+def summed(scene: Scene) -> Added:
+    """Of scores: what belongs to all examples, for each of them."""
+    total = np.broadcast_to(scene.data.sum(axis=1, keepdims=True), scene.shape)
+    for how, instead in (("its sum over the examples", total), ("its mean over the examples", total / scene.N)):
+        yield Change("touched", "data", how), instead - scene.data

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from verify.diagnosis.regression import Coefficient
-from verify.diagnosis.words import number
+from verify.diagnosis.words import AXES, number
+from verify.form import SCORES
 from verify.oracle import Oracle
 from verify.oracle.formula import penalty_formula
 
@@ -22,8 +23,6 @@ OF_ONE_SCORE = NAMES | {
     "others": "the part of the data gradient without the target",
 }
 
-OWN_ROW = "the row of each example's label"
-
 
 class Vocabulary:
     """The names of the parts; `own` are the entries of the label's, `rate` is k where the penalty's gradient is kλW, else None."""
@@ -31,10 +30,16 @@ class Vocabulary:
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
         one = oracle.objective.loss.targets is not None
-        self.names, self.own = (OF_ONE_SCORE, "all") if one else (NAMES, OWN_ROW)
+        self.axes = AXES[oracle.objective.form]
+        self.names, self.own = (OF_ONE_SCORE, "all") if one else (NAMES, self.axes.told("the {row} of each example's label"))
         formula = penalty_formula(oracle.objective.penalty)
         quadratic = formula.quadratic
         self.rate = None if quadratic is None or not formula.value_terms else Fraction(2 * float(quadratic[2]))
+
+    def features(self, factor: Coefficient) -> str:
+        """A multiple of an example's features, as linear scores have them in their slopes; of scores the number alone."""
+        told = number(factor).replace("-", "−")
+        return told if self.oracle.objective.form is SCORES else f"{told.removesuffix('1')}x"
 
     def weights(self, factor: Coefficient) -> str:
         """A multiple of λW as code has it."""

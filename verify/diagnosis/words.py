@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from verify.diagnosis.regression import Coefficient
+from verify.form import LINEAR, SCORES
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Diagnosis:
     """`code` names the bug, `message` tells it, `entries` are those concerned (all, some in words, or a list); `measured` is the number
     that broke the law, where the message is not about it; `residual` the greatest error that the explanation leaves, in units of what
     rounding may leave; `kind` is wrong, precision or behaviour. Where no mistake is named, `answer` says which of the candidate's answers
-    is wrong: the gradient, the loss or the Hessian.
+    is wrong: the gradient, the loss or the Hessian. `places` are the lines of code, file and number, that the message is about.
     """
 
     code: str
@@ -24,11 +25,13 @@ class Diagnosis:
     measured: str | None = None
     residual: float | None = None
     answer: str | None = None
+    places: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For the report and the stored witness."""
         found: dict[str, Any] = {"code": self.code, "message": self.message, "entries": self.entries}
-        more = {"measured": self.measured, "residual": self.residual, "answer": self.answer}
+        more: dict[str, Any] = {"measured": self.measured, "residual": self.residual, "answer": self.answer}
+        more |= {"places": [{"file": file, "line": line} for file, line in self.places] or None}
         return found | {key: value for key, value in more.items() if value is not None}
 
 
@@ -39,6 +42,29 @@ class Told:
     code: str
     sentence: str
     entries: str = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """What a row and a column of a gradient are called, one and several, and what lies `across` a row."""
+
+    row: str = "row"
+    rows: str = "rows"
+    column: str = "column"
+    columns: str = "columns"
+    across: str = "features"
+
+    def told(self, words: str) -> str:
+        """Words with these names in their places.
+
+        >>> Axes().told("the last {row}"), AXES[SCORES].told("{rows} reversed")
+        ('the last row', 'classes reversed')
+        """
+        return words.format(**vars(self))
+
+
+AXES = {LINEAR: Axes(), SCORES: Axes(row="class", rows="classes", column="example", columns="examples", across="examples")}
+"""By what an objective is a function of."""
 
 
 def number(x: Coefficient) -> str:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from verify.diagnosis.change import Change
 from verify.diagnosis.regression import Coefficient
 from verify.diagnosis.words import Told, number, times
 from verify.diagnosis.words_of_parts import OfParts
 
-PLACES = {"first": "row 0", "second": "row 1", "last": "the last row"}
-COLUMNS = {"first": "column 0", "last": "the last column"}
+ROWS = {"first": "{row} 0", "second": "{row} 1", "last": "the last {row}"}
+COLUMNS = {"first": "{column} 0", "last": "the last {column}"}
+ENTRIES = {
+    "[0, 0]": "entry [0, 0]",
+    "[0, -1]": "the last entry of {row} 0",
+    "[-1, 0]": "the first entry of the last {row}",
+    "[-1, -1]": "the last entry of the last {row}",
+}
+"""Places by the names of the axes."""
 
 
 class OfOmissions(OfParts):
@@ -17,10 +26,13 @@ class OfOmissions(OfParts):
     def _row(self, change: Change, c: Coefficient) -> Told:
         if change.how in ("own row", "other rows"):
             return self._counted(Change("counted", "label" if change.how == "own row" else "others", free=True), c)
-        place, name = PLACES.get(change.how) or _some("row", change.how), self.names[change.part]
+        place, name = self._place(ROWS, "{row}", change.how), self.names[change.part]
         if c == -1:
             return Told("class-missing", f"{name} is missing in {place}", place)
         return Told("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
+
+    def _place(self, known: Mapping[str, str], what: str, which: str) -> str:
+        return self.axes.told(known.get(which) or _some(what, which))
 
     def _class(self, change: Change, c: Coefficient) -> Told:
         name = {"first": "class 0", "second": "class 1", "last": "the last class"}[change.how]
@@ -30,7 +42,7 @@ class OfOmissions(OfParts):
         return Told("scaled", f"{what} are counted {number(1 + c)} times")
 
     def _column(self, change: Change, c: Coefficient) -> Told:
-        place, name = COLUMNS.get(change.how) or _some("column", change.how), self.names[change.part]
+        place, name = self._place(COLUMNS, "{column}", change.how), self.names[change.part]
         if change.part == "penalty" and change.how == "last":
             return self._weights(Change("weights", "bias", free=True), c * (self.rate or 1))
         if c == -1:
@@ -52,23 +64,21 @@ class OfOmissions(OfParts):
         return Told("example-missing", f"{examples} is counted {number(1 + c)} times")
 
     def _entry(self, change: Change, c: Coefficient) -> Told:
-        place = {
-            "[0, 0]": "entry [0, 0]",
-            "[0, -1]": "the last entry of row 0",
-            "[-1, 0]": "the first entry of the last row",
-            "[-1, -1]": "the last entry of the last row",
-        }[change.how]
+        place = self.axes.told(ENTRIES[change.how])
         return Told("entries", f"{place} is {times(1 + c)} what it must be" if c != -1 else f"{place} is 0", place)
 
     def _permuted(self, change: Change, _: Coefficient) -> Told:
-        code = "class-swapped" if "row" in change.how else "entries"
-        return Told(code, f"{self.names.get(change.part, change.part)} has its {change.how}")
+        code = "class-swapped" if "{rows}" in change.how else "entries"
+        return Told(code, f"{self.names.get(change.part, change.part)} has its {self.axes.told(change.how)}")
 
     def _transposed(self, change: Change, _: Coefficient) -> Told:
         return Told("transposed", f"{self.names[change.part]} is transposed: its numbers stand in the order of the transpose")
 
     def _touched(self, change: Change, _: Coefficient) -> Told:
-        return Told("scaled" if "divided" in change.how else "entries", f"in place of {self.names[change.part]} stands: {change.how}")
+        return Told(
+            "scaled" if "divided" in change.how else "entries",
+            f"in place of {self.names[change.part]} stands: {self.axes.told(change.how)}",
+        )
 
     def _features(self, change: Change, _: Coefficient) -> Told:
         return Told("entries", f"the data gradient is taken with {change.how} in place of the features")

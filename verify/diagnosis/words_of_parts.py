@@ -7,6 +7,9 @@ from verify.diagnosis.regression import Coefficient
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.words import Told, number, times
 
+WHOLE = {"ones": "a constant", "matrix of scores": "the matrix of scores"}
+"""What is added as it is; all else is a sum over the examples."""
+
 
 class OfParts(Vocabulary):
     """A part that is counted c times more, reduced, or added."""
@@ -112,7 +115,7 @@ class OfParts(Vocabulary):
     def _extra(self, change: Change, c: Coefficient) -> Told:
         if change.part == "features of the own examples":
             mean = self.oracle.objective.reduction == "mean"
-            what = f"{number(c).removesuffix('1').replace('-', '−')}x, once per example{', as a mean,' if mean else ','} too many"
-            return Told("label-term", f"the label's row has {what}: its own margin or its 1 is counted otherwise", self.own)
-        what = "a constant" if change.part == "ones" else f"the sum of the {change.part}"
+            what = f"{self.features(c)}, once per example{', as a mean,' if mean else ','} too many"
+            return Told("label-term", f"the label's {self.axes.row} has {what}: its own margin or its 1 is counted otherwise", self.own)
+        what = WHOLE.get(change.part, f"the sum of the {change.part}") + (f", {change.how}" if change.how else "")
         return Told("term-extra", f"{what}, {number(c)} times, is added to the gradient")

@@ -16,7 +16,7 @@ class OfSlopes(Vocabulary):
         whose = f"{change.how} label" if "example" in change.how else f"{change.how} in place of the label"
         if change.part == "data":
             return Told("label-term", f"the gradient is that of other labels than the loss's: it takes {whose}")
-        return Told("label-term", f"the label's own part stands in the wrong row: it takes {whose}")
+        return Told("label-term", f"the label's own part stands in the wrong {self.axes.row}: it takes {whose}")
 
     def _target(self, change: Change, _: Coefficient) -> Told:
         return Told("label-term", f"the gradient is that of another target than the loss's: it takes {change.how} for the target t")
@@ -59,14 +59,13 @@ class OfSlopes(Vocabulary):
         return Told("margin", f"{name} is {other:g} in the gradient's indicator where {value:g} is due")
 
     def _activity(self, change: Change, _: Coefficient) -> Told:
+        x, row = self.features(-1), f"the label's {self.axes.row}"
         return {
-            ("label", "once"): Told("label-term", "−x is counted once in the label's row instead of once per active margin", self.own),
+            ("label", "once"): Told("label-term", f"{x} is counted once in {row} instead of once per active margin", self.own),
             ("label", "always once"): Told(
-                "label-term", "−x is counted once per example in the label's row, however many margins are active", self.own
+                "label-term", f"{x} is counted once per example in {row}, however many margins are active", self.own
             ),
-            ("label", "every class"): Told(
-                "label-term", "−x is counted once for every other class in the label's row, active or not", self.own
-            ),
+            ("label", "every class"): Told("label-term", f"{x} is counted once for every other class in {row}, active or not", self.own),
             ("others", "once"): Told("scaled", "the other classes' part is divided by the number of active margins"),
             ("data", "once"): Told("scaled", "the data term's gradient is divided by the number of active margins"),
             ("data", "value"): Told("scaled", "the margins themselves stand where their indicators (1 or 0) are due"),

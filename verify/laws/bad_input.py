@@ -31,6 +31,7 @@ from verify.problem import Part, small
 from verify.spec.function import UPSTREAM
 
 POISONS = {"NaN": np.nan, "infinity": np.inf}
+TOLD = {"scores": "the scores"}
 TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 """Score differences at which exp(−difference) is 0 even as a subnormal: beyond 745 and 103."""
 
@@ -38,17 +39,18 @@ TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
+    misused = subject.once("misuse", lambda: misuse.taken(subject, case.dtype))
     if isinstance(subject.oracle, InstanceOracle):
-        return Finding(evidence=(looked,), limitations=tuple(_taken(subject, subject.oracle, case)))
-    limitations = [*_poisoned(subject, case), *subject.once("misuse", lambda: misuse.taken(subject, case.dtype))]
-    evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and len(case["W"]) > 1 else ([], [])
+        return Finding(evidence=(looked,), limitations=(*_taken(subject, subject.oracle, case), *misused))
+    limitations = [*_poisoned(subject, case), *misused]
+    evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and subject.form.classes(case.values) > 1 else ([], [])
     return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
 
 
 def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
     rng = np.random.default_rng(case.seed)
     for name, poison in POISONS.items():
-        for array in ("W",) if subject.scored.objective.of_scores else ("W", "X"):
+        for array in subject.form.real:
             poisoned = np.array(case[array])
             j, k = (int(rng.integers(n)) for n in poisoned.shape)
             poisoned[j, k] = poison
@@ -57,7 +59,7 @@ def _poisoned(subject: Subject, case: Case) -> Iterator[str]:
                 continue
             if array == "W" and case["reg"] and subject.scored.penalised(case["W"])[k]:
                 raise Misbehaviour("value", f"answers a finite loss and gradient where W[{j}, {k}] is {name}")
-            yield f"takes {name} in {'the scores' if subject.scored.objective.of_scores else array} without a sign of it"
+            yield f"takes {name} in {TOLD.get(array, array)} without a sign of it"
 
 
 def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str]:
@@ -124,12 +126,11 @@ def _shows(subject: Subject, answer: Answer) -> bool:
 
 def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]:
     """The loss where the first example's label has the least score by far: the exact value is an ordinary number."""
-    W, x, label, gap = case["W"].copy(), case["X"][0].astype(np.float64), case["y"][0], TOO_FAR[case.dtype]
-    scores = W.astype(np.float64) @ x
+    form, label, gap = subject.form, case["y"][0], TOO_FAR[case.dtype]
+    first = form.bare(form.of_examples(case.values, [0]))
+    (scores,) = form.scores(form.double(first))
     # Below all the others, not only below where it was: between 708 and 745 the p of −log p is subnormal, and right code inexact.
-    column = 0 if subject.scored.objective.of_scores else -1
-    W[label, column] -= np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap)
-    far = case.but(W=W, X=case["X"][:1], y=case["y"][:1], reg=0.0)
+    far = case.but(**form.lifted(first, label, -float(np.ceil(scores[label] - np.min(np.delete(scores, label)) + gap))))
     answer, point = _answer(subject, far), subject.truth(far)
     if point.out_of_range(slopes=False).any():
         return [], []

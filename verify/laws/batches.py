@@ -7,9 +7,11 @@ taken, they are such means too: see `weighting`. A function of named inputs is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
@@ -19,41 +21,55 @@ from verify.laws.law import Law, Subject
 from verify.oracle import InstanceOracle
 from verify.spec.relations import Relation, Separable
 
+Floats = NDArray[np.floating]
+
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
     if isinstance(subject.oracle, InstanceOracle):
         return related.measured("batches", subject, case, is_sum)
-    evidence = [e for what, parts, weights in _arrangements(subject, case) for e in _compare(subject, case, what, parts, weights)]
+    evidence = [e for a in _arrangements(subject, case) for e in _compare(subject, case, a)]
     return Finding(evidence=(*evidence, *weighting.measure(subject, case)))
 
 
-def _arrangements(subject: Subject, case: Case) -> Iterator[tuple[str, list[Case], list[float]]]:
-    """(what, cases, weights): f of the case is the weighted sum of f of these."""
-    N, mean = len(case["X"]), subject.scored.objective.reduction == "mean"
-    bare = case.but(reg=0.0) if not mean else case  # a sum of parts would count the penalty more than once
-    reverse = case.but(X=np.ascontiguousarray(case["X"][::-1]), y=np.ascontiguousarray(case["y"][::-1]))
-    double = bare.but(X=np.vstack([case["X"], case["X"]]), y=np.concatenate([case["y"], case["y"]]))
-    yield "reversed", [reverse], [1.0]
-    yield "duplicated", [double], [1.0 if mean else 0.5]
+@dataclass(frozen=True)
+class Arrangement:
+    """`what` is done to the `whole`: its examples are arranged in `parts`, of whose f its own is the weighted sum."""
+
+    what: str
+    whole: Case
+    parts: Sequence[NDArray[np.intp]]
+    weights: Sequence[float]
+
+
+def _arrangements(subject: Subject, case: Case) -> Iterator[Arrangement]:
+    N, mean = len(case["y"]), subject.scored.objective.reduction == "mean"
+    bare = case if mean else case.but(**subject.form.bare(case.values))  # a sum of parts would count the penalty more than once
+    every = np.arange(N)
+    yield Arrangement("reversed", case, [every[::-1]], [1.0])
+    yield Arrangement("duplicated", bare, [np.concatenate([every, every])], [1.0 if mean else 0.5])
     if N > 1:
         cut = 1 + case.seed % (N - 1)
-        parts = [bare.but(X=case["X"][:cut].copy(), y=case["y"][:cut].copy()), bare.but(X=case["X"][cut:].copy(), y=case["y"][cut:].copy())]
-        yield "in parts", parts, [cut / N, 1 - cut / N] if mean else [1.0, 1.0]
+        yield Arrangement("in parts", bare, [every[:cut], every[cut:]], [cut / N, 1 - cut / N] if mean else [1.0, 1.0])
 
 
-def _compare(subject: Subject, case: Case, what: str, parts: list[Case], weights: list[float]) -> Iterator[Evidence]:
-    whole = case if parts[0]["reg"] == case["reg"] else case.but(reg=0.0)
-    answers, truths = [subject.answer(c) for c in (whole, *parts)], [subject.truth(c) for c in (whole, *parts)]
-    factors = [1.0, *weights]
+def _compare(subject: Subject, case: Case, a: Arrangement) -> Iterator[Evidence]:
+    form, values = subject.form, a.whole.values
+    there = [case.but(**form.of_examples(values, examples)) for examples in a.parts]
+    whole, truth = subject.answer(a.whole), subject.truth(a.whole)
+    answers, truths = [subject.answer(c) for c in there], [subject.truth(c) for c in there]
     if subject.candidate.has_loss:
-        value = sum(w * a.value for w, a in zip(weights, answers[1:], strict=True))
-        allowed = sum(w * t.value.radius for w, t in zip(factors, truths, strict=True))
-        yield close("batches", f"loss, {what}", answers[0].value, value, allowed, truths[0].value.magnitude)
-    if all(t.gradient.is_single for t in truths):
-        gradient = np.sum([w * a.gradient.astype(np.float64) for w, a in zip(weights, answers[1:], strict=True)], axis=0)
-        radius = np.sum([w * t.gradient.radius for w, t in zip(factors, truths, strict=True)], axis=0)
-        yield entrywise("batches", what, answers[0].gradient, gradient, radius, truths[0].gradient.magnitude)
+        value = sum(w * part.value for w, part in zip(a.weights, answers, strict=True))
+        allowed = truth.value.radius + sum(w * t.value.radius for w, t in zip(a.weights, truths, strict=True))
+        yield close("batches", f"loss, {a.what}", whole.value, value, allowed, truth.value.magnitude)
+    if all(t.gradient.is_single for t in (truth, *truths)):
+
+        def summed(parts: Sequence[Floats]) -> Floats:
+            added = zip(a.weights, parts, a.parts, strict=True)
+            return np.asarray(np.sum([w * form.back(values, part.astype(np.float64), examples) for w, part, examples in added], axis=0))
+
+        gradient, radius = summed([part.gradient for part in answers]), truth.gradient.radius + summed([t.gradient.radius for t in truths])
+        yield entrywise("batches", a.what, whole.gradient, gradient, radius, truth.gradient.magnitude)
 
 
 def is_sum(relation: Relation) -> bool:

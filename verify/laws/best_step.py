@@ -52,19 +52,30 @@ def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, li
     """The error at the best rung against its envelope, and at every longer one that must do worse."""
     power, values = (1, 2) if method == "forward" else (2, 1)
     truncation = {h: h**power * t[power + 1] for h, _, _, t in rungs}
-    rounding = {h: values * line.noise / h + line.slope_noise for h in truncation}
-    bound = {h: float(t.abs_upper()) + rounding[h] for h, t in truncation.items()}
-    best = min(bound, key=bound.__getitem__)
+    rounding = {h: values * line.truth.value.radius / h + line.slope_noise for h in truncation}  # about: a guess finds the best step
+    best = min(truncation, key=lambda h: float(truncation[h].abs_upper()) + rounding[h])
     longer = [h for h in truncation if h >= BEYOND * best]
 
+    def rounded(h: float) -> float:
+        return values * line.noise_at(h, -h) / h + line.slope_noise
+
+    rounding[best] = rounded(best)
+    bound = {best: float(truncation[best].abs_upper()) + rounding[best]}
+
     def worse() -> list[float]:
-        return [h for h in longer if float(truncation[h].abs_lower()) - rounding[h] > bound[best]]
+        found = [h for h in longer if float(truncation[h].abs_lower()) - rounding[h] > bound[best]]
+        rounding.update((h, rounded(h)) for h in found if h not in asked)
+        asked.update(found)
+        return [h for h in found if float(truncation[h].abs_lower()) - rounding[h] > bound[best]]
+
+    asked: set[float] = {best}
 
     beyond = worse()
     if longer and not beyond and float(truncation[best].abs_upper()) > 0:
         # Enclosures over the longest steps are wide: these are asked for the true values at their ends.
         for h in (best, *longer[:MOST_CLOSER]):
             truncation[h], rounding[h] = line.exactly(method, h)
+            asked.add(h)
         bound[best] = float(truncation[best].abs_upper()) + rounding[best]
         beyond = worse()
     found = []
@@ -87,7 +98,7 @@ def _garbage(line: Line) -> list[Evidence]:
     except KinkOnSegment:
         return []
     error = forward(line.value(ahead), line.here.value, GARBAGE) - line.slope
-    noise = 2 * line.noise / GARBAGE + line.slope_noise
+    noise = 2 * line.noise_at(GARBAGE) / GARBAGE + line.slope_noise
     return [within("best-step", error, truncation, noise, 0.0, method="forward", h=GARBAGE)]
 
 

@@ -41,12 +41,13 @@ def measure(subject: Subject, case: Case) -> Finding:
     if truth.gradient.is_single:
         radius, size = 2 * (truth.gradient.radius + truth.careful(float(np.max(np.abs(plain.gradient))))), truth.gradient.magnitude
         evidence.append(entrywise("compiled", "gradient", compiled.gradient, plain.gradient, radius, size))
-    same_bits = claims_same_bits(subject.candidate.f) and isinstance(subject.candidate, Linear)
-    unseen = subject.once("threads", lambda: _threads(subject, case)) if same_bits else None
+    candidate, unseen = subject.candidate, None
+    if claims_same_bits(candidate.f) and isinstance(candidate, Linear):
+        unseen = subject.once("threads", lambda: _threads(candidate, case))
     return Finding(evidence=tuple(evidence), limitations=(unseen,) if unseen else ())
 
 
-def _threads(subject: Subject, case: Case) -> str | None:
+def _threads(candidate: Linear, case: Case) -> str | None:
     """Raises Misbehaviour where a number of threads changes a bit; says so where there is only one."""
     rng, C, D = np.random.default_rng(case.seed), len(case["W"]), max(WIDE, case["W"].shape[1])
     N = -(-WORK // (C * D))
@@ -54,7 +55,7 @@ def _threads(subject: Subject, case: Case) -> str | None:
     X, y, first, counts = np.resize(some, (N, D)), rng.integers(0, C, N), None, thread_counts()
     for n in counts:
         with threads(n):
-            answer = subject.candidate(W=W, X=X, y=y, reg=case["reg"])
+            answer = candidate(W=W, X=X, y=y, reg=case["reg"])
         bits = np.float64(answer.value).tobytes() + answer.gradient.tobytes()
         if first not in (None, bits):
             raise Misbehaviour(

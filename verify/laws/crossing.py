@@ -38,7 +38,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         quotient = forward(line.value(ahead), line.here.value, h)
         jump = max(abs(float(b.slope - a.slope)) for a, b in pairwise(path))
         where = {"method": "forward", "h": h, "kinks": len(path) - 1}
-        evidence.append(within("crossing", quotient, mean_slope(path, h), 2 * line.noise / h, jump, **where))
+        evidence.append(within("crossing", quotient, mean_slope(path, h), 2 * line.noise_at(h) / h, jump, **where))
     seen = any(e.sees for e in evidence)
     why = SWAMPED if evidence else UNCLEAR if unclear else NONE
     return Finding(evidence=tuple(evidence), undecided=None if seen else why)

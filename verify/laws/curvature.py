@@ -20,7 +20,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     """One evidence for each example and score."""
     found, point = subject.reply(case).curvature, subject.truth(case)
     assert found is not None
-    share = 1 if subject.scored.objective.reduction == "sum" else len(case["X"])
+    share = 1 if subject.scored.objective.reduction == "sum" else len(case["y"])
     judged = _approximate if subject.approximate else _exact
     evidence = []
     lost = False

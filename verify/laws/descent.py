@@ -59,7 +59,7 @@ def _decrease(line: Line) -> list[Evidence]:
         if len(path) > 1 or not path[0].curvature.is_finite() or eta * float(path[0].curvature.upper()) > -slope:
             continue  # the step reaches the next kink, or is longer than 1/L
         fell, due = line.here.value - line.value(x), -eta / 2 * slope
-        allowed = 2 * line.noise + eta * line.slope_noise
+        allowed = 2 * line.noise_at(eta) + eta * line.slope_noise
         short = float(np.maximum(due - fell, 0.0))  # NaN stays NaN
         evidence.append(Evidence(law="descent", measured=short, allowed=allowed, magnitude=due, where=_where("decrease", eta, fell, due)))
     return evidence

@@ -17,14 +17,14 @@ def measure(subject: Subject, case: Case) -> Finding:
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence = []
     for h, ahead, behind in line.steps(*EXPONENTS):
-        f_ahead, f_behind = line.value(ahead), line.value(behind)
+        f_ahead, f_behind, noise = line.value(ahead), line.value(behind), line.noise_at(h, -h)
         for method, quotient, low, values in (
             ("forward", forward(f_ahead, line.here.value, h), 0.0, 2),
             ("centred", centred(f_ahead, f_behind, h), -h, 1),
         ):
             slopes = line.truth.slopes(line.d, low, h)
             if slopes.is_finite():
-                evidence.append(within("enclosure", quotient, slopes, values * line.noise / h, line.size, method=method, h=h))
+                evidence.append(within("enclosure", quotient, slopes, values * noise / h, line.size, method=method, h=h))
     seen = any(e.sees for e in evidence)
     return Finding(
         evidence=tuple(evidence),

@@ -12,6 +12,7 @@ from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject
 from verify.oracle import InstanceOracle
+from verify.problem import small
 from verify.traced import NotTraced
 
 KINK = "on a kink of the loss: membership asks there"
@@ -53,7 +54,7 @@ def why_not(subject: Subject) -> str | None:
     if problem is None or problem.code is None:
         return "asked where the formula is the loss's own code"
     try:
-        problem.code.written(problem.example)
+        problem.code.written(small(problem, dtype=subject.oracle.dtype))
     except NotTraced as error:
         return f"the gradient's code cannot be recorded: {error}"
     return None

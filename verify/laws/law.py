@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from verify.candidates import Answer, Call, Linear, Misbehaviour, Scores, functions
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
+from verify.form import Form
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.lanes import Many
 from verify.traced import NotTraced
@@ -30,7 +31,7 @@ class OutOfRange(Exception):
 
 
 Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Many], tuple[NDArray[np.float64], NDArray[np.bool_]]]
-"""(values (B,), gradients (B, C, D), what is about true) → (strain, whether it is looked at as closely as by the law), each (B,)."""
+"""(values (B,), gradients (B, …), what is about true) → (strain, whether it is looked at as closely as by the law), each (B,)."""
 
 KEPT = 8
 """Points whose truth is kept: more than any law asks for again."""
@@ -76,6 +77,11 @@ class Subject:
         """The truth of linear scores, or of scores, which some laws are about."""
         assert isinstance(self.oracle, Oracle)
         return self.oracle
+
+    @property
+    def form(self) -> Form:
+        """What these are a function of."""
+        return self.scored.objective.form
 
     def reply(self, case: Case) -> Answer:
         """What the candidate answers at the case, whatever that is."""
@@ -160,8 +166,11 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
 
 def _may_refuse(subject: Subject, case: Case) -> bool:
     """Whether code is asked away from its example: its domain may end there."""
-    example = subject.oracle.problem.example if isinstance(subject.oracle, InstanceOracle) else None
-    return example is not None and any(not np.array_equal(example[name], case[name]) for name in example)
+    problem = subject.oracle.problem if isinstance(subject.oracle, InstanceOracle) else None
+    if problem is None or problem.code is None:
+        return False
+    example = problem.example
+    return example is None or any(not np.array_equal(example[name], case[name]) for name in example)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -61,7 +61,16 @@ class Line:
     def _noise(self) -> float:
         convex = self.subject.oracle.claims_convexity
         steps = [h for h, _, _ in (self.rungs[:1] if convex else self.rungs)]
-        return max([self.truth.value.radius, *(self.at(t).radius for h in steps for t in (h, -h))])
+        return self._greatest(t for h in steps for t in (h, -h))
+
+    def noise_at(self, *steps: float) -> float:
+        """ε: the rounding bound of a loss value at x, and at x + td for these t of the ladder. Where f is convex that is `noise`, which
+        costs less than they do.
+        """
+        return self.noise if self.subject.oracle.claims_convexity else self._greatest(steps)
+
+    def _greatest(self, steps: Iterable[float]) -> float:
+        return max([self.truth.value.radius, *(self.at(t).radius for t in steps)])
 
     @property
     def rungs(self) -> list[tuple[float, Floats, Floats]]:

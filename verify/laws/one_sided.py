@@ -35,13 +35,13 @@ def measure(subject: Subject, case: Case) -> Finding:
         if not (_starts_on_its_kinks(ahead, h) and _starts_on_its_kinks(behind, h)):
             continue
         right, left = mean_slope(ahead, h), -mean_slope(behind, h)
-        f_ahead, f_behind = line.value(x_ahead), line.value(x_behind)
+        f_ahead, f_behind, noise = line.value(x_ahead), line.value(x_behind), line.noise_at(h, -h)
         for method, quotient, expected, values in (
             ("forward", forward(f_ahead, line.here.value, h), right, 2),
             ("backward", backward(f_behind, line.here.value, h), left, 2),
             ("centred", centred(f_ahead, f_behind, h), (right + left) / 2, 1),
         ):
-            evidence.append(within("one-sided", quotient, expected, values * line.noise / h, line.size, method=method, h=h))
+            evidence.append(within("one-sided", quotient, expected, values * noise / h, line.size, method=method, h=h))
     seen = any(e.sees for e in evidence)
     return Finding(evidence=tuple(evidence), undecided=None if seen else UNCLEAR if unclear and not evidence else SWAMPED)
 

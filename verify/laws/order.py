@@ -71,7 +71,7 @@ def measure(subject: Subject, case: Case) -> Finding:
 def _rungs(line: Line) -> Iterator[Rung]:
     for h, ahead, behind, taylor in _smooth(line):
         f_ahead, f_behind = line.value(ahead), line.value(behind)
-        noise, here = line.noise / h, line.here.value
+        noise, here = line.noise_at(h, -h) / h, line.here.value
         yield Rung("forward", h, forward(f_ahead, here, h) - line.slope, h * taylor[2], 2 * noise + line.slope_noise)
         yield Rung("centred", h, centred(f_ahead, f_behind, h) - line.slope, h**2 * taylor[3], noise + line.slope_noise)
 

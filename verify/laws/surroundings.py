@@ -76,15 +76,22 @@ def borrowed() -> Iterator[None]:
         random.setstate(numbers[1])
 
 
-def _folder() -> str | None:
+def seed_all(seed: int = 0) -> None:
+    """Seeds the global random numbers, where they are `borrowed`."""
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+
+
+def folder() -> str | None:
+    """The current one, if it is there still."""
     with suppress(OSError):  # it is gone
         return os.getcwd()
     return None
 
 
-def _folder_as(folder: str | None) -> None:
+def _folder_as(before: str | None) -> None:
     with suppress(OSError):
-        os.chdir(folder or os.curdir)
+        os.chdir(before or os.curdir)
 
 
 def _filters_as(filters: list[Any]) -> None:
@@ -163,7 +170,7 @@ SHARED = (
     Shared(told="draws from Python's global random numbers", look=_python_random, put_back=_stays, breaks=True, once=True),
     Shared(told="changes np.seterr", look=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
     Shared(told="changes np.setbufsize", look=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
-    Shared(told="changes the current folder", look=_folder, put_back=_folder_as, breaks=True),
+    Shared(told="changes the current folder", look=folder, put_back=_folder_as, breaks=True),
     Shared(
         told="changes the locale",
         look=lambda: locale.setlocale(locale.LC_ALL),
@@ -234,8 +241,7 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
     @wraps(f, updated=())
     def g(*arguments: Any, **named: Any) -> Any:
         spare = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
-        np.random.seed(UNLIKELY)  # noqa: NPY002
-        random.seed(UNLIKELY)
+        seed_all(UNLIKELY)
         now = look()
         before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
         _set(now, before)

@@ -1,4 +1,4 @@
-"""Permuting the classes permutes dW's rows; Σ_j ∂ℓ/∂s_j = 0, so a constant added to all scores changes nothing; f_λ − f_0 = λR.
+"""Permuting the classes permutes the gradient; Σ_j ∂ℓ/∂s_j = 0, so a constant added to all scores changes nothing; f_λ − f_0 = λR.
 
 The first two are asked of losses that claim them. Gradients are compared where no switch is ambiguous. Needs no truth but the
 rounding bounds. A function of named inputs is asked for the relations that its spec claims, and an array for being linear in its upstream
@@ -26,7 +26,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     if isinstance(subject.oracle, InstanceOracle):
         return related.measured("symmetry", subject, case, moves)
     claims = subject.scored.objective.loss.claims
-    evidence = [] if subject.scored.objective.of_scores else [*_penalty(subject, case)]
+    evidence = [*_penalty(subject, case)] if subject.form.is_penalised else []
     if claims.symmetric:
         evidence += _permuted(subject, case)
     if claims.shift_invariant:
@@ -35,22 +35,23 @@ def measure(subject: Subject, case: Case) -> Finding:
 
 
 def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:
-    order = np.random.default_rng(case.seed).permutation(len(case["W"]))
-    other = case.but(W=np.ascontiguousarray(case["W"][order]), y=np.argsort(order)[case["y"]])
+    form = subject.form
+    order = np.random.default_rng(case.seed).permutation(form.classes(case.values))
+    other = case.but(**{**form.of_classes(case.values, order), "y": np.argsort(order)[case["y"]]})
     here, there = subject.answer(case), subject.answer(other)
     truth, truth_there = subject.truth(case), subject.truth(other)
     if subject.candidate.has_loss:
         yield _loss("classes permuted", here.value, there.value, truth.value.radius + truth_there.value.radius, truth.value.magnitude)
     if truth.gradient.is_single and truth_there.gradient.is_single:
-        allowed = truth.gradient.radius[order] + truth_there.gradient.radius
-        yield entrywise("symmetry", "classes permuted", there.gradient, here.gradient[order], allowed, truth.gradient.magnitude[order])
+        slopes, radius, size = (np.take(a, order, form.axis) for a in (here.gradient, truth.gradient.radius, truth.gradient.magnitude))
+        yield entrywise("symmetry", "classes permuted", there.gradient, slopes, radius + truth_there.gradient.radius, size)
 
 
 def _balanced(subject: Subject, case: Case) -> Iterator[Evidence]:
-    """Without the penalty the rows of the gradient sum to 0, whatever subgradient was taken."""
-    bare = case.but(reg=0.0)
+    """Without the penalty the gradient sums to 0 over the classes, whatever subgradient was taken."""
+    bare = case.but(**subject.form.bare(case.values))
     truth, gradient = subject.truth(bare).gradient, subject.answer(bare).gradient.astype(np.float64)
-    total, allowed, size = (a.sum(axis=0, keepdims=True) for a in (gradient, truth.radius, truth.magnitude))
+    total, allowed, size = (a.sum(axis=subject.form.axis, keepdims=True) for a in (gradient, truth.radius, truth.magnitude))
     yield entrywise("symmetry", "sum over the classes", total, np.zeros_like(total), allowed, size)
 
 
@@ -76,7 +77,7 @@ def inapplicable(subject: Subject) -> str | None:
     if isinstance(subject.oracle, InstanceOracle):
         return None if related.related(subject, moves) else "the function claims no symmetry"
     objective = subject.scored.objective
-    asked = not objective.of_scores or objective.loss.claims.symmetric or objective.loss.claims.shift_invariant
+    asked = objective.form.is_penalised or objective.loss.claims.symmetric or objective.loss.claims.shift_invariant
     return None if asked else "the loss claims no symmetry"
 
 

@@ -36,7 +36,7 @@ LOSS, GRADIENT, HESSIAN = "loss", "gradient", "Hessian"
 
 def weights_of(case: Case) -> Floats:
     """(N,), exact in every dtype, not all of them 0 and not all of them 1; the same for the same case."""
-    N, rng = len(case["X"]), np.random.default_rng((case.seed, len(case["X"])))
+    N, rng = len(case["y"]), np.random.default_rng((case.seed, len(case["y"])))
     if case.seed % 4 == 0:
         return np.full(N, 2.0)
     if case.seed % 4 == 1:
@@ -76,7 +76,7 @@ class Weighing:
     @cached_property
     def bare(self) -> Case:
         """Without a penalty, which no weight changes."""
-        return self.case.but(reg=0.0)
+        return self.case.but(**self.subject.form.bare(self.case.values))
 
     @cached_property
     def weights(self) -> Floats:
@@ -107,24 +107,23 @@ class Weighing:
 
         Of scores, the gradient and the Hessian of each example stand side by side in the answer without weights.
         """
-        objective, has_loss = self.subject.scored.objective, self.subject.candidate.has_loss
-        alone = [self.bare.but(X=self.case["X"][i : i + 1], y=self.case["y"][i : i + 1]) for i in range(len(self.case["X"]))]
-        found = self._side_by_side(len(alone) if objective.reduction == "mean" else 1) if objective.of_scores else {}
-        if has_loss or not objective.of_scores:
+        form, has_loss = self.subject.form, self.subject.candidate.has_loss
+        alone = [self.bare.but(**form.of_examples(self.bare.values, [i])) for i in range(len(self.case["y"]))]
+        found = self._side_by_side(len(alone) if self.subject.scored.objective.reduction == "mean" else 1) if form.is_apart else {}
+        if has_loss or not form.is_apart:
             answers, truths = [_quantities(self.subject.answer(c)) for c in alone], [self.subject.truth(c) for c in alone]
             if has_loss:
                 found[LOSS] = _sum([(a[LOSS], t.value.radius, t.value.magnitude) for a, t in zip(answers, truths, strict=True)])
-            if not objective.of_scores and all(t.gradient.is_single for t in truths):
+            if not form.is_apart and all(t.gradient.is_single for t in truths):
                 slopes = [(a[GRADIENT], t.gradient.radius, t.gradient.magnitude) for a, t in zip(answers, truths, strict=True)]
                 found[GRADIENT] = _sum(slopes)
         return found
 
     def _side_by_side(self, times: int) -> dict[str, Sum]:
-        found, truth = {}, self.subject.truth(self.bare)
+        found, truth = dict[str, Sum](), self.subject.truth(self.bare)
         if truth.gradient.is_single:
-            parts = times * self.plain[GRADIENT].T, times * truth.gradient.radius.T, times * truth.gradient.magnitude.T
-            found[GRADIENT] = Sum(*(_each(a).transpose(0, 2, 1) for a in parts))
-        if self.subject.candidate.has_curvature and len(self.case["W"]) <= FEW:
+            found[GRADIENT] = Sum(*(_each(times * a) for a in (self.plain[GRADIENT], truth.gradient.radius, truth.gradient.magnitude)))
+        if self.subject.candidate.has_curvature and self.subject.form.classes(self.case.values) <= FEW:
             parts = times * self.plain[HESSIAN], _single(truth.curvatures, "radius"), _single(truth.curvatures, "magnitude")
             found[HESSIAN] = Sum(*map(_each, parts))
         return found
@@ -145,7 +144,7 @@ class Weighing:
 
     def is_sum(self, what: str) -> bool:
         """Whether the answer without weights is the sum of the examples: else weights cannot be told from what is wrong without them."""
-        ones, oracle = np.ones(len(self.case["X"])), self.subject.scored
+        ones, oracle = np.ones(len(self.case["y"])), self.subject.scored
         s, share = self.sums[what], self.shares(ones)[0]
         with np.errstate(all="ignore"):
             due = share * s.of(ones)
@@ -155,7 +154,7 @@ class Weighing:
 
 def measure(subject: Subject, case: Case) -> Iterator[Evidence]:
     """The entry of each quantity under the greatest strain; none where no weights are taken."""
-    if not subject.candidate.takes_weights or len(case["X"]) > MOST:
+    if not subject.candidate.takes_weights or len(case["y"]) > MOST:
         return
     here = Weighing(subject, case)
     asked = [what for what in here.sums if here.is_sum(what)]

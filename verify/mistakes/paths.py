@@ -6,9 +6,7 @@ sign or without a factor, adds a multiple of it. A subexpression that occurs for
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -111,8 +109,6 @@ def subexpressions(formula: Formula) -> dict[str, NDArray[np.intp]]:
     """The registers of each subexpression that depends on a variable, as it is shown. Those that differ in nothing but the indices of
     their symbols are one; none contains another.
     """
-    if formula.expression is None:
-        return _lines(formula)
     tape = formula.value_tape
     inputs = set(tape.inputs.tolist())
     alike: dict[str, list[tuple[int, sympy.Basic]]] = {}
@@ -124,20 +120,6 @@ def subexpressions(formula: Formula) -> dict[str, NDArray[np.intp]]:
         registers = np.array(sorted({r for r, _ in group}), np.intp)
         if not any(_contains(formula, registers)):
             found.setdefault(shown(group[0][1]), registers)
-    return found
-
-
-def _lines(formula: Formula) -> dict[str, NDArray[np.intp]]:
-    """Of code: what each line computes, operation by operation, the last of a line first, which is what it gives a name."""
-    found: dict[str, NDArray[np.intp]] = {}
-    seen: Counter[str] = Counter()
-    for i in reversed(formula.value_tape.instructions):
-        outs = i.outs.ravel()[formula.value_tape.moving[i.outs.ravel()]]
-        if i.line is None or not outs.size:
-            continue
-        place = f"`{i.line.code}` ({os.path.basename(i.line.file)}:{i.line.number})"
-        seen[place] += 1
-        found[place if seen[place] == 1 else f"{i.op}, {seen[place]} from the end, in {place}"] = outs
     return found
 
 

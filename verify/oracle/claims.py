@@ -53,6 +53,14 @@ def examine(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
     _examine(loss, tuple(loss.with_parameters(given or {}).values()))
 
 
+def examine_what_is_new(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
+    """The same of all but what ships, at the defaults of its parameters: that is examined by the tests, and takes a second each time."""
+    from verify.spec.catalogue import losses  # which imports all that ships
+
+    if loss.with_parameters(given or {}) != loss.with_parameters({}) or losses().get(loss.name) is not loss:
+        examine(loss, given)
+
+
 def examine_penalty(penalty: Penalty) -> None:
     """Raises UsageError where ρ is no formula, does not depend on the weights, jumps, or depends on their order in a group: what a loss is
     examined for.

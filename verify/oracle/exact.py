@@ -36,9 +36,11 @@ def held(x: float, dtype: str) -> arb:
     return ball(np.dtype(dtype).type(x))
 
 
-def rounded(x: float, dtype: str) -> arb:
-    """X, and what the dtype has for it where it cannot hold x: whoever computes in it rounds once."""
-    return arb(x, 0.0 if float(np.dtype(dtype).type(x)) == x else unit_roundoff(dtype) * abs(x))
+def rounded(x: float, dtype: str, unsure: float = 0.0) -> arb:
+    """X, and what the dtype has for it where it cannot hold x: whoever computes in it rounds once. `unsure` is how far x may be off itself,
+    of its size.
+    """
+    return arb(x, (unsure + (0.0 if float(np.dtype(dtype).type(x)) == x else unit_roundoff(dtype))) * abs(x))
 
 
 def error(x: float, truth: arb) -> float:
@@ -50,3 +52,8 @@ def error(x: float, truth: arb) -> float:
 def distance(x: float, truth: arb) -> float:
     """|x − truth|, rounded once; NaN where x is not finite."""
     return abs(error(x, truth))
+
+
+def fits(x: arb, dtype: str) -> bool:
+    """Whether a true number is certainly one, and in the range of a dtype."""
+    return bool(x.is_finite()) and bool(abs(x) < arb(float(np.finfo(dtype).max)))

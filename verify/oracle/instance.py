@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from verify.oracle.formula import Formula
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
 from verify.oracle.swept import SweptFormula
-from verify.problem import Input, Instance, Part, Problem, Recording, Stated, Values, small
+from verify.problem import Input, Instance, Part, Recording, Stated, Values, small
 from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
 from verify.spec.domains import Domain
 
@@ -41,7 +42,7 @@ class InstanceOracle:
         self.problem = instance.problem
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
         self.constants = [exact.ball(p) for p in instance.parameters.values()]
-        self._rounded_constants = [exact.rounded(p, dtype) for p in instance.parameters.values()]
+        self._rounded_constants = [exact.rounded(p, dtype, instance.unsure.get(name, 0.0)) for name, p in instance.parameters.items()]
         self._steepest: dict[Hashable, Floats] = {}
 
     @property
@@ -80,15 +81,22 @@ class InstanceOracle:
             elements=[self._element(p) for p in parts],
             map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self._roundings(values)),
             counts=[p.weight for p in parts],
-            number=len(parts) * (2 if self.problem.is_weighted or self.problem.classwise else 1),  # their weights may be added up, too
+            number=self._number(len(parts)),
             share=self._share(parts),
             dtype=self.dtype,
             u=self.u,
             tiny=self.tiny,
         )
-        code = self.problem.code
-        aside = None if code is None else lambda: code.careless(values)
-        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, aside=aside)
+        code, example = self.problem.code, self.problem.example
+        known: dict[str, Any] = (
+            {} if code is None else {"aside": lambda: code.careless(values, example), "loose": lambda: code.careless_value(values)}
+        )
+        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, **known)
+
+    def _number(self, parts: int) -> int:
+        """Roundings of the sum. Weights may be added up, too, and are as sure as they were found out."""
+        unsure = max((self.instance.unsure.get(name, 0.0) for name in self.problem.classwise), default=0.0)
+        return parts * (2 if self.problem.is_weighted or self.problem.classwise else 1) + ceil(unsure / self.u)
 
     def share(self, parts: Sequence[Part]) -> float:
         """What the sum is multiplied by."""
@@ -105,25 +113,31 @@ class InstanceOracle:
     def _element(self, part: Part) -> Element:
         formula = self.formula(part.key)
         numbers = [exact.ball(t) for t in part.numbers]
+        whole = len(numbers) - part.tiny
         return Element(
             formula=formula,
             key=part.key,
-            ways=tuple(way_formula(self.problem, k, part.key) for k in range(len(self.problem.ways))),
+            ways=tuple(stated_formula(self.problem.name, way, part.key) for way in self.problem.ways),
             constants=(*numbers, *self.constants),
             rounded=(
-                *(
-                    [exact.rounded(t, self.dtype) for t in part.numbers]
-                    if self.problem.example is None
-                    else [n + arb(0, n.abs_upper()) for n in numbers]
-                ),
+                *(exact.rounded(t, self.dtype, off) for t, off in zip(part.numbers[:whole], self._unsure(part)[:whole], strict=True)),
+                *(n + arb(0, n.abs_upper()) for n in numbers[whole:]),
                 *self._rounded_constants,
             ),
             steep=lambda: self._steep(formula, part),
         )
 
+    def _unsure(self, part: Part) -> list[float]:
+        """How far each number may be off, of its size: those of parameters that were found out."""
+        if not self.instance.unsure:
+            return [0.0] * len(part.numbers)
+        shapes = {name: shape for name, shape, _ in part.key}  # type: ignore[attr-defined]  # of a spec's problem
+        constants = [i.name for i in self.problem.inputs if i.name in shapes and not (i.differentiated or i.asked)]
+        return [self.instance.unsure.get(name, 0.0) for name in constants for _ in range(prod(shapes[name]))]
+
     def _steep(self, formula: Formula, part: Part) -> Floats:
         """L of each input, of real numbers: see `steepness`."""
-        if self.problem.example is not None or not all(i.is_free for i in self.problem.variables):
+        if self.problem.code is not None or not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
         if key not in self._steepest:
@@ -134,7 +148,8 @@ class InstanceOracle:
 
     def formula(self, key: Hashable) -> Formula:
         """Of the elements with this key."""
-        return (problem_formula if self.problem.example is None else code_formula)(self.problem, key)
+        compiled = stated_formula if self.problem.code is None else code_formula
+        return compiled(self.problem.name, self.problem.stated, key)
 
     def stretched(self, values: Values, d: Floats) -> tuple[Floats, Floats]:
         """(x, d): the point with its real numbers on the grid on which steps are exact, and the direction shortened, number by number,
@@ -164,7 +179,7 @@ class InstanceOracle:
     @cached_property
     def has_switches(self) -> bool:
         """Whether there are kinks: where numbers have a domain with ends, some that are met within."""
-        if not self.example.switches or self.problem.example is not None:
+        if not self.example.switches or self.problem.code is not None:
             return bool(self.example.switches)
         free = all(i.is_free for i in self.problem.variables)
         return free or any(self._turns(small(self.problem, size=POINTS, seed=seed)) for seed in range(POINTS))
@@ -196,28 +211,28 @@ def _inside(i: Input, x: Floats, d: Floats) -> Floats:
     return np.asarray(np.where(moves, d * np.where(moves, unit, 0.0), 0.0), dtype=d.dtype)
 
 
+Statement = Callable[[Hashable], Stated | Recording]
+
+
 @lru_cache(maxsize=1024)
-def problem_formula(problem: Problem, key: Hashable) -> Formula:
-    """φ with this key, compiled once a process. Raises UsageError where it is not made of known functions."""
-    return _compiled(problem, problem.stated(key))
+def stated_formula(name: str, stated: Statement, key: Hashable) -> Formula:
+    """φ with this key, compiled once a process, whatever is fixed of the problem.
+
+    Raises UsageError where it is not made of known functions.
+    """
+    return _compiled(name, stated(key))
 
 
 @lru_cache(maxsize=16)
-def code_formula(problem: Problem, key: Hashable) -> Formula:
+def code_formula(name: str, stated: Statement, key: Hashable) -> Formula:
     """The same of code, which may be another formula at every point."""
-    return _compiled(problem, problem.stated(key))
+    return _compiled(name, stated(key))
 
 
-@lru_cache(maxsize=1024)
-def way_formula(problem: Problem, way: int, key: Hashable) -> Formula:
-    """The same in a further way of writing."""
-    return _compiled(problem, problem.ways[way](key))
-
-
-def _compiled(problem: Problem, stated: Stated | Recording) -> Formula:
+def _compiled(name: str, stated: Stated | Recording) -> Formula:
     if isinstance(stated, Recording):
         return SweptFormula(stated.b, stated.output)
     try:
         return Formula(stated.expression, stated.variables, [*stated.numbers, *stated.parameters])
     except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
-        raise UsageError(f"{problem.name}: {error}") from None
+        raise UsageError(f"{name}: {error}") from None

@@ -6,7 +6,7 @@ example's slopes are intervals over the pieces that may be taken, entry by entry
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from typing import Any
@@ -46,8 +46,8 @@ class Local:
 
 @dataclass(frozen=True, kw_only=True)
 class Many:
-    """f of B problems and its gradient between `low` and `high`, (B, C, D), each with what a right candidate may be off, about as much
-    as the balls allow; `tied` (B,) tells whose gradient is no single one.
+    """f of B problems and its gradient between `low` and `high`, each of the shape of the point, with what a right candidate may be off,
+    about as much as the balls allow; `tied` (B,) tells whose gradient is no single one.
     """
 
     value: Floats
@@ -58,50 +58,57 @@ class Many:
     tied: NDArray[np.bool_]
 
 
-Problems = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int64], Floats]
-"""B problems of one size: W (B, C, D), X (B, N, D), y (B, N), reg (B,)."""
+Problems = Mapping[str, NDArray[Any]]
+"""B problems of one size by the names of their values: W (B, C, D), X (B, N, D), y (B, N), reg (B,); or scores (B, N, C) and y."""
 
 
 def at(oracle: Oracle, problems: Sequence[Problems]) -> list[Many]:
     """What is about true of problems of several sizes. Examples of as many classes are looked at together."""
     with np.errstate(all="ignore"):
-        sums = [(_products(X, W), _products(np.abs(X), np.abs(W))) for W, X, _, _ in problems]
+        form = oracle.objective.form
+        sums = [(form.scores(form.double(p)), form.scores(form.sizes(p))) for p in problems]
+        labels = [p["y"].reshape(-1) for p in problems]
         found: dict[int, Local] = {}
-        for C in {W.shape[1] for W, _, _, _ in problems}:
-            mine = [i for i, (W, _, _, _) in enumerate(problems) if W.shape[1] == C]
+        for C in {scores.shape[2] for scores, _ in sums}:
+            mine = [i for i, (scores, _) in enumerate(sums) if scores.shape[2] == C]
             scores, sizes = (np.concatenate([sums[i][k].reshape(-1, C) for i in mine]) for k in (0, 1))
-            together = _losses(oracle, scores, reduce(np.maximum, sizes.T), np.concatenate([problems[i][2].reshape(-1) for i in mine]))
-            ends = np.cumsum([problems[i][2].size for i in mine])
-            found |= {i: together.part(end - problems[i][2].size, end) for i, end in zip(mine, ends.tolist(), strict=True)}
-        return [_summed(oracle, p, found[i], sums[i][1].max((1, 2))) for i, p in enumerate(problems)]
+            together = _losses(oracle, scores, reduce(np.maximum, sizes.T), np.concatenate([labels[i] for i in mine]))
+            ends = np.cumsum([labels[i].size for i in mine])
+            found |= {i: together.part(end - labels[i].size, end) for i, end in zip(mine, ends.tolist(), strict=True)}
+        return [_summed(oracle, p, found[i], sums[i][1]) for i, p in enumerate(problems)]
 
 
-def _products(X: NDArray[np.floating], W: NDArray[np.floating]) -> Floats:
-    return np.asarray(X.astype(np.float64) @ W.astype(np.float64).transpose(0, 2, 1))
-
-
-def _summed(oracle: Oracle, problems: Problems, examples: Local, reach: Floats) -> Many:
-    """From what is true of the examples to what is true of their problems; `reach` (B,) are the greatest Σ|w||x|."""
-    W, X, _, reg = problems
-    (B, N, D), C = X.shape, W.shape[1]
-    W, X, share = W.astype(np.float64), X.astype(np.float64), float(np.divide(*oracle.objective.share(N)))
+def _penalised(oracle: Oracle, p: Problems) -> tuple[Any, Any, Any, Any]:
+    """λR (B,), the size of its terms, its slopes (B, C, D), and theirs."""
+    if not oracle.objective.form.is_penalised:
+        return 0.0, 0.0, 0.0, 0.0
+    W = p["W"].astype(np.float64)
     weights = local(penalty_formula(oracle.objective.penalty), [W.reshape(-1)], np.abs(W).reshape(-1), oracle.u)
-    counted = reg[:, None, None] * oracle.penalised(W[0])
-    low, high, magnitude = (share * part.reshape(B, N, C).transpose(0, 2, 1) for part in (examples.low, examples.high, examples.magnitude))
-    lengths, own = np.abs(X), np.abs(counted) * weights.magnitude.reshape(W.shape)
-    middle = (low + high) / 2 @ X + counted * weights.low.reshape(W.shape)
-    reach_of_ties = (high - low) / 2 @ lengths if examples.tied.any() else 0.0
-    terms, greatest = np.split(np.concatenate([magnitude, magnitude.max(1, keepdims=True)], axis=1) @ lengths, [C], axis=1)
+    counted = p["reg"][:, None, None] * oracle.penalised(p["W"][0])
+    value, size = ((c * part.reshape(W.shape)).sum((1, 2)) for c, part in ((counted, weights.value), (np.abs(counted), weights.size)))
+    return value, size, counted * weights.low.reshape(W.shape), np.abs(counted) * weights.magnitude.reshape(W.shape)
+
+
+def _summed(oracle: Oracle, p: Problems, examples: Local, sizes: NDArray[np.floating]) -> Many:
+    """From what is true of the examples to what is true of their problems; `sizes` (B, N, C) are Σ|w||x|."""
+    form, (B, N, C) = oracle.objective.form, sizes.shape
+    here, lengths = form.double(p), form.sizes(p)
+    share, reach = float(np.divide(*oracle.objective.share(N))), sizes.max((1, 2))
+    penalty, penalty_size, penalty_slope, own = _penalised(oracle, p)
+    low, high, magnitude = (share * part.reshape(B, N, C) for part in (examples.low, examples.high, examples.magnitude))
+    middle = form.gradient(here, (low + high) / 2) + penalty_slope
+    reach_of_ties = form.gradient(lengths, (high - low) / 2) if examples.tied.any() else 0.0
+    terms, greatest, steps = (form.gradient(lengths, part) for part in (magnitude, magnitude.max(2, keepdims=True), np.ones((B, N, 1))))
     others = C * oracle.u * greatest  # one class's entry may be computed from the others'
-    size = share * (1 + examples.size.reshape(B, N)).sum(1) + (np.abs(counted) * weights.size.reshape(W.shape)).sum((1, 2))
+    size = share * (1 + examples.size.reshape(B, N)).sum(1) + penalty_size
     noise = oracle.u * (N + C + 2 * ELEMENTARY + 2 * reach)  # the grid's scores are exact; what is made of them is not
-    tiny = SLACK * oracle.tiny * N * D
+    tiny = SLACK * oracle.tiny * N * (terms[0].size // C)
     return Many(
-        value=share * examples.value.reshape(B, N).sum(1) + (counted * weights.value.reshape(W.shape)).sum((1, 2)),
+        value=share * examples.value.reshape(B, N).sum(1) + penalty,
         value_allowed=SLACK * noise * size + tiny,
         low=middle - reach_of_ties,
         high=middle + reach_of_ties,
-        allowed=SLACK * (noise[:, None, None] * (terms + own) + others) + tiny * (1 + lengths.sum(1, keepdims=True)),
+        allowed=SLACK * (noise[:, None, None] * (terms + own) + others) + tiny * (1 + steps),
         tied=np.asarray(examples.tied.reshape(B, N).any(1)),
     )
 

@@ -1,8 +1,9 @@
-"""What is true of f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), for candidates that compute in a dtype: see `point`."""
+"""What is true of f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), or of φ(S), for candidates that compute in a dtype: see `point`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from verify.difference import on_grid
+from verify.form import LINEAR, SCORES, Form
 from verify.oracle import exact
 from verify.oracle.elements import Element, Elements
 from verify.oracle.formula import Formula, any_target_formula, loss_formula, penalty_formula
@@ -22,7 +24,6 @@ from verify.rounding import smallest_normal, unit_roundoff
 from verify.spec.objective import Objective
 
 Floats = NDArray[np.floating]
-Labels = NDArray[np.integer[Any]]
 
 
 class Oracle:
@@ -32,27 +33,32 @@ class Oracle:
         self.objective, self.dtype = objective, dtype
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
         self.constants = [exact.ball(p) for p in objective.parameters.values()]
-        self._rounded_constants = [exact.rounded(p, dtype) for p in objective.parameters.values()]
+        self._rounded_constants = [exact.rounded(p, dtype, objective.unsure.get(name, 0.0)) for name, p in objective.parameters.items()]
         self._elements: dict[tuple[int, int], Element] = {}
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}
 
-    def at(self, W: Floats, X: Floats, y: Labels, reg: float) -> Point:
-        """Everything at one point. W is (C, D), X is (N, D), y is (N,) with labels in 0..C−1."""
-        examples, counts = _distinct(X, y)
-        X, y = X[examples], y[examples]
+    def at(self, **values: Any) -> Point:
+        """Everything at one point, of the values that the objective's form names: W (C, D), X (N, D), y (N,) with labels in 0..C−1 and reg;
+        or scores (N, C) and y.
+        """
+        form = self.objective.form
+        alike = form.first_alike(values)
+        counts = Counter(alike)  # in the order of the first ones
         data = Elements(
-            elements=[self.element(len(W), int(label)) for label in y],
-            map=self._map(W, X),
-            counts=counts,
-            number=sum(counts),
-            share=fmpq(*self.objective.share(sum(counts))),
+            elements=[self.element(form.classes(values), int(label)) for label in values["y"][[*counts]]],
+            map=MAPS[form](values, [*counts], self.u, self.tiny),
+            counts=[*counts.values()],
+            number=len(alike),
+            share=fmpq(*self.objective.share(len(alike))),
             dtype=self.dtype,
             u=self.u,
             tiny=self.tiny,
         )
-        penalty = self.penalty(W, float(reg))
-        return Point(x=W, data=data, penalty=penalty, dtype=self.dtype, u=self.u, tiny=self.tiny, distinct=(X, y))
+        penalty = self.penalty(values["W"], float(values["reg"])) if form.is_penalised else None
+        place = {i: k for k, i in enumerate(counts)}
+        which = [place[i] for i in alike]
+        return Point(x=values[form.point], data=data, penalty=penalty, dtype=self.dtype, u=self.u, tiny=self.tiny, which=which)
 
     def penalty(self, W: Floats, reg: float) -> Weights | Groups | None:
         """λR at W; None where it is always 0."""
@@ -64,12 +70,6 @@ class Oracle:
             return Weights(formula=formula, W=W, counted=self.penalised(W), reg=reg, u=self.u)
         found = Groups(penalty=penalty, W=W, reg=reg, dtype=self.dtype, u=self.u, tiny=self.tiny)
         return None if found.is_empty else found
-
-    def _map(self, W: Floats, X: Floats) -> Map:
-        if not self.objective.of_scores:
-            return Dense(W, X, self.u, self.tiny)
-        columns = np.argmax(X, axis=1)[:, None] + W.shape[1] * np.arange(len(W))
-        return Select(W, columns, self.u, self.tiny, SHIFTED)
 
     def element(self, classes: int, label: int) -> Element:
         """ℓ of one example with this label."""
@@ -164,15 +164,17 @@ class Oracle:
 
     def stretched(self, values: Mapping[str, Any], d: Floats) -> tuple[Floats, Floats]:
         """(x, d): the point on the grid on which steps are exact, and the direction as it is."""
-        return on_grid(values["W"]), d
+        return on_grid(values[self.objective.form.point]), d
 
     def moves(self, values: Mapping[str, Any], d: Floats) -> float:
         """How far a unit step along d may move any score."""
-        return float(np.max(np.abs(values["X"]).astype(np.float64) @ np.abs(d).astype(np.float64).T, initial=0.0))
+        form = self.objective.form
+        return float(np.max(form.scores(form.sizes({**values, form.point: d})), initial=0.0))
 
     def elsewhere(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Other values: all weights moved by 1."""
-        return {**values, "W": values["W"] + values["W"].dtype.type(1)}
+        """Other values: the point moved by 1."""
+        x = values[self.objective.form.point]
+        return {**values, self.objective.form.point: x + x.dtype.type(1)}
 
     @property
     def claims_convexity(self) -> bool:
@@ -196,9 +198,15 @@ class Oracle:
         return mask
 
 
-def _distinct(X: Floats, y: Labels) -> tuple[list[int], list[int]]:
-    """The first places of the distinct examples, in order, and how often each occurs."""
-    places: dict[tuple[bytes, int], list[int]] = {}
-    for i, (x, label) in enumerate(zip(X, y, strict=True)):
-        places.setdefault((x.tobytes(), int(label)), []).append(i)
-    return [at[0] for at in places.values()], [len(at) for at in places.values()]
+def _linear(values: Mapping[str, Any], first: Sequence[int], u: float, tiny: float) -> Map:
+    return Dense(values["W"], values["X"][first], u, tiny)
+
+
+def _own(values: Mapping[str, Any], first: Sequence[int], u: float, tiny: float) -> Map:
+    """The scores of each example as they are."""
+    scores = values["scores"]
+    return Select(scores, np.arange(scores.size, dtype=np.intp).reshape(scores.shape)[first], u, tiny, SHIFTED)
+
+
+MAPS: dict[Form, Callable[[Mapping[str, Any], Sequence[int], float, float], Map]] = {LINEAR: _linear, SCORES: _own}
+"""How the scores of the examples that differ come from the point, by the form of the objective."""

@@ -47,8 +47,8 @@ class Value:
 class Point:
     """The truth at x, any array; each quantity is derived when it is first asked for.
 
-    `distinct` are the examples (X, y) that the elements of `data` stand for, where they are examples. `aside()` is how far the candidate's
-    own way of writing the gradient may be off, entry by entry in a row, where that is known.
+    `which` tells the element of `data` that stands for each example, where they are examples. `aside()` is how far the candidate's own way
+    of writing the gradient may be off, entry by entry in a row, where that is known, and `loose()` how far its own of the value.
     """
 
     x: Floats
@@ -57,8 +57,9 @@ class Point:
     dtype: str
     u: float
     tiny: float
-    distinct: tuple[Floats, NDArray[np.integer[Any]]] | None = None
+    which: Sequence[int] = ()
     aside: Callable[[], Floats | None] | None = None
+    loose: Callable[[], float] = lambda: 0.0
     _known: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
@@ -76,7 +77,7 @@ class Point:
             penalty, penalty_radius, penalty_size = self._penalty
             total += penalty
         steps = self.data.additions + (0 if self.penalty is None else self.x.size)
-        radius = own + penalty_radius + gamma(steps + 2, self.u) * (size + aside + penalty_size)
+        radius = own + penalty_radius + gamma(steps + 2, self.u) * (size + aside + penalty_size) + self.loose()
         return Value(exact=total, radius=SLACK * (radius + self._underflow), magnitude=size + penalty_size)
 
     @cached_property

@@ -5,8 +5,9 @@ What they ask for are differences of the pair's own loss, so a loss that is wron
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,10 @@ GRAIN = 8.0
 COARSER = 512.0
 """Times that the roundings of a gradient may be coarser than those of the loss tell: inverses and differences that cancel make them so.
 Single precision inside double is coarser by 2^29.
+"""
+APART = 64.0
+"""Times that two ways to compute one number may differ by more than either jumps from float to float: what is lost alike at all points
+near each other does not jump.
 """
 COARSEST = 1e-3
 """A loss that is noisier than this says nothing of the rounding of its gradient."""
@@ -321,14 +326,17 @@ def purity(pair: Pair, case: Case) -> Finding:
     """Loss, gradient and loss again on one array leave it and all else as it was, and answer like on fresh copies of it."""
     x = np.array(case.x)
     before, seen = x.copy(), list[str]()
-    seeing = replace(pair, f=watched(pair.f, seen))
+    lent = {name: np.array(a) if np.ndim(a) else a for name, a in pair.beside.items()}
+    pair = replace(pair, reference=None)
+    seeing = replace(pair, f=watched(pair.f, seen), beside=lent, lent=True)
     with borrowed():
         first, g, again = seeing.loss(x), seeing.slope_of(x), seeing.loss(x)
     kept = np.array(g)
-    if not np.array_equal(x, before, equal_nan=True):
-        raise Misbehaviour("mutates-input", "changes its input x")
+    for name, now, was in _inputs(case, x, before, lent, pair.beside):
+        if not np.array_equal(now, was, equal_nan=now.dtype.kind == "f"):
+            raise Misbehaviour("mutates-input", f"changes its input {name}")
     if np.shares_memory(x, g):
-        raise Misbehaviour("mutates-input", "returns a gradient that is a view of its input x")
+        raise Misbehaviour("mutates-input", f"returns a gradient that is a view of its input {' or '.join(case.differentiated)}")
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])
     fresh, fresh_g = pair.value(before), pair.gradient(before)
@@ -342,8 +350,17 @@ def purity(pair: Pair, case: Case) -> Finding:
     fresh, fresh_g = pair.value(x), pair.gradient(x)
     if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
         raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
-    refused = [*_refusals(pair, before, first), *upstream_is_kept(pair.f, (before,))]
+    refused = [*_refusals(pair, before, first), *upstream_is_kept(pair.f, pair.arguments(before))]
     return Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=tuple(refused))
+
+
+def _inputs(
+    case: Case, x: Floats, before: Floats, lent: Mapping[str, Any], beside: Mapping[str, Any]
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """(name, now, before) of each input."""
+    was = case.parted(before)
+    yield from ((name, a, was[name]) for name, a in case.parted(x).items())
+    yield from ((name, np.asarray(a), np.asarray(beside[name])) for name, a in lent.items())
 
 
 def _refusals(pair: Pair, x: Floats, first: float) -> list[str]:
@@ -366,7 +383,21 @@ def _read_only(x: Floats) -> Floats:
     return copy
 
 
+def value(pair: Pair, case: Case) -> Finding:
+    """|v − f(x)| ≤ what rounding may do to either, of a candidate beside a reference: APART times what it is seen to do."""
+    x = case.x
+    expected, found = pair.sampled(x), pair.own_loss(np.array(x))
+    if not np.isfinite(expected):
+        return Finding(undecided="the reference is not finite here")
+    alone = replace(pair, reference=None, seen={}, grades={})
+    noise = pair.noise(x) + alone.noise(x) + GRAIN * float(np.finfo(x.dtype).eps) * abs(expected)
+    where = {"method": "value", "measured": found, "expected": expected}
+    off = abs(found - expected) if np.isfinite(found) else np.inf
+    return Finding(evidence=(Evidence(law="value", measured=off, allowed=APART * noise, magnitude=abs(expected), where=where),))
+
+
 MEASURES: dict[str, Callable[[Pair, Case], Finding]] = {
+    "value": value,
     "gradient": gradient,
     "order": order,
     "bracket": bracket,
@@ -374,14 +405,17 @@ MEASURES: dict[str, Callable[[Pair, Case], Finding]] = {
     "descent": descent,
     "purity": purity,
 }
+NO_GRADIENT = "the candidate returns no gradient: its value alone is judged"
 CONVEX = ("bracket", "convexity")
 """Laws that need a claim of convexity."""
 
 
 def why_not(law: str, pair: Pair) -> str | None:
     """The reason why a law does not apply, None where it does."""
+    if pair.reference is not None and pair.own is not None and pair.own.returned is None and law != "value":
+        return NO_GRADIENT
     if law == "formula":
         return "it needs a record of the loss's own code"
-    if law not in MEASURES:
+    if law not in MEASURES or (law == "value" and pair.reference is None):
         return "it needs a spec"
     return "convexity is not claimed" if law in CONVEX and not pair.convex else None

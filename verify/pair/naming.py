@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.diagnosis import NAMING, Diagnosis, Numbers, of_numbers
+from verify.diagnosis import NAMING, Diagnosis, Numbers, of_inputs, of_numbers
 from verify.evidence import Finding
 from verify.pair.laws import rounding
 from verify.pair.place import grid
@@ -42,7 +43,10 @@ def told(pair: Pair, case: Case, what: Finding | Misbehaviour, others: Iterator[
     assert worst is not None
     where = worst.where
     there = f"entry {where['entry']}" if "entry" in where else where["method"]
-    entries = [where["entry"]] if "entry" in where else "all"
+    entries: Any = [where["entry"]] if "entry" in where else "all"
+    if "entry" in where and len(case.values) > 1:
+        name, index = case.place(where["entry"])
+        there = entries = f"{name}{index or ''}"
     if not np.isfinite(where["measured"]):
         return Diagnosis("overflow", f"{there} is {where['measured']}: {NOT_FINITE}", entries, kind="precision")
     step = f" at h = {where['h']:g}" if "h" in where else ""
@@ -55,8 +59,17 @@ def told(pair: Pair, case: Case, what: Finding | Misbehaviour, others: Iterator[
 
 def _named(pair: Pair, broken: Case, there: Iterator[Case], watch: Watch) -> Diagnosis | None:
     """The bug that explains the gradient at the first points that are smooth; None where none is found."""
-    found = of_numbers(list(islice(_seen(pair, there, watch), POINTS)), broken.dtype)
+    seen = list(islice(_seen(pair, there, watch), POINTS))
+    if len(broken.values) > 1 and broken.x.size <= MOST_ENTRIES:
+        return of_inputs([_by_input(broken, n) for n in seen], broken.dtype)
+    found = of_numbers(seen, broken.dtype)
     return found if found is None or broken.x.size <= MOST_ENTRIES or (found.code in ALIKE and found.entries == "all") else None
+
+
+def _by_input(case: Case, numbers: Numbers) -> dict[str, Numbers]:
+    """The same for each input."""
+    parts = [case.parted(a) for a in (numbers.gradient, numbers.truth, numbers.error, numbers.grain)]
+    return {name: Numbers(*(p[name] for p in parts)) for name in case.differentiated}
 
 
 def _seen(pair: Pair, there: Iterator[Case], watch: Watch) -> Iterator[Numbers]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Misbehaviour
-from verify.candidates.answer import array, asked, number, pair
+from verify.candidates.answer import array, asked, number
+from verify.candidates.arguments import Arguments, loss_and_gradient
+from verify.difference import joined, parted
 from verify.pair.slope import along, beside, noise_beside, noise_of_each, stands
 from verify.problem.around import scales
 from verify.slope import Slope
@@ -20,10 +22,17 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Pair:
-    """`f` is a Candidate(loss=…, grad=…) of one array, or a function of one array that returns both. `convex` is claimed or not."""
+    """`f` is a Candidate(loss=…, grad=…) or a function that returns both, of one array, or of its `own` arguments: then the point holds
+    what is differentiated of these, and `beside` what is not, which is copied unless it is `lent`. `convex` is claimed or not. With a
+    `reference` its loss is that of this function, and its own is asked for by the law `value`.
+    """
 
     f: Callable[..., Any]
     convex: bool = False
+    own: Arguments | None = None
+    reference: Callable[..., Any] | None = field(default=None, compare=False)
+    beside: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    lent: bool = False
     seen: dict[bytes, Slope] = field(default_factory=dict, compare=False, repr=False)
     grades: dict[bytes, Grades] = field(default_factory=dict, compare=False, repr=False)
 
@@ -37,18 +46,39 @@ class Pair:
 
     def loss(self, x: Floats) -> float:
         """The loss of this very array."""
+        return self.own_loss(x) if self.reference is None else number(_first(asked(self.reference, self.arguments(x))))
+
+    def own_loss(self, x: Floats) -> float:
+        """That of the candidate."""
         if isinstance(self.f, Candidate):
             assert self.f.loss is not None
-            return number(asked(self.f.loss, (x,)))
-        return number(pair(asked(getattr(self.f, "loss_alone", self.f), (x,)), "loss, gradient")[0])
+            return number(asked(self.f.loss, self.arguments(x)))
+        returned = asked(getattr(self.f, "loss_alone", self.f), self.arguments(x))
+        return number(returned if self.own is not None and self.own.returned is None else loss_and_gradient(returned)[0])
 
     def slope_of(self, x: Floats) -> Floats:
         """The gradient of this very array."""
-        returned = asked(self.f.grad, (x,)) if isinstance(self.f, Candidate) else pair(asked(self.f, (x,)), "loss, gradient")[1]
-        g = array(returned, "gradient")
-        if g.shape != x.shape and not (g.size == x.size == 1):
-            raise Misbehaviour("shape", f"returned a gradient of shape {g.shape} for x of shape {x.shape}")
-        return g.reshape(x.shape)
+        f, given = self.f, self.arguments(x)
+        returned = asked(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(asked(f, given))[1]
+        parts = {"x": returned} if self.own is None else self.own.gradients(returned)
+        found = []
+        for (name, part), due in zip(parts.items(), [np.shape(a) for a in self._parted(x)], strict=True):
+            g = array(part, "gradient")
+            if g.shape != due and not (g.size == 1 and not any(n != 1 for n in due)):
+                raise Misbehaviour("shape", f"returned a gradient of shape {g.shape} for {name} of shape {due}")
+            found.append(g.reshape(due))
+        return joined(found)
+
+    def arguments(self, x: Floats) -> tuple[Any, ...]:
+        """What the candidate is called with at this very array."""
+        if self.own is None:
+            return (x,)
+        here = zip(self.own.differentiated, self._parted(x), strict=True)
+        beside = {name: np.array(a) if np.ndim(a) and not self.lent else a for name, a in self.beside.items()}
+        return self.own.packed({**beside, **{name: part if part.ndim or self.own.alone else part[()] for name, part in here}})
+
+    def _parted(self, x: Floats) -> list[NDArray[Any]]:
+        return [x] if self.own is None else parted(x, [self.own.values[name] for name in self.own.differentiated])
 
     def along(self, x: Floats, d: Floats) -> Slope:
         """The loss along ±d. The latest lines are kept: several laws look along the same one."""
@@ -125,6 +155,11 @@ def askew(x: Floats) -> Floats:
     """A direction of small multiples of the scale of each entry, without a pattern: points beside x along it are exact."""
     multiples = np.random.default_rng(x.size).choice((-2.0, -1.0, 1.0, 2.0), size=x.shape)
     return np.asarray(multiples * scales(x), dtype=x.dtype)
+
+
+def _first(returned: Any) -> Any:
+    """A loss, alone or with what comes with it."""
+    return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
 
 
 KEPT = 64

@@ -13,7 +13,7 @@ from verify.diagnosis import Diagnosis
 from verify.evidence import Finding
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import told
-from verify.pair.place import GIVEN, MOVED, NEAR, Start, given, moved, places
+from verify.pair.place import GIVEN, MOVED, NEAR, Start, moved, places
 from verify.pair.simpler import shrunk
 from verify.pair.subject import Pair
 from verify.trial import Trial, Watch
@@ -29,7 +29,7 @@ WEAKER = "without a spec, judged by differences of its own loss: a loss that is 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimated:
-    """A law on a pair around the point `at`."""
+    """A law on a pair around the point `at`, or there alone."""
 
     law: str
     pair: Pair
@@ -37,6 +37,7 @@ class Estimated:
     dtype: str
     profile: str
     seed: int
+    alone: bool = False
 
     @property
     def name(self) -> str:
@@ -51,18 +52,19 @@ class Estimated:
             if error.code == "crashed" and case.family not in (GIVEN, "stored"):
                 return Finding(undecided="refused: outside the domain")
             raise
-        return replace(finding, limitations=(*finding.limitations, WEAKER)) if self.law == "gradient" else finding
+        weaker = self.law == "gradient" and self.pair.reference is None
+        return replace(finding, limitations=(*finding.limitations, WEAKER)) if weaker else finding
 
     def pattern(self, case: Case) -> None:
         """Nobody knows the pieces of the loss."""
 
     def search(self, trial: Trial) -> None:
         """The profile's number of places, and one beside each where differences decide nothing."""
-        ahead = deque(islice(places(self.at, self.dtype, self.seed), PLACES[self.profile]))
+        ahead = deque(islice(places(self.at, self.seed), 1 if self.alone else PLACES[self.profile]))
         while ahead and trial.failure is None:
             there = ahead.popleft()
             finding = trial.look(there)
-            if isinstance(finding, Finding) and finding.undecided in (KINK, JUMP) and there.family != MOVED:
+            if isinstance(finding, Finding) and finding.undecided in (KINK, JUMP) and there.family != MOVED and not self.alone:
                 ahead.appendleft(moved(there))
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
@@ -70,9 +72,9 @@ class Estimated:
         it is, and asks what is wrong there.
         """
         if case.family != GIVEN:
-            shrunk(case, given(self.at, self.dtype), breaks)
+            shrunk(case, self.at.x, breaks)
 
     def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By differences there, at the given point and at others near it."""
-        others = (p for p in islice(places(self.at, self.dtype, self.seed), LOOKED_AT) if p.family in (GIVEN, NEAR))
+        others = (p for p in islice(places(self.at, self.seed), LOOKED_AT) if p.family in (GIVEN, NEAR))
         return told(self.pair, case, what, others, watch, avoided)

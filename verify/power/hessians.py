@@ -10,23 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Scores
+from verify.form import SCORES
 from verify.oracle import Oracle
 from verify.power.mutants import visible
 from verify.spec import Objective
 from verify.spec.catalogue import find_penalty
-from verify.terms import Parts, Reference
+from verify.terms import Reference
 
 Floats = NDArray[np.floating]
 Change = Callable[[Floats, Floats], Floats]
 """(Hessian, gradient) of all examples, each (N, C) → another Hessian."""
 
 
-def of_scores(oracle: Oracle) -> Oracle:
+def of_each_example(oracle: Oracle) -> Oracle:
     """The oracle of the same loss as a function of the scores, each example alone: what an objective of a booster is."""
     own = oracle.objective
     return Oracle(
-        Objective(loss=own.loss, penalty=find_penalty("none"), reduction="sum", parameters=own.parameters, of_scores=True), oracle.dtype
+        Objective(loss=own.loss, penalty=find_penalty("none"), reduction="sum", parameters=own.parameters, form=SCORES), oracle.dtype
     )
+
+
+@dataclass(frozen=True)
+class Right:
+    """The loss, and the slopes and second derivatives of all examples, each (N, C)."""
+
+    loss: float
+    slopes: Floats
+    hessian: Floats
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class Hessians:
     """
 
     oracle: Oracle
-    _known: dict[tuple[bytes, bytes], Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: dict[tuple[bytes, bytes], Right] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def _reference(self) -> Reference:
@@ -50,9 +60,9 @@ class Hessians:
             return A.astype(prediction.dtype).reshape(prediction.shape)
 
         f = Candidate(
-            loss=lambda s, t: float(s.dtype.type(self._parts(s, t).loss)),
-            grad=lambda s, t: shaped(self._parts(s, t).score_gradients, s),
-            hess=lambda s, t: shaped(change(self._hessian(self._parts(s, t)), self._parts(s, t).score_gradients), s),
+            loss=lambda s, t: float(s.dtype.type(self._at(s, t).loss)),
+            grad=lambda s, t: shaped(self._at(s, t).slopes, s),
+            hess=lambda s, t: shaped(change(self._at(s, t).hessian, self._at(s, t).slopes), s),
         )
         return Scores(f=f, targets=self.oracle.objective.loss.targets, per_example=True)
 
@@ -72,18 +82,19 @@ class Hessians:
             changes |= {f"the Hessian off by {e:.0e}": times(1 + e) for e in visible(self.oracle.dtype)}
         return ((name, self.made(change)) for name, change in changes.items())
 
-    def _parts(self, prediction: Floats, target: NDArray[np.floating]) -> Parts:
-        """Scores (N,) or (N, C) as W (C, N), and targets as labels."""
-        W, targets = np.ascontiguousarray(prediction.reshape(len(prediction), -1).T), self.oracle.objective.loss.targets
-        y = target if targets is None else [targets.index(float(t)) for t in target]
-        return self._reference.parts(W, np.eye(len(prediction), dtype=W.dtype), np.asarray(y, np.int64), 0.0)
-
-    def _hessian(self, p: Parts) -> Floats:
-        """(N, C): the first of the pieces on a kink, as the gradient takes it."""
-        key = (p.W.tobytes(), p.y.tobytes())
+    def _at(self, prediction: Floats, target: NDArray[np.floating]) -> Right:
+        """What is right at scores (N,) or (N, C), and targets; on a kink the first of the pieces."""
+        scores, targets = prediction.reshape(len(prediction), -1), self.oracle.objective.loss.targets
+        y = np.asarray(target if targets is None else [targets.index(float(t)) for t in target], np.int64)
+        key = scores.tobytes(), y.tobytes()
         if key not in self._known:
-            curvatures = self.oracle.at(p.W, p.X, p.y, 0.0).curvatures
-            self._known[key] = np.array([[float(choices[0].exact) if choices else 0.0 for choices in row] for row in curvatures])
+            point = self.oracle.at(scores=scores, y=y)
+            examples = [self._reference.example(row, int(label)) for row, label in zip(point.data.map.inputs, y, strict=True)]
+            self._known[key] = Right(
+                loss=sum(sum(e.losses) for e in examples),
+                slopes=np.array([e.slope(scores.shape[1]) for e in examples]),
+                hessian=np.array([[float(choices[0].exact) if choices else 0.0 for choices in row] for row in point.curvatures]),
+            )
         return self._known[key]
 
 

@@ -46,7 +46,8 @@ class Maker:
 
     def subject(self, f: Callable[..., Any], **kept: Any) -> Subject:
         """An implementation beside the truth."""
-        return Subject(candidate=Call(f=f, problem=self.problem, order=self.names), oracle=self.oracle, **kept)
+        candidate = Call(f=f, problem=self.problem, order=self.names)
+        return Subject(candidate=candidate, oracle=self.oracle, answered={"misuse": ()}, **kept)
 
     def truth(self, values: Values) -> tuple[Point, Floats]:
         """What is true, and one gradient of those that are."""

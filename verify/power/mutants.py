@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.oracle import Oracle
+from verify.oracle import Oracle, exact
 from verify.rounding import unit_roundoff
 from verify.spec import Objective
 from verify.terms import Example, Parts, Reference, Role, Term
@@ -95,10 +95,9 @@ def _roles(reference: Reference) -> dict[Role, None]:
     roles: dict[Role, None] = {}
     loss = reference.oracle.objective.loss
     for first in (0.0, 9.0, -9.0):
-        W = np.zeros((loss.scores(3), 1))
-        W[0] = first
+        scores = [exact.ball(first), *(exact.ball(0.0) for _ in range(loss.scores(3) - 1))]
         for label in loss.some_labels(3):
-            roles |= dict.fromkeys(t.role for t in reference.example(np.ones(1), W, label).terms if t.value)
+            roles |= dict.fromkeys(t.role for t in reference.example(scores, label).terms if t.value)
     return roles
 
 

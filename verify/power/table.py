@@ -15,7 +15,7 @@ from verify.cases import Case
 from verify.evidence import Verdict, judge
 from verify.laws import LAWS, Law, Subject
 from verify.oracle import Oracle, Point
-from verify.power.hessians import Hessians, of_scores, times
+from verify.power.hessians import Hessians, of_each_example, times
 from verify.power.mutants import Candidate, mutants, off_by, right
 from verify.terms import Reference
 from verify.trial import draw
@@ -145,7 +145,7 @@ class _Hessians:
 
 
 def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
-    catalogue, law, truths = Hessians(of_scores(oracle)), LAWS["curvature"], OrderedDict[Hashable, Point]()
+    catalogue, law, truths = Hessians(of_each_example(oracle)), LAWS["curvature"], OrderedDict[Hashable, Point]()
     cases = draw(catalogue.oracle, profile=profile, seed=seed)
 
     def broken(f: Scores) -> bool:

@@ -1,6 +1,6 @@
 """What is asked of a candidate, whatever its inputs are: named arrays with domains, and a sum over elements."""
 
-from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, problem_of, weighted
+from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, input_of, problem_of, weighted, with_classes
 from verify.problem.described import described_problem
 from verify.problem.problem import (
     KEPT_MEAN,
@@ -11,6 +11,7 @@ from verify.problem.problem import (
     Fixed,
     Input,
     Instance,
+    Kept,
     Part,
     Problem,
     Recording,
@@ -20,7 +21,7 @@ from verify.problem.problem import (
     mean_by,
 )
 from verify.problem.relations import Equation, check_relations, equations
-from verify.problem.small import of_bytes, small, sound
+from verify.problem.small import different, of_bytes, small, sound
 
 __all__ = [
     "EVENT",
@@ -36,6 +37,7 @@ __all__ = [
     "Fixed",
     "Input",
     "Instance",
+    "Kept",
     "Part",
     "Problem",
     "Recording",
@@ -43,8 +45,10 @@ __all__ = [
     "Values",
     "check_relations",
     "described_problem",
+    "different",
     "equations",
     "fixed",
+    "input_of",
     "is_mean",
     "mean_by",
     "of_bytes",
@@ -52,4 +56,5 @@ __all__ = [
     "small",
     "sound",
     "weighted",
+    "with_classes",
 ]

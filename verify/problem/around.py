@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +70,8 @@ DRAWS: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {"near": nea
 def has_zeros(x: Floats) -> bool:
     """Whether 0 is among the numbers of an example, or between them."""
     return bool((x == 0).any() or ((x > 0).any() and (x < 0).any()))
+
+
+def in_dtype(a: Any, dtype: str) -> Any:
+    """A value with its real numbers in a dtype; others are as they are."""
+    return np.asarray(a).astype(dtype)[()] if np.asarray(a).dtype.kind == "f" else a

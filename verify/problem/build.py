@@ -84,6 +84,12 @@ def fixed(problem: Problem, name: str, value: Given) -> Problem:
     return replace(problem, inputs=tuple(inputs), parts=parts, reductions=reductions)
 
 
+def with_classes(problem: Problem, classes: int) -> Problem:
+    """The same for so many classes, of one where parameters have a number for each."""
+    size = next(i.dims[0] for i in problem.inputs if i.parameter is not None)
+    return replace(problem, inputs=tuple(_sized(i, size, str(classes)) for i in problem.inputs))
+
+
 def _sized(i: Input, name: str, size: str) -> Input:
     """An input where a dimension has a size."""
     domain = replace(i.domain, size=size) if isinstance(i.domain, Label) and i.domain.size == name else i.domain
@@ -95,18 +101,20 @@ def is_asked(domain: Numbers) -> bool:
     return isinstance(domain, (Finite, Label)) or (isinstance(domain, Domain) and domain.whole)
 
 
+def input_of(name: str, a: Array) -> Input:
+    """The input that an array is."""
+    return Input(
+        name=name,
+        dims=a.shape,
+        domain=a.domain,
+        differentiated=a.is_differentiated,
+        asked=is_asked(a.domain),
+        whole=is_asked(a.domain) and all(t == int(t) for t in getattr(a.domain, "values", ())),
+    )
+
+
 def _of_function(spec: FunctionSpec) -> Problem:
-    inputs = [
-        Input(
-            name=name,
-            dims=a.shape,
-            domain=a.domain,
-            differentiated=a.is_differentiated,
-            asked=is_asked(a.domain),
-            whole=is_asked(a.domain) and all(t == int(t) for t in getattr(a.domain, "values", ())),
-        )
-        for name, a in spec.inputs.items()
-    ]
+    inputs = [input_of(name, a) for name, a in spec.inputs.items()]
     output = Array(spec.output).shape if spec.output else None
     if output is not None:
         inputs.append(Input(name=UPSTREAM, dims=output, domain=Real()))

@@ -30,8 +30,15 @@ class Fixed:
     values: Given
 
 
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """No domain but this value, which the example has."""
+
+    value: Any
+
+
 Values = Mapping[str, Any]
-Numbers = Domain | Finite | Label | Simplex | Fixed
+Numbers = Domain | Finite | Label | Simplex | Fixed | Kept
 
 MEAN, SUM, WEIGHTED_MEAN, KEPT_MEAN = "mean", "sum", "mean by weights", "mean of what is kept"
 """How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored.
@@ -91,7 +98,8 @@ class Input:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
     """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
-    counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name.
+    counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name. The numbers end
+    with those of parameters that have some for each class; the last `tiny` of them may be left out: see `traced`.
     """
 
     key: Hashable
@@ -100,6 +108,7 @@ class Part:
     weight: float = 1.0
     kept: bool = True
     shares: Mapping[str, float] = field(default_factory=dict)
+    tiny: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,7 +123,7 @@ class Stated:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recording:
-    """A formula that code is: the builder that it was recorded on, and the register of its value, of which all inputs are variables."""
+    """A formula that code is: the builder that it was recorded on, and the register of its value."""
 
     b: Builder
     output: int
@@ -127,7 +136,7 @@ class Problem:
     `ways` are further ways of writing its formulas. `output` has the dimensions of an array that comes out, which the last input, its
     upstream gradient, weighs; None for one number. `reductions` are the ways in which the sum may be scaled. `loss` says that it is one of
     predictions and targets, and `module` where its formula is written. `relations` are those that its author claims. With an `example`,
-    values around which it is judged, its formula is `code` that is recorded.
+    values around which it is judged, or without one where all inputs are declared, its formula is `code` that is recorded.
     """
 
     name: str
@@ -206,11 +215,14 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instance:
-    """A problem with the values of its parameters and its reduction: what one candidate claims to compute."""
+    """A problem with the values of its parameters and its reduction: what one candidate claims to compute. `unsure` says of parameters that
+    were found out how far they may be off, of their size.
+    """
 
     problem: Problem
     reduction: str = SUM
     parameters: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = self.problem.parameters

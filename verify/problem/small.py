@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.problem.around import near
-from verify.problem.problem import WEIGHTS, Fixed, Input, Problem
+from verify.problem.around import in_dtype, near
+from verify.problem.problem import WEIGHTS, Fixed, Input, Kept, Problem
 from verify.spec.domains import Label, Simplex
 
 OFTEN = 4
@@ -17,16 +18,24 @@ UNIT = 64
 """Numbers of a simplex are multiples of 1/UNIT: their sum is 1 in every dtype, in any order."""
 
 
-def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float64") -> dict[str, Any]:
-    """Values at which all dimensions have this size: ordinary numbers, different from each other. Around an example they have its size;
-    with the seed 0 it is the example.
+def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float64", rare: bool = False) -> dict[str, Any]:
+    """Values at which all dimensions have this size: ordinary numbers, different from each other, or `rare` ones of the domains too.
+    Around an example they have its size; with the seed 0 it is the example.
     """
     rng = np.random.default_rng(seed)
     if problem.example is not None:
-        return {name: (near(a, rng) if seed else a).astype(dtype)[()] for name, a in problem.example.items()}
+        moved = {name: near(np.asarray(problem.example[name]), rng) for name in problem.differentiated if seed}
+        return {name: in_dtype(a, dtype) for name, a in {**problem.example, **moved}.items()}
     sizes = dict.fromkeys(problem.dims, size)
-    found = {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype) for i in problem.inputs}
+    found = {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype, rare=rare) for i in problem.inputs}
     return sound(problem, found)
+
+
+def different(inputs: Sequence[Input], dtype: str = "float64") -> dict[str, Any]:
+    """Values at which no two dimensions have one size, so that shapes tell inputs apart."""
+    names = dict.fromkeys(d for i in inputs for d in (*i.dims, i.domain.size if isinstance(i.domain, Label) else "1") if not d.isdigit())
+    sizes, rng = {d: k for k, d in enumerate(names, 3)}, np.random.default_rng(0)
+    return {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype) for i in inputs}
 
 
 def sound(problem: Problem, values: dict[str, Any]) -> dict[str, Any]:
@@ -45,12 +54,14 @@ def sound(problem: Problem, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.random.Generator, dtype: str) -> Any:
-    """Ordinary numbers of an input's domain."""
+def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.random.Generator, dtype: str, *, rare: bool = False) -> Any:
+    """Ordinary numbers of an input's domain, or any of its list."""
+    if isinstance(i.domain, Kept):
+        return in_dtype(i.domain.value, dtype)
     raw = rng.integers(0, 256, shape, dtype=np.uint8)
     if i.is_free:
         return np.round(rng.normal(size=shape) * 32).astype(dtype) / np.dtype(dtype).type(32)
-    return of_bytes(i, raw % 64, sizes, dtype)
+    return of_bytes(i, raw if rare else raw % 64, sizes, dtype)
 
 
 def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dtype: str) -> Any:
@@ -63,6 +74,7 @@ def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dty
         return _rows(raw.astype(np.int64)).astype(dtype)
     if isinstance(i.domain, Fixed):
         return np.full(raw.shape, i.domain.values, dtype)
+    assert not isinstance(i.domain, Kept)  # which an example alone has
     found = np.array(i.domain.values)[raw.astype(np.int64) % len(i.domain.values)]
     return np.asarray(found.astype(np.int64 if i.whole else dtype))
 

@@ -184,7 +184,7 @@ def _apart(entry: Entry, group: Sequence[Entry]) -> bool:
 def _mistake(entry: Entry) -> tuple[str, str]:
     """Code and sentence without what differs from law to law: the condition, what was measured, and the figures in it."""
     code, told = entry["diagnosis"]["code"], CONDITION.sub("", MEASURED.sub("", _itself(entry)))
-    return code, (ANY_NUMBER if entry["kind"] == "behaviour" else DECIMAL).sub("#", told)
+    return code, (ANY_NUMBER if entry["kind"] in ("behaviour", "precision") else DECIMAL).sub("#", told)
 
 
 def _condition(entry: Entry) -> str | None:
@@ -201,7 +201,7 @@ def _itself(entry: Entry) -> str:
 MEASURED = re.compile(r"^.* is \S+, allowed \S+ ± [^\s:]+")
 CONDITION = re.compile(r", (?:only )?when .*?(?= \(on all|$)")
 DECIMAL = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
-ANY_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+ANY_NUMBER = re.compile(r"(?<![\w.:])[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 OF_ONE_ANSWER = {"value": "loss", "gradient": "gradient", "membership": "gradient", "curvature": "Hessian"}
 """Laws that are about one answer alone."""

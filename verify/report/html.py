@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,7 +13,7 @@ from markupsafe import Markup
 
 from verify.figures import pictures
 from verify.report.audit import lines
-from verify.report.findings import declarations, findings, folded, judgement, paragraph, silences, summary
+from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
 from verify.report.reading import (
     Document,
     Entry,
@@ -76,6 +77,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
         power=list(_power(document.get("power", ()))),
         beside=beside or {},
         audits=lines(document),
+        recorded=list(_recorded(document, found)),
     )
     return page
 
@@ -112,6 +114,23 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
             wanted = PRINCIPAL if k == 0 else SECONDARY
             drawn += [(f["dtype"], p, Markup(p.svg)) for p in pictures(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn, "none": list(none.get((candidate, loss), ()))}
+
+
+def _recorded(document: Document, found: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+    """Of each candidate that is judged by its own code: the lines of its loss with what they compute, and with the findings that are about
+    them; those that are about other lines; and the gap of the law `formula` at each dtype.
+    """
+    for name, told in document["conventions"].items():
+        lines = told.get("formula", {}).get("recorded", ())
+        if not lines:
+            continue
+        results = [r for r in document["results"] if r["candidate"] == name]
+        gaps = {r["dtype"]: at["gap"] for r in results if "gap" in (at := r.get("witness") or r.get("worst") or {})}
+        about = [(n, f, f.named.get("diagnosis", {}).get("places", ())) for n, f in enumerate(found) if f.shown["candidate"] == name]
+        placed = {(PurePath(at["file"]).name, at["line"]): (n, f.cause) for n, f, places in about for at in places}
+        shown = [{**line, "finding": placed.pop((line["file"], line["line"]), None)} for line in lines]
+        elsewhere = [(n, cause, f"{file}:{line}") for (file, line), (n, cause) in placed.items()]
+        yield {"candidate": name, "operations": told["formula"]["operations"], "lines": shown, "gaps": gaps, "elsewhere": elsewhere}
 
 
 def _power(tables: Sequence[Entry]) -> Iterator[dict[str, Any]]:

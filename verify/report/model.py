@@ -13,6 +13,7 @@ from typing import Any
 
 from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused
 from verify.campaign.witness import NO_LOSS, identity, told
+from verify.candidates.signature import OF_SCORES
 from verify.evidence import Verdict
 from verify.laws import LAWS
 from verify.oracle.steepness import told as steepness
@@ -176,7 +177,7 @@ def _entry(o: Outcome) -> dict[str, Any]:
         entry["limitations"] = list(r.limitations)
     if r.witness is not None:
         entry["witness"] = _witness(r.witness, o.task.request.loss) | {"id": identity(o)}
-        if o.conventions is not None and o.conventions.get("signature") in ("scores", "objective"):
+        if o.conventions is not None and o.conventions.get("signature") in OF_SCORES:
             entry["witness"]["signature"] = o.conventions["signature"]
         if isinstance(o.task.request.candidate, str):  # nobody else can find it again
             entry["witness"]["replay"] = f"verify replay {identity(o)}"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from verify.nested import decimal, leaves, nested, sizes
+from verify.rounding import HALF
 
 Document = Mapping[str, Any]
 Entry = Mapping[str, Any]
@@ -22,9 +23,6 @@ SHOWN = 40
 
 PRINTED = 5
 """Lines of a candidate's output that a text shows; the document has more."""
-
-HALF = {"float64": 2.0**26, "float32": 2.0**12}
-"""Ulps by which a number may be off that still has half of its digits."""
 
 LAST = 3
 """Lines that are shown of the output of a candidate that hung or ended its process: the last ones."""
@@ -54,17 +52,25 @@ def figure(x: float | str | None, form: str = ".2g") -> str:
 
 LINEAR = ("W", "X", "y", "reg")
 """The values of linear scores with labels, as a reader looks for them."""
+SCORES = ("scores", "y")
+"""And of scores."""
 
 
 def values(case: Entry) -> dict[str, Any]:
     """The numbers of a case by name, as they are nested: floats in hexadecimal, whole numbers plain. Nothing where there is no case.
 
-    Reports of an earlier version have W, X, y and reg alone, or x in a row beside its shape.
+    Reports of an earlier version have W, X, y and reg alone, or x in a row beside its shape; of scores, W was their transpose.
     """
     if "values" in case:
         told = case["values"]
-        return {name: told[name] for name in LINEAR} | told if told.keys() >= set(LINEAR) else dict(told)
-    return {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
+        first = LINEAR if is_linear(case) else SCORES if told.keys() >= set(SCORES) else ()
+        found: dict[str, Any] = {name: told[name] for name in first} | told
+    else:
+        found = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
+    if "signature" in case and "W" in found:
+        scores = {"scores": [list(row) for row in zip(*found["W"], strict=True)], "y": found["y"]}
+        return scores | {name: told for name, told in found.items() if name not in LINEAR}
+    return found
 
 
 def listed(told: Any) -> str:
@@ -76,15 +82,21 @@ def listed(told: Any) -> str:
     return f"[{', '.join(map(listed, told))}]" if isinstance(told, list) else str(told)
 
 
+def is_linear(case: Entry) -> bool:
+    """Whether it is one of linear scores with labels, which stand beside its values: a function without a spec may call its own alike."""
+    return case.keys() >= set(LINEAR)
+
+
 def shape(case: Entry) -> str:
     """The sizes, the family, λ and the parameters of a case, where they vary."""
     found = values(case)
-    if not found.keys() >= set(LINEAR):
+    told = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in (*LINEAR, *SCORES))
+    if "signature" in case:
+        N, C = sizes(found["scores"])
+        return f"N={N} C={C}, family {case['family']}{told}"
+    if not is_linear(case):
         return f"{', '.join(f'{name} of shape {sizes(told)}' for name, told in found.items())}, family {case['family']}"
     (C, D), N = sizes(found["W"]), len(found["X"])
-    told = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in LINEAR)
-    if "signature" in case:
-        return f"N={N} C={C}, family {case['family']}{told}"
     return f"N={N} D={D} C={C}, family {case['family']}, reg={decimal(found['reg'])!r}{told}"
 
 
@@ -144,14 +156,12 @@ def case_lines(entry: Entry) -> list[str]:
 
 
 def _inputs(case: Entry) -> dict[str, Any]:
-    """What a sentence shows: λ stands beside the sizes, and each row of X picks the scores of one example."""
+    """What a sentence shows: λ stands beside the sizes, and targets in the place of labels."""
     found = values(case)
-    if not found.keys() >= set(LINEAR):
+    if "signature" not in case and not is_linear(case):
         return found
     labels = {"targets": case["targets"]} if "targets" in case else {"y": found["y"]}
-    if "signature" in case:
-        return {"scores": [list(row) for row in zip(*found["W"], strict=True)], **labels}
-    return {name: found[name] for name in ("W", "X")} | labels
+    return {name: found[name] for name in ("W", "X", "scores") if name in found} | labels
 
 
 def last_printed(entry: Entry) -> list[str]:
@@ -171,18 +181,28 @@ def conventions(document: Document) -> Iterator[tuple[str, str]]:
     for name, found in document["conventions"].items():
         varied = {name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items()}
         varied |= {"formula": _formula(found["formula"])} if "formula" in found else {}
-        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in ("fits", "ambiguous", "varied"))
+        varied |= {name: f"{name} {found[name]} (found out from {how})" for name, how in found.get("found_out", {}).items()}
+        varied |= {"wrt": f"gradients for {', '.join(found['wrt'])}"} if "wrt" in found else {}
+        varied |= {"inputs": f"inputs {found['inputs']}"} if "inputs" in found else {}
+        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)
         what = "gradient" if found.get("signature") == "objective" else "loss"
         doubt = "" if found.get("fits") else f": its {what} fits no member of the family, so these are assumed"
         yield visible(name), visible(told + doubt)
         yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
 
 
+SAID_BESIDE = ("fits", "ambiguous", "varied", "found_out", "at")
+"""What is told of other conventions."""
+
+
 def _formula(found: Mapping[str, Any]) -> str:
     """Where the formula of a pair without a spec comes from."""
     if found["source"] == "own":
         return f"formula: own code, {found['operations']} operations"
-    return f"formula: none, by differences: {found['why']}"
+    if found["source"] == "reference":
+        return f"formula: {found['reference']}, {found['operations']} operations"
+    of = f" of {found['reference']}" if "reference" in found else ""
+    return f"formula: none, by differences{of}: {found['why']}"
 
 
 PINNED = ("layout", "reduction", "penalty", "delta")
@@ -220,14 +240,20 @@ def limitations(document: Document) -> list[tuple[str, str]]:
 
 
 def lost_digits(document: Document) -> list[tuple[str, str]]:
-    """(candidate, where its gradient has lost half of its digits or more without breaking a law): the worst of each candidate and dtype."""
+    """(candidate, where its gradient has lost half of its digits or more without breaking a law, and where its loss has that is judged by
+    its own code): the worst of each candidate and dtype.
+    """
     told = []
     for r in document["results"]:
         place = r.get("farthest")
-        if r["law"] == "gradient" and place is not None and float(r["ulps"]) > HALF[r["dtype"]]:
-            worst = f"{entry(place)} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
-            told.append((visible(r["candidate"]), f"{r['dtype']} gradients lose digits of small entries: {worst} (max-ulps can forbid it)"))
-    return told
+        if place is None or not float(r["ulps"]) > HALF[r["dtype"]] or not (r["law"] == "gradient" or "loses" in place):
+            continue
+        what, at = ("gradients lose digits", entry(place)) if "entry" in place else ("losses lose digits", "the loss")
+        what += "" if "loses" in place else " of small entries"
+        worst = f"{at} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
+        why = f": {place['loses']}" if "loses" in place else ""
+        told.append((visible(r["candidate"]), visible(f"{r['dtype']} {what}: {worst}{why} (max-ulps can forbid it)")))
+    return list(dict.fromkeys(told))
 
 
 def entry(place: Entry) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from verify.errors import unknown
+from verify.form import LINEAR, Form
 from verify.spec.convexity import convex_penalty
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
@@ -17,16 +18,17 @@ REDUCTIONS = ("mean", "sum")
 class Objective:
     """A loss, its parameters' values, a penalty and a reduction over the examples.
 
-    With `of_scores` it is a function of the scores themselves: `W` is Sᵀ, and each row of `X` picks one column of it. `classes` is the only
-    number of classes that is asked about, if not all are.
+    `form` says what it is a function of; the scores themselves have the penalty "none". `classes` is the only number of classes that is
+    asked about, if not all are. `unsure` says of parameters that were found out how far they may be off, of their size.
     """
 
     loss: LossSpec
     penalty: Penalty
     reduction: str = "mean"
     parameters: Mapping[str, float] = field(default_factory=dict)
-    of_scores: bool = False
+    form: Form = LINEAR
     classes: int | None = None
+    unsure: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:

@@ -199,10 +199,26 @@ class Run:
         return column(self.values, self.tape.size)
 
     def total(self, outputs: Sequence[int]) -> Ball:
-        """The sum of these registers. Raises KinkOnSegment where one of them is kinked."""
+        """The sum of these registers, without a derivative where one is unknown. Raises KinkOnSegment where one of them is kinked."""
         if not self.kinked.isdisjoint(outputs):
             raise KinkOnSegment
-        return sum((self.values[k] for k in outputs), arb(0))
+        found = sum((self.values[k] for k in outputs), arb(0))
+        if not any(map(self.is_unknown, outputs)):
+            return found
+        terms = max((x.prec for k in self.tape.inputs.tolist() if type(x := self.values[k]) is arb_series), default=0)
+        return arb_series([arb.nan()] * terms, terms) if terms else arb.nan()
+
+    def is_unknown(self, output: int) -> bool:
+        """Whether switches may choose a constant that is not finite, which stands for what is not known. (Its derivative would be 0.)"""
+        waiting = [output]
+        while waiting:
+            r = waiting.pop()
+            if r in self.possible:
+                i, e = self.tape.places[r]
+                waiting += [i.pieces(e)[p][0] for p in self.possible[r]]
+            elif not self.tape.moving[r] and not constant(self.values[r]).is_finite():
+                return True
+        return False
 
     @property
     def open(self) -> list[int]:

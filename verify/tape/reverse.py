@@ -266,6 +266,8 @@ def pieces(thin: Run, fat: Run, output: int) -> Pieces:
     open_ = fat.open
     vertices: dict[int, list[Vertex]] = {}
     outer = False
+    if fat.is_unknown(output):
+        return Pieces({j: Quantity(arb.nan(), inf, inf) for j in variables.values()}, [])
     whole = _slopes(thin, fat, open_, variables, output)
     for k in reached(fat, [output]) if whole.inner else []:
         if len(fat.possible[k]) == 1:

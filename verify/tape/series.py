@@ -157,7 +157,7 @@ def slope(run: Run, direction: Sequence[arb], output: int) -> arb:
             assert i.row.partials is not None
             partials = i.row.partials(a, registers[i.outs], *ins, *given(i.parameter))
             rates[i.outs] = reduce(a.add, [_times(a, partials[n], x, tape.moving[i.ins[n]]) for n, x in moved])
-    found: arb = constant(rates[output])
+    found: arb = arb.nan() if run.is_unknown(output) else constant(rates[output])
     return found
 
 

@@ -23,11 +23,12 @@ Registers = NDArray[np.intp]
 
 
 class Line(NamedTuple):
-    """The line of code that an instruction was recorded from."""
+    """The line of code that an instruction was recorded from, and the expression on it where that is known."""
 
     file: str
     number: int
     code: str
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -208,10 +209,12 @@ SUMS: dict[str, tuple[int, ...]] = {"add": (1, 1), "sub": (1, -1), "neg": (-1,),
 class Builder(Arithmetic):
     """Records a tape: `x = b.inputs((3,))`, `y = b.exp(b.mul(2, x))`, `b.tape(outputs=y)`. Columns are arrays of register numbers.
 
-    Equal operations share one register, so that the slopes of a difference of the same kink cancel. Nothing else is folded.
+    Equal operations share one register, so that the slopes of a difference of the same kink cancel; with `shared` off each has its own, as
+    it has its own line. Nothing else is folded.
     """
 
     line: Line | None = None
+    shared: bool = True
     _size: int = 0
     _inputs: list[int] = field(default_factory=list)
     _variables: list[int] = field(default_factory=list)
@@ -276,11 +279,13 @@ class Builder(Arithmetic):
                 return self.apply(PRIMITIVES["pow"], [*ins, parameter])
         if row.form in ("matrix", "composite"):
             return self._whole(row, columns, parameter)
-        columns = list(np.broadcast_arrays(*columns))
         rows = row.form == "row" or row.name in ("max", "min")
+        if not rows and not any(c.ndim for c in columns):
+            return self._single(row, [np.array(c).reshape(1) for c in columns], parameter)
+        columns = list(np.broadcast_arrays(*columns))
         shape = columns[0].shape[:-1] if rows else columns[0].shape
         flat = [c.reshape(-1, c.shape[-1]) if rows else c.ravel() for c in columns]
-        keys = self._keys(row, flat, parameter)
+        keys = self._keys(row, flat, parameter) if self.shared else [(self._size, k) for k in range(len(flat[0]))]
         fresh: dict[Any, int] = {}
         for k, key in enumerate(keys):
             if key not in self._known:
@@ -290,6 +295,15 @@ class Builder(Arithmetic):
             self._known.update(zip(fresh, outs.tolist(), strict=True))
             self._emit(row, outs, tuple(np.ascontiguousarray(c[which]) for c in flat), parameter)
         return np.array([self._known[key] for key in keys], np.intp).reshape(shape)
+
+    def _single(self, row: Primitive, ins: Sequence[Registers], parameter: Any) -> Registers:
+        """One output, without what arrays cost."""
+        (key,) = self._keys(row, ins, parameter)
+        if key not in self._known:
+            outs = self._new(1)
+            self._known[key] = int(outs[0])
+            self._emit(row, outs, tuple(ins), parameter)
+        return np.asarray(self._known[key], np.intp)
 
     def _keys(self, row: Primitive, flat: Sequence[Registers], parameter: Any) -> list[Any]:
         def operands(c: Registers) -> Iterator[Any]:
@@ -305,7 +319,7 @@ class Builder(Arithmetic):
     def _whole(self, row: Primitive, columns: Sequence[Registers], parameter: Any) -> Registers:
         """One instruction on whole matrices."""
         shape = row.shape(*(c.shape for c in columns)) if row.shape else (columns[0].shape[0], columns[1].shape[1])
-        key = (row.name, parameter, *((c.shape, c.tobytes()) for c in columns))
+        key = (row.name, parameter, *((c.shape, c.tobytes()) for c in columns)) if self.shared else (self._size,)
         if key not in self._known:
             outs = self._new(int(np.prod(shape)))
             self._known[key] = int(outs[0]) if outs.size else 0

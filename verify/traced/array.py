@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dis
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +12,9 @@ import numpy as np
 
 from verify.tape.tape import Registers
 from verify.traced.recorder import Recorder
+
+BINARY, REMAINDERS = dis.opmap["BINARY_OP"], (6, 19)
+"""The instruction of CPython's operators, and its arguments for % and %=."""
 
 
 class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
@@ -27,9 +32,6 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     def like(self, values: Any, registers: Registers) -> Any:
         """Other numbers of the same record."""
         return type(self)(self.recorder, values, np.asarray(registers, np.intp))
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        self.recorder.fail("it makes a plain array of numbers that are differentiated")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         from verify.traced.ufuncs import called
@@ -86,9 +88,19 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return self.transpose()
 
     @property
-    def flat(self) -> Iterator[Any]:
+    def strides(self) -> tuple[int, ...]:
+        """As numpy has it."""
+        found: tuple[int, ...] = self.values.strides
+        return found
+
+    @property
+    def flat(self) -> Flat:
         """Its entries in C order."""
-        return iter(self.ravel())
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        self.flat[:] = values
 
     def __len__(self) -> int:
         return len(self.values)
@@ -97,12 +109,15 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
+        self.recorder.told = True
         return repr(self.values)
 
     def __str__(self) -> str:
+        self.recorder.told = True
         return str(self.values)
 
     def __format__(self, spec: str) -> str:
+        self.recorder.told = True
         return format(self.values, spec)
 
     def __hash__(self) -> int:
@@ -162,10 +177,35 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return self.copy()
 
 
+class Flat:
+    """A view of all entries in a row."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return int(self.x.size)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.x.ravel())
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.x.ravel()[at]
+
+    def __setitem__(self, at: Any, values: Any) -> None:
+        places = np.arange(self.x.size)[plain_index(at)]
+        if places.ndim and np.ndim(values):
+            values = np.resize(values, places.shape)  # as numpy repeats them
+        self.x[np.unravel_index(places, self.x.shape)] = values
+
+
 class Truths(Recorded):
     """What comparisons of recorded numbers come to: three-valued on the tape, open where the numbers are equal."""
 
     __slots__ = ()
+
+    def __array__(self, dtype: Any = None, **_: Any) -> Any:
+        return np.asarray(self.decided(), dtype)
 
     def decided(self) -> Any:
         """Plain truths, by which the code goes on."""
@@ -187,7 +227,14 @@ class Truths(Recorded):
         return int(bool(self))
 
     def __setitem__(self, at: Any, value: Any) -> None:
-        self.recorder.fail("it writes into an array of truths")
+        new, b = truths(self.recorder, value), self.recorder.b
+        if isinstance(at, Truths) and at.shape == self.shape and not new.ndim:
+            at = at.decided() if not isinstance(at.values, np.ndarray) else at
+            kept = b.or_(b.and_(at.registers, new.registers), b.and_(b.not_(at.registers), self.registers))
+            self.registers[...], self.values[...] = kept, np.where(at.values, new.values, self.values)
+            return
+        at = plain_index(at)
+        self.values[at], self.registers[at] = new.values, new.registers
 
     def astype(self, dtype: Any, **_: Any) -> Any:
         """Numbers on the record; whole ones are decided."""
@@ -226,12 +273,15 @@ class Traced(Recorded):
 
     __slots__ = ()
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        self.recorder.fail("it makes a plain array of numbers that are differentiated")
+
     def __setitem__(self, at: Any, value: Any) -> None:
         recorder = self.recorder
         value = value.numbers(self.dtype) if isinstance(value, Truths) else value
         if isinstance(at, Truths) and at.shape == self.shape and np.ndim(value) == 0:
             new = value if isinstance(value, Traced) else lifted(recorder, np.asarray(value, self.dtype)[()])
-            self.registers[...] = recorder.apply("where", at.registers, new.registers, self.registers)
+            self.registers[...] = recorder.choice(at.registers, at.values, new.registers, self.registers)
             self.values[...] = np.where(at.values, new.values, self.values)
             return
         at = plain_index(at)
@@ -266,12 +316,24 @@ class Traced(Recorded):
         return bool(self != 0)
 
     def __float__(self) -> float:
-        self.recorder.fail("it makes a plain number of one that is differentiated")
+        return float(self._as_text() or self.recorder.fail("it makes a plain number of one that is differentiated"))
 
     def __int__(self) -> int:
-        self.recorder.fail("it makes a whole number of one that is differentiated")
+        return int(self._as_text() or self.recorder.fail("it makes a whole number of one that is differentiated"))
 
     __index__ = __int__
+
+    def _as_text(self) -> Any:
+        """Its number in an array, where text is made of it: `"%.3f" % loss`. (An array's own % asks for no plain number.)"""
+        frame = sys._getframe(2)
+        code, at = frame.f_code.co_code, frame.f_lasti
+        if at < 0 or code[at] != BINARY or code[at + 1] not in REMAINDERS:
+            return None
+        self.recorder.told = True
+        return np.reshape(self.values, 1).tolist()[0] or "0"
+
+    def __round__(self, digits: int | None = None) -> Any:
+        self.recorder.fail("it rounds numbers that are differentiated")
 
     def item(self, *at: Any) -> Any:
         """One entry: it stays on the record."""
@@ -325,6 +387,16 @@ def lifted(recorder: Recorder, x: Any) -> Traced:
     return Traced(recorder, values, recorder.constants(values))
 
 
+def truths(recorder: Recorder, x: Any) -> Truths:
+    """Truths as recorded ones: those that are not yet are constants."""
+    if isinstance(x, Truths):
+        return x
+    if isinstance(x, Traced):
+        return x != 0  # type: ignore[no-any-return]
+    values = np.asarray(x, bool)[()]
+    return Truths(recorder, values, recorder.known(values))
+
+
 def stacked(recorder: Recorder, rows: Any) -> Traced:
     """Nested lists as an array."""
     if not has_recorded(rows):
@@ -336,6 +408,16 @@ def stacked(recorder: Recorder, rows: Any) -> Traced:
 def has_recorded(x: Any) -> bool:
     """Whether something recorded is in nested lists."""
     return isinstance(x, Recorded) or (isinstance(x, (list, tuple)) and any(map(has_recorded, x)))
+
+
+def recorder_of(*args: Any) -> Recorder:
+    """That of the first that is recorded."""
+    for a in args:
+        if isinstance(a, Recorded):
+            return a.recorder
+        if isinstance(a, (list, tuple)) and has_recorded(a):
+            return recorder_of(*a)
+    raise AssertionError("nothing is recorded")
 
 
 def cast(x: Traced, dtype: Any) -> Traced:

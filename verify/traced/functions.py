@@ -7,24 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted, stacked
+from verify.tape.tape import Registers
+from verify.traced import factors, infinite, lookup, windows
+from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted, recorder_of, stacked
 from verify.traced.products import einsum, matmul
 from verify.traced.recorder import Recorder
-
-
-def recorder_of(*args: Any) -> Recorder:
-    """That of the first that is recorded."""
-    for a in args:
-        if isinstance(a, Recorded):
-            return a.recorder
-        if isinstance(a, (list, tuple)) and has_recorded(a):
-            return recorder_of(*a)
-    raise AssertionError("nothing is recorded")
+from verify.traced.ufuncs import written
 
 
 def _reduced(name: str) -> Callable[..., Any]:
     def reduction(x: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        initial = _initial(more)
+        x = _masked(x, NEUTRAL[name], more)
         _plainly(x, out, more)
+        if initial is not None:
+            return STEP[name](reduction(x, axis, dtype, keepdims=keepdims), initial)
         rows, values = _rows(x, axis), getattr(np, name)(x.values, axis=axis, keepdims=keepdims)
         if not rows.shape[-1]:
             return lifted(x.recorder, values)
@@ -35,10 +32,25 @@ def _reduced(name: str) -> Callable[..., Any]:
     return reduction
 
 
+STEP = {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply}
+NEUTRAL = {"sum": 0.0, "max": -np.inf, "min": np.inf, "prod": 1.0}
+"""What changes nothing in a reduction."""
+
+
+def _initial(more: dict[str, Any]) -> Any:
+    initial = more.pop("initial", None)
+    return None if initial is np._NoValue else initial
+
+
+def _masked(x: Traced, neutral: float, more: dict[str, Any]) -> Traced:
+    """With what where= leaves out set to a number that changes nothing."""
+    where = more.pop("where", True)
+    return x if where is True else _where(where, x, np.broadcast_to(np.asarray(neutral, x.dtype), x.shape))
+
+
 def _plainly(x: Traced, out: Any, more: dict[str, Any]) -> None:
-    initial, where = more.pop("initial", None), more.pop("where", True)
-    if out is not None or where is not True or repr(initial) not in ("None", "<no value>") or more:
-        x.recorder.fail("it reduces an array with out=, where= or initial=")
+    if out is not None or more:
+        x.recorder.fail("it reduces an array with out=")
 
 
 def _rows(x: Traced, axis: Any) -> Any:
@@ -60,7 +72,10 @@ _sum = _reduced("sum")
 
 
 def _mean(x: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **more: Any) -> Any:
+    where = more.get("where", True)
     total = _sum(x, axis=axis, dtype=dtype, out=out, keepdims=keepdims, **more)
+    if where is not True:
+        return total / np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
     return _like(total / _counted(x, axis), np.mean(x.values, axis=axis, dtype=dtype, keepdims=keepdims))
 
 
@@ -80,7 +95,11 @@ def _std(x: Traced, *args: Any, **kwargs: Any) -> Any:
 
 
 def _prod(x: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **more: Any) -> Any:
+    initial = _initial(more)
+    x = _masked(x, NEUTRAL["prod"], more)
     _plainly(x, out, more)
+    if initial is not None:
+        return _prod(x, axis, dtype, keepdims=keepdims) * initial
     rows = _rows(x, axis)
     found = np.broadcast_to(x.recorder.b.constants(1), rows.shape[:-1])
     for k in range(rows.shape[-1]):
@@ -102,23 +121,28 @@ def _cumulated(name: str, step: str) -> Callable[..., Any]:
 
 
 def _arg(name: str, above: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """Which entry is the greatest, or the least: decided by comparing it with each of the others."""
+    """Which entry is the greatest, or the least: decided by comparing it with each of the others. Those that are not below it in another
+    run are compared with each other.
+    """
+
+    def best_of(recorder: Recorder, row: Registers, k: int, values: Any) -> int:
+        left = np.arange(row.size)
+        while True:
+            others = left[left != k]
+            if not others.size:
+                return k
+            found = recorder.above(*above(np.full(others.size, row[k]), row[others]))
+            left = others[~recorder.decide(found, np.ones(others.size, bool))]
+            if not left.size:
+                return k
+            k = int(left[getattr(np, name)(values[left])])
 
     def which(x: Traced, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
         _plainly(x, out, {})
-        found = getattr(np, name)(x.values, axis=axis, keepdims=keepdims)
+        found = np.asarray(getattr(np, name)(x.values, axis=axis, keepdims=keepdims))
         rows = x.reshape(1, -1) if axis is None else x.moved(np.moveaxis, axis, -1).reshape(-1, x.shape[axis])
-        taken = np.ravel(found)
-        recorder = x.recorder
-        for row, k in zip(rows, taken.tolist(), strict=True):
-            others = np.delete(np.arange(row.size), k)
-            if not others.size:
-                continue
-            best, rest = row[np.full(others.size, k)], row[others]
-            outcome = recorder.decide(recorder.above(*above(best.registers, rest.registers)), np.ones(others.size, bool))
-            if not np.all(outcome):  # the other one of a tie, in another run
-                recorder.fail(f"np.{name} chooses one of several equal entries")
-        return found
+        parts = zip(rows.registers, np.ravel(found).tolist(), rows.values, strict=True)
+        return np.array([best_of(x.recorder, row, k, values) for row, k, values in parts], np.intp).reshape(found.shape)[()]
 
     return which
 
@@ -197,14 +221,6 @@ def _diag(x: Traced, k: int = 0) -> Any:
     return Traced(x.recorder, np.diag(x.values, k), np.where(np.diag(np.ones(x.size, bool), k), np.diag(x.registers, k), zero))
 
 
-def _pad(x: Traced, width: Any, mode: str = "constant", **options: Any) -> Any:
-    values = np.pad(x.values, width, mode, **options)  # type: ignore[call-overload]
-    if mode != "constant":
-        return Traced(x.recorder, values, np.pad(x.registers, width, mode, **options))  # type: ignore[call-overload]
-    inner = np.pad(np.ones(x.shape, bool), width)
-    return Traced(x.recorder, values, np.where(inner, np.pad(x.registers, width), lifted(x.recorder, values * ~inner).registers))
-
-
 def _where(condition: Any, *both: Any) -> Any:
     if not both:
         return condition.nonzero() if isinstance(condition, Truths) else (condition != 0).nonzero()
@@ -214,7 +230,7 @@ def _where(condition: Any, *both: Any) -> Any:
     if isinstance(condition, Traced):
         condition = condition != 0
     if isinstance(condition, Truths):
-        return Traced(recorder, wanted, recorder.apply("where", condition.registers, x.registers, y.registers))
+        return Traced(recorder, wanted, recorder.choice(condition.registers, condition.values, x.registers, y.registers))
     return Traced(recorder, wanted, np.where(condition, x.registers, y.registers))
 
 
@@ -228,15 +244,14 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **more:
     found = found if high is None else np.minimum(found, high)
     if out is None:
         return found
-    out[...] = found
-    return out
+    return written(recorder_of(x, a_min, a_max), found, out)
 
 
 def _dot(a: Any, b: Any, out: Any = None) -> Any:
     recorder = recorder_of(a, b)
     x, y = lifted(recorder, a), lifted(recorder, b)
     if out is not None:
-        recorder.fail("it calls np.dot with out=")
+        return written(recorder, _dot(x, y), out)
     if not x.ndim or not y.ndim:
         return x * y
     if y.ndim > 2:
@@ -280,17 +295,32 @@ def _einsum(subscripts: Any, *operands: Any, **options: Any) -> Any:
     return _like(found, np.einsum(subscripts, *(_plain(a) for a in operands)))
 
 
-def _norm(x: Traced, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002  # numpy's name
-    matrix = (axis is None and x.ndim == 2 and ord is not None) or isinstance(axis, tuple)
-    if ord in (None, "fro") or (ord == 2 and not matrix):
-        found = np.sqrt(_sum(x * x, axis=axis, keepdims=keepdims))
-    elif ord == 1 and not matrix:
-        found = _sum(abs(x), axis=axis, keepdims=keepdims)
-    elif ord == np.inf and not matrix:
-        found = METHODS["max"](abs(x), axis=axis, keepdims=keepdims)
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002  # numpy's name
+    x = lifted(recorder_of(x), x)
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if len(axes) == 1 or ord in (None, "fro"):
+        axis = None if axis is None else axes if len(axes) > 1 else axes[0]
+        found = _norm_of_vectors(x, 2 if ord in (None, "fro") else ord, axis, keepdims)
+    elif len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
+        summed, over = axes if abs(ord) == 1 else axes[::-1]
+        sums = _sum(abs(x), axis=summed, keepdims=True)
+        found = METHODS["max" if ord > 0 else "min"](sums, axis=over, keepdims=True)
+        found = found if keepdims else found.moved(np.squeeze, axes)
     else:
-        x.recorder.fail(f"it calls np.linalg.norm(…, ord={ord})")
+        x.recorder.fail(f"it calls np.linalg.norm(…, ord={ord!r})")
     return _like(found, np.linalg.norm(x.values, ord=ord, axis=axis, keepdims=keepdims))
+
+
+def _norm_of_vectors(x: Traced, p: Any, axis: Any, keepdims: bool) -> Any:
+    if p == 2:
+        return np.sqrt(_sum(x * x, axis=axis, keepdims=keepdims))
+    if p == 1:
+        return _sum(abs(x), axis=axis, keepdims=keepdims)
+    if isinstance(p, (int, float)) and np.isinf(p):
+        return METHODS["max" if p > 0 else "min"](abs(x), axis=axis, keepdims=keepdims)
+    if not isinstance(p, (int, float)) or p == 0:
+        x.recorder.fail(f"it calls np.linalg.norm(…, ord={p!r})")
+    return _sum(abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
 
 
 def _trace(x: Traced, offset: int = 0, axis1: int = 0, axis2: int = 1, **_: Any) -> Any:
@@ -308,11 +338,29 @@ def _average(x: Any, axis: Any = None, weights: Any = None, **options: Any) -> A
     return _sum(x * w, axis=axis) / _sum(w, axis=axis)
 
 
-def _diff(x: Traced, n: int = 1, axis: int = -1) -> Any:
+def _diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    recorder = recorder_of(x, prepend, append)
+    x = lifted(recorder, x)
+    beside = [lifted(recorder, e) for e in (prepend, append) if repr(e) not in ("None", "<no value>")]
+    if beside:
+        ends = [e if e.ndim else np.broadcast_to(e, [1 if k == axis % x.ndim else m for k, m in enumerate(x.shape)]) for e in beside]
+        x = np.concatenate(
+            [*ends[: repr(prepend) not in ("None", "<no value>")], x, *ends[repr(prepend) not in ("None", "<no value>") :]], axis
+        )
     for _ in range(n):
         rows = x.moved(np.moveaxis, axis, 0)
         x = (rows[1:] - rows[:-1]).moved(np.moveaxis, 0, axis)
     return x
+
+
+def _trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    recorder = recorder_of(y, x)
+    rows = lifted(recorder, y).moved(np.moveaxis, axis, -1)
+    if x is None:
+        steps: Any = dx
+    else:
+        steps = np.diff(x) if np.ndim(x) == 1 else np.diff(np.moveaxis(x, axis, -1))
+    return _sum(steps * (rows[..., 1:] + rows[..., :-1]) / 2.0, axis=-1)
 
 
 def _ptp(x: Traced, axis: Any = None, **options: Any) -> Any:
@@ -370,10 +418,40 @@ def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0)
     return found
 
 
-def _nan_to_num(x: Traced, **_: Any) -> Any:
-    if not np.all(np.isfinite(x.values)):
+def _nan_to_num(x: Traced, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:  # noqa: ARG001
+    return _without_nan(x, nan)
+
+
+def _without_nan(x: Any, instead: float) -> Any:
+    """With another number for the constants that are NaN."""
+    x = lifted(recorder_of(x), x)
+    gone = infinite.nans(x.recorder, x.registers)
+    left = x.values[~gone] if x.ndim else x.values
+    if not np.all(np.isfinite(left)) and not (gone.all() and not x.ndim):
         x.recorder.fail("it replaces numbers that are not finite")
-    return x
+    return _where(gone, np.asarray(instead, x.dtype)[()], x)
+
+
+def _nan_mean(x: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+    x = lifted(recorder_of(x), x)
+    counts = np.sum(~infinite.nans(x.recorder, x.registers), axis=axis, keepdims=keepdims)
+    return _sum(_without_nan(x, 0.0), axis=axis, keepdims=keepdims) / counts
+
+
+def _nan_reduced(name: str) -> Callable[..., Any]:
+    return lambda x, axis=None, keepdims=False, **_: METHODS[name](_without_nan(x, NEUTRAL[name]), axis=axis, keepdims=keepdims)
+
+
+def _close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, **_: Any) -> Any:
+    return abs(a - b) <= atol + rtol * abs(b)
+
+
+def _fill_diagonal(x: Any, value: Any, wrap: bool = False) -> None:
+    recorder = recorder_of(x, value)
+    if not isinstance(x, (Traced, Truths)) or wrap or np.ndim(value):
+        recorder.fail("it writes numbers that are differentiated into the diagonal of a plain array")
+    k = np.arange(min(x.shape))
+    x[(k,) * x.ndim] = value
 
 
 def _apply_along_axis(f: Callable[..., Any], axis: int, x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -420,7 +498,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "argmax": _arg("argmax", lambda best, rest: (best, rest)), "argmin": _arg("argmin", lambda best, rest: (rest, best)),
     "argsort": _argsort, "clip": _clip, "dot": _dot, "trace": _trace, "conj": lambda x: x, "conjugate": lambda x: x,
     "any": lambda x, **k: (x != 0).any(**k), "all": lambda x, **k: (x != 0).all(**k), "nonzero": lambda x: (x != 0).nonzero(),
-    "round": lambda x, *_: x.recorder.fail("it rounds numbers that are differentiated"),
+    "searchsorted": lookup.searchsorted, "round": lambda x, *_: x.recorder.fail("it rounds numbers that are differentiated"),
 }  # fmt: skip
 """Methods of arrays, beside those that move entries."""
 
@@ -449,7 +527,12 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.amax: _method("max"), np.amin: _method("min"),
     np.where: _where, np.clip: _clip, np.dot: _dot, np.vdot: lambda a, b: _dot(np.ravel(a), np.ravel(b)), np.inner: _inner,
     np.outer: _outer, np.tensordot: _tensordot, np.einsum: _einsum, np.linalg.norm: _norm, np.average: _average, np.diff: _diff,
-    np.diag: _diag, np.pad: _pad, np.sort: _sorted, np.put_along_axis: _put_along_axis, np.copyto: _copyto, np.select: _select,
+    np.diag: _diag, np.pad: windows.pad, np.convolve: windows.convolve, np.correlate: windows.correlate,
+    np.lib.stride_tricks.sliding_window_view: _moving(np.lib.stride_tricks.sliding_window_view), np.linalg.cholesky: factors.cholesky,
+    np.searchsorted: lookup.searchsorted, np.digitize: lookup.digitize, np.interp: lookup.interp, np.trapezoid: _trapezoid,
+    np.nansum: _nan_reduced("sum"), np.nanmax: _nan_reduced("max"), np.nanmin: _nan_reduced("min"), np.nanprod: _nan_reduced("prod"),
+    np.nanmean: _nan_mean, np.isclose: _close, np.allclose: lambda a, b, *e, **k: bool(np.all(np.asarray(_close(a, b, *e, **k)))),
+    np.fill_diagonal: _fill_diagonal, np.sort: _sorted, np.put_along_axis: _put_along_axis, np.copyto: _copyto, np.select: _select,
     np.zeros_like: _full_like(0), np.ones_like: _full_like(1), np.empty_like: _full_like(0),
     np.full_like: lambda x, fill, **k: _full_like(0)(x, fill, **k), np.array_equal: _array_equal, np.shape: _shape,
     np.ndim: lambda x: x.ndim, np.size: lambda x, axis=None: x.size if axis is None else x.shape[axis], np.nan_to_num: _nan_to_num,

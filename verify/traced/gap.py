@@ -83,11 +83,11 @@ def _line(tape: Any, register: int) -> Line | None:
 
 
 def slopes(record: Record, inputs: Sequence[arb]) -> list[arb] | None:
-    """The gradient of the one output of a record by its variables; None on a kink."""
+    """The gradient of the one output of a record by its variables; None on a kink, or where nothing is known."""
     tape, output = record.tape, int(record.outputs)
     with precision():
         run = enclose.run(tape, inputs, arithmetic=arithmetic(record))
-        if set(run.open) & set(enclose.reached(run, [output])):
+        if run.is_unknown(output) or set(run.open) & set(enclose.reached(run, [output])):
             return None
         found = adjoints(run, run.possible, output)
         return [found.at(int(r)) for r in tape.variables]

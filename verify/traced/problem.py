@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.problem import Input, Part, Problem, Recording, Values
+from verify.problem import Input, Kept, Part, Problem, Recording, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape.tape import Line
 from verify.traced.gap import Written, slopes, written
-from verify.traced.record import Record, as_written, balls, recorded
+from verify.traced.origin import Origin, origin
+from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
 from verify.traced.recorder import NotTraced
 
 KEPT = 16
 """Records that are kept: each is as large as all that the code computes."""
-LATEST = 2
-"""Records that are tried at another point before the code runs again."""
-SOURCE = "the candidate's own code"
+LATEST = 6
+"""Records that are tried at another point, the latest first, before the code runs again: along a line it may do one thing ahead and another
+behind.
+"""
+SHRUNK = (1.0, 2.0**-2, 2.0**-4, 2.0**-6, 0.0)
+"""Parts of the example at which it is looked how large slopes are. A slope that is small there may be a difference of numbers of that size,
+as σ(m) − 1 is, and right code loses its digits.
+"""
 
 
 NARROW = 2.0**-90
@@ -48,32 +56,47 @@ class Gap:
 
 
 class Code:
-    """The value of a function of named arrays, and its gradient's code (which returns an array for each), recorded where they are asked
-    for. `unrecorded` says why a gradient is not.
+    """The value of a function of named arrays, and the code of a gradient (which returns an array for each of the first `variables` of
+    them), recorded where they are asked for. `unrecorded` says why a gradient is not. `loss` is another code of the same value, if the
+    gradient is that of a candidate which is judged by this.
     """
 
     def __init__(
-        self, f: Callable[..., Any], names: tuple[str, ...], gradient: Callable[..., Any] | None = None, unrecorded: str | None = None
+        self,
+        f: Callable[..., Any],
+        names: tuple[str, ...],
+        gradient: Callable[..., Any] | None = None,
+        unrecorded: str | None = None,
+        *,
+        variables: int | None = None,
+        loss: Callable[..., Any] | None = None,
     ) -> None:
         self.f, self.names, self._gradient, self.unrecorded = f, names, gradient, unrecorded
+        self.variables, self._loss = len(names) if variables is None else variables, loss
         self._records: OrderedDict[Hashable, tuple[Record, bytes]] = OrderedDict()
         self._formulas: OrderedDict[bytes, Recording] = OrderedDict()
         self._written: OrderedDict[Hashable, list[Written] | NotTraced] = OrderedDict()
-        self._latest: list[Record] = []
-        self._gradients: list[Record] | None = None
+        self._latest: list[tuple[Hashable, Record]] = []
+        self._gradients: tuple[Hashable, list[Record]] | None = None
+        self._sizes: dict[str, float] = {}
 
     def _place(self, values: Values) -> tuple[list[Any], Hashable]:
         given = [values[name] for name in self.names]
-        return given, tuple((a.dtype.char, a.shape, a.tobytes()) for a in map(np.asarray, given))
+        return given, _bits(given)
+
+    def _unrecorded(self, given: list[Any]) -> Hashable:
+        """What a record knows as it is, and holds for nothing else."""
+        return _bits([a for k, a in enumerate(given) if not is_recorded(a, k < self.variables)]), tuple(map(np.shape, given))
 
     def record(self, values: Values) -> tuple[Record, bytes]:
         """The record there, and its key. Raises NotTraced."""
         given, place = self._place(values)
         if place not in self._records:
-            found = next((r for r in self._latest if r.holds(given)), None)
+            plain = self._unrecorded(given)
+            found = next((r for beside, r in self._latest if beside == plain and r.holds(given)), None)
             if found is None:
-                found = recorded(self.f, given, u=unit_roundoff(_dtype(given)))
-                self._latest = [found, *self._latest][:LATEST]
+                found = recorded(self.f, given, u=unit_roundoff(_dtype(given)), variables=self.variables)
+            self._latest = [(plain, found), *((beside, r) for beside, r in self._latest if r is not found)][:LATEST]
             key = found.key
             self._formulas.setdefault(key, Recording(b=found.b, output=int(found.outputs)))
             self._formulas.move_to_end(key)
@@ -82,11 +105,20 @@ class Code:
             _kept(self._records)
         return self._records[place]
 
+    def as_run(self, values: Values) -> tuple[Record, NDArray[np.float64]]:
+        """The loss's code by the operations that run there, line by line, and the inputs of that record. Raises NotTraced."""
+        given, _ = self._place(values)
+        found = as_run(self.f, given, self.variables)
+        return found, np.array([float(x) for x in _inputs(given, found)])
+
     def parts(self, values: Values) -> list[Part]:
         """One element of all inputs."""
-        size = sum(int(np.size(values[name])) for name in self.names)
         record, key = self.record(values)
-        return [Part(key=key, places=np.arange(size), numbers=record.guards)]
+        given, _ = self._place(values)
+        size = sum(int(np.size(a)) for a in given[: self.variables])
+        beside = [a for a in given[self.variables :] if is_recorded(a, variable=False)]
+        numbers = (*(x for a in beside for x in np.ravel(a).tolist()), *record.guards)
+        return [Part(key=key, places=np.arange(size), numbers=numbers, tiny=len(record.guards))]
 
     def stated(self, key: Hashable) -> Recording:
         """The formula of a record that was made lately."""
@@ -96,14 +128,9 @@ class Code:
     def written(self, values: Values) -> list[Written]:
         """The entries of the gradient as its code has them, in a row. Raises NotTraced."""
         given, place = self._place(values)
-        if self._gradient is None:
-            raise NotTraced(self.unrecorded or "it has no gradient")
         if place not in self._written:
             try:
-                if self._gradients is None or not self._gradients[0].holds(given):
-                    self._gradients = as_written(self._gradient, given)
-                records = self._gradients
-                found: Any = [w for r in records for w in written(r, _inputs(given, r), _dtype(given))]
+                found: Any = [w for r in self._gradient_records(given) for w in written(r, _inputs(given, r), _dtype(given))]
             except NotTraced as error:
                 found = error
             self._written[place] = found
@@ -113,15 +140,75 @@ class Code:
             raise known
         return known
 
-    def careless(self, values: Values) -> NDArray[np.float64] | None:
-        """How far careful floats may be from what the gradient's code denotes, entry by entry, up to half of the digits of the largest."""
+    def _gradient_records(self, given: list[Any]) -> list[Record]:
+        if self._gradient is None:
+            raise NotTraced(self.unrecorded or "it has no gradient")
+        plain = self._unrecorded(given)
+        if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given):
+            self._gradients = plain, as_written(self._gradient, given, self.variables)
+        return self._gradients[1]
+
+    def origin(self, values: Values, place: int | None = None) -> Origin | None:
+        """Where the floats of the loss's code go wrong, or of an entry of the gradient's, by its `place` in a row; None where they do not,
+        or where that is not known.
+        """
+        given, _ = self._place(values)
+        try:
+            if place is None:
+                record, _ = self.record(values)
+                return origin(record, _inputs(given, record), _dtype(given), int(record.outputs))
+            for record in self._gradient_records(given):
+                if place < record.outputs.size:
+                    return origin(record, _inputs(given, record), _dtype(given), int(record.outputs.ravel()[place]))
+                place -= record.outputs.size
+        except NotTraced:
+            return None
+        return None
+
+    def careless(self, values: Values, example: Values | None) -> NDArray[np.float64] | None:
+        """How far careful floats may be from what the gradient's code denotes, entry by entry, up to half of the digits of the largest
+        entry that there is here, or between the example, if there is one, and 0.
+        """
         try:
             found = self.written(values)
         except NotTraced:
             return None
+        given, _ = self._place(values)
+        half = float(np.sqrt(unit_roundoff(_dtype(given))))
         size = max((float(w.exact.abs_upper()) for w in found), default=0.0)
-        most = float(np.sqrt(unit_roundoff(_dtype([values[n] for n in self.names])))) * size
-        return np.asarray(np.minimum(np.nan_to_num([w.radius for w in found], nan=most), most))
+        if example is not None and not all(w.radius <= half * size for w in found):
+            size = max(size, self._largest(example, _dtype(given)))
+        return np.asarray(np.minimum(np.nan_to_num([w.radius for w in found], nan=half * size), half * size))
+
+    def _largest(self, example: Values, dtype: str) -> float:
+        """The largest slope of the loss on the way from the example to 0, as far as there are any."""
+        if dtype not in self._sizes:
+            sizes = [0.0]
+            for part in SHRUNK:
+                values = {name: _shrunk(example[name], part, dtype) for name in self.names}
+                with suppress(NotTraced):
+                    due = slopes(self.record(values)[0], _inputs(self._place(values)[0], self.record(values)[0])) or ()
+                    sizes += [float(t.abs_upper()) for t in due if t.is_finite()]
+            self._sizes[dtype] = max(sizes)
+        return self._sizes[dtype]
+
+    def careless_value(self, values: Values) -> float:
+        """The same of what the other code of the value denotes, up to half of its digits."""
+        loss = self._loss
+        if loss is None:
+            return 0.0
+        given, _ = self._place(values)
+
+        @wraps(loss)
+        def alone(*inputs: Any) -> list[Any]:
+            return [loss(*inputs)]
+
+        try:
+            (record,) = as_written(alone, given, self.variables)
+            (found,) = written(record, _inputs(given, record), _dtype(given))
+        except NotTraced:
+            return 0.0
+        return float(np.nanmin([found.radius, np.sqrt(unit_roundoff(_dtype(given))) * float(found.exact.abs_upper())]))
 
     def gap(self, values: Values) -> Gap | None:
         """See `Gap`; None on a kink, or where nothing is finite. Raises NotTraced."""
@@ -157,7 +244,16 @@ class Code:
 
 def _inputs(given: Sequence[Any], record: Record, *, loose: bool = False) -> list[arb]:
     guards = [arb(g) + arb(0, abs(g) if loose else 0.0) for g in record.guards]
-    return [*balls(given, [()] * len(given)), *guards]
+    return [*balls(given, record.variables), *guards]
+
+
+def _bits(given: Sequence[Any]) -> Hashable:
+    return tuple((a.dtype.char, a.shape, a.tobytes()) for a in map(np.asarray, given))
+
+
+def _shrunk(a: Any, part: float, dtype: str) -> Any:
+    """What holds floats, so many times as large."""
+    return (np.asarray(a).astype(dtype) * np.dtype(dtype).type(part))[()] if np.asarray(a).dtype.kind == "f" else a
 
 
 def _dtype(given: Sequence[Any]) -> str:
@@ -169,19 +265,26 @@ def _kept(known: OrderedDict[Any, Any]) -> None:
         known.popitem(last=False)
 
 
-def code_problem(name: str, code: Code, example: Mapping[str, Any], *, convex: bool) -> Problem:
-    """The problem around an example of the inputs, all of which are differentiated."""
-    inputs = tuple(
-        Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)), differentiated=True) for n, a in example.items()
-    )
+def code_problem(
+    name: str, code: Code, example: Mapping[str, Any], *, convex: bool, declared: Mapping[str, Input] | None = None
+) -> Problem:
+    """The problem around an example of the inputs; or of inputs that are `declared`, beside which the others have the shapes and signs of
+    the example. Those of these by which the code has no derivatives keep their values.
+    """
+    variables = code.names[: code.variables]
+    shown = {
+        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in variables else Kept(a))
+        for n, a in example.items()
+    }
+    inputs = tuple(replace(i, differentiated=n in variables) for n, i in (shown | dict(declared or {})).items())
     return Problem(
         name=name,
         inputs=inputs,
         parts=code.parts,
         stated=code.stated,
         claims=Claims(convex=True if convex else None),
-        source=SOURCE,
-        example=dict(example),
+        source=name,
+        example=None if declared else dict(example),
         code=code,
     )
 

@@ -35,7 +35,7 @@ def _product(recorder: Recorder, x: Any, y: Any) -> Any:
 
 def einsum(recorder: Recorder, subscripts: str, *operands: Any) -> Traced:
     """Σ over the letters that are not in the output."""
-    inputs, output = _letters(recorder, subscripts, len(operands))
+    inputs, output = _letters(recorder, subscripts, [np.ndim(x) for x in operands])
     parts = [(list(s), lifted(recorder, x)) for s, x in zip(inputs, operands, strict=True)]
     parts = [_without_repeats(s, x) for s, x in parts]
     while len(parts) > 1:
@@ -50,17 +50,19 @@ def einsum(recorder: Recorder, subscripts: str, *operands: Any) -> Traced:
     return found if output else found.reshape(())[()]
 
 
-def _letters(recorder: Recorder, subscripts: str, n: int) -> tuple[list[str], str]:
-    text = subscripts.replace(" ", "")
-    if "." in text:
-        recorder.fail("it calls np.einsum with an ellipsis")
-    left, arrow, output = text.partition("->")
+def _letters(recorder: Recorder, subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the output; an ellipsis stands for capital Greek ones, the last axis first."""
+    left, arrow, output = subscripts.replace(" ", "").partition("->")
     inputs = left.split(",")
-    if len(inputs) != n:
-        recorder.fail(f"it calls np.einsum({subscripts!r}) with {n} arrays")
+    if len(inputs) != len(ndims):
+        recorder.fail(f"it calls np.einsum({subscripts!r}) with {len(ndims)} arrays")
+    spread = [n - len(own) + 3 if "..." in own else 0 for own, n in zip(inputs, ndims, strict=True)]
+    every = "".join(map(chr, range(913, 913 + max(spread))))[::-1]
+    inputs = [own.replace("...", every[len(every) - n :]) for own, n in zip(inputs, spread, strict=True)]
     if not arrow:
-        output = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
-    return inputs, output
+        named = left.replace("...", "")
+        output = every + "".join(sorted(c for c in set(named) - {","} if named.count(c) == 1))
+    return inputs, output.replace("...", every)
 
 
 def _without_repeats(s: list[str], x: Traced) -> tuple[list[str], Traced]:

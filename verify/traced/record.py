@@ -7,6 +7,8 @@ chooses between both as a formula's switch does.
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +22,11 @@ from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder, Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
-from verify.traced.recorder import NotTraced, Recorder
+from verify.traced.recorder import GUARD, Kept, NotTraced, Recorder
 from verify.traced.swapped import swapped
 
+MOST_LINES = 100
+"""Lines of code that a report shows."""
 MOST_RUNS = 64
 """Runs of the code at one point, for all outcomes of what is open there."""
 
@@ -31,7 +35,8 @@ MOST_RUNS = 64
 class Record:
     """`outputs` are registers of `b` in the shape of what came out, `values` the numbers that the code had, `guards` the inputs that the
     tape has behind those of the code: tiny numbers that are added. `decided` are the truths by which the code went on, for floats with the
-    unit roundoff `u`, or in real arithmetic. It is `steady` where nothing else of the inputs' numbers was asked for.
+    unit roundoff `u`, or in real arithmetic. It is `steady` where nothing else of the inputs' numbers was asked for. Derivatives are taken
+    by the first `variables` of the inputs.
     """
 
     b: Builder
@@ -41,6 +46,7 @@ class Record:
     guards: tuple[float, ...]
     decided: Mapping[int, bool]
     u: float | None
+    variables: int
     steady: bool = True
 
     @cached_property
@@ -53,9 +59,21 @@ class Record:
         if not self.steady:
             return False
         with precision():
-            inputs = balls(given, [()] * len(given), self.guards)
+            inputs = balls(given, self.variables, self.guards)
             run = enclose.run(self._truths, inputs, None if self.u is None else arb(self.u))
         return all(run.values[r] is v for r, v in self.decided.items())
+
+    @cached_property
+    def listing(self) -> list[dict[str, Any]]:
+        """The first lines of code in the order in which they run: the file's name, the number, the code, and what is computed."""
+        found: dict[tuple[str, int], tuple[str, Counter[str]]] = {}
+        for i in self.tape.instructions:
+            if i.line is not None:
+                found.setdefault((i.line.file, i.line.number), (i.line.code, Counter()))[1][i.op] += i.outs.size
+        return [
+            {"file": os.path.basename(file), "line": number, "code": code, "operations": dict(ops)}
+            for (file, number), (code, ops) in [*found.items()][:MOST_LINES]
+        ]
 
     @cached_property
     def _truths(self) -> Tape:
@@ -76,40 +94,49 @@ class Record:
         return found.digest()
 
 
-def recorded(f: Callable[..., Any], given: Sequence[Any], *, u: float) -> Record:
+def recorded(f: Callable[..., Any], given: Sequence[Any], *, u: float, variables: int | None = None) -> Record:
     """What `f` returns, one number or an array, as a function of those of the arrays `given` that hold floats; branches that are open for
-    floats with the unit roundoff `u` are run both ways. Raises NotTraced.
+    floats with the unit roundoff `u` are run both ways. Derivatives are taken by the first `variables`, or all. Raises NotTraced.
     """
-    return _Runs(f, given, u).explored()
+    return _Runs(f, given, u, len(given) if variables is None else variables).explored()
 
 
-def as_written(f: Callable[..., Any], given: Sequence[Any]) -> list[Record]:
+def as_written(f: Callable[..., Any], given: Sequence[Any], variables: int | None = None) -> list[Record]:
     """Each of the arrays that `f` returns in a list: comparisons turn out as they do in real arithmetic, ties as they are written. Raises
     NotTraced.
     """
+    variables = len(given) if variables is None else variables
     b, forced = Builder(), dict[int, bool]()
-    inputs, guards = inputs_of(b, given), dict[float, int]()
+    inputs, guards = inputs_of(b, given, variables), dict[float, int]()
     for _ in range(3):
         recorder = Recorder(b, forced=forced, written=True, guards=guards)
         parts = [lifted(recorder, p) for p in _run(f, given, inputs, recorder)]
-        truths = _truths(b, balls(given, inputs, guards), recorder.decided, None)
+        truths = _truths(b, balls(given, variables, guards), recorder.decided, None)
         wrong = {r: t for r, t in truths.items() if t is not None and t != recorder.decided[r]}
         if not wrong:
             told: dict[str, Any] = {"b": b, "blurred": recorder.blurred, "guards": tuple(guards), "decided": recorder.decided, "u": None}
-            told["steady"] = not recorder.looked
+            told |= {"steady": not recorder.looked, "variables": variables}
             return [Record(outputs=p.registers, values=p.values, **told) for p in parts]
         forced = forced | wrong
     raise NotTraced("rounding decides which of its branches are taken")
 
 
-def inputs_of(b: Builder, given: Sequence[Any]) -> list[Registers | None]:
-    """Registers of the arrays of floats."""
-    return [b.inputs(np.shape(a)) if is_differentiated(a) else None for a in given]
+def as_run(f: Callable[..., Any], given: Sequence[Any], variables: int | None = None) -> Record:
+    """The one number that `f` returns, by the operations that run at these inputs, each with its own line though it be equal to another.
+    Elsewhere it may be another formula. Raises NotTraced.
+    """
+    return _Runs(f, given, 0.0, len(given) if variables is None else variables, Builder(shared=False)).first()
 
 
-def is_differentiated(a: Any) -> bool:
-    """Whether an argument is an array of floats, or one float."""
-    return isinstance(a, (np.ndarray, np.floating, float)) and np.asarray(a).dtype.kind == "f"
+def inputs_of(b: Builder, given: Sequence[Any], variables: int) -> list[Registers | None]:
+    """Registers of what is recorded."""
+    return [b.inputs(np.shape(a), variable=k < variables) if is_recorded(a, k < variables) else None for k, a in enumerate(given)]
+
+
+def is_recorded(a: Any, variable: bool) -> bool:
+    """Whether an argument is an array of floats, or one float: not a tiny one, such as an ε, unless derivatives are taken by it."""
+    of_floats = isinstance(a, (np.ndarray, np.floating, float)) and np.asarray(a).dtype.kind == "f"
+    return of_floats and (variable or np.ndim(a) > 0 or abs(float(a)) > GUARD)
 
 
 def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], recorder: Recorder) -> Any:
@@ -120,6 +147,13 @@ def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], rec
     try:
         with swapped(f, recorder) as own, np.errstate(all="ignore"):
             returned = own(*arguments)
+    except Kept as kept:
+        if kept.buffer is None:
+            raise
+        recorder.buffers[id(kept.buffer)] = kept.buffer
+        recorder.decided.clear()
+        recorder.failure = None
+        return _run(f, given, inputs, recorder)
     except NotTraced:
         raise
     except RecursionError:
@@ -145,18 +179,18 @@ def _truths(b: Builder, inputs: Sequence[arb], asked: Mapping[int, bool], u: flo
     return {r: run.values[r] for r in asked}
 
 
-def balls(given: Sequence[Any], inputs: Sequence[Any], guards: Iterable[float] = ()) -> list[arb]:
+def balls(given: Sequence[Any], variables: int, guards: Iterable[float] = ()) -> list[arb]:
     """The numbers of the inputs, in the order of their registers."""
-    return [arb(float(x)) for a, r in zip(given, inputs, strict=True) if r is not None for x in np.ravel(a)] + [*map(arb, guards)]
+    return [arb(x) for k, a in enumerate(given) if is_recorded(a, k < variables) for x in np.ravel(a).tolist()] + [*map(arb, guards)]
 
 
 class _Runs:
     """Runs of one function at one point, on one builder."""
 
-    def __init__(self, f: Callable[..., Any], given: Sequence[Any], u: float) -> None:
-        self.f, self.given, self.u = f, given, u
-        self.b, self.left = Builder(), MOST_RUNS
-        self.inputs = inputs_of(self.b, given)
+    def __init__(self, f: Callable[..., Any], given: Sequence[Any], u: float, variables: int, b: Builder | None = None) -> None:
+        self.f, self.given, self.u, self.variables = f, given, u, variables
+        self.b, self.left = b or Builder(), MOST_RUNS
+        self.inputs = inputs_of(self.b, given, variables)
         self.blurred: dict[int, float] = {}
         self.guards: dict[float, int] = {}
         self.decided: dict[int, bool] = {}
@@ -166,15 +200,24 @@ class _Runs:
         """The record with all that is open."""
         first, recorder = self._ran({})
         self.decided = dict(recorder.decided)
-        outputs = self._tree({}, first, recorder)
+        return self._record(self._tree({}, first, recorder), first.values)
+
+    def first(self) -> Record:
+        """The record of one run."""
+        found, recorder = self._ran({})
+        self.decided = dict(recorder.decided)
+        return self._record(found.registers, found.values)
+
+    def _record(self, outputs: Registers, values: Any) -> Record:
         return Record(
             b=self.b,
             outputs=outputs,
-            values=first.values,
+            values=values,
             blurred=self.blurred,
             guards=tuple(self.guards),
             decided=self.decided,
             u=self.u,
+            variables=self.variables,
             steady=self.left >= 0 and not self.looked,
         )
 
@@ -191,7 +234,7 @@ class _Runs:
 
     def _tree(self, forced: dict[int, bool], out: Traced, recorder: Recorder) -> Registers:
         free = {r: v for r, v in recorder.decided.items() if r not in forced}
-        truths = _truths(self.b, balls(self.given, self.inputs, self.guards), free, self.u)
+        truths = _truths(self.b, balls(self.given, self.variables, self.guards), free, self.u)
         first = next((r for r in free if truths[r] is None), None)
         if first is None or self.left <= 0:
             self.left -= first is not None
@@ -203,11 +246,14 @@ class _Runs:
             raise NotTraced("its branches return arrays of different shapes")
         others = self._tree({**forced, first: not mine}, other_out, other)
         yes, no = (own, others) if mine else (others, own)
+        self.b.line = None  # nobody has written this
         return self.b.where(np.intp(first), yes, no)  # type: ignore[no-any-return]
 
     def _guarded(self, out: Traced, closed: Mapping[int, bool], *, known: bool) -> Registers:
         """The outputs where all that was decided turns out as here."""
-        b, hole = self.b, self.b.div(1, 0)
+        b = self.b
+        b.line = None  # nobody has written this
+        hole = b.div(1, 0)
         if not known:
             return np.broadcast_to(hole, out.registers.shape)
         if not closed:

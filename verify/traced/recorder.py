@@ -5,18 +5,23 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import FrameType
+from fractions import Fraction
+from functools import lru_cache
+from itertools import islice
+from types import CodeType, FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.tape.tape import Builder, Line, Registers
+from verify.traced import infinite
 
 OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-LIBRARIES = (os.path.dirname(os.path.abspath(np.__file__)) + os.sep, OWN)
+LIBRARIES = (os.path.dirname(os.path.abspath(np.__file__)) + os.sep, os.path.join(sysconfig.get_path("platlib"), "scipy") + os.sep, OWN)
 """Where code lies that is nobody's formula."""
 BITS = {"float64": 24, "float32": 12}
 """Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""
@@ -40,13 +45,21 @@ class NotTraced(BaseException):
         return f"{self.what}{where}"
 
 
+class Kept(NotTraced):
+    """It writes into an array that it keeps: the `buffer`, where another one can stand in for it."""
+
+    buffer: Any = None
+
+
 @dataclass
 class Recorder:
     """Records on a builder of tapes.
 
     `forced` says how comparisons turn out, by the register of their truth, where they are not to turn out as the floats have it; of each
     that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
-    code, which takes ties as it is written. `looked` says that the code has asked about numbers otherwise, whether they are finite say.
+    code, which takes ties as it is written. `looked` says that the code has asked about numbers otherwise, whether they are finite say,
+    and `told` that it has made text of them. `infinite` are the registers of constants that are not finite.
+    `singles` are single numbers, `buffers` arrays that the code brings along and writes into.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -55,16 +68,31 @@ class Recorder:
     decided: dict[int, bool] = field(default_factory=dict)
     blurred: dict[int, float] = field(default_factory=dict)
     guards: dict[float, int] = field(default_factory=dict)
+    infinite: dict[int, float] = field(default_factory=dict)
+    buffers: dict[int, Any] = field(default_factory=dict)
+    singles: dict[Any, Registers] = field(default_factory=dict)
+    told: bool = False
     looked: bool = False
     failure: NotTraced | None = None
 
     def constants(self, values: Any) -> Registers:
         """Registers of numbers that the code brings along. Of those with long mantissas is kept from which size they may be rounded."""
         a = np.asarray(values)
+        if not a.ndim:
+            number = a.dtype.char, a.item()
+            if number not in self.singles:
+                self.singles[number] = self._constants(a)
+            return self.singles[number].copy()
+        return self._constants(a)
+
+    def _constants(self, a: NDArray[Any]) -> Registers:
         if a.dtype.kind not in "fiub":
             self.fail(f"it computes with {a.dtype} numbers" if a.dtype.kind in "cOSU" else f"it computes with {a.dtype}")
-        if not np.all(np.isfinite(a)):
-            self.fail("it computes with a constant that is not finite")
+        finite = np.isfinite(a)
+        if not np.all(finite):
+            registers = np.where(finite, self.constants(np.where(finite, a, a.dtype.type(0))), 0)
+            registers[~finite] = [infinite.register(self, v) for v in a[~finite].tolist()]
+            return registers
         registers = self.b.constants(a.astype(np.float64) if a.dtype.kind in "fb" else a)
         if a.dtype.kind == "f" and a.size:
             mantissa, _ = np.frexp(a.astype(np.float64))
@@ -78,8 +106,8 @@ class Recorder:
     def apply(self, name: str, *operands: Any, parameter: Any = None) -> Registers:
         """One primitive, with the line of code that asks for it."""
         self.b.line = line_of_code()
-        found: Registers = getattr(self.b, name)(*operands, parameter=parameter)
-        return found
+        found: Registers | None = infinite.applied(self, name, operands, parameter) if self.infinite else None
+        return getattr(self.b, name)(*operands, parameter=parameter) if found is None else found
 
     def added(self, x: Any) -> Registers | None:
         """Registers of a tiny number that is added, which a gradient may leave out; None where it is none. It is an input of the tape."""
@@ -96,8 +124,19 @@ class Recorder:
         return found
 
     def above(self, x: Registers, y: Registers) -> Registers:
-        """Truths of x > y that are open where x = y: there either side may be taken."""
+        """Truths of x > y that are open where x = y: there either side may be taken, but by code that is read as it is written."""
         first, second = np.broadcast_arrays(x, y)
+        closed = self._closed(first, second)
+        if np.any(closed):
+            pairs = zip(*(map(self._standing, c[closed].tolist()) for c in (first, second)), strict=True)
+            found = np.empty(closed.shape, np.intp)
+            found[closed] = self.known([a > b for a, b in pairs])
+            if not np.all(closed):
+                found[~closed] = self.above(first[~closed], second[~closed])
+            return found
+        if self.written:
+            self.b.line = line_of_code()
+            return self.b.gt(first, second)  # type: ignore[no-any-return]
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
         low, high = np.where(flipped, second, first), np.where(flipped, first, second)
         b = self.b
@@ -107,6 +146,32 @@ class Recorder:
         if not np.any(flipped):
             return base
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
+
+    def _closed(self, x: Registers, y: Registers) -> NDArray[np.bool_]:
+        """Where a comparison is of two constants, or with one that is not finite, which compares with all others alike."""
+        fixed = [np.array([isinstance(self.b.number(np.intp(r)), Fraction) for r in c.ravel().tolist()], bool) for c in (x, y)]
+        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | (fixed[0] & fixed[1]).reshape(x.shape))
+
+    def _standing(self, r: int) -> float | Fraction:
+        """A number to compare by."""
+        known = self.b.number(np.intp(r))
+        return self.infinite.get(r, known if isinstance(known, Fraction) else 0.0)
+
+    def known(self, truths: Any) -> Registers:
+        """Plain truths."""
+        found: Registers = self.b.gt(self.b.constants(np.asarray(truths).astype(int)), 0)
+        return found
+
+    def choice(self, condition: Registers, truths: Any, x: Registers, y: Registers) -> Registers:
+        """Of two columns, by truths: where a side is not finite they decide, else both stay in the record."""
+        condition, truths, x, y = np.broadcast_arrays(condition, truths, x, y)
+        special = infinite.among(self, x) | infinite.among(self, y)
+        if not np.any(special):
+            return self.apply("where", condition, x, y)
+        found = np.empty(special.shape, np.intp)
+        found[special] = np.where(self.decide(condition[special], truths[special]), x[special], y[special])
+        found[~special] = self.apply("where", condition[~special], x[~special], y[~special])
+        return found
 
     def decide(self, registers: Registers, values: Any) -> NDArray[np.bool_]:
         """How truths turn out, by which code is chosen."""
@@ -119,6 +184,13 @@ class Recorder:
             else:
                 found[k] = self.decided.setdefault(r, self.forced.get(r, v))
         return found.reshape(shape)
+
+    def keeps(self, buffer: Any) -> NoReturn:
+        """Raises Kept: the code is to run again with another array in place of a buffer that it writes into."""
+        self.failure = Kept("it writes numbers that are differentiated into an array that it keeps", line_of_code())
+        if id(buffer) not in self.buffers and buffer.base is None:
+            self.failure.buffer = buffer
+        raise self.failure
 
     def fail(self, what: str) -> NoReturn:
         """Raises NotTraced."""
@@ -133,8 +205,15 @@ def line_of_code() -> Line | None:
         frame = frame.f_back
     if frame is None:
         return None
-    return _line(frame.f_code.co_filename, frame.f_lineno)
+    return _line(frame.f_code, frame.f_lineno, frame.f_lasti)
 
 
-def _line(file: str, number: int) -> Line:
-    return Line(file, number, linecache.getline(file, number).strip())
+@lru_cache(maxsize=1 << 14)
+def _line(code: CodeType, number: int, at: int) -> Line:
+    """The line, and the expression that one of its instructions evaluates."""
+    first, last, begin, end = next(islice(code.co_positions(), at // 2, None), (None,) * 4)
+    text = linecache.getline(code.co_filename, number)
+    part = ""
+    if first == last == number and begin is not None and end is not None:
+        part = text.encode()[begin:end].decode(errors="replace")  # columns count bytes
+    return Line(code.co_filename, number, text.strip(), part)

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from verify.traced.array import Recorded, Traced, cast, has_recorded, lifted
-from verify.traced.functions import METHODS, filled, recorder_of
+from verify.traced import factors, windows
+from verify.traced.array import Recorded, Traced, cast, has_recorded, lifted, plain_index, recorder_of, stacked
+from verify.traced.functions import METHODS, filled
 from verify.traced.recorder import OWN, Recorder
 
 LIBRARY = tuple({*(sysconfig.get_path(p) + os.sep for p in ("stdlib", "platstdlib", "purelib", "platlib")), OWN})
@@ -33,8 +34,13 @@ MOST = 10_000
 def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[..., Any]]:
     """The function with what stands in, which is taken away again whatever happens."""
     replaced, before = _replacements(recorder), list[Callable[[], object]]()
-    modules, cells, others = _places_of(f)
+    modules, cells, others, recorder.buffers = _places_of(f)
     try:
+        for a in recorder.buffers.values():
+            replaced[id(a)] = _copy_of(recorder, a)
+            if a.dtype.kind == "f":  # whoever reads it through another view is not to find numbers there
+                before.append(partial(a.__setitem__, ..., a.copy()))
+                a.fill(np.nan)
         for names in (*modules, *others):
             for name, value in [*names.items()]:
                 other = _other(value, replaced)
@@ -59,13 +65,42 @@ def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[...,
 
 def _other(value: Any, replaced: dict[int, Any]) -> Any:
     """What stands in for a value; None where it may stay."""
+    if id(value) in replaced:
+        return replaced[id(value)]
     if type(value) is np.ndarray and value.dtype.kind in "fiub":
-        return value.view(Data)
-    return replaced.get(id(value)) or _uncompiled(value)
+        found = value.view(Data)
+        found.kept = value
+        return found
+    return _per_number(value) if type(value) is np.vectorize else _uncompiled(value)
 
 
-class Data(np.ndarray):
-    """An array that the code brings along. It is numpy's own, whose methods would ask a recorded array for plain numbers."""
+def _copy_of(recorder: Recorder, a: np.ndarray[Any, np.dtype[Any]]) -> Any:
+    """What stands in for a buffer that the code writes into: as it was before, and left so."""
+    return lifted(recorder, a.copy()) if a.dtype.kind == "f" else a.copy().view(Data)
+
+
+def _per_number(f: Any) -> Callable[..., Any]:
+    """What stands for `np.vectorize`."""
+
+    def each(*arrays: Any) -> Any:
+        if not has_recorded(arrays) or f.signature is not None:
+            return f(*arrays)
+        recorder = recorder_of(*arrays)
+        parts = np.broadcast_arrays(*(lifted(recorder, a) for a in arrays))
+        return np.reshape(stacked(recorder, [f.pyfunc(*row) for row in zip(*(p.ravel() for p in parts), strict=True)]), parts[0].shape)
+
+    return each
+
+
+class Data(np.ndarray[Any, np.dtype[Any]]):
+    """An array that the code brings along, the one that it has `kept`. It is numpy's own, whose methods would ask a recorded array for
+    plain numbers.
+    """
+
+    kept: Any = None
+
+    def __array_finalize__(self, of: Any) -> None:
+        self.kept = getattr(of, "kept", None)
 
     def dot(self, other: Any, out: Any = None) -> Any:
         """As numpy has it."""
@@ -73,7 +108,12 @@ class Data(np.ndarray):
 
     def __setitem__(self, at: Any, value: Any) -> None:
         if has_recorded(value) or has_recorded(at):
-            recorder_of(value, at).fail("it writes numbers that are differentiated into an array that it keeps")
+            recorder = recorder_of(value, at)
+            if self.kept is not None:
+                recorder.keeps(self.kept)
+            if self.dtype.kind != "b":
+                recorder.fail("it writes numbers that are differentiated into an array of whole ones, or one that others share")
+            at, value = plain_index(at), np.asarray(value)
         super().__setitem__(at, value)
 
 
@@ -90,8 +130,10 @@ def _uncompiled(value: Any) -> Any:
 
 
 @lru_cache(maxsize=32)
-def _places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], list[dict[str, Any]]]:
-    """Where the candidate's code looks up what it uses: the names of its own modules, its closures, the attributes of its objects."""
+def _places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], list[dict[str, Any]], dict[int, Any]]:
+    """Where the candidate's code looks up what it uses: the names of its own modules, its closures, the attributes of its objects; and the
+    buffers among them that it has been seen to write into.
+    """
     found: dict[int, dict[str, Any]] = {}
     cells: list[Any] = []
     attributes: list[dict[str, Any]] = []
@@ -133,7 +175,7 @@ def _places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], 
             if isinstance(own_names := getattr(one, "__dict__", None), dict):
                 attributes.append(own_names)
                 waiting += own_names.values()
-    return [*found.values()], cells, attributes
+    return [*found.values()], cells, attributes, {}
 
 
 LEAVES = {"builtins", "numpy", "collections", "types", "functools", "random", "pathlib", "logging"}
@@ -175,6 +217,8 @@ def _replacements(recorder: Recorder) -> dict[int, Any]:
     """By the identity of what is replaced."""
 
     def floating(x: Any = 0.0, *_: Any) -> Any:
+        if recorder.told and isinstance(x, (str, bytes)):
+            recorder.fail("it reads a number from text")
         return x if isinstance(x, Traced) and not x.ndim else x.item() if isinstance(x, Traced) and x.size == 1 else float(x)
 
     class Float(float, metaclass=_Like):
@@ -243,18 +287,77 @@ def _replacements(recorder: Recorder) -> dict[int, Any]:
         (np.array, made(np.array, True)),
         *((f, made(f, False)) for f in (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray)),
         (np.zeros, blank(np.zeros, 0)), (np.ones, blank(np.ones, 1)), (np.empty, blank(np.empty, 0)), (np.full, blank(np.full, None)),
-        *((getattr(math, name), _mathematical(name)) for name in MATHEMATICAL if hasattr(math, name)),
     ]  # fmt: skip
-    if "scipy.special" in sys.modules:
-        special = sys.modules["scipy.special"]
-        by_object += [(getattr(special, name), _either(getattr(special, name), own)) for name, own in SPECIAL.items()]
-    if "scipy.linalg" in sys.modules:
-        linear = sys.modules["scipy.linalg"]
-        by_object += [(getattr(linear, n), _either(getattr(linear, n), getattr(np.linalg, n))) for n in ("norm", "inv", "det")]
-    found = {id(a): b for a, b in by_object}
-    for module in (np, math, *(sys.modules[m] for m in ("scipy", "scipy.special", "scipy.linalg") if m in sys.modules)):
+    found = {**_always(tuple(m for m in MODULES if m in sys.modules)), **{id(a): b for a, b in by_object}}
+    for module in (np, np.linalg, np.lib.stride_tricks, math, *(sys.modules[m] for m in MODULES if m in sys.modules)):
         found[id(module)] = Proxy(module, found)
     return found
+
+
+MODULES = ("scipy", "scipy.special", "scipy.linalg", "scipy.spatial", "scipy.spatial.distance")
+"""Of scipy, where the candidate has imported them."""
+
+
+@lru_cache(maxsize=8)
+def _always(modules: tuple[str, ...]) -> dict[int, Any]:
+    """By the identity of what is replaced, whatever the record is."""
+    found: dict[int, Any] = {id(getattr(math, name)): _mathematical(name) for name in MATHEMATICAL if hasattr(math, name)}
+    found |= {id(f): _of_lists(f) for f in (*vars(np).values(), np.linalg.norm) if isinstance(f, np.ufunc) or id(f) in LISTED}
+    found |= {id(np.isscalar): lambda x: np.isscalar(x) or (isinstance(x, Recorded) and not isinstance(x.values, np.ndarray))}
+    found |= {id(np.r_): Joined(np.r_, rows=True), id(np.c_): Joined(np.c_, rows=False), id(np.vectorize): _vectorized}
+    found[id(np.lib.stride_tricks.as_strided)] = _either(np.lib.stride_tricks.as_strided, windows.as_strided)
+    for module, functions in OF_SCIPY.items():
+        if module in modules:
+            own = vars(sys.modules[module])
+            found |= {id(own[name]): _either(own[name], f) for name, f in functions.items()}
+    if "scipy.special" in modules:
+        found |= {id(f): _of_lists(f) for f in vars(sys.modules["scipy.special"]).values() if isinstance(f, np.ufunc)}
+    return found
+
+
+LISTED = {
+    id(f) for f in (np.sum, np.mean, np.prod, np.max, np.min, np.amax, np.amin, np.var, np.std,
+        np.argmax, np.argmin, np.argsort, np.sort, np.median,
+                np.cumsum, np.cumprod, np.diff, np.abs, np.dot, np.clip, np.linalg.norm, np.ravel, np.nansum, np.nanmean)
+}  # fmt: skip
+"""Functions that code calls with lists of numbers, of which numpy makes arrays before a recorded one is asked."""
+
+
+class _of_lists:  # noqa: N801  # a function
+    """One of numpy's functions, or one of its methods, which takes lists of recorded numbers for arrays."""
+
+    def __init__(self, f: Any) -> None:
+        self.f = f
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.f(*(lifted(recorder_of(*a), a) if isinstance(a, (list, tuple)) and has_recorded(a) else a for a in args), **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.f, name)
+        return _of_lists(found) if name in ("reduce", "accumulate", "reduceat", "outer") else found
+
+
+class Joined:
+    """`np.r_` and `np.c_`."""
+
+    def __init__(self, plain: Any, *, rows: bool) -> None:
+        self.plain, self.rows = plain, rows
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not any(map(has_recorded, parts)):
+            return self.plain[key]
+        recorder = recorder_of(*parts)
+        if any(isinstance(p, str) for p in parts):
+            recorder.fail("it calls np.r_ with a text that says how")
+        arrays = [lifted(recorder, np.r_[p] if isinstance(p, slice) else p) for p in parts]
+        if self.rows:
+            return np.concatenate([a if a.ndim else a.reshape(1) for a in arrays])
+        return np.concatenate([a if a.ndim > 1 else a.reshape(-1, 1) for a in arrays], axis=-1)
+
+
+def _vectorized(*args: Any, **kwargs: Any) -> Any:
+    return _per_number(np.vectorize(*args, **kwargs))
 
 
 class Proxy(ModuleType):
@@ -314,9 +417,11 @@ def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, 
     if return_sign:
         recorder.fail("it calls scipy.special.logsumexp with return_sign=")
     x = lifted(recorder, a)
-    top = x.like(np.max(x.values, axis=axis, keepdims=True), METHODS["max"](x, axis=axis, keepdims=True).registers)
+    top = METHODS["max"](x, axis=axis, keepdims=True)
+    nothing = np.isin(top.registers, [r for r, v in recorder.infinite.items() if v < 0])  # log 0
+    top = np.where(nothing, 0.0, top)
     parts = np.exp(x - top) if b is None else b * np.exp(x - top)
-    found = np.log(METHODS["sum"](parts, axis=axis, keepdims=True)) + top
+    found: Any = np.where(nothing, -np.inf, np.log(METHODS["sum"](parts, axis=axis, keepdims=True)) + top)
     return found if keepdims else found.moved(np.squeeze, axis)[()]
 
 
@@ -325,7 +430,30 @@ def _softmax(x: Any, axis: Any = None) -> Any:
     return parts / METHODS["sum"](parts, axis=axis, keepdims=True)
 
 
-SPECIAL: dict[str, Callable[..., Any]] = {
-    "logsumexp": _logsumexp, "softmax": _softmax, "log_softmax": lambda x, axis=None: x - _logsumexp(x, axis=axis, keepdims=True),
+def _distances(a: Any, b: Any, metric: Any = "euclidean", **options: Any) -> Any:
+    recorder = recorder_of(a, b)
+    if options or metric not in METRICS:
+        recorder.fail(f"it calls cdist(…, {metric!r})")
+    x, y = lifted(recorder, a), lifted(recorder, b)
+    return METRICS[metric](x[:, None, :] - y[None, :, :])
+
+
+METRICS: dict[Any, Callable[[Any], Any]] = {
+    "euclidean": lambda d: np.sqrt((d * d).sum(-1)), "sqeuclidean": lambda d: (d * d).sum(-1),
+    "cityblock": lambda d: abs(d).sum(-1), "chebyshev": lambda d: abs(d).max(-1),
 }  # fmt: skip
-"""scipy's functions that are written in Python."""
+
+OF_SCIPY: dict[str, dict[str, Callable[..., Any]]] = {
+    "scipy.special": {
+        "logsumexp": _logsumexp, "softmax": _softmax, "log_softmax": lambda x, axis=None: x - _logsumexp(x, axis=axis, keepdims=True),
+    },
+    "scipy.linalg": {
+        "norm": np.linalg.norm, "det": np.linalg.det, "inv": lambda a, **_: np.linalg.inv(a), "cholesky": factors.of_scipy,
+        "cho_factor": factors.cho_factor, "cho_solve": factors.cho_solve, "solve_triangular": factors.solve_triangular,
+        "solve": lambda a, b, **_: np.linalg.solve(a, b),
+    },
+    "scipy.spatial.distance": {
+        "cdist": _distances, "pdist": lambda x, *e, **k: _distances(x, x, *e, **k)[np.triu_indices(len(x), 1)],
+    },
+}  # fmt: skip
+"""scipy's functions that are no ufuncs."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from verify.tape.tape import Registers
+from verify.traced import infinite
 from verify.traced.array import Recorded, Traced, Truths, cast, lifted
 from verify.traced.recorder import Recorder
 
@@ -65,6 +66,23 @@ def _kl_div(r: R, x: Registers, y: Registers) -> Registers:
     return r.apply("add", r.apply("sub", _rel_entr(r, x, y), x), y)
 
 
+def _betaln(r: R, x: Registers, y: Registers) -> Registers:
+    parts = r.apply("add", r.apply("lgamma", x), r.apply("lgamma", y))
+    return r.apply("sub", parts, r.apply("lgamma", r.apply("add", x, y)))
+
+
+def _huber(r: R, delta: Registers, x: Registers) -> Registers:
+    size = r.apply("abs", x)
+    inner = r.apply("mul", HALF, r.apply("square", x))
+    outer = r.apply("mul", delta, r.apply("sub", size, r.apply("mul", HALF, delta)))
+    return r.apply("where", r.above(size, delta), outer, inner)
+
+
+def _pseudo_huber(r: R, delta: Registers, x: Registers) -> Registers:
+    root = r.apply("sqrt", r.apply("add", 1, r.apply("square", r.apply("div", x, delta))))
+    return r.apply("mul", r.apply("square", delta), r.apply("sub", root, 1))
+
+
 SAME = ("exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "tanh", "sin", "cos", "tan", "sinh", "cosh")
 """Functions whose primitives have their names."""
 
@@ -84,7 +102,9 @@ NUMBERS: dict[str, Callable[..., Registers]] = {
     "erf": _plain("erf"), "erfc": _plain("erfc"), "ndtr": _plain("ndtr"), "log_ndtr": _plain("log_ndtr"),
     "gammaln": _plain("lgamma"), "psi": _plain("digamma"), "digamma": _plain("digamma"),
     "xlogy": _plain("xlogy"), "xlog1py": lambda r, x, y: r.apply("xlogy", x, r.apply("add", 1, y)),
-    "entr": _entr, "rel_entr": _rel_entr, "kl_div": _kl_div,
+    "entr": _entr, "rel_entr": _rel_entr, "kl_div": _kl_div, "betaln": _betaln, "softplus": _plain("softplus"), "huber": _huber,
+    "pseudo_huber": _pseudo_huber, "rad2deg": lambda r, x: r.apply("mul", x, r.apply("div", 180, "pi")),
+    "radians": lambda r, x: r.apply("mul", x, r.apply("div", "pi", 180)),
 }  # fmt: skip
 """By the name of the ufunc: its registers from those of its operands."""
 
@@ -126,11 +146,15 @@ def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], opt
         recorder.fail(f"it calls np.{name}")
     if options.get("dtype") is not None:
         found = cast(found, options["dtype"])
-    return found if into is None else _written(recorder, found, into[0], where)
+    return found if into is None else written(recorder, found, into[0], where)
 
 
-def _written(recorder: R, found: Any, into: Any, where: Any) -> Any:
-    if not isinstance(into, Traced):
+def written(recorder: R, found: Any, into: Any, where: Any = True) -> Any:
+    """An output that is given, with what has been found in it."""
+    if isinstance(into, np.ndarray) and (isinstance(found, Truths) or hasattr(into, "kept")):
+        into[...] = found if where is True else np.where(where, found, into)
+        return into
+    if not isinstance(into, (Traced, Truths)):
         recorder.fail("it writes numbers that are differentiated into a plain array")
     if where is True:
         into[...] = found
@@ -174,20 +198,30 @@ def _power(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Traced:
     x, y = inputs
     with np.errstate(all="ignore"):
         values = ufunc(*_values(inputs))
-    if isinstance(y, Recorded) or np.size(y) != 1:
+    y = y.numbers() if isinstance(y, Truths) else y
+    constant = lifted(recorder, y)
+    if isinstance(y, Traced) and any(recorder.b.number(np.intp(r)) is None for r in np.unique(y.registers)):
         xs = [lifted(recorder, a).registers for a in inputs]
         return Traced(recorder, values, recorder.apply("pow", *xs))
-    base, exponent = lifted(recorder, x).registers, float(np.asarray(y).item())
+    base, exponents = np.broadcast_arrays(lifted(recorder, x).registers, constant.values)
+    found = np.empty(base.shape, np.intp)
+    for exponent in np.unique(exponents).tolist():
+        which = exponents == exponent
+        found[which] = _constant_power(recorder, base[which], float(exponent))
+    return Traced(recorder, values, found)
+
+
+def _constant_power(recorder: R, base: Registers, exponent: float) -> Registers:
+    if not np.isfinite(exponent):
+        recorder.fail("it takes a power that is not finite")
     if exponent == 2:
-        registers = recorder.apply("square", base)
-    elif exponent == 0.5:
-        registers = recorder.apply("sqrt", base)
-    elif exponent == int(exponent) and abs(exponent) <= 64:
+        return recorder.apply("square", base)
+    if exponent == 0.5:
+        return recorder.apply("sqrt", base)
+    if exponent == int(exponent) and abs(exponent) <= 64:
         whole = _whole_power(recorder, base, abs(int(exponent)))
-        registers = whole if exponent >= 0 else recorder.apply("div", 1, whole)
-    else:
-        registers = recorder.apply("pow_c", base, parameter=Fraction(exponent))
-    return Traced(recorder, values, np.broadcast_to(registers, np.shape(values)))
+        return whole if exponent >= 0 else recorder.apply("div", 1, whole)
+    return recorder.apply("pow_c", base, parameter=Fraction(exponent))
 
 
 def _whole_power(recorder: R, x: Registers, n: int) -> Registers:
@@ -205,10 +239,12 @@ def _compared(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     values = ufunc(*_values(plain))
     if not any(isinstance(x, Traced) for x in plain):
         return values
-    if any(not isinstance(x, Traced) and not np.all(np.isfinite(x)) for x in plain):
-        recorder.fail("it compares numbers that are differentiated with one that is not finite")
-    xs = [lifted(recorder, x).registers for x in plain]
-    found = Truths(recorder, values, COMPARED[ufunc.__name__](recorder, *np.broadcast_arrays(*xs)))
+    xs = np.broadcast_arrays(*(lifted(recorder, x).registers for x in plain))
+    registers = COMPARED[ufunc.__name__](recorder, *xs)
+    special = infinite.among(recorder, xs[0]) | infinite.among(recorder, xs[1])
+    if np.any(special):  # with these all others compare alike
+        registers = np.where(special, recorder.known(values), registers)
+    found = Truths(recorder, values, registers)
     return found.decided() if recorder.written else found
 
 
@@ -219,14 +255,8 @@ def _joined(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
         return values
     if any(not isinstance(x, Truths) and np.asarray(x).dtype.kind != "b" for x in truths):
         recorder.fail(f"it joins truths with numbers by np.{ufunc.__name__}")
-    registers = [x.registers if isinstance(x, Truths) else _known(recorder, x) for x in truths]
+    registers = [x.registers if isinstance(x, Truths) else recorder.known(x) for x in truths]
     return Truths(recorder, values, getattr(recorder.b, JOINED[ufunc.__name__])(*registers))
-
-
-def _known(recorder: R, x: Any) -> Registers:
-    """Plain truths on the record."""
-    one = recorder.b.constants(np.asarray(x).astype(int))
-    return recorder.b.gt(one, 0)  # type: ignore[no-any-return]
 
 
 def _in_another_way(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -256,8 +286,29 @@ def _in_another_way(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[
         _add_at(recorder, target, at, values, name)
         return None
     if method == "accumulate" and name in ("add", "multiply"):
-        return METHODS["cumsum" if name == "add" else "cumprod"](lifted(recorder, inputs[0]), **options)
+        return METHODS["cumsum" if name == "add" else "cumprod"](lifted(recorder, inputs[0]), **{"axis": 0, **options})
+    if method == "accumulate" and name in NUMBERS:
+        return _accumulated(recorder, ufunc, lifted(recorder, inputs[0]), *inputs[1:], **options)
+    if method == "reduceat" and name in REDUCED:
+        return _by_segments(recorder, ufunc, lifted(recorder, inputs[0]), *inputs[1:], **options)
     return recorder.fail(f"it calls np.{name}.{method}")
+
+
+def _accumulated(recorder: R, ufunc: np.ufunc, x: Traced, axis: int = 0, **_: Any) -> Any:
+    rows = x.moved(np.moveaxis, axis, 0)
+    found = [rows[0]]
+    for k in range(1, len(rows)):
+        found.append(called(recorder, ufunc, "__call__", (found[-1], rows[k]), {}))
+    whole: Any = np.stack(found)
+    return whole.moved(np.moveaxis, 0, axis)
+
+
+def _by_segments(recorder: R, ufunc: np.ufunc, x: Traced, starts: Any, axis: int = 0, **_: Any) -> Any:
+    rows = x.moved(np.moveaxis, axis, 0)
+    ends = [*np.asarray(starts)[1:], len(rows)]
+    parts = [rows[a : max(a + 1, b)] for a, b in zip(starts, ends, strict=True)]
+    whole: Any = np.stack([called(recorder, ufunc, "reduce", (p,), {"axis": 0}) for p in parts])
+    return whole.moved(np.moveaxis, 0, axis)
 
 
 def _add_at(recorder: R, target: Traced, at: Any, values: Any, name: str) -> None:

@@ -52,7 +52,7 @@ def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, a
 def draw(oracle: Oracle | InstanceOracle, *, profile: str, seed: int) -> list[Case]:
     """The profile's cases from every family, whatever is judged on them."""
     found = families(oracle).items()
-    return [case for name, (strategy, share) in found for case in engine.drawn(strategy, _seed_of(name, seed), _most(share, profile))]
+    return [d.case for name, (strategy, share) in found for d in engine.drawn(strategy, _seed_of(name, seed), _most(share, profile))]
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ class Derived:
 
     def search(self, trial: Trial) -> None:
         """Every family by itself; then, if none breaks the law, in bulk."""
-        for name, (strategy, share) in _families(self.subject).items():
+        for name, (strategy, share) in self.subject.once("families", lambda: _families(self.subject)).items():
             if trial.failure is None:
-                engine.search(trial, strategy, _seed_of(name, self.seed), max_examples=_most(share, self.profile))
+                engine.search(trial, strategy, _seed_of(name, self.seed), _most(share, self.profile))
         if trial.failure is None:
             self._search_in_bulk(trial)
 
@@ -96,7 +96,7 @@ class Derived:
         if isinstance(self.subject.oracle, Oracle):
             objective = self.subject.oracle.objective
             free, own = objective.classes is None, objective.parameters
-            shrunk(case, breaks, MOST_SIMPLIFICATIONS, of_scores=objective.of_scores, classes=free, defaults=own)
+            shrunk(case, breaks, MOST_SIMPLIFICATIONS, classes=free, defaults=own)
 
     def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By what is true at the case and at others beside it, at the values of the parameters that it names."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as with_seed
+from hypothesis.control import current_build_context
 from hypothesis.database import ExampleDatabase, choices_to_bytes
 from hypothesis.errors import FlakyFailure
 from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
 from verify.cases import Case
-from verify.cases.bulk import Choices
 from verify.evidence import Finding
+from verify.laws.surroundings import borrowed, seed_all
 from verify.trial.trial import Trial
 
 SETTINGS = settings(
@@ -29,12 +31,37 @@ SETTINGS = settings(
 )
 
 
+Choices = tuple[int | str | bool | float | bytes, ...]
+"""What a strategy decided by, in order."""
+
+UNSTEERED = 10
+"""Cases of a search that the engine draws before strains steer it, or cases that it drew are mutated: the same ones for every law."""
+
+KEPT = 128
+"""Searches whose cases are kept: of all families of some candidates."""
+
+
 class _Broken(Exception):
     """Tells the engine that this case is a counterexample, so that it is shrunk."""
 
 
-def search(trial: Trial, strategy: SearchStrategy[Case], seed: str, **options: Any) -> None:
-    """Has the trial look at what the strategy draws. The first case that breaks the law is shrunk."""
+def search(trial: Trial, strategy: SearchStrategy[Case], seed: str, most: int) -> None:
+    """Has the trial look at so many cases that the strategy draws. The first that breaks the law is shrunk."""
+    if most > UNSTEERED:
+        _steered(trial, strategy, seed, max_examples=most)
+        return
+    with borrowed():
+        for found in _drawn_once(strategy, seed, most):
+            seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
+            trial.look(found.case)
+            if trial.failure is not None:
+                break
+    if trial.failure is not None:
+        search_from(found.choices, trial, strategy, seed)
+
+
+def _steered(trial: Trial, strategy: SearchStrategy[Case], seed: str, **options: Any) -> None:
+    """The same by the engine, which follows the strain."""
 
     @settings(SETTINGS, **options)
     @with_seed(seed)  # which would take the database away from settings below it
@@ -53,22 +80,35 @@ def search(trial: Trial, strategy: SearchStrategy[Case], seed: str, **options: A
 
 def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
     """Shrinks what the strategy draws by these choices."""
-    search(trial, strategy, seed, database=Given(choices), phases=(Phase.reuse, Phase.shrink))
+    _steered(trial, strategy, seed, database=Given(choices), phases=(Phase.reuse, Phase.shrink))
 
 
-def drawn(strategy: SearchStrategy[Case], seed: str, most: int) -> list[Case]:
+class Drawn(NamedTuple):
+    """A case, and the choices by which its strategy came to it."""
+
+    case: Case
+    choices: Choices
+
+
+def drawn(strategy: SearchStrategy[Case], seed: str, most: int) -> list[Drawn]:
     """What a search draws whose law never breaks, and is under no strain."""
-    cases: list[Case] = []
+    found: list[Drawn] = []
 
     @with_seed(seed)
     @settings(SETTINGS, max_examples=most, phases=(Phase.generate,))
     @given(strategy)
     def collect(case: Case) -> None:
-        cases.append(case)
+        found.append(Drawn(case, current_build_context().data.choices))
 
     with _whatever_is_loaded():
         collect()
-    return cases
+    return found
+
+
+@lru_cache(maxsize=KEPT)
+def _drawn_once(strategy: SearchStrategy[Case], seed: str, most: int) -> list[Drawn]:
+    """Drawn for the first law that asks, and looked at by all."""
+    return drawn(strategy, seed, most)
 
 
 class Given(ExampleDatabase):

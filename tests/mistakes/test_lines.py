@@ -1,0 +1,118 @@
+"""Slips in code: each changes the gradient as a code that has it does, wherever a loop comes by it again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify.mistakes import Lines, Slip, told
+from verify.traced.record import as_run
+
+X = np.array([0.5, -1.2, 0.8])
+DATA = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]])
+
+
+def lines_of(f, x=X):
+    return Lines(as_run(f, [x]), x)
+
+
+def many(x):
+    s = np.exp(x) / np.exp(x).sum()
+    y = DATA @ s + np.maximum(x[0], 0) + np.linalg.solve(np.eye(2) + np.outer(x[:2], x[:2]), DATA[:, 0])
+    return np.sum(np.abs(y) * np.where(y > 0, y, 2.0)) + np.prod(x) + np.dot(x, x) + np.var(x)
+
+
+def test_without_a_slip_it_is_the_gradient():
+    h = 1e-6
+    numerical = [(many(X + h * e) - many(X - h * e)) / (2 * h) for e in np.eye(3)]
+    assert np.allclose(lines_of(many).gradient(), numerical, rtol=1e-7)
+
+
+def test_equal_lines_are_told_apart():
+    def f(x):
+        a = np.exp(x)
+        b = np.exp(x)
+        return (a * X).sum() + (b * b).sum()
+
+    lines = lines_of(f)
+    parts = {s.place.key[1]: lines.gradient([s]) for s in lines.slips() if s.code == "path-missing" and s.place.key[2] == "np.exp(x)"}
+    first, second = (parts[n] for n in sorted(parts))
+    assert np.allclose(first, 2 * np.exp(2 * X))
+    assert np.allclose(second, X * np.exp(X))
+
+
+def test_a_place_that_a_loop_comes_by_again_is_changed_each_time():
+    def f(x):
+        h = x[0]
+        for _ in range(3):
+            h = x[1] * h + x[2]
+        return h
+
+    lines = lines_of(f)
+    (slip,) = (
+        s
+        for s in lines.slips()
+        if s.code == "path-missing" and s.place.key[2] == "x[1] * h" and s.place.slot == 1 and s.place.steps == "all"
+    )
+    assert np.allclose(lines.gradient([slip]), [0.0, X[1] * (X[1] * X[0] + X[2]) + X[2], 1.0])  # the last step alone is carried back
+    assert told(slip, lines.line(slip.place)).startswith("lacks what comes through `h` in `x[1] * h` (test_lines.py:")
+
+
+HOW = {
+    "bare": lambda x: DATA.T @ np.ones(2),
+    "mean": lambda x: DATA.T @ (1 - np.tanh(DATA @ x) ** 2) / 2,
+    "first": lambda x: DATA[0] * (1 - np.tanh(DATA @ x) ** 2)[0],
+    "last": lambda x: DATA[1] * (1 - np.tanh(DATA @ x) ** 2)[1],
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_factor_that_is_left_out_and_a_sum_that_is_none(how):
+    def f(x):
+        a = DATA @ x
+        return np.tanh(a).sum()
+
+    lines = lines_of(f)
+    assert any(s.how == how and np.allclose(lines.gradient([s]), HOW[how](X)) for s in lines.slips())
+
+
+def test_a_line_of_several_operations_is_left_out_as_a_whole():
+    def f(x):
+        p = 1 / (1 + np.exp(-x))
+        return (p**2).sum()
+
+    lines = lines_of(f)
+    (slip,) = (s for s in lines.slips() if s.how == "identity" and np.allclose(lines.gradient([s]), 2 / (1 + np.exp(-X))))
+    assert "leaves out the derivative of `p = 1 / (1 + np.exp(-x))`" in told(slip, lines.line(slip.place))
+
+
+def test_another_constant_is_put_in_one_place():
+    lines = lines_of(lambda x: (0.3 * x**3).sum() + (2.0 * x).sum())
+    found = {lines.constant(p): p for p in lines.constants()}
+    assert np.allclose(lines.having(found[0.3], 0.5).gradient(), 1.5 * X**2 + 2)
+
+
+def test_slips_are_all_of_one_of_the_ways_that_are_known():
+    assert {s.how for s in lines_of(many).slips()} <= {"times", "bare", "identity", "mean", "first", "last"}
+    assert all(isinstance(s, Slip) for s in lines_of(many).slips())
+
+
+def test_an_expression_over_several_lines_is_a_place():
+    def f(x):
+        return (
+            np.exp(
+                x[0]
+                * x[1]
+            )
+            + np.sin(x[2])
+        )  # fmt: skip
+
+    lines = lines_of(f)
+    for s in lines.slips():
+        assert "(test_lines.py:" in told(s, lines.line(s.place))
+    assert any(np.allclose(lines.gradient([s]), [0, 0, np.cos(X[2])]) for s in lines.slips())
+
+
+def test_the_number_of_edges_is_known_beforehand():
+    lines = lines_of(many)
+    assert sum(e.outs.size for e in lines.edges) <= lines.size

@@ -1,0 +1,52 @@
+"""What is asked of a candidate without a spec, from what a user says of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from verify.campaign.task import Request
+from verify.campaign.witness import NO_LOSS
+from verify.candidates.example import example
+from verify.errors import UsageError, names
+from verify.problem import different, input_of
+from verify.spec.declared import declared, texts
+
+
+def without_spec(
+    candidate: str | Callable[..., Any],
+    *,
+    at: Any = None,
+    inputs: Any = None,
+    wrt: Any = None,
+    reference: Any = None,
+    at_only: bool = False,
+    convex: bool = False,
+    formula: str | None = None,
+    dtypes: Sequence[str] | None = None,
+    **how: Any,
+) -> Request:
+    """One candidate around an example of its inputs, or for inputs that are declared; `how` are further fields of the request.
+
+    Raises UsageError for what is not allowed.
+    """
+    if reference is not None and not isinstance(reference, str) and not callable(reference):
+        raise UsageError(f"the reference is {type(reference).__name__}; give a function of the candidate's inputs or 'file.py:function'.")
+    if inputs is not None and at_only:
+        raise UsageError("inputs are declared to be drawn, and at_only asks at one example alone. Leave one of them out.")
+    told = {} if inputs is None else texts(inputs)
+    drawn = different([input_of(name, a) for name, a in declared(told).items()])
+    there = example(drawn if at is None else at)
+    return Request(
+        candidate=candidate,
+        loss=NO_LOSS,
+        dtypes=tuple(dtypes or (there.dtype,)),
+        at=there,
+        inputs=(*told.items(),),
+        wrt=names("wrt", wrt),
+        reference=reference,
+        at_only=at_only,
+        convex=convex,
+        formula=formula,
+        **how,
+    )

@@ -1,0 +1,447 @@
+"""What a candidate without a spec is called with, as named inputs, and which of them each of its gradients is for.
+
+An argument is an input, or a dict, a list or a tuple of inputs, which are named as one gets at them: `W`, `params['W1']`, `layers[0]`. The
+suite knows inputs alone: here, and nowhere else, they are put together for the candidate, and what it returns is taken apart.
+
+f(W, X, y, reg)   → (loss, dW), (loss, (dW, db)), (loss, dW, db) or (loss, {"W": dW, "b": db})
+f(params, X, y)   → (loss, grads), grads a dict of the same keys
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from itertools import combinations, permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from verify.candidates.answer import Incomplete, Misbehaviour, is_number
+from verify.candidates.candidate import Candidate
+from verify.candidates.example import Example, of_numbers, point
+from verify.candidates.signature import POSITIONAL, called
+from verify.errors import UsageError, unknown
+from verify.problem.around import in_dtype
+
+Tree = Any
+"""A `Slot`, a `Constant`, or a dict, list or tuple of trees."""
+
+ONE, EACH, NAMED = "one", "each", "by name"
+"""How gradients come: one for one argument, in a row, or in a dict by the names of what they are for."""
+
+
+class Slot(NamedTuple):
+    """The place of an input in an argument."""
+
+    name: str
+
+
+class Constant(NamedTuple):
+    """What is no number: text, None, a truth value."""
+
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arguments:
+    """`trees` are the arguments by their names, in order, and `values` the example of each input. Gradients are due for the inputs
+    `differentiated`; they come `how` they come, one for each of the trees `returned`, None where a candidate has none. `whole` is the
+    example as it was given, with slots.
+    """
+
+    trees: Mapping[str, Tree]
+    values: Mapping[str, Any]
+    whole: Tree
+    differentiated: tuple[str, ...] = ()
+    returned: Mapping[str, Tree] | None = None
+    how: str = ONE
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one array, called x whatever the candidate calls it."""
+        return isinstance(self.whole, Slot)
+
+    @property
+    def told(self) -> str:
+        """That array in words."""
+        return f"one array of shape {np.shape(self.values['x'])}"
+
+    def at(self, dtype: str) -> dict[str, Any]:
+        """The example in a dtype: real numbers are of that, all others as they are."""
+        return {name: in_dtype(a, dtype) for name, a in self.values.items()}
+
+    def packed(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What the candidate is called with; single numbers among several inputs are numbers."""
+        given = values if self.alone else {n: a[()] if type(a) is np.ndarray and not a.ndim else a for n, a in values.items()}
+        return tuple(filled(tree, given) for tree in self.trees.values())
+
+    def gradients(self, returned: Any) -> dict[str, Any]:
+        """The gradient for each input that is differentiated. Raises Misbehaviour where it is not there."""
+        assert self.returned is not None
+        names = [*self.returned]
+        if self.how == NAMED:
+            if not isinstance(returned, Mapping):
+                raise Misbehaviour("shape", f"returned {type(returned).__name__}, not gradients by the names {', '.join(names)}")
+            parts = [_by_name(returned, name, name) for name in names]
+        elif self.how == ONE:
+            parts = [returned]
+        elif not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+            what = f"{len(returned)} things" if isinstance(returned, (tuple, list)) else type(returned).__name__
+            raise Misbehaviour("shape", f"returned {what}, not gradients for {_and(names)}")
+        else:
+            parts = list(returned)
+        found: dict[str, Any] = {}
+        for (name, tree), part in zip(self.returned.items(), parts, strict=True):
+            found |= dict(self._taken_apart(tree, part, name))
+        return {name: found[name] for name in self.differentiated}
+
+    def _taken_apart(self, tree: Tree, part: Any, told: str) -> Iterator[tuple[str, Any]]:
+        if isinstance(tree, Slot):
+            alone = isinstance(part, (tuple, list)) and len(part) == 1 and np.ndim(part[0]) == np.ndim(self.values[tree.name]) > 0
+            yield tree.name, part[0] if alone else part
+        elif isinstance(tree, dict):
+            if not isinstance(part, Mapping):
+                raise Misbehaviour("shape", f"returned {type(part).__name__} for {told}, where a dict of gradients is due")
+            for key, below in self._real(tree):
+                yield from self._taken_apart(below, _by_name(part, key, f"{told}[{key!r}]"), f"{told}[{key!r}]")
+        else:
+            if not isinstance(part, (tuple, list)) or len(part) != len(tree):
+                raise Misbehaviour("shape", f"returned {type(part).__name__} for {told}, where {len(tree)} gradients are due")
+            for k, below in self._real(tree):
+                yield from self._taken_apart(below, part[k], f"{told}[{k}]")
+
+    def _real(self, tree: Tree) -> list[tuple[Any, Tree]]:
+        """The branches of a tree in which real numbers are, by their keys."""
+        return [(key, below) for key, below in _branches(tree) if any(map(self.is_real, slots(below)))]
+
+    def is_real(self, name: str) -> bool:
+        """Whether an input holds real numbers, which may be differentiated."""
+        return np.asarray(self.values[name]).dtype.kind == "f"
+
+    def for_inputs(self, wrt: Sequence[str], returned: Any = None) -> Arguments:
+        """The same where gradients are due for these arguments or inputs. Raises UsageError for what is none."""
+        known = {name: tree for name, tree in (*self.trees.items(), *((n, Slot(n)) for n in self.values)) if not isinstance(tree, Constant)}
+        for name in wrt:
+            if name not in known:
+                raise unknown("input", name, known)
+            if not any(map(self.is_real, slots(known[name]))):
+                raise UsageError(f"{name} holds no real numbers, and is not differentiated. Gradients may be for {self._told_real()}.")
+        trees = {name: known[name] for name in dict.fromkeys(wrt)}
+        by_name = isinstance(returned, Mapping) and all(_key(returned, name) is not None for name in trees)
+        if not by_name and returned is not None and not self.trees.keys() >= trees.keys() and not self._fit(trees, returned):
+            there = {name for tree in trees.values() for name in slots(tree)}  # parts of an argument, whose gradient comes as a whole
+            trees = {name: part for name, tree in self.trees.items() if any(slots(part := _pruned(tree, there)))}
+        first = next(iter(trees.values()))
+        in_a_row = isinstance(returned, tuple) and len(returned) == 1 and not self._fits(first, returned)
+        return self._with(trees, NAMED if by_name else EACH if len(trees) > 1 or in_a_row else ONE)
+
+    def _fit(self, trees: Mapping[str, Tree], returned: Any) -> bool:
+        """Whether something may be the gradients for trees, in a row or alone."""
+        parts = returned if isinstance(returned, (tuple, list)) and len(returned) == len(trees) else [returned]
+        return len(parts) == len(trees) and all(self._fits(tree, part) for tree, part in zip(trees.values(), parts, strict=True))
+
+    def _with(self, trees: Mapping[str, Tree], how: str) -> Arguments:
+        there = {name for tree in trees.values() for name in slots(tree) if self.is_real(name)}
+        return replace(self, differentiated=tuple(n for n in self.values if n in there), returned=trees, how=how)
+
+    def real(self) -> dict[str, Tree]:
+        """The arguments that hold real numbers."""
+        return {name: tree for name, tree in self.trees.items() if any(map(self.is_real, slots(tree)))}
+
+    def _told_real(self) -> str:
+        return _and([f"{name} of shape {np.shape(self.values[name])}" for name in self.values if self.is_real(name)])
+
+    def for_all(self) -> Arguments:
+        """The same where gradients are due for all that are real, in order: for a candidate that has not shown any."""
+        trees = self.real()
+        return self._with(trees, ONE if len(trees) == 1 else EACH)
+
+    def without_gradients(self) -> Arguments:
+        """The same of a candidate that returns a loss alone."""
+        return replace(self.for_all(), returned=None)
+
+    def found(self, returned: Any) -> Arguments:
+        """The same with the inputs that these gradients are for: told by names, by order, or by shapes that fit no other input.
+
+        Raises UsageError where nothing tells.
+        """
+        trees = self.real()
+        if isinstance(returned, Mapping):
+            return self._found_by_name(returned, trees)
+        ways = [({name: tree}, ONE) for name, tree in trees.items() if self._fits(tree, returned)]
+        in_a_row = isinstance(returned, (tuple, list))
+        if in_a_row:
+            ways += [(way, EACH) for way in self._assigned(trees, returned, combinations)]
+            complete = [way for way in ways if len(way[0]) == len(trees)]
+            ways = complete if len(complete) == 1 else ways
+            ways = ways or [(way, EACH) for way in self._assigned(trees, returned, permutations)]
+            leaves = {name: Slot(name) for name in self.values if self.is_real(name)}
+            ways = ways or [(way, EACH) for way in self._assigned(leaves, returned, combinations)]
+        if len(ways) > 1:
+            between = " or for ".join(dict.fromkeys(_and([*way]) for way, _ in ways))
+            raise UsageError(f"it returns {_shapes(returned)}, which may be for {between}. {WRT.format(next(iter(trees)))}")
+        if ways:
+            return self._with(*ways[0])
+        if len(trees) == 1:
+            return self._with(trees, ONE)
+        if in_a_row and len(returned) == len(trees):
+            return self._with(trees, EACH)  # by order: one that has another shape is wrong
+        raise UsageError(f"it returns {_shapes(returned)}, which fits none of {self._told_real()}. {WRT.format(next(iter(trees)))}")
+
+    def _found_by_name(self, returned: Mapping[Any, Any], trees: Mapping[str, Tree]) -> Arguments:
+        known = {**{name: Slot(name) for name in self.values if self.is_real(name)}, **trees}
+        mine = {name: tree for name, tree in known.items() if _key(returned, name) is not None}
+        if mine and len(mine) == len(returned):
+            return self._with(mine, NAMED)
+        like = {
+            name: tree
+            for name, tree in trees.items()
+            if isinstance(tree, dict) and any(_key(returned, key) is not None for key, _ in self._real(tree))
+        }
+        if len(like) == 1:
+            return self._with(like, ONE)
+        told = ", ".join(map(str, returned))
+        if like:
+            raise UsageError(f"it returns gradients for {told}, which may be for {_or([*like])}. {WRT.format(next(iter(like)))}")
+        raise UsageError(f"it returns gradients for {told}, and the inputs are {', '.join(self.values)}. {WRT.format(next(iter(trees)))}")
+
+    def _assigned(self, trees: Mapping[str, Tree], returned: Sequence[Any], orders: Callable[..., Any]) -> Iterator[dict[str, Tree]]:
+        """Ways to give one input to each gradient, by their shapes."""
+        if len(returned) <= len(trees) <= MOST:
+            for way in orders(trees.items(), len(returned)):
+                if all(self._fits(tree, part) for (_, tree), part in zip(way, returned, strict=True)):
+                    yield dict(way)
+
+    def _fits(self, tree: Tree, part: Any) -> bool:
+        """Whether something may be the gradient for a tree."""
+        if isinstance(tree, Slot):
+            try:
+                shape = np.shape(part)
+            except ValueError:  # lists of different lengths
+                return False
+            due = np.shape(self.values[tree.name])
+            is_array = part is not None and not isinstance(part, Mapping)
+            return self.is_real(tree.name) and is_array and (shape == due or (not due and np.size(part) == 1))
+        if isinstance(tree, Constant):
+            return False
+        if isinstance(tree, dict):
+            keys = self._real(tree)
+            return isinstance(part, Mapping) and all(
+                (own := _key(part, key)) is not None and self._fits(below, part[own]) for key, below in keys
+            )
+        real = self._real(tree)
+        return isinstance(part, (tuple, list)) and len(part) == len(tree) and all(self._fits(below, part[k]) for k, below in real)
+
+
+MOST = 8
+"""Arguments whose gradients are told apart by their shapes."""
+WRT = "Say which by --wrt {} (wrt=(…,))."
+
+
+def filled(tree: Tree, values: Mapping[str, Any]) -> Any:
+    """An argument with its inputs."""
+    if isinstance(tree, Slot):
+        return values[tree.name]
+    if isinstance(tree, Constant):
+        return tree.value
+    if isinstance(tree, dict):
+        return {key: filled(below, values) for key, below in tree.items()}
+    return type(tree)(filled(below, values) for below in tree)
+
+
+def _pruned(tree: Tree, kept: set[str]) -> Tree:
+    """A tree without its other inputs."""
+    if isinstance(tree, (Slot, Constant)):
+        return tree if isinstance(tree, Slot) and tree.name in kept else Constant(None)
+    if isinstance(tree, dict):
+        return {key: _pruned(below, kept) for key, below in tree.items()}
+    return type(tree)(_pruned(below, kept) for below in tree)
+
+
+def slots(tree: Tree) -> Iterator[str]:
+    """The names of the inputs in it."""
+    if isinstance(tree, Slot):
+        yield tree.name
+    elif not isinstance(tree, Constant):
+        for _, below in _branches(tree):
+            yield from slots(below)
+
+
+def _branches(tree: Tree) -> list[tuple[Any, Tree]]:
+    return [*tree.items()] if isinstance(tree, dict) else [*enumerate(tree)]
+
+
+def _key(returned: Mapping[Any, Any], name: Any) -> Any:
+    """What the gradient for a name is called: as that is, or with a d in front."""
+    return next((key for key in (name, f"d{name}") if key in returned), None)
+
+
+def _by_name(returned: Mapping[Any, Any], name: Any, told: str) -> Any:
+    key = _key(returned, name)
+    if key is None:
+        raise Misbehaviour("shape", f"returned gradients for {', '.join(map(str, returned))}, and none for {told}")
+    return returned[key]
+
+
+def _shapes(returned: Any) -> str:
+    if isinstance(returned, (tuple, list)) and not of_numbers(returned):
+        return f"gradients of shape {_and([_shape(part) for part in returned])}"
+    return f"a gradient of shape {_shape(returned)}"
+
+
+def _shape(part: Any) -> str:
+    try:
+        if part is None:
+            return "None"
+        return f"{np.shape(part)}" if not isinstance(part, Mapping) else f"a dict of {', '.join(map(str, part))}"
+    except ValueError:
+        return "unequal lists"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _or(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def arguments_of(f: Callable[..., Any], given: Example) -> Arguments:
+    """The arguments of a candidate from an example of them: by name of a dict, else by position; of a function of one argument, what is
+    written in numbers alone is one array. Raises UsageError where they do not fit.
+    """
+    first = (f.loss or f.grad) if isinstance(f, Candidate) else f
+    own, at = _parameters(first), given.given
+    positional = [p for p in own or () if p.kind in POSITIONAL]
+    if isinstance(at, dict):
+        return _made(_by_names(at, own, first), whole=at)
+    if isinstance(at, (tuple, list)):
+        needed = sum(p.default is p.empty for p in positional)
+        many = own is None or any(p.kind is p.VAR_POSITIONAL for p in own)
+        alone = isinstance(at, tuple) and len(at) == 1 and not of_numbers(at[0])
+        one_array = needed <= 1 and not alone and (of_numbers(at) or (isinstance(at, list) and own is not None))
+        fits = needed <= len(at) <= (np.inf if many else len(positional))
+        if not one_array and not fits and not of_numbers(at):
+            raise UsageError(f"at has {len(at)} inputs, and the candidate is {called(first)}. Give one for each of its arguments.")
+        one_array |= not fits
+        if not one_array:
+            names = [p.name for p in positional][: len(at)]
+            names += [f"argument {k}" for k in range(len(names), len(at))]
+            return _made(dict(zip(names, at, strict=True)), whole=at)
+    return Arguments(trees={"x": Slot("x")}, values={"x": point(at)}, whole=Slot("x"))
+
+
+def _by_names(
+    at: Mapping[Any, Any], own: list[inspect.Parameter] | None, f: Callable[..., Any], what: str = "the candidate"
+) -> dict[str, Any]:
+    if own is None:
+        return dict(at)
+    free = any(p.kind is p.VAR_KEYWORD for p in own)
+    known = {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    needed = [name for name, p in known.items() if p.default is p.empty]
+    if strange := [key for key in at if key not in known and not free]:
+        hint = "; a dict that is one argument is given as at=(params,)" if len(needed) == 1 else ""
+        told = ", ".join(map(str, strange))
+        raise UsageError(f"at names {told}, and {what} is {called(f)}. Give its arguments by their names{hint}.")
+    if missing := [name for name in needed if name not in at]:
+        raise UsageError(f"at has no {_and(missing)}, and {what} is {called(f)}. Give all arguments that have no default.")
+    return {name: at[name] for name in (*(n for n in known if n in at), *(n for n in at if n not in known))}
+
+
+def _parameters(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    try:
+        return [*inspect.signature(f).parameters.values()]
+    except (TypeError, ValueError):  # a compiled function does not tell
+        return None
+
+
+def _made(given: Mapping[str, Any], whole: Any) -> Arguments:
+    values: dict[str, Any] = {}
+    trees = {name: _planted(part, name, values) for name, part in given.items()}
+    if not any(np.asarray(a).dtype.kind == "f" for a in values.values()):
+        raise UsageError("at has no real numbers, which alone are differentiated. Write 1.0 in place of 1, or give arrays of floats.")
+    by_name = isinstance(whole, dict)
+    return Arguments(trees=trees, values=values, whole=dict(trees) if by_name else type(whole)(trees.values()))
+
+
+def _planted(part: Any, name: str, values: dict[str, Any]) -> Tree:
+    if isinstance(part, dict):
+        return {key: _planted(below, f"{name}[{key!r}]", values) for key, below in part.items()}
+    if isinstance(part, (tuple, list)) and not of_numbers(part):
+        return type(part)(_planted(below, f"{name}[{k}]", values) for k, below in enumerate(part))
+    if part is None or isinstance(part, (str, bool)) or np.asarray(part).dtype.kind == "U":
+        return Constant(part)
+    values[name] = np.asarray(part) if isinstance(part, (tuple, list)) else part
+    return Slot(name)
+
+
+def by_arguments(f: Callable[..., Any], arguments: Arguments, what: str = "the candidate") -> Callable[..., Any]:
+    """A function of the arguments by their names, as one of them by their positions; itself where its own are in this order.
+
+    Raises UsageError where it has others.
+    """
+    if isinstance(f, Candidate):
+        loss, grad = None if f.loss is None else by_arguments(f.loss, arguments, what), by_arguments(f.grad, arguments, what)
+        return f if (loss, grad) == (f.loss, f.grad) else Candidate(loss=loss, grad=grad)
+    own = _parameters(f)
+    if own is None or not isinstance(arguments.whole, dict):
+        _check_number(f, own, arguments, what)
+        return f
+    names = [*arguments.trees]
+    if [p.name for p in own if p.kind in POSITIONAL][: len(names)] == names:
+        return f
+    _by_names(arguments.trees, own, f, what)
+
+    @wraps(f)
+    def call(*given: Any) -> Any:
+        return f(**dict(zip(names, given, strict=True)))
+
+    return call
+
+
+def _check_number(f: Callable[..., Any], own: list[inspect.Parameter] | None, arguments: Arguments, what: str) -> None:
+    if own is None:
+        return
+    try:
+        inspect.signature(f).bind(*arguments.trees)
+    except TypeError:
+        one = "without a spec it is called with one array: give a function of one array x, or an example of all its arguments, at=(…, …)"
+        many = f"at gives {_and([*arguments.trees])}. Give one for each of its arguments"
+        raise UsageError(f"{what} is {called(f)}, and {one if arguments.alone else many}, or name its loss by --loss.") from None
+
+
+def loss_and_gradient(returned: Any) -> tuple[Any, Any]:
+    """A loss and what comes with it, one gradient or several. Raises Misbehaviour where they are not there."""
+    if not isinstance(returned, (tuple, list)) or len(returned) < 2:
+        message = f"returned {type(returned).__name__}, not a pair (loss, gradient)"
+        raise Incomplete(message, 1) if is_number(returned) else Misbehaviour("shape", message)
+    loss, *rest = returned
+    return loss, rest[0] if len(rest) == 1 else tuple(rest)
+
+
+def to_plain(tree: Tree) -> Any:
+    """A tree as JSON can hold it: an input by its name, a list as a list, all else as a table of one entry."""
+    if isinstance(tree, Slot):
+        return tree.name
+    if isinstance(tree, Constant):
+        return {"text": tree.value.tolist() if isinstance(tree.value, (np.ndarray, np.generic)) else tree.value}
+    if isinstance(tree, dict):
+        return {"dict": [[key, to_plain(below)] for key, below in tree.items()]}
+    below = [to_plain(b) for b in tree]
+    return below if isinstance(tree, list) else {"tuple": below}
+
+
+def from_plain(told: Any, values: Mapping[str, Any]) -> Any:
+    """The example that a tree in JSON stands for, with these values. Raises KeyError, TypeError or ValueError where it is none."""
+    if isinstance(told, str):
+        return values[told]
+    if isinstance(told, list):
+        return [from_plain(t, values) for t in told]
+    ((kind, inner),) = told.items()
+    if kind == "text":
+        return np.array(inner) if isinstance(inner, list) else inner
+    if kind == "dict":
+        return {key: from_plain(t, values) for key, t in inner}
+    return tuple(from_plain(t, values) for t in inner)

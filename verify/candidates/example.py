@@ -1,0 +1,149 @@
+"""One example of a candidate's inputs, as the user gives it: an array, a tuple by position, a dict by name, or a function that returns one.
+
+It is kept as plain data, since the candidate may only be imported where it is judged: what the parts are called is found out there.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from verify.candidates.answer import told_of
+from verify.errors import UsageError
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """`given` is an array, or a tuple, list or dict of numbers, arrays, text and further ones of these. Equal to one with the same bits."""
+
+    given: Any
+
+    @cached_property
+    def key(self) -> Hashable:
+        """Equal for equal ones."""
+        return _key(self.given)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Example) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    @property
+    def dtype(self) -> str:
+        """That in which it is judged if none is named: single precision where all of numpy's real numbers are of that."""
+        found = {a.dtype for a in _leaves(self.given) if isinstance(a, (np.ndarray, np.floating)) and a.dtype.kind == "f"}
+        return "float32" if found == {np.dtype(np.float32)} else "float64"
+
+
+def example(at: Any) -> Example:
+    """The example as plain data. Raises UsageError where something in it is none."""
+    if callable(at) and not hasattr(at, "__array__"):
+        try:
+            at = at()
+        except Exception as error:
+            raise UsageError(f"at is a function, and raises {told_of(error)}. Give the inputs, or a function that returns them.") from None
+    if isinstance(at, Mapping) or (isinstance(at, (tuple, list)) and not of_numbers(at)):
+        return Example(_part(at, "at"))
+    return Example(at if isinstance(at, (tuple, list)) and at else point(at))
+
+
+def of_numbers(a: Any) -> bool:
+    """Whether nested lists and tuples hold nothing but numbers, of whatever kind, as a way to write an array does."""
+    return all(map(of_numbers, a)) if isinstance(a, (tuple, list)) else isinstance(a, (int, float, complex, np.number))
+
+
+def point(at: ArrayLike | None) -> Floats:
+    """The point as an array of a dtype that is judged: other numbers are taken in double precision. Raises UsageError where it is none."""
+    if getattr(at, "requires_grad", False) is True:
+        raise UsageError("at is a tensor that requires grad: the candidate is asked at other points too. Give at.detach().")
+    _dense(at, "at")
+    try:
+        with np.errstate(all="ignore"):
+            x = np.asarray(at)
+            real = x.dtype.kind in "iufO" or (x.dtype.kind == "V" and "float" in x.dtype.name)  # V: bfloat16 and the like
+            x = x if x.dtype in (np.float32, np.float64) or not real else np.asarray(x, dtype=np.float64)
+    except Exception:  # whatever an object raises that is no array
+        raise UsageError(f"at is {reprlib.repr(at)}, a {type(at).__name__}; give an array of numbers.") from None
+    if x.dtype.kind == "c":
+        raise UsageError(f"at has dtype {x.dtype}; gradients are judged at real numbers. Give at.real, or real and imaginary part apart.")
+    if not real or np.any(np.ma.getmaskarray(at) if isinstance(at, np.ma.MaskedArray) else False):
+        what = "masked entries" if real else f"dtype {x.dtype}"
+        raise UsageError(f"at is {reprlib.repr(at)} with {what}; give an array of numbers, such as np.array([1.0, 2.5]).")
+    if not x.size or not np.all(np.isfinite(x)):
+        raise UsageError(f"at has shape {x.shape}{' and holds numbers that are not finite' if x.size else ''}; give a finite point.")
+    return x
+
+
+def _part(a: Any, told: str) -> Any:
+    """A part of an example as plain data; `told` is how a reader gets there."""
+    if isinstance(a, Mapping):
+        if not a or not all(isinstance(key, (str, int)) for key in a):
+            what = "is an empty dict" if not a else f"has keys that are neither text nor whole numbers: {reprlib.repr(list(a))}"
+            raise UsageError(f"{told} {what}. Give a dict of arrays by their names.")
+        return {key: _part(value, f"{told}[{key!r}]") for key, value in a.items()}
+    if type(a) in (tuple, list) and (told == "at" or not of_numbers(a)):
+        return type(a)(_part(value, f"{told}[{k}]") for k, value in enumerate(a))
+    return _leaf(a, told)
+
+
+def _leaf(a: Any, told: str) -> Any:
+    """An array, a number or a text."""
+    if a is None or isinstance(a, (str, bool)):
+        return a
+    if getattr(a, "requires_grad", False) is True:
+        raise UsageError(f"{told} is a tensor that requires grad: the candidate is asked at other points too. Give a detached one.")
+    _dense(a, told)
+    if callable(a) and not hasattr(a, "__array__"):
+        raise UsageError(f"{told} is a function; give numbers, arrays and text, and let the candidate know its functions by itself.")
+    try:
+        x = a if isinstance(a, (int, float)) else np.asarray(a)[()]
+    except Exception:  # whatever an object raises that is no array
+        raise UsageError(f"{told} is a {type(a).__name__}, which is no array. Give numbers, arrays and text, or dicts and lists.") from None
+    kind = np.asarray(x).dtype
+    if kind.kind == "c":
+        raise UsageError(f"{told} has dtype {kind}; gradients are judged at real numbers. Give real and imaginary part apart.")
+    if not np.size(x):
+        raise UsageError(f"{told} is empty, of shape {np.shape(x)}; give an example with numbers in it.")
+    if isinstance(a, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(a)):
+        raise UsageError(f"{told} has masked entries, which are no numbers.")
+    if (kind.kind == "V" and "float" in kind.name) or (kind.kind == "f" and kind not in (np.float32, np.float64)):
+        x = np.asarray(x, np.float64)[()]
+    elif kind.kind not in "fiubU":
+        what = "of objects" if kind.kind == "O" else f"of dtype {kind}"
+        raise UsageError(f"{told} is an array {what}, a {type(a).__name__}; give arrays of numbers, dicts and lists of these, or text.")
+    if np.asarray(x).dtype.kind == "f" and not np.all(np.isfinite(x)):
+        raise UsageError(f"{told} holds numbers that are not finite; give a finite example.")
+    return x
+
+
+def _dense(a: Any, told: str) -> None:
+    if type(a).__module__.startswith(("scipy.sparse", "sparse.")) or getattr(a, "is_sparse", False) is True:
+        dense = "to_dense()" if getattr(a, "is_sparse", False) is True else "toarray()"
+        raise UsageError(f"{told} is sparse, a {type(a).__name__}; gradients are judged in arrays. Give it as .{dense}.")
+
+
+def _leaves(given: Any) -> Iterator[Any]:
+    if isinstance(given, (dict, tuple, list)):
+        for part in given.values() if isinstance(given, dict) else given:
+            yield from _leaves(part)
+    else:
+        yield given
+
+
+def _key(given: Any) -> Hashable:
+    if isinstance(given, dict):
+        return "dict", tuple((key, _key(part)) for key, part in given.items())
+    if isinstance(given, (tuple, list)):
+        return type(given).__name__, tuple(map(_key, given))
+    if isinstance(given, np.ndarray):
+        return given.dtype.str, given.shape, given.tobytes()
+    return type(given).__name__, repr(given)

@@ -1,0 +1,216 @@
+"""The slip in a gradient of code: the place in the loss's code that explains it at several points, to the last digit.
+
+What a gradient's code denotes has no rounding, so an explanation fits or it does not. Of several that fit the plainest is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.mistakes import Lines, Place, Slip, told, told_place
+from verify.rounding import GREATEST_DENOMINATOR
+
+Floats = NDArray[np.float64]
+
+MOST_WORK = 120_000
+"""Instructions that are gone through at the first point, over all slips: a few seconds."""
+MOST_EDGES = 1_000_000
+"""Edges of code that is looked at."""
+EXACT = 2.0**-32
+"""Part of the size of a gradient that floats leave of an explanation that is exact."""
+LEFT = 0.125
+"""Part of what an answer is off by that an explanation may leave at most, where rounding would explain more."""
+DIGITS = (2, 4, 6)
+"""Significant digits of a factor, or of a constant, the fewest first."""
+STEPS = 16
+"""Steps of the secant method for a constant."""
+SEEN = 1e-6
+"""Part of the size of a gradient that a slip must change to be looked at."""
+PAIRED = 400
+"""Slips of which two together are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The code at a point, what its gradient was said to be and what it is, by the variables in a row. `which` of them are explained."""
+
+    lines: Lines
+    given: Floats
+    due: Floats
+    radius: Floats
+    which: NDArray[np.bool_]
+
+    def explained(self, gradient: Floats) -> bool:
+        """Whether the slip that makes this of the code's own gradient is all that is wrong."""
+        return self.fits(gradient - self.lines.gradient())
+
+    def fits(self, column: Floats) -> bool:
+        """Whether this is what the answer is off by."""
+        off = np.where(self.which, self.given - self.due, 0.0)
+        room = self.radius + EXACT * max(float(np.max(np.abs(self.due))), float(np.max(np.abs(column))))
+        if np.any(np.abs(off) > self.radius):
+            room = np.minimum(room, LEFT * float(np.max(np.abs(off))))
+        return bool(np.all((np.abs(column - off) <= room)[self.which]))
+
+
+class Found(NamedTuple):
+    """The code of what explains answers, the sentence on it after `the gradient`, and the lines that it is about."""
+
+    code: str
+    sentence: str
+    places: tuple[tuple[str, int], ...]
+
+
+def slip(points: Sequence[Answered]) -> Found | None:
+    """The slip behind all of these answers; None where none explains them."""
+    with np.errstate(all="ignore"):  # where numbers leave the range of floats nothing is explained
+        inquiry = _Inquiry(points)
+        if (found := inquiry.found()) is not None:
+            return found
+        still = inquiry.still
+        return _Inquiry(points, still).found() if still else None
+
+
+class _Inquiry:
+    """What explains these answers, where some places are left out `besides` that do not matter to the true gradient."""
+
+    def __init__(self, points: Sequence[Answered], besides: tuple[Slip, ...] = ()) -> None:
+        self.points, self.first, self.besides = points, points[0], besides
+        self.budget = MOST_WORK
+        self.error = np.where(self.first.which, self.first.given - self.first.due, 0.0)
+        self.columns: dict[Slip, Floats] = {}
+        self.plainly = self.first.lines.gradient()
+
+    def found(self) -> Found | None:
+        """The plainest."""
+        asks = (self.plain, self.simple_factor, self.constant, self.factor, self.two)
+        return next((found for ask in asks if (found := ask()) is not None), None)
+
+    @property
+    def still(self) -> tuple[Slip, ...]:
+        """The places through which nothing comes, all together: the shift of a softmax by its greatest score, which a gradient leaves out,
+        whatever else is wrong with it.
+        """
+        size = EXACT * float(np.max(np.abs(self.plainly), initial=0.0))
+        plain = [s for s, c in self.columns.items() if s.code == "path-missing" and s.place.steps == "all" and np.max(np.abs(c)) <= size]
+        kept: tuple[Slip, ...] = ()
+        for s in plain:
+            if float(np.max(np.abs(self.first.lines.gradient((*kept, s)) - self.plainly))) <= size:
+                kept = (*kept, s)
+        return kept
+
+    def column(self, slip: Slip) -> Floats | None:
+        """What a slip adds at the first point; None where there is no more time for it."""
+        if slip not in self.columns:
+            if self.budget < 0:
+                return None
+            self.budget -= self.first.lines.cost
+            self.columns[slip] = np.where(self.first.which, self.first.lines.gradient((*self.besides, slip)) - self.plainly, 0.0)
+        return self.columns[slip]
+
+    def explains(self, *slips: Slip) -> bool:
+        """At all points."""
+        return all(p.explained(p.lines.gradient((*self.besides, *slips))) for p in self.points)
+
+    def tell(self, *slips: Slip) -> Found:
+        """The first code, and all sentences."""
+        where = [self.first.lines.line(s.place) for s in slips]
+        sentence = ", and ".join(dict.fromkeys(told(s, line) for s, line in zip(slips, where, strict=True)))
+        return Found(slips[0].code, sentence, tuple(dict.fromkeys((line.file, line.number) for line in where)))
+
+    def plain(self) -> Found | None:
+        """One slip that leaves no number open."""
+        for s in self.first.lines.slips():
+            column = self.column(s)
+            if column is None:
+                return None
+            if self.first.fits(column) and self.explains(s):
+                return self.tell(s)
+        return None
+
+    def simple_factor(self) -> Found | None:
+        """A factor that people write."""
+        return self._factor(lambda f: [float(Fraction(f).limit_denominator(GREATEST_DENOMINATOR))])
+
+    def factor(self) -> Found | None:
+        """Any factor that has few digits."""
+        return self._factor(lambda f: [float(f"{f:.{digits}g}") for digits in DIGITS] + [f])
+
+    def _factor(self, nearby: Callable[[float], list[float]]) -> Found | None:
+        for place, f in self._factors():
+            for c in dict.fromkeys(nearby(f)):
+                s = Slip("path-factor", "times", place, c)
+                if c not in (0.0, 1.0) and self.explains(s):
+                    return self.tell(s)
+        return None
+
+    def _factors(self) -> Iterator[tuple[Place, float]]:
+        """The places of which a multiple explains the first point, and the factor."""
+        for place in self.first.lines.listed:
+            column = self.columns.get(Slip("path-missing", "times", place, 0.0))
+            if column is None or not np.any(column):
+                continue
+            f = 1 - float(column @ self.error) / float(column @ column)
+            if self.first.fits((1 - f) * column):
+                yield place, f
+
+    def constant(self) -> Found | None:
+        """Another number in the place of a constant."""
+        for place in self.first.lines.constants():
+            number = self._number(place)
+            if number is None:
+                continue
+            own = self.first.lines.constant(place)
+            for c in dict.fromkeys([*(float(f"{number:.{digits}g}") for digits in DIGITS), number]):
+                if c != own and all(p.explained(p.lines.having(place, c).gradient()) for p in self.points):
+                    line = self.first.lines.line(place)
+                    told_of = f"is that for {c:g} where the loss has {own:g}, in {told_place(replace(place, slot=None), line)}"
+                    return Found("constant", told_of, ((line.file, line.number),))
+        return None
+
+    def _number(self, place: Place) -> float | None:
+        """The number at which the error along its own direction vanishes at the first point."""
+        own = self.first.lines.constant(place)
+        size = float(np.max(np.abs(self.error)))
+
+        def left(c: float) -> Floats:
+            return np.where(self.first.which, self.first.lines.having(place, c).gradient() - self.plainly, 0.0) - self.error
+
+        before, here = own, own * (1 + BESIDE) if own else BESIDE
+        was, now = -self.error, left(here)
+        for _ in range(STEPS):
+            moved = now - was
+            if not np.all(np.isfinite(moved)) or not np.any(moved) or here == before:
+                break
+            step = float(moved @ now) / float(moved @ moved) * (here - before)
+            before, was, here = here, now, here - step
+            now = left(here)
+            if float(np.max(np.abs(now))) <= EXACT * size:
+                break
+        return here if np.all(np.abs(now) <= SEEN * size) else None
+
+    def two(self) -> Found | None:
+        """Two slips together, of those that leave no number open."""
+        size = float(np.max(np.abs(self.first.due)))
+        known = [(s, c) for s, c in self.columns.items() if np.max(np.abs(c)) > SEEN * size and s.place.steps == "all"][:PAIRED]
+        if len(known) < 2:
+            return None
+        columns = np.array([c for _, c in known])
+        for k, (s, c) in enumerate(known):
+            apart = np.max(np.abs(columns[k + 1 :] + c - self.error), axis=1, initial=0.0)
+            room = SEEN * max(size, float(np.max(np.abs(self.error))))
+            for other in np.flatnonzero(apart <= room)[:PAIRED]:
+                both = s, known[k + 1 + int(other)][0]
+                if self.explains(*both):
+                    return self.tell(*both)
+        return None
+
+
+BESIDE = 1e-3
+"""Relative step of a constant, from which on the secant method goes."""

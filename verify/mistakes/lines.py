@@ -1,0 +1,430 @@
+"""Slips in a gradient of code: what it would be if one place in the loss's code were carried back otherwise.
+
+The code is recorded operation by operation, each with its line. Backwards a gradient goes along *edges*, from what an operation makes to
+what it is made of, times a partial. A slip changes the partials of the edges of one place, wherever a loop comes by it again: they are left
+out, doubled, turned in their sign, lack their own factor, or count for one of those among which a number is spread. What the gradient is
+then is computed anew, so that a place that is met several times on one path is changed each time, as it is in a code that has the slip.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.tape.floats import Floats as Arithmetic
+from verify.tape.primitives import given
+from verify.tape.tape import Instruction, Line, Tape
+from verify.traced import Record
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+EDGES = 1000
+"""Edges that take as long as what an instruction costs by itself."""
+LONGEST = 60
+"""Characters of an operand that is shown."""
+Key = tuple[str, int, str]
+"""A place in code, wherever a loop comes by it: the file, the line and the expression, or `ALL` of the line."""
+ALL = "*"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What an expression makes, or (with a `slot`) what comes to it from one of its operands. `steps` are "all" of its runs, the "earlier"
+    ones, or one by its number.
+    """
+
+    key: Key
+    slot: int | None = None
+    steps: str | int = "all"
+
+
+@dataclass(frozen=True)
+class Slip:
+    """What is done to the edges of a place. `code` is that of a diagnosis."""
+
+    code: str
+    how: str
+    place: Place
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Of one instruction, each in an entry: the number that is made, the one that it is made of, as which operand, and the partial."""
+
+    outs: Integers
+    operands: Integers
+    slots: Integers
+    partials: Floats
+
+
+@dataclass(eq=False)
+class Lines:
+    """The code of a loss at one point, with all ways back."""
+
+    record: Record
+    inputs: Floats
+    changed: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    """Constants that stand in the place of others, by instruction and operand."""
+
+    @cached_property
+    def tape(self) -> Tape:
+        """Of the loss."""
+        return self.record.tape
+
+    @cached_property
+    def values(self) -> Floats:
+        """Of all registers."""
+        a, found = Arithmetic(), np.zeros(self.tape.size)
+        found[self.tape.inputs] = self.inputs
+        for k, value in self.tape.constants.items():
+            found[k] = a.number(value)
+        with np.errstate(all="ignore"):
+            for n, i in enumerate(self.tape.instructions):
+                found[i.outs] = a.apply(i.row, [c[..., None] for c in self._operands(n, i, found)], i.parameter)[..., 0]
+        return found
+
+    def _operands(self, n: int, i: Instruction, values: Floats) -> list[Floats]:
+        return [np.full(r.shape, self.changed[n, slot]) if (n, slot) in self.changed else values[r] for slot, r in enumerate(i.ins)]
+
+    @cached_property
+    def edges(self) -> list[Edges]:
+        """Of each instruction, along which something moves."""
+        with np.errstate(all="ignore"):
+            return [self._edges(n, i) for n, i in enumerate(self.tape.instructions)]
+
+    def _edges(self, n: int, i: Instruction) -> Edges:
+        parts = list(self._parts(n, i))
+        if not parts:
+            return Edges(*(np.zeros(0, np.intp),) * 3, np.zeros(0))
+        outs, operands, slots, partials = (np.concatenate(column) for column in zip(*parts, strict=True))
+        moving = self.tape.moving[operands]
+        return Edges(outs[moving], operands[moving], slots[moving], partials[moving].astype(np.float64))
+
+    def _parts(self, n: int, i: Instruction) -> Iterator[tuple[Integers, Integers, Integers, Floats]]:
+        form, ins, a = i.row.form, self._operands(n, i, self.values), Arithmetic()
+        if form == "comparison":
+            return
+        for slot, (r, p) in enumerate(zip(i.ins, self._partials(n, i, ins, a), strict=True)):
+            if p is None:
+                continue
+            outs = i.outs
+            if form == "composite":
+                for k, row in zip(outs.ravel().tolist(), p, strict=True):
+                    yield np.full(r.size, k), r.ravel(), np.full(r.size, slot), np.ravel(row)
+                continue
+            if form == "matrix":  # (n, m) of (n, k) and (k, m)
+                other = ins[1 - slot]
+                shape = (*i.outs.shape, i.ins[0].shape[1])
+                spread, many = (r[:, None, :], other.T[None]) if slot == 0 else (r.T[None], other[:, None, :])
+                columns: list[Any] = [np.broadcast_to(x, shape) for x in (outs[..., None], spread, many)]
+            else:
+                columns = list(np.broadcast_arrays(outs.reshape(-1, *(1,) * (r.ndim - 1)), r, p))
+            yield columns[0].ravel(), columns[1].ravel(), np.full(columns[0].size, slot), columns[2].ravel()
+
+    def _partials(self, n: int, i: Instruction, ins: list[Floats], a: Arithmetic) -> list[Floats | None]:  # noqa: ARG002
+        v, form = self.values[i.outs], i.row.form
+        if i.op == "where":
+            first = ins[0] != 0
+            return [None, np.where(first, 1.0, 0.0), np.where(first, 0.0, 1.0)]
+        if i.op == "abs":
+            return [np.where(ins[0] < 0, -1.0, 1.0)]
+        if form == "switch":
+            taken = ins[0] == v[:, None]
+            return [np.where(taken & (np.cumsum(taken, axis=1) == 1), 1.0, 0.0)]
+        if i.op == "sum":
+            return [np.ones(i.ins[0].shape)]
+        if form == "row":
+            return [ins[1], ins[0]]
+        if form == "matrix":
+            return [v, v]
+        assert i.row.partials is not None
+        if form == "composite":
+            units = np.eye(i.outs.size).reshape(-1, *i.outs.shape)
+            found = [i.row.partials(a, g[..., None], v[..., None], *(x[..., None] for x in ins)) for g in units]
+            return [np.array([np.asarray(row)[..., 0] for row in rows]) for rows in zip(*found, strict=True)]
+        partials = i.row.partials(a, v, *ins, *given(i.parameter))
+        return [np.broadcast_to(p if isinstance(p, np.ndarray) else a.number(p), r.shape) for r, p in zip(i.ins, partials, strict=True)]
+
+    def gradient(self, slips: Sequence[Slip] = ()) -> Floats:
+        """By the variables, with these slips."""
+        changed: dict[int, Floats] = {}
+        straight: dict[int, tuple[Integers, Integers]] = {}
+        for slip in slips:
+            if slip.how == "identity":
+                for inside, (last, outs, sources) in self._lines[slip.place.key[:2]]:
+                    changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
+                    straight[last] = outs, sources
+                continue
+            for n, which in self._at(slip.place):
+                before = changed.get(n, self.edges[n].partials)
+                changed[n] = np.where(which, DONE[slip.how](self.edges[n], before, slip.factor), before)
+        adjoints = np.zeros(self.tape.size)
+        adjoints[int(self.record.outputs)] = 1.0
+        with np.errstate(all="ignore"):
+            for n in range(len(self.edges) - 1, -1, -1):
+                e = self.edges[n]
+                if n in straight:
+                    outs, sources = straight[n]
+                    np.add.at(adjoints, sources, adjoints[outs])
+                g = adjoints[e.outs]
+                if g.any():
+                    np.add.at(adjoints, e.operands, np.where(g == 0, 0.0, g * changed.get(n, e.partials)))
+        return np.asarray(adjoints[self.tape.variables])
+
+    @property
+    def size(self) -> int:
+        """How many edges there are, at most."""
+        total = 0
+        for i in self.tape.instructions:
+            operands = sum(r.size for r in i.ins)
+            form = i.row.form
+            total += (
+                i.outs.size * (operands if form == "composite" else 2 * i.ins[0].shape[1]) if form in ("composite", "matrix") else operands
+            )
+        return total
+
+    @property
+    def cost(self) -> int:
+        """Of one gradient, in instructions."""
+        return len(self.edges) + sum(e.outs.size for e in self.edges) // EDGES
+
+    def _at(self, place: Place) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        runs = self.places.get(place.key, [])
+        chosen = runs if place.steps == "all" else runs[:-1] if place.steps == "earlier" else runs[int(place.steps) : int(place.steps) + 1]
+        for n in chosen:
+            slots = self.edges[n].slots
+            yield n, np.ones(slots.shape, bool) if place.slot is None else slots == place.slot
+
+    @cached_property
+    def places(self) -> dict[Key, list[int]]:
+        """The instructions that make what each expression is, in the order in which they run."""
+        found: dict[Key, list[int]] = {}
+        for n, i in enumerate(self.tape.instructions):
+            if i.line is not None and self.edges[n].outs.size:
+                found.setdefault((i.line.file, i.line.number, i.line.part), []).append(n)
+        return {key: self._last(runs) for key, runs in found.items()}
+
+    def _last(self, runs: list[int]) -> list[int]:
+        """Of several operations those that no other of them goes on from."""
+        within = {int(r) for n in runs for r in self.edges[n].operands.tolist()}
+        ends = [n for n in runs if within.isdisjoint(self.edges[n].outs.tolist())]
+        op = self.tape.instructions[runs[-1]].op
+        same = [n for n in runs if self.tape.instructions[n].op == op]
+        return same if len({self.tape.instructions[n].op for n in runs}) == 1 else ends or same
+
+    @cached_property
+    def _many(self) -> set[Key]:
+        """Expressions that are made by several operations: their operands are not told apart."""
+        ops: dict[Key, set[str]] = {}
+        for n, i in enumerate(self.tape.instructions):
+            if i.line is not None and self.edges[n].outs.size:
+                ops.setdefault((i.line.file, i.line.number, i.line.part), set()).add(i.op)
+        return {key for key, names in ops.items() if len(names) > 1}
+
+    @cached_property
+    def _lines(self) -> dict[tuple[str, int], list[tuple[list[int], tuple[int, Integers, Integers]]]]:
+        """Of each line whose numbers are each made of one number: its runs, each with its instructions, the last of them, what the line
+        makes and what that is made of.
+        """
+        runs: list[tuple[tuple[str, int], list[int]]] = []
+        for n, i in enumerate(self.tape.instructions):
+            where = None if i.line is None else (i.line.file, i.line.number)
+            if where is not None and self.edges[n].outs.size:
+                if not runs or runs[-1][0] != where or runs[-1][1][-1] != n - 1:
+                    runs.append((where, []))
+                runs[-1][1].append(n)
+        found: dict[tuple[str, int], list[tuple[list[int], tuple[int, Integers, Integers]]]] = {}
+        alike = set()
+        for where, inside in runs:
+            one = self._of_one(inside)
+            if one is None:
+                alike.add(where)
+            else:
+                found.setdefault(where, []).append((inside, (inside[-1], *one)))
+        return {where: parts for where, parts in found.items() if where not in alike}
+
+    def _of_one(self, inside: list[int]) -> tuple[Integers, Integers] | None:
+        behind: dict[int, set[int]] = {}
+        for n in inside:
+            e = self.edges[n]
+            for out, operand in zip(e.outs.tolist(), e.operands.tolist(), strict=True):
+                behind.setdefault(out, set()).update(behind.get(operand, {operand}))
+        within = {r for n in inside for r in self.edges[n].operands.tolist()}
+        ends = [r for r in behind if r not in within]
+        if not all(len(behind[r]) == 1 for r in ends) or not ends:
+            return None
+        return np.array(ends, np.intp), np.array([next(iter(behind[r])) for r in ends], np.intp)
+
+    def slips(self) -> Iterator[Slip]:
+        """What may have been done, the likelier first: what a line gives a name before what is within it, and what comes last in the code
+        first, since that is the whole of a path.
+        """
+        places = self.listed
+        for code, how, factor in SIMPLE:
+            yield from (Slip(code, how, p, factor) for p in places)
+        for p in places:
+            edges = [(self.edges[n], which) for n, which in self._at(p)]
+            partials = np.concatenate([e.partials[which] for e, which in edges])
+            own = p.slot is not None or p.key not in self._many or np.all(partials == partials[:1])
+            if p.steps == "all" and own and np.any(partials != 1):
+                yield Slip("path-factor", "bare", p)
+        for (file, number), _ in sorted(self._lines.items(), key=lambda item: -item[1][-1][1][0]):
+            yield Slip("path-factor", "identity", Place((file, number, ALL)))
+        for p in places:
+            if p.slot is not None and p.steps == "all" and any(_is_spread(self.edges[n], which) for n, which in self._at(p)):
+                yield from (Slip(code, how, p) for code, how in SPREAD)
+
+    @cached_property
+    def listed(self) -> list[Place]:
+        """All places."""
+        return sorted(self._places(), key=lambda p: (p.slot is not None or not _is_all(self.line(p)), p.steps != "all"))
+
+    def line(self, place: Place) -> Line:
+        """Where it is."""
+        n = self.places[place.key][-1] if place.key[2] != ALL else self._lines[place.key[:2]][-1][1][0]
+        line = self.tape.instructions[n].line
+        assert line is not None
+        return line
+
+    def _places(self) -> Iterator[Place]:
+        for key, runs in sorted(self.places.items(), key=lambda item: -item[1][-1]):
+            apart = key not in self._many and not all(self._is_of_itself(n) for n in runs)
+            slots = sorted({int(s) for n in runs for s in self.edges[n].slots.tolist()}) if apart else []
+            which: list[str | int] = ["all", *(["earlier"] if len(runs) > 1 else []), *(range(len(runs)) if 1 < len(runs) <= FEW else [])]
+            for steps in which:
+                yield Place(key, None, steps)
+                if len(slots) > 1 or steps == "all":
+                    yield from (Place(key, slot, steps) for slot in slots)
+
+    def _is_of_itself(self, n: int) -> bool:
+        """Whether both operands are the same numbers, as in x * x."""
+        ins = self.tape.instructions[n].ins
+        return len(ins) == 2 and np.array_equal(*ins)
+
+    def constants(self) -> Iterator[Place]:
+        """The operands that are one number each."""
+        fixed = self.tape.constants
+        for key, runs in self.places.items():
+            i = self.tape.instructions[runs[0]]
+            for slot, r in enumerate(i.ins):
+                if i.row.form == "elementwise" and int(r.flat[0]) in fixed and np.all(r == r.flat[0]) and not self.tape.moving[r.flat[0]]:
+                    yield Place(key, slot)
+
+    def constant(self, place: Place) -> float:
+        """The number at such an operand."""
+        n = self.places[place.key][0]
+        return float(self._operands(n, self.tape.instructions[n], self.values)[place.slot or 0].flat[0])
+
+    def having(self, place: Place, number: float) -> Lines:
+        """The same with another number there."""
+        there = {(n, place.slot or 0): number for n in self.places[place.key]}
+        return Lines(self.record, self.inputs, {**self.changed, **there})
+
+
+FEW = 6
+"""Runs of one place that are looked at one by one."""
+
+SIMPLE = (("path-missing", "times", 0.0), ("path-doubled", "times", 2.0), ("path-sign", "times", -1.0))
+SPREAD = (("reduction-mean", "mean"), ("broadcast-sum", "first"), ("broadcast-sum", "last"))
+
+
+def _counts(e: Edges) -> tuple[Integers, Integers]:
+    """For each edge the number of its operand's edges in the same slot, and which of them it is."""
+    pairs = e.operands * (int(e.slots.max(initial=0)) + 1) + e.slots
+    _, where, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+    order = np.argsort(where, kind="stable")
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(where), np.intp)
+    rank[order] = np.arange(len(where)) - np.repeat(starts, counts)
+    return counts[where], rank
+
+
+def _is_spread(e: Edges, which: NDArray[np.bool_]) -> bool:
+    return bool(np.any(_counts(e)[0][which] > 1))
+
+
+def _only(last: bool) -> Callable[[Edges, Floats, float], Floats]:
+    def chosen(e: Edges, p: Floats, _: float) -> Floats:
+        counts, rank = _counts(e)
+        return np.where(rank == (counts - 1 if last else 0), p, 0.0)
+
+    return chosen
+
+
+DONE: dict[str, Callable[[Edges, Floats, float], Floats]] = {
+    "times": lambda _, p, c: c * p,
+    "bare": lambda _, p, __: np.ones(p.shape),
+    "mean": lambda e, p, _: p / _counts(e)[0],
+    "first": _only(last=False),
+    "last": _only(last=True),
+}
+"""What becomes of the partials of a place."""
+
+
+def told(slip: Slip, line: Line) -> str:
+    """The slip in words, after `the gradient`."""
+    what = told_place(slip.place, line)
+    if slip.how in ("bare", "identity"):
+        return f"leaves out the derivative of {what}"
+    if slip.how == "mean":
+        return f"averages what comes through {what} where it must be summed"
+    if slip.how in ("first", "last"):
+        return f"has only the {slip.how} of what comes through {what}, where all must be summed"
+    verb = {0.0: "lacks", 2.0: "has twice", -1.0: "has with the wrong sign"}.get(slip.factor, f"has {slip.factor:.6g} ×")
+    return f"{verb} what comes through {what}"
+
+
+def told_place(place: Place, line: Line) -> str:
+    """A place in words."""
+    part = line.part if place.key[2] != ALL and (place.slot is not None or not _is_all(line)) else ""
+    where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
+    if place.slot is not None:
+        where = f"{_operand(place, line)} in {where}"
+    return f"{where}, from one step to the next" if place.steps == "earlier" else where
+
+
+def _is_all(line: Line) -> bool:
+    """Whether an expression is what the line gives a name, or returns."""
+    code = _bare(line.code)
+    return code.endswith(line.part) and bool(re.fullmatch(r"[^=<>!]*=\s*|return\s+", code[: -len(line.part)]))
+
+
+def _operand(place: Place, line: Line) -> str:
+    written = _operands(line)
+    if place.slot is None or place.slot >= len(written) or len(text := ast.unparse(written[place.slot])) > LONGEST:
+        return f"operand {(place.slot or 0) + 1}"
+    return f"`{text}`"
+
+
+def _operands(line: Line) -> list[ast.expr]:
+    try:
+        e = ast.parse(line.part, mode="eval").body
+    except SyntaxError:
+        return []
+    if isinstance(e, ast.BinOp):
+        return [e.left, e.right]
+    if isinstance(e, ast.UnaryOp):
+        return [e.operand]
+    if isinstance(e, ast.Call):
+        of = e.func.value if isinstance(e.func, ast.Attribute) and not _is_module(e.func.value) else None
+        return [*([of] if of else []), *e.args]
+    return []
+
+
+def _is_module(e: ast.expr) -> bool:
+    return ast.unparse(e).partition(".")[0] in ("np", "numpy", "math", "special", "scipy", "sp")
+
+
+def _bare(code: str) -> str:
+    """Without a remark behind it."""
+    return code if "'" in code or '"' in code else re.sub(r"\s*#.*$", "", code)

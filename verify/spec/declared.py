@@ -1,0 +1,65 @@
+"""Inputs as a user declares them in words, where no spec does: `x: n d, y: n | labels(c), sigma: | positive`.
+
+Left of the bar stand dimensions, as jaxtyping writes them: names, of which equal ones are equal sizes, and whole numbers; none of a single
+number. Right of it stands a domain in lower case, or nothing for real numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from verify.errors import UsageError, unknown
+from verify.spec.domains import Binary, Count, Finite, Label, Positive, Probability, Real, Sign, Simplex
+from verify.spec.function import Array
+
+
+def _count(low: str = "0", high: str | None = None) -> Any:
+    return Count() if high is None and int(low) == 0 else Finite("Count", tuple(range(int(low), int(high or "") + 1)))
+
+
+NAMES: dict[str, Callable[..., Any]] = {
+    "real": lambda *ends: Real(*map(float, ends)), "positive": Positive, "probability": Probability, "count": _count, "binary": Binary,
+    "sign": Sign, "simplex": Simplex, "labels": Label,
+}  # fmt: skip
+"""What a domain is called: `real(-1, 1)`, `count(0, 5)`, `labels(c)`."""
+EXAMPLE = "such as 'x: n d, y: n | labels(c), sigma: | positive'"
+
+
+def texts(given: object) -> dict[str, str]:
+    """What is said of each input, from one text or from a table of texts. Raises UsageError for what is none."""
+    if isinstance(given, str):
+        parts = [part for part in re.split(r",(?![^(]*\))", given) if part.strip()]
+        if wrong := [part for part in parts if ":" not in part]:
+            raise UsageError(f"inputs has {wrong[0].strip()!r}, which is no NAME: DIMENSIONS. Give names and dimensions, {EXAMPLE}.")
+        pairs = [(name.strip(), told.strip()) for name, _, told in (part.partition(":") for part in parts)]
+        if len(dict(pairs)) < len(pairs):
+            raise UsageError(f"inputs {given!r} names one of them twice; name each once.")
+        given = dict(pairs)
+    if not isinstance(given, Mapping) or not given or not all(isinstance(text, str) for pair in given.items() for text in pair):
+        raise UsageError(f"inputs is {given!r}; give dimensions by names, {EXAMPLE}.")
+    return dict(given)
+
+
+def declared(given: Mapping[str, str]) -> dict[str, Array]:
+    """The inputs by their names. Raises UsageError for what is said of one and cannot be."""
+    return {name: _array(name, told) for name, told in given.items()}
+
+
+def _array(name: str, told: str) -> Array:
+    dims, _, domain = told.partition("|")
+    called = re.fullmatch(r"\s*(\w*)\s*(?:\(([^()]*)\))?\s*", domain)
+    if called is None:
+        raise UsageError(f"the domain of {name} is {domain.strip()!r}; give one of {', '.join(NAMES)}, such as labels(c) or real(-1, 1).")
+    kind, inside = called[1] or "real", [a.strip() for a in (called[2] or "").split(",") if a.strip()]
+    if kind not in NAMES:
+        raise unknown(f"domain of {name}", kind, NAMES)
+    try:
+        return Array(dims.strip(), NAMES[kind](*inside))
+    except UsageError as error:
+        raise UsageError(f"{name} is declared as {told.strip()!r}: {error}") from None
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"{name} is declared as {told.strip()!r}, and {kind} takes no such numbers. Write labels(c) or count(0, 5)."
+        ) from None

@@ -1,0 +1,55 @@
+"""Windows on a record: paddings, convolutions, views of what slides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from verify.traced.array import Recorded, Traced, lifted, recorder_of
+
+PADDED = ("edge", "reflect", "symmetric", "wrap", "empty")
+"""Modes that repeat entries."""
+
+
+def pad(x: Traced, width: Any, mode: str = "constant", **options: Any) -> Any:
+    """As numpy has it."""
+    if mode == "constant":
+        values = options.pop("constant_values", 0)
+        if isinstance(values, Recorded) or np.ndim(values):
+            x.recorder.fail("it pads with other numbers on each side")
+        edge = int(lifted(x.recorder, values).registers)
+        registers = np.pad(x.registers, width, constant_values=edge)
+        return x.like(np.pad(x.values, width, constant_values=values), registers)
+    if mode not in PADDED or options.get("reflect_type", "even") != "even":
+        x.recorder.fail(f"it calls np.pad(…, mode={mode!r})")
+    if mode == "empty":
+        return pad(x, width)
+    return x.moved(np.pad, width, mode)
+
+
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """Σ a[k + n]·v[n] of two rows."""
+    recorder = recorder_of(a, v)
+    x, y = lifted(recorder, a), lifted(recorder, v)
+    if x.size < y.size:
+        return correlate(y, x, mode)[::-1]
+    n, m = x.size, y.size
+    found: Any = np.lib.stride_tricks.sliding_window_view(pad(x, m - 1), m) @ y
+    start, size = {"full": (0, n + m - 1), "same": ((m - 1) // 2, n), "valid": (m - 1, n - m + 1)}[mode]
+    return x.like(np.correlate(x.values, y.values, mode), found.registers[start : start + size])  # type: ignore[call-overload]
+
+
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """The same with one of them turned round."""
+    x, y = sorted((lifted(recorder_of(a, v), z) for z in (a, v)), key=len, reverse=True)
+    return correlate(x, y[::-1], mode)
+
+
+def as_strided(x: Traced, shape: Any = None, strides: Any = None, **_: Any) -> Any:
+    """A view whose strides are counted in the bytes of the numbers."""
+    size, own = x.itemsize, x.registers.itemsize
+    if strides is not None and (any(s % size for s in strides) or [s * own for s in x.strides] != [s * size for s in x.registers.strides]):
+        x.recorder.fail("it calls as_strided on memory that lies otherwise")
+    view = np.lib.stride_tricks.as_strided
+    return x.like(view(x.values, shape, strides), view(x.registers, shape, None if strides is None else [s // size * own for s in strides]))
