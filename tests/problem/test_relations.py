@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from field import inputs, related
+from field import inputs, name_of, related
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Add, exp, log
@@ -43,10 +43,6 @@ from verify.spec import (
 FIELD, PLAIN = Path(related.__file__), Path(inputs.__file__)
 LAWS_OF_RELATIONS = ("batches", "symmetry", "bad-input")
 SPECS = ("SOFT", "IGNORED", "NCE", "COX", "TRIPLET", "NORM", "RIDGE", "ANGLE", "ROOTS")
-
-
-def name_of(value):
-    return getattr(value, "__name__", None) or str(value)[:20]
 
 
 def oracle_of(spec, dtype="float64", reduction=None):

@@ -1,0 +1,16 @@
+"""Right implementations of losses and functions of named inputs hold, whatever way they are written in."""
+
+from __future__ import annotations
+
+import pytest
+from field import classes, inputs, name_of
+
+from verify import Verdict, check
+
+
+@pytest.mark.parametrize(("field", "spec", "f"), [(field, *row) for field in (inputs, classes) for row in field.RIGHT], ids=name_of)
+def test_right_implementations_hold(field, spec, f):
+    report = check(f, loss=f"{field.__file__}:{spec}", dtypes=("float64", "float32"), profile="quick")
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert max(r.strain for r in report.results) < 0.1
+    assert all(c["fits"] for c in report.conventions.values())
