@@ -55,9 +55,8 @@ def search(trial: Trial, strategy: SearchStrategy[Case], seed: str, most: int) -
             seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
             trial.look(found.case)
             if trial.failure is not None:
-                break
-    if trial.failure is not None:
-        search_from(found.choices, trial, strategy, seed)
+                search_from(found.choices, trial, strategy, seed)
+                return
 
 
 def _steered(trial: Trial, strategy: SearchStrategy[Case], seed: str, **options: Any) -> None:
