@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from implementations import hinge
 from sympy import Abs, Add, And, Eq, Max, Min, Or, Piecewise, Rational, cosh, erf, erfc, exp, log, loggamma, sqrt, tanh
 
+from verify.conventions import Pins, find_out
 from verify.errors import UsageError
-from verify.oracle.claims import examine
+from verify.oracle import claims as examination
+from verify.oracle.claims import examine, examine_what_is_new
 from verify.spec import Claims, LossSpec, Parameter, expm1, log1p, log_ndtr, logistic, others, positive, softplus
 from verify.spec.catalogue import losses
 
@@ -155,3 +160,22 @@ def test_a_right_spec_is_taken(name):
 @pytest.mark.parametrize("name", losses())
 def test_a_shipped_spec_is_taken(name):
     examine(losses()[name])
+
+
+def test_what_ships_is_examined_here_and_all_else_where_it_is_used(monkeypatch):
+    looked = []
+    monkeypatch.setattr(examination, "_examine", lambda loss, values: looked.append((loss, values)))
+    shipped = losses()["multiclass_hinge"]
+    other = replace(shipped, claims=Claims(convex=None))
+    examine_what_is_new(shipped)
+    examine_what_is_new(shipped, {"delta": 1.0})
+    assert looked == []
+    examine_what_is_new(shipped, {"delta": 2.0})
+    examine_what_is_new(other)
+    assert looked == [(shipped, (2.0,)), (other, (1.0,))]
+
+
+def test_a_candidate_is_not_judged_by_a_spec_that_jumps():
+    loss, place = JUMPS["of several classes"]
+    with pytest.raises(UsageError, match=f"mine jumps: .*{place}"):
+        find_out(hinge(), loss, Pins())
