@@ -172,6 +172,32 @@ def test_without_a_spec_it_stands_where_gradcheck_stood():
     assert check(cubic, loss=None, at=start.float().numpy(), profile="quick", laws=("gradient",)).verdict is Verdict.HOLDS
 
 
+def _gap(a, b=1.0, c=2.0):
+    return (a * a).sum() * b * c
+
+
+def _by_name(a, *, c=2.0):
+    return (a * a).sum() * c
+
+
+@pytest.mark.parametrize("f", [_gap, _by_name])
+def test_arguments_are_handed_in_by_their_names(f):
+    """What is adapted takes none: they are put in their places before."""
+    assert check(f, at={"a": ARRAY, "c": 3.0}, wrt="a", profile="quick", laws=("gradient",)).verdict is Verdict.HOLDS
+
+
+def test_a_reference_has_its_own_order():
+    def f(X, w):
+        return np.sum((X @ w) ** 2), 2 * X.T @ (X @ w)
+
+    def reference(w, X):
+        return ((torch.as_tensor(X) @ torch.as_tensor(w)) ** 2).sum()
+
+    at = {"X": np.array([[1.0, 2.0], [0.5, -1.0]]), "w": np.array([0.5, -0.25])}
+    report = check(f, at=at, wrt="w", reference=reference, profile="quick", laws=("gradient",))
+    assert report.verdict is not Verdict.BROKEN, str(report)
+
+
 def test_a_pair_of_torch_functions_is_converted():
     pair = Candidate(loss=lambda x: torch.exp(x).sum(), grad=lambda x: torch.exp(x))
     assert check(pair, loss=None, at=np.array([0.1, 0.2]), profile="quick", laws=("gradient", "order")).verdict is Verdict.HOLDS

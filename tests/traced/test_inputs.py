@@ -218,9 +218,50 @@ def test_a_tie_is_read_as_the_gradient_has_it():
         m = np.maximum(0, X @ w + 1)
         return m.sum(), X.T @ (m > 0).astype(w.dtype)
 
-    rng = np.random.default_rng(3)
-    report = check(f, at=(rng.normal(size=4), rng.normal(size=(9, 4))), wrt="w", dtypes=("float32",), laws=("formula",))
-    assert report.verdict is Verdict.HOLDS
+    def g(w, X):
+        m = np.maximum(0, z := X @ w + 1)
+        return m.sum(), X.T @ (m == z).astype(w.dtype)
+
+    for code in (f, g):
+        rng = np.random.default_rng(3)
+        report = check(code, at=(rng.normal(size=4), rng.normal(size=(9, 4))), wrt="w", dtypes=("float32",), laws=("formula",))
+        assert report.verdict is Verdict.HOLDS
+
+
+def test_of_declared_inputs_a_function_may_refuse_a_size():
+    def f(x):
+        if len(x) < 2:
+            raise ValueError("too few")
+        return np.sum(x * x), 2 * x
+
+    assert check(f, inputs="x: n", laws=("gradient", "formula"), profile="quick").verdict is Verdict.HOLDS
+
+
+def test_of_declared_inputs_a_gradient_of_one_size_is_broken():
+    (result,) = check(lambda x: (np.sum(x), np.ones(3)), inputs="x: n", laws=("gradient",), profile="quick").results
+    assert result.verdict is Verdict.BROKEN
+    assert "gradient of shape (3,)" in result.diagnosis["message"]
+
+
+@pytest.mark.parametrize(
+    "at", [([[1.0], [2.0, 3.0]], 1.0), (np.nan, 1.0), ([np.inf, 2.0], 2.0), (1 + 2j, 1.0), ([], 1.0), ([10**400, 1], 2.0)]
+)
+def test_what_is_written_in_numbers_is_looked_at_as_arrays_are(at):
+    def f(a, b):
+        return np.sum(a) * b, np.ones_like(a) * b, np.sum(a)
+
+    with pytest.raises(UsageError, match=r"^at"):
+        check(f, at=at, laws=("gradient",), profile="quick")
+
+
+@pytest.mark.parametrize(("y", "told"), [([0, 1, 2], "dimension n"), ([0, 7], "labels outside 0..2")])
+def test_an_example_that_is_none_of_what_is_declared_is_refused(y, told):
+    def f(s, y):
+        p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
+        return -np.log(p[np.arange(len(s)), y]).sum(), p - np.eye(3)[y]
+
+    with pytest.raises(UsageError, match=f"at does not fit what is declared: .*{told}"):
+        check(f, at=(np.ones((2, 3)), np.array(y)), inputs="s: n c, y: n | labels(c)", wrt="s", laws=("gradient",), profile="quick")
 
 
 def test_what_excludes_each_other_is_refused():
@@ -354,6 +395,7 @@ DECLARED_WRONGLY = {
     "an unknown domain": ("x: n | positve", "unknown domain of x 'positve'. Did you mean 'positive'"),
     "no dimension": ("x: n-1", "'n-1' is no dimension"),
     "other numbers": ("x: n | labels(1, 2, 3)", "labels takes no such numbers"),
+    "an empty count": ("x: n, k: | count(5, 1)", "count\\(5, 1\\) is empty"),
     "no bracket": ("x: n | count(0", "the domain of x is"),
     "no text": ({"x": 3}, "give dimensions by names"),
     "nothing": ({}, "give dimensions by names"),

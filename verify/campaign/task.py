@@ -309,12 +309,11 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
     f, limitations, harm = _imported(request.candidate, request.folder)
     if harm is not None:
         return Outcome(task, failed(task, harm, None), None)
-    f = adapted(f, Upstream(seed=request.seed, positive=request.convex))
     watch = unwatched if record is None else record.begins
     f, own = _arguments(task, f, at, watch)
     framework, here = framework_of(f), own.at(task.dtype)
-    other = None if request.reference is None else adapted(_imported(request.reference, request.folder)[0])
-    reference = None if other is None else by_arguments(other, own, "the reference")
+    other = None if request.reference is None else _imported(request.reference, request.folder)[0]
+    reference = None if other is None else _called(other, own, Upstream(), "the reference")
     pair = Pair(f, request.convex, own, reference, {name: a for name, a in here.items() if name not in own.differentiated})
     found = _own_code(task, f, own, watch, reference)
     why, operations = (found, None) if isinstance(found, str) else (None, found[1])
@@ -371,14 +370,15 @@ def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
 
 
 def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> tuple[Callable[..., Any], Arguments]:
-    """The candidate as a function of its arguments by position, and these, with the inputs that its gradients are for; found out once a
-    process. Raises UsageError where the example does not fit it.
+    """The candidate as a function of arrays, its arguments by position, and these, with the inputs that its gradients are for; found out
+    once a process. Raises UsageError where the example does not fit it.
     """
     key = (*_pair_key(task.request), task.dtype)
     if key in _ARGUMENTS:
         return _ARGUMENTS[key]
-    own = arguments_of(f, at)
-    f = by_arguments(f, own)
+    upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
+    own = arguments_of(adapted(f, upstream), at)
+    f = _called(f, own, upstream, "the candidate")
     wrt = task.request.wrt
     own = own.for_inputs(wrt) if wrt else own.for_all()
     if not own.alone or task.request.reference is not None:
@@ -391,6 +391,12 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
             alone = isinstance(error, Incomplete) and error.things == 1 and task.request.reference is not None
             own = own.without_gradients() if alone else own
     return _kept(_ARGUMENTS, key, (f, own))
+
+
+def _called(f: Callable[..., Any], own: Arguments, upstream: Upstream, what: str) -> Callable[..., Any]:
+    """Adapted, and called by the arguments' positions: what is adapted takes no names, so these are put in their places before."""
+    there = adapted(f, upstream)
+    return there if by_arguments(there, own, what) is there else adapted(by_arguments(f, own, what), upstream)
 
 
 def _own_code(
@@ -423,7 +429,7 @@ def _declared(request: Request, own: Arguments) -> dict[str, Input]:
 
 def _pair_key(request: Request) -> tuple[Hashable, ...]:
     reference = None if request.reference is None else _Same(request.reference, request.folder)
-    return (*_key(request), request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
+    return (*_key(request), request.seed, request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
 
 
 OF_VALUES = ("value", "consistency", "purity")

@@ -21,7 +21,8 @@ import numpy as np
 from verify.candidates.answer import Incomplete, Misbehaviour, is_number
 from verify.candidates.candidate import Candidate
 from verify.candidates.example import Example, of_numbers, point
-from verify.candidates.signature import POSITIONAL, called
+from verify.candidates.example import part as checked
+from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.errors import UsageError, unknown
 from verify.problem.around import in_dtype
 
@@ -313,7 +314,7 @@ def arguments_of(f: Callable[..., Any], given: Example) -> Arguments:
     written in numbers alone is one array. Raises UsageError where they do not fit.
     """
     first = (f.loss or f.grad) if isinstance(f, Candidate) else f
-    own, at = _parameters(first), given.given
+    own, at = parameters_of(first), given.given
     positional = [p for p in own or () if p.kind in POSITIONAL]
     if isinstance(at, dict):
         return _made(_by_names(at, own, first), whole=at)
@@ -327,6 +328,7 @@ def arguments_of(f: Callable[..., Any], given: Example) -> Arguments:
             raise UsageError(f"at has {len(at)} inputs, and the candidate is {called(first)}. Give one for each of its arguments.")
         one_array |= not fits
         if not one_array:
+            at = checked(at, "at")
             names = [p.name for p in positional][: len(at)]
             names += [f"argument {k}" for k in range(len(names), len(at))]
             return _made(dict(zip(names, at, strict=True)), whole=at)
@@ -348,13 +350,6 @@ def _by_names(
     if missing := [name for name in needed if name not in at]:
         raise UsageError(f"at has no {_and(missing)}, and {what} is {called(f)}. Give all arguments that have no default.")
     return {name: at[name] for name in (*(n for n in known if n in at), *(n for n in at if n not in known))}
-
-
-def _parameters(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
-    try:
-        return [*inspect.signature(f).parameters.values()]
-    except (TypeError, ValueError):  # a compiled function does not tell
-        return None
 
 
 def _made(given: Mapping[str, Any], whole: Any) -> Arguments:
@@ -385,7 +380,7 @@ def by_arguments(f: Callable[..., Any], arguments: Arguments, what: str = "the c
     if isinstance(f, Candidate):
         loss, grad = None if f.loss is None else by_arguments(f.loss, arguments, what), by_arguments(f.grad, arguments, what)
         return f if (loss, grad) == (f.loss, f.grad) else Candidate(loss=loss, grad=grad)
-    own = _parameters(f)
+    own = parameters_of(f)
     if own is None or not isinstance(arguments.whole, dict):
         _check_number(f, own, arguments, what)
         return f

@@ -52,7 +52,7 @@ def example(at: Any) -> Example:
         except Exception as error:
             raise UsageError(f"at is a function, and raises {told_of(error)}. Give the inputs, or a function that returns them.") from None
     if isinstance(at, Mapping) or (isinstance(at, (tuple, list)) and not of_numbers(at)):
-        return Example(_part(at, "at"))
+        return Example(part(at, "at"))
     return Example(at if isinstance(at, (tuple, list)) and at else point(at))
 
 
@@ -83,15 +83,15 @@ def point(at: ArrayLike | None) -> Floats:
     return x
 
 
-def _part(a: Any, told: str) -> Any:
+def part(a: Any, told: str) -> Any:
     """A part of an example as plain data; `told` is how a reader gets there."""
     if isinstance(a, Mapping):
         if not a or not all(isinstance(key, (str, int)) for key in a):
             what = "is an empty dict" if not a else f"has keys that are neither text nor whole numbers: {reprlib.repr(list(a))}"
             raise UsageError(f"{told} {what}. Give a dict of arrays by their names.")
-        return {key: _part(value, f"{told}[{key!r}]") for key, value in a.items()}
+        return {key: part(value, f"{told}[{key!r}]") for key, value in a.items()}
     if type(a) in (tuple, list) and (told == "at" or not of_numbers(a)):
-        return type(a)(_part(value, f"{told}[{k}]") for k, value in enumerate(a))
+        return type(a)(part(value, f"{told}[{k}]") for k, value in enumerate(a))
     return _leaf(a, told)
 
 

@@ -67,7 +67,7 @@ Extra = str | Given | Weights
 
 def names(f: Callable[..., Any]) -> tuple[list[str], float, float] | None:
     """(positional parameters, how many it needs, how many it takes); None where that cannot be told (compiled functions)."""
-    parameters = _parameters(f)
+    parameters = parameters_of(f)
     if parameters is None:
         return None
     positional = [p for p in parameters if p.kind in POSITIONAL]
@@ -76,7 +76,8 @@ def names(f: Callable[..., Any]) -> tuple[list[str], float, float] | None:
     return [p.name.lower() for p in positional], needed, inf if many else len(positional)
 
 
-def _parameters(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
+def parameters_of(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    """The parameters of a function, of a pair those of its gradient; None where a compiled one does not tell."""
     try:
         return list(inspect.signature(f.grad if isinstance(f, Candidate) else f).parameters.values())
     except (TypeError, ValueError):
@@ -108,7 +109,7 @@ def taken(f: Callable[..., Any], parameters: Collection[str]) -> dict[str, Any]:
     """The parameters of the loss that `f` takes by their names after its first arguments, each with its default there, `EMPTY` where it is
     needed.
     """
-    found = {p.name.lower(): p.default for p in (_parameters(f) or ())[SCORES:]}
+    found = {p.name.lower(): p.default for p in (parameters_of(f) or ())[SCORES:]}
     return {name: found[name.lower()] for name in parameters if name.lower() in found}
 
 
@@ -127,7 +128,7 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
 
     Raises UsageError where it needs an argument that is none of these.
     """
-    told, known = _parameters(f), {name.lower(): Given(value, name) for name, value in (parameters or {}).items()}
+    told, known = parameters_of(f), {name.lower(): Given(value, name) for name, value in (parameters or {}).items()}
     usual: tuple[Extra, ...] = (REG,) if first == LINEAR else ()
     positional = [p for p in told or () if p.kind in POSITIONAL]
     if told is None or (len(positional) <= first and any(p.kind is p.VAR_POSITIONAL for p in told)):
@@ -164,24 +165,10 @@ def _unknown(p: inspect.Parameter, f: Callable[..., Any], first: int) -> UsageEr
     )
 
 
-def of_one_array(f: Callable[..., Any]) -> None:
-    """Raises UsageError where a candidate without a spec, or a part of it, certainly cannot be called with one array."""
-    for part in [p for p in (f.loss, f.grad) if p is not None] if isinstance(f, Candidate) else [f]:
-        try:
-            inspect.signature(part).bind(None)
-        except ValueError:  # a compiled function does not tell
-            continue
-        except TypeError:
-            raise UsageError(
-                f"the candidate is {called(part)}, and without a spec it is called with one array: give a function of one array x that "
-                "takes x apart, such as f(x[:n].reshape(shape), x[n:]), or name its loss by --loss."
-            ) from None
-
-
 def called(f: Callable[..., Any]) -> str:
     """A function as it is called, for a sentence: its name and its arguments."""
     f = f.grad if isinstance(f, Candidate) else f
-    arguments = [f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}" for p in _parameters(f) or ()]
+    arguments = [f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}" for p in parameters_of(f) or ()]
     return f"{getattr(f, '__name__', 'f')}({', '.join(arguments)})"
 
 
@@ -193,7 +180,7 @@ def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Call
     if isinstance(f, Candidate):
         parts: dict[str, Any] = {n: by_position(part, parameters) for n in ("loss", "grad", "hess") if (part := getattr(f, n)) is not None}
         return f if all(parts[name] is getattr(f, name) for name in parts) else Candidate(**parts)
-    told, known = _parameters(f) or [], WEIGHT | {name.lower() for name in parameters}
+    told, known = parameters_of(f) or [], WEIGHT | {name.lower() for name in parameters}
     named = sorted((p for p in told if p.kind is p.KEYWORD_ONLY and p.name.lower() in known), key=lambda p: p.default is not p.empty)
     positional = [p for p in told if p.kind in POSITIONAL]
     if not named or any(p.kind is p.VAR_POSITIONAL for p in told):

@@ -5,7 +5,6 @@ Its own value decides; where it returns none, its gradient does.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
 from verify.candidates.frameworks import framework_of
-from verify.candidates.signature import by_position, called, names, order
+from verify.candidates.signature import by_position, called, names, order, parameters_of
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
 from verify.conventions.solving import ASKED, CONFIRMED, Asked, asked, doubts, fits, gradient_fits, solved, solved_for_each
@@ -120,7 +119,7 @@ def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
     """The problem with weights of the examples, where the function takes them."""
     first = f.loss or f.grad if isinstance(f, Candidate) else f
     others = {name.lower() for name in problem.all_parameters}
-    takes_them = any(p.name.lower() in signature.WEIGHT - others for p in _arguments(first))
+    takes_them = any(p.name.lower() in signature.WEIGHT - others for p in parameters_of(first) or [])
     return (weighted(problem) if takes_them else None) or problem
 
 
@@ -205,19 +204,12 @@ def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: boo
     values = Instance(problem=problem, parameters=_numbers(problem, pins)).parameters
     known, found = {name.lower(): name for name in problem.all_parameters}, dict[str, float | None]()
     parts = [part for part in (f.loss, f.grad) if part is not None] if isinstance(f, Candidate) else [f]
-    for p in (p for part in parts for p in _arguments(part)):
+    for p in (p for part in parts for p in parameters_of(part) or []):
         name = known.get(p.name.lower())
         if name is not None and (optional or p.default is p.empty or name in pins.parameters):
             free = name in problem.parameters and name not in pins.parameters
             found[p.name] = own_default(problem.parameters[name], p.default, values[name]) if free else values.get(name)
     return found
-
-
-def _arguments(f: Callable[..., Any]) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        return []
 
 
 def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Handed) -> list[tuple[str, ...]]:

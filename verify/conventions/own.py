@@ -15,6 +15,7 @@ from verify.candidates.arguments import Arguments, loss_and_gradient
 from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
 from verify.conventions.pins import Conventions
+from verify.errors import UsageError
 from verify.evidence import Evidence
 from verify.oracle.exact import distance, fits
 from verify.oracle.instance import InstanceOracle
@@ -54,6 +55,11 @@ def own_code(
         loss=None if reference is None else _loss(f, own, names),
     )
     problem = code_problem(whose, code, given, convex=convex, declared=declared)
+    if declared:
+        try:
+            problem.sizes(given)
+        except ValueError as error:
+            raise UsageError(f"at does not fit what is declared: {error}.") from None
     instance = Instance(problem=problem)
     way = Call(f=f, problem=problem, order=tuple(given), own=own)
     try:

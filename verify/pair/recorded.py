@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import inf, isfinite
@@ -93,13 +93,6 @@ class Recorded(Derived):
             return result
         evidence = replace(place.evidence, where=where | {"loses": str(found)})
         return replace(result, farthest=replace(place, evidence=evidence))
-
-    def pattern(self, case: Case) -> Hashable:
-        """Unknown where the code is not recorded."""
-        try:
-            return super().pattern(case)
-        except NotTraced:
-            return None
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
         """Plainer numbers; the given point stays, as a pair's does."""

@@ -16,7 +16,12 @@ from verify.spec.function import Array
 
 
 def _count(low: str = "0", high: str | None = None) -> Any:
-    return Count() if high is None and int(low) == 0 else Finite("Count", tuple(range(int(low), int(high or "") + 1)))
+    if high is None and int(low) == 0:
+        return Count()
+    values = tuple(range(int(low), int(high or "") + 1))
+    if not values:
+        raise UsageError(f"count({low}, {high}) is empty; the second number is the greatest.")
+    return Finite("Count", values)
 
 
 NAMES: dict[str, Callable[..., Any]] = {

@@ -20,6 +20,7 @@ from verify.evidence import Finding
 from verify.laws import Law, Subject
 from verify.oracle import InstanceOracle, Oracle
 from verify.profiles import PROFILES
+from verify.traced import NotTraced
 from verify.trial import engine
 from verify.trial.result import Result
 from verify.trial.trial import Trial, Watch, unwatched
@@ -79,9 +80,12 @@ class Derived:
         return self.law.measure(*_placed(self.subject, case))
 
     def pattern(self, case: Case) -> Hashable:
-        """The active pieces, as the oracle sees them."""
+        """The active pieces, as the oracle sees them; unknown where code is not recorded."""
         there, bare = _placed(self.subject, case)
-        return there.truth(bare).pattern
+        try:
+            return there.truth(bare).pattern
+        except NotTraced:
+            return None
 
     def search(self, trial: Trial) -> None:
         """Every family by itself; then, if none breaks the law, in bulk."""
