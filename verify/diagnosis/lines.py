@@ -89,7 +89,8 @@ class _Inquiry:
 
     def found(self) -> Found | None:
         """The plainest."""
-        asks = (self.plain, self.simple_factor, self.constant, self.factor, self.two)
+        constant = () if self.besides else (self.constant,)  # it looks at nothing besides
+        asks = (self.plain, self.simple_factor, *constant, self.factor, self.two)
         return next((found for ask in asks if (found := ask()) is not None), None)
 
     @property

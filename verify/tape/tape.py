@@ -285,7 +285,7 @@ class Builder(Arithmetic):
         columns = list(np.broadcast_arrays(*columns))
         shape = columns[0].shape[:-1] if rows else columns[0].shape
         flat = [c.reshape(-1, c.shape[-1]) if rows else c.ravel() for c in columns]
-        keys = self._keys(row, flat, parameter) if self.shared else [(self._size, k) for k in range(len(flat[0]))]
+        keys = self._keys(row, flat, parameter)
         fresh: dict[Any, int] = {}
         for k, key in enumerate(keys):
             if key not in self._known:
@@ -306,6 +306,9 @@ class Builder(Arithmetic):
         return np.asarray(self._known[key], np.intp)
 
     def _keys(self, row: Primitive, flat: Sequence[Registers], parameter: Any) -> list[Any]:
+        if not self.shared:
+            return [(len(self._instructions), k) for k in range(len(flat[0]))]
+
         def operands(c: Registers) -> Iterator[Any]:
             return iter(c.tolist()) if c.ndim == 1 else map(tuple, c.tolist())
 
@@ -319,7 +322,7 @@ class Builder(Arithmetic):
     def _whole(self, row: Primitive, columns: Sequence[Registers], parameter: Any) -> Registers:
         """One instruction on whole matrices."""
         shape = row.shape(*(c.shape for c in columns)) if row.shape else (columns[0].shape[0], columns[1].shape[1])
-        key = (row.name, parameter, *((c.shape, c.tobytes()) for c in columns)) if self.shared else (self._size,)
+        key = (row.name, parameter, *((c.shape, c.tobytes()) for c in columns)) if self.shared else (len(self._instructions),)
         if key not in self._known:
             outs = self._new(int(np.prod(shape)))
             self._known[key] = int(outs[0]) if outs.size else 0

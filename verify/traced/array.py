@@ -243,11 +243,11 @@ class Truths(Recorded):
             return self
         return self.numbers(dtype) if kind == "f" else np.asarray(self.decided()).astype(dtype)[()]
 
-    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, **_: Any) -> Any:
+    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         """How many are true: a number on the record."""
         return self.numbers(np.int64 if dtype is None else dtype).sum(axis=axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """The part that is true."""
         return self.numbers().mean(axis=axis, keepdims=keepdims)
 

@@ -85,8 +85,11 @@ def _like(x: Any, values: Any) -> Traced:
 
 
 def _var(x: Traced, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False, **more: Any) -> Any:
-    centred = x - _mean(x, axis=axis, keepdims=True)
+    where = more.get("where", True)
+    centred = x - _mean(x, axis=axis, keepdims=True, where=where)
     total = _sum(centred * centred, axis=axis, dtype=dtype, out=out, keepdims=keepdims, **more)
+    if where is not True:
+        return total / (np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims) - ddof)
     return _like(total / (_counted(x, axis) - ddof), np.var(x.values, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims))
 
 
@@ -276,9 +279,10 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return found.reshape([x.shape[k] for k in free[0]] + [y.shape[k] for k in free[1]])
 
 
-def _outer(a: Any, b: Any, **_: Any) -> Any:
+def _outer(a: Any, b: Any, out: Any = None) -> Any:
     recorder = recorder_of(a, b)
-    return np.multiply.outer(lifted(recorder, a).ravel(), lifted(recorder, b).ravel())
+    found = np.multiply.outer(lifted(recorder, a).ravel(), lifted(recorder, b).ravel())
+    return found if out is None else written(recorder, found, out)
 
 
 def _inner(a: Any, b: Any) -> Any:
@@ -432,14 +436,14 @@ def _without_nan(x: Any, instead: float) -> Any:
     return _where(gone, np.asarray(instead, x.dtype)[()], x)
 
 
-def _nan_mean(x: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _nan_mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = lifted(recorder_of(x), x)
     counts = np.sum(~infinite.nans(x.recorder, x.registers), axis=axis, keepdims=keepdims)
     return _sum(_without_nan(x, 0.0), axis=axis, keepdims=keepdims) / counts
 
 
 def _nan_reduced(name: str) -> Callable[..., Any]:
-    return lambda x, axis=None, keepdims=False, **_: METHODS[name](_without_nan(x, NEUTRAL[name]), axis=axis, keepdims=keepdims)
+    return lambda x, axis=None, keepdims=False: METHODS[name](_without_nan(x, NEUTRAL[name]), axis=axis, keepdims=keepdims)
 
 
 def _close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, **_: Any) -> Any:
@@ -476,6 +480,7 @@ def _solve(name: str) -> Callable[..., Any]:
 
 
 def _slogdet(x: Traced) -> Any:
+    x.recorder.looked = True  # its sign is a plain number
     sign, value = np.linalg.slogdet(x.values)
     return sign, Traced(x.recorder, value, x.recorder.apply("slogdet", x.registers).reshape(()))
 

@@ -72,7 +72,7 @@ class Code:
         loss: Callable[..., Any] | None = None,
     ) -> None:
         self.f, self.names, self._gradient, self.unrecorded = f, names, gradient, unrecorded
-        self.variables, self._loss = len(names) if variables is None else variables, loss
+        self.variables, self._loss = len(names) if variables is None else variables, None if loss is None else _in_a_list(loss)
         self._records: OrderedDict[Hashable, tuple[Record, bytes]] = OrderedDict()
         self._formulas: OrderedDict[bytes, Recording] = OrderedDict()
         self._written: OrderedDict[Hashable, list[Written] | NotTraced] = OrderedDict()
@@ -86,7 +86,7 @@ class Code:
 
     def _unrecorded(self, given: list[Any]) -> Hashable:
         """What a record knows as it is, and holds for nothing else."""
-        return _bits([a for k, a in enumerate(given) if not is_recorded(a, k < self.variables)]), tuple(map(np.shape, given))
+        return _bits([a for k, a in enumerate(given) if not is_recorded(a, k < self.variables)]), _dtype(given), tuple(map(np.shape, given))
 
     def record(self, values: Values) -> tuple[Record, bytes]:
         """The record there, and its key. Raises NotTraced."""
@@ -196,17 +196,11 @@ class Code:
 
     def careless_value(self, values: Values) -> float:
         """The same of what the other code of the value denotes, up to half of its digits."""
-        loss = self._loss
-        if loss is None:
+        if self._loss is None:
             return 0.0
         given, _ = self._place(values)
-
-        @wraps(loss)
-        def alone(*inputs: Any) -> list[Any]:
-            return [loss(*inputs)]
-
         try:
-            (record,) = as_written(alone, given, self.variables)
+            (record,) = as_written(self._loss, given, self.variables)
             (found,) = written(record, _inputs(given, record), _dtype(given))
         except NotTraced:
             return 0.0
@@ -242,6 +236,16 @@ class Code:
                     place=k, distance=distance, width=float(apart.rad()), measured=float(w.exact), expected=float(t), size=size, line=w.line
                 )
         return worst
+
+
+def _in_a_list(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """One function for all points, since its modules are looked through for each that is new."""
+
+    @wraps(loss)
+    def alone(*inputs: Any) -> list[Any]:
+        return [loss(*inputs)]
+
+    return alone
 
 
 def _inputs(given: Sequence[Any], record: Record, *, loose: bool = False) -> list[arb]:

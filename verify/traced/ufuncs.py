@@ -124,9 +124,10 @@ REDUCED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min",
 
 def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
     """What a ufunc gives where one of its operands is recorded."""
-    name, into, where = ufunc.__name__, options.pop("out", None), options.pop("where", True)
+    name = ufunc.__name__
     if method != "__call__":
-        return _in_another_way(recorder, ufunc, method, inputs, options | ({} if into is None else {"out": into}))
+        return _in_another_way(recorder, ufunc, method, inputs, options)
+    into, where = options.pop("out", None), options.pop("where", True)
     if name == "matmul":
         from verify.traced.products import matmul
 
@@ -269,7 +270,7 @@ def _in_another_way(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[
             return getattr(x, {"sum": "sum", "all": "all", "any": "any"}.get(REDUCED[name], "all"))(**options)
         options.setdefault("axis", 0)
         return METHODS[REDUCED[name]](x, **options)
-    if method == "reduce" and name in NUMBERS:
+    if method == "reduce" and name in NUMBERS and not options.keys() - {"axis", "keepdims"}:
         x = lifted(recorder, inputs[0])
         axis = options.get("axis", 0)
         rows = x.ravel() if axis is None else x.moved(np.moveaxis, axis, 0)
@@ -294,7 +295,7 @@ def _in_another_way(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[
     return recorder.fail(f"it calls np.{name}.{method}")
 
 
-def _accumulated(recorder: R, ufunc: np.ufunc, x: Traced, axis: int = 0, **_: Any) -> Any:
+def _accumulated(recorder: R, ufunc: np.ufunc, x: Traced, axis: int = 0) -> Any:
     rows = x.moved(np.moveaxis, axis, 0)
     found = [rows[0]]
     for k in range(1, len(rows)):
@@ -303,7 +304,7 @@ def _accumulated(recorder: R, ufunc: np.ufunc, x: Traced, axis: int = 0, **_: An
     return whole.moved(np.moveaxis, 0, axis)
 
 
-def _by_segments(recorder: R, ufunc: np.ufunc, x: Traced, starts: Any, axis: int = 0, **_: Any) -> Any:
+def _by_segments(recorder: R, ufunc: np.ufunc, x: Traced, starts: Any, axis: int = 0) -> Any:
     rows = x.moved(np.moveaxis, axis, 0)
     ends = [*np.asarray(starts)[1:], len(rows)]
     parts = [rows[a : max(a + 1, b)] for a, b in zip(starts, ends, strict=True)]
