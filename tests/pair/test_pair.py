@@ -386,6 +386,10 @@ def test_a_pair_may_stand_in_the_configuration(tmp_path, monkeypatch):
         (tmp_path / "pyproject.toml").write_text(f'[[tool.verify.candidates]]\ntarget = "mine.py:loss"\n{wrong}\n', encoding="utf-8")
         with pytest.raises(UsageError, match="go together"):
             read(tmp_path).requests()
+    beside = 'target = "mine.py:loss"\nloss = "squared_error"\nreference = "mine.py:no"\nconvex = true\n'
+    (tmp_path / "pyproject.toml").write_text(f"[[tool.verify.candidates]]\n{beside}", encoding="utf-8")
+    with pytest.raises(UsageError, match='reference, convex, which go with loss = "none"'):
+        read(tmp_path).requests()
 
 
 def test_a_function_that_returns_both_is_a_pair_too():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from verify.campaign.configuration import read
 from verify.cli import cli
 from verify.conventions import Pins, find_out_inputs
 from verify.oracle import InstanceOracle
+from verify.oracle.examined import examine_problem
 from verify.power import measure_inputs
-from verify.problem import Instance, problem_of
-from verify.spec import Array, Claims, Embedding, FunctionSpec, Label, LossSpec, Parameter, positive
+from verify.power.inputs import Maker, wrong
+from verify.problem import Instance, fixed, problem_of, with_classes
+from verify.spec import Array, Claims, Embedding, FunctionSpec, Homogeneous, Label, LossSpec, Parameter, positive
 
 FIELD = Path(field.__file__)
 
@@ -221,6 +224,31 @@ def test_the_kill_table_has_them():
     power = measure_inputs(InstanceOracle(Instance(problem=problem, reduction="mean by w"), "float64"), profile="quick", seed=0)
     assert power.false_alarms == ()
     assert all(power.kills.values())
+
+
+def test_wrong_functions_take_them_by_name():
+    """One that does not would be caught for that."""
+    squares = LossSpec(
+        name="squares",
+        per_example=lambda s, y, w: w[y] * sum((s[j] - int(j == y)) ** 2 for j in range(len(s))),
+        target=Label(),
+        parameters={"w": positive(default=1, dims="C")},
+        claims=Claims(convex=True, relations=(Homogeneous("w"),)),
+        source="a test",
+    )
+    maker = Maker(InstanceOracle(Instance(problem=problem_of(squares), reduction="sum"), "float64"))
+    values = {"prediction": np.array([[1.0, 0.5]]), "target": np.array([0]), "w": np.array([2.0, 3.0])}
+    for mistake in wrong(maker):
+        assert np.isfinite(maker.subject(mistake.f).candidate(**values).value), mistake.name
+
+
+@pytest.mark.parametrize("claims", [{"shift_invariant": True}, {"symmetric": True}, {"relations": (Homogeneous("w"),)}])
+def test_what_is_claimed_of_the_loss_is_asked_at_weights_that_are_fixed_as_far_as_it_is_true_there(claims):
+    spec = replace(field.WEIGHED, claims=Claims(convex=True, **claims))
+    problem = fixed(problem_of(spec), "w", (1, 2, 0.5))
+    examine_problem(problem)
+    assert [r.along for r in problem.relations] == (["3"] if "shift_invariant" in claims else [])
+    examine_problem(with_classes(problem_of(spec), 3))
 
 
 def test_functions_of_torch_hold():

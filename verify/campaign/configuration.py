@@ -75,6 +75,8 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
         own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
         own |= {"at": given(own["at"])} if isinstance(own.get("at"), str) else {}
         return without_spec(c["target"], **own, laws=laws, profile=profile, seed=seed)
+    if beside := [key for key in CODE_KEYS if c.get(key)]:
+        raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}" and {", ".join(beside)}, which go with loss = "none".')
     pins = Pins(**{key: c[key] for key in PINS if key in c})
     dtypes = tuple(c.get("dtypes", ("float64",)))
     return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

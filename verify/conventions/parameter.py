@@ -135,11 +135,14 @@ def _solutions(system: System[M], names: Sequence[str]) -> Iterator[M]:
         return
     member, t = member[near], t[near]
     t, left = _descended(residuals, member, t, done=0.0, rounds=LAST)
+    tried: set[tuple[float, ...]] = set()  # many starts lead to one place
     for k in np.lexsort((left, member)):  # the likeliest members first
         found = [axis.at(x) for axis, x in zip(each, t[k], strict=True)]
         for digits in sorted(product(DIGITS, repeat=len(names)), key=sum):
-            short = [_short(float(x), digits[own]) for x, own in zip(found, owner, strict=True)]
-            if all(axis.domain.low < x < axis.domain.high for axis, x in zip(each, short, strict=True)):
+            short: list[float] = [_short(float(x), digits[own]) for x, own in zip(found, owner, strict=True)]
+            place: tuple[float, ...] = (int(member[k]), *short)
+            if place not in tried and all(axis.domain.low < x < axis.domain.high for axis, x in zip(each, short, strict=True)):
+                tried.add(place)
                 values = system.defaults.copy()
                 values[np.concatenate(single)] = short
                 yield system.member(system.members[member[k]], values)

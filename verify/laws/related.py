@@ -50,7 +50,7 @@ def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation],
                 lost = True
                 continue
             places = (here, *there)
-            slopes = [p.parted(p.truth.gradient.center) for p in places] if all(p.truth.gradient.is_single for p in places) else []
+            slopes = [p.case.parted(p.truth.gradient.center) for p in places] if all(p.truth.gradient.is_single for p in places) else []
             uphold(instance.problem, relation, e, [p.truth.value.exact for p in places], slopes)
             evidence += _compared(law, e, here, there)
     return Finding(evidence=tuple(evidence)) if evidence else Finding(undecided=OUT_OF_RANGE if lost else NOTHING)
@@ -69,11 +69,6 @@ class Place:
     def of(cls, subject: Subject, case: Case) -> Place:
         """Raises OutOfRange where the answer says nothing."""
         return cls(case, subject.answer(case), subject.truth(case), subject.candidate.has_loss)
-
-    def parted(self, row: Floats) -> dict[str, Any]:
-        """What is laid out like the point, by the inputs."""
-        parts = self.case.at(row)
-        return {name: parts[name] for name in self.case.differentiated}
 
     def along(self, direction: Values) -> Floats:
         """A direction in the layout of the point: 0 for inputs that it does not move."""
@@ -95,7 +90,7 @@ def _compared(law: str, e: Equation, here: Place, there: Sequence[Place]) -> Ite
         wider = _wider(p.truth.gradient.radius, p.truth.gradient.magnitude, own)
         slopes, rooms = (
             total + w * joined([*back(given).values()]).astype(np.float64)
-            for total, given in ((slopes, p.answer.gradients), (rooms, p.parted(wider)))
+            for total, given in ((slopes, p.answer.gradients), (rooms, p.case.parted(wider)))
         )
     found = entrywise(law, e.what, here.answer.gradient, slopes, rooms, truth.gradient.magnitude)
     yield replace(found, where=found.where | input_of(here.case, tuple(found.where["entry"])))

@@ -208,11 +208,16 @@ class Lines:
     @cached_property
     def places(self) -> dict[Key, list[int]]:
         """The instructions that make what each expression is, in the order in which they run."""
+        return {key: self._last(runs) for key, runs in self._runs.items()}
+
+    @cached_property
+    def _runs(self) -> dict[Key, list[int]]:
+        """The same with those that make parts of it on the way."""
         found: dict[Key, list[int]] = {}
         for n, i in enumerate(self.tape.instructions):
             if i.line is not None and self.edges[n].outs.size:
                 found.setdefault((i.line.file, i.line.number, i.line.part), []).append(n)
-        return {key: self._last(runs) for key, runs in found.items()}
+        return found
 
     def _last(self, runs: list[int]) -> list[int]:
         """Of several operations those that no other of them goes on from."""
@@ -225,11 +230,7 @@ class Lines:
     @cached_property
     def _many(self) -> set[Key]:
         """Expressions that are made by several operations: their operands are not told apart."""
-        ops: dict[Key, set[str]] = {}
-        for n, i in enumerate(self.tape.instructions):
-            if i.line is not None and self.edges[n].outs.size:
-                ops.setdefault((i.line.file, i.line.number, i.line.part), set()).add(i.op)
-        return {key for key, names in ops.items() if len(names) > 1}
+        return {key for key, runs in self._runs.items() if len({self.tape.instructions[n].op for n in runs}) > 1}
 
     @cached_property
     def _lines(self) -> dict[tuple[str, int], list[tuple[list[int], tuple[int, Integers, Integers]]]]:

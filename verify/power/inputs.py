@@ -78,7 +78,12 @@ class Maker:
     def instead(self, name: str, change: Callable[[Any], Any]) -> Callable[..., Any]:
         """The implementation that takes other numbers for one input."""
         right = self.made()
-        return lambda *arguments: right(*(change(a) if n == name else a for n, a in zip(self.names, arguments, strict=True)))
+
+        def f(*arguments: Any, **classwise: Any) -> Any:
+            values = {**dict(zip(self.names, arguments, strict=False)), **classwise}
+            return right(*(change(values[n]) if n == name else values[n] for n in self.names))
+
+        return f
 
 
 def wrong(maker: Maker) -> list[Mutant]:
@@ -232,8 +237,9 @@ def _behaviour(maker: Maker) -> Iterator[Mutant]:
                 a += 1
         return found
 
-    def clean(*arguments: Any) -> Any:
-        return right(*(np.nan_to_num(a)[()] if np.issubdtype(np.asarray(a).dtype, np.floating) else a for a in arguments))
+    def clean(*arguments: Any, **classwise: Any) -> Any:
+        finite = (np.nan_to_num(a)[()] if np.issubdtype(np.asarray(a).dtype, np.floating) else a for a in arguments)
+        return right(*finite, **classwise)
 
     if not only_tells(maker.subject(right)):
         yield Mutant("NaN taken for 0", "behaviour", clean)

@@ -30,7 +30,7 @@ from verify.problem.symbols import array, entries, named
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
 from verify.spec.loss import Given, LossSpec
-from verify.spec.relations import Relation, ShiftInvariant, Symmetric
+from verify.spec.relations import Affine, Homogeneous, Relation, Separable, ShiftInvariant, Symmetric
 from verify.spec.statement import NoExpression, expression, returned
 from verify.spec.target import Target
 
@@ -70,30 +70,40 @@ def fixed(problem: Problem, name: str, value: Given) -> Problem:
     assert own.parameter is not None
     value = own.parameter.check_each(name, value)
     inputs = [replace(i, domain=Fixed(value)) if i is own else i for i in problem.inputs]
+    relations = [r for r in problem.relations if not (isinstance(r, ShiftInvariant | Homogeneous | Affine) and name in r.inputs.split())]
     if isinstance(value, tuple):
         (size,) = own.dims
         if len(value) < 2 or (size.isdigit() and int(size) != len(value)):
             due = f"{problem.name} has {size} classes" if size.isdigit() else "there are two classes or more"
             raise UsageError(f"parameter {name} is {', '.join(f'{v:g}' for v in value)}, and {due}; give as many numbers as classes.")
         inputs = [_sized(i, size, str(len(value))) for i in inputs]
+        relations = [_of_size(r, size, str(len(value))) for r in relations if not (isinstance(r, Symmetric | Separable) and r.dim == size)]
 
     def parts(values: Values) -> list[Part]:
         return problem.parts({**values, name: np.full(np.shape(values[name]), value)})
 
     reductions = tuple(r for r in problem.reductions if value != 1 or r != mean_by(name))  # by ones it is that of what is kept
-    return replace(problem, inputs=tuple(inputs), parts=parts, reductions=reductions)
+    return replace(problem, inputs=tuple(inputs), parts=parts, reductions=reductions, relations=tuple(relations))
 
 
 def with_classes(problem: Problem, classes: int) -> Problem:
     """The same for so many classes, of one where parameters have a number for each."""
     size = next(i.dims[0] for i in problem.inputs if i.parameter is not None)
-    return replace(problem, inputs=tuple(_sized(i, size, str(classes)) for i in problem.inputs))
+    relations = tuple(_of_size(r, size, str(classes)) for r in problem.relations)
+    return replace(problem, inputs=tuple(_sized(i, size, str(classes)) for i in problem.inputs), relations=relations)
 
 
 def _sized(i: Input, name: str, size: str) -> Input:
     """An input where a dimension has a size."""
     domain = replace(i.domain, size=size) if isinstance(i.domain, Label) and i.domain.size == name else i.domain
     return replace(i, dims=tuple(size if d == name else d for d in i.dims), domain=domain)
+
+
+def _of_size(r: Relation, name: str, size: str) -> Relation:
+    """A relation where a dimension has a size."""
+    if isinstance(r, Symmetric | Separable):
+        return replace(r, dim=size) if r.dim == name else r
+    return replace(r, along=" ".join(size if d == name else d for d in r.along.split())) if isinstance(r, ShiftInvariant) else r
 
 
 def is_asked(domain: Numbers) -> bool:

@@ -32,7 +32,7 @@ def _reduced(name: str) -> Callable[..., Any]:
     return reduction
 
 
-STEP = {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply}
+STEP = {"sum": np.add, "max": np.maximum, "min": np.minimum}
 NEUTRAL = {"sum": 0.0, "max": -np.inf, "min": np.inf, "prod": 1.0}
 """What changes nothing in a reduction."""
 
@@ -521,11 +521,11 @@ def _method(name: str) -> Callable[..., Any]:
 MOVES = (
     "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "tile", "repeat", "flip", "fliplr",
     "flipud", "roll", "rot90", "take", "take_along_axis", "diagonal", "delete", "concatenate", "stack", "vstack", "hstack", "dstack",
-    "column_stack", "copy", "atleast_1d", "atleast_2d", "atleast_3d", "rollaxis", "resize", "compress", "append", "insert", "block",
+    "column_stack", "copy", "atleast_1d", "atleast_2d", "atleast_3d", "rollaxis", "resize", "compress",
 )  # fmt: skip
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
-    **{getattr(np, name): _moving(getattr(np, name)) for name in MOVES if name not in ("append", "insert", "block")},
+    **{getattr(np, name): _moving(getattr(np, name)) for name in MOVES},
     **{getattr(np, name): _several(getattr(np, name)) for name in ("split", "array_split", "vsplit", "hsplit")},
     **{getattr(np, name): _filled(getattr(np, name)) for name in ("triu", "tril")},
     **{getattr(np, name): _method(name) for name in METHODS if hasattr(np, name) and name not in ("clip", "dot", "conj", "conjugate")},
