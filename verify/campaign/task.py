@@ -338,18 +338,18 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
         )
     else:
         law, subject = LAWS[task.law], _subject(found[0], task.dtype)
-        if not request.inputs:
-            told["formula"]["recorded"] = _listed(found[0].objective)
-        told |= {"inputs": ", ".join(f"{name}: {text}" for name, text in request.inputs)} if request.inputs else {}
-        limitations = (*limitations, WEAKER) if request.inputs and reference is None and task.law == "gradient" else limitations
         reason = NO_GRADIENT if own.returned is None and task.law not in OF_VALUES else law.why_not(subject)
-        question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
+        if request.inputs:
+            told["inputs"] = ", ".join(f"{name}: {text}" for name, text in request.inputs)
+            limitations = (*limitations, WEAKER) if reference is None and task.law == "gradient" else limitations
+            question = Derived(law, subject, request.profile, request.seed)
+        else:
+            told["formula"]["recorded"] = _listed(found[0].objective)
+            question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
     if reason is not None:
         return Inapplicable(task, reason)
     if record is not None:
         record.found(told, place_of(f))
-    if request.inputs and isinstance(question, Recorded):
-        question = Derived(question.law, question.subject, request.profile, request.seed)
     trial = Trial(question, watch)
     result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
     if isinstance(question, Recorded):

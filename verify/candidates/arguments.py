@@ -416,6 +416,11 @@ def loss_and_gradient(returned: Any) -> tuple[Any, Any]:
     return loss, rest[0] if len(rest) == 1 else tuple(rest)
 
 
+def loss_of(returned: Any) -> Any:
+    """A loss, whether something comes with it or not."""
+    return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
+
+
 def to_plain(tree: Tree) -> Any:
     """A tree as JSON can hold it: an input by its name, a list as a list, all else as a table of one entry."""
     if isinstance(tree, Slot):

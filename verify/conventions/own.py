@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.candidates import Answer, Candidate, Misbehaviour
 from verify.candidates.answer import asked, number
-from verify.candidates.arguments import Arguments, loss_and_gradient
+from verify.candidates.arguments import Arguments, loss_and_gradient, loss_of
 from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
 from verify.conventions.pins import Conventions
@@ -103,7 +103,7 @@ def value_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -
     loss = f.loss if isinstance(f, Candidate) else f
     assert loss is not None
     returned = asked(loss, own.packed(_copies(values)))
-    return number(returned[0] if isinstance(returned, (tuple, list)) and returned and not isinstance(f, Candidate) else returned)
+    return number(returned if isinstance(f, Candidate) else loss_of(returned))
 
 
 def gradients_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -> Any:
@@ -131,8 +131,7 @@ def _loss(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callab
 
     @wraps(code)  # by which its modules are found
     def loss(*inputs: Any) -> Any:
-        returned = code(*own.packed(dict(zip(names, inputs, strict=True))))
-        return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
+        return loss_of(code(*own.packed(dict(zip(names, inputs, strict=True)))))
 
     return loss
 

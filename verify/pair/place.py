@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.difference import joined, parted
+from verify.difference import joined
 from verify.pair.slope import on_grid
 from verify.problem.around import DRAWS, has_zeros, near, scales, sizes
 
@@ -47,9 +47,7 @@ class Start:
 
     def case(self, x: Floats, *, family: str, seed: int = 0) -> Case:
         """Another point, with the seed of its directions."""
-        parts = zip(self.differentiated, parted(x, self.arrays), strict=True)
-        values = {**self.values, **{name: part if part.ndim else part[()] for name, part in parts}}
-        return Case(values=values, differentiated=self.differentiated, family=family, seed=seed)
+        return Case(values=self.values, differentiated=self.differentiated, family=family, seed=seed).at(x)
 
 
 def case_of(x: Floats, *, family: str, seed: int = 0) -> Case:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Misbehaviour
 from verify.candidates.answer import array, asked, number
-from verify.candidates.arguments import Arguments, loss_and_gradient
+from verify.candidates.arguments import Arguments, loss_and_gradient, loss_of
 from verify.difference import joined, parted
 from verify.pair.slope import along, beside, noise_beside, noise_of_each, stands
 from verify.problem.around import scales
@@ -46,7 +46,7 @@ class Pair:
 
     def loss(self, x: Floats) -> float:
         """The loss of this very array."""
-        return self.own_loss(x) if self.reference is None else number(_first(asked(self.reference, self.arguments(x))))
+        return self.own_loss(x) if self.reference is None else number(loss_of(asked(self.reference, self.arguments(x))))
 
     def own_loss(self, x: Floats) -> float:
         """That of the candidate."""
@@ -75,7 +75,7 @@ class Pair:
             return (x,)
         here = zip(self.own.differentiated, self._parted(x), strict=True)
         beside = {name: np.array(a) if np.ndim(a) and not self.lent else a for name, a in self.beside.items()}
-        return self.own.packed({**beside, **{name: part if part.ndim or self.own.alone else part[()] for name, part in here}})
+        return self.own.packed({**beside, **dict(here)})
 
     def _parted(self, x: Floats) -> list[NDArray[Any]]:
         return [x] if self.own is None else parted(x, [self.own.values[name] for name in self.own.differentiated])
@@ -155,11 +155,6 @@ def askew(x: Floats) -> Floats:
     """A direction of small multiples of the scale of each entry, without a pattern: points beside x along it are exact."""
     multiples = np.random.default_rng(x.size).choice((-2.0, -1.0, 1.0, 2.0), size=x.shape)
     return np.asarray(multiples * scales(x), dtype=x.dtype)
-
-
-def _first(returned: Any) -> Any:
-    """A loss, alone or with what comes with it."""
-    return returned[0] if isinstance(returned, (tuple, list)) and returned else returned
 
 
 KEPT = 64
