@@ -216,13 +216,13 @@ class Problem:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instance:
     """A problem with the values of its parameters and its reduction: what one candidate claims to compute. `unsure` says of parameters that
-    were found out how far they may be off, of their size.
+    were found out how far each of their numbers may be off, of its size: one for each class, or for all.
     """
 
     problem: Problem
     reduction: str = SUM
     parameters: Mapping[str, float] = field(default_factory=dict)
-    unsure: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = self.problem.parameters
