@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from verify.benchmarks import peers
+from verify.benchmarks import checked, checkers, peers
 
 from verify.bench import clock, telling
 from verify.bench.run import bench, growth
@@ -100,15 +101,20 @@ def test_the_error_of_a_wrong_gradient_is_seen(loss):
 
 def test_every_table_works_in_its_smoke_version(tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "PEERS", {"numpy": peers.in_numpy})  # the others take seconds to import
+    monkeypatch.setattr(checkers, "CHECKERS", {"verify": ("numpy", checkers.ours), "scipy check_grad": ("scipy", checkers.scipy)})
     done = CliRunner().invoke(cli, ["bench", "--smoke", "--output", str(tmp_path / "out"), "--quiet"], standalone_mode=False)
     assert done.exception is None, done.exception
     document = json.loads((tmp_path / "out/bench.json").read_text(encoding="utf-8"))
-    names = {"accuracy", "generating", "gradient", "growth", "numerical", "small", "starting"}
+    names = {"accuracy", "checkers", "generating", "gradient", "growth", "numerical", "small", "starting"}
     assert {t["name"] for t in document["tables"]} == set(tables()) == names
     everything = [r for t in document["tables"] for r in t["rows"]]
     assert all(r["seconds"]["low"] <= r["seconds"]["median"] <= r["seconds"]["high"] for r in everything)
     assert any(r["limit"] for r in everything)
     assert {g["axis"] for t in document["tables"] for g in t["growth"]} == {"N", "D", "C", "P"}
+    assert {r["contestant"]: r["says"] for r in everything if r["setup"].startswith("softplus")} == {
+        "verify": "fails",
+        "scipy check_grad": "passes",
+    }
     assert "these times mean nothing" in done.stdout
     assert "time grows like N^" in (tmp_path / "out/bench.txt").read_text(encoding="utf-8")
     page = (tmp_path / "out/bench.html").read_text(encoding="utf-8")
@@ -118,6 +124,33 @@ def test_every_table_works_in_its_smoke_version(tmp_path, monkeypatch):
     svg = (tmp_path / "out/growth.svg").read_text(encoding="utf-8")
     assert svg.count("<svg") == 1
     assert "verify, numerical gradient, P" in svg
+
+
+def told_of_checkers():
+    """What docs/checkers.md says, by function and tool."""
+    text = (Path(__file__).parents[2] / "docs" / "checkers.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    return {what: (is_, dict(zip(checkers.CHECKERS, said, strict=True))) for what, is_, *said in rows[1:]}
+
+
+@pytest.mark.parametrize("name", checked.FUNCTIONS)
+def test_checkers_say_what_the_document_says(name):
+    """And verify is right of each function; torch's and jax's where they are installed."""
+    c = checked.FUNCTIONS[name]
+    is_, said = told_of_checkers()[f"{name}: {c.because}"]
+    assert is_ == ("right" if c.right else "wrong")
+    assert said["verify"] == (checkers.PASSES if c.right else checkers.FAILS)
+    for tool, ask in checkers.installed().items():
+        assert ask(c) == said[tool], tool
+
+
+def test_the_document_counts_what_they_say():
+    *rows, (_, counted) = told_of_checkers().values()
+    assert len(rows) == len(checked.FUNCTIONS)
+    due = {"right": checkers.PASSES, "wrong": checkers.FAILS}
+    assert {tool: int(n) for tool, n in counted.items()} == {
+        tool: sum(said[tool] == due[is_] for is_, said in rows) for tool in checkers.CHECKERS
+    }
 
 
 @pytest.mark.parametrize("first", ["the report", "the benchmark"])

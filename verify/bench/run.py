@@ -33,7 +33,7 @@ def bench(chosen: Iterable[Table], *, rounds: int = ROUNDS, smoke: bool = False,
 
 
 def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[dict[str, Any]]:
-    errors = _errors(setup)
+    errors, says = _answers(setup)
     times = measure({**setup.contestants, **setup.limits}, rounds=rounds, pause=pause, shortest=shortest)
     first = next(iter(setup.contestants))
     told = []
@@ -52,6 +52,7 @@ def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[d
                 "seconds": _spread(seconds),
                 "ratio": _spread(ratios),
                 "error": errors.get(name),
+                "says": says.get(name),
                 "rounds": len(seconds),
                 "dropped": times.dropped,
                 "quiet": times.quiet,
@@ -60,15 +61,16 @@ def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[d
     return told
 
 
-def _errors(setup: Setup) -> dict[str, float]:
-    """Each contestant's error. Raises UsageError where it is too large for the time to mean anything."""
-    if setup.error is None:
-        return {}
-    found = {name: float(setup.error(work())) for name, work in setup.contestants.items()}
-    for name, error in found.items():
+def _answers(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
+    """Each contestant's error, and what it says. Raises UsageError where an error is too large for the time to mean anything."""
+    if setup.error is None and setup.says is None:
+        return {}, {}
+    answers = {name: work() for name, work in setup.contestants.items()}
+    errors = {} if setup.error is None else {name: float(setup.error(answer)) for name, answer in answers.items()}
+    for name, error in errors.items():
         if not error <= setup.allowed:
             raise UsageError(f"{setup.label}: {name} is wrong by {error:.2g}, allowed {setup.allowed:.2g}: its time means nothing.")
-    return found
+    return errors, {} if setup.says is None else {name: setup.says(answer) for name, answer in answers.items()}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

@@ -19,14 +19,16 @@ class Setup:
     """One line of a table. `contestants` by name, the first of which is the one that others are compared with.
 
     `error(answer)` is how far a contestant's answer is from the truth, `allowed` what it may be: a benchmark of wrong answers is
-    none. `problems` is how many problems one call solves, `parts` by name what share of the work a contestant does (its time is
-    divided by it). `limits` are timed too, and bound what any contestant can do. `axis` and `size` make it a point of a growth curve.
+    none. `says(answer)` is what it says in words, where that is what counts. `problems` is how many problems one call solves,
+    `parts` by name what share of the work a contestant does (its time is divided by it). `limits` are timed too, and bound what any
+    contestant can do. `axis` and `size` make it a point of a growth curve.
     """
 
     label: str
     contestants: Mapping[str, Work]
     error: Callable[[Any], float] | None = None
     allowed: float = 0.0
+    says: Callable[[Any], str] | None = None
     problems: int = 1
     parts: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, Work] = field(default_factory=dict)

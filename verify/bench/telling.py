@@ -16,6 +16,7 @@ from verify.figures.canvas import BLUE, GREEN, GREY, ORANGE, RED, svg
 Document = Mapping[str, Any]
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 COLUMNS = ("", "median", "quartiles", "ratio", "error")
+SAYS = "says"
 
 
 def as_json(document: Document) -> str:
@@ -48,11 +49,16 @@ def setups(table: Document) -> Iterator[tuple[str, list[Document]]]:
         yield setup, [r for r in table["rows"] if r["setup"] == setup]
 
 
+def columns(rows: Sequence[Document]) -> tuple[str, ...]:
+    """What is told of some rows: answers in words where there are some, in place of errors."""
+    return (*COLUMNS[:-1], SAYS) if any(r[SAYS] for r in rows) else COLUMNS
+
+
 def _table(table: Document) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(table["title"], style="bold")]
     for setup, rows in setups(table):
         shown = Table(box=None, pad_edge=False, header_style="dim")
-        for title in COLUMNS:
+        for title in columns(rows):
             shown.add_column(title or setup, justify="right" if title else "left")
         for r in rows:
             shown.add_row(*cells(r))
@@ -62,11 +68,11 @@ def _table(table: Document) -> list[RenderableType]:
 
 
 def cells(r: Document) -> list[str]:
-    """One row, by COLUMNS."""
+    """One row, by `columns`."""
     name = f"{r['contestant']}{' (limit)' if r['limit'] else ''}{'*' if r['share'] < 1 else ''}"
     s, ratio = r["seconds"], r["ratio"]
-    error = "" if r["error"] is None else f"{r['error']:.1e}"
-    return [name, seconds(s["median"]), f"{seconds(s['low'])} … {seconds(s['high'])}", f"{ratio['median']:.3g} ×", error]
+    answer = r[SAYS] or ("" if r["error"] is None else f"{r['error']:.1e}")
+    return [name, seconds(s["median"]), f"{seconds(s['low'])} … {seconds(s['high'])}", f"{ratio['median']:.3g} ×", answer]
 
 
 def notes(rows: Sequence[Document]) -> list[str]:
