@@ -75,6 +75,10 @@ def own_code(
             values = small(problem, seed=seed, dtype=dtype)
             if (why := _differs(whose, value_of(formula, own, values), instance, values, dtype)) is not None:
                 return why
+        if isinstance(f, Candidate) and f.loss is not None and own.returned is not None and not alone:
+            here = way(**given).gradient
+            value_of(f, own, small(problem, seed=LOOKED[1], dtype=dtype))  # what it keeps is of another point then
+            code.follow(_loss(f, own, names), given, here)
     except NotTraced as error:
         with suppress(NotTraced, Misbehaviour):  # whatever it keeps for the next call is to be numbers again
             way(**given)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import arb
 
-from verify.rounding import unit_roundoff
+from verify.rounding import smallest_normal, unit_roundoff
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.enclose import Balls
@@ -80,6 +80,20 @@ def _apart(wide: arb, exact: arb) -> float:
 def _line(tape: Any, register: int) -> Line | None:
     place = tape.places.get(register)
     return None if place is None else place.instruction.line
+
+
+def strayed(record: Record, inputs: Sequence[arb], returned: Sequence[float], dtype: str) -> tuple[int, float] | None:
+    """The first of the numbers `returned` by running code that is not what the code had while it was recorded with these inputs, but for
+    what floats may make of the same operations: its place in C order, and what it was. None where there is none.
+    """
+    u, tiny = unit_roundoff(dtype), smallest_normal(dtype)
+    with precision():
+        run = enclose.run(record.tape, inputs, arb(u))
+        for k, (r, x, was) in enumerate(zip(record.outputs.ravel().tolist(), returned, np.ravel(record.values).tolist(), strict=True)):
+            far = 2 * float(run.values[r].rad()) + tiny
+            if abs(x - was) > far:  # nothing is said of what is not finite
+                return k, float(was)
+    return None
 
 
 def slopes(record: Record, inputs: Sequence[arb]) -> list[arb] | None:

@@ -18,7 +18,7 @@ from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape.tape import Line
-from verify.traced.gap import Written, slopes, written
+from verify.traced.gap import Written, slopes, strayed, written
 from verify.traced.origin import Origin, origin
 from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
 from verify.traced.recorder import NotTraced
@@ -147,6 +147,38 @@ class Code:
         if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given):
             self._gradients = plain, as_written(self._gradient, given, self.variables)
         return self._gradients[1]
+
+    def follow(self, first: Callable[..., Any], values: Values, gradient: NDArray[np.floating]) -> None:
+        """Has the gradient's code recorded behind the code that is asked `first`, where by itself it does not give this gradient: it uses
+        what that keeps.
+        """
+        own = self._gradient
+        assert own is not None
+
+        @wraps(own)
+        def after(*inputs: Any) -> Any:
+            first(*inputs)
+            return own(*inputs)
+
+        for self._gradient in (own, after):
+            with suppress(NotTraced):
+                if self.strayed(values, gradient) is None:
+                    return
+        self._gradient = own
+
+    def strayed(self, values: Values, gradient: NDArray[np.floating]) -> tuple[int, float] | None:
+        """The place of the first entry of a gradient, as it came out there, that the recorded code cannot have made, and what that makes of
+        it: code may do otherwise when it is recorded. None where there is none. Raises NotTraced.
+        """
+        given, _ = self._place(values)
+        returned, first, self._gradients = np.ravel(gradient).tolist(), 0, None  # it is recorded anew, there
+        for record in self._gradient_records(given):
+            last = first + record.outputs.size
+            found = strayed(record, _inputs(given, record), returned[first:last], _dtype(given)) if last <= len(returned) else None
+            if found is not None:
+                return first + found[0], found[1]
+            first = last
+        return None
 
     def origin(self, values: Values, place: int | None = None) -> Origin | None:
         """Where the floats of the loss's code go wrong, or of an entry of the gradient's, by its `place` in a row; None where they do not,
