@@ -66,7 +66,8 @@ FORMULAS = ("own", "differences")
 class Request:
     """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
     which may claim to be `convex`, and is judged by the code of a `reference`, or by its own, where that can be recorded, unless `formula`
-    says "own" or "differences"; around that example, or with `at_only` there alone. Files are named relative to the `folder`.
+    says "own" or "differences"; around that example, or with `at_only` there alone. The example `is_drawn` where the user declares inputs
+    and gives none. Files are named relative to the `folder`.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -85,6 +86,7 @@ class Request:
     formula: str | None = None
     at_only: bool = False
     inputs: tuple[tuple[str, str], ...] = ()
+    is_drawn: bool = False
     folder: str | None = field(default_factory=surroundings.folder)
 
     def __post_init__(self) -> None:
@@ -381,13 +383,19 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     f = _called(f, own, upstream, "the candidate")
     wrt = task.request.wrt
     own = own.for_inputs(wrt) if wrt else own.for_all()
-    if not own.alone or task.request.reference is not None:
+    if not own.alone or task.request.reference is not None or task.request.is_drawn:
         here = own.at(task.dtype)
         watch(Case(values=here, family=PROBE, differentiated=own.differentiated))
         try:
             returned = gradients_of(f, own, here)
             own = own.for_inputs(wrt, returned) if wrt else own.found(returned)
         except Misbehaviour as error:  # one that gives no answer here is judged at this very point
+            if task.request.is_drawn and error.code == "crashed":
+                told = ", ".join(f"{name}: {text}" for name, text in task.request.inputs)
+                raise UsageError(
+                    f"{task.request.name} {error}, for numbers that were drawn for {told}. Say which it takes, as in 'x: n | positive', or "
+                    "give an example of its inputs (at)."
+                ) from None
             alone = isinstance(error, Incomplete) and error.things == 1 and task.request.reference is not None
             own = own.without_gradients() if alone else own
     return _kept(_ARGUMENTS, key, (f, own))

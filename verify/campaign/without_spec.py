@@ -43,6 +43,7 @@ def without_spec(
         dtypes=tuple(dtypes or (there.dtype,)),
         at=there,
         inputs=(*told.items(),),
+        is_drawn=at is None,
         wrt=names("wrt", wrt),
         reference=reference,
         at_only=at_only,

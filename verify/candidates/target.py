@@ -37,12 +37,12 @@ def _by_part(parts: list[Callable[..., Any]]) -> dict[str, Any]:
     return dict(zip(PARTS, parts, strict=False))
 
 
-def attribute(found: Any, place: str, path: str) -> Any:
-    """What a dotted path names in a module. Raises UsageError with the nearest name that there is."""
+def attribute(found: Any, place: str, path: str, fits: Callable[[Any], bool] = callable) -> Any:
+    """What a dotted path names in a module. Raises UsageError with the nearest name that there is of what `fits`."""
     for name in path.split("."):
         if not hasattr(found, name):
-            public = [n for n in dir(found) if not n.startswith("_") and callable(getattr(found, n))]
-            raise unknown(f"name in {place}", path, public or ["(nothing callable)"])
+            public = [n for n in dir(found) if not n.startswith("_") and fits(getattr(found, n))]
+            raise unknown(f"name in {place}", path, public or ["(none that fits)"])
         found = getattr(found, name)
     return found
 
