@@ -28,7 +28,8 @@ def bench(chosen: Iterable[Table], *, rounds: int = ROUNDS, smoke: bool = False,
         for setup in table.setups(smoke):
             on_setup(f"{table.name}: {setup.label}")
             rows += _rows(setup, rounds=1 if smoke else rounds, pause=0.0 if smoke else PAUSE, shortest=0.0 if smoke else SHORTEST)
-        found.append({"name": table.name, "title": table.title, "rows": rows, "growth": growth(rows)})
+        grows = [] if table.compares else growth(rows)
+        found.append({"name": table.name, "title": table.title, "compares": table.compares, "rows": rows, "growth": grows})
     return {"schema": SCHEMA, "smoke": smoke, "environment": environment(), "tables": found}
 
 
@@ -46,6 +47,7 @@ def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[d
                 "setup": setup.label,
                 "axis": setup.axis,
                 "size": setup.size,
+                "series": setup.series,
                 "contestant": name,
                 "limit": name in setup.limits,
                 "share": setup.parts.get(name, 1.0),

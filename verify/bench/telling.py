@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from verify.bench.beside import Beside, beside
 from verify.figures.canvas import BLUE, GREEN, GREY, ORANGE, RED, svg
 
 Document = Mapping[str, Any]
@@ -94,16 +95,15 @@ def seconds(x: float) -> str:
     return f"{x / scale:.3g} {unit}"
 
 
-def figure(document: Document) -> str | None:
-    """The drawing as a file of its own; None where there is none."""
-    drawn = drawing(document)
+def alone(drawn: str | None) -> str | None:
+    """A drawing as a file of its own; None where there is none."""
     names = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" color="#24292f" '
     return drawn and '<?xml version="1.0" encoding="utf-8"?>\n' + drawn.replace("<svg ", names, 1)
 
 
 def drawing(document: Document) -> str | None:
     """Time by size, both logarithmic, one line a contestant and axis, as an SVG element; None where no size moves."""
-    rows = [r for t in document["tables"] for r in t["rows"] if r["axis"]]
+    rows = [r for t in document["tables"] if not t["compares"] for r in t["rows"] if r["axis"]]
     if not rows:
         return None
     lines = list(dict.fromkeys((r["contestant"], r["axis"]) for r in rows))
@@ -120,3 +120,31 @@ def drawing(document: Document) -> str | None:
         axes.legend(fontsize="small")
 
     return svg("growth", "Time by size, both logarithmic", draw, width=6.4, height=4.0)
+
+
+def compared(document: Document) -> str | None:
+    """The ratio to the fastest peer by size, both logarithmic, one line a size that moves and a series: above 1 the first contestant is
+    faster. An SVG element; None where no table compares.
+    """
+    points: dict[tuple[str, str], list[tuple[int, Beside]]] = {}
+    for table in document["tables"]:
+        for _, rows in setups(table) if table["compares"] else ():
+            found = beside(table["name"], rows)
+            if found is not None:
+                points.setdefault((rows[0]["axis"], rows[0]["series"]), []).append((rows[0]["size"], found))
+    if not points:
+        return None
+    axes_, names = (list(dict.fromkeys(key[k] for key in points)) for k in range(2))
+
+    def draw(axes: Any) -> None:
+        axes.axhline(1, color=GREY, linewidth=1)
+        for (axis, series), mine in points.items():
+            colour, dash = (BLUE, ORANGE, GREEN)[axes_.index(axis) % 3], ("-", "--", ":", "-.")[names.index(series) % 4]
+            y = [b.ratio["median"] for _, b in mine]
+            off = [[b.ratio["median"] - b.ratio["low"] for _, b in mine], [b.ratio["high"] - b.ratio["median"] for _, b in mine]]
+            told = {"color": colour, "linestyle": dash, "marker": "o", "markersize": 3, "label": f"{axis}, {series}"}
+            axes.errorbar([size for size, _ in mine], y, yerr=off, elinewidth=1, **told)
+        axes.set(xscale="log", yscale="log", xlabel="size", ylabel="time of the fastest peer / ours")
+        axes.legend(fontsize="x-small", ncols=2)
+
+    return svg("compared", "The fastest peer's time in units of ours by size, both logarithmic", draw, width=6.4, height=4.4)
