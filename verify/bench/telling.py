@@ -145,6 +145,8 @@ def compared(document: Document) -> str | None:
             told = {"color": colour, "linestyle": dash, "marker": "o", "markersize": 3, "label": f"{axis}, {series}"}
             axes.errorbar([size for size, _ in mine], y, yerr=off, elinewidth=1, **told)
         axes.set(xscale="log", yscale="log", xlabel="size", ylabel="time of the fastest peer / ours")
-        axes.legend(fontsize="x-small", ncols=2)
+        for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatted(lambda ratio, _: f"{ratio:g}")
+        axes.legend(fontsize="x-small", ncols=3, handlelength=4, loc="upper center", bbox_to_anchor=(0.5, -0.15))
 
     return svg("compared", "The fastest peer's time in units of ours by size, both logarithmic", draw, width=6.4, height=4.4)
