@@ -11,6 +11,7 @@ from verify.campaign import witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
 from verify.campaign.without_spec import without_spec
+from verify.campaign.workers import remember
 from verify.candidates import Candidate
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
@@ -195,6 +196,7 @@ def judge_all(
             raise UsageError("\n".join(dict.fromkeys(r.reason for r in refused)))
 
     outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done, on_refused=refuse)
+    remember({r.loss for r in requests})
     wrong = {id(r.request) for r in refused}
     outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out
     first = requests[0]

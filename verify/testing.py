@@ -10,7 +10,8 @@ from typing import Any
 
 from verify.api import requested
 from verify.campaign import witness
-from verify.campaign.task import Inapplicable, Request, Task, perform
+from verify.campaign.judging import perform
+from verify.campaign.task import Inapplicable, Request, Task
 from verify.errors import unknown
 from verify.gate.policy import Policy
 from verify.gate.rules import judged

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.cases import Case
-from verify.diagnosis import NAMING
+from verify.cases.case import NAMING
 from verify.elapsed import now
 
 LENGTH = struct.Struct("<Q")

@@ -10,7 +10,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, spawn
 from multiprocessing.context import BaseContext
@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import platformdirs
 from pebble import ProcessPool
 
+from verify import kept
 from verify.campaign import family, memory, output
 from verify.candidates import suite
 
@@ -44,9 +45,32 @@ def workers(most: int) -> Iterator[ProcessPool]:
         pool.join()
 
 
-def prepare() -> None:
-    """Starts the server that workers are forked from: it imports what they need while this process still imports its own."""
+def prepare(losses: Iterable[str] | None = None) -> None:
+    """Starts the server that workers are forked from: it imports what they need while this process still imports its own; what only some
+    `losses` need, where they are known and others are asked, is left to be imported where it is.
+    """
+    new = losses is None or not all(loss == "none" or kept.has(["asked", loss]) for loss in losses)
+    of_pairs = losses is None or "none" in losses
+    _preloaded[:] = [*WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
     _context()
+
+
+WORK = ("verify.campaign.executor", "verify.campaign.judging")
+FORMULAS = ("verify.oracle.compiler",)
+"""sympy, half a second. Formulas of what ships are kept, so that it is loaded only where they are new; files load it themselves."""
+
+
+PAIRS = ("verify.pair", "verify.conventions.own")
+"""Of those without a spec."""
+_preloaded = [*WORK]
+
+
+def remember(losses: Iterable[str]) -> None:
+    """Keeps that these have been asked about: of those that ship the formulas are kept by then."""
+    for loss in losses:
+        if ".py" not in loss:
+            kept.plain(["asked", loss], lambda: True)
+    kept.write()
 
 
 @contextmanager
@@ -181,7 +205,7 @@ else:
 
     def _context() -> BaseContext:
         context = _Context()
-        context.set_forkserver_preload(["verify.campaign.task"])
+        context.set_forkserver_preload(_preloaded)
         with _environment(_settings()):
             forkserver.ensure_running()
         return context

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from verify.candidates import Candidate, errstate, floats, functions
+from verify.storage import folder
 
 UNLIKELY = 0x5EED_0DD
 """A seed that no candidate sets: one that seeds the generators with the same number each time would change nothing by it."""
@@ -80,13 +81,6 @@ def seed_all(seed: int = 0) -> None:
     """Seeds the global random numbers, where they are `borrowed`."""
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
-
-
-def folder() -> str | None:
-    """The current one, if it is there still."""
-    with suppress(OSError):  # it is gone
-        return os.getcwd()
-    return None
 
 
 def _folder_as(before: str | None) -> None:

@@ -13,10 +13,9 @@ from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from verify.difference import joined, on_grid, parted
-from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.elements import Element, Elements
-from verify.oracle.formula import Formula
+from verify.oracle.formula import Formula, compiled
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
 from verify.oracle.swept import SweptFormula
@@ -232,7 +231,4 @@ def code_formula(name: str, stated: Statement, key: Hashable) -> Formula:
 def _compiled(name: str, stated: Stated | Recording) -> Formula:
     if isinstance(stated, Recording):
         return SweptFormula(stated.b, stated.output)
-    try:
-        return Formula(stated.expression, stated.variables, [*stated.numbers, *stated.parameters])
-    except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
-        raise UsageError(f"{name}: {error}") from None
+    return compiled(name, lambda: (stated.expression, stated.variables, [*stated.numbers, *stated.parameters]))

@@ -8,9 +8,9 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-import sympy
 
 from verify.errors import UsageError
+from verify.later import sympy
 from verify.problem.problem import (
     KEPT_MEAN,
     MEAN,
@@ -26,7 +26,6 @@ from verify.problem.problem import (
     Values,
     mean_by,
 )
-from verify.problem.symbols import array, entries, named
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
 from verify.spec.loss import Given, LossSpec
@@ -130,6 +129,8 @@ def _of_function(spec: FunctionSpec) -> Problem:
         inputs.append(Input(name=UPSTREAM, dims=output, domain=Real()))
 
     def stated(key: Hashable) -> Stated:
+        from verify.problem.symbols import entries  # of sympy's functions
+
         given = _symbols(inputs, key)
         arguments = [given[name] for name in spec.inputs]
         parameters = _parameters(spec)
@@ -298,6 +299,8 @@ def _whole(inputs: Iterable[Input], values: Values) -> Part:
 
 def _symbols(inputs: Iterable[Input], key: Any) -> dict[str, Any]:
     """What a formula is given for each input."""
+    from verify.problem.symbols import array, named  # of sympy's functions
+
     asked = {name: (shape, numbers) for name, shape, numbers in key}
     found = {}
     for i in inputs:

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from verify.errors import unknown
+from verify.later import sympy
 from verify.spec.domains import Domain, Finite, Label, Simplex
 from verify.spec.function import UPSTREAM
 from verify.spec.loss import Claims, Given, Parameter
 from verify.spec.relations import Affine, Homogeneous, Relation, Separable
-from verify.tape.tape import Builder
+
+if TYPE_CHECKING:
+    from verify.tape.tape import Builder
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -15,7 +16,6 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case, families
 from verify.cases.bulk import FAMILY, anywhere
 from verify.cases.simpler import shrunk
-from verify.diagnosis import Diagnosis, diagnose
 from verify.evidence import Finding
 from verify.laws import Law, Subject
 from verify.oracle import InstanceOracle, Oracle
@@ -24,6 +24,9 @@ from verify.traced import NotTraced
 from verify.trial import engine
 from verify.trial.result import Result
 from verify.trial.trial import Trial, Watch, unwatched
+
+if TYPE_CHECKING:
+    from verify.diagnosis import Diagnosis
 
 MOST_SIMPLIFICATIONS = 60
 """Simpler cases that are tried on a counterexample: as much as drawing half a profile."""
@@ -107,6 +110,8 @@ class Derived:
         there, bare = _placed(self.subject, case)
         values = {name: value for name, value in case.values.items() if name not in bare.values}
         asked = [_placed(self.subject, c)[1] for c in avoided]
+        from verify.diagnosis import diagnose  # which nobody waits for whose code is right
+
         return diagnose(self.law.name, there, bare, what, lambda c: watch(c.beside(values)), asked)
 
     def _search_in_bulk(self, trial: Trial) -> None:

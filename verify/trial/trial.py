@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.diagnosis import Diagnosis, is_lost
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.trial.result import Result, Witness, order_of
+
+if TYPE_CHECKING:
+    from verify.diagnosis import Diagnosis
 
 Watch = Callable[[Case], None]
 """Hears of each case before the candidate does."""
@@ -172,6 +174,8 @@ class Trial:
 
 
 def _way(what: Finding | Misbehaviour) -> object:
+    from verify.diagnosis import is_lost
+
     return what.code if isinstance(what, Misbehaviour) else is_lost(what.worst)
 
 
