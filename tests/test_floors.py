@@ -216,6 +216,7 @@ def test_a_right_import_is_none(source):
 
 
 LIGHT = {
+    "the server of the workers": "import verify.cli\nfrom verify.campaign.server import prepare",
     "import verify": "import verify",
     "verify --help": "from verify.cli import main\nsys.argv = ['verify', '--help']\ntry:\n    main()\nexcept SystemExit:\n    pass",
     "verify --version": "from verify.cli import main\nsys.argv = ['verify', '--version']\ntry:\n    main()\nexcept SystemExit:\n    pass",

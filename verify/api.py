@@ -9,9 +9,9 @@ from typing import Any
 
 from verify.campaign import witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
 from verify.campaign.without_spec import without_spec
-from verify.campaign.workers import remember
 from verify.candidates import Candidate
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds

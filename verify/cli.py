@@ -388,7 +388,7 @@ def _candidates() -> list[dict[str, str]]:
 def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
     """Lets the workers' server start beside our own imports: either takes half a second or more."""
     if not in_process:
-        from verify.campaign.workers import prepare
+        from verify.campaign.server import prepare
 
         prepare(losses)
 

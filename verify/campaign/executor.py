@@ -24,6 +24,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
+from verify.campaign.server import prepare
 from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
 from verify.campaign.task import (
     Inapplicable,
@@ -36,7 +37,7 @@ from verify.campaign.task import (
     unfinished,
     without,
 )
-from verify.campaign.workers import awake, prepare, workers
+from verify.campaign.workers import awake, workers
 from verify.cases import Case
 from verify.elapsed import Starved, now
 from verify.errors import UsageError
