@@ -457,7 +457,7 @@ class _Same:
         return isinstance(other, _Same) and self._key() == other._key()
 
 
-TRUTHS = 1024
+TRUTHS = 2048
 """Points whose truth the laws of one candidate share: they draw many of the same cases, and one point weighs some 15 kB."""
 
 

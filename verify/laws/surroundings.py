@@ -65,15 +65,21 @@ def _stays(_: Any) -> None:
     """Needs no more: whoever looks has seeded it anew."""
 
 
+_borrowers = [0]
+
+
 @contextmanager
 def borrowed() -> Iterator[None]:
-    """In the block the global random numbers are seeded to see who draws from them; then they go on as they did before."""
-    numbers = np.random.get_state(), random.getstate()  # noqa: NPY002
+    """In the block the global random numbers are seeded to see who draws from them; then they go on as they did before the outermost."""
+    numbers = None if _borrowers[0] else (np.random.get_state(), random.getstate())  # noqa: NPY002  # which takes as long as some calls
+    _borrowers[0] += 1
     try:
         yield
     finally:
-        np.random.set_state(numbers[0])  # noqa: NPY002
-        random.setstate(numbers[1])
+        _borrowers[0] -= 1
+        if numbers is not None:
+            np.random.set_state(numbers[0])  # noqa: NPY002
+            random.setstate(numbers[1])
 
 
 def seed_all(seed: int = 0) -> None:

@@ -19,11 +19,15 @@ from verify.diagnosis import Diagnosis, is_lost
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.trial.result import Result, Witness, order_of
 
-Watch = Callable[[Case], None]
-"""Hears of each case before the candidate does."""
+
+class Watch(Protocol):
+    """Hears of each case before the candidate does; also of those at which it is asked only so that cases are `drawn`."""
+
+    def __call__(self, case: Case, /, *, drawn: bool = False) -> None:
+        """The case comes next."""
 
 
-def unwatched(_: Case) -> None:
+def unwatched(_: Case, /, *, drawn: bool = False) -> None:
     """Nobody hears of it."""
 
 
