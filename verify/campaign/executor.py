@@ -138,7 +138,7 @@ def execute_here(
             continue
         with redirect_stdout(output.Kept()) if captured else nullcontext() as kept:
             try:
-                outcome = perform(task)
+                outcome = perform(task, goes_on=bool(outcomes))
             except UsageError as error:
                 on_refused(task, error)
                 refused.add(id(task.request))
@@ -345,7 +345,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     record = Record(notes)
     try:
         with output.captured(printed):
-            return perform(task, record)
+            return perform(task, record, goes_on=True)
     except UsageError:
         raise
     except Exception as error:

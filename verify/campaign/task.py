@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb, walk_tb
 from typing import Any, TypeVar
@@ -42,7 +41,7 @@ from verify.conventions.own import gradients_of, own_code
 from verify.diagnosis import NAMING
 from verify.errors import UsageError, of_type, unknown
 from verify.evidence import Verdict
-from verify.laws import LAWS, Subject, surroundings
+from verify.laws import LAWS, Answers, Subject, surroundings
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine_what_is_new
 from verify.oracle.examined import examine_problem
@@ -154,14 +153,17 @@ class Refused:
     reason: str
 
 
-def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
-    """Runs one task in this process, and notes in `record` what it is busy with.
+def perform(task: Task, record: Record | None = None, *, goes_on: bool = False) -> Outcome | Inapplicable:
+    """Runs one task in this process, and notes in `record` what it is busy with. Where it `goes_on`, nobody but the suite has run since the
+    last, and what a candidate answered to that stands.
 
     A candidate that has changed the suite that judges it holds no law by that. Raises UsageError where the target or the loss cannot be
     found.
     """
     before = suite.suite()
     try:
+        for subject in () if goes_on else _SUBJECTS.values():
+            subject.forget()
         outcome = _performed(task, record)
     except Exception:
         changed = before.restore()
@@ -249,9 +251,9 @@ def _key(request: Request) -> tuple[Hashable, ...]:
     return _Same(request.candidate, request.folder), request.loss, request.pins, request.dtypes[0]
 
 
-def _kept(all_: dict[Hashable, T], key: Hashable, value: T) -> T:
+def _kept(all_: dict[Hashable, T], key: Hashable, value: T, *, most: int | None = None) -> T:
     all_[key] = value
-    if len(all_) > KEPT:
+    if len(all_) > (most or KEPT):
         del all_[next(iter(all_))]
     return value
 
@@ -461,18 +463,27 @@ TRUTHS = 2048
 """Points whose truth the laws of one candidate share: they draw many of the same cases, and one point weighs some 15 kB."""
 
 
-@lru_cache(maxsize=2)
+SUBJECTS = 2
+"""Subjects that are kept: of a candidate at both dtypes."""
+
+_SUBJECTS: dict[Hashable, Subject] = {}
+
+
 def _subject(found: Conventions, dtype: str) -> Subject:
     """One for all laws on a candidate at a dtype that this process is given, one after the other."""
+    if (found, dtype) in _SUBJECTS:
+        return _SUBJECTS[found, dtype]
     oracle, truths = _known(found.objective, dtype)
-    return Subject(
+    subject = Subject(
         candidate=found.candidate,
         oracle=oracle,
         truths=truths,
+        answers=Answers(),
         approximate=found.approximate,
         other_values=found.other_values,
         kept=_kept_of(found.objective),
     )
+    return _kept(_SUBJECTS, (found, dtype), subject, most=SUBJECTS)
 
 
 FEWEST = 8
