@@ -198,8 +198,8 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
     @wraps(measure)
     def decided(subject: Subject, case: Case) -> Finding:
         try:
-            with np.errstate(all="ignore"), functions.alone():  # a warning of ours would be taken for one of the candidate
-                return measure(subject, case)
+            with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
+                return functions.undisturbed(lambda: measure(subject, case))
         except OutOfRange:
             return Finding(undecided=OUT_OF_RANGE)
         except NotTraced as error:

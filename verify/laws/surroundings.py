@@ -132,14 +132,14 @@ def _variables_as(before: dict[Any, Any]) -> None:
 
 def _other_variables(before: dict[Any, Any], after: dict[Any, Any]) -> bool:
     """Whether one is gone or another; new ones disturb nobody who did not ask for them, and libraries set them."""
-    return any(after.get(name) != value for name, value in before.items())
+    return before != after and any(after.get(name) != value for name, value in before.items())
 
 
 SIGNALS = tuple(map(int, signal.valid_signals()))
 
 
 def _handlers() -> dict[int, Any]:
-    return {number: _signal.getsignal(number) for number in SIGNALS}
+    return dict(zip(SIGNALS, map(_signal.getsignal, SIGNALS), strict=True))
 
 
 def _handlers_as(handlers: dict[int, Any]) -> None:
@@ -226,7 +226,7 @@ def _changed(before: States) -> States:
 def _set(stands: States, wanted: States) -> None:
     """Sets what differs."""
     for shared, state in wanted.items():
-        if shared.differ(state, stands[shared]):
+        if state is not stands[shared] and shared.differ(state, stands[shared]):
             shared.put_back(state)
 
 
