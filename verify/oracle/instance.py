@@ -79,7 +79,7 @@ class InstanceOracle:
         x = joined([values[name] for name in self.problem.differentiated])
         data = Elements(
             elements=[self._element(p) for p in parts],
-            map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self._roundings(values)),
+            map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self.roundings(values)),
             counts=[p.weight for p in parts],
             number=self._number(len(parts)),
             share=self._share(parts),
@@ -106,7 +106,7 @@ class InstanceOracle:
         total = self.instance.total(parts)
         return fmpq(total.denominator, total.numerator)
 
-    def _roundings(self, values: Values) -> Floats:
+    def roundings(self, values: Values) -> Floats:
         """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
         return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in self.problem.variables])
 

@@ -19,7 +19,7 @@ from verify.tape.balls import precision
 from verify.tape.enclose import Balls
 from verify.tape.primitives import Number, Primitive
 from verify.tape.reverse import adjoints
-from verify.tape.tape import Line
+from verify.tape.tape import Line, Tape
 from verify.traced.record import Record
 
 
@@ -49,9 +49,16 @@ def careful(u: float) -> Careful:
     return Careful(arb(u))
 
 
-def arithmetic(record: Record) -> Blurred:
-    """That of a record."""
-    constants = record.tape.constants
+def arithmetic(record: Record, tape: Tape | None = None) -> Blurred:
+    """That of a record, or of another tape of its builder; one for all runs of a tape."""
+    tape = tape or record.tape
+    if "blurred" not in tape.prepared:
+        tape.prepared["blurred"] = _blurred(record, tape.constants)
+    found: Blurred = tape.prepared["blurred"]
+    return found
+
+
+def _blurred(record: Record, constants: Mapping[int, Number]) -> Blurred:
     return Blurred(None, blur={constants[r]: radius for r, radius in record.blurred.items() if r in constants})
 
 
@@ -63,13 +70,17 @@ class Written(NamedTuple):
     line: Line | None
 
 
-def written(record: Record, inputs: Sequence[arb], dtype: str) -> list[Written]:
-    """The entries of one array of a gradient, in C order."""
-    tape = record.tape
+def tape_of(records: Sequence[Record]) -> Tape:
+    """All arrays of a gradient, which are recorded on one builder, in a row."""
+    return records[0].b.tape(np.concatenate([r.outputs.ravel() for r in records]))
+
+
+def written(record: Record, tape: Tape, inputs: Sequence[arb], dtype: str) -> list[Written]:
+    """The entries of a gradient, `record` being of one of its arrays, in C order."""
     with precision():
-        thin = enclose.run(tape, inputs, arithmetic=arithmetic(record))
+        thin = enclose.run(tape, inputs, arithmetic=arithmetic(record, tape))
         fat = enclose.run(tape, inputs, arithmetic=careful(unit_roundoff(dtype)))
-        return [Written(thin.values[r], _apart(fat.values[r], thin.values[r]), _line(tape, r)) for r in record.outputs.ravel().tolist()]
+        return [Written(thin.values[r], _apart(fat.values[r], thin.values[r]), _line(tape, r)) for r in tape.outputs.tolist()]
 
 
 def _apart(wide: arb, exact: arb) -> float:
