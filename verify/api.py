@@ -15,6 +15,7 @@ from verify.candidates import Candidate
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
 from verify.report.model import Report
+from verify.spec.annotated import annotated
 from verify.spec.loss import Given
 
 
@@ -146,7 +147,7 @@ def requested(
         hessian=hessian,
     )
     chosen = tuple(laws) if laws is not None else None
-    if loss is None and at is None and inputs is None:
+    if loss is None and at is None and inputs is None and annotated(candidate) is None:
         raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
     if reference is not None and (loss is not None or formula == "own"):
         other = "loss" if loss is not None else "formula='own'"

@@ -221,8 +221,9 @@ def check(
     _prepare(in_process=options["in_process"])
     from verify.api import requested
     from verify.pair.given import given
+    from verify.spec.annotated import annotated
 
-    if loss == "none" and at is None and options["inputs"] is None:
+    if loss == "none" and at is None and options["inputs"] is None and annotated(target) is None:
         raise UsageError(
             "give --loss, the name of a spec (`verify list specs`) or a FILE.py. Without one (--loss none) a pair is judged at a point: "
             "give it as --at 1,2.5,-3, --at FILE.npy, or --at FILE.npz or --at FILE.py:NAME for several inputs, or declare these: --inputs."

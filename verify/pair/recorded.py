@@ -17,6 +17,7 @@ from verify.laws.gradient import input_of
 from verify.laws.law import OutOfRange
 from verify.oracle.exact import fits
 from verify.pair.finite import no_numbers
+from verify.pair.kept import properties, unless_given_up
 from verify.pair.laws import MEASURES
 from verify.pair.naming import told
 from verify.pair.place import GIVEN, NEAR, Start, places
@@ -53,6 +54,10 @@ class Recorded(Derived):
             super().search(trial)
 
     def measure(self, case: Case) -> Finding:
+        """Where the case gives up what the example shows, what is found where it does not."""
+        return unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
+
+    def _measured(self, case: Case) -> Finding:
         """In double precision where that leaves no doubt, but for the example. Of a gradient that is no number, what differences say."""
         about = None if self._is_given(case) else self._screened(case)
         found = super().measure(case) if about is None else about

@@ -80,7 +80,7 @@ def written(record: Record, tape: Tape, inputs: Sequence[arb], dtype: str) -> li
     with precision():
         thin = enclose.run(tape, inputs, arithmetic=arithmetic(record, tape))
         fat = enclose.run(tape, inputs, arithmetic=careful(unit_roundoff(dtype)))
-        return [Written(thin.values[r], _apart(fat.values[r], thin.values[r]), _line(tape, r)) for r in tape.outputs.tolist()]
+        return [Written(thin.values[r], _apart(fat.values[r], thin.values[r]), _line(tape, r)) for r in tape.outputs.ravel().tolist()]
 
 
 def _apart(wide: arb, exact: arb) -> float:
