@@ -22,8 +22,6 @@ FEWEST = 16
 """Open switches from which on they are looked at together."""
 TOGETHER = 64
 """Registers that are started from at a time."""
-UNDERFLOWN = 2.0**-960
-"""What products of nothing are charged with for underflow, which is counted elsewhere: it is nothing."""
 
 
 def slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, int], starts: Sequence[tuple[int, int]]) -> list[Slopes]:

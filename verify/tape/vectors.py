@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 U = unit_roundoff("float64")
 TINY = 4 * smallest_normal("float64")
 """What underflow may cost a product, a quotient or a function, wherever subnormals go."""
+UNDERFLOWN = 2.0**-960
+"""What many products of nothing are charged with for underflow: it is nothing."""
 UP = 1 + 64 * U
 """Rounds a radius up: at most 32 operations make one, each of which errs by U."""
 
@@ -424,7 +426,7 @@ def slopes(lanes: Lanes, output: int) -> tuple[Wide, NDArray[np.bool_]]:
         places = [tape.places[k] for k in i.outs.tolist()]
         may = lanes.chosen[int(places[0].instruction.outs[0])][:, [place.element for place in places]]
         open_ = may.sum(0) > 1
-        met[:] |= np.any(open_ & ((g.value != 0) | (g.radius > 0)), axis=0)
+        met[:] |= np.any(open_ & ((g.value != 0) | (g.radius > UNDERFLOWN)), axis=0)
         part = a.mul(g, Wide(np.where(open_, 0.5, 1.0), np.where(open_, 0.5, 0.0)))
         for p, (registers, s) in enumerate(_pieces(i)):
             moving, taken = tape.moving[registers], may[p]
