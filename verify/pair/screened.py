@@ -25,7 +25,7 @@ from verify.laws.formula import SHOWN
 from verify.laws.gradient import input_of
 from verify.laws.line import through
 from verify.oracle import InstanceOracle
-from verify.rounding import SLACK, ulps
+from verify.rounding import BEYOND, SLACK, WINDOW, ulps
 from verify.traced import Code
 from verify.traced.about import About, There
 
@@ -148,6 +148,26 @@ class _Along:
         """Whether the gradient is."""
         return not self.kinked and self.gradient.explains(self.slopes)
 
+    def confirms(self, law: str) -> bool:
+        """Whether the law's own question is answered here by forward differences: their error, which is known, falls like h on two
+        neighbouring steps where rounding does not hide it; or a longer step than the best one is certainly worse.
+        """
+        slope = float(np.sum(self.gradient.value * self.direction))
+        noise = float(np.sum(self.gradient.radius * self.d))
+        seen: dict[float, tuple[float, float, float]] = {}
+        for h in self.steps:
+            k = 1 + 2 * self.steps.index(h)
+            truncation = float(self.about.value[k] - self.about.value[0]) / h - slope
+            unsure = float(self.about.radius[k] + self.about.radius[0]) / h + noise
+            seen[h] = abs(truncation) - unsure, abs(truncation) + unsure, self.evidence(law, h, slope=True).allowed
+        if law == "order":
+            windows = {h for h, (least, _, rounding) in seen.items() if least >= WINDOW * rounding}
+            return any(
+                h / 2 in windows and seen[h][0] >= 2**0.5 * seen[h / 2][1] and seen[h][1] <= 2**1.5 * seen[h / 2][0] for h in windows
+            )
+        best = min(seen, key=lambda h: seen[h][1] + seen[h][2])
+        return any(h >= BEYOND * best and least - rounding > sum(seen[best][1:]) for h, (least, _, rounding) in seen.items())
+
     def evidence(self, law: str, h: float, *, slope: bool) -> Evidence:
         """The forward difference at a step of the ladder, beside the true one; and beside the `slope`, whose error counts then."""
         k, off = 1 + 2 * self.steps.index(h), self.about.off(self.values)
@@ -179,7 +199,7 @@ def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Finding 
         if not along.explained or not along.steps or (slope and not along.slopes_explained):
             return None
         found = tuple(along.evidence(law, h, slope=slope) for h in along.steps)
-        return Finding(evidence=found) if any(e.sees for e in found) else None
+        return Finding(evidence=found) if (along.confirms(law) if slope else any(e.sees for e in found)) else None
 
     return asked
 
