@@ -51,6 +51,7 @@ def asked(monkeypatch, f, dtype, laws=tuple(screened.ASKED)):
             found.append((self.name, about, Derived.measure(self, case)))
         return about
 
+    monkeypatch.setattr(recorded, "SMALL", 0)
     monkeypatch.setattr(recorded.Recorded, "_screened", both)
     report = check(f, loss=None, at=W, profile="quick", laws=laws, dtypes=(dtype,))
     return report, found
@@ -98,6 +99,7 @@ def test_what_is_not_explained_is_left_to_balls(monkeypatch, law):
             seen.append((self.subject, case))
         return about
 
+    monkeypatch.setattr(recorded, "SMALL", 0)
     monkeypatch.setattr(recorded.Recorded, "_screened", heard)
     check(hinge, loss=None, at=W, profile="quick", laws=(law,))
     assert seen
