@@ -16,7 +16,7 @@ from verify.tape.balls import constant
 from verify.tape.enclose import Run
 from verify.tape.reverse import Adjoints, Quantity, Slopes, sweep
 from verify.tape.tape import Instruction, Registers
-from verify.tape.vectors import U, Vectors, Wide, WideAdjoints, absorbing
+from verify.tape.vectors import UNDERFLOWN, U, Vectors, Wide, WideAdjoints, absorbing
 
 FEWEST = 16
 """Open switches from which on they are looked at together."""
@@ -31,7 +31,8 @@ def slopes(thin: Run, fat: Run, open_: Sequence[int], variables: Mapping[int, in
     for first in range(0, len(starts), TOGETHER):
         part = starts[first : first + TOGETHER]
         exact, careful = _swept(thin, near, fat.possible, part, U), _swept(fat, far, fat.possible, part, float(fat.arithmetic.u or U))
-        found += [_of_one(exact, careful, open_, variables, lane) for lane in range(len(part))]
+        own, inner = (_quantities(exact, careful, np.array(registers, np.intp)) for registers in ([*variables], open_))
+        found += [Slopes({variables[r]: q for r, q in entries.items()}, cut) for entries, cut in zip(own, inner, strict=True)]
     return found
 
 
@@ -70,20 +71,14 @@ def _swept(run: Run, all_: Wide, possible: Mapping[int, list[int]], starts: Sequ
     return found
 
 
-def _of_one(thin: WideAdjoints, careful: WideAdjoints, open_: Sequence[int], variables: Mapping[int, int], lane: int) -> Slopes:
-    def quantities(registers: NDArray[np.intp]) -> dict[int, Quantity]:
-        near, _ = thin.total(registers)
-        far, _ = careful.total(registers)
-        value, radius = near.value[:, lane], near.radius[:, lane]
-        off = (np.abs(far.value[:, lane] - value) + far.radius[:, lane] + radius) * (1 + 8 * U)
-        size = careful.sizes[registers, lane]
-        there = np.flatnonzero((size > 0) | (off > 0))
-        return {
-            int(registers[k]): Quantity(
-                arb(float(value[k]), float(radius[k])) if np.isfinite(radius[k]) else arb.nan(), float(off[k]), float(size[k])
-            )
-            for k in there.tolist()
-        }
-
-    own = quantities(np.array([*variables], np.intp))
-    return Slopes({variables[r]: q for r, q in own.items()}, quantities(np.array(open_, np.intp)))
+def _quantities(thin: WideAdjoints, careful: WideAdjoints, registers: NDArray[np.intp]) -> list[dict[int, Quantity]]:
+    """What has come to these registers from each start."""
+    (near, _), (far, _) = thin.total(registers), careful.total(registers)
+    off = (np.abs(far.value - near.value) + far.radius + near.radius) * (1 + 8 * U)
+    size = careful.sizes[registers]
+    found: list[dict[int, Quantity]] = [{} for _ in range(size.shape[1])]
+    for k, lane in np.argwhere((size > 0) | (off > UNDERFLOWN)).tolist():
+        radius = float(near.radius[k, lane])
+        exact = arb(float(near.value[k, lane]), radius) if np.isfinite(radius) else arb.nan()
+        found[lane][int(registers[k])] = Quantity(exact, float(off[k, lane]), float(size[k, lane]))
+    return found
