@@ -11,7 +11,7 @@ from verify.campaign import witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
 from verify.campaign.without_spec import without_spec
-from verify.candidates import Candidate
+from verify.candidates import Candidate, is_layer
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
 from verify.report.model import Report
@@ -131,7 +131,7 @@ def requested(
     formula: str | None = None,
 ) -> Request:
     """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
-    if not isinstance(candidate, str) and not callable(candidate):
+    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str) and loss is not None:
         raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x.")

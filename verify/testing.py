@@ -31,8 +31,9 @@ class Told:
     properties: dict[str, str | int | float]
 
 
-def as_test(candidate: str | Callable[..., Any], *, loss: str | None, **options: Any) -> Callable[..., None]:
-    """A test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss, loss="multiclass_hinge")`.
+def as_test(candidate: str | Callable[..., Any], *, loss: str | None = None, **options: Any) -> Callable[..., None]:
+    """A test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss, loss="multiclass_hinge")`,
+    or without a spec `test_layer = verify.as_test(LayerNorm, at=example)`.
 
     With the plugin, which comes with this package, pytest makes one test of each dtype and law: `test_svm[float64-gradient]`. Without it
     the function judges all of them and raises AssertionError with the report. `options` are those of `verify.check`, without

@@ -33,8 +33,9 @@ from verify.candidates import (
     told_of_upstream,
 )
 from verify.candidates.answer import Incomplete
-from verify.candidates.arguments import Arguments, arguments_of, by_arguments, to_plain
+from verify.candidates.arguments import Arguments, arguments_of, by_arguments, slots, to_plain
 from verify.candidates.example import Example
+from verify.candidates.layer import forward_of, layered
 from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
 from verify.cases import Case, scored
 from verify.conventions import Conventions, Pins, Question, find_out, find_out_inputs, inputs
@@ -47,11 +48,12 @@ from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.claims import examine_what_is_new
 from verify.oracle.examined import examine_problem
 from verify.pair import NO_GRADIENT, WEAKER, Estimated, Pair, Recorded, Start, why_not
-from verify.problem import Input, Instance, Problem, input_of, small
+from verify.problem import Input, Instance, Problem, input_of, small, upstream_of
 from verify.problem.named import problem_named
 from verify.profiles import PROFILES
 from verify.spec.catalogue import find_loss
 from verify.spec.declared import declared
+from verify.spec.function import UPSTREAM
 from verify.spec.objective import Objective
 from verify.trial import Derived, Result, Trial, Watch, Witness, again, run, unwatched
 
@@ -313,7 +315,7 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
     f, own = _arguments(task, f, at, watch)
     framework, here = framework_of(f), own.at(task.dtype)
     other = None if request.reference is None else _imported(request.reference, request.folder)[0]
-    reference = None if other is None else _called(other, own, Upstream(), "the reference")
+    reference = None if other is None else _reference(other, own)
     pair = Pair(f, request.convex, own, reference, {name: a for name, a in here.items() if name not in own.differentiated})
     found = _own_code(task, f, own, watch, reference)
     why, operations = (found, None) if isinstance(found, str) else (None, found[1])
@@ -377,9 +379,15 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     if key in _ARGUMENTS:
         return _ARGUMENTS[key]
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
-    own = arguments_of(adapted(f, upstream), at)
-    f = _called(f, own, upstream, "the candidate")
     wrt = task.request.wrt
+    layer = layered(f, at, upstream, wrt)
+    if layer is None:
+        own = arguments_of(adapted(f, upstream), at)
+        f = _called(f, own, upstream, "the candidate")
+    else:
+        f, at = layer
+        own = arguments_of(f, at)
+        own = replace(own, drawn=tuple(slots(own.trees[UPSTREAM])))
     own = own.for_inputs(wrt) if wrt else own.for_all()
     if not own.alone or task.request.reference is not None:
         here = own.at(task.dtype)
@@ -397,6 +405,16 @@ def _called(f: Callable[..., Any], own: Arguments, upstream: Upstream, what: str
     """Adapted, and called by the arguments' positions: what is adapted takes no names, so these are put in their places before."""
     there = adapted(f, upstream)
     return there if by_arguments(there, own, what) is there else adapted(by_arguments(f, own, what), upstream)
+
+
+def _reference(f: Callable[..., Any], own: Arguments) -> Callable[..., Any]:
+    """A reference as a function of the candidate's arguments: of a layer the same sum of what comes out."""
+    if not own.drawn:
+        return _called(f, own, Upstream(), "the reference")
+    if (layer := layered(f, Example(dict(zip(own.trees, own.packed(own.values), strict=True))), Upstream())) is not None:
+        return by_arguments(layer[0], own, "the reference")
+    inputs = own.without(UPSTREAM)
+    return forward_of(by_arguments(adapted(f, Upstream()), inputs, "the reference"), [*inputs.trees], len(own.drawn))
 
 
 def _own_code(
@@ -424,7 +442,8 @@ def _declared(request: Request, own: Arguments) -> dict[str, Input]:
             raise unknown("input", name, own.values)
         if name in own.differentiated and not a.is_real:
             raise UsageError(f"{name} is declared as {a.domain}, and a gradient is returned for it: its numbers must be real ones.")
-    return {name: input_of(name, a) for name, a in found.items()}
+    inputs = {name: input_of(name, a) for name, a in found.items()}
+    return inputs | {name: upstream_of(name, own.values, inputs) for name in own.drawn if inputs and name not in inputs}
 
 
 def _pair_key(request: Request) -> tuple[Hashable, ...]:

@@ -67,7 +67,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
                 return f(*arguments)
             finally:
                 _put_back(shared)
-    except UsageError:
+    except (UsageError, Misbehaviour):
         raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:

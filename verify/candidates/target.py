@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.candidates.candidate import Candidate
+from verify.candidates.objects import is_layer
 from verify.errors import UsageError, unknown
 from verify.source import load_file, load_module
 
@@ -48,6 +49,6 @@ def attribute(found: Any, place: str, path: str) -> Any:
 
 
 def _called(found: Any, target: str) -> Callable[..., Any]:
-    if not callable(found):
+    if not callable(found) and not is_layer(found):
         raise UsageError(f"{target} is {type(found).__name__}, which cannot be called. Name a function f(W, X, y, reg).")
     return found  # type: ignore[no-any-return]

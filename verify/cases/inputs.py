@@ -145,7 +145,7 @@ def _beside_at(oracle: InstanceOracle, family: str, seed: int) -> Case:
     assert problem.example is not None
     values = {name: in_dtype(a, oracle.dtype) for name, a in problem.example.items()}
     if seed:
-        drawn = {name: DRAWS[family](np.asarray(values[name]), rng)[()] for name in problem.differentiated}
+        drawn = {name: DRAWS[family](np.asarray(values[name]), rng)[()] for name in problem.moved}
         values |= {name: a for name, a in drawn.items() if oracle.contains({**values, name: a})}
     return Case(values=values, family=family, seed=seed, differentiated=problem.differentiated)
 

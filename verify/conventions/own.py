@@ -54,7 +54,7 @@ def own_code(
         variables=len(own.differentiated),
         loss=None if reference is None else _loss(f, own, names),
     )
-    problem = code_problem(whose, code, given, convex=convex, declared=declared)
+    problem = code_problem(whose, code, given, convex=convex, declared=declared, drawn=own.drawn)
     if declared:
         try:
             problem.sizes(given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -121,6 +121,21 @@ def input_of(name: str, a: Array) -> Input:
         asked=is_asked(a.domain),
         whole=is_asked(a.domain) and all(t == int(t) for t in getattr(a.domain, "values", ())),
     )
+
+
+def upstream_of(name: str, values: Values, inputs: Mapping[str, Input]) -> Input:
+    """The upstream gradient of an output whose dimensions are those of the declared inputs, by their sizes in an example. Raises UsageError
+    where these do not tell.
+    """
+    shape, sizes = np.shape(values[name]), dict[int, set[str]]()
+    for i in inputs.values():
+        for dim, size in zip(i.dims, np.shape(values[i.name]), strict=False):
+            sizes.setdefault(size, set()).add(dim)
+    dims = [sizes.get(n, {str(n)}) for n in shape]
+    if any(len(found) > 1 or next(iter(found)).isdigit() for found in dims):
+        told = ", ".join(" or ".join(sorted(found)) for found in dims)
+        raise UsageError(f"the output has the shape {shape}, ({told}). Declare its upstream gradient too: '{name}: …', with dimensions.")
+    return Input(name=name, dims=tuple(next(iter(found)) for found in dims), domain=Real())
 
 
 def _of_function(spec: FunctionSpec) -> Problem:

@@ -181,6 +181,11 @@ class Problem:
         return tuple(i.name for i in self.variables)
 
     @property
+    def moved(self) -> tuple[str, ...]:
+        """The names of what is drawn around an example: of these, and of others that do not keep its values."""
+        return tuple(i.name for i in self.inputs if i.differentiated or not isinstance(i.domain, Kept))
+
+    @property
     def dims(self) -> tuple[str, ...]:
         """The names of all dimensions, in the order in which they occur."""
         labels = (i.domain.size for i in self.inputs if isinstance(i.domain, Label))

@@ -272,14 +272,21 @@ def _kept(known: OrderedDict[Any, Any]) -> None:
 
 
 def code_problem(
-    name: str, code: Code, example: Mapping[str, Any], *, convex: bool, declared: Mapping[str, Input] | None = None
+    name: str,
+    code: Code,
+    example: Mapping[str, Any],
+    *,
+    convex: bool,
+    declared: Mapping[str, Input] | None = None,
+    drawn: Sequence[str] = (),
 ) -> Problem:
     """The problem around an example of the inputs; or of inputs that are `declared`, beside which the others have the shapes and signs of
-    the example. Those of these by which the code has no derivatives keep their values.
+    the example. Those of these by which the code has no derivatives keep their values, unless they are `drawn`.
     """
     variables = code.names[: code.variables]
+    free = {*variables, *drawn}
     shown = {
-        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in variables else Kept(a))
+        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in free else Kept(a))
         for n, a in example.items()
     }
     inputs = tuple(replace(i, differentiated=n in variables) for n, i in (shown | dict(declared or {})).items())
