@@ -583,7 +583,6 @@ def needed(ctx, up):
 
 
 def needed_wrongly(ctx, up):
-    _x, _w = ctx.saved_tensors
     dx, dw = needed(ctx, up)
     return (dx, dw) if all(ctx.needs_input_grad) or dx is None else (2 * dx, dw)
 
