@@ -72,6 +72,12 @@ def test_a_wrong_layer_is_broken_by_the_name_of_the_input(name):
     assert law in (None, *broken)
 
 
+def test_a_law_that_float32_swamps_is_not_asked_of_a_right_layer():
+    at = tuple(a.astype(np.float32) for a in (X + 1e3, GAMMA, BETA))
+    report = verify.check(pair(layers.norm, layers.norm_back), at=at, profile="quick", laws=("order", "gradient"))
+    assert report.verdict.value == "holds", str(report)
+
+
 def code_of(f, at, law="purity"):
     (result,) = verify.check(f, at=at, profile="quick", laws=(law,)).results
     return (result.diagnosis or {}).get("code"), result.limitations
