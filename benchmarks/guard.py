@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from verify.campaign.executor import execute, recorded
+from verify.campaign.judging import perform
 from verify.campaign.record import Record
-from verify.campaign.task import Request, perform
+from verify.campaign.task import Request
 from verify.candidates import Linear, floats
 from verify.cases import Case
 

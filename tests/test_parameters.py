@@ -238,8 +238,8 @@ def test_how_they_were_found_out_is_told_and_how_well_long_numbers_are_known(dty
     assert told["focal"] == ({"gamma": "its gradient", "alpha": "its gradient"}, {})
     how, unsure = told["of long numbers"]
     assert unsure.keys() == ({"delta"} if dtype == "float64" else {"delta", "weight"})  # √3 to eight digits is a short number there
-    assert all(far < (1e-12 if dtype == "float64" else 1e-3) for far in unsure.values())
-    assert {name: how[name] for name in unsure} == {name: f"its gradient, to {far:.0e} of it" for name, far in unsure.items()}
+    assert all(far < (1e-12 if dtype == "float64" else 1e-3) for (far,) in unsure.values())
+    assert {name: how[name] for name in unsure} == {name: f"its gradient, to {far:.0e} of it" for name, (far,) in unsure.items()}
 
 
 @pytest.mark.parametrize("wrong", [1e-3, 1e-10])

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from implementations import hinge
 
 from verify.candidates import Linear
-from verify.cases import families
+from verify.cases import Case, families
 from verify.evidence import Evidence, Finding, Verdict
 from verify.laws import Law, Subject
 from verify.oracle import Oracle
+from verify.profiles import PROFILES
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
-from verify.trial import Derived, Trial, engine, run
+from verify.trial import engine, run
 from verify.trial.derived import FEWEST
 
 SUBJECT = Subject(
@@ -39,13 +42,14 @@ def test_the_engine_draws_no_numbers_from_the_source_of_loaded_modules(monkeypat
         return case
 
     strategy, _ = families(SUBJECT.oracle)["generic"]
-    engine.search(Trial(Derived(Law(name="a test", statement="", measure=lambda *_: Finding()), SUBJECT)), strategy.map(noted), "0", most)
+    engine.drawn(strategy.map(noted), "0", most, lambda _: 0.0)
     assert (len(found), set(found)) == (most, {0})
     assert len(providers._get_local_constants()) > 0  # the user's own tests draw as before
 
 
-def test_all_laws_look_at_the_same_cases_of_a_short_search_which_are_drawn_once():
-    """Those that the engine would have drawn for each of them, were it not for the time."""
+@pytest.mark.parametrize("profile", ["quick", "ci"])
+def test_all_laws_look_at_the_same_cases_which_are_drawn_once(profile):
+    """Those that the engine draws in a short search, and in a long one those to which the strain of the answers led it."""
     looked = {}
 
     def law(name):
@@ -56,12 +60,53 @@ def test_all_laws_look_at_the_same_cases_of_a_short_search_which_are_drawn_once(
         return Law(name=name, statement="", measure=measure)
 
     for name in ("first", "second"):
-        run(law(name), SUBJECT, profile="quick", seed=0)
+        run(law(name), SUBJECT, profile=profile, seed=0)
     assert all(a is b for a, b in zip(looked["first"], looked["second"], strict=True))
+    assert len(looked["first"]) >= PROFILES[profile]
     strategy, _ = families(SUBJECT.oracle)["generic"]
-    alone = Trial(Derived(law("by the engine"), SUBJECT))
-    engine._steered(alone, strategy, "0 generic", max_examples=5)
-    assert [c.key for c in looked["by the engine"]] == [c.key for c in looked["first"] if c.family == "generic"]
+    alone = [d.case.key for d in engine.drawn(strategy, "0 generic", 5)]
+    assert alone == [c.key for c in looked["first"] if c.family == "generic"][:5]
+
+
+def test_a_long_search_follows_the_strain_and_a_short_one_has_none_to_follow():
+    strategy = st.tuples(*[st.integers(0, 1000)] * 4).map(lambda ks: Case(values={"W": np.array([ks], float)}, family="numbers"))
+
+    def strain(case):
+        return float(case["W"].sum())
+
+    def never(_):
+        raise AssertionError
+
+    led, unled = engine.drawn(strategy, "0", 100, strain), engine.drawn(strategy, "0", 100)
+    assert max(strain(d.case) for d in led) > max(strain(d.case) for d in unled) + 500
+    short = [[d.case.key for d in engine.drawn(strategy, "0", engine.UNSTEERED, told)] for told in (never, None)]
+    assert short[0] == short[1]
+
+
+def test_the_answers_of_the_candidate_lead_the_search_of_every_law():
+    """An error that grows with the weights is looked for where it is largest, by a law that does not see it."""
+    right = hinge()
+
+    def f(W, X, y, reg):
+        loss, gradient = right(W, X, y, reg)
+        return loss * (1 + 1e-16 * np.abs(W).sum()), gradient
+
+    def sizes(candidate):
+        seen = []
+
+        def measure(_, case):
+            seen.append(float(np.abs(case["W"]).sum()))
+            return Finding(evidence=(Evidence(law="a test", measured=0.0, allowed=1.0),))
+
+        run(
+            Law(name="a test", statement="", measure=measure),
+            replace(SUBJECT, candidate=Linear(f=candidate), answered={}),
+            profile="ci",
+            seed=0,
+        )
+        return seen
+
+    assert sizes(f) != sizes(right)
 
 
 def test_a_candidate_that_draws_numbers_draws_the_same_at_every_case():

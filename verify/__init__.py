@@ -9,8 +9,9 @@ implementation disagrees. Importing this module loads none of them: names are fo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from verify.later import found_in
 
 if TYPE_CHECKING:
     from verify.api import check, replay
@@ -35,10 +36,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'verify' has no attribute {name!r}")
+__getattr__ = found_in(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -9,12 +9,14 @@ from typing import Any
 
 from verify.campaign import witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
 from verify.campaign.without_spec import without_spec
-from verify.candidates import Candidate
+from verify.candidates import Candidate, is_layer
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, seconds
 from verify.report.model import Report
+from verify.spec.annotated import annotated
 from verify.spec.loss import Given
 
 
@@ -131,7 +133,7 @@ def requested(
     formula: str | None = None,
 ) -> Request:
     """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
-    if not isinstance(candidate, str) and not callable(candidate):
+    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str) and loss is not None:
         raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x.")
@@ -146,7 +148,7 @@ def requested(
         hessian=hessian,
     )
     chosen = tuple(laws) if laws is not None else None
-    if loss is None and at is None and inputs is None:
+    if loss is None and at is None and inputs is None and annotated(candidate) is None:
         raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
     if reference is not None and (loss is not None or formula == "own"):
         other = "loss" if loss is not None else "formula='own'"
@@ -195,6 +197,7 @@ def judge_all(
             raise UsageError("\n".join(dict.fromkeys(r.reason for r in refused)))
 
     outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done, on_refused=refuse)
+    remember({r.loss for r in requests})
     wrong = {id(r.request) for r in refused}
     outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out
     first = requests[0]

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module, metadata
 from math import isnan, nan
@@ -218,17 +218,19 @@ def check(
     """
     if output is not None:
         writable(output.parent, UNWRITTEN)
-    _prepare(in_process=options["in_process"])
+    _prepare(in_process=options["in_process"], losses=[loss])
     from verify.api import requested
-    from verify.pair.given import given
+    from verify.spec.annotated import annotated
 
-    if loss == "none" and at is None and options["inputs"] is None:
+    if loss == "none" and at is None and options["inputs"] is None and annotated(target) is None:
         raise UsageError(
             "give --loss, the name of a spec (`verify list specs`) or a FILE.py. Without one (--loss none) a pair is judged at a point: "
             "give it as --at 1,2.5,-3, --at FILE.npy, or --at FILE.npz or --at FILE.py:NAME for several inputs, or declare these: --inputs."
         )
     if loss == "none" and audit:
         raise UsageError("--audit looks at a large problem of a loss that is known; a pair without a spec is judged at its point only.")
+    if at is not None:
+        from verify.pair.given import given  # only for those that have no spec
     request = requested(
         target,
         loss=None if loss == "none" else loss,
@@ -384,12 +386,12 @@ def _candidates() -> list[dict[str, str]]:
     return [{"target": r.name, "loss": r.loss, "dtypes": ",".join(r.dtypes)} for r in requests]
 
 
-def _prepare(*, in_process: bool) -> None:
-    """Lets the workers' server start beside our own imports: either takes a second or more."""
+def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
+    """Lets the workers' server start beside our own imports: either takes half a second or more."""
     if not in_process:
-        from verify.campaign.workers import prepare
+        from verify.campaign.server import prepare
 
-        prepare()
+        prepare(losses)
 
 
 def _judge(requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool) -> Report:

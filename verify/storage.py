@@ -1,8 +1,9 @@
-"""Files that are written at once or not at all, and the error where they cannot be."""
+"""Files that are written at once or not at all, the error where they cannot be, and the folder that all of it is relative to."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from verify.errors import UsageError
@@ -31,3 +32,10 @@ def save(path: Path, whole: str | bytes) -> Path:
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None
     return path
+
+
+def folder() -> str | None:
+    """The current one, if it is there still."""
+    with suppress(OSError):  # it is gone
+        return os.getcwd()
+    return None

@@ -10,7 +10,8 @@ from typing import Any
 
 from verify.api import requested
 from verify.campaign import witness
-from verify.campaign.task import Inapplicable, Request, Task, perform
+from verify.campaign.judging import perform
+from verify.campaign.task import Inapplicable, Request, Task
 from verify.errors import unknown
 from verify.gate.policy import Policy
 from verify.gate.rules import judged
@@ -31,8 +32,9 @@ class Told:
     properties: dict[str, str | int | float]
 
 
-def as_test(candidate: str | Callable[..., Any], *, loss: str | None, **options: Any) -> Callable[..., None]:
-    """A test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss, loss="multiclass_hinge")`.
+def as_test(candidate: str | Callable[..., Any], *, loss: str | None = None, **options: Any) -> Callable[..., None]:
+    """A test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss, loss="multiclass_hinge")`,
+    or without a spec `test_layer = verify.as_test(LayerNorm, at=example)`.
 
     With the plugin, which comes with this package, pytest makes one test of each dtype and law: `test_svm[float64-gradient]`. Without it
     the function judges all of them and raises AssertionError with the report. `options` are those of `verify.check`, without

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from verify.benchmarks import peers
+from verify.benchmarks import checked, checkers, peers
 
 from verify.bench import clock, telling
-from verify.bench.run import bench, growth
+from verify.bench.beside import worse
+from verify.bench.run import SCHEMA, bench, growth
 from verify.bench.table import Setup, Table, tables
 from verify.cli import cli
 from verify.errors import UsageError
@@ -100,24 +102,104 @@ def test_the_error_of_a_wrong_gradient_is_seen(loss):
 
 def test_every_table_works_in_its_smoke_version(tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "PEERS", {"numpy": peers.in_numpy})  # the others take seconds to import
+    monkeypatch.setattr(checkers, "CHECKERS", {"verify": ("numpy", checkers.ours), "scipy check_grad": ("scipy", checkers.scipy)})
     done = CliRunner().invoke(cli, ["bench", "--smoke", "--output", str(tmp_path / "out"), "--quiet"], standalone_mode=False)
     assert done.exception is None, done.exception
     document = json.loads((tmp_path / "out/bench.json").read_text(encoding="utf-8"))
-    names = {"accuracy", "generating", "gradient", "growth", "numerical", "small", "starting"}
+    names = {"accuracy", "checkers", "generating", "gradient", "growth", "numerical", "sizes", "small", "starting"}
     assert {t["name"] for t in document["tables"]} == set(tables()) == names
     everything = [r for t in document["tables"] for r in t["rows"]]
     assert all(r["seconds"]["low"] <= r["seconds"]["median"] <= r["seconds"]["high"] for r in everything)
     assert any(r["limit"] for r in everything)
     assert {g["axis"] for t in document["tables"] for g in t["growth"]} == {"N", "D", "C", "P"}
+    assert {r["contestant"]: r["says"] for r in everything if r["setup"].startswith("softplus")} == {
+        "verify": "fails",
+        "scipy check_grad": "passes",
+    }
     assert "these times mean nothing" in done.stdout
     assert "time grows like N^" in (tmp_path / "out/bench.txt").read_text(encoding="utf-8")
     page = (tmp_path / "out/bench.html").read_text(encoding="utf-8")
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2
     assert all(f'<h2 id="{name}">' in page for name in tables())
     assert page.count('<th scope="row">') >= len(everything)
     svg = (tmp_path / "out/growth.svg").read_text(encoding="utf-8")
     assert svg.count("<svg") == 1
     assert "verify, numerical gradient, P" in svg
+
+
+def compared_with(name, *, rows=9, slower=1.0, noise=0.1):
+    """A document of one setup in which a peer takes 2 / `slower` times as long as we do, give or take."""
+    ratios = {"median": 2 / slower, "low": (2 - noise) / slower, "high": (2 + noise) / slower}
+    told = {"setup": "a line", "limit": False, "share": 1, "rounds": rows, "axis": "N", "size": 9, "series": ""}
+    peers = {"ours": dict.fromkeys(ratios, 1.0), "theirs": ratios, "others": dict.fromkeys(ratios, 9.0)}
+    lines = [{**told, "contestant": who, "ratio": ratio} for who, ratio in peers.items()]
+    lines.append({**told, "contestant": "a limit", "limit": True, "ratio": dict.fromkeys(ratios, 0.1)})
+    return {"schema": SCHEMA, "smoke": False, "tables": [{"name": name, "compares": True, "rows": lines}]}
+
+
+def test_a_ratio_that_got_worse_by_more_than_its_spread_is_told():
+    before = compared_with("sizes")
+    assert worse(compared_with("sizes", slower=1.05), before) == []
+    assert worse(compared_with("sizes", slower=0.5), before) == []
+    (told,) = worse(compared_with("sizes", slower=1.2), before)
+    assert told == "sizes, a line: 1.67 × (1.58 … 1.75, theirs), and it was 2.00 × (1.90 … 2.10, theirs)"
+    with pytest.raises(UsageError, match="none of the setups"):
+        worse(compared_with("sizes"), compared_with("other"))
+
+
+def test_the_gate_of_a_benchmark(tmp_path, monkeypatch):
+    def command(*words):
+        return CliRunner().invoke(cli, ["bench", "--table", "one", "--output", str(tmp_path), "--quiet", *words], standalone_mode=False)
+
+    one_table = Table(name="one", title="One", setups=lambda _: iter([Setup(**SLEEPERS)]), compares=True)
+    monkeypatch.setattr("verify.bench.table.tables", lambda: {"one": one_table})
+    assert command("--rounds", "3").return_value == 0
+    stored = tmp_path / "stored.json"
+    text = (tmp_path / "bench.json").read_text(encoding="utf-8")
+    stored.write_text(text, encoding="utf-8")
+    assert "<svg" in (tmp_path / "compared.svg").read_text(encoding="utf-8")
+    document = json.loads(text)
+    for row in document["tables"][0]["rows"][1:]:
+        row["ratio"] = {name: 100 * value for name, value in row["ratio"].items()}
+    stored.write_text(json.dumps(document), encoding="utf-8")
+    done = command("--rounds", "3", "--gate", str(stored))
+    assert done.return_value == 1
+    assert "slower beside the fastest peer: one, a line" in done.stderr
+    for wrong, told in (({}, "no document of the schema"), ({**document, "smoke": True}, "of a smoke run")):
+        stored.write_text(json.dumps(wrong), encoding="utf-8")
+        assert told in str(command("--gate", str(stored)).exception)
+    assert "cannot be read" in str(command("--gate", str(tmp_path / "none.json")).exception)
+    assert "Leave --smoke or --gate out" in str(command("--smoke", "--gate", str(stored)).exception)
+
+
+SLEEPERS = {"label": "a line", "contestants": {"ours": sleeping(1e-3), "theirs": sleeping(3e-3)}, "axis": "N", "size": 1}
+
+
+def told_of_checkers():
+    """What docs/checkers.md says, by function and tool."""
+    text = (Path(__file__).parents[2] / "docs" / "checkers.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    return {what: (is_, dict(zip(checkers.CHECKERS, said, strict=True))) for what, is_, *said in rows[1:]}
+
+
+@pytest.mark.parametrize("name", checked.FUNCTIONS)
+def test_checkers_say_what_the_document_says(name):
+    """And verify is right of each function; torch's and jax's where they are installed."""
+    c = checked.FUNCTIONS[name]
+    is_, said = told_of_checkers()[f"{name}: {c.because}"]
+    assert is_ == ("right" if c.right else "wrong")
+    assert said["verify"] == (checkers.PASSES if c.right else checkers.FAILS)
+    for tool, ask in checkers.installed().items():
+        assert ask(c) == said[tool], tool
+
+
+def test_the_document_counts_what_they_say():
+    *rows, (_, counted) = told_of_checkers().values()
+    assert len(rows) == len(checked.FUNCTIONS)
+    due = {"right": checkers.PASSES, "wrong": checkers.FAILS}
+    assert {tool: int(n) for tool, n in counted.items()} == {
+        tool: sum(said[tool] == due[is_] for is_, said in rows) for tool in checkers.CHECKERS
+    }
 
 
 @pytest.mark.parametrize("first", ["the report", "the benchmark"])

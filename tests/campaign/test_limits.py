@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from verify import Verdict
@@ -13,6 +14,7 @@ from verify.api import judge_all
 from verify.campaign import executor
 from verify.campaign.record import Record, read
 from verify.campaign.task import Request
+from verify.cases import Case
 from verify.elapsed import now
 
 FILE = Path(__file__).parents[1] / "misbehaving.py"
@@ -43,6 +45,16 @@ def test_notes_are_of_the_clock_that_all_processes_share(tmp_path, monkeypatch):
     Record(tmp_path / "record").close()
     note = read(tmp_path / "record")
     assert before <= note.started == note.since <= now()
+
+
+def test_cases_that_are_only_drawn_do_not_count(tmp_path):
+    """Which law draws them for all depends on how tasks are dealt to workers."""
+    record, case = Record(tmp_path / "record"), Case(values={"W": np.zeros(1)}, family="a test")
+    for drawn in (True, True, False, True, False, False):
+        record.begins(case, drawn=drawn)
+    record.close()
+    note = read(tmp_path / "record")
+    assert (note.before, note.drawn) == (2, False)
 
 
 def waiting(part: float):

@@ -57,20 +57,29 @@ def test_what_a_library_makes_when_it_is_first_asked_is_no_fault(monkeypatch):
 
 
 def test_what_changes_between_two_calls_of_different_cases_is_no_candidates_fault(monkeypatch):
-    with functions.alone():
-        assert functions.stood(functions.now())
+    assert functions.undisturbed(lambda: functions.stood(functions.now()))
     monkeypatch.setattr(os, "write", None)
-    for block in (functions.alone, nullcontext):
-        with block():
-            assert functions.stood(functions.now())
+    assert functions.stood(functions.now())
+    assert functions.undisturbed(lambda: functions.stood(functions.now()))
 
 
-def test_within_a_case_every_call_is_seen_and_the_next_begins_anew(monkeypatch):
-    with functions.alone():
-        before = functions.now()
-        assert functions.stood(before)
-        assert functions.now() is before
-        monkeypatch.setattr(os, "write", None)
-        assert not functions.stood(before)
-        assert before.restore() == "replaces os.write for the whole process"
-        assert functions.stood(functions.now())
+@pytest.mark.parametrize("left", [True, False], ids=["it still stands", "it is put back"])
+@pytest.mark.parametrize("error", [None, ZeroDivisionError], ids=["returns", "raises"])
+def test_who_may_have_computed_with_what_a_candidate_replaced_asks_again(monkeypatch, left, error):
+    """By then it stands as before, and each call is looked at."""
+    pi, looks = math.pi, []
+
+    def ask():
+        before, here = functions.now(), math.pi
+        monkeypatch.setattr(math, "pi", 3)
+        looks.append((here, functions.stood(before)))
+        if not left or len(looks) == 2:
+            monkeypatch.setattr(math, "pi", pi)
+        if error:
+            raise error
+        return here
+
+    with nullcontext() if error is None else pytest.raises(error):
+        assert functions.undisturbed(ask) == pi
+    assert looks == ([(pi, True), (pi, False)] if left else [(pi, True)])
+    assert math.pi == pi

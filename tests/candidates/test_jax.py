@@ -85,3 +85,96 @@ def test_without_a_spec():
     assert (
         check(lambda x: jnp.exp(x).sum(), loss=None, at=np.array([0.1, 0.2]), profile="quick", laws=("gradient",)).verdict is Verdict.HOLDS
     )
+
+
+def layer_norm(slip=None):
+    """By hand, of three inputs."""
+
+    def parts(x):
+        inv = 1 / jnp.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        return (x - x.mean(-1, keepdims=True)) * inv, inv
+
+    @jax.custom_vjp
+    def norm(x, w, b):
+        return parts(x)[0] * w + b
+
+    def back(saved, up):
+        x, w = saved
+        centred, inv = parts(x)
+        g = up * w
+        dx = inv * (g - g.mean(-1, keepdims=True) - (0 if slip == "x" else 1) * centred * (g * centred).mean(-1, keepdims=True))
+        return dx, (up * centred).sum(0), up.mean(0) if slip == "b" else up.sum(0)
+
+    norm.defvjp(lambda x, w, b: (norm(x, w, b), (x, w)), back)
+    return norm
+
+
+def product(sign):
+    @jax.custom_jvp
+    def f(x, y):
+        return jnp.sin(x) * y
+
+    @f.defjvp
+    def forward(at, along):
+        (x, y), (dx, dy) = at, along
+        return f(x, y), jnp.cos(x) * y * dx + sign * jnp.sin(x) * dy
+
+    return f
+
+
+def softmax(params, X, y):
+    return -jax.nn.log_softmax(X @ params["W"] + params["b"])[jnp.arange(len(y)), y].mean()
+
+
+RANDOM = np.random.default_rng(5)
+INPUTS = RANDOM.normal(size=(4, 3)), RANDOM.uniform(0.5, 1.5, size=3), RANDOM.normal(size=3)
+PARAMS = {"W": RANDOM.normal(size=(3, 2)), "b": RANDOM.normal(size=2)}
+LAYERS = {
+    "a custom_vjp": (layer_norm(), INPUTS, {}),
+    "float32": (layer_norm(), tuple(a.astype(np.float32) for a in INPUTS), {}),
+    "a custom_jvp": (product(1), INPUTS[:2], {}),
+    "outputs and a mask": (lambda x, w: (jnp.tanh(x) * w, (x * x).sum(), x > 0), INPUTS[:2], {}),
+    "compiled": (jax.jit(lambda x, w: jnp.tanh(x) * w), INPUTS[:2], {}),
+    "a whole number": (lambda x, w, n: sum(x**k for k in range(n)) * w, (*INPUTS[:2], 3), {}),
+    "a loss of parameters": (softmax, (PARAMS, INPUTS[0], np.array([0, 1, 1, 0])), {}),
+}
+SLIPS = {"a path": (layer_norm("x"), INPUTS, "x"), "a mean": (layer_norm("b"), INPUTS, "b"), "forward": (product(-1), INPUTS[:2], "y")}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_right_layer_of_several_inputs_holds(name):
+    f, at, how = LAYERS[name]
+    report = check(f, at=at, profile="quick", laws=("gradient", "purity"), **how)
+    assert report.verdict is Verdict.HOLDS, str(report)
+    (told,) = report.conventions.values()
+    assert told["framework"] == "jax"
+    assert len(told["wrt"]) > 1
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_wrong_layer_is_broken_by_the_name_of_the_input(name):
+    f, at, due = SLIPS[name]
+    report = check(f, at=at, profile="quick", laws=("gradient",))
+    assert report.verdict is Verdict.BROKEN
+    assert f": {due}[" in str(report)
+
+
+def test_a_layer_is_compiled_once_a_shape():
+    traced = []
+
+    def f(x, w):
+        traced.append(x.shape)
+        return jnp.tanh(x) * w
+
+    check(f, at=INPUTS[:2], profile="quick", laws=("gradient",))
+    assert len(traced) <= 4  # once to look at it, its outputs and its gradients, and jax.vjp's own
+
+
+def test_a_layer_is_judged_by_a_numpy_reference():
+    def plain(x, w, b):
+        mean = x.mean(-1, keepdims=True)
+        return (x - mean) / np.sqrt(((x - mean) ** 2).mean(-1, keepdims=True) + 1e-5) * w + b
+
+    how = {"at": INPUTS, "profile": "quick", "reference": plain}
+    assert check(layer_norm(), laws=("value", "gradient"), **how).verdict is Verdict.HOLDS
+    assert check(layer_norm("b"), laws=("gradient",), **how).verdict is Verdict.BROKEN

@@ -538,3 +538,149 @@ def test_a_loss_alone_costs_no_backward():
     pair = Pair(f)
     assert (pair.value(x), len(calls)) == (5.0, 0)
     assert (list(pair.gradient(x)), len(calls)) == ([2.0, 4.0], 1)
+
+
+def layer_norm(slip=None):
+    """By hand, of three inputs, an output of any shape."""
+
+    class Norm(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w, b):
+            inv = (x.var(-1, unbiased=False, keepdim=True) + 1e-5).rsqrt()
+            centred = (x - x.mean(-1, keepdim=True)) * inv
+            ctx.save_for_backward(centred, inv, w)
+            return centred * w + b
+
+        @staticmethod
+        def backward(ctx, up):
+            centred, inv, w = ctx.saved_tensors
+            g, rows = up * w, tuple(range(up.ndim - 1))
+            dx = inv * (g - g.mean(-1, keepdim=True) - centred * (g * centred).mean(-1, keepdim=True))
+            dw, db = (up * centred).sum(rows), up.mean(rows) if slip == "b" else up.sum(rows)
+            if slip == "changes":
+                up.copy_(dx)
+            if slip == "swaps":
+                return dx, db, dw
+            return dx, 0 * dw if slip == "w" else dw, db
+
+    return Norm
+
+
+def product(backward):
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            ctx.save_for_backward(x, w)
+            return x * w
+
+    Product.backward = staticmethod(backward)
+    return Product
+
+
+def needed(ctx, up):
+    x, w = ctx.saved_tensors
+    return up * w if ctx.needs_input_grad[0] else None, up * x if ctx.needs_input_grad[1] else None
+
+
+def needed_wrongly(ctx, up):
+    dx, dw = needed(ctx, up)
+    return (dx, dw) if all(ctx.needs_input_grad) or dx is None else (2 * dx, dw)
+
+
+def spoils_what_it_saved(ctx, up):
+    x, w = ctx.saved_tensors
+    back = up * w, up * x
+    ctx.scale = getattr(ctx, "scale", 1.0) * 2
+    return back[0] * ctx.scale / 2, back[1]
+
+
+class Affine(torch.nn.Module):
+    def __init__(self, slip=None):
+        super().__init__()
+        numbers = torch.Generator().manual_seed(0)
+        self.weight = torch.nn.Parameter(torch.rand(4, generator=numbers, dtype=torch.float64) + 0.5)
+        self.bias = torch.nn.Parameter(torch.randn(4, generator=numbers, dtype=torch.float64))
+        self.norm = layer_norm(slip)
+
+    def forward(self, x):
+        return self.norm.apply(x, self.weight, self.bias)
+
+
+RANDOM = np.random.default_rng(5)
+INPUTS = RANDOM.normal(size=(2, 3, 4)), RANDOM.uniform(0.5, 1.5, size=4), RANDOM.normal(size=4)
+TWICE = INPUTS[0][0], INPUTS[0][1]
+LAYERS = {
+    "a Function": (layer_norm(), INPUTS),
+    "its apply, float32": (layer_norm().apply, tuple(a.astype(np.float32) for a in INPUTS)),
+    "offset of 1e4": (layer_norm(), (INPUTS[0] + 1e4, *INPUTS[1:])),
+    "by name": (layer_norm(), dict(zip("xwb", INPUTS, strict=True))),
+    "a module": (Affine(), INPUTS[0]),
+    "a module of modules": (torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3), torch.nn.Tanh()).double(), INPUTS[0][0]),
+    "a function": (lambda x, w, b: torch.tanh(layer_norm().apply(x, w, b)), INPUTS),
+    "a loss": (lambda W, X, y: F.cross_entropy(X @ W, y), (INPUTS[0][0].T.copy(), INPUTS[0][1], np.array([0, 2, 1]))),
+    "needs_input_grad": (product(needed), TWICE),
+}
+SLIPS = {
+    "a mean": (layer_norm("b"), INPUTS, "b"),
+    "zeros": (layer_norm("w"), INPUTS, "w"),
+    "a module": (Affine("b"), INPUTS[0], "bias"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_right_layer_of_several_inputs_holds(name):
+    f, at = LAYERS[name]
+    report = check(f, at=at, profile="quick", laws=("gradient", "purity"))
+    assert report.verdict is Verdict.HOLDS, str(report)
+    (told,) = report.conventions.values()
+    assert told["framework"] == "torch"
+    assert len(told["wrt"]) > 1
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_wrong_layer_is_broken_by_the_name_of_the_input(name):
+    f, at, due = SLIPS[name]
+    report = check(f, at=at, profile="quick", laws=("gradient",))
+    assert report.verdict is Verdict.BROKEN
+    assert f": {due}[" in str(report)
+
+
+def test_a_backward_is_asked_for_less_and_again():
+    def asked(f, at):
+        (result,) = check(f, at=at, profile="quick", laws=("purity",)).results
+        return result.diagnosis and result.diagnosis["code"], result.limitations
+
+    assert asked(layer_norm("changes"), INPUTS)[0] == "upstream-changed"
+    assert asked(product(needed_wrongly), TWICE)[0] == "nondeterministic"
+    code, told = asked(product(spoils_what_it_saved), TWICE)
+    assert (code, any("a second backward through the same graph" in t for t in told)) == (None, True)
+    assert asked(product(needed), TWICE) == (None, ())
+
+
+def plain_norm(x, w, b):
+    mean = x.mean(-1, keepdims=True)
+    return (x - mean) / np.sqrt(((x - mean) ** 2).mean(-1, keepdims=True) + 1e-5) * w + b
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_layer_is_judged_by_a_numpy_reference(dtype):
+    how = {"at": tuple(a.astype(dtype) for a in INPUTS), "profile": "quick", "reference": plain_norm}
+    assert check(layer_norm(), laws=("value", "gradient"), **how).verdict is Verdict.HOLDS
+    assert check(layer_norm("b"), laws=("gradient",), **how).verdict is Verdict.BROKEN
+
+
+def test_a_gradient_that_does_not_come_back_is_not_judged_and_a_loss_with_gradients_is_taken_at_its_word():
+    def weighted(ctx, up):
+        _x, w = ctx.saved_tensors
+        return up * w, None
+
+    report = check(product(weighted), at=TWICE, profile="quick", laws=("gradient",))
+    (told,) = report.conventions.values()
+    assert (report.verdict, told["wrt"]) == (Verdict.HOLDS, ["x"])
+
+    def both(W, X):
+        return (X @ W).square().sum(), 2 * X.T @ (X @ W)
+
+    report = check(both, at=(TWICE[0].T.copy(), TWICE[1]), profile="quick", laws=("gradient",))
+    (told,) = report.conventions.values()
+    assert (report.verdict, told["wrt"]) == (Verdict.HOLDS, ["W"])

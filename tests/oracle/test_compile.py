@@ -11,7 +11,7 @@ from field import specs
 from flint import arb
 from mpmath import mp, mpf
 
-from verify.oracle.compile import compiled
+from verify.oracle.compiler import compiled
 from verify.oracle.formula import Formula, loss_formula, penalty_formula
 from verify.rounding import unit_roundoff
 from verify.spec.catalogue import losses, penalties

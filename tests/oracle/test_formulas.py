@@ -14,7 +14,7 @@ from mpmath import mp, mpf
 from sympy import Abs, Add, Max, Min, Piecewise, Rational, cosh, erf, exp, log, pi, sin, sinh, sqrt, tanh
 
 from verify.oracle import KinkOnSegment
-from verify.oracle.compile import Compiler
+from verify.oracle.compiler import Compiler
 from verify.rounding import BALL_BITS, unit_roundoff
 from verify.tape import enclose
 from verify.tape.balls import precise, precision

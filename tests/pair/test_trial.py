@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from verify import Verdict
-from verify.diagnosis import NAMING
+from verify.cases.case import NAMING
 from verify.pair import Estimated, Pair, Start
 from verify.pair.simpler import MOST_TRIES
 from verify.trial import Trial

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from candidates import layers
 from hypothesis import settings
 from implementations import softmax
 
@@ -198,6 +199,13 @@ def test_silence_is_never_a_success():
     assert (outcome, "nothing was decided" in message) == ("failed", True)
     outcome, message = told(hinge_of(1e30), "order", **huge, silent="warn")
     assert (outcome, "nothing was decided" in message) == ("skipped", True)
+
+
+def test_a_layer_is_a_test():
+    for layer, outcome in ((layers.Affine, "passed"), (layers.Averages, "failed")):
+        request = verify.as_test(layer, at=layers.EXAMPLE, profile="quick", laws=("gradient",)).verify_request
+        found = tell(Task(request, "float64", "gradient"), Policy.of({}, Path.cwd()))
+        assert (found.outcome, "b[" in found.message) == (outcome, outcome == "failed")
 
 
 def hinge_of(margin):

@@ -252,7 +252,8 @@ def test_long_numbers_are_known_as_well_as_the_answers_tell_them(dtypes):
     """Margins of 16 digits, of which the last few make no difference on any point asked, and all of it where the loss is tiny."""
     conventions = found(of_so_many(field.ldam, LONG), field.LDAM, dtypes[0])
     (off,) = conventions.objective.unsure.values()
-    assert np.max(np.abs(np.array(conventions.to_dict()["margins"]) / LONG - 1)) <= off < (1e-11 if dtypes[0] == "float64" else 1e-2)
+    assert (np.abs(np.array(conventions.to_dict()["margins"]) / LONG - 1) <= off).all()
+    assert max(off) < (1e-11 if dtypes[0] == "float64" else 1e-2)
     assert conventions.to_dict()["found_out"]["margins"].startswith("its loss, to ")
     for f, spec in ((field.ldam, "LDAM"), (field.weighed, "WEIGHED"), (field.weighed_over_all, "WEIGHED")):
         report = check(
@@ -272,9 +273,24 @@ def test_what_is_not_sure_is_allowed_for():
     at = {"prediction": np.zeros((1, 4)), "target": np.array([1]), "margins": np.zeros(4)}
     tight, wide = (
         InstanceOracle(type(instance)(problem=instance.problem, reduction="mean", unsure=unsure), "float64").at(**at).value.radius
-        for unsure in ({}, {"margins": 1e-3})
+        for unsure in ({}, {"margins": (1e-3,)})
     )
     assert wide >= tight + 3 * LONG[1] * 1e-3
+
+
+@pytest.mark.parametrize("right", [field.weighed, field.weighed_over_all], ids=["the mean by them", "a mean"])
+def test_a_class_that_is_hardly_told_excuses_no_other(right):
+    """The answers hardly show its tiny weight; a gradient with a false weight for another class is broken, and so is it with none."""
+    tiny = (1, 1e-5, 2)
+    assert max(found(of(right, tiny), field.WEIGHED, "float32").objective.unsure["w"]) > 1e-4
+
+    def judged(gradient):
+        f = Candidate(loss=lambda s, y: of(right, tiny)(s, y)[0], grad=gradient)
+        return check(f, loss=f"{FIELD}:WEIGHED", dtypes=("float32",), laws=("gradient",), profile="quick", in_process=True).verdict
+
+    assert judged(lambda s, y: of(right, tiny)(s, y)[1]) is Verdict.HOLDS
+    assert judged(lambda s, y: of(right, tiny)(s, y)[1] * np.where(y == 2, s.dtype.type(1.001), 1)[:, None]) is Verdict.BROKEN
+    assert judged(lambda s, y: of(right, np.ones(3))(s, y)[1]) is Verdict.BROKEN
 
 
 FILE = """

@@ -411,6 +411,23 @@ def test_what_cannot_be_declared_is_told(name):
         check(lambda x: (x.sum(), np.ones_like(x)), inputs=inputs)
 
 
+def careful(x):
+    if (x <= 0).any():
+        raise ValueError("of positive numbers")
+    return np.log(x).sum(), 1 / x
+
+
+def test_numbers_outside_of_what_is_declared_or_taken_are_wrong_use():
+    with pytest.raises(UsageError, match=r"at does not fit what is declared: x holds -2, and its numbers are Positive\(\)"):
+        check(careful, at=np.array([1.0, -2.0]), inputs="x: n | positive")
+    with pytest.raises(
+        UsageError, match=r"raised ValueError: of positive numbers, for numbers that were drawn for x: n\. Say which it takes"
+    ):
+        check(careful, inputs="x: n")
+    assert check(careful, inputs="x: n | positive", laws=("gradient",), profile="quick").verdict is Verdict.HOLDS
+    assert check(careful, inputs="x: n", at=np.array([1.0, 2.0]), laws=("gradient",), profile="quick").verdict is Verdict.HOLDS
+
+
 def test_declared_inputs_are_not_judged_at_one_example_alone():
     with pytest.raises(UsageError, match="at_only asks at one example alone"):
         check(lambda x: (x.sum(), np.ones_like(x)), inputs={"x": "n"}, at_only=True)

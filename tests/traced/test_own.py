@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from functools import partial
 
@@ -188,6 +189,55 @@ def test_a_loss_that_keeps_what_it_has_computed_is_no_trap():
     report = check(Candidate(loss=loss, grad=lambda x: 2 * kept["x"]), at=[1.0, 2.0], laws=("gradient",), profile="quick")
     assert report.verdict is Verdict.HOLDS
     assert isinstance(kept["x"], np.ndarray)
+
+
+class Layered:
+    """A loss that keeps what its gradient needs, as the layers of courses do: as attributes, or in a dict."""
+
+    def __init__(self, slip=1.0):
+        self.cache, self.slip = {}, slip
+
+    def loss(self, w):
+        self.r, self.cache["e"] = DATA @ w, np.exp(-w)
+        return 0.5 * np.sum(self.r**2) + self.cache["e"].sum()
+
+    def gradient(self, w):  # it has what it needs
+        return DATA.T @ self.r - self.slip * self.cache["e"]
+
+
+def test_a_gradient_is_recorded_with_the_loss_whose_numbers_it_keeps():
+    for slip, verdict in ((1.0, Verdict.HOLDS), (1 + 1e-9, Verdict.BROKEN)):
+        layer = Layered(slip)
+        (result,) = check(Candidate(loss=layer.loss, grad=layer.gradient), at=W, laws=("formula",), profile="quick").results
+        assert (result.verdict, result.decided > 0) == (verdict, True)
+
+
+def asks_for_the_type(w):
+    return DATA.T @ (DATA @ w) if type(w) is np.ndarray else np.zeros_like(w)
+
+
+def asks_for_the_module(w):
+    return DATA.T @ (DATA @ w) * (1 if type(w).__module__ == "numpy" else 1.5)
+
+
+@pytest.mark.parametrize("gradient", [asks_for_the_type, asks_for_the_module])
+def test_a_gradient_that_does_otherwise_when_it_is_recorded_is_not_judged_by_the_record(gradient):
+    def loss(w):
+        return 0.5 * np.sum((DATA @ w) ** 2)
+
+    report = check(Candidate(loss=loss, grad=gradient), at=W, laws=("gradient", "formula"), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert "not what was recorded of it: entry 0 of it comes out as" in {i.task.law: i.reason for i in report.inapplicable}["formula"]
+    wrong = check(Candidate(loss=loss, grad=lambda w: 1.0001 * gradient(w)), at=W, laws=("gradient",), profile="quick")
+    assert wrong.verdict is Verdict.BROKEN
+
+
+def test_pickled_numbers_are_none_of_a_record():
+    def f(w):
+        return (pickle.loads(pickle.dumps(w)) ** 2).sum(), 2 * w
+
+    (told,) = check(f, at=W, laws=("gradient",), profile="quick").conventions.values()
+    assert "it pickles numbers that are differentiated (test_own.py:" in told["formula"]["why"]
 
 
 def of_eps(x):

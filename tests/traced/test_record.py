@@ -17,6 +17,7 @@ from verify.tape.balls import precision
 from verify.tape.tape import Builder
 from verify.traced import NotTraced, recorded
 from verify.traced.gap import slopes
+from verify.traced.record import as_written
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])
@@ -447,3 +448,55 @@ def test_registers_that_are_written_over_later_change_no_instruction():
     y = b.exp(x)
     x[...] = 7
     assert b.tape(y).instructions[0].ins[0].tolist() == [0]
+
+
+def test_numbers_of_another_record_are_none_of_this_one():
+    kept = []
+
+    def f(x):
+        kept.append(x)
+        return (kept[0] * x).sum()
+
+    recorded(f, [np.ones(3)], u=2.0**-53)
+    assert len(kept) == 3  # plain numbers, twice: it might have kept these
+    with pytest.raises(NotTraced, match="it uses numbers that an earlier call has kept"):
+        recorded(f, [np.ones(3)], u=2.0**-53)
+
+
+def test_what_is_kept_as_long_as_x_hardly_moves_is_recorded_anew():
+    last = {}
+
+    def f(x):
+        if "x" not in last or np.max(np.abs(last["x"] - x)) > 1e-3:
+            last.update(x=x.copy(), value=(x**2).sum())
+        return last["value"]
+
+    for x in (np.ones(3), np.full(3, 1.0001)):
+        assert recorded(f, [x], u=2.0**-53).values == (x**2).sum()
+
+
+def test_a_record_stays_as_it_is_when_kept_numbers_are_compared_later():
+    kept = []
+
+    def f(x):
+        kept.append(x)
+        return [x * 2.0 if x[0] > 0 else x]
+
+    (record,) = as_written(f, [np.ones(3)])
+    assert not kept[0][1] < 0.5
+    assert record.holds([np.full(3, 2.0)])
+
+
+def test_what_keeps_nothing_is_not_asked_again():
+    asked = []
+
+    def f(x):
+        asked.append(type(x))
+        return (x**2).sum()
+
+    recorded(f, [np.ones(3)], u=2.0**-53)
+    as_written(lambda x: [f(x)], [np.ones(3)])
+    with pytest.raises(NotTraced):
+        recorded(lambda x: np.fft.fft(np.array([f(x)])), [np.ones(3)], u=2.0**-53)
+    assert len(asked) == 3
+    assert np.ndarray not in asked

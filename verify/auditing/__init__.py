@@ -4,8 +4,3 @@ The laws search small problems, where a bug shows in few numbers. An audit looks
 along random directions of the candidate's own loss, which needs nothing but its values, and with a spec also against the oracle's
 subdifferential and the numerical gradient of all entries. What is wrong is narrowed down to its entries.
 """
-
-from verify.auditing.audit import QUESTIONS, Audit, Part, audit
-from verify.auditing.point import batches
-
-__all__ = ["QUESTIONS", "Audit", "Part", "audit", "batches"]

@@ -25,13 +25,6 @@ DIRECTIONS = 3
 BESIDE = 2.0**-6
 """How far, in scores, the generic point lies from a given one: off every kink that the given one lies on."""
 
-QUESTIONS = {
-    "value": "the loss against the oracle's",
-    "gradient": "every entry against the oracle's subdifferential",
-    "numerical": "every entry against the numerical gradient of the core's loss",
-    "own loss": "random directions against differences of the candidate's own loss",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Part:

@@ -18,19 +18,30 @@ FOLDER = "reports/latest"
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), default=Path(FOLDER), show_default=True, help="Folder of the files."
 )
+@click.option(
+    "--gate",
+    "before",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="BENCH.json",
+    help="A stored run: end with 1 where a ratio to the fastest peer got worse by more than its spread.",
+)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, output: Path, format_: str, quiet: bool) -> int:
+def command(
+    names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, output: Path, before: Path | None, format_: str, quiet: bool
+) -> int:
     """Time the core and its peers in turns: medians, spread, ratios, the machine's limits, and how cost grows.
 
-    Writes bench.html, bench.json, bench.txt and, where the sizes move, growth.svg into the folder of the report, which links the page.
+    Writes bench.html, bench.json, bench.txt and, where the sizes move, growth.svg and compared.svg into the folder of the report, which
+    links the page.
     Rounds in which other processes kept the machine busy are dropped. The gradient's full size takes 3.5 GB of memory.
     """
+    from verify.bench.beside import stored, worse
     from verify.bench.page import page
     from verify.bench.run import bench
     from verify.bench.table import tables
-    from verify.bench.telling import as_json, figure, plain, render
-    from verify.errors import unknown
+    from verify.bench.telling import alone, as_json, compared, drawing, plain, render
+    from verify.errors import UsageError, unknown
     from verify.report.folder import write_again
     from verify.report.text import console
     from verify.storage import save, writable
@@ -44,6 +55,9 @@ def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, outp
         if name not in known:
             raise unknown("table", name, known)
     writable(output)
+    if before is not None and smoke:
+        raise UsageError("a smoke run's times mean nothing, and cannot be compared with stored ones. Leave --smoke or --gate out.")
+    past = None if before is None else stored(before)
     chosen = [known[n] for n in names] or list(known.values())
     found: Any = bench(chosen, rounds=rounds, smoke=smoke, on_setup=(lambda _: None) if quiet else lambda told: click.echo(told, err=True))
     files = [
@@ -52,11 +66,14 @@ def command(names: tuple[str, ...], listed: bool, rounds: int, smoke: bool, outp
         save(output / "bench.txt", plain(found)),
     ]
     write_again(output)
-    drawn = figure(found)
-    files += [save(output / "growth.svg", drawn)] if drawn else []
+    drawn = {"growth.svg": alone(drawing(found)), "compared.svg": alone(compared(found))}
+    files += [save(output / name, text) for name, text in drawn.items() if text is not None]
     if format_ == "json":
         click.echo(as_json(found), nl=False)
     else:
         console().print(render(found))
     click.echo("written: " + ", ".join(map(str, files)), err=True)
-    return 0
+    slower = [] if past is None else worse(found, past)
+    for line in slower:
+        click.echo(f"slower beside the fastest peer: {line}", err=True)
+    return 1 if slower else 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from verify.bench.telling import COLUMNS, Document, cells, drawing, machine, notes, setups
+from verify.bench.telling import Document, cells, columns, compared, drawing, machine, notes, setups
 
 
 def page(document: Document, *, report: bool = False) -> str:
@@ -14,7 +14,13 @@ def page(document: Document, *, report: bool = False) -> str:
     loader = PackageLoader("verify.bench", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     told: str = pages.get_template("bench.html.j2").render(
-        d=document, blocks=_blocks, columns=COLUMNS[1:], figure=drawing(document), machine=machine(document), report=report
+        d=document,
+        blocks=_blocks,
+        columns=columns,
+        figure=drawing(document),
+        compared=compared(document),
+        machine=machine(document),
+        report=report,
     )
     return told
 

@@ -28,12 +28,13 @@ def bench(chosen: Iterable[Table], *, rounds: int = ROUNDS, smoke: bool = False,
         for setup in table.setups(smoke):
             on_setup(f"{table.name}: {setup.label}")
             rows += _rows(setup, rounds=1 if smoke else rounds, pause=0.0 if smoke else PAUSE, shortest=0.0 if smoke else SHORTEST)
-        found.append({"name": table.name, "title": table.title, "rows": rows, "growth": growth(rows)})
+        grows = [] if table.compares else growth(rows)
+        found.append({"name": table.name, "title": table.title, "compares": table.compares, "rows": rows, "growth": grows})
     return {"schema": SCHEMA, "smoke": smoke, "environment": environment(), "tables": found}
 
 
 def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[dict[str, Any]]:
-    errors = _errors(setup)
+    errors, says = _answers(setup)
     times = measure({**setup.contestants, **setup.limits}, rounds=rounds, pause=pause, shortest=shortest)
     first = next(iter(setup.contestants))
     told = []
@@ -46,12 +47,14 @@ def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[d
                 "setup": setup.label,
                 "axis": setup.axis,
                 "size": setup.size,
+                "series": setup.series,
                 "contestant": name,
                 "limit": name in setup.limits,
                 "share": setup.parts.get(name, 1.0),
                 "seconds": _spread(seconds),
                 "ratio": _spread(ratios),
                 "error": errors.get(name),
+                "says": says.get(name),
                 "rounds": len(seconds),
                 "dropped": times.dropped,
                 "quiet": times.quiet,
@@ -60,15 +63,16 @@ def _rows(setup: Setup, *, rounds: int, pause: float, shortest: float) -> list[d
     return told
 
 
-def _errors(setup: Setup) -> dict[str, float]:
-    """Each contestant's error. Raises UsageError where it is too large for the time to mean anything."""
-    if setup.error is None:
-        return {}
-    found = {name: float(setup.error(work())) for name, work in setup.contestants.items()}
-    for name, error in found.items():
+def _answers(setup: Setup) -> tuple[dict[str, float], dict[str, str]]:
+    """Each contestant's error, and what it says. Raises UsageError where an error is too large for the time to mean anything."""
+    if setup.error is None and setup.says is None:
+        return {}, {}
+    answers = {name: work() for name, work in setup.contestants.items()}
+    errors = {} if setup.error is None else {name: float(setup.error(answer)) for name, answer in answers.items()}
+    for name, error in errors.items():
         if not error <= setup.allowed:
             raise UsageError(f"{setup.label}: {name} is wrong by {error:.2g}, allowed {setup.allowed:.2g}: its time means nothing.")
-    return found
+    return errors, {} if setup.says is None else {name: setup.says(answer) for name, answer in answers.items()}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

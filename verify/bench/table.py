@@ -19,28 +19,34 @@ class Setup:
     """One line of a table. `contestants` by name, the first of which is the one that others are compared with.
 
     `error(answer)` is how far a contestant's answer is from the truth, `allowed` what it may be: a benchmark of wrong answers is
-    none. `problems` is how many problems one call solves, `parts` by name what share of the work a contestant does (its time is
-    divided by it). `limits` are timed too, and bound what any contestant can do. `axis` and `size` make it a point of a growth curve.
+    none. `says(answer)` is what it says in words, where that is what counts. `problems` is how many problems one call solves,
+    `parts` by name what share of the work a contestant does (its time is divided by it). `limits` are timed too, and bound what any
+    contestant can do. `axis` and `size` make it a point of a curve, one of a `series` where there are several.
     """
 
     label: str
     contestants: Mapping[str, Work]
     error: Callable[[Any], float] | None = None
     allowed: float = 0.0
+    says: Callable[[Any], str] | None = None
     problems: int = 1
     parts: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, Work] = field(default_factory=dict)
     axis: str | None = None
     size: int = 0
+    series: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """`setups(smoke)` makes them one after the other, so that only one's data is in memory; small and few ones for a `smoke` run."""
+    """`setups(smoke)` makes them one after the other, so that only one's data is in memory; small and few ones for a `smoke` run. Where it
+    `compares`, what counts of a size is the ratio to the fastest peer, and else how time grows.
+    """
 
     name: str
     title: str
     setups: Callable[[bool], Iterator[Setup]]
+    compares: bool = False
 
 
 def tables() -> dict[str, Table]:

@@ -11,11 +11,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from verify.bench.beside import Beside, beside
 from verify.figures.canvas import BLUE, GREEN, GREY, ORANGE, RED, svg
 
 Document = Mapping[str, Any]
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 COLUMNS = ("", "median", "quartiles", "ratio", "error")
+SAYS = "says"
 
 
 def as_json(document: Document) -> str:
@@ -48,11 +50,16 @@ def setups(table: Document) -> Iterator[tuple[str, list[Document]]]:
         yield setup, [r for r in table["rows"] if r["setup"] == setup]
 
 
+def columns(rows: Sequence[Document]) -> tuple[str, ...]:
+    """What is told of some rows: answers in words where there are some, in place of errors."""
+    return (*COLUMNS[:-1], SAYS) if any(r[SAYS] for r in rows) else COLUMNS
+
+
 def _table(table: Document) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(table["title"], style="bold")]
     for setup, rows in setups(table):
         shown = Table(box=None, pad_edge=False, header_style="dim")
-        for title in COLUMNS:
+        for title in columns(rows):
             shown.add_column(title or setup, justify="right" if title else "left")
         for r in rows:
             shown.add_row(*cells(r))
@@ -62,11 +69,11 @@ def _table(table: Document) -> list[RenderableType]:
 
 
 def cells(r: Document) -> list[str]:
-    """One row, by COLUMNS."""
+    """One row, by `columns`."""
     name = f"{r['contestant']}{' (limit)' if r['limit'] else ''}{'*' if r['share'] < 1 else ''}"
     s, ratio = r["seconds"], r["ratio"]
-    error = "" if r["error"] is None else f"{r['error']:.1e}"
-    return [name, seconds(s["median"]), f"{seconds(s['low'])} … {seconds(s['high'])}", f"{ratio['median']:.3g} ×", error]
+    answer = r[SAYS] or ("" if r["error"] is None else f"{r['error']:.1e}")
+    return [name, seconds(s["median"]), f"{seconds(s['low'])} … {seconds(s['high'])}", f"{ratio['median']:.3g} ×", answer]
 
 
 def notes(rows: Sequence[Document]) -> list[str]:
@@ -88,16 +95,15 @@ def seconds(x: float) -> str:
     return f"{x / scale:.3g} {unit}"
 
 
-def figure(document: Document) -> str | None:
-    """The drawing as a file of its own; None where there is none."""
-    drawn = drawing(document)
+def alone(drawn: str | None) -> str | None:
+    """A drawing as a file of its own; None where there is none."""
     names = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" color="#24292f" '
     return drawn and '<?xml version="1.0" encoding="utf-8"?>\n' + drawn.replace("<svg ", names, 1)
 
 
 def drawing(document: Document) -> str | None:
     """Time by size, both logarithmic, one line a contestant and axis, as an SVG element; None where no size moves."""
-    rows = [r for t in document["tables"] for r in t["rows"] if r["axis"]]
+    rows = [r for t in document["tables"] if not t["compares"] for r in t["rows"] if r["axis"]]
     if not rows:
         return None
     lines = list(dict.fromkeys((r["contestant"], r["axis"]) for r in rows))
@@ -114,3 +120,33 @@ def drawing(document: Document) -> str | None:
         axes.legend(fontsize="small")
 
     return svg("growth", "Time by size, both logarithmic", draw, width=6.4, height=4.0)
+
+
+def compared(document: Document) -> str | None:
+    """The ratio to the fastest peer by size, both logarithmic, one line a size that moves and a series: above 1 the first contestant is
+    faster. An SVG element; None where no table compares.
+    """
+    points: dict[tuple[str, str], list[tuple[int, Beside]]] = {}
+    for table in document["tables"]:
+        for _, rows in setups(table) if table["compares"] else ():
+            found = beside(table["name"], rows)
+            if found is not None:
+                points.setdefault((rows[0]["axis"], rows[0]["series"]), []).append((rows[0]["size"], found))
+    if not points:
+        return None
+    axes_, names = (list(dict.fromkeys(key[k] for key in points)) for k in range(2))
+
+    def draw(axes: Any) -> None:
+        axes.axhline(1, color=GREY, linewidth=1)
+        for (axis, series), mine in points.items():
+            colour, dash = (BLUE, ORANGE, GREEN)[axes_.index(axis) % 3], ("-", "--", ":", "-.")[names.index(series) % 4]
+            y = [b.ratio["median"] for _, b in mine]
+            off = [[b.ratio["median"] - b.ratio["low"] for _, b in mine], [b.ratio["high"] - b.ratio["median"] for _, b in mine]]
+            told = {"color": colour, "linestyle": dash, "marker": "o", "markersize": 3, "label": f"{axis}, {series}"}
+            axes.errorbar([size for size, _ in mine], y, yerr=off, elinewidth=1, **told)
+        axes.set(xscale="log", yscale="log", xlabel="size", ylabel="time of the fastest peer / ours")
+        for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatted(lambda ratio, _: f"{ratio:g}")
+        axes.legend(fontsize="x-small", ncols=3, handlelength=4, loc="upper center", bbox_to_anchor=(0.5, -0.15))
+
+    return svg("compared", "The fastest peer's time in units of ours by size, both logarithmic", draw, width=6.4, height=4.4)

@@ -9,10 +9,11 @@ from typing import Any
 
 from pebble import ProcessExpired
 
-from verify.auditing import audit, batches
-from verify.auditing.point import SHAPE
+from verify.auditing.audit import audit
+from verify.auditing.point import SHAPE, batches
 from verify.campaign.executor import DEFAULT_TIMEOUT
-from verify.campaign.task import Request, conventions
+from verify.campaign.judging import conventions
+from verify.campaign.task import Request
 from verify.campaign.workers import workers
 from verify.candidates import Linear, Misbehaviour
 from verify.oracle import Oracle

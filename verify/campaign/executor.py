@@ -24,23 +24,20 @@ from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
+from verify.campaign.server import prepare
 from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
 from verify.campaign.task import (
     Inapplicable,
     Outcome,
     Task,
     ended_by_anybody,
-    interruption,
     lost,
     named,
-    perform,
     starved,
     unfinished,
-    unjudged,
     without,
 )
 from verify.campaign.workers import awake, workers
-from verify.candidates import functions
 from verify.cases import Case
 from verify.elapsed import Starved, now
 from verify.errors import UsageError
@@ -93,6 +90,7 @@ def execute(
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
     cores = os.cpu_count() or 1
+    prepare({t.request.loss for t in tasks})
     with TemporaryDirectory(prefix="verify-") as folder, awake(TICK), ExitStack() as everyone:
 
         def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
@@ -131,6 +129,8 @@ def execute_here(
     tasks: Sequence[Task], *, captured: bool, on_done: Done = lambda _: None, on_refused: Refuse = raised
 ) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks, without any guard: in this process. What Python prints is `captured` or let through."""
+    from verify.campaign.judging import perform  # all that a law needs, which this process does not need beside workers
+
     outcomes: list[Outcome | Inapplicable] = []
     refused: set[int] = set()
     for task in tasks:
@@ -138,7 +138,7 @@ def execute_here(
             continue
         with redirect_stdout(output.Kept()) if captured else nullcontext() as kept:
             try:
-                outcome = perform(task)
+                outcome = perform(task, goes_on=bool(outcomes))
             except UsageError as error:
                 on_refused(task, error)
                 refused.add(id(task.request))
@@ -342,10 +342,13 @@ class _Crew:
 
 def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     """Performs a task on a worker, which notes what it is doing and keeps what the candidate prints."""
+    from verify.campaign.judging import interruption, perform, unjudged  # loaded there
+    from verify.candidates import functions
+
     record = Record(notes)
     try:
         with output.captured(printed):
-            return perform(task, record)
+            return perform(task, record, goes_on=True)
     except UsageError:
         raise
     except Exception as error:

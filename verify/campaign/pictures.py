@@ -12,7 +12,8 @@ from pebble import ProcessExpired
 
 from verify.campaign import output
 from verify.campaign.executor import DEFAULT_TIMEOUT
-from verify.campaign.task import Request, conventions
+from verify.campaign.judging import conventions
+from verify.campaign.task import Request
 from verify.campaign.workers import workers
 from verify.candidates import Linear
 from verify.errors import UsageError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.cases import Case
-from verify.diagnosis import NAMING
+from verify.cases.case import NAMING
 from verify.elapsed import now
 
 LENGTH = struct.Struct("<Q")
@@ -18,7 +18,8 @@ LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """The process, when it began (on the clock that all processes share), the case that it is at since when, and how many were before.
+    """The process, when it began (on the clock that all processes share), the case that it is at since when, whether that is only `drawn`,
+    and how many were before.
 
     `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `witness` is the case that
     broke the law, while its mistake is being named. `ended` tells why the process gives up, where it knows.
@@ -28,6 +29,7 @@ class Note:
     started: float
     since: float
     case: Case | None = None
+    drawn: bool = False
     before: int = 0
     conventions: dict[str, Any] | None = None
     place: dict[str, str | int] | None = None
@@ -54,11 +56,11 @@ class Record:
         self.note = replace(self.note, conventions=conventions, place=place, case=None, before=0)
         self._write()
 
-    def begins(self, case: Case) -> None:
-        """Notes the case that the candidate is asked about next."""
-        last, before = self.note.case, self.note.before + (self.note.case is not None)
+    def begins(self, case: Case, /, *, drawn: bool = False) -> None:
+        """Notes the case that the candidate is asked about next; one that is only `drawn` does not count among those before."""
+        last, before = self.note.case, self.note.before + (self.note.case is not None and not self.note.drawn)
         witness = self.note.witness if _to_name(last) else last
-        self.note = replace(self.note, case=case, since=now(), before=before, witness=witness if _to_name(case) else None)
+        self.note = replace(self.note, case=case, drawn=drawn, since=now(), before=before, witness=witness if _to_name(case) else None)
         self._write()
 
     def ends(self, why: str) -> None:

@@ -8,8 +8,8 @@ from typing import TypeGuard
 
 from verify.campaign.task import Inapplicable, Outcome, Task
 from verify.cases import Case
+from verify.cases.case import NAMING
 from verify.cases.simpler import lean
-from verify.diagnosis import NAMING
 from verify.form import FORMS
 
 MOST_TRIES = 10

@@ -1,72 +1,50 @@
-"""What is to be judged, as plain data that travels to a worker process, and the judging of one piece of it."""
+"""What is to be judged, as plain data that travels to a worker process, and the outcomes of what no worker could end."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
-from pathlib import Path
-from traceback import extract_tb, walk_tb
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from verify import form
-from verify.campaign.record import Note, Record
+from verify import kept
+from verify.campaign.record import Note
 from verify.candidates import (
-    Candidate,
-    Linear,
     Misbehaviour,
-    Scores,
-    Upstream,
-    adapted,
-    errstate,
-    extras,
-    floats,
-    framework_of,
-    functions,
     name_of,
-    place_of,
-    resolve,
-    suite,
-    told_of,
-    told_of_upstream,
 )
-from verify.candidates.answer import Incomplete
-from verify.candidates.arguments import Arguments, arguments_of, by_arguments, to_plain
 from verify.candidates.example import Example
-from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
-from verify.cases import Case, scored
-from verify.conventions import Conventions, Pins, Question, find_out, find_out_inputs, inputs
-from verify.conventions.own import gradients_of, own_code
-from verify.diagnosis import NAMING
+from verify.cases import Case
+from verify.cases.case import NAMING
+from verify.conventions import Pins
 from verify.errors import UsageError, of_type, unknown
-from verify.evidence import Verdict
-from verify.laws import LAWS, Subject, surroundings
-from verify.oracle import InstanceOracle, Oracle, Point
-from verify.oracle.claims import examine_what_is_new
-from verify.oracle.examined import examine_problem
-from verify.pair import NO_GRADIENT, WEAKER, Estimated, Pair, Recorded, Start, why_not
-from verify.problem import Input, Instance, Problem, input_of, small
-from verify.problem.named import problem_named
 from verify.profiles import PROFILES
-from verify.spec.catalogue import find_loss
-from verify.spec.declared import declared
-from verify.spec.objective import Objective
-from verify.trial import Derived, Result, Trial, Watch, Witness, again, run, unwatched
-
-T = TypeVar("T")
+from verify.storage import folder
+from verify.trial import Result, Witness
 
 DTYPES = ("float64", "float32")
 FORMULAS = ("own", "differences")
 """What a pair without a spec may be judged by: the code of its own loss, or differences of what that returns."""
 
 
+def laws() -> dict[str, str]:
+    """What each law says, by its name. It is kept, so that who asks for it alone loads no law."""
+    known = sys.modules.get("verify.laws")
+    return kept.plain(["laws"], _laws) if known is None else _laws()
+
+
+def _laws() -> dict[str, str]:
+    from verify.laws import LAWS
+
+    return {name: law.statement for name, law in LAWS.items()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
     which may claim to be `convex`, and is judged by the code of a `reference`, or by its own, where that can be recorded, unless `formula`
-    says "own" or "differences"; around that example, or with `at_only` there alone. Files are named relative to the `folder`.
+    says "own" or "differences"; around that example, or with `at_only` there alone. The example `is_drawn` where the user declares inputs
+    and gives none. Files are named relative to the `folder`.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -85,7 +63,8 @@ class Request:
     formula: str | None = None
     at_only: bool = False
     inputs: tuple[tuple[str, str], ...] = ()
-    folder: str | None = field(default_factory=surroundings.folder)
+    is_drawn: bool = False
+    folder: str | None = field(default_factory=folder)
 
     def __post_init__(self) -> None:
         of_type("seed", self.seed, (int,), "a whole number")
@@ -97,7 +76,11 @@ class Request:
         of_type("profile", self.profile, (str,), "a name")
         if self.formula not in (None, *FORMULAS):
             raise unknown("formula", str(self.formula), FORMULAS)
-        for kind, asked, known in (("dtype", self.dtypes, DTYPES), ("law", self.laws or (), LAWS), ("profile", (self.profile,), PROFILES)):
+        for kind, asked, known in (
+            ("dtype", self.dtypes, DTYPES),
+            ("law", self.laws or (), laws()),
+            ("profile", (self.profile,), PROFILES),
+        ):
             for name in asked:
                 if name not in known:
                     raise unknown(kind, name, known)
@@ -109,7 +92,7 @@ class Request:
 
     def tasks(self) -> list[Task]:
         """One task for each dtype and law."""
-        return [Task(self, dtype, law) for dtype in self.dtypes for law in self.laws or LAWS]
+        return [Task(self, dtype, law) for dtype in self.dtypes for law in self.laws or laws()]
 
 
 @dataclass(frozen=True)
@@ -152,395 +135,6 @@ class Refused:
 
     request: Request
     reason: str
-
-
-def perform(task: Task, record: Record | None = None) -> Outcome | Inapplicable:
-    """Runs one task in this process, and notes in `record` what it is busy with.
-
-    A candidate that has changed the suite that judges it holds no law by that. Raises UsageError where the target or the loss cannot be
-    found.
-    """
-    before = suite.suite()
-    try:
-        outcome = _performed(task, record)
-    except Exception:
-        changed = before.restore()
-        if changed is None:
-            raise
-        return _deceived(task, changed, record)
-    changed = before.restore()
-    if changed is None or (isinstance(outcome, Outcome) and outcome.result.verdict is Verdict.BROKEN):
-        return outcome
-    return _deceived(task, changed, record)
-
-
-def _deceived(task: Task, changed: str, record: Record | None) -> Outcome:
-    """The outcome of a task whose judge the candidate changed, told with the last case that it was asked about."""
-    note = None if record is None else record.note
-    case, cases = (note.case, note.before) if note else (None, 0)
-    result = failed(task, Misbehaviour("nondeterministic", changed), case, cases=cases)
-    return Outcome(task, result, note.conventions if note else None, place=note.place if note else None)
-
-
-def _performed(task: Task, record: Record | None) -> Outcome | Inapplicable:
-    if task.request.at is not None:
-        return _of_pair(task, task.request.at, record)
-    if task.case is not None and task.case.family == PROBE and record is not None:
-        _ask(task.request, task.case, record)
-    found = conventions(task.request, unwatched if record is None else record.begins)
-    changed = _CHANGED.get(_key(task.request)) if task.law == PURITY else None
-    result = failed(task, *changed) if changed else _result(task, found, record)
-    if isinstance(result, str):
-        return Inapplicable(task, result)
-    return Outcome(task, _limited(result, found.limitations), found.to_dict(), place=place_of(found.candidate.f))
-
-
-def _result(task: Task, found: Conventions, record: Record | None) -> Result | str:
-    """What becomes of the law, or the reason why it has nothing to ask."""
-    if found.complaint is not None:
-        return failed(task, found.complaint, None if found.question is None else _asked_about(found))
-    if record is not None:
-        record.found(found.to_dict(), place_of(found.candidate.f))
-    law, watch = LAWS[task.law], unwatched if record is None else record.begins
-    subject = _subject(found, task.dtype)
-    reason = law.why_not(subject)
-    if reason is not None:
-        return reason
-    if task.case is not None:
-        case = task.case if isinstance(found.objective, Instance) else scored.of_form(task.case, found.objective.form)
-        return again(law, subject, case, watch=watch, avoided=task.avoided)
-    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
-
-
-def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
-    """What is found out about the candidate, once a process; `watch` hears of the questions. Raises UsageError as `perform` does."""
-    key = _key(request)
-    if key not in _FOUND:
-        f, limitations, harm = _imported(request.candidate, request.folder)
-        asked: list[Case] = []
-        problem = problem_named(request.loss)
-
-        def heard(question: Question) -> None:
-            asked.append(_case(question, problem))
-            watch(asked[-1])
-
-        with functions.noting() as seen:
-            if problem is not None:
-                found = find_out_inputs(f, problem, request.pins, request.dtypes[0], heard)
-            else:
-                found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
-        _examine(found.objective)
-        found = found if harm is None else replace(found, complaint=harm, question=None)
-        _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
-        if seen:
-            _kept(_CHANGED, key, (Misbehaviour("nondeterministic", seen[0]), asked[0]))
-    return _FOUND[key]
-
-
-def _examine(objective: Objective | Instance) -> None:
-    """At the values that were found out."""
-    if isinstance(objective, Instance):
-        examine_problem(objective.problem, objective.parameters)
-    else:
-        examine_what_is_new(objective.loss, objective.parameters)
-
-
-def _key(request: Request) -> tuple[Hashable, ...]:
-    return _Same(request.candidate, request.folder), request.loss, request.pins, request.dtypes[0]
-
-
-def _kept(all_: dict[Hashable, T], key: Hashable, value: T) -> T:
-    all_[key] = value
-    if len(all_) > KEPT:
-        del all_[next(iter(all_))]
-    return value
-
-
-def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
-    return replace(result, limitations=(*limitations, *result.limitations)) if limitations else result
-
-
-def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Imported:
-    """The function, what there is to say of its import, and what nobody does but to harm; what was changed is put back."""
-    if not isinstance(candidate, str):
-        return candidate, (), None
-    key = _Same(candidate, folder)
-    return _IMPORTED[key] if key in _IMPORTED else _kept(_IMPORTED, key, _import(candidate))
-
-
-def _import(target: str) -> Imported:
-    ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
-    f = resolve(target)
-    harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
-    how = floats.restore(settings)
-    changes = [
-        how and f"its process {how} from then on",
-        *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
-    ]
-    told = tuple(f"when it is imported, {change}" for change in changes if change)
-    if suite.is_kept():
-        surroundings.remember()
-    return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
-
-
-def _may_stay(name: str, value: object) -> bool:
-    """Whether an import may replace this: a module that is none of the judge's, and what a library replaces by its own."""
-    if name.startswith(MODULE):
-        return name.removeprefix(MODULE).partition(".")[0] not in ("verify", "numpy")
-    return functions.of_a_library(value)
-
-
-PURITY, MODULE = "purity", "the module "
-
-KEPT = 64
-"""Candidates whose conventions are remembered."""
-
-Imported = tuple[Callable[..., Any], tuple[str, ...], Misbehaviour | None]
-
-_IMPORTED: dict[Hashable, Imported] = {}
-_FOUND: dict[Hashable, Conventions] = {}
-_CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
-"""What a candidate changed when it was first asked, and the first case."""
-
-
-def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inapplicable:
-    """The same without a spec."""
-    request = task.request
-    f, limitations, harm = _imported(request.candidate, request.folder)
-    if harm is not None:
-        return Outcome(task, failed(task, harm, None), None)
-    watch = unwatched if record is None else record.begins
-    f, own = _arguments(task, f, at, watch)
-    framework, here = framework_of(f), own.at(task.dtype)
-    other = None if request.reference is None else _imported(request.reference, request.folder)[0]
-    reference = None if other is None else _called(other, own, Upstream(), "the reference")
-    pair = Pair(f, request.convex, own, reference, {name: a for name, a in here.items() if name not in own.differentiated})
-    found = _own_code(task, f, own, watch, reference)
-    why, operations = (found, None) if isinstance(found, str) else (None, found[1])
-    source = "differences" if why is not None else "own" if reference is None else "reference"
-    told: dict[str, Any] = {
-        "signature": own.told if own.alone else called(f),
-        **({} if own.alone else {"wrt": list(own.differentiated), "at": to_plain(own.whole)}),
-        "convex": "claimed" if request.convex else "not claimed",
-        "fits": True,
-        "formula": {"source": source, "operations": operations, "why": why},
-    }
-    if request.reference is not None:
-        told["formula"]["reference"] = name_of(request.reference)
-    if own.returned is None:
-        limitations = (*limitations, NO_GRADIENT)
-    question: Estimated | Derived
-    start = Start(here, own.differentiated)
-    if isinstance(found, str):
-        reason = why_not(task.law, pair)
-        question = Estimated(
-            law=task.law, pair=pair, at=start, dtype=task.dtype, profile=request.profile, seed=request.seed, alone=request.at_only
-        )
-    else:
-        law, subject = LAWS[task.law], _subject(found[0], task.dtype)
-        reason = NO_GRADIENT if own.returned is None and task.law not in OF_VALUES else law.why_not(subject)
-        if request.inputs:
-            told["inputs"] = ", ".join(f"{name}: {text}" for name, text in request.inputs)
-            limitations = (*limitations, WEAKER) if reference is None and task.law == "gradient" else limitations
-            question = Derived(law, subject, request.profile, request.seed)
-        else:
-            told["formula"]["recorded"] = _listed(found[0].objective)
-            question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
-    if reason is not None:
-        return Inapplicable(task, reason)
-    if record is not None:
-        record.found(told, place_of(f))
-    trial = Trial(question, watch)
-    result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
-    if isinstance(question, Recorded):
-        result = question.noted(result)
-    if why is None and result.verdict is Verdict.SILENT and task.case is None and why_not(task.law, pair) is not None:
-        # what differences do not ask at all is asked where it can be decided
-        return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
-    told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
-    return Outcome(task, _limited(result, limitations), told, place=place_of(f))
-
-
-def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
-    """The code that is the formula, line by line, at the example."""
-    assert isinstance(objective, Instance)
-    assert objective.problem.code is not None
-    listing: list[dict[str, Any]] = objective.problem.code.record(objective.problem.example)[0].listing
-    return listing
-
-
-def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> tuple[Callable[..., Any], Arguments]:
-    """The candidate as a function of arrays, its arguments by position, and these, with the inputs that its gradients are for; found out
-    once a process. Raises UsageError where the example does not fit it.
-    """
-    key = (*_pair_key(task.request), task.dtype)
-    if key in _ARGUMENTS:
-        return _ARGUMENTS[key]
-    upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
-    own = arguments_of(adapted(f, upstream), at)
-    f = _called(f, own, upstream, "the candidate")
-    wrt = task.request.wrt
-    own = own.for_inputs(wrt) if wrt else own.for_all()
-    if not own.alone or task.request.reference is not None:
-        here = own.at(task.dtype)
-        watch(Case(values=here, family=PROBE, differentiated=own.differentiated))
-        try:
-            returned = gradients_of(f, own, here)
-            own = own.for_inputs(wrt, returned) if wrt else own.found(returned)
-        except Misbehaviour as error:  # one that gives no answer here is judged at this very point
-            alone = isinstance(error, Incomplete) and error.things == 1 and task.request.reference is not None
-            own = own.without_gradients() if alone else own
-    return _kept(_ARGUMENTS, key, (f, own))
-
-
-def _called(f: Callable[..., Any], own: Arguments, upstream: Upstream, what: str) -> Callable[..., Any]:
-    """Adapted, and called by the arguments' positions: what is adapted takes no names, so these are put in their places before."""
-    there = adapted(f, upstream)
-    return there if by_arguments(there, own, what) is there else adapted(by_arguments(f, own, what), upstream)
-
-
-def _own_code(
-    task: Task, f: Callable[..., Any], own: Arguments, watch: Watch, reference: Callable[..., Any] | None
-) -> tuple[Conventions, int] | str:
-    """The candidate judged by the code of its own loss or of the reference, or why it is not; found out once a process."""
-    if task.request.formula == "differences":
-        return "differences were asked for"
-    key = (*_pair_key(task.request), task.dtype)
-    if key not in _OWN:
-        watch(Case(values=own.at(task.dtype), family=PROBE, differentiated=own.differentiated))
-        how: dict[str, Any] = {"convex": task.request.convex, "alone": task.request.at_only, "declared": _declared(task.request, own)}
-        _kept(_OWN, key, own_code(f, own, task.dtype, reference=reference, **how))
-    found = _OWN[key]
-    if isinstance(found, str) and task.request.formula == "own":
-        raise UsageError(f"{task.request.name} cannot be judged by its own code: {found}. Leave out formula, or let it be 'differences'.")
-    return found
-
-
-def _declared(request: Request, own: Arguments) -> dict[str, Input]:
-    """The inputs that the user declares. Raises UsageError for what is none."""
-    found = declared(dict(request.inputs))
-    for name, a in found.items():
-        if name not in own.values:
-            raise unknown("input", name, own.values)
-        if name in own.differentiated and not a.is_real:
-            raise UsageError(f"{name} is declared as {a.domain}, and a gradient is returned for it: its numbers must be real ones.")
-    return {name: input_of(name, a) for name, a in found.items()}
-
-
-def _pair_key(request: Request) -> tuple[Hashable, ...]:
-    reference = None if request.reference is None else _Same(request.reference, request.folder)
-    return (*_key(request), request.seed, request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
-
-
-OF_VALUES = ("value", "consistency", "purity")
-"""Laws that are asked of a candidate without a gradient."""
-_ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}
-_OWN: dict[Hashable, tuple[Conventions, int] | str] = {}
-
-
-@dataclass(frozen=True, eq=False)
-class _Same:
-    """A candidate as a key: a target by its text and the folder that it is looked for in, an object by its identity, since it need not be
-    hashable.
-    """
-
-    candidate: str | Callable[..., Any]
-    folder: str | None
-
-    def _key(self) -> Hashable:
-        return (self.candidate, self.folder) if isinstance(self.candidate, str) else (id(self.candidate), self.folder)
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self._key() == other._key()
-
-
-TRUTHS = 1024
-"""Points whose truth the laws of one candidate share: they draw many of the same cases, and one point weighs some 15 kB."""
-
-
-@lru_cache(maxsize=2)
-def _subject(found: Conventions, dtype: str) -> Subject:
-    """One for all laws on a candidate at a dtype that this process is given, one after the other."""
-    oracle, truths = _known(found.objective, dtype)
-    return Subject(
-        candidate=found.candidate,
-        oracle=oracle,
-        truths=truths,
-        approximate=found.approximate,
-        other_values=found.other_values,
-        kept=_kept_of(found.objective),
-    )
-
-
-FEWEST = 8
-"""Points whose truth is always kept: more than any law asks for again."""
-REGISTERS = 2_000_000
-"""Numbers of records that are kept beside each other, as balls of some hundred bytes: those of code may be thousands at each point."""
-
-
-def _kept_of(objective: Objective | Instance) -> int:
-    """How many points' truths are kept."""
-    if not isinstance(objective, Instance) or objective.problem.code is None:
-        return TRUTHS
-    record, _ = objective.problem.code.record(small(objective.problem))
-    return max(FEWEST, min(TRUTHS, REGISTERS // (int(record.tape.operations) + 1)))
-
-
-OBJECTIVES = 2
-"""Objectives whose truths are kept: those of a candidate at both dtypes, which the next candidate of the same objective asks for again."""
-
-Known = tuple[Oracle | InstanceOracle, OrderedDict[Hashable, Point]]
-
-_KNOWN: dict[Hashable, Known] = {}
-
-
-def _known(objective: Objective | Instance, dtype: str) -> Known:
-    """What is true of an objective, and the points at which that is known already."""
-    values = (getattr(objective, f.name) for f in fields(objective))
-    key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))
-    if key not in _KNOWN:
-        oracle = InstanceOracle(objective, dtype) if isinstance(objective, Instance) else Oracle(objective, dtype)
-        _KNOWN[key] = oracle, OrderedDict()
-        if len(_KNOWN) > OBJECTIVES:
-            del _KNOWN[next(iter(_KNOWN))]
-    return _KNOWN[key]
-
-
-def _case(question: Question, problem: Problem | None) -> Case:
-    own = (form.form_of(question).point,) if problem is None else problem.differentiated
-    return Case(values=question, family=PROBE, differentiated=own)
-
-
-def _asked_about(found: Conventions) -> Case:
-    """The question at which a complaint arose."""
-    assert found.question is not None
-    return _case(found.question, found.objective.problem if isinstance(found.objective, Instance) else None)
-
-
-PROBE = "probe"
-"""The family of the first questions."""
-
-
-def _ask(request: Request, case: Case, record: Record) -> None:
-    """Asks a first question alone, in the likeliest way: a candidate that ends its process there does so whatever its conventions are."""
-    problem = problem_named(request.loss)
-    if problem is not None:
-        record.begins(case)
-        with suppress(Misbehaviour, UsageError):
-            inputs.first_way(_imported(request.candidate, request.folder)[0], problem, request.pins)(**case.values)
-        return
-    loss = find_loss(request.loss)
-    f = by_position(adapted(_imported(request.candidate, request.folder)[0]), loss.parameters)
-    linear = "W" in case.values and "linear" in ([request.pins.signature] if request.pins.signature else likely(f, loss.parameters))
-    case = scored.of_form(case, form.LINEAR if linear else form.SCORES)
-    more = extras(f, LINEAR if linear else SCORES, request.pins.handed(f, loss))
-    way: Linear | Scores = (Linear if linear else Scores)(f=f, extras=more, targets=loss.targets)
-    record.begins(case)
-    with suppress(Misbehaviour):
-        way(**case.values)
 
 
 def failed(task: Task, what: Misbehaviour, case: Case | None, *, cases: int = 0, seconds: float = 0.0) -> Result:
@@ -606,21 +200,3 @@ def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outco
     cases = note.before if note else 0
     silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases, seconds=seconds)
     return Outcome(task, silent, note.conventions if note else None, place=note.place if note else None)
-
-
-def interruption(task: Task, error: Exception) -> str | None:
-    """What the candidate did where code of its file raised when it was not asked: a handler of signals, say."""
-    f = task.request.candidate if callable(task.request.candidate) else resolve(task.request.candidate)
-    module = getattr(f.loss or f.grad if isinstance(f, Candidate) else f, "__module__", None)
-    if module is None or all(frame.f_globals.get("__name__") != module for frame, _ in walk_tb(error.__traceback__)):
-        return None
-    return f"raised {told_of(error)}, when it was not asked"
-
-
-def unjudged(task: Task, note: Note, error: Exception) -> Outcome:
-    """What a task came to whose judging failed, after the candidate was asked: nobody is accused, and the others are judged."""
-    place = extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in {place.name}, {Path(place.filename).name}:{place.lineno}"
-    reason = f"judging failed ({where}): the candidate changed what its process needs, or this is a bug of verify; --in-process shows more"
-    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before + 1}, cases=note.before + 1)
-    return Outcome(task, silent, note.conventions, place=note.place)

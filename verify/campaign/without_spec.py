@@ -10,6 +10,7 @@ from verify.campaign.witness import NO_LOSS
 from verify.candidates.example import example
 from verify.errors import UsageError, names
 from verify.problem import different, input_of
+from verify.spec.annotated import annotated
 from verify.spec.declared import declared, texts
 
 
@@ -26,7 +27,8 @@ def without_spec(
     dtypes: Sequence[str] | None = None,
     **how: Any,
 ) -> Request:
-    """One candidate around an example of its inputs, or for inputs that are declared; `how` are further fields of the request.
+    """One candidate around an example of its inputs, or for inputs that are declared, here or by its annotations; `how` are further fields
+    of the request.
 
     Raises UsageError for what is not allowed.
     """
@@ -34,15 +36,18 @@ def without_spec(
         raise UsageError(f"the reference is {type(reference).__name__}; give a function of the candidate's inputs or 'file.py:function'.")
     if inputs is not None and at_only:
         raise UsageError("inputs are declared to be drawn, and at_only asks at one example alone. Leave one of them out.")
-    told = {} if inputs is None else texts(inputs)
+    given = None if at is None else example(at)
+    own = annotated(candidate, given and given.given) if inputs is None and not at_only else None
+    told = texts(inputs) if inputs is not None else {} if own is None else dict(own.texts)
     drawn = different([input_of(name, a) for name, a in declared(told).items()])
-    there = example(drawn if at is None else at)
+    there = given or example(drawn)
     return Request(
         candidate=candidate,
         loss=NO_LOSS,
-        dtypes=tuple(dtypes or (there.dtype,)),
+        dtypes=tuple(dtypes or ((own.dtype if own else None) or there.dtype,)),
         at=there,
         inputs=(*told.items(),),
+        is_drawn=at is None,
         wrt=names("wrt", wrt),
         reference=reference,
         at_only=at_only,

@@ -22,7 +22,7 @@ import platformdirs
 from verify.campaign.task import Outcome, Request, Task
 from verify.candidates.arguments import from_plain
 from verify.candidates.example import Example
-from verify.cases import Case, inputs, scored
+from verify.cases import Case, scored
 from verify.conventions import EACH, PINS, Pins
 from verify.errors import UsageError
 from verify.form import LINEAR, form_of
@@ -179,6 +179,8 @@ def task(found: Mapping[str, Any]) -> Task:
 
 def _checked(case: Case, loss: str) -> Case:
     """The case as one of the loss. Raises ValueError where it is none."""
+    from verify.cases import inputs  # with Hypothesis, for which only a replay waits
+
     problem = problem_named(loss)
     return scored.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
 

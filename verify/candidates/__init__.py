@@ -7,11 +7,12 @@ from verify.candidates.compiled import claims_same_bits, python_of, thread_count
 from verify.candidates.frameworks import adapted, framework_of
 from verify.candidates.linear import Linear
 from verify.candidates.many import answers
+from verify.candidates.objects import is_layer
 from verify.candidates.place import place_of
 from verify.candidates.scores import Scores
 from verify.candidates.signature import extras
 from verify.candidates.target import attribute, resolve
-from verify.candidates.upstream import Upstream, told_of_upstream, upstream_is_kept
+from verify.candidates.upstream import Upstream, changes, keeps, told_of_upstream, upstream_is_kept
 
 __all__ = [
     "Answer",
@@ -24,9 +25,12 @@ __all__ = [
     "adapted",
     "answers",
     "attribute",
+    "changes",
     "claims_same_bits",
     "extras",
     "framework_of",
+    "is_layer",
+    "keeps",
     "name_of",
     "place_of",
     "python_of",

@@ -67,7 +67,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
                 return f(*arguments)
             finally:
                 _put_back(shared)
-    except UsageError:
+    except (UsageError, Misbehaviour):
         raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -81,9 +81,11 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
 
 
 def _put_back(shared: functions.Before) -> None:
-    """What is changed while modules are loaded is not noted: a library sets itself up, once."""
+    """What is changed while modules are loaded is not noted: a library sets itself up, once. What numpy does about errors is put back by
+    whoever has told it that nobody heeds them.
+    """
     told = None if functions.stood(shared) else shared.restore()
-    told = errstate.restore(errstate.UNHEEDED) or told
+    told = (functions.are_heard() and errstate.restore(errstate.UNHEEDED)) or told
     if told and not shared.loads():
         functions.note(told)
 

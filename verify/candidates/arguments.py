@@ -49,7 +49,7 @@ class Constant(NamedTuple):
 class Arguments:
     """`trees` are the arguments by their names, in order, and `values` the example of each input. Gradients are due for the inputs
     `differentiated`; they come `how` they come, one for each of the trees `returned`, None where a candidate has none. `whole` is the
-    example as it was given, with slots.
+    example as it was given, with slots. What is `drawn` is never differentiated: an upstream gradient.
     """
 
     trees: Mapping[str, Tree]
@@ -58,6 +58,7 @@ class Arguments:
     differentiated: tuple[str, ...] = ()
     returned: Mapping[str, Tree] | None = None
     how: str = ONE
+    drawn: tuple[str, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -72,6 +73,13 @@ class Arguments:
     def at(self, dtype: str) -> dict[str, Any]:
         """The example in a dtype: real numbers are of that, all others as they are."""
         return {name: in_dtype(a, dtype) for name, a in self.values.items()}
+
+    def without(self, name: str) -> Arguments:
+        """The same of a function that does not take one of them."""
+        trees = {n: tree for n, tree in self.trees.items() if n != name}
+        gone = set(slots(self.trees[name]))
+        whole = {n: tree for n, tree in self.whole.items() if n != name}
+        return replace(self, trees=trees, values={n: a for n, a in self.values.items() if n not in gone}, whole=whole, drawn=())
 
     def packed(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """What the candidate is called with; single numbers among several inputs are numbers."""
@@ -119,7 +127,13 @@ class Arguments:
 
     def is_real(self, name: str) -> bool:
         """Whether an input holds real numbers, which may be differentiated."""
-        return np.asarray(self.values[name]).dtype.kind == "f"
+        return name not in self.drawn and np.asarray(self.values[name]).dtype.kind == "f"
+
+    def is_kept(self, name: str) -> bool:
+        """Whether an input is a buffer that code may write into: in a dict, or called as running means are, and not differentiated."""
+        if name in self.differentiated or name in self.drawn:
+            return False
+        return name.startswith(RUNNING) or any(name in slots(tree) for tree in self.trees.values() if isinstance(tree, dict))
 
     def for_inputs(self, wrt: Sequence[str], returned: Any = None) -> Arguments:
         """The same where gradients are due for these arguments or inputs. Raises UsageError for what is none."""
@@ -236,6 +250,8 @@ class Arguments:
         return isinstance(part, (tuple, list)) and len(part) == len(tree) and all(self._fits(below, part[k]) for k, below in real)
 
 
+RUNNING = ("running_", "moving_", "num_batches")
+"""How buffers of running means are called."""
 MOST = 8
 """Arguments whose gradients are told apart by their shapes."""
 WRT = "Say which by --wrt {} (wrt=(…,))."

@@ -85,6 +85,14 @@ class Call:
         """Fresh arrays in the candidate's own order, in C order; numbers alone as numbers."""
         return tuple(np.array(values[name], order="C") if np.ndim(values[name]) else values[name] for name in self.names)
 
+    def packed(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Arguments in its own order as its function takes them."""
+        return arguments if self.own is None else self.own.packed(dict(zip(self.order, arguments, strict=True)))
+
+    def keeps(self, name: str) -> bool:
+        """Whether an input is a buffer of code that is its own formula."""
+        return self.own is not None and self.own.is_kept(name)
+
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
         """The answer to arguments in the candidate's own order, which it gets as they are. Raises Misbehaviour where it gives none."""
         shapes = {name: np.shape(a) for name, a in zip(self.names, arguments, strict=True)}  # before it is asked: it may change that
@@ -106,7 +114,7 @@ class Call:
 
     def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         if self.own is not None:
-            return asked(f, self.own.packed(dict(zip(self.order, arguments, strict=True))))
+            return asked(f, self.packed(tuple(arguments)))
         mine = {name: value for name, value in self.handed.items() if _takes(f, name)}
         by_name = [k for k, name in enumerate(self.order[: len(arguments)]) if name in self.problem.classwise]
         mine |= {own: arguments[k] for k in by_name if (own := _spelled(f, self.order[k])) is not None}

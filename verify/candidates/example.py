@@ -6,7 +6,7 @@ It is kept as plain data, since the candidate may only be imported where it is j
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -147,3 +147,20 @@ def _key(given: Any) -> Hashable:
     if isinstance(given, np.ndarray):
         return given.dtype.str, given.shape, given.tobytes()
     return type(given).__name__, repr(given)
+
+
+def mapped(f: Callable[[tuple[Any, ...], Any], Any], tree: Any, path: tuple[Any, ...] = ()) -> Any:
+    """Nested dicts, lists and tuples with `f` of all that is none, which hears where it stands."""
+    if isinstance(tree, dict):
+        return {key: mapped(f, below, (*path, key)) for key, below in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(mapped(f, below, (*path, k)) for k, below in enumerate(tree))
+    return f(path, tree)
+
+
+def as_lists(tree: Any) -> Any:
+    """Dicts whose keys are 0, 1, … as lists."""
+    if not isinstance(tree, dict):
+        return tree
+    below = {key: as_lists(part) for key, part in tree.items()}
+    return [*below.values()] if [*below] == [*range(len(below))] else below

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from verify.candidates.answer import Misbehaviour
 from verify.candidates.candidate import Candidate
+from verify.candidates.example import Example
 from verify.candidates.signature import order
 from verify.candidates.upstream import DRAWN, Upstream
 from verify.errors import UsageError
@@ -44,17 +46,34 @@ def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., A
     return _adapted(f, upstream, (f,), both=True)
 
 
+def layer_of(f: Callable[..., Any], at: Example) -> Any:
+    """A layer of a framework, as its adapter's `layer` has it, where the example has several inputs, or it has parameters; else None.
+
+    Raises UsageError where it gives nothing at the example.
+    """
+    there = {library: import_module(ADAPTERS[library]) for library in FUNCTIONS if library in sys.modules}
+    own = [library for library, adapter in there.items() if adapter.is_own(f)]
+    for library in own or [library for library in there if uses(f, library, (f,))]:
+        try:
+            return there[library].layer(f, at)
+        except Misbehaviour as error:
+            if own or _mentions((f,), library):
+                raise UsageError(f"{getattr(f, '__name__', 'the candidate')} gives no output at the example: it {error}.") from None
+    return None
+
+
 def framework_of(f: Callable[..., Any]) -> str | None:
     """The framework of an adapted candidate, None for numpy."""
     return getattr(f.grad if isinstance(f, Candidate) else f, "framework", None)
 
 
 def _adapted(f: Callable[..., Any], upstream: Upstream, beside: tuple[Callable[..., Any], ...], *, both: bool) -> Callable[..., Any]:
-    for library in (library for library in ADAPTERS if library in sys.modules):
-        adapter = import_module(ADAPTERS[library])
+    there = {library: import_module(home) for library, home in ADAPTERS.items() if library in sys.modules}
+    for adapter in there.values():
         found: Callable[..., Any] | None = adapter.adapted(f, both, upstream)
         if found is not None:
             return found
+    for library, adapter in there.items():
         if library in FUNCTIONS and uses(f, library, beside):
             call: Callable[..., Any] = adapter.of_function(f, both, upstream)
             unsure = not both and not _mentions(beside, library) and _imports(f, "numpy")
@@ -124,14 +143,14 @@ def variable(f: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
 
 def uses(f: Callable[..., Any], library: str, beside: tuple[Callable[..., Any], ...] = ()) -> bool:
     """Whether a function is of the library, or what it mentions is, its own helpers included; or its file imports the library, and it
-    mentions neither that nor numpy, nor do the functions `beside` it, which belong to the same candidate.
+    mentions neither that, nor another, nor numpy, nor do the functions `beside` it, which belong to the same candidate.
     """
     if hasattr(f, "py_func"):  # numba compiled it, for numpy's arrays
         return False
     for mine in ((f,), beside):
         if _mentions(mine, library):
             return True
-        if _mentions(mine, "numpy"):
+        if any(_mentions(mine, other) for other in ("numpy", *FUNCTIONS)):
             return False
     return _imports(f, library)
 

@@ -18,13 +18,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from verify import evidence
 
 MODULES = (builtins, io, math, os, pickle, random, signal, struct, time, np, np.linalg, np.random)
+
+T = TypeVar("T")
 
 Names = Mapping[str, Any]
 Leave = Callable[[str, Any], bool]
@@ -139,11 +141,10 @@ _AT_FIRST = Before()
 
 @dataclass
 class _Watch:
-    """The latest look at the names. `alone` while nothing but candidates and the suite run, and then `sure` that they stand as they did."""
+    """The latest look at the names, and whether calls are `trusted` with them, since they are looked at after the last."""
 
     latest: Before
-    alone: bool = False
-    sure: bool = False
+    trusted: bool = False
 
 
 _watch = _Watch(_AT_FIRST)
@@ -151,30 +152,42 @@ _watch = _Watch(_AT_FIRST)
 
 def now(*, modules: bool = False) -> Before:
     """The names as they are now: mostly as before the last call, which is cheaper to see than to copy."""
-    known = _watch.sure and not modules and sys.modules.__len__() == _watch.latest.modules.__len__()
+    known = _watch.trusted and not modules
     if not known and not _watch.latest.stands(modules=modules):
         _watch.latest = Before()
     return _watch.latest
 
 
 def stood(before: Before) -> bool:
-    """Whether the names stand after a call as they did before it."""
-    stands = before.stands()
-    _watch.sure = stands and _watch.alone and before is _watch.latest
-    return stands
+    """Whether the names stand after a call as they did before it, as far as that is looked at now."""
+    return _watch.trusted or before.stands()
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Between two calls of a candidate in the block nobody but the suite runs, which leaves the names as they are: they are looked at
-    before the first call and after each, not before each as well.
+def undisturbed(ask: Callable[[], T]) -> T:
+    """What `ask` returns or raises, in which the suite asks candidates and else nobody runs. The names are looked at once, after it. Where
+    they do not stand as before they are put back, and all of it is asked again, with a look before and after each call.
     """
-    outer = _watch.alone
-    _watch.alone, _watch.sure = True, False
+    before, outer, _watch.trusted = now(), _watch.trusted, True
     try:
-        yield
+        return _not_misled(before, ask)
+    except _Misled:
+        _watch.trusted = False
+        return ask()
     finally:
-        _watch.alone, _watch.sure = outer, False
+        _watch.trusted = outer
+
+
+class _Misled(Exception):
+    """Whoever asked may have computed with what a candidate replaced."""
+
+
+def _not_misled(before: Before, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    finally:
+        if not before.stands():
+            before.restore()
+            raise _Misled
 
 
 def harm() -> str | None:
@@ -205,6 +218,11 @@ def noting() -> Iterator[list[str]]:
         yield seen
     finally:
         _listening[:] = [other for other in _listening if other is not seen]
+
+
+def are_heard() -> bool:
+    """Whether anybody is `noting`."""
+    return _listening.__len__() > 0
 
 
 def note(told: str) -> None:

@@ -5,21 +5,152 @@ float64 is switched on for the one call that is asked in float64, and for no oth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 import numpy as np
 
+from verify.candidates.answer import asked
+from verify.candidates.arguments import Arguments, arguments_of
+from verify.candidates.example import Example, as_lists, mapped
 from verify.candidates.frameworks import named, variable
-from verify.candidates.upstream import DRAWN, NOT_DIFFERENTIABLE, Pulled, Upstream, answering, contracted, no_loss_and_gradient
+from verify.candidates.upstream import (
+    DRAWN,
+    NOT_DIFFERENTIABLE,
+    Pulled,
+    Upstream,
+    answering,
+    contracted,
+    no_loss_and_gradient,
+    plain_number,
+)
+from verify.difference import joined
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
     """The numpy function (loss, gradient) of a `custom_vjp`, a `custom_jvp` or what jax has compiled, or with both=False of whatever it
     returns.
     """
-    return of_function(f, both, upstream) if type(f).__module__.partition(".")[0] in ("jax", "jaxlib") else None
+    return of_function(f, both, upstream) if is_own(f) else None
+
+
+def is_own(f: object) -> bool:
+    """Whether its type tells that it is of jax."""
+    return type(f).__module__.partition(".")[0] in ("jax", "jaxlib")
+
+
+def layer(f: Any, at: Example) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
+    """A function of several inputs as a layer, its arguments and the example by their names."""
+    own = arguments_of(f, at)
+    if own.alone:
+        return None
+    named_ = dict(at.given) if isinstance(at.given, dict) else dict(zip(own.trees, at.given, strict=True))
+    found = asked(Pulling(f=f, names=tuple(own.trees)).looked_at, (own.packed(own.at(at.dtype)),))
+    return None if found is None else (found, own, named_)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pulling:
+    """What `jax.vjp` differentiates, as a layer. `places` are those of the outputs that are differentiated. It is compiled once for each
+    shape, unless it asks for numbers.
+    """
+
+    f: Callable[..., Any]
+    names: tuple[str, ...]
+    places: tuple[int, ...] = ()
+    example: dict[str, Any] = field(default_factory=dict)
+    compiled: dict[Any, Any] = field(default_factory=dict)
+    framework: str = "jax"
+
+    @property
+    def source(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The user's code."""
+        code = named(self.f, lambda *a: self.f(*a), "jax")
+        return code, code
+
+    def looked_at(self, given: tuple[Any, ...]) -> Pulling | None:
+        """The same once it has been asked; None where it returns a loss and its gradients itself."""
+        with _precise(*_arrays_in(given)):
+            returned = self.f(*jax.tree.map(_given, given))
+            leaves = jax.tree.leaves(returned)
+        if not leaves or not all(isinstance(y, jax.Array) for y in leaves):
+            return None
+        due = [np.shape(a) for a in _arrays_in(given)]
+        shapes = [y.shape for y in leaves]
+        if not _is_declared(self.f) and len(leaves) > 1 and not shapes[0] and all(shape in due for shape in shapes[1:]):
+            return None
+        places = tuple(k for k, y in enumerate(leaves) if jax.numpy.issubdtype(y.dtype, jax.numpy.floating))
+        return replace(self, places=places)
+
+    def outputs(self, *inputs: Any) -> list[Any]:
+        """See `Layer`."""
+        return [np.asarray(y) for y in self._run("outputs", inputs, [])]
+
+    def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
+        """See `Layer`."""
+        found = {path: np.asarray(g) for path, g in zip(_paths(inputs), self._run("gradients", tuple(inputs), upstream), strict=True)}
+        told: dict[Any, Any] = {}
+        for path, g in found.items():
+            below = told
+            for key in path[:-1]:
+                below = below.setdefault(key, {})
+            below[path[-1]] = g
+        return {self.names[k]: as_lists(tree) for k, tree in told.items()}
+
+    def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:  # noqa: ARG002  # arrays of jax have one layout
+        """See `Layer`."""
+        return Pulled(value=None, gradient=joined([np.asarray(g) for g in self._run("gradients", tuple(inputs), upstream)]))
+
+    def _run(self, what: str, inputs: tuple[Any, ...], upstream: list[Any]) -> Any:
+        """Its outputs or gradients, compiled where that can be."""
+        real, rest = dict[Any, Any](), dict[Any, Any]()
+        mapped(lambda _, a: plain_number(a, "jax"), inputs)
+        mapped(lambda path, a: (real if _is_real(a) else rest).__setitem__(path, a), inputs)
+        held = {path: a for path, a in rest.items() if not isinstance(a, np.ndarray)}
+        moving = {path: a for path, a in rest.items() if isinstance(a, np.ndarray)}
+
+        def forward(own: list[Any], others: list[Any]) -> list[Any]:
+            known = {**dict(zip(real, own, strict=True)), **dict(zip(moving, others, strict=True)), **held}
+            leaves = jax.tree.leaves(self.f(*mapped(lambda path, _: known[path], inputs)))
+            return [leaves[k] for k in self.places]
+
+        def pulled(own: list[Any], others: list[Any], weights: list[Any]) -> Any:
+            _, back = jax.vjp(lambda *a: forward([*a], others), *own)
+            return back(weights)
+
+        f: Any = forward if what == "outputs" else pulled
+        with _precise(*real.values()):
+            given = [[*map(_given, real.values())], [*map(_given, moving.values())]]
+            given += [] if what == "outputs" else [[jax.numpy.asarray(v, np.asarray(v).dtype) for v in upstream]]
+            key = what, repr([(path, np.shape(a), str(getattr(a, "dtype", a))) for path, a in (*real.items(), *rest.items())])
+            if key not in self.compiled:
+                self.compiled[key] = jax.jit(f)
+                try:
+                    return self.compiled[key](*given)
+                except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError, jax.errors.NonConcreteBooleanIndexError):
+                    self.compiled[key] = None
+            way = self.compiled[key]
+            return f(*given) if way is None else way(*given)
+
+
+def _is_real(a: Any) -> bool:
+    return isinstance(a, (np.ndarray, np.floating)) and a.dtype.kind == "f"
+
+
+def _arrays_in(given: Any) -> list[Any]:
+    return [np.asarray(a) for a in jax.tree.leaves(given) if _is_real(a)]
+
+
+def _paths(inputs: Sequence[Any]) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    mapped(lambda path, a: found.append(path) if _is_real(a) else None, tuple(inputs))
+    return found
+
+
+def _is_declared(f: Callable[..., Any]) -> bool:
+    return any(isinstance(g, (jax.custom_vjp, jax.custom_jvp)) for g in (f, getattr(f, "__wrapped__", None)))
 
 
 def of_function(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any]:
@@ -29,7 +160,7 @@ def of_function(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callab
 
 def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., Any]:
     """The loss and its gradient for what `f` is a function of; or what it returns, if that is both already."""
-    declared = any(isinstance(g, (jax.custom_vjp, jax.custom_jvp)) for g in (f, getattr(f, "__wrapped__", None)))
+    declared = _is_declared(f)
     passing: dict[tuple[Any, ...], list[int]] = {}
 
     def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:  # noqa: ARG001  # arrays of jax have one layout
@@ -99,7 +230,7 @@ def _precise(*arguments: Any) -> Any:
 
 
 def _given(a: Any) -> Any:
-    return jax.numpy.asarray(a) if isinstance(a, np.ndarray) else a
+    return jax.numpy.asarray(a) if isinstance(a, (np.ndarray, np.floating)) else a
 
 
 def _array(returned: Any) -> Any:

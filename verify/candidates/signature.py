@@ -27,6 +27,13 @@ DATA_SET = {"dtrain", "dmatrix", "dmat", "train", "train_data", "train_set", "da
 WEIGHT = {"weight", "weights", "sample_weight", "sample_weights", "example_weight", "example_weights", "w", "wt", "sw"}
 INTERCEPT = {"b", "bias", "biases", "intercept", "intercepts", "b0", "offset"}
 DATA = {"x", "xs", "data", "features", "inputs", "design"}
+UPSTREAMS = {
+    "upstream", "dy", "dout", "d_out", "grad", "grad_output", "grad_out", "g", "gy", "dz", "delta", "v", "cotangent", "ct", "up", "dvalues",
+    "output_gradient", "upstream_grad", "upstream_gradient", "dl_dy", "dl_dout", "d_output",
+}  # fmt: skip
+"""What the argument of a backward is called that holds the upstream gradient."""
+CACHES = {"saved", "cache", "ctx", "context", "residuals", "res", "memo", "saved_tensors", "tape"}
+"""What the argument is called that holds what forward has saved."""
 MODEL = {"w", "weights", "theta", "beta", "coef", "params", "parameters"}
 
 EMPTY = inspect.Parameter.empty

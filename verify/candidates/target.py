@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.candidates.candidate import Candidate
+from verify.candidates.objects import is_layer
 from verify.errors import UsageError, unknown
 from verify.source import load_file, load_module
 
@@ -37,17 +38,17 @@ def _by_part(parts: list[Callable[..., Any]]) -> dict[str, Any]:
     return dict(zip(PARTS, parts, strict=False))
 
 
-def attribute(found: Any, place: str, path: str) -> Any:
-    """What a dotted path names in a module. Raises UsageError with the nearest name that there is."""
+def attribute(found: Any, place: str, path: str, fits: Callable[[Any], bool] = callable) -> Any:
+    """What a dotted path names in a module. Raises UsageError with the nearest name that there is of what `fits`."""
     for name in path.split("."):
         if not hasattr(found, name):
-            public = [n for n in dir(found) if not n.startswith("_") and callable(getattr(found, n))]
-            raise unknown(f"name in {place}", path, public or ["(nothing callable)"])
+            public = [n for n in dir(found) if not n.startswith("_") and fits(getattr(found, n))]
+            raise unknown(f"name in {place}", path, public or ["(none that fits)"])
         found = getattr(found, name)
     return found
 
 
 def _called(found: Any, target: str) -> Callable[..., Any]:
-    if not callable(found):
+    if not callable(found) and not is_layer(found):
         raise UsageError(f"{target} is {type(found).__name__}, which cannot be called. Name a function f(W, X, y, reg).")
     return found  # type: ignore[no-any-return]

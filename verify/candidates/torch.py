@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 
-from verify.candidates.answer import told_of
+from verify.candidates.answer import Misbehaviour, asked, told_of
+from verify.candidates.arguments import Arguments, arguments_of
+from verify.candidates.example import Example, as_lists, mapped
 from verify.candidates.frameworks import named, variable
 from verify.candidates.upstream import (
     DRAWN,
@@ -25,7 +30,10 @@ from verify.candidates.upstream import (
     answering,
     contracted,
     no_loss_and_gradient,
+    plain_number,
+    same,
 )
+from verify.difference import joined
 from verify.errors import UsageError
 
 OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
@@ -37,15 +45,220 @@ def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[.
         f = _made(f)
     if isinstance(f, torch.nn.Module):
         return named(f.forward, _differentiated(f, f.forward, upstream, inner=True) if both else _converted(f), "torch")
-    own = getattr(f, "__self__", None) if getattr(f, "__name__", None) == "apply" else f
-    if isinstance(own, type) and issubclass(own, torch.autograd.Function):
-        return _of_autograd(own, both, upstream)
-    return None
+    own = _function(f)
+    return None if own is None else _of_autograd(own, both, upstream)
 
 
 def of_function(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any]:
     """The same of a Python function of tensors."""
     return named(f, _differentiated(f, f, upstream, inner=False) if both else _converted(f), "torch")
+
+
+def is_own(f: object) -> bool:
+    """Whether its type tells that it is of torch."""
+    return isinstance(f, torch.nn.Module) or _function(f) is not None or (isinstance(f, type) and issubclass(f, torch.nn.Module))
+
+
+def layer(f: Any, at: Example) -> tuple[Graph, Arguments, dict[str, Any]] | None:
+    """A function of several inputs, or a module with parameters, as a layer, its arguments and the example by their names."""
+    if isinstance(f, type) and issubclass(f, torch.nn.Module):
+        f = _made(f)
+    parameters = {name: p for name, p in f.named_parameters() if p.requires_grad} if isinstance(f, torch.nn.Module) else {}
+    source = f.forward if isinstance(f, torch.nn.Module) else _of_autograd(g, True, Upstream()) if (g := _function(f)) else f
+    known, given = {*parameters, PARAMETERS}, at.given
+    mine = {name: a for name, a in given.items() if name not in known} if isinstance(given, dict) and parameters else given
+    inputs = arguments_of(source, Example(mine))
+    told = {str(p.dtype).removeprefix("torch.") for p in parameters.values()}
+    if inputs.alone and (not parameters or told != {Example(mine).dtype}):
+        return None
+    names = tuple("x" if inputs.alone else name for name in inputs.trees)
+    here = {name: p.detach().cpu().numpy().copy() for name, p in parameters.items()}
+    plain = all(name.isidentifier() and name not in names for name in here)
+    example = here if plain or not here else {PARAMETERS: here}
+    if isinstance(given, dict):
+        example = {name: given.get(name, a) for name, a in example.items()}
+    apply = g.apply if (g := _function(f)) else f
+    graph = Graph(f=apply, source=(source, source), names=(*names, *example), inputs=names, example=example, plain=plain, inner=is_own(f))
+    values = {"x": inputs.values["x"]} if inputs.alone else mine if isinstance(mine, dict) else dict(zip(inputs.trees, mine, strict=True))
+    named_ = {**values, **example}
+    own = arguments_of(lambda **_: None, Example(named_))
+    found = asked(graph.looked_at, (own.packed(own.at(Example(named_).dtype)),))
+    return None if found is None else (found, own, named_)
+
+
+PARAMETERS = "parameters"
+"""What the dict of a module's parameters is called, where their names have dots."""
+
+
+def _function(f: Any) -> Any:
+    """The `autograd.Function` that it is, or whose `apply`; None where it is none."""
+    own = getattr(f, "__self__", None) if getattr(f, "__name__", None) == "apply" else f
+    return own if isinstance(own, type) and issubclass(own, torch.autograd.Function) else None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """In the block torch computes on one thread: to wake others takes ten times as long as all there is to do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """What autograd differentiates, as a layer: `names` are its `inputs`, then its parameters, which a module takes by theirs (`plain`) or
+    in a dict. `places` are those of the outputs that are differentiated, `without` the inputs for which no gradient comes back.
+    """
+
+    f: Callable[..., Any]
+    source: tuple[Callable[..., Any], Callable[..., Any]]
+    names: tuple[str, ...]
+    inputs: tuple[str, ...]
+    example: dict[str, Any]
+    plain: bool
+    inner: bool
+    places: tuple[int, ...] = ()
+    without: tuple[tuple[Any, ...], ...] = ()
+    framework: str = "torch"
+
+    def looked_at(self, given: tuple[Any, ...]) -> Graph | None:
+        """The same once it has been asked; None where it returns a loss and its gradients itself."""
+        returned, arrays, _ = self._asked(given)
+        leaves = _leaves(returned)
+        if not any(isinstance(y, torch.Tensor) for y in leaves):
+            return None
+        shapes = [tuple(y.shape) for y in leaves if isinstance(y, torch.Tensor)]
+        due = [tuple(leaf.shape) for leaf in arrays.values()]
+        nodes = [y.grad_fn for y in leaves if isinstance(y, torch.Tensor)]
+        own = self.inner or any(_is_own(node) for node in nodes) or isinstance(returned, torch.Tensor)
+        if not own and len(shapes) > 1 and prod(shapes[0]) == 1 and all(shape in due for shape in shapes[1:]):
+            return None
+        places, _ = _chosen(leaves, Upstream(seed=0))
+        graph = replace(self, places=tuple(places))
+        outputs = [leaves[k] for k in places]
+        found = graph._gradients(outputs, arrays, [torch.ones_like(y) for y in outputs], [])
+        without = tuple(path for path, g in found.items() if g is None and len(path) == 1)
+        return replace(graph, without=without if len(without) < len(found) else ())
+
+    def outputs(self, *inputs: Any) -> list[Any]:
+        """See `Layer`."""
+        with _one_thread():
+            leaves = _leaves(self._asked(inputs, leaf=False)[0])
+        return [_array(leaves[k]) for k in self.places]
+
+    def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
+        """See `Layer`."""
+        with _one_thread():
+            return self._told(self._pulled(inputs, upstream, DRAWN)[0])
+
+    def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:
+        """See `Layer`."""
+        with _one_thread():
+            found, changed, beside = self._pulled(inputs, upstream, layout, closely=layout == DRAWN)
+        gradient = joined([g for path, g in found.items() if path not in self.without])
+        layouts = (STRIDED, EXPANDED) if any(np.size(v) > 1 for v in upstream) else ()
+        return Pulled(value=None, gradient=gradient, changed=any(changed), layouts=layouts, beside=tuple(beside))
+
+    def _asked(self, inputs: Sequence[Any], *, leaf: bool = True, alone: Any = None) -> tuple[Any, dict[Any, torch.Tensor], Any]:
+        """What comes out, the leaves of the graph by their places, and the tensors that the code has written into. Only the one that is
+        `alone` asks for a gradient, or all.
+        """
+        leaves: dict[Any, torch.Tensor] = {}
+        real: list[torch.dtype] = []
+
+        def tensor(path: tuple[Any, ...], a: Any) -> Any:
+            if isinstance(a, np.generic):
+                return a.item()
+            plain_number(a, "torch")
+            if not isinstance(a, np.ndarray):
+                return a
+            t = _tensor(a)
+            if not t.is_floating_point():
+                return t
+            real.append(t.dtype)
+            if not leaf or alone not in (None, path):
+                return t
+            leaves[path] = torch.empty_like(t).requires_grad_() if self.inner else t.requires_grad_()
+            return _Given.apply(leaves[path], a) if self.inner else t
+
+        tensors = dict(zip(self.names, (mapped(tensor, a, (n,)) for n, a in zip(self.names, inputs, strict=True)), strict=True))
+        mine = [tensors[name] for name in self.inputs]
+        f = self.f
+        if isinstance(f, torch.nn.Module):
+            state = {name: tensors[name] for name in self.example} if self.plain else tensors.get(PARAMETERS, {})
+            buffers = {name: b.clone() for name, b in f.named_buffers()}  # as they were before each call
+            return torch.func.functional_call(f, {**state, **buffers}, tuple(mine)), leaves, tensors
+        return _returned(f, mine, real[0] if real else torch.float64), leaves, tensors
+
+    def _pulled(
+        self, inputs: Sequence[Any], upstream: list[Any], layout: str, *, closely: bool = False
+    ) -> tuple[dict[Any, np.ndarray], list[bool], list[str]]:
+        returned, arrays, _ = self._asked(inputs)
+        outputs = [y for k, y in enumerate(_leaves(returned)) if k in self.places]
+        weights = [_weight(np.asarray(v), y, 1.0, layout) for v, y in zip(upstream, outputs, strict=True)]
+        changed: list[bool] = []
+        found = self._gradients(outputs, arrays, weights, changed, keep=closely)
+        g = {path: np.zeros(arrays[path].shape, str(arrays[path].dtype)[6:]) if a is None else _array(a) for path, a in found.items()}
+        return g, changed, self._habits(inputs, outputs, arrays, weights, g) if closely else []
+
+    def _gradients(
+        self, outputs: list[Any], arrays: dict[Any, torch.Tensor], weights: list[Any], changed: list[bool], *, keep: bool = False
+    ) -> dict[Any, Any]:
+        connected = [(y, v) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
+        if not connected:
+            return dict.fromkeys(arrays)
+        for node in _own_nodes([y.grad_fn for y, _ in connected]):
+            _watch(node, changed)
+        ys, vs = [y for y, _ in connected], [v for _, v in connected]
+        found = torch.autograd.grad(ys, [*arrays.values()], vs, allow_unused=True, retain_graph=keep)
+        return {
+            path: None if a is None else a if a.layout is torch.strided else a.to_dense() for path, a in zip(arrays, found, strict=True)
+        }
+
+    def _habits(self, inputs: Sequence[Any], outputs: list[Any], arrays: Any, weights: list[Any], g: dict[Any, np.ndarray]) -> list[str]:
+        """What it does where less is asked of it: raises Misbehaviour where the answer is another one."""
+        told, ignored = list[str](), list[bool]()
+        if not self._agree(g, self._gradients(outputs, arrays, weights, ignored, keep=True)):
+            told.append("answers otherwise to a second backward through the same graph: it changes what it saved, or its upstream gradient")
+            return told
+        parts = [self._gradients([y], arrays, [v], ignored, keep=True) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
+        whole = {path: [p[path] for p in parts if p[path] is not None] for path in g}
+        if len(parts) > 1 and not self._agree(g, {path: sum(ps[1:], ps[0]) if ps else None for path, ps in whole.items()}):
+            raise Misbehaviour("upstream-ignored", "answers otherwise where one of its outputs is not used: nothing comes back through it")
+        for path in g if len(g) > 1 else ():
+            if path in self.without:
+                continue
+            returned, alone, _ = self._asked(inputs, alone=path)
+            some = [y for k, y in enumerate(_leaves(returned)) if k in self.places]
+            try:
+                found = self._gradients(some, alone, weights, ignored)
+            except (RuntimeError, TypeError, AttributeError) as error:
+                told.append(f"cannot be differentiated for {path[0]} alone ({told_of(error)})")
+                continue
+            if not self._agree({path: g[path]}, found):
+                raise Misbehaviour(
+                    "nondeterministic", f"answers otherwise where a gradient is asked for {path[0]} alone (needs_input_grad)"
+                )
+        return told
+
+    @staticmethod
+    def _agree(g: dict[Any, np.ndarray], other: dict[Any, Any]) -> bool:
+        pairs = [(a, np.zeros_like(a) if other[path] is None else _array(other[path])) for path, a in g.items()]
+        return all(same(a, b, float(np.max(np.abs(a), initial=0.0))) for a, b in pairs)
+
+    def _told(self, found: dict[Any, Any]) -> dict[str, Any]:
+        """Gradients by the names of the arguments."""
+        told: dict[Any, Any] = {}
+        for path, a in found.items():
+            if path not in self.without:
+                below = told
+                for key in path[:-1]:
+                    below = below.setdefault(key, {})
+                below[path[-1]] = a
+        return {name: as_lists(tree) for name, tree in told.items()}
 
 
 def _made(module: type[torch.nn.Module]) -> torch.nn.Module:
@@ -111,6 +324,7 @@ class _Given(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(ctx: Any, leaf: torch.Tensor, a: Any) -> Any:  # noqa: ARG004
+        ctx.set_materialize_grads(False)  # what does not come back is not 0
         return _tensor(a)
 
     @staticmethod

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates.answer import Misbehaviour, asked
+from verify.spec.function import UPSTREAM
 
 Floats = NDArray[np.floating]
 Shape = tuple[int, ...]
@@ -73,6 +74,12 @@ def generic(n: int, rng: np.random.Generator, *, positive: bool = False) -> NDAr
     return sizes if positive else sizes * rng.choice((-1.0, 1.0), size=n)
 
 
+def plain_number(a: Any, library: str) -> None:
+    """Raises TypeError for an array that records what is computed with it: what computes in a framework would not see it."""
+    if hasattr(a, "__array_ufunc__") and not isinstance(a, (np.ndarray, np.generic)):
+        raise TypeError(f"it computes in {library}")
+
+
 def contracted(weights: Sequence[Floats], outputs: Sequence[Floats]) -> float:
     """Σ ⟨v, y⟩ in the widest format that there is: what rounding the loss shows is that of the outputs."""
     return float(sum(np.sum(v.astype(np.longdouble) * y.astype(np.longdouble)) for v, y in zip(weights, outputs, strict=True)))
@@ -82,7 +89,8 @@ def contracted(weights: Sequence[Floats], outputs: Sequence[Floats]) -> float:
 class Pulled:
     """What a framework answers: the value, the gradient that backward made of the upstream gradient, and what was seen on the way.
 
-    `changed` says that a backward wrote to the upstream gradient that it was handed, `layouts` in which other ways one can be handed over.
+    `changed` says that a backward wrote to the upstream gradient that it was handed, `layouts` in which other ways one can be handed over,
+    `beside` what else there is to say.
     """
 
     value: Any
@@ -90,6 +98,7 @@ class Pulled:
     told: dict[str, str] = field(default_factory=dict)
     changed: bool = False
     layouts: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 class Pull(Protocol):
@@ -127,6 +136,21 @@ def told_of_upstream(f: Any) -> dict[str, str]:
     return dict(getattr(f, "told", {}))
 
 
+def changes(name: str) -> Misbehaviour:
+    """What to say of a candidate that writes into an input, or into its upstream gradient."""
+    if name.partition("[")[0] == UPSTREAM:
+        return Misbehaviour("upstream-changed", f"{CHANGES}: others need it, too")
+    return Misbehaviour("mutates-input", f"changes its input {name}")
+
+
+def keeps(name: str) -> str:
+    """What to say of one that writes into a buffer."""
+    return f"writes into {name}, which it keeps: that is as it was before each call"
+
+
+CHANGES = "changes the upstream gradient that it was handed"
+
+
 def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     """Ways in which an upstream gradient may come that the candidate refuses; none where it has no backward that we call.
 
@@ -138,12 +162,12 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     if not isinstance(once, Pulled):
         return []
     if once.changed:
-        raise Misbehaviour("upstream-changed", "changes the upstream gradient that it was handed: others need it, too")
+        raise changes(UPSTREAM)
     if not np.array_equal(_numbers(once), _numbers(_asked(pull, arguments, 1.0, DRAWN)), equal_nan=True):
         return []  # it answers as it likes, which is told elsewhere
-    if not _same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN))):
+    if not same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN))):
         raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: twice of it does not give twice the gradient")
-    refused = []
+    refused = [*once.beside]
     for layout in once.layouts:
         plain = once if layout == STRIDED else _asked(pull, arguments, 1.0, EVEN)
         try:
@@ -151,7 +175,7 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
         except Misbehaviour:
             refused.append(f"refuses an upstream gradient that is {layout}")
             continue
-        if not _same(_numbers(plain), _numbers(found), float(np.max(np.abs(_numbers(plain)), initial=0.0))):
+        if not same(_numbers(plain), _numbers(found), float(np.max(np.abs(_numbers(plain)), initial=0.0))):
             raise Misbehaviour("nondeterministic", f"answers with another gradient to an upstream gradient that is {layout}")
     return refused
 
@@ -165,9 +189,9 @@ def _numbers(found: Pulled) -> Floats:
     return np.array(found.gradient)
 
 
-def _same(a: Floats, b: Floats, size: float = 0.0) -> bool:
-    """Up to half of the digits: another layout may sum in another order, in the size of the largest entry, while scaling by 2 is exact
-    in each entry. What is not finite on either side says nothing.
+def same(a: Floats, b: Floats, size: float = 0.0) -> bool:
+    """Whether two gradients are one, up to half of the digits: another layout may sum in another order, in the size of the largest entry,
+    while scaling by 2 is exact in each entry. What is not finite on either side says nothing.
     """
     if a.shape != b.shape:
         return False

@@ -1,56 +1,16 @@
-"""Where laws are tested: Hypothesis strategies that build valid cases instead of filtering for them."""
+"""Where laws are tested: Hypothesis strategies that build valid cases instead of filtering for them. A case itself loads none of them."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from hypothesis import strategies as st
-
-from verify.cases import inputs
 from verify.cases.case import Case
-from verify.cases.digits import minibatch
-from verify.cases.fitted import among, fitted
-from verify.cases.grid import CLASSES, generic, lattice
-from verify.cases.kinks import has_kinks, kinks, near_kinks
-from verify.cases.shapes import shapes
-from verify.cases.tails import tails
-from verify.oracle import InstanceOracle, Oracle
+from verify.later import found_in
+
+if TYPE_CHECKING:
+    from verify.cases.kinks import has_kinks
+    from verify.cases.offered import families
 
 __all__ = ["Case", "families", "has_kinks"]
 
-
-ORACLES = 8
-"""Whose families are kept: of a candidate at one dtype, and at the other values of its parameters."""
-
-
-@lru_cache(maxsize=ORACLES)
-def families(oracle: Oracle | InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
-    """The families that the objective has, the simplest first, each with its share of the cases.
-
-    A search of its own for each family: one search over all of them would follow the greatest strain into one family
-    and hardly look at the rest. They are made once for all laws on a candidate: strategies look into themselves when they are first drawn
-    from.
-    """
-    if isinstance(oracle, InstanceOracle):
-        return _shared(inputs.families(oracle))
-    dtype, fixed = oracle.dtype, oracle.objective.classes
-    classes = among(oracle, CLASSES)
-    found = {
-        "lattice": (lattice(dtype, classes=classes), 0.2),
-        "generic": (generic(dtype, classes), 0.2),
-        **{name: (strategy, 0.03) for name, strategy in shapes(dtype, None if fixed is None else classes).items()},
-        **{name: (strategy, 0.04) for name, strategy in tails(dtype, classes).items()},
-        "digits": (minibatch(dtype, fixed), 0.08),
-    }
-    if has_kinks(oracle):
-        found |= {"kink": (kinks(dtype, oracle), 0.2), "near a kink": (near_kinks(dtype, oracle), 0.2)}
-    return _shared({name: (_fit(strategy, oracle), share) for name, (strategy, share) in found.items()})
-
-
-def _shared(found: dict[str, tuple[st.SearchStrategy[Case], float]]) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
-    total = sum(share for _, share in found.values())
-    return {name: (strategy, share / total) for name, (strategy, share) in found.items()}
-
-
-def _fit(strategy: st.SearchStrategy[Case], oracle: Oracle) -> st.SearchStrategy[Case]:
-    return strategy.map(lambda case: fitted(case, oracle))
+__getattr__ = found_in(__name__, {"families": "verify.cases.offered", "has_kinks": "verify.cases.kinks"})

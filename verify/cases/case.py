@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from verify.difference import Floats, joined, parted
 from verify.nested import hexadecimal, leaves
 
+NAMING = "panel"
+"""The family of all cases that are asked to name a mistake, whatever they were made from."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:

@@ -23,7 +23,7 @@ from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
 from verify.difference import joined
 from verify.oracle import InstanceOracle, exact
 from verify.problem import WEIGHTS, Input, Kept, Problem, of_bytes, sound, weighted
-from verify.problem.around import DRAWS, has_zeros, in_dtype
+from verify.problem.around import DRAWS, has_zeros, in_dtype, keeping
 from verify.spec.domains import Domain, Label
 from verify.tape.balls import precision
 from verify.traced import NotTraced
@@ -145,7 +145,9 @@ def _beside_at(oracle: InstanceOracle, family: str, seed: int) -> Case:
     assert problem.example is not None
     values = {name: in_dtype(a, oracle.dtype) for name, a in problem.example.items()}
     if seed:
-        drawn = {name: DRAWS[family](np.asarray(values[name]), rng)[()] for name in problem.differentiated}
+        drawn = {name: DRAWS[family](np.asarray(values[name]), rng)[()] for name in problem.moved}
+        if family != "zeroed":  # there what the example shows is given up
+            drawn = {name: keeping(values[name], a, alone=len(values) == 1) for name, a in drawn.items()}
         values |= {name: a for name, a in drawn.items() if oracle.contains({**values, name: a})}
     return Case(values=values, family=family, seed=seed, differentiated=problem.differentiated)
 

@@ -14,7 +14,7 @@ from typing import Any
 from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
 from verify.candidates.frameworks import framework_of
-from verify.candidates.signature import by_position, called, names, order, parameters_of
+from verify.candidates.signature import CACHES, UPSTREAMS, by_position, called, names, order, parameters_of
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
 from verify.conventions.solving import ASKED, CONFIRMED, Asked, asked, doubts, fits, gradient_fits, solved, solved_for_each
@@ -38,10 +38,6 @@ from verify.spec.function import UPSTREAM
 
 PROBES = ((3, 1), (2, 2), (3, 5))
 """Sizes and seeds of the first questions: at an end of a domain there may be no value."""
-UPSTREAMS = {"upstream", "dy", "dout", "d_out", "grad", "grad_output", "grad_out", "g", "gy", "dz", "delta", "v", "cotangent", "ct"}
-"""What the argument of a backward is called that holds the upstream gradient."""
-CACHES = {"saved", "cache", "ctx", "context", "residuals", "res", "memo"}
-"""What the argument is called that holds what forward has saved."""
 OWN_NAMES: dict[str, set[str]] = {
     PREDICTION: signature.PREDICTION | {"p", "prob", "probs", "probability", "probabilities", "log_h", "risk", "mu", "rate", "z"},
     TARGET: signature.TARGET,

@@ -19,7 +19,8 @@ from verify.errors import UsageError
 from verify.evidence import Evidence
 from verify.oracle.exact import distance, fits
 from verify.oracle.instance import InstanceOracle
-from verify.problem import Input, Instance, small
+from verify.problem import Input, Instance, Problem, small
+from verify.spec.domains import Domain
 from verify.traced import Code, NotTraced, code_problem, uncompiled
 
 LOOKED = (0, 1, 2)
@@ -54,12 +55,9 @@ def own_code(
         variables=len(own.differentiated),
         loss=None if reference is None else _loss(f, own, names),
     )
-    problem = code_problem(whose, code, given, convex=convex, declared=declared)
+    problem = code_problem(whose, code, given, convex=convex, declared=declared, drawn=own.drawn)
     if declared:
-        try:
-            problem.sizes(given)
-        except ValueError as error:
-            raise UsageError(f"at does not fit what is declared: {error}.") from None
+        _check(problem, given)
     instance = Instance(problem=problem)
     way = Call(f=f, problem=problem, order=tuple(given), own=own)
     try:
@@ -75,6 +73,10 @@ def own_code(
             values = small(problem, seed=seed, dtype=dtype)
             if (why := _differs(whose, value_of(formula, own, values), instance, values, dtype)) is not None:
                 return why
+        if isinstance(f, Candidate) and f.loss is not None and own.returned is not None and not alone:
+            here = way(**given).gradient
+            value_of(f, own, small(problem, seed=LOOKED[1], dtype=dtype))  # what it keeps is of another point then
+            code.follow(_loss(f, own, names), given, here)
     except NotTraced as error:
         with suppress(NotTraced, Misbehaviour):  # whatever it keeps for the next call is to be numbers again
             way(**given)
@@ -82,6 +84,18 @@ def own_code(
     except Misbehaviour as error:
         return f"{'it' if reference is None else whose} gives no answer at the example: it {error}"
     return Conventions(candidate=way, objective=instance, fits=True, question=given), operations
+
+
+def _check(problem: Problem, given: Mapping[str, Any]) -> None:
+    """Raises UsageError where an example does not fit what is declared of the inputs."""
+    try:
+        problem.sizes(given)
+    except ValueError as error:
+        raise UsageError(f"at does not fit what is declared: {error}.") from None
+    for i in problem.inputs:
+        a = np.asarray(given[i.name])
+        if isinstance(i.domain, Domain) and not np.all(inside := i.domain.holds(a)):
+            raise UsageError(f"at does not fit what is declared: {i.name} holds {a[~inside].flat[0]:g}, and its numbers are {i.domain}.")
 
 
 def _out_of_range(answer: Answer, instance: Instance, values: Mapping[str, Any], dtype: str) -> str | None:

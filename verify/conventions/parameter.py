@@ -294,7 +294,7 @@ class System(ABC, Generic[M]):
 
     Each member answers its share of a sum, and a rest (members, answers) that no parameter changes. `answers` are the candidate's, to one
     question each, and `sizes` (questions,) what their errors are measured by. Parameters are numbers in a row, at first the `defaults`;
-    `columns` are those that are solved for by a name.
+    `numbers` are those of a name, and `columns` those that are solved for.
     """
 
     rest: Floats
@@ -305,7 +305,8 @@ class System(ABC, Generic[M]):
         self.members: tuple[M, ...] = members
         self.domains, self.dtype = domains, dtype
         self.defaults = np.array([*members[0].parameters.values()])
-        self.columns: Mapping[str, Sequence[int]] = {name: (k,) for k, name in enumerate(members[0].parameters)}
+        self.numbers: Mapping[str, Sequence[int]] = {name: (k,) for k, name in enumerate(members[0].parameters)}
+        self.columns = self.numbers
         self._size = np.repeat(sizes if sizes.any() else np.ones(len(sizes)), np.array([a.size for a in answers], np.intp))
         self._answers = np.concatenate([np.zeros(0), *answers])
 
@@ -346,8 +347,8 @@ class System(ABC, Generic[M]):
         J = np.where(np.isfinite(r[1:] - r[0]), r[1:] - r[0], 0.0).T / STEP
         off = np.abs(np.linalg.pinv(J)) @ (self.allowed(member) / self._size)
         unsure = {k: far for k, far in zip(solved, off.tolist(), strict=True) if 2 * far * 10 ** _digits(float(values[k])) > CHANCE}
-        told = {name: max((unsure.get(k, 0.0) for k in own), default=0.0) for name, own in self.columns.items()}
-        return replace(member, unsure={name: far for name, far in told.items() if far})
+        told = {name: tuple(unsure.get(k, 0.0) for k in own) for name, own in self.numbers.items()}
+        return replace(member, unsure={name: far for name, far in told.items() if any(far)})
 
     def residuals(self, member: NDArray[np.intp], parameters: Floats) -> Floats:
         """(S, answers), each of one member (S,) at parameters (S, columns)."""
@@ -394,7 +395,8 @@ class InputsSystem(System[Instance]):
             first, own = len(self.defaults), np.size(known[0][0][name])
             self._each[name] = [*range(first, first + own)]
             self.defaults = np.append(self.defaults, np.full(own, problem.classwise[name].default))
-        self.columns = {**self.columns, **{name: own[name in held :] for name, own in self._each.items()}}
+        self.numbers = {**self.numbers, **self._each}
+        self.columns = {name: own[name in held :] for name, own in self.numbers.items()}
         self.rest = np.zeros((len(members), len(self._answers)))
         self._sizes, self._questions = [a.size for _, a in known], [values for values, _ in known]
         self._groups = self._grouped(self._questions, oracle)

@@ -145,7 +145,7 @@ class Conventions:
         whence = f"its {'loss' if self.candidate.has_loss else 'gradient'}"
         told = {}
         for name in (name for name in free if self.fits and given[name] != domains[name].default):
-            off = f", to {o.unsure[name]:.0e} of it" if name in o.unsure else ""
+            off = f", to {max(o.unsure[name]):.0e} of it" if name in o.unsure else ""
             told[name] = f"{whence}{off}{', up to a factor' if name in up_to_a_factor else ''}"
         return replace(self, found_out=told)
 

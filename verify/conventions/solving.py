@@ -162,7 +162,7 @@ def _for_all(found: Instance, problem: Problem, each: Sequence[str], way: Call, 
         return found
     for name, (value,) in numbers.items():
         problem = fixed(problem, name, value)
-    member = replace(found, problem=problem)
+    member = replace(found, problem=problem, unsure={name: (max(off),) for name, off in found.unsure.items()})
     try:
         known = _asked(way, problem, ASKED, dtype, watch)
     except Misbehaviour:

@@ -1,8 +1,21 @@
-"""What the bug is: the probable mistake behind a broken law, told with its entries."""
+"""What the bug is: the probable mistake behind a broken law, told with its entries. Nothing of it is loaded before a law is broken."""
 
-from verify.diagnosis.asked import NAMING
-from verify.diagnosis.diagnosis import diagnose, is_lost
-from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
-from verify.diagnosis.words import Diagnosis
+from __future__ import annotations
 
-__all__ = ["NAMING", "Diagnosis", "Numbers", "diagnose", "is_lost", "of_inputs", "of_numbers"]
+from typing import TYPE_CHECKING
+
+from verify.later import found_in
+
+if TYPE_CHECKING:
+    from verify.diagnosis.diagnosis import diagnose, is_lost
+    from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
+    from verify.diagnosis.words import Diagnosis
+
+__all__ = ["Diagnosis", "Numbers", "diagnose", "is_lost", "of_inputs", "of_numbers"]
+
+__getattr__ = found_in(
+    __name__,
+    {"Diagnosis": "verify.diagnosis.words"}
+    | dict.fromkeys(("diagnose", "is_lost"), "verify.diagnosis.diagnosis")
+    | dict.fromkeys(("Numbers", "of_inputs", "of_numbers"), "verify.diagnosis.numbers"),
+)

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
+from verify.cases.case import NAMING
 from verify.laws import OutOfRange, Subject
 from verify.oracle import Oracle
 
 Watch = Callable[[Case], None]
 """Hears of each case before the candidate does."""
-
-NAMING = "panel"
-"""The family of all cases that are asked to name a mistake, whatever they were made from."""
 
 
 @dataclass(frozen=True, kw_only=True)

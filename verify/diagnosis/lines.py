@@ -30,6 +30,8 @@ DIGITS = (2, 4, 6)
 """Significant digits of a factor, or of a constant, the fewest first."""
 STEPS = 16
 """Steps of the secant method for a constant."""
+ANEW = 4
+"""Times that a gradient costs where its numbers and partials are computed anew."""
 SEEN = 1e-6
 """Part of the size of a gradient that a slip must change to be looked at."""
 PAIRED = 400
@@ -82,7 +84,7 @@ class _Inquiry:
 
     def __init__(self, points: Sequence[Answered], besides: tuple[Slip, ...] = ()) -> None:
         self.points, self.first, self.besides = points, points[0], besides
-        self.budget = MOST_WORK
+        self.budget, self.left = MOST_WORK, MOST_WORK
         self.error = np.where(self.first.which, self.first.given - self.first.due, 0.0)
         self.columns: dict[Slip, Floats] = {}
         self.plainly = self.first.lines.gradient()
@@ -169,20 +171,29 @@ class _Inquiry:
                 continue
             own = self.first.lines.constant(place)
             for c in dict.fromkeys([*(float(f"{number:.{digits}g}") for digits in DIGITS), number]):
-                if c != own and all(p.explained(p.lines.having(place, c).gradient()) for p in self.points):
+                if c != own and all(p.explained(self._having(p, place, c)) for p in self.points):
                     line = self.first.lines.line(place)
                     told_of = f"is that for {c:g} where the loss has {own:g}, in {told_place(replace(place, slot=None), line)}"
                     return Found("constant", told_of, ((line.file, line.number),))
         return None
 
+    def _having(self, point: Answered, place: Place, number: float) -> Floats:
+        """The gradient at a point with another number in a place: all that is computed there is computed anew."""
+        self.left -= ANEW * point.lines.cost
+        return point.lines.having(place, number).gradient()
+
     def _number(self, place: Place) -> float | None:
-        """The number at which the error along its own direction vanishes at the first point."""
+        """The number at which the error along its own direction vanishes at the first point; None where it is none, or would be too much
+        work.
+        """
         own = self.first.lines.constant(place)
         size = float(np.max(np.abs(self.error)))
 
         def left(c: float) -> Floats:
-            return np.where(self.first.which, self.first.lines.having(place, c).gradient() - self.plainly, 0.0) - self.error
+            return np.where(self.first.which, self._having(self.first, place, c) - self.plainly, 0.0) - self.error
 
+        if self.left < 0:
+            return None
         before, here = own, own * (1 + BESIDE) if own else BESIDE
         was, now = -self.error, left(here)
         for _ in range(STEPS):
@@ -192,7 +203,7 @@ class _Inquiry:
             step = float(moved @ now) / float(moved @ moved) * (here - before)
             before, was, here = here, now, here - step
             now = left(here)
-            if float(np.max(np.abs(now))) <= EXACT * size:
+            if float(np.max(np.abs(now))) <= EXACT * size or abs(step) <= EXACT * abs(here) or self.left < 0:
                 break
         return here if np.all(np.abs(now) <= SEEN * size) else None
 

@@ -32,7 +32,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     """Loss and gradient of both."""
     source = python_of(subject.candidate.f)
     assert source is not None
-    interpreted = replace(subject, candidate=replace(subject.candidate, f=source))
+    interpreted = replace(subject, candidate=replace(subject.candidate, f=source), answers=None)
     compiled, plain, truth = subject.answer(case), interpreted.answer(case), subject.truth(case)
     evidence = []
     if subject.candidate.has_loss:

@@ -12,9 +12,9 @@ OTHERWISE = "answers differently when it is asked the same again"
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Asks three times, the last after another question. Raises Misbehaviour("nondeterministic", …) on other bits."""
-    first, again = subject.reply(case), subject.reply(case)
-    subject.reply(case.but(**subject.oracle.elsewhere(case.values)))
-    for answer in (again, subject.reply(case)):
+    first, again = subject.ask(case), subject.ask(case)
+    subject.ask(case.but(**subject.oracle.elsewhere(case.values)))
+    for answer in (again, subject.ask(case)):
         same = np.array_equal(first.gradient, answer.gradient, equal_nan=True)
         if not same or not np.array_equal(first.value, answer.value, equal_nan=True):
             raise Misbehaviour("nondeterministic", OTHERWISE)

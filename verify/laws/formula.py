@@ -6,8 +6,12 @@ the language has rounded before carry that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject
@@ -29,6 +33,8 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided=f"not recorded: {error}")
     if gap is None:
         return Finding(undecided=KINK)
+    if gap.distance and (other := _strayed(subject, case.values)) is not None:
+        return Finding(undecided=f"not recorded: {other}")
     entry = _entry(case, gap.place)
     name, index = case.place(entry)
     where: dict[str, object] = {"entry": entry, "input": name, "index": index, "measured": gap.measured, "expected": gap.expected}
@@ -53,11 +59,27 @@ def why_not(subject: Subject) -> str | None:
     problem = subject.oracle.problem if isinstance(subject.oracle, InstanceOracle) else None
     if problem is None or problem.code is None:
         return "asked where the formula is the loss's own code"
+    values = small(problem, dtype=subject.oracle.dtype)
     try:
-        problem.code.written(small(problem, dtype=subject.oracle.dtype))
+        problem.code.written(values)
+        other = _strayed(subject, values)
     except NotTraced as error:
         return f"the gradient's code cannot be recorded: {error}"
-    return None
+    return None if other is None else f"the gradient's code is not what was recorded of it: {other}"
+
+
+def _strayed(subject: Subject, values: Mapping[str, Any]) -> str | None:
+    """What running code returns that is not what was recorded: it may ask what it is given, and do otherwise then."""
+    assert isinstance(subject.oracle, InstanceOracle)
+    try:
+        gradient = subject.candidate(**values).gradient
+    except Misbehaviour:  # which other laws tell
+        return None
+    found = subject.oracle.problem.code.strayed(values, gradient)
+    if found is None:
+        return None
+    place, recorded = found
+    return f"entry {place} of it comes out as {float(np.ravel(gradient)[place]):.17g}, where {recorded:.17g} was recorded"
 
 
 LAW = Law(name="formula", statement="the gradient's code denotes the gradient of the loss's code", measure=measure, inapplicable=why_not)

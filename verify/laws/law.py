@@ -37,10 +37,42 @@ KEPT = 8
 """Points whose truth is kept: more than any law asks for again."""
 
 
+NUMBERS = 1_000_000
+"""Numbers of answers, and of the cases that they answer, that are kept: some ten thousand small ones."""
+
+
+class Answers:
+    """The latest answers of a candidate, by their cases: laws ask for many of the same."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()
+        self._numbers = 0
+
+    def of(self, case: Case, ask: Callable[[Case], Answer]) -> Answer:
+        """The answer at the case. Raises what the candidate does, as often as it is asked."""
+        known = self._known.get(case.key)
+        if known is not None:
+            return known[0]
+        found = ask(case)
+        size = sum(np.size(a) for a in (*case.values.values(), *found.gradients.values(), found.curvature))
+        self._known[case.key] = found, size
+        self._numbers += size
+        while self._numbers > NUMBERS:
+            self._numbers -= self._known.popitem(last=False)[1][1]
+        return found
+
+    def clear(self) -> None:
+        """Forgets them."""
+        self._known.clear()
+        self._numbers = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """A candidate beside the truth it is judged by. Subjects of the same objective may share `truths`, the latest `kept` of them.
 
+    With `answers` the candidate is not asked again at a case whose answer is among them: only while nobody but the suite runs, who might
+    change what it does.
     `approximate` says that the candidate's Hessian is declared an approximation. `other_values` are those of the parameters that the
     candidate takes at which it is judged as well: cases that name a value are judged by the subject `at` it.
     """
@@ -49,6 +81,7 @@ class Subject:
     oracle: Oracle | InstanceOracle
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT
+    answers: Answers | None = field(default=None, repr=False, compare=False)
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     approximate: bool = False
     other_values: tuple[Mapping[str, float], ...] = ()
@@ -68,7 +101,12 @@ class Subject:
         if key not in self.elsewhere:
             oracle = self.oracle.with_parameters(parameters)
             self.elsewhere[key] = replace(
-                self, candidate=self.candidate.at(parameters), oracle=oracle, other_values=(), truths=OrderedDict()
+                self,
+                candidate=self.candidate.at(parameters),
+                oracle=oracle,
+                other_values=(),
+                truths=OrderedDict(),
+                answers=None if self.answers is None else Answers(),
             )
         return self.elsewhere[key]
 
@@ -83,9 +121,19 @@ class Subject:
         """What these are a function of."""
         return self.scored.objective.form
 
+    def forget(self) -> None:
+        """What was answered."""
+        for subject in (self, *self.elsewhere.values()):
+            if subject.answers is not None:
+                subject.answers.clear()
+
+    def ask(self, case: Case) -> Answer:
+        """What the candidate answers at the case now."""
+        return self.candidate(**case.values)
+
     def reply(self, case: Case) -> Answer:
         """What the candidate answers at the case, whatever that is."""
-        return self.candidate(**case.values)
+        return self.ask(case) if self.answers is None else self.answers.of(case, self.ask)
 
     def answer(self, case: Case) -> Answer:
         """The same where it is evidence. Raises OutOfRange where it is not finite and need not be."""
@@ -150,8 +198,8 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
     @wraps(measure)
     def decided(subject: Subject, case: Case) -> Finding:
         try:
-            with np.errstate(all="ignore"), functions.alone():  # a warning of ours would be taken for one of the candidate
-                return measure(subject, case)
+            with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
+                return functions.undisturbed(lambda: measure(subject, case))
         except OutOfRange:
             return Finding(undecided=OUT_OF_RANGE)
         except NotTraced as error:

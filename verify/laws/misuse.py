@@ -124,7 +124,7 @@ def _reaction(subject: Subject, case: Case) -> str:
 
 def _ask(subject: Subject, case: Case) -> bytes:
     try:
-        answer = subject.reply(case)
+        answer = subject.ask(case)
     except Misbehaviour:
         return REFUSED
     finite = (np.isfinite(answer.value) or not subject.candidate.has_loss) and np.all(np.isfinite(answer.gradient))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Misbehaviour, functions, upstream_is_kept
+from verify.candidates import Answer, Call, Misbehaviour, changes, functions, keeps, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.compared import close, entrywise
@@ -52,7 +52,8 @@ def _measured(subject: Subject, case: Case) -> Finding:
             if not e.strain <= 1:
                 raise Misbehaviour("nondeterministic", _otherwise(what, e))
             evidence.append(e)
-    limitations += upstream_is_kept(subject.candidate.f, arguments)
+    way = subject.candidate
+    limitations += upstream_is_kept(way.f, way.packed(arguments) if isinstance(way, Call) else arguments)
     return Finding(evidence=tuple(evidence), limitations=(*limitations, *left))
 
 
@@ -65,7 +66,10 @@ def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> A
         if not isinstance(a, np.ndarray):
             continue
         if not np.array_equal(a, b, equal_nan=True):
-            raise Misbehaviour("mutates-input", f"changes its input {name}")
+            if not (isinstance(subject.candidate, Call) and subject.candidate.keeps(name)):
+                raise changes(name)
+            a[...] = b
+            left += [] if keeps(name) in left else [keeps(name)]
         if open_ and not a.flags.writeable:
             raise Misbehaviour("mutates-input", f"makes its input {name} read-only")
         if np.shares_memory(a, answer.gradient):

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from verify.candidates import Candidate, errstate, floats, functions
+from verify.storage import folder
 
 UNLIKELY = 0x5EED_0DD
 """A seed that no candidate sets: one that seeds the generators with the same number each time would change nothing by it."""
@@ -65,28 +66,27 @@ def _stays(_: Any) -> None:
     """Needs no more: whoever looks has seeded it anew."""
 
 
+_borrowers = [0]
+
+
 @contextmanager
 def borrowed() -> Iterator[None]:
-    """In the block the global random numbers are seeded to see who draws from them; then they go on as they did before."""
-    numbers = np.random.get_state(), random.getstate()  # noqa: NPY002
+    """In the block the global random numbers are seeded to see who draws from them; then they go on as they did before the outermost."""
+    numbers = None if _borrowers[0] else (np.random.get_state(), random.getstate())  # noqa: NPY002  # which takes as long as some calls
+    _borrowers[0] += 1
     try:
         yield
     finally:
-        np.random.set_state(numbers[0])  # noqa: NPY002
-        random.setstate(numbers[1])
+        _borrowers[0] -= 1
+        if numbers is not None:
+            np.random.set_state(numbers[0])  # noqa: NPY002
+            random.setstate(numbers[1])
 
 
 def seed_all(seed: int = 0) -> None:
     """Seeds the global random numbers, where they are `borrowed`."""
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
-
-
-def folder() -> str | None:
-    """The current one, if it is there still."""
-    with suppress(OSError):  # it is gone
-        return os.getcwd()
-    return None
 
 
 def _folder_as(before: str | None) -> None:
@@ -126,14 +126,14 @@ def _variables_as(before: dict[Any, Any]) -> None:
 
 def _other_variables(before: dict[Any, Any], after: dict[Any, Any]) -> bool:
     """Whether one is gone or another; new ones disturb nobody who did not ask for them, and libraries set them."""
-    return any(after.get(name) != value for name, value in before.items())
+    return before != after and any(after.get(name) != value for name, value in before.items())
 
 
 SIGNALS = tuple(map(int, signal.valid_signals()))
 
 
 def _handlers() -> dict[int, Any]:
-    return {number: _signal.getsignal(number) for number in SIGNALS}
+    return dict(zip(SIGNALS, map(_signal.getsignal, SIGNALS), strict=True))
 
 
 def _handlers_as(handlers: dict[int, Any]) -> None:
@@ -220,7 +220,7 @@ def _changed(before: States) -> States:
 def _set(stands: States, wanted: States) -> None:
     """Sets what differs."""
     for shared, state in wanted.items():
-        if shared.differ(state, stands[shared]):
+        if state is not stands[shared] and shared.differ(state, stands[shared]):
             shared.put_back(state)
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
+from verify.later import sympy
 from verify.oracle import InstanceOracle
 from verify.oracle.formula import Formula
 from verify.problem import Part, Values

@@ -12,10 +12,12 @@ from itertools import pairwise, permutations, product
 import numpy as np
 from flint import arb
 
+from verify import kept
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.formula import Formula, loss_formula, penalty_formula
 from verify.spec.asked import one_for_all_targets
+from verify.spec.catalogue import shipped
 from verify.spec.convexity import convex_loss
 from verify.spec.loss import Chord, Claims, LossSpec
 from verify.spec.penalty import Penalty
@@ -55,10 +57,12 @@ def examine(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
 
 def examine_what_is_new(loss: LossSpec, given: Mapping[str, float] | None = None) -> None:
     """The same of all but what ships, at the defaults of its parameters: that is examined by the tests, and takes a second each time."""
-    from verify.spec.catalogue import losses  # which imports all that ships
-
-    if loss.with_parameters(given or {}) != loss.with_parameters({}) or losses().get(loss.name) is not loss:
+    home = shipped(loss)
+    values = loss.with_parameters(given or {})
+    if home is None:
         examine(loss, given)
+    elif values != loss.with_parameters({}):
+        kept.plain(["examined", *home, *values.values()], lambda: examine(loss, given))
 
 
 def examine_penalty(penalty: Penalty) -> None:

@@ -149,13 +149,13 @@ class Elements:
     def gradient(self) -> tuple[Objects, Floats, Floats]:
         """(the corner from which the hulls of ambiguous switches are spanned, the radius that comes with its terms, their magnitude)."""
         pieces, m = self.pieces, self._steep.shape[1]
-        slopes = [[entry(p, j).exact + hull_start(p, j) for j in range(m)] for p in pieces]
+        slopes = [corner(p, m) for p in pieces]
         center = np.asarray(self.map.back(slopes, self.counts) * arb(self.share), object)  # of one number, too
-        size = np.array([[magnitude(p, j) for j in range(m)] for p in pieces]).reshape(-1, m)
-        radius = np.array([[radius_of(p, j) for j in range(m)] for p in pieces]).reshape(-1, m)
+        size = np.array([magnitudes(p, m) for p in pieces]).reshape(-1, m)
+        radius = np.array([radii(p, m) for p in pieces]).reshape(-1, m)
         for i, p in ((i, w.pieces(*runs)) for i, ways in enumerate(self._ways) for w, *runs in ways):
-            size[i] = np.maximum(size[i], [magnitude(p, j) for j in range(m)])
-            radius[i] = np.maximum(radius[i], [radius_of(p, j) for j in range(m)])
+            size[i] = np.maximum(size[i], magnitudes(p, m))
+            radius[i] = np.maximum(radius[i], radii(p, m))
         # The entries of one element's gradient may be computed from each other (1 − p for the other class, minus the sum
         # of the rest), so each carries the errors of all and roundings of the largest.
         largest = np.max(size, axis=1, initial=0.0, keepdims=True)
@@ -250,16 +250,28 @@ def entry(p: Pieces, j: int) -> Quantity:
     return p.certain.get(j, ZERO)
 
 
-def hull_start(p: Pieces, j: int) -> arb:
-    """The sum of the first vertices: the corner from which the hulls of the ambiguous switches are spanned."""
-    return sum((vs[0].get(j, ZERO).exact for vs in p.ambiguous), arb(0))
+def corner(p: Pieces, m: int) -> list[arb]:
+    """What is certain with the sum of the first vertices: from there the hulls of the ambiguous switches are spanned."""
+    found = [entry(p, j).exact for j in range(m)]
+    for vs in p.ambiguous:
+        for j, q in vs[0].items():
+            found[j] += q.exact
+    return found
 
 
-def radius_of(p: Pieces, j: int) -> float:
-    """Of a slope, whatever is chosen."""
-    return entry(p, j).radius + sum(max(v.get(j, ZERO).radius for v in vs) for vs in p.ambiguous)
+def radii(p: Pieces, m: int) -> list[float]:
+    """Of each slope, whatever is chosen."""
+    return _greatest(p, m, lambda q: q.radius)
 
 
-def magnitude(p: Pieces, j: int) -> float:
+def magnitudes(p: Pieces, m: int) -> list[float]:
     """Of its terms, whatever is chosen."""
-    return entry(p, j).magnitude + sum(max(v.get(j, ZERO).magnitude for v in vs) for vs in p.ambiguous)
+    return _greatest(p, m, lambda q: q.magnitude)
+
+
+def _greatest(p: Pieces, m: int, of: Callable[[Quantity], float]) -> list[float]:
+    found = [of(entry(p, j)) for j in range(m)]
+    for vs in p.ambiguous:
+        for j in dict.fromkeys(j for v in vs for j in v):
+            found[j] += max(of(v.get(j, ZERO)) for v in vs)
+    return found

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property, lru_cache, reduce
 from itertools import product
 from math import inf
+from typing import TYPE_CHECKING, Any
 
 import flint
 import numpy as np
-import sympy
 from flint import arb, fmpq
 from numpy.typing import NDArray
 
+from verify import kept
 from verify.errors import UsageError
-from verify.oracle.compile import Compiler
+from verify.later import sympy
+from verify.spec.catalogue import shipped
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
-from verify.tape import enclose, reverse, series
+from verify.tape import enclose, reverse, series, stored
 from verify.tape.balls import Ball, precision
 from verify.tape.derive import Curvature, Second, cut_slopes
 from verify.tape.enclose import Run
@@ -28,6 +33,12 @@ from verify.tape.tape import Builder, Tape, degrees
 
 Terms = tuple[int, ...]
 Slopes = tuple[dict[int, Terms], dict[int, Terms]]
+if TYPE_CHECKING:
+    Stated = tuple[sympy.Expr, Sequence[sympy.Symbol], Sequence[sympy.Symbol]]
+    """An expression with its variables and its constants."""
+
+FEW = 8
+"""Variables, of each of which it is told whether the formula is a polynomial in it."""
 
 
 class Formula:
@@ -38,30 +49,94 @@ class Formula:
     that is a tape of its own, with the same registers.
     """
 
+    _stated: Callable[[], Stated]
+    _polynomial_in: Sequence[bool] | None = None
+
     def __init__(self, e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> None:
+        from verify.oracle.compiler import Compiler  # tables of sympy's functions
+
         compiler = Compiler(variables, constants)
         terms = compiler.terms(e)
-        self.expression: sympy.Expr | None = e
-        self.variables = tuple(variables)
+        self.expression, self.variables = e, tuple(variables)
         self.registers = {part: int(k) for part, k in compiler.known.items() if np.ndim(k) == 0}
         self._of_recording(compiler.b, terms, len(variables), tuple(map(str, constants)), compiler.asked)
+
+    @cached_property
+    def expression(self) -> sympy.Expr | None:
+        """What it was compiled from; None of a recording."""
+        return self._stated()[0]
+
+    @cached_property
+    def variables(self) -> tuple[sympy.Symbol, ...]:
+        """Those of the expression."""
+        return tuple(self._stated()[1])
+
+    @cached_property
+    def registers(self) -> dict[sympy.Basic, int]:
+        """Those of its subexpressions."""
+        return Formula(*self._stated()).registers
+
+    def told(self) -> dict[str, Any]:
+        """Plain data, from which it is `read`. Raises ValueError where it has none."""
+        curvature = [] if self._curvature is None else [self._curvature.tape]
+        few = self.arity <= FEW
+        return {
+            "tapes": stored.told([self.value_tape, self.tape, *curvature]),
+            "arity": self.arity,
+            "constants": list(self.constants),
+            "terms": list(self.value_terms),
+            "asked": list(self._asked.items()),
+            "slopes": _plain(self.slopes),
+            "piece slopes": [[_plain(slopes) for slopes in pieces] for pieces in self.piece_slopes],
+            "quadratic": self._coefficients and [str(c) for c in self._coefficients],
+            "polynomial in": [self.is_polynomial_in(j) for j in range(self.arity)] if few else None,
+        }
+
+    @classmethod
+    def read(cls, found: dict[str, Any], stated: Callable[[], Stated]) -> Formula:
+        """The formula that was told, whose expression is `stated` where it is asked for.
+
+        Raises LookupError, TypeError or ValueError where it is none.
+        """
+        self = cls.__new__(cls)
+        self._stated = stated
+        self.value_tape, self.tape, *curvature = stored.read(found["tapes"])
+        self._curvature = Curvature(curvature[0], int(curvature[0].outputs)) if curvature else None
+        self.arity, self.constants, self.value_terms = int(found["arity"]), tuple(found["constants"]), tuple(found["terms"])
+        self._asked = dict(found["asked"])
+        self._find_switches()
+        self.slopes = _slopes(found["slopes"])
+        self.piece_slopes = [[_slopes(slopes) for slopes in pieces] for pieces in found["piece slopes"]]
+        self._coefficients = found["quadratic"] and tuple(map(Fraction, found["quadratic"]))
+        self._polynomial_in = found["polynomial in"]
+        return self
 
     def _of_recording(self, b: Builder, terms: Terms, variables: int, constants: tuple[str, ...], asked: Mapping[int, str]) -> None:
         self.arity, self.constants, self.value_terms, self._asked = variables, constants, terms, asked
         self.value_tape = b.tape(np.array([*self.value_terms, *self._asked], np.intp))
-        self.additions = max(1, len(self.value_terms))
+        self._record_slopes(b, self._find_switches())
+
+    def _find_switches(self) -> list[list[tuple[int, int]]]:
+        """Their pieces."""
         switches = [(k, pieces) for i in self.value_tape.instructions if i.row.form == "switch" for k, pieces in i.choices]
         self.switches = [k for k, _ in switches]
-        self._record_slopes(b, switches)
-
-    def _record_slopes(self, b: Builder, switches: Sequence[tuple[int, list[tuple[int, int]]]]) -> None:
         self._number = {k: n for n, k in enumerate(self.switches)}
+        return [pieces for _, pieces in switches]
+
+    def _record_slopes(self, b: Builder, switches: Sequence[list[tuple[int, int]]]) -> None:
         self.slopes = self._split(b, self.value_terms)
-        self.piece_slopes = [[self._split(b, (register,), sign) for register, sign in pieces] for _, pieces in switches]
-        all_slopes = [self.slopes, *(slopes for pieces in self.piece_slopes for slopes in pieces)]
-        self._slope_terms = [t for own, inner in all_slopes for terms in (*own.values(), *inner.values()) for t in terms]
+        self.piece_slopes = [[self._split(b, (register,), sign) for register, sign in pieces] for pieces in switches]
         self.tape = b.tape(np.array([*self.value_tape.outputs, *self._slope_terms], np.intp))
         self._curvature = _curvature(b, self.value_terms) if self.value_terms else None
+
+    @property
+    def additions(self) -> int:
+        """How many terms are added up."""
+        return max(1, len(self.value_terms))
+
+    @cached_property
+    def _slope_terms(self) -> list[int]:
+        return [t for slopes in (self.slopes, *(slopes for pieces in self.piece_slopes for slopes in pieces)) for t in _all(slopes)]
 
     def _split(self, b: Builder, starts: Sequence[int], sign: int = 1) -> Slopes:
         """Slopes of a sum of registers by variable and by inner switch."""
@@ -99,6 +174,14 @@ class Formula:
     @cached_property
     def quadratic(self) -> tuple[arb, arb, arb] | None:
         """(c0, c1, c2) where the formula of one variable is c0 + c1·w + c2·w² with rational coefficients, else None."""
+        if self._coefficients is None:
+            return None
+        c0, c1, c2 = [arb(fmpq(c.numerator, c.denominator)) for c in self._coefficients]
+        return c0, c1, c2
+
+    @cached_property
+    def _coefficients(self) -> tuple[Fraction, ...] | None:
+        """Those three as fractions."""
         if self.expression is None or self.switches or self.arity != 1:
             return None
         if not self.expression.is_polynomial(*self.variables):
@@ -106,8 +189,7 @@ class Formula:
         c = sympy.Poly(self.expression, *self.variables).all_coeffs()[::-1]
         if len(c) > 3 or not all(x.is_Rational for x in c):
             return None
-        c0, c1, c2 = [arb(fmpq(int(x.p), int(x.q))) for x in [*c, sympy.S.Zero, sympy.S.Zero][:3]]
-        return c0, c1, c2
+        return tuple(Fraction(int(x.p), int(x.q)) for x in [*c, sympy.S.Zero, sympy.S.Zero][:3])
 
     @cached_property
     def piecewise_linear(self) -> bool:
@@ -121,6 +203,8 @@ class Formula:
 
     def is_polynomial_in(self, j: int) -> bool:
         """Whether it depends on this variable as a polynomial does, without a switch."""
+        if self._polynomial_in is not None:
+            return self._polynomial_in[j]
         if self.expression is None:
             return False
         variable = self.variables[j]
@@ -256,6 +340,15 @@ class Formula:
         return difference
 
 
+def _plain(slopes: Slopes) -> list[Any]:
+    return [list(part.items()) for part in slopes]
+
+
+def _slopes(found: Any) -> Slopes:
+    own, inner = ({int(k): tuple(terms) for k, terms in part} for part in found)
+    return own, inner
+
+
 def _all(slopes: Slopes) -> list[int]:
     """The registers of all terms."""
     return [t for part in slopes for terms in part.values() for t in terms]
@@ -288,15 +381,50 @@ def loss_formula(spec: LossSpec, classes: int, label: int) -> Formula:
     """
     if spec.domain and label:
         return loss_formula(spec, classes, 0)
-    e, symbols = spec.expression(classes, label)
-    return _compiled(f"{spec.name}, {spec.place(classes, label)}", e, symbols[:classes], symbols[classes:])
+
+    def stated() -> Stated:
+        e, symbols = spec.expression(classes, label)
+        return e, symbols[:classes], symbols[classes:]
+
+    return compiled(f"{spec.name}, {spec.place(classes, label)}", stated, shipped(spec), [classes, label])
 
 
-def _compiled(what: str, e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol] = ()) -> Formula:
-    try:
-        return Formula(e, variables, constants)
-    except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
-        raise UsageError(f"{what}: {error}") from None
+def compiled(what: str, stated: Callable[[], Stated], home: tuple[str, str] | None = None, which: Sequence[Any] = ()) -> Formula:
+    """The formula that is `stated`, kept between processes: by where it ships, its `home`, and `which` of the formulas there it is, else
+    by the expression. Raises UsageError where it is not made of known functions.
+    """
+    if home is None:
+        expression = stated()
+        return _kept(what, ["expression", _digest(*expression)], lambda: expression)
+    return _kept(what, ["formula", *home, *which], stated)
+
+
+def _kept(what: str, key: Sequence[Any], stated: Callable[[], Stated]) -> Formula:
+    def made() -> Formula:
+        e, variables, constants = stated()
+        try:
+            return Formula(e, variables, constants)
+        except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
+            raise UsageError(f"{what}: {error}") from None
+
+    return kept.kept(key, made, Formula.told, lambda found: Formula.read(found, stated))
+
+
+def _digest(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol]) -> str:
+    """Of all that a formula is compiled from: each node once, with its operands in their order."""
+    numbers: dict[sympy.Basic, int] = {}
+    told: list[Any] = [len(variables), len(constants)]
+    waiting = [e, *reversed(constants), *reversed(variables)]
+    while waiting:
+        node = waiting[-1]
+        fresh = [a for a in node.args if a not in numbers] if node not in numbers else []
+        if not fresh and node not in numbers:
+            told.append([type(node).__module__, type(node).__name__, [numbers[a] for a in node.args] or sympy.srepr(node)])
+            numbers[node] = len(numbers)
+        waiting += fresh or []
+        if not fresh:
+            waiting.pop()
+    return hashlib.sha256(json.dumps([told, numbers[e]]).encode()).hexdigest()
 
 
 @lru_cache(maxsize=64)
@@ -304,11 +432,28 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
     """ℓ over one score, with its target t and its parameters as constants; None where that is not one formula for all targets."""
     if not spec.targets or spec.domain:
         return None
+    home = shipped(spec)
+    if home is None:
+        return _any_target(spec)
+
+    return kept.kept(
+        ["any target", *home],
+        lambda: _any_target(spec),
+        lambda made: None if made is None else made.told(),
+        lambda found: None if found is None else Formula.read(found, lambda: _with_a_target(spec)),
+    )
+
+
+def _with_a_target(spec: LossSpec) -> Stated:
     _, (score, *parameters) = spec.expression(1, 0)
     target = sympy.Symbol("t", real=True)
+    return sympy.sympify(spec.formula(score, target, **{p.name: p for p in parameters})), [score], [target, *parameters]
+
+
+def _any_target(spec: LossSpec) -> Formula | None:
+    assert spec.targets is not None
     try:
-        e = sympy.sympify(spec.formula(score, target, **{p.name: p for p in parameters}))
-        found = Formula(e, [score], [target, *parameters])
+        found = Formula(*_with_a_target(spec))
     except Exception:  # it branches on the target, looks it up, or does with it what no ball operation does
         return None
     defaults = [arb(p) for p in spec.with_parameters({}).values()]
@@ -327,13 +472,13 @@ def penalty_formula(penalty: Penalty) -> Formula:
     """ρ(w), of a group of two where it is over groups, compiled once a process. Raises UsageError where it is not made of known
     functions.
     """
-    return _compiled(penalty.name, *penalty.expression())
+    return compiled(penalty.name, lambda: (*penalty.expression(), ()), shipped(penalty))
 
 
 @lru_cache(maxsize=256)
 def group_formula(penalty: Penalty, size: int, gone: tuple[bool, ...]) -> Formula:
     """ρ over a group of so many weights, without the norms that are gone."""
-    return _compiled(penalty.name, penalty.without(size, gone), penalty.expression(size)[1])
+    return compiled(penalty.name, lambda: (penalty.without(size, gone), penalty.expression(size)[1], ()))
 
 
 @lru_cache(maxsize=64)
@@ -341,11 +486,15 @@ def norms_of(penalty: Penalty, size: int) -> tuple[tuple[tuple[float, ...], Form
     """Of each norm in ρ over a group of so many weights: half of the axes of the ball that its subgradients at 0 are, and the norm along a
     line through 0, a formula of t with the constants v_1, …, k.
     """
-    return tuple((norm.lengths, _compiled(penalty.name, *norm.ray())) for norm in penalty.norms(size))
+    return tuple((norm.lengths, compiled(penalty.name, norm.ray)) for norm in penalty.norms(size))
 
 
 @lru_cache(maxsize=1)
 def parabola() -> Formula:
     """A + b·t + c·t² over t, with a, b, c as constants: a quadratic penalty along a line, all weights at once."""
-    t, a, b, c = sympy.symbols("t a b c", real=True)
-    return Formula(a + b * t + c * t**2, [t], [a, b, c])
+
+    def stated() -> Stated:
+        t, a, b, c = sympy.symbols("t a b c", real=True)
+        return a + b * t + c * t**2, [t], [a, b, c]
+
+    return _kept("a parabola", ["parabola"], stated)

@@ -13,14 +13,13 @@ from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from verify.difference import joined, on_grid, parted
-from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.elements import Element, Elements
-from verify.oracle.formula import Formula
+from verify.oracle.formula import Formula, compiled
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
 from verify.oracle.swept import SweptFormula
-from verify.problem import Input, Instance, Part, Recording, Stated, Values, small
+from verify.problem import TARGET, Input, Instance, Part, Recording, Stated, Values, mean_by, small
 from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
 from verify.spec.domains import Domain
 
@@ -42,7 +41,7 @@ class InstanceOracle:
         self.problem = instance.problem
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
         self.constants = [exact.ball(p) for p in instance.parameters.values()]
-        self._rounded_constants = [exact.rounded(p, dtype, instance.unsure.get(name, 0.0)) for name, p in instance.parameters.items()]
+        self._rounded_constants = [exact.rounded(p, dtype, *instance.unsure.get(name, ())) for name, p in instance.parameters.items()]
         self._steepest: dict[Hashable, Floats] = {}
 
     @property
@@ -79,9 +78,9 @@ class InstanceOracle:
         x = joined([values[name] for name in self.problem.differentiated])
         data = Elements(
             elements=[self._element(p) for p in parts],
-            map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self._roundings(values)),
+            map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self.roundings(values)),
             counts=[p.weight for p in parts],
-            number=self._number(len(parts)),
+            number=self._number(parts),
             share=self._share(parts),
             dtype=self.dtype,
             u=self.u,
@@ -93,10 +92,20 @@ class InstanceOracle:
         )
         return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, **known)
 
-    def _number(self, parts: int) -> int:
-        """Roundings of the sum. Weights may be added up, too, and are as sure as they were found out."""
-        unsure = max((self.instance.unsure.get(name, 0.0) for name in self.problem.classwise), default=0.0)
-        return parts * (2 if self.problem.is_weighted or self.problem.classwise else 1) + ceil(unsure / self.u)
+    def _number(self, parts: Sequence[Part]) -> int:
+        """Roundings of the sum. Weights may be added up, too, and what divides it is as sure as they were found out."""
+        added = 2 if self.problem.is_weighted or self.problem.classwise else 1
+        return added * len(parts) + ceil(self._unsure_total(parts) / self.u)
+
+    def _unsure_total(self, parts: Sequence[Part]) -> float:
+        """How far the sum of a parameter over the classes of the examples may be off, of its size."""
+        by = self.instance.reduction
+        off = next((self.instance.unsure.get(name) for name in self.problem.classwise if by == mean_by(name)), None)
+        if off is None:
+            return 0.0
+        shares = [(p.shares[by], off[_label(p) % len(off)]) for p in parts if p.kept]
+        total = sum(share for share, _ in shares)
+        return sum(share * far for share, far in shares) / total if total else 0.0
 
     def share(self, parts: Sequence[Part]) -> float:
         """What the sum is multiplied by."""
@@ -106,7 +115,7 @@ class InstanceOracle:
         total = self.instance.total(parts)
         return fmpq(total.denominator, total.numerator)
 
-    def _roundings(self, values: Values) -> Floats:
+    def roundings(self, values: Values) -> Floats:
         """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
         return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in self.problem.variables])
 
@@ -133,7 +142,8 @@ class InstanceOracle:
             return [0.0] * len(part.numbers)
         shapes = {name: shape for name, shape, _ in part.key}  # type: ignore[attr-defined]  # of a spec's problem
         constants = [i.name for i in self.problem.inputs if i.name in shapes and not (i.differentiated or i.asked)]
-        return [self.instance.unsure.get(name, 0.0) for name in constants for _ in range(prod(shapes[name]))]
+        off = [(self.instance.unsure.get(name, (0.0,)), prod(shapes[name])) for name in constants]
+        return [far for each, size in off for far in each * (size // len(each))]
 
     def _steep(self, formula: Formula, part: Part) -> Floats:
         """L of each input, of real numbers: see `steepness`."""
@@ -202,6 +212,11 @@ class InstanceOracle:
         return self.example.piecewise_linear
 
 
+def _label(part: Part) -> int:
+    """The class of an example."""
+    return next(int(numbers[0]) for name, _, numbers in part.key if name == TARGET)  # type: ignore[attr-defined]  # of a loss of labels
+
+
 def _inside(i: Input, x: Floats, d: Floats) -> Floats:
     """The direction along numbers of a domain with ends."""
     room = i.reach(x)
@@ -232,7 +247,4 @@ def code_formula(name: str, stated: Statement, key: Hashable) -> Formula:
 def _compiled(name: str, stated: Stated | Recording) -> Formula:
     if isinstance(stated, Recording):
         return SweptFormula(stated.b, stated.output)
-    try:
-        return Formula(stated.expression, stated.variables, [*stated.numbers, *stated.parameters])
-    except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
-        raise UsageError(f"{name}: {error}") from None
+    return compiled(name, lambda: (stated.expression, stated.variables, [*stated.numbers, *stated.parameters]))

@@ -33,7 +33,7 @@ class Oracle:
         self.objective, self.dtype = objective, dtype
         self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
         self.constants = [exact.ball(p) for p in objective.parameters.values()]
-        self._rounded_constants = [exact.rounded(p, dtype, objective.unsure.get(name, 0.0)) for name, p in objective.parameters.items()]
+        self._rounded_constants = [exact.rounded(p, dtype, *objective.unsure.get(name, ())) for name, p in objective.parameters.items()]
         self._elements: dict[tuple[int, int], Element] = {}
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}

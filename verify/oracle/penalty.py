@@ -14,7 +14,7 @@ from flint import arb, arb_series, fmpq
 from numpy.typing import NDArray
 
 from verify.oracle import exact
-from verify.oracle.elements import ORDER, ZERO, Element, Elements, Line, Runs, entry, hull_start, line, magnitude, radius_of
+from verify.oracle.elements import ORDER, ZERO, Element, Elements, Line, Runs, corner, line, magnitudes, radii
 from verify.oracle.formula import Formula, group_formula, norms_of, parabola
 from verify.oracle.maps import Objects, Select
 from verify.oracle.subdifferential import Generator, Round, Scattered
@@ -82,12 +82,10 @@ class Weights:
             exacts = [self.reg * (c1 + 2 * c2 * exact.ball(w)) if m else arb(0) for w, m in zip(self.W.flat, self._mask.flat, strict=True)]
             size = abs(self.reg) * (float(abs(c1)) + 2 * float(abs(c2)) * np.abs(self.W).astype(np.float64))
             return _shaped(exacts, shape), (QUADRATIC_ROUNDINGS * self.u + gamma(4, self.u)) * size, size
-        flat = [
-            self.reg * (entry(p, 0).exact + hull_start(p, 0)) if m else arb(0) for p, m in zip(self._pieces, self._mask.flat, strict=True)
-        ]
+        flat = [self.reg * corner(p, 1)[0] if m else arb(0) for p, m in zip(self._pieces, self._mask.flat, strict=True)]
         # Where the penalty leaves the bias out its size still counts: a right candidate may add it and take it away.
-        size = abs(self.reg) * np.array([magnitude(p, 0) for p in self._pieces]).reshape(shape)
-        own = abs(self.reg) * np.array([radius_of(p, 0) for p in self._pieces]).reshape(shape)
+        size = abs(self.reg) * np.array([magnitudes(p, 1)[0] for p in self._pieces]).reshape(shape)
+        own = abs(self.reg) * np.array([radii(p, 1)[0] for p in self._pieces]).reshape(shape)
         return _shaped(flat, shape), own + gamma(4, self.u) * size, size
 
     rounds, is_lost = (), False

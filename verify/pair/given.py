@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -26,8 +27,12 @@ def given(text: str) -> Any:
             raise UsageError(f"--at {text} cannot be read: {error}. Give a file that {by} wrote.") from None
     place, colon, name = text.rpartition(":")
     if colon:
-        return attribute(load_file(Path(place)) if place.endswith(".py") else load_module(place), place, name)
+        return attribute(load_file(Path(place)) if place.endswith(".py") else load_module(place), place, name, _is_data)
     try:
         return [float(x) for x in text.split(",")]
     except ValueError:
         raise UsageError(f"--at {text!r} is no point. Give numbers such as 1,2.5,-3, or FILE.npy, FILE.npz or FILE.py:NAME.") from None
+
+
+def _is_data(a: Any) -> bool:
+    return callable(a) or isinstance(a, (np.ndarray, np.generic, Number, tuple, list, dict))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Misbehaviour, upstream_is_kept
+from verify.candidates import Misbehaviour, changes, keeps, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.surroundings import borrowed, watched
@@ -331,27 +331,29 @@ def purity(pair: Pair, case: Case) -> Finding:
     seeing = replace(pair, f=watched(pair.f, seen), beside=lent, lent=True)
     with borrowed():
         first, g, again = seeing.loss(x), seeing.slope_of(x), seeing.loss(x)
-    kept = np.array(g)
+    first_g, kept = np.array(g), list[str]()
     for name, now, was in _inputs(case, x, before, lent, pair.beside):
         if not np.array_equal(now, was, equal_nan=now.dtype.kind == "f"):
-            raise Misbehaviour("mutates-input", f"changes its input {name}")
+            if pair.own is None or not pair.own.is_kept(name):
+                raise changes(name)
+            kept.append(keeps(name))
     if np.shares_memory(x, g):
         raise Misbehaviour("mutates-input", f"returns a gradient that is a view of its input {' or '.join(case.differentiated)}")
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])
     fresh, fresh_g = pair.value(before), pair.gradient(before)
-    for told, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", kept, fresh_g)):
+    for told, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", first_g, fresh_g)):
         if not np.array_equal(a, b, equal_nan=True):
             raise Misbehaviour("nondeterministic", f"answers with another {told} when it is asked the same again")
     x[...] = x + x.dtype.type(0.5) * scales(x).astype(x.dtype)
     other, other_g = pair.loss(x), pair.slope_of(x)
-    if not np.array_equal(g, kept, equal_nan=True):
+    if not np.array_equal(g, first_g, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
     fresh, fresh_g = pair.value(x), pair.gradient(x)
     if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
         raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
     refused = [*_refusals(pair, before, first), *upstream_is_kept(pair.f, pair.arguments(before))]
-    return Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=tuple(refused))
+    return Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=(*refused, *kept))
 
 
 def _inputs(

@@ -11,7 +11,8 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.diagnosis import NAMING, Diagnosis, Numbers, of_inputs, of_numbers
+from verify.cases.case import NAMING
+from verify.diagnosis import Diagnosis, Numbers, of_inputs, of_numbers
 from verify.evidence import Finding
 from verify.pair.laws import rounding
 from verify.pair.place import grid

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from verify.cases import Case
 from verify.difference import joined
 from verify.pair.slope import on_grid
-from verify.problem.around import DRAWS, has_zeros, near, scales, sizes
+from verify.problem.around import DRAWS, has_zeros, keeping, near, scales, sizes
 
 Floats = NDArray[np.floating]
 
@@ -85,7 +85,12 @@ def places(at: Start, seed: int) -> Iterator[Case]:
     for round_ in count():
         for family, draw in DRAWS.items():
             if zeros or family != "zeroed":
-                x = joined([(draw if family != "zeroed" or has_zeros(a) else near)(a, rng) for a in at.arrays])
+                drawn = [(draw if family != "zeroed" or has_zeros(a) else near)(a, rng) for a in at.arrays]
+                x = joined(
+                    drawn
+                    if family == "zeroed"
+                    else [keeping(a, y, alone=len(at.values) == 1) for a, y in zip(at.arrays, drawn, strict=True)]
+                )
                 yield replace(_settled(first, x), family=family, seed=int(rng.integers(2**31)))
         if zeros and round_ == 0:
             x = joined([np.zeros_like(a) if has_zeros(a) else a for a in at.arrays])

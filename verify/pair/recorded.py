@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import inf, isfinite
 
 import numpy as np
 
-from verify.candidates import Misbehaviour
+from verify.candidates import Misbehaviour, functions
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Finding, Verdict
 from verify.laws.gradient import input_of
+from verify.laws.law import OutOfRange
 from verify.oracle.exact import fits
 from verify.pair.finite import no_numbers
+from verify.pair.kept import properties, unless_given_up
 from verify.pair.laws import MEASURES
 from verify.pair.naming import told
 from verify.pair.place import GIVEN, NEAR, Start, places
+from verify.pair.screened import screened, there
 from verify.pair.simpler import shrunk
 from verify.pair.subject import Pair
 from verify.pair.trial import LOOKED_AT
@@ -26,6 +29,10 @@ from verify.rounding import HALF
 from verify.traced import NotTraced
 from verify.trial import Derived, Result, Trial, Watch
 
+SHOWN = ("value", "gradient")
+"""Laws whose strain says how good a candidate's arithmetic is."""
+SMALL = 2000
+"""Operations of code that balls go through in a few milliseconds."""
 WEAKER = "without a spec, judged by its own loss's code: a loss that is wrong together with its gradient passes"
 
 
@@ -38,6 +45,8 @@ class Recorded(Derived):
     pair: Pair
     at: Start
     alone: bool = False
+    about: set[Hashable] = field(default_factory=set, repr=False, compare=False)
+    """The cases at which double precision left no doubt."""
 
     def search(self, trial: Trial) -> None:
         """Every family by itself."""
@@ -47,8 +56,13 @@ class Recorded(Derived):
             super().search(trial)
 
     def measure(self, case: Case) -> Finding:
-        """Of a gradient that is no number, what differences say."""
-        found = super().measure(case)
+        """Where the case gives up what the example shows, what is found where it does not."""
+        return unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
+
+    def _measured(self, case: Case) -> Finding:
+        """In double precision where that leaves no doubt, but for the example. Of a gradient that is no number, what differences say."""
+        about = None if self._is_given(case) else self._screened(case)
+        found = super().measure(case) if about is None else about
         if self.name != "gradient":
             return found
         if self._is_given(case):  # the user asks about this point
@@ -59,6 +73,31 @@ class Recorded(Derived):
         found = no_numbers(self.pair, case, found)
         weaker = (WEAKER,) if self.pair.reference is None else ()
         return Finding(evidence=found.evidence, undecided=found.undecided, limitations=(*found.limitations, *weaker))
+
+    def _screened(self, case: Case) -> Finding | None:
+        """In double precision; of small code not what the strain is shown of, which has its exact digits for little."""
+        try:
+            if self.name in SHOWN and self._operations(case) <= SMALL:
+                return None
+            with np.errstate(all="ignore"):
+                found = functions.undisturbed(lambda: screened(self.name, self.subject, case))
+        except (NotTraced, OutOfRange, Misbehaviour):
+            return None
+        if found is not None and found.evidence:
+            self.about.add(case.key)
+        return found
+
+    def _operations(self, case: Case) -> int:
+        code = self.subject.oracle.problem.code  # type: ignore[union-attr]  # code is what it is judged by
+        operations: int = code.record(case.values)[0].tape.operations
+        return operations
+
+    def pattern(self, case: Case) -> Hashable:
+        """Which pieces are taken."""
+        try:
+            return there(self.subject, case).pattern
+        except NotTraced:
+            return None
 
     def _out_of_range(self, case: Case) -> Evidence | None:
         """A loss, or an entry of the gradient, that is not finite where the record, which has no limit of the exponent, denotes a number of
@@ -83,6 +122,7 @@ class Recorded(Derived):
 
     def noted(self, result: Result) -> Result:
         """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps."""
+        result = self._told(result)
         place, code = result.farthest, self.subject.oracle.problem.code  # type: ignore[union-attr]  # code is what it is judged by
         if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:
             return result
@@ -93,6 +133,16 @@ class Recorded(Derived):
             return result
         evidence = replace(place.evidence, where=where | {"loses": str(found)})
         return replace(result, farthest=replace(place, evidence=evidence))
+
+    def _told(self, result: Result) -> Result:
+        """With what balls say where the candidate was under the greatest strain, and where it is farthest off: that is shown."""
+        if self.name not in SHOWN or result.worst is None or result.verdict is not Verdict.HOLDS:
+            return result
+        places = {name: place for name in ("worst", "farthest") if (place := getattr(result, name)) is not None}
+        asked = {p.case.key: Derived.measure(self, p.case).worst for p in places.values() if p.case.key in self.about}
+        told = {name: replace(p, evidence=asked.get(p.case.key) or p.evidence) for name, p in places.items()}
+        strain, far = told["worst"].evidence.strain, told["farthest"].evidence if "farthest" in told else None
+        return replace(result, **told, strain=strain, ulps=result.ulps if far is None else far.ulps)
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
         """Plainer numbers; the given point stays, as a pair's does."""

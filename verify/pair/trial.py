@@ -11,6 +11,7 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
 from verify.evidence import Finding
+from verify.pair.kept import properties, unless_given_up
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import told
 from verify.pair.place import GIVEN, MOVED, NEAR, Start, moved, places
@@ -45,6 +46,10 @@ class Estimated:
         return self.law
 
     def measure(self, case: Case) -> Finding:
+        """Where the case gives up what the example shows, what is found where it does not."""
+        return unless_given_up(self.law, properties(self.at.values), case, self._measured(case), self._measured)
+
+    def _measured(self, case: Case) -> Finding:
         """Away from the given point a candidate may refuse: its domain may end there."""
         try:
             finding = MEASURES[self.law](self.pair, case)

@@ -1,8 +1,10 @@
-"""Points around an example, which keep the signs of its numbers: a logarithm may wait behind them."""
+"""Points around an example, which keep the signs of its numbers: a logarithm may wait behind them; and what else it shows of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -75,3 +77,69 @@ def has_zeros(x: Floats) -> bool:
 def in_dtype(a: Any, dtype: str) -> Any:
     """A value with its real numbers in a dtype; others are as they are."""
     return np.asarray(a).astype(dtype)[()] if np.asarray(a).dtype.kind == "f" else a
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an example shows of an input: `told` after its name, whether numbers have it `exactly`, and numbers like others that do."""
+
+    told: str
+    exactly: Callable[[Floats], bool]
+    restored: Callable[[Floats], Floats]
+
+
+STEP = 2.0**-16
+"""Rows that sum to 1 are made of multiples of this, whose sums no dtype rounds."""
+SORTED = 4
+"""Numbers that are in order by chance are fewer: one in 24 samples of four is."""
+ROUNDED = 4
+"""Roundings, of each number, by which a sum may miss 1."""
+
+
+def shown(a: Any, *, alone: bool = False) -> Shown | None:
+    """What the numbers of an input have in common that is no accident, and that code may rely on: masks, one 1 a row, rows that sum to 1,
+    symmetry, order. None where nothing is seen. The numbers of an input that is `alone` are looked at elsewhere than on a few points.
+    """
+    x = np.asarray(a)
+    if x.dtype.kind != "f" or not x.ndim:
+        return None
+    rows = x.ndim > 0 and 1 < x.shape[-1] < ROUNDED / STEP / 8 and bool(np.all(x >= 0))
+    if rows and bool(np.all(np.abs(x.sum(-1, dtype=np.float64) - 1) <= ROUNDED * x.shape[-1] * np.finfo(x.dtype).eps)):
+        if bool(np.all((x == 0) | (x == 1))):
+            return None if alone else _as_it_is(x, "to have one 1 a row, and zeros")
+        return Shown("to sum to 1 along its rows", _sums_to_one, lambda y: _summing_to_one(y, x))
+    if x.size >= SORTED and not alone and (low := float(x.min())) in (0.0, -1.0) and set(np.unique(x).tolist()) == {low, 1.0}:
+        return _as_it_is(x, f"to be {low:g} or 1")
+    if x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, x.T) and np.any(x != np.diag(np.diag(x))) and np.ptp(x) > 0:
+        return Shown("to be symmetric", lambda y: bool(np.array_equal(y, y.T)), lambda y: np.triu(y) + np.triu(y, 1).T)
+    if x.ndim == 1 and x.size >= SORTED and np.ptp(x) > 0:
+        if np.all(np.diff(x) >= 0):
+            return Shown("to ascend", lambda y: bool(np.all(np.diff(y) >= 0)), np.sort)
+        if np.all(np.diff(x) <= 0):
+            return Shown("to descend", lambda y: bool(np.all(np.diff(y) <= 0)), lambda y: np.sort(y)[::-1].copy())
+    return None
+
+
+def _as_it_is(x: Floats, told: str) -> Shown:
+    return Shown(told, lambda y: bool(np.array_equal(y, x)), lambda y: x.astype(y.dtype))
+
+
+def _sums_to_one(x: Floats) -> bool:
+    return all(sum(map(Fraction, row)) == 1 for row in x.reshape(-1, x.shape[-1]).tolist())
+
+
+def _summing_to_one(x: Floats, example: Floats) -> Floats:
+    """Rows of multiples of `STEP` near these numbers; those that are above 0 in the example stay so."""
+    wide = np.abs(x.astype(np.float64))
+    wide = np.where(wide.sum(-1, keepdims=True) > 0, wide, np.abs(example.astype(np.float64)))
+    parts = np.round(wide / wide.sum(-1, keepdims=True) / STEP)
+    parts = np.where(example > 0, np.maximum(parts, 1), parts)
+    rows = parts.reshape(-1, parts.shape[-1])
+    rows[np.arange(len(rows)), rows.argmax(1)] -= rows.sum(1) - 1 / STEP
+    return np.asarray(rows.reshape(parts.shape) * STEP, x.dtype)
+
+
+def keeping(example: Any, drawn: Any, *, alone: bool) -> Any:
+    """Numbers that were drawn around an example, with what that shows."""
+    found = shown(example, alone=alone)
+    return drawn if found is None else found.restored(np.asarray(drawn))[()]

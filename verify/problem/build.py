@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-import sympy
 
 from verify.errors import UsageError
+from verify.later import sympy
 from verify.problem.problem import (
     KEPT_MEAN,
     MEAN,
@@ -26,7 +26,6 @@ from verify.problem.problem import (
     Values,
     mean_by,
 )
-from verify.problem.symbols import array, entries, named
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
 from verify.spec.loss import Given, LossSpec
@@ -123,6 +122,21 @@ def input_of(name: str, a: Array) -> Input:
     )
 
 
+def upstream_of(name: str, values: Values, inputs: Mapping[str, Input]) -> Input:
+    """The upstream gradient of an output whose dimensions are those of the declared inputs, by their sizes in an example. Raises UsageError
+    where these do not tell.
+    """
+    shape, sizes = np.shape(values[name]), dict[int, set[str]]()
+    for i in inputs.values():
+        for dim, size in zip(i.dims, np.shape(values[i.name]), strict=False):
+            sizes.setdefault(size, set()).add(dim)
+    dims = [sizes.get(n, {str(n)}) for n in shape]
+    if any(len(found) > 1 or next(iter(found)).isdigit() for found in dims):
+        told = ", ".join(" or ".join(sorted(found)) for found in dims)
+        raise UsageError(f"the output has the shape {shape}, ({told}). Declare its upstream gradient too: '{name}: …', with dimensions.")
+    return Input(name=name, dims=tuple(next(iter(found)) for found in dims), domain=Real())
+
+
 def _of_function(spec: FunctionSpec) -> Problem:
     inputs = [input_of(name, a) for name, a in spec.inputs.items()]
     output = Array(spec.output).shape if spec.output else None
@@ -130,6 +144,8 @@ def _of_function(spec: FunctionSpec) -> Problem:
         inputs.append(Input(name=UPSTREAM, dims=output, domain=Real()))
 
     def stated(key: Hashable) -> Stated:
+        from verify.problem.symbols import entries  # of sympy's functions
+
         given = _symbols(inputs, key)
         arguments = [given[name] for name in spec.inputs]
         parameters = _parameters(spec)
@@ -298,6 +314,8 @@ def _whole(inputs: Iterable[Input], values: Values) -> Part:
 
 def _symbols(inputs: Iterable[Input], key: Any) -> dict[str, Any]:
     """What a formula is given for each input."""
+    from verify.problem.symbols import array, named  # of sympy's functions
+
     asked = {name: (shape, numbers) for name, shape, numbers in key}
     found = {}
     for i in inputs:

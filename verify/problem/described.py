@@ -7,7 +7,6 @@ from typing import Any
 
 from verify.problem.problem import Problem, Stated
 from verify.problem.small import small
-from verify.spec.mathml import row
 
 LONGEST = 60
 """Operations of a formula that is shown: more fill a page and tell nothing."""
@@ -17,6 +16,8 @@ SHOWN = 2
 
 def described_problem(problem: Problem) -> dict[str, Any]:
     """The formula as stated in its file, its MathML where it is short, its inputs, its parameters' defaults, its claims and its source."""
+    from verify.spec.mathml import row  # with sympy's printers
+
     stated = problem.stated(problem.parts(small(problem, size=SHOWN))[0].key)
     assert isinstance(stated, Stated)  # code is nobody's spec
     short = stated.expression.count_ops() <= LONGEST

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from verify.errors import unknown
+from verify.later import sympy
 from verify.spec.domains import Domain, Finite, Label, Simplex
 from verify.spec.function import UPSTREAM
 from verify.spec.loss import Claims, Given, Parameter
 from verify.spec.relations import Affine, Homogeneous, Relation, Separable
-from verify.tape.tape import Builder
+
+if TYPE_CHECKING:
+    from verify.tape.tape import Builder
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,11 @@ class Problem:
         return tuple(i.name for i in self.variables)
 
     @property
+    def moved(self) -> tuple[str, ...]:
+        """The names of what is drawn around an example: of these, and of others that do not keep its values."""
+        return tuple(i.name for i in self.inputs if i.differentiated or not isinstance(i.domain, Kept))
+
+    @property
     def dims(self) -> tuple[str, ...]:
         """The names of all dimensions, in the order in which they occur."""
         labels = (i.domain.size for i in self.inputs if isinstance(i.domain, Label))
@@ -216,13 +223,13 @@ class Problem:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instance:
     """A problem with the values of its parameters and its reduction: what one candidate claims to compute. `unsure` says of parameters that
-    were found out how far they may be off, of their size.
+    were found out how far each of their numbers may be off, of its size: one for each class, or for all.
     """
 
     problem: Problem
     reduction: str = SUM
     parameters: Mapping[str, float] = field(default_factory=dict)
-    unsure: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = self.problem.parameters

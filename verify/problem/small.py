@@ -24,7 +24,7 @@ def small(problem: Problem, *, size: int = 2, seed: int = 0, dtype: str = "float
     """
     rng = np.random.default_rng(seed)
     if problem.example is not None:
-        moved = {name: near(np.asarray(problem.example[name]), rng) for name in problem.differentiated if seed}
+        moved = {name: near(np.asarray(problem.example[name]), rng) for name in problem.moved if seed}
         return {name: in_dtype(a, dtype) for name, a in {**problem.example, **moved}.items()}
     sizes = dict.fromkeys(problem.dims, size)
     found = {i.name: drawn(i, i.shape(sizes), sizes, rng, dtype, rare=rare) for i in problem.inputs}

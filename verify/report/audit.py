@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from verify.auditing import QUESTIONS
+from verify.auditing.questions import QUESTIONS
 from verify.report.reading import Document, Entry, figure, visible
 
 

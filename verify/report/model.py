@@ -11,18 +11,16 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
-from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused
+from verify import kept
+from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused, laws
 from verify.campaign.witness import NO_LOSS, identity, told
 from verify.candidates.signature import OF_SCORES
 from verify.evidence import Verdict
-from verify.laws import LAWS
-from verify.oracle.steepness import told as steepness
-from verify.problem import described_problem
 from verify.problem.named import problem_named
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
-from verify.spec.catalogue import find_loss
-from verify.spec.mathml import described
+from verify.spec.catalogue import find_loss, shipped
+from verify.spec.loss import LossSpec
 from verify.trial import Result, Witness
 
 SCHEMA = "verify-report/1"
@@ -90,9 +88,12 @@ class Report:
     def _described(name: str) -> dict[str, Any]:
         problem = problem_named(name)
         if problem is not None:
+            from verify.problem import described_problem
+
             return described_problem(problem)
         spec = find_loss(name)
-        return described(spec) | {"slopes": steepness(spec)}
+        home = shipped(spec)
+        return _told(spec) if home is None else kept.plain(["told", *home], lambda: _told(spec))
 
     def __str__(self) -> str:
         """The report as plain text, for `print` and notebooks."""
@@ -110,7 +111,7 @@ class Report:
             "profile": self.profile,
             "selection": None if self.laws is None else list(self.laws),
             "losses": self.losses,
-            "laws": {law: LAWS[law].statement for law in LAWS if law in {o.result.law for o in self.outcomes}},
+            "laws": {law: told for law, told in laws().items() if law in {o.result.law for o in self.outcomes}},
             "places": {o.task.request.name: o.place for o in self.outcomes if o.place is not None},
             "results": [_entry(o) for o in self.outcomes],
             "inapplicable": [
@@ -119,11 +120,19 @@ class Report:
             "conventions": self.conventions,
             **self._refusals(),
         }
+        kept.write()
         return with_findings(document)
 
     def _refusals(self) -> dict[str, Any]:
         told = [{"candidate": r.request.name, "loss": r.request.loss, "reason": r.reason} for r in self.refused]
         return {"refused": told} if told else {}
+
+
+def _told(spec: LossSpec) -> dict[str, Any]:
+    from verify.oracle.steepness import told
+    from verify.spec.mathml import described  # with sympy's printers
+
+    return described(spec) | {"slopes": told(spec)}
 
 
 def environment() -> dict[str, Any]:

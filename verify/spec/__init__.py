@@ -1,5 +1,8 @@
-"""What must be computed: formulas in sympy. The only home of sympy."""
+"""What must be computed: formulas in sympy. The only home of sympy, which is not loaded before a formula is."""
 
+from typing import TYPE_CHECKING
+
+from verify.later import found_in
 from verify.spec.domains import (
     Binary,
     Censored,
@@ -17,11 +20,13 @@ from verify.spec.domains import (
     Vector,
 )
 from verify.spec.function import Array, FunctionSpec
-from verify.spec.functions import expm1, log1p, log_ndtr, logistic, softplus
 from verify.spec.loss import Chord, Claims, LossSpec, Parameter, others, positive
 from verify.spec.objective import Objective
 from verify.spec.penalty import Penalty
 from verify.spec.relations import Affine, Homogeneous, Separable, ShiftInvariant, Symmetric
+
+if TYPE_CHECKING:
+    from verify.spec.functions import expm1, log1p, log_ndtr, logistic, softplus
 
 __all__ = [
     "Affine",
@@ -59,3 +64,5 @@ __all__ = [
     "positive",
     "softplus",
 ]
+
+__getattr__ = found_in(__name__, dict.fromkeys(("expm1", "log1p", "log_ndtr", "logistic", "softplus"), "verify.spec.functions"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import sympy
+from fractions import Fraction
 
 from verify.errors import UsageError
+from verify.later import sympy
 from verify.spec.loss import LossSpec
 from verify.spec.target import Target
 
-SCORES = (sympy.Rational(3, 8), sympy.Rational(-11, 8))
+SCORES = (Fraction(3, 8), Fraction(-11, 8))
 """At which both are compared, and at the target itself: `s == t` is false of symbols, too."""
 LARGEST = 16
 """Of the targets at which they are compared: those that people ask about, and whose factorials are short."""
@@ -26,7 +26,7 @@ def one_for_all_targets(loss: LossSpec) -> None:
     values = {p: sympy.Rational(q.default) for p, q in zip(symbols, loss.parameters.values(), strict=True)}
     general = e.subs(values)
     for t in [t for t in loss.targets if abs(t) <= LARGEST][:MANY]:
-        for s in (*SCORES, sympy.Rational(t)):
+        for s in map(sympy.Rational, (*SCORES, t)):
             there = _number(general.subs, {score: s, target: sympy.Rational(t)})
             own = _number(loss.formula, s, Target(t), **{p.name: v for p, v in values.items()})
             if own is not None and (there is None or abs(there - own) > CLOSE * (1 + abs(own))):

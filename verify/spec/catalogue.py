@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import pkgutil
 import re
+import sys
 from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
@@ -36,6 +38,22 @@ def penalties() -> dict[str, Penalty]:
     return {p.name: p for m in _modules() for p in getattr(m, "PENALTIES", ())}
 
 
+def shipped(spec: LossSpec | Penalty) -> tuple[str, str] | None:
+    """Where a spec that ships is stated, as a digest of its file, and its name: what follows from it follows from these. None of others."""
+    stated = spec.formula if isinstance(spec, LossSpec) else spec.per_weight or spec.per_group
+    module = getattr(stated, "__module__", None) or ""
+    home = sys.modules.get(module)
+    if not module.startswith(f"{verify.specs.__name__}.") or home is None or home.__file__ is None:
+        return None
+    there = getattr(home, "SPEC", None) is spec or any(p is spec for p in getattr(home, "PENALTIES", ()))
+    return (_digest(home.__file__), spec.name) if there else None
+
+
+@lru_cache(maxsize=64)
+def _digest(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
 def find_spec(name: str) -> LossSpec | FunctionSpec:
     """The spec of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default): of a loss or of a function."""
     own = _in_a_file(name, (LossSpec, FunctionSpec), "SPEC")
@@ -49,6 +67,10 @@ def find_loss(name: str) -> LossSpec:
         raise UsageError(f"{name} is no loss of scores with one label or target each; `verify check` and `verify run` judge it.")
     if own is not None:
         return own
+    if name.isidentifier() and name in {m.name for m in pkgutil.iter_modules(verify.specs.__path__)}:  # most are named like their files
+        there: LossSpec | None = getattr(import_module(f"verify.specs.{name}"), "SPEC", None)
+        if there is not None and there.name == name:
+            return there
     known = losses()
     if name not in known:
         raise unknown("loss", name, known)

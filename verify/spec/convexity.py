@@ -15,10 +15,10 @@ from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
-import sympy
-
+from verify import kept
 from verify.errors import UsageError
-from verify.spec.functions import log_ndtr
+from verify.later import sympy
+from verify.spec.catalogue import shipped
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
 
@@ -45,6 +45,11 @@ AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
 @lru_cache(maxsize=64)
 def convex_loss(loss: LossSpec) -> bool:
     """Whether ℓ(·, y) is proved convex, for every label of every number of `CLASSES` and every value of its parameters."""
+    home = shipped(loss)
+    return _convex_loss(loss) if home is None else kept.plain(["convex", *home], lambda: _convex_loss(loss))
+
+
+def _convex_loss(loss: LossSpec) -> bool:
     formulas = sorted({(loss.scores(c), y) for c in CLASSES for y in _labels(loss, c)})  # of one score they are the same for every c
     try:
         return all(curvature(*_over(loss, *formula)).convex for formula in formulas)
@@ -55,6 +60,11 @@ def convex_loss(loss: LossSpec) -> bool:
 @lru_cache(maxsize=64)
 def convex_penalty(penalty: Penalty) -> bool:
     """Whether ρ is proved convex; over groups, of every size from 1 to the last of `CLASSES`."""
+    home = shipped(penalty)
+    return _convex_penalty(penalty) if home is None else kept.plain(["convex", *home], lambda: _convex_penalty(penalty))
+
+
+def _convex_penalty(penalty: Penalty) -> bool:
     return all(curvature(*penalty.expression(size)).convex for size in (range(1, CLASSES[-1] + 1) if penalty.per_group else (1,)))
 
 
@@ -105,6 +115,8 @@ def _positive(c: sympy.Expr) -> bool:
 
 
 def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
+    from verify.spec.functions import log_ndtr  # a class of sympy's
+
     if not e.free_symbols & x or e.is_Symbol:
         return AFFINE
     parts = [_curvature(a, x) for a in e.args]

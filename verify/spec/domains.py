@@ -14,9 +14,8 @@ from math import floor, inf, isfinite
 from random import Random
 from typing import Any, ParamSpec, TypeVar, overload
 
-import sympy
-
 from verify.errors import UsageError, of_type
+from verify.later import sympy
 from verify.spec.fields import as_float32, number
 
 SIMPLE = (0.0, 1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 3.0, 0.25, -3.0, 4.0, 1.5, 7.0, -0.75, -4.0, 0.125)

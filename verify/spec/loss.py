@@ -10,9 +10,8 @@ from keyword import iskeyword
 from math import frexp, isfinite
 from typing import Any
 
-import sympy
-
 from verify.errors import UsageError, of_type, unknown
+from verify.later import sympy
 from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
 from verify.spec.fields import as_float32, by_name, number
 from verify.spec.relations import RELATIONS, Relation

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 
-from sympy import Add, Dummy, Expr, Max, Rational, Symbol, sympify
-
+from verify.later import sympy
 from verify.spec.loss import LossSpec
 from verify.spec.statement import exactly
 
 
-def _times(factor: Expr | int) -> Callable[[Expr], Expr]:
-    def piece(a: Expr) -> Expr:
+def _times(factor: int | Fraction) -> Callable[[sympy.Expr], sympy.Expr]:
+    def piece(a: sympy.Expr) -> sympy.Expr:
         constant, rest = a.as_coeff_Add()
         return constant * factor + rest if rest else a
 
-    return lambda e: e.replace(Max, lambda *pieces: Max(*map(piece, pieces)))
+    return lambda e: e.replace(sympy.Max, lambda *pieces: sympy.Max(*map(piece, pieces)))
 
 
-def _always_on(e: Expr) -> Expr:
-    return e.replace(Max, lambda *pieces: Add(*pieces) if 0 in pieces and len(pieces) == 2 else Max(*pieces))
+def _always_on(e: sympy.Expr) -> sympy.Expr:
+    return e.replace(sympy.Max, lambda *pieces: sympy.Add(*pieces) if 0 in pieces and len(pieces) == 2 else sympy.Max(*pieces))
 
 
-MARGINS: dict[str, Callable[[Expr], Expr]] = {
+MARGINS: dict[str, Callable[[sympy.Expr], sympy.Expr]] = {
     "0": _times(0),
     "doubled": _times(2),
     "negative": _times(-1),
-    "halved": _times(Rational(1, 2)),
+    "halved": _times(Fraction(1, 2)),
     "always on": _always_on,
 }
 """What may be done to the switches; always on, max(0, a) is a."""
@@ -40,10 +40,10 @@ def with_margin(loss: LossSpec, how: str) -> LossSpec:
     wrongly.
     """
 
-    def per_example(s: Symbol, t: Expr, **parameters: Expr) -> Expr:
-        symbol, value = Dummy("t", real=True), sympify(t)
+    def per_example(s: sympy.Symbol, t: sympy.Expr, **parameters: sympy.Expr) -> sympy.Expr:
+        symbol, value = sympy.Dummy("t", real=True), sympy.sympify(t)
         e = loss.formula(s, symbol, **parameters)
-        if exactly(e.subs(symbol, value)) != exactly(sympify(loss.formula(s, t, **parameters))):
+        if exactly(e.subs(symbol, value)) != exactly(sympy.sympify(loss.formula(s, t, **parameters))):
             raise TypeError("the formula branches on the target")
         return MARGINS[how](e).subs(symbol, value)
 

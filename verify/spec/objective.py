@@ -19,7 +19,7 @@ class Objective:
     """A loss, its parameters' values, a penalty and a reduction over the examples.
 
     `form` says what it is a function of; the scores themselves have the penalty "none". `classes` is the only number of classes that is
-    asked about, if not all are. `unsure` says of parameters that were found out how far they may be off, of their size.
+    asked about, if not all are. `unsure` says of parameters that were found out how far each of its numbers may be off, of its size.
     """
 
     loss: LossSpec
@@ -28,7 +28,7 @@ class Objective:
     parameters: Mapping[str, float] = field(default_factory=dict)
     form: Form = LINEAR
     classes: int | None = None
-    unsure: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-import sympy
-
 from verify.errors import UsageError, of_type, unknown
+from verify.later import sympy
 from verify.spec.fields import by_name
 from verify.spec.statement import stated
 

@@ -18,9 +18,8 @@ from pathlib import Path
 from traceback import FrameSummary, extract_tb, walk_tb
 from typing import Any
 
-import sympy
-
 from verify.errors import UsageError
+from verify.later import sympy
 from verify.spec.domains import Domain
 
 LONGEST = 90

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import sympy
+from verify.later import sympy
 
 
 class Target(Fraction):

@@ -61,7 +61,8 @@ class Balls(Arithmetic):
         if row.form == "row" or row.name in ("max", "min"):
             rows = [[x.tolist() for x in c] for c in columns]
             return column(map(self.function(row, parameter), *rows), columns[0].shape[0])
-        columns = list(np.broadcast_arrays(*columns))
+        if any(c.shape != columns[0].shape for c in columns):
+            columns = list(np.broadcast_arrays(*columns))
         shape, flat = columns[0].shape, [c.ravel() for c in columns]
         return column(map(self.along(row, parameter), *flat), len(flat[0])).reshape(shape)
 

@@ -210,7 +210,7 @@ def adjoints(run: Run, possible: Mapping[int, list[int]], start: int, sign: int 
             if run.tape.moving[r]:
                 found.add(np.array([r]), column([g[e] if s > 0 else -g[e]], 1), None if sizes is None else sizes[e : e + 1])
 
-    sweep(run.tape, run.arithmetic, lambda r: run.registers[r], found, switch, lambda g, p: _product(run.arithmetic, g, p))
+    sweep(run.tape.fused, run.arithmetic, lambda r: run.registers[r], found, switch, lambda g, p: _product(run.arithmetic, g, p))
     return found
 
 
@@ -256,28 +256,34 @@ def value(thin: Run, fat: Run, output: int) -> Quantity:
     return Quantity(exact, upper(wide - exact), upper(size))
 
 
-def pieces(thin: Run, fat: Run, output: int) -> Pieces:
+Many = Callable[[Run, Run, Sequence[int], Mapping[int, int], Sequence[tuple[int, int]]], "list[Slopes]"]
+"""The slopes of many registers, each with its sign: see `many`."""
+
+
+def pieces(thin: Run, fat: Run, output: int, many: Many | None = None, fewest: int = 0) -> Pieces:
     """The set of slopes of one output over the box of `fat`, at the point of `thin`.
 
-    Both are runs of one tape; which switches are open is what `fat` says.
+    Both are runs of one tape; which switches are open is what `fat` says. With more than the `fewest` of them, `many` looks at all pieces.
     """
     tape = fat.tape
     variables = {int(r): j for j, r in enumerate(tape.variables)}
     open_ = fat.open
     vertices: dict[int, list[Vertex]] = {}
+    hulls: dict[int, Vertex] = {}
     outer = False
     if fat.is_unknown(output):
         return Pieces({j: Quantity(arb.nan(), inf, inf) for j in variables.values()}, [])
     whole = _slopes(thin, fat, open_, variables, output)
-    for k in reached(fat, [output]) if whole.inner else []:
-        if len(fat.possible[k]) == 1:
-            continue
-        i, e = tape.places[k]
-        parts = [i.pieces(e)[p] for p in fat.possible[k]]
+    met = [k for k in reached(fat, [output]) if len(fat.possible[k]) > 1] if whole.inner else []
+    parts = {k: [place.instruction.pieces(place.element)[p] for p in fat.possible[k]] for k in met for place in [tape.places[k]]}
+    starts = dict.fromkeys(part for each in parts.values() for part in each)
+    known = dict(zip(starts, many(thin, fat, open_, variables, [*starts]), strict=True)) if many and len(met) > fewest else {}
+    for k in met:
         found: list[Vertex] = []
-        for register, sign in parts:
-            own = _slopes(thin, fat, open_, variables, register, sign)
-            combinations, hulled = _within_limits(own, vertices)
+        for register, sign in parts[k]:
+            own = known.get((register, sign)) or _slopes(thin, fat, open_, variables, register, sign)
+            own = Slopes(own.entries, {k: q for k, q in own.inner.items() if k in vertices})  # what is not finite is nowhere 0
+            combinations, hulled = _within_limits(own, vertices, hulls)
             found += combinations
             outer |= hulled
         if len(found) > MOST_VERTICES:
@@ -312,13 +318,15 @@ def _weighted(own: Slopes, vertices: Mapping[int, list[Vertex]]) -> list[list[Ve
     return [[_scaled(w, v) for v in vertices[k]] for k, w in own.inner.items()]
 
 
-def _within_limits(own: Slopes, vertices: Mapping[int, list[Vertex]]) -> tuple[list[Vertex], bool]:
-    """The vertices of one piece, or an interval around them where they are too many; and whether it is that."""
+def _within_limits(own: Slopes, vertices: Mapping[int, list[Vertex]], hulls: dict[int, Vertex]) -> tuple[list[Vertex], bool]:
+    """The vertices of one piece, or an interval around them where they are too many; and whether it is that. `hulls` are kept."""
     if prod(len(vertices[k]) for k in own.inner) <= MOST_VERTICES:
         return combined(own, vertices), False
     entries = own.entries
-    for vs in _weighted(own, vertices):
-        entries = _plus(entries, _hull(vs))
+    for k, w in own.inner.items():
+        if k not in hulls:
+            hulls[k] = _hull(vertices[k])
+        entries = _plus(entries, _scaled(w, hulls[k]))
     return [entries], True
 
 

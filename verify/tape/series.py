@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 from flint import arb, arb_series
@@ -109,9 +110,20 @@ def gaps(tape: Tape) -> list[Gap]:
     """All that is compared. A switch comes before those within it, which may turn where nothing else does, like the one of |s| in a
     formula that asks for |s| ≤ δ.
     """
-    switches = [int(k) for i in tape.instructions if i.row.form == "switch" for k in i.outs]
-    order = sorted(switches, key=lambda k: len(tape.behind([k]).intersection(switches)), reverse=True)
+    order = sorted((behind := _switches_behind(tape)), key=lambda k: behind[k], reverse=True)
     return list(dict.fromkeys(gap for k in order for gap in sides(tape, k) if any(r is not None and tape.moving[r] for r in gap)))
+
+
+def _switches_behind(tape: Tape) -> dict[int, int]:
+    """How many switches each switch is made of, itself included: sets of them are bits of whole numbers, one for each register."""
+    sets, found = [0] * tape.size, dict[int, int]()
+    for i in tape.instructions:
+        for k in i.outs.ravel().tolist():
+            sets[k] = reduce(or_, map(sets.__getitem__, tape.operands(k)), 0)
+            if i.row.form == "switch":
+                sets[k] |= 1 << len(found)
+                found[k] = sets[k].bit_count()
+    return found
 
 
 def sign(tape: Tape, inputs: Sequence[Ball], gap: Gap) -> int | None:
@@ -131,7 +143,7 @@ def slope(run: Run, direction: Sequence[arb], output: int) -> arb:
 
     `direction` has an entry for each variable.
     """
-    tape, a, registers = run.tape, run.arithmetic, run.registers
+    tape, a, registers = run.tape.fused, run.arithmetic, run.registers
     rates = column([arb(0)] * tape.size, tape.size)
     rates[tape.variables] = column(direction, len(tape.variables))
     for i in tape.instructions:

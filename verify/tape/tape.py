@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 from heapq import heappop, heappush
 from math import inf, isfinite
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +87,40 @@ class Place(NamedTuple):
     element: int
 
 
+class Places(Mapping[int, Place]):
+    """Where each register is written, looked up in two columns: a record has tens of thousands."""
+
+    def __init__(self, instructions: Sequence[Instruction], size: int) -> None:
+        self.instructions = instructions
+        which, element = np.full(size, -1, np.intp), np.zeros(size, np.intp)
+        for n, i in enumerate(instructions):
+            which[i.outs], element[i.outs] = n, np.arange(i.outs.size).reshape(i.outs.shape)
+        self._which, self._element = which.tolist(), element.tolist()
+
+    def __getitem__(self, register: int) -> Place:
+        n = self._which[register]
+        if n < 0:
+            raise KeyError(register)
+        return Place(self.instructions[n], self._element[register])
+
+    def __contains__(self, register: object) -> bool:
+        return isinstance(register, (int, np.integer)) and self._which[register] >= 0
+
+    def __iter__(self) -> Iterator[int]:
+        return (r for r, n in enumerate(self._which) if n >= 0)
+
+    def __len__(self) -> int:
+        return sum(n >= 0 for n in self._which)
+
+
+def _joined(alike: Sequence[Instruction]) -> Instruction:
+    """Instructions of one operation as one."""
+    if len(alike) == 1:
+        return alike[0]
+    ins = tuple(np.concatenate(columns) for columns in zip(*(i.ins for i in alike), strict=True))
+    return Instruction(op=alike[0].op, outs=np.concatenate([i.outs for i in alike]), ins=ins, parameter=alike[0].parameter)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tape:
     """`inputs` are read in this order; `variables` are those of them that derivatives are taken by."""
@@ -103,9 +138,24 @@ class Tape:
         return {}
 
     @cached_property
-    def places(self) -> dict[int, Place]:
+    def places(self) -> Places:
         """By register, what writes it; inputs and constants are not among them."""
-        return {int(r): Place(i, k) for i in self.instructions for k, r in enumerate(i.outs.flat)}
+        return Places(self.instructions, self.size)
+
+    @cached_property
+    def fused(self) -> Tape:
+        """The same registers in fewer instructions: equal operations on numbers none of which waits for another are one, as those of
+        a loop. It has no lines of code.
+        """
+        level, groups = np.zeros(self.size, np.intp), dict[Any, list[Instruction]]()
+        for n, i in enumerate(self.instructions):
+            here = 1 + max((int(level[r].max(initial=0)) for r in i.ins), default=0)
+            level[i.outs] = here
+            whole = n if i.row.form in ("matrix", "composite") else None
+            groups.setdefault((here, i.op, i.parameter, i.ins[0].shape[1:], whole), []).append(i)
+        found = replace(self, instructions=tuple(_joined(groups[key]) for key in sorted(groups, key=itemgetter(0))))
+        found.__dict__.update(moving=self.moving, fused=found)  # what is cached
+        return found
 
     def operands(self, register: int) -> list[int]:
         """What a register is written from; none for inputs and constants."""

@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 U = unit_roundoff("float64")
 TINY = 4 * smallest_normal("float64")
 """What underflow may cost a product, a quotient or a function, wherever subnormals go."""
+UNDERFLOWN = 2.0**-960
+"""What many products of nothing are charged with for underflow: it is nothing."""
 UP = 1 + 64 * U
 """Rounds a radius up: at most 32 operations make one, each of which errs by U."""
 
@@ -67,23 +69,23 @@ def _up(radius: Any) -> Any:
     return radius * UP
 
 
-def _add(x: Wide, y: Wide, v: Floats) -> Floats:
-    return x.radius + y.radius + U * np.abs(v)
+def _add(x: Wide, y: Wide, v: Floats, u: float) -> Floats:
+    return x.radius + y.radius + u * np.abs(v)
 
 
-def _mul(x: Wide, y: Wide, v: Floats) -> Floats:
-    return np.abs(x.value) * y.radius + (np.abs(y.value) + y.radius) * x.radius + U * np.abs(v) + TINY
+def _mul(x: Wide, y: Wide, v: Floats, u: float) -> Floats:
+    return np.abs(x.value) * y.radius + (np.abs(y.value) + y.radius) * x.radius + u * np.abs(v) + TINY
 
 
-def _div(x: Wide, y: Wide, v: Floats) -> Floats:
+def _div(x: Wide, y: Wide, v: Floats, u: float) -> Floats:
     """(x + δ)/(y + ε) − x/y = (δ − ε·x/y)/(y + ε)."""
     least = (np.abs(y.value) * (1 - 2 * U) - y.radius) * (1 - 2 * U)
     moved = x.radius + (np.abs(v) * (1 + 2 * U) + TINY) * y.radius + np.where(y.radius > 0, TINY, 0.0)
-    return np.asarray(np.where(least > 0, moved / least + U * np.abs(v) + TINY, np.inf))
+    return np.asarray(np.where(least > 0, moved / least + u * np.abs(v) + TINY, np.inf))
 
 
-def _square(x: Wide, v: Floats) -> Floats:
-    return (2 * np.abs(x.value) + x.radius) * x.radius + U * np.abs(v) + TINY
+def _square(x: Wide, v: Floats, u: float) -> Floats:
+    return (2 * np.abs(x.value) + x.radius) * x.radius + u * np.abs(v) + TINY
 
 
 def _lipschitz(bound: Callable[[Floats, Floats], Any]) -> Callable[..., Floats]:
@@ -125,14 +127,15 @@ def _atan2(y: Wide, x: Wide, charged: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Vectors(Arithmetic):
-    """Columns are `Wide`."""
+    """Columns are `Wide`. With a greater unit roundoff `u` than that of the floats the radii are those of careful code in another dtype."""
 
     points: int = 1
+    u: float = U
 
     def number(self, value: Any) -> Wide:
         """A number, at every point, with its rounding where it has one."""
         near = nearest(value)
-        radius = 0.0 if is_held(value) else U * abs(near) * (1 + 4 * U) + TINY
+        radius = 0.0 if is_held(value) else self.u * abs(near) * (1 + 4 * U) + TINY
         return Wide(np.full((1, 1), near), np.full((1, 1), radius))
 
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Wide:
@@ -151,17 +154,17 @@ class Vectors(Arithmetic):
     def _radius(self, row: Primitive, ins: Sequence[Wide], v: Floats, parameter: Any) -> Floats:
         of = row.name
         if of in ("add", "sub"):
-            return _add(ins[0], ins[1], v)
+            return _add(ins[0], ins[1], v, self.u)
         if of == "mul":
-            return _mul(ins[0], ins[1], v)
+            return _mul(ins[0], ins[1], v, self.u)
         if of == "div":
-            return _div(ins[0], ins[1], v)
+            return _div(ins[0], ins[1], v, self.u)
         if of == "neg":
             return ins[0].radius
         if of == "square":
-            return _square(ins[0], v)
+            return _square(ins[0], v, self.u)
         if of == "sum":
-            slack = gamma(2 * ins[0].shape[1], U)
+            slack = gamma(ins[0].shape[1], self.u)  # n − 1 additions, and what the sum of the sizes itself errs by
             return np.asarray((ins[0].radius.sum(1) + slack * np.abs(ins[0].value).sum(1)) * (1 + slack))
         if of in ("dot", "matmul"):
             return self._products(of, *ins)
@@ -173,21 +176,21 @@ class Vectors(Arithmetic):
         x, y = np.abs(a.value), np.abs(b.value)
         if of == "dot":
             k = a.shape[1]
-            radius = (x * b.radius + (y + b.radius) * a.radius).sum(1) + gamma(3 * k, U) * (x * y).sum(1) + k * TINY
-            return np.asarray(radius * (1 + gamma(4 * k, U)))
+            radius = (x * b.radius + (y + b.radius) * a.radius).sum(1) + gamma(k + 2, self.u) * (x * y).sum(1) + k * TINY
+            return np.asarray(radius * (1 + gamma(4 * k, self.u)))
         k, times = a.shape[1], PRIMITIVES["matmul"].floats
-        radius = times(x, b.radius) + times(a.radius, y + b.radius) + gamma(3 * k, U) * times(x, y) + k * TINY
-        return np.asarray(radius * (1 + gamma(4 * k, U)))
+        radius = times(x, b.radius) + times(a.radius, y + b.radius) + gamma(k + 2, self.u) * times(x, y) + k * TINY
+        return np.asarray(radius * (1 + gamma(4 * k, self.u)))
 
     def _function(self, row: Primitive, ins: Sequence[Wide], v: Floats, parameter: Any) -> Floats:
         """Monotone functions by their values at the ends, others by a bound on the slope; and what the library errs by."""
 
         def charged(value: Floats, *at: Floats) -> Floats:
             size = np.abs(value) if row.size is None else row.size(np.abs(value), *map(np.abs, at))
-            return np.asarray(row.rounded(parameter) * U * size * (1 + 16 * U) + TINY)
+            return np.asarray(row.rounded(parameter) * self.u * size * (1 + 16 * U) + TINY)
 
         if row.name == "round_to":
-            unit = max(U, unit_roundoff(parameter))
+            unit = max(self.u, unit_roundoff(parameter))
             return np.asarray(ins[0].radius + unit * (np.abs(ins[0].value) + ins[0].radius) + smallest_normal(parameter))
         own = charged(v, *(x.value for x in ins))
         if row.name == "tan":
@@ -199,7 +202,7 @@ class Vectors(Arithmetic):
         if row.name == "xlogy":
             x, y = ins
             logarithm = self.log(y)
-            return np.asarray(np.where((x.value == 0) & (x.radius == 0), 0.0, _mul(x, logarithm, v) + own))
+            return np.asarray(np.where((x.value == 0) & (x.radius == 0), 0.0, _mul(x, logarithm, v, self.u) + own))
         if row.name == "exp":
             return np.asarray((v + own) * np.expm1(ins[0].radius) * (1 + 64 * U) + own)
         if row.name in SLOPES:
@@ -251,6 +254,7 @@ class Lanes:
     tape: Tape
     values: Floats
     radii: Floats
+    u: float = U
     chosen: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     """By the first output of an instruction of switches, which pieces may be taken: (pieces, outputs, n)."""
 
@@ -259,12 +263,14 @@ class Lanes:
         return Wide(self.values[registers], self.radii[registers])
 
 
-def run(tape: Tape, inputs: Any, radii: Any = 0.0) -> Lanes:
-    """All registers for inputs (inputs, n) of float64, each known up to its radius."""
-    points = np.asarray(inputs, np.float64)
+def run(tape: Tape, inputs: Any, radii: Any = 0.0, u: float = U) -> Lanes:
+    """All registers for inputs (inputs, n) of float64, each known up to its radius; with a unit roundoff `u`, at least that of float64, the
+    radii are what careful code in such a dtype may be off by.
+    """
+    points, tape = np.asarray(inputs, np.float64), tape.fused
     n = points.shape[1]
-    a = Vectors(n)
-    lanes = Lanes(tape=tape, values=np.zeros((tape.size, n)), radii=np.zeros((tape.size, n)))
+    a = Vectors(n, u)
+    lanes = Lanes(tape=tape, u=u, values=np.zeros((tape.size, n)), radii=np.zeros((tape.size, n)))
     known = np.isfinite(points)
     lanes.values[tape.inputs], lanes.radii[tape.inputs] = np.where(known, points, 0.0), np.where(known, radii, np.inf)
     for k, value in tape.constants.items():
@@ -362,6 +368,7 @@ class WideAdjoints:
 
     registers: int
     points: int
+    u: float = U
     values: Floats = field(init=False)
     radii: Floats = field(init=False)
     sizes: Floats = field(init=False)
@@ -388,15 +395,15 @@ class WideAdjoints:
 
     def total(self, registers: Registers) -> tuple[Column, Column]:
         """The sums."""
-        counts = self.counts[registers][..., None]
-        lost = np.where(counts > 1, 2 * counts * U, 0.0) * self.sizes[registers]
+        counts, value = self.counts[registers][..., None], self.values[registers]
+        of_many = (counts - 1) * self.u * (1 + 2 * counts * self.u) * self.sizes[registers]
+        lost = np.where(counts > 2, of_many, np.where(counts == 2, self.u * (1 + 2 * self.u) * np.abs(value), 0.0))
         radius = (self.radii[registers] * (1 + 2 * counts * U) + lost) * UP
-        value = self.values[registers]
         unknown = ~(np.isfinite(value) & np.isfinite(radius))
         return Wide(np.where(unknown, 0.0, value), np.where(unknown, np.inf, radius)), None
 
 
-def _absorbing(a: Vectors, g: Wide, p: Any) -> Wide:
+def absorbing(a: Vectors, g: Wide, p: Any) -> Wide:
     """A product that is nothing where nothing arrives: of a piece that is not taken the slope need not exist."""
     found = a.mul(g, p)
     nothing = np.broadcast_to((g.value == 0) & (g.radius == 0), found.value.shape)
@@ -405,8 +412,13 @@ def _absorbing(a: Vectors, g: Wide, p: Any) -> Wide:
 
 def gradient(lanes: Lanes, output: int) -> Wide:
     """The slopes (variables, n) of one output. Where switches are open, intervals that contain all that may be chosen."""
+    return slopes(lanes, output)[0]
+
+
+def slopes(lanes: Lanes, output: int) -> tuple[Wide, NDArray[np.bool_]]:
+    """The same, and at which points (n,) the output depends on an open switch."""
     tape, n = lanes.tape, lanes.values.shape[1]
-    adjoints, a = WideAdjoints(tape.size, n), Vectors(n)
+    adjoints, a, met = WideAdjoints(tape.size, n, lanes.u), Vectors(n, lanes.u), np.zeros(n, bool)
     adjoints.add(np.array([output]), Wide(np.ones((1, n)), np.zeros((1, n))), None)
 
     def switch(i: Instruction, _: Adjoints) -> None:
@@ -414,6 +426,7 @@ def gradient(lanes: Lanes, output: int) -> Wide:
         places = [tape.places[k] for k in i.outs.tolist()]
         may = lanes.chosen[int(places[0].instruction.outs[0])][:, [place.element for place in places]]
         open_ = may.sum(0) > 1
+        met[:] |= np.any(open_ & ((g.value != 0) | (g.radius > UNDERFLOWN)), axis=0)
         part = a.mul(g, Wide(np.where(open_, 0.5, 1.0), np.where(open_, 0.5, 0.0)))
         for p, (registers, s) in enumerate(_pieces(i)):
             moving, taken = tape.moving[registers], may[p]
@@ -422,7 +435,6 @@ def gradient(lanes: Lanes, output: int) -> Wide:
                 adjoints.add(registers[moving], Wide(value[moving], radius[moving]), None)
 
     with np.errstate(all="ignore"):
-        sweep(tape, a, lanes.gather, adjoints, switch, lambda g, p: _absorbing(a, g, p))
+        sweep(tape, a, lanes.gather, adjoints, switch, lambda g, p: absorbing(a, g, p))
         found, _ = adjoints.total(tape.variables)
-    wide: Wide = found
-    return wide
+    return found, met

@@ -1,9 +1,23 @@
 """Code as a formula: what it computes is recorded while it runs, as a tape like any other formula's."""
 
-from verify.traced.origin import Origin
-from verify.traced.problem import Code, Gap, code_problem
-from verify.traced.record import Record, recorded
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from verify.later import found_in
 from verify.traced.recorder import NotTraced
-from verify.traced.swapped import uncompiled
+
+if TYPE_CHECKING:
+    from verify.traced.origin import Origin
+    from verify.traced.problem import Code, Gap, code_problem
+    from verify.traced.record import Record, recorded
+    from verify.traced.swapped import uncompiled
 
 __all__ = ["Code", "Gap", "NotTraced", "Origin", "Record", "code_problem", "recorded", "uncompiled"]
+
+__getattr__ = found_in(
+    __name__,
+    {"Origin": "verify.traced.origin", "uncompiled": "verify.traced.swapped"}
+    | dict.fromkeys(("Code", "Gap", "code_problem"), "verify.traced.problem")
+    | dict.fromkeys(("Record", "recorded"), "verify.traced.record"),
+)

@@ -176,6 +176,9 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     def __deepcopy__(self, _: Any) -> Any:
         return self.copy()
 
+    def __reduce_ex__(self, _: Any) -> Any:
+        self.recorder.fail("it pickles numbers that are differentiated")
+
 
 class Flat:
     """A view of all entries in a row."""
@@ -377,10 +380,9 @@ class Traced(Recorded):
 
 def lifted(recorder: Recorder, x: Any) -> Traced:
     """Numbers as recorded ones: those that are not yet are constants."""
-    if isinstance(x, Traced):
-        return x
-    if isinstance(x, Truths):
-        return x.numbers()  # type: ignore[no-any-return]
+    if isinstance(x, Recorded):
+        recorder.owns(x.recorder)
+        return x if isinstance(x, Traced) else x.numbers()  # type: ignore[attr-defined]
     if isinstance(x, (list, tuple)):
         return stacked(recorder, x)
     values = x if isinstance(x, (np.ndarray, np.generic)) else np.asarray(x)[()]
@@ -389,10 +391,9 @@ def lifted(recorder: Recorder, x: Any) -> Traced:
 
 def truths(recorder: Recorder, x: Any) -> Truths:
     """Truths as recorded ones: those that are not yet are constants."""
-    if isinstance(x, Truths):
-        return x
-    if isinstance(x, Traced):
-        return x != 0  # type: ignore[no-any-return]
+    if isinstance(x, Recorded):
+        recorder.owns(x.recorder)
+        return x if isinstance(x, Truths) else x != 0
     values = np.asarray(x, bool)[()]
     return Truths(recorder, values, recorder.known(values))
 

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import arb
 
-from verify.rounding import unit_roundoff
+from verify.rounding import smallest_normal, unit_roundoff
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.enclose import Balls
 from verify.tape.primitives import Number, Primitive
 from verify.tape.reverse import adjoints
-from verify.tape.tape import Line
+from verify.tape.tape import Line, Tape
 from verify.traced.record import Record
 
 
@@ -49,9 +49,16 @@ def careful(u: float) -> Careful:
     return Careful(arb(u))
 
 
-def arithmetic(record: Record) -> Blurred:
-    """That of a record."""
-    constants = record.tape.constants
+def arithmetic(record: Record, tape: Tape | None = None) -> Blurred:
+    """That of a record, or of another tape of its builder; one for all runs of a tape."""
+    tape = tape or record.tape
+    if "blurred" not in tape.prepared:
+        tape.prepared["blurred"] = _blurred(record, tape.constants)
+    found: Blurred = tape.prepared["blurred"]
+    return found
+
+
+def _blurred(record: Record, constants: Mapping[int, Number]) -> Blurred:
     return Blurred(None, blur={constants[r]: radius for r, radius in record.blurred.items() if r in constants})
 
 
@@ -63,13 +70,17 @@ class Written(NamedTuple):
     line: Line | None
 
 
-def written(record: Record, inputs: Sequence[arb], dtype: str) -> list[Written]:
-    """The entries of one array of a gradient, in C order."""
-    tape = record.tape
+def tape_of(records: Sequence[Record]) -> Tape:
+    """All arrays of a gradient, which are recorded on one builder, in a row."""
+    return records[0].b.tape(np.concatenate([r.outputs.ravel() for r in records]))
+
+
+def written(record: Record, tape: Tape, inputs: Sequence[arb], dtype: str) -> list[Written]:
+    """The entries of a gradient, `record` being of one of its arrays, in C order."""
     with precision():
-        thin = enclose.run(tape, inputs, arithmetic=arithmetic(record))
+        thin = enclose.run(tape, inputs, arithmetic=arithmetic(record, tape))
         fat = enclose.run(tape, inputs, arithmetic=careful(unit_roundoff(dtype)))
-        return [Written(thin.values[r], _apart(fat.values[r], thin.values[r]), _line(tape, r)) for r in record.outputs.ravel().tolist()]
+        return [Written(thin.values[r], _apart(fat.values[r], thin.values[r]), _line(tape, r)) for r in tape.outputs.ravel().tolist()]
 
 
 def _apart(wide: arb, exact: arb) -> float:
@@ -80,6 +91,20 @@ def _apart(wide: arb, exact: arb) -> float:
 def _line(tape: Any, register: int) -> Line | None:
     place = tape.places.get(register)
     return None if place is None else place.instruction.line
+
+
+def strayed(record: Record, inputs: Sequence[arb], returned: Sequence[float], dtype: str) -> tuple[int, float] | None:
+    """The first of the numbers `returned` by running code that is not what the code had while it was recorded with these inputs, but for
+    what floats may make of the same operations: its place in C order, and what it was. None where there is none.
+    """
+    u, tiny = unit_roundoff(dtype), smallest_normal(dtype)
+    with precision():
+        run = enclose.run(record.tape, inputs, arb(u))
+        for k, (r, x, was) in enumerate(zip(record.outputs.ravel().tolist(), returned, np.ravel(record.values).tolist(), strict=True)):
+            far = 2 * float(run.values[r].rad()) + tiny
+            if abs(x - was) > far:  # nothing is said of what is not finite
+                return k, float(was)
+    return None
 
 
 def slopes(record: Record, inputs: Sequence[arb]) -> list[arb] | None:

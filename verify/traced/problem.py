@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from flint import arb
@@ -17,11 +17,15 @@ from verify.problem import Input, Kept, Part, Problem, Recording, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
-from verify.tape.tape import Line
-from verify.traced.gap import Written, slopes, written
+from verify.tape.tape import Line, Tape
+from verify.traced import about
+from verify.traced.about import About, There
+from verify.traced.gap import Written, slopes, strayed, tape_of, written
 from verify.traced.origin import Origin, origin
 from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
 from verify.traced.recorder import NotTraced
+
+T = TypeVar("T")
 
 KEPT = 16
 """Records that are kept: each is as large as all that the code computes."""
@@ -29,6 +33,12 @@ LATEST = 6
 """Records that are tried at another point, the latest first, before the code runs again: along a line it may do one thing ahead and another
 behind.
 """
+ABOUT = 1024
+"""Points of which is kept what is about true of them."""
+EXACTLY = 4
+"""Points at which the gradient's code is read in balls at least: the example, and three others."""
+NEAR = 2.0**-20
+"""Part of the size of a gradient that radii in double precision may reach at most, where they stand in for balls."""
 SHRUNK = (1.0, 2.0**-2, 2.0**-4, 2.0**-6, 0.0)
 """Parts of the example at which it is looked how large slopes are. A slope that is small there may be a difference of numbers of that size,
 as σ(m) − 1 is, and right code loses its digits.
@@ -77,8 +87,11 @@ class Code:
         self._formulas: OrderedDict[bytes, Recording] = OrderedDict()
         self._written: OrderedDict[Hashable, list[Written] | NotTraced] = OrderedDict()
         self._latest: list[tuple[Hashable, Record]] = []
-        self._gradients: tuple[Hashable, list[Record]] | None = None
+        self._gradients: tuple[Hashable, list[Record], Tape] | None = None
         self._sizes: dict[str, float] = {}
+        self._about: OrderedDict[Hashable, Any] = OrderedDict()
+        self._met: set[Any] = set()
+        self._exactly = 0
 
     def _place(self, values: Values) -> tuple[list[Any], Hashable]:
         given = [values[name] for name in self.names]
@@ -105,6 +118,70 @@ class Code:
             _kept(self._records)
         return self._records[place]
 
+    def once(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """What is about true of a point, or what the candidate answers there: derived for the first law that asks."""
+        if question not in self._about:
+            self._about[question] = answer()
+            _kept(self._about, ABOUT)
+        found: T = self._about[question]
+        return found
+
+    def about(self, values: Values, moved: NDArray[np.float64]) -> There:
+        """The slopes there in double precision with radii, careful code having `moved` each of the variables by so much of its size at
+        most. Raises NotTraced.
+        """
+
+        def answer() -> There:
+            record, _ = self.record(values)
+            return about.slopes(record, *self._floats(given, record, moved), unit_roundoff(_dtype(given)))
+
+        given, place = self._place(values)
+        return self.once(("slopes", place), answer)
+
+    def values_about(self, values: Values, points: NDArray[np.floating], moved: NDArray[np.float64]) -> tuple[About, list[Hashable]]:
+        """The same of the value, with the pieces that are taken, at `points` (n, variables) by the record at these `values`: where the code
+        does something else nothing is known. Raises NotTraced.
+        """
+
+        def answer() -> tuple[About, list[Hashable]]:
+            record, _ = self.record(values)
+            inputs, off = self._floats(given, record, moved)
+            many = np.repeat(inputs[:, None], len(points), axis=1)
+            many[: points.shape[1]] = points.T
+            return about.values(record, many, off, unit_roundoff(_dtype(given)))
+
+        given, place = self._place(values)
+        return self.once(("values", place, points.tobytes()), answer)
+
+    def _floats(self, given: list[Any], record: Record, moved: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """All inputs of a record, and by what part of its size each may be off: a guard is left out or not."""
+        inputs = np.array([float(x) for x in _inputs(given, record)])
+        off = np.zeros(len(inputs))
+        off[: len(moved)] = moved
+        off[len(inputs) - len(record.guards) :] = 1.0
+        return inputs, off
+
+    def is_near(self, values: Values, there: There) -> float | None:
+        """The radius, of the size of the gradient, within which its code denotes what it must; None where that is to be asked in balls: at
+        the first points, where the code does what it has not done before, and where numbers in double precision do not tell.
+        """
+        given, _ = self._place(values)
+        records, tape = self._gradient_records(given)
+        lines = {(tape.places[r].instruction.line, truth) for r, truth in records[0].decided.items() if r in tape.places}
+        seen = there.lines | lines
+        if self._exactly < EXACTLY or not seen <= self._met:
+            self._met |= seen
+            self._exactly += 1
+            return None
+        inputs, _ = self._floats(given, records[0], np.zeros(0))
+        value, radius = about.denoted(tape, inputs)
+        due = there.gradient
+        if len(value) != len(due.value) or not np.all(np.abs(value - due.value) <= radius + due.radius):
+            return None
+        size = float(np.max(np.abs(due.value), initial=0.0))
+        width = float(np.max(radius + due.radius, initial=0.0))
+        return width / size if size > 0 and width <= NEAR * size else None
+
     def as_run(self, values: Values) -> tuple[Record, NDArray[np.float64]]:
         """The loss's code by the operations that run there, line by line, and the inputs of that record. Raises NotTraced."""
         given, _ = self._place(values)
@@ -130,7 +207,8 @@ class Code:
         given, place = self._place(values)
         if place not in self._written:
             try:
-                found: Any = [w for r in self._gradient_records(given) for w in written(r, _inputs(given, r), _dtype(given))]
+                (first, *_), tape = self._gradient_records(given)
+                found: Any = written(first, tape, _inputs(given, first), _dtype(given))
             except NotTraced as error:
                 found = error
             self._written[place] = found
@@ -140,13 +218,46 @@ class Code:
             raise known
         return known
 
-    def _gradient_records(self, given: list[Any]) -> list[Record]:
+    def _gradient_records(self, given: list[Any]) -> tuple[list[Record], Tape]:
         if self._gradient is None:
             raise NotTraced(self.unrecorded or "it has no gradient")
         plain = self._unrecorded(given)
         if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given):
-            self._gradients = plain, as_written(self._gradient, given, self.variables)
-        return self._gradients[1]
+            records = as_written(self._gradient, given, self.variables)
+            self._gradients = plain, records, tape_of(records)
+        return self._gradients[1:]
+
+    def follow(self, first: Callable[..., Any], values: Values, gradient: NDArray[np.floating]) -> None:
+        """Has the gradient's code recorded behind the code that is asked `first`, where by itself it does not give this gradient: it uses
+        what that keeps.
+        """
+        own = self._gradient
+        assert own is not None
+
+        @wraps(own)
+        def after(*inputs: Any) -> Any:
+            first(*inputs)
+            return own(*inputs)
+
+        for self._gradient in (own, after):
+            with suppress(NotTraced):
+                if self.strayed(values, gradient) is None:
+                    return
+        self._gradient = own
+
+    def strayed(self, values: Values, gradient: NDArray[np.floating]) -> tuple[int, float] | None:
+        """The place of the first entry of a gradient, as it came out there, that the recorded code cannot have made, and what that makes of
+        it: code may do otherwise when it is recorded. None where there is none. Raises NotTraced.
+        """
+        given, _ = self._place(values)
+        returned, first, self._gradients = np.ravel(gradient).tolist(), 0, None  # it is recorded anew, there
+        for record in self._gradient_records(given)[0]:
+            last = first + record.outputs.size
+            found = strayed(record, _inputs(given, record), returned[first:last], _dtype(given)) if last <= len(returned) else None
+            if found is not None:
+                return first + found[0], found[1]
+            first = last
+        return None
 
     def origin(self, values: Values, place: int | None = None) -> Origin | None:
         """Where the floats of the loss's code go wrong, or of an entry of the gradient's, by its `place` in a row; None where they do not,
@@ -157,7 +268,7 @@ class Code:
             if place is None:
                 record, _ = self.record(values)
                 return origin(record, _inputs(given, record), _dtype(given), int(record.outputs))
-            for record in self._gradient_records(given):
+            for record in self._gradient_records(given)[0]:
                 if place < record.outputs.size:
                     return origin(record, _inputs(given, record), _dtype(given), int(record.outputs.ravel()[place]))
                 place -= record.outputs.size
@@ -201,7 +312,7 @@ class Code:
         given, _ = self._place(values)
         try:
             (record,) = as_written(self._loss, given, self.variables)
-            (found,) = written(record, _inputs(given, record), _dtype(given))
+            (found,) = written(record, record.tape, _inputs(given, record), _dtype(given))
         except NotTraced:
             return 0.0
         return float(np.nanmin([found.radius, np.sqrt(unit_roundoff(_dtype(given))) * float(found.exact.abs_upper())]))
@@ -266,20 +377,27 @@ def _dtype(given: Sequence[Any]) -> str:
     return str(np.asarray(given[0]).dtype.name)
 
 
-def _kept(known: OrderedDict[Any, Any]) -> None:
-    if len(known) > KEPT:
+def _kept(known: OrderedDict[Any, Any], most: int = KEPT) -> None:
+    if len(known) > most:
         known.popitem(last=False)
 
 
 def code_problem(
-    name: str, code: Code, example: Mapping[str, Any], *, convex: bool, declared: Mapping[str, Input] | None = None
+    name: str,
+    code: Code,
+    example: Mapping[str, Any],
+    *,
+    convex: bool,
+    declared: Mapping[str, Input] | None = None,
+    drawn: Sequence[str] = (),
 ) -> Problem:
     """The problem around an example of the inputs; or of inputs that are `declared`, beside which the others have the shapes and signs of
-    the example. Those of these by which the code has no derivatives keep their values.
+    the example. Those of these by which the code has no derivatives keep their values, unless they are `drawn`.
     """
     variables = code.names[: code.variables]
+    free = {*variables, *drawn}
     shown = {
-        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in variables else Kept(a))
+        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in free else Kept(a))
         for n, a in example.items()
     }
     inputs = tuple(replace(i, differentiated=n in variables) for n, i in (shown | dict(declared or {})).items())

@@ -8,11 +8,14 @@ chooses between both as a formula's switch does.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,10 @@ from verify.traced.swapped import swapped
 
 MOST_LINES = 100
 """Lines of code that a report shows."""
+AWAY = (0.0, 1.0)
+"""How far from the point plain numbers are handed in where the code has kept recorded ones for its next call: it keeps those then."""
+UNKEPT = 3
+"""References to a recorder that nothing which was recorded has."""
 MOST_RUNS = 64
 """Runs of the code at one point, for all outcomes of what is open there."""
 
@@ -98,24 +105,32 @@ def recorded(f: Callable[..., Any], given: Sequence[Any], *, u: float, variables
     """What `f` returns, one number or an array, as a function of those of the arrays `given` that hold floats; branches that are open for
     floats with the unit roundoff `u` are run both ways. Derivatives are taken by the first `variables`, or all. Raises NotTraced.
     """
-    return _Runs(f, given, u, len(given) if variables is None else variables).explored()
+    runs = _Runs(f, given, u, len(given) if variables is None else variables)
+    with _forgotten(f, given, runs.recorders):
+        return runs.explored()
 
 
 def as_written(f: Callable[..., Any], given: Sequence[Any], variables: int | None = None) -> list[Record]:
     """Each of the arrays that `f` returns in a list: comparisons turn out as they do in real arithmetic, ties as they are written. Raises
     NotTraced.
     """
-    variables = len(given) if variables is None else variables
+    recorders: list[Recorder] = []
+    with _forgotten(f, given, recorders):
+        return _as_written(f, given, len(given) if variables is None else variables, recorders)
+
+
+def _as_written(f: Callable[..., Any], given: Sequence[Any], variables: int, recorders: list[Recorder]) -> list[Record]:
     b, forced = Builder(), dict[int, bool]()
     inputs, guards = inputs_of(b, given, variables), dict[float, int]()
     for _ in range(3):
         recorder = Recorder(b, forced=forced, written=True, guards=guards)
+        recorders.append(recorder)
         parts = [lifted(recorder, p) for p in _run(f, given, inputs, recorder)]
         truths = _truths(b, balls(given, variables, guards), recorder.decided, None)
         wrong = {r: t for r, t in truths.items() if t is not None and t != recorder.decided[r]}
         if not wrong:
-            told: dict[str, Any] = {"b": b, "blurred": recorder.blurred, "guards": tuple(guards), "decided": recorder.decided, "u": None}
-            told |= {"steady": not recorder.looked, "variables": variables}
+            told: dict[str, Any] = {"b": b, "blurred": recorder.blurred, "guards": tuple(guards), "decided": dict(recorder.decided)}
+            told |= {"u": None, "steady": not recorder.looked, "variables": variables}
             return [Record(outputs=p.registers, values=p.values, **told) for p in parts]
         forced = forced | wrong
     raise NotTraced("rounding decides which of its branches are taken")
@@ -125,7 +140,9 @@ def as_run(f: Callable[..., Any], given: Sequence[Any], variables: int | None = 
     """The one number that `f` returns, by the operations that run at these inputs, each with its own line though it be equal to another.
     Elsewhere it may be another formula. Raises NotTraced.
     """
-    return _Runs(f, given, 0.0, len(given) if variables is None else variables, Builder(shared=False)).first()
+    runs = _Runs(f, given, 0.0, len(given) if variables is None else variables, Builder(shared=False))
+    with _forgotten(f, given, runs.recorders):
+        return runs.first()
 
 
 def inputs_of(b: Builder, given: Sequence[Any], variables: int) -> list[Registers | None]:
@@ -165,6 +182,30 @@ def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], rec
     return returned
 
 
+@contextmanager
+def _forgotten(f: Callable[..., Any], given: Sequence[Any], recorders: Sequence[Recorder]) -> Iterator[None]:
+    """Has the code keep plain numbers where it has kept recorded ones, which no later call is to meet."""
+    try:
+        yield
+    except NotTraced as error:
+        told: BaseException | None = error
+        while told is not None:  # it and what it comes from would keep them, in their frames and arguments
+            clear_frames(told.__traceback__)
+            told = told.__context__
+        error.__context__ = None
+        raise
+    finally:
+        _have_forgotten(f, given, recorders)
+
+
+def _have_forgotten(f: Callable[..., Any], given: Sequence[Any], recorders: Sequence[Recorder]) -> None:
+    for away in AWAY:
+        if all(sys.getrefcount(r) <= UNKEPT for r in recorders):
+            return
+        with suppress(Exception, NotTraced), np.errstate(all="ignore"):
+            f(*(np.asarray(a + away, np.asarray(a).dtype)[()] if is_recorded(a, variable=True) else _copied(a) for a in given))
+
+
 def _copied(a: Any) -> Any:
     return np.array(a) if isinstance(a, np.ndarray) else a
 
@@ -194,6 +235,7 @@ class _Runs:
         self.blurred: dict[int, float] = {}
         self.guards: dict[float, int] = {}
         self.decided: dict[int, bool] = {}
+        self.recorders: list[Recorder] = []
         self.looked = False
 
     def explored(self) -> Record:
@@ -224,6 +266,7 @@ class _Runs:
     def _ran(self, forced: Mapping[int, bool]) -> tuple[Traced, Recorder]:
         self.left -= 1
         recorder = Recorder(self.b, forced=forced, blurred=self.blurred, guards=self.guards)
+        self.recorders.append(recorder)
         returned = _run(self.f, self.given, self.inputs, recorder)
         self.looked |= recorder.looked
         if isinstance(returned, (list, tuple)) and len(returned) == 1:

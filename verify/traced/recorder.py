@@ -51,7 +51,7 @@ class Kept(NotTraced):
     buffer: Any = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Recorder:
     """Records on a builder of tapes.
 
@@ -196,6 +196,11 @@ class Recorder:
         """Raises NotTraced."""
         self.failure = NotTraced(what, line_of_code())
         raise self.failure
+
+    def owns(self, recorder: Recorder) -> None:
+        """Raises NotTraced where numbers were recorded by another one: nobody knows where that was."""
+        if recorder is not self:
+            self.fail("it uses numbers that an earlier call has kept")
 
 
 def line_of_code() -> Line | None:

@@ -33,11 +33,13 @@ MOST = 10_000
 @contextmanager
 def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[..., Any]]:
     """The function with what stands in, which is taken away again whatever happens."""
-    replaced, before = _replacements(recorder), list[Callable[[], object]]()
+    replaced, forget = _replacements(recorder)
+    before: list[Callable[[], object]] = [forget]
     modules, cells, others, recorder.buffers = _places_of(f)
     try:
         for a in recorder.buffers.values():
             replaced[id(a)] = _copy_of(recorder, a)
+            before.append(partial(replaced.pop, id(a)))
             if a.dtype.kind == "f":  # whoever reads it through another view is not to find numbers there
                 before.append(partial(a.__setitem__, ..., a.copy()))
                 a.fill(np.nan)
@@ -213,8 +215,12 @@ class _Like(type):
         return isinstance(x, cls.__bases__[0]) or cls.accepts(x)  # type: ignore[attr-defined]
 
 
-def _replacements(recorder: Recorder) -> dict[int, Any]:
-    """By the identity of what is replaced."""
+def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None]]:
+    """By the identity of what is replaced; and what lets go of the recorder, since classes live until they are collected."""
+
+    def forget() -> None:
+        nonlocal recorder
+        recorder = Recorder()
 
     def floating(x: Any = 0.0, *_: Any) -> Any:
         if recorder.told and isinstance(x, (str, bytes)):
@@ -291,7 +297,7 @@ def _replacements(recorder: Recorder) -> dict[int, Any]:
     found = {**_always(tuple(m for m in MODULES if m in sys.modules)), **{id(a): b for a, b in by_object}}
     for module in (np, np.linalg, np.lib.stride_tricks, math, *(sys.modules[m] for m in MODULES if m in sys.modules)):
         found[id(module)] = Proxy(module, found)
-    return found
+    return found, forget
 
 
 MODULES = ("scipy", "scipy.special", "scipy.linalg", "scipy.spatial", "scipy.spatial.distance")

@@ -1,7 +1,20 @@
-"""One law on one candidate: the search for a case that breaks it. The only room that runs Hypothesis' engine."""
+"""One law on one candidate: the search for a case that breaks it. The only room that runs Hypothesis' engine, which a result needs not."""
 
-from verify.trial.derived import Derived, again, draw, run
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from verify.later import found_in
 from verify.trial.result import Result, Witness
-from verify.trial.trial import Question, Trial, Watch, unwatched
+
+if TYPE_CHECKING:
+    from verify.trial.derived import Derived, again, draw, run
+    from verify.trial.trial import Question, Trial, Watch, unwatched
 
 __all__ = ["Derived", "Question", "Result", "Trial", "Watch", "Witness", "again", "draw", "run", "unwatched"]
+
+__getattr__ = found_in(
+    __name__,
+    dict.fromkeys(("Derived", "again", "draw", "run"), "verify.trial.derived")
+    | dict.fromkeys(("Question", "Trial", "Watch", "unwatched"), "verify.trial.trial"),
+)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -15,15 +16,18 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case, families
 from verify.cases.bulk import FAMILY, anywhere
 from verify.cases.simpler import shrunk
-from verify.diagnosis import Diagnosis, diagnose
 from verify.evidence import Finding
-from verify.laws import Law, Subject
+from verify.laws import LAWS, Law, Subject
+from verify.laws.surroundings import borrowed
 from verify.oracle import InstanceOracle, Oracle
 from verify.profiles import PROFILES
 from verify.traced import NotTraced
 from verify.trial import engine
 from verify.trial.result import Result
 from verify.trial.trial import Trial, Watch, unwatched
+
+if TYPE_CHECKING:
+    from verify.diagnosis import Diagnosis
 
 MOST_SIMPLIFICATIONS = 60
 """Simpler cases that are tried on a counterexample: as much as drawing half a profile."""
@@ -32,6 +36,9 @@ MOST_SUSPECTS = 8
 """Suspects of a round of the bulk search that the law looks at, the greatest strain first; then as many, the smallest first."""
 
 HELD_LESS, NOT_ASKED = "on a tie, looked at in bulk only", "suspect in bulk, where others were looked at"
+
+STEERING = ("value", "gradient", "curvature")
+"""Laws that compare an answer with the truth: the nearer it is to what they allow, the nearer it is to breaking any other law."""
 
 FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
@@ -89,11 +96,28 @@ class Derived:
 
     def search(self, trial: Trial) -> None:
         """Every family by itself; then, if none breaks the law, in bulk."""
-        for name, (strategy, share) in self.subject.once("families", lambda: _families(self.subject)).items():
-            if trial.failure is None:
-                engine.search(trial, strategy, _seed_of(name, self.seed), _most(share, self.profile))
+        with borrowed():
+            for name, (strategy, share) in self.subject.once("families", lambda: _families(self.subject)).items():
+                if trial.failure is None:
+                    seed = _seed_of(name, self.seed)
+                    engine.search(trial, self._drawn(strategy, seed, _most(share, self.profile), trial.watch), strategy, seed)
         if trial.failure is None:
             self._search_in_bulk(trial)
+
+    def _drawn(self, strategy: SearchStrategy[Case], seed: str, most: int, watch: Watch) -> list[engine.Drawn]:
+        """The same for all laws, which share what is true there: the answers' own strain steers the search, as that of no law has to."""
+        subject = self.subject
+        laws = [LAWS[name] for name in STEERING if LAWS[name].why_not(subject) is None]
+
+        def strain(case: Case) -> float:
+            watch(case, drawn=True)
+            try:
+                findings = [law.measure(*_placed(subject, case)) for law in laws]
+            except Misbehaviour:
+                return 0.0
+            return min(1.0, max((e.strain for f in findings for e in f.evidence), default=0.0))
+
+        return subject.once(f"drawn {seed} {most}", lambda: engine.drawn(strategy, seed, most, strain))
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
         """Leaves out of the counterexample what it can do without. Of inputs by name the engine has shrunk the bytes."""
@@ -107,6 +131,8 @@ class Derived:
         there, bare = _placed(self.subject, case)
         values = {name: value for name, value in case.values.items() if name not in bare.values}
         asked = [_placed(self.subject, c)[1] for c in avoided]
+        from verify.diagnosis import diagnose  # which nobody waits for whose code is right
+
         return diagnose(self.law.name, there, bare, what, lambda c: watch(c.beside(values)), asked)
 
     def _search_in_bulk(self, trial: Trial) -> None:

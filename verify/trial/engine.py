@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,8 +16,7 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
 from verify.cases import Case
-from verify.evidence import Finding
-from verify.laws.surroundings import borrowed, seed_all
+from verify.laws.surroundings import seed_all
 from verify.trial.trial import Trial
 
 SETTINGS = settings(
@@ -35,51 +34,10 @@ Choices = tuple[int | str | bool | float | bytes, ...]
 """What a strategy decided by, in order."""
 
 UNSTEERED = 10
-"""Cases of a search that the engine draws before strains steer it, or cases that it drew are mutated: the same ones for every law."""
+"""Cases of a search that the engine draws before strains steer it, or cases that it drew are mutated."""
 
 KEPT = 128
 """Searches whose cases are kept: of all families of some candidates."""
-
-
-class _Broken(Exception):
-    """Tells the engine that this case is a counterexample, so that it is shrunk."""
-
-
-def search(trial: Trial, strategy: SearchStrategy[Case], seed: str, most: int) -> None:
-    """Has the trial look at so many cases that the strategy draws. The first that breaks the law is shrunk."""
-    if most > UNSTEERED:
-        _steered(trial, strategy, seed, max_examples=most)
-        return
-    with borrowed():
-        for found in _drawn_once(strategy, seed, most):
-            seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
-            trial.look(found.case)
-            if trial.failure is not None:
-                search_from(found.choices, trial, strategy, seed)
-                return
-
-
-def _steered(trial: Trial, strategy: SearchStrategy[Case], seed: str, **options: Any) -> None:
-    """The same by the engine, which follows the strain."""
-
-    @settings(SETTINGS, **options)
-    @with_seed(seed)  # which would take the database away from settings below it
-    @given(strategy)
-    def look(case: Case) -> None:
-        finding = trial.look(case)
-        if trial.failure is not None and trial.failure[0] is case:
-            raise _Broken
-        if isinstance(finding, Finding) and finding.worst is not None:
-            target(finding.worst.strain, label="strain")
-
-    look._hypothesis_internal_database_key = b"search"  # type: ignore[attr-defined]  # else the engine digests the source each time
-    with suppress(_Broken, FlakyFailure), _whatever_is_loaded():  # flaky: it broke the law once, which is enough; the tally has the case
-        look()
-
-
-def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
-    """Shrinks what the strategy draws by these choices."""
-    _steered(trial, strategy, seed, database=Given(choices), phases=(Phase.reuse, Phase.shrink))
 
 
 class Drawn(NamedTuple):
@@ -89,25 +47,68 @@ class Drawn(NamedTuple):
     choices: Choices
 
 
-def drawn(strategy: SearchStrategy[Case], seed: str, most: int) -> list[Drawn]:
-    """What a search draws whose law never breaks, and is under no strain."""
-    found: list[Drawn] = []
+def search(trial: Trial, cases: Iterable[Drawn], strategy: SearchStrategy[Case], seed: str) -> None:
+    """Has the trial look at cases that the strategy drew, where random numbers are `borrowed`. The first that breaks the law is shrunk."""
+    for found in cases:
+        seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
+        trial.look(found.case)
+        if trial.failure is not None:
+            search_from(found.choices, trial, strategy, seed)
+            return
 
-    @with_seed(seed)
-    @settings(SETTINGS, max_examples=most, phases=(Phase.generate,))
-    @given(strategy)
-    def collect(case: Case) -> None:
-        found.append(Drawn(case, current_build_context().data.choices))
 
-    with _whatever_is_loaded():
-        collect()
-    return found
+def drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callable[[Case], float] | None = None) -> list[Drawn]:
+    """So many cases that the strategy draws. After the first of them the engine follows a `strain`, where it is told of one: a finite
+    number, and the greater the nearer a case is to one that breaks a law.
+    """
+    steered = most > UNSTEERED and strain is not None
+    return _drawn(strategy, seed, most, strain) if steered else [*_drawn_once(strategy, seed, most)]
 
 
 @lru_cache(maxsize=KEPT)
 def _drawn_once(strategy: SearchStrategy[Case], seed: str, most: int) -> list[Drawn]:
-    """Drawn for the first law that asks, and looked at by all."""
-    return drawn(strategy, seed, most)
+    """What no candidate has a part in."""
+    return _drawn(strategy, seed, most)
+
+
+def _drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callable[[Case], float] | None = None) -> list[Drawn]:
+    found: list[Drawn] = []
+
+    @settings(SETTINGS, max_examples=most, phases=(Phase.generate, Phase.target))
+    @with_seed(seed)
+    @given(strategy)
+    def collect(case: Case) -> None:
+        found.append(Drawn(case, current_build_context().data.choices))
+        if strain is not None:
+            target(strain(case), label="strain")
+
+    _run(collect)
+    return found
+
+
+class _Broken(Exception):
+    """Tells the engine that this case is a counterexample, so that it is shrunk."""
+
+
+def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
+    """Shrinks what the strategy draws by these choices."""
+
+    @settings(SETTINGS, database=Given(choices), phases=(Phase.reuse, Phase.shrink))
+    @with_seed(seed)  # which would take the database away from settings below it
+    @given(strategy)
+    def look(case: Case) -> None:
+        trial.look(case)
+        if trial.failure is not None and trial.failure[0] is case:
+            raise _Broken
+
+    with suppress(_Broken, FlakyFailure):  # flaky: it broke the law once, which is enough; the tally has the case
+        _run(look)
+
+
+def _run(test: Any) -> None:
+    test._hypothesis_internal_database_key = b"search"  # else the engine digests the source each time
+    with _whatever_is_loaded():
+        test()
 
 
 class Given(ExampleDatabase):

@@ -11,19 +11,25 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.diagnosis import Diagnosis, is_lost
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.trial.result import Result, Witness, order_of
 
-Watch = Callable[[Case], None]
-"""Hears of each case before the candidate does."""
+if TYPE_CHECKING:
+    from verify.diagnosis import Diagnosis
 
 
-def unwatched(_: Case) -> None:
+class Watch(Protocol):
+    """Hears of each case before the candidate does; also of those at which it is asked only so that cases are `drawn`."""
+
+    def __call__(self, case: Case, /, *, drawn: bool = False) -> None:
+        """The case comes next."""
+
+
+def unwatched(_: Case, /, *, drawn: bool = False) -> None:
     """Nobody hears of it."""
 
 
@@ -172,6 +178,8 @@ class Trial:
 
 
 def _way(what: Finding | Misbehaviour) -> object:
+    from verify.diagnosis import is_lost
+
     return what.code if isinstance(what, Misbehaviour) else is_lost(what.worst)
 
 

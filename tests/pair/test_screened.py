@@ -1,0 +1,125 @@
+"""What double precision decides is what balls would say; what it cannot is left to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from verify import Verdict, check
+from verify.candidates import Answer
+from verify.laws import LAWS
+from verify.pair import recorded, screened
+from verify.trial.derived import Derived
+
+RNG = np.random.default_rng(11)
+DATA, LABELS = RNG.normal(size=(5, 4)), np.array([0, 2, 1, 1, 0])
+ROWS = np.arange(5)
+W = RNG.normal(size=(4, 3))
+
+
+def hinge(w, slip=0.0, late=0.0):
+    x = DATA.astype(w.dtype)
+    s = x @ w
+    m = np.maximum(0, s - s[ROWS, LABELS][:, None] + 1)
+    m[ROWS, LABELS] = 0
+    a = (m > 0).astype(w.dtype)
+    a[ROWS, LABELS] = -a.sum(1)
+    return m.sum() / 5 + np.sum(w * w) + late, x.T @ a / 5 + (2 + slip) * w
+
+
+def softmax(w, slip=0.0, late=0.0):
+    x = DATA.astype(w.dtype)
+    s = x @ w
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    d = p.copy()
+    d[ROWS, LABELS] -= 1
+    return -np.log(p[ROWS, LABELS]).mean() + late, x.T @ d / 5 + slip * w
+
+
+def asked(monkeypatch, f, dtype, laws=tuple(screened.ASKED)):
+    """The findings of both, by law and case, where the screen has one."""
+    found = []
+    measured = recorded.Recorded._screened
+
+    def both(self, case):
+        about = measured(self, case)
+        if about is not None:
+            found.append((self.name, about, Derived.measure(self, case)))
+        return about
+
+    monkeypatch.setattr(recorded, "SMALL", 0)
+    monkeypatch.setattr(recorded.Recorded, "_screened", both)
+    report = check(f, loss=None, at=W, profile="quick", laws=laws, dtypes=(dtype,))
+    return report, found
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("f", [hinge, softmax])
+def test_what_is_explained_holds_in_balls(monkeypatch, f, dtype):
+    report, found = asked(monkeypatch, f, dtype)
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert {law for law, about, _ in found if about.evidence} >= {"value", "gradient", "enclosure", "order", "descent"}
+    for law, about, balls in found:
+        assert all(e.strain <= 0.25 for e in about.evidence), law
+        assert all(e.strain <= 1 for e in balls.evidence), law
+    for law in ("value", "gradient"):
+        pairs = [(a.worst.allowed, b.worst.allowed) for name, a, b in found if name == law and a.evidence and b.evidence]
+        assert pairs
+        assert all(about <= 2.5 * balls for about, balls in pairs), pairs
+
+
+@dataclass(frozen=True)
+class Off:
+    """A candidate whose answers are off by a part of 1e-9, in the value where it is not asked at the point itself, or in the slopes."""
+
+    right: Any
+    at: Any
+    value: float
+    slope: float
+    has_loss: bool = True
+
+    def __call__(self, **values):
+        answer = self.right(**values)
+        off = self.value if self.at is None or not np.array_equal(values["x"], self.at) else 0.0
+        return Answer(answer.value * (1 + off), {"x": answer.gradient * (1 + self.slope)})
+
+
+@pytest.mark.parametrize("law", ["value", "gradient", "enclosure", "order", "best-step", "crossing", "descent"])
+def test_what_is_not_explained_is_left_to_balls(monkeypatch, law):
+    seen = []
+    measured = recorded.Recorded._screened
+
+    def heard(self, case):
+        about = measured(self, case)
+        if about is not None and about.evidence:
+            seen.append((self.subject, case))
+        return about
+
+    monkeypatch.setattr(recorded, "SMALL", 0)
+    monkeypatch.setattr(recorded.Recorded, "_screened", heard)
+    check(hinge, loss=None, at=W, profile="quick", laws=(law,))
+    assert seen
+    of_slopes = law in ("gradient", "order", "best-step", "descent")
+    for value, slope in ((1e-9, 0.0),) * (law != "gradient") + ((0.0, 1e-9),) * of_slopes:
+        for subject, case in seen[:5]:
+            subject.oracle.problem.code._about.clear()
+            wrong = replace(subject, candidate=Off(subject.candidate, None if law == "value" else case.x, value, slope), answers=None)
+            with np.errstate(all="ignore"):
+                assert screened.screened(law, wrong, case) is None
+            subject.oracle.problem.code._about.clear()
+
+
+def test_the_strain_that_is_shown_is_that_of_balls(monkeypatch):
+    report, found = asked(monkeypatch, softmax, "float64", ("value", "gradient"))
+    for result in report.results:
+        screens = [about.worst for law, about, _ in found if law == result.law]
+        assert not any(result.worst.evidence is e for e in screens)
+        assert 0 < result.strain < 1
+
+
+def test_every_screen_is_that_of_a_law():
+    assert set(screened.ASKED) <= set(LAWS)

@@ -1,0 +1,130 @@
+"""What is drawn around an example keeps what it shows: right code that relies on it is never called broken, and wrong code is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify import Verdict, check
+from verify.problem.around import DRAWS, keeping, shown
+
+RNG = np.random.default_rng(5)
+ROWS = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])
+SQUARE = np.array([[2.0, 0.5, -0.3], [0.5, 1.5, 0.25], [-0.3, 0.25, 3.0]])
+TIMES = np.array([0.1, 0.45, 0.9, 2.5, 2.75])
+SCORES = RNG.normal(size=(3, 3))
+
+
+def cross_entropy(s, t, slip=1.0):
+    """The usual gradient, p − t, which is that of this loss where rows of t sum to 1."""
+    moved = s - s.max(axis=1, keepdims=True)
+    logs = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+    return -np.sum(t * logs), (np.exp(logs) - slip * t, -logs)
+
+
+def divergence(p, slip=0.0):
+    """Σ p log(p/Σp), which is differentiated as if Σp were 1."""
+    total = p.sum(axis=1, keepdims=True)
+    return np.sum(p * np.log(p / total)), np.log(p) + slip * p
+
+
+def masked(x, m, slip=1.0):
+    """The mean of what a mask keeps, whose squares are its numbers."""
+    kept = np.sum(m)
+    return np.sum((m * x) ** 2) / kept, (slip * 2 * m * x / kept, (2 * m * x**2 - np.sum(m * x**2) / kept) / kept)
+
+
+def volume(a, slip=0.0):
+    """Of a symmetric matrix the inverse is its own transpose."""
+    inverse = np.linalg.inv(a)
+    return np.linalg.slogdet(a)[1], inverse + slip * np.diag(np.diag(inverse))
+
+
+def gaps(t, slip=0.0):
+    """The greatest and the least of times that ascend."""
+    g = np.zeros_like(t)
+    g[-1], g[0] = 1.0, -1.0 + slip
+    return t.max() - t.min() + 0.0 * np.sum(t), g
+
+
+RELYING = {
+    "labels whose rows sum to 1": (cross_entropy, (SCORES, ROWS), 0.5),
+    "labels that are one-hot": (cross_entropy, (SCORES, np.eye(3)), 0.5),
+    "probabilities": (divergence, ROWS, 0.25),
+    "a mask": (masked, (np.array([0.5, -1.25, 2.0, 0.75]), np.array([1.0, 0.0, 1.0, 1.0])), 0.5),
+    "a symmetric matrix": (volume, SQUARE, 0.5),
+    "times in order": (gaps, TIMES, 0.5),
+}
+
+
+def asked(f, at, **how):
+    return check(f, loss=None, at=at, profile="quick", laws=("gradient", "formula", "order"), **how)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", RELYING)
+def test_code_that_relies_on_what_the_example_shows_holds(name, dtype):
+    f, at, _ = RELYING[name]
+    report = asked(f, at, dtypes=(dtype,))
+    assert report.verdict is Verdict.HOLDS, str(report)
+
+
+@pytest.mark.parametrize("name", RELYING)
+def test_code_that_is_wrong_there_too_is_broken(name):
+    f, at, slip = RELYING[name]
+    report = asked(lambda *inputs: f(*inputs, slip=slip), at)
+    assert report.verdict is Verdict.BROKEN
+
+
+def test_what_it_needs_is_named():
+    results = [o.result for o in asked(divergence, ROWS).outcomes]
+    told = {why for r in results for why in r.undecided}
+    assert "the code needs x to sum to 1 along its rows: it is judged where that is so" in told, told
+    assert all(r.decided for r in results if r.law in ("gradient", "formula"))
+
+
+SHOWN = {
+    "rows": (ROWS, "to sum to 1 along its rows"),
+    "one-hot": (np.eye(3)[[0, 2, 1, 1]], "to have one 1 a row, and zeros"),
+    "a mask": (np.array([1.0, 0.0, 0.0, 1.0, 1.0]), "to be 0 or 1"),
+    "signs": (np.array([[1.0, -1.0], [-1.0, -1.0]]), "to be -1 or 1"),
+    "symmetric": (SQUARE, "to be symmetric"),
+    "ascending": (TIMES, "to ascend"),
+    "descending": (-TIMES, "to descend"),
+}
+NOTHING = {
+    "weights": SCORES,
+    "zeros": np.zeros((3, 3)),
+    "a diagonal": np.diag([1.0, 2.0, 3.0]),
+    "ones": np.ones(6),
+    "three in order": np.array([1.0, 2.0, 3.0]),
+    "labels": np.array([0, 1, 2, 3, 4]),
+    "a number": np.array(1.0),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("family", DRAWS)
+@pytest.mark.parametrize("name", SHOWN)
+def test_draws_keep_it_exactly(name, family, dtype):
+    example, told = SHOWN[name]
+    example = example.astype(dtype)
+    found = shown(example)
+    assert found is not None
+    assert found.told == told
+    for seed in range(5):
+        drawn = keeping(example, DRAWS[family](example, np.random.default_rng(seed)), alone=False)
+        assert drawn.dtype == example.dtype
+        assert found.exactly(drawn)
+        assert name in ("one-hot", "a mask", "signs") or family == "zeroed" or not np.array_equal(drawn, example)
+
+
+def test_of_a_point_alone_no_number_is_fixed():
+    for x in (np.eye(3), np.array([1.0, 0.0, 0.0, 1.0, 1.0])):
+        found = shown(x, alone=True)
+        assert found is None or not np.array_equal(found.restored(x + 0.125), x)
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_nothing_is_read_into_other_numbers(name):
+    assert shown(NOTHING[name]) is None

@@ -1,0 +1,8 @@
+"""What an audit asks, as reports tell it."""
+
+QUESTIONS = {
+    "value": "the loss against the oracle's",
+    "gradient": "every entry against the oracle's subdifferential",
+    "numerical": "every entry against the numerical gradient of the core's loss",
+    "own loss": "random directions against differences of the candidate's own loss",
+}

@@ -1,0 +1,73 @@
+"""How many times as long as the first contestant the fastest of the others takes, size by size, and whether that got worse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from verify.bench.run import SCHEMA
+from verify.errors import UsageError
+
+Document = Mapping[str, Any]
+
+
+class Beside(NamedTuple):
+    """Of a setup the fastest peer, and the ratio of its time to that of the first contestant: median and quartiles. 1 is as fast."""
+
+    table: str
+    setup: str
+    peer: str
+    ratio: Mapping[str, float]
+
+    def told(self) -> str:
+        """The ratio with its quartiles."""
+        return f"{self.ratio['median']:.2f} × ({self.ratio['low']:.2f} … {self.ratio['high']:.2f}, {self.peer})"
+
+
+def beside(name: str, rows: Sequence[Document]) -> Beside | None:
+    """Of the rows of one setup; None where nobody else did all of the work."""
+    peers = [r for r in rows[1:] if not r["limit"] and r["share"] == 1]
+    if not peers:
+        return None
+    fastest = min(peers, key=lambda r: float(r["ratio"]["median"]))
+    return Beside(name, rows[0]["setup"], fastest["contestant"], fastest["ratio"])
+
+
+def all_beside(document: Document) -> Iterator[Beside]:
+    """Of all tables that compare sizes."""
+    for table in document["tables"]:
+        if table["compares"]:
+            for setup in dict.fromkeys(r["setup"] for r in table["rows"]):
+                found = beside(table["name"], [r for r in table["rows"] if r["setup"] == setup])
+                if found is not None:
+                    yield found
+
+
+def stored(path: Path) -> Document:
+    """A document that `verify bench` wrote. Raises UsageError for any other file, and for a smoke run's."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--gate {path} cannot be read: {error}. Give a bench.json that verify bench wrote.") from None
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise UsageError(f"--gate {path} is no document of the schema {SCHEMA}. Give a bench.json that this version of verify bench wrote.")
+    if found["smoke"]:
+        raise UsageError(f"--gate {path} is of a smoke run, whose times mean nothing. Give one of a whole run.")
+    return found
+
+
+def worse(now: Document, before: Document) -> list[str]:
+    """What got slower beside its fastest peer by more than the spread of both: all of the middle half of its ratios now lies below all of
+    that before. Raises UsageError where no setup is in both.
+    """
+    known = {(b.table, b.setup): b for b in all_beside(before)}
+    both = [(b, known[b.table, b.setup]) for b in all_beside(now) if (b.table, b.setup) in known]
+    if not both:
+        raise UsageError("what is stored has none of the setups that were timed. Store another one: --output FOLDER writes bench.json.")
+    return [
+        f"{found.table}, {found.setup}: {found.told()}, and it was {was.told()}"
+        for found, was in both
+        if found.ratio["high"] < was.ratio["low"]
+    ]

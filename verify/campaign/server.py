@@ -1,0 +1,149 @@
+"""The server that workers are forked from: it imports what they need beside the command, which imports little before."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import platform
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing import forkserver, spawn
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from verify import kept
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import RLock
+
+
+def prepare(losses: Iterable[str] | None = None) -> None:
+    """Starts the server that workers are forked from: it imports what they need while this process still imports its own; what only some
+    `losses` need, where they are known and others are asked, is left to be imported where it is.
+    """
+    new = losses is None or not all(loss == "none" or kept.has(["asked", loss]) for loss in losses)
+    of_pairs = losses is None or "none" in losses
+    _preloaded[:] = [*WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
+    context()
+
+
+WORK = ("verify.campaign.executor", "verify.campaign.judging")
+FORMULAS = ("verify.oracle.compiler",)
+"""sympy, half a second. Formulas of what ships are kept, so that it is loaded only where they are new; files load it themselves."""
+PAIRS = ("verify.pair", "verify.conventions.own")
+"""Of those without a spec."""
+
+_preloaded = [*WORK]
+
+
+def remember(losses: Iterable[str]) -> None:
+    """Keeps that these have been asked about: of those that ship the formulas are kept by then."""
+    for loss in losses:
+        if ".py" not in loss:
+            kept.plain(["asked", loss], lambda: True)
+    kept.write()
+
+
+CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))
+
+
+def _processor() -> str:
+    """Eight digits that stand for what this processor can do: what jax compiled for another one may end the process."""
+    told = platform.machine()
+    with suppress(OSError, StopIteration), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+        told += next(line for line in lines if line.startswith(("flags", "Features")))
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+
+SERVER = {
+    "PYTHONSAFEPATH": "1",  # it starts as `python -c`, which would import a folder `verify` of the current directory before ours
+    "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),  # not in the user's folder
+}
+JAX = {
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE / f"jax-{_processor()}"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+"""jax compiles each operation again for each shape, some thirty times a second, and cases have many shapes: workers share what is
+compiled, with each other and with the next run. Who has set up a cache of their own keeps it.
+"""
+
+
+def _settings() -> dict[str, str]:
+    return SERVER if "JAX_COMPILATION_CACHE_DIR" in os.environ else SERVER | JAX
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables, for what is started in the block."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+if sys.platform == "win32":
+
+    def context() -> BaseContext:
+        """How processes are started."""
+        return multiprocessing.get_context("spawn")
+
+else:
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from multiprocessing.popen_forkserver import Popen
+
+    _launching = threading.local()
+    _all_of_it = spawn.get_preparation_data
+
+    def _without_main(name: str) -> dict[str, Any]:
+        """What a new process is told, for ours without the script that calls us: it would be run again, and judge again."""
+        told = _all_of_it(name)
+        return {k: v for k, v in told.items() if not (getattr(_launching, "ours", False) and k.startswith("init_main"))}
+
+    spawn.get_preparation_data = _without_main
+
+    class _Popen(Popen):
+        def _launch(self, process_obj: Any) -> None:
+            _launching.ours = True
+            try:
+                with _environment(_settings()):  # a candidate may have ended the server, which begins again then
+                    super()._launch(process_obj)  # type: ignore[misc]
+            finally:
+                _launching.ours = False
+
+    class _Process(ForkServerProcess):
+        @staticmethod
+        def _Popen(process_obj: Any) -> _Popen:
+            return _Popen(process_obj)
+
+    class _Context(ForkServerContext):
+        """Keeps its locks as long as it lives: a worker that is still starting when a pool ends finds them, and says nothing."""
+
+        Process = _Process
+
+        def __init__(self) -> None:
+            self.locks: list[RLock] = []
+
+        def RLock(self) -> RLock:
+            self.locks.append(super().RLock())
+            return self.locks[-1]
+
+    def context() -> BaseContext:
+        """How processes are started: by the server, which starts now if it does not run."""
+        found = _Context()
+        found.set_forkserver_preload(_preloaded)
+        with _environment(_settings()):
+            forkserver.ensure_running()
+        return found

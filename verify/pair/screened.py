@@ -1,0 +1,242 @@
+"""Laws in double precision with radii: what they decide with room to spare need not be derived in balls.
+
+An answer is *explained* where it is certainly no farther from the truth than careful code may be, without any slack: a quarter of what the
+laws allow. Where the values at the ends of a difference are explained, and the gradient is, all that laws about differences ask follows
+from what is true of the loss, whatever its truncation: |D(h) − ⟨g, d⟩ − truncation| ≤ 2ε/h + Σ r|d|.
+What is not explained, ties, and what the radii leave open say nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.candidates import Answer
+from verify.cases import Case
+from verify.difference import coarse, direction, moved
+from verify.evidence import Evidence, Finding
+from verify.laws import Subject
+from verify.laws.best_step import GARBAGE
+from verify.laws.crossing import NONE
+from verify.laws.formula import SHOWN
+from verify.laws.gradient import input_of
+from verify.laws.line import through
+from verify.oracle import InstanceOracle
+from verify.rounding import BEYOND, SLACK, WINDOW, ulps
+from verify.traced import Code
+from verify.traced.about import About, There
+
+Floats = NDArray[np.floating]
+
+EXPONENTS = frozenset((0, 1, 2, 3, 4, 6, 8, 9, 12, 15, 16, 20))
+"""Of the steps h = 2^-k at which differences are looked at: those of all laws, or steps between them."""
+ON_A_KINK, OFF_KINKS = "on a kink", "not on a kink"
+
+
+def screened(law: str, subject: Subject, case: Case) -> Finding | None:
+    """What the law finds here; None where balls are to say. Raises what the law raises, NotTraced among it."""
+    asked = ASKED.get(law)
+    return None if asked is None else asked(subject, case)
+
+
+def there(subject: Subject, case: Case) -> There:
+    """The slopes."""
+    code, oracle = _code(subject)
+    return code.about(case.values, _moved(oracle, case))
+
+
+def _code(subject: Subject) -> tuple[Code, InstanceOracle]:
+    oracle = subject.oracle
+    assert isinstance(oracle, InstanceOracle)
+    code: Code = oracle.problem.code
+    return code, oracle
+
+
+def _moved(oracle: InstanceOracle, case: Case) -> NDArray[np.float64]:
+    """By what part of its size careful code may have moved each number: softmax is shifted by the greatest one."""
+    return np.asarray(oracle.roundings(case.values) * oracle.u, np.float64)
+
+
+def _values(subject: Subject, case: Case, points: Floats) -> tuple[About, list[object]]:
+    code, oracle = _code(subject)
+    found, patterns = code.values_about(case.values, points, _moved(oracle, case))
+    return found, [*patterns]
+
+
+def _finite(answer: Answer) -> bool:
+    return isfinite(answer.value) and bool(np.all(np.isfinite(answer.gradient)))
+
+
+def _value(subject: Subject, case: Case) -> Finding | None:
+    value = subject.reply(case).value
+    about, _ = _values(subject, case, case.x.reshape(1, -1))
+    if not about.explains(np.array([value])):
+        return None
+    expected = float(about.value[0])
+    error = abs(value - expected)
+    told = {"measured": value, "expected": expected}
+    allowed = SLACK * float(about.careful[0])
+    digits = ulps(error, expected, case.dtype)
+    return Finding(evidence=(Evidence(law="value", measured=error, allowed=allowed, magnitude=abs(expected), ulps=digits, where=told),))
+
+
+def _gradient(subject: Subject, case: Case) -> Finding | None:
+    here, g = there(subject, case), subject.reply(case).gradient
+    about, flat = here.gradient, np.ravel(g).astype(np.float64)
+    if here.kinked or flat.shape != about.value.shape or not about.explains(flat):
+        return None
+    error = np.abs(flat - about.value)
+    k = int(np.argmax(np.where(about.careful > 0, error / np.where(about.careful > 0, about.careful, 1.0), 0.0)))
+    entry = tuple(int(i) for i in np.unravel_index(k, g.shape))
+    expected, allowed = float(about.value[k]), SLACK * float(about.careful[k])
+    told = {"entry": [*entry], **input_of(case, entry), "measured": float(flat[k]), "expected": expected, "ambiguous switches": 0}
+    finest = float(np.min(about.careful / np.maximum(about.size, about.careful))) or 1.0
+    return Finding(
+        evidence=(
+            Evidence(
+                law="gradient",
+                measured=float(error[k]),
+                allowed=allowed,
+                magnitude=allowed / (SLACK * finest),
+                ulps=ulps(float(error[k]), expected, case.dtype),
+                where=told,
+            ),
+        )
+    )
+
+
+def _formula(subject: Subject, case: Case) -> Finding | None:
+    code, _ = _code(subject)
+    here = there(subject, case)
+    width = None if here.kinked else code.is_near(case.values, here)
+    if width is None:
+        return None
+    size = float(np.max(here.gradient.size, initial=0.0))
+    return Finding(evidence=(Evidence(law="formula", measured=0.0, allowed=SHOWN * size, magnitude=size, width=width * size),))
+
+
+def _membership(subject: Subject, case: Case) -> Finding | None:
+    return None if there(subject, case).kinked else Finding(undecided=OFF_KINKS)
+
+
+class _Along:
+    """A line through a case: what is about true on its ladder, and what the candidate answers there, asked once for all laws."""
+
+    def __init__(self, subject: Subject, case: Case, d: Floats) -> None:
+        line = through(subject, case, d)
+        self.direction = np.ravel(line.d).astype(np.float64)
+        self.d = np.abs(self.direction)
+        steps = [(h, a, b) for h, a, b in line.rungs if -round(np.log2(h)) in EXPONENTS]
+        points = [line.case.x, *(x for _, ahead, behind in steps for x in (ahead, behind))]
+        garbage = moved(line.case.x, line.d, GARBAGE)
+        points += [] if garbage is None else [garbage]
+        self.steps = [h for h, _, _ in steps]
+        answer = line.here
+        values = [answer.value, *(line.value(x) for x in points[1:])]
+        here = there(subject, line.case)
+        self.gradient, self.kinked = here.gradient, here.kinked
+        self.about, self.patterns = _values(subject, line.case, np.array([p.ravel() for p in points], np.float64))
+        self.values = np.array(values)
+        self.slopes = np.ravel(answer.gradient).astype(np.float64)
+        self.explained = _finite(answer) and self.about.explains(self.values)
+
+    @property
+    def slopes_explained(self) -> bool:
+        """Whether the gradient is."""
+        return not self.kinked and self.gradient.explains(self.slopes)
+
+    def confirms(self, law: str) -> bool:
+        """Whether the law's own question is answered here by forward differences: their error, which is known, falls like h on two
+        neighbouring steps where rounding does not hide it; or a longer step than the best one is certainly worse.
+        """
+        slope = float(np.sum(self.gradient.value * self.direction))
+        noise = float(np.sum(self.gradient.radius * self.d))
+        seen: dict[float, tuple[float, float, float]] = {}
+        for h in self.steps:
+            k = 1 + 2 * self.steps.index(h)
+            truncation = float(self.about.value[k] - self.about.value[0]) / h - slope
+            unsure = float(self.about.radius[k] + self.about.radius[0]) / h + noise
+            seen[h] = abs(truncation) - unsure, abs(truncation) + unsure, self.evidence(law, h, slope=True).allowed
+        if law == "order":
+            windows = {h for h, (least, _, rounding) in seen.items() if least >= WINDOW * rounding}
+            return any(
+                h / 2 in windows and seen[h][0] >= 2**0.5 * seen[h / 2][1] and seen[h][1] <= 2**1.5 * seen[h / 2][0] for h in windows
+            )
+        best = min(seen, key=lambda h: seen[h][1] + seen[h][2])
+        return any(h >= BEYOND * best and least - rounding > sum(seen[best][1:]) for h, (least, _, rounding) in seen.items())
+
+    def evidence(self, law: str, h: float, *, slope: bool) -> Evidence:
+        """The forward difference at a step of the ladder, beside the true one; and beside the `slope`, whose error counts then."""
+        k, off = 1 + 2 * self.steps.index(h), self.about.off(self.values)
+        measured, allowed = float(off[0] + off[k]) / h, 2 * SLACK * float(max(self.about.careful[0], self.about.careful[k])) / h
+        if slope:
+            measured += float(np.sum(self.gradient.off(self.slopes) * self.d))
+            allowed += SLACK * float(np.sum(self.gradient.careful * self.d))
+        size = float(np.sum(self.gradient.size * self.d))
+        told = {
+            "method": "forward",
+            "h": h,
+            "measured": float(self.values[k] - self.values[0]) / h,
+            "expected": float(self.about.value[k] - self.about.value[0]) / h,
+        }
+        return Evidence(law=law, measured=min(measured, allowed), allowed=allowed, magnitude=size, where=told)
+
+
+def _along(subject: Subject, case: Case, d: Floats) -> _Along:
+    return _code(subject)[0].once(("along", case.key, d.tobytes()), lambda: _Along(subject, case, d))
+
+
+def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Finding | None]:
+    """A law on differences along the direction that the case draws; with a `slope` one on what they tend to, too."""
+
+    def asked(subject: Subject, case: Case) -> Finding | None:
+        along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
+        if slope and along.kinked:
+            return Finding(undecided=ON_A_KINK)
+        if not along.explained or not along.steps or (slope and not along.slopes_explained):
+            return None
+        found = tuple(along.evidence(law, h, slope=slope) for h in along.steps)
+        return Finding(evidence=found) if (along.confirms(law) if slope else any(e.sees for e in found)) else None
+
+    return asked
+
+
+def _crossing(subject: Subject, case: Case) -> Finding | None:
+    """Asked where other pieces are taken at the end of a step than at its start."""
+    along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
+    if not along.explained:
+        return None
+    turned = [h for k, h in enumerate(along.steps) if along.patterns[1 + 2 * k] != along.patterns[0]]
+    found = tuple(along.evidence("crossing", h, slope=False) for h in turned)
+    return Finding(evidence=found, undecided=None if any(e.sees for e in found) else NONE) if not turned or found else None
+
+
+def _descent(subject: Subject, case: Case) -> Finding | None:
+    """Along −g, at the steps after which the loss has truly fallen by half of what the slope says."""
+    here, g = there(subject, case), subject.reply(case).gradient
+    if here.kinked or not np.all(np.isfinite(g)) or np.max(np.abs(here.gradient.value) - 16 * here.gradient.careful) <= 0:
+        return None
+    along = _along(subject, case, coarse(-g.astype(np.float64), case.dtype))
+    if not along.explained or not along.slopes_explained:
+        return None
+    slope = float(np.sum(along.gradient.value * along.direction))
+    fell = along.about.value[0] - along.about.value[1::2][: len(along.steps)]
+    found = [along.evidence("descent", h, slope=True) for h, by in zip(along.steps, fell, strict=True) if by >= -h / 2 * slope > 0]
+    return Finding(evidence=tuple(found)) if any(e.sees for e in found) else None
+
+
+ASKED: dict[str, Callable[[Subject, Case], Finding | None]] = {
+    "value": _value,
+    "gradient": _gradient,
+    "formula": _formula,
+    "membership": _membership,
+    "one-sided": _membership,
+    "enclosure": _differences("enclosure", slope=False),
+    "order": _differences("order", slope=True),
+    "best-step": _differences("best-step", slope=True),
+    "crossing": _crossing,
+    "descent": _descent,
+}
