@@ -18,9 +18,10 @@ from verify import kept
 from verify.oracle import formula as formulas
 from verify.oracle.formula import Formula, any_target_formula, compiled, loss_formula, norms_of, parabola, penalty_formula
 from verify.spec import Claims, LossSpec, Penalty, log_ndtr, positive
-from verify.spec.catalogue import losses, penalties, shipped
+from verify.spec.catalogue import losses, penalties
 from verify.spec.convexity import convex_loss, convex_penalty
 from verify.spec.domains import Real
+from verify.spec.shipped import shipped
 
 CACHED = [
     *(formulas.loss_formula, formulas.any_target_formula, formulas.penalty_formula, formulas.group_formula, formulas.norms_of),

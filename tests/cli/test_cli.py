@@ -324,11 +324,9 @@ def test_a_terminal_has_colours_unless_it_asks_for_none(tmp_path, setting, colou
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
 @pytest.mark.parametrize("words", [["--help"], ["list", "laws", "--format", "json"]])
-def test_a_full_disk_is_told_in_a_sentence(tmp_path, words):
+def test_a_full_disk_is_told_in_a_sentence(words):
     with Path("/dev/full").open("w", encoding="utf-8") as full:
-        done = subprocess.run(
-            [*MODULE, *words], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=60, check=False
-        )
+        done = subprocess.run([*MODULE, *words], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 2
     assert re.fullmatch(r"Error: the output cannot be written: .*\. Make room, or give another place for it\.\n", done.stderr)
 

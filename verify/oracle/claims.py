@@ -17,10 +17,10 @@ from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.formula import Formula, loss_formula, penalty_formula
 from verify.spec.asked import one_for_all_targets
-from verify.spec.catalogue import shipped
 from verify.spec.convexity import convex_loss
 from verify.spec.loss import Chord, Claims, LossSpec
 from verify.spec.penalty import Penalty
+from verify.spec.shipped import shipped
 from verify.tape.balls import precision
 from verify.tape.enclose import Run
 from verify.tape.series import sides

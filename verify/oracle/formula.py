@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from verify import kept
 from verify.errors import UsageError
 from verify.later import sympy
-from verify.spec.catalogue import shipped
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
+from verify.spec.shipped import shipped
 from verify.tape import enclose, reverse, series, stored
 from verify.tape.balls import Ball, precision
 from verify.tape.derive import Curvature, Second, cut_slopes

@@ -19,8 +19,9 @@ from verify.evidence import Verdict
 from verify.problem.named import problem_named
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
-from verify.spec.catalogue import find_loss, shipped
+from verify.spec.catalogue import find_loss
 from verify.spec.loss import LossSpec
+from verify.spec.shipped import plain
 from verify.trial import Result, Witness
 
 SCHEMA = "verify-report/1"
@@ -92,8 +93,7 @@ class Report:
 
             return described_problem(problem)
         spec = find_loss(name)
-        home = shipped(spec)
-        return _told(spec) if home is None else kept.plain(["told", *home], lambda: _told(spec))
+        return plain("told", spec, lambda: _told(spec))
 
     def __str__(self) -> str:
         """The report as plain text, for `print` and notebooks."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import pkgutil
 import re
-import sys
 from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
@@ -36,22 +34,6 @@ def losses() -> dict[str, LossSpec]:
 def penalties() -> dict[str, Penalty]:
     """The shipped penalties by name: what a module of `verify.specs` lists as PENALTIES."""
     return {p.name: p for m in _modules() for p in getattr(m, "PENALTIES", ())}
-
-
-def shipped(spec: LossSpec | Penalty) -> tuple[str, str] | None:
-    """Where a spec that ships is stated, as a digest of its file, and its name: what follows from it follows from these. None of others."""
-    stated = spec.formula if isinstance(spec, LossSpec) else spec.per_weight or spec.per_group
-    module = getattr(stated, "__module__", None) or ""
-    home = sys.modules.get(module)
-    if not module.startswith(f"{verify.specs.__name__}.") or home is None or home.__file__ is None:
-        return None
-    there = getattr(home, "SPEC", None) is spec or any(p is spec for p in getattr(home, "PENALTIES", ()))
-    return (_digest(home.__file__), spec.name) if there else None
-
-
-@lru_cache(maxsize=64)
-def _digest(file: str) -> str:
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def find_spec(name: str) -> LossSpec | FunctionSpec:

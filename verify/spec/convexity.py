@@ -15,12 +15,11 @@ from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
-from verify import kept
 from verify.errors import UsageError
 from verify.later import sympy
-from verify.spec.catalogue import shipped
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
+from verify.spec.shipped import plain
 
 CLASSES = range(2, 7)
 """A spec is a formula for each number of classes and each label; the proof is carried out for these, all labels."""
@@ -45,8 +44,7 @@ AFFINE, UNKNOWN = Curvature(True, True), Curvature(False, False)
 @lru_cache(maxsize=64)
 def convex_loss(loss: LossSpec) -> bool:
     """Whether ℓ(·, y) is proved convex, for every label of every number of `CLASSES` and every value of its parameters."""
-    home = shipped(loss)
-    return _convex_loss(loss) if home is None else kept.plain(["convex", *home], lambda: _convex_loss(loss))
+    return plain("convex", loss, lambda: _convex_loss(loss))
 
 
 def _convex_loss(loss: LossSpec) -> bool:
@@ -60,8 +58,7 @@ def _convex_loss(loss: LossSpec) -> bool:
 @lru_cache(maxsize=64)
 def convex_penalty(penalty: Penalty) -> bool:
     """Whether ρ is proved convex; over groups, of every size from 1 to the last of `CLASSES`."""
-    home = shipped(penalty)
-    return _convex_penalty(penalty) if home is None else kept.plain(["convex", *home], lambda: _convex_penalty(penalty))
+    return plain("convex", penalty, lambda: _convex_penalty(penalty))
 
 
 def _convex_penalty(penalty: Penalty) -> bool:

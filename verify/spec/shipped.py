@@ -1,0 +1,40 @@
+"""Specs that ship, told from a user's own: what follows from one follows from its file, and is kept between processes."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from verify import kept
+from verify.spec.loss import LossSpec
+from verify.spec.penalty import Penalty
+
+T = TypeVar("T")
+
+HOME = "verify.specs."
+
+
+def shipped(spec: LossSpec | Penalty) -> tuple[str, str] | None:
+    """Where a spec that ships is stated, as a digest of its file, and its name: what follows from it follows from these. None of others."""
+    stated = spec.formula if isinstance(spec, LossSpec) else spec.per_weight or spec.per_group
+    module = getattr(stated, "__module__", None) or ""
+    home = sys.modules.get(module)
+    if not module.startswith(HOME) or home is None or home.__file__ is None:
+        return None
+    there = getattr(home, "SPEC", None) is spec or any(p is spec for p in getattr(home, "PENALTIES", ()))
+    return (_digest(home.__file__), spec.name) if there else None
+
+
+def plain(what: str, spec: LossSpec | Penalty, make: Callable[[], T]) -> T:
+    """What is made of a spec and is plain: kept where it ships."""
+    home = shipped(spec)
+    return make() if home is None else kept.plain([what, *home], make)
+
+
+@lru_cache(maxsize=64)
+def _digest(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
