@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from verify import Verdict, check
+
 EPS = 1e-5
 rng = np.random.default_rng(0)
 X, GAMMA, BETA, W = rng.normal(size=(4, 3)), rng.uniform(0.5, 1.5, 3), rng.normal(size=3), rng.normal(size=(3, 2))
@@ -192,3 +194,19 @@ class Held:
 
 EXAMPLE = {"W": W, "b": B, "x": X}
 BUFFERED = (X, GAMMA, BETA, {"mode": "train", "running_mean": np.zeros(3)})
+
+
+def holds(f, at, framework, **how):
+    """A layer of several inputs does, in its framework."""
+    report = check(f, at=at, profile="quick", laws=("gradient", "purity"), **how)
+    assert report.verdict is Verdict.HOLDS, str(report)
+    (told,) = report.conventions.values()
+    assert told["framework"] == framework
+    assert len(told["wrt"]) > 1
+
+
+def is_broken_for(f, at, due):
+    """A wrong layer is, by the name of the input."""
+    report = check(f, at=at, profile="quick", laws=("gradient",))
+    assert report.verdict is Verdict.BROKEN
+    assert f": {due}[" in str(report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from candidates.layers import holds, is_broken_for
 
 from verify import Verdict, check
 
@@ -144,19 +145,12 @@ SLIPS = {"a path": (layer_norm("x"), INPUTS, "x"), "a mean": (layer_norm("b"), I
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_right_layer_of_several_inputs_holds(name):
     f, at, how = LAYERS[name]
-    report = check(f, at=at, profile="quick", laws=("gradient", "purity"), **how)
-    assert report.verdict is Verdict.HOLDS, str(report)
-    (told,) = report.conventions.values()
-    assert told["framework"] == "jax"
-    assert len(told["wrt"]) > 1
+    holds(f, at, "jax", **how)
 
 
 @pytest.mark.parametrize("name", SLIPS)
 def test_a_wrong_layer_is_broken_by_the_name_of_the_input(name):
-    f, at, due = SLIPS[name]
-    report = check(f, at=at, profile="quick", laws=("gradient",))
-    assert report.verdict is Verdict.BROKEN
-    assert f": {due}[" in str(report)
+    is_broken_for(*SLIPS[name])
 
 
 def test_a_layer_is_compiled_once_a_shape():
