@@ -5,7 +5,6 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,7 +20,9 @@ from verify.tape.tape import Builder, Line, Registers
 from verify.traced import infinite
 
 OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-LIBRARIES = (os.path.dirname(os.path.abspath(np.__file__)) + os.sep, os.path.join(sysconfig.get_path("platlib"), "scipy") + os.sep, OWN)
+BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
+"""Where numpy lies, and scipy: an environment may borrow them from another one."""
+LIBRARIES = (BESIDE + "numpy" + os.sep, BESIDE + "scipy" + os.sep, OWN)
 """Where code lies that is nobody's formula."""
 BITS = {"float64": 24, "float32": 12}
 """Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""

@@ -22,9 +22,9 @@ import numpy as np
 from verify.traced import factors, windows
 from verify.traced.array import Recorded, Traced, cast, has_recorded, lifted, plain_index, recorder_of, stacked
 from verify.traced.functions import METHODS, filled
-from verify.traced.recorder import OWN, Recorder
+from verify.traced.recorder import BESIDE, OWN, Recorder
 
-LIBRARY = tuple({*(sysconfig.get_path(p) + os.sep for p in ("stdlib", "platstdlib", "purelib", "platlib")), OWN})
+LIBRARY = tuple({*(sysconfig.get_path(p) + os.sep for p in ("stdlib", "platstdlib", "purelib", "platlib")), BESIDE, OWN})
 """Where code lies that is not the candidate's."""
 MOST = 10_000
 """Objects that are looked through for modules."""
