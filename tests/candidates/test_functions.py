@@ -58,7 +58,7 @@ def test_what_a_library_makes_when_it_is_first_asked_is_no_fault(monkeypatch):
 
 def test_what_changes_between_two_calls_of_different_cases_is_no_candidates_fault(monkeypatch):
     assert functions.undisturbed(lambda: functions.stood(functions.now()))
-    monkeypatch.setattr(os, "write", None)
+    monkeypatch.setattr(math, "tau", None)
     assert functions.stood(functions.now())
     assert functions.undisturbed(lambda: functions.stood(functions.now()))
 
