@@ -210,3 +210,16 @@ def is_broken_for(f, at, due):
     report = check(f, at=at, profile="quick", laws=("gradient",))
     assert report.verdict is Verdict.BROKEN
     assert f": {due}[" in str(report)
+
+
+def dropped(x, param):
+    """Drops numbers at random, as course layers do: from the seed that it is given."""
+    if "seed" in param:
+        np.random.seed(param["seed"])  # noqa: NPY002
+    mask = (np.random.rand(*x.shape) < param["p"]) / param["p"]  # noqa: NPY002
+    return x * mask, (param, mask)
+
+
+def dropped_back(upstream, cache):
+    """Lets through what was kept."""
+    return upstream * cache[1]

@@ -62,6 +62,17 @@ def test_a_right_layer_holds_and_is_judged_by_its_own_code(name):
     assert "drawn at random" in told["upstream"]
 
 
+def test_a_layer_that_seeds_its_random_numbers_with_an_input_holds_and_this_is_told():
+    report = verify.check(pair(layers.dropped, layers.dropped_back), at=(X, {"p": 0.7, "seed": 3}), profile="quick", laws=LAWS)
+    assert report.verdict is verify.Verdict.HOLDS, str(report)
+    assert "seeds the global random numbers with its own seed" in str(report)
+
+
+def test_a_layer_that_draws_without_a_seed_is_broken():
+    report = verify.check(pair(layers.dropped, layers.dropped_back), at=(X, {"p": 0.7}), profile="quick", laws=("consistency", "purity"))
+    assert report.verdict is verify.Verdict.BROKEN
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_layer_is_broken_by_the_name_of_the_input(name):
     f, at, due, law = WRONG[name]

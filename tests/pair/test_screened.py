@@ -12,6 +12,7 @@ from verify import Verdict, check
 from verify.candidates import Answer
 from verify.laws import LAWS
 from verify.pair import recorded, screened
+from verify.traced.about import About
 from verify.trial.derived import Derived
 
 RNG = np.random.default_rng(11)
@@ -123,3 +124,10 @@ def test_the_strain_that_is_shown_is_that_of_balls(monkeypatch):
 
 def test_every_screen_is_that_of_a_law():
     assert set(screened.ASKED) <= set(LAWS)
+
+
+@pytest.mark.parametrize("answer", [0.0, 0.25, 1.0])
+def test_what_is_not_known_to_be_explained_is_not(answer):
+    """The truth may lie anywhere in its radius."""
+    number = About(value=np.zeros(1), radius=np.ones(1), careful=np.full(1, 1.5), size=np.ones(1))
+    assert number.explains(np.array([answer])) is (answer + 1 <= 1.5)

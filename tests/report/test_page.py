@@ -198,6 +198,15 @@ def test_recorded_code_is_shown_with_its_lines_the_gap_and_the_line_that_is_wron
     assert 'id="recorded"' not in render(DOCUMENT)
 
 
+def test_each_finding_about_a_line_is_shown_at_it():
+    document = recorded()
+    (first,) = document["results"]
+    other = first["diagnosis"] | {"code": "path-doubled", "message": "the gradient has twice what comes through `mu` (norms.py:11)"}
+    document["results"] += [first | {"law": "gradient", "diagnosis": other, "witness": first["witness"] | {"id": "other", "seed": 1}}]
+    rows = re.findall(r"<tr.*?</tr>", render(document).partition('id="recorded"')[2].partition('id="candidates"')[0], re.DOTALL)[1:]
+    assert re.findall(r'href="#finding(\d)"', rows[1]) == ["0", "1"]
+
+
 def test_a_finding_about_another_line_than_those_of_the_loss_is_shown_below():
     document = recorded()
     document["results"][0]["diagnosis"]["places"] = [{"file": "other.py", "line": 3}]

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from verify import Verdict, check
+from verify.cases import Case
+from verify.evidence import Evidence, Finding
+from verify.pair.kept import ALONE, properties, unless_given_up
 from verify.problem.around import DRAWS, keeping, shown
 
 RNG = np.random.default_rng(5)
@@ -128,3 +131,13 @@ def test_of_a_point_alone_no_number_is_fixed():
 @pytest.mark.parametrize("name", NOTHING)
 def test_nothing_is_read_into_other_numbers(name):
     assert shown(NOTHING[name]) is None
+
+
+@pytest.mark.parametrize("law", sorted(ALONE))
+def test_how_a_candidate_behaves_is_broken_wherever_it_shows(law):
+    """It is not asked again elsewhere, where a candidate may behave."""
+    example = {"t": np.array([[0.25, 0.75]])}
+    case = Case(values={"t": np.array([[0.5, 0.75]])}, family="near", differentiated=("t",))
+    broken, held = (Finding(evidence=(Evidence(law=law, measured=measured, allowed=0.0),)) for measured in (1.0, 0.0))
+    assert unless_given_up(law, properties(example), case, broken, lambda _: held) is broken
+    assert unless_given_up("gradient", properties(example), case, broken, lambda _: held).undecided

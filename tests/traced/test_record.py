@@ -256,6 +256,7 @@ FOLLOWED = {
     "scattered": scattered,
     "in place, through views": in_place,
     "Python's math": lambda w: sum(math.log(math.cosh(float(v))) for v in w) + math.fsum(w),
+    "log-sum-exp of all": lambda w: (w.reshape(3, 4) - np.logaddexp.reduce(w.reshape(3, 4), axis=None, keepdims=True) ** 2)[0, 1],
     "log-sum-exp": lambda w: special.logsumexp(w) + np.logaddexp(w[0], w[1]),
     "GELU": lambda w: np.sum(0.5 * w * (1 + special.erf(w / np.sqrt(2)))),
     "norms": lambda w: np.linalg.norm(w) + np.linalg.norm(w, 1) + np.linalg.norm(w.reshape(3, 4), axis=1).sum(),

@@ -11,9 +11,9 @@ from flint import arb
 
 from verify.cases import Case
 from verify.difference import direction, forward
-from verify.evidence import Finding
+from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject, has_switches, within
-from verify.laws.line import through
+from verify.laws.line import JUMP, through
 from verify.oracle import KinkOnSegment, Stretch, precise
 
 EXPONENTS = (0, 2, 4, 8)
@@ -26,7 +26,7 @@ UNCLEAR = "a switch may touch its kink without crossing it: a formula whose swit
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence for each step whose segment crosses at least one kink."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
-    evidence, unclear = [], False
+    evidence, unclear, torn = list[Evidence](), False, False
     for h, ahead, _ in line.steps(*EXPONENTS):
         try:
             path = line.truth.path(line.d, h, MOST_KINKS + 1)
@@ -38,9 +38,13 @@ def measure(subject: Subject, case: Case) -> Finding:
         quotient = forward(line.value(ahead), line.here.value, h)
         jump = max(abs(float(b.slope - a.slope)) for a, b in pairwise(path))
         where = {"method": "forward", "h": h, "kinks": len(path) - 1}
-        evidence.append(within("crossing", quotient, mean_slope(path, h), 2 * line.noise_at(h) / h, jump, **where))
+        found = within("crossing", quotient, mean_slope(path, h), 2 * line.noise_at(h) / h, jump, **where)
+        if line.is_torn(found, 0.0, h):
+            torn = True
+        else:
+            evidence.append(found)
     seen = any(e.sees for e in evidence)
-    why = SWAMPED if evidence else UNCLEAR if unclear else NONE
+    why = JUMP if torn else SWAMPED if evidence else UNCLEAR if unclear else NONE
     return Finding(evidence=tuple(evidence), undecided=None if seen else why)
 
 

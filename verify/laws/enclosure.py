@@ -1,21 +1,22 @@
 """D(h) ∈ [min, max]⟨∂f, d⟩ over the segment ⊕ 2ε/h (⊕ ε/h centred): Lebourg's mean value theorem, kink or not.
 
-It needs no distance from kinks and has no exception. Source: F. H. Clarke, Optimization and Nonsmooth Analysis, theorem 2.3.7.
+It needs no distance from kinks, only that f does not jump. Source: F. H. Clarke, Optimization and Nonsmooth Analysis, theorem 2.3.7.
 """
 
 from verify.cases import Case
 from verify.difference import centred, direction, forward
-from verify.evidence import Finding
+from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject, within
-from verify.laws.line import through
+from verify.laws.line import JUMP, through
 
 EXPONENTS = (0, 3, 7, 12)
+WIDE = "every enclosure is wider than the slopes: float64, whose steps are shorter, would decide it"
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Two pieces of evidence a step: the forward and the centred quotient."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
-    evidence = []
+    evidence, torn = list[Evidence](), False
     for h, ahead, behind in line.steps(*EXPONENTS):
         f_ahead, f_behind, noise = line.value(ahead), line.value(behind), line.noise_at(h, -h)
         for method, quotient, low, values in (
@@ -24,12 +25,13 @@ def measure(subject: Subject, case: Case) -> Finding:
         ):
             slopes = line.truth.slopes(line.d, low, h)
             if slopes.is_finite():
-                evidence.append(within("enclosure", quotient, slopes, values * noise / h, line.size, method=method, h=h))
+                found = within("enclosure", quotient, slopes, values * noise / h, line.size, method=method, h=h)
+                if line.is_torn(found, low, h):
+                    torn = True
+                else:
+                    evidence.append(found)
     seen = any(e.sees for e in evidence)
-    return Finding(
-        evidence=tuple(evidence),
-        undecided=None if seen else "every enclosure is wider than the slopes: float64, whose steps are shorter, would decide it",
-    )
+    return Finding(evidence=tuple(evidence), undecided=None if seen else JUMP if torn else WIDE)
 
 
 LAW = Law(name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure, needs_loss=True)

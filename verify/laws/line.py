@@ -13,11 +13,14 @@ from flint import arb
 from verify.candidates import Answer
 from verify.cases import Case
 from verify.difference import Floats, ladder, moved
+from verify.evidence import Evidence
 from verify.laws.law import Subject
 from verify.oracle import Point, Value, precise
 from verify.rounding import FARTHEST
 
 T = TypeVar("T")
+
+JUMP = "the loss jumps within the steps, or may: one that does not would decide it"
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,10 @@ class Line:
             return (ahead.exact - here.exact) / h - slope, (ahead.radius + here.radius) / h + self.slope_noise
         behind = self.at(-h)
         return (ahead.exact - behind.exact) / (2 * h) - slope, (ahead.radius + behind.radius) / (2 * h) + self.slope_noise
+
+    def is_torn(self, found: Evidence, low: float, high: float) -> bool:
+        """Whether what breaks a law of loss values at two ends may come from a jump between them, which no slope tells of."""
+        return not found.strain <= 1 and self.truth.jumps(self.d, low, high)
 
     def steps(self, *exponents: int) -> list[tuple[float, Floats, Floats]]:
         """(h, x + hd, x − hd) for h = 2^-k of the given exponents, where exact."""

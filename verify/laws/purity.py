@@ -6,6 +6,7 @@ another order, or are refused by an exception, which is a limitation and not a b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,10 @@ from verify.evidence import Evidence, Finding
 from verify.laws.compared import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
-from verify.laws.surroundings import borrowed, watched
+from verify.laws.surroundings import GENERATORS, SEEDED, borrowed, watched
+
+SEEDS = {"seed", "random_seed", "random_state"}
+"""What the seed of random numbers is called."""
 
 
 def measure(subject: Subject, case: Case) -> Finding:
@@ -74,9 +78,16 @@ def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> A
             raise Misbehaviour("mutates-input", f"makes its input {name} read-only")
         if np.shares_memory(a, answer.gradient):
             raise Misbehaviour("mutates-input", f"returns a gradient that is a view of its input {name}")
-    if seen:
-        raise Misbehaviour("nondeterministic", seen[0])
+    broken = [told for told in seen if told not in GENERATORS or not _takes_a_seed(subject)]
+    if broken:
+        raise Misbehaviour("nondeterministic", broken[0])
+    left += [SEEDED] if seen and SEEDED not in left else []
     return answer
+
+
+def _takes_a_seed(subject: Subject) -> bool:
+    """Whether an input is one, by its name: who hands it in asks for these random numbers, and for the same again."""
+    return any(re.findall(r"\w+", name)[-1].lower() in SEEDS for name in subject.candidate.names)
 
 
 def _declared(subject: Subject, case: Case, gradient: np.ndarray) -> None:

@@ -45,6 +45,8 @@ class Shared:
     once: bool = False
 
 
+GENERATORS = "draws from numpy's global random numbers", "draws from Python's global random numbers"
+SEEDED = "seeds the global random numbers with its own seed: whoever draws next gets what follows that"
 DRAWN = 16
 """Bytes that are drawn to see whether a generator stands where it was seeded: that it gives the same elsewhere has a chance of 2^-128."""
 
@@ -166,8 +168,8 @@ def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict
 
 
 SHARED = (
-    Shared(told="draws from numpy's global random numbers", look=_numpy_random, put_back=_stays, breaks=True, once=True),
-    Shared(told="draws from Python's global random numbers", look=_python_random, put_back=_stays, breaks=True, once=True),
+    Shared(told=GENERATORS[0], look=_numpy_random, put_back=_stays, breaks=True, once=True),
+    Shared(told=GENERATORS[1], look=_python_random, put_back=_stays, breaks=True, once=True),
     Shared(told="changes np.seterr", look=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
     Shared(told="changes np.setbufsize", look=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
     Shared(told="changes the current folder", look=folder, put_back=_folder_as, breaks=True),

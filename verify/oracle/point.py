@@ -8,6 +8,7 @@ times `SLACK`; underflow adds smallest normals. No other tolerance exists.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -28,6 +29,9 @@ from verify.tape.reverse import Quantity
 
 Floats = NDArray[np.floating]
 T = TypeVar("T")
+
+MOST_LOOKED = 64
+"""Kinks on a segment at which it is looked whether f jumps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,15 +202,32 @@ class Point:
             start, end = arb(0), arb(length)
             runs = self.once(("ahead", d.tobytes()), lambda: self._ahead(d, start))  # of whatever length the path is
             while True:
-                stop = end
-                for r in runs:
-                    kink = r.formula.next_kink(r.run, r.line, start, stop)
-                    stop = stop if kink is None else kink
+                stop = _until(runs, start, end)
                 stretches.append(_taylor(runs, start, stop))
                 if stop is end or len(stretches) == most:
                     return stretches
                 start = stop
                 runs = self._ahead(d, start)
+
+    def jumps(self, d: Floats, low: float, high: float) -> bool:
+        """Whether f may jump at some x + td, t in [low, high], where it chooses by what it compares; a maximum does not. So it may, too,
+        where it is not certain which pieces are taken, or beyond the first MOST_LOOKED kinks.
+        """
+        return self.once(("jumps", d.tobytes(), low, high), lambda: self._jumps(d, low, high))
+
+    def _jumps(self, d: Floats, low: float, high: float) -> bool:
+        with precision(), suppress(KinkOnSegment):
+            if not any(i.op == "where" for formula, _, _ in self._lines(d) for i in formula.value_tape.instructions):
+                return False
+            start, end = arb(low), arb(high)
+            for _ in range(MOST_LOOKED):
+                ahead, back = self._ahead(d, start), self._ahead(-d, -start)
+                if not _together(ahead)[0].overlaps(_together(back)[0]):
+                    return True
+                if start is end:
+                    return False
+                start = _until(ahead, start, end)
+        return True
 
     def _ahead(self, d: Floats, start: arb) -> list[_Ahead]:
         """Every formula from a start on."""
@@ -266,19 +287,29 @@ class _Ahead(NamedTuple):
     run: Run
 
 
+def _until(runs: Sequence[_Ahead], start: arb, end: arb) -> arb:
+    """The least t in (start, end) at which a switch may leave the piece that it took ahead of the start, else the end."""
+    for r in runs:
+        kink = r.formula.next_kink(r.run, r.line, start, end)
+        end = end if kink is None else kink
+    return end
+
+
+def _together(runs: Sequence[_Ahead], of: Iterable[Run] | None = None) -> arb_series:
+    """F by these runs `of` the formulas, else by those ahead of the start."""
+    found = arb_series([0], ORDER)
+    for r, run in zip(runs, (r.run for r in runs) if of is None else of, strict=True):
+        found += run.total(r.formula.value_terms) * r.weight
+    return found
+
+
 def _taylor(runs: Sequence[_Ahead], start: arb, stop: arb) -> Stretch:
     """The stretch on which every switch is on the piece that it took ahead of the start."""
 
-    def total(of: Iterable[Run]) -> arb_series:
-        found = arb_series([0], ORDER)
-        for r, run in zip(runs, of, strict=True):
-            found += run.total(r.formula.value_terms) * r.weight
-        return found
-
     def at(t: arb) -> arb_series:
-        return total(r.formula.follow(r.line(t), taken=r.run.possible) for r in runs)
+        return _together(runs, (r.formula.follow(r.line(t), taken=r.run.possible) for r in runs))
 
-    first, length = total(r.run for r in runs), stop - start
+    first, length = _together(runs), stop - start
     slope, curvature = first[1], 2 * at((start + stop) / 2 + arb(0, (length / 2).abs_upper()))[2]
     rise = length * slope + curvature * length**2 / 2
     if not rise.rad() < NARROW:  # the enclosure of a curve is wide, its values at the ends are not

@@ -127,9 +127,12 @@ def _recorded(document: Document, found: Sequence[Finding]) -> Iterator[dict[str
         results = [r for r in document["results"] if r["candidate"] == name]
         gaps = {r["dtype"]: at["gap"] for r in results if "gap" in (at := r.get("witness") or r.get("worst") or {})}
         about = [(n, f, f.named.get("diagnosis", {}).get("places", ())) for n, f in enumerate(found) if f.shown["candidate"] == name]
-        placed = {(PurePath(at["file"]).name, at["line"]): (n, f.cause) for n, f, places in about for at in places}
-        shown = [{**line, "finding": placed.pop((line["file"], line["line"]), None)} for line in lines]
-        elsewhere = [(n, cause, f"{file}:{line}") for (file, line), (n, cause) in placed.items()]
+        placed = dict[tuple[str, int], dict[int, str | None]]()
+        for n, f, places in about:
+            for at in places:
+                placed.setdefault((PurePath(at["file"]).name, at["line"]), {})[n] = f.cause
+        shown = [{**line, "findings": placed.pop((line["file"], line["line"]), {})} for line in lines]
+        elsewhere = [(n, cause, f"{file}:{line}") for (file, line), told in placed.items() for n, cause in told.items()]
         yield {"candidate": name, "operations": told["formula"]["operations"], "lines": shown, "gaps": gaps, "elsewhere": elsewhere}
 
 

@@ -275,7 +275,9 @@ def _in_another_way(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[
         axis = options.get("axis", 0)
         rows = x.ravel() if axis is None else x.moved(np.moveaxis, axis, 0)
         found = reduce(lambda a, b: called(recorder, ufunc, "__call__", (a, b), {}), [rows[k] for k in range(len(rows))])
-        return found.moved(np.expand_dims, axis) if options.get("keepdims") and axis is not None else found
+        if not options.get("keepdims"):
+            return found
+        return found.reshape((1,) * x.ndim) if axis is None else found.moved(np.expand_dims, axis)
     if method == "outer":
         a, b = (lifted(recorder, x) for x in inputs)
         left = a.reshape(*a.shape, *[1] * b.ndim)
