@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from candidates.layers import holds, is_broken_for
@@ -172,3 +174,19 @@ def test_a_layer_is_judged_by_a_numpy_reference():
     how = {"at": INPUTS, "profile": "quick", "reference": plain}
     assert check(layer_norm(), laws=("value", "gradient"), **how).verdict is Verdict.HOLDS
     assert check(layer_norm("b"), laws=("gradient",), **how).verdict is Verdict.BROKEN
+
+
+def test_a_function_of_arrays_is_judged_by_a_spec_of_named_inputs():
+    def norm(x, gamma, beta, eps=2**-10):
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        return gamma * (x - mean) / jax.numpy.sqrt(variance + eps) + beta
+
+    def off(x, gamma, beta):
+        return norm(x, gamma, 1.5 * beta) - 0.5 * jax.lax.stop_gradient(beta)
+
+    spec = f"{Path(__file__).with_name('named.py')}:LAYER_NORM"
+    report = check(norm, loss=spec, laws=("value", "gradient"), profile="quick")
+    assert report.verdict is Verdict.HOLDS, str(report)
+    report = check(off, loss=spec, laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.BROKEN
+    assert ": beta[" in str(report)

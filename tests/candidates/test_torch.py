@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from candidates.layers import holds, is_broken_for
@@ -678,3 +680,43 @@ def test_a_gradient_that_does_not_come_back_is_not_judged_and_a_loss_with_gradie
     report = check(both, at=(TWICE[0].T.copy(), TWICE[1]), profile="quick", laws=("gradient",))
     (told,) = report.conventions.values()
     assert (report.verdict, told["wrt"]) == (Verdict.HOLDS, ["W"])
+
+
+NAMED = Path(__file__).with_name("named.py")
+"""Specs of functions of named inputs."""
+
+
+def norm_without_its_variance(x, gamma, beta):
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, unbiased=False)
+    return gamma * (x - mean) / torch.sqrt(variance.detach() + 2**-10) + beta
+
+
+def hinge_of_triplets(n, p, a, margin=1.0):
+    return F.triplet_margin_loss(a, p, n, margin=margin, eps=0.0, reduction="sum")
+
+
+NAMED_RIGHT = {
+    "LAYER_NORM": lambda x, gamma, beta: F.layer_norm(x, x.shape[-1:], gamma, beta, 2**-10),
+    "TRIPLET": hinge_of_triplets,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("spec", NAMED_RIGHT)
+def test_a_function_of_tensors_is_judged_by_a_spec_of_named_inputs(spec, dtype):
+    report = check(NAMED_RIGHT[spec], loss=f"{NAMED}:{spec}", dtypes=(dtype,), laws=("value", "gradient", "purity"), profile="quick")
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert next(iter(report.conventions.values()))["framework"] == "torch"
+
+
+def test_its_gradient_for_one_input_is_broken_by_its_name():
+    report = check(norm_without_its_variance, loss=f"{NAMED}:LAYER_NORM", laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.BROKEN
+    assert ": x[" in str(report)
+    assert "comes through" in str(report)
+
+
+def test_a_function_of_named_inputs_that_returns_no_tensor_is_told():
+    report = check(lambda x, gamma, beta: [F.relu(x)], loss=f"{NAMED}:LAYER_NORM", laws=("value",), profile="quick")
+    assert report.verdict is Verdict.BROKEN
+    assert "returned list, where a tensor is due" in str(report)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from importlib import import_module
@@ -22,6 +22,7 @@ from verify.candidates.example import Example
 from verify.candidates.signature import order
 from verify.candidates.upstream import DRAWN, Upstream
 from verify.errors import UsageError
+from verify.spec.function import UPSTREAM
 
 ADAPTERS = {"torch": "verify.candidates.torch", "jax": "verify.candidates.jax", "sklearn": "verify.candidates.sklearn"}
 """Each has `adapted(f, both, upstream)`: the numpy function of a candidate that is of this framework by its type, or None."""
@@ -60,6 +61,42 @@ def layer_of(f: Callable[..., Any], at: Example) -> Any:
             if own or _mentions((f,), library):
                 raise UsageError(f"{getattr(f, '__name__', 'the candidate')} gives no output at the example: it {error}.") from None
     return None
+
+
+def of_inputs(f: Callable[..., Any], places: Sequence[int], *, array: bool) -> Callable[..., Any] | None:
+    """A function of tensors, or of jax's arrays, that is differentiated for its arguments at these places, as one of numpy arrays: it
+    returns its value and the gradients, or where its value is an `array` it is a forward and its backward. None of what is numpy's.
+    """
+    there = {library: import_module(ADAPTERS[library]) for library in FUNCTIONS if library in sys.modules}
+    library = next((name for name, adapter in there.items() if adapter.is_own(f) or uses(f, name, (f,))), None)
+    if library is None:
+        return None
+    graph = there[library].graph
+
+    def both(*arguments: Any) -> Any:
+        y, back = graph(f, arguments, places)
+        return y, back(np.ones(np.shape(y)))
+
+    def forward(*arguments: Any) -> Any:
+        return graph(f, arguments, places)[0]
+
+    def backward(upstream: Any, *arguments: Any) -> Any:
+        return graph(f, arguments, places)[1](upstream)
+
+    like = getattr(f, "forward", f)
+    if not array:
+        return named(like, both, library)
+    return Candidate(forward=named(like, forward, library), backward=_behind(like, backward, library), saved=False)
+
+
+def _behind(f: Callable[..., Any], backward: Callable[..., Any], library: str) -> Callable[..., Any]:
+    """The backward, whose first argument is the upstream gradient."""
+    wrapper = named(f, backward, library)
+    with suppress(TypeError, ValueError):
+        own = inspect.signature(f).parameters.values()
+        first = inspect.Parameter(UPSTREAM, inspect.Parameter.POSITIONAL_ONLY)
+        wrapper.__signature__ = inspect.Signature([first, *own])  # type: ignore[attr-defined]
+    return wrapper
 
 
 def framework_of(f: Callable[..., Any]) -> str | None:

@@ -51,6 +51,26 @@ def layer(f: Any, at: Example) -> tuple[Pulling, Arguments, dict[str, Any]] | No
     return None if found is None else (found, own, named_)
 
 
+def graph(f: Callable[..., Any], arguments: Sequence[Any], places: Sequence[int]) -> tuple[Any, Callable[[Any], list[np.ndarray]]]:
+    """What `f` returns for arrays and numbers, and what pulls an upstream gradient of that back to the arguments at these places."""
+    own = [np.asarray(arguments[k]) for k in places]
+
+    def of_own(*arrays: Any) -> Any:
+        there = dict(zip(places, arrays, strict=True))
+        return f(*[there[k] if k in there else _given(a) for k, a in enumerate(arguments)])
+
+    with _precise(*own):
+        y, pull = jax.vjp(of_own, *map(_given, own))
+    if not isinstance(y, jax.Array):
+        raise TypeError(f"returned {type(y).__name__}, where an array is due")
+
+    def back(v: Any) -> list[np.ndarray]:
+        with _precise(*own):
+            return [np.asarray(g) for g in pull(jax.numpy.asarray(v, y.dtype).reshape(y.shape))]
+
+    return np.asarray(y), back
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pulling:
     """What `jax.vjp` differentiates, as a layer. `places` are those of the outputs that are differentiated. It is compiled once for each

@@ -86,6 +86,27 @@ def layer(f: Any, at: Example) -> tuple[Graph, Arguments, dict[str, Any]] | None
     return None if found is None else (found, own, named_)
 
 
+def graph(f: Callable[..., Any], arguments: Sequence[Any], places: Sequence[int]) -> tuple[Any, Callable[[Any], list[np.ndarray]]]:
+    """What `f` returns for arrays and numbers, and what pulls an upstream gradient of that back to the arguments at these places."""
+    own = {k: np.asarray(arguments[k]) for k in places}
+    tensors = [_tensor(own.get(k, a.item() if isinstance(a, np.generic) else a)) for k, a in enumerate(arguments)]
+    leaves = [tensors[k].requires_grad_() for k in places]
+    y = _returned(f, tensors, leaves[0].dtype)
+    if not isinstance(y, torch.Tensor):
+        raise TypeError(f"returned {type(y).__name__}, where a tensor is due")
+
+    def back(v: Any) -> list[np.ndarray]:
+        found = _gradients_of(y, leaves, torch.from_numpy(np.array(v)).to(y.dtype)) if y.requires_grad else [None] * len(leaves)
+        return [np.zeros(a.shape, a.dtype) if g is None else _array(g) for a, g in zip(own.values(), found, strict=True)]
+
+    return _array(y), back
+
+
+def _gradients_of(y: torch.Tensor, leaves: list[torch.Tensor], v: torch.Tensor) -> list[torch.Tensor | None]:
+    found = torch.autograd.grad(y, leaves, v.reshape(y.shape), allow_unused=True, retain_graph=True)
+    return [g if g is None or g.layout is torch.strided else g.to_dense() for g in found]
+
+
 PARAMETERS = "parameters"
 """What the dict of a module's parameters is called, where their names have dots."""
 

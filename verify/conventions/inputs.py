@@ -13,7 +13,7 @@ from typing import Any
 
 from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
-from verify.candidates.frameworks import framework_of
+from verify.candidates.frameworks import of_inputs
 from verify.candidates.signature import CACHES, UPSTREAMS, by_position, called, names, order, parameters_of
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
@@ -138,7 +138,9 @@ def _settled(problem: Problem, pins: Pins, handed: Handed) -> tuple[Problem, tup
 
 def plain(f: Callable[..., Any], problem: Problem) -> Callable[..., Any]:
     """The function as it is called: a loss with numpy arrays, whatever its framework is, and by place alone."""
-    return by_position(adapted(f), problem.all_parameters) if problem.loss else f
+    if problem.loss:
+        return by_position(adapted(f), problem.all_parameters)
+    return adapted(f) if isinstance(f, Candidate) else f
 
 
 def first_way(f: Callable[..., Any], problem: Problem, pins: Pins) -> Call:
@@ -176,10 +178,11 @@ def _pinned(problem: Problem, pins: Pins) -> None:
 
 def _ways(f: Callable[..., Any], problem: Problem, handed: Handed) -> Iterator[Call]:
     """How `f` may be called, the likeliest first."""
-    if framework_of(f) is not None and not problem.loss:
-        raise UsageError(f"{called(f)} is a function of {framework_of(f)}: of named inputs functions of numpy arrays are judged. Wrap it.")
     parts = [p for p in (f.loss, f.grad) if p is not None] if isinstance(f, Candidate) else [f]
-    if problem.output is not None and not isinstance(f, Candidate):
+    differentiated = not (isinstance(f, Candidate) or problem.loss)
+    if differentiated and of_inputs(f, (), array=False) is None:
+        differentiated = False
+    if problem.output is not None and not isinstance(f, Candidate) and not differentiated:
         raise UsageError(
             f"{problem.name} returns an array, and its gradient needs a backward: name both, FILE.py:forward,backward; in Python "
             "verify.Candidate(forward=…, backward=…)."
@@ -188,9 +191,19 @@ def _ways(f: Callable[..., Any], problem: Problem, handed: Handed) -> Iterator[C
     own = [i.name for i in problem.inputs if i.name != UPSTREAM and i.parameter is None]
     each = tuple(name for name in problem.classwise if name.lower() in {own_name.lower() for own_name in handed})
     values = {name: value for name, value in handed.items() if value is not None}
-    backwards: tuple[str | None, ...] = _backwards(f, own, handed) if problem.output is not None else (None,)
-    for arguments, backward in product(_orders(first, problem, own, handed), backwards):
-        yield Call(f=f, problem=problem, order=(*arguments, *each), handed=values, backward=backward)
+    for arguments in _orders(first, problem, own, handed):
+        way = _differentiated(f, problem, arguments, handed) if differentiated else f
+        backwards: tuple[str | None, ...] = _backwards(way, own, handed) if problem.output is not None else (None,)
+        for backward in backwards:
+            yield Call(f=way, problem=problem, order=(*arguments, *each), handed=values, backward=backward)
+
+
+def _differentiated(f: Callable[..., Any], problem: Problem, order: Sequence[str], handed: Handed) -> Callable[..., Any]:
+    """A function of a framework, which differentiates it for what the problem asks for."""
+    own = [k for k, p in enumerate(parameters_of(f) or ()) if p.name not in handed] or [*range(len(order))]
+    found = of_inputs(f, [own[order.index(name)] for name in problem.differentiated], array=problem.output is not None)
+    assert found is not None
+    return found
 
 
 def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: bool = True) -> dict[str, float | None]:

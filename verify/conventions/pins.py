@@ -198,6 +198,8 @@ class Conventions:
         known: dict[str, Any] = {"call": f"f({', '.join([*c.order, *c.handed])})", "fits": self.fits}
         known |= {"backward": c.backward} if c.backward else {}
         known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
+        framework = framework_of(c.f)
+        known |= {"framework": framework} if framework else {}
         return known | dict(o.parameters) | dict(_classwise(o.problem)) | self._varied | self._found_out
 
 
