@@ -171,3 +171,56 @@ def test_weights_are_equal_unequal_0_and_of_many_magnitudes():
     assert any(0 in w for w in drawn)
     assert any(w.max() / w.min() > 1e4 for w in drawn if w.min() > 0)
     assert all(np.array_equal(w.astype(np.float32), w) and w.any() and not np.all(w == 1) for w in drawn)
+
+
+def entropy(scores, y, weight=None):
+    """Softmax with one weight for each class, as torch has it: a mean by the weights of the labels."""
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p, rows = e / e.sum(axis=1, keepdims=True), np.arange(len(y))
+    w = np.ones(scores.shape[1], scores.dtype) if weight is None else weight
+    if w.shape != (scores.shape[1],):
+        raise ValueError("weight has one number for each class")
+    of, g = w[y], p.copy()
+    g[rows, y] -= 1
+    return (-np.log(p[rows, y]) * of).sum() / of.sum(), g * of[:, None] / of.sum()
+
+
+def multilabel(prediction, target, weight=None):
+    """A sum over the classes, each with its weight."""
+    w = 1.0 if weight is None else weight
+    e, p = np.logaddexp(0, prediction) - target * prediction, 1 / (1 + np.exp(-prediction))
+    return (w * e).sum(axis=1).mean(), (w * (p - target)) / prediction.dtype.type(len(prediction))
+
+
+MULTILABEL = """
+from sympy import Add, exp, log
+from verify.spec import Binary, Claims, LossSpec
+
+SPEC = LossSpec(
+    name="multilabel",
+    per_example=lambda s, t: Add(*(log(1 + exp(a)) - b * a for a, b in zip(s, t))),
+    target=Binary("C"),
+    claims=Claims(convex=True),
+    source="a test",
+)
+"""
+
+
+@pytest.mark.parametrize("f", [entropy, multilabel])
+def test_weights_of_classes_are_no_weights_of_examples(tmp_path, f):
+    (tmp_path / "multilabel.py").write_text(MULTILABEL, encoding="utf-8")
+    loss = "softmax_cross_entropy" if f is entropy else f"{tmp_path / 'multilabel.py'}"
+    report = check(f, loss=loss, laws=("value", "gradient", "batches"), profile="quick")
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert "takes one weight for each class, and is judged without them" in str(report)
+
+
+def test_who_takes_neither_is_broken():
+    """What it calls weights is then meant to be those of the examples."""
+
+    def neither(scores, y, weight=None):
+        if weight is not None:
+            raise ValueError("not now")
+        return entropy(scores, y)
+
+    assert check(neither, loss="softmax_cross_entropy", laws=("batches",), profile="quick").verdict is Verdict.BROKEN

@@ -11,6 +11,8 @@ from dataclasses import replace
 from itertools import groupby, product
 from typing import Any
 
+import numpy as np
+
 from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
 from verify.candidates.frameworks import of_inputs
@@ -18,6 +20,7 @@ from verify.candidates.signature import CACHES, UPSTREAMS, by_position, called, 
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
 from verify.conventions.solving import ASKED, CONFIRMED, Asked, asked, doubts, fits, gradient_fits, solved, solved_for_each
+from verify.conventions.weights import OF_CLASSES, are_of_classes
 from verify.errors import UsageError, unknown
 from verify.oracle.instance import InstanceOracle
 from verify.problem import (
@@ -58,6 +61,13 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed
     Raises UsageError where the pins cannot be true of a function of inputs, and where it takes other arguments.
     """
     whole = _with_pinned(_with_weights(f, problem), pins)
+    if whole.is_weighted and _weighs_classes(f, whole, pins, handed, dtype, watch):
+        found = _found_out(f, _with_pinned(problem, pins), pins, handed, dtype, watch)
+        return replace(found, limitations=(*found.limitations, OF_CLASSES))
+    return _found_out(f, whole, pins, handed, dtype, watch)
+
+
+def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> Conventions:
     problem, told = _settled(whole, pins, handed)
     _pinned(problem, pins)
     ways, members = list(_ways(f, problem, handed)), list(_members(problem, pins, handed))
@@ -109,6 +119,22 @@ def _told_apart(found: list[Fit], problem: Problem, dtype: str, watch: Watch) ->
             known = [(values, asked(way, values, watch)) for values in more]
             left += [fit for fit in mine if fits(InstanceOracle(fit[1], dtype), way, known)]
     return left or found
+
+
+def _weighs_classes(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> bool:
+    """Whether the weights that it can do without are those of classes."""
+    first = f.loss or f.grad if isinstance(f, Candidate) else f
+    if not any(p.name.lower() in signature.WEIGHT and p.default is not p.empty for p in parameters_of(first) or []):
+        return False
+    settled, _ = _settled(problem, pins, handed)
+    size, seed = PROBES[0]
+    values = small(settled, size=size, seed=seed, dtype=dtype)
+    if np.ndim(values[PREDICTION]) != 2:
+        return False
+    classes = np.shape(values[PREDICTION])[1]
+    values = {name: a[: classes - 1] if np.shape(a)[:1] == (classes,) else a for name, a in values.items()}
+    way = next(_ways(f, settled, handed))
+    return are_of_classes(lambda n: asked(way, {**values, WEIGHTS: np.ones(n, dtype)}, watch), len(values[PREDICTION]), classes)
 
 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:

@@ -17,11 +17,12 @@ from verify import form
 from verify.candidates import Candidate, Misbehaviour, Scores, extras
 from verify.candidates.linear import LAYOUTS
 from verify.candidates.scores import CUTS, ORDERS
-from verify.candidates.signature import SCORES, Weights, names_a_target, order
+from verify.candidates.signature import SCORES, Given, Weights, names_a_target, order
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import NONE, Conventions, Pins, parted
 from verify.conventions.probes import Question, Watch
+from verify.conventions.weights import OF_CLASSES, are_of_classes
 from verify.errors import UsageError
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
@@ -65,8 +66,12 @@ def find_out(
         known = Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, approximate=approximate)
         known = replace(known, question=found.question)
     assert isinstance(known.candidate, Scores)
-    weighs = known.complaint is None and known.candidate.order == "PREDICTIONDATASET" and _weighs(known.candidate, found.question)
-    return replace(known, candidate=replace(known.candidate, weighs=weighs), objective=replace(known.scored, classes=classes))
+    way = known.candidate
+    if known.complaint is None and found.question is not None and _weighs_classes(way, found.question, watch):
+        way = replace(way, extras=tuple(Given(e.otherwise) if isinstance(e, Weights) else e for e in way.extras))
+        known = replace(known, limitations=(*known.limitations, OF_CLASSES))
+    weighs = known.complaint is None and way.order == "PREDICTIONDATASET" and _weighs(way, found.question)
+    return replace(known, candidate=replace(way, weighs=weighs), objective=replace(known.scored, classes=classes))
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], signatures: Sequence[str]) -> Iterator[Scores]:
@@ -135,6 +140,17 @@ def _ignores_order(way: Scores, probe: Question) -> bool:
         return False
     half = float(np.finfo(scores.dtype).eps) ** 0.5
     return bool(np.allclose(before.gradient[swapped], after.gradient, rtol=half, atol=0, equal_nan=True))
+
+
+def _weighs_classes(way: Scores, probe: Question, watch: Watch) -> bool:
+    """Whether the weights that it can do without are those of classes."""
+    if not any(isinstance(e, Weights) and not e.needed for e in way.extras):
+        return False
+    scores, y = probe["scores"], probe["y"]
+    if len(y) == scores.shape[1]:
+        scores, y = scores[:-1], y[:-1]
+    watch({"scores": scores, "y": y})
+    return are_of_classes(lambda n: way.weighted((1.0,) * n)(scores, y), len(y), scores.shape[1])
 
 
 def _weighs(way: Scores, probe: Question) -> bool:
