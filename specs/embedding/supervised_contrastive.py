@@ -3,7 +3,7 @@
 import numpy as np
 
 from verify.later import sympy
-from verify.spec import Array, Claims, Count, FunctionSpec, Symmetric, positive
+from verify.spec import Array, Claims, FunctionSpec, Label, Symmetric, positive
 
 
 def contrastive(z, y, T):
@@ -18,7 +18,7 @@ def contrastive(z, y, T):
 
 SPEC = FunctionSpec(
     name="supervised_contrastive",
-    inputs={"z": Array("n e"), "y": Array("n", Count())},
+    inputs={"z": Array("n e"), "y": Array("n", Label("3"))},
     formula=contrastive,
     parameters={"T": positive(default=0.5)},
     claims=Claims(convex=None, relations=(Symmetric("n"), Symmetric("e"))),

@@ -1,7 +1,7 @@
 """RankNet over a list: ℓ(s, y) = Σ over pairs with y_i > y_j of log(1 + exp(s_j − s_i))."""
 
 from verify.later import sympy
-from verify.spec import Claims, Count, LossSpec, Symmetric
+from verify.spec import Claims, LossSpec, Symmetric
 
 
 def ranknet(s, y):
@@ -12,7 +12,7 @@ def ranknet(s, y):
 SPEC = LossSpec(
     name="ranknet",
     per_batch=ranknet,
-    target=Count(),
+    targets=(0, 1, 2, 3),
     claims=Claims(convex=True, shift_invariant=True, relations=(Symmetric("n"),)),
     source="C. Burges et al., Learning to Rank Using Gradient Descent, ICML 2005",
     aliases=("pairwise logistic ranking",),

@@ -9,7 +9,7 @@ SPEC = LossSpec(
     target=Real(0, 1),
     parameters={"smooth": positive(default=1)},
     claims=Claims(convex=None, relations=(Symmetric("n"),)),
-    source="F. Milletari, N. Navab, S.-A. Ahmadi, V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation, 3DV 2016",
+    source="F. Milletari, N. Navab, S.-A. Ahmadi, V-Net: Fully Convolutional Networks for Volumetric Segmentation, 3DV 2016",
     aliases=("V-Net dice",),
     computed_by=("monai.losses.DiceLoss(squared_pred=True)",),
 )

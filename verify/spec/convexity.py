@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from verify.errors import UsageError
 from verify.later import sympy
+from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
 from verify.spec.shipped import plain
@@ -65,8 +66,10 @@ def _convex_penalty(penalty: Penalty) -> bool:
     return all(curvature(*penalty.expression(size)).convex for size in (range(1, CLASSES[-1] + 1) if penalty.per_group else (1,)))
 
 
-def supported(loss: LossSpec) -> str:
-    """What is known of the loss's convexity, for a reader."""
+def supported(loss: LossSpec | FunctionSpec) -> str:
+    """What is known of the convexity of a loss, or of a function of inputs, for a reader."""
+    if isinstance(loss, FunctionSpec) or loss.of_inputs:
+        return "convex, only tested" if loss.claims.convex else "nothing claimed of convexity"
     if loss.claims.convex:
         return "convex, proved and tested" if convex_loss(loss) else "convex, only tested; subdifferentials may be outer bounds"
     known = "not convex, shown by a chord" if loss.claims.convex is False else "nothing claimed of convexity"
