@@ -10,6 +10,6 @@ SPEC = LossSpec(
     parameters={"tau": Parameter(default=0.5, low=0, high=1)},
     claims=Claims(convex=True),
     source="W. K. Newey and J. L. Powell, Asymmetric Least Squares Estimation and Testing, Econometrica 55, 1987",
-    aliases=("asymmetric least squares", "xgboost's reg:expectileerror"),
+    aliases=("asymmetric least squares",),
     computed_by=("catboost Expectile",),
 )

@@ -69,9 +69,20 @@ def _penalty_modules() -> list[Any]:
 def _shipped(name: str) -> LossSpec | FunctionSpec:
     known = names()
     if name not in known:
-        raise unknown("loss", name, known)
+        raise _nearest(name) or unknown("loss", name, known)
     spec: LossSpec | FunctionSpec = import_module(_files()[name]).SPEC
     return spec
+
+
+def plain(text: str) -> str:
+    """A name as people look for it: words in lower case."""
+    return re.sub(r"[\s_–-]+", " ", text).casefold()
+
+
+def _nearest(name: str) -> UsageError | None:
+    """The error for another name of a loss."""
+    found = [s.name for s in specs().values() if plain(name) in map(plain, s.aliases)]
+    return UsageError(f"unknown loss {name!r}. Did you mean {' or '.join(map(repr, found))}?") if found else None
 
 
 def find_spec(name: str) -> LossSpec | FunctionSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -11,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from verify.errors import UsageError, unknown
-from verify.spec.catalogue import PENALTIES, all_penalties, group_of, penalties, specs
+from verify.spec.catalogue import PENALTIES, all_penalties, group_of, penalties, plain, specs
 from verify.spec.convexity import convex_penalty, supported
 from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec, Parameter
@@ -34,9 +33,9 @@ def rows(words: Sequence[str] = (), group: str | None = None) -> list[Row]:
     if group is not None and group not in groups:
         raise unknown("group of specs", group, groups)
     chosen = [(s, m) for g in groups for s, m in stated if group_of(m) == g and group in (None, g)]
-    found = [(s, m) for s, m in chosen if all(_plain(word) in _plain(" ".join(_searched(s, m))) for word in words)]
+    found = [(s, m) for s, m in chosen if all(plain(word) in plain(" ".join(_searched(s, m))) for word in words)]
     if not found:
-        near = get_close_matches(_plain(" ".join(words)), {_plain(n): n for s, _ in chosen for n in (s.name, *s.aliases)}, NEAR, CLOSE)
+        near = get_close_matches(plain(" ".join(words)), {plain(n): n for s, _ in chosen for n in (s.name, *s.aliases)}, NEAR, CLOSE)
         told = f" Near it are: {', '.join(near)}." if near else ""
         raise UsageError(f"no spec{'' if group is None else f' of {group}'} has {' '.join(words)!r}.{told} `verify list specs` shows all.")
     return [_row(s, m) for s, m in found]
@@ -119,7 +118,3 @@ def _domain(p: Parameter) -> str:
 
 def _searched(s: LossSpec | FunctionSpec | Penalty, module: str) -> tuple[str, ...]:
     return s.name, *s.aliases, *s.computed_by, _first(module)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\s_–-]+", " ", text).casefold()
