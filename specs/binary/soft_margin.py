@@ -10,5 +10,5 @@ SPEC = LossSpec(
     claims=Claims(convex=True),
     source="J. Friedman, T. Hastie, R. Tibshirani, Additive Logistic Regression, Ann. Stat. 28, 2000",
     aliases=("logistic loss of labels ±1", "binomial deviance over 2", "log loss"),
-    computed_by=("torch.nn.functional.soft_margin_loss", "optax.losses.logistic_loss"),
+    computed_by=("torch.nn.functional.soft_margin_loss",),
 )

@@ -10,5 +10,5 @@ SPEC = LossSpec(
     claims=Claims(convex=True),
     source="C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 1.5.5",
     aliases=("L1 loss", "MAE", "least absolute deviations", "Laplace loss"),
-    computed_by=("torch.nn.functional.l1_loss", "sklearn._loss.loss.AbsoluteError", "optax.losses.absolute_error"),
+    computed_by=("torch.nn.functional.l1_loss", "sklearn._loss.loss.AbsoluteError"),
 )
