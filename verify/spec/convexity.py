@@ -166,10 +166,6 @@ def _in_pieces(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
     return isinstance(e, sympy.Piecewise) and len(x) == 1 and _convex_along(e, next(iter(x)))
 
 
-Pieces = list[tuple[sympy.Expr, sympy.Expr | None]]
-"""Formulas from left to right, each with where it ends."""
-
-
 def _convex_along(e: sympy.Expr, v: sympy.Symbol) -> bool:
     """Whether a function of one variable is convex: each piece is, they meet, and slopes rise there."""
     pieces = _pieces(e, v)
@@ -191,8 +187,10 @@ def _slope(e: sympy.Expr, v: sympy.Symbol, at: sympy.Expr) -> sympy.Expr:
     return sympy.diff(e, v).subs(v, at)
 
 
-def _pieces(e: sympy.Expr, v: sympy.Symbol) -> Pieces:
-    """Of a Piecewise whose conditions all bound the variable on one side, or of any other formula; nothing where that is not seen."""
+def _pieces(e: sympy.Expr, v: sympy.Symbol) -> list[tuple[sympy.Expr, sympy.Expr | None]]:
+    """Formulas from left to right, each with where it ends, of a Piecewise whose conditions all bound the variable
+    on one side, or of any other formula; nothing where that is not seen.
+    """
     if not isinstance(e, sympy.Piecewise):
         return [] if e.has(sympy.Piecewise) else [(e, None)]
     ends, sides = [], set()
