@@ -94,6 +94,7 @@ HOMES = {
         "problem",
         "rounding",
         "slope",
+        "spec",
         "survey",
         "tape",
         "terms",

@@ -337,40 +337,37 @@ def _kill_tables(report: Report) -> list[dict[str, Any]]:
 
 @cli.command(name="list", epilog=EPILOG)
 @click.argument("what", type=click.Choice(["specs", "laws", "candidates"]))
+@click.argument("words", nargs=-1)
+@click.option("--group", default=None, metavar="NAME", help="Only specs of this group: regression, binary, …")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
-def list_(what: str, format_: str) -> int:
-    """What there is: the specs, the laws, or the candidates that `verify run` would judge here."""
-    rows = {"specs": _specs, "laws": _laws, "candidates": _candidates}[what]()
+def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) -> int:
+    """What there is: the specs, the laws, or the candidates that `verify run` would judge here.
+
+    Of specs WORDS are searched in names, other names, formulas and the functions of libraries; all that is known of those is shown.
+    """
+    if what != "specs" and (words or group is not None):
+        raise UsageError(f"verify list {what} takes no words and no --group, which choose among specs: verify list specs huber.")
+    rows = {"specs": lambda: _specs(words, group), "laws": _laws, "candidates": _candidates}[what]()
     if format_ == "json":
         click.echo(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False))
-    for row in rows if format_ == "text" else []:
-        width = max(len(next(iter(r.values()))) for r in rows)
-        click.echo("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values())))
+    elif what == "specs":
+        from verify.spec.listing import lines
+
+        click.echo("\n".join(lines(rows, whole=bool(words))))
+    else:
+        width = max((len(next(iter(r.values()))) for r in rows), default=0)
+        for row in rows:
+            click.echo("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values())))
     return 0 if rows else NOTHING_SELECTED
 
 
-def _specs() -> list[dict[str, str]]:
-    from verify.spec.catalogue import losses, penalties
-    from verify.spec.convexity import convex_penalty, supported
+def _specs(words: Sequence[str], group: str | None) -> list[dict[str, Any]]:
+    from verify import kept
+    from verify.spec.listing import rows
 
-    found = [
-        {
-            "name": s.name,
-            "kind": "loss",
-            "formula": (sys.modules[s.formula.__module__].__doc__ or "").split("\n")[0],
-            "convexity": supported(s),
-        }
-        for s in losses().values()
-    ]
-    return found + [
-        {
-            "name": p.name,
-            "kind": "penalty",
-            "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}",
-            "convexity": "convex, proved" if convex_penalty(p) else "not proved convex",
-        }
-        for p in penalties().values()
-    ]
+    found = rows(words, group)
+    kept.write()  # what was proved of those that ship
+    return found
 
 
 def _laws() -> list[dict[str, str]]:

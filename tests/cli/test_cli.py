@@ -116,7 +116,6 @@ def test_the_script_tells_the_version(verify):
 
 
 LISTS = {
-    "specs": ({"name", "kind", "formula", "convexity"}, "softmax_cross_entropy"),
     "laws": ({"name", "statement"}, "gradient"),
     "candidates": ({"target", "loss", "dtypes"}, "verify.core.multiclass_hinge:half_l2_no_bias"),
 }
@@ -129,6 +128,30 @@ def test_lists(verify, what):
     assert all(row.keys() == keys for row in document)
     assert one in [next(iter(row.values())) for row in document]
     assert [line.split()[0] for line in text.splitlines()] == [next(iter(row.values())) for row in document]
+
+
+def test_specs_are_listed_by_groups(verify):
+    keys = {"name", "kind", "group", "formula", "convexity", "aliases", "computed_by", "inputs", "parameters", "source"}
+    text, document = verify("list specs", code=0).stdout.splitlines(), json.loads(verify("list specs --format json", code=0).stdout)
+    assert all(row.keys() == keys for row in document)
+    groups = list(dict.fromkeys(row["group"] for row in document))
+    assert [line[:-1] for line in text if not line.startswith(" ")] == groups == [*sorted(set(groups) - {"penalties"}), "penalties"]
+    assert [line.split()[0] for line in text if line.startswith(" ")] == [row["name"] for row in document]
+    assert sum(row["kind"] == "loss" for row in document) >= 60
+    regression = json.loads(verify("list specs --group regression --format json", code=0).stdout)
+    assert regression == [row for row in document if row["group"] == "regression"] != []
+
+
+def test_a_spec_is_found_by_what_people_call_it(verify):
+    for word in ("pinball", "mean_pinball_loss", "quantile"):
+        found = verify(f"list specs {word}", code=0).stdout
+        assert "quantile  (regression)\n  Quantile loss: ℓ(s, t) = τ(t − s) where s < t" in found
+    assert "other names: pinball loss; check loss" in found
+    assert "computed by: sklearn._loss.loss.PinballLoss" in found
+    assert "parameters: tau = 0.5 in (0, 1)" in found
+    assert "claims: convex, proved and tested" in found
+    assert "source: R. Koenker and G. Bassett" in found
+    assert verify("list specs log cosh", code=0).stdout == verify("list specs log_cosh", code=0).stdout
 
 
 def test_what_is_right_ends_with_0(verify):
@@ -189,6 +212,9 @@ WRONG_USE = {
     "output below a file": (f"check mine.py:right {SOFTMAX} --output mine.py/deep/report.json", "cannot be written to mine.py/deep"),
     "run with an output below a file": ("run --output mine.py/deep", "cannot be written to mine.py/deep"),
     "unknown list": ("list spec", "'specs'"),
+    "unknown word": ("list specs pinbull", "Near it are: pinball loss"),
+    "unknown group": ("list specs --group regresion", "Did you mean 'regression'"),
+    "a word of laws": ("list laws gradient", "takes no words"),
 }
 
 

@@ -17,7 +17,7 @@ from verify.errors import UsageError, of_type, unknown
 from verify.pair.given import given
 from verify.profiles import PROFILES
 from verify.settings import known, tool
-from verify.spec.catalogue import losses, penalties
+from verify.spec.catalogue import names, penalties
 
 CODE_KEYS = ("at", "inputs", "wrt", "reference", "at_only", "convex", "formula")
 CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, *CODE_KEYS)
@@ -63,7 +63,7 @@ def core_candidates() -> Iterable[Mapping[str, Any]]:
     """Every loss that has both a spec and a kernel, with every penalty, at both dtypes. The core itself is not imported."""
     core = find_spec("verify.core")
     kernels = {m.name for m in pkgutil.iter_modules(core.submodule_search_locations if core else None)}
-    for loss in losses():
+    for loss in names():
         for penalty in penalties() if loss in kernels else ():
             yield {"target": f"verify.core.{loss}:{penalty.replace('-', '_')}", "loss": loss, "dtypes": list(DTYPES)}
 

@@ -58,3 +58,13 @@ def as_float32(t: float) -> float:
     except OverflowError:
         return float("inf") if t > 0 else float("-inf")
     return float(found)
+
+
+def told(name: str, **given: object) -> None:
+    """Raises UsageError where what a spec says beside its formula, by its fields, is no tuple of texts."""
+    for what, texts in given.items():
+        if not isinstance(texts, tuple) or not all(isinstance(text, str) and text for text in texts):
+            raise UsageError(f'{what} of {name} is {texts!r}; give a tuple of texts, such as {what}=("{EXAMPLES[what]}",).')
+
+
+EXAMPLES = {"aliases": "another name", "computed_by": "package.module.function"}
