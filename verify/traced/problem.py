@@ -93,6 +93,13 @@ class Code:
         self._met: set[Any] = set()
         self._exactly = 0
 
+    @property
+    def gradient(self) -> Callable[..., Any]:
+        """The code of the gradient. Raises NotTraced where it has none."""
+        if self._gradient is None:
+            raise NotTraced(self.unrecorded or "it has no gradient")
+        return self._gradient
+
     def _place(self, values: Values) -> tuple[list[Any], Hashable]:
         given = [values[name] for name in self.names]
         return given, _bits(given)
@@ -219,11 +226,9 @@ class Code:
         return known
 
     def _gradient_records(self, given: list[Any]) -> tuple[list[Record], Tape]:
-        if self._gradient is None:
-            raise NotTraced(self.unrecorded or "it has no gradient")
         plain = self._unrecorded(given)
         if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given):
-            records = as_written(self._gradient, given, self.variables)
+            records = as_written(self.gradient, given, self.variables)
             self._gradients = plain, records, tape_of(records)
         return self._gradients[1:]
 
