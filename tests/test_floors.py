@@ -32,7 +32,7 @@ FLOORS = (
     ("gate",),
     ("descent",),
     ("api",),
-    ("bench", "replay_command", "power_command", "testing"),
+    ("bench", "replay_command", "power_command", "prove_command", "testing"),
     ("cli", "pytest_plugin"),
     ("__init__", "__main__"),
 )
@@ -53,6 +53,7 @@ HOMES = {
         "descent",
         "gate",
         "power_command",
+        "prove_command",
         "replay_command",
         "report",
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -62,6 +62,25 @@ class Proved:
         if self.witness is not None:
             found["witness"] = witness.document(self.witness)
         return found
+
+
+def proofs_of(requests: Sequence[Request], *, in_process: bool = False) -> list[dict[str, Any]]:
+    """The proofs of candidates that are judged, as a report has them: each at its first dtype. Witnesses are kept."""
+    found = []
+    for request in requests:
+        try:
+            p = proved(request_of(request), in_process=in_process)
+        except UsageError as error:
+            p = Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=str(error)))
+        if p.witness is not None:
+            witness.keep([p.witness])
+        found.append(replace(p, loss=request.loss).to_dict())
+    return found
+
+
+def request_of(request: Request) -> Request:
+    """What is proved of a candidate that is judged by a spec: its own code, until that has been compared with the spec by the laws."""
+    return request if request.at is not None else proof_request(request.candidate, seed=request.seed)
 
 
 def proof_request(candidate: Any, *, at: Any = None, inputs: Any = None, **how: Any) -> Request:

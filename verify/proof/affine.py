@@ -139,7 +139,7 @@ def contradicts(x: Affine, above: bool, others: Iterable[tuple[Affine, bool]]) -
         if there == key:
             a, b = _bounds(other.constant / f, sign is (f > 0))
             low, high = max(low, a), min(high, b)
-    return low >= high
+    return bool(low >= high)
 
 
 def _bounds(constant: Fraction, above: bool) -> tuple[Any, Any]:

@@ -2,8 +2,8 @@
 
 Half of all numbers have a square root in the field. Points are drawn until all roots that the code takes exist; the sign of each is
 whatever comes out. That says something of the real, positive roots where each root is of degree 2 over the field of rational functions
-and the roots before it: then the norm of a function that is not 0 is not 0 either, whatever the signs. It is certified for each root by a point at
-which those before it exist and it does not: had it been made of those it would exist there. Roots that depend on each other, as
+and the roots before it: then the norm of a function that is not 0 is not 0 either, whatever the signs. It is certified for each root by
+a point at which those before it exist and it does not: had it been made of those it would exist there. Roots that depend on each other, as
 √(x²) and √x·√y beside √(xy), have no such point, and nothing is said of them.
 """
 
