@@ -22,7 +22,7 @@ from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.cases import Case
 from verify.errors import UsageError
 from verify.pair.simpler import shrunk
-from verify.problem import Instance
+from verify.problem import Instance, small
 from verify.proof.proved import LIMIT, Proof, prove
 from verify.proof.shapes import LINEAR, SCORES, bounds, fits, is_any, patterns, strays
 from verify.traced import Code, NotTraced
@@ -138,7 +138,7 @@ def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved
         given, told = patterns(objective.problem.inputs, own.at(request.dtypes[0]), bool(request.inputs), shape)
         if isinstance(given, str):
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=given))
-        if (other := strays(found[0].candidate, code, given[0])) is not None:
+        if (other := strays(found[0].candidate, code, small(objective.problem, seed=1) if not request.inputs else given[0])) is not None:
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=other))
         loose = [i.name for i in objective.problem.inputs if not i.differentiated and not is_any(i)]
         ends = {i.name: bounds(i) for i in objective.problem.inputs}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import exp, frexp, isfinite, pi, sqrt, ulp
+from math import exp, frexp, isfinite, isqrt, pi, sqrt, ulp
 from typing import TYPE_CHECKING
 
 from verify.tape.primitives import NAMED
@@ -58,12 +58,12 @@ def read(value: Fraction) -> Reading:
     plain = Reading(_told(value), fraction=value)
     if Fraction(x) != value or value.denominator == 1 or frexp(x)[0] * 2.0**BITS % 1 == 0:
         return plain
-    near = value.limit_denominator(DENOMINATOR)
-    if float(near) == x:
-        return Reading(_told(near), fraction=near)
     digits = repr(abs(x)).partition("e")[0].replace(".", "").strip("0")
     if len(digits) <= DIGITS:
         return Reading(repr(x), fraction=Fraction(repr(x)))
+    near = value.limit_denominator(DENOMINATOR)
+    if float(near) == x:
+        return Reading(_told(near), fraction=near)
     for name, (_, number) in NAMED.items():
         if abs(x - number) <= ulp(x):
             return Reading(name, named=name)
@@ -74,6 +74,8 @@ def read(value: Fraction) -> Reading:
         under = Fraction(square).limit_denominator(ROOTED)
         if under.numerator <= ROOTED and abs(sqrt(under * of_pi) - abs(x)) <= ULPS * ulp(x):
             sign = 1 if x > 0 else -1
+            if not pis and (root := _root(under)) is not None:
+                return Reading(_told(sign * root), fraction=sign * root)
             factor = {0: "", 1: "·π", -1: "/π", 2: "·π²", -2: "/π²"}[pis]
             return Reading(f"{'' if sign > 0 else '−'}√({_told(under)}{factor})", under=sign * under, pis=pis)
     if 0 < x < 10:
@@ -81,6 +83,12 @@ def read(value: Fraction) -> Reading:
         if 1 < whole <= DENOMINATOR and abs(exp(x) - whole) <= ULPS * 2 * ulp(exp(x)):
             return Reading(f"log {whole}", log=whole)
     return plain
+
+
+def _root(q: Fraction) -> Fraction | None:
+    """The root of a square."""
+    found = Fraction(isqrt(q.numerator), isqrt(q.denominator))
+    return found if found * found == q else None
 
 
 def _told(value: Fraction) -> str:

@@ -187,7 +187,8 @@ class Explorer:
         if self.f.is_nothing(d):
             return None
         if d.fixed:
-            return self._of_numbers(x, y)
+            q = self.f.rational(d, self.f.one)
+            return self._of_numbers(x, y) if q is None else q > 0
         if (free := path.free_maxima((x, y))) and path.maxima:
             raise Inseparable(path.alike(free))
         if not all(d.v):
@@ -241,6 +242,8 @@ class Explorer:
     def _of_numbers(self, x: int, y: int) -> bool:
         """Of two numbers that depend on no input."""
         tape = self.b.tape(np.array([x, y], np.intp))
+        if not tape.behind([x, y]).isdisjoint(tape.inputs.tolist()):
+            raise Unsaid("two numbers that a choice leads to cannot be compared")
         with precision():
             run = enclose.run(tape, [arb(1)] * len(tape.inputs))
             d = run.values[x] - run.values[y]

@@ -61,6 +61,7 @@ class Path:
         self.answers: dict[tuple[int, int], bool | None] = {}
         self._places: dict[int, tuple[Instruction, int]] = {}
         self._seen = 0
+        self._own = 0
 
     def _place(self, r: int) -> tuple[Instruction, int] | None:
         instructions = self.b._instructions
@@ -86,8 +87,6 @@ class Path:
                 continue
             i, e = place
             operands = self._operands(i, e)
-            if operands is None:
-                return self._whole(i, register)
             missing = [k for k in operands if k not in elements]
             if missing:
                 waiting += missing
@@ -104,10 +103,7 @@ class Path:
             return self.f.number(value)
         return self._read(r, value).element(self.f)
 
-    def _whole(self, i: Instruction, _: int) -> Element:
-        raise Unsaid(f"{i.op} of matrices has no rule")
-
-    def _operands(self, i: Instruction, e: int) -> tuple[int, ...] | None:
+    def _operands(self, i: Instruction, e: int) -> tuple[int, ...]:
         form = i.row.form
         if form == "elementwise":
             return tuple(int(x[e]) for x in i.ins)
@@ -117,7 +113,7 @@ class Path:
             n, m = divmod(e, i.outs.shape[1])
             return (*i.ins[0][n].tolist(), *i.ins[1][:, m].tolist())
         if form == "composite":
-            return None
+            return tuple(k for x in i.ins for k in x.ravel().tolist())
         if i.op == "where":
             truth = self.truth(int(i.ins[0][e]))
             if truth is None:
@@ -132,6 +128,9 @@ class Path:
     def _compute(self, r: int, i: Instruction, operands: tuple[int, ...]) -> None:
         f, op = self.f, i.op
         f.tag = r
+        if i.row.form == "composite":
+            self._eliminated(i)
+            return
         if op in ("max", "min"):
             operands, found, op = self._of_extreme(r, op, operands)
         elif op == "where":
@@ -148,11 +147,44 @@ class Path:
             found = f.total(self.elements[k] for k in operands)
         else:
             found = f.apply(i.row, [self.elements[k] for k in operands], i.parameter)
+        self._put(r, op, operands, found, i.parameter)
+
+    def _put(self, r: int, op: str, operands: tuple[int, ...], found: Element, parameter: Any = None) -> None:
         self.elements[r] = found
-        self.trace.append((r, op, operands, i.parameter))
-        self.made[r] = op, operands, i.parameter
+        self.trace.append((r, op, operands, parameter))
+        self.made[r] = op, operands, parameter
         if not self.moving.isdisjoint(operands):
             self.moving.add(r)
+
+    def _step(self, op: str, x: int, y: int) -> int:
+        """An operation that no code has written, with a register of its own below 0."""
+        self._own -= 1
+        self._put(self._own, op, (x, y), self.f.apply(PRIMITIVES[op], [self.elements[x], self.elements[y]]))
+        return self._own
+
+    def _eliminated(self, i: Instruction) -> None:
+        """The solution of linear equations, or an inverse, by elimination."""
+        if i.op not in ("solve", "inv"):
+            raise Unsaid(f"{i.op} of matrices has no rule")
+        n = len(i.ins[0])
+        zero, one = (int(self.b.constants(k)) for k in (0, 1))
+        for k in (zero, one):
+            self.element(k)
+        right = i.ins[1].tolist() if i.op == "solve" else [[one if k == j else zero for j in range(n)] for k in range(n)]
+        rows = [[*a, *b] for a, b in zip(i.ins[0].tolist(), right, strict=True)]
+        for k in range(n):
+            at = next((j for j in range(k, n) if not self.f.is_nothing(self.elements[rows[j][k]])), None)
+            if at is None:
+                raise Undefined
+            rows[k], rows[at] = rows[at], rows[k]
+            pivot = rows[k][k]
+            rows[k] = [self._step("div", x, pivot) for x in rows[k]]
+            for j in range(n):
+                if j != k and not self.elements[factor := rows[j][k]].is_zero:
+                    rows[j] = [self._step("sub", x, self._step("mul", factor, y)) for x, y in zip(rows[j], rows[k], strict=True)]
+        for out, row in zip(i.outs.tolist(), rows, strict=True):
+            for r, x in zip(out, row[n:], strict=True):
+                self._put(r, "alias", (x,), self.elements[x])
 
     def _of_extreme(self, r: int, op: str, operands: tuple[int, ...]) -> tuple[tuple[int, ...], Element, str]:
         different: dict[Any, int] = {}

@@ -228,9 +228,10 @@ def _assumed(code: Code, explorer: Explorer) -> tuple[str, ...]:
 
 def _assumptions(code: Code, explorer: Explorer) -> Iterator[str]:
     q = explorer.question
-    for value, reading in explorer.readings.items():
-        if reading.fraction != value:
-            yield f"{float(value)!r} is read as {reading.told}"
+    read = [(repr(float(value)), reading.told) for value, reading in explorer.readings.items() if reading.fraction != value]
+    if decimals := [x for x, told in read if x == told]:
+        yield f"{', '.join(decimals)} {'is read as that decimal' if len(decimals) == 1 else 'are read as these decimals'}"
+    yield from (f"{x} is read as {told}" for x, told in read if x != told)
     for guard in explorer.guards:
         yield f"{guard:g} is read as any number" if q.guards else f"{guard:g} is read as 0"
     kept = [name for k, name in enumerate(code.names) if k in q.held]
