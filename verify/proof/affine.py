@@ -4,7 +4,7 @@ negative. What is infeasible for such numbers is infeasible for what they stand 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -168,6 +168,21 @@ def infeasible(signs: Sequence[tuple[Affine, bool]], positive: set[Any]) -> bool
     if weights is None or any(w < 0 for w in weights):
         return False
     return bool(sum((w * rows[j].constant for j, w in zip(support, weights, strict=True) if j < len(rows)), Fraction(0)) <= 0)
+
+
+def inside(signs: Sequence[tuple[Affine, bool]], known: Collection[Any]) -> dict[Any, float] | None:
+    """Numbers that have all these signs, as floats, where the forms are of nothing else than what is `known`."""
+    from scipy.optimize import linprog
+
+    keys = list(dict.fromkeys(k for x, _ in signs for k in x.parts))
+    if not keys or not all(k in known for k in keys):
+        return None
+    factors = [1.0 if above else -1.0 for _, above in signs]
+    matrix = [[-f * float(x.parts.get(k, 0)) for k in keys] + [1.0] for (x, _), f in zip(signs, factors, strict=True)]
+    right = [f * float(x.constant) for (x, _), f in zip(signs, factors, strict=True)]
+    ends: list[tuple[float | None, float | None]] = [(None, None)] * len(keys) + [(None, 1.0)]
+    found = linprog([0.0] * len(keys) + [-1.0], A_ub=matrix, b_ub=right, bounds=ends, method="highs")
+    return dict(zip(keys, found.x.tolist(), strict=False)) if found.success and found.x[-1] > 0 else None
 
 
 def solved(matrix: list[list[Fraction]], right: list[Fraction]) -> list[Fraction] | None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from verify.proof.affine import Affine, Forms, contradicts, infeasible
+from verify.proof.affine import Affine, Forms, contradicts, infeasible, inside
 from verify.proof.constants import Reading, read
 from verify.proof.field import PRIMES, Budget, Element, Field, Undefined, Unsaid, Unsuited, prime
 from verify.proof.path import Inseparable, Path
@@ -63,12 +63,14 @@ class Leaf:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """`loss` returns one number and `gradient` a list of arrays, of the arrays `given`; the first `variables` of these are differentiated.
-    Numbers beside them are any, or as they are `held`.
+    """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; the first `variables` of the arrays are
+    differentiated. `patterns` are the arguments with each choice of labels. Numbers beside the variables are any, or as they are if
+    `held`; tiny ones that are added are any (`guards`), or 0. Real points are drawn within the `bounds`.
     """
 
     loss: Callable[..., Any]
     gradient: Callable[..., Any]
+    both: Callable[..., Any] | None = None
     variables: int
     patterns: tuple[tuple[Any, ...], ...]
     held: frozenset[int] = frozenset()
@@ -324,11 +326,13 @@ class Explorer:
         told: dict[str, Any] = {"given": given}
         loss, gradient = -1, tuple[int, ...]()
         try:
-            value = lifted(recorder, followed(q.loss, given, self.inputs, recorder))
+            first = followed(q.both or q.loss, given, self.inputs, recorder)
+            first, *out = [first] if q.both is None else first
+            value = lifted(recorder, first)
             if value.size != 1:
                 raise Unsaid(f"the loss has {value.size} numbers")
             loss = int(value.registers.ravel()[0])
-            out = followed(q.gradient, given, self.inputs, recorder)
+            out = followed(q.gradient, given, self.inputs, recorder) if q.both is None else out
             gradient = tuple(r for g in out for r in lifted(recorder, g).registers.ravel().tolist())
             if recorder.looked or recorder.told:
                 what = "whether numbers are finite" if recorder.looked else "numbers as text"
@@ -369,6 +373,19 @@ class Explorer:
             above = np.array([s.above for s in leaf.signs])[:, None]
             fine &= np.all(np.where(above, x > y, x < y), axis=0)
         return [int(k) for k in np.flatnonzero(fine)]
+
+    def affine_point(self, leaf: Leaf) -> dict[int, Any] | None:
+        """Inputs that have the signs of a pattern by linear programming, where what is compared is affine in them."""
+        signs = [(self._forms[s.atom], s.assumed) for s in leaf.signs]
+        places = {self._elements[r].v: (k, e) for k, x in enumerate(self.inputs) if x is not None for e, r in enumerate(x.ravel().tolist())}
+        point = inside(signs, places.keys())
+        if point is None:
+            return None
+        found = {k: np.array(a) for k, a in self.values(leaf.given, 0).items()}
+        for key, number in point.items():
+            k, e = places[key]
+            found[k].reshape(-1)[e] = number
+        return {k: a[()] for k, a in found.items()}
 
     def values(self, given: Sequence[Any], sample: int | None) -> dict[int, Any]:
         """The inputs at a sample, or as they are given; by their places."""

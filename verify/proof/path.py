@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from verify.proof.constants import Reading
-from verify.proof.field import Element, Field, Unsaid
+from verify.proof.field import Element, Field, Undefined, Unsaid
 from verify.tape.primitives import PRIMITIVES
 from verify.tape.tape import Builder, Instruction
 

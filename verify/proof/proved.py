@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from typing import Any, Literal
@@ -23,6 +24,8 @@ MOST_ERROR = -100.0
 """log₂ of the greatest probability of a false claim that is called a proof."""
 ASKED = 3
 """Real points of one pattern at which balls are asked for a gap."""
+FAR = 2.0**-30
+"""Of the size of a gradient, a gap at a point far from the example: who drops an exponential where it is small is not refuted by that."""
 UNSETTLED = 64
 """Patterns that are neither shown nor refuted, after which no others are looked at."""
 
@@ -97,7 +100,14 @@ def prove(
     def ask(kept: Sequence[str], *, guards: bool) -> tuple[Proof, bool]:
         held_at = frozenset(k for k, name in enumerate(names) if name in kept)
         q = Question(
-            loss=code.f, gradient=code.gradient, variables=code.variables, patterns=given, held=held_at, guards=guards, bounds=ends
+            loss=code.f,
+            gradient=code.gradient,
+            both=code.both,
+            variables=code.variables,
+            patterns=given,
+            held=held_at,
+            guards=guards,
+            bounds=ends,
         )
         return _answer(code, q, shape, seed, began, limit)
 
@@ -188,11 +198,23 @@ class _Tally:
             if fine and gap is not None:
                 self.confirmed = True
                 return False
-        if fine or self.explorer.is_impossible(leaf):
-            return False
+        if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
+            return self.refuted is not None
         self.count += 1
         self.unsettled = self.unsettled or self._told(leaf, bool(points))
         return self.count >= UNSETTLED
+
+    def _refutes(self, leaf: Leaf) -> bool:
+        """Whether a point that linear programming gives refutes it: by a difference that does not vanish, as far out as it may be."""
+        point = None if leaf.undefined else self.explorer.affine_point(leaf)
+        if point is None:
+            return False
+        values = {self.code.names[k]: a for k, a in point.items()}
+        with suppress(NotTraced):
+            gap = self.code.gap(values)
+            if gap is not None and gap.distance > FAR * gap.size:
+                self.refuted = values, gap
+        return self.refuted is not None
 
     def _told(self, leaf: Leaf, met: bool) -> str:
         if leaf.unsaid is not None:

@@ -68,7 +68,7 @@ class Gap:
 class Code:
     """The value of a function of named arrays, and the code of a gradient (which returns an array for each of the first `variables` of
     them), recorded where they are asked for. `unrecorded` says why a gradient is not. `loss` is another code of the same value, if the
-    gradient is that of a candidate which is judged by this.
+    gradient is that of a candidate which is judged by this. `both` returns the value and these arrays in one list, where one code does.
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class Code:
         *,
         variables: int | None = None,
         loss: Callable[..., Any] | None = None,
+        both: Callable[..., Any] | None = None,
     ) -> None:
+        self.both = both
         self.f, self.names, self._gradient, self.unrecorded = f, names, gradient, unrecorded
         self.variables, self._loss = len(names) if variables is None else variables, None if loss is None else _in_a_list(loss)
         self._records: OrderedDict[Hashable, tuple[Record, bytes]] = OrderedDict()
