@@ -144,6 +144,10 @@ def root_of_square(x):
     return np.sum(np.sqrt(x**2)), np.ones(x.shape)
 
 
+def another_root_on_another_branch(x):
+    return np.sum(np.sqrt(np.where(x > 0, x + 1, x * x))), np.where(x > 0, 0.5 / np.sqrt(np.abs(x) + 1), 1.0)
+
+
 def product_of_roots(x):
     return np.sqrt(x[0] ** 2 * x[1] ** 2), np.array([x[1], x[0]])
 

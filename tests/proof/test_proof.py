@@ -144,6 +144,12 @@ def nowhere(x):
     return np.sum(np.log(-1 - x * x)), -2 * x / (-1 - x * x)
 
 
+def test_each_root_has_a_certificate_of_its_own():
+    """One place takes the root of another expression on each branch: its sign would come out right at both points one time in four."""
+    for seed in range(12):
+        assert proved(losses.another_root_on_another_branch, at=[2.0], seed=seed).status != "proved"
+
+
 def test_what_is_defined_nowhere_is_vacuous():
     code = Code(lambda x: nowhere(x)[0], ("x",), lambda x: [nowhere(x)[1]])
     found = prove(code, [{"x": np.array([1.0, 2.0])}])

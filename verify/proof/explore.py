@@ -139,7 +139,6 @@ class Explorer:
         self.b = Builder()
         self.inputs = inputs_of(self.b, q.patterns[0], q.variables)
         self._split: set[Any] = set()
-        self._known: set[Any] = set()
         self._places: list[tuple[Answers, Any]] = []
         self._p = prime(self.seed)
         self._seeds = tuple(self._name(k) for k in range(POINTS))
@@ -154,7 +153,10 @@ class Explorer:
 
     def _anew(self) -> None:
         """At other points nothing is known of what was compared."""
-        self.f = Field(self._p, self._seeds, Roots(self._known), self.budget)
+        self.f = Field(self._p, self._seeds, Roots(), self.budget)
+        for answers, tag in self._places:
+            self._ask(self.f, answers, tag)
+        self.f.roots.known = set(self.f._square_roots)  # of all others it is asked whether they are independent of these
         self._atoms: dict[Any, tuple[int, Element]] = {}
         self._forms: dict[int, Affine] = {}
         self._positive: set[Any] = set()
@@ -228,7 +230,7 @@ class Explorer:
     def _atom(self, d: Element) -> tuple[int, bool]:
         """The number of an atom, and whether it has the sign of that."""
         key = d.v[0] / d.v[1]
-        self.f._asked(d, 1 + len(self._atoms))
+        self.f._asked(d, 2 * (1 + len(self._atoms)))  # a product of values at both points is compared
         known = self._atoms.get(key)
         if known is not None:
             q = self.f.rational(d, known[1])
@@ -295,7 +297,6 @@ class Explorer:
                     raise Unsaid("no prime has roots of all its numbers") from None
                 self._p = prime(self.seed, self.primes)
                 self._places.clear()
-                self._known.clear()
                 self._anew()
             except Missing as error:
                 self._search(error.tag)
@@ -338,6 +339,8 @@ class Explorer:
                 what = "whether numbers are finite" if recorder.looked else "numbers as text"
                 raise NotTraced(f"it asks for {what}, which no pattern of signs tells")
             wrong = self._wrong(path, loss, gradient)
+            if wrong and path.maxima:  # it may matter which is the greatest
+                raise Inseparable(path.alike({key for _, key in path.maxima.values()}))
         except Undefined:
             return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, undefined=True)
         except Unsaid as error:
@@ -405,7 +408,6 @@ class Explorer:
         path = self._path
         maxima = {made_of for made_of, _ in path.maxima.values()}
         self._places.append((Answers(dict(path.answers), maxima, self._inputs, self._guard, self.f), tag))
-        self._known.add(tag)
         seeds: list[bytes] = []
         certified, passed = set[int](), 0
         n = len(self._places)
@@ -431,21 +433,26 @@ class Explorer:
         """How many roots exist at a point before one that does not; None where all do."""
         f = Field(self._p, (seed,), Roots())
         for k, (answers, tag) in enumerate(self._places):
-            signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
-            path = Path(f, self.b, self._inputs(f), set(self.variables), signs, self._read)
             before = f.roots.count
             try:
-                if isinstance(tag, tuple):
-                    path.element(tag[1])
-                    path.gradient(tag[1])
-                else:
-                    path.element(tag)
+                self._ask(f, answers, tag)
             except Missing:
                 return f.roots.count
             if f.roots.count == before:
                 raise Unsaid("it takes a root that is one of those before it")
-            assert f.roots.count == k + 1, (f.roots.count, k)
+            if f.roots.count != k + 1:
+                raise Unsaid("it takes square roots in an order that is not followed")
         return None
+
+    def _ask(self, f: Field, answers: Answers, tag: Any) -> None:
+        """Has a field take the root of a place, on the path that led there."""
+        signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
+        path = Path(f, self.b, self._inputs(f), set(self.variables), signs, self._read)
+        if isinstance(tag, tuple):
+            path.element(tag[1])
+            path.gradient(tag[1])
+        else:
+            path.element(tag)
 
     # What is claimed
 

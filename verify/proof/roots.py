@@ -29,7 +29,7 @@ class Missing(BaseException):
 
 @dataclass(eq=False)
 class Roots:
-    """Those that are taken in one field: of places whose tags are `known` if given, else of all. `degree`: that of all of them together
+    """Those that are taken in one field: of elements whose values are `known` if given, else of all. `degree`: that of all of them together
     over the rational functions.
     """
 
@@ -46,7 +46,7 @@ class Roots:
             if y * y != a:
                 raise Missing(tag)
             found.append(y)
-        if self.known is not None and tag not in self.known:
+        if self.known is not None and x.v not in self.known:
             raise Missing(tag)
         self.count += 1
         self.degree *= 2
