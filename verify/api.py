@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from verify.campaign import witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
@@ -18,6 +18,9 @@ from verify.errors import UsageError, seconds
 from verify.report.model import Report
 from verify.spec.annotated import annotated
 from verify.spec.loss import Given
+
+if TYPE_CHECKING:
+    from verify.campaign.proving import Proved
 
 
 def check(
@@ -170,6 +173,63 @@ def _whole(candidate: object, pins: Pins) -> None:
         raise UsageError("the candidate has no loss: without a spec it is judged by nothing else. Give Candidate(loss=…, grad=…).")
     if pins != Pins():
         raise UsageError(f"{', '.join(PINS[:-1])} and {PINS[-1]} need a spec; a pair without one has no conventions.")
+
+
+def prove(
+    candidate: str | Callable[..., Any],
+    *,
+    reference: str | Callable[..., Any] | None = None,
+    at: Any = None,
+    inputs: str | Mapping[str, str] | None = None,
+    wrt: str | Sequence[str] | None = None,
+    shape: Mapping[str, int] | str | None = None,
+    limit: float | None = None,
+    seed: int = 0,
+    in_process: bool | None = None,
+) -> Proved:
+    """Proves that the gradient's code of a candidate is the derivative of its loss's code (or of that of a `reference`), for every real
+    value of the inputs at one shape, each pattern of labels, and every sign of what the code compares; refutes it with a real point; or
+    says why it does neither. What exactly is claimed: docs/proof.md.
+
+    Inputs are told as to `check`, by an example `at`, or declared, `inputs="W: c d, X: n d, y: n | labels(c), reg:"`; a function
+    f(W, X, y, reg) or f(scores, y) needs neither. `shape` gives sizes of the declared dimensions, {"n": 2, "d": 2, "c": 3} or
+    "N=2,D=2,C=3"; the smallest with every kind of pattern if not given. `limit` in seconds (10 by default).
+
+    Returns a `Proved`: its `status` is "proved", "refuted", "not proved" or "vacuous", `str` of it says the rest, and `proof.error` is the
+    binary logarithm of the probability that a proof claims what is not so, over the random primes and points that `seed` stands for.
+
+    Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
+    """
+    from verify.campaign.proving import proof_request, proved
+
+    seconds("limit", limit)
+    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
+        raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
+    request = proof_request(candidate, reference=reference, at=at, inputs=inputs, wrt=wrt, seed=seed)
+    found = proved(request, shape=sizes(shape), limit=limit, in_process=bool(in_process))
+    if found.witness is not None:
+        witness.keep([found.witness])
+    return found
+
+
+def sizes(given: Mapping[str, int] | str | None) -> dict[str, int]:
+    """Sizes of dimensions by their names, from a table or from text such as N=2,D=2,C=3. Raises UsageError for what is none."""
+    if given is None:
+        return {}
+    pairs = (
+        [(n.strip(), size.strip()) for n, _, size in (p.partition("=") for p in given.split(","))]
+        if isinstance(given, str)
+        else given.items()
+    )
+    found: dict[str, int] = {}
+    for name, size in pairs:
+        try:
+            found[name] = int(size)
+        except (TypeError, ValueError):
+            raise UsageError(f"shape is {given!r}; give sizes of dimensions, such as N=2,D=2,C=3.") from None
+        if found[name] < 1 or not name:
+            raise UsageError(f"shape gives {name!r} the size {size}; a size is 1 or more.")
+    return found
 
 
 def judge_all(

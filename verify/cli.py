@@ -80,6 +80,7 @@ ELSEWHERE = {
     "descend": ("verify.descent.command", "Walk down the loss of real data: the optimisers of the course notes."),
     "landscape": ("verify.descent.landscape_command", "Draw slices of the loss with their exact kinks."),
     "power": ("verify.power_command", "Which law catches which wrong gradient, and how small an error it would have seen."),
+    "prove": ("verify.prove_command", "Prove that a gradient's code is the derivative of its loss's code."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
 }
@@ -197,6 +198,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
 @click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
 @click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
+@click.option("--prove", is_flag=True, help="Prove the gradient too, as `verify prove` does.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
 @_shared
 def check(
@@ -207,6 +209,7 @@ def check(
     wrt: str | None,
     dtype: str | None,
     audit: bool,
+    prove: bool,
     output: Path | None,
     format_: str,
     quiet: bool,
@@ -257,6 +260,8 @@ def check(
         document["audits"] = audited(request, options["timeout"])
         if any(a["verdict"] == Verdict.BROKEN.value for a in document["audits"]):
             document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
+    if prove:
+        code = _proved(document, [request], code, in_process=options["in_process"])
     emit(document, format_, output)
     return code
 
@@ -270,12 +275,14 @@ def check(
     help="Folder of the report.",
 )
 @click.option("--power", is_flag=True, help="Add the kill tables of the judged losses: see `verify power`.")
+@click.option("--prove", is_flag=True, help="Prove the gradients too, as `verify prove` does.")
 @click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
 @_shared
 def run(
     output: Path,
     power: bool,
+    prove: bool,
     hiker: bool,
     gate: bool,
     format_: str,
@@ -308,6 +315,8 @@ def run(
     document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)
+    if prove or (policy is not None and policy.proof is not None):
+        code = _proved(document, requests, code, in_process=in_process)
     if policy is not None:
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
@@ -326,6 +335,16 @@ def run(
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
+
+
+def _proved(document: dict[str, Any], requests: Sequence[Any], code: int, *, in_process: bool) -> int:
+    """Adds the proofs of all candidates to a document. What is refuted is broken."""
+    from verify.campaign.proving import proofs_of
+
+    document["proofs"] = proofs_of(requests, in_process=in_process)
+    if any(p["status"] == "refuted" for p in document["proofs"]):
+        document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
+    return code
 
 
 def _kill_tables(report: Report) -> list[dict[str, Any]]:

@@ -276,6 +276,25 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
 
 
+def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | str]:
+    """The arguments of a candidate without a spec, and it judged by its own code or that of its reference; or why it is not. Raises
+    UsageError where its example does not fit it.
+    """
+    assert request.at is not None
+    task = Task(request, request.dtypes[0], "formula")
+    f, _, harm = _imported(request.candidate, request.folder)
+    f, own = _arguments(task, f, request.at, unwatched)
+    if harm is not None:
+        return own, str(harm)
+    other = None if request.reference is None else _imported(request.reference, request.folder)[0]
+    return own, _own_code(task, f, own, unwatched, None if other is None else _reference(other, own))
+
+
+def function_of(request: Request) -> Callable[..., Any]:
+    """The candidate's function."""
+    return _imported(request.candidate, request.folder)[0]
+
+
 def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
     """The code that is the formula, line by line, at the example."""
     assert isinstance(objective, Instance)

@@ -119,6 +119,17 @@ def _time(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
         yield True, _ruling("time-budget", told, "raise time-budget in [tool.verify.gate], or judge by a shorter profile")
 
 
+def _proofs(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
+    """Where proofs are required, each candidate that is named has one, and all that are judged where none is."""
+    if policy.proof is None:
+        return
+    found = {p["candidate"]: p for p in document.get("proofs", ())}
+    for name in policy.proof or dict.fromkeys(r["candidate"] for r in document["results"]):
+        told = found[name]["told"] if name in found else "no proof was asked for: verify run --prove"
+        if name not in found or found[name]["status"] != "proved":
+            yield True, _ruling("proof", f"{name} is not proved, which is required: {told}", "take it out of proof in [tool.verify.gate]")
+
+
 def _stale(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
     """A declared deviation must still happen, else the next one hides behind it; one of every law, while any law of it does."""
     partial = document["selection"] is not None
@@ -240,4 +251,4 @@ def _refused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
         yield True, _ruling("refused", told, "correct what it says, or take the candidate out of [tool.verify]", told=True)
 
 
-RULES: tuple[Rule, ...] = (_verdicts, _refused, _limits, _against_baseline, _stale, _power, _time)
+RULES: tuple[Rule, ...] = (_verdicts, _refused, _limits, _against_baseline, _proofs, _stale, _power, _time)

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from verify.figures import pictures
 from verify.report.audit import lines
 from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
+from verify.report.proofs import proofs
 from verify.report.reading import (
     Document,
     Entry,
@@ -77,6 +78,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
         power=list(_power(document.get("power", ()))),
         beside=beside or {},
         audits=lines(document),
+        proofs=proofs(document),
         recorded=list(_recorded(document, found)),
     )
     return page

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from verify.report.audit import lines
 from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
+from verify.report.proofs import proofs
 from verify.report.reading import Document, conventions, figure, limitations, lost_digits, not_asked, powers, printed, refusals, visible
 
 STYLES = {"holds": "green", "broken": "bold red", "silent": "yellow"}
@@ -41,6 +42,7 @@ def render(document: Document) -> RenderableType:
         *_block(f"{name}: note: {told}" for name, told in lost_digits(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
         *_block(lines(document)),
+        *_block(proofs(document)),
         *_block(powers(document)),
         *_gate(document),
         Text(summary(document)),
