@@ -208,3 +208,22 @@ def test_bad_shapes_are_told():
             verify.prove(losses.softmax, shape=shape)
     with pytest.raises(verify.UsageError, match="declare inputs"):
         verify.prove(losses.gelu, at=[1.0], shape="N=2")
+
+
+def test_code_that_draws_random_numbers_is_not_proved():
+    def rarely(x):
+        return (x**2).sum(), 2 * x + (np.random.rand() > 0.999)  # noqa: NPY002
+
+    found = proved(rarely, at=[1.0, 2.0])
+    assert found.status == "not proved"
+    assert "draws random numbers" in found.reason
+
+
+def test_code_that_draws_by_a_seed_is_proved():
+    def dropped(x, seed):
+        np.random.seed(seed)  # noqa: NPY002
+        kept = np.random.rand(*x.shape) < 0.5  # noqa: NPY002
+        return ((x * kept) ** 2).sum(), 2 * x * kept
+
+    found = proved(dropped, at={"x": np.array([1.0, 2.0, 3.0]), "seed": 3}, wrt="x")
+    assert found.status == "proved", found

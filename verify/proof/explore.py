@@ -7,6 +7,7 @@ what is computed on each is compared in a prime field (`verify.proof.field`).
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,8 @@ class Leaf:
 class Question:
     """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; the first `variables` of the arrays are
     differentiated. `patterns` are the arguments with each choice of labels. Numbers beside the variables are any, or as they are if
-    `held`; tiny ones that are added are any (`guards`), or 0. Real points are drawn within the `bounds`.
+    `held`; tiny ones that are added are any (`guards`), or 0. Real points are drawn within the `bounds`. Code that is `seeded` gets the
+    seed of the random numbers that it draws.
     """
 
     loss: Callable[..., Any]
@@ -76,6 +78,13 @@ class Question:
     held: frozenset[int] = frozenset()
     guards: bool = True
     bounds: tuple[tuple[float, float] | None, ...] = ()
+    seeded: bool = False
+
+
+def _random_numbers() -> Any:
+    """How the generators stand that all code of a process shares."""
+    found: Any = np.random.get_state(legacy=False)  # noqa: NPY002  # the legacy global state is the one that code may draw from
+    return found["state"]["key"].tobytes(), found["state"]["pos"], found["has_gauss"], random.getstate()
 
 
 class Late(BaseException):
@@ -326,6 +335,7 @@ class Explorer:
         self._path = path
         told: dict[str, Any] = {"given": given}
         loss, gradient = -1, tuple[int, ...]()
+        numbers = _random_numbers()
         try:
             first = followed(q.both or q.loss, given, self.inputs, recorder)
             first, *out = [first] if q.both is None else first
@@ -335,6 +345,8 @@ class Explorer:
             loss = int(value.registers.ravel()[0])
             out = followed(q.gradient, given, self.inputs, recorder) if q.both is None else out
             gradient = tuple(r for g in out for r in lifted(recorder, g).registers.ravel().tolist())
+            if not q.seeded and _random_numbers() != numbers:
+                raise NotTraced("it draws random numbers: hand in an input that is called seed")
             if recorder.looked or recorder.told:
                 what = "whether numbers are finite" if recorder.looked else "numbers as text"
                 raise NotTraced(f"it asks for {what}, which no pattern of signs tells")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from verify.candidates.signature import is_seed
 from verify.proof.explore import RESTARTED, Explorer, Late, Leaf, Question, error_of
 from verify.proof.field import Unsaid
 from verify.traced import Code, NotTraced
@@ -108,6 +109,7 @@ def prove(
             held=held_at,
             guards=guards,
             bounds=ends,
+            seeded=any(is_seed(name) for name in names),
         )
         return _answer(code, q, shape, seed, began, limit)
 
