@@ -149,6 +149,7 @@ def tukey(r, c):
 
 REGRESSION = {
     "squared_error": lambda s, t: (s * s - 2 * s * t + t * t) / 2,
+    "squared_difference": lambda s, t: s * s - 2 * s * t + t * t,
     "absolute_error": lambda s, t: max(s - t, t - s),
     "huber": lambda s, t, delta: huber(s - t, delta),
     "smooth_l1": lambda s, t, beta: huber(s - t, beta) / beta,

@@ -42,6 +42,11 @@ def residual(rho):
 
 
 @residual
+def squared_difference(r):
+    return r**2, 2 * r
+
+
+@residual
 def absolute_error(r):
     return np.abs(r), np.sign(r)
 
