@@ -120,7 +120,7 @@ def prove(
         again, guarded = ask([*held, *loose], guards=True)
         if again.status == "not proved" and guarded:
             again, _ = ask([*held, *loose], guards=False)
-        found = again
+        found = found if found.status == again.status == "not proved" else again
     return replace(found, seconds=time.perf_counter() - began, labels=len(patterns))
 
 
