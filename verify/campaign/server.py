@@ -53,7 +53,7 @@ def remember(losses: Iterable[str]) -> None:
 CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))
 
 
-def _processor() -> str:
+def processor() -> str:
     """Eight digits that stand for what this processor can do: what jax compiled for another one may end the process."""
     told = platform.machine()
     with suppress(OSError, StopIteration), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
@@ -66,7 +66,7 @@ SERVER = {
     "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),  # not in the user's folder
 }
 JAX = {
-    "JAX_COMPILATION_CACHE_DIR": str(CACHE / f"jax-{_processor()}"),
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE / f"jax-{processor()}"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }

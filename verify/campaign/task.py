@@ -9,6 +9,7 @@ from typing import Any
 
 from verify import kept
 from verify.campaign.record import Note
+from verify.campaign.sources import Sources
 from verify.candidates import (
     Misbehaviour,
     name_of,
@@ -112,6 +113,9 @@ class Task:
 class Outcome:
     """What a task came to, with the conventions that were found out on the way (None if the worker was lost before) and what the
     candidate printed.
+
+    `sources` is what that depends on beside the question, where it is known. It is `passing` where it tells of the time that there was, or
+    of what others did, and `reused` where it was judged by an earlier run.
     """
 
     task: Task
@@ -119,14 +123,19 @@ class Outcome:
     conventions: dict[str, Any] | None
     place: dict[str, str | int] | None = field(default=None, kw_only=True)
     printed: str = field(default="", kw_only=True)
+    sources: Sources | None = field(default=None, kw_only=True)
+    passing: bool = field(default=False, kw_only=True)
+    reused: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
 class Inapplicable:
-    """A task whose law has nothing to ask of the candidate, and why."""
+    """A task whose law has nothing to ask of the candidate, and why; `sources` and `reused` as of an outcome."""
 
     task: Task
     reason: str
+    sources: Sources | None = field(default=None, kw_only=True)
+    reused: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -199,4 +208,4 @@ def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Out
 def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outcome:
     cases = note.before if note else 0
     silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases, seconds=seconds)
-    return Outcome(task, silent, note.conventions if note else None, place=note.place if note else None)
+    return Outcome(task, silent, note.conventions if note else None, place=note.place if note else None, passing=True)

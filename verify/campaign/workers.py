@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessPool
 
-from verify.campaign import family, memory, output
+from verify.campaign import family, memory, output, sources
 from verify.campaign.server import context
 from verify.candidates import suite
 
@@ -75,4 +75,5 @@ def _start(allowed: int) -> None:
     output.line_by_line()
     memory.limit(allowed)
     suite.keep()
+    sources.begin()
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law

@@ -73,6 +73,16 @@ class Report:
         return {o.task.request.name for o in self.outcomes if o.result.diagnosis and o.result.diagnosis["code"] in ("crashed", "hung")}
 
     @property
+    def judged(self) -> int:
+        """How many answers there are: outcomes, and laws that have nothing to ask."""
+        return len(self.outcomes) + len(self.inapplicable)
+
+    @property
+    def reused(self) -> int:
+        """How many of them are from earlier runs."""
+        return sum(o.reused for o in self.outcomes) + sum(i.reused for i in self.inapplicable)
+
+    @property
     def laws(self) -> tuple[str, ...] | None:
         """The laws that were asked for by name, None for all."""
         tasks = [o.task for o in self.outcomes] + [i.task for i in self.inapplicable]
@@ -106,7 +116,9 @@ class Report:
         document = {
             "schema": SCHEMA,
             "verdict": self.verdict.value,
-            "environment": environment() | {"seconds": [round(r.seconds, 3) for r in self.results], "wall": round(self.seconds, 3)},
+            "environment": environment()
+            | {"seconds": [round(r.seconds, 3) for r in self.results], "wall": round(self.seconds, 3)}
+            | ({"reused": reused} if (reused := [i for i, o in enumerate(self.outcomes) if o.reused]) else {}),
             "seed": self.seed,
             "profile": self.profile,
             "selection": None if self.laws is None else list(self.laws),
