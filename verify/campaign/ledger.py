@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import sqlite3
-import sys
 from collections.abc import Collection, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.campaign.sources import Sources
+from verify.elapsed import started
 
 NAME = "ledger.sqlite"
 SCHEMA = 1
@@ -163,21 +163,6 @@ class Ledger:
 def _lives(process: int, since: str, machine: str) -> bool:
     """Whether the process that claimed something is still there. Of another machine nobody knows, and nobody waits for it."""
     return machine == platform.node() and started(process) == since
-
-
-def started(process: int) -> str:
-    """When a process began, as the system counts; empty where it is not there. Numbers of processes are given again."""
-    if sys.platform == "win32":
-        return "there"  # nobody can ask without harm
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    if Path("/proc/self/stat").exists():
-        return ""
-    try:
-        os.kill(process, 0)
-    except OSError:
-        return ""
-    return "there"
 
 
 def shared_by_machines(file: Path, mounts: Path = Path("/proc/mounts")) -> bool:

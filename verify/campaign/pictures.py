@@ -41,6 +41,8 @@ def measured(
                     )  # a worker that ends with code 0 is never missed by the pool
                 except (TimeoutError, ProcessExpired, BrokenProcessPool):
                     known[i] = {"reason": "its process was lost"}
+                except Exception as error:  # whatever a candidate raises or leaves behind, from a handler of signals for instance
+                    known[i] = {"reason": f"they could not be made ({type(error).__name__})"}
                 else:
                     known[i] = keep(ledger, names[i], pictures, sources)
     return [{"candidate": r.name, "loss": r.loss, "dtype": dtype, **there} for (r, dtype), there in zip(jobs, known, strict=True)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from verify import kept
@@ -203,6 +205,23 @@ def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Out
     """What a task came to whose workers were ended again and again, but never twice at the same case."""
     told = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
     return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
+
+
+def unjudged(task: Task, note: Note | None, error: Exception) -> Outcome:
+    """What a task came to whose judging failed: nobody is accused, and the others are judged."""
+    frames = extract_tb(error.__traceback__)
+    place = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    where = f"{type(error).__name__}{place}"
+    reason = f"judging failed ({where}): the candidate changed what its process needs, or this is a bug of verify; --in-process shows more"
+    cases = 0 if note is None or note.case is None else note.before + 1
+    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases)
+    known = (None, None) if note is None else (note.conventions, note.place)
+    return Outcome(task, silent, known[0], place=known[1], passing=True)
+
+
+def unasked(task: Task, signal: str) -> Outcome:
+    """What a task came to whose run was ended by a signal."""
+    return _silent(task, None, f"the run was ended by {signal} before this was judged; verify run goes on from there", 0.0)
 
 
 def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outcome:
