@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verify.campaign import witness
+from verify.campaign import reuse, witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign.ledger import Ledger
 from verify.campaign.server import remember
-from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
+from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
 from verify.campaign.without_spec import without_spec
 from verify.candidates import Candidate, is_layer
 from verify.conventions import PINS, Pins
@@ -240,8 +243,15 @@ def judge_all(
     captured: bool = False,
     on_start: Callable[[int], None] = lambda _: None,
     on_done: Done = lambda _: None,
+    ledger: Ledger | None = None,
+    fresh: bool = False,
+    say: Callable[[str], object] = lambda _: None,
+    partial: bool = False,
 ) -> Report:
-    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not.
+    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not. On worker processes what is
+    in the `ledger` is not judged again, unless it must be, or all of it shall be judged `fresh`; `say` hears what is of interest beside.
+
+    With `partial` a KeyboardInterrupt leaves the report of what is known by then, which says so.
 
     `on_start` hears the number of tasks, `on_done` each outcome. A request that cannot be judged, for its spec say, is told in the
     report; raises UsageError where that is true of all.
@@ -256,12 +266,33 @@ def judge_all(
         if len(refused) == len(requests):  # nothing is left to judge
             raise UsageError("\n".join(dict.fromkeys(r.reason for r in refused)))
 
-    outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done, on_refused=refuse)
+    so_far: list[Outcome | Inapplicable] = []
+
+    def heard(outcome: Outcome | Inapplicable) -> None:
+        so_far.append(outcome)
+        with suppress(OSError):  # who listened may have gone, a terminal for instance
+            on_done(outcome)
+
+    ended: str | None = None
+    try:
+        if ledger is not None and not in_process:
+            seconds("timeout", timeout)
+            outcomes = reuse.judged(tasks, ledger, timeout=timeout, fresh=fresh, on_done=heard, on_refused=refuse, say=say)
+        else:
+            outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse)
+    except KeyboardInterrupt as interrupt:
+        if not partial:
+            raise
+        ended = str(interrupt) or "SIGINT"
+        known = {reuse.asking(o.task): o for o in so_far}
+        outcomes = [replace(known[name], task=t) if (name := reuse.asking(t)) in known else unasked(t, ended) for t in tasks]
     remember({r.loss for r in requests})
     wrong = {id(r.request) for r in refused}
     outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out
     first = requests[0]
-    report = Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began, refused=refused)
+    report = Report.of(
+        outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began, refused=refused, ended_by=ended
+    )
     witness.keep(report.outcomes)  # `verify replay` finds them by their ids
     return report
 

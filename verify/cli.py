@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -22,12 +23,15 @@ from verify.storage import save, writable
 
 if TYPE_CHECKING:
     from verify.campaign.executor import Done
+    from verify.campaign.ledger import Ledger
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 UNWRITTEN = "the report cannot be written"
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
+ENDED_BY = 128
+"""What shells add to the number of the signal that ended a command."""
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says where a disk, or a user's share of it, is full."""
@@ -278,6 +282,7 @@ def check(
 @click.option("--prove", is_flag=True, help="Prove the gradients too, as `verify prove` does.")
 @click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
+@click.option("--fresh", is_flag=True, help="Judge again what the ledger of earlier runs, beside the report, has answered.")
 @_shared
 def run(
     output: Path,
@@ -285,6 +290,7 @@ def run(
     prove: bool,
     hiker: bool,
     gate: bool,
+    fresh: bool,
     format_: str,
     quiet: bool,
     profile: str | None,
@@ -305,34 +311,56 @@ def run(
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
-    report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet)
+    from verify.campaign.ledger import NAME, Ledger
     from verify.campaign.pictures import measured
+
+    ledger = None if in_process else Ledger(output / NAME)
+    if ledger is not None and ledger.note:
+        click.echo(ledger.note, err=True)
+    with _until_ended():
+        report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, ledger=ledger, fresh=fresh, partial=True)
     from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
-    figures = [] if in_process else measured([r for r in requests if r.name not in report.ended], timeout)
+    ended_by = report.ended_by
+    shown = [] if in_process or ended_by else [r for r in requests if r.name not in report.ended]
+    figures: list[dict[str, Any]] = []
+    try:
+        with _until_ended():
+            figures = measured(shown, timeout, ledger, fresh=fresh)
+    except KeyboardInterrupt as interrupt:
+        ended_by = str(interrupt)
     document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
-    if power:
+    if power and not ended_by:
         document["power"] = _kill_tables(report)
-    if prove or (policy is not None and policy.proof is not None):
+    if not ended_by and (prove or (policy is not None and policy.proof is not None)):
         code = _proved(document, requests, code, in_process=in_process)
     if policy is not None:
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
 
-        document = apply(document, policy)
+        document = apply(document, policy, accept_reused=True)  # of this project's own ledger, by this run
         code = exit_code(document)
     elif not complete(document.get("power", ()), every_law=report.laws is None):  # what it lacks stands in the document
         code = EXIT_CODES[Verdict.BROKEN]
-    if hiker:
+    if hiker and not ended_by:
         from verify.descent import telling
 
         telling.write(output, seed=report.seed, report=True, quiet=quiet)
     save(output / "report.json", render(document, "json"))
-    write(document, output)
-    _keep(report, output / "witness")
-    emit(document, format_, None)
+    try:
+        write(document, output)
+    finally:  # without a page, for a disk that is full for instance, the document stands, and is shown
+        _keep(report, output / "witness")
+        emit(document, format_, None)
+    if ledger is not None:
+        ledger.close()
+    if ended_by:
+        click.echo(f"ended by {ended_by}: {output / 'report.json'} has what was judged, and verify run goes on from there", err=True)
+        return ENDED_BY + int(signal.Signals[ended_by])
+    if report.reused:
+        click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
 
@@ -345,6 +373,25 @@ def _proved(document: dict[str, Any], requests: Sequence[Any], code: int, *, in_
     if any(p["status"] == "refuted" for p in document["proofs"]):
         document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
     return code
+
+
+@contextmanager
+def _until_ended() -> Iterator[None]:
+    """In the block whatever tells the command to end raises KeyboardInterrupt with the signal's name; who ignores a signal goes on to."""
+
+    def end(number: int, _: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _kill_tables(report: Report) -> list[dict[str, Any]]:
@@ -410,11 +457,21 @@ def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
         prepare(losses)
 
 
-def _judge(requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool) -> Report:
+def _judge(
+    requests: list[Any],
+    *,
+    timeout: float | None,
+    in_process: bool,
+    quiet: bool,
+    ledger: Ledger | None = None,
+    fresh: bool = False,
+    partial: bool = False,
+) -> Report:
     from verify.api import judge_all
 
+    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), "ledger": ledger, "fresh": fresh, "partial": partial}
     with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
-        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done)
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
 
 
 @contextmanager

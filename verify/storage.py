@@ -39,3 +39,10 @@ def folder() -> str | None:
     with suppress(OSError):  # it is gone
         return os.getcwd()
     return None
+
+
+def go_home(home: str | None) -> None:
+    """Makes `home` the current folder where that is gone: nothing can be found from there."""
+    if home is not None and folder() is None:
+        with suppress(OSError):
+            os.chdir(home)

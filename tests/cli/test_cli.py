@@ -379,7 +379,10 @@ def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert (process.returncode, told.strip()) == (130, "interrupted")
+    ended = "ended by SIGINT: reports/latest/report.json has what was judged, and verify run goes on from there"
+    assert (process.returncode, told.strip()) == (130, ended)
+    (result,) = json.loads((tmp_path / "reports" / "latest" / "report.json").read_text(encoding="utf-8"))["results"]
+    assert list(result["undecided"]) == ["the run was ended by SIGINT before this was judged; verify run goes on from there"]
     assert soon(lambda: not living(process.pid)), living(process.pid)
 
 

@@ -14,7 +14,6 @@ from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS, Pins
 from verify.errors import UsageError, of_type, unknown
-from verify.pair.given import given
 from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import names, penalties
@@ -72,6 +71,8 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
     if (c["loss"] == NO_LOSS) != ("at" in c or "inputs" in c):
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] (or inputs) and loss = "none" go together.')
     if c["loss"] == NO_LOSS:
+        from verify.pair.given import given  # with all that a pair needs, for which nobody waits who has none
+
         own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
         own |= {"at": given(own["at"])} if isinstance(own.get("at"), str) else {}
         return without_spec(c["target"], **own, laws=laws, profile=profile, seed=seed)

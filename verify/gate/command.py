@@ -19,8 +19,9 @@ FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Instead of the one that [tool.verify.gate] names.")
 @click.option("--update-baseline", is_flag=True, help="Accept the report's figures: write them to the baseline and show the diff.")
+@click.option("--accept-reused", is_flag=True, help="Take the word of the run's ledger for results that it has not judged itself.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default=None, help="The whole report with what the gate says of it.")
-def command(report: Path, baseline: Path | None, update_baseline: bool, format_: str | None) -> int:
+def command(report: Path, baseline: Path | None, update_baseline: bool, accept_reused: bool, format_: str | None) -> int:
     """Apply [tool.verify.gate] and its baseline to REPORT.json. Each failure is a sentence and says how to accept it."""
     from verify.gate.rules import exit_code
     from verify.report.formats import emit
@@ -29,7 +30,7 @@ def command(report: Path, baseline: Path | None, update_baseline: bool, format_:
     document, policy = read(report), policy_here(baseline)
     if update_baseline:
         _update(document, policy)
-    document = apply(document, policy)
+    document = apply(document, policy, accept_reused=accept_reused)
     if format_ is not None:
         emit(document, format_, None)
     else:
@@ -56,11 +57,11 @@ def policy_here(baseline: Path | None = None) -> Policy:
     return policy if baseline is None else replace(policy, baseline=str(baseline))
 
 
-def apply(document: Any, policy: Policy) -> dict[str, Any]:
+def apply(document: Any, policy: Policy, *, accept_reused: bool) -> dict[str, Any]:
     """The document with what the gate says of it."""
     from verify.gate.rules import judged
 
-    return judged(document, policy, _stored(policy))
+    return judged(document, policy, _stored(policy), accept_reused=accept_reused)
 
 
 def explain(document: dict[str, Any]) -> None:

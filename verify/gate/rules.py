@@ -34,11 +34,14 @@ WORDS = {
 }
 
 
-def judged(document: Document, policy: Policy, baseline: Baseline | None) -> dict[str, Any]:
-    """The document with its `gate`: what failed, what is only a warning, what was accepted, what changed since the baseline."""
+def judged(document: Document, policy: Policy, baseline: Baseline | None, *, accept_reused: bool = False) -> dict[str, Any]:
+    """The document with its `gate`: what failed, what is only a warning, what was accepted, what changed since the baseline.
+
+    Results that the run of the document has not judged itself fail, unless they are accepted.
+    """
     failures: list[Ruling] = []
     warnings: list[Ruling] = []
-    for rule in RULES:
+    for rule in RULES if accept_reused else (*RULES, _reused):
         for severe, ruling in rule(document, policy, baseline):
             (failures if severe else warnings).append(ruling)
     narrow_first = sorted(policy.deviations, key=lambda d: d.law == EVERY)
@@ -249,6 +252,16 @@ def _refused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
     """What could not be judged is not well, whatever else is."""
     for told in refusals(document):
         yield True, _ruling("refused", told, "correct what it says, or take the candidate out of [tool.verify]", told=True)
+
+
+def _reused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
+    """What a ledger says that somebody may have written: whoever gates a stored report has not seen it."""
+    results = document["results"]
+    of = Counter(_name(results[i]) for i in document["environment"].get("reused", ()) if i < len(results))
+    if of:
+        listed = ", ".join(f"{name}: {n}" for name, n in of.items())
+        told = f"{of.total()} of {len(results)} results were not judged by this run but taken from its ledger ({listed})"
+        yield True, _ruling("reused", told, "verify run --fresh judges all of it; --accept-reused takes the ledger's word")
 
 
 RULES: tuple[Rule, ...] = (_verdicts, _refused, _limits, _against_baseline, _proofs, _stale, _power, _time)

@@ -1,0 +1,160 @@
+"""What an answer depends on beside the question: the user's own files that a worker has loaded or read, and the versions of libraries.
+
+A worker tells them with each outcome. They are compared when the same is asked again, by what is in the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+from verify.campaign.server import processor
+from verify.elapsed import processors
+from verify.rounding import blas
+
+Sources = dict[str, dict[str, str | None]]
+"""`{"files": {path relative to the project: digest, None where there is none}, "libraries": {name: version}}`."""
+
+OURS = ("verify", "verify.specs")
+LIBRARIES = ("hypothesis", "numba", "numpy", "pebble", "python-flint", "scipy", "sympy", "verify-gradients")
+SETTINGS = ("BLIS_", "CUDA_", "JAX_", "KMP_", "MKL_", "NPY_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTORCH_", "TORCH_", "VECLIB_", "XLA_")
+"""How names of environment variables begin that libraries go by, when they compute."""
+CACHES = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
+BESIDE = ("site-packages", "dist-packages")
+"""Folders of installed libraries."""
+
+
+class _Loaded:
+    """What this process had loaded before its candidate, since when that is, and the files that were opened since."""
+
+    def __init__(self) -> None:
+        self.before: set[str] | None = None
+        self.since, self.opened = 0, set[str]()
+
+    def opens(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Of the interpreter's own events, that a file is opened to be read."""
+        if event == "open" and isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            self.opened.add(arguments[0])
+
+
+_loaded = _Loaded()
+
+
+def begin() -> None:
+    """What is loaded or read from now on is the candidate's. Only for a process that is its alone."""
+    _loaded.before, _loaded.since = set(sys.modules), time.time_ns()
+    sys.addaudithook(_loaded.opens)
+
+
+def needed(folder: str | None) -> Sources | None:
+    """What this process has loaded since, and read in the `folder` of the project. None where that is not known: a file may have been
+    written since it was loaded.
+    """
+    if _loaded.before is None or folder is None:
+        return None
+    try:
+        files, libraries = set[str](), set[str]()
+        for name, module in [*sys.modules.items()]:
+            file = getattr(module, "__file__", None)
+            if name in _loaded.before or not isinstance(file, str) or name.partition(".")[0] == "verify" or _is_pythons(file):
+                continue
+            if any(part in BESIDE for part in Path(file).parts):
+                libraries.add(name.partition(".")[0])
+            else:
+                files.add(os.path.abspath(file))
+        files |= {path for path in map(os.path.abspath, _loaded.opened) if _is_read(path, folder)}
+        if any(os.path.exists(path) and os.stat(path).st_mtime_ns >= _loaded.since for path in files):
+            return None
+        return {
+            "files": {os.path.relpath(path, folder): digest(path) for path in sorted(files)},
+            "libraries": {name: version(name) for name in sorted(libraries)},
+        }
+    except Exception:  # whatever the candidate has made of its process
+        return None
+
+
+def stand(sources: Sources, folder: str) -> bool:
+    """Whether all of them are as they were."""
+    files, libraries = sources["files"].items(), sources["libraries"].items()
+    return all(digest(os.path.join(folder, path)) == told for path, told in files) and all(
+        version(name) == told for name, told in libraries
+    )
+
+
+def _is_pythons(file: str) -> bool:
+    return file.startswith(PYTHON) and not any(part in BESIDE for part in Path(file).parts)
+
+
+PYTHON = tuple({os.path.join(sysconfig.get_path(p), "") for p in ("stdlib", "platstdlib")})
+
+
+def _is_read(path: str, folder: str) -> bool:
+    """Whether it is a file of the project that the candidate may have read: none that is compiled, hidden, or of a library."""
+    parts = Path(os.path.relpath(path, folder)).parts
+    own = not any(part.startswith(".") or part in ("__pycache__", *BESIDE) for part in parts)
+    return own and not os.path.isdir(path) and not _is_pythons(path)
+
+
+def digest(path: str) -> str | None:
+    """What stands for the content of a file; None where there is none."""
+    with suppress(OSError):
+        found = os.stat(path)
+        return _digest(path, found.st_size, found.st_mtime_ns)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: str, size: int, written: int) -> str:  # noqa: ARG001
+    """Read again where the file has another size, or was written at another time."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=256)
+def version(name: str) -> str:
+    """The version of the library that has a package of this name; of several, all of them."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(name)
+    return ", ".join(f"{d} {metadata.version(d)}" for d in sorted({*_distributions().get(name, ())})) or "unknown"
+
+
+@lru_cache(maxsize=1)
+def _distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """What stands for this suite, its libraries, Python, the processor and how libraries are told to compute."""
+    told = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in CACHES}
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    where = [platform.machine(), processor(), processors(os.getpid()), os.environ.get("PYTHONPATH"), blas()]
+    return _of([sys.version, versions, where, told, [*_suite()]])
+
+
+def _suite() -> Iterator[tuple[str, str | None]]:
+    """Our own files: a version stands for what was released, and not for what is changed in a checkout."""
+    for name in OURS:
+        for home in import_module(name).__path__:
+            for path in sorted(Path(home).rglob("*.py")):
+                yield f"{name}/{path.relative_to(home)}", digest(str(path))
+
+
+def _of(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def question(parts: Iterable[Any], *, of_machine: bool = True) -> str:
+    """What stands for a question: plain data, and where it matters the machine that answers it."""
+    return _of([*parts, machine() if of_machine else None])
