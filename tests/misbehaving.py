@@ -76,7 +76,9 @@ def leaves_no_files(W, X, y, reg):
 
 def removes_temporary_files(W, X, y, reg):
     """Those of the suite, from under its feet."""
-    for folder in glob.glob(os.path.join(tempfile.gettempdir(), "verify-*-*")):
+    with open(f"/proc/{os.getppid()}/stat", encoding="utf-8") as server:
+        command = server.read().rpartition(")")[2].split()[1]
+    for folder in glob.glob(os.path.join(tempfile.gettempdir(), f"verify-{command}-*")):
         shutil.rmtree(folder, ignore_errors=True)
     return right(W, X, y, reg)
 
