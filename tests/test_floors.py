@@ -16,7 +16,7 @@ import verify
 FLOORS = (
     ("folders", "later"),
     ("errors", "evidence", "profiles", "rounding", "core"),
-    ("data", "difference", "elapsed", "figures", "form", "kept", "nested", "settings", "slope", "source", "storage"),
+    ("data", "difference", "elapsed", "figures", "form", "kept", "nested", "settings", "slope", "source", "storage", "streams"),
     ("tape",),
     ("spec",),
     ("problem",),

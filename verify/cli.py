@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verify import streams
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 from verify.profiles import PROFILES
@@ -42,6 +42,7 @@ EPILOG = (
 
 def main() -> None:
     """Runs the command and exits with its code; whoever used it wrongly sees a sentence, not a traceback."""
+    streams.prepare()
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -49,29 +50,27 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except UsageError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone, `| head` for example
-        _forget_output()
-        sys.exit(INTERNAL_ERROR)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
-            _forget_output()
             sys.exit(WRONG_USAGE)
         import traceback
 
-        click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{traceback.format_exc()}", err=True)
+        click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{_shown(traceback.format_exc())}", err=True)
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _forget_output() -> None:
-    """What still waits to be written would fail again when the interpreter ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _shown(text: str) -> str:
+    """What somebody else's code or file may have worded, as it can be shown on a terminal and in a log."""
+    from verify.report.reading import harmless, visible
+
+    return harmless(visible(text, lines=True))
 
 
 ELSEWHERE = {
@@ -342,10 +341,10 @@ def list_(what: str, format_: str) -> int:
     """What there is: the specs, the laws, or the candidates that `verify run` would judge here."""
     rows = {"specs": _specs, "laws": _laws, "candidates": _candidates}[what]()
     if format_ == "json":
-        click.echo(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False))
+        click.echo(streams.held(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False), "json"))
     for row in rows if format_ == "text" else []:
         width = max(len(next(iter(r.values()))) for r in rows)
-        click.echo("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values())))
+        click.echo(_shown("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values()))))
     return 0 if rows else NOTHING_SELECTED
 
 
@@ -408,6 +407,7 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         yield (lambda _: None), (lambda _: None)
         return
     from verify.campaign.task import Outcome
+    from verify.report.reading import visible
     from verify.report.text import console
 
     screen = console(stderr=True)
@@ -420,7 +420,9 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         def line(o: Outcome | Inapplicable) -> None:
             seen["done"] += 1
             told = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
-            click.echo(f"[{seen['done']}/{seen['of']}] {o.task.request.name} {o.task.dtype} {o.task.law}: {told}", err=True)
+            click.echo(
+                f"[{seen['done']}/{seen['of']}] {visible(o.task.request.name)} {o.task.dtype} {o.task.law}: {visible(told)}", err=True
+            )
 
         yield started, line
         return

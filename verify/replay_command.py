@@ -11,6 +11,7 @@ from verify.campaign import witness
 from verify.evidence import Verdict
 from verify.report.model import Report
 from verify.report.pytest_function import function
+from verify.streams import held
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 
@@ -32,5 +33,5 @@ def command(witness_: str, format_: str, timeout: float) -> int:
         click.echo(function(witness.read(witness.find(witness_))), nl=False)
         return 0
     report = replay(witness_, timeout=timeout)
-    click.echo(_json(report) if format_ == "json" else str(report), nl=False)
+    click.echo(held(_json(report), "json") if format_ == "json" else str(report), nl=False)
     return EXIT_CODES[report.verdict]

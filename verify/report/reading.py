@@ -5,6 +5,7 @@ Everything here is a function of the document alone (`Report.to_dict()`, or a `r
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -39,6 +40,15 @@ def visible(text: object, *, lines: bool = False) -> str:
 
 def _shows(c: str) -> bool:
     return unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def harmless(text: str) -> str:
+    """The text without a line that a CI system would take for a command: a candidate may be called `::error`.
+
+    >>> print(harmless("  ::error::no"))
+      '::error::no
+    """
+    return re.sub(r"^(\s*)(::|##\[)", r"\1'\2", text, flags=re.MULTILINE)
 
 
 def figure(x: float | str | None, form: str = ".2g") -> str:
