@@ -16,6 +16,7 @@ import verify
 FLOORS = (
     ("folders", "later"),
     ("errors", "evidence", "profiles", "rounding", "core"),
+    ("documents",),
     ("data", "difference", "elapsed", "figures", "form", "kept", "nested", "settings", "slope", "source", "storage", "streams"),
     ("tape",),
     ("spec",),
@@ -68,7 +69,7 @@ HOMES = {
     "hypothesis": {"bench", "cases", "profiles", "trial"},
     "jax": {"candidates"},
     "jinja2": {"bench", "descent", "report"},
-    "jsonschema": {"report"},
+    "jsonschema": {"documents"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},

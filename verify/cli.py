@@ -6,7 +6,7 @@ import errno
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module, metadata
 from math import isnan, nan
 from pathlib import Path
@@ -319,9 +319,10 @@ def run(
         from verify.descent import telling
 
         telling.write(output, seed=report.seed, report=True, quiet=quiet)
+    kept = _keep(report, output / "witness")  # before the report that names them
     save(output / "report.json", render(document, "json"))
     write(document, output)
-    _keep(report, output / "witness")
+    _forget(output / "witness", kept)
     emit(document, format_, None)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
@@ -436,16 +437,23 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         )
 
 
-def _keep(report: Report, folder: Path) -> None:
-    """The counterexamples beside the report; those of an earlier run go."""
+def _keep(report: Report, folder: Path) -> set[str]:
+    """The counterexamples beside the report, by the names of their files."""
     from verify.campaign import witness
 
     try:
-        for old in folder.glob("*.json"):
-            old.unlink()
-        witness.save(report.outcomes, folder)
+        return {file.name for file in witness.save(report.outcomes, folder)}
     except OSError as error:
         raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
+
+
+def _forget(folder: Path, kept: set[str]) -> None:
+    """The counterexamples of earlier runs go, unless a report that lies there now names them: another run may have ended meanwhile."""
+    with suppress(OSError):
+        told = (folder.parent / "report.json").read_text(encoding="utf-8")
+        for old in folder.glob("*.json"):
+            if old.name not in kept and f'"{old.stem}"' not in told:
+                old.unlink()
 
 
 if __name__ == "__main__":

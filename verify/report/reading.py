@@ -189,9 +189,13 @@ def ended(entry: Entry) -> bool:
 def conventions(document: Document) -> Iterator[tuple[str, str]]:
     """(candidate, what its own loss says that it computes)."""
     for name, found in document["conventions"].items():
-        varied = {name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items()}
+        varied = {
+            name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items() if name in found
+        }
         varied |= {"formula": _formula(found["formula"])} if "formula" in found else {}
-        varied |= {name: f"{name} {found[name]} (found out from {how})" for name, how in found.get("found_out", {}).items()}
+        varied |= {
+            name: f"{name} {found[name]} (found out from {how})" for name, how in found.get("found_out", {}).items() if name in found
+        }
         varied |= {"wrt": f"gradients for {', '.join(found['wrt'])}"} if "wrt" in found else {}
         varied |= {"inputs": f"inputs {found['inputs']}"} if "inputs" in found else {}
         told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)
