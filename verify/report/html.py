@@ -112,7 +112,10 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
         for k, f in enumerate(measured.get((candidate, loss), [])):
             spread = next((r.get("spread") for _, r in mine if (r["dtype"], r["law"]) == (f["dtype"], "gradient")), None)
             wanted = PRINCIPAL if k == 0 else SECONDARY
-            drawn += [(f["dtype"], p, Markup(p.svg)) for p in pictures(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
+            try:
+                drawn += [(f["dtype"], p, Markup(p.svg)) for p in pictures(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
+            except Exception as error:  # whatever measurements of a stranger, or of sizes that no axis has, make the drawing say
+                none.setdefault((candidate, loss), {})[f"its measurements cannot be drawn ({visible(error)})"] = None
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn, "none": list(none.get((candidate, loss), ()))}
 
 
