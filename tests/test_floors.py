@@ -16,7 +16,8 @@ import verify
 FLOORS = (
     ("folders", "later"),
     ("errors", "evidence", "profiles", "rounding", "core"),
-    ("data", "difference", "elapsed", "figures", "form", "kept", "nested", "settings", "slope", "source", "storage"),
+    ("documents",),
+    ("data", "difference", "elapsed", "figures", "form", "kept", "nested", "settings", "slope", "source", "storage", "streams"),
     ("tape",),
     ("spec",),
     ("problem",),
@@ -70,7 +71,7 @@ HOMES = {
     "hypothesis": {"bench", "cases", "profiles", "trial"},
     "jax": {"candidates"},
     "jinja2": {"bench", "descent", "report"},
-    "jsonschema": {"report"},
+    "jsonschema": {"documents"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},

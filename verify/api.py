@@ -14,10 +14,11 @@ from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
 from verify.campaign.ledger import Ledger
 from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
+from verify.campaign.trust import question
 from verify.campaign.without_spec import without_spec
 from verify.candidates import Candidate, is_layer
 from verify.conventions import PINS, Pins
-from verify.errors import UsageError, seconds
+from verify.errors import UsageError, of_type, seconds, several, shown, truth
 from verify.report.model import Report
 from verify.spec.annotated import annotated
 from verify.spec.loss import Given
@@ -83,6 +84,8 @@ def check(
     Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
     """
     seconds("timeout", timeout)
+    if in_process is not None:
+        truth("in_process", in_process)
     request = requested(
         candidate,
         loss=loss,
@@ -142,7 +145,13 @@ def requested(
     if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str) and loss is not None:
-        raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x.")
+        raise UsageError(
+            f"loss is {shown(loss)}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x."
+        )
+    truth("at_only", at_only)
+    truth("convex", convex)
+    if formula is not None:
+        of_type("formula", formula, (str,), "'own' or 'differences'")
     pins = Pins(
         signature=signature,
         layout=layout,
@@ -153,7 +162,8 @@ def requested(
         classes=classes,
         hessian=hessian,
     )
-    chosen = tuple(laws) if laws is not None else None
+    chosen = None if laws is None else several("laws", laws, "('value', 'gradient')")
+    dtypes = None if dtypes is None else several("dtypes", dtypes, "('float64',)")
     if loss is None and at is None and inputs is None and annotated(candidate) is None:
         raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
     if reference is not None and (loss is not None or formula == "own"):
@@ -166,7 +176,7 @@ def requested(
         more: dict[str, Any] = {"laws": chosen, "profile": profile, "seed": seed, "dtypes": dtypes}
         own: dict[str, Any] = {"at": at, "inputs": inputs, "wrt": wrt, "at_only": at_only}
         return without_spec(candidate, reference=reference, convex=convex, formula=formula, **own, **more)
-    given = ("float64",) if dtypes is None else tuple(dtypes)
+    given = ("float64",) if dtypes is None else dtypes
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
 
 
@@ -297,13 +307,25 @@ def judge_all(
     return report
 
 
-def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None, in_process: bool = False) -> Report:
+def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None, in_process: bool = False, trust: bool = False) -> Report:
     """Judges a stored case again and returns the report of this one law on this one case.
 
-    `given` is the path of a witness, its id, or the document itself. Raises UsageError where it is no witness, or where the
+    `given` is the path of a witness, its id, or the document itself. A file may come from anybody: unless you `trust` it, the code that it
+    names must be a candidate of `[tool.verify]`, or be written in a file below the current folder.
+
+    Raises UsageError where it is no witness, or where the
     candidate that it names does not exist any more.
     """
-    task = witness.task(given if isinstance(given, Mapping) else witness.read(witness.find(str(given))))
+    if not isinstance(given, (str, Path, Mapping)):
+        raise UsageError(f"the witness is {shown(given)}; give the path of a file, an id, or the document.")
+    truth("in_process", in_process)
+    truth("trust", trust)
+    if not isinstance(given, Mapping):
+        file = witness.find(str(given))
+        given = witness.read(file)
+        if not trust and (asked := question(given, file)) is not None:
+            raise UsageError(f"{asked}. Look at that code, then give trust=True.")
+    task = witness.task(given)
     began = time.perf_counter()
     outcomes = _judged([task], timeout=timeout, in_process=in_process)
     return Report.of(outcomes, profile="one case", seed=task.request.seed, seconds=time.perf_counter() - began)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module, metadata
 from math import isnan, nan
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verify import streams
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 from verify.profiles import PROFILES
@@ -46,6 +46,7 @@ EPILOG = (
 
 def main() -> None:
     """Runs the command and exits with its code; whoever used it wrongly sees a sentence, not a traceback."""
+    streams.prepare()
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -53,29 +54,27 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except UsageError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone, `| head` for example
-        _forget_output()
-        sys.exit(INTERNAL_ERROR)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
-            _forget_output()
             sys.exit(WRONG_USAGE)
         import traceback
 
-        click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{traceback.format_exc()}", err=True)
+        click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{_shown(traceback.format_exc())}", err=True)
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _forget_output() -> None:
-    """What still waits to be written would fail again when the interpreter ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _shown(text: str) -> str:
+    """What somebody else's code or file may have worded, as it can be shown on a terminal and in a log."""
+    from verify.report.reading import harmless, visible
+
+    return harmless(visible(text, lines=True))
 
 
 ELSEWHERE = {
@@ -348,11 +347,12 @@ def run(
         from verify.descent import telling
 
         telling.write(output, seed=report.seed, report=True, quiet=quiet)
+    kept = _keep(report, output / "witness")  # before the report that names them
     save(output / "report.json", render(document, "json"))
     try:
         write(document, output)
     finally:  # without a page, for a disk that is full for instance, the document stands, and is shown
-        _keep(report, output / "witness")
+        _forget(output / "witness", kept)
         emit(document, format_, None)
     if ledger is not None:
         ledger.close()
@@ -415,15 +415,15 @@ def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) ->
         raise UsageError(f"verify list {what} takes no words and no --group, which choose among specs: verify list specs huber.")
     rows = {"specs": lambda: _specs(words, group), "laws": _laws, "candidates": _candidates}[what]()
     if format_ == "json":
-        click.echo(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False))
+        click.echo(streams.held(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False), "json"))
     elif what == "specs":
         from verify.spec.listing import lines
 
-        click.echo("\n".join(lines(rows, whole=bool(words))))
+        click.echo(_shown("\n".join(lines(rows, whole=bool(words)))))
     else:
         width = max((len(next(iter(r.values()))) for r in rows), default=0)
         for row in rows:
-            click.echo("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values())))
+            click.echo(_shown("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values()))))
     return 0 if rows else NOTHING_SELECTED
 
 
@@ -481,6 +481,7 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         yield (lambda _: None), (lambda _: None)
         return
     from verify.campaign.task import Outcome
+    from verify.report.reading import visible
     from verify.report.text import console
 
     screen = console(stderr=True)
@@ -493,7 +494,9 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         def line(o: Outcome | Inapplicable) -> None:
             seen["done"] += 1
             told = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
-            click.echo(f"[{seen['done']}/{seen['of']}] {o.task.request.name} {o.task.dtype} {o.task.law}: {told}", err=True)
+            click.echo(
+                f"[{seen['done']}/{seen['of']}] {visible(o.task.request.name)} {o.task.dtype} {o.task.law}: {visible(told)}", err=True
+            )
 
         yield started, line
         return
@@ -507,16 +510,23 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         )
 
 
-def _keep(report: Report, folder: Path) -> None:
-    """The counterexamples beside the report; those of an earlier run go."""
+def _keep(report: Report, folder: Path) -> set[str]:
+    """The counterexamples beside the report, by the names of their files."""
     from verify.campaign import witness
 
     try:
-        for old in folder.glob("*.json"):
-            old.unlink()
-        witness.save(report.outcomes, folder)
+        return {file.name for file in witness.save(report.outcomes, folder)}
     except OSError as error:
         raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
+
+
+def _forget(folder: Path, kept: set[str]) -> None:
+    """The counterexamples of earlier runs go, unless a report that lies there now names them: another run may have ended meanwhile."""
+    with suppress(OSError):
+        told = (folder.parent / "report.json").read_text(encoding="utf-8")
+        for old in folder.glob("*.json"):
+            if old.name not in kept and f'"{old.stem}"' not in told:
+                old.unlink()
 
 
 if __name__ == "__main__":

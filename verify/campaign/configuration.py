@@ -13,7 +13,7 @@ from verify.campaign.task import DTYPES, Request
 from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS, Pins
-from verify.errors import UsageError, of_type, unknown
+from verify.errors import UsageError, of_type, several, truth, unknown, whole
 from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import names, penalties
@@ -48,7 +48,7 @@ def read(folder: Path) -> Configuration:
     of_type("profile", profile, (str,), f"one of {', '.join(PROFILES)}")
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
-    of_type("seed", seed, (int,), "a whole number")
+    whole("seed", seed)
     for c in candidates or ():
         known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
         for key in ("target", "loss"):
@@ -74,10 +74,12 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
         from verify.pair.given import given  # with all that a pair needs, for which nobody waits who has none
 
         own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
+        for key in ("at_only", "convex"):
+            truth(f"{key} of the candidate {c['target']}", c.get(key, False))
         own |= {"at": given(own["at"])} if isinstance(own.get("at"), str) else {}
         return without_spec(c["target"], **own, laws=laws, profile=profile, seed=seed)
     if beside := [key for key in CODE_KEYS if c.get(key)]:
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}" and {", ".join(beside)}, which go with loss = "none".')
     pins = Pins(**{key: c[key] for key in PINS if key in c})
-    dtypes = tuple(c.get("dtypes", ("float64",)))
+    dtypes = several("dtypes", c.get("dtypes", ("float64",)), '["float64"]')
     return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

@@ -20,7 +20,7 @@ from verify.candidates.example import Example
 from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.conventions import Pins
-from verify.errors import UsageError, of_type, unknown
+from verify.errors import UsageError, of_type, unknown, whole
 from verify.profiles import PROFILES
 from verify.storage import folder
 from verify.trial import Result, Witness
@@ -70,7 +70,7 @@ class Request:
     folder: str | None = field(default_factory=folder)
 
     def __post_init__(self) -> None:
-        of_type("seed", self.seed, (int,), "a whole number")
+        whole("seed", self.seed)
         for kind, names in (("dtypes", self.dtypes), ("laws", self.laws or ())):
             for name in names:
                 of_type(kind, name, (str,), f"names of {kind}")

@@ -87,6 +87,7 @@ def _stored(policy: Policy) -> Baseline | None:
 def _update(document: Any, policy: Policy) -> None:
     from verify.errors import UsageError
     from verify.gate.baseline import Baseline
+    from verify.report.reading import visible
     from verify.storage import save
 
     if policy.baseline is None:
@@ -98,4 +99,4 @@ def _update(document: Any, policy: Policy) -> None:
     now = str(Baseline.of(document))
     save(file, now)
     diff = unified_diff(before.splitlines(), now.splitlines(), policy.baseline, policy.baseline, lineterm="", n=0)
-    click.echo("\n".join(diff) or f"{policy.baseline} is as it was")
+    click.echo("\n".join(map(visible, diff)) or f"{policy.baseline} is as it was")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isnan
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from verify.errors import UsageError, of_type, seconds, unknown
+from verify.errors import UsageError, of_type, seconds, shown, unknown
 from verify.settings import known, load
 
 KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "proof", "silent", "time-budget")
@@ -100,8 +101,8 @@ def _proof(given: object) -> tuple[str, ...] | None:
 
 def _positive(key: str, given: object) -> float:
     of_type(key, given, (int, float), "a number greater than 0")
-    if not isinstance(given, (int, float)) or isnan(given) or given <= 0:
-        raise UsageError(f"{key} is {given!r}; give a number greater than 0.")
+    if not isinstance(given, (int, float)) or not given > 0 or sys.float_info.max < given < inf:  # NaN is not greater
+        raise UsageError(f"{key} is {shown(given)}; give a number greater than 0.")
     return float(given)
 
 

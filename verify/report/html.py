@@ -120,8 +120,8 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
             wanted = PRINCIPAL if k == 0 else SECONDARY
             try:
                 drawn += [(f["dtype"], p, Markup(p["svg"])) for p in _drawn(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
-            except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, MemoryError, RecursionError) as error:
-                none.setdefault((candidate, loss), {})[f"their numbers cannot be drawn ({type(error).__name__})"] = None
+            except Exception as error:  # whatever measurements of a stranger, or of sizes that no axis has, make the drawing say
+                none.setdefault((candidate, loss), {})[f"its measurements cannot be drawn ({visible(error)})"] = None
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn, "none": list(none.get((candidate, loss), ()))}
 
 
