@@ -17,6 +17,7 @@ import pytest
 
 from verify import UsageError
 from verify.campaign.configuration import read
+from verify.campaign.family import below
 
 MODULE = [sys.executable, "-m", "verify"]
 SCRIPT = [str(Path(sys.executable).parent / "verify")]
@@ -384,6 +385,59 @@ def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):
     (result,) = json.loads((tmp_path / "reports" / "latest" / "report.json").read_text(encoding="utf-8"))["results"]
     assert list(result["undecided"]) == ["the run was ended by SIGINT before this was judged; verify run goes on from there"]
     assert soon(lambda: not living(process.pid)), living(process.pid)
+
+
+LEAVES = """
+import subprocess
+
+begun = []
+
+def leaves(W, X, y, reg):
+    if not begun:
+        begun.append(subprocess.Popen(["sleep", "60"], start_new_session=True))
+        if os.fork() == 0:
+            os.setsid()
+            os.execvp("sleep", ["sleep", "60"])
+        with open("begun", "w", encoding="utf-8") as told:
+            told.write(str(os.getpid()))
+    time.sleep(0.05)
+    return right(W, X, y, reg)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux tells who has started whom")
+def test_nothing_outlives_a_run_that_is_killed(tmp_path):
+    home = tmp_path / "temporary"
+    home.mkdir()
+    (tmp_path / "mine.py").write_text(MINE + LEAVES, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("leaves"))
+    run = subprocess.Popen(
+        [*MODULE, "run", "--law", "value"],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"TMPDIR": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert soon(lambda: (tmp_path / "begun").exists())
+        there = below(run.pid)
+        assert len(there) >= 5  # the tracker, the server, the worker, and two that it left
+        assert list(home.glob(f"verify-{run.pid}-*"))
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert soon(lambda: not any(map(runs, there)))
+    assert not list(home.glob("verify-*"))
+    assert not [f for f in os.listdir("/dev/shm") if f.startswith(f"sem.verify-{run.pid}-")]
+
+
+def runs(process: int) -> bool:
+    """Whether a process is there and no zombie, which whoever adopted it may leave."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def soon(happens: Callable[[], bool]) -> bool:

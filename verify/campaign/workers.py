@@ -77,6 +77,10 @@ def _start(allowed: int) -> None:
     """Standard output belongs to the document, standard input to the user, memory and signals to all: what runs here has its own."""
     family.own()
     family.keep_to_itself()
+    alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
+    if alive is not None:  # as long as a worker holds it the server does not see that the command has ended
+        os.close(alive)
+        forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
     if sys.platform != "win32":
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # its server does not hear of it
     nowhere = os.open(os.devnull, os.O_RDWR)
