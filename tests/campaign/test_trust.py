@@ -19,7 +19,9 @@ from verify.replay_command import command
 from verify.report.command import command as report
 
 DOCUMENT = Path(__file__).parents[1] / "report" / "document.json"
-HARM = 'open({!r}, "w").close()\n\n\ndef f(prediction, target):\n    return 3 * (prediction - target), prediction * 0 + 1\n'
+HARM = (
+    'open({!r}, "w", encoding="utf-8").close()\n\n\ndef f(prediction, target):\n    return 3 * (prediction - target), 0 * prediction + 1\n'
+)
 WITNESS = {
     "schema": 2,
     "candidate": "mine.py:f",

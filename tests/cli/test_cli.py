@@ -307,7 +307,7 @@ def test_run_judges_every_candidate_and_writes_the_report(verify, tmp_path):
     assert [(r["candidate"], r["verdict"]) for r in document["results"]] == [("mine.py:right", "holds"), ("mine.py:wrong", "broken")]
     assert (document["seed"], document["profile"], document["verdict"]) == (7, "quick", "broken")
     assert "gradient law broken" in (latest / "index.html").read_text(encoding="utf-8")
-    assert sorted(p.name for p in latest.iterdir()) == ["index.html", "report.json", "witness"]
+    assert sorted(p.name for p in latest.iterdir()) == ["index.html", "ledger.sqlite", "report.json", "witness"]
     assert [p.stem for p in (latest / "witness").iterdir()] == [document["results"][1]["witness"]["id"]]
     assert "index.html" in done.stderr
 
