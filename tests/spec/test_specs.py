@@ -58,13 +58,13 @@ def test_a_spec_is_named_like_its_file_and_says_where_it_comes_from(name):
     assert 12 <= len(Path(module.__file__).read_text(encoding="utf-8").splitlines()) <= 28 or not spec.computed_by
 
 
-def test_what_is_found_needs_one_file_alone():
+def test_what_is_found_needs_one_file_alone(tmp_path):
     """Nothing of a hundred specs is imported where one is named, and no sympy by any of them."""
     code = (
         "import sys; from verify.spec.catalogue import find_spec, specs; find_spec('huber'); "
         "print([m for m in sys.modules if '.specs.' in m]); specs(); assert 'sympy' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8", cwd=tmp_path)
     assert [m for m in ast.literal_eval(done.stdout) if m.count(".") == 3] == ["verify.specs.regression.huber"]
 
 

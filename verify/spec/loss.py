@@ -49,7 +49,7 @@ class Parameter:
         if isinstance(value, tuple):
             raise UsageError(f"parameter {name} is {', '.join(f'{v:g}' for v in value)}; it is one number, not one for each class.")
         if not self.low < float(value) < self.high:
-            raise UsageError(f"parameter {name} = {value} is outside its domain ({self.low}, {self.high}).")
+            raise UsageError(f"parameter {name} = {value:g} is outside its domain ({self.low}, {self.high}).")
         return float(value)
 
     def check_each(self, name: str, value: Given) -> Given:
