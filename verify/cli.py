@@ -314,8 +314,10 @@ def run(
     from verify.campaign.pictures import measured
 
     ledger = None if in_process else Ledger(output / NAME)
-    if ledger is not None and ledger.note:
-        click.echo(ledger.note, err=True)
+    if ledger is not None:
+        click.get_current_context().call_on_close(ledger.close)
+        if ledger.note:
+            click.echo(ledger.note, err=True)
     with _until_ended():
         report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, ledger=ledger, fresh=fresh, partial=True)
     from verify.report.folder import write
@@ -354,8 +356,6 @@ def run(
     finally:  # without a page, for a disk that is full for instance, the document stands, and is shown
         _forget(output / "witness", kept)
         emit(document, format_, None)
-    if ledger is not None:
-        ledger.close()
     if ended_by:
         click.echo(f"ended by {ended_by}: {output / 'report.json'} has what was judged, and verify run goes on from there", err=True)
         return ENDED_BY + int(signal.Signals[ended_by])

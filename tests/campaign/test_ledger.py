@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,13 @@ def write(folder: Path) -> None:
 def edit(file: Path, old: str, new: str) -> None:
     file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     os.utime(file, ns=(1, time.time_ns() - 10**8))
+
+
+@pytest.fixture
+def opened():
+    """Opens ledgers, which are closed in the end."""
+    with ExitStack() as ledgers:
+        yield lambda *how, **more: ledgers.enter_context(closing(Ledger(*how, **more)))
 
 
 @pytest.fixture
@@ -165,11 +173,11 @@ def test_rows_that_are_none_are_judged_again(project):
         assert (report.verdict, report.reused) == (Verdict.HOLDS, 0)
 
 
-def test_what_is_silent_for_want_of_time_is_not_kept(project, monkeypatch):
+def test_what_is_silent_for_want_of_time_is_not_kept(project, monkeypatch, opened):
     from verify.campaign import reuse
     from verify.campaign.record import Note
 
-    ledger = Ledger(project / NAME)
+    ledger = opened(project / NAME)
 
     def late(tasks, *, on_done, **_):
         for task in tasks:
@@ -182,8 +190,8 @@ def test_what_is_silent_for_want_of_time_is_not_kept(project, monkeypatch):
     assert ledger.find(asking(task)) is None
 
 
-def test_a_claim_holds_as_long_as_its_process_lives(tmp_path):
-    mine = Ledger(tmp_path / NAME)
+def test_a_claim_holds_as_long_as_its_process_lives(tmp_path, opened):
+    mine = opened(tmp_path / NAME)
     code = f"""
 import time; from pathlib import Path; from verify.campaign.ledger import Ledger
 print(sorted(Ledger(Path({str(tmp_path / NAME)!r})).claim(["a", "b"])), flush=True); time.sleep(60)
@@ -216,29 +224,29 @@ def test_two_runs_judge_nothing_twice(project):
     assert not reused[0] & reused[1]
 
 
-def test_a_file_that_is_no_ledger_is_put_aside(tmp_path):
+def test_a_file_that_is_no_ledger_is_put_aside(tmp_path, opened):
     (tmp_path / NAME).write_bytes(b"not a database, and long enough to be looked at" * 100)
-    ledger = Ledger(tmp_path / NAME)
+    ledger = opened(tmp_path / NAME)
     ledger.keep("a", "1", None)
     assert ledger.find("a").told == 1
     assert "was no ledger" in ledger.note
     assert (tmp_path / f"{NAME}.unreadable").exists()
 
 
-def test_a_ledger_that_cannot_be_written_costs_nothing_else(tmp_path):
-    ledger = Ledger(tmp_path / "nowhere" / NAME)
+def test_a_ledger_that_cannot_be_written_costs_nothing_else(tmp_path, opened):
+    ledger = opened(tmp_path / "nowhere" / NAME)
     ledger.keep("a", "1", None)
     assert ledger.find("a") is None
     assert ledger.claim(["a"]) == {"a"}
     assert "cannot be used" in ledger.note
 
 
-def test_where_nothing_can_be_logged_ahead_there_is_another_journal(tmp_path):
-    ledger = Ledger(tmp_path / NAME, system="unix-dotfile")
+def test_where_nothing_can_be_logged_ahead_there_is_another_journal(tmp_path, opened):
+    ledger = opened(tmp_path / NAME, system="unix-dotfile")
     ledger.keep("a", "1", None)
     assert ledger.find("a").told == 1
     assert "its journal is delete" in ledger.note
-    assert Ledger(tmp_path / f"other-{NAME}").note is None
+    assert opened(tmp_path / f"other-{NAME}").note is None
 
 
 def test_file_systems_of_several_machines_are_known(tmp_path):

@@ -57,6 +57,7 @@ class Ledger:
                 self._fails(error)
                 return
             aside = file.with_name(f"{file.name}.unreadable")
+            self.close()
             try:
                 file.replace(aside)
                 self._open()
