@@ -350,10 +350,10 @@ def run(
 
         telling.write(output, seed=report.seed, report=True, quiet=quiet)
     kept = _keep(report, output / "witness")  # before the report that names them
-    save(output / "report.json", render(document, "json"))
     try:
+        save(output / "report.json", render(document, "json"))
         write(document, output)
-    finally:  # without a page, for a disk that is full for instance, the document stands, and is shown
+    finally:  # without a page, or without a file at all for a disk that is full, what was found is shown
         _forget(output / "witness", kept)
         emit(document, format_, None)
     if ended_by:

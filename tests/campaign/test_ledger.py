@@ -128,6 +128,38 @@ def test_only_what_an_edit_concerns_is_judged_again(project, change):
     assert outcomes[edited, "gradient"].result.verdict is Verdict.BROKEN
 
 
+READ = {
+    "sought": "try:\n    from fast import FACTOR\nexcept ImportError:\n    FACTOR = 2",
+    "queried": "import sqlite3\nFACTOR = sqlite3.connect('some.db').execute('SELECT x FROM t').fetchone()[0]",
+    "listed": "FACTOR = len(os.listdir('data'))",
+    "beside": "os.chdir('data')\nFACTOR = float(open('a.txt', encoding='utf-8').read())\nos.chdir('..')",
+    "asked_of": "import subprocess\nFACTOR = float(subprocess.check_output(['cat', 'data/a.txt']))",
+}
+"""How a candidate may come to its factor."""
+
+
+def test_what_a_candidate_reads_is_seen_however_it_does(project):
+    for name, how in READ.items():
+        (project / f"{name}.py").write_text(MINE.replace("from helper import FACTOR", how), encoding="utf-8")
+    (project / "data").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (project / "data" / name).write_text("2", encoding="utf-8")
+    with closing(sqlite3.connect(project / "some.db")) as rows:
+        rows.executescript("CREATE TABLE t (x); INSERT INTO t VALUES (2)")
+    for file in project.rglob("*"):
+        os.utime(file, ns=(1, time.time_ns() - 10**9))
+    judged(project, *READ, laws=("gradient",))
+    _, outcomes, _ = judged(project, *READ, laws=("gradient",))
+    assert {name: o.reused for (name, _), o in outcomes.items()} == {name: name != "asked_of" for name in READ}
+    (project / "fast.py").write_text("FACTOR = 1\n", encoding="utf-8")
+    (project / "data" / "a.txt").write_text("1", encoding="utf-8")
+    (project / "data" / "b.txt").unlink()
+    with closing(sqlite3.connect(project / "some.db")) as rows:
+        rows.executescript("UPDATE t SET x = 1")
+    _, outcomes, _ = judged(project, *READ, laws=("gradient",))
+    assert {o.result.verdict for o in outcomes.values()} == {Verdict.BROKEN}
+
+
 def test_what_broke_is_asked_first_after_an_edit(project):
     _, before, _ = judged(project, "wrong")
     edit(project / "wrong.py", "def f", "# tried\ndef f")

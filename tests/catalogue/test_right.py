@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 
 from catalogue import KINDS, LOOKED_AT, right
@@ -31,3 +32,18 @@ def test_right_implementations_hold(name):
 def test_a_gradient_that_is_too_long_is_broken(name):
     report = check(right.off(getattr(right, name)), loss=name, laws=("gradient",), profile="quick", in_process=True)
     assert report.verdict is Verdict.BROKEN
+
+
+def in_another_order(mu, var, y):
+    n, d = mu.size, y - mu
+    return 0.5 * np.mean(np.log(var) + d * d / var), (-d / var / n, 0.5 * (1 / var - d * d / var**2) / n)
+
+
+def by_name(mu, var, t):
+    return in_another_order(mu, var, t)
+
+
+@pytest.mark.parametrize("f", [in_another_order, by_name])
+def test_inputs_whose_names_tell_nothing_are_tried_in_any_order(f):
+    report = check(f, loss="gaussian_nll", laws=("value", "gradient"), profile="quick", in_process=True)
+    assert report.verdict is Verdict.HOLDS, str(report)

@@ -394,6 +394,9 @@ def test_the_life_of_a_baseline(tmp_path):
     assert written() == kept
     told = run("gate reports/latest/report.json", 1)
     assert "13 of 13 results were not judged by this run but taken from its ledger (mine.py:f (softmax_cross_entropy, float64): 13)" in told
+    stored = baseline.read_bytes()
+    run("gate reports/latest/report.json --update-baseline", 2)
+    assert baseline.read_bytes() == stored
     assert "gate: passed" in run("gate reports/latest/report.json --accept-reused", 0)
     run("run --quiet --fresh", 0)
 

@@ -227,3 +227,42 @@ def test_code_that_draws_by_a_seed_is_proved():
 
     found = proved(dropped, at={"x": np.array([1.0, 2.0, 3.0]), "seed": 3}, wrt="x")
     assert found.status == "proved", found
+
+
+def test_no_point_refutes_at_which_the_loss_has_no_value():
+    def logarithms(x):
+        return np.log(x).sum(), 1 / np.abs(x)
+
+    assert proved(logarithms, inputs="x: n | positive").status == "not proved"
+    assert proved(logarithms, at=[1.0, 2.0]).status == "not proved"
+
+
+def test_numbers_that_stay_as_in_the_example_are_read_as_their_author_meant():
+    def soft(s, t, slip=0.0):
+        p = np.exp(s) / np.exp(s).sum()
+        return -(t * np.log(p)).sum(), p - (1 + slip) * t
+
+    at = {"s": np.array([0.5, -1.0, 2.0]), "t": np.array([0.6, 0.3, 0.1])}  # whose sum is 1 - 2^-53 in floats
+    found = proved(soft, at=at, wrt="s")
+    assert found.status == "proved", found
+    assert proved(lambda s, t: soft(s, t, 2.0**-20), at=at, wrt="s").status == "refuted"
+
+
+def test_a_tiny_number_that_the_loss_needs_is_not_read_as_nothing():
+    def by_difference(x):
+        return (((x + 1e-8) ** 3 - x**3) / 1e-8).sum(), 0 * x
+
+    def enlarged(x):
+        return (1e8 * (x + 1e-8) ** 2 - 1e8 * x**2).sum(), 0 * x
+
+    for f in (by_difference, enlarged):
+        assert proved(f, at=[2.0, 3.0]).status in ("not proved", "refuted")
+
+
+def test_of_a_reference_it_is_told_that_the_own_loss_is_not_looked_at():
+    def square(x):
+        return (x**2).sum()
+
+    found = proved(lambda x: (0.0, 2 * x), reference=square, at=[1.0, 2.0])
+    assert found.status == "proved"
+    assert any("is not looked at" in told for told in found.assumed)

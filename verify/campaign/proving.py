@@ -23,10 +23,11 @@ from verify.cases import Case
 from verify.errors import UsageError
 from verify.pair.simpler import shrunk
 from verify.problem import Instance, small
-from verify.proof.proved import LIMIT, Proof, prove
+from verify.proof.proved import LIMIT, Proof, prove, real_gap
 from verify.proof.shapes import LINEAR, SCORES, bounds, fits, is_any, patterns, strays
-from verify.traced import Code, NotTraced
+from verify.traced import Code
 
+OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
 LONGER = 30.0
 """Seconds beside the limit for what comes before a proof, and for the witness after it."""
 
@@ -145,21 +146,20 @@ def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved
         loose = [i.name for i in objective.problem.inputs if not i.differentiated and not is_any(i)]
         ends = {i.name: bounds(i) for i in objective.problem.inputs}
         proof = prove(code, given, shape=told, loose=loose, bounds=ends, seed=request.seed, limit=limit)
+        if proof.status == "proved" and request.reference is not None:
+            proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))
         if proof.values is None:
             return Proved(candidate=request.name, proof=proof)
         case = Case(values=proof.values, differentiated=own.differentiated, family="proof", seed=request.seed)
-        return Proved(candidate=request.name, proof=proof, witness=_outcome(request, code, case))
+        return Proved(candidate=request.name, proof=proof, witness=_outcome(request, code, case, ends))
 
 
-def _outcome(request: Request, code: Code, case: Case) -> Outcome | None:
+def _outcome(request: Request, code: Code, case: Case, ends: Mapping[str, tuple[float, float] | None]) -> Outcome | None:
     """The refutation as a law's outcome, at a point that is as plain as it can be, with its cause."""
 
     def breaks(other: Case) -> bool:
         nonlocal case
-        try:
-            gap = code.gap(other.values)
-        except NotTraced:
-            return False
+        gap = real_gap(code, other.values, ends)
         if gap is None or not gap.distance:
             return False
         case = other

@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module, metadata
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from verify.campaign.server import processor
@@ -33,6 +34,7 @@ SETTINGS = ("BLIS_", "CUDA_", "JAX_", "KMP_", "MKL_", "NPY_", "NUMBA_", "OMP_", 
 CACHES = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
 BESIDE = ("site-packages", "dist-packages")
 """Folders of installed libraries."""
+OWN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 class _Loaded:
@@ -40,12 +42,40 @@ class _Loaded:
 
     def __init__(self) -> None:
         self.before: set[str] | None = None
-        self.since, self.opened = 0, set[str]()
+        self.since, self.opened, self.sought, self.listed = 0, set[str](), set[str](), set[str]()
+        self.asked = False
 
-    def opens(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Of the interpreter's own events, that a file is opened to be read."""
-        if event == "open" and isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
-            self.opened.add(arguments[0])
+    def hears(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Of the interpreter's own events: what is opened to be read, by Python, the system's loader or SQLite; modules that are sought;
+        folders that are listed; and other processes, whose reading nobody sees.
+        """
+        with suppress(Exception):  # which would be that of the code that it hears of
+            if event == "open":
+                if isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+                    self.opened.add(os.path.abspath(arguments[0]))
+            elif event == "import":
+                self.sought.add(arguments[0])
+            elif event in FILES:
+                self.opened.add(os.path.abspath(arguments[0]))
+            elif event in FOLDERS:
+                self.listed.add(os.path.abspath(arguments[0] or os.curdir))
+            elif event in PROCESSES:
+                self.asked = self.asked or _is_by_users(sys._getframe(1))
+
+
+FILES = ("ctypes.dlopen", "sqlite3.connect")
+FOLDERS = ("os.listdir", "os.scandir")
+PROCESSES = ("os.fork", "os.posix_spawn", "os.exec", "os.system", "subprocess.Popen")
+
+
+def _is_by_users(frame: FrameType | None) -> bool:
+    """Whether it is the user's code that asks, by itself or through Python's own, and neither an installed library nor ours."""
+    while frame is not None and _is_pythons(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None or not os.path.isfile(frame.f_code.co_filename):
+        return False
+    file = frame.f_code.co_filename
+    return not (file.startswith(OWN) or any(part in BESIDE for part in Path(file).parts))
 
 
 _loaded = _Loaded()
@@ -54,14 +84,14 @@ _loaded = _Loaded()
 def begin() -> None:
     """What is loaded or read from now on is the candidate's. Only for a process that is its alone."""
     _loaded.before, _loaded.since = set(sys.modules), time.time_ns()
-    sys.addaudithook(_loaded.opens)
+    sys.addaudithook(_loaded.hears)
 
 
 def needed(folder: str | None) -> Sources | None:
     """What this process has loaded since, and read in the `folder` of the project. None where that is not known: a file may have been
     written since it was loaded.
     """
-    if _loaded.before is None or folder is None:
+    if _loaded.before is None or folder is None or _loaded.asked:
         return None
     try:
         files, libraries = set[str](), set[str]()
@@ -73,11 +103,13 @@ def needed(folder: str | None) -> Sources | None:
                 libraries.add(name.partition(".")[0])
             else:
                 files.add(os.path.abspath(file))
-        files |= {path for path in map(os.path.abspath, _loaded.opened) if _is_read(path, folder)}
+        files |= {path for path in _loaded.opened if _is_read(path, folder)} | {*_missing(folder)}
+        folders = {path for path in _loaded.listed if _is_below(path, folder) and path not in map(os.path.abspath, sys.path)}
         if any(os.path.exists(path) and os.stat(path).st_mtime_ns >= _loaded.since for path in files):
             return None
         return {
-            "files": {os.path.relpath(path, folder): digest(path) for path in sorted(files)},
+            "files": {os.path.relpath(path, folder): digest(path) for path in sorted(files)}
+            | {os.path.join(os.path.relpath(path, folder), ""): listing(path) for path in sorted(folders)},
             "libraries": {name: version(name) for name in sorted(libraries)},
         }
     except Exception:  # whatever the candidate has made of its process
@@ -87,9 +119,31 @@ def needed(folder: str | None) -> Sources | None:
 def stand(sources: Sources, folder: str) -> bool:
     """Whether all of them are as they were."""
     files, libraries = sources["files"].items(), sources["libraries"].items()
-    return all(digest(os.path.join(folder, path)) == told for path, told in files) and all(
+    return all((listing if path.endswith(os.sep) else digest)(os.path.join(folder, path)) == told for path, told in files) and all(
         version(name) == told for name, told in libraries
     )
+
+
+def _missing(folder: str) -> Iterator[str]:
+    """Where modules would lie in the project that were looked for, and are not there."""
+    homes = [path for path in {*map(os.path.abspath, sys.path)} if _is_below(path, folder)]
+    for name in _loaded.sought - sys.modules.keys():
+        for home in homes if "." not in name else ():
+            yield os.path.join(home, f"{name}.py")
+            yield os.path.join(home, name, "__init__.py")
+
+
+def _is_below(path: str, folder: str) -> bool:
+    """Whether it is the project's folder, or lies in it, and in nothing that is hidden or a library's."""
+    parts = Path(os.path.relpath(path, folder)).parts
+    return not any(part.startswith(".") or part in ("__pycache__", *BESIDE) for part in parts)
+
+
+def listing(path: str) -> str | None:
+    """What stands for the names in a folder; None where there is none. What is compiled comes and goes."""
+    with suppress(OSError):
+        return _of(sorted(name for name in os.listdir(path) if name != "__pycache__"))
+    return None
 
 
 def _is_pythons(file: str) -> bool:
@@ -101,9 +155,7 @@ PYTHON = tuple({os.path.join(sysconfig.get_path(p), "") for p in ("stdlib", "pla
 
 def _is_read(path: str, folder: str) -> bool:
     """Whether it is a file of the project that the candidate may have read: none that is compiled, hidden, or of a library."""
-    parts = Path(os.path.relpath(path, folder)).parts
-    own = not any(part.startswith(".") or part in ("__pycache__", *BESIDE) for part in parts)
-    return own and not os.path.isdir(path) and not _is_pythons(path)
+    return _is_below(path, folder) and not os.path.isdir(path) and not _is_pythons(path)
 
 
 def digest(path: str) -> str | None:

@@ -23,11 +23,17 @@ FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 @click.option("--format", "format_", type=click.Choice(FORMATS), default=None, help="The whole report with what the gate says of it.")
 def command(report: Path, baseline: Path | None, update_baseline: bool, accept_reused: bool, format_: str | None) -> int:
     """Apply [tool.verify.gate] and its baseline to REPORT.json. Each failure is a sentence and says how to accept it."""
+    from verify.errors import UsageError
     from verify.gate.rules import exit_code
     from verify.report.formats import emit
     from verify.report.stored import read
 
     document, policy = read(report), policy_here(baseline)
+    if update_baseline and not accept_reused and document["environment"].get("reused"):
+        raise UsageError(
+            f"{len(document['environment']['reused'])} of {len(document['results'])} results of {report} were taken from the run's ledger, "
+            "and the baseline is not written. verify run --fresh judges all of it; --accept-reused takes the ledger's word."
+        )
     if update_baseline:
         _update(document, policy)
     document = apply(document, policy, accept_reused=accept_reused)

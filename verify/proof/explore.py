@@ -36,6 +36,8 @@ POINTS = 2
 PASSED = 40
 """Points at which a root exists, after which it is taken for one that always does."""
 PRIMES_TRIED = 16
+MOVED = 2.0**-10
+"""How far a loss may move without the tiny numbers that are added, as a part of its size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +181,7 @@ class Explorer:
             if registers is None:
                 continue
             for e, (r, x) in enumerate(zip(registers.ravel().tolist(), np.ravel(a).tolist(), strict=True)):
-                found[r] = f.number(Fraction(x)) if k in q.held else f.free("input", k, e)
+                found[r] = self._read(r, Fraction(x)).element(f) if k in q.held else f.free("input", k, e)
         return found
 
     @property
@@ -401,6 +403,17 @@ class Explorer:
             k, e = places[key]
             found[k].reshape(-1)[e] = number
         return {k: a[()] for k, a in found.items()}
+
+    def is_moved_by_guards(self, leaf: Leaf) -> bool:
+        """Whether the loss is another one, at the samples of a pattern, where tiny numbers are 0 that are read as that."""
+        q, at = self.question, self.following(leaf)
+        if q.guards or not self.guards:
+            return False
+        loss = np.array([leaf.loss], np.intp)
+        here = self.samples.at(loss, {r: value for value, r in self.guards.items()})[0, at]
+        samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
+        there = samples.at(loss, dict.fromkeys(self.guards.values(), 0.0))[0, at]
+        return not np.all(np.abs(there - here) <= MOVED * np.max(np.abs(here), initial=0.0))
 
     def values(self, given: Sequence[Any], sample: int | None) -> dict[int, Any]:
         """The inputs at a sample, or as they are given; by their places."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +28,7 @@ ASKED = 3
 """Real points of one pattern at which balls are asked for a gap."""
 FAR = 2.0**-30
 """Of the size of a gradient, a gap at a point far from the example: who drops an exponential where it is small is not refuted by that."""
+GUARDED = "the identity needs tiny numbers to be 0, with which the loss is another one"
 UNSETTLED = 64
 """Patterns that are neither shown nor refuted, after which no others are looked at."""
 
@@ -164,6 +166,20 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
     return Proof(status="proved", **told), guarded
 
 
+def real_gap(code: Code, values: Mapping[str, Any], bounds: Mapping[str, tuple[float, float] | None]) -> Gap | None:
+    """What balls say at a real point within the bounds, at which the loss has a value; None where they say nothing, or it is none."""
+    for name in code.names[: code.variables]:
+        low, high = bounds.get(name) or (-inf, inf)
+        if not np.all((low < np.asarray(values[name])) & (np.asarray(values[name]) < high)):
+            return None
+    with suppress(Exception), np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        value = code.f(*(np.array(values[name]) if np.ndim(values[name]) else values[name] for name in code.names))
+        if np.all(np.isfinite(np.asarray(value, float))):
+            with suppress(NotTraced):
+                return code.gap(values)
+    return None
+
+
 @dataclass(eq=False)
 class _Tally:
     """What the patterns of one exploration come to."""
@@ -190,14 +206,13 @@ class _Tally:
         if fine and (self.confirmed or not points):
             return False
         for values in points[:ASKED]:
-            try:
-                gap = self.code.gap(values)
-            except NotTraced:
-                continue
-            if gap is not None and gap.distance:
+            gap = self._gap(values)
+            if gap is not None and gap.distance > (FAR * gap.size if self.explorer.question.held else 0):  # which may be rounded
                 self.refuted = values, gap
                 return True
             if fine and gap is not None:
+                if self.explorer.is_moved_by_guards(leaf):
+                    self.count, self.unsettled = self.count + 1, self.unsettled or GUARDED
                 self.confirmed = True
                 return False
         if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
@@ -212,11 +227,13 @@ class _Tally:
         if point is None:
             return False
         values = {self.code.names[k]: a for k, a in point.items()}
-        with suppress(NotTraced):
-            gap = self.code.gap(values)
-            if gap is not None and gap.distance > FAR * gap.size:
-                self.refuted = values, gap
+        gap = self._gap(values)
+        if gap is not None and gap.distance > FAR * gap.size:
+            self.refuted = values, gap
         return self.refuted is not None
+
+    def _gap(self, values: Mapping[str, Any]) -> Gap | None:
+        return real_gap(self.code, values, dict(zip(self.code.names, self.explorer.question.bounds, strict=False)))
 
     def _told(self, leaf: Leaf, met: bool) -> str:
         if leaf.unsaid is not None:
