@@ -1,1 +1,1 @@
-"""The shipped specs: one file per loss, and the penalties. A file that is put here is found; nothing lists it."""
+"""The shipped specs, one file each, in a folder for each group. A file that is put there is found; nothing lists it."""

@@ -9,12 +9,15 @@ import builtins
 import ctypes
 import decimal
 import gc
+import glob
 import inspect
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -50,6 +53,33 @@ def forks(W, X, y, reg):
     """Comes back twice."""
     if len(X) == 1:
         os.fork()
+    return right(W, X, y, reg)
+
+
+def goes_where_nothing_is(W, X, y, reg):
+    """Leaves its process in a folder that is gone."""
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+    return right(W, X, y, reg)
+
+
+def closes_streams(W, X, y, reg):
+    os.closerange(0, 3)
+    return right(W, X, y, reg)
+
+
+def leaves_no_files(W, X, y, reg):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+    return right(W, X, y, reg)
+
+
+def removes_temporary_files(W, X, y, reg):
+    """Those of the suite, from under its feet."""
+    with open(f"/proc/{os.getppid()}/stat", encoding="utf-8") as server:
+        command = server.read().rpartition(")")[2].split()[1]
+    for folder in glob.glob(os.path.join(tempfile.gettempdir(), f"verify-{command}-*")):
+        shutil.rmtree(folder, ignore_errors=True)
     return right(W, X, y, reg)
 
 

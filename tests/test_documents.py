@@ -267,6 +267,8 @@ def test_every_package_ships():
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     places = {name: ROOT / folder for name, folder in shipped["package-dir"].items()}
     written = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "verify").rglob("*.py")} | set(places)
+    places |= {f"verify.specs.{folder.name}": folder for folder in (ROOT / "specs").iterdir() if (folder / "__init__.py").is_file()}
+    written |= set(places)
     assert set(shipped["packages"]) == written
     assert all((places.get(name, ROOT / name.replace(".", "/")) / "__init__.py").is_file() for name in shipped["packages"])
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from verify.later import found_in
 
 if TYPE_CHECKING:
-    from verify.api import check, replay
+    from verify.api import check, prove, replay
     from verify.auditing.entrance import audit
     from verify.candidates.candidate import Candidate
     from verify.errors import UsageError
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from verify.report.model import Report
     from verify.testing import as_test
 
-__all__ = ["Candidate", "Report", "UsageError", "Verdict", "as_test", "audit", "check", "replay"]
+__all__ = ["Candidate", "Report", "UsageError", "Verdict", "as_test", "audit", "check", "prove", "replay"]
 
 _HOMES = {
     "as_test": "verify.testing",
     "audit": "verify.auditing.entrance",
     "check": "verify.api",
+    "prove": "verify.api",
     "replay": "verify.api",
     "Candidate": "verify.candidates.candidate",
     "Report": "verify.report.model",

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from verify.campaign import witness
+from verify.campaign import reuse, witness
 from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign.ledger import Ledger
 from verify.campaign.server import remember
-from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task
+from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
+from verify.campaign.trust import question
 from verify.campaign.without_spec import without_spec
 from verify.candidates import Candidate, is_layer
 from verify.conventions import PINS, Pins
-from verify.errors import UsageError, seconds
+from verify.errors import UsageError, of_type, seconds, several, shown, truth
 from verify.report.model import Report
 from verify.spec.annotated import annotated
 from verify.spec.loss import Given
+
+if TYPE_CHECKING:
+    from verify.campaign.proving import Proved
 
 
 def check(
@@ -77,6 +84,8 @@ def check(
     Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
     """
     seconds("timeout", timeout)
+    if in_process is not None:
+        truth("in_process", in_process)
     request = requested(
         candidate,
         loss=loss,
@@ -136,7 +145,13 @@ def requested(
     if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
         raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if not isinstance(loss, str) and loss is not None:
-        raise UsageError(f"loss is {loss!r}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x.")
+        raise UsageError(
+            f"loss is {shown(loss)}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x."
+        )
+    truth("at_only", at_only)
+    truth("convex", convex)
+    if formula is not None:
+        of_type("formula", formula, (str,), "'own' or 'differences'")
     pins = Pins(
         signature=signature,
         layout=layout,
@@ -147,7 +162,8 @@ def requested(
         classes=classes,
         hessian=hessian,
     )
-    chosen = tuple(laws) if laws is not None else None
+    chosen = None if laws is None else several("laws", laws, "('value', 'gradient')")
+    dtypes = None if dtypes is None else several("dtypes", dtypes, "('float64',)")
     if loss is None and at is None and inputs is None and annotated(candidate) is None:
         raise UsageError("loss is None; give the name of a spec (`verify list specs`), or a point at=x to judge a pair without one.")
     if reference is not None and (loss is not None or formula == "own"):
@@ -160,7 +176,7 @@ def requested(
         more: dict[str, Any] = {"laws": chosen, "profile": profile, "seed": seed, "dtypes": dtypes}
         own: dict[str, Any] = {"at": at, "inputs": inputs, "wrt": wrt, "at_only": at_only}
         return without_spec(candidate, reference=reference, convex=convex, formula=formula, **own, **more)
-    given = ("float64",) if dtypes is None else tuple(dtypes)
+    given = ("float64",) if dtypes is None else dtypes
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
 
 
@@ -172,6 +188,63 @@ def _whole(candidate: object, pins: Pins) -> None:
         raise UsageError(f"{', '.join(PINS[:-1])} and {PINS[-1]} need a spec; a pair without one has no conventions.")
 
 
+def prove(
+    candidate: str | Callable[..., Any],
+    *,
+    reference: str | Callable[..., Any] | None = None,
+    at: Any = None,
+    inputs: str | Mapping[str, str] | None = None,
+    wrt: str | Sequence[str] | None = None,
+    shape: Mapping[str, int] | str | None = None,
+    limit: float | None = None,
+    seed: int = 0,
+    in_process: bool | None = None,
+) -> Proved:
+    """Proves that the gradient's code of a candidate is the derivative of its loss's code (or of that of a `reference`), for every real
+    value of the inputs at one shape, each pattern of labels, and every sign of what the code compares; refutes it with a real point; or
+    says why it does neither. What exactly is claimed: docs/proof.md.
+
+    Inputs are told as to `check`, by an example `at`, or declared, `inputs="W: c d, X: n d, y: n | labels(c), reg:"`; a function
+    f(W, X, y, reg) or f(scores, y) needs neither. `shape` gives sizes of the declared dimensions, {"n": 2, "d": 2, "c": 3} or
+    "N=2,D=2,C=3"; the smallest with every kind of pattern if not given. `limit` in seconds (10 by default).
+
+    Returns a `Proved`: its `status` is "proved", "refuted", "not proved" or "vacuous", `str` of it says the rest, and `proof.error` is the
+    binary logarithm of the probability that a proof claims what is not so, over the random primes and points that `seed` stands for.
+
+    Raises UsageError for names that do not exist, values that are not allowed, and code that does not import.
+    """
+    from verify.campaign.proving import proof_request, proved
+
+    seconds("limit", limit)
+    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
+        raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
+    request = proof_request(candidate, reference=reference, at=at, inputs=inputs, wrt=wrt, seed=seed)
+    found = proved(request, shape=sizes(shape), limit=limit, in_process=bool(in_process))
+    if found.witness is not None:
+        witness.keep([found.witness])
+    return found
+
+
+def sizes(given: Mapping[str, int] | str | None) -> dict[str, int]:
+    """Sizes of dimensions by their names, from a table or from text such as N=2,D=2,C=3. Raises UsageError for what is none."""
+    if given is None:
+        return {}
+    pairs = (
+        [(n.strip(), size.strip()) for n, _, size in (p.partition("=") for p in given.split(","))]
+        if isinstance(given, str)
+        else given.items()
+    )
+    found: dict[str, int] = {}
+    for name, size in pairs:
+        try:
+            found[name] = int(size)
+        except (TypeError, ValueError):
+            raise UsageError(f"shape is {given!r}; give sizes of dimensions, such as N=2,D=2,C=3.") from None
+        if found[name] < 1 or not name:
+            raise UsageError(f"shape gives {name!r} the size {size}; a size is 1 or more.")
+    return found
+
+
 def judge_all(
     requests: Sequence[Request],
     *,
@@ -180,8 +253,15 @@ def judge_all(
     captured: bool = False,
     on_start: Callable[[int], None] = lambda _: None,
     on_done: Done = lambda _: None,
+    ledger: Ledger | None = None,
+    fresh: bool = False,
+    say: Callable[[str], object] = lambda _: None,
+    partial: bool = False,
 ) -> Report:
-    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not.
+    """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not. On worker processes what is
+    in the `ledger` is not judged again, unless it must be, or all of it shall be judged `fresh`; `say` hears what is of interest beside.
+
+    With `partial` a KeyboardInterrupt leaves the report of what is known by then, which says so.
 
     `on_start` hears the number of tasks, `on_done` each outcome. A request that cannot be judged, for its spec say, is told in the
     report; raises UsageError where that is true of all.
@@ -196,23 +276,56 @@ def judge_all(
         if len(refused) == len(requests):  # nothing is left to judge
             raise UsageError("\n".join(dict.fromkeys(r.reason for r in refused)))
 
-    outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=on_done, on_refused=refuse)
+    so_far: list[Outcome | Inapplicable] = []
+
+    def heard(outcome: Outcome | Inapplicable) -> None:
+        so_far.append(outcome)
+        with suppress(OSError):  # who listened may have gone, a terminal for instance
+            on_done(outcome)
+
+    ended: str | None = None
+    try:
+        if ledger is not None and not in_process:
+            seconds("timeout", timeout)
+            outcomes = reuse.judged(tasks, ledger, timeout=timeout, fresh=fresh, on_done=heard, on_refused=refuse, say=say)
+        else:
+            outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse)
+    except KeyboardInterrupt as interrupt:
+        if not partial:
+            raise
+        ended = str(interrupt) or "SIGINT"
+        known = {reuse.asking(o.task): o for o in so_far}
+        outcomes = [replace(known[name], task=t) if (name := reuse.asking(t)) in known else unasked(t, ended) for t in tasks]
     remember({r.loss for r in requests})
     wrong = {id(r.request) for r in refused}
     outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out
     first = requests[0]
-    report = Report.of(outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began, refused=refused)
+    report = Report.of(
+        outcomes, profile=first.profile, seed=first.seed, seconds=time.perf_counter() - began, refused=refused, ended_by=ended
+    )
     witness.keep(report.outcomes)  # `verify replay` finds them by their ids
     return report
 
 
-def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None, in_process: bool = False) -> Report:
+def replay(given: str | Path | Mapping[str, Any], *, timeout: float | None = None, in_process: bool = False, trust: bool = False) -> Report:
     """Judges a stored case again and returns the report of this one law on this one case.
 
-    `given` is the path of a witness, its id, or the document itself. Raises UsageError where it is no witness, or where the
+    `given` is the path of a witness, its id, or the document itself. A file may come from anybody: unless you `trust` it, the code that it
+    names must be a candidate of `[tool.verify]`, or be written in a file below the current folder.
+
+    Raises UsageError where it is no witness, or where the
     candidate that it names does not exist any more.
     """
-    task = witness.task(given if isinstance(given, Mapping) else witness.read(witness.find(str(given))))
+    if not isinstance(given, (str, Path, Mapping)):
+        raise UsageError(f"the witness is {shown(given)}; give the path of a file, an id, or the document.")
+    truth("in_process", in_process)
+    truth("trust", trust)
+    if not isinstance(given, Mapping):
+        file = witness.find(str(given))
+        given = witness.read(file)
+        if not trust and (asked := question(given, file)) is not None:
+            raise UsageError(f"{asked}. Look at that code, then give trust=True.")
+    task = witness.task(given)
     began = time.perf_counter()
     outcomes = _judged([task], timeout=timeout, in_process=in_process)
     return Report.of(outcomes, profile="one case", seed=task.request.seed, seconds=time.perf_counter() - began)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
-import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module, metadata
 from math import isnan, nan
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verify import streams
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 from verify.profiles import PROFILES
@@ -22,12 +23,15 @@ from verify.storage import save, writable
 
 if TYPE_CHECKING:
     from verify.campaign.executor import Done
+    from verify.campaign.ledger import Ledger
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 UNWRITTEN = "the report cannot be written"
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
+ENDED_BY = 128
+"""What shells add to the number of the signal that ended a command."""
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says where a disk, or a user's share of it, is full."""
@@ -42,6 +46,7 @@ EPILOG = (
 
 def main() -> None:
     """Runs the command and exits with its code; whoever used it wrongly sees a sentence, not a traceback."""
+    streams.prepare()
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -49,29 +54,27 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except UsageError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone, `| head` for example
-        _forget_output()
-        sys.exit(INTERNAL_ERROR)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
-            _forget_output()
             sys.exit(WRONG_USAGE)
         import traceback
 
-        click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{traceback.format_exc()}", err=True)
+        click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{_shown(traceback.format_exc())}", err=True)
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _forget_output() -> None:
-    """What still waits to be written would fail again when the interpreter ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _shown(text: str) -> str:
+    """What somebody else's code or file may have worded, as it can be shown on a terminal and in a log."""
+    from verify.report.reading import harmless, visible
+
+    return harmless(visible(text, lines=True))
 
 
 ELSEWHERE = {
@@ -80,6 +83,7 @@ ELSEWHERE = {
     "descend": ("verify.descent.command", "Walk down the loss of real data: the optimisers of the course notes."),
     "landscape": ("verify.descent.landscape_command", "Draw slices of the loss with their exact kinks."),
     "power": ("verify.power_command", "Which law catches which wrong gradient, and how small an error it would have seen."),
+    "prove": ("verify.prove_command", "Prove that a gradient's code is the derivative of its loss's code."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
 }
@@ -197,6 +201,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
 @click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
 @click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
+@click.option("--prove", is_flag=True, help="Prove the gradient too, as `verify prove` does.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write the document to this file instead.")
 @_shared
 def check(
@@ -207,6 +212,7 @@ def check(
     wrt: str | None,
     dtype: str | None,
     audit: bool,
+    prove: bool,
     output: Path | None,
     format_: str,
     quiet: bool,
@@ -257,6 +263,8 @@ def check(
         document["audits"] = audited(request, options["timeout"])
         if any(a["verdict"] == Verdict.BROKEN.value for a in document["audits"]):
             document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
+    if prove:
+        code = _proved(document, [request], code, in_process=options["in_process"])
     emit(document, format_, output)
     return code
 
@@ -270,14 +278,18 @@ def check(
     help="Folder of the report.",
 )
 @click.option("--power", is_flag=True, help="Add the kill tables of the judged losses: see `verify power`.")
+@click.option("--prove", is_flag=True, help="Prove the gradients too, as `verify prove` does.")
 @click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
+@click.option("--fresh", is_flag=True, help="Judge again what the ledger of earlier runs, beside the report, has answered.")
 @_shared
 def run(
     output: Path,
     power: bool,
+    prove: bool,
     hiker: bool,
     gate: bool,
+    fresh: bool,
     format_: str,
     quiet: bool,
     profile: str | None,
@@ -298,34 +310,88 @@ def run(
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
-    report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet)
+    from verify.campaign.ledger import NAME, Ledger
     from verify.campaign.pictures import measured
+
+    ledger = None if in_process else Ledger(output / NAME)
+    if ledger is not None:
+        click.get_current_context().call_on_close(ledger.close)
+        if ledger.note:
+            click.echo(ledger.note, err=True)
+    with _until_ended():
+        report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, ledger=ledger, fresh=fresh, partial=True)
     from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
-    figures = [] if in_process else measured([r for r in requests if r.name not in report.ended], timeout)
+    ended_by = report.ended_by
+    shown = [] if in_process or ended_by else [r for r in requests if r.name not in report.ended]
+    figures: list[dict[str, Any]] = []
+    try:
+        with _until_ended():
+            figures = measured(shown, timeout, ledger, fresh=fresh)
+    except KeyboardInterrupt as interrupt:
+        ended_by = str(interrupt)
     document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
-    if power:
+    if power and not ended_by:
         document["power"] = _kill_tables(report)
+    if not ended_by and (prove or (policy is not None and policy.proof is not None)):
+        code = _proved(document, requests, code, in_process=in_process)
     if policy is not None:
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
 
-        document = apply(document, policy)
+        document = apply(document, policy, accept_reused=True)  # of this project's own ledger, by this run
         code = exit_code(document)
     elif not complete(document.get("power", ()), every_law=report.laws is None):  # what it lacks stands in the document
         code = EXIT_CODES[Verdict.BROKEN]
-    if hiker:
+    if hiker and not ended_by:
         from verify.descent import telling
 
         telling.write(output, seed=report.seed, report=True, quiet=quiet)
-    save(output / "report.json", render(document, "json"))
-    write(document, output)
-    _keep(report, output / "witness")
-    emit(document, format_, None)
+    kept = _keep(report, output / "witness")  # before the report that names them
+    try:
+        save(output / "report.json", render(document, "json"))
+        write(document, output)
+    finally:  # without a page, or without a file at all for a disk that is full, what was found is shown
+        _forget(output / "witness", kept)
+        emit(document, format_, None)
+    if ended_by:
+        click.echo(f"ended by {ended_by}: {output / 'report.json'} has what was judged, and verify run goes on from there", err=True)
+        return ENDED_BY + int(signal.Signals[ended_by])
+    if report.reused:
+        click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
+
+
+def _proved(document: dict[str, Any], requests: Sequence[Any], code: int, *, in_process: bool) -> int:
+    """Adds the proofs of all candidates to a document. What is refuted is broken."""
+    from verify.campaign.proving import proofs_of
+
+    document["proofs"] = proofs_of(requests, in_process=in_process)
+    if any(p["status"] == "refuted" for p in document["proofs"]):
+        document["verdict"], code = Verdict.BROKEN.value, EXIT_CODES[Verdict.BROKEN]
+    return code
+
+
+@contextmanager
+def _until_ended() -> Iterator[None]:
+    """In the block whatever tells the command to end raises KeyboardInterrupt with the signal's name; who ignores a signal goes on to."""
+
+    def end(number: int, _: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _kill_tables(report: Report) -> list[dict[str, Any]]:
@@ -337,40 +403,37 @@ def _kill_tables(report: Report) -> list[dict[str, Any]]:
 
 @cli.command(name="list", epilog=EPILOG)
 @click.argument("what", type=click.Choice(["specs", "laws", "candidates"]))
+@click.argument("words", nargs=-1)
+@click.option("--group", default=None, metavar="NAME", help="Only specs of this group: regression, binary, …")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
-def list_(what: str, format_: str) -> int:
-    """What there is: the specs, the laws, or the candidates that `verify run` would judge here."""
-    rows = {"specs": _specs, "laws": _laws, "candidates": _candidates}[what]()
+def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) -> int:
+    """What there is: the specs, the laws, or the candidates that `verify run` would judge here.
+
+    Of specs WORDS are searched in names, other names, formulas and the functions of libraries; all that is known of those is shown.
+    """
+    if what != "specs" and (words or group is not None):
+        raise UsageError(f"verify list {what} takes no words and no --group, which choose among specs: verify list specs huber.")
+    rows = {"specs": lambda: _specs(words, group), "laws": _laws, "candidates": _candidates}[what]()
     if format_ == "json":
-        click.echo(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False))
-    for row in rows if format_ == "text" else []:
-        width = max(len(next(iter(r.values()))) for r in rows)
-        click.echo("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values())))
+        click.echo(streams.held(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False), "json"))
+    elif what == "specs":
+        from verify.spec.listing import lines
+
+        click.echo(_shown("\n".join(lines(rows, whole=bool(words)))))
+    else:
+        width = max((len(next(iter(r.values()))) for r in rows), default=0)
+        for row in rows:
+            click.echo(_shown("  ".join(v if i else v.ljust(width) for i, v in enumerate(row.values()))))
     return 0 if rows else NOTHING_SELECTED
 
 
-def _specs() -> list[dict[str, str]]:
-    from verify.spec.catalogue import losses, penalties
-    from verify.spec.convexity import convex_penalty, supported
+def _specs(words: Sequence[str], group: str | None) -> list[dict[str, Any]]:
+    from verify import kept
+    from verify.spec.listing import rows
 
-    found = [
-        {
-            "name": s.name,
-            "kind": "loss",
-            "formula": (sys.modules[s.formula.__module__].__doc__ or "").split("\n")[0],
-            "convexity": supported(s),
-        }
-        for s in losses().values()
-    ]
-    return found + [
-        {
-            "name": p.name,
-            "kind": "penalty",
-            "formula": f"λ·Σ {p.expression()[0]}{'' if p.bias else ', without the last column'}",
-            "convexity": "convex, proved" if convex_penalty(p) else "not proved convex",
-        }
-        for p in penalties().values()
-    ]
+    found = rows(words, group)
+    kept.write()  # what was proved of those that ship
+    return found
 
 
 def _laws() -> list[dict[str, str]]:
@@ -394,11 +457,21 @@ def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
         prepare(losses)
 
 
-def _judge(requests: list[Any], *, timeout: float | None, in_process: bool, quiet: bool) -> Report:
+def _judge(
+    requests: list[Any],
+    *,
+    timeout: float | None,
+    in_process: bool,
+    quiet: bool,
+    ledger: Ledger | None = None,
+    fresh: bool = False,
+    partial: bool = False,
+) -> Report:
     from verify.api import judge_all
 
+    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), "ledger": ledger, "fresh": fresh, "partial": partial}
     with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
-        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done)
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
 
 
 @contextmanager
@@ -408,6 +481,7 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         yield (lambda _: None), (lambda _: None)
         return
     from verify.campaign.task import Outcome
+    from verify.report.reading import visible
     from verify.report.text import console
 
     screen = console(stderr=True)
@@ -420,7 +494,9 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         def line(o: Outcome | Inapplicable) -> None:
             seen["done"] += 1
             told = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
-            click.echo(f"[{seen['done']}/{seen['of']}] {o.task.request.name} {o.task.dtype} {o.task.law}: {told}", err=True)
+            click.echo(
+                f"[{seen['done']}/{seen['of']}] {visible(o.task.request.name)} {o.task.dtype} {o.task.law}: {visible(told)}", err=True
+            )
 
         yield started, line
         return
@@ -434,16 +510,23 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
         )
 
 
-def _keep(report: Report, folder: Path) -> None:
-    """The counterexamples beside the report; those of an earlier run go."""
+def _keep(report: Report, folder: Path) -> set[str]:
+    """The counterexamples beside the report, by the names of their files."""
     from verify.campaign import witness
 
     try:
-        for old in folder.glob("*.json"):
-            old.unlink()
-        witness.save(report.outcomes, folder)
+        return {file.name for file in witness.save(report.outcomes, folder)}
     except OSError as error:
         raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
+
+
+def _forget(folder: Path, kept: set[str]) -> None:
+    """The counterexamples of earlier runs go, unless a report that lies there now names them: another run may have ended meanwhile."""
+    with suppress(OSError):
+        told = (folder.parent / "report.json").read_text(encoding="utf-8")
+        for old in folder.glob("*.json"):
+            if old.name not in kept and f'"{old.stem}"' not in told:
+                old.unlink()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ system's monotonic one: the same in all processes, set by nobody, and on Linux i
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -86,3 +87,18 @@ def _leader(member: Path) -> int | None:
     with suppress(OSError, ValueError, IndexError):  # it has ended, or its name is odd
         return int((member / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[2])
     return None
+
+
+def started(process: int) -> str:
+    """When a process began, as the system counts; empty where it is not there. Numbers of processes are given again."""
+    if sys.platform == "win32":
+        return "there"  # nobody can ask without harm
+    with suppress(OSError, IndexError):
+        return (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    if (PROC / "self").exists():
+        return ""
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return ""
+    return "there"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
 from verify.api import replay
 from verify.campaign import witness
+from verify.campaign.trust import question
+from verify.errors import UsageError
 from verify.evidence import Verdict
 from verify.report.model import Report
 from verify.report.pytest_function import function
+from verify.report.reading import visible
+from verify.streams import held
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 
@@ -22,15 +27,31 @@ def _json(report: Report) -> str:
 @click.command(name="replay")
 @click.argument("witness_", metavar="WITNESS")
 @click.option("--format", "format_", type=click.Choice(["text", "json", "pytest"]), default="text", help="pytest: a ready test function.")
+@click.option("--trust", is_flag=True, help="Import what the file names, wherever that lies. Without it you are asked.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=300.0, metavar="SECONDS", help="Default 300.")
-def command(witness_: str, format_: str, timeout: float) -> int:
+def command(witness_: str, format_: str, trust: bool, timeout: float) -> int:
     """Judge one stored counterexample again. WITNESS is a file of reports/latest/witness/, or the id that a check printed.
+
+    A file may come from anybody, and names code that would be imported: what is neither a candidate of [tool.verify] nor written in a file
+    below the current folder is asked about first.
 
     Ends with 1 if the case still breaks the law, with 0 if it holds now.
     """
+    file = witness.find(witness_)
+    found = witness.read(file)
     if format_ == "pytest":
-        click.echo(function(witness.read(witness.find(witness_))), nl=False)
+        click.echo(function(found), nl=False)
         return 0
-    report = replay(witness_, timeout=timeout)
-    click.echo(_json(report) if format_ == "json" else str(report), nl=False)
+    asked = None if trust else question(found, file)
+    if asked is not None and not _agreed(asked):
+        raise UsageError(f"{asked}. Nothing was imported. Look at that code, then give --trust.")
+    report = replay(found, timeout=timeout)
+    click.echo(held(_json(report), "json") if format_ == "json" else str(report), nl=False)
     return EXIT_CODES[report.verdict]
+
+
+def _agreed(asked: str) -> bool:
+    """What the user says on a terminal; without one, no."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return click.confirm(visible(f"{asked}. Import it?"), err=True)

@@ -111,3 +111,12 @@ def ulps(error: float, at: float, dtype: str) -> float:
     if size > float(np.finfo(dtype).max):
         return float("inf")
     return abs(error) / float(np.spacing(np.dtype(dtype).type(size)))
+
+
+def blas() -> str:
+    """The library of linear algebra that numpy was built with, and its version, as far as numpy tells: they sum in different orders."""
+    try:
+        told = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    except (TypeError, KeyError):
+        return "unknown"
+    return f"{told.get('name')} {told.get('version')}"

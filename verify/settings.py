@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from verify.documents import text
 from verify.errors import UsageError, unknown
 
 
 def load(file: Path) -> dict[str, Any]:
     """A TOML file. Raises UsageError where it cannot be read."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
+        return tomllib.loads(text(file))
+    except ValueError as error:  # of a whole number of thousands of digits, too
+        raise UsageError(f"{file} cannot be read: {error}.") from None
+    except RecursionError:
+        raise UsageError(f"{file} cannot be read: it is nested too deeply.") from None
 
 
 KEYS = ("profile", "seed", "candidates", "gate")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from verify.errors import UsageError
@@ -24,14 +26,41 @@ def writable(folder: Path, refused: str = "nothing can be written") -> None:
 
 def save(path: Path, whole: str | bytes) -> Path:
     """Replaces the file at once, so that a reader never sees half of it; returns the path. Raises UsageError where that cannot be."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(whole.encode("utf-8") if isinstance(whole, str) else whole)
-        partial.replace(path)
+        replace(path, whole)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Give another place with --output.") from None
     return path
+
+
+def replace(path: Path, whole: str | bytes) -> None:
+    """The same; raises OSError where that cannot be, and leaves nothing half-done.
+
+    The new file is written beside it under a name that nobody else has. A link in its place is replaced, not followed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = whole.encode("utf-8") if isinstance(whole, str) else whole
+    if path.exists() and not path.is_file():  # a pipe or a device, as /dev/stdout is, which nobody wants replaced; not a folder, either
+        path.write_bytes(data)
+        return
+    number, partial = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(data)
+        os.chmod(partial, 0o666 & ~_umask())
+        os.replace(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(partial)
+        raise
+
+
+@cache
+def _umask() -> int:
+    """What files of this process are made without; it cannot be asked for without setting it, so that is done once."""
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
 
 
 def folder() -> str | None:
@@ -39,3 +68,10 @@ def folder() -> str | None:
     with suppress(OSError):  # it is gone
         return os.getcwd()
     return None
+
+
+def go_home(home: str | None) -> None:
+    """Makes `home` the current folder where that is gone: nothing can be found from there."""
+    if home is not None and folder() is None:
+        with suppress(OSError):
+            os.chdir(home)

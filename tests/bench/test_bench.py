@@ -165,7 +165,11 @@ def test_the_gate_of_a_benchmark(tmp_path, monkeypatch):
     done = command("--rounds", "3", "--gate", str(stored))
     assert done.return_value == 1
     assert "slower beside the fastest peer: one, a line" in done.stderr
-    for wrong, told in (({}, "no document of the schema"), ({**document, "smoke": True}, "of a smoke run")):
+    for wrong, told in (
+        ({}, "is no bench: at the document"),
+        ({**document, "schema": "x"}, "no document of the schema"),
+        ({**document, "smoke": True}, "of a smoke run"),
+    ):
         stored.write_text(json.dumps(wrong), encoding="utf-8")
         assert told in str(command("--gate", str(stored)).exception)
     assert "cannot be read" in str(command("--gate", str(tmp_path / "none.json")).exception)

@@ -167,6 +167,23 @@ def test_a_process_in_which_nobody_can_judge_accuses_nobody_and_does_not_end_the
     assert found["right"]["value"].result.verdict is Verdict.HOLDS
 
 
+SPOILS = {
+    "goes_where_nothing_is": {"purity": "the candidate changes the current folder"},
+    "closes_streams": {},
+    "leaves_no_files": dict.fromkeys(LAWS, "the candidate leaves its process unable to open files (Too many open files)"),
+    "removes_temporary_files": {},
+}
+
+
+def test_no_run_is_lost_to_what_a_candidate_does_to_its_process(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    found = judged(*SPOILS, "right")
+    told = {name: {law: o.result.diagnosis["message"] for law, o in laws.items() if o.result.diagnosis} for name, laws in found.items()}
+    assert told == SPOILS | {"right": {}}
+    assert all(o.result.verdict is not Verdict.SILENT for laws in found.values() for o in laws.values())
+
+
 def test_a_process_in_which_nobody_can_open_files_is_the_candidate_s_work():
     (outcome,) = judged("forbids_files", laws=("value",))["forbids_files"].values()
     result = outcome.result

@@ -17,6 +17,7 @@ import pytest
 
 from verify import UsageError
 from verify.campaign.configuration import read
+from verify.campaign.family import below
 
 MODULE = [sys.executable, "-m", "verify"]
 SCRIPT = [str(Path(sys.executable).parent / "verify")]
@@ -116,7 +117,6 @@ def test_the_script_tells_the_version(verify):
 
 
 LISTS = {
-    "specs": ({"name", "kind", "formula", "convexity"}, "softmax_cross_entropy"),
     "laws": ({"name", "statement"}, "gradient"),
     "candidates": ({"target", "loss", "dtypes"}, "verify.core.multiclass_hinge:half_l2_no_bias"),
 }
@@ -129,6 +129,30 @@ def test_lists(verify, what):
     assert all(row.keys() == keys for row in document)
     assert one in [next(iter(row.values())) for row in document]
     assert [line.split()[0] for line in text.splitlines()] == [next(iter(row.values())) for row in document]
+
+
+def test_specs_are_listed_by_groups(verify):
+    keys = {"name", "kind", "group", "formula", "convexity", "aliases", "computed_by", "inputs", "parameters", "source"}
+    text, document = verify("list specs", code=0).stdout.splitlines(), json.loads(verify("list specs --format json", code=0).stdout)
+    assert all(row.keys() == keys for row in document)
+    groups = list(dict.fromkeys(row["group"] for row in document))
+    assert [line[:-1] for line in text if not line.startswith(" ")] == groups == [*sorted(set(groups) - {"penalties"}), "penalties"]
+    assert [line.split()[0] for line in text if line.startswith(" ")] == [row["name"] for row in document]
+    assert sum(row["kind"] == "loss" for row in document) >= 60
+    regression = json.loads(verify("list specs --group regression --format json", code=0).stdout)
+    assert regression == [row for row in document if row["group"] == "regression"] != []
+
+
+def test_a_spec_is_found_by_what_people_call_it(verify):
+    for word in ("pinball", "mean_pinball_loss", "quantile"):
+        found = verify(f"list specs {word}", code=0).stdout
+        assert "quantile  (regression)\n  Quantile loss: ℓ(s, t) = τ(t − s) where s < t" in found
+    assert "other names: pinball loss; check loss" in found
+    assert "computed by: sklearn._loss.loss.PinballLoss" in found
+    assert "parameters: tau = 0.5 in (0, 1)" in found
+    assert "claims: convex, proved and tested" in found
+    assert "source: R. Koenker and G. Bassett" in found
+    assert verify("list specs log cosh", code=0).stdout == verify("list specs log_cosh", code=0).stdout
 
 
 def test_what_is_right_ends_with_0(verify):
@@ -189,6 +213,9 @@ WRONG_USE = {
     "output below a file": (f"check mine.py:right {SOFTMAX} --output mine.py/deep/report.json", "cannot be written to mine.py/deep"),
     "run with an output below a file": ("run --output mine.py/deep", "cannot be written to mine.py/deep"),
     "unknown list": ("list spec", "'specs'"),
+    "unknown word": ("list specs pinbull", "Near it are: pinball loss"),
+    "unknown group": ("list specs --group regresion", "Did you mean 'regression'"),
+    "a word of laws": ("list laws gradient", "takes no words"),
 }
 
 
@@ -280,7 +307,7 @@ def test_run_judges_every_candidate_and_writes_the_report(verify, tmp_path):
     assert [(r["candidate"], r["verdict"]) for r in document["results"]] == [("mine.py:right", "holds"), ("mine.py:wrong", "broken")]
     assert (document["seed"], document["profile"], document["verdict"]) == (7, "quick", "broken")
     assert "gradient law broken" in (latest / "index.html").read_text(encoding="utf-8")
-    assert sorted(p.name for p in latest.iterdir()) == ["index.html", "report.json", "witness"]
+    assert sorted(p.name for p in latest.iterdir()) == ["index.html", "ledger.sqlite", "report.json", "witness"]
     assert [p.stem for p in (latest / "witness").iterdir()] == [document["results"][1]["witness"]["id"]]
     assert "index.html" in done.stderr
 
@@ -353,8 +380,64 @@ def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert (process.returncode, told.strip()) == (130, "interrupted")
+    ended = "ended by SIGINT: reports/latest/report.json has what was judged, and verify run goes on from there"
+    assert (process.returncode, told.strip()) == (130, ended)
+    (result,) = json.loads((tmp_path / "reports" / "latest" / "report.json").read_text(encoding="utf-8"))["results"]
+    assert list(result["undecided"]) == ["the run was ended by SIGINT before this was judged; verify run goes on from there"]
     assert soon(lambda: not living(process.pid)), living(process.pid)
+
+
+LEAVES = """
+import subprocess
+
+begun = []
+
+def leaves(W, X, y, reg):
+    if not begun:
+        begun.append(subprocess.Popen(["sleep", "60"], start_new_session=True))
+        if os.fork() == 0:
+            os.setsid()
+            os.execvp("sleep", ["sleep", "60"])
+        with open("begun", "w", encoding="utf-8") as told:
+            told.write(str(os.getpid()))
+    time.sleep(0.05)
+    return right(W, X, y, reg)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux tells who has started whom")
+def test_nothing_outlives_a_run_that_is_killed(tmp_path):
+    home = tmp_path / "temporary"
+    home.mkdir()
+    (tmp_path / "mine.py").write_text(MINE + LEAVES, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("leaves"))
+    run = subprocess.Popen(
+        [*MODULE, "run", "--law", "value"],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"TMPDIR": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert soon(lambda: (tmp_path / "begun").exists())
+        there = below(run.pid)
+        assert len(there) >= 5  # the tracker, the server, the worker, and two that it left
+        assert list(home.glob(f"verify-{run.pid}-*"))
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert soon(lambda: not any(map(runs, there)))
+    assert not list(home.glob("verify-*"))
+    assert not [f for f in os.listdir("/dev/shm") if f.startswith(f"sem.verify-{run.pid}-")]
+
+
+def runs(process: int) -> bool:
+    """Whether a process is there and no zombie, which whoever adopted it may leave."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def soon(happens: Callable[[], bool]) -> bool:

@@ -204,7 +204,7 @@ def test_a_baseline_that_is_missing_or_of_another_profile_is_red(good):
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "verify-baseline/1"}', '{"schema": "x"}', "\ufeff{"])
 def test_a_baseline_that_is_none_is_wrong_usage(tmp_path, text):
     (tmp_path / "b.json").write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match="is no verify-baseline/1"):
+    with pytest.raises(UsageError, match="Write it anew"):
         Baseline.read(tmp_path / "b.json")
 
 
@@ -388,8 +388,17 @@ def test_the_life_of_a_baseline(tmp_path):
     diff = run("gate reports/latest/report.json --update-baseline", 0)
     assert '+  {"candidate": "mine.py:f"' in diff
     assert "gate: passed" in diff
-    assert "gate: passed" in run("run --quiet", 0)
+    assert "gate: passed" in run("run --quiet --fresh", 0)
     assert written() == kept  # same seed, same machine, same report outside its header
+    assert "gate: passed" in run("run --quiet", 0)
+    assert written() == kept
+    told = run("gate reports/latest/report.json", 1)
+    assert "13 of 13 results were not judged by this run but taken from its ledger (mine.py:f (softmax_cross_entropy, float64): 13)" in told
+    stored = baseline.read_bytes()
+    run("gate reports/latest/report.json --update-baseline", 2)
+    assert baseline.read_bytes() == stored
+    assert "gate: passed" in run("gate reports/latest/report.json --accept-reused", 0)
+    run("run --quiet --fresh", 0)
 
     (tmp_path / "deviations.toml").write_text(DEVIATION, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(PROJECT + 'deviations = "deviations.toml"\n', encoding="utf-8")

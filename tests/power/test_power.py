@@ -149,3 +149,17 @@ def test_the_command_says_what_is_not_known():
         result = CliRunner().invoke(command, arguments)
         assert isinstance(result.exception, UsageError)
         assert near in str(result.exception)
+
+
+def test_choices_on_kinks_that_are_right_are_no_mutants():
+    """Any slope between −1 and 1 is right where |s − t| is 0, and no other; where a parabola goes on as a line there is no kink."""
+    found = measure(oracle("absolute_error"), profile="quick", seed=0, laws=("gradient",))
+    assert "nothing on a kink" not in found.kills
+    assert found.kills["2 on a kink"] == ("gradient",)
+    assert not [m for m in found.survivors if found.families[m] == "kink"]
+    assert "kink" not in measure(oracle("huber"), profile="quick", seed=0, laws=("value",)).families.values()
+
+
+def test_a_parameter_is_shifted_within_its_domain():
+    names = [m.name for m in wrong("quantile") if m.family == "parameter"]
+    assert names == ["tau × 0.5 in the gradient"]

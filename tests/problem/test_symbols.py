@@ -34,6 +34,7 @@ FORMULAS = {
     "reductions": lambda x, w, k: np.array([x.min(), x.max(), w.std(), np.linalg.norm(x), np.prod(w), np.mean(x), w.var(ddof=1)]),
     "einsum": lambda x, w, k: np.einsum("ij,j->i", x, w) + np.outer(w, w)[:2, 0],
     "stacks": lambda x, w, k: np.concatenate([np.cumsum(w), np.diag(np.outer(w, w)), x.reshape(-1)[1:3]]),
+    "functions of stacks": lambda x, w, k: np.exp(np.concatenate([w, x[0]]) / k) @ np.stack([w, w]).T.sum(axis=1).repeat(2),
     "logaddexp": lambda x, w, k: np.logaddexp(0, w) + np.log1p(np.exp(w)) - np.expm1(w) + np.square(w) + 1 / w,
     "in place": lambda x, w, k: _in_place(x, w, k),
     "loops": lambda x, w, k: sum(np.exp(a) * k for a in w) + sum(row[0] for row in x),

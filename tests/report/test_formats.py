@@ -78,7 +78,7 @@ def test_a_document_that_is_none_is_refused_in_a_sentence(tmp_path, case):
     document = copy.deepcopy(DOCUMENT)
     SPOILT[case](document)
     (tmp_path / "report.json").write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(UsageError, match="no verify-report/1: at "):
+    with pytest.raises(UsageError, match="no report: at "):
         stored.read(tmp_path / "report.json")
 
 

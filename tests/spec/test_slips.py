@@ -33,7 +33,6 @@ from sympy import (
 from sympy.codegen import cfunctions
 
 from verify.api import judge_all, requested
-from verify.campaign.executor import portable
 from verify.errors import UsageError
 from verify.oracle.claims import examine
 from verify.report.formats import render
@@ -242,22 +241,6 @@ def test_who_is_not_judged_stands_in_every_format(tmp_path):
     assert "1 holds, 1 candidate not judged" in render(document, "text")
     with pytest.raises(UsageError, match="returned nothing"):
         judge_all(requests[:1], in_process=True)
-
-
-class Unpicklable(Exception):
-    """Cannot be made again from what it says."""
-
-    def __init__(self, a, b):
-        super().__init__(f"{a} and {b}")
-        self.why = lambda: a
-
-
-def test_an_exception_that_cannot_be_pickled_arrives_as_one_that_says_the_same():
-    """It would end the worker, which looks like a candidate that crashed."""
-    found = portable(Unpicklable("this", "that"))
-    assert "Unpicklable: this and that" in str(pickle.loads(pickle.dumps(found)))
-    mine = UsageError("a sentence")
-    assert portable(mine) is mine
 
 
 CANDIDATES = """

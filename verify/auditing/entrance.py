@@ -13,7 +13,7 @@ from verify.auditing.point import batches, large
 from verify.candidates import Call, Linear, Misbehaviour, extras, resolve
 from verify.cases import Case
 from verify.conventions import Pins, find_out
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, of_type, shown, unknown, whole
 from verify.oracle import Oracle
 from verify.spec.catalogue import find_loss
 
@@ -41,11 +41,17 @@ def audit(
 
     Raises UsageError for names that do not exist, for data that do not fit, and for a candidate that gives no answer.
     """
+    of_type("dtype", dtype, (str,), "float64 or float32")
+    whole("seed", seed)
+    if loss is not None:
+        of_type("loss", loss, (str,), "the name of a spec, FILE.py or None")
+    if not isinstance(candidate, str) and not callable(candidate):
+        raise UsageError(f"the candidate is {shown(candidate)}; give a function f(W, X, y, reg) or 'file.py:function'.")
     if dtype not in DTYPES:
         raise unknown("dtype", dtype, DTYPES)
     pins = Pins(layout=layout, reduction=reduction, penalty=penalty, delta=delta)
     f = resolve(candidate) if isinstance(candidate, str) else candidate
-    given = None if at is None else [_case(*at, dtype=dtype)]
+    given = None if at is None else [_case(at, dtype)]
     try:
         if loss is None:
             own = Linear(f=f, layout=pins.layout or "CD", extras=extras(f))
@@ -60,11 +66,15 @@ def audit(
         raise UsageError(f"the candidate {error}.") from None
 
 
-def _case(W: Any, X: Any, y: Any, reg: float, *, dtype: str) -> Case:
-    W, X, y = np.asarray(W, dtype), np.asarray(X, dtype), np.asarray(y)
+def _case(at: Any, dtype: str) -> Case:
+    try:
+        W, X, y, reg = at
+        W, X, y, reg = np.asarray(W, dtype), np.asarray(X, dtype), np.asarray(y), float(reg)
+    except Exception:  # whatever an object raises that is no array
+        raise UsageError(f"at is {shown(at)}; give (W, X, y, reg), W (C, D), X (N, D) and labels (N,) in 0..C−1, reg a number.") from None
     fits = W.ndim == 2 and X.ndim == 2 and W.shape[1] == X.shape[1] and y.shape == X.shape[:1] and W.size and X.size
     if not fits or not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= len(W):
         raise UsageError(f"at has W {W.shape}, X {X.shape}, y {y.dtype} {y.shape}; give W (C, D), X (N, D) and labels (N,) in 0..C−1.")
     if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X)) and np.isfinite(reg)):
         raise UsageError("at holds numbers that are not finite.")
-    return Case(values={"W": W, "X": X, "y": y.astype(np.int64), "reg": float(reg)}, family="the given point")
+    return Case(values={"W": W, "X": X, "y": y.astype(np.int64), "reg": reg}, family="the given point")

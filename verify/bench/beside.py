@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from verify import documents
 from verify.bench.run import SCHEMA
 from verify.errors import UsageError
 
@@ -47,11 +47,8 @@ def all_beside(document: Document) -> Iterator[Beside]:
 
 def stored(path: Path) -> Document:
     """A document that `verify bench` wrote. Raises UsageError for any other file, and for a smoke run's."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--gate {path} cannot be read: {error}. Give a bench.json that verify bench wrote.") from None
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+    found = documents.read(path, "bench", "Give a bench.json that verify bench wrote.")
+    if found["schema"] != SCHEMA:
         raise UsageError(f"--gate {path} is no document of the schema {SCHEMA}. Give a bench.json that this version of verify bench wrote.")
     if found["smoke"]:
         raise UsageError(f"--gate {path} is of a smoke run, whose times mean nothing. Give one of a whole run.")

@@ -16,6 +16,7 @@ from verify.campaign.judging import conventions
 from verify.campaign.task import Request
 from verify.campaign.workers import workers
 from verify.candidates import Linear, Misbehaviour
+from verify.errors import UsageError
 from verify.oracle import Oracle
 
 Told = list[dict[str, Any]]
@@ -39,6 +40,10 @@ def audited(request: Request, timeout: float | None) -> Told:
                 found.append(_unanswered(request, dtype, f"ended its process (exit code {lost.exitcode})"))
             except BrokenProcessPool:
                 found.append(_unanswered(request, dtype, "ended the server of all workers"))
+            except UsageError:
+                raise
+            except Exception as error:  # whatever a candidate raises or leaves behind
+                found.append(_unanswered(request, dtype, f"the audit failed ({type(error).__name__})", verdict="silent"))
     return found
 
 

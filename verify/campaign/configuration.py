@@ -13,11 +13,10 @@ from verify.campaign.task import DTYPES, Request
 from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS, Pins
-from verify.errors import UsageError, of_type, unknown
-from verify.pair.given import given
+from verify.errors import UsageError, of_type, several, truth, unknown, whole
 from verify.profiles import PROFILES
 from verify.settings import known, tool
-from verify.spec.catalogue import losses, penalties
+from verify.spec.catalogue import names, penalties
 
 CODE_KEYS = ("at", "inputs", "wrt", "reference", "at_only", "convex", "formula")
 CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, *CODE_KEYS)
@@ -49,7 +48,7 @@ def read(folder: Path) -> Configuration:
     of_type("profile", profile, (str,), f"one of {', '.join(PROFILES)}")
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
-    of_type("seed", seed, (int,), "a whole number")
+    whole("seed", seed)
     for c in candidates or ():
         known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
         for key in ("target", "loss"):
@@ -63,7 +62,7 @@ def core_candidates() -> Iterable[Mapping[str, Any]]:
     """Every loss that has both a spec and a kernel, with every penalty, at both dtypes. The core itself is not imported."""
     core = find_spec("verify.core")
     kernels = {m.name for m in pkgutil.iter_modules(core.submodule_search_locations if core else None)}
-    for loss in losses():
+    for loss in names():
         for penalty in penalties() if loss in kernels else ():
             yield {"target": f"verify.core.{loss}:{penalty.replace('-', '_')}", "loss": loss, "dtypes": list(DTYPES)}
 
@@ -72,11 +71,15 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
     if (c["loss"] == NO_LOSS) != ("at" in c or "inputs" in c):
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] (or inputs) and loss = "none" go together.')
     if c["loss"] == NO_LOSS:
+        from verify.pair.given import given  # with all that a pair needs, for which nobody waits who has none
+
         own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
+        for key in ("at_only", "convex"):
+            truth(f"{key} of the candidate {c['target']}", c.get(key, False))
         own |= {"at": given(own["at"])} if isinstance(own.get("at"), str) else {}
         return without_spec(c["target"], **own, laws=laws, profile=profile, seed=seed)
     if beside := [key for key in CODE_KEYS if c.get(key)]:
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}" and {", ".join(beside)}, which go with loss = "none".')
     pins = Pins(**{key: c[key] for key in PINS if key in c})
-    dtypes = tuple(c.get("dtypes", ("float64",)))
+    dtypes = several("dtypes", c.get("dtypes", ("float64",)), '["float64"]')
     return Request(candidate=c["target"], loss=c["loss"], pins=pins, dtypes=dtypes, laws=laws, profile=profile, seed=seed)

@@ -6,7 +6,6 @@ Each candidate has processes of its own, so that what it leaves behind there rea
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,16 +15,15 @@ from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from traceback import format_exception
 from typing import TypeGuard
 
 from pebble import ProcessExpired, ProcessPool
 
-from verify.campaign import family, memory, output
+from verify.campaign import family, leftovers, memory, output
 from verify.campaign.record import Note, Record, read
 from verify.campaign.server import prepare
 from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
+from verify.campaign.sources import needed
 from verify.campaign.task import (
     Inapplicable,
     Outcome,
@@ -35,12 +33,14 @@ from verify.campaign.task import (
     named,
     starved,
     unfinished,
+    unjudged,
     without,
 )
-from verify.campaign.workers import awake, workers
+from verify.campaign.workers import awake, end_orphans, workers
 from verify.cases import Case
 from verify.elapsed import Starved, now
 from verify.errors import UsageError
+from verify.storage import go_home
 
 Done = Callable[[Outcome | Inapplicable], None]
 Refuse = Callable[[Task, UsageError], None]
@@ -69,6 +69,12 @@ TICK = 0.25
 AFTER_A_HANG = 30.0
 """The same for a candidate that has hung on another law: it is broken already, and may hang on each."""
 
+UNFIT = 254
+"""What a worker ends with that a candidate has spoilt before it began with its task."""
+
+MOST_UNFIT = 100
+"""Such ends of the workers of one candidate, after which they are taken for its own."""
+
 WITH_THE_SERVER = 255
 """What is told of a worker whose server has ended. A worker may also end so itself."""
 
@@ -82,20 +88,28 @@ def raised(_: Task, error: UsageError) -> None:
 
 
 def execute(
-    tasks: Sequence[Task], *, timeout: float | None, on_done: Done = lambda _: None, on_refused: Refuse = raised
+    tasks: Sequence[Task],
+    *,
+    timeout: float | None,
+    on_done: Done = lambda _: None,
+    on_refused: Refuse = raised,
+    before: Sequence[Outcome | Inapplicable] = (),
 ) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker, unless `on_refused`
-    goes on without the request.
+    goes on without the request. What is known of the same candidates from `before` counts as if it were found now.
     """
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
     cores = os.cpu_count() or 1
     prepare({t.request.loss for t in tasks})
-    with TemporaryDirectory(prefix="verify-") as folder, awake(TICK), ExitStack() as everyone:
+    with leftovers.temporary() as folder, awake(TICK), ExitStack() as everyone:
 
         def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
             room = everyone.enter_context(ExitStack())
-            found = _Crew(tasks, timeout or DEFAULT_TIMEOUT, Path(folder), room, alone=alone)
+            found = _Crew(tasks, timeout or DEFAULT_TIMEOUT, folder, room, alone=alone)
+            for outcome in before:
+                if outcome.task.request.name == tasks[mine[0]].request.name:
+                    found.learns(outcome)
             found.start(mine, most)
             return found
 
@@ -122,6 +136,7 @@ def execute(
             return doubtful
 
         round_of(round_of(candidates), alone=True)
+        end_orphans()
     return [outcomes[i] for i in range(len(tasks)) if i in outcomes]
 
 
@@ -176,14 +191,24 @@ class _Crew:
     given: dict[int, Task] = field(default_factory=dict)
     ends: dict[int, list[object]] = field(default_factory=dict)
     waits: dict[int, _Waits] = field(default_factory=dict)
+    noted: dict[int, Note] = field(default_factory=dict)
+    unfit: int = 0
     seconds: float = field(default_factory=lambda: SECONDS)
     refused: list[tuple[Task, UsageError]] = field(default_factory=list)
 
     def close(self) -> None:
-        """Ends its processes, and what the candidate has started there."""
+        """Ends its processes, and what the candidate has started there, in sessions of its own too."""
+        started = {process: family.below(process) for process in self.processes}
         self.room.close()
-        for process in self.processes:
-            family.end(process)
+        for process, others in started.items():
+            family.end(process, others)
+
+    def learns(self, outcome: Outcome | Inapplicable) -> None:
+        """Who has hung is given less time. The case at which a process has ended is the first that is tried where another one ends."""
+        if _hung(outcome):
+            self.timeout = min(self.timeout, AFTER_A_HANG)
+        elif can_be_smaller(outcome) and outcome.result.witness is not None:
+            self.known[outcome.task.dtype] = outcome.result.witness.case
 
     def start(self, mine: Sequence[int], most: int) -> None:
         self.pool: ProcessPool = self.room.enter_context(workers(min(most, len(mine))))
@@ -193,6 +218,7 @@ class _Crew:
     def _schedule(self, i: int, task: Task, output: str = "output") -> None:
         self._file(i, "record").unlink(missing_ok=True)  # of the time before
         self.missing.pop(i, None)
+        self.noted.pop(i, None)
         if self.given.get(i) is not task:
             self.ends.pop(i, None)
         self.given[i] = task
@@ -222,8 +248,7 @@ class _Crew:
                 self.lost.append((i, outcome))  # all else comes first
                 continue
             yield i, _told(outcome, self._printed(i, outcome))
-            if _hung(outcome):
-                self.timeout = min(self.timeout, AFTER_A_HANG)
+            self.learns(outcome)
             if _hung(outcome) and not outcome.conventions:  # on the first question, which all the others ask again
                 yield from ((j, _likewise(outcome, self.tasks[j])) for j in self.waiting.values())
                 self.waiting.clear()
@@ -287,6 +312,11 @@ class _Crew:
             except ProcessExpired as error:
                 if note is not None:
                     family.end(note.process)
+                if error.exitcode == UNFIT and note is None and self.unfit < MOST_UNFIT:
+                    self.unfit += 1
+                    del self.waiting[future]
+                    self._schedule(i, self.given[i])
+                    return None
                 if error.exitcode == WITH_THE_SERVER and not self.alone:
                     self.doubtful.append(i)
                     return None
@@ -298,8 +328,15 @@ class _Crew:
                     return _lost(task, note, WITH_THE_SERVER)
                 self.doubtful.append(i)
                 return None
+            except UsageError:
+                raise
+            except Exception as error:  # whatever else escapes from a worker is the task's outcome, and no end of the run
+                return unjudged(task, note, error)
+        gone = note is None and i in self.noted  # a candidate may remove the files of others
+        note = self.noted[i] if note is None and gone else note
         if note is None:
             return None
+        self.noted[i] = note
         if self._vanished(i, note):
             return _lost(task, note, 0)
         limit = min(self.timeout, self.seconds) if i in self.smaller else self.timeout
@@ -309,7 +346,7 @@ class _Crew:
         on_task, on_case = waits.had(note, limit / LOOKS)
         if on_task < limit:
             return starved(task, note, on_task, now() - note.started) if now() - note.started > MOST_WAITING * limit else None
-        if note.conventions and on_task - on_case > limit:
+        if gone or (note.conventions and on_task - on_case > limit):
             return unfinished(task, note, limit)
         hung = on_case > HUNG * limit
         return lost(task, note, "hung", f"gave no answer within {limit:g} s", seconds=limit) if hung else None
@@ -341,40 +378,40 @@ class _Crew:
 
 
 def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
-    """Performs a task on a worker, which notes what it is doing and keeps what the candidate prints."""
-    from verify.campaign.judging import interruption, perform, unjudged  # loaded there
+    """Performs a task on a worker, which notes what it is doing and keeps what the candidate prints.
+
+    A process that a candidate has spoilt before takes no task: it ends, and another one takes it.
+    """
+    from verify.campaign.judging import interruption, perform  # loaded there
     from verify.candidates import functions
 
+    output.repair()
+    go_home(task.request.folder)
+    if functions.no_files() is not None:
+        os._exit(UNFIT)
+    notes.parent.mkdir(mode=0o700, exist_ok=True)  # a candidate may have removed it
     record = Record(notes)
     try:
         with output.captured(printed):
-            return perform(task, record, goes_on=True)
+            outcome = perform(task, record, goes_on=True)
+        harm = functions.no_files() or record.harm()
+        if harm is not None and _code(outcome) != "crashed":
+            return lost(task, record.note, "crashed", harm)
+        return replace(outcome, sources=needed(task.request.folder))
     except UsageError:
         raise
     except Exception as error:
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
-            harm = functions.harm() or interruption(task, error)
-            if harm is not None:
-                return lost(task, record.note, "crashed", harm)
-            if record.note.case is None:
-                raise portable(error) from None
-            return unjudged(task, record.note, error)
+            go_home(task.request.folder)
+            harm = functions.harm() or record.harm() or interruption(task, error)
+            return unjudged(task, record.note, error) if harm is None else lost(task, record.note, "crashed", harm)
         record.ends(spent or "left no memory to go on")
         os._exit(1)  # another process has all of it again
     except BaseException as error:  # KeyboardInterrupt and the like: nobody but the candidate can raise it here
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
         record.close()
-
-
-def portable(error: Exception) -> Exception:
-    """The error, or one that says the same where it would not arrive: what cannot be pickled ends the worker, and looks like a crash."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
-    except Exception:  # whatever its class does
-        return RuntimeError("".join(format_exception(error)))
-    return error
 
 
 def _code(outcome: Outcome | Inapplicable) -> str | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from traceback import extract_tb, walk_tb
+from traceback import walk_tb
 from typing import Any, TypeVar
 
 from verify import form, kept
-from verify.campaign.record import Note, Record
+from verify.campaign.record import Record
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
     Candidate,
@@ -51,6 +51,7 @@ from verify.spec.catalogue import find_loss
 from verify.spec.declared import declared
 from verify.spec.function import UPSTREAM
 from verify.spec.objective import Objective
+from verify.storage import go_home
 from verify.trial import Derived, Result, Trial, Watch, again, run, unwatched
 
 T = TypeVar("T")
@@ -141,6 +142,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
                 found = find_out_inputs(f, problem, request.pins, request.dtypes[0], heard)
             else:
                 found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
+        go_home(request.folder)
         _examine(found.objective)
         found = found if harm is None else replace(found, complaint=harm, question=None)
         _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
@@ -182,7 +184,12 @@ def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Import
 
 def _import(target: str) -> Imported:
     ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
-    f = resolve(target)
+    process = os.getpid()
+    try:
+        f = resolve(target)
+    finally:
+        if os.getpid() != process:  # a copy that it has forked
+            os._exit(0)
     harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
     how = floats.restore(settings)
     changes = [
@@ -230,6 +237,7 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
     reference = None if other is None else _reference(other, own)
     pair = Pair(f, request.convex, own, reference, {name: a for name, a in here.items() if name not in own.differentiated})
     found = _own_code(task, f, own, watch, reference)
+    go_home(request.folder)
     why, operations = (found, None) if isinstance(found, str) else (None, found[1])
     source = "differences" if why is not None else "own" if reference is None else "reference"
     told: dict[str, Any] = {
@@ -274,6 +282,25 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
     told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
+
+
+def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | str]:
+    """The arguments of a candidate without a spec, and it judged by its own code or that of its reference; or why it is not. Raises
+    UsageError where its example does not fit it.
+    """
+    assert request.at is not None
+    task = Task(request, request.dtypes[0], "formula")
+    f, _, harm = _imported(request.candidate, request.folder)
+    f, own = _arguments(task, f, request.at, unwatched)
+    if harm is not None:
+        return own, str(harm)
+    other = None if request.reference is None else _imported(request.reference, request.folder)[0]
+    return own, _own_code(task, f, own, unwatched, None if other is None else _reference(other, own))
+
+
+def function_of(request: Request) -> Callable[..., Any]:
+    """The candidate's function."""
+    return _imported(request.candidate, request.folder)[0]
 
 
 def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
@@ -496,17 +523,11 @@ def _ask(request: Request, case: Case, record: Record) -> None:
 
 def interruption(task: Task, error: Exception) -> str | None:
     """What the candidate did where code of its file raised when it was not asked: a handler of signals, say."""
-    f = task.request.candidate if callable(task.request.candidate) else resolve(task.request.candidate)
+    try:
+        f = task.request.candidate if callable(task.request.candidate) else resolve(task.request.candidate)
+    except Exception:  # it may have moved
+        return None
     module = getattr(f.loss or f.grad if isinstance(f, Candidate) else f, "__module__", None)
     if module is None or all(frame.f_globals.get("__name__") != module for frame, _ in walk_tb(error.__traceback__)):
         return None
     return f"raised {told_of(error)}, when it was not asked"
-
-
-def unjudged(task: Task, note: Note, error: Exception) -> Outcome:
-    """What a task came to whose judging failed, after the candidate was asked: nobody is accused, and the others are judged."""
-    place = extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in {place.name}, {Path(place.filename).name}:{place.lineno}"
-    reason = f"judging failed ({where}): the candidate changed what its process needs, or this is a bug of verify; --in-process shows more"
-    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: note.before + 1}, cases=note.before + 1)
-    return Outcome(task, silent, note.conventions, place=note.place)

@@ -12,32 +12,54 @@ from pebble import ProcessExpired
 
 from verify.campaign import output
 from verify.campaign.executor import DEFAULT_TIMEOUT
-from verify.campaign.judging import conventions
+from verify.campaign.ledger import Ledger
+from verify.campaign.reuse import keep, look_up
+from verify.campaign.reuse import pictures as asking_for_pictures
+from verify.campaign.sources import Sources, needed
 from verify.campaign.task import Request
 from verify.campaign.workers import workers
-from verify.candidates import Linear
 from verify.errors import UsageError
-from verify.laws import Subject
-from verify.oracle import Oracle
-from verify.survey import survey
 
 
-def measured(requests: Sequence[Request], timeout: float | None) -> list[dict[str, Any]]:
-    """One entry for each candidate and dtype: what was measured, or the `reason` why there is nothing to show."""
+def measured(
+    requests: Sequence[Request], timeout: float | None, ledger: Ledger | None = None, *, fresh: bool = False
+) -> list[dict[str, Any]]:
+    """One entry for each candidate and dtype: what was measured, or the `reason` why there is nothing to show. What the `ledger` has is
+    taken from there, unless all shall be `fresh`.
+    """
     jobs = [(r, dtype) for r in requests for dtype in r.dtypes]
-    found, limit = [], timeout or DEFAULT_TIMEOUT
-    with workers(len(jobs)) as pool:
-        waiting = [pool.schedule(_measured, args=list(job), timeout=limit) for job in jobs]
-        for (request, dtype), future in zip(jobs, waiting, strict=True):
-            try:
-                pictures = future.result(timeout=limit * len(jobs))  # a worker that ends with code 0 is never missed by the pool
-            except (TimeoutError, ProcessExpired, BrokenProcessPool):
-                pictures = {"reason": "its process was lost"}
-            found.append({"candidate": request.name, "loss": request.loss, "dtype": dtype, **pictures})
-    return found
+    names = ["" if ledger is None else asking_for_pictures(*job) for job in jobs]
+    known: list[Any] = [None if fresh else look_up(ledger, name, r.folder) for name, (r, _) in zip(names, jobs, strict=True)]
+    limit = timeout or DEFAULT_TIMEOUT
+    if None in known:
+        with workers(known.count(None)) as pool:
+            waiting = {i: pool.schedule(_told, args=[*jobs[i]], timeout=limit) for i, there in enumerate(known) if there is None}
+            for i, future in waiting.items():
+                try:
+                    pictures, sources = future.result(
+                        timeout=limit * len(jobs)
+                    )  # a worker that ends with code 0 is never missed by the pool
+                except (TimeoutError, ProcessExpired, BrokenProcessPool):
+                    known[i] = {"reason": "its process was lost"}
+                except Exception as error:  # whatever a candidate raises or leaves behind, from a handler of signals for instance
+                    known[i] = {"reason": f"they could not be made ({type(error).__name__})"}
+                else:
+                    known[i] = keep(ledger, names[i], pictures, sources)
+    return [{"candidate": r.name, "loss": r.loss, "dtype": dtype, **there} for (r, dtype), there in zip(jobs, known, strict=True)]
+
+
+def _told(request: Request, dtype: str) -> tuple[dict[str, Any], Sources | None]:
+    """What is measured, and what that depends on."""
+    return _measured(request, dtype), needed(request.folder)
 
 
 def _measured(request: Request, dtype: str) -> dict[str, Any]:
+    from verify.campaign.judging import conventions  # loaded there, and needless where all is known
+    from verify.candidates import Linear
+    from verify.laws import Subject
+    from verify.oracle import Oracle
+    from verify.survey import survey
+
     with output.captured(Path(os.devnull)):
         if request.at is not None:
             return {"reason": NO_WEIGHTS}

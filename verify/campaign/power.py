@@ -16,14 +16,15 @@ from verify.power import measure, measure_inputs
 from verify.problem import Instance
 from verify.problem.named import problem_named
 from verify.spec import Objective
-from verify.spec.catalogue import find_loss, find_penalty, find_spec, losses
+from verify.spec.catalogue import find_loss, find_penalty, find_spec
+from verify.spec.catalogue import names as known_names
 
 
 def tables(
     names: Sequence[str] | None, *, penalty: str, dtypes: Sequence[str], profile: str, seed: int, laws: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """One table for each loss (all shipped ones if None) and dtype. Raises UsageError for names that do not exist."""
-    chosen = list(losses() if names is None else names)
+    chosen = list(known_names() if names is None else names)
     for name in chosen:
         find_spec(name)
     find_penalty(penalty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import struct
@@ -42,6 +43,7 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._is = os.fstat(self._file)
         began = now()
         self.note = Note(process=os.getpid(), started=began, since=began)
         self._write()
@@ -49,7 +51,16 @@ class Record:
     def close(self) -> None:
         """Gives the file back."""
         self._here()
-        os.close(self._file)
+        if self.harm() is None:
+            os.close(self._file)
+
+    def harm(self) -> str | None:
+        """What to say where somebody else has closed the file."""
+        try:
+            there = os.fstat(self._file)
+        except OSError:
+            there = None
+        return None if there is not None and os.path.samestat(there, self._is) else "closes files that are not its own"
 
     def found(self, conventions: dict[str, Any], place: dict[str, str | int] | None) -> None:
         """Notes what was found out: from here on cases are judged."""
@@ -75,6 +86,8 @@ class Record:
 
     def _write(self) -> None:
         self._here()
+        if self.harm() is not None:  # another file may have its number by now
+            raise OSError(errno.EBADF, "the file of notes was closed")
         told = pickle.dumps(self.note, pickle.HIGHEST_PROTOCOL)
         os.pwrite(self._file, LENGTH.pack(len(told)) + told, 0)
 

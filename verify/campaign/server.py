@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import platform
+import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from verify import kept
+from verify.campaign import leftovers
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import RLock
@@ -29,17 +31,18 @@ def prepare(losses: Iterable[str] | None = None) -> None:
     """
     new = losses is None or not all(loss == "none" or kept.has(["asked", loss]) for loss in losses)
     of_pairs = losses is None or "none" in losses
-    _preloaded[:] = [*WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
+    _preloaded[:] = [KEEPER, *WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
     context()
 
 
+KEEPER = "verify.campaign.keeper"
 WORK = ("verify.campaign.executor", "verify.campaign.judging")
 FORMULAS = ("verify.oracle.compiler",)
 """sympy, half a second. Formulas of what ships are kept, so that it is loaded only where they are new; files load it themselves."""
 PAIRS = ("verify.pair", "verify.conventions.own")
 """Of those without a spec."""
 
-_preloaded = [*WORK]
+_preloaded = [KEEPER, *WORK]
 
 
 def remember(losses: Iterable[str]) -> None:
@@ -53,7 +56,7 @@ def remember(losses: Iterable[str]) -> None:
 CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))
 
 
-def _processor() -> str:
+def processor() -> str:
     """Eight digits that stand for what this processor can do: what jax compiled for another one may end the process."""
     told = platform.machine()
     with suppress(OSError, StopIteration), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
@@ -66,7 +69,7 @@ SERVER = {
     "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),  # not in the user's folder
 }
 JAX = {
-    "JAX_COMPILATION_CACHE_DIR": str(CACHE / f"jax-{_processor()}"),
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE / f"jax-{processor()}"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
@@ -137,13 +140,32 @@ else:
             self.locks: list[RLock] = []
 
         def RLock(self) -> RLock:
-            self.locks.append(super().RLock())
+            process = multiprocessing.current_process()
+            before, process._config["semprefix"] = process._config["semprefix"], f"/{leftovers.mine()}"  # type: ignore[attr-defined]
+            try:
+                self.locks.append(super().RLock())
+            finally:
+                process._config["semprefix"] = before  # type: ignore[attr-defined]
             return self.locks[-1]
 
     def context() -> BaseContext:
         """How processes are started: by the server, which starts now if it does not run."""
         found = _Context()
         found.set_forkserver_preload(_preloaded)
-        with _environment(_settings()):
+        with _environment(_settings()), _deaf():
             forkserver.ensure_running()
         return found
+
+    @contextmanager
+    def _deaf() -> Iterator[None]:
+        """What is started in the block does not hear that a terminal was closed: it ends with us, who have a report to write. Ours is the
+        tracker of semaphores, too, which would complain of those that it has forgotten.
+        """
+        before = signal.getsignal(signal.SIGHUP)
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            with suppress(ValueError):
+                signal.signal(signal.SIGHUP, before)

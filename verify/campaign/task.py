@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from verify import kept
 from verify.campaign.record import Note
+from verify.campaign.sources import Sources
 from verify.candidates import (
     Misbehaviour,
     name_of,
@@ -17,7 +20,7 @@ from verify.candidates.example import Example
 from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.conventions import Pins
-from verify.errors import UsageError, of_type, unknown
+from verify.errors import UsageError, of_type, unknown, whole
 from verify.profiles import PROFILES
 from verify.storage import folder
 from verify.trial import Result, Witness
@@ -67,7 +70,7 @@ class Request:
     folder: str | None = field(default_factory=folder)
 
     def __post_init__(self) -> None:
-        of_type("seed", self.seed, (int,), "a whole number")
+        whole("seed", self.seed)
         for kind, names in (("dtypes", self.dtypes), ("laws", self.laws or ())):
             for name in names:
                 of_type(kind, name, (str,), f"names of {kind}")
@@ -112,6 +115,9 @@ class Task:
 class Outcome:
     """What a task came to, with the conventions that were found out on the way (None if the worker was lost before) and what the
     candidate printed.
+
+    `sources` is what that depends on beside the question, where it is known. It is `passing` where it tells of the time that there was, or
+    of what others did, and `reused` where it was judged by an earlier run.
     """
 
     task: Task
@@ -119,14 +125,19 @@ class Outcome:
     conventions: dict[str, Any] | None
     place: dict[str, str | int] | None = field(default=None, kw_only=True)
     printed: str = field(default="", kw_only=True)
+    sources: Sources | None = field(default=None, kw_only=True)
+    passing: bool = field(default=False, kw_only=True)
+    reused: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
 class Inapplicable:
-    """A task whose law has nothing to ask of the candidate, and why."""
+    """A task whose law has nothing to ask of the candidate, and why; `sources` and `reused` as of an outcome."""
 
     task: Task
     reason: str
+    sources: Sources | None = field(default=None, kw_only=True)
+    reused: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -196,7 +207,24 @@ def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Out
     return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
 
 
+def unjudged(task: Task, note: Note | None, error: Exception) -> Outcome:
+    """What a task came to whose judging failed: nobody is accused, and the others are judged."""
+    frames = extract_tb(error.__traceback__)
+    place = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    where = f"{type(error).__name__}{place}"
+    reason = f"judging failed ({where}): the candidate changed what its process needs, or this is a bug of verify; --in-process shows more"
+    cases = 0 if note is None or note.case is None else note.before + 1
+    silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases)
+    known = (None, None) if note is None else (note.conventions, note.place)
+    return Outcome(task, silent, known[0], place=known[1], passing=True)
+
+
+def unasked(task: Task, signal: str) -> Outcome:
+    """What a task came to whose run was ended by a signal."""
+    return _silent(task, None, f"the run was ended by {signal} before this was judged; verify run goes on from there", 0.0)
+
+
 def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outcome:
     cases = note.before if note else 0
     silent = Result.unanswered(law=task.law, dtype=task.dtype, undecided={reason: max(1, cases)}, cases=cases, seconds=seconds)
-    return Outcome(task, silent, note.conventions if note else None, place=note.place if note else None)
+    return Outcome(task, silent, note.conventions if note else None, place=note.place if note else None, passing=True)

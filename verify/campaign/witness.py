@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,19 +20,22 @@ from typing import Any
 
 import platformdirs
 
+from verify import documents, folders
 from verify.campaign.task import Outcome, Request, Task
 from verify.candidates.arguments import from_plain
 from verify.candidates.example import Example
 from verify.cases import Case, scored
 from verify.conventions import EACH, PINS, Pins
-from verify.errors import UsageError
+from verify.errors import UsageError, shown
 from verify.form import LINEAR, form_of
 from verify.nested import hexadecimal, nested
 from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss, find_spec
+from verify.storage import replace
 
 SCHEMA, FIRST = 2, "verify-witness/1"
 """What is written, and what is read as well."""
+REMEDY = "Give a file of reports/latest/witness/, where `verify run` writes them, or the id that a check printed."
 NO_LOSS = "none"
 """What stands for the spec of a pair that is judged without one."""
 DEEPEST = Path("reports") / "latest" / "witness"
@@ -88,16 +92,16 @@ def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
     files = []
     for outcome in outcomes:
         if outcome.result.witness is not None:
-            folder.mkdir(parents=True, exist_ok=True)
             files.append(folder / f"{identity(outcome)}.json")
             text = json.dumps(document(outcome), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-            files[-1].write_text(text, encoding="utf-8")
+            replace(files[-1], text.encode("utf-8", "backslashreplace"))  # half a pair is written as JSON escapes it
     return files
 
 
 def keep(outcomes: Iterable[Outcome]) -> None:
     """Writes them to the user's cache folder, and drops the oldest there. What cannot be written is left: it is a convenience."""
     with suppress(OSError):
+        folders.make(kept())
         if save((o for o in outcomes if isinstance(o.task.request.candidate, str)), kept()):
             there = sorted(kept().glob("*.json"), key=lambda p: p.stat().st_mtime)
             for old in there[:-MOST_KEPT]:
@@ -108,23 +112,28 @@ def find(name: str) -> Path:
     """The file of a witness that is named by its path or its id. Raises UsageError where there is none."""
     places = [Path(name), DEEPEST / f"{name}.json", kept() / f"{name}.json"]
     for place in places:
-        if place.is_file():
+        if os.path.isfile(place):  # False for what can be no name
             return place
-    raise UsageError(f"there is no witness {name!r}. Give the path of a file that `verify run` wrote, or the id that a check printed.")
+    raise UsageError(f"there is no witness {shown(name)}. Give the path of a file that `verify run` wrote, or the id that a check printed.")
 
 
 def read(path: Path) -> dict[str, Any]:
     """A stored witness, in the second schema. Raises UsageError where the file is none."""
+    return _second(documents.read(path, "witness", REMEDY), str(path))
+
+
+def _second(found: Mapping[str, Any], told: str) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as a witness: {error}") from None
-    if not isinstance(found, dict) or found.get("schema") not in (SCHEMA, FIRST):
-        raise UsageError(f"{path} is not a witness: its schema must be {SCHEMA!r}. `verify run` writes them to reports/latest/witness/.")
-    try:
-        return second(found)
+        whole = second(found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path} is no complete witness: {error!r}") from None
+        raise UsageError(f"{told} is no complete witness: {_fault(error)}. {REMEDY}") from None
+    documents.check(whole, "witness", told, REMEDY)
+    return whole
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong, in words where an error is none."""
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def second(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,20 +151,17 @@ def second(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def task(found: Mapping[str, Any]) -> Task:
     """The task that judges a stored case again, all conventions pinned. Raises UsageError where the document lacks something."""
+    documents.check(found, "witness", "the witness", REMEDY)
+    found = _second(found, "the witness")
+    told = {key: str(found[key]) for key in ("candidate", "loss", "dtype", "law")}
+    of_pair = told["loss"] == NO_LOSS
     try:
-        found = second(found)
-        told = {key: _text(found, key) for key in ("candidate", "loss", "dtype", "law")}
-        of_pair = told["loss"] == NO_LOSS
         case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
         case = case if of_pair else _checked(case, told["loss"])
         pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
-        if found.get("schema") != SCHEMA:
-            raise ValueError(f"its schema is not {SCHEMA!r}")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UsageError(f"the witness is not complete: {error!r}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise UsageError(f"the witness is not complete: {_fault(error)}. {REMEDY}") from None
     seed = found.get("seed", 0)  # of the weights of what a candidate returns; older witnesses have none
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise UsageError(f"the witness is not complete: its seed is {seed!r}, not a whole number")
     conventions = found.get("conventions") or {}
     at = _example(case, conventions.get("at")) if of_pair else None
     convex = conventions.get("convex") == "claimed"
@@ -191,21 +197,12 @@ def _example(case: Case, told: Any) -> Example:
         if told is None and len(case.values) != 1:
             raise ValueError(f"the values are {', '.join(case.values)}, where a function of one array has one")
         return Example(case.x if told is None else from_plain(told, case.values))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"the witness is not complete: {error!r}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise UsageError(f"the witness is not complete: {_fault(error)}. {REMEDY}") from None
 
 
-def _text(found: Mapping[str, Any], key: str) -> str:
-    value = found[key]
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is {value!r}, not text")
-    return value
-
-
-def _pins(conventions: object, loss: str) -> Pins:
+def _pins(conventions: Mapping[str, Any], loss: str) -> Pins:
     """What was found out, of which the parameters stand among the rest, by their names. Those that vary are told by the case."""
-    if not isinstance(conventions, Mapping):
-        raise ValueError(f"conventions is {conventions!r}, not a table")
     told = [name for name in find_spec(loss).parameters if name in conventions]
     parameters = {name: conventions[name] for name in told if name not in conventions.get("varied", ()) and conventions[name] != EACH}
     return Pins(**{key: conventions[key] for key in PINS if key in conventions and key not in told}, parameters=parameters)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessPool
 
-from verify.campaign import family, memory, output
+from verify.campaign import family, memory, output, sources
 from verify.campaign.server import context
 from verify.candidates import suite
 
@@ -60,6 +60,13 @@ def awake(tick: float) -> Iterator[None]:
         thread.join()
 
 
+def end_orphans() -> None:
+    """Ends what candidates have left to the server."""
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if server is not None:
+        family.end_orphans(server)
+
+
 def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """`f` of each tuple of arguments, in order, on worker processes. Raises what `f` raises."""
     with workers(len(arguments)) as pool:
@@ -69,10 +76,18 @@ def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
 def _start(allowed: int) -> None:
     """Standard output belongs to the document, standard input to the user, memory and signals to all: what runs here has its own."""
     family.own()
+    family.keep_to_itself()
+    alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
+    if alive is not None:  # as long as a worker holds it the server does not see that the command has ended
+        os.close(alive)
+        forkserver._forkserver._forkserver_alive_fd = None  # type: ignore[attr-defined]
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # its server does not hear of it
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
     output.line_by_line()
     memory.limit(allowed)
     suite.keep()
+    sources.begin()
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law

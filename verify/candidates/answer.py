@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -60,12 +61,14 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow. How this process computes
     with floats, what numpy does about errors, and the functions that all share, are put back as they were; what was changed is noted.
     """
-    before, shared, depth = floats.settings(), functions.now(), sys.getrecursionlimit()
+    before, shared, depth, process = floats.settings(), functions.now(), sys.getrecursionlimit(), _process()
     try:
         with errstate.nobody_heeds():
             try:
                 return f(*arguments)
             finally:
+                if _process() != process:  # a copy that the candidate has forked: it would judge on, and fork again
+                    _leave(0)
                 _put_back(shared)
     except (UsageError, Misbehaviour):
         raise
@@ -78,6 +81,9 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         how = floats.restore(before)
         if how and not shared.loads():
             functions.note(f"changes how the process computes with floats: it {how} from then on")
+
+
+_process, _leave = os.getpid, os._exit
 
 
 def _put_back(shared: functions.Before) -> None:

@@ -193,11 +193,16 @@ def _not_misled(before: Before, ask: Callable[[], T]) -> T:
 def harm() -> str | None:
     """Why no other code can go on in this process, as far as it shows; what was replaced is put back."""
     told = _AT_FIRST.restore()
+    return no_files() or told
+
+
+def no_files(_open: Any = os.open, _close: Any = os.close) -> str | None:
+    """What to say where no file can be opened any more."""
     try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
+        _close(_open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return f"leaves its process unable to open files ({error.strerror})"
-    return told
+    return None
 
 
 def of_a_library(value: Any) -> bool:

@@ -22,5 +22,5 @@ def place_of(f: Any) -> dict[str, str | int] | None:
         return None
     try:
         return {"file": Path(file or "").resolve().relative_to(Path.cwd()).as_posix(), "line": max(1, line)}
-    except ValueError:
+    except (ValueError, OSError):  # nor where there is none any more
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -25,6 +26,7 @@ PREDICTION = {
 TARGET = {"y", "y_true", "ytrue", "true", "target", "targets", "t", "label", "labels", "truth", "actual", "actuals"}
 DATA_SET = {"dtrain", "dmatrix", "dmat", "train", "train_data", "train_set", "dataset", "data_set", "data", "dset"}
 WEIGHT = {"weight", "weights", "sample_weight", "sample_weights", "example_weight", "example_weights", "w", "wt", "sw"}
+SEED = {"seed", "random_seed", "random_state"}
 INTERCEPT = {"b", "bias", "biases", "intercept", "intercepts", "b0", "offset"}
 DATA = {"x", "xs", "data", "features", "inputs", "design"}
 UPSTREAMS = {
@@ -177,6 +179,11 @@ def called(f: Callable[..., Any]) -> str:
     f = f.grad if isinstance(f, Candidate) else f
     arguments = [f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}" for p in parameters_of(f) or ()]
     return f"{getattr(f, '__name__', 'f')}({', '.join(arguments)})"
+
+
+def is_seed(name: str) -> bool:
+    """Whether an input is one of random numbers, by its name, or its last part: who hands it in asks for the same numbers again."""
+    return re.findall(r"\w+", name)[-1].lower() in SEED
 
 
 CALLS = {LINEAR: "f(W, X, y, reg)", SCORES: "f(scores, y)"}

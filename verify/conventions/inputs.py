@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import groupby, product
+from itertools import groupby, permutations, product
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,9 @@ OWN_NAMES: dict[str, set[str]] = {
     EVENT: {"event", "events", "e", "observed", "status", "delta", "censored"},
 }
 
+
+SEVERAL = (2, 3)
+"""Inputs whose names tell nothing, which are tried in all orders."""
 
 Handed = Mapping[str, float | None]
 """By the names of a candidate's arguments: the values of parameters; None of those that have a number for each class, which are inputs."""
@@ -255,8 +258,13 @@ def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Han
     mine = [name for name in told[0] if name not in {h.lower() for h in handed}]
     _count(f, problem, own, told, handed)
     by_name = [_meant(name, own) for name in mine[: len(own)]]
+    known = [name for name in by_name if name is not None]
+    if len(known) == len(set(known)) and len(by_name) == len(own) and (known or len(own) in SEVERAL) and own[:2] != [PREDICTION, TARGET]:
+        left = [name for name in own if name not in known]
+        orders = permutations(left) if len(left) in SEVERAL else [left]
+        return [tuple(name or next(rest) for name in by_name) for rest in map(iter, orders)]
     if None not in by_name and len(set(by_name)) == len(own):
-        return [tuple(name for name in by_name if name is not None)]
+        return [tuple(known)]
     if own[:2] == [PREDICTION, TARGET]:
         plain, flipped, rest = (PREDICTION, TARGET), (TARGET, PREDICTION), tuple(own[2:])
         told_order = order(f)

@@ -54,6 +54,7 @@ def own_code(
         None if own.returned is None else _gradient(f, own, names),
         variables=len(own.differentiated),
         loss=None if reference is None else _loss(f, own, names),
+        both=None if reference is not None or own.returned is None or isinstance(f, Candidate) else _both(f, own, names),
     )
     problem = code_problem(whose, code, given, convex=convex, declared=declared, drawn=own.drawn)
     if declared:
@@ -148,6 +149,18 @@ def _loss(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callab
         return loss_of(code(*own.packed(dict(zip(names, inputs, strict=True)))))
 
     return loss
+
+
+def _both(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
+    """The loss and the gradients in a list."""
+    code = uncompiled(f)
+
+    @wraps(code)
+    def both(*inputs: Any) -> list[Any]:
+        loss, returned = loss_and_gradient(code(*own.packed(dict(zip(names, inputs, strict=True)))))
+        return [loss, *own.gradients(returned).values()]
+
+    return both
 
 
 def _gradient(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:

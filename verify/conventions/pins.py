@@ -16,7 +16,7 @@ from verify.candidates.scores import CUTS, ORDERS, Scores
 from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import told_of_upstream
 from verify.conventions.probes import Question
-from verify.errors import UsageError, of_type, unknown
+from verify.errors import UsageError, of_type, shown, unknown
 from verify.problem import Fixed, Instance, Problem, is_mean
 from verify.spec.catalogue import find_penalty
 from verify.spec.fields import number
@@ -99,17 +99,23 @@ def parted(layout: str) -> tuple[str, str]:
 def _numbers(parameters: object, delta: object) -> dict[str, Given]:
     """All that was given by name, `delta` among it. Raises UsageError for what is no table of numbers, or says two things of one name."""
     if not isinstance(parameters, Mapping):
-        raise UsageError(f"parameters is {parameters!r}; give a table of numbers by name, such as {{'delta': 2.0}}.")
-    given = dict(parameters) if delta is None else {**parameters, "delta": delta}
-    for name, value in given.items():
+        raise UsageError(f"parameters is {shown(parameters)}; give a table of numbers by name, such as {{'delta': 2.0}}.")
+    for name in parameters:
         of_type("the name of a parameter", name, (str,), "text")
-        if isinstance(value, (list, tuple, np.ndarray)):
-            given[name] = tuple(number(f"one of parameter {name}", v) for v in value)
-        else:
-            of_type(f"parameter {name}" if name in parameters else name, value, (int, float), "a number")
-    if given.get("delta") != parameters.get("delta", given.get("delta")):
-        raise UsageError(f"delta is {delta} and parameters says {parameters['delta']}; give one of them.")
-    return given
+    given = {name: _given(f"parameter {name}", value) for name, value in parameters.items()}
+    if delta is None:
+        return given
+    short = _given("delta", delta)
+    if "delta" in given and given["delta"] != short:
+        raise UsageError(f"delta is {shown(delta)} and parameters says {shown(parameters['delta'])}; give one of them.")
+    return {**given, "delta": short}
+
+
+def _given(what: str, value: Any) -> Given:
+    """A number, or one for each class. Raises UsageError for anything else."""
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
+        return tuple(number(f"one of {what}", v) for v in value)
+    return number(what, value.item() if isinstance(value, np.ndarray) else value)
 
 
 PINS = tuple(f.name for f in fields(Pins))

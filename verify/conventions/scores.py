@@ -48,6 +48,8 @@ def find_out(
     members, ways = list(_members(loss, pins, parameters, signatures)), list(_ways(f, loss, pins, handed, signatures))
     every = pins.layout is None and loss.targets is not None
     free = [name for name in loss.parameters if name not in parameters]
+    if not ways:  # a loss of each example comes from one function of scores alone
+        raise UsageError(f"reduction {pins.reduction!r} does not go with signature {signatures[0]!r} here. Leave one of them out.")
 
     def decided(classes: int, few: Sequence[int]) -> Decision:
         points = [list(_probes(loss, dtype, examples, classes)) for examples in few]

@@ -16,6 +16,7 @@ from verify.descent.options import problem_of, seed_of, tell_files
 from verify.descent.progress import progress
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
 from verify.storage import save, writable
+from verify.streams import held
 
 SCHEMA = "verify-landscape/1"
 PICTURES = {"line": line_picture, "plane": plane_picture, "terms": terms_picture}
@@ -50,7 +51,7 @@ def pictures(document: Mapping[str, Any]) -> dict[str, Picture]:
 def tell(document: Mapping[str, Any], files: list[Path], format_: str) -> None:
     """The document, or a few lines of what is in it."""
     if format_ == "json":
-        click.echo(as_json(document), nl=False)
+        click.echo(held(as_json(document), "json"), nl=False)
     else:
         for sentence in sentences(document):
             click.echo(sentence)

@@ -17,7 +17,7 @@ import verify.core
 from verify.data import digits
 from verify.data.cifar10 import Cifar10
 from verify.errors import UsageError, of_type, unknown
-from verify.spec.catalogue import find_loss, find_penalty, losses
+from verify.spec.catalogue import find_loss, find_penalty, names
 from verify.spec.objective import Objective
 
 Floats = NDArray[np.floating]
@@ -97,7 +97,7 @@ def _held_out(name: str, X: Floats, y: Labels) -> Split:
 def kernels() -> list[str]:
     """The losses that have both a spec and a kernel."""
     shipped = {m.name for m in pkgutil.iter_modules(verify.core.__path__)}
-    return [name for name in losses() if name in shipped]
+    return [name for name in names() if name in shipped]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

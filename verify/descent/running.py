@@ -22,6 +22,7 @@ from verify.descent.run import descend, describe
 from verify.errors import UsageError
 from verify.report.text import console
 from verify.storage import save, writable
+from verify.streams import held
 
 EVALUATIONS = 300
 KEPT_EVERY = 5.0
@@ -39,7 +40,7 @@ def run_one(name: str, settings: Settings, *, resume: Path | None, output: Path 
     history = _run(problem, name, settings, seed, evaluations, before, folder, quiet, _again(asked))
     written = _files(history, folder)
     if format_ == "json":
-        click.echo(_json(history.to_dict()), nl=False)
+        click.echo(held(_json(history.to_dict()), "json"), nl=False)
     else:
         console().print(comparison.text(comparison.document([history])))
     tell_files(*written)
@@ -60,7 +61,7 @@ def run_all(
     found = comparison.document(histories)
     written += _comparison_files(histories, found, folder)
     if format_ == "json":
-        click.echo(_json(found), nl=False)
+        click.echo(held(_json(found), "json"), nl=False)
     else:
         console().print(comparison.text(found))
     tell_files(*written[-4:])

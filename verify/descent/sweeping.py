@@ -21,6 +21,7 @@ from verify.descent.progress import progress
 from verify.descent.sweep import step_sweep
 from verify.report.text import console
 from verify.storage import save, writable
+from verify.streams import held
 
 MOST = 50
 """Examples of CIFAR-10 where --examples says nothing: 30,730 weights take as many evaluations, twice over."""
@@ -36,7 +37,7 @@ def run_sweep(folder: Path, *, seed: int | None, format_: str, quiet: bool, **op
     files: dict[str, str | bytes] = {"csv": _csv(found), "json": document, "svg": picture.file, "png": picture.png}
     written = [save(folder / f"step-sweep.{kind}", whole) for kind, whole in files.items()]
     if format_ == "json":
-        click.echo(document, nl=False)
+        click.echo(held(document, "json"), nl=False)
     else:
         console().print(text(found))
     tell_files(*written)

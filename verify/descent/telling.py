@@ -17,6 +17,7 @@ from verify.descent.progress import progress
 from verify.report.folder import write_again
 from verify.report.text import console
 from verify.storage import save, writable
+from verify.streams import held
 
 EVALUATIONS = 300
 
@@ -29,7 +30,7 @@ def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format
     found, files = write(folder, seed=seed_of(seed), evaluations=budget, report=(folder / "index.html").exists(), quiet=quiet)
     write_again(folder)
     if format_ == "json":
-        click.echo(_json(found), nl=False)
+        click.echo(held(_json(found), "json"), nl=False)
     else:
         console().print(text(found["comparison"]))
     tell_files(*files)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, isfinite, log10
 from pathlib import Path
 from typing import Any
 
+from verify import documents
 from verify.errors import UsageError
 
 SCHEMA = "verify-baseline/1"
+REMEDY = "Write it anew: verify gate REPORT.json --update-baseline."
 MEASURED = ("strain", "sensitivity", "ulps")
 DIGITS = 3
 """Significant digits that are kept, rounded up: more would change with the machine's last bits."""
@@ -42,29 +45,19 @@ class Baseline:
     @classmethod
     def read(cls, file: Path) -> Baseline | None:
         """The baseline in a file, None where there is no such file. Raises UsageError where it is none."""
-        try:
-            text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        if not os.path.exists(file):
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{file} cannot be read: {error}") from None
-        try:
-            stored = json.loads(text)
-            if stored["schema"] != SCHEMA:
-                raise ValueError(f"its schema is {stored['schema']!r}")
-            entries = {key_of(e): {k: e[k] for k in ("verdict", *MEASURED)} for e in stored["results"]}
-            for e in entries.values():
-                for m in MEASURED:
-                    float(0 if e[m] is None else e[m])
-            found = cls(profile=stored["profile"], seed=stored["seed"], entries=entries, intact=True)
-            return cls(profile=found.profile, seed=found.seed, entries=entries, intact=stored["digest"] == found.digest)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{file} is no {SCHEMA} ({error}). Write it anew: verify gate REPORT.json --update-baseline.") from None
+        stored = documents.read(file, "baseline", REMEDY)
+        entries = {key_of(e): {k: e[k] for k in ("verdict", *MEASURED)} for e in stored["results"]}
+        if len(entries) < len(stored["results"]):
+            raise UsageError(f"{file} is no baseline: it has two results of one candidate, loss, dtype and law. {REMEDY}")
+        found = cls(profile=stored["profile"], seed=stored["seed"], entries=entries)
+        return replace(found, intact=stored["digest"] == found.digest)
 
     @property
     def digest(self) -> str:
         """Of all that the file says."""
-        return hashlib.sha256("\n".join([self.profile, str(self.seed), *self.lines()]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([self.profile, str(self.seed), *self.lines()]).encode("utf-8", "surrogatepass")).hexdigest()
 
     def lines(self) -> list[str]:
         """One JSON object a result."""

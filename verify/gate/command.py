@@ -19,17 +19,24 @@ FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Instead of the one that [tool.verify.gate] names.")
 @click.option("--update-baseline", is_flag=True, help="Accept the report's figures: write them to the baseline and show the diff.")
+@click.option("--accept-reused", is_flag=True, help="Take the word of the run's ledger for results that it has not judged itself.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default=None, help="The whole report with what the gate says of it.")
-def command(report: Path, baseline: Path | None, update_baseline: bool, format_: str | None) -> int:
+def command(report: Path, baseline: Path | None, update_baseline: bool, accept_reused: bool, format_: str | None) -> int:
     """Apply [tool.verify.gate] and its baseline to REPORT.json. Each failure is a sentence and says how to accept it."""
+    from verify.errors import UsageError
     from verify.gate.rules import exit_code
     from verify.report.formats import emit
     from verify.report.stored import read
 
     document, policy = read(report), policy_here(baseline)
+    if update_baseline and not accept_reused and document["environment"].get("reused"):
+        raise UsageError(
+            f"{len(document['environment']['reused'])} of {len(document['results'])} results of {report} were taken from the run's ledger, "
+            "and the baseline is not written. verify run --fresh judges all of it; --accept-reused takes the ledger's word."
+        )
     if update_baseline:
         _update(document, policy)
-    document = apply(document, policy)
+    document = apply(document, policy, accept_reused=accept_reused)
     if format_ is not None:
         emit(document, format_, None)
     else:
@@ -56,11 +63,11 @@ def policy_here(baseline: Path | None = None) -> Policy:
     return policy if baseline is None else replace(policy, baseline=str(baseline))
 
 
-def apply(document: Any, policy: Policy) -> dict[str, Any]:
+def apply(document: Any, policy: Policy, *, accept_reused: bool) -> dict[str, Any]:
     """The document with what the gate says of it."""
     from verify.gate.rules import judged
 
-    return judged(document, policy, _stored(policy))
+    return judged(document, policy, _stored(policy), accept_reused=accept_reused)
 
 
 def explain(document: dict[str, Any]) -> None:
@@ -86,6 +93,7 @@ def _stored(policy: Policy) -> Baseline | None:
 def _update(document: Any, policy: Policy) -> None:
     from verify.errors import UsageError
     from verify.gate.baseline import Baseline
+    from verify.report.reading import visible
     from verify.storage import save
 
     if policy.baseline is None:
@@ -97,4 +105,4 @@ def _update(document: Any, policy: Policy) -> None:
     now = str(Baseline.of(document))
     save(file, now)
     diff = unified_diff(before.splitlines(), now.splitlines(), policy.baseline, policy.baseline, lineterm="", n=0)
-    click.echo("\n".join(diff) or f"{policy.baseline} is as it was")
+    click.echo("\n".join(map(visible, diff)) or f"{policy.baseline} is as it was")

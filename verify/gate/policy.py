@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isnan
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from verify.errors import UsageError, of_type, seconds, unknown
+from verify.errors import UsageError, of_type, seconds, shown, unknown
 from verify.settings import known, load
 
-KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "silent", "time-budget")
+KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "proof", "silent", "time-budget")
 DEVIATION_KEYS = ("candidate", "law", "loss", "dtype", "reason")
 SILENT = ("fail", "warn")
+PROOF = "required"
 EVERY = "*"
 """What stands for all laws of a candidate in a deviation."""
 DTYPES = ("float64", "float32")
@@ -42,7 +44,9 @@ class Deviation:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Limits by dtype; `baseline` and `deviations_file` are paths as written, relative to `folder`."""
+    """Limits by dtype; `baseline` and `deviations_file` are paths as written, relative to `folder`. `proof` names the candidates that must
+    be proved, none for all of them; None where no proof is asked for.
+    """
 
     folder: Path
     baseline: str | None = None
@@ -53,6 +57,7 @@ class Policy:
     max_ulps: Mapping[str, float] = field(default_factory=dict)
     min_sensitivity: Mapping[str, float] = field(default_factory=dict)
     time_budget: float | None = None
+    proof: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, table: object, folder: Path) -> Policy:
@@ -66,6 +71,7 @@ class Policy:
         of_type("silent", silent, (str,), "fail or warn")
         if silent not in SILENT:
             raise unknown("value of silent", silent, SILENT)
+        proof = _proof(table.get("proof"))
         seconds("time-budget", table.get("time-budget"))
         file = table.get("deviations")
         return cls(
@@ -78,13 +84,25 @@ class Policy:
             max_ulps=_limits("max-ulps", table.get("max-ulps", {})),
             min_sensitivity=_limits("min-sensitivity", table.get("min-sensitivity", {})),
             time_budget=table.get("time-budget"),
+            proof=proof,
         )
+
+
+def _proof(given: object) -> tuple[str, ...] | None:
+    """`"required"` of all candidates, or the names of some."""
+    if given is None:
+        return None
+    if given == PROOF:
+        return ()
+    if isinstance(given, list) and given and all(isinstance(name, str) for name in given):
+        return tuple(given)
+    raise UsageError(f'proof is {given!r}; give "{PROOF}", or a list of the candidates of which it is.')
 
 
 def _positive(key: str, given: object) -> float:
     of_type(key, given, (int, float), "a number greater than 0")
-    if not isinstance(given, (int, float)) or isnan(given) or given <= 0:
-        raise UsageError(f"{key} is {given!r}; give a number greater than 0.")
+    if not isinstance(given, (int, float)) or not given > 0 or sys.float_info.max < given < inf:  # NaN is not greater
+        raise UsageError(f"{key} is {shown(given)}; give a number greater than 0.")
     return float(given)
 
 

@@ -34,11 +34,14 @@ WORDS = {
 }
 
 
-def judged(document: Document, policy: Policy, baseline: Baseline | None) -> dict[str, Any]:
-    """The document with its `gate`: what failed, what is only a warning, what was accepted, what changed since the baseline."""
+def judged(document: Document, policy: Policy, baseline: Baseline | None, *, accept_reused: bool = False) -> dict[str, Any]:
+    """The document with its `gate`: what failed, what is only a warning, what was accepted, what changed since the baseline.
+
+    Results that the run of the document has not judged itself fail, unless they are accepted.
+    """
     failures: list[Ruling] = []
     warnings: list[Ruling] = []
-    for rule in RULES:
+    for rule in RULES if accept_reused else (*RULES, _reused):
         for severe, ruling in rule(document, policy, baseline):
             (failures if severe else warnings).append(ruling)
     narrow_first = sorted(policy.deviations, key=lambda d: d.law == EVERY)
@@ -117,6 +120,17 @@ def _time(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
     if policy.time_budget is not None and document["environment"]["wall"] > policy.time_budget:
         told = f"the run took longer than its time-budget of {policy.time_budget:g} s"
         yield True, _ruling("time-budget", told, "raise time-budget in [tool.verify.gate], or judge by a shorter profile")
+
+
+def _proofs(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
+    """Where proofs are required, each candidate that is named has one, and all that are judged where none is."""
+    if policy.proof is None:
+        return
+    found = {p["candidate"]: p for p in document.get("proofs", ())}
+    for name in policy.proof or dict.fromkeys(r["candidate"] for r in document["results"]):
+        told = found[name]["told"] if name in found else "no proof was asked for: verify run --prove"
+        if name not in found or found[name]["status"] != "proved":
+            yield True, _ruling("proof", f"{name} is not proved, which is required: {told}", "take it out of proof in [tool.verify.gate]")
 
 
 def _stale(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
@@ -240,4 +254,14 @@ def _refused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
         yield True, _ruling("refused", told, "correct what it says, or take the candidate out of [tool.verify]", told=True)
 
 
-RULES: tuple[Rule, ...] = (_verdicts, _refused, _limits, _against_baseline, _stale, _power, _time)
+def _reused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
+    """What a ledger says that somebody may have written: whoever gates a stored report has not seen it."""
+    results = document["results"]
+    of = Counter(_name(results[i]) for i in document["environment"].get("reused", ()) if i < len(results))
+    if of:
+        listed = ", ".join(f"{name}: {n}" for name, n in of.items())
+        told = f"{of.total()} of {len(results)} results were not judged by this run but taken from its ledger ({listed})"
+        yield True, _ruling("reused", told, "verify run --fresh judges all of it; --accept-reused takes the ledger's word")
+
+
+RULES: tuple[Rule, ...] = (_verdicts, _refused, _limits, _against_baseline, _proofs, _stale, _power, _time)

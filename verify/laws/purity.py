@@ -6,7 +6,6 @@ another order, or are refused by an exception, which is a limitation and not a b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,15 +13,13 @@ from typing import Any
 import numpy as np
 
 from verify.candidates import Answer, Call, Misbehaviour, changes, functions, keeps, upstream_is_kept
+from verify.candidates.signature import is_seed
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.compared import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
 from verify.laws.surroundings import GENERATORS, SEEDED, borrowed, watched
-
-SEEDS = {"seed", "random_seed", "random_state"}
-"""What the seed of random numbers is called."""
 
 
 def measure(subject: Subject, case: Case) -> Finding:
@@ -87,7 +84,7 @@ def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> A
 
 def _takes_a_seed(subject: Subject) -> bool:
     """Whether an input is one, by its name: who hands it in asks for these random numbers, and for the same again."""
-    return any(re.findall(r"\w+", name)[-1].lower() in SEEDS for name in subject.candidate.names)
+    return any(map(is_seed, subject.candidate.names))
 
 
 def _declared(subject: Subject, case: Case, gradient: np.ndarray) -> None:

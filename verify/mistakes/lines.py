@@ -161,7 +161,7 @@ class Lines:
         straight: dict[int, tuple[Integers, Integers]] = {}
         for slip in slips:
             if slip.how == "identity":
-                for inside, (last, outs, sources) in self._lines[slip.place.key[:2]]:
+                for inside, (last, outs, sources) in self._lines.get(slip.place.key[:2], ()):
                     changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
                     straight[last] = outs, sources
                 continue

@@ -183,8 +183,12 @@ class InstanceOracle:
 
     @cached_property
     def example(self) -> Formula:
-        """The formula in a small form, which shows whether it has switches or is curved."""
-        return self.formula(self.problem.parts(small(self.problem))[0].key)
+        """The formula in a small form, which shows whether it has switches or is curved; where it asks for labels, one that has switches if
+        any has: a hinge of those of one class alone.
+        """
+        seeds = range(POINTS if any(i.asked for i in self.problem.inputs) and self.problem.example is None else 1)
+        found = [self.formula(self.problem.parts(small(self.problem, seed=seed))[0].key) for seed in seeds]
+        return next((f for f in found if f.switches), found[0])
 
     @cached_property
     def has_switches(self) -> bool:

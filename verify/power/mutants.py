@@ -28,11 +28,19 @@ VISIBLE = 1e3
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong implementation, its name, and the family of mistakes that it belongs to."""
+    """A wrong implementation, its name, and the family of mistakes that it belongs to; `when` it is another than the right one, if not
+    everywhere.
+    """
 
     name: str
     family: str
     f: Callable[..., Any]
+    when: Callable[[Parts], bool] | None = None
+
+
+def on_a_kink(p: Parts) -> bool:
+    """Whether an example lies on one."""
+    return any(e.ties for e in p.examples)
 
 
 def right(reference: Reference) -> Candidate:
@@ -158,14 +166,14 @@ def _kinks(reference: Reference) -> Iterator[Mutant]:
     if not reference.oracle.example.switches:
         return
     for value in (2.0, -0.1):
-        yield Mutant(f"{value:g} on a kink", "kink", _made(reference, term=_ties_as(value)))
-    yield Mutant(
-        "> for the label, ≥ for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry != label))
+        yield Mutant(f"{value:g} on a kink", "kink", _made(reference, term=_ties_as(value)), on_a_kink)
+    ways: tuple[tuple[str, Callable[[Term, Example, int], float]], ...] = (
+        ("> for the label, ≥ for the others", lambda t, e, label: float(not t.tied or t.entry != label)),
+        ("≥ for the label, > for the others", lambda t, e, label: float(not t.tied or t.entry == label)),
+        ("nothing on a kink", lambda t, e, label: float(not t.tied and not e.ties)),
     )
-    yield Mutant(
-        "≥ for the label, > for the others", "kink", _made(reference, term=lambda t, e, label: float(not t.tied or t.entry == label))
-    )
-    yield Mutant("nothing on a kink", "kink", _made(reference, term=lambda t, e, label: float(not t.tied and not e.ties)))
+    for name, term in ways:
+        yield Mutant(name, "kink", _made(reference, term=term), on_a_kink)
 
 
 def _ties_as(value: float) -> Callable[[Term, Example, int], float]:
@@ -179,7 +187,8 @@ def _parameters(reference: Reference) -> Iterator[Mutant]:
     objective = reference.oracle.objective
     in_value, in_gradient = reference.oracle.formula(objective.loss.scores(3), 0).mentioned
     for name, value in objective.parameters.items():
-        for factor in (0.5, 2.0):
+        parameter = objective.loss.parameters[name]
+        for factor in (factor for factor in (0.5, 2.0) if parameter.low < factor * value < parameter.high):
             shifted = Reference(Oracle(_with(objective, name, factor * value), reference.oracle.dtype))
             if name in in_gradient:
                 yield Mutant(f"{name} × {factor:g} in the gradient", "parameter", _pair(_made(reference), _made(shifted)))
@@ -296,12 +305,12 @@ def _latent(reference: Reference) -> Iterator[Mutant]:
         ("for a single label", lambda p: len(p.y) > 1 and len(set(p.y.tolist())) == 1),
         ("for zero weights", lambda p: not p.W.any()),
         ("without a penalty", lambda p: not p.slope.any()),
-        ("on a kink", lambda p: any(e.ties for e in p.examples)),
+        ("on a kink", on_a_kink),
     )
     kinks, classes = bool(reference.oracle.example.switches), _has_classes(reference)
     for what, holds in conditions:
         if ("kink" not in what or kinks) and ("class" not in what or classes):
-            yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=_only(holds)))
+            yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=_only(holds)), holds)
 
 
 def _behaviour(reference: Reference) -> Iterator[Mutant]:

@@ -48,7 +48,7 @@ class Symbols(np.ndarray):
 
     def __array_function__(self, f: Any, types: Any, args: Any, kwargs: Any) -> Any:
         own = FUNCTIONS.get(f)
-        return super().__array_function__(f, types, args, kwargs) if own is None else own(*args, **kwargs)
+        return _wrapped(super().__array_function__(f, types, args, kwargs)) if own is None else own(*args, **kwargs)
 
     def __getitem__(self, at: Any) -> Any:
         return _wrapped(super().__getitem__(at))

@@ -12,6 +12,7 @@ from pathlib import Path
 from verify.errors import unknown
 from verify.report.reading import Document
 from verify.storage import save
+from verify.streams import held
 
 RENDERINGS = {
     "text": "verify.report.text:plain",
@@ -49,4 +50,4 @@ def emit(document: Document, format_: str, output: Path | None) -> None:
     elif format_ == "text":
         console().print(table(document))
     else:
-        sys.stdout.write(render(document, format_))
+        sys.stdout.write(held(render(document, format_), format_))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib import metadata
 from pathlib import PurePath
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,9 +15,10 @@ from xml.etree import ElementTree as ET
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from verify.figures import pictures
+from verify import kept
 from verify.report.audit import lines
 from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
+from verify.report.proofs import proofs
 from verify.report.reading import (
     Document,
     Entry,
@@ -77,6 +82,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
         power=list(_power(document.get("power", ()))),
         beside=beside or {},
         audits=lines(document),
+        proofs=proofs(document),
         recorded=list(_recorded(document, found)),
     )
     return page
@@ -112,8 +118,26 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
         for k, f in enumerate(measured.get((candidate, loss), [])):
             spread = next((r.get("spread") for _, r in mine if (r["dtype"], r["law"]) == (f["dtype"], "gradient")), None)
             wanted = PRINCIPAL if k == 0 else SECONDARY
-            drawn += [(f["dtype"], p, Markup(p.svg)) for p in pictures(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
+            try:
+                drawn += [(f["dtype"], p, Markup(p["svg"])) for p in _drawn(f"c{n}-{k}", f, spread, wanted)]  # noqa: S704  (ours)
+            except Exception as error:  # whatever measurements of a stranger, or of sizes that no axis has, make the drawing say
+                none.setdefault((candidate, loss), {})[f"its measurements cannot be drawn ({visible(error)})"] = None
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn, "none": list(none.get((candidate, loss), ()))}
+
+
+def _drawn(name: str, measured: Entry, spread: Entry | None, wanted: tuple[str, ...]) -> list[dict[str, str]]:
+    """The pictures of what was measured; the same are drawn once: each takes a quarter of a second."""
+
+    def draw() -> list[dict[str, str]]:
+        from verify.figures import pictures  # with matplotlib, for which nobody waits who has seen them
+
+        return [asdict(p) for p in pictures(name, measured, spread, wanted)]
+
+    shown = json.dumps([name, measured, spread, wanted], sort_keys=True)
+    key = ["pictures", metadata.version("matplotlib"), hashlib.sha256(shown.encode()).hexdigest()]
+    drawn = kept.plain(key, draw)
+    kept.write()
+    return drawn
 
 
 def _recorded(document: Document, found: Sequence[Finding]) -> Iterator[dict[str, Any]]:

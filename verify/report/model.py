@@ -31,7 +31,8 @@ LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """All outcomes of one command. `results` has one entry for each candidate, dtype and law that applies, in that order;
-    `inapplicable` has the others with the reason, `refused` the candidates that could not be judged.
+    `inapplicable` has the others with the reason, `refused` the candidates that could not be judged. `ended_by` is the signal that ended
+    the run, if one did: what was not judged by then is silent.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -40,15 +41,24 @@ class Report:
     seed: int
     seconds: float
     refused: tuple[Refused, ...] = ()
+    ended_by: str | None = None
 
     @classmethod
     def of(
-        cls, outcomes: Sequence[Outcome | Inapplicable], *, profile: str, seed: int, seconds: float, refused: Sequence[Refused] = ()
+        cls,
+        outcomes: Sequence[Outcome | Inapplicable],
+        *,
+        profile: str,
+        seed: int,
+        seconds: float,
+        refused: Sequence[Refused] = (),
+        ended_by: str | None = None,
     ) -> Report:
         """The report of what the tasks came to."""
         judged = tuple(o for o in outcomes if isinstance(o, Outcome))
         rest = tuple(o for o in outcomes if isinstance(o, Inapplicable))
-        return cls(outcomes=judged, inapplicable=rest, profile=profile, seed=seed, seconds=seconds, refused=tuple(refused))
+        given: dict[str, Any] = {"profile": profile, "seed": seed, "seconds": seconds, "ended_by": ended_by}
+        return cls(outcomes=judged, inapplicable=rest, refused=tuple(refused), **given)
 
     @property
     def results(self) -> list[Result]:
@@ -71,6 +81,16 @@ class Report:
     def ended(self) -> set[str]:
         """The candidates that hung or ended their process."""
         return {o.task.request.name for o in self.outcomes if o.result.diagnosis and o.result.diagnosis["code"] in ("crashed", "hung")}
+
+    @property
+    def judged(self) -> int:
+        """How many answers there are: outcomes, and laws that have nothing to ask."""
+        return len(self.outcomes) + len(self.inapplicable)
+
+    @property
+    def reused(self) -> int:
+        """How many of them are from earlier runs."""
+        return sum(o.reused for o in self.outcomes) + sum(i.reused for i in self.inapplicable)
 
     @property
     def laws(self) -> tuple[str, ...] | None:
@@ -106,7 +126,9 @@ class Report:
         document = {
             "schema": SCHEMA,
             "verdict": self.verdict.value,
-            "environment": environment() | {"seconds": [round(r.seconds, 3) for r in self.results], "wall": round(self.seconds, 3)},
+            "environment": environment()
+            | {"seconds": [round(r.seconds, 3) for r in self.results], "wall": round(self.seconds, 3)}
+            | ({"reused": reused} if (reused := [i for i, o in enumerate(self.outcomes) if o.reused]) else {}),
             "seed": self.seed,
             "profile": self.profile,
             "selection": None if self.laws is None else list(self.laws),

@@ -9,7 +9,7 @@ from textwrap import indent
 from typing import Any
 
 from verify.nested import decimal
-from verify.report.reading import values
+from verify.report.reading import values, visible
 
 
 def function(found: Mapping[str, Any]) -> str:
@@ -34,5 +34,5 @@ def function(found: Mapping[str, Any]) -> str:
 
 def _docstring(text: str) -> str:
     """As a literal that ends where it should, whatever the text holds."""
-    clean = text.replace("\\", "\\\\").replace('"', '\\"')
+    clean = visible(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"""{clean}"""'

@@ -5,6 +5,7 @@ Everything here is a function of the document alone (`Report.to_dict()`, or a `r
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -39,6 +40,15 @@ def visible(text: object, *, lines: bool = False) -> str:
 
 def _shows(c: str) -> bool:
     return unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def harmless(text: str) -> str:
+    """The text without a line that a CI system would take for a command: a candidate may be called `::error`.
+
+    >>> print(harmless("  ::error::no"))
+      '::error::no
+    """
+    return re.sub(r"^(\s*)(::|##\[)", r"\1'\2", text, flags=re.MULTILINE)
 
 
 def figure(x: float | str | None, form: str = ".2g") -> str:
@@ -179,9 +189,13 @@ def ended(entry: Entry) -> bool:
 def conventions(document: Document) -> Iterator[tuple[str, str]]:
     """(candidate, what its own loss says that it computes)."""
     for name, found in document["conventions"].items():
-        varied = {name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items()}
+        varied = {
+            name: f"{name} {found[name]} (varied: {min(v):g} to {max(v):g})" for name, v in found.get("varied", {}).items() if name in found
+        }
         varied |= {"formula": _formula(found["formula"])} if "formula" in found else {}
-        varied |= {name: f"{name} {found[name]} (found out from {how})" for name, how in found.get("found_out", {}).items()}
+        varied |= {
+            name: f"{name} {found[name]} (found out from {how})" for name, how in found.get("found_out", {}).items() if name in found
+        }
         varied |= {"wrt": f"gradients for {', '.join(found['wrt'])}"} if "wrt" in found else {}
         varied |= {"inputs": f"inputs {found['inputs']}"} if "inputs" in found else {}
         told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)

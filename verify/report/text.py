@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from io import StringIO
 
@@ -12,7 +11,20 @@ from rich.text import Text
 
 from verify.report.audit import lines
 from verify.report.findings import findings, folded, judgement, paragraph, silences, summary
-from verify.report.reading import Document, conventions, figure, limitations, lost_digits, not_asked, powers, printed, refusals, visible
+from verify.report.proofs import proofs
+from verify.report.reading import (
+    Document,
+    conventions,
+    figure,
+    harmless,
+    limitations,
+    lost_digits,
+    not_asked,
+    powers,
+    printed,
+    refusals,
+    visible,
+)
 
 STYLES = {"holds": "green", "broken": "bold red", "silent": "yellow"}
 
@@ -26,7 +38,7 @@ def render(document: Document) -> RenderableType:
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     previous = None
     for r, seconds in zip(document["results"], document["environment"]["seconds"], strict=True):
-        cells = [_safe(visible(r["candidate"])) if r["candidate"] != previous else "", r["dtype"], r["law"]]
+        cells = [harmless(visible(r["candidate"])) if r["candidate"] != previous else "", r["dtype"], r["law"]]
         measured = [figure(r["strain"]), f"{r['decided']}/{r['cases']}", f"{seconds:.1f} s"]
         table.add_row(*map(Text, cells), Text(r["verdict"], style=STYLES[r["verdict"]]), *map(Text, measured))
         previous = r["candidate"]
@@ -34,13 +46,14 @@ def render(document: Document) -> RenderableType:
         table,
         Text(),
         *_block(f"{name}: {told}" for name, told in conventions(document)),
-        *(Text(_safe(paragraph(f, document)) + "\n") for f in (*findings(document), *silences(document))),
-        *(Text(_safe(f"{told}\n")) for told in refusals(document)),
-        *(Text(_safe(told) + "\n") for told in printed(document)),
+        *(Text(harmless(paragraph(f, document)) + "\n") for f in (*findings(document), *silences(document))),
+        *(Text(harmless(f"{told}\n")) for told in refusals(document)),
+        *(Text(harmless(told) + "\n") for told in printed(document)),
         *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
         *_block(f"{name}: note: {told}" for name, told in lost_digits(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
         *_block(lines(document)),
+        *_block(proofs(document)),
         *_block(powers(document)),
         *_gate(document),
         Text(summary(document)),
@@ -53,7 +66,7 @@ def _gate(document: Document) -> list[Text]:
         return []
     failures, warnings = (folded(document["gate"][k], document) for k in ("failures", "warnings"))
     told, style = [*_rulings(failures, "gate: "), *_rulings(warnings, "gate, a warning: ")], "green" if not failures else "bold red"
-    return [*(Text(_safe(t)) for t in told), Text(line, style=style), Text()]
+    return [*(Text(harmless(t)) for t in told), Text(line, style=style), Text()]
 
 
 def _rulings(said: Sequence[Document], before: str) -> list[str]:
@@ -61,13 +74,8 @@ def _rulings(said: Sequence[Document], before: str) -> list[str]:
 
 
 def _block(lines: object) -> list[Text]:
-    told = [Text(_safe(line)) for line in lines]  # type: ignore[attr-defined]
+    told = [Text(harmless(line)) for line in lines]  # type: ignore[attr-defined]
     return [*told, Text()] if told else []
-
-
-def _safe(text: str) -> str:
-    """No line that a CI system would take for a command: a candidate may be called `::error`."""
-    return re.sub(r"^(\s*)(::|##\[)", r"\1'\2", text, flags=re.MULTILINE)
 
 
 def plain(document: Document) -> str:

@@ -1,4 +1,4 @@
-"""Where specs are found: every module of `verify.specs`, and any file that a user names."""
+"""Where specs are found: every file in `verify.specs` and its folders, and any file that a user names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import verify.specs
 from verify.errors import UsageError, unknown
@@ -21,42 +21,82 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def _modules() -> list[object]:
-    return [import_module(f"verify.specs.{m.name}") for m in pkgutil.iter_modules(verify.specs.__path__)]
+PENALTIES = "penalties"
+"""The folder of those that are added to losses."""
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, str]:
+    """The modules of `verify.specs` and of its folders by the names of their files, in the order of these; none is imported."""
+    found = pkgutil.walk_packages(verify.specs.__path__, "verify.specs.")  # of packages only their docstrings
+    return dict(sorted((m.name.rpartition(".")[2], m.name) for m in found if not m.ispkg))
+
+
+def group_of(module: str) -> str:
+    """The folder in which a spec that ships stands."""
+    return module.split(".")[2]
+
+
+def names() -> tuple[str, ...]:
+    """What the shipped losses and functions are called: each as its file is. Nothing is imported."""
+    return tuple(name for name, module in _files().items() if group_of(module) != PENALTIES)
+
+
+def specs() -> dict[str, LossSpec | FunctionSpec]:
+    """The shipped losses and functions by name: what each file calls SPEC."""
+    return {name: _shipped(name) for name in names()}
 
 
 def losses() -> dict[str, LossSpec]:
-    """The shipped losses by name: what each module of `verify.specs` calls SPEC."""
-    specs = [m.SPEC for m in _modules() if hasattr(m, "SPEC")]
-    return {s.name: s for s in specs}
+    """Those of scores with one label or target each."""
+    return {name: s for name, s in specs().items() if isinstance(s, LossSpec) and not s.of_inputs}
 
 
 def penalties() -> dict[str, Penalty]:
-    """The shipped penalties by name: what a module of `verify.specs` lists as PENALTIES."""
-    return {p.name: p for m in _modules() for p in getattr(m, "PENALTIES", ())}
+    """The shipped penalties that are found out of a candidate, by name: what a file lists as PENALTIES."""
+    return {p.name: p for m in _penalty_modules() for p in getattr(m, "PENALTIES", ())}
+
+
+def all_penalties() -> dict[str, Penalty]:
+    """These, and those that are only named: what a file calls PENALTY."""
+    return penalties() | {m.PENALTY.name: m.PENALTY for m in _penalty_modules() if hasattr(m, "PENALTY")}
+
+
+def _penalty_modules() -> list[Any]:
+    return [import_module(module) for module in _files().values() if group_of(module) == PENALTIES]
+
+
+def _shipped(name: str) -> LossSpec | FunctionSpec:
+    known = names()
+    if name not in known:
+        raise _nearest(name) or unknown("loss", name, known)
+    spec: LossSpec | FunctionSpec = import_module(_files()[name]).SPEC
+    return spec
+
+
+def plain(text: str) -> str:
+    """A name as people look for it: words in lower case."""
+    return re.sub(r"[\s_–-]+", " ", text).casefold()
+
+
+def _nearest(name: str) -> UsageError | None:
+    """The error for another name of a loss."""
+    found = [s.name for s in specs().values() if plain(name) in map(plain, s.aliases)]
+    return UsageError(f"unknown loss {name!r}. Did you mean {' or '.join(map(repr, found))}?") if found else None
 
 
 def find_spec(name: str) -> LossSpec | FunctionSpec:
     """The spec of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default): of a loss or of a function."""
     own = _in_a_file(name, (LossSpec, FunctionSpec), "SPEC")
-    return find_loss(name) if own is None else own
+    return _shipped(name) if own is None else own
 
 
 def find_loss(name: str) -> LossSpec:
     """The same where only a loss of scores will do."""
-    own = _in_a_file(name, (LossSpec, FunctionSpec), "SPEC")
-    if isinstance(own, FunctionSpec) or (own is not None and own.of_inputs):
+    found = find_spec(name)
+    if isinstance(found, FunctionSpec) or found.of_inputs:
         raise UsageError(f"{name} is no loss of scores with one label or target each; `verify check` and `verify run` judge it.")
-    if own is not None:
-        return own
-    if name.isidentifier() and name in {m.name for m in pkgutil.iter_modules(verify.specs.__path__)}:  # most are named like their files
-        there: LossSpec | None = getattr(import_module(f"verify.specs.{name}"), "SPEC", None)
-        if there is not None and there.name == name:
-            return there
-    known = losses()
-    if name not in known:
-        raise unknown("loss", name, known)
-    return known[name]
+    return found
 
 
 def find_penalty(name: str) -> Penalty:
@@ -64,7 +104,7 @@ def find_penalty(name: str) -> Penalty:
     own = _in_a_file(name, (Penalty,), "PENALTY")
     if own is not None:
         return _named(own, name)
-    known = penalties()
+    known = all_penalties()
     if name not in known:
         raise unknown("penalty", name, known)
     return known[name]

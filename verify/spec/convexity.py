@@ -3,8 +3,9 @@
 Affine; a sum, or a multiple ≥ 0, of convex functions; the greatest of convex functions; |affine|; an even power of an affine and
 a power ≥ 1 of a convex function ≥ 0; the norm of affine functions; exp of a convex function; cosh of an affine one and of a convex one
 ≥ 0; log of a sum of exponentials and hyperbolic cosines; −log and negative powers of a concave function; −log of a quotient of
-exponentials, of erfc and of 1 ± erf; log Φ, log Γ, digamma and its derivatives. Parameters are known by their domains. What no rule
-covers is not proved, which does not mean that it is false.
+exponentials, of erfc and of 1 ± erf; log Φ, log Γ, digamma and its derivatives; −log of 1 − exp(−exp) of an affine one; what is
+convex piece by piece, in one variable or, where it rises, in |affine|, with slopes that rise where pieces meet. Parameters are known
+by their domains. What no rule covers is not proved, which does not mean that it is false.
 Source: S. Boyd and L. Vandenberghe, Convex Optimization, 2004, sections 3.2 and 3.5.
 """
 
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 from math import isfinite
 from typing import NamedTuple
 
 from verify.errors import UsageError
 from verify.later import sympy
+from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
 from verify.spec.shipped import plain
@@ -65,8 +68,10 @@ def _convex_penalty(penalty: Penalty) -> bool:
     return all(curvature(*penalty.expression(size)).convex for size in (range(1, CLASSES[-1] + 1) if penalty.per_group else (1,)))
 
 
-def supported(loss: LossSpec) -> str:
-    """What is known of the loss's convexity, for a reader."""
+def supported(loss: LossSpec | FunctionSpec) -> str:
+    """What is known of the convexity of a loss, or of a function of inputs, for a reader."""
+    if isinstance(loss, FunctionSpec) or loss.of_inputs:
+        return "convex, only tested" if loss.claims.convex else "nothing claimed of convexity"
     if loss.claims.convex:
         return "convex, proved and tested" if convex_loss(loss) else "convex, only tested; subdifferentials may be outer bounds"
     known = "not convex, shown by a chord" if loss.claims.convex is False else "nothing claimed of convexity"
@@ -112,6 +117,11 @@ def _positive(c: sympy.Expr) -> bool:
 
 
 def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
+    found = _by_rules(e, x)
+    return Curvature(_in_pieces(e, x), False) if found == UNKNOWN and isinstance(e, sympy.Add | sympy.Piecewise) else found
+
+
+def _by_rules(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
     from verify.spec.functions import log_ndtr  # a class of sympy's
 
     if not e.free_symbols & x or e.is_Symbol:
@@ -143,6 +153,61 @@ def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
         odd = bool(e.args[0].is_odd)
         return Curvature(odd and parts[1].concave, not odd and parts[1].concave)
     return _power(e.base, e.exp, x) if isinstance(e, sympy.Pow) else UNKNOWN
+
+
+def _in_pieces(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
+    """Whether a function of |affine| that rises, or of one variable, is convex."""
+    sizes = [a for a in e.atoms(sympy.Abs) if a.free_symbols & x]
+    if len(sizes) == 1 and _curvature(sizes[0].args[0], x) == AFFINE:
+        v, of = sympy.Dummy(nonnegative=True), sizes[0].args[0]
+        g = e.subs({of**2: v**2}).xreplace({sizes[0]: v})  # sympy writes |a|² as a²
+        if not g.free_symbols & x:
+            return _convex_along(g, v) and _nonnegative(_slope(_pieces(g, v)[0][0], v, sympy.S.Zero))
+    return isinstance(e, sympy.Piecewise) and len(x) == 1 and _convex_along(e, next(iter(x)))
+
+
+def _convex_along(e: sympy.Expr, v: sympy.Symbol) -> bool:
+    """Whether a function of one variable is convex: each piece is, they meet, and slopes rise there."""
+    pieces = _pieces(e, v)
+    for (left, end), (right, beyond) in pairwise(pieces):
+        gap = sympy.cancel(sympy.together((right - left).subs(v, end)))
+        if gap != 0 or not _nonnegative(_slope(right, v, end) - _slope(left, v, end)):
+            return False
+        if beyond is not None and not _nonnegative(beyond - end):
+            return False
+    return bool(pieces) and all(_rises(piece, v) for piece, _ in pieces)
+
+
+def _rises(e: sympy.Expr, v: sympy.Symbol) -> bool:
+    """Whether the slope of one piece does."""
+    return curvature(e, [v]).convex or bool(sympy.factor(sympy.together(sympy.diff(e, v, 2))).is_nonnegative)
+
+
+def _slope(e: sympy.Expr, v: sympy.Symbol, at: sympy.Expr) -> sympy.Expr:
+    return sympy.diff(e, v).subs(v, at)
+
+
+def _pieces(e: sympy.Expr, v: sympy.Symbol) -> list[tuple[sympy.Expr, sympy.Expr | None]]:
+    """Formulas from left to right, each with where it ends, of a Piecewise whose conditions all bound the variable
+    on one side, or of any other formula; nothing where that is not seen.
+    """
+    if not isinstance(e, sympy.Piecewise):
+        return [] if e.has(sympy.Piecewise) else [(e, None)]
+    ends, sides = [], set()
+    for _, condition in e.args[:-1]:
+        if not isinstance(condition, sympy.Gt | sympy.Ge | sympy.Lt | sympy.Le):
+            return []
+        gap = condition.gts - condition.lts
+        rate = sympy.diff(gap, v)
+        if not rate.is_number or rate == 0:
+            return []
+        ends.append(-gap.subs(v, 0) / rate)
+        sides.add(bool(rate > 0))
+    formulas = [piece for piece, _ in e.args]
+    if len(sides) != 1 or e.args[-1].cond != sympy.true:
+        return []
+    from_above = sides.pop()
+    return list(zip(reversed(formulas), [*reversed(ends), None], strict=True) if from_above else zip(formulas, [*ends, None], strict=True))
 
 
 def _power(base: sympy.Expr, n: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
@@ -198,6 +263,8 @@ def _log_concave(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
     if isinstance(e, sympy.Add):
         constant, rest = e.as_independent(*x, as_Add=True)
         factor, tail = rest.as_independent(*x, as_Add=False)
+        if isinstance(tail, sympy.exp) and constant == 1 and factor == -1 and isinstance(-tail.args[0], sympy.exp):
+            return _curvature((-tail.args[0]).args[0], x) == AFFINE
         if isinstance(tail, sympy.erf) and abs(factor) == constant and _positive(constant):
             return _curvature(tail.args[0], x) == AFFINE
         whole = sympy.together(e)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, shown, unknown
 from verify.spec.domains import Binary, Count, Finite, Label, Positive, Probability, Real, Sign, Simplex
 from verify.spec.function import Array
 
@@ -43,7 +43,7 @@ def texts(given: object) -> dict[str, str]:
             raise UsageError(f"inputs {given!r} names one of them twice; name each once.")
         given = dict(pairs)
     if not isinstance(given, Mapping) or not given or not all(isinstance(text, str) for pair in given.items() for text in pair):
-        raise UsageError(f"inputs is {given!r}; give dimensions by names, {EXAMPLE}.")
+        raise UsageError(f"inputs is {shown(given)}; give dimensions by names, {EXAMPLE}.")
     return dict(given)
 
 

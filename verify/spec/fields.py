@@ -10,7 +10,7 @@ from numbers import Real
 from struct import pack, unpack
 from typing import Any, TypeVar
 
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, shown, unknown
 
 T = TypeVar("T")
 
@@ -44,11 +44,13 @@ def by_name(**examples: str) -> Callable[[type[T]], type[T]]:
 def number(what: str, given: object) -> float:
     """A real number as a float, infinity included. Raises UsageError for anything else; truth values are no numbers."""
     if isinstance(given, bool) or not isinstance(given, Real):
-        raise UsageError(f"{what} is {given!r}; give a number.")
+        raise UsageError(f"{what} is {shown(given)}; give a number.")
     try:
         return float(given)
+    except TypeError:  # a duration of numpy's, which calls itself a whole number
+        raise UsageError(f"{what} is {shown(given)}; give a number.") from None
     except OverflowError:
-        raise UsageError(f"{what} is {given!r}, which is too large; give a number that float64 holds.") from None
+        raise UsageError(f"{what} is {shown(given)}, which is too large; give a number that float64 holds.") from None
 
 
 def as_float32(t: float) -> float:
@@ -58,3 +60,13 @@ def as_float32(t: float) -> float:
     except OverflowError:
         return float("inf") if t > 0 else float("-inf")
     return float(found)
+
+
+def told(name: str, **given: object) -> None:
+    """Raises UsageError where what a spec says beside its formula, by its fields, is no tuple of texts."""
+    for what, texts in given.items():
+        if not isinstance(texts, tuple) or not all(isinstance(text, str) and text for text in texts):
+            raise UsageError(f'{what} of {name} is {texts!r}; give a tuple of texts, such as {what}=("{EXAMPLES[what]}",).')
+
+
+EXAMPLES = {"aliases": "another name", "computed_by": "package.module.function"}

@@ -10,7 +10,7 @@ from typing import Any
 
 from verify.errors import UsageError, of_type
 from verify.spec.domains import DOMAINS, Domain, Finite, Label, Real, Simplex
-from verify.spec.fields import by_name
+from verify.spec.fields import by_name, told
 from verify.spec.loss import Claims, Parameter
 from verify.spec.statement import takes
 
@@ -75,6 +75,8 @@ class FunctionSpec:
     elementwise functions (`np.exp`, `np.where`, …) and sympy's functions of single entries all take. It returns an expression, or an array
     of them in the shape of `output`: then the gradient that is judged is that of ⟨v, f⟩, v being the upstream gradient, which is drawn.
 
+    `aliases` are other names of it, and `computed_by` the functions of libraries that compute it: `verify list specs` finds it by them.
+
     Raises UsageError, here and when the formula is called, for all that is no such formula.
     """
 
@@ -85,10 +87,13 @@ class FunctionSpec:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     claims: Claims = field(default_factory=lambda: Claims(convex=None))
     source: str
+    aliases: tuple[str, ...] = ()
+    computed_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         of_type("the name of a function", self.name, (str,), "text")
         of_type(f"the source of {self.name}", self.source, (str,), "text: where the formula comes from")
+        told(self.name, aliases=self.aliases, computed_by=self.computed_by)
         given: object = self.formula
         if not callable(given):
             raise UsageError(f"the formula of {self.name} is {given!r}; give a function of its inputs: lambda x: (x**2).sum().")

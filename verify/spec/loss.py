@@ -13,7 +13,7 @@ from typing import Any
 from verify.errors import UsageError, of_type, unknown
 from verify.later import sympy
 from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
-from verify.spec.fields import as_float32, by_name, number
+from verify.spec.fields import as_float32, by_name, number, told
 from verify.spec.relations import RELATIONS, Relation
 from verify.spec.statement import second, stated, takes
 from verify.spec.target import Target
@@ -49,7 +49,7 @@ class Parameter:
         if isinstance(value, tuple):
             raise UsageError(f"parameter {name} is {', '.join(f'{v:g}' for v in value)}; it is one number, not one for each class.")
         if not self.low < float(value) < self.high:
-            raise UsageError(f"parameter {name} = {value} is outside its domain ({self.low}, {self.high}).")
+            raise UsageError(f"parameter {name} = {value:g} is outside its domain ({self.low}, {self.high}).")
         return float(value)
 
     def check_each(self, name: str, value: Given) -> Given:
@@ -156,6 +156,8 @@ class LossSpec:
     `ways` are other formulas of the same loss, for code that is usually written otherwise, such as Σ_j exp(s_j − s_y) − 1 with the label's
     own term in the sum: a right implementation may be as far off as any of them is when it is evaluated carefully.
 
+    `aliases` are other names of it, and `computed_by` the functions of libraries that compute it: `verify list specs` finds it by them.
+
     Raises UsageError, here and when the formula is called, for all that is no such formula.
     """
 
@@ -169,10 +171,13 @@ class LossSpec:
     target: Domain | Finite | Label | Simplex | Vector | Censored | None = None
     targets: tuple[float, ...] | None = None
     ways: tuple[Callable[..., sympy.Expr], ...] = ()
+    aliases: tuple[str, ...] = ()
+    computed_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         of_type("the name of a loss", self.name, (str,), "text")
         of_type(f"the source of {self.name}", self.source, (str,), "text: where the formula comes from")
+        told(self.name, aliases=self.aliases, computed_by=self.computed_by)
         self._check_formula()
         if not isinstance(self.claims, Claims):
             raise UsageError(

@@ -8,7 +8,7 @@ from math import sqrt
 
 from verify.errors import UsageError, of_type, unknown
 from verify.later import sympy
-from verify.spec.fields import by_name
+from verify.spec.fields import by_name, told
 from verify.spec.statement import stated
 
 GROUPS = ("feature", "class")
@@ -40,6 +40,8 @@ class Penalty:
     """`per_weight(w)` is ρ(w) in sympy, continuous; or `per_group(w)` is that of a list of weights, whatever their order: of a `group`
     "feature", a column of W over all classes, or "class", a row. `bias` says whether the last column of W is penalised too.
 
+    `aliases` are other names of it, and `computed_by` the functions of libraries that compute it: `verify list specs` finds it by them.
+
     Raises UsageError, here and when the formula is called, for all that is no such formula.
     """
 
@@ -48,9 +50,12 @@ class Penalty:
     per_group: Callable[[list[sympy.Symbol]], sympy.Expr] | None = None
     group: str | None = None
     bias: bool = True
+    aliases: tuple[str, ...] = ()
+    computed_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         of_type("the name of a penalty", self.name, (str,), "text")
+        told(self.name, aliases=self.aliases, computed_by=self.computed_by)
         for name, shown in (("per_weight", "one weight: lambda w: Abs(w)"), ("per_group", f"a list of weights: {NORM}")):
             given: object = getattr(self, name)
             if given is not None and not callable(given):

@@ -25,7 +25,7 @@ def shipped(spec: LossSpec | Penalty) -> tuple[str, str] | None:
     home = sys.modules.get(module)
     if not module.startswith(HOME) or home is None or home.__file__ is None:
         return None
-    there = getattr(home, "SPEC", None) is spec or any(p is spec for p in getattr(home, "PENALTIES", ()))
+    there = getattr(home, "SPEC", None) is spec or any(p is spec for p in (*getattr(home, "PENALTIES", ()), getattr(home, "PENALTY", None)))
     return (_digest(home.__file__), spec.name) if there else None
 
 

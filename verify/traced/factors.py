@@ -18,7 +18,7 @@ def cholesky(a: Any, *, upper: bool = False) -> Traced:
     recorder = x.recorder
     recorder.b.line = line_of_code()
     registers = linear.cholesky(recorder.b, x.registers.T if upper else x.registers)
-    values = np.linalg.cholesky(x.values.T if upper else x.values)
+    values = recorder.factored(np.linalg.cholesky, x.values.T if upper else x.values)
     return Traced(recorder, values.T if upper else values, registers.T if upper else registers)
 
 
@@ -54,7 +54,7 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
     columns = y.registers.reshape(len(matrix), -1)
     recorder.b.line = line_of_code()
     found = _substituted(recorder, matrix, columns) if below else _substituted(recorder, matrix[::-1, ::-1], columns[::-1])[::-1]
-    return Traced(recorder, np.linalg.solve(triangle, y.values), found.reshape(y.shape))
+    return Traced(recorder, recorder.factored(np.linalg.solve, triangle, y.values), found.reshape(y.shape))
 
 
 def _substituted(recorder: Recorder, lower: Registers, y: Registers) -> Registers:

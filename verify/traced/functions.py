@@ -156,12 +156,29 @@ def _sorted(x: Traced, axis: int = -1, **_: Any) -> Any:
 
 
 def _argsort(x: Traced, axis: int = -1, **_: Any) -> Any:
+    if x.recorder.strict:
+        return _sorted_by_asking(x, axis)
     order = np.argsort(x.values, axis=axis, kind="stable")
     rows = np.moveaxis(np.take_along_axis(x.registers, order, axis), axis, -1)
     low, high = rows[..., :-1], rows[..., 1:]
     if not np.all(x.recorder.decide(x.recorder.above(high, low), np.ones(low.shape, bool))):
         x.recorder.fail("it sorts equal entries")
     return order
+
+
+def _sorted_by_asking(x: Traced, axis: int) -> Any:
+    """The order that comparisons come to, whatever the numbers are."""
+    rows = np.moveaxis(x.registers, axis, -1)
+    found = np.empty(rows.shape, np.intp)
+    for at in np.ndindex(*rows.shape[:-1]):
+        row, order = rows[at], list[int]()
+        for k in range(len(row)):  # behind the last that is not above it, as a stable sort puts it
+            n = len(order)
+            while n and bool(x.recorder.decide(x.recorder.above(row[order[n - 1]], row[k]), np.bool_(True))):
+                n -= 1
+            order.insert(n, k)
+        found[at] = order
+    return np.moveaxis(found, -1, axis)
 
 
 def _median(x: Traced, axis: Any = None, **options: Any) -> Any:
@@ -472,7 +489,7 @@ def _solve(name: str) -> Callable[..., Any]:
         xs = [lifted(recorder, a) for a in operands]
         if any(x.ndim > 2 for x in xs):
             recorder.fail(f"it calls np.linalg.{name} with stacks of matrices")
-        values = getattr(np.linalg, name)(*(x.values for x in xs))
+        values = recorder.factored(getattr(np.linalg, name), *(x.values for x in xs))
         columns = [x.registers if x.ndim == 2 else x.registers[:, None] for x in xs]
         return Traced(recorder, values, recorder.apply(name, *columns).reshape(np.shape(values)))
 

@@ -68,7 +68,7 @@ class Gap:
 class Code:
     """The value of a function of named arrays, and the code of a gradient (which returns an array for each of the first `variables` of
     them), recorded where they are asked for. `unrecorded` says why a gradient is not. `loss` is another code of the same value, if the
-    gradient is that of a candidate which is judged by this.
+    gradient is that of a candidate which is judged by this. `both` returns the value and these arrays in one list, where one code does.
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class Code:
         *,
         variables: int | None = None,
         loss: Callable[..., Any] | None = None,
+        both: Callable[..., Any] | None = None,
     ) -> None:
+        self.both = both
         self.f, self.names, self._gradient, self.unrecorded = f, names, gradient, unrecorded
         self.variables, self._loss = len(names) if variables is None else variables, None if loss is None else _in_a_list(loss)
         self._records: OrderedDict[Hashable, tuple[Record, bytes]] = OrderedDict()
@@ -92,6 +94,13 @@ class Code:
         self._about: OrderedDict[Hashable, Any] = OrderedDict()
         self._met: set[Any] = set()
         self._exactly = 0
+
+    @property
+    def gradient(self) -> Callable[..., Any]:
+        """The code of the gradient. Raises NotTraced where it has none."""
+        if self._gradient is None:
+            raise NotTraced(self.unrecorded or "it has no gradient")
+        return self._gradient
 
     def _place(self, values: Values) -> tuple[list[Any], Hashable]:
         given = [values[name] for name in self.names]
@@ -219,11 +228,9 @@ class Code:
         return known
 
     def _gradient_records(self, given: list[Any]) -> tuple[list[Record], Tape]:
-        if self._gradient is None:
-            raise NotTraced(self.unrecorded or "it has no gradient")
         plain = self._unrecorded(given)
         if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given):
-            records = as_written(self._gradient, given, self.variables)
+            records = as_written(self.gradient, given, self.variables)
             self._gradients = plain, records, tape_of(records)
         return self._gradients[1:]
 

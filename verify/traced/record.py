@@ -136,6 +136,12 @@ def _as_written(f: Callable[..., Any], given: Sequence[Any], variables: int, rec
     raise NotTraced("rounding decides which of its branches are taken")
 
 
+def followed(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], recorder: Recorder) -> Any:
+    """What `f` returns on recorded inputs, by a recorder of the caller's; its comparisons turn out as that decides. Raises NotTraced."""
+    with _forgotten(f, given, [recorder]):
+        return _run(f, given, inputs, recorder)
+
+
 def as_run(f: Callable[..., Any], given: Sequence[Any], variables: int | None = None) -> Record:
     """The one number that `f` returns, by the operations that run at these inputs, each with its own line though it be equal to another.
     Elsewhere it may be another formula. Raises NotTraced.

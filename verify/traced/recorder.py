@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -58,14 +58,16 @@ class Recorder:
 
     `forced` says how comparisons turn out, by the register of their truth, where they are not to turn out as the floats have it; of each
     that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
-    code, which takes ties as it is written. `looked` says that the code has asked about numbers otherwise, whether they are finite say,
-    and `told` that it has made text of them. `infinite` are the registers of constants that are not finite.
+    code, which takes ties as it is written; with `strict` ties are as written too, and nothing decides before it is asked for. `looked`
+    says that the code has asked about numbers otherwise, whether they are finite say, and `told` that it has made text of them.
+    `infinite` are the registers of constants that are not finite.
     `singles` are single numbers, `buffers` arrays that the code brings along and writes into.
     """
 
     b: Builder = field(default_factory=Builder)
     forced: Mapping[int, bool] = field(default_factory=dict)
     written: bool = False
+    strict: bool = False
     decided: dict[int, bool] = field(default_factory=dict)
     blurred: dict[int, float] = field(default_factory=dict)
     guards: dict[float, int] = field(default_factory=dict)
@@ -135,7 +137,7 @@ class Recorder:
             if not np.all(closed):
                 found[~closed] = self.above(first[~closed], second[~closed])
             return found
-        if self.written:
+        if self.written or self.strict:
             self.b.line = line_of_code()
             return self.b.gt(first, second)  # type: ignore[no-any-return]
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
@@ -197,6 +199,15 @@ class Recorder:
         """Raises NotTraced."""
         self.failure = NotTraced(what, line_of_code())
         raise self.failure
+
+    def factored(self, f: Callable[..., Any], *matrices: Any) -> Any:
+        """What linear algebra gives for plain matrices. Where all numbers are asked about, none decides that there is nothing."""
+        try:
+            return f(*matrices)
+        except np.linalg.LinAlgError:
+            if self.strict:
+                self.fail("it factors a matrix that is singular for some numbers")
+            raise
 
     def owns(self, recorder: Recorder) -> None:
         """Raises NotTraced where numbers were recorded by another one: nobody knows where that was."""

@@ -244,7 +244,8 @@ def _compared(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     registers = COMPARED[ufunc.__name__](recorder, *xs)
     special = infinite.among(recorder, xs[0]) | infinite.among(recorder, xs[1])
     if np.any(special):  # with these all others compare alike
-        registers = np.where(special, recorder.known(values), registers)
+        standing = (np.vectorize(lambda r: recorder.infinite.get(r, 0.0), otypes=[float])(x) for x in xs)
+        registers = np.where(special, recorder.known(ufunc(*standing)), registers)
     found = Truths(recorder, values, registers)
     return found.decided() if recorder.written else found
 

@@ -9,4 +9,6 @@ SPEC = LossSpec(
     parameters={"delta": positive(default=1)},
     claims=Claims(convex=True, symmetric=True, shift_invariant=True),
     source="J. Weston and C. Watkins, Support vector machines for multi-class pattern recognition, ESANN 1999",
+    aliases=("SVM loss of several classes", "Weston–Watkins hinge"),
+    computed_by=("torch.nn.functional.multi_margin_loss, times the number of classes",),
 )

@@ -9,4 +9,10 @@ SPEC = LossSpec(
     targets=(0, 1),
     claims=Claims(convex=True),
     source="C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.2",
+    aliases=("logistic loss", "log loss", "sigmoid cross-entropy"),
+    computed_by=(
+        "torch.nn.functional.binary_cross_entropy_with_logits",
+        "sklearn._loss.loss.HalfBinomialLoss",
+        "xgboost binary:logistic",
+    ),
 )

@@ -9,4 +9,6 @@ SPEC = LossSpec(
     targets=(0, 1, -1, 0.5, -2.75, 3),
     claims=Claims(convex=True),
     source="C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 3.1.1",
+    aliases=("half squared error", "least squares"),
+    computed_by=("sklearn._loss.loss.HalfSquaredError", "optax.losses.l2_loss"),
 )

@@ -1,0 +1,1 @@
+"""Losses of one score for each class."""

@@ -1,0 +1,1 @@
+"""Losses of vectors: distances and angles between examples."""

@@ -1,0 +1,1 @@
+"""Losses that compare the scores of a batch, of pairs or of lists."""

@@ -1,0 +1,1 @@
+"""Losses of one number, for a real target."""

@@ -1,0 +1,20 @@
+"""Log-cosh: ℓ(s, t) = log cosh(s − t)."""
+
+from verify.later import sympy
+from verify.spec import Claims, LossSpec, Real
+
+
+def by_exponentials(s, t):
+    return (s - t) + sympy.log(1 + sympy.exp(-2 * (s - t))) - sympy.log(2)
+
+
+SPEC = LossSpec(
+    name="log_cosh",
+    per_example=lambda s, t: sympy.log(sympy.cosh(s - t)),
+    ways=(by_exponentials,),
+    target=Real(),
+    claims=Claims(convex=True),
+    source="P. J. Green, Bayesian reconstructions from emission tomography data using a modified EM algorithm, IEEE TMI 9, 1990",
+    aliases=("logarithm of the hyperbolic cosine of the error",),
+    computed_by=("optax.losses.log_cosh", "keras.losses.log_cosh"),
+)

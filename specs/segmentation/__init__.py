@@ -1,0 +1,1 @@
+"""Losses of overlaps: the probabilities of all pixels and their labels."""

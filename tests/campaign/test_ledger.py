@@ -1,0 +1,327 @@
+"""What was judged is kept: nothing is lost with a run, nothing is judged again for nothing, and nothing is believed that has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from verify import Verdict
+from verify.api import judge_all
+from verify.campaign.ledger import NAME, Ledger, shared_by_machines
+from verify.campaign.reuse import asking
+from verify.campaign.task import Request, unfinished
+from verify.report.formats import as_json
+
+LAWS = ("value", "gradient")
+HELPER = "FACTOR = 2\n"
+MINE = """
+import os
+import numpy as np
+from helper import FACTOR
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+def softmax(W, X, y, reg, factor):
+    S = X @ W.T
+    E = np.exp(S - S.max(1, keepdims=True))
+    P = E / E.sum(1, keepdims=True)
+    loss = -np.log(P[np.arange(len(X)), y]).mean() + reg * (W * W).sum()
+    P[np.arange(len(X)), y] -= 1
+    with open(os.path.join(HERE, "asked"), "a", encoding="utf-8") as log:
+        log.write("x")
+    return loss, P.T @ X / len(X) + factor * reg * W
+
+def f(W, X, y, reg):
+    return softmax(W, X, y, reg, FACTOR)
+"""
+WEIGHED = MINE.replace("from helper import FACTOR", "").replace("reg, FACTOR)", "reg, np.load(os.path.join(HERE, 'factor.npy')))")
+
+
+def write(folder: Path) -> None:
+    """A project of a candidate with a helper, one that is wrong, and one that reads its factor from a file of data."""
+    for name, text in {
+        "helper": HELPER,
+        "right": MINE,
+        "wrong": MINE.replace("reg, FACTOR)", "reg, 1)"),
+        "weighed": WEIGHED,
+    }.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    np.save(folder / "factor.npy", 2.0)
+    for file in folder.iterdir():
+        os.utime(file, ns=(1, time.time_ns() - 10**9))
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    os.utime(file, ns=(1, time.time_ns() - 10**8))
+
+
+@pytest.fixture
+def opened():
+    """Opens ledgers, which are closed in the end."""
+    with ExitStack() as ledgers:
+        yield lambda *how, **more: ledgers.enter_context(closing(Ledger(*how, **more)))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def judged(folder: Path, *names: str, fresh: bool = False, **how):
+    """The outcomes of one run beside the ledger, by candidate and law, and how often a candidate was asked."""
+    log = folder / "asked"
+    log.write_text("", encoding="utf-8")
+    ledger = Ledger(folder / NAME)
+    how = {"laws": LAWS, "profile": "quick"} | how
+    requests = [Request(candidate=f"{name}.py:f", loss="softmax_cross_entropy", **how) for name in names]
+    report = judge_all(requests, ledger=ledger, fresh=fresh)
+    ledger.close()
+    outcomes = {(o.task.request.name.removesuffix(".py:f"), o.task.law): o for o in report.outcomes}
+    return report, outcomes, len(log.read_text(encoding="utf-8"))
+
+
+def told(report) -> str:
+    return as_json({**report.to_dict(), "environment": None})
+
+
+def test_an_unchanged_project_is_not_asked_again_but_for_its_counterexamples(project):
+    names = ("right", "wrong", "weighed")
+    first, _, asked = judged(project, *names)
+    second, outcomes, again = judged(project, *names)
+    assert told(second) == told(first)
+    assert second.reused == second.judged == 6
+    assert outcomes["wrong", "gradient"].result.verdict is Verdict.BROKEN
+    assert second.to_dict()["environment"]["reused"] == list(range(6))
+    assert again < asked / 5
+    assert judged(project, "right", "weighed")[2] == 0
+    third, _, anew = judged(project, *names, fresh=True)
+    assert (third.reused, told(third)) == (0, told(first))
+    assert anew == asked
+
+
+@pytest.mark.parametrize("change", ["right.py", "helper.py", "factor.npy"])
+def test_only_what_an_edit_concerns_is_judged_again(project, change):
+    judged(project, "right", "weighed")
+    if change == "factor.npy":
+        np.save(project / change, 1.0)
+        os.utime(project / change, ns=(1, 2))
+    else:
+        edit(project / change, *(("reg, FACTOR)", "reg, 1)") if change == "right.py" else ("2", "1")))
+    _, outcomes, _ = judged(project, "right", "weighed")
+    edited, other = ("weighed", "right") if change == "factor.npy" else ("right", "weighed")
+    assert all(not outcomes[edited, law].reused and outcomes[other, law].reused for law in LAWS)
+    assert outcomes[edited, "gradient"].result.verdict is Verdict.BROKEN
+
+
+READ = {
+    "sought": "try:\n    from fast import FACTOR\nexcept ImportError:\n    FACTOR = 2",
+    "queried": "import sqlite3\nFACTOR = sqlite3.connect('some.db').execute('SELECT x FROM t').fetchone()[0]",
+    "listed": "FACTOR = len(os.listdir('data'))",
+    "beside": "os.chdir('data')\nFACTOR = float(open('a.txt', encoding='utf-8').read())\nos.chdir('..')",
+    "asked_of": "import subprocess\nFACTOR = float(subprocess.check_output(['cat', 'data/a.txt']))",
+}
+"""How a candidate may come to its factor."""
+
+
+def test_what_a_candidate_reads_is_seen_however_it_does(project):
+    for name, how in READ.items():
+        (project / f"{name}.py").write_text(MINE.replace("from helper import FACTOR", how), encoding="utf-8")
+    (project / "data").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (project / "data" / name).write_text("2", encoding="utf-8")
+    with closing(sqlite3.connect(project / "some.db")) as rows:
+        rows.executescript("CREATE TABLE t (x); INSERT INTO t VALUES (2)")
+    for file in project.rglob("*"):
+        os.utime(file, ns=(1, time.time_ns() - 10**9))
+    judged(project, *READ, laws=("gradient",))
+    _, outcomes, _ = judged(project, *READ, laws=("gradient",))
+    assert {name: o.reused for (name, _), o in outcomes.items()} == {name: name != "asked_of" for name in READ}
+    (project / "fast.py").write_text("FACTOR = 1\n", encoding="utf-8")
+    (project / "data" / "a.txt").write_text("1", encoding="utf-8")
+    (project / "data" / "b.txt").unlink()
+    with closing(sqlite3.connect(project / "some.db")) as rows:
+        rows.executescript("UPDATE t SET x = 1")
+    _, outcomes, _ = judged(project, *READ, laws=("gradient",))
+    assert {o.result.verdict for o in outcomes.values()} == {Verdict.BROKEN}
+
+
+def test_what_broke_is_asked_first_after_an_edit(project):
+    _, before, _ = judged(project, "wrong")
+    edit(project / "wrong.py", "def f", "# tried\ndef f")
+    _, edited, asked = judged(project, "wrong", laws=("gradient",))
+    result = edited["wrong", "gradient"].result
+    assert (result.verdict, result.cases, edited["wrong", "gradient"].reused) == (Verdict.BROKEN, 1, False)
+    assert result.witness.case.to_dict() == before["wrong", "gradient"].result.witness.case.to_dict()
+    edit(project / "wrong.py", "reg, 1)", "reg, FACTOR)")
+    _, mended, searched = judged(project, "wrong", laws=("gradient",))
+    assert mended["wrong", "gradient"].result.verdict is Verdict.HOLDS
+    assert mended["wrong", "gradient"].result.cases > 1
+    assert asked < searched / 2
+
+
+def test_what_a_ledger_says_is_broken_is_only_believed_where_it_breaks(project):
+    judged(project, "right", "wrong", laws=("gradient",))
+    right, wrong = (
+        asking(Request(candidate=f"{n}.py:f", loss="softmax_cross_entropy", laws=("gradient",), profile="quick").tasks()[0])
+        for n in ("right", "wrong")
+    )
+    rows = sqlite3.connect(project / NAME)
+    rows.execute("UPDATE answers SET told=(SELECT told FROM answers WHERE question=?), broken=1 WHERE question=?", (wrong, right))
+    rows.commit()
+    rows.close()
+    _, outcomes, _ = judged(project, "right", laws=("gradient",))
+    assert (outcomes["right", "gradient"].result.verdict, outcomes["right", "gradient"].reused) == (Verdict.HOLDS, False)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"profile": "ci"}, {"dtypes": ("float32",)}])
+def test_another_question_has_another_answer(project, change):
+    judged(project, "right", laws=("value",))
+    assert not judged(project, "right", laws=("value",), **change)[1]["right", "value"].reused
+
+
+def test_rows_that_are_none_are_judged_again(project):
+    judged(project, "right")
+    for told_now in ("", "[]", "{}", '{"outcome": {"result": {}}, "limits": {}}', "[" * 100_000, '{"outcome": 3, "limits": 4}'):
+        rows = sqlite3.connect(project / NAME)
+        rows.execute("UPDATE answers SET told=?", (told_now,))
+        rows.commit()
+        rows.close()
+        report, _, _ = judged(project, "right", laws=("value",))
+        assert (report.verdict, report.reused) == (Verdict.HOLDS, 0)
+
+
+def test_what_is_silent_for_want_of_time_is_not_kept(project, monkeypatch, opened):
+    from verify.campaign import reuse
+    from verify.campaign.record import Note
+
+    ledger = opened(project / NAME)
+
+    def late(tasks, *, on_done, **_):
+        for task in tasks:
+            on_done(unfinished(task, Note(process=1, started=0.0, since=0.0), 1.0))
+
+    monkeypatch.setattr(reuse, "execute", late)
+    task = Request(candidate="right.py:f", loss="softmax_cross_entropy", laws=("value",)).tasks()[0]
+    (outcome,) = reuse.judged([task], ledger, timeout=None)
+    assert outcome.result.verdict is Verdict.SILENT
+    assert ledger.find(asking(task)) is None
+
+
+def test_a_claim_holds_as_long_as_its_process_lives(tmp_path, opened):
+    mine = opened(tmp_path / NAME)
+    code = f"""
+import time; from pathlib import Path; from verify.campaign.ledger import Ledger
+print(sorted(Ledger(Path({str(tmp_path / NAME)!r})).claim(["a", "b"])), flush=True); time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, encoding="utf-8") as other:
+        assert other.stdout.readline() == "['a', 'b']\n"
+        assert mine.claim(["a", "b", "c"]) == {"c"}
+        assert mine.claimed("a") == other.pid
+        other.kill()
+        other.wait()
+    assert mine.claimed("a") is None
+    assert mine.claim(["a", "b", "c"]) == {"a", "b", "c"}
+
+
+def test_two_runs_judge_nothing_twice(project):
+    (project / "pyproject.toml").write_text(
+        '[tool.verify]\nprofile = "quick"\n' + '[[tool.verify.candidates]]\ntarget = "right.py:f"\nloss = "softmax_cross_entropy"\n',
+        encoding="utf-8",
+    )
+    (project / "asked").write_text("", encoding="utf-8")
+    command = [sys.executable, "-m", "verify", "run", "--law", "value", "--law", "gradient", "--format", "json"]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8") for _ in range(2)]
+    ended = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], ended
+    documents = [json.loads(out) for out, _ in ended]
+    assert documents[0]["results"] == documents[1]["results"]
+    assert sorted(len(d["environment"].get("reused", ())) for d in documents)[1] > 0
+    reused = [set(d["environment"].get("reused", ())) for d in documents]
+    assert reused[0] | reused[1] == {0, 1}
+    assert not reused[0] & reused[1]
+
+
+def test_a_file_that_is_no_ledger_is_put_aside(tmp_path, opened):
+    (tmp_path / NAME).write_bytes(b"not a database, and long enough to be looked at" * 100)
+    ledger = opened(tmp_path / NAME)
+    ledger.keep("a", "1", None)
+    assert ledger.find("a").told == 1
+    assert "was no ledger" in ledger.note
+    assert (tmp_path / f"{NAME}.unreadable").exists()
+
+
+def test_a_ledger_that_cannot_be_written_costs_nothing_else(tmp_path, opened):
+    ledger = opened(tmp_path / "nowhere" / NAME)
+    ledger.keep("a", "1", None)
+    assert ledger.find("a") is None
+    assert ledger.claim(["a"]) == {"a"}
+    assert "cannot be used" in ledger.note
+
+
+def test_where_nothing_can_be_logged_ahead_there_is_another_journal(tmp_path, opened):
+    ledger = opened(tmp_path / NAME, system="unix-dotfile")
+    ledger.keep("a", "1", None)
+    assert ledger.find("a").told == 1
+    assert "its journal is delete" in ledger.note
+    assert opened(tmp_path / f"other-{NAME}").note is None
+
+
+def test_file_systems_of_several_machines_are_known(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n", encoding="utf-8")
+    assert shared_by_machines(tmp_path / "sub" / NAME, mounts)
+    assert not shared_by_machines(Path("/elsewhere") / NAME, mounts)
+
+
+def killed_until_it_ends(folder: Path, seed: int, kills: int) -> tuple[str, int]:
+    """Runs `verify run` there, kills it so often at random moments, then lets it end: what it reports then, and how many outcomes were told
+    before a kill. Each of them must have been kept.
+    """
+    (folder / "pyproject.toml").write_text(
+        '[tool.verify]\nprofile = "quick"\n'
+        + "".join(f'[[tool.verify.candidates]]\ntarget = "{n}.py:f"\nloss = "softmax_cross_entropy"\n' for n in ("right", "wrong")),
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "verify", "run", "--law", "value", "--law", "gradient"]
+    chance, seen = random.Random(seed), 0
+    for _ in range(kills):
+        with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as run:
+            time.sleep(chance.uniform(0.5, 4))
+            os.killpg(run.pid, signal.SIGKILL)
+            lines = re.findall(r"\[\d+/\d+\] (\S+) (\S+) (\S+): (\w+)", run.stderr.read().decode())
+        seen += len(lines)
+        if lines:
+            rows = sqlite3.connect(folder / NAME if (folder / NAME).exists() else folder / "reports" / "latest" / NAME)
+            (kept,) = rows.execute("SELECT count(*) FROM answers WHERE subject NOT NULL").fetchone()
+            rows.close()
+            assert kept >= len(lines)
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False)
+    assert ended.returncode == 1, ended.stderr
+    document = json.loads((folder / "reports" / "latest" / "report.json").read_text(encoding="utf-8"))
+    return as_json({**document, "environment": None}), seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+def test_a_run_that_was_killed_goes_on_and_reports_the_same(tmp_path):
+    reports = []
+    for kills in (2, 0):
+        folder = tmp_path / str(kills)
+        folder.mkdir()
+        write(folder)
+        reports.append(killed_until_it_ends(folder, seed=1, kills=kills)[0])
+    assert reports[0] == reports[1]

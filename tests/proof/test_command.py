@@ -1,0 +1,82 @@
+"""The command, the report and the gate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+from proof import proved_losses
+
+import verify
+from verify.cli import cli
+from verify.errors import UsageError
+from verify.gate.policy import Policy
+from verify.gate.rules import judged
+
+TARGET = f"{Path(proved_losses.__file__)}:"
+SCHEMA = json.loads((Path(__file__).parents[2] / "reports" / "schema.json").read_text(encoding="utf-8"))
+
+
+def asked(*arguments):
+    found = CliRunner().invoke(cli, list(arguments), standalone_mode=False)
+    return found.return_value, found.stdout
+
+
+def test_text_and_exit_codes():
+    code, told = asked("prove", f"{TARGET}softmax", "--in-process")
+    assert code == 0
+    assert "proved at (2, 3): 9 label patterns, 9 sign patterns, error ≤ 2^-2" in told
+    code, told = asked("prove", f"{TARGET}root_of_square", "--at", "1.0,2.0", "--in-process")
+    assert code == 4
+    assert "square roots that depend on each other" in told
+
+
+def test_a_refutation_is_stored_and_replayed():
+    code, told = asked("prove", f"{TARGET}forgets_one_label", "--format", "json", "--in-process")
+    document = json.loads(told)
+    assert (code, document["status"]) == (1, "refuted")
+    report = verify.replay(document["witness"], in_process=True)
+    assert report.verdict is verify.Verdict.BROKEN
+    assert document["witness"]["values"]["y"][1] == 2
+
+
+def test_reports_have_proofs():
+    code, told = asked("check", f"{TARGET}layer_norm", "--at", "1,2,0.5", "--law", "value", "--prove", "--format", "json", "--in-process")
+    document = json.loads(told)
+    jsonschema.validate(document, SCHEMA)
+    (proof,) = document["proofs"]
+    assert (code, proof["status"], document["verdict"]) == (0, "proved", "holds")
+    assert set(proof["parts"]) == {"identities", "relations", "primes"}
+    from verify.report.formats import render
+
+    assert all("proved at (3,): 1 sign pattern" in render(document, f) for f in ("text", "html"))
+
+
+def test_what_is_refuted_is_broken():
+    code, told = asked("check", f"{TARGET}far_away", "--at", "1,2", "--law", "purity", "--prove", "--format", "json", "--in-process")
+    document = json.loads(told)
+    assert (code, document["verdict"]) == (1, "broken")
+
+
+def test_the_gate_requires_proofs(tmp_path):
+    document = {
+        "results": [],
+        "selection": None,
+        "environment": {"wall": 1.0},
+        "proofs": [{"candidate": "a", "status": "proved", "told": "proved"}, {"candidate": "b", "status": "not proved", "told": "why"}],
+    }
+
+    def failures(proof):
+        found = judged(document, Policy.of({"proof": proof}, tmp_path), None)["gate"]["failures"]
+        return [f["sentence"] for f in found if f["rule"] == "proof"]
+
+    assert failures(["a"]) == []
+    assert failures(["b", "c"]) == [
+        "b is not proved, which is required: why",
+        "c is not proved, which is required: no proof was asked for: verify run --prove",
+    ]
+    with pytest.raises(UsageError, match="proof is 3"):
+        Policy.of({"proof": 3}, tmp_path)

@@ -1,0 +1,83 @@
+"""Files of our own: whole or not at all, in nobody else's way."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+
+import pytest
+
+from verify import folders
+from verify.errors import UsageError
+from verify.storage import save
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and pipes are POSIX")
+
+
+def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path):
+    victim, report = tmp_path / "victim", tmp_path / "report.json"
+    victim.write_text("mine", encoding="utf-8")
+    report.symlink_to(victim)
+    (tmp_path / "report.json.partial").symlink_to(victim)
+    save(report, "new")
+    assert (victim.read_text(encoding="utf-8"), report.read_text(encoding="utf-8"), report.is_symlink()) == ("mine", "new", False)
+
+
+def test_writers_at_once_leave_one_whole_file_and_nothing_beside(tmp_path):
+    texts = [str(k) * 200_000 for k in range(8)]
+    writers = [threading.Thread(target=lambda t=t: [save(tmp_path / "report.json", t) for _ in range(10)]) for t in texts]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+    assert (tmp_path / "report.json").read_text(encoding="utf-8") in texts
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    save(tmp_path / "report.json", "old")
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        save(tmp_path / "report.json", "new")
+    assert [p.read_text(encoding="utf-8") for p in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_pipe_is_written_and_stays_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    heard = []
+    reader = threading.Thread(target=lambda: heard.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    save(tmp_path / "pipe", "new")
+    reader.join()
+    assert heard == [b"new"]
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+
+
+def test_modes_are_those_of_other_files(tmp_path):
+    (tmp_path / "other").write_text("", encoding="utf-8")
+    save(tmp_path / "report.json", "new")
+    assert os.stat(tmp_path / "report.json").st_mode == os.stat(tmp_path / "other").st_mode
+
+
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_a_cache_is_private_whatever_the_umask(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        folders.make(tmp_path / "cache" / "verify" / "kernels")
+    finally:
+        os.umask(before)
+    for made in ("cache", "cache/verify", "cache/verify/kernels"):
+        assert stat.S_IMODE(os.stat(tmp_path / made).st_mode) == 0o700
+    assert folders.private(tmp_path / "cache" / "verify" / "kernels")
+
+
+@pytest.mark.parametrize(("mode", "private"), [(0o700, True), (0o755, True), (0o777, False), (0o1777, True)])
+def test_whoever_can_replace_a_folder_above_can_replace_the_cache(tmp_path, mode, private):
+    folders.make(tmp_path / "above" / "cache")
+    os.chmod(tmp_path / "above", mode)
+    assert folders.private(tmp_path / "above" / "cache") is private

@@ -1,0 +1,63 @@
+"""An outcome as JSON that holds all of it, exactly, and back: what the ledger keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from verify.campaign.task import Inapplicable, Outcome, Task
+from verify.cases import Case
+from verify.evidence import Evidence, Verdict
+from verify.trial import Result, Witness
+
+WITNESSES = ("witness", "worst", "farthest")
+
+
+def told(outcome: Outcome | Inapplicable) -> dict[str, Any]:
+    """The outcome without its task."""
+    if isinstance(outcome, Inapplicable):
+        return {"reason": outcome.reason}
+    result = {f.name: getattr(outcome.result, f.name) for f in fields(Result)}
+    result |= {name: _witness(result[name]) for name in WITNESSES}
+    result |= {"verdict": outcome.result.verdict.value, "spread": {str(k): n for k, n in outcome.result.spread.items()}}
+    return {"result": result, **{name: getattr(outcome, name) for name in ("conventions", "place", "printed")}}
+
+
+def read(task: Task, found: Mapping[str, Any]) -> Outcome | Inapplicable:
+    """The outcome of a task. Raises KeyError, TypeError, ValueError or AttributeError where the document is none."""
+    if "reason" in found:
+        return Inapplicable(task, str(found["reason"]))
+    result = dict(found["result"])
+    result |= {name: _read(result[name]) for name in WITNESSES}
+    result |= {
+        "verdict": Verdict(result["verdict"]),
+        "spread": {int(k): n for k, n in result["spread"].items()},
+        "limitations": tuple(result["limitations"]),
+    }
+    return Outcome(task, Result(**result), found["conventions"], place=found["place"], printed=found["printed"])
+
+
+def exact(outcome: Outcome | Inapplicable) -> tuple[str, Outcome | Inapplicable] | None:
+    """The outcome as text, and as it comes back from there. None where it does not come back as it was: it may hold what is no number."""
+    try:
+        text = json.dumps(told(outcome))
+        back = read(outcome.task, json.loads(text))
+        return (text, back) if json.dumps(told(back)) == text else None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+
+
+def _witness(witness: Witness | None) -> dict[str, Any] | None:
+    if witness is None:
+        return None
+    evidence = None if witness.evidence is None else asdict(witness.evidence)
+    return {"case": witness.case.to_dict(), "dtype": witness.case.dtype, "evidence": evidence}
+
+
+def _read(found: Mapping[str, Any] | None) -> Witness | None:
+    if found is None:
+        return None
+    evidence = None if found["evidence"] is None else Evidence(**found["evidence"])
+    return Witness(case=Case.from_dict(found["case"], found["dtype"]), evidence=evidence)

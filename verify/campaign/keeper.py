@@ -1,0 +1,26 @@
+"""What the server of the workers does beside: it sees that the command has ended, by whatever, and leaves nothing of it behind.
+
+Only the server imports this, before anything else. Signals to the command's group do not reach it: it ends with the command, by a pipe.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import warnings
+from contextlib import suppress
+
+from verify.campaign import family, leftovers
+
+
+def _clean(process: int, command: int) -> None:
+    if os.getpid() == process:  # and not a copy of it
+        family.end_all_below()
+        leftovers.sweep(command)
+
+
+with suppress(OSError, AttributeError):
+    os.setpgid(0, 0)
+family.prctl(family.PR_SET_CHILD_SUBREAPER, 1)
+warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")  # of what was left to it
+atexit.register(_clean, os.getpid(), os.getppid())

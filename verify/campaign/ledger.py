@@ -1,0 +1,177 @@
+"""What every finished task came to, on disk beside the report: nothing that was judged is lost with the run, or judged again for nothing.
+
+A SQLite file of JSON documents, without code. A row is one task; it is committed before anybody hears of its outcome. Runs in the same
+folder share it: each claims what it is going to judge, and the claim of a process that has ended is void.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+from collections.abc import Collection, Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verify.campaign.sources import Sources
+from verify.elapsed import started
+
+NAME = "ledger.sqlite"
+SCHEMA = 1
+PATIENCE = 30.0
+"""Seconds that one process waits for the other to write."""
+NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
+"""File systems that machines share: write-ahead logging needs memory that all its readers see."""
+
+TABLES = (
+    "CREATE TABLE answers (question TEXT PRIMARY KEY, subject TEXT, broken INTEGER, told TEXT, sources TEXT, kept REAL)",
+    "CREATE INDEX of_subject ON answers (subject, broken)",
+    "CREATE TABLE claims (question TEXT PRIMARY KEY, process INTEGER, started TEXT, machine TEXT)",
+    f"PRAGMA user_version={SCHEMA}",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One answer as it was kept: a document, and what it depends on; None where that is not known."""
+
+    told: Any
+    sources: Sources | None
+
+
+class Ledger:
+    """The ledger in a file; `note` says what is unusual about it. Where it cannot be used it has no rows, and keeps none."""
+
+    def __init__(self, file: Path, *, system: str | None = None) -> None:
+        """Opens it, or makes one; `system` is the way in which SQLite reaches files, its default where none is named."""
+        self.file, self.note, self._system = file, None, system
+        self._rows: sqlite3.Connection | None = None
+        self._me = os.getpid(), started(os.getpid()), platform.node()
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                self._fails(error)
+                return
+            aside = file.with_name(f"{file.name}.unreadable")
+            self.close()
+            try:
+                file.replace(aside)
+                self._open()
+            except (OSError, sqlite3.Error) as again:
+                self._fails(again)
+            else:
+                self.note = f"{file} was no ledger: it is {aside.name} now, and a new one was begun"
+
+    def _open(self) -> None:
+        if self.file.is_symlink():
+            raise sqlite3.OperationalError("it is a link")
+        where = f"{self.file.absolute().as_uri()}{f'?vfs={self._system}' if self._system else ''}"
+        self._rows = sqlite3.connect(where, uri=True, timeout=PATIENCE, isolation_level=None)
+        wanted = "DELETE" if shared_by_machines(self.file) else "WAL"
+        (mode,) = self._rows.execute(f"PRAGMA journal_mode={wanted}").fetchone()
+        self._rows.execute("PRAGMA synchronous=FULL")
+        self._rows.execute("BEGIN IMMEDIATE")
+        (schema,) = self._rows.execute("PRAGMA user_version").fetchone()
+        if schema != SCHEMA:  # new, or of another version: what that has is judged again
+            for statement in ("DROP TABLE IF EXISTS answers", "DROP TABLE IF EXISTS claims", *TABLES):
+                self._rows.execute(statement)
+        self._rows.execute("COMMIT")
+        if mode != "wal":
+            self.note = f"{self.file} lies where SQLite cannot log ahead, on a network for instance: its journal is {mode}, which is slower"
+
+    def _fails(self, error: Exception) -> None:
+        self.note = f"{self.file} cannot be used ({error}): what is judged is not kept there"
+        self.close()
+
+    def close(self) -> None:
+        """Gives the file back, and what is claimed."""
+        if self._rows is not None:
+            with suppress(sqlite3.Error):
+                self._rows.execute("DELETE FROM claims WHERE process=? AND started=? AND machine=?", self._me)
+            with suppress(sqlite3.Error):
+                self._rows.close()
+        self._rows = None
+
+    def find(self, question: str) -> Row | None:
+        """What was answered to it last."""
+        return self._row("SELECT told, sources FROM answers WHERE question=?", question)
+
+    def broken(self, subject: str) -> Row | None:
+        """The latest broken answer to any question about the same."""
+        return self._row("SELECT told, sources FROM answers WHERE subject=? AND broken ORDER BY kept DESC LIMIT 1", subject)
+
+    def _row(self, query: str, name: str) -> Row | None:
+        with suppress(sqlite3.Error, ValueError, RecursionError):
+            if self._rows is not None:
+                found = self._rows.execute(query, (name,)).fetchone()
+                return None if found is None else Row(json.loads(found[0]), json.loads(found[1]))
+        return None
+
+    def keep(self, question: str, told: str, sources: Sources | None, *, subject: str | None = None, broken: bool = False) -> None:
+        """Commits an answer, in the place of the one before. Where that fails it is said in `note`, and the run goes on without."""
+        if self._rows is None:
+            return
+        try:
+            self._rows.execute("BEGIN IMMEDIATE")
+            try:
+                self._rows.execute(
+                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, julianday('now'))",
+                    (question, subject, broken, told, json.dumps(sources)),
+                )
+                self._rows.execute("DELETE FROM claims WHERE question=?", (question,))
+                self._rows.execute("COMMIT")
+            except BaseException:
+                self._rows.rollback()
+                raise
+        except sqlite3.Error as error:
+            self._fails(error)
+
+    def claim(self, questions: Collection[str]) -> set[str]:
+        """Those of them that are nobody else's now: they are this process's until they are kept or given back."""
+        if self._rows is None:
+            return set(questions)
+        try:
+            self._rows.execute("BEGIN IMMEDIATE")
+            with closing(self._rows.execute("SELECT question, process, started, machine FROM claims")) as claims:
+                theirs = {q for q, *who in claims if tuple(who) != self._me and _lives(*who)}
+            mine = set(questions) - theirs
+            self._rows.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", [(q, *self._me) for q in mine])
+            self._rows.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._fails(error)
+            return set(questions)
+        return mine
+
+    def give_back(self, questions: Iterable[str]) -> None:
+        """Leaves them to others."""
+        if self._rows is not None:
+            with suppress(sqlite3.Error):
+                self._rows.executemany("DELETE FROM claims WHERE question=? AND process=?", [(q, self._me[0]) for q in questions])
+
+    def claimed(self, question: str) -> int | None:
+        """The living process that is going to answer it, None where there is none."""
+        with suppress(sqlite3.Error):
+            if self._rows is not None:
+                found = self._rows.execute("SELECT process, started, machine FROM claims WHERE question=?", (question,)).fetchone()
+                return int(found[0]) if found is not None and _lives(*found) else None
+        return None
+
+
+def _lives(process: int, since: str, machine: str) -> bool:
+    """Whether the process that claimed something is still there. Of another machine nobody knows, and nobody waits for it."""
+    return machine == platform.node() and started(process) == since
+
+
+def shared_by_machines(file: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """Whether the file lies on a file system that several machines may have, as far as the system tells."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+        there = file.absolute().parent.resolve()
+    except OSError:
+        return False
+    kinds = {Path(place.replace("\\040", " ")): kind for _, place, kind, *_ in map(str.split, lines)}
+    return next((kinds[folder] for folder in (there, *there.parents) if folder in kinds), "") in NETWORK

@@ -1,0 +1,174 @@
+"""Proofs of candidates: on a worker process, or here; and what becomes of a refutation, which is a witness like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from io import StringIO
+from typing import Any
+
+from pebble import ProcessExpired
+
+from verify.campaign import witness
+from verify.campaign.judging import function_of, own_code_of, perform
+from verify.campaign.task import Outcome, Request, Task
+from verify.campaign.without_spec import without_spec
+from verify.campaign.witness import NO_LOSS
+from verify.campaign.workers import workers
+from verify.candidates import Candidate
+from verify.candidates.signature import POSITIONAL, called, parameters_of
+from verify.cases import Case
+from verify.errors import UsageError
+from verify.pair.simpler import shrunk
+from verify.problem import Instance, small
+from verify.proof.proved import LIMIT, Proof, prove, real_gap
+from verify.proof.shapes import LINEAR, SCORES, bounds, fits, is_any, patterns, strays
+from verify.traced import Code
+
+OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
+LONGER = 30.0
+"""Seconds beside the limit for what comes before a proof, and for the witness after it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proved:
+    """What `verify.prove` returns. `witness` is that of a refutation."""
+
+    candidate: str
+    proof: Proof
+    witness: Outcome | None = None
+    loss: str = NO_LOSS
+
+    @property
+    def status(self) -> str:
+        """proved, refuted, not proved or vacuous."""
+        return self.proof.status
+
+    def __str__(self) -> str:
+        lines = [f"{self.candidate}: {self.proof}"]
+        parts = ", ".join(f"{name} 2^{x:.0f}" for name, x in self.proof.parts.items() if x > float("-inf"))
+        lines += [f"  error: {parts}"] if self.proof.status == "proved" else []
+        lines += [f"  assumed: {told}" for told in self.proof.assumed]
+        if self.witness is not None:
+            told = self.witness.result.diagnosis
+            lines += [f"  cause: {told['message']}"] if told else []
+            lines += [f"  verify replay {witness.identity(self.witness)}"]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a document has it."""
+        found: dict[str, Any] = {"candidate": self.candidate, "loss": self.loss, **self.proof.to_dict()}
+        if self.witness is not None:
+            found["witness"] = witness.document(self.witness)
+        return found
+
+
+def proofs_of(requests: Sequence[Request], *, in_process: bool = False) -> list[dict[str, Any]]:
+    """The proofs of candidates that are judged, as a report has them: each at its first dtype. Witnesses are kept."""
+    found = []
+    for request in requests:
+        try:
+            p = proved(request_of(request), in_process=in_process)
+        except UsageError as error:
+            p = Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=str(error)))
+        if p.witness is not None:
+            witness.keep([p.witness])
+        told = replace(p, loss=request.loss).to_dict()
+        del told["seconds"]  # which are never the same twice
+        found.append(told)
+    return found
+
+
+def request_of(request: Request) -> Request:
+    """What is proved of a candidate that is judged by a spec: its own code, until that has been compared with the spec by the laws."""
+    return request if request.at is not None else proof_request(request.candidate, seed=request.seed)
+
+
+def proof_request(candidate: Any, *, at: Any = None, inputs: Any = None, **how: Any) -> Request:
+    """The request of a proof: for inputs that are declared, by an example, or of a function of one of the known signatures. Raises
+    UsageError as `without_spec` does.
+    """
+    from verify.spec.annotated import annotated
+
+    if at is not None or inputs is not None or annotated(candidate) is not None:
+        return without_spec(candidate, at=at, inputs=inputs, **how)
+    probe = Request(candidate=candidate, loss=NO_LOSS)
+    f = function_of(probe)
+    first = (f.loss or f.grad) if isinstance(f, Candidate) else f
+    names = [p.name for p in parameters_of(first) or () if p.kind in POSITIONAL and p.default is p.empty]
+    for text in {4: LINEAR, 2: SCORES}.get(len(names), ()):
+        request = without_spec(candidate, inputs=text.format(*names), **(how | {"wrt": (names[0],)}))
+        if request.at is not None and fits(f, request.at.given, names[0]):
+            return request
+    raise UsageError(
+        f"the candidate is {called(f)}, which answers in none of the known ways, f(W, X, y, reg) and f(scores, y). Say what it takes: an "
+        "example of its inputs, at=(…), or inputs='x: n d, y: n | labels(c)'."
+    )
+
+
+def proved(request: Request, *, shape: Mapping[str, int] | None = None, limit: float | None = None, in_process: bool = False) -> Proved:
+    """A proof of one candidate, on a worker process, which may crash and hang, or here. Raises UsageError."""
+    limit = LIMIT if limit is None else limit
+    if in_process or not isinstance(request.candidate, str):
+        return proved_here(request, dict(shape or {}), limit)
+    with workers(1) as pool:
+        future = pool.schedule(proved_here, args=[request, dict(shape or {}), limit], timeout=limit + LONGER)
+        try:
+            return future.result(timeout=limit + 2 * LONGER)
+        except TimeoutError:
+            why = f"it gave no answer within {limit + LONGER:g} s"
+        except ProcessExpired as lost:
+            why = f"it ended its process (exit code {lost.exitcode})"
+        except BrokenProcessPool:
+            why = "it ended the server of all workers"
+    return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=why))
+
+
+def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved:
+    """The same in this process; what the candidate prints is left."""
+    with redirect_stdout(StringIO()):
+        own, found = own_code_of(request)
+        if isinstance(found, str):
+            return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=found))
+        objective = found[0].objective
+        assert isinstance(objective, Instance)
+        code = objective.problem.code
+        assert isinstance(code, Code)
+        if own.returned is None:
+            return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason="it has no gradient"))
+        given, told = patterns(objective.problem.inputs, own.at(request.dtypes[0]), bool(request.inputs), shape)
+        if isinstance(given, str):
+            return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=given))
+        if (other := strays(found[0].candidate, code, small(objective.problem, seed=1) if not request.inputs else given[0])) is not None:
+            return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=other))
+        loose = [i.name for i in objective.problem.inputs if not i.differentiated and not is_any(i)]
+        ends = {i.name: bounds(i) for i in objective.problem.inputs}
+        proof = prove(code, given, shape=told, loose=loose, bounds=ends, seed=request.seed, limit=limit)
+        if proof.status == "proved" and request.reference is not None:
+            proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))
+        if proof.values is None:
+            return Proved(candidate=request.name, proof=proof)
+        case = Case(values=proof.values, differentiated=own.differentiated, family="proof", seed=request.seed)
+        return Proved(candidate=request.name, proof=proof, witness=_outcome(request, code, case, ends))
+
+
+def _outcome(request: Request, code: Code, case: Case, ends: Mapping[str, tuple[float, float] | None]) -> Outcome | None:
+    """The refutation as a law's outcome, at a point that is as plain as it can be, with its cause."""
+
+    def breaks(other: Case) -> bool:
+        nonlocal case
+        gap = real_gap(code, other.values, ends)
+        if gap is None or not gap.distance:
+            return False
+        case = other
+        return True
+
+    shrunk(case, case.x, breaks)
+    dtype = request.dtypes[0]
+    for law in ("formula", "gradient"):
+        found = perform(Task(replace(request, laws=(law,)), dtype, law, case))
+        if isinstance(found, Outcome) and found.result.witness is not None:
+            return found
+    return None

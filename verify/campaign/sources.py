@@ -1,0 +1,212 @@
+"""What an answer depends on beside the question: the user's own files that a worker has loaded or read, and the versions of libraries.
+
+A worker tells them with each outcome. They are compared when the same is asked again, by what is in the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module, metadata
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from verify.campaign.server import processor
+from verify.elapsed import processors
+from verify.rounding import blas
+
+Sources = dict[str, dict[str, str | None]]
+"""`{"files": {path relative to the project: digest, None where there is none}, "libraries": {name: version}}`."""
+
+OURS = ("verify", "verify.specs")
+LIBRARIES = ("hypothesis", "numba", "numpy", "pebble", "python-flint", "scipy", "sympy", "verify-gradients")
+SETTINGS = ("BLIS_", "CUDA_", "JAX_", "KMP_", "MKL_", "NPY_", "NUMBA_", "OMP_", "OPENBLAS_", "PYTORCH_", "TORCH_", "VECLIB_", "XLA_")
+"""How names of environment variables begin that libraries go by, when they compute."""
+CACHES = ("JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR")
+BESIDE = ("site-packages", "dist-packages")
+"""Folders of installed libraries."""
+OWN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+
+
+class _Loaded:
+    """What this process had loaded before its candidate, since when that is, and the files that were opened since."""
+
+    def __init__(self) -> None:
+        self.before: set[str] | None = None
+        self.since, self.opened, self.sought, self.listed = 0, set[str](), set[str](), set[str]()
+        self.asked = False
+
+    def hears(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Of the interpreter's own events: what is opened to be read, by Python, the system's loader or SQLite; modules that are sought;
+        folders that are listed; and other processes, whose reading nobody sees.
+        """
+        with suppress(Exception):  # which would be that of the code that it hears of
+            if event == "open":
+                if isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+                    self.opened.add(os.path.abspath(arguments[0]))
+            elif event == "import":
+                self.sought.add(arguments[0])
+            elif event in FILES:
+                self.opened.add(os.path.abspath(arguments[0]))
+            elif event in FOLDERS:
+                self.listed.add(os.path.abspath(arguments[0] or os.curdir))
+            elif event in PROCESSES:
+                self.asked = self.asked or _is_by_users(sys._getframe(1))
+
+
+FILES = ("ctypes.dlopen", "sqlite3.connect")
+FOLDERS = ("os.listdir", "os.scandir")
+PROCESSES = ("os.fork", "os.posix_spawn", "os.exec", "os.system", "subprocess.Popen")
+
+
+def _is_by_users(frame: FrameType | None) -> bool:
+    """Whether it is the user's code that asks, by itself or through Python's own, and neither an installed library nor ours."""
+    while frame is not None and _is_pythons(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None or not os.path.isfile(frame.f_code.co_filename):
+        return False
+    file = frame.f_code.co_filename
+    return not (file.startswith(OWN) or any(part in BESIDE for part in Path(file).parts))
+
+
+_loaded = _Loaded()
+
+
+def begin() -> None:
+    """What is loaded or read from now on is the candidate's. Only for a process that is its alone."""
+    _loaded.before, _loaded.since = set(sys.modules), time.time_ns()
+    sys.addaudithook(_loaded.hears)
+
+
+def needed(folder: str | None) -> Sources | None:
+    """What this process has loaded since, and read in the `folder` of the project. None where that is not known: a file may have been
+    written since it was loaded.
+    """
+    if _loaded.before is None or folder is None or _loaded.asked:
+        return None
+    try:
+        files, libraries = set[str](), set[str]()
+        for name, module in [*sys.modules.items()]:
+            file = getattr(module, "__file__", None)
+            if name in _loaded.before or not isinstance(file, str) or name.partition(".")[0] == "verify" or _is_pythons(file):
+                continue
+            if any(part in BESIDE for part in Path(file).parts):
+                libraries.add(name.partition(".")[0])
+            else:
+                files.add(os.path.abspath(file))
+        files |= {path for path in _loaded.opened if _is_read(path, folder)} | {*_missing(folder)}
+        folders = {path for path in _loaded.listed if _is_below(path, folder) and path not in map(os.path.abspath, sys.path)}
+        if any(os.path.exists(path) and os.stat(path).st_mtime_ns >= _loaded.since for path in files):
+            return None
+        return {
+            "files": {os.path.relpath(path, folder): digest(path) for path in sorted(files)}
+            | {os.path.join(os.path.relpath(path, folder), ""): listing(path) for path in sorted(folders)},
+            "libraries": {name: version(name) for name in sorted(libraries)},
+        }
+    except Exception:  # whatever the candidate has made of its process
+        return None
+
+
+def stand(sources: Sources, folder: str) -> bool:
+    """Whether all of them are as they were."""
+    files, libraries = sources["files"].items(), sources["libraries"].items()
+    return all((listing if path.endswith(os.sep) else digest)(os.path.join(folder, path)) == told for path, told in files) and all(
+        version(name) == told for name, told in libraries
+    )
+
+
+def _missing(folder: str) -> Iterator[str]:
+    """Where modules would lie in the project that were looked for, and are not there."""
+    homes = [path for path in {*map(os.path.abspath, sys.path)} if _is_below(path, folder)]
+    for name in _loaded.sought - sys.modules.keys():
+        for home in homes if "." not in name else ():
+            yield os.path.join(home, f"{name}.py")
+            yield os.path.join(home, name, "__init__.py")
+
+
+def _is_below(path: str, folder: str) -> bool:
+    """Whether it is the project's folder, or lies in it, and in nothing that is hidden or a library's."""
+    parts = Path(os.path.relpath(path, folder)).parts
+    return not any(part.startswith(".") or part in ("__pycache__", *BESIDE) for part in parts)
+
+
+def listing(path: str) -> str | None:
+    """What stands for the names in a folder; None where there is none. What is compiled comes and goes."""
+    with suppress(OSError):
+        return _of(sorted(name for name in os.listdir(path) if name != "__pycache__"))
+    return None
+
+
+def _is_pythons(file: str) -> bool:
+    return file.startswith(PYTHON) and not any(part in BESIDE for part in Path(file).parts)
+
+
+PYTHON = tuple({os.path.join(sysconfig.get_path(p), "") for p in ("stdlib", "platstdlib")})
+
+
+def _is_read(path: str, folder: str) -> bool:
+    """Whether it is a file of the project that the candidate may have read: none that is compiled, hidden, or of a library."""
+    return _is_below(path, folder) and not os.path.isdir(path) and not _is_pythons(path)
+
+
+def digest(path: str) -> str | None:
+    """What stands for the content of a file; None where there is none."""
+    with suppress(OSError):
+        found = os.stat(path)
+        return _digest(path, found.st_size, found.st_mtime_ns)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: str, size: int, written: int) -> str:  # noqa: ARG001
+    """Read again where the file has another size, or was written at another time."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=256)
+def version(name: str) -> str:
+    """The version of the library that has a package of this name; of several, all of them."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(name)
+    return ", ".join(f"{d} {metadata.version(d)}" for d in sorted({*_distributions().get(name, ())})) or "unknown"
+
+
+@lru_cache(maxsize=1)
+def _distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """What stands for this suite, its libraries, Python, the processor and how libraries are told to compute."""
+    told = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in CACHES}
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    where = [platform.machine(), processor(), processors(os.getpid()), os.environ.get("PYTHONPATH"), blas()]
+    return _of([sys.version, versions, where, told, [*_suite()]])
+
+
+def _suite() -> Iterator[tuple[str, str | None]]:
+    """Our own files: a version stands for what was released, and not for what is changed in a checkout."""
+    for name in OURS:
+        for home in import_module(name).__path__:
+            for path in sorted(Path(home).rglob("*.py")):
+                yield f"{name}/{path.relative_to(home)}", digest(str(path))
+
+
+def _of(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def question(parts: Iterable[Any], *, of_machine: bool = True) -> str:
+    """What stands for a question: plain data, and where it matters the machine that answers it."""
+    return _of([*parts, machine() if of_machine else None])

@@ -1,0 +1,511 @@
+"""Every sign pattern of a loss's code and its gradient's: is the one the derivative of the other, as functions of real numbers?
+
+The code runs on recorded inputs. Each comparison of numbers that depend on these asks for the sign of a difference, an *atom*: differences
+that are rational multiples of each other are one, whichever way they are computed. Runs go through all signs of all atoms, depth first;
+what is computed on each is compared in a prime field (`verify.proof.field`).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import log2
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from verify.proof.affine import Affine, Forms, contradicts, infeasible, inside
+from verify.proof.constants import Reading, read
+from verify.proof.field import PRIMES, Budget, Element, Field, Undefined, Unsaid, Unsuited, prime
+from verify.proof.path import Inseparable, Path
+from verify.proof.roots import MOST, Missing, Roots
+from verify.proof.samples import Samples
+from verify.tape import enclose
+from verify.tape.balls import precision
+from verify.tape.tape import Builder
+from verify.traced.array import lifted
+from verify.traced.record import followed, inputs_of
+from verify.traced.recorder import NotTraced, Recorder
+
+POINTS = 2
+"""Points of the field at which all is computed: the second tells apart what is a multiple of what."""
+PASSED = 40
+"""Points at which a root exists, after which it is taken for one that always does."""
+PRIMES_TRIED = 16
+MOVED = 2.0**-10
+"""How far a loss may move without the tiny numbers that are added, as a part of its size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """One atom of a path: the register `x` is above `y`, or below. It is `assumed` to be positive itself, or negative."""
+
+    atom: int
+    assumed: bool
+    x: int
+    y: int
+    above: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leaf:
+    """One pattern: its signs, the entries of the gradient that are not what they must be, and the registers of what was compared."""
+
+    given: tuple[Any, ...]
+    signs: tuple[Sign, ...]
+    wrong: tuple[int, ...]
+    loss: int
+    gradient: tuple[int, ...]
+    undefined: bool = False
+    unsaid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; the first `variables` of the arrays are
+    differentiated. `patterns` are the arguments with each choice of labels. Numbers beside the variables are any, or as they are if
+    `held`; tiny ones that are added are any (`guards`), or 0. Real points are drawn within the `bounds`. Code that is `seeded` gets the
+    seed of the random numbers that it draws.
+    """
+
+    loss: Callable[..., Any]
+    gradient: Callable[..., Any]
+    both: Callable[..., Any] | None = None
+    variables: int
+    patterns: tuple[tuple[Any, ...], ...]
+    held: frozenset[int] = frozenset()
+    guards: bool = True
+    bounds: tuple[tuple[float, float] | None, ...] = ()
+    seeded: bool = False
+
+
+def _random_numbers() -> Any:
+    """How the generators stand that all code of a process shares."""
+    found: Any = np.random.get_state(legacy=False)  # noqa: NPY002  # the legacy global state is the one that code may draw from
+    return found["state"]["key"].tobytes(), found["state"]["pos"], found["has_gauss"], random.getstate()
+
+
+class Late(BaseException):
+    """The time is over."""
+
+
+class Following(Recorder):
+    """A recorder whose comparisons turn out as a path has them."""
+
+    path: Path
+
+    def decide(self, registers: Any, values: Any) -> Any:
+        """See `Recorder`."""
+        shape = np.shape(values)
+        found = np.empty(int(np.prod(shape)), bool)
+        for k, r in enumerate(registers.ravel().tolist()):
+            truth = self.path.truth(r)
+            if truth is None:
+                raise Unsaid("a comparison is open where both sides are equal everywhere")
+            found[k] = truth
+        return found.reshape(shape)
+
+
+@dataclass(eq=False)
+class Answers:
+    """The signs of one path, as they were found: for roots that are looked for at other points."""
+
+    answers: Mapping[tuple[int, int], bool | None]
+    maxima: set[Any]
+    inputs: Callable[[Field], dict[int, Element]]
+    guard: Callable[[Field, int], Element]
+    f: Field
+
+    def above(self, path: Path, x: int, y: int) -> bool | None:  # noqa: ARG002
+        """See `Signs`."""
+        return self.answers[x, y]
+
+    def is_split(self, made_of: Any, key: Any) -> bool:  # noqa: ARG002
+        """See `Signs`."""
+        return made_of not in self.maxima
+
+    def given(self, register: int) -> Element:
+        """See `Signs`."""
+        return self.guard(self.f, register)
+
+
+@dataclass(eq=False)
+class Explorer:
+    """See `leaves`."""
+
+    question: Question
+    seed: int = 0
+    deadline: float = float("inf")
+    readings: dict[Fraction, Reading] = field(default_factory=dict)
+    drawn: int = POINTS
+    primes: int = 1
+    guards: dict[float, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        q = self.question
+        self.b = Builder()
+        self.inputs = inputs_of(self.b, q.patterns[0], q.variables)
+        self._split: set[Any] = set()
+        self._places: list[tuple[Answers, Any]] = []
+        self._p = prime(self.seed)
+        self._seeds = tuple(self._name(k) for k in range(POINTS))
+        self.budget = Budget()
+        self.degree = 1.0
+        self.samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
+        self.runs = 0
+        self._anew()
+
+    def _name(self, k: int) -> bytes:
+        return f"point {self.seed} {k}".encode()
+
+    def _anew(self) -> None:
+        """At other points nothing is known of what was compared."""
+        self.f = Field(self._p, self._seeds, Roots(), self.budget)
+        for answers, tag in self._places:
+            self._ask(self.f, answers, tag)
+        self.f.roots.known = set(self.f._square_roots)  # of all others it is asked whether they are independent of these
+        self._atoms: dict[Any, tuple[int, Element]] = {}
+        self._forms: dict[int, Affine] = {}
+        self._positive: set[Any] = set()
+        self._of_elements: set[Any] = set()
+        self._elements = self._inputs(self.f)
+
+    def _inputs(self, f: Field) -> dict[int, Element]:
+        """Free elements, or what the inputs are held at."""
+        q, found = self.question, dict[int, Element]()
+        for k, (registers, a) in enumerate(zip(self.inputs, q.patterns[0], strict=True)):
+            if registers is None:
+                continue
+            for e, (r, x) in enumerate(zip(registers.ravel().tolist(), np.ravel(a).tolist(), strict=True)):
+                found[r] = self._read(r, Fraction(x)).element(f) if k in q.held else f.free("input", k, e)
+        return found
+
+    @property
+    def variables(self) -> list[int]:
+        """The registers that derivatives are taken by."""
+        return [r for x in self.inputs[: self.question.variables] if x is not None for r in x.ravel().tolist()]
+
+    # Signs
+
+    def above(self, path: Path, x: int, y: int) -> bool | None:
+        """See `Signs`."""
+        if x == y:
+            return None
+        try:
+            d = self.f.minus(path.element(x), path.element(y))
+        except Undefined:
+            raise Unsaid("it compares what has no value") from None
+        if self.f.is_nothing(d):
+            return None
+        if d.fixed:
+            q = self.f.rational(d, self.f.one)
+            return self._of_numbers(x, y) if q is None else q > 0
+        if (free := path.free_maxima((x, y))) and path.maxima:
+            raise Inseparable(path.alike(free))
+        if not all(d.v):
+            raise Unsaid("a point is on a zero set")
+        n, sign = self._atom(d)
+        if n not in self._forms:
+            self._forms[n] = path.forms.apart(x, y)
+        if n not in self._assigned:
+            known = self._known_sign(path, self._forms[n])
+            if known is None:
+                self._trail.append((n, True, True))
+            self._assigned[n] = True if known is None else known
+        positive = self._assigned[n] is sign
+        if n not in self._signs:
+            self._signs[n] = Sign(atom=n, assumed=self._assigned[n], x=x, y=y, above=positive)
+        return positive
+
+    def _known_sign(self, path: Path, x: Affine) -> bool | None:
+        """The sign that an atom has beside those that are assumed; None where it may have either. Both may be impossible."""
+        if path.forms.is_positive(x):
+            return True
+        if path.forms.is_positive(Affine({k: -c for k, c in x.parts.items()}, -x.constant)):
+            return False
+        assumed = [(self._forms[n], above) for n, above in self._assigned.items()]
+        for above in (True, False):
+            if contradicts(x, above, assumed):
+                return not above
+        return None
+
+    def is_impossible(self, leaf: Leaf) -> bool:
+        """Whether no real numbers have the signs of a pattern, by linear programming."""
+        signs = [(self._forms[s.atom], s.assumed) for s in leaf.signs]
+        return infeasible(signs, self._positive)
+
+    def _atom(self, d: Element) -> tuple[int, bool]:
+        """The number of an atom, and whether it has the sign of that."""
+        key = d.v[0] / d.v[1]
+        self.f._asked(d, 2 * (1 + len(self._atoms)))  # a product of values at both points is compared
+        known = self._atoms.get(key)
+        if known is not None:
+            q = self.f.rational(d, known[1])
+            if q is not None:
+                return known[0], q > 0
+            key = (key, d.v[0])  # a multiple by something else: looked at by itself
+            if key in self._atoms:
+                return self._atoms[key][0], True
+        self.f._met(d)
+        self._atoms[key] = len(self._atoms), d
+        return self._atoms[key][0], True
+
+    def _of_numbers(self, x: int, y: int) -> bool:
+        """Of two numbers that depend on no input."""
+        tape = self.b.tape(np.array([x, y], np.intp))
+        if not tape.behind([x, y]).isdisjoint(tape.inputs.tolist()):
+            raise Unsaid("two numbers that a choice leads to cannot be compared")
+        with precision():
+            run = enclose.run(tape, [arb(1)] * len(tape.inputs))
+            d = run.values[x] - run.values[y]
+        if d > 0 or d < 0:
+            return bool(d > 0)
+        raise Unsaid("two numbers are too close to each other to be compared")
+
+    def is_split(self, made_of: Any, key: Any) -> bool:
+        """See `Signs`."""
+        if made_of in self._split:
+            self._of_elements.add(key)
+        return key in self._of_elements
+
+    def given(self, register: int) -> Element:
+        """See `Signs`."""
+        return self._guard(self.f, register)
+
+    def _guard(self, f: Field, register: int) -> Element:
+        if register not in self.guards.values():
+            raise Unsaid("it needs an input that is not there")
+        return f.free("guard", register) if self.question.guards else f.zero
+
+    def _read(self, _: int, value: Fraction) -> Reading:
+        if value not in self.readings:
+            self.readings[value] = read(value)
+        return self.readings[value]
+
+    # Runs
+
+    def leaves(self) -> Iterator[Leaf]:
+        """All patterns, each as soon as it is known; from the first again where what was taken for granted did not hold. None is kept of
+        those that came before a `restarted`. Raises NotTraced, Late, and Unsaid where nothing can be said of any.
+        """
+        done = 0
+        while True:
+            try:
+                for leaf in self._explored():
+                    done += 1
+                    yield leaf
+                self.degree = max(self.degree, self.f.roots.degree)
+                return
+            except Inseparable as error:
+                self._split |= error.keys
+            except Unsuited:
+                self.primes += 1
+                if self.primes > PRIMES_TRIED:
+                    raise Unsaid("no prime has roots of all its numbers") from None
+                self._p = prime(self.seed, self.primes)
+                self._places.clear()
+                self._anew()
+            except Missing as error:
+                self._search(error.tag)
+            yield RESTARTED
+
+    def _explored(self) -> Iterator[Leaf]:
+        for given in self.question.patterns:
+            self._trail: list[tuple[int, bool, bool]] = []
+            while True:
+                yield self._leaf(given)
+                while self._trail and not self._trail[-1][2]:
+                    self._trail.pop()
+                if not self._trail:
+                    break
+                n, value, _ = self._trail.pop()
+                self._trail.append((n, not value, False))
+
+    def _leaf(self, given: tuple[Any, ...]) -> Leaf:
+        if time.perf_counter() > self.deadline:
+            raise Late
+        self.runs += 1
+        q = self.question
+        self._assigned, self._signs = {n: value for n, value, _ in self._trail}, dict[int, Sign]()
+        recorder = Following(self.b, strict=True, guards=self.guards)
+        path = recorder.path = Path(self.f, self.b, self._elements, set(self.variables), self, self._read)
+        path.forms = Forms(path, self._positive)
+        self._path = path
+        told: dict[str, Any] = {"given": given}
+        loss, gradient = -1, tuple[int, ...]()
+        numbers = _random_numbers()
+        try:
+            first = followed(q.both or q.loss, given, self.inputs, recorder)
+            first, *out = [first] if q.both is None else first
+            value = lifted(recorder, first)
+            if value.size != 1:
+                raise Unsaid(f"the loss has {value.size} numbers")
+            loss = int(value.registers.ravel()[0])
+            out = followed(q.gradient, given, self.inputs, recorder) if q.both is None else out
+            gradient = tuple(r for g in out for r in lifted(recorder, g).registers.ravel().tolist())
+            if not q.seeded and _random_numbers() != numbers:
+                raise NotTraced("it draws random numbers: hand in an input that is called seed")
+            if recorder.looked or recorder.told:
+                what = "whether numbers are finite" if recorder.looked else "numbers as text"
+                raise NotTraced(f"it asks for {what}, which no pattern of signs tells")
+            wrong = self._wrong(path, loss, gradient)
+            if wrong and path.maxima:  # it may matter which is the greatest
+                raise Inseparable(path.alike({key for _, key in path.maxima.values()}))
+        except Undefined:
+            return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, undefined=True)
+        except Unsaid as error:
+            return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, unsaid=str(error))
+        return Leaf(**told, signs=self._found(), wrong=wrong, loss=loss, gradient=gradient)
+
+    def _found(self) -> tuple[Sign, ...]:
+        return tuple(self._signs.values())
+
+    def _wrong(self, path: Path, loss: int, gradient: Sequence[int]) -> tuple[int, ...]:
+        variables = self.variables
+        if len(gradient) != len(variables):
+            raise Unsaid(f"the gradient has {len(gradient)} numbers, where {len(variables)} are due")
+        path.element(loss)
+        told = [path.element(r) for r in gradient]
+        due, found = path.gradient(loss), []
+        for k, (r, x) in enumerate(zip(variables, told, strict=True)):
+            apart = self.f.minus(x, due.get(r, self.f.zero))
+            self.budget.shown(apart.n)
+            if not apart.is_zero:
+                found.append(k)
+        return tuple(found)
+
+    # Real points
+
+    def following(self, leaf: Leaf) -> list[int]:
+        """The samples that have the signs of a pattern, and at which all is finite."""
+        guards = {r: value for value, r in self.guards.items()}
+        numbers = self.samples.at(np.array([leaf.loss, *leaf.gradient], np.intp), guards)
+        fine = np.all(np.isfinite(numbers), axis=0)
+        if leaf.signs:
+            x, y = (self.samples.at(np.array([getattr(s, name) for s in leaf.signs], np.intp), guards) for name in "xy")
+            above = np.array([s.above for s in leaf.signs])[:, None]
+            fine &= np.all(np.where(above, x > y, x < y), axis=0)
+        return [int(k) for k in np.flatnonzero(fine)]
+
+    def affine_point(self, leaf: Leaf) -> dict[int, Any] | None:
+        """Inputs that have the signs of a pattern by linear programming, where what is compared is affine in them."""
+        signs = [(self._forms[s.atom], s.assumed) for s in leaf.signs]
+        places = {self._elements[r].v: (k, e) for k, x in enumerate(self.inputs) if x is not None for e, r in enumerate(x.ravel().tolist())}
+        point = inside(signs, places.keys())
+        if point is None:
+            return None
+        found = {k: np.array(a) for k, a in self.values(leaf.given, 0).items()}
+        for key, number in point.items():
+            k, e = places[key]
+            found[k].reshape(-1)[e] = number
+        return {k: a[()] for k, a in found.items()}
+
+    def is_moved_by_guards(self, leaf: Leaf) -> bool:
+        """Whether the loss is another one, at the samples of a pattern, where tiny numbers are 0 that are read as that."""
+        q, at = self.question, self.following(leaf)
+        if q.guards or not self.guards:
+            return False
+        loss = np.array([leaf.loss], np.intp)
+        here = self.samples.at(loss, {r: value for value, r in self.guards.items()})[0, at]
+        samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
+        there = samples.at(loss, dict.fromkeys(self.guards.values(), 0.0))[0, at]
+        return not np.all(np.abs(there - here) <= MOVED * np.max(np.abs(here), initial=0.0))
+
+    def values(self, given: Sequence[Any], sample: int | None) -> dict[int, Any]:
+        """The inputs at a sample, or as they are given; by their places."""
+        found, at = dict(enumerate(given)), 0
+        for k, (registers, a) in enumerate(zip(self.inputs, given, strict=True)):
+            if registers is None or sample is None:
+                continue
+            numbers = self.samples.points[at : at + registers.size, sample].reshape(np.shape(a))
+            found[k] = numbers.astype(np.asarray(a).dtype)[()]
+            at += registers.size
+        return found
+
+    # Roots
+
+    def _search(self, tag: Any) -> None:
+        """Points at which all roots exist that were met so far, with a certificate that each is independent of those before it."""
+        path = self._path
+        maxima = {made_of for made_of, _ in path.maxima.values()}
+        self._places.append((Answers(dict(path.answers), maxima, self._inputs, self._guard, self.f), tag))
+        seeds: list[bytes] = []
+        certified, passed = set[int](), 0
+        n = len(self._places)
+        if n > MOST:
+            raise Unsaid(f"it takes more than {MOST} square roots")
+        while len(seeds) < POINTS or len(certified) < n:
+            if time.perf_counter() > self.deadline:
+                raise Late
+            if passed > PASSED << max(0, n - 4):
+                raise Unsaid("it takes square roots that depend on each other, or one of a square")
+            self.drawn += 1
+            seed = self._name(self.drawn)
+            count = self._roots_at(seed)
+            if count is None:
+                passed += 1
+                seeds.append(seed)
+            else:
+                certified.add(count)
+        self._seeds = tuple(seeds[:POINTS])
+        self._anew()
+
+    def _roots_at(self, seed: bytes) -> int | None:
+        """How many roots exist at a point before one that does not; None where all do."""
+        f = Field(self._p, (seed,), Roots())
+        for k, (answers, tag) in enumerate(self._places):
+            before = f.roots.count
+            try:
+                self._ask(f, answers, tag)
+            except Missing:
+                return f.roots.count
+            if f.roots.count == before:
+                raise Unsaid("it takes a root that is one of those before it")
+            if f.roots.count != k + 1:
+                raise Unsaid("it takes square roots in an order that is not followed")
+        return None
+
+    def _ask(self, f: Field, answers: Answers, tag: Any) -> None:
+        """Has a field take the root of a place, on the path that led there."""
+        signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
+        path = Path(f, self.b, self._inputs(f), set(self.variables), signs, self._read)
+        if isinstance(tag, tuple):
+            path.element(tag[1])
+            path.gradient(tag[1])
+        else:
+            path.element(tag)
+
+    # What is claimed
+
+    def errors(self) -> dict[str, float]:
+        """Binary logarithms of the parts of the probability that something is claimed that is not so: by identities and relations that hold
+        at the points alone, and by a prime that divides all coefficients of one.
+        """
+        b, ext = self.budget, self.degree
+        points = log2(self.drawn) + log2(self.primes)
+
+        def part(bound: float, of: float) -> float:
+            return log2(bound * ext) + points - of if bound else float("-inf")
+
+        whole = (b.identity + b.relation) / 255
+        return {
+            "identities": part(b.identity, 255.0),
+            "relations": part(b.relation, 255.0),
+            "primes": part(whole, PRIMES),
+        }
+
+
+RESTARTED = Leaf(given=(), signs=(), wrong=(), loss=-1, gradient=())
+"""What comes out where all begins anew."""
+
+
+def error_of(parts: Mapping[str, float]) -> float:
+    """log₂ of their sum, rounded up to a whole number."""
+    greatest = max(parts.values())
+    if greatest == float("-inf"):
+        return greatest
+    return float(np.ceil(greatest + log2(sum(2.0 ** (x - greatest) for x in parts.values()))))

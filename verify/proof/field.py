@@ -1,0 +1,655 @@
+"""Numbers of a random prime field in place of real ones: what holds of them at random points holds of the functions they stand for.
+
+An `Element` is the value of one rational function of *free elements* at each of the points: inputs, and one for each function value that
+no rule makes of others (an exponential, a logarithm, an erf). The rules are exact, and free elements are taken as independent of each
+other, so that an identity which holds of them holds of the real numbers that they stand for; one that needs more of them is not found.
+
+exp      exponents that are combinations of earlier ones with small rational coefficients give products of powers of their exponentials:
+         each is the 60th power of a free element, which has all roots of orders that divide 60
+log      a free element, or the combination that the rules for products, quotients, squares and exponentials give
+x^(u/v)  roots of odd order are unique in the field, since the prime is chosen so; a square root is either one: see `verify.proof.roots`
+sin, cos by half of the angle, so that their squares add up to 1; angles that are combinations with whole coefficients are added
+erf, …   free, with their symmetries
+
+Each element carries a bound on the degree of its numerator and its denominator as polynomials in the free elements, and on the binary
+logarithms of the sums of the sizes of their coefficients: one bound for both, since both grow by the same rules. What is looked up because
+it is equal to another one is counted with these bounds: see `Budget`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import reduce
+from hashlib import blake2b
+from itertools import product
+from math import gcd, inf, log2
+from typing import Any
+
+from flint import fmpz, fmpz_mod_ctx
+
+from verify.proof.roots import Roots
+from verify.tape.arithmetic import Arithmetic
+from verify.tape.primitives import Primitive
+
+BITS = 256
+"""Bits of the prime."""
+CLASS = (8 * 3 * 5 * 7 * 11, ((8, 7), (3, 2), (5, 4), (7, 3), (11, 2)))
+"""The modulus and residues of the primes that are drawn: −1 is no square, 2, 3, 5, 7 and 11 are, and roots of orders 3, 5, 7 and 11 are
+unique.
+"""
+PRIMES = 235.0
+"""There are more than 2^PRIMES such primes of 256 bits: (Li(2^256) − Li(2^255))/φ(9240) less what Bennett, Martin, O'Bryant and Rechnitzer
+(Illinois J. Math. 62, 2018) leave open for moduli up to 10^5, which is 2^236.
+"""
+WHOLE = 60
+"""An exponential is this power of a free element."""
+MOST_COEFFICIENT = 16
+"""Of an exponent in another, with denominators that divide WHOLE."""
+SMALL = 1 << 40
+"""Numerators and denominators of a quotient of two elements that is taken for a rational number."""
+MOST_POWER = 64
+LONGEST = 24
+"""Elements among which sums of three are looked for."""
+
+
+class Unsaid(BaseException):  # candidates that catch exceptions do not catch it
+    """What no rule decides, so that nothing is proved: in words."""
+
+
+class Undefined(BaseException):
+    """A function that has no value anywhere: it divides by 0."""
+
+
+class Unsuited(BaseException):
+    """The prime has no root of a constant: another one has."""
+
+
+def prime(seed: int, attempt: int = 0) -> int:
+    """A prime of the class, each alike."""
+    modulus, residues = CLASS
+    residue = next(r for r in range(modulus) if all(r % m == k for m, k in residues))
+    count = 0
+    while True:
+        k = drawn(f"prime {seed} {attempt} {count}".encode(), b"", (1 << (BITS - 1)) // modulus)
+        found = ((1 << (BITS - 1)) // modulus + 1 + k) * modulus + residue
+        if found.bit_length() == BITS and fmpz(found).is_probable_prime():
+            return found
+        count += 1
+
+
+def drawn(key: bytes, seed: bytes, below: int) -> int:
+    """A number that is drawn for a key, as uniform as one of 512 bits can be."""
+    return int.from_bytes(blake2b(seed + b"|" + key, digest_size=64).digest(), "big") % below
+
+
+class Element:
+    """`v` at each point; the bounds `n` of its numerator and `d` of its denominator; whether it is `fixed`, a number alone."""
+
+    __slots__ = ("d", "fixed", "n", "v")
+
+    def __init__(self, v: tuple[Any, ...], n: float, d: float, fixed: bool = False) -> None:
+        self.v, self.n, self.d, self.fixed = v, n, d, fixed
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is 0 at all points."""
+        return not any(self.v)
+
+
+@dataclass
+class Budget:
+    """How many equalities were taken for granted because they hold at the points, and the sum of their bounds (degrees, and logarithms of
+    coefficients), for identities that were to be shown and for relations that were found on the way.
+    """
+
+    identities: int = 0
+    relations: int = 0
+    identity: float = 0.0
+    relation: float = 0.0
+
+    def shown(self, bound: float) -> None:
+        """One identity."""
+        self.identities += 1
+        self.identity += bound
+
+    def found(self, bound: float, times: int = 1) -> None:
+        """Some relations."""
+        self.relations += times
+        self.relation += times * bound
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An exponent and its exponential: `root` is the element whose 60th power that is, where it was free; else it is a logarithm and its
+    argument.
+    """
+
+    exponent: Element
+    power: Element
+    root: Element | None
+
+
+@dataclass(eq=False)
+class Field(Arithmetic):
+    """Computes at the points that `seeds` stand for, modulo `p`. `roots` choose what square roots are."""
+
+    p: int
+    seeds: tuple[bytes, ...]
+    roots: Roots
+    budget: Budget = field(default_factory=Budget)
+    tag: Any = 0
+
+    def __post_init__(self) -> None:
+        self.of = fmpz_mod_ctx(self.p)
+        one, zero = self.of(1), self.of(0)
+        self.one, self.zero = Element((one,) * len(self.seeds), 0.0, 0.0, True), Element((zero,) * len(self.seeds), 0.0, 0.0, True)
+        self._numbers: dict[Any, Element] = {}
+        self._pairs: list[Pair] = []
+        self._exponents: dict[Any, Pair] = {self.zero.v: Pair(self.zero, self.one, None)}
+        self._powers: dict[Any, Pair] = {self.one.v: Pair(self.zero, self.one, None)}
+        self._angles: list[tuple[Element, Element, Element]] = []
+        self._turns: dict[Any, tuple[Element, Element]] = {self.zero.v: (self.zero, self.one)}
+        self._others: dict[Any, Element] = {}
+        self._square_roots: dict[Any, Element] = {}
+        self._odd_roots: dict[Any, Element] = {}
+        self._widest = (1.0, 1.0)
+
+    # Numbers
+
+    def free(self, *key: Any) -> Element:
+        """A new element, drawn from the points' seeds by its name."""
+        name = repr(key).encode()
+        return Element(tuple(self.of(1 + drawn(name, s, self.p - 1)) for s in self.seeds), 1.0, 0.0)
+
+    def number(self, value: Any) -> Element:
+        """A rational number, or one with a name."""
+        found = self._numbers.get(value)
+        if found is None:
+            found = self._numbers[value] = self._named(value) if isinstance(value, str) else self._rational(Fraction(value))
+        return found
+
+    def _rational(self, q: Fraction) -> Element:
+        x = self.of(q.numerator) / self.of(q.denominator)
+        return Element((x,) * len(self.seeds), _size(q.numerator), _size(q.denominator), True)
+
+    def _named(self, name: str) -> Element:
+        root_of_pi = self._constant("√π")
+        if name == "pi":
+            return self.times(root_of_pi, root_of_pi)
+        if name == "√π":
+            return root_of_pi
+        if name == "euler":
+            return self._constant("euler")
+        if name == "e":
+            return self._still(self.exponential(self.one))
+        if name == "log 2":
+            return self._logarithm_of(Fraction(2))
+        if name == "log 10":
+            return self._logarithm_of(Fraction(10))
+        if name == "1/√(2π)":
+            return self.over(self.one, self.times(self.root_of(Fraction(2)), root_of_pi))
+        if name == "2/√π":
+            return self.over(self.number(2), root_of_pi)
+        raise Unsaid(f"the number {name} has no rule")
+
+    def _constant(self, name: str) -> Element:
+        """A number that is taken as independent of all others."""
+        if name not in self._numbers:
+            self._numbers[name] = self._still(self.free("number", name))
+        return self._numbers[name]
+
+    def _still(self, x: Element) -> Element:
+        return Element(x.v, x.n, x.d, True)
+
+    def root_of(self, q: Fraction) -> Element:
+        """√q, of a rational number: the root that is a square itself, so that products of roots are roots of products."""
+        key = ("√", q)
+        if key not in self._numbers:
+            if q < 0:
+                raise Undefined
+            x = self._rational(q)
+            y = x.v[0] ** ((self.p + 1) // 4)
+            if y * y != x.v[0]:
+                raise Unsuited
+            self._numbers[key] = Element((y,) * len(self.seeds), x.n + x.d, x.d, True)
+        return self._numbers[key]
+
+    def _logarithm_of(self, q: Fraction) -> Element:
+        """Log q by those of its prime factors."""
+        if q <= 0:
+            raise Undefined
+        total = self.zero
+        for n, sign in ((q.numerator, 1), (q.denominator, -1)):
+            for factor, k in _factors(n):
+                element = self._constant(f"log of {factor}")
+                total = self.plus(total, self.times(self.number(sign * k), element))
+        total = self._still(total)
+        x = self._rational(q)
+        self._remember(Pair(total, x, None))
+        return total
+
+    # The operations of the field
+
+    def plus(self, x: Element, y: Element) -> Element:
+        """The sum of two."""
+        v = tuple(a + b for a, b in zip(x.v, y.v, strict=True))
+        return Element(v, max(x.n + y.d, y.n + x.d) + 1.0, x.d + y.d, x.fixed and y.fixed)
+
+    def minus(self, x: Element, y: Element) -> Element:
+        """Their difference."""
+        v = tuple(a - b for a, b in zip(x.v, y.v, strict=True))
+        return Element(v, max(x.n + y.d, y.n + x.d) + 1.0, x.d + y.d, x.fixed and y.fixed)
+
+    def times(self, x: Element, y: Element) -> Element:
+        """Their product."""
+        return Element(tuple(a * b for a, b in zip(x.v, y.v, strict=True)), x.n + y.n, x.d + y.d, x.fixed and y.fixed)
+
+    def over(self, x: Element, y: Element) -> Element:
+        """Their quotient. Raises Undefined where y is 0."""
+        if not all(y.v):
+            self.budget.found(y.n)
+            raise Undefined
+        return Element(tuple(a / b for a, b in zip(x.v, y.v, strict=True)), x.n + y.d, x.d + y.n, x.fixed and y.fixed)
+
+    def negative(self, x: Element) -> Element:
+        """The element with the other sign."""
+        return Element(tuple(-a for a in x.v), x.n, x.d, x.fixed)
+
+    def total(self, xs: Iterable[Element]) -> Element:
+        """Their sum."""
+        found = None
+        for x in xs:
+            found = x if found is None else self.plus(found, x)
+        return self.zero if found is None else found
+
+    def whole_power(self, x: Element, n: int) -> Element:
+        """A whole power."""
+        if abs(n) > MOST_POWER * WHOLE:
+            raise Unsaid(f"a power of {n} is beyond what is followed")
+        if n < 0:
+            return self.whole_power(self.over(self.one, x), -n)
+        return Element(tuple(a**n for a in x.v), n * x.n, n * x.d, x.fixed)
+
+    def is_nothing(self, x: Element) -> bool:
+        """Whether it is 0 everywhere, by the points."""
+        self.budget.found(x.n)
+        return x.is_zero
+
+    def rational(self, x: Element, y: Element) -> Fraction | None:
+        """x/y, where that is a rational number with few digits."""
+        if not all(y.v):
+            return None
+        c = x.v[0] / y.v[0]
+        q = _reconstructed(int(c), self.p)
+        if q is None:
+            return None
+        self._asked(x)
+        k = self._rational(q)
+        return q if all(a == b * c for a, b, c in zip(x.v, y.v, k.v, strict=True)) else None
+
+    def _asked(self, x: Element, times: int = 1) -> None:
+        """Counts comparisons with any element that is looked for."""
+        n, d = self._widest
+        self.budget.found(max(x.n + d, n + x.d) + 1.0, times)
+
+    def _met(self, *elements: Element) -> None:
+        n, d = self._widest
+        self._widest = max(n, *(x.n + x.d for x in elements)), max(d, *(x.n + x.d for x in elements))
+
+    # Exponentials and logarithms
+
+    def _remember(self, pair: Pair) -> None:
+        self._met(pair.exponent, pair.power)
+        self._pairs.append(pair)
+        self._exponents.setdefault(pair.exponent.v, pair)
+        self._powers.setdefault(pair.power.v, pair)
+
+    def exponential(self, a: Element) -> Element:
+        """exp(a)."""
+        self._asked(a, 1 + 8 * len(self._pairs))
+        known = self._exponents.get(a.v)
+        if known is not None:
+            return known.power
+        for parts in self._combinations(a):
+            try:
+                power = reduce(self.times, (self._power(pair, c) for pair, c in parts))
+            except Unsaid:
+                continue
+            self._exponents[a.v] = Pair(a, power, None)
+            self._powers.setdefault(power.v, self._exponents[a.v])
+            return power
+        root = self.free("exp", self.tag, len(self._pairs))
+        root.fixed = a.fixed
+        power = self.whole_power(root, WHOLE)
+        self._remember(Pair(a, power, root))
+        return power
+
+    def _combinations(self, a: Element) -> Iterator[list[tuple[Pair, Fraction]]]:
+        """Ways to write an exponent by earlier ones."""
+        pairs = self._pairs
+        for one in pairs:
+            c = self.rational(a, one.exponent)
+            if c is not None and abs(c) <= MOST_COEFFICIENT and WHOLE % c.denominator == 0:
+                yield [(one, c)]
+        multiples = (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2))
+        for one, c in product(pairs, multiples):
+            rest = self.minus(a, self.times(self.number(c), one.exponent))
+            for sign in (1, -1):
+                other = self._exponents.get(rest.v if sign > 0 else self.negative(rest).v)
+                if other is not None:
+                    yield [(one, c), (other, Fraction(sign))]
+        if len(pairs) > LONGEST:
+            return
+        self._asked(a, 8 * len(pairs) ** 2)
+        for (k, one), c in product(enumerate(pairs), multiples[:2]):
+            for two, s in product(pairs[k:], multiples[:2]):
+                rest = self.minus(self.minus(a, self.times(self.number(c), one.exponent)), self.times(self.number(s), two.exponent))
+                for sign in (1, -1):
+                    other = self._exponents.get(rest.v if sign > 0 else self.negative(rest).v)
+                    if other is not None:
+                        yield [(one, c), (two, s), (other, Fraction(sign))]
+
+    def _power(self, pair: Pair, c: Fraction) -> Element:
+        if c.denominator == 1:
+            return self.whole_power(pair.power, int(c))
+        if pair.root is None:
+            if c.denominator == 2:
+                return self.whole_power(self.square_root(pair.power), c.numerator)
+            raise Unsaid("a root of an exponential is no power of a free element")
+        return self.whole_power(pair.root, int(c * WHOLE))
+
+    def logarithm(self, x: Element) -> Element:
+        """log(x), where x is positive."""
+        if x.is_zero:
+            raise Undefined
+        self._asked(x, 2 + 4 * len(self._pairs))
+        known = self._powers.get(x.v)
+        if known is not None:
+            return known.exponent
+        if x.fixed and (q := self.rational(x, self.one)) is not None:
+            return self._logarithm_of(q)
+        found = self._by_products(x)
+        if found is None:
+            found = self.free("log", self.tag, len(self._pairs))
+            found.fixed = x.fixed
+            self._remember(Pair(found, x, None))
+        else:
+            self._powers[x.v] = Pair(found, x, None)
+            self._exponents.setdefault(found.v, self._powers[x.v])
+        return found
+
+    def _by_products(self, x: Element) -> Element | None:
+        inverse = self.over(self.one, x)
+        known = self._powers.get(inverse.v)
+        if known is not None:
+            return self.negative(known.exponent)
+        square = self._powers.get(self.times(x, x).v)
+        if square is not None:
+            return self.times(self.number(Fraction(1, 2)), square.exponent)
+        for one in self._pairs:
+            for y, sign in ((self.times(x, one.power), -1), (self.over(x, one.power), 1)):
+                other = self._powers.get(y.v)
+                if other is not None:
+                    return (self.plus if sign > 0 else self.minus)(other.exponent, one.exponent)
+            c = self.rational(x, one.power)
+            if c is not None and c > 0:
+                return self.plus(one.exponent, self._logarithm_of(c))
+        return None
+
+    # Roots
+
+    def square_root(self, x: Element) -> Element:
+        """√x, either of both."""
+        if x.is_zero:
+            return self.zero
+        if x.fixed and (q := self.rational(x, self.one)) is not None:
+            return self.root_of(q)
+        self._asked(x, 2)
+        if x.v not in self._square_roots:
+            pair = self._powers.get(x.v)
+            if pair is not None and pair.root is not None:
+                found = self.whole_power(pair.root, WHOLE // 2)
+            elif x.fixed:
+                raise Unsaid("the root of a number that is no fraction has no rule")
+            else:
+                found = Element(self.roots.taken(self, x, self.tag), x.n + x.d, x.d)
+            self._met(x)
+            self._square_roots[x.v] = found
+        return self._square_roots[x.v]
+
+    def root(self, x: Element, order: int) -> Element:
+        """The positive root of an order."""
+        while order % 2 == 0:
+            x, order = self.square_root(x), order // 2
+        if order == 1 or x.is_zero:
+            return x
+        if gcd(order, self.p - 1) != 1:
+            raise Unsaid(f"roots of the order {order} are not followed")
+        key = (order, x.v)
+        self._asked(x)
+        if key not in self._odd_roots:
+            k = pow(order, -1, self.p - 1)
+            self._odd_roots[key] = Element(tuple(a**k for a in x.v), x.n + x.d, x.d, x.fixed)
+            self.roots.odd(order, key)
+            self._met(x)
+        return self._odd_roots[key]
+
+    def power(self, x: Element, c: Fraction) -> Element:
+        """x^c."""
+        if c.denominator == 1:
+            return self.whole_power(x, int(c))
+        if _is_rooted(c.denominator) and abs(c.numerator) <= MOST_POWER:
+            return self.whole_power(self.root(x, c.denominator), c.numerator)
+        return self.exponential(self.times(self.number(c), self.logarithm(x)))
+
+    # Angles, and functions without rules
+
+    def turn(self, a: Element) -> tuple[Element, Element]:
+        """sin(a) and cos(a)."""
+        self._asked(a, 1 + 4 * len(self._angles))
+        if a.v in self._turns:
+            return self._turns[a.v]
+        found = self._added(a)
+        if found is None:
+            t = self.free("angle", self.tag, len(self._angles))
+            t.fixed = a.fixed
+            square = self.times(t, t)
+            below = self.plus(self.one, square)
+            found = self.over(self.times(self.number(2), t), below), self.over(self.minus(self.one, square), below)
+            self._angles.append((a, *found))
+            self._met(a)
+        self._turns[a.v] = found
+        return found
+
+    def _added(self, a: Element) -> tuple[Element, Element] | None:
+        for angle, s, c in self._angles:
+            k = self.rational(a, angle)
+            if k is not None and k.denominator == 1 and abs(k) <= MOST_COEFFICIENT:
+                found = self.zero, self.one
+                for _ in range(abs(int(k))):
+                    found = self._sum_of(found, (s, c))
+                return found if k > 0 else (self.negative(found[0]), found[1])
+            for sign in (1, -1):
+                part = (s, c) if sign > 0 else (self.negative(s), c)
+                rest = self._turns.get(self.minus(a, angle).v if sign > 0 else self.plus(a, angle).v)
+                if rest is not None:
+                    return self._sum_of(rest, part)
+        return None
+
+    def _sum_of(self, x: tuple[Element, Element], y: tuple[Element, Element]) -> tuple[Element, Element]:
+        (s, c), (t, d) = x, y
+        return self.plus(self.times(s, d), self.times(c, t)), self.minus(self.times(c, d), self.times(s, t))
+
+    def other(self, name: str, parameter: Any, *ins: Element, odd: bool = False) -> Element:
+        """The value of a function without a rule: equal for equal operands."""
+        key = (name, parameter, *(x.v for x in ins))
+        for x in ins:
+            self._asked(x, 1 + odd)
+        if key in self._others:
+            return self._others[key]
+        if odd:
+            mirrored = self._others.get((name, parameter, *(self.negative(x).v for x in ins)))
+            if mirrored is not None:
+                return self.negative(mirrored)
+        found = self.free(name, self.tag, len(self._others))
+        found.fixed = all(x.fixed for x in ins)
+        self._met(*ins)
+        self._others[key] = found
+        return found
+
+    def greatest(self, name: str, pieces: Sequence[Element]) -> Element:
+        """The greatest (or least) of some, whichever it is: a free element."""
+        for x in pieces:
+            self._asked(x)
+            self._met(x)
+        key = (name, frozenset(x.v for x in pieces))
+        if key not in self._others:
+            self._others[key] = self.free(name, self.tag, len(self._others))
+        return self._others[key]
+
+    # The primitives
+
+    def element(self, x: Any) -> Element:
+        """Itself, or a number."""
+        return x if isinstance(x, Element) else self.number(x)
+
+    def apply(self, row: Primitive, ins: Sequence[Any], parameter: Any = None) -> Any:
+        """A primitive of elements, or of numbers."""
+        rule = RULES.get(row.name)
+        if rule is None:
+            raise Unsaid(f"{row.name} has no rule")
+        return rule(self, parameter, *(self.element(x) for x in ins))
+
+
+def _size(n: int) -> float:
+    return log2(abs(n)) if n else 0.0
+
+
+def _factors(n: int) -> list[tuple[int, int]]:
+    found = [(int(q), int(k)) for q, k in fmpz(n).factor()] if n.bit_length() < 64 else []
+    if n > 1 and not found:
+        raise Unsaid("the logarithm of a long number has no rule")
+    return found
+
+
+def _is_rooted(order: int) -> bool:
+    while order % 2 == 0:
+        order //= 2
+    return order in (1, 3, 5, 7, 9, 11, 15)
+
+
+def _reconstructed(c: int, p: int) -> Fraction | None:
+    """The fraction with few digits that a number of the field is, if there is one: by the Euclidean algorithm."""
+    if c < SMALL:
+        return Fraction(c)
+    if p - c < SMALL:
+        return Fraction(c - p)
+    a, b, s, t = p, c, 0, 1
+    while b >= SMALL:
+        q = a // b
+        a, b, s, t = b, a - q * b, t, s - q * t
+    if t == 0 or abs(t) >= SMALL:
+        return None
+    return Fraction(b, t)
+
+
+def _hyperbolic(f: Field, x: Element) -> tuple[Element, Element]:
+    e = f.exponential(x)
+    return e, f.over(f.one, e)
+
+
+def _logistic(f: Field, x: Element) -> Element:
+    e = f.exponential(x)
+    return f.over(e, f.plus(f.one, e))
+
+
+def _tanh(f: Field, x: Element) -> Element:
+    e = f.exponential(f.times(f.number(2), x))
+    return f.over(f.minus(e, f.one), f.plus(e, f.one))
+
+
+def _half(f: Field, x: Element) -> Element:
+    return f.times(f.number(Fraction(1, 2)), x)
+
+
+def _erf(f: Field, x: Element) -> Element:
+    return f.other("erf", None, x, odd=True)
+
+
+def _ndtr(f: Field, x: Element) -> Element:
+    return _half(f, f.plus(f.one, _erf(f, f.over(x, f.root_of(Fraction(2))))))
+
+
+def _mills(f: Field, x: Element) -> Element:
+    density = f.times(f.exponential(_half(f, f.negative(f.times(x, x)))), f.number("1/√(2π)"))
+    return f.over(density, _ndtr(f, x))
+
+
+def _pow(f: Field, x: Element, y: Element) -> Element:
+    if y.fixed and (c := f.rational(y, f.one)) is not None:
+        return f.power(x, c)
+    return f.exponential(f.times(y, f.logarithm(x)))
+
+
+def _xlogy(f: Field, x: Element, y: Element) -> Element:
+    return f.zero if x.fixed and x.is_zero else f.times(x, f.logarithm(y))
+
+
+def _tan(f: Field, x: Element) -> Element:
+    return f.over(*f.turn(x))
+
+
+def _log1p(f: Field, x: Element) -> Element:
+    return f.logarithm(f.plus(f.one, x))
+
+
+RULES: Mapping[str, Callable[..., Any]] = {
+    "add": lambda f, _, x, y: f.plus(x, y),
+    "sub": lambda f, _, x, y: f.minus(x, y),
+    "mul": lambda f, _, x, y: f.times(x, y),
+    "div": lambda f, _, x, y: f.over(x, y),
+    "neg": lambda f, _, x: f.negative(x),
+    "square": lambda f, _, x: f.times(x, x),
+    "pow": lambda f, _, x, y: _pow(f, x, y),
+    "pow_c": lambda f, c, x: f.power(x, Fraction(c)),
+    "sqrt": lambda f, _, x: f.square_root(x),
+    "rsqrt": lambda f, _, x: f.over(f.one, f.square_root(x)),
+    "exp": lambda f, _, x: f.exponential(x),
+    "expm1": lambda f, _, x: f.minus(f.exponential(x), f.one),
+    "exp2": lambda f, _, x: f.exponential(f.times(x, f.number("log 2"))),
+    "log": lambda f, _, x: f.logarithm(x),
+    "log1p": lambda f, _, x: _log1p(f, x),
+    "log2": lambda f, _, x: f.over(f.logarithm(x), f.number("log 2")),
+    "log10": lambda f, _, x: f.over(f.logarithm(x), f.number("log 10")),
+    "logistic": lambda f, _, x: _logistic(f, x),
+    "softplus": lambda f, _, x: _log1p(f, f.exponential(x)),
+    "logaddexp": lambda f, _, x, y: f.logarithm(f.plus(f.exponential(x), f.exponential(y))),
+    "tanh": lambda f, _, x: _tanh(f, x),
+    "sinh": lambda f, _, x: _half(f, f.minus(*_hyperbolic(f, x))),
+    "cosh": lambda f, _, x: _half(f, f.plus(*_hyperbolic(f, x))),
+    "erf": lambda f, _, x: _erf(f, x),
+    "erfc": lambda f, _, x: f.minus(f.one, _erf(f, x)),
+    "ndtr": lambda f, _, x: _ndtr(f, x),
+    "log_ndtr": lambda f, _, x: f.logarithm(_ndtr(f, x)),
+    "inverse_mills": lambda f, _, x: _mills(f, x),
+    "lgamma": lambda f, _, x: f.other("lgamma", None, x),
+    "digamma": lambda f, _, x: f.other("digamma", None, x),
+    "polygamma": lambda f, n, x: f.other("polygamma", n, x),
+    "sin": lambda f, _, x: f.turn(x)[0],
+    "cos": lambda f, _, x: f.turn(x)[1],
+    "tan": lambda f, _, x: _tan(f, x),
+    "asin": lambda f, _, x: f.other("asin", None, x, odd=True),
+    "acos": lambda f, _, x: f.minus(_half(f, f.number("pi")), f.other("asin", None, x, odd=True)),
+    "atan": lambda f, _, x: f.other("atan", None, x, odd=True),
+    "atan2": lambda f, _, y, x: f.other("atan2", None, y, x),
+    "xlogy": lambda f, _, x, y: _xlogy(f, x, y),
+    "round_to": lambda _f, _, x: x,
+}
+"""By the primitive; those of rows, matrices and switches are read by `verify.proof.path`."""
+
+
+def logarithm_of_error(bound: float, points: float) -> float:
+    """log₂ of bound · points; −∞ of nothing."""
+    return log2(bound) + log2(points) if 0 < bound < inf else (inf if bound else -inf)

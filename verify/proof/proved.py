@@ -1,0 +1,281 @@
+"""What comes of it: proved with a bound on the error, refuted at a real point that balls confirm, or not proved and why."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from math import inf
+from typing import Any, Literal
+
+import numpy as np
+
+from verify.candidates.signature import is_seed
+from verify.proof.explore import RESTARTED, Explorer, Late, Leaf, Question, error_of
+from verify.proof.field import Unsaid
+from verify.traced import Code, NotTraced
+from verify.traced.problem import Gap
+from verify.traced.record import is_recorded
+
+Status = Literal["proved", "refuted", "not proved", "vacuous"]
+LIMIT = 10.0
+"""Seconds of one proof, if no others are given."""
+MOST_ERROR = -100.0
+"""log₂ of the greatest probability of a false claim that is called a proof."""
+ASKED = 3
+"""Real points of one pattern at which balls are asked for a gap."""
+FAR = 2.0**-30
+"""Of the size of a gradient, a gap at a point far from the example: who drops an exponential where it is small is not refuted by that."""
+GUARDED = "the identity needs tiny numbers to be 0, with which the loss is another one"
+UNSETTLED = 64
+"""Patterns that are neither shown nor refuted, after which no others are looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """`labels` and `patterns` count what was gone through, `met` those patterns of which a real point was found, in floats. `error` is log₂
+    of the probability that the claim is false, and `parts` what it is made of. `assumed` says how numbers were read, and what stayed as
+    it was given; `reason` why nothing is proved. Of what is refuted: `values` are a real point, and `gap` what balls say there.
+    """
+
+    status: Status
+    shape: str = ""
+    labels: int = 0
+    patterns: int = 0
+    met: int = 0
+    error: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    reason: str | None = None
+    seconds: float = 0.0
+    values: Mapping[str, Any] | None = None
+    gap: Gap | None = None
+
+    def __str__(self) -> str:
+        counted = [_count(self.labels, "label pattern"), _count(self.patterns, "sign pattern")]
+        told = ", ".join(counted if self.labels > 1 else counted[1:])
+        if self.status == "proved":
+            return f"proved at {self.shape}: {told}, error ≤ 2^{self.error:g}"
+        if self.status == "refuted":
+            assert self.gap is not None
+            line = "" if self.gap.line is None else f" (line {self.gap.line.number}: {self.gap.line.code})"
+            return f"refuted at {self.shape}: {self.reason}{line}"
+        return f"{self.status} at {self.shape}: {self.reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the report has it."""
+        found = asdict(replace(self, values=None, gap=None))
+        del found["values"], found["gap"]
+        return found | {
+            "told": str(self),
+            "assumed": list(self.assumed),
+            "parts": {name: round(x, 1) for name, x in self.parts.items() if x > -inf},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def prove(
+    code: Code,
+    patterns: Sequence[Mapping[str, Any]],
+    *,
+    shape: str = "",
+    held: Sequence[str] = (),
+    loose: Sequence[str] = (),
+    bounds: Mapping[str, tuple[float, float] | None] | None = None,
+    seed: int = 0,
+    limit: float = LIMIT,
+) -> Proof:
+    """Whether a gradient's code is the derivative of a loss's code, for every real value of the inputs and each of the `patterns` of what
+    is whole numbers. Inputs that are `held` keep their values, and those that are `loose` do where it is not so otherwise. Real points are
+    looked for within the `bounds`.
+    """
+    began = time.perf_counter()
+    given = tuple(tuple(p[name] for name in code.names) for p in patterns)
+    names = code.names
+    ends = tuple((bounds or {}).get(name, (-inf, inf)) for name in names)
+
+    def ask(kept: Sequence[str], *, guards: bool) -> tuple[Proof, bool]:
+        held_at = frozenset(k for k, name in enumerate(names) if name in kept)
+        q = Question(
+            loss=code.f,
+            gradient=code.gradient,
+            both=code.both,
+            variables=code.variables,
+            patterns=given,
+            held=held_at,
+            guards=guards,
+            bounds=ends,
+            seeded=any(is_seed(name) for name in names),
+        )
+        return _answer(code, q, shape, seed, began, limit)
+
+    found, guarded = ask(held, guards=True)
+    if found.status == "not proved" and guarded:
+        found, _ = ask(held, guards=False)
+    if found.status in ("not proved", "refuted") and loose:
+        again, guarded = ask([*held, *loose], guards=True)
+        if again.status == "not proved" and guarded:
+            again, _ = ask([*held, *loose], guards=False)
+        found = found if found.status == again.status == "not proved" else again
+    return replace(found, seconds=time.perf_counter() - began, labels=len(patterns))
+
+
+def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit: float) -> tuple[Proof, bool]:
+    """And whether the code adds tiny numbers."""
+    told: dict[str, Any] = {"shape": shape}
+    try:
+        explorer = Explorer(q, seed, began + limit)
+    except NotTraced as error:
+        return Proof(status="not proved", reason=f"not traced: {error}", **told), False
+    tally = _Tally(code, explorer)
+    why: str | None = None
+    try:
+        for leaf in explorer.leaves():
+            if tally.takes(leaf):
+                break
+    except NotTraced as error:
+        why = f"not traced: {error}"
+    except Late:
+        why = f"over the limit of {limit:g} s, after {_count(tally.patterns, 'pattern')}"
+    except Unsaid as error:
+        why = str(error)
+    guarded = bool(explorer.guards)
+    told |= {"patterns": tally.patterns, "met": tally.met}
+    if tally.refuted is not None:
+        values, gap = tally.refuted
+        name, index = _place(code, values, gap.place)
+        reason = f"d/d{name}{index} is {gap.expected:.6g} at a point of one pattern, and the code's is {gap.measured:.6g}"
+        return Proof(status="refuted", reason=reason, values=values, gap=gap, **told), guarded
+    why = why or tally.unsettled
+    if why is not None:
+        return Proof(status="not proved", reason=why, **told), guarded
+    parts = explorer.errors()
+    most = error_of(parts)
+    told |= {"error": most, "parts": parts, "assumed": _assumed(code, explorer)}
+    if most > MOST_ERROR:
+        return Proof(status="not proved", reason=f"its degrees are too large: the error is up to 2^{most:g}", **told), guarded
+    if not tally.confirmed:
+        reason = "no real point was found at which both are defined"
+        return Proof(status="vacuous", reason=reason, **told), guarded
+    return Proof(status="proved", **told), guarded
+
+
+def real_gap(code: Code, values: Mapping[str, Any], bounds: Mapping[str, tuple[float, float] | None]) -> Gap | None:
+    """What balls say at a real point within the bounds, at which the loss has a value; None where they say nothing, or it is none."""
+    for name in code.names[: code.variables]:
+        low, high = bounds.get(name) or (-inf, inf)
+        if not np.all((low < np.asarray(values[name])) & (np.asarray(values[name]) < high)):
+            return None
+    with suppress(Exception), np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        value = code.f(*(np.array(values[name]) if np.ndim(values[name]) else values[name] for name in code.names))
+        if np.all(np.isfinite(np.asarray(value, float))):
+            with suppress(NotTraced):
+                return code.gap(values)
+    return None
+
+
+@dataclass(eq=False)
+class _Tally:
+    """What the patterns of one exploration come to."""
+
+    code: Code
+    explorer: Explorer
+    patterns: int = 0
+    met: int = 0
+    confirmed: bool = False
+    refuted: tuple[dict[str, Any], Gap] | None = None
+    unsettled: str | None = None
+    count: int = 0
+
+    def takes(self, leaf: Leaf) -> bool:
+        """One more; whether it was the last that is needed."""
+        if leaf is RESTARTED:
+            self.patterns = self.met = self.count = 0
+            self.confirmed, self.unsettled = False, None
+            return False
+        self.patterns += 1
+        fine = not leaf.wrong and leaf.unsaid is None
+        points = [] if leaf.undefined else self._points(leaf)
+        self.met += bool(points)
+        if fine and (self.confirmed or not points):
+            return False
+        for values in points[:ASKED]:
+            gap = self._gap(values)
+            if gap is not None and gap.distance > (FAR * gap.size if self.explorer.question.held else 0):  # which may be rounded
+                self.refuted = values, gap
+                return True
+            if fine and gap is not None:
+                if self.explorer.is_moved_by_guards(leaf):
+                    self.count, self.unsettled = self.count + 1, self.unsettled or GUARDED
+                self.confirmed = True
+                return False
+        if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
+            return self.refuted is not None
+        self.count += 1
+        self.unsettled = self.unsettled or self._told(leaf, bool(points))
+        return self.count >= UNSETTLED
+
+    def _refutes(self, leaf: Leaf) -> bool:
+        """Whether a point that linear programming gives refutes it: by a difference that does not vanish, as far out as it may be."""
+        point = None if leaf.undefined else self.explorer.affine_point(leaf)
+        if point is None:
+            return False
+        values = {self.code.names[k]: a for k, a in point.items()}
+        gap = self._gap(values)
+        if gap is not None and gap.distance > FAR * gap.size:
+            self.refuted = values, gap
+        return self.refuted is not None
+
+    def _gap(self, values: Mapping[str, Any]) -> Gap | None:
+        return real_gap(self.code, values, dict(zip(self.code.names, self.explorer.question.bounds, strict=False)))
+
+    def _told(self, leaf: Leaf, met: bool) -> str:
+        if leaf.unsaid is not None:
+            return leaf.unsaid
+        name, index = _place(self.code, self._values(leaf, None), leaf.wrong[0])
+        if met:
+            return f"d/d{name}{index} is the derivative by no rule that is known, and balls see no difference"
+        return f"d/d{name}{index} is not the derivative on a pattern of signs that no real point was found for"
+
+    def _points(self, leaf: Leaf) -> list[dict[str, Any]]:
+        return [self._values(leaf, k) for k in self.explorer.following(leaf)[:ASKED]]
+
+    def _values(self, leaf: Leaf, sample: int | None) -> dict[str, Any]:
+        return {self.code.names[k]: a for k, a in self.explorer.values(leaf.given, sample).items()}
+
+
+def _place(code: Code, values: Mapping[str, Any], place: int) -> tuple[str, str]:
+    """An entry of the gradient by the input's name."""
+    for name in code.names[: code.variables]:
+        shape = np.shape(values[name])
+        size = int(np.prod(shape))
+        if place < size:
+            index = [int(k) for k in np.unravel_index(place, shape)] if shape else []
+            return name, str(index) if index else ""
+        place -= size
+    return "?", ""
+
+
+def _assumed(code: Code, explorer: Explorer) -> tuple[str, ...]:
+    """How numbers were read, and what stayed as it was."""
+    return tuple(_assumptions(code, explorer))
+
+
+def _assumptions(code: Code, explorer: Explorer) -> Iterator[str]:
+    q = explorer.question
+    read = [(repr(float(value)), reading.told) for value, reading in explorer.readings.items() if reading.fraction != value]
+    if decimals := [x for x, told in read if x == told]:
+        yield f"{', '.join(decimals)} {'is read as that decimal' if len(decimals) == 1 else 'are read as these decimals'}"
+    yield from (f"{x} is read as {told}" for x, told in read if x != told)
+    for guard in explorer.guards:
+        yield f"{guard:g} is read as any number" if q.guards else f"{guard:g} is read as 0"
+    kept = [name for k, name in enumerate(code.names) if k in q.held]
+    whole = [n for k, n in enumerate(code.names) if not is_recorded(q.patterns[0][k], k < q.variables) and len(q.patterns) == 1]
+    if kept or whole:
+        yield f"{', '.join((*kept, *whole))} as in the example"

@@ -1,0 +1,129 @@
+"""The shape at which a proof is made, and the patterns of what is whole numbers there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, product
+from math import inf, prod
+from typing import Any
+
+import numpy as np
+
+from verify.candidates import Candidate, Misbehaviour
+from verify.candidates.answer import asked
+from verify.candidates.arguments import loss_and_gradient
+from verify.errors import UsageError, unknown
+from verify.problem import Input
+from verify.problem.small import drawn
+from verify.spec.domains import Domain, Label
+from verify.traced import Code, NotTraced
+
+MOST_LABELS = 1024
+"""Patterns of labels that are gone through."""
+SIZE, CLASSES = 2, 3
+"""Of dimensions, and of those that count classes, if no others are given: the smallest with every kind of pattern."""
+
+LINEAR = (
+    "{}: d c, {}: n d, {}: n | labels(c), {}:",
+    "{}: c d, {}: n d, {}: n | labels(c), {}:",
+    "{}: c d, {}: d n, {}: n | labels(c), {}:",
+)
+SCORES = ("{}: n c, {}: n | labels(c)", "{}: n, {}: n | binary", "{}: n, {}: n | sign", "{}: n, {}: n")
+"""What functions of the known signatures take, the likeliest first."""
+
+
+def fits(f: Callable[..., Any], given: Mapping[str, Any], first: str) -> bool:
+    """Whether a function of these inputs answers with a number and a gradient of the shape of its `first` one."""
+    try:
+        here = tuple(np.array(a) if np.ndim(a) else a for a in given.values())
+        if isinstance(f, Candidate):
+            loss, gradient = (asked(g, here) for g in (f.loss, f.grad) if g is not None)
+        else:
+            loss, gradient = loss_and_gradient(asked(f, here))
+    except (Misbehaviour, ValueError):
+        return False
+    return np.size(loss) == 1 and np.shape(gradient) == np.shape(given[first])
+
+
+def is_any(i: Input) -> bool:
+    """Whether an input may be any number, or any positive one. Of others, and of those that nothing is declared of, their values are one
+    example.
+    """
+    return isinstance(i.domain, Domain) and (i.is_free or (i.domain.low == 0 and i.domain.high == inf))
+
+
+def bounds(i: Input) -> tuple[float, float] | None:
+    """What its numbers are between; None where only the example is known to be right."""
+    return (float(i.domain.low), float(i.domain.high)) if isinstance(i.domain, Domain) else None
+
+
+def strays(candidate: Any, code: Code, values: Mapping[str, Any]) -> str | None:
+    """Why what was recorded is not what runs."""
+    try:
+        gradient = candidate(**{n: np.array(a) if np.ndim(a) else a for n, a in values.items()}).gradient
+        if not np.all(np.isfinite(gradient)):
+            return None
+        if (found := code.strayed(values, gradient)) is None:
+            return None
+    except Misbehaviour as error:
+        return f"it {error}"
+    except NotTraced as error:
+        return f"not traced: {error}"
+    return f"what runs is not what was recorded: entry {found[0]} of the gradient was {found[1]:.17g} then"
+
+
+def patterns(
+    inputs: Sequence[Input], example: Mapping[str, Any], is_declared: bool, shape: Mapping[str, int]
+) -> tuple[list[dict[str, Any]] | str, str]:
+    """Values of all inputs with each pattern of labels, and the shape in words; or why there are too many. Raises UsageError for a
+    dimension that there is not.
+    """
+    dims = list(dict.fromkeys(d for i in inputs for d in (*i.dims, *_classes(i)) if not d.isdigit()))
+    if not is_declared:
+        if shape:
+            raise UsageError("shape is of inputs that are declared; an example has its own. Leave it out, or declare inputs.")
+        shapes = {n: np.shape(a) for n, a in example.items()}
+        return [dict(example)], str(*shapes.values()) if len(shapes) == 1 else ", ".join(
+            f"{n} {s or 'a number'}" for n, s in shapes.items()
+        )
+    given = {name.lower(): n for name, n in shape.items()}
+    for name in given:
+        if name not in map(str.lower, dims):
+            raise unknown("dimension", name, dims)
+    classes = {d for i in inputs for d in _classes(i)}
+    sizes = {d: given.get(d.lower(), CLASSES if d in classes else SIZE) for d in dims}
+    rng = np.random.default_rng(0)
+    values = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in inputs}
+    labels = {i.name: _choices(i, sizes) for i in inputs if np.asarray(values[i.name]).dtype.kind in "iub"}
+    told = f"({', '.join(str(sizes[d]) for d in _sorted(dims, classes))})" if len(dims) != 1 else f"({sizes[dims[0]]},)"
+    count = prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
+    if count > MOST_LABELS:
+        return f"there are {count:,} patterns of labels, and {MOST_LABELS} are gone through: give a smaller shape", told
+    return [values | found for found in _labelled(labels, values)], told
+
+
+def _classes(i: Input) -> tuple[str, ...]:
+    return (i.domain.size,) if isinstance(i.domain, Label) and not i.domain.size.isdigit() else ()
+
+
+def _sorted(dims: Sequence[str], classes: set[str]) -> list[str]:
+    """Examples first, classes last, as one says it."""
+    return sorted(dims, key=lambda d: (d in classes, d.lower() != "n"))
+
+
+def _choices(i: Input, sizes: Mapping[str, int]) -> list[Any]:
+    if isinstance(i.domain, Label):
+        n = int(i.domain.size) if i.domain.size.isdigit() else sizes[i.domain.size]
+        return [*range(n), *([] if i.domain.ignored is None else [i.domain.ignored])]
+    return list(getattr(i.domain, "values", ()))
+
+
+def _labelled(labels: Mapping[str, list[Any]], values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """All of them."""
+    places = [(name, np.shape(values[name]), int(np.size(values[name]))) for name in labels]
+    each = [labels[name] for name, _, n in places for _ in range(n)]
+    for chosen in product(*each):
+        numbers, found = iter(chosen), {}
+        for name, shape, n in places:
+            found[name] = np.array([*islice(numbers, n)], np.asarray(values[name]).dtype).reshape(shape)[()]
+        yield found

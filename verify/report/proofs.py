@@ -1,0 +1,14 @@
+"""Proofs as text: one line each, and what was assumed."""
+
+from __future__ import annotations
+
+from verify.report.reading import Document, visible
+
+
+def proofs(document: Document) -> list[str]:
+    """All proofs of a document; nothing where none was asked for."""
+    found = []
+    for p in document.get("proofs", ()):
+        found.append(f"{visible(p['candidate'])}: {visible(p['told'])}")
+        found += [f"  assumed: {visible(told)}" for told in p["assumed"]]
+    return found
