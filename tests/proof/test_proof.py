@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from proof import proved_losses as losses
@@ -266,3 +268,10 @@ def test_of_a_reference_it_is_told_that_the_own_loss_is_not_looked_at():
     found = proved(lambda x: (0.0, 2 * x), reference=square, at=[1.0, 2.0])
     assert found.status == "proved"
     assert any("is not looked at" in told for told in found.assumed)
+
+
+def test_numbers_that_are_hardly_apart_are_told_apart():
+    found = proved(lambda x: ((x**3).sum(), 3 * x**2 * (1 + 2**-40)), at=[1.0, 2.0])
+    due, measured = re.findall(r" is (-?[\d.e-]+)", found.reason)
+    assert found.status == "refuted"
+    assert due != measured

@@ -53,7 +53,8 @@ def read(folder: Path) -> Configuration:
         known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
         for key in ("target", "loss"):
             if not isinstance(c.get(key), str):
-                raise UsageError(f"a candidate of {file} has no {key}. Each [[tool.verify.candidates]] needs target and loss.")
+                none = ' Code without a spec has loss = "none", beside at or inputs.' if key == "loss" else ""
+                raise UsageError(f"a candidate of {file} has no {key}. Each [[tool.verify.candidates]] needs target and loss.{none}")
     found = tuple(core_candidates()) if candidates is None else tuple(candidates)
     return Configuration(candidates=found, profile=profile, seed=seed)
 

@@ -150,7 +150,8 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
     if tally.refuted is not None:
         values, gap = tally.refuted
         name, index = _place(code, values, gap.place)
-        reason = f"d/d{name}{index} is {gap.expected:.6g} at a point of one pattern, and the code's is {gap.measured:.6g}"
+        due, found = _apart(gap.expected, gap.measured)
+        reason = f"d/d{name}{index} is {due} at a point of one pattern, and the code's is {found}"
         return Proof(status="refuted", reason=reason, values=values, gap=gap, **told), guarded
     why = why or tally.unsettled
     if why is not None:
@@ -248,6 +249,12 @@ class _Tally:
 
     def _values(self, leaf: Leaf, sample: int | None) -> dict[str, Any]:
         return {self.code.names[k]: a for k, a in self.explorer.values(leaf.given, sample).items()}
+
+
+def _apart(x: float, y: float) -> tuple[str, str]:
+    """Two numbers with so many digits as tell them apart."""
+    found = ((f"{x:.{digits}g}", f"{y:.{digits}g}") for digits in (6, 10, 14, 17))
+    return next((both for both in found if both[0] != both[1]), (f"{x:.17g}", f"{y:.17g}"))
 
 
 def _place(code: Code, values: Mapping[str, Any], place: int) -> tuple[str, str]:
