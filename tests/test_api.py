@@ -128,7 +128,7 @@ WRONG = {
     "layout": ({"layout": "DD"}, "unknown layout 'DD'"),
     "reduction": ({"reduction": "Sum"}, "unknown reduction 'Sum'. Did you mean 'sum'"),
     "delta of a loss without one": ({"delta": 1.0}, "unknown parameter of softmax_cross_entropy 'delta'"),
-    "delta out of its domain": ({"loss": "multiclass_hinge", "delta": -1.0}, "delta = -1.0 is outside"),
+    "delta out of its domain": ({"loss": "multiclass_hinge", "delta": -1.0}, "delta = -1 is outside"),
     "timeout in this process": ({"candidate": "json:loads", "timeout": 1.0, "in_process": True}, "Leave out either timeout or in_process"),
     "a worker without a target": ({"in_process": False}, "in_process=False needs a candidate that is named"),
     "timeout without a target": ({"timeout": 1.0}, "timeout needs a candidate that is named"),

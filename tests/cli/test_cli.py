@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -206,7 +207,7 @@ WRONG_USE = {
     ),
     "no such parameter": ("check mine.py:hinge --loss multiclass_hinge --parameter dleta=1", "Did you mean 'delta'"),
     "classes that are no number": ("check mine.py:hinge --loss multiclass_hinge --classes x", "'x' is not a valid integer"),
-    "delta out of its domain": ("check mine.py:hinge --loss multiclass_hinge --delta -1", "delta = -1.0 is outside its domain"),
+    "delta out of its domain": ("check mine.py:hinge --loss multiclass_hinge --delta -1", "delta = -1 is outside its domain"),
     "timeout of 0": (f"check mine.py:right {SOFTMAX} --timeout 0", "--timeout"),
     "timeout in this process": (f"check mine.py:right {SOFTMAX} --timeout 5 --in-process", "cannot be kept in this process"),
     "timeout that is not a number": (f"check mine.py:right {SOFTMAX} {ONE_LAW} --timeout nan", "--timeout"),
@@ -405,16 +406,21 @@ def leaves(W, X, y, reg):
 """
 
 
+@pytest.fixture
+def short():
+    """A temporary folder whose name leaves room for that of a socket, of which systems take some hundred characters."""
+    with tempfile.TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux tells who has started whom")
-def test_nothing_outlives_a_run_that_is_killed(tmp_path):
-    home = tmp_path / "temporary"
-    home.mkdir()
+def test_nothing_outlives_a_run_that_is_killed(tmp_path, short):
     (tmp_path / "mine.py").write_text(MINE + LEAVES, encoding="utf-8")
     configure(tmp_path, CANDIDATE.format("leaves"))
     run = subprocess.Popen(
         [*MODULE, "run", "--law", "value"],
         cwd=tmp_path,
-        env=ENVIRONMENT | {"TMPDIR": str(home)},
+        env=ENVIRONMENT | {"TMPDIR": str(short)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -423,12 +429,12 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path):
         assert soon(lambda: (tmp_path / "begun").exists())
         there = below(run.pid)
         assert len(there) >= 5  # the tracker, the server, the worker, and two that it left
-        assert list(home.glob(f"verify-{run.pid}-*"))
+        assert list(short.glob(f"verify-{run.pid}-*"))
     finally:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
     assert soon(lambda: not any(map(runs, there)))
-    assert not list(home.glob("verify-*"))
+    assert not list(short.glob("verify-*"))
     assert not [f for f in os.listdir("/dev/shm") if f.startswith(f"sem.verify-{run.pid}-")]
 
 
