@@ -135,7 +135,7 @@ def test_a_wrong_pin_names_the_nearest(pin):
 
 WRONG_DELTAS = {
     "of a loss without one": (SOFTMAX, 1.0, "parameter of softmax"),
-    "not positive": (HINGE, 0.0, r"delta = 0.0 .*\(0.0, inf\)"),
+    "not positive": (HINGE, 0.0, r"delta = 0 .*\(0.0, inf\)"),
 }
 
 
