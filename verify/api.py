@@ -142,8 +142,7 @@ def requested(
     formula: str | None = None,
 ) -> Request:
     """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
-    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
-        raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
+    _callable(candidate)
     if not isinstance(loss, str) and loss is not None:
         raise UsageError(
             f"loss is {shown(loss)}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x."
@@ -178,6 +177,12 @@ def requested(
         return without_spec(candidate, reference=reference, convex=convex, formula=formula, **own, **more)
     given = ("float64",) if dtypes is None else dtypes
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
+
+
+def _callable(candidate: object) -> None:
+    """Raises UsageError for what can be no candidate."""
+    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
+        raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
 
 
 def _whole(candidate: object, pins: Pins) -> None:
@@ -216,8 +221,7 @@ def prove(
     from verify.campaign.proving import proof_request, proved
 
     seconds("limit", limit)
-    if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
-        raise UsageError(f"the candidate is {type(candidate).__name__}; give a function f(W, X, y, reg) or 'file.py:function'.")
+    _callable(candidate)
     request = proof_request(candidate, reference=reference, at=at, inputs=inputs, wrt=wrt, seed=seed)
     found = proved(request, shape=sizes(shape), limit=limit, in_process=bool(in_process))
     if found.witness is not None:

@@ -36,9 +36,8 @@ def measured(
             waiting = {i: pool.schedule(_told, args=[*jobs[i]], timeout=limit) for i, there in enumerate(known) if there is None}
             for i, future in waiting.items():
                 try:
-                    pictures, sources = future.result(
-                        timeout=limit * len(jobs)
-                    )  # a worker that ends with code 0 is never missed by the pool
+                    # a worker that ends with code 0 is never missed by the pool
+                    pictures, sources = future.result(timeout=limit * len(jobs))
                 except (TimeoutError, ProcessExpired, BrokenProcessPool):
                     known[i] = {"reason": "its process was lost"}
                 except Exception as error:  # whatever a candidate raises or leaves behind, from a handler of signals for instance

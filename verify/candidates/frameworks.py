@@ -63,15 +63,17 @@ def layer_of(f: Callable[..., Any], at: Example) -> Any:
     return None
 
 
-def of_inputs(f: Callable[..., Any], places: Sequence[int], *, array: bool) -> Callable[..., Any] | None:
-    """A function of tensors, or of jax's arrays, that is differentiated for its arguments at these places, as one of numpy arrays: it
-    returns its value and the gradients, or where its value is an `array` it is a forward and its backward. None of what is numpy's.
+def library_of(f: Callable[..., Any]) -> str | None:
+    """The framework that a function computes in which nobody has adapted, None for numpy."""
+    there = (library for library in FUNCTIONS if library in sys.modules)
+    return next((name for name in there if import_module(ADAPTERS[name]).is_own(f) or uses(f, name, (f,))), None)
+
+
+def of_inputs(f: Callable[..., Any], library: str, places: Sequence[int], *, array: bool) -> Callable[..., Any]:
+    """A function of a framework that is differentiated for its arguments at these places, as one of numpy arrays: it returns its value and
+    the gradients, or where its value is an `array` it is a forward and its backward.
     """
-    there = {library: import_module(ADAPTERS[library]) for library in FUNCTIONS if library in sys.modules}
-    library = next((name for name, adapter in there.items() if adapter.is_own(f) or uses(f, name, (f,))), None)
-    if library is None:
-        return None
-    graph = there[library].graph
+    graph = import_module(ADAPTERS[library]).graph
 
     def both(*arguments: Any) -> Any:
         y, back = graph(f, arguments, places)

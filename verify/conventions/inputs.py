@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from inspect import Parameter
 from itertools import groupby, permutations, product
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
-from verify.candidates.frameworks import of_inputs
+from verify.candidates.frameworks import library_of, of_inputs
 from verify.candidates.signature import CACHES, UPSTREAMS, by_position, called, names, order, parameters_of
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
@@ -126,8 +127,7 @@ def _told_apart(found: list[Fit], problem: Problem, dtype: str, watch: Watch) ->
 
 def _weighs_classes(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> bool:
     """Whether the weights that it can do without are those of classes."""
-    first = f.loss or f.grad if isinstance(f, Candidate) else f
-    if not any(p.name.lower() in signature.WEIGHT and p.default is not p.empty for p in parameters_of(first) or []):
+    if all(p.default is p.empty for p in _weights_of(f, problem)):
         return False
     settled, _ = _settled(problem, pins, handed)
     size, seed = PROBES[0]
@@ -142,10 +142,14 @@ def _weighs_classes(f: Callable[..., Any], problem: Problem, pins: Pins, handed:
 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
     """The problem with weights of the examples, where the function takes them."""
+    return (weighted(problem) if _weights_of(f, problem) else None) or problem
+
+
+def _weights_of(f: Callable[..., Any], problem: Problem) -> list[Parameter]:
+    """The arguments that are called as weights are, and are no parameters of the problem."""
     first = f.loss or f.grad if isinstance(f, Candidate) else f
     others = {name.lower() for name in problem.all_parameters}
-    takes_them = any(p.name.lower() in signature.WEIGHT - others for p in parameters_of(first) or [])
-    return (weighted(problem) if takes_them else None) or problem
+    return [p for p in parameters_of(first) or () if p.name.lower() in signature.WEIGHT - others]
 
 
 def _with_pinned(problem: Problem, pins: Pins) -> Problem:
@@ -208,10 +212,8 @@ def _pinned(problem: Problem, pins: Pins) -> None:
 def _ways(f: Callable[..., Any], problem: Problem, handed: Handed) -> Iterator[Call]:
     """How `f` may be called, the likeliest first."""
     parts = [p for p in (f.loss, f.grad) if p is not None] if isinstance(f, Candidate) else [f]
-    differentiated = not (isinstance(f, Candidate) or problem.loss)
-    if differentiated and of_inputs(f, (), array=False) is None:
-        differentiated = False
-    if problem.output is not None and not isinstance(f, Candidate) and not differentiated:
+    library = None if isinstance(f, Candidate) or problem.loss else library_of(f)
+    if problem.output is not None and not isinstance(f, Candidate) and library is None:
         raise UsageError(
             f"{problem.name} returns an array, and its gradient needs a backward: name both, FILE.py:forward,backward; in Python "
             "verify.Candidate(forward=…, backward=…)."
@@ -221,18 +223,17 @@ def _ways(f: Callable[..., Any], problem: Problem, handed: Handed) -> Iterator[C
     each = tuple(name for name in problem.classwise if name.lower() in {own_name.lower() for own_name in handed})
     values = {name: value for name, value in handed.items() if value is not None}
     for arguments in _orders(first, problem, own, handed):
-        way = _differentiated(f, problem, arguments, handed) if differentiated else f
+        way = f if library is None else _differentiated(f, library, problem, arguments, handed)
         backwards: tuple[str | None, ...] = _backwards(way, own, handed) if problem.output is not None else (None,)
         for backward in backwards:
             yield Call(f=way, problem=problem, order=(*arguments, *each), handed=values, backward=backward)
 
 
-def _differentiated(f: Callable[..., Any], problem: Problem, order: Sequence[str], handed: Handed) -> Callable[..., Any]:
+def _differentiated(f: Callable[..., Any], library: str, problem: Problem, order: Sequence[str], handed: Handed) -> Callable[..., Any]:
     """A function of a framework, which differentiates it for what the problem asks for."""
     own = [k for k, p in enumerate(parameters_of(f) or ()) if p.name not in handed] or [*range(len(order))]
-    found = of_inputs(f, [own[order.index(name)] for name in problem.differentiated], array=problem.output is not None)
-    assert found is not None
-    return found
+    places = [own[order.index(name)] for name in problem.differentiated]
+    return of_inputs(f, library, places, array=problem.output is not None)
 
 
 def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: bool = True) -> dict[str, float | None]:
@@ -259,13 +260,11 @@ def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Han
     _count(f, problem, own, told, handed)
     by_name = [_meant(name, own) for name in mine[: len(own)]]
     known = [name for name in by_name if name is not None]
-    if len(known) == len(set(known)) and len(by_name) == len(own) and (known or len(own) in SEVERAL) and own[:2] != [PREDICTION, TARGET]:
-        left = [name for name in own if name not in known]
+    left, is_loss = [name for name in own if name not in known], own[:2] == [PREDICTION, TARGET]
+    if len(left) + len(known) == len(by_name) == len(own) and (not left or not is_loss):
         orders = permutations(left) if len(left) in SEVERAL else [left]
         return [tuple(name or next(rest) for name in by_name) for rest in map(iter, orders)]
-    if None not in by_name and len(set(by_name)) == len(own):
-        return [tuple(known)]
-    if own[:2] == [PREDICTION, TARGET]:
+    if is_loss:
         plain, flipped, rest = (PREDICTION, TARGET), (TARGET, PREDICTION), tuple(own[2:])
         told_order = order(f)
         likely = [flipped] if told_order == "TARGETPREDICTION" else [plain] if told_order else [plain, flipped]

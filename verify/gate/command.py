@@ -24,16 +24,13 @@ FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 def command(report: Path, baseline: Path | None, update_baseline: bool, accept_reused: bool, format_: str | None) -> int:
     """Apply [tool.verify.gate] and its baseline to REPORT.json. Each failure is a sentence and says how to accept it."""
     from verify.errors import UsageError
-    from verify.gate.rules import exit_code
+    from verify.gate.rules import FRESH, exit_code, reused
     from verify.report.formats import emit
     from verify.report.stored import read
 
     document, policy = read(report), policy_here(baseline)
-    if update_baseline and not accept_reused and document["environment"].get("reused"):
-        raise UsageError(
-            f"{len(document['environment']['reused'])} of {len(document['results'])} results of {report} were taken from the run's ledger, "
-            "and the baseline is not written. verify run --fresh judges all of it; --accept-reused takes the ledger's word."
-        )
+    if update_baseline and not accept_reused and (told := reused(document)) is not None:
+        raise UsageError(f"{report}: {told}, so the baseline is not written. To go on: {FRESH}.")
     if update_baseline:
         _update(document, policy)
     document = apply(document, policy, accept_reused=accept_reused)

@@ -256,12 +256,20 @@ def _refused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
 
 def _reused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
     """What a ledger says that somebody may have written: whoever gates a stored report has not seen it."""
+    told = reused(document)
+    if told is not None:
+        yield True, _ruling("reused", told, FRESH)
+
+
+FRESH = "verify run --fresh judges all of it; --accept-reused takes the ledger's word"
+
+
+def reused(document: Document) -> str | None:
+    """Which results the run of a document has not judged itself, in a sentence; None where there are none."""
     results = document["results"]
     of = Counter(_name(results[i]) for i in document["environment"].get("reused", ()) if i < len(results))
-    if of:
-        listed = ", ".join(f"{name}: {n}" for name, n in of.items())
-        told = f"{of.total()} of {len(results)} results were not judged by this run but taken from its ledger ({listed})"
-        yield True, _ruling("reused", told, "verify run --fresh judges all of it; --accept-reused takes the ledger's word")
+    listed = ", ".join(f"{name}: {n}" for name, n in of.items())
+    return f"{of.total()} of {len(results)} results were not judged by this run but taken from its ledger ({listed})" if of else None
 
 
 RULES: tuple[Rule, ...] = (_verdicts, _refused, _limits, _against_baseline, _proofs, _stale, _power, _time)
