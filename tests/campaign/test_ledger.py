@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -158,6 +159,20 @@ def test_what_a_candidate_reads_is_seen_however_it_does(project):
         rows.executescript("UPDATE t SET x = 1")
     _, outcomes, _ = judged(project, *READ, laws=("gradient",))
     assert {o.result.verdict for o in outcomes.values()} == {Verdict.BROKEN}
+
+
+def test_a_library_that_the_system_loads_is_read(project):
+    compiled = project / "some.so"
+    shutil.copy(np.linalg._umath_linalg.__file__, compiled)
+    loading = "import ctypes\nctypes.CDLL('./some.so')\nFACTOR = 2"
+    (project / "loads.py").write_text(MINE.replace("from helper import FACTOR", loading), encoding="utf-8")
+    for file in project.iterdir():
+        os.utime(file, ns=(1, time.time_ns() - 10**9))
+    for reused in (False, True):
+        assert judged(project, "loads", laws=("value",))[1]["loads", "value"].reused is reused
+    with compiled.open("ab") as file:
+        file.write(b"another build")
+    assert not judged(project, "loads", laws=("value",))[1]["loads", "value"].reused
 
 
 def test_what_broke_is_asked_first_after_an_edit(project):

@@ -9,7 +9,7 @@ import pytest
 from proof import proved_losses as losses
 
 import verify
-from verify.proof.proved import prove
+from verify.proof.proved import prove, real_gap
 from verify.traced import Code
 
 LINEAR = "W: d c, X: n d, y: n | labels(c), reg:"
@@ -275,3 +275,13 @@ def test_numbers_that_are_hardly_apart_are_told_apart():
     due, measured = re.findall(r" is (-?[\d.e-]+)", found.reason)
     assert found.status == "refuted"
     assert due != measured
+
+
+def test_a_gap_is_one_within_the_domain_and_where_the_loss_has_a_value():
+    code = Code(lambda x: np.log(x).sum(), ("x",), lambda x: [1 / np.abs(x)])
+    off = Code(lambda x: (x**2).sum(), ("x",), lambda x: [x])
+    below = {"x": np.array([-1.0])}
+    assert code.gap(below).distance > 0
+    assert real_gap(code, below, {}) is None
+    assert real_gap(off, below, {"x": (0.0, np.inf)}) is None
+    assert real_gap(off, below, {"x": None}).distance > 0
