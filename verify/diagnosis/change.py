@@ -1,15 +1,18 @@
-"""A change that may have been made to a gradient or a loss, and what each adds on one scene."""
+"""A change that may have been made to a gradient or a loss: what it adds on one scene, and the sentence that tells it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.scene import Floats
+from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.words import Coefficient, Told
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,20 @@ def _places(wanted: _Same, there: _Same) -> NDArray[np.intp]:
 
 
 Added = Iterator[tuple[Change, Floats]]
+Columns = Callable[[Scene], Iterator[tuple[Change, Any]]]
+"""What each change adds to the true answer on a scene: a matrix, of a loss a number."""
+Sentence = Callable[[Vocabulary, Change, Coefficient], Told]
+"""A change that was made so many times, in the words of an objective."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mistakes:
+    """Mistakes of one sort: their columns, and the sentence for each kind of change among them."""
+
+    columns: Columns
+    sentences: Mapping[str, Sentence]
+
+
+def told_by(sentences: Mapping[str, Sentence]) -> Callable[[Columns], Mistakes]:
+    """The columns together with the sentences that tell them."""
+    return lambda columns: Mistakes(columns, sentences)

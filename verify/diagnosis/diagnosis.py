@@ -21,10 +21,11 @@ from verify.diagnosis.asked import Asked, Watch
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
 from verify.diagnosis.members import another
+from verify.diagnosis.messages import tell
 from verify.diagnosis.places import FIXED, pattern
 from verify.diagnosis.regression import Explanation, System, explains, in_order, simplest
 from verify.diagnosis.scene import Scene
-from verify.diagnosis.teller import Teller
+from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.words import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.form import form_of
@@ -155,7 +156,7 @@ class Inquiry:
 
     def __init__(self, subject: Asked, aspect: Aspect) -> None:
         self.subject, self.aspect, self.oracle = subject, aspect, subject.scored
-        self.teller, self.silent = Teller(subject.scored), False
+        self.words, self.silent = Vocabulary(subject.scored), False
 
     def name(self, witness: Scene) -> Diagnosis | None:
         """The bug that breaks the law at the witness; None where nothing is wrong there, or nothing is found."""
@@ -222,7 +223,7 @@ class Inquiry:
         return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
 
     def _told(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
-        told = self.teller.tell(found.terms)
+        told = tell(self.words, found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
@@ -277,7 +278,7 @@ class Inquiry:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
         if places is not None:
-            places, code = self.teller.axes.told(places), "entries" if places in FIXED else "unknown"
+            places, code = self.words.axes.told(places), "entries" if places in FIXED else "unknown"
             when = "" if condition is None else f", only when {condition}"
             return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:

@@ -6,8 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, Table
+from verify.diagnosis.change import Added, Change, Table, told_by
 from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.words import Coefficient, Told, number, times
 
 
 @lru_cache(maxsize=128)
@@ -16,13 +18,39 @@ def changes(scene: Scene) -> Table:
     if scene.curvature is None:
         return Table((), np.zeros((0, scene.N * scene.C)))
     with np.errstate(all="ignore"):
-        return Table.of(dict(_made(scene, scene.share * scene.curvature)))
+        return Table.of({change: matrix for mistakes in CATALOGUE for change, matrix in mistakes.columns(scene)})
 
 
-def _made(scene: Scene, H: Floats) -> Added:
+def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Told:
+    told = {
+        "counted": _counted(1 + c),
+        "example": f"the Hessian of {change.how} is 0" if c == -1 else f"the Hessian is {times(1 + c)} what it must be for {change.how}",
+        "added": f"{number(c)} × {change.how} is added to the Hessian",
+        "made": f"the Hessian is {change.how}",
+        "instead": f"in place of the Hessian stands: {change.how}",
+    }
+    return Told("curvature", told[change.part])
+
+
+def _counted(factor: Coefficient) -> str:
+    if factor in (0, -1):
+        return "the Hessian is 0" if factor == 0 else "the Hessian has the wrong sign"
+    meant = "; an approximation that is meant is declared, by --hessian approximate" if factor > 1 else ""
+    return f"the Hessian is {times(factor)} what it must be{meant}"
+
+
+@told_by({"hessian": _hessian})
+def _diagonals(scene: Scene) -> Added:
+    assert scene.curvature is not None
+    H: Floats = scene.share * scene.curvature
     N, g = scene.N, scene.share * scene.all_slopes
     yield Change("hessian", "counted", free=True), H
-    for how, other in (("multiplied by N", H * N), ("divided by N", H / N), ("squared", H * H), ("as its square root", np.sqrt(np.abs(H)))):
+    for how, other in (
+        ("multiplied by N", H * N),
+        ("divided by N", H / N),
+        ("squared", H * H),
+        ("taken as its square root", np.sqrt(np.abs(H))),
+    ):
         yield Change("hessian", "made", how), other - H
     for how, other in (
         ("the gradient", g),
@@ -38,6 +66,9 @@ def _made(scene: Scene, H: Floats) -> Added:
     yield Change("hessian", "added", "the gradient", free=True), g
     yield Change("hessian", "example", "the first example", free=True), H * (np.arange(N) == 0)[:, None]
     yield Change("hessian", "example", "the last example", free=True), H * (np.arange(N) == N - 1)[:, None]
+
+
+CATALOGUE = (_diagonals,)
 
 
 def _probabilities(scene: Scene) -> Floats:

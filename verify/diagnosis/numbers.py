@@ -7,17 +7,17 @@ left out, moved or transposed, a norm that was divided by, single entries, and r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.diagnosis.change import Change, Table
 from verify.diagnosis.formats import BITS, holding
-from verify.diagnosis.regression import Coefficient, Sight, System, simplest
+from verify.diagnosis.regression import Sight, System, simplest
 from verify.diagnosis.scene import Floats
-from verify.diagnosis.touches import done
-from verify.diagnosis.words import Axes, Diagnosis, Told, number, times
+from verify.diagnosis.touches import done, tell
+from verify.diagnosis.words import Axes, Coefficient, Diagnosis, Told, number, times
 from verify.rounding import unit_roundoff
 
 
@@ -106,13 +106,8 @@ def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
     if change.kind in ("row", "column"):
         place = {"first": f"{change.kind} 0", "last": f"the last {change.kind}"}[change.how]
         return Told("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
-    if change.kind == "transposed":
-        return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
-    how = Axes(columns="columns" if of_matrices else "entries").told(change.how)
-    if change.kind == "permuted":
-        return Told("entries", f"{name} has its {how}")
-    code = "scaled" if "divided" in how else "clipped" if "clipped" in how else "entries"
-    return Told(code, f"in place of {name} stands: {how}")
+    told = tell(Axes(columns="columns" if of_matrices else "entries"), name, change)
+    return replace(told, code="entries") if change.kind == "permuted" else told  # its rows are no classes
 
 
 GRADIENT = "the gradient"

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change
+from verify.diagnosis.change import Added, Change, told_by
 from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.targets import weighted as told_as_weighted
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.words import Coefficient, Told
+
+UNNORMALISED = ("exp of the scores", "exp of the shifted scores")
 
 
+def _scores(_: Vocabulary, change: Change, c: Coefficient) -> Told:
+    return Told("scaled" if change.how in UNNORMALISED else "term-extra", f"in place of the probabilities stands: {change.how}")
+
+
+@told_by({"scores": _scores})
 def replaced(scene: Scene) -> Added:
     """Another function of the scores where the varying terms of the loss stand."""
     varying = sum((dS for role, dS in scene.by_role.items() if not role.switch and role.sign == 0), np.zeros((scene.N, scene.C)))
@@ -41,6 +51,7 @@ def replaced(scene: Scene) -> Added:
         yield Change("scores", "varying", how), scene.sum_of(dS - varying)
 
 
+@told_by({"weighted": told_as_weighted})
 def weighted(scene: Scene) -> Added:
     """The right slopes times something, as where a slope is taken once more, or an example counts by how sure it is."""
     if not any(not role.switch and role.sign == 0 for role in scene.by_role):

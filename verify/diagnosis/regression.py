@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from verify.diagnosis.change import Change, Table, union
 from verify.diagnosis.scene import Floats
+from verify.diagnosis.words import Coefficient
 from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
-
-Coefficient = Fraction | float
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,8 @@ class Equations:
         reduced besides, which would be two sentences about one number.
         """
         i, j = np.triu_indices(len(self.changes), 1)
-        about = np.array([hash(c.part) if c.kind in ONE_NUMBER else k for k, c in enumerate(self.changes)])
+        first = {c.part: k for k, c in reversed([*enumerate(self.changes)]) if c.kind in ONE_NUMBER}
+        about = np.array([first[c.part] if c.kind in ONE_NUMBER else k for k, c in enumerate(self.changes)], dtype=np.intp)
         cosines = (self.U.T @ self.U)[i, j]
         apart = 1 - cosines * cosines
         kept = (apart > PARALLEL) & (about[i] != about[j])

@@ -10,8 +10,13 @@ from collections.abc import Callable
 import numpy as np
 
 from verify.cases.kinks import has_kinks
-from verify.diagnosis.change import Added, Change
+from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.omissions import OF_A_TARGET, example
+from verify.diagnosis.parts import added
 from verify.diagnosis.scene import Floats, Labels, Scene
+from verify.diagnosis.slopes import leak, smoothed
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.words import Coefficient, Told
 from verify.spec.margins import MARGINS
 
 OTHER_TARGETS: dict[str, Callable[[float], float]] = {
@@ -37,6 +42,11 @@ OTHER_EXAMPLES: dict[str, Callable[[Labels], Labels]] = {
 }
 
 
+def _target(_: Vocabulary, change: Change, c: Coefficient) -> Told:
+    return Told("label-term", f"the gradient is that of another target than the loss's: it takes {change.how} for the target t")
+
+
+@told_by({"target": _target, "smoothed": smoothed})
 def _targets(scene: Scene) -> Added:
     for how, change in OTHER_TARGETS.items():
         other = scene.with_targets(change)
@@ -49,9 +59,13 @@ def _targets(scene: Scene) -> Added:
         yield Change("target", "data", f"{how} target"), scene.relabelled(order(scene.y)) - scene.data
 
 
+@told_by({"example": example})
 def _by_target(scene: Scene) -> Added:
     for k, t in enumerate((scene.oracle.objective.loss.targets or ())[:MOST_TARGETS]):
-        yield Change("example", "left out", f"target {t:g}", free=True), scene.sum_of(scene.all_slopes * (scene.y == k)[:, None])
+        yield (
+            Change("example", OF_A_TARGET, f"every example with target {t:g}", free=True),
+            scene.sum_of(scene.all_slopes * (scene.y == k)[:, None]),
+        )
 
 
 MOST_TARGETS = 8
@@ -83,6 +97,19 @@ FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
 """What people put through the link, or forget to put through it."""
 
 
+SECOND = "the second derivative"
+
+
+def _slope(_: Vocabulary, change: Change, c: Coefficient) -> Told:
+    if change.how == SECOND:
+        return Told("term-extra", f"{SECOND} stands in place of the first: gradient and Hessian are mixed up")
+    return Told("scaled" if change.how == UNNORMALISED else "term-extra", f"in place of the slope ∂ℓ/∂s stands {change.how}")
+
+
+UNNORMALISED = "exp(s) − t"
+
+
+@told_by({"slope": _slope})
 def _functions(scene: Scene) -> Added:
     """Another function f of the score in f(s) − t, and in −t·f(−t·s)."""
     s, t, slopes = scene.scores, _column(scene), scene.all_slopes
@@ -92,16 +119,27 @@ def _functions(scene: Scene) -> Added:
             yield Change("slope", "data", f"−t·{how.replace('s', 'z')}, z = −t·s"), scene.sum_of(-t * f(-t * s) - slopes)
     second = scene.curvature
     if second is not None:
-        yield Change("slope", "data", "the second derivative"), scene.sum_of(second - slopes)
+        yield Change("slope", "data", SECOND), scene.sum_of(second - slopes)
 
 
+CURVED = "left out where the second derivative is 0"
+
+
+def weighted(v: Vocabulary, change: Change, _: Coefficient) -> Told:
+    """Slopes that are weighted by something, or put through it."""
+    if change.how == "multiplied by the target" and {abs(t) for t in v.oracle.objective.loss.targets or ()} == {1}:
+        return Told("label-term", "the factor t of the target is missing in the slope, as if every target were 1")
+    return Told("term-missing" if change.how == CURVED else "scaled", f"the slope ∂ℓ/∂s of each example is {change.how}")
+
+
+@told_by({"weighted": weighted, "extra": added})
 def _weighted(scene: Scene) -> Added:
     """The right slope ∂ℓ/∂s times, or put through, something."""
     s, t, slopes = scene.scores, _column(scene), scene.all_slopes
     found = {
         "multiplied by its own absolute value": slopes * np.abs(slopes),
         "squared": slopes * slopes,
-        "as an absolute value": np.abs(slopes),
+        "taken as an absolute value": np.abs(slopes),
         "multiplied by the score": slopes * s,
         "multiplied by the target": slopes * t,
         "multiplied by σ(s)": slopes * _sigmoid(s),
@@ -112,7 +150,7 @@ def _weighted(scene: Scene) -> Added:
     }
     second = scene.curvature
     if second is not None:
-        found |= {"left out where the second derivative is 0": slopes * (second != 0)}
+        found |= {CURVED: slopes * (second != 0)}
         found |= {"multiplied by the second derivative": slopes * second, "divided by the second derivative": slopes / second}
     for how, dS in found.items():
         yield Change("weighted", "data", how), scene.sum_of(dS - slopes)
@@ -121,6 +159,7 @@ def _weighted(scene: Scene) -> Added:
     yield Change("extra", "targets", times, free=True), scene.sum_of(t)
 
 
+@told_by({"weighted": weighted})
 def _rectified(scene: Scene) -> Added:
     """Where the sign of a slope is that of its target, as in classification, the examples of that target are left out."""
     slopes = scene.all_slopes
@@ -128,6 +167,14 @@ def _rectified(scene: Scene) -> Added:
         yield Change("weighted", "data", f"without what is {how}"), scene.sum_of(dS - slopes)
 
 
+def _margin(_: Vocabulary, change: Change, c: Coefficient) -> Told:
+    if change.how == "always on":
+        return Told("margin", "the switch counts as on, whatever its sign: max(0, a) is taken for a")
+    how = "missing" if change.how == "0" else change.how
+    return Told("margin", f"the margin's constant is {how} in the gradient, such as the 1 of max(0, 1 − t·s)")
+
+
+@told_by({"margin": _margin, "leak": leak})
 def _margins(scene: Scene) -> Added:
     """A constant in a switch, such as the 1 of max(0, 1 − t·s), that is another one in the gradient; or no switch at all."""
     for how in MARGINS if has_kinks(scene.oracle) else ():

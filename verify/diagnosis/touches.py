@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change
+from verify.diagnosis.change import Added, Change, told_by
 from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.words import Axes, Coefficient, Told
 
 Function = Callable[[Floats], Floats]
 
@@ -57,6 +59,29 @@ def done(name: str, matrix: Floats, kinds: Sequence[str] = tuple(DONE)) -> Added
             yield Change(kind, name, how), function(matrix) - matrix
 
 
+ORDERS_OF_ROWS = frozenset(how for how in ORDERS if "{rows}" in how)
+CODES = {"divided by its norm": "scaled", "divided by its greatest entry": "scaled", "clipped to [−1, 1]": "clipped"}
+"""Of what is done to the entries; the rest are `entries`."""
+
+
+def tell(axes: Axes, name: str, change: Change) -> Told:
+    """What was done to a matrix that is called so, and whose rows and columns are."""
+    if change.kind == "transposed":
+        return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
+    if change.kind == "permuted":
+        return Told("class-swapped" if change.how in ORDERS_OF_ROWS else "entries", f"{name} has its {axes.told(change.how)}")
+    return Told(CODES.get(change.how, "entries"), f"in place of {name} stands: {axes.told(change.how)}")
+
+
+def _done(v: Vocabulary, change: Change, _: Coefficient) -> Told:
+    return tell(v.axes, v.names.get(change.part, change.part), change)
+
+
+def _features(_: Vocabulary, change: Change, c: Coefficient) -> Told:
+    return Told("entries", f"the data gradient is taken with {change.how} in place of the features")
+
+
+@told_by({"permuted": _done})
 def permuted(scene: Scene) -> Added:
     """Rows or columns in another order."""
     roles = {str(role): scene.sum_of(dS) for role, dS in scene.by_role.items()}
@@ -64,18 +89,21 @@ def permuted(scene: Scene) -> Added:
         yield from done(name, matrix, ["permuted"])
 
 
+@told_by({"transposed": _done})
 def transposed(scene: Scene) -> Added:
     """The numbers of the transpose."""
     for name in ("whole", "data", "penalty"):
         yield from done(name, scene.parts[name], ["transposed"])
 
 
+@told_by({"touched": _done})
 def touched(scene: Scene) -> Added:
     """Something done to the finished gradient."""
     for name in ("whole", "data"):
         yield from done(name, scene.parts[name], ["touched"])
 
 
+@told_by({"features": _features})
 def featured(scene: Scene) -> Added:
     """Something done to the features."""
     yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
@@ -83,6 +111,7 @@ def featured(scene: Scene) -> Added:
     yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data
 
 
+@told_by({"touched": _done})
 def summed(scene: Scene) -> Added:
     """Of scores: what belongs to all examples, for each of them."""
     total = np.broadcast_to(scene.data.sum(axis=1, keepdims=True), scene.shape)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from verify.diagnosis.regression import Coefficient
 from verify.form import LINEAR, SCORES
+
+Coefficient = Fraction | float
+"""How often a change was made: a fraction where it is exact."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,12 @@ def times(x: Coefficient) -> str:
     ('half of', 'twice', '3/4 ×')
     """
     return {Fraction(1, 2): "half of", Fraction(2): "twice"}.get(Fraction(x), f"{number(x)} ×")
+
+
+def counted(x: Coefficient) -> str:
+    """How often something counts that counts once in right code.
+
+    >>> counted(Fraction(2)), counted(Fraction(1, 2)), counted(Fraction(-3))
+    ('counted 2 times', 'counted 1/2 times', 'subtracted 3 times')
+    """
+    return f"subtracted {number(-x)} times" if x < 0 else f"counted {number(x)} times"
