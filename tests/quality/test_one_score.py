@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from sympy import Abs, Max, Piecewise, Rational, exp, log
+from sympy import Abs, Max, Min, Piecewise, Rational, exp, log
 
 from verify.candidates import Candidate
 from verify.conventions import Pins, find_out
@@ -40,6 +41,10 @@ LOSSES: dict[str, tuple[LossSpec, Callable[..., Any]]] = {
         spec("quantile", (0, 1, -2, 0.5), lambda s, t, tau: Max(tau * (t - s), (tau - 1) * (t - s)), tau=positive(default=0.25)),
         lambda s, t: np.maximum(0.25 * (t - s), 0.75 * (s - t)),
     ),
+    "ramp": (
+        replace(spec("ramp", (-1, 1), lambda s, t: Min(1, Max(0, 1 - t * s))), claims=Claims(convex=None)),
+        lambda s, t: np.clip(1 - t * s, 0, 1),
+    ),
     "huber": (
         spec(
             "huber",
@@ -71,6 +76,8 @@ SLOPES: dict[str, tuple[str, Callable[..., Any], str, str]] = {
     "absolute error": ("squares", lambda s, t: np.sign(s - t), "scaled", "1 × its sign stands in place of the slope"),
     "no margin": ("hinge", lambda s, t: -t * (t * s < 0), "margin", "the margin's constant is missing"),
     "no indicator": ("hinge", lambda s, t: -t, "margin", "counts as on, whatever its sign"),
+    "not cut off": ("ramp", lambda s, t: -t * (t * s < 1), "margin", "min(c, a) is taken for a"),
+    "pushed on the wrong side": ("±1", lambda s, t: -t * sigmoid(-t * s) - t * (t * s < 0), "term-extra", "is added to the slope"),
     "no factor t": ("hinge", lambda s, t: -1.0 * (t * s < 1), "label-term", "the factor t of the target is missing"),
     "margins for indicators": ("hinge", lambda s, t: -t * np.maximum(0, 1 - t * s), "scaled", "the margins themselves"),
     "2 on the kink": ("hinge", lambda s, t: -t * ((t * s < 1) + 2.0 * (t * s == 1)), "kink-outside", "counts 2 times"),

@@ -36,6 +36,14 @@ def _joined(words: Vocabulary, terms: dict[Change, Coefficient]) -> list[Told] |
             told = _instead(words, gone.part, put, terms[put])
             if told is not None:
                 return [told]
+    for counted, slope in permutations(terms, 2) if len(terms) == 2 else ():
+        if (counted.kind, counted.part, slope.kind) == (
+            "counted",
+            "data",
+            "slope",
+        ):  # the true slope is taken away again: c times it is left
+            own = "" if terms[counted] == 1 else f", with {number(terms[counted])} × the slope itself"
+            return [Told("term-extra", f"{slope.how} is added to the slope ∂ℓ/∂s{own}")]
     for divided, part in permutations(terms, 2) if len(terms) == 2 else ():
         if divided.kind == "reduced" and divided.part in ("data", "whole") and (part.kind, part.how) == ("also", divided.how):
             # The part of what was divided otherwise: c times it beside the whole.

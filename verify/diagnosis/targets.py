@@ -170,6 +170,8 @@ def _rectified(scene: Scene) -> Added:
 def _margin(_: Vocabulary, change: Change, c: Coefficient) -> Told:
     if change.how == "always on":
         return Told("margin", "the switch counts as on, whatever its sign: max(0, a) is taken for a")
+    if change.how == "uncapped":
+        return Told("margin", "what is cut off above counts as if it were not: min(c, a) is taken for a")
     how = "missing" if change.how == "0" else change.how
     return Told("margin", f"the margin's constant is {how} in the gradient, such as the 1 of max(0, 1 − t·s)")
 
