@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import cleandoc
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 from typing import TYPE_CHECKING, Any
@@ -64,25 +65,20 @@ def commands() -> str:
 
 
 def _command(name: str, command: click.Command) -> list[str]:
+    """What it says of itself, and what it takes; a group's commands, too."""
     import click
 
-    if isinstance(command, click.Group):
-        inner = [part for sub in sorted(command.commands) for part in _command(f"{name} {sub}", command.commands[sub])]
-        return [f"## {name}", command.help or "", *_options(command), *inner]
-    return [f"## {name}", command.help or "", *_options(command)]
+    inner = sorted(command.commands.items()) if isinstance(command, click.Group) else []
+    said = [f"## {name}", cleandoc(command.help or ""), *_parameters(command)]
+    return said + [part for word, sub in inner for part in _command(f"{name} {word}", sub)]
 
 
-def _options(command: click.Command) -> list[str]:
-    """A table of what a command takes: as it is written, and what it says of itself."""
+def _parameters(command: click.Command) -> list[str]:
     import click
 
     context = click.Context(command)
-    rows = [record for p in command.params if (record := p.get_help_record(context)) is not None]
     arguments = " ".join(p.make_metavar(context) for p in command.params if isinstance(p, click.Argument))
-    cells = [f"| {_cell(f'`{written}`')} | {_cell(said)} |" for written, said in rows]
+    records = [record for p in command.params if isinstance(p, click.Option) and (record := p.get_help_record(context))]
+    cells = [f"| `{written}` | {' '.join(said.split()).replace('|', '&#124;')} |" for written, said in records]
     table = ["\n".join(["| option | |", "|---|---|", *cells])] if cells else []
     return [f"Arguments: `{arguments}`", *table] if arguments else table
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
