@@ -108,7 +108,7 @@ HOMES = {
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "folders"},
     "pytest": {"pytest_plugin"},
-    "rich": {"bench", "cli", "descent", "report"},
+    "rich": {"bench", "descent", "report"},
     "scipy": {"bench", "oracle", "proof", "tape", "traced"},
     "sklearn": {"candidates"},
     "sympy": {"later", "mistakes", "oracle", "problem", "spec"},
