@@ -255,7 +255,6 @@ def judge_all(
     timeout: float | None = None,
     in_process: bool = False,
     captured: bool = False,
-    on_start: Callable[[int], None] = lambda _: None,
     on_done: Done = lambda _: None,
     ledger: Ledger | None = None,
     fresh: bool = False,
@@ -267,11 +266,10 @@ def judge_all(
 
     With `partial` a KeyboardInterrupt leaves the report of what is known by then, which says so.
 
-    `on_start` hears the number of tasks, `on_done` each outcome. A request that cannot be judged, for its spec say, is told in the
+    `on_done` hears each outcome. A request that cannot be judged, for its spec say, is told in the
     report; raises UsageError where that is true of all.
     """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
-    on_start(len(tasks))
     began = time.perf_counter()
     refused: list[Refused] = []
 

@@ -22,7 +22,6 @@ from verify.profiles import PROFILES
 from verify.storage import save, writable
 
 if TYPE_CHECKING:
-    from verify.campaign.executor import Done
     from verify.campaign.ledger import Ledger
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
@@ -326,17 +325,20 @@ def run(
 
     ended_by = report.ended_by
     shown = [] if in_process or ended_by else [r for r in requests if r.name not in report.ended]
-    figures: list[dict[str, Any]] = []
+    document, code = report.to_dict() | {"figures": []}, EXIT_CODES[report.verdict]
     try:
         with _until_ended():
-            figures = measured(shown, timeout, ledger, fresh=fresh)
-    except KeyboardInterrupt as interrupt:
+            document["figures"] = measured(shown, timeout, ledger, fresh=fresh)
+            if power and not ended_by:
+                document["power"] = _kill_tables(report)
+            if not ended_by and (prove or (policy is not None and policy.proof is not None)):
+                code = _proved(document, requests, code, in_process=in_process)
+            if hiker and not ended_by:
+                from verify.descent import hiker_command
+
+                hiker_command.write(output, seed=report.seed, report=True, quiet=quiet)
+    except KeyboardInterrupt as interrupt:  # what is there is told
         ended_by = str(interrupt)
-    document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
-    if power and not ended_by:
-        document["power"] = _kill_tables(report)
-    if not ended_by and (prove or (policy is not None and policy.proof is not None)):
-        code = _proved(document, requests, code, in_process=in_process)
     if policy is not None:
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
@@ -345,10 +347,6 @@ def run(
         code = exit_code(document)
     elif not complete(document.get("power", ()), every_law=report.laws is None):  # what it lacks stands in the document
         code = EXIT_CODES[Verdict.BROKEN]
-    if hiker and not ended_by:
-        from verify.descent import telling
-
-        telling.write(output, seed=report.seed, report=True, quiet=quiet)
     kept = _keep(report, output / "witness")  # before the report that names them
     try:
         save(output / "report.json", render(document, "json"))
@@ -468,46 +466,18 @@ def _judge(
     partial: bool = False,
 ) -> Report:
     from verify.api import judge_all
+    from verify.campaign.task import Outcome
+    from verify.report.progress import outcomes
 
     heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), "ledger": ledger, "fresh": fresh, "partial": partial}
-    with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
-        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
+    names = [t.request.name for r in requests for t in r.tasks()]
+    with outcomes(names, quiet=quiet or in_process) as tell, redirect_stdout(sys.stderr):  # the document alone goes to standard output
 
+        def on_done(o: Outcome | Inapplicable) -> None:
+            came_to = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
+            tell(o.task.request.name, f"{o.task.dtype} {o.task.law}", came_to)
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
-    """A bar on a terminal, one line an outcome in a log, nothing if quiet; always on standard error."""
-    if quiet:
-        yield (lambda _: None), (lambda _: None)
-        return
-    from verify.campaign.task import Outcome
-    from verify.report.reading import visible
-    from verify.report.text import console
-
-    screen = console(stderr=True)
-    if not screen.is_terminal:
-        seen = {"done": 0, "of": 0}
-
-        def started(total: int) -> None:
-            seen["of"] = total
-
-        def line(o: Outcome | Inapplicable) -> None:
-            seen["done"] += 1
-            told = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
-            click.echo(
-                f"[{seen['done']}/{seen['of']}] {visible(o.task.request.name)} {o.task.dtype} {o.task.law}: {visible(told)}", err=True
-            )
-
-        yield started, line
-        return
-    from rich.progress import Progress
-
-    with Progress(console=screen, transient=True) as bar:
-        task = bar.add_task("judging", total=None)
-        yield (
-            (lambda total: bar.update(task, total=total)),
-            (lambda o: bar.update(task, advance=1, description=f"{o.task.law} {o.task.dtype}")),
-        )
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_done=on_done, **heard)
 
 
 def _keep(report: Report, folder: Path) -> set[str]:

@@ -15,10 +15,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from verify import UsageError
 from verify.campaign.configuration import read
 from verify.campaign.family import below
+from verify.cli import cli
 
 MODULE = [sys.executable, "-m", "verify"]
 SCRIPT = [str(Path(sys.executable).parent / "verify")]
@@ -386,6 +388,23 @@ def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):
     (result,) = json.loads((tmp_path / "reports" / "latest" / "report.json").read_text(encoding="utf-8"))["results"]
     assert list(result["undecided"]) == ["the run was ended by SIGINT before this was judged; verify run goes on from there"]
     assert soon(lambda: not living(process.pid)), living(process.pid)
+
+
+def test_an_interrupt_of_what_follows_the_judgement_leaves_the_page_too(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("right"))
+    monkeypatch.chdir(tmp_path)
+
+    def stopped(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("verify.campaign.power.tables", stopped)
+    run = CliRunner().invoke(cli, ["run", "--law", "value", "--profile", "quick", "--quiet", "--power"], standalone_mode=False)
+    assert run.return_value == 130
+    latest = tmp_path / "reports" / "latest"
+    assert "ended by SIGINT" in run.stderr
+    assert json.loads((latest / "report.json").read_text(encoding="utf-8"))["results"][0]["verdict"] == "holds"
+    assert (latest / "index.html").is_file()
 
 
 LEAVES = """

@@ -293,8 +293,7 @@ def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Dia
         return None
     told: dict[str, Found] = {}
     for name in names:
-        which = np.concatenate([np.full(np.size(a), n == name) for n, a in case.parted(case.x).items()])
-        one = slip([replace(p, which=which) for p in points])
+        one = slip([replace(p, which=p.inputs == name) for p in points])
         if one is None:
             return None
         told[name] = one
@@ -314,7 +313,10 @@ def _answered(subject: Asked, s: Seen) -> Answered | None:
     if lines.size > MOST_EDGES:
         return None
     given, due, radius = (joined([*parts.values()]).ravel().astype(np.float64) for parts in (s.given, s.due, s.radius))
-    return Answered(lines, given, due, radius, np.ones(given.size, bool)) if given.size == lines.tape.variables.size else None
+    if given.size != lines.tape.variables.size:
+        return None
+    inputs = np.repeat([*s.given], [np.size(part) for part in s.given.values()])
+    return Answered(lines, given, due, radius, inputs, np.ones(given.size, bool))
 
 
 def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:

@@ -40,12 +40,15 @@ PAIRED = 400
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """The code at a point, what its gradient was said to be and what it is, by the variables in a row. `which` of them are explained."""
+    """The code at a point, what its gradient was said to be and what it is, by the variables in a row, with the name of the input that
+    each belongs to. `which` of them are explained. Points may have different sizes.
+    """
 
     lines: Lines
     given: Floats
     due: Floats
     radius: Floats
+    inputs: NDArray[np.str_]
     which: NDArray[np.bool_]
 
     def explained(self, gradient: Floats) -> bool:

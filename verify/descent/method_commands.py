@@ -11,15 +11,14 @@ from typing import Any
 import click
 
 from verify.descent import compare as comparison
-from verify.descent.command import FOLDER
 from verify.descent.history import History, load
 from verify.descent.methods import prepare
 from verify.descent.names import SETTINGS
-from verify.descent.options import problem_of, seed_of, tell_files
+from verify.descent.options import FOLDER, problem_of, seed_of, tell_files
 from verify.descent.problem import Problem
-from verify.descent.progress import progress
 from verify.descent.run import descend, describe
 from verify.errors import UsageError
+from verify.report.progress import progress
 from verify.report.text import console
 from verify.storage import save, writable
 from verify.streams import held

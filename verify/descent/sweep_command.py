@@ -15,10 +15,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from verify.descent.canvas import BLUE, GREY, ORANGE, RED, Picture
 from verify.descent.options import problem_of, seed_of, tell_files
-from verify.descent.progress import progress
 from verify.descent.sweep import step_sweep
+from verify.figures.canvas import BLUE, GREY, ORANGE, RED, Picture
+from verify.report.progress import progress
 from verify.report.text import console
 from verify.storage import save, writable
 from verify.streams import held

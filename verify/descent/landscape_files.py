@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from verify.descent import terms
-from verify.descent.canvas import Picture
+from verify.descent import three_examples
 from verify.descent.landscape import describe, line, look, plane
 from verify.descent.options import problem_of, seed_of, tell_files
-from verify.descent.progress import progress
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
+from verify.figures.canvas import Picture
+from verify.report.progress import progress
 from verify.storage import save, writable
 from verify.streams import held
 
@@ -36,7 +36,7 @@ def draw(
         if only in (None, "plane"):
             document["plane"] = plane(view)
         if only in (None, "terms"):
-            document["terms"] = terms.document()
+            document["terms"] = three_examples.document()
     files = [save(folder / "landscape.json", as_json(document))]
     for kind, picture in pictures(document).items():
         files += [save(folder / f"{kind}.svg", picture.file), save(folder / f"{kind}.png", picture.png)]

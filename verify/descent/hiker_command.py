@@ -13,8 +13,8 @@ from verify.descent.hiker import hiker
 from verify.descent.options import seed_of, tell_files
 from verify.descent.page import render
 from verify.descent.problem import between
-from verify.descent.progress import progress
 from verify.report.folder import write_again
+from verify.report.progress import progress
 from verify.report.text import console
 from verify.storage import save, writable
 from verify.streams import held
