@@ -20,8 +20,8 @@ def end(x):
 
 
 def roundings(row):
-    composite = dict.fromkeys(("solve", "inv", "slogdet"), "see `linear`") | dict.fromkeys(("eigenvalues", "eigenvectors"), "see `spectral`")
-    fixed = {"sum": "n − 1", "dot": "n", "matmul": "n", **composite}
+    fixed = {"sum": "n − 1", "dot": "n", "matmul": "n"} | dict.fromkeys(("solve", "inv", "slogdet"), "see `linear`")
+    fixed |= dict.fromkeys(("eigenvalues", "eigenvectors"), "see `spectral`")
     if row.name in fixed:
         return fixed[row.name]
     if callable(row.roundings):

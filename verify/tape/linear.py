@@ -20,6 +20,7 @@ Objects = NDArray[Any]
 
 
 def objects(values: Sequence[Any], shape: tuple[int, ...]) -> Objects:
+    """An array of balls, or of series."""
     return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
 
 
@@ -28,10 +29,12 @@ def _flint(a: Objects) -> arb_mat:
 
 
 def unknown(shape: tuple[int, ...]) -> Objects:
+    """Balls of which nothing is known."""
     return objects([arb.nan()] * int(np.prod(shape)), shape)
 
 
 def identity(n: int) -> Objects:
+    """The identity matrix."""
     return objects([arb(int(i == j)) for i in range(n) for j in range(n)], (n, n))
 
 
@@ -99,14 +102,17 @@ def gathered(parts: Sequence[Objects], count: int, shape: tuple[int, ...]) -> Ob
 
 
 def is_series(*matrices: Objects) -> bool:
+    """Whether some entry is a series."""
     return any(isinstance(x, arb_series) for m in matrices for x in m.flat)
 
 
 def terms_of(*matrices: Objects) -> int:
+    """Their longest length."""
     return max(x.prec for m in matrices for x in m.flat if isinstance(x, arb_series))
 
 
 def coefficient(a: Objects, k: int) -> Objects:
+    """One coefficient of all entries."""
     return objects([x[k] if isinstance(x, arb_series) else x if k == 0 else arb(0) for x in a.flat], a.shape)
 
 

@@ -400,8 +400,8 @@ ROWS = (
         rate=lambda a, v, ins, d: a.dot(a.inv(ins[0]).swapaxes(0, 1).reshape(1, -1), d[0].reshape(1, -1)),
     ),
     Primitive(
-        name="eigenvalues", floats=linear.by_points(spectral.float_eigenvalues), ball=spectral.eigenvalues, domain=(LINE,), form="composite",
-        shape=lambda a: a[:1], partials=spectral.values_adjoint, rate=spectral.values_rate,
+        name="eigenvalues", floats=linear.by_points(spectral.float_eigenvalues), ball=spectral.eigenvalues, domain=(LINE,),
+        form="composite", shape=lambda a: a[:1], partials=spectral.values_adjoint, rate=spectral.values_rate,
     ),
     Primitive(
         name="eigenvectors", floats=linear.by_points(spectral.float_eigenvectors), ball=spectral.eigenvectors, domain=(LINE,),

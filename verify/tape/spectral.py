@@ -1,9 +1,9 @@
 """Eigenvalues and eigenvectors of symmetric matrices on the tape, where all eigenvalues are apart.
 
 An eigenvector has length 1, and its product with `towards` is positive: which of both signs code has is nobody's choice. In balls they are
-isolated by flint (J. van der Hoeven, B. Mourrain, Efficient certification of numeric solutions to eigenproblems, MACIS 2017); where two
-eigenvalues may be one, nothing is known. Careful code finds those of A + ΔA, with |ΔA| as for systems (N. J. Higham, Accuracy and Stability of
-Numerical Algorithms, 2nd ed., SIAM 2002: a backward stable algorithm).
+isolated by flint (J. van der Hoeven, B. Mourrain, Efficient certification of numeric solutions to eigenproblems, MACIS 2017); where
+two eigenvalues may be one, nothing is known. Careful code finds those of A + ΔA, with |ΔA| as for systems (N. J. Higham, Accuracy and
+Stability of Numerical Algorithms, 2nd ed., SIAM 2002: a backward stable algorithm).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _directed(v: Sequence[acb]) -> list[arb] | None:
 
 
 def _series(a: Objects) -> tuple[Objects, Objects]:
-    """One coefficient after the other, in the basis of the first eigenvectors V: with Q = VᵀV(t) and B = VᵀA(t)V, of BQ = QW and QᵀQ = 1."""
+    """One coefficient after the other, in the basis of the first eigenvectors V: with Q = VᵀV(t) and B = VᵀA(t)V, of BQ = QW, QᵀQ = 1."""
     n, terms = len(a), linear.terms_of(a)
     first, v = _balls(linear.coefficient(a, 0))
     if not all(x.is_finite() for x in first):
@@ -88,7 +88,9 @@ def _series(a: Objects) -> tuple[Objects, Objects]:
     b = [v.T @ linear.coefficient(a, k) @ v for k in range(terms)]
     w, q = [first], [linear.identity(n)]
     for k in range(1, terms):
-        right = sum((q[i] * w[k - i][None] for i in range(1, k)), linear.identity(n) * arb(0)) - sum(b[i] @ q[k - i] for i in range(1, k + 1))
+        right = sum((q[i] * w[k - i][None] for i in range(1, k)), linear.identity(n) * arb(0)) - sum(
+            b[i] @ q[k - i] for i in range(1, k + 1)
+        )
         w.append(-right.diagonal())
         normed = sum((q[i].T @ q[k - i] for i in range(1, k)), linear.identity(n) * arb(0))
         entries = [right[i, j] / (first[i] - first[j]) if i != j else -normed[i, i] / 2 for i in range(n) for j in range(n)]

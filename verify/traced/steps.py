@@ -18,8 +18,7 @@ Whole = NDArray[np.float64]
 
 
 class Step(NamedTuple):
-    """A function to whole numbers: in floats, and the ends between which it is n; what is beyond the lower one, or at it where it is not
-    `below_in`, has another."""
+    """A function to whole numbers: in floats, the ends between which it is n, and whether it is n at them."""
 
     f: Callable[[Any], Any]
     low: Callable[[Whole], Whole]
@@ -45,7 +44,7 @@ STEPS = {
 def whole(x: Traced, name: str, found: Any = None) -> Whole:
     """The whole numbers, plain, that code goes on with; `found` are those that it has itself."""
     recorder, step = x.recorder, STEPS[name]
-    if recorder.strict:
+    if recorder.strict and not all(isinstance(recorder.b.number(np.intp(r)), Fraction) for r in np.ravel(x.registers).tolist()):
         recorder.fail(f"it calls np.{name}")  # of all numbers there are too many
     values = np.asarray(x.values, np.float64)
     if not np.all(np.isfinite(values)):
@@ -73,7 +72,7 @@ def _outside(x: Traced, registers: Any, end: Whole, within: NDArray[np.bool_], *
         if not which.any():
             continue
         a, b = (c[which] for c in pair)
-        truths = recorder.above(a, b) if inside else recorder.b.not_(recorder.above(b, a))
+        truths = recorder.above(a, b) if inside else recorder.negated(recorder.above(b, a))
         found[which] = recorder.decide(truths, np.zeros(a.size, bool))
     return found
 
