@@ -23,7 +23,7 @@ from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
 from verify.diagnosis.words import Diagnosis
 from verify.difference import joined
 from verify.evidence import Evidence
-from verify.mistakes import FACTORS, Lines, likelier, paths
+from verify.mistakes import FACTORS, Lines, likelier, multiple, paths
 from verify.oracle import InstanceOracle, Point
 from verify.problem import MEAN, WEIGHTS, mean_by
 from verify.spec.function import UPSTREAM
@@ -324,7 +324,7 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
     if all(not np.any(s.given[name]) for s in seen):
         return "term-missing", "is 0, whatever the inputs are"
     if (c := _factor(seen, name)) is not None:
-        return ("sign", "has the wrong sign") if c == -1 else ("scaled", f"is {c:g} × what it must be")
+        return ("sign", "has the wrong sign") if c == -1 else ("scaled", f"is {multiple(c)} what it must be")
     due = [s.due[name] for s in seen]
     for dim in _oracle(subject).problem.dims:
         sizes = [_oracle(subject).problem.sizes(s.case.values)[dim] for s in seen]
@@ -356,7 +356,7 @@ def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
         if abs(factor) >= VISIBLE and _agree(
             seen, name, [np.asarray(s.due[name] + factor * c[path]) for s, c in zip(seen, columns, strict=True)]
         ):
-            code, _, verb = FACTORS.get(factor, ("path-factor", "", f"has {1 + factor:g} ×"))
+            code, _, verb = FACTORS.get(factor, ("path-factor", "", f"has {multiple(1 + factor)}"))
             return code, f"{verb} what comes through {path}"
     return None
 
@@ -455,5 +455,5 @@ def _of_value(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
     v, t, _ = max(pairs, key=lambda p: abs(p[1]))
     for c in (float(f"{v / t:.{digits}g}") for digits in DIGITS if t):
         if c and all(abs(v - c * t) <= ROOM * max(1.0, abs(c)) * r for v, t, r in pairs):
-            return "value", f"the value is {c:g} × what it must be", "all"
+            return "value", f"the value is {multiple(c)} what it must be", "all"
     return None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.mistakes import Lines, Place, Slip, told, told_place
+from verify.mistakes import Lines, Place, Slip, derivative_told, told, told_place
 from verify.rounding import GREATEST_DENOMINATOR
 
 Floats = NDArray[np.float64]
@@ -95,7 +95,7 @@ class _Inquiry:
     def found(self) -> Found | None:
         """The plainest."""
         constant = () if self.besides else (self.constant,)  # it looks at nothing besides
-        asks = (self.plain, self.simple_factor, *constant, self.factor, self.two)
+        asks = (self.plain, self.simple_factor, *constant, self.derivative, self.factor, self.two)
         return next((found for ask in asks if (found := ask()) is not None), None)
 
     @property
@@ -209,6 +209,23 @@ class _Inquiry:
             if float(np.max(np.abs(now))) <= EXACT * size or abs(step) <= EXACT * abs(here) or self.left < 0:
                 break
         return here if np.all(np.abs(now) <= SEEN * size) else None
+
+    def derivative(self) -> Found | None:
+        """Another derivative of one function; where that of another line would do as well, none is told."""
+        lines, found = self.first.lines, dict[tuple[str, int], tuple[Slip, str | None]]()
+        for s in lines.derivatives():
+            column = self.column(s)
+            if column is None:
+                return None
+            if self.first.fits(column) and self.explains(s):
+                where, due = s.place.key[:2], lines.derivative(s.place.key)
+                if where not in found or (found[where][1] is None and due is not None):
+                    found[where] = s, due
+        if len(found) != 1:
+            return None
+        ((s, due),) = found.values()
+        line = lines.line(s.place)
+        return Found(s.code, derivative_told(s, line, due), ((line.file, line.number),))
 
     def two(self) -> Found | None:
         """Two slips together, of those that leave no number open."""

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.mistakes.derivatives import DERIVATIVES, NOT_STRAIGHT, At
 from verify.tape.floats import Floats as Arithmetic
 from verify.tape.primitives import given
 from verify.tape.tape import Instruction, Line, Tape
@@ -158,12 +159,17 @@ class Lines:
     def gradient(self, slips: Sequence[Slip] = ()) -> Floats:
         """By the variables, with these slips."""
         changed: dict[int, Floats] = {}
-        straight: dict[int, tuple[Integers, Integers]] = {}
+        straight: dict[int, tuple[Integers, Integers, Floats]] = {}
         for slip in slips:
             if slip.how == "identity":
                 for inside, (last, outs, sources) in self._lines.get(slip.place.key[:2], ()):
                     changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
-                    straight[last] = outs, sources
+                    straight[last] = outs, sources, np.ones(outs.shape)
+                continue
+            if slip.how in DERIVATIVES:
+                for inside, (last, outs, sources) in self.functions[slip.place.key]:
+                    changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
+                    straight[last] = outs, sources, DERIVATIVES[slip.how](At(self.values[outs], self.values[sources]))
                 continue
             for n, which in self._at(slip.place):
                 before = changed.get(n, self.edges[n].partials)
@@ -174,8 +180,8 @@ class Lines:
             for n in range(len(self.edges) - 1, -1, -1):
                 e = self.edges[n]
                 if n in straight:
-                    outs, sources = straight[n]
-                    np.add.at(adjoints, sources, adjoints[outs])
+                    outs, sources, slopes = straight[n]
+                    np.add.at(adjoints, sources, np.where(adjoints[outs] == 0, 0.0, adjoints[outs] * slopes))
                 g = adjoints[e.outs]
                 if g.any():
                     np.add.at(adjoints, e.operands, np.where(g == 0, 0.0, g * changed.get(n, e.partials)))
@@ -253,6 +259,48 @@ class Lines:
             else:
                 found.setdefault(where, []).append((inside, (inside[-1], *one)))
         return {where: parts for where, parts in found.items() if where not in alike}
+
+    @cached_property
+    def functions(self) -> dict[Key, list[tuple[list[int], tuple[int, Integers, Integers]]]]:
+        """The places that make each number of one other, by a function that is not straight: lines of code, and calls in them. Of each
+        run the instructions, the last of them, what it makes and what that is made of.
+        """
+        found: dict[Key, list[tuple[list[int], tuple[int, Integers, Integers]]]] = {}
+        for where, lines in self._lines.items():
+            if any(self.tape.instructions[n].op in NOT_STRAIGHT for n in lines[0][0]):
+                found[*where, ALL] = lines
+        for key, runs in self._runs.items():
+            of = [self.tape.instructions[n] for n in runs]
+            if all(i.op in NOT_STRAIGHT and i.op == of[0].op for i in of):
+                found[key] = [([n], (n, self.edges[n].outs, self.edges[n].operands)) for n in runs]
+        return found
+
+    def derivatives(self) -> Iterator[Slip]:
+        """Other derivatives of these functions than their own, those that come last in the code first."""
+        for key in sorted(self.functions, key=lambda k: -self.functions[k][-1][1][0]):
+            due = self.derivative(key)
+            yield from (Slip("path-factor", how, Place(key)) for how in DERIVATIVES if how != due)
+
+    def derivative(self, key: Key) -> str | None:
+        """How the derivative of such a function is shown; None where it is not among those that are."""
+        inside, (_, outs, sources) = self.functions[key][0]
+        outs, sources = outs[:SEVERAL], sources[:SEVERAL]
+        own, there = self._slopes(inside, outs, sources), At(self.values[outs], self.values[sources])
+        with np.errstate(all="ignore"):
+            return next((how for how, f in DERIVATIVES.items() if np.allclose(f(there), own, rtol=ALIKE, atol=0)), None)
+
+    def _slopes(self, inside: list[int], outs: Integers, sources: Integers) -> Floats:
+        """Of each number that a run makes, by the one that it is made of."""
+        found = np.zeros(len(outs))
+        for k, (out, source) in enumerate(zip(outs.tolist(), sources.tolist(), strict=True)):
+            adjoints = {out: 1.0}
+            for n in reversed(inside):
+                e = self.edges[n]
+                for r in np.flatnonzero(np.isin(e.outs, [*adjoints])).tolist():
+                    into, g = int(e.operands[r]), adjoints[int(e.outs[r])]
+                    adjoints[into] = adjoints.get(into, 0.0) + g * float(e.partials[r])
+            found[k] = adjoints.get(source, 0.0)
+        return found
 
     def _of_one(self, inside: list[int]) -> tuple[Integers, Integers] | None:
         behind: dict[int, set[int]] = {}
@@ -332,6 +380,10 @@ class Lines:
         return Lines(self.record, self.inputs, {**self.changed, **there})
 
 
+SEVERAL = 16
+"""Numbers of which the derivative is looked up."""
+ALIKE = 1e-9
+"""Part of a derivative by which floats may miss it."""
 FEW = 6
 """Runs of one place that are looked at one by one."""
 
@@ -375,14 +427,40 @@ DONE: dict[str, Callable[[Edges, Floats, float], Floats]] = {
 def told(slip: Slip, line: Line) -> str:
     """The slip in words, after `the gradient`."""
     what = told_place(slip.place, line)
+    if slip.how in DERIVATIVES:
+        return derivative_told(slip, line, None)
     if slip.how in ("bare", "identity"):
         return f"leaves out the derivative of {what}"
     if slip.how == "mean":
         return f"averages what comes through {what} where it must be summed"
     if slip.how in ("first", "last"):
         return f"has only the {slip.how} of what comes through {what}, where all must be summed"
-    verb = {0.0: "lacks", 2.0: "has twice", -1.0: "has with the wrong sign"}.get(slip.factor, f"has {slip.factor:.6g} ×")
+    verb = {0.0: "lacks", 2.0: "has twice", -1.0: "has with the wrong sign"}.get(slip.factor, f"has {multiple(slip.factor)}")
     return f"{verb} what comes through {what}"
+
+
+def derivative_told(slip: Slip, line: Line, due: str | None) -> str:
+    """The same of a derivative, with the one that is `due` if that has a form. A value that has a name in the code is called by that."""
+    named = re.match(r"([A-Za-z_]\w*)\s*=(?!=)", line.code) if slip.place.key[2] == ALL or _is_all(line) else None
+    texts = [slip.how, *([] if due is None else [due])]
+    if named:
+        texts = [re.sub(r"(?<![a-z])v(?![a-z])", named[1], t) for t in texts]
+    letters = {"v": "its value", "x": "its argument"}
+    used = [
+        f"{k} being {words}"
+        for k, words in letters.items()
+        if any(re.search(rf"(?<![a-z]){k}(?![a-z])", t) for t in texts) and not (k == "v" and named)
+    ]
+    part = not named and not line.code.startswith("return ")
+    what = f"`{line.part}` ({os.path.basename(line.file)}:{line.number})" if part else told_place(slip.place, line)
+    instead = "" if due is None else f" in place of {texts[1]}"
+    return f"has {texts[0]}{instead} for the derivative of {what}{', ' if used else ''}{' and '.join(used)}"
+
+
+def multiple(factor: float) -> str:
+    """A factor in words, however little it differs from 1."""
+    off = factor - 1
+    return f"{factor:.6g} ×" if abs(off) >= 1e-5 else f"(1 {'−' if off < 0 else '+'} {abs(off):.2g}) ×"
 
 
 def told_place(place: Place, line: Line) -> str:

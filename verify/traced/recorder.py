@@ -61,7 +61,7 @@ class Recorder:
     code, which takes ties as it is written; with `strict` ties are as written too, and nothing decides before it is asked for. `looked`
     says that the code has asked about numbers otherwise, whether they are finite say, and `told` that it has made text of them.
     `infinite` are the registers of constants that are not finite.
-    `singles` are single numbers, `buffers` arrays that the code brings along and writes into.
+    `opposites` are truths that are others', negated, `singles` single numbers, `buffers` arrays that the code brings along and writes into.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -74,6 +74,7 @@ class Recorder:
     infinite: dict[int, float] = field(default_factory=dict)
     buffers: dict[int, Any] = field(default_factory=dict)
     singles: dict[Any, Registers] = field(default_factory=dict)
+    opposites: dict[int, int] = field(default_factory=dict)
     told: bool = False
     looked: bool = False
     failure: NotTraced | None = None
@@ -150,6 +151,12 @@ class Recorder:
             return base
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
 
+    def negated(self, truths: Registers) -> Registers:
+        """The opposites, decided together with these. (Two questions of code are not: where both are equal it may take either side.)"""
+        found: Registers = self.b.not_(truths)
+        self.opposites.update(zip(np.ravel(found).tolist(), np.ravel(truths).tolist(), strict=True))
+        return found
+
     def _closed(self, x: Registers, y: Registers) -> NDArray[np.bool_]:
         """Where a comparison is of two constants, or with one that is not finite, which compares with all others alike."""
         fixed = [np.array([isinstance(self.b.number(np.intp(r)), Fraction) for r in c.ravel().tolist()], bool) for c in (x, y)]
@@ -181,11 +188,15 @@ class Recorder:
         shape, flat = np.shape(values), np.ravel(values)
         found = np.empty(flat.size, bool)
         for k, (r, v) in enumerate(zip(registers.ravel().tolist(), flat.tolist(), strict=True)):
+            turned = False
+            while r in self.opposites:
+                r, turned = self.opposites[r], not turned
             if self.written:
-                found[k] = self.forced.get(r, v)
-                self.decided.setdefault(r, bool(found[k]))
+                truth = self.forced.get(r, v != turned)
+                self.decided.setdefault(r, bool(truth))
             else:
-                found[k] = self.decided.setdefault(r, self.forced.get(r, v))
+                truth = self.decided.setdefault(r, self.forced.get(r, v != turned))
+            found[k] = truth != turned
         return found.reshape(shape)
 
     def keeps(self, buffer: Any) -> NoReturn:
