@@ -1,6 +1,6 @@
 """What is asked of a candidate, whatever its inputs are: named arrays with domains, and a sum over elements."""
 
-from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, input_of, problem_of, upstream_of, weighted, with_classes
+from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, ignoring, input_of, problem_of, upstream_of, weighted, with_classes
 from verify.problem.described import described_problem
 from verify.problem.problem import (
     KEPT_MEAN,
@@ -48,6 +48,7 @@ __all__ = [
     "different",
     "equations",
     "fixed",
+    "ignoring",
     "input_of",
     "is_mean",
     "mean_by",
