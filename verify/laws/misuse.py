@@ -17,7 +17,6 @@ from verify.candidates.forked import HANGS, STARVED, in_a_copy
 from verify.cases import Case
 from verify.form import Form
 from verify.laws.law import Subject
-from verify.oracle import InstanceOracle
 from verify.problem import TARGET, WEIGHTS, Input, Problem, small
 from verify.spec.domains import Domain, Finite, Label
 from verify.spec.function import UPSTREAM
@@ -30,8 +29,8 @@ REFUSED, TAKEN = b"r", b"t"
 
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
-    if isinstance(subject.oracle, InstanceOracle):
-        return _of_inputs(subject, subject.oracle.problem, dtype) if sys.platform != "win32" else ()
+    if (named := subject.oracle.named) is not None:
+        return _of_inputs(subject, named.problem, dtype) if sys.platform != "win32" else ()
     objective, loss = subject.scored.objective, subject.scored.objective.loss
     W, X = np.zeros((loss.scores(objective.classes or 3), 2), dtype), np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
     linear = {"W": W, "X": X, "y": np.array([0, loss.labels(2) - 1]), "reg": 0.0}
