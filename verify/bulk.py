@@ -18,7 +18,7 @@ from verify.cases import Case
 from verify.cases.bulk import ROUND, Batch, Choices, batches
 from verify.laws import Law, Subject
 from verify.laws.law import Screen
-from verify.oracle import Oracle, lanes
+from verify.oracle import lanes
 
 ROUNDS = {"ci": 2, "deep": 100}
 """How often every number of examples is met, by profile; elsewhere nothing is searched."""
@@ -56,13 +56,14 @@ def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callab
     """One round after the other, none where the law has no screen, or the penalty is over groups; `watch` hears of a problem of each batch
     before the candidate does.
     """
-    if law.screen is None or profile not in ROUNDS or not isinstance(subject.oracle, Oracle) or subject.oracle.objective.penalty.per_group:
+    oracle = subject.oracle.scored
+    if law.screen is None or profile not in ROUNDS or oracle is None or oracle.objective.penalty.per_group:
         return
     rounds, began = ROUNDS[profile], time.process_time()
-    left = batches(subject.scored, seed=seed, examples=examples_of(subject), rounds=rounds)
+    left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds)
     for _ in range(rounds):
         round_, looked = list(islice(left, ROUND)), []
-        for batch, truth in zip(round_, lanes.at(subject.scored, [b.problems for b in round_]), strict=True):
+        for batch, truth in zip(round_, lanes.at(oracle, [b.problems for b in round_]), strict=True):
             if time.process_time() - began > SECONDS[profile]:
                 break
             watch(batch.case(0))

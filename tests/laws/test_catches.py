@@ -12,10 +12,10 @@ import pytest
 from implementations import RIGHT, hinge, hinge_loss, margins, softmax, softmax_loss, stale
 
 from verify import Verdict, check
-from verify.candidates import Linear
+from verify.candidates import Linear, forked
 from verify.cases import Case
 from verify.evidence import judge
-from verify.laws import LAWS, Subject, misuse
+from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
@@ -274,7 +274,7 @@ def test_misuse_that_ends_the_process_is_survived_and_told():
 
 
 def test_misuse_that_hangs_is_ended_and_told(monkeypatch):
-    monkeypatch.setattr(misuse, "PATIENCE", 0.2)
+    monkeypatch.setattr(forked, "PATIENCE", 0.2)
 
     def waits(W, X, y, reg):
         while y.max() >= len(W):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from traceback import walk_tb
@@ -42,15 +42,13 @@ from verify.conventions import Conventions, Question, find_out, find_out_inputs,
 from verify.errors import UsageError, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, Answers, Subject, surroundings
-from verify.oracle import InstanceOracle, Oracle, Point
-from verify.oracle.claims import examine_what_is_new
-from verify.oracle.examined import examine_problem
-from verify.problem import Input, Instance, Problem, input_of, small, upstream_of
+from verify.oracle import Point, Truth, truth_of
+from verify.problem import Input, Problem, input_of, small, upstream_of
 from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss
+from verify.spec.claim import Claim
 from verify.spec.declared import declared
 from verify.spec.function import UPSTREAM
-from verify.spec.objective import Objective
 from verify.storage import go_home
 from verify.trial import Derived, Result, Trial, Watch, again, run, unwatched
 
@@ -120,7 +118,8 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     if reason is not None:
         return reason
     if task.case is not None:
-        case = task.case if isinstance(found.objective, Instance) else scored.of_form(task.case, found.objective.form)
+        own = found.objective.form
+        case = task.case if own is None else scored.of_form(task.case, own)
         return again(law, subject, case, watch=watch, avoided=task.avoided)
     return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
 
@@ -134,7 +133,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
         problem = problem_named(request.loss)
 
         def heard(question: Question) -> None:
-            asked.append(_case(question, problem))
+            asked.append(_case(question, (form.form_of(question).point,) if problem is None else problem.differentiated))
             watch(asked[-1])
 
         with functions.noting() as seen:
@@ -143,20 +142,12 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
             else:
                 found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
         go_home(request.folder)
-        _examine(found.objective)
+        truth_of(found.objective, request.dtypes[0]).examine()
         found = found if harm is None else replace(found, complaint=harm, question=None)
         _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
         if seen:
             _kept(_CHANGED, key, (Misbehaviour("nondeterministic", seen[0]), asked[0]))
     return _FOUND[key]
-
-
-def _examine(objective: Objective | Instance) -> None:
-    """At the values that were found out."""
-    if isinstance(objective, Instance):
-        examine_problem(objective.problem, objective.parameters)
-    else:
-        examine_what_is_new(objective.loss, objective.parameters)
 
 
 def _key(request: Request) -> tuple[Hashable, ...]:
@@ -266,7 +257,7 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
             limitations = (*limitations, WEAKER) if reference is None and task.law == "gradient" else limitations
             question = Derived(law, subject, request.profile, request.seed)
         else:
-            told["formula"]["recorded"] = _listed(found[0].objective)
+            told["formula"]["recorded"] = _listed(found[0].objective.stated)
             question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
     if reason is not None:
         return Inapplicable(task, reason)
@@ -303,11 +294,10 @@ def function_of(request: Request) -> Callable[..., Any]:
     return _imported(request.candidate, request.folder)[0]
 
 
-def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
+def _listed(problem: Problem) -> list[dict[str, Any]]:
     """The code that is the formula, line by line, at the example."""
-    assert isinstance(objective, Instance)
-    assert objective.problem.code is not None
-    listing: list[dict[str, Any]] = objective.problem.code.record(objective.problem.example)[0].listing
+    assert problem.code is not None
+    listing: list[dict[str, Any]] = problem.code.record(problem.example)[0].listing
     return listing
 
 
@@ -448,7 +438,7 @@ def _subject(found: Conventions, dtype: str) -> Subject:
         answers=Answers(),
         approximate=found.approximate,
         other_values=found.other_values,
-        kept=_kept_of(found.objective),
+        kept=_kept_of(oracle),
     )
     return _kept(_SUBJECTS, (found, dtype), subject, most=SUBJECTS)
 
@@ -459,43 +449,41 @@ REGISTERS = 2_000_000
 """Numbers of records that are kept beside each other, as balls of some hundred bytes: those of code may be thousands at each point."""
 
 
-def _kept_of(objective: Objective | Instance) -> int:
+def _kept_of(oracle: Truth) -> int:
     """How many points' truths are kept."""
-    if not isinstance(objective, Instance) or objective.problem.code is None:
+    if oracle.code is None:
         return TRUTHS
-    record, _ = objective.problem.code.record(small(objective.problem))
+    record, _ = oracle.code.record(small(oracle.claim.stated))
     return max(FEWEST, min(TRUTHS, REGISTERS // (int(record.tape.operations) + 1)))
 
 
 OBJECTIVES = 2
 """Objectives whose truths are kept: those of a candidate at both dtypes, which the next candidate of the same objective asks for again."""
 
-Known = tuple[Oracle | InstanceOracle, OrderedDict[Hashable, Point]]
+Known = tuple[Truth, OrderedDict[Hashable, Point]]
 
 _KNOWN: dict[Hashable, Known] = {}
 
 
-def _known(objective: Objective | Instance, dtype: str) -> Known:
+def _known(objective: Claim, dtype: str) -> Known:
     """What is true of an objective, and the points at which that is known already."""
     values = (getattr(objective, f.name) for f in fields(objective))
     key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))
     if key not in _KNOWN:
-        oracle = InstanceOracle(objective, dtype) if isinstance(objective, Instance) else Oracle(objective, dtype)
-        _KNOWN[key] = oracle, OrderedDict()
+        _KNOWN[key] = truth_of(objective, dtype), OrderedDict()
         if len(_KNOWN) > OBJECTIVES:
             del _KNOWN[next(iter(_KNOWN))]
     return _KNOWN[key]
 
 
-def _case(question: Question, problem: Problem | None) -> Case:
-    own = (form.form_of(question).point,) if problem is None else problem.differentiated
-    return Case(values=question, family=PROBE, differentiated=own)
+def _case(question: Question, differentiated: Sequence[str]) -> Case:
+    return Case(values=question, family=PROBE, differentiated=tuple(differentiated))
 
 
 def _asked_about(found: Conventions) -> Case:
     """The question at which a complaint arose."""
     assert found.question is not None
-    return _case(found.question, found.objective.problem if isinstance(found.objective, Instance) else None)
+    return _case(found.question, found.objective.differentiated)
 
 
 PROBE = "probe"

@@ -22,7 +22,7 @@ from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.cases import Case
 from verify.errors import UsageError
 from verify.pair.simpler import shrunk
-from verify.problem import Instance, small
+from verify.problem import Problem, small
 from verify.proof.proved import LIMIT, Proof, prove, real_gap
 from verify.proof.shapes import LINEAR, SCORES, bounds, fits, is_any, patterns, strays
 from verify.traced import Code
@@ -132,19 +132,18 @@ def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved
         own, found = own_code_of(request)
         if isinstance(found, str):
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=found))
-        objective = found[0].objective
-        assert isinstance(objective, Instance)
-        code = objective.problem.code
+        problem: Problem = found[0].objective.stated
+        code = problem.code
         assert isinstance(code, Code)
         if own.returned is None:
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason="it has no gradient"))
-        given, told = patterns(objective.problem.inputs, own.at(request.dtypes[0]), bool(request.inputs), shape)
+        given, told = patterns(problem.inputs, own.at(request.dtypes[0]), bool(request.inputs), shape)
         if isinstance(given, str):
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=given))
-        if (other := strays(found[0].candidate, code, small(objective.problem, seed=1) if not request.inputs else given[0])) is not None:
+        if (other := strays(found[0].candidate, code, small(problem, seed=1) if not request.inputs else given[0])) is not None:
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=other))
-        loose = [i.name for i in objective.problem.inputs if not i.differentiated and not is_any(i)]
-        ends = {i.name: bounds(i) for i in objective.problem.inputs}
+        loose = [i.name for i in problem.inputs if not i.differentiated and not is_any(i)]
+        ends = {i.name: bounds(i) for i in problem.inputs}
         proof = prove(code, given, shape=told, loose=loose, bounds=ends, seed=request.seed, limit=limit)
         if proof.status == "proved" and request.reference is not None:
             proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))

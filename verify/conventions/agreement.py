@@ -13,7 +13,6 @@ from verify.conventions.parameter import M, asked_too, loss_system, sized, solut
 from verify.conventions.probes import Question, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
-from verify.problem import Instance
 from verify.spec.objective import Objective
 
 Way = Linear | Scores
@@ -116,12 +115,11 @@ class Asked:
 
 def elsewhere(objective: M, free: Sequence[str]) -> Iterator[M]:
     """The same member with each of its free parameters at other values of its domain."""
-    domains = objective.problem.parameters if isinstance(objective, Instance) else objective.loss.parameters
     for name in free:
-        t, domain = objective.parameters[name], domains[name]
+        t, domain = objective.parameters[name], objective.domains[name]
         for other in (factor * t if t else factor for factor in ELSEWHERE):
             if domain.low < other < domain.high:
-                yield replace(objective, parameters={**objective.parameters, name: other})
+                yield objective.at({name: other})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -17,8 +17,9 @@ from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import told_of_upstream
 from verify.conventions.probes import Question
 from verify.errors import UsageError, of_type, shown, unknown
-from verify.problem import Fixed, Instance, Problem, is_mean
+from verify.problem import Instance, is_mean
 from verify.spec.catalogue import find_penalty
+from verify.spec.claim import Claim
 from verify.spec.fields import number
 from verify.spec.loss import Given, LossSpec, Parameter
 from verify.spec.objective import REDUCTIONS, Objective
@@ -133,7 +134,7 @@ class Conventions:
     """
 
     candidate: Linear | Scores | Call
-    objective: Objective | Instance
+    objective: Claim
     fits: bool
     complaint: Misbehaviour | None = None
     question: Question | None = field(default=None, compare=False)
@@ -146,8 +147,7 @@ class Conventions:
     def telling(self, free: Collection[str], up_to_a_factor: Collection[str] = ()) -> Conventions:
         """The same, saying which of the free parameters have other values than the defaults, and from what they were found out."""
         o = self.objective
-        given: dict[str, object] = {**o.parameters, **(dict(_classwise(o.problem)) if isinstance(o, Instance) else {})}
-        domains = o.problem.all_parameters if isinstance(o, Instance) else o.loss.parameters
+        given, domains = o.told, o.domains
         whence = f"its {'loss' if self.candidate.has_loss else 'gradient'}"
         told = {}
         for name in (name for name in free if self.fits and given[name] != domains[name].default):
@@ -206,16 +206,4 @@ class Conventions:
         known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
         framework = framework_of(c.f)
         known |= {"framework": framework} if framework else {}
-        return known | dict(o.parameters) | dict(_classwise(o.problem)) | self._varied | self._found_out
-
-
-EACH = "varied, one for each class"
-"""What is told of the numbers of a parameter that is handed in."""
-
-
-def _classwise(problem: Problem) -> Iterator[tuple[str, object]]:
-    """What there is to say of each parameter with a number for each class."""
-    for name in problem.classwise:
-        domain = problem.input(name).domain
-        values = domain.values if isinstance(domain, Fixed) else EACH
-        yield name, list(values) if isinstance(values, tuple) else values
+        return known | o.told | self._varied | self._found_out

@@ -31,7 +31,6 @@ from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.form import form_of
 from verify.laws import LAWS, Subject
 from verify.laws.consistency import OTHERWISE
-from verify.oracle import InstanceOracle
 
 
 def diagnose(
@@ -50,7 +49,7 @@ def diagnose(
     worst = what.worst
     assert worst is not None
     measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
-    if isinstance(subject.oracle, InstanceOracle):
+    if subject.oracle.named is not None:
         by = f" by {worst.where['method']}" if {"entry", "method"} <= worst.where.keys() else ""
         return inputs.named(law, subject, case, worst, f"{measured}{by}")
     if "weights" in worst.where:

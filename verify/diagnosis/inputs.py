@@ -74,14 +74,14 @@ class Seen:
 def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) -> Diagnosis:
     """The bug that breaks a law at the case."""
     entries: str | list[list[int]] = [worst.where["entry"]] if "entry" in worst.where else "all"
-    place = _place(_oracle(subject), case, worst)
+    place = _place(subject.named, case, worst)
     if place is not None:
         measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
     right, lost = _is_right(subject, case), not isfinite(float(worst.where.get("measured", 0.0)))
     if lost and (right is not False or "entry" not in worst.where):
         plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
         return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
-    seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
+    seen = [s for s in (_seen(subject, c) for c in ordinary(subject.named, CASES)) if s is not None]
     if isinstance(subject.candidate, Call) and not subject.candidate.has_gradient:
         code, told, _ = _of_value(subject, seen) or (law, measured, "all")
         return Diagnosis(code, told, "all", measured=measured if told != measured else None, answer="loss")
@@ -93,7 +93,7 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
         if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
             return Diagnosis("unknown", f"{RIGHT} it loses digits", entries, "precision", measured=measured)
         return Diagnosis("precision", f"{RIGHT} {origin}", entries, "precision", measured=measured, places=_lines(origin))
-    if _oracle(subject).problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
+    if subject.named.problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
         return replace(told_by_lines, measured=measured)
     found = _of_gradient(subject, seen) or _of_value(subject, seen)
     if found is None and by_entries is not None:
@@ -109,11 +109,11 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
     if here in wrong and len(wrong) == 1 and _is_close(here, case.dtype):
         told = "digits are lost, on this case and not on ordinary ones: the formula is right, and rounds too much"
         return Diagnosis("precision", told, entries, "precision", measured=measured)
-    names = [name for name in _oracle(subject).problem.differentiated if any(s.wrong(name) for s in wrong)]
+    names = [name for name in subject.named.problem.differentiated if any(s.wrong(name) for s in wrong)]
     if any(_value_is_wrong(subject, s) for s in wrong) or not names:
         answer = "loss" if wrong else _about(law)
         return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
-    if len(_oracle(subject).problem.differentiated) == 1:
+    if len(subject.named.problem.differentiated) == 1:
         return Diagnosis("unknown", measured, entries, answer="gradient")
     told = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
     return Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient")
@@ -124,7 +124,7 @@ RIGHT = "the formula is right, but"
 
 def _is_right(subject: Asked, case: Case) -> bool | None:
     """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known."""
-    code = _oracle(subject).problem.code
+    code = subject.named.problem.code
     try:
         gap = None if code is None else code.gap(case.values)
     except NotTraced:
@@ -134,7 +134,7 @@ def _is_right(subject: Asked, case: Case) -> bool | None:
 
 def _origin(subject: Asked, case: Case, worst: Evidence) -> Origin | None:
     """Where the floats of code go wrong on the way to what was measured: to an entry of its gradient, or to its loss."""
-    code = _oracle(subject).problem.code
+    code = subject.named.problem.code
     if code is None:
         return None
     place = int(np.ravel_multi_index(tuple(worst.where["entry"]), case.x.shape)) if "entry" in worst.where else None
@@ -159,7 +159,7 @@ ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
 
 def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """What all entries of one input have in common, where the formula is code: points around one example are alike."""
-    if _oracle(subject).problem.example is None:
+    if subject.named.problem.example is None:
         return None
     here = _seen(subject, case)
     points = [s for s in [*([here] if here else []), *seen] if any(s.wrong(name) and np.any(d) for name, d in s.due.items())][:POINTS]
@@ -187,7 +187,7 @@ def _about(law: str) -> str | None:
 
 def _near_an_end(subject: Asked, every: list[Seen], wrong: list[Seen]) -> str | None:
     """What is wrong where a number is close to an end of its domain, and nowhere else."""
-    inputs = [i for i in _oracle(subject).problem.variables if not i.is_free]
+    inputs = [i for i in subject.named.problem.variables if not i.is_free]
     if not inputs:
         return None
     rooms = {id(s): min(float(np.min(i.room(s.case[i.name]), initial=np.inf)) for i in inputs) for s in every}
@@ -195,11 +195,6 @@ def _near_an_end(subject: Asked, every: list[Seen], wrong: list[Seen]) -> str | 
     if farthest > CLOSE or any(rooms[id(s)] <= farthest for s in every if s not in wrong) or len(wrong) == len(every):
         return None
     return f"wrong where a number is as close as {farthest:.1g} to an end of its domain, right elsewhere: an ε, or a clip, is no part of it"
-
-
-def _oracle(subject: Asked) -> InstanceOracle:
-    assert isinstance(subject.oracle, InstanceOracle)
-    return subject.oracle
 
 
 def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
@@ -234,7 +229,7 @@ def _seen(subject: Asked, case: Case) -> Seen | None:
 
 def _denoted(subject: Asked, case: Case) -> Floats | None:
     """What a gradient's code denotes, without its roundings, in the shape of the point."""
-    code = _oracle(subject).problem.code
+    code = subject.named.problem.code
     try:
         return None if code is None else np.array([float(w.exact) for w in code.written(case.values)]).reshape(case.x.shape)
     except (NotTraced, ValueError):
@@ -257,7 +252,7 @@ def _is_close(s: Seen, dtype: str) -> bool:
 
 def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
     """(code, sentence, inputs): what explains the gradient for every input that is wrong on the ordinary cases."""
-    names = _oracle(subject).problem.differentiated
+    names = subject.named.problem.differentiated
     wrong = [name for name in names if any(s.wrong(name) for s in seen)]
     told = [(name, found) for name in wrong if (found := _of_input(subject, seen, name)) is not None]
     if not told or len(told) < len(wrong):
@@ -304,7 +299,7 @@ def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Dia
 
 
 def _answered(subject: Asked, s: Seen) -> Answered | None:
-    code = _oracle(subject).problem.code
+    code = subject.named.problem.code
     assert code is not None
     try:
         lines = Lines(*code.as_run(s.case.values))
@@ -326,8 +321,8 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
     if (c := _factor(seen, name)) is not None:
         return ("sign", "has the wrong sign") if c == -1 else ("scaled", f"is {multiple(c)} what it must be")
     due = [s.due[name] for s in seen]
-    for dim in _oracle(subject).problem.dims:
-        sizes = [_oracle(subject).problem.sizes(s.case.values)[dim] for s in seen]
+    for dim in subject.named.problem.dims:
+        sizes = [subject.named.problem.sizes(s.case.values)[dim] for s in seen]
         for word, made in (("divided", [d / n for d, n in zip(due, sizes, strict=True)]), ("multiplied", _products(due, sizes))):
             if _agree(seen, name, made):
                 return "reduction", f"is {word} by the size of {dim}, which it must not be"
@@ -342,12 +337,12 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
             return "class-swapped", f"is that for {other}"
     if _agree(seen, name, [d.T for d in due]):
         return "transposed", "is the transpose of what it must be"
-    return None if _oracle(subject).problem.code is not None else _of_path(subject, name)
+    return None if subject.named.problem.code is not None else _of_path(subject, name)
 
 
 def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
     """The path through a subexpression of which a multiple is added to the gradient for an input, on cases of one size."""
-    oracle = _oracle(subject)
+    oracle = subject.named
     seen = [s for s in (_seen(subject, c) for c in ordinary(oracle, ALIKE, alike=True)) if s is not None]
     columns = [{path: s.case.parted(column)[name] for path, column in paths(oracle, s.case.values).items()} for s in seen]
     known = [path for path in (columns[0] if columns else ()) if sum(path in c for c in columns) == len(columns)]
@@ -379,7 +374,7 @@ def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
 
 def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """What became of parameters that have a number for each class."""
-    problem = _oracle(subject).problem
+    problem = subject.named.problem
     for own, p in problem.classwise.items():
         if _agree(seen, name, _with(subject, seen, name, {own: p.default})):
             return "weights", f"does not follow {own}: it is that for {own} = {p.default:g}"
@@ -391,7 +386,7 @@ def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
 
 def _by_reduction(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """Where it is the gradient of another reduction than the loss is."""
-    oracle = _oracle(subject)
+    oracle = subject.named
     parts = [oracle.problem.parts(s.case.values) for s in seen]
     for other in (r for r in oracle.problem.reductions if r != oracle.instance.reduction):
         there = InstanceOracle(replace(oracle.instance, reduction=other), oracle.dtype)

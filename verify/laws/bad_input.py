@@ -40,8 +40,8 @@ def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
     misused = subject.once("misuse", lambda: misuse.taken(subject, case.dtype))
-    if isinstance(subject.oracle, InstanceOracle):
-        return Finding(evidence=(looked,), limitations=(*_taken(subject, subject.oracle, case), *misused))
+    if (named := subject.oracle.named) is not None:
+        return Finding(evidence=(looked,), limitations=(*_taken(subject, named, case), *misused))
     limitations = [*_poisoned(subject, case), *misused]
     evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and subject.form.classes(case.values) > 1 else ([], [])
     return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
@@ -109,8 +109,8 @@ def _certain(truth: Point) -> NDArray[np.bool_]:
 
 def only_tells(subject: Subject) -> bool:
     """Whether nothing that a function of inputs takes is wrong for certain, so that only limitations are stated."""
-    oracle = subject.oracle
-    if not isinstance(oracle, InstanceOracle):
+    oracle = subject.oracle.named
+    if oracle is None:
         return False
     values = small(oracle.problem)
     free = joined([np.full(np.shape(values[name]), oracle.problem.input(name).is_free).ravel() for name in oracle.problem.differentiated])

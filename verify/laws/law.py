@@ -17,7 +17,7 @@ from verify.candidates import Answer, Call, Linear, Misbehaviour, Scores, functi
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.form import Form
-from verify.oracle import InstanceOracle, Oracle, Point
+from verify.oracle import InstanceOracle, Oracle, Point, Truth
 from verify.oracle.lanes import Many
 from verify.traced import NotTraced
 
@@ -78,7 +78,7 @@ class Subject:
     """
 
     candidate: Linear | Scores | Call
-    oracle: Oracle | InstanceOracle
+    oracle: Truth
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT
     answers: Answers | None = field(default=None, repr=False, compare=False)
@@ -113,8 +113,14 @@ class Subject:
     @property
     def scored(self) -> Oracle:
         """The truth of linear scores, or of scores, which some laws are about."""
-        assert isinstance(self.oracle, Oracle)
-        return self.oracle
+        assert self.oracle.scored is not None
+        return self.oracle.scored
+
+    @property
+    def named(self) -> InstanceOracle:
+        """The truth of a function of named inputs, which others are about."""
+        assert self.oracle.named is not None
+        return self.oracle.named
 
     @property
     def form(self) -> Form:
@@ -205,20 +211,11 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
         except NotTraced as error:
             return Finding(undecided=f"not recorded: {error}")
         except Misbehaviour as error:
-            if error.code != "crashed" or not _may_refuse(subject, case):
+            if error.code != "crashed" or not subject.oracle.is_elsewhere(case.values):
                 raise
             return Finding(undecided="refused: outside the domain")
 
     return decided
-
-
-def _may_refuse(subject: Subject, case: Case) -> bool:
-    """Whether code is asked away from its example: its domain may end there."""
-    problem = subject.oracle.problem if isinstance(subject.oracle, InstanceOracle) else None
-    if problem is None or problem.code is None:
-        return False
-    example = problem.example
-    return example is None or any(not np.array_equal(example[name], case[name]) for name in example)
 
 
 @dataclass(frozen=True, kw_only=True)

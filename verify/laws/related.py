@@ -21,7 +21,7 @@ from verify.evidence import Evidence, Finding
 from verify.laws.compared import close, entrywise
 from verify.laws.gradient import input_of
 from verify.laws.law import OUT_OF_RANGE, OutOfRange, Subject
-from verify.oracle import InstanceOracle, Point
+from verify.oracle import Point
 from verify.oracle.examined import uphold
 from verify.problem import Equation, Values, equations
 from verify.rounding import gamma, unit_roundoff
@@ -34,14 +34,13 @@ NOTHING = "nothing to move, or no room for it: more entries would decide it"
 
 
 def related(subject: Subject, asked: Callable[[Relation], bool]) -> list[Relation]:
-    """The relations that are asked for; none of losses of scores with one label each."""
-    return [r for r in subject.oracle.instance.relations if asked(r)] if isinstance(subject.oracle, InstanceOracle) else []
+    """The relations that are asked for."""
+    return [r for r in subject.oracle.relations if asked(r)]
 
 
 def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation], bool]) -> Finding:
     """Value, gradient and slope for each of them. Raises UsageError where one is false of the function: then nobody is judged by it."""
-    assert isinstance(subject.oracle, InstanceOracle)
-    instance, evidence, lost = subject.oracle.instance, list[Evidence](), False
+    instance, evidence, lost = subject.named.instance, list[Evidence](), False
     for relation in related(subject, asked):
         for e in equations(instance, relation, case.values, case.seed):
             try:

@@ -88,7 +88,7 @@ class Recorded(Derived):
         return found
 
     def _operations(self, case: Case) -> int:
-        code = self.subject.oracle.problem.code  # type: ignore[union-attr]  # code is what it is judged by
+        code = self.subject.oracle.code
         operations: int = code.record(case.values)[0].tape.operations
         return operations
 
@@ -123,7 +123,7 @@ class Recorded(Derived):
     def noted(self, result: Result) -> Result:
         """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps."""
         result = self._told(result)
-        place, code = result.farthest, self.subject.oracle.problem.code  # type: ignore[union-attr]  # code is what it is judged by
+        place, code = result.farthest, self.subject.oracle.code
         if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:
             return result
         where = place.evidence.where

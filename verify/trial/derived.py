@@ -19,7 +19,7 @@ from verify.cases.simpler import shrunk
 from verify.evidence import Finding
 from verify.laws import LAWS, Law, Subject
 from verify.laws.surroundings import borrowed
-from verify.oracle import InstanceOracle, Oracle
+from verify.oracle import Truth
 from verify.profiles import PROFILES
 from verify.traced import NotTraced
 from verify.trial import engine
@@ -57,7 +57,7 @@ def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, a
     return Trial(Derived(law, subject), watch).again(case, avoided)
 
 
-def draw(oracle: Oracle | InstanceOracle, *, profile: str, seed: int) -> list[Case]:
+def draw(oracle: Truth, *, profile: str, seed: int) -> list[Case]:
     """The profile's cases from every family, whatever is judged on them."""
     found = families(oracle).items()
     return [d.case for name, (strategy, share) in found for d in engine.drawn(strategy, _seed_of(name, seed), _most(share, profile))]
@@ -121,8 +121,8 @@ class Derived:
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
         """Leaves out of the counterexample what it can do without. Of inputs by name the engine has shrunk the bytes."""
-        if isinstance(self.subject.oracle, Oracle):
-            objective = self.subject.oracle.objective
+        if (oracle := self.subject.oracle.scored) is not None:
+            objective = oracle.objective
             free, own = objective.classes is None, objective.parameters
             shrunk(case, breaks, MOST_SIMPLIFICATIONS, classes=free, defaults=own)
 
