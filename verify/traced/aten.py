@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sp
 
-from verify.traced.array import Recorded, Truths
+from verify.traced.array import Recorded, Truths, lifted
 from verify.traced.functions import METHODS
 from verify.traced.windows import dilated, slid, windowed
 
@@ -197,10 +197,16 @@ def _index(indices: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(slice(None) if i is None else i.decided() if isinstance(i, Truths) else i for i in indices)
 
 
+def _copied(x: Any, beside: Any) -> Any:
+    """A copy that what stands beside it can be written to."""
+    recorder = next((a.recorder for a in (x, beside) if isinstance(a, Recorded)), None)
+    return x.copy() if recorder is None or isinstance(x, Recorded) else lifted(recorder, x).copy()
+
+
 def _put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = False, unsafe: bool = False) -> Any:  # noqa: ARG001
     if len(indices) == 1 and isinstance(indices[0], Truths) and not accumulate and np.ndim(values) == 0 and indices[0].ndim == x.ndim:
         return np.where(indices[0], values, x)
-    found, at = x.copy(), _index(indices)
+    found, at = _copied(x, values), _index(indices)
     if accumulate:
         np.add.at(found, at, values)
     else:
@@ -222,7 +228,7 @@ def _gather(x: Any, dim: int, index: Any, **_: Any) -> Any:
 
 
 def _scattered(x: Any, dim: int, index: Any, src: Any, **options: Any) -> Any:
-    found, at = x.copy(), _along(x, dim, index)
+    found, at = _copied(x, src), _along(x, dim, index)
     src = src[tuple(slice(0, n) for n in np.shape(index))] if np.ndim(src) else src
     if options.get("reduce") is not None:
         return _refused(f"it calls scatter(…, reduce={options['reduce']!r})")(x, src)
@@ -231,7 +237,7 @@ def _scattered(x: Any, dim: int, index: Any, src: Any, **options: Any) -> Any:
 
 
 def _scattered_sum(x: Any, dim: int, index: Any, src: Any) -> Any:
-    found = x.copy()
+    found = _copied(x, src)
     np.add.at(found, _along(x, dim, index), src[tuple(slice(0, n) for n in np.shape(index))])
     return found
 
@@ -242,7 +248,7 @@ def _scattered_by(x: Any, dim: int, index: Any, src: Any, reduce: str, include_s
     if reduce not in ("amax", "amin", "sum", "prod", "mean"):
         return _refused(f"it calls scatter_reduce(…, {reduce!r})")(x, src)
     joined = {"amax": np.maximum, "amin": np.minimum, "sum": np.add, "mean": np.add, "prod": np.multiply}[reduce]
-    found = x.copy()
+    found = _copied(x, src)
     places = np.arange(x.size).reshape(x.shape)[_along(x, dim, index)].ravel()
     values, counted = src[tuple(slice(0, n) for n in np.shape(index))].ravel(), dict[int, int]()
     for k, place in enumerate(places.tolist()):
@@ -261,14 +267,14 @@ def _picked_along(x: Any, dim: int, index: Any) -> Any:
 
 
 def _added_along(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
-    found = x.copy()
+    found = _copied(x, source)
     at = (slice(None),) * (dim % max(1, x.ndim)) + (index,)
     np.add.at(found, at, source if _is_one(alpha) else source * alpha)
     return found
 
 
 def _copied_along(x: Any, dim: int, index: Any, source: Any) -> Any:
-    found = x.copy()
+    found = _copied(x, source)
     found[(slice(None),) * dim + (index,)] = source
     return found
 
@@ -303,11 +309,11 @@ def _rolled(x: Any, shifts: Any, dims: Any = ()) -> Any:
 
 
 def _lower(x: Any, diagonal: int = 0) -> Any:
-    return np.where(np.tri(*x.shape[-2:], diagonal, dtype=bool), x, 0.0)
+    return np.where(np.tril(np.ones(x.shape[-2:], bool), diagonal), x, 0.0)
 
 
 def _upper(x: Any, diagonal: int = 0) -> Any:
-    return np.where(np.tri(*x.shape[-2:], diagonal - 1, dtype=bool), 0.0, x)
+    return np.where(np.tril(np.ones(x.shape[-2:], bool), diagonal - 1), 0.0, x)
 
 
 # Windows
@@ -454,6 +460,15 @@ def _multi_label(x: Any, target: Any, reduction: int) -> Any:
     return whole, np.reshape(is_target, np.shape(target))
 
 
+def _shrunk_back(upstream: Any, x: Any, threshold: Any) -> Any:
+    return np.where(np.abs(x) <= threshold, 0.0, upstream)
+
+
+def _leaky(x: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None) -> Any:  # noqa: ARG001
+    """The mean slope, where none is drawn."""
+    return _refused("it draws random numbers, by rrelu")(x) if training else np.where(x > 0, x, x * ((lower + upper) / 2))
+
+
 def _heaviside(x: Any, values: Any) -> Any:
     return np.where(x > 0, 1.0, np.where(x < 0, 0.0, values))
 
@@ -513,7 +528,8 @@ RULES: dict[str, Rule] = {
     "copy": lambda x, y, *_: np.broadcast_to(y, x.shape),
     "clone": lambda x, **_: x.copy(), "_to_copy": lambda x, **_: x.copy(), "contiguous": lambda x, **_: x.copy(),
     "lift_fresh_copy": lambda x: x.copy(), "_conj": lambda x: x,
-    "linalg_inv_ex": lambda a, **_: (np.linalg.inv(a), 0),
+    "rrelu_with_noise": _leaky, "hardshrink_backward": _shrunk_back, "softshrink_backward": _shrunk_back,
+     "linalg_inv_ex": lambda a, **_: (np.linalg.inv(a), 0),
 }  # fmt: skip
 """By the name of the operator, without its overload."""
 

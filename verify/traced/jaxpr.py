@@ -93,7 +93,8 @@ class _Program:
             found = step.primitive.bind(*map(_given, ins), **params)
             return [_plain(y) for y in (found if step.primitive.multiple_results else [found])]
         if name in LOOPS:
-            return LOOPS[name](self, params, ins)
+            looped: list[Any] = LOOPS[name](self, params, ins)
+            return looped
         rule = RULES.get(name)
         if rule is None:
             self.recorder.fail(f"jax's {name} is not followed")
@@ -148,7 +149,7 @@ class _Program:
             return np.stack(parts)
         if any(isinstance(p, Truths) for p in parts):
             return np.stack([p.decided() if isinstance(p, Truths) else p for p in parts])
-        return np.stack([lifted(self.recorder, p) for p in parts])  # type: ignore[call-overload]
+        return np.stack([lifted(self.recorder, p) for p in parts])
 
     def cond(self, params: dict[str, Any], ins: list[Any]) -> list[Any]:
         """The branch that is taken, by a whole number or a truth."""
@@ -317,7 +318,8 @@ def _sorted(program: _Program, step: Any, *columns: Any) -> Any:
             ]
         )
     elif len(columns) == 1:
-        return [np.sort(columns[0], axis=axis)]
+        keys: Any = columns[0]
+        return [np.sort(keys, axis=axis)]
     else:
         at = METHODS["argsort"](columns[0], axis=axis)
     return [np.take_along_axis(c, at, axis) for c in columns]

@@ -168,9 +168,11 @@ class Recorder:
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
 
     def _closed(self, x: Registers, y: Registers) -> NDArray[np.bool_]:
-        """Where a comparison is of two constants, or with one that is not finite, which compares with all others alike."""
+        """Where a comparison is of two constants, of a number with itself (`x != x` asks for NaN), or with one that is not finite, which
+        compares with all others alike.
+        """
         fixed = [np.array([isinstance(self.b.number(np.intp(r)), Fraction) for r in c.ravel().tolist()], bool) for c in (x, y)]
-        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | (fixed[0] & fixed[1]).reshape(x.shape))
+        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | (fixed[0] & fixed[1]).reshape(x.shape) | (x == y))
 
     def _standing(self, r: int) -> float | Fraction:
         """A number to compare by."""

@@ -118,7 +118,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         leaves = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor) and a.layout is torch.strided]
         self._decided(leaves)
         mine = [t for t in leaves if self._is_recorded(t)]
-        if torch.Tag.nondeterministic_seeded in op.tags:
+        if torch.Tag.nondeterministic_seeded in op.tags and _rule(op) is None:
             self.recorder.fail(f"it draws random numbers, by {_name(op)}")
         if not mine:
             return op(*args, **kwargs)
@@ -142,12 +142,15 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             if written:
                 return taken_apart
             found = tree_map(lambda a: self.array(a) if isinstance(a, torch.Tensor) else a, taken_apart)
+        elif rule is None and not written and op._can_decompose():
+            with self:
+                return op.decompose(*args, **kwargs)
         elif rule is None:
             self.recorder.fail(f"{_name(op)} is not followed")
         else:
             found = self._by_rule(rule, op, args, kwargs)
         returned = op(*args, **kwargs)
-        into = written or tree_flatten(returned)[0]
+        into = written if all(r.alias_info is not None for r in op._schema.returns) else tree_flatten(returned)[0]
         parts = [found] if len(into) == 1 and isinstance(found, (Recorded, np.ndarray, np.generic, float, int, bool, Later)) else [*found]
         for t, part in zip(into, parts, strict=False):
             self._keep(t, part)
@@ -186,7 +189,11 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             t.copy_(torch.as_tensor(np.asarray(part)))
 
 
-UNCHANGED = {"aten.is_same_size", "aten._unsafe_view", "aten._reshape_alias", "prim.device"}
+UNCHANGED = {
+    *(f"aten.{name}" for name in ("is_same_size", "_unsafe_view", "_reshape_alias", "empty_strided")), "prim.device",
+    *(f"aten.{name}_like" for name in ("full", "zeros", "ones", "empty")),
+    *(f"aten.new_{name}" for name in ("full", "zeros", "ones", "empty", "empty_strided")),
+}  # fmt: skip
 """What asks for no numbers, or leaves them where they are."""
 FORMATS = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "generator"}
 """Arguments that a rule does not ask about: the precision is that of what came out."""
