@@ -69,7 +69,7 @@ HOMES = {
         "traced",
     },
     "hypothesis": {"bench", "cases", "profiles", "trial"},
-    "jax": {"candidates"},
+    "jax": {"candidates", "traced"},
     "jinja2": {"bench", "descent", "report"},
     "jsonschema": {"documents"},
     "markupsafe": {"report"},
@@ -111,7 +111,7 @@ HOMES = {
     "scipy": {"bench", "oracle", "proof", "tape", "traced"},
     "sklearn": {"candidates"},
     "sympy": {"later", "mistakes", "oracle", "problem", "spec"},
-    "torch": {"candidates"},
+    "torch": {"candidates", "traced"},
 }
 
 

@@ -31,7 +31,7 @@ def record(library, f, *given):
 
 
 def value(found, *given):
-    """What a record denotes."""
+    """What a record denotes, at any numbers."""
     with precision():
         run = enclose.run(found.tape, balls(given, len(given), found.guards))
     return np.array([float(run.values[r]) for r in found.outputs.ravel().tolist()])
@@ -67,7 +67,7 @@ def torch_programs():
         "convolved": (lambda x, w: F.conv2d(x, w, stride=2, padding=1), IMAGE, KERNEL),
         "groups": (lambda x, w: F.conv2d(x, w[:2, :1], groups=2, dilation=(1, 2)), IMAGE, KERNEL),
         "turned round": (lambda x, w: F.conv_transpose2d(x, w[:2], stride=2, padding=1, output_padding=1), IMAGE, KERNEL),
-        "pooled": (lambda x: F.max_pool2d(x, 2, 1, padding=1).sum(1) + F.avg_pool2d(x, 2, 1, padding=1).sum(1), IMAGE),
+        "unfolded": (lambda x: F.unfold(x, 2).square().sum(1), IMAGE), "pooled": (lambda x: F.max_pool2d(x, 2, 1, padding=1).sum(1) + F.avg_pool2d(x, 2, 1, padding=1).sum(1), IMAGE),
         "attention": (lambda x, y: F.scaled_dot_product_attention(x[None], y[None], x[None] * y[None]), X, Y),
         "distances": (lambda x, y: torch.cdist(x, y) + torch.einsum("ij,kj->ik", x, y), X, Y),
         "activations": (lambda x: F.gelu(x) + F.mish(x) + F.softplus(x) + F.elu(x) + F.hardswish(x) + F.logsigmoid(x), X),
@@ -101,25 +101,31 @@ def jax_programs():
     }  # fmt: skip
 
 
-OF_TORCH = ("in place", "branches", "picked", "scattered", "norms", "losses", "convolved", "groups", "turned round", "pooled", "attention",
-            "distances", "activations", "single")  # fmt: skip
+OF_TORCH = (
+    *("in place", "branches", "picked", "scattered", "norms", "losses", "convolved", "groups", "turned round", "unfolded", "pooled"),
+    *("attention", "distances", "activations", "single"),
+)
 
 
 @pytest.mark.parametrize("name", OF_TORCH)
 def test_what_is_recorded_of_torch_is_what_it_computes(name):
     torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
     f, *given = torch_programs()[name]
-    due = f(*map(torch.from_numpy, given)).numpy().ravel()
-    np.testing.assert_allclose(value(record("torch", f, *given), *given), due, rtol=1e-6 if name == "single" else 1e-13, atol=1e-14)
+    found, tolerance = record("torch", f, *given), 1e-6 if name == "single" else 1e-13
+    for numbers in (given, [a * (1 + 2.0**-9) for a in given]):
+        due = f(*map(torch.from_numpy, numbers)).numpy().ravel()
+        np.testing.assert_allclose(value(found, *numbers), due, rtol=tolerance, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["loops", "moved", "drawn", "compiled", "products", "convolved", "pooled", "relu"])
 def test_what_is_recorded_of_jax_is_what_it_computes(name):
     jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
     f, *given = jax_programs()[name]
-    with jax.enable_x64(True):
-        due = np.ravel(f(*map(jax.numpy.asarray, given)))
-    np.testing.assert_allclose(value(record("jax", f, *given), *given), due, rtol=1e-13, atol=1e-14)
+    found = record("jax", f, *given)
+    for numbers in (given, [a * (1 + 2.0**-9) if a.dtype.kind == "f" else a for a in given]):
+        with jax.enable_x64(True):
+            due = np.ravel(f(*map(jax.numpy.asarray, numbers)))
+        np.testing.assert_allclose(value(found, *numbers), due, rtol=1e-13, atol=1e-14)
 
 
 def test_lines_are_those_of_the_code():
@@ -221,3 +227,25 @@ def test_a_reference_of_numpy_beside_torch_and_the_reverse():
     wrong = check(pair, reference=other, **how)
     assert wrong.verdict is Verdict.BROKEN, str(wrong)
     assert f":{other.__qualname__}" in str(wrong)
+
+
+def test_an_operator_of_ones_own_is_followed_into_its_code():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    @torch.library.custom_op("verify_tests::wave", mutates_args=())
+    def wave(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return torch.sin(x) * w
+
+    found = record("torch", wave, X, Y)
+    np.testing.assert_allclose(value(found, X + 1, Y), (np.sin(X + 1) * Y).ravel(), rtol=1e-14)
+
+
+def test_arguments_that_a_function_gathers_are_named_by_their_places():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    def gathered(*a):
+        return (torch.exp(a[0]) * a[1]).sum()
+
+    report = check(gathered, at=(X, Y), profile="quick", laws=("gradient",), in_process=True)
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert "gradients for argument_0, argument_1" in str(report)

@@ -169,7 +169,8 @@ class Pulling:
         with _precise(*real.values()):
             given = [[*map(_given, real.values())], [*map(_given, moving.values())]]
             given += [] if what == "outputs" else [[jax.numpy.asarray(v, np.asarray(v).dtype) for v in upstream]]
-            key = what, repr([(path, np.shape(a), str(getattr(a, "dtype", a))) for path, a in (*real.items(), *rest.items())])
+            told = [(path, np.shape(a), a.dtype.char if hasattr(a, "dtype") else repr(a)) for path, a in (*real.items(), *rest.items())]
+            key = what, *told
             if key not in self.compiled:
                 self.compiled[key] = jax.jit(f)
                 try:

@@ -556,5 +556,6 @@ def _tensor(a: Any) -> Any:
 
 def _array(returned: Any) -> Any:
     if isinstance(returned, torch.Tensor):
-        return returned.detach().cpu().numpy()
+        there = returned.detach().cpu()
+        return (there.float() if there.dtype is torch.bfloat16 else there).numpy()
     return tuple(_array(r) for r in returned) if isinstance(returned, (tuple, list)) else returned

@@ -115,8 +115,8 @@ class _Program:
         y = y if y.shape == due.shape else y.moved(np.broadcast_to, due.shape)
         if not isinstance(y, Traced) or np.dtype(due.dtype).kind not in "fV":
             return y
-        if str(due.dtype) == "bfloat16":
-            return y.like(y.values, self.recorder.apply("round_to", y.registers, parameter="bfloat16"))
+        if due.dtype.itemsize < 4:
+            return self.recorder.fail(f"it computes in {due.dtype}")
         return y if y.dtype == due.dtype else y.like(np.asarray(y.values, due.dtype)[()], y.registers)
 
     def _called(self, inner: Any, ins: Sequence[Any]) -> list[Any]:
@@ -294,12 +294,14 @@ def _converted(program: _Program, step: Any, x: Any) -> Any:
     if isinstance(x, Truths):
         if kind == "b":
             return x
-        return x.numbers(np.float32 if kind == "V" else wanted) if kind in "fV" else program.decided(x).astype(wanted)
+        return x.numbers(np.float32 if np.dtype(wanted).itemsize < 4 else wanted) if kind in "fV" else program.decided(x).astype(wanted)
     if kind == "b":
         return x != 0
     if kind not in "fV":
         return program.recorder.fail("it makes whole numbers of ones that are differentiated")
-    return cast(x, np.float32 if kind == "V" else wanted)
+    if np.dtype(wanted).itemsize < 4:
+        return program.recorder.fail(f"it computes in {np.dtype(wanted)}")
+    return cast(x, wanted)
 
 
 def _whole_power(program: _Program, step: Any, x: Any) -> Any:  # noqa: ARG001

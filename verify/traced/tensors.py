@@ -21,8 +21,8 @@ from verify.traced.array import Recorded, Traced, Truths, lifted, truths
 from verify.traced.aten import OVERLOADS, RULES, Later
 from verify.traced.recorder import Recorder
 
-LOWER = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
-"""Formats that numbers are rounded to, beside double precision."""
+HALF = (torch.float16, torch.bfloat16)
+"""Formats whose rounding is not followed."""
 
 
 def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any], _: Any = None) -> Any:
@@ -90,9 +90,11 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             registers = truths(self.recorder, found).registers
         else:
             new = lifted(self.recorder, found)
-            wanted, own = LOWER.get(t.dtype), new.values.dtype
-            lower = wanted is not None and own.kind == "f" and torch.empty((), dtype=t.dtype).element_size() < own.itemsize
-            registers = self.recorder.apply("round_to", new.registers, parameter=wanted) if lower else new.registers
+            own = new.values.dtype
+            if t.dtype in HALF:
+                self.recorder.fail(f"it computes in {str(t.dtype).removeprefix('torch.')}")
+            lower = own.kind == "f" and t.dtype is torch.float32 and own.itemsize > t.element_size()
+            registers = self.recorder.apply("round_to", new.registers, parameter="float32") if lower else new.registers
         key = _key(t)
         if key not in self.held:
             whole = t.untyped_storage().nbytes() // t.element_size()
@@ -124,6 +126,9 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             return op(*args, **kwargs)
         if op is torch.ops.aten._local_scalar_dense.default:
             return self._number(mine[0])
+        if _rule(op) is None and op._can_decompose():  # as it does where autograd is on; it may be a view, or a copy
+            with self:
+                return op.decompose(*args, **kwargs)
         if op.is_view or _name(op) in UNCHANGED:
             return op(*args, **kwargs)
         return self._computed(op, args, kwargs)
@@ -142,9 +147,9 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             if written:
                 return taken_apart
             found = tree_map(lambda a: self.array(a) if isinstance(a, torch.Tensor) else a, taken_apart)
-        elif rule is None and not written and op._can_decompose():
+        elif rule is None and op.namespace not in TORCHS and not written:
             with self:
-                return op.decompose(*args, **kwargs)
+                return self._ran(op, args, kwargs)
         elif rule is None:
             self.recorder.fail(f"{_name(op)} is not followed")
         else:
@@ -154,6 +159,13 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         parts = [found] if len(into) == 1 and isinstance(found, (Recorded, np.ndarray, np.generic, float, int, bool, Later)) else [*found]
         for t, part in zip(into, parts, strict=False):
             self._keep(t, part)
+        return returned
+
+    def _ran(self, op: Any, args: Any, kwargs: Any) -> Any:
+        """What the code of somebody's own operator computes, if that is by torch's."""
+        returned = op._op_dk(torch._C.DispatchKey.CPU, *args, **kwargs)
+        if not all(self._is_recorded(y) for y in tree_flatten(returned)[0] if isinstance(y, torch.Tensor) and y.is_floating_point()):
+            self.recorder.fail(f"{_name(op)} is compiled")
         return returned
 
     def _by_rule(self, rule: Callable[..., Any], op: Any, args: Any, kwargs: Any) -> Any:
@@ -189,6 +201,8 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             t.copy_(torch.as_tensor(np.asarray(part)))
 
 
+TORCHS = {"aten", "prims", "prim", "_c10d_functional", "quantized", "mkldnn"}
+"""Operators that nobody else has written."""
 UNCHANGED = {
     *(f"aten.{name}" for name in ("is_same_size", "_unsafe_view", "_reshape_alias", "empty_strided")), "prim.device",
     *(f"aten.{name}_like" for name in ("full", "zeros", "ones", "empty")),
