@@ -70,7 +70,7 @@ HOMES = {
         "traced",
     },
     "hypothesis": {"bench", "cases", "profiles", "trial"},
-    "jax": {"candidates"},
+    "jax": {"candidates", "traced"},
     "jinja2": {"bench", "descent", "report"},
     "jsonschema": {"documents"},
     "markupsafe": {"report"},
@@ -112,7 +112,7 @@ HOMES = {
     "scipy": {"bench", "oracle", "proof", "tape", "traced"},
     "sklearn": {"candidates"},
     "sympy": {"later", "mistakes", "oracle", "problem", "spec"},
-    "torch": {"candidates"},
+    "torch": {"candidates", "traced"},
 }
 
 

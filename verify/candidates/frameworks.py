@@ -20,7 +20,7 @@ from verify.candidates.answer import Misbehaviour
 from verify.candidates.candidate import Candidate
 from verify.candidates.example import Example
 from verify.candidates.signature import order
-from verify.candidates.upstream import DRAWN, Upstream
+from verify.candidates.upstream import DRAWN, Upstream, recorder_in
 from verify.errors import UsageError
 from verify.spec.function import UPSTREAM
 
@@ -174,7 +174,8 @@ def named(f: Callable[..., Any], call: Callable[..., Any], framework: str) -> Ca
 
 def variable(f: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
     """The place of what `f` is to be differentiated for: its first array of real numbers, unless its names tell that this is the target."""
-    real = [i for i, a in enumerate(arguments) if isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.floating)]
+    arrays = [(i, a) for i, a in enumerate(arguments) if isinstance(a, np.ndarray) or recorder_in(a) is not None]
+    real = [i for i, a in arrays if np.issubdtype(a.dtype, np.floating)]
     if not real:
         raise TypeError("none of the arguments is an array of real numbers")
     return real[-1] if len(arguments) == 2 and order(f) == "TARGETPREDICTION" else real[0]

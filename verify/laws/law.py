@@ -41,11 +41,16 @@ NUMBERS = 1_000_000
 """Numbers of answers, and of the cases that they answer, that are kept: some ten thousand small ones."""
 
 
+VALUES = 4096
+"""Losses that are kept where no gradient was asked for: those of some hundred lines."""
+
+
 class Answers:
     """The latest answers of a candidate, by their cases: laws ask for many of the same."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()
+        self._values: OrderedDict[Hashable, float] = OrderedDict()
         self._numbers = 0
 
     def of(self, case: Case, ask: Callable[[Case], Answer]) -> Answer:
@@ -61,9 +66,21 @@ class Answers:
             self._numbers -= self._known.popitem(last=False)[1][1]
         return found
 
+    def value(self, case: Case, ask: Callable[[], float]) -> float:
+        """The loss at the case, if it was answered, or what is asked for now."""
+        known = self._known.get(case.key)
+        if known is not None:
+            return known[0].value
+        if case.key not in self._values:
+            self._values[case.key] = ask()
+            if len(self._values) > VALUES:
+                self._values.popitem(last=False)
+        return self._values[case.key]
+
     def clear(self) -> None:
         """Forgets them."""
         self._known.clear()
+        self._values.clear()
         self._numbers = 0
 
 
@@ -148,6 +165,14 @@ class Subject:
         if lost and self.excused(self.truth(case), found.value, found.gradient):
             raise OutOfRange
         return found
+
+    def value(self, case: Case) -> float:
+        """The loss alone, where the candidate answers that without its gradient. Raises OutOfRange as `answer` does."""
+        way = self.candidate
+        if not isinstance(way, Call) or not way.answers_alone:
+            return self.answer(case).value
+        found = way.value(**case.values) if self.answers is None else self.answers.value(case, lambda: way.value(**case.values))
+        return found if isfinite(found) else self.answer(case).value
 
     def excused(self, truth: Point, value: float, gradient: NDArray[np.floating]) -> bool:
         """Whether an answer is not finite and need not be there."""

@@ -9,14 +9,14 @@ import numpy as np
 from verify.tape import linear
 from verify.tape.tape import Registers
 from verify.traced.array import Traced, lifted, recorder_of
-from verify.traced.recorder import Recorder, line_of_code
+from verify.traced.recorder import Recorder
 
 
 def cholesky(a: Any, *, upper: bool = False) -> Traced:
     """L with LLᵀ = A, of which the lower triangle is read; Lᵀ of the upper one with `upper`."""
     x = one_matrix(lifted(recorder_of(a), a), "cholesky")
     recorder = x.recorder
-    recorder.b.line = line_of_code()
+    recorder.b.line = recorder.line
     registers = linear.cholesky(recorder.b, x.registers.T if upper else x.registers)
     values = recorder.factored(np.linalg.cholesky, x.values.T if upper else x.values)
     return Traced(recorder, values.T if upper else values, registers.T if upper else registers)
@@ -52,7 +52,7 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
         np.fill_diagonal(matrix, one)
         np.fill_diagonal(triangle, 1)
     columns = y.registers.reshape(len(matrix), -1)
-    recorder.b.line = line_of_code()
+    recorder.b.line = recorder.line
     found = _substituted(recorder, matrix, columns) if below else _substituted(recorder, matrix[::-1, ::-1], columns[::-1])[::-1]
     return Traced(recorder, recorder.factored(np.linalg.solve, triangle, y.values), found.reshape(y.shape))
 
