@@ -1,6 +1,6 @@
 """Asks the libraries again what every finding says that they answer, by its one line and without this suite.
 
-    python again.py            all; exit code 1 where one no longer shows its fault: it may be fixed, or another version is installed
+python again.py            all; exit code 1 where one no longer shows its fault: it may be fixed, or another version is installed
 """
 
 from __future__ import annotations
@@ -36,5 +36,5 @@ def stands(finding: Mapping[str, str]) -> bool:
 
 
 if __name__ == "__main__":
-    told = project()["tool"]["atlas"].get("findings", [])
-    sys.exit(not all([stands(finding) for finding in told]))
+    stood = [stands(finding) for finding in project()["tool"]["atlas"].get("findings", ())]
+    sys.exit(not all(stood))

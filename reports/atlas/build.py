@@ -1,7 +1,7 @@
 """The atlas: a report of `verify run` as one compact document and one page, and what got better and worse since an earlier one.
 
-    python build.py                       reports/latest/report.json → atlas.json, index.html
-    python build.py --against OLD.json    the same, and a table of what changed; exit code 1 where something got worse
+python build.py                       reports/latest/report.json → atlas.json, index.html
+python build.py --against OLD.json    the same, and a table of what changed; exit code 1 where something got worse
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import ast
 import json
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ from typing import Any
 import click
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from verify.nested import decimal
+from verify.nested import decimal, leaves
 from verify.report.findings import Finding, findings
 from verify.report.formats import as_json
 from verify.report.html import formula
-from verify.report.reading import conventions, entry, figure, is_small, limitations, measured, values
+from verify.report.reading import conventions, entry, figure, limitations, lost_digits, measured, refusals, values
 from verify.report.stored import read
 from verify.storage import save
 
@@ -34,43 +35,63 @@ LIBRARIES = {"sklearn": "scikit-learn"}
 """Distributions that are called otherwise than their module."""
 FEW = 12
 """Numbers of an input that the atlas shows; the report has all of them."""
+ON_KINKS = ("membership",)
+"""Laws that are silent where no kink was met, which is told of none."""
 WORSE = 4.0
 """Times as many ulps as before are told as worse: they were searched for, so less is luck."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One function at one dtype: its target, what was found out of how it is called, and what the project says."""
+
+    target: str
+    dtype: str
+    conventions: Mapping[str, Any]
+    said: Mapping[str, Any]
+
+    def about(self, kind: str, words: str = "*") -> Mapping[str, Any] | None:
+        """The first entry of the project, `documented` or `findings`, that is about it, and about a fault in these words."""
+        entries = (e for e in self.said.get(kind, ()) if self.target in e["targets"])
+        return next((e for e in entries if any(part in words for part in e.get("causes", [""]))), None)
+
+
 def atlas(document: Mapping[str, Any], project: Mapping[str, Any], folder: Path = HERE) -> dict[str, Any]:
     """The document of the atlas: losses, and functions with what is known of them at each dtype."""
-    told, found = dict(conventions(document)), findings(document)
+    told, found, said = dict(conventions(document)), findings(document), project["tool"]["atlas"]
     results: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
     for r in document["results"]:
         results.setdefault(r["candidate"], {}).setdefault(r["dtype"], []).append(r)
-    mine = project["tool"]["atlas"]
     functions = []
-    for candidate in project["tool"]["verify"]["candidates"]:
-        target = candidate["target"]
-        if target not in results:
-            continue
-        library, name = _named(target, mine["functions"].get(target))
-        framework = document["conventions"].get(target, {}).get("framework")
+    for target in (c["target"] for c in project["tool"]["verify"]["candidates"] if c["target"] in results):
+        library, name = _named(target, said["functions"].get(target))
+        known = {}
+        for dtype, rows in results[target].items():
+            asked = Asked(target=target, dtype=dtype, conventions=document["conventions"].get(target, {}), said=said)
+            known[dtype] = _known(rows, [Finding(members=here) for f in found if (here := tuple(r for r in f.members if r in rows))], asked)
         functions.append({
-            "target": target, "library": library, "name": name, "version": _version(library),
-            "loss": next(iter(results[target].values()))[0]["loss"], "adapter": _adapter(target, folder),
-            "conventions": told.get(target, ""), "documented": [d["says"] for d in mine.get("documented", ()) if target in d["targets"]],
-            "limitations": [text for name, text in limitations(document) if name == target],
-            "dtypes": {
-                dtype: _known(rows, [f for f in found if f.shown["candidate"] == target and dtype in f.dtypes], mine, framework, target, document)
-                for dtype, rows in results[target].items()
-            },
+            "target": target,
+            "library": library,
+            "name": name,
+            "version": _version(library),
+            "loss": next(iter(results[target].values()))[0]["loss"],
+            "adapter": _adapter(target, folder),
+            "conventions": told.get(target, ""),
+            "documented": [d["says"] for d in said.get("documented", ()) if target in d["targets"]],
+            "limitations": [text for name, text in (*limitations(document), *lost_digits(document)) if name == target],
+            "dtypes": known,
         })  # fmt: skip
     environment = document["environment"]
     return {
-        "schema": SCHEMA, "profile": document["profile"], "seed": document["seed"], "laws": sorted(document["laws"]),
-        "verify": environment["verify"], "python": environment["python"], "platform": environment["platform"],
+        "schema": SCHEMA,
+        **{key: document[key] for key in ("profile", "seed")},
+        **{key: environment[key] for key in ("verify", "python", "platform")},
         "versions": dict(sorted({f["library"]: f["version"] for f in functions}.items())),
-        "losses": {name: {k: loss.get(k, "") for k in ("formula", "mathml", "source", "convexity")} for name, loss in document["losses"].items()},
-        "findings": [{"link": "", **f} for f in mine.get("findings", ())], "not judged": [f"{r['candidate']}: {r['reason']}" for r in document.get("refused", ())],
+        "losses": {name: {key: loss.get(key, "") for key in ("formula", "mathml", "source")} for name, loss in document["losses"].items()},
+        "findings": [{"link": "", **f} for f in said.get("findings", ())],
+        "not judged": [*said.get("not-judged", ()), *refusals(document)],
         "functions": functions,
-    }  # fmt: skip
+    }
 
 
 def _named(target: str, said: Mapping[str, str] | None) -> tuple[str, str]:
@@ -94,107 +115,84 @@ def _adapter(target: str, folder: Path) -> str:
     if not file.endswith(".py"):
         return ""
     text = (folder / file).read_text(encoding="utf-8")
-    for node in ast.parse(text).body:
-        names = [node.name] if isinstance(node, ast.FunctionDef) else [t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name)]
-        if name in names:
-            return ast.get_source_segment(text, node) or ""
-    return ""
+    parts = (ast.get_source_segment(text, node) or "" for node in ast.parse(text).body)
+    return next((part for part in parts if part.startswith((f"def {name}(", f"{name} = "))), "")
 
 
-def _known(
-    rows: Sequence[Mapping[str, Any]], broken: Sequence[Any], mine: Mapping[str, Any], framework: str | None, target: str, document: Any
-) -> dict[str, Any]:
+def _known(rows: Sequence[Mapping[str, Any]], broken: Sequence[Finding], asked: Asked) -> dict[str, Any]:
     """What is known of a function at one dtype."""
-    laws = {r["law"]: r for r in rows}
-    here = [Finding(members=mine_) for f in broken if (mine_ := tuple(r for r in f.members if r in rows))]
-    faults = [_fault(f, target, mine, framework, document) for f in here]
+    laws, faults = {r["law"]: r for r in rows}, [_fault(f, asked) for f in broken]
     verdicts = ["documented" if f["documented"] else "broken" for f in faults]
-    verdicts += ["silent" for r in rows if r["verdict"] == "silent" and r["law"] != "membership"]
-    known: dict[str, Any] = {
-        "verdict": min(verdicts, key=VERDICTS.index, default="holds"),
-        "faults": faults,
-        "cases": sum(r["cases"] for r in rows),
-        "overflow": "; ".join(dict.fromkeys(f["cause"] for f in faults if f["cause"] and "not finite" in f["cause"])),
-    }
+    verdicts += ["silent" for r in rows if r["verdict"] == "silent" and r["law"] not in ON_KINKS]
+    known = {"verdict": min(verdicts, key=VERDICTS.index, default="holds"), "faults": faults, "cases": sum(r["cases"] for r in rows)}
     for law in ("value", "gradient"):
         if law in laws and laws[law]["ulps"] is not None:
-            r, place = laws[law], laws[law].get("farthest")
-            known[law] = {"ulps": r["ulps"], "strain": r["strain"]} | (_place(place, framework, target, document) if place else {})
-    on_kinks = laws.get("membership", {}).get("worst") or laws.get("membership", {}).get("farthest")
-    if on_kinks is not None and "measured" in on_kinks:
-        known["kinks"] = {"returned": on_kinks["measured"], **_place(on_kinks, framework, target, document)}
+            known[law] = {"ulps": laws[law]["ulps"], **_place(laws[law].get("farthest"), asked)}
+    on_kinks = laws.get("membership", {})
+    if (case := on_kinks.get("worst") or on_kinks.get("witness")) is not None:
+        known["kinks"] = _place(case, asked)
     return known
 
 
-def _fault(f: Any, target: str, mine: Mapping[str, Any], framework: str | None, document: Any) -> dict[str, Any]:
-    """A finding, with what is said of it in the project: that it is documented, or where it was looked up."""
-    shown, words = f.shown, f.cause or measured(f.shown)
-
-    def about(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        return (e for e in entries if target in e["targets"] and any(part in words or part == "*" for part in e.get("causes", ["*"])))
-
-    said, looked_up = next(about(mine.get("documented", ())), None), next(about(mine.get("findings", ())), None)
-    return {
-        "cause": f.cause or "", "measured": measured(shown), "kind": shown["kind"], "laws": list(f.laws),
-        "documented": "" if said is None else said["says"], "finding": "" if looked_up is None else looked_up["name"],
-        **(_place(case, framework, target, document) if (case := f.witness or shown.get("witness")) else {}),
-    }  # fmt: skip
+def _fault(f: Finding, asked: Asked) -> dict[str, Any]:
+    """A finding, with what the project says of it: that it is documented, or how it was looked at."""
+    shown, words = f.shown, f"{f.cause or ''} {measured(f.shown)}"
+    documented, looked_at = asked.about("documented", words), asked.about("findings", words)
+    told = {"cause": f.cause or "", "measured": measured(shown), "kind": shown["kind"], "laws": list(f.laws)}
+    told |= {"documented": documented["says"] if documented else "", "finding": looked_at["name"] if looked_at else ""}
+    return told | _place(shown.get("witness"), asked)
 
 
-def _place(case: Mapping[str, Any], framework: str | None, target: str, document: Any) -> dict[str, Any]:
-    """An input: its numbers where they are few, of many examples the one that the entry belongs to."""
-    at, found = case.get("entry"), values(case)
-    told = {k: case[k] for k in ("measured", "expected") if k in case}
-    told |= {"entry": entry(case)} if at is not None or "input" in case else {}
-    if "scores" in found and isinstance(at, list) and len(found["scores"]) > 1:
-        n, i = len(found["scores"]), at[0]
-        found = {k: [v[i]] if isinstance(v, list) and len(v) == n else v for k, v in found.items()}
-        case, told["of"] = {**case, "targets": [case["targets"][i]]} if "targets" in case else case, f"example {i} of {n}"
+def _place(case: Mapping[str, Any] | None, asked: Asked) -> dict[str, Any]:
+    """An input: its numbers where they are few, of many examples the one that the entry belongs to; and the line that asks again there."""
+    if case is None:
+        return {}
+    found, told = values(case), {key: case[key] for key in ("measured", "expected") if key in case}
+    if "entry" in case or "input" in case:
+        told["entry"] = entry(case)
     if "targets" in case and "y" in found:
-        found["targets"] = case["targets"] if len(case["targets"]) == len(found.pop("y")) else case["targets"]
-    numbers = sum(1 for v in found.values() for _ in _leaves(v))
+        found = {name: v for name, v in found.items() if name != "y"} | {"targets": case["targets"]}
+    at = case.get("entry")
+    if "scores" in found and isinstance(at, list) and (n := len(found["scores"])) > 1:
+        found = {name: [v[at[0]]] if isinstance(v, list) and len(v) == n else v for name, v in found.items()}
+        told["of"] = f"example {at[0]} of {n}"
+    numbers = sum(len(leaves(v)) for v in found.values())
     if numbers > FEW:
         return told | {"size": f"{numbers} numbers, family {case.get('family', '')}"}
-    return told | {"input": found, "again": again(found, framework, target, document)}
+    return told | {"input": found, "again": again(found, asked)}
 
 
-def _leaves(v: Any) -> Iterator[Any]:
-    if isinstance(v, list):
-        for part in v:
-            yield from _leaves(part)
-    else:
-        yield v
-
-
-def again(found: Mapping[str, Any], framework: str | None, target: str, document: Any) -> str:
-    """One line that asks the library at an input, without this suite; nothing where it is not known how."""
-    module, _, name = target.partition(":")
-    module = module.removesuffix(".py")
-    asked = document["conventions"].get(target, {})
-    order = [a.strip() for a in asked["call"][2:-1].split(",")] if "call" in asked else ["scores", "targets" if "targets" in found else "y"]
-    numbers = {k: decimal(v) for k, v in found.items()}
-    if "targets" in numbers and "scores" in numbers:
-        numbers["scores"] = [row[0] for row in numbers["scores"]]
-    extra = [k for k in numbers if k not in order and k not in ("targets", "y")]
-    arguments = [(k, numbers[k]) for k in (*order, *extra) if k in numbers]
-    if module == "xgboost_" or not arguments:
+def again(found: Mapping[str, Any], asked: Asked) -> str:
+    """One line that asks the library at an input, in the folder of the adapters and without this suite; nothing where none is known."""
+    module, _, name = asked.target.partition(":")
+    module, told = module.removesuffix(".py"), asked.conventions
+    if module == "xgboost_" or not told:
         return ""
-    if framework == "sklearn":
-        s, y = numbers["scores"], numbers.get("targets", numbers.get("y"))
-        return f'python -c "import numpy as np; from {module} import {name}; print({name}().loss_gradient(np.array({y}, float), np.array({s})))"'
-    whole = {"y"} if "targets" not in found and "scores" in found else set()
-    code = {
-        "torch": lambda k, v: f"torch.tensor({v}{'' if k in whole else ', dtype=torch.float64'})",
-        "jax": lambda k, v: f"jnp.array({v}{'' if k in whole else ', float'})",
-    }.get(framework or "", lambda k, v: f"np.array({v}{'' if k in whole else ', float'})")
-    called = ", ".join(code(k, v) if isinstance(v, list) else f"{k}={v}" for k, v in arguments)
-    if framework == "torch":
-        head = f"import torch; from {module} import {name} as f"
-        return f'python -c "{head}; a = [{called.replace("=", ":=") if False else called}]; a[0].requires_grad_(); v = f(*a).sum(); v.backward(); print(v, a[0].grad)"' if "=" not in called.replace("dtype=", "") else ""
-    if framework == "jax":
+    scores = ["scores", "targets" if "targets" in found else "y"]
+    numbers = {key: decimal(v) for key, v in found.items()}
+    if "targets" in found:
+        numbers["scores"] = [row[0] for row in numbers["scores"]]
+    if told.get("framework") == "sklearn":
+        s, y = (numbers[key] for key in scores)
+        ask = f"print({name}().loss_gradient(np.array({y}, np.{asked.dtype}), np.array({s}, np.{asked.dtype})))"
+        return f'python -c "import numpy as np; from {module} import {name}; {ask}"'
+    order = [key.strip() for key in told["call"][2:-1].split(",")] if "call" in told else scores
+    own = {key: numbers.get(key, told.get(key)) for key in (*order, *told.get("varied", ()))}
+    make, xp = {"torch": ("torch.tensor", "torch"), "jax": ("jnp.array", "jnp")}.get(told.get("framework", ""), ("np.array", "np"))
+
+    def code(key: str, v: Any) -> str:
+        whole = (key == "y" and key in scores) or all(isinstance(x, int) for x in leaves(v))
+        return f"{make}({v}{'' if whole and key != 'targets' else f', dtype={xp}.{asked.dtype}'})"
+
+    arrays = ", ".join(code(key, v) for key, v in own.items() if isinstance(v, list))
+    more = "".join(f", {key}={v!r}" for key, v in own.items() if isinstance(v, float))
+    if make == "torch.tensor":
+        ask = f"a = [{arrays}]; v = f(a[0].requires_grad_(), *a[1:]{more}).sum(); v.backward(); print(v.item(), a[0].grad)"
+        return f'python -c "import torch; from {module} import {name} as f; {ask}"'
+    if make == "jnp.array":
         head = f"import jax; jax.config.update('jax_enable_x64', True); import jax.numpy as jnp; from {module} import {name} as f"
-        return f'python -c "{head}; print(jax.value_and_grad(lambda *a: f(*a).sum())({called}))"' if "=" not in called else ""
-    return f'python -c "import numpy as np; from {module} import {name} as f; print(f({called}))"'
+        return f'python -c "{head}; print(jax.value_and_grad(lambda *a: f(*a{more}).sum())({arrays}))"'
+    return f'python -c "import numpy as np; from {module} import {name} as f; print(f({arrays}{more}))"'
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -213,13 +211,13 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, st
             for law in ("value", "gradient"):
                 a, b = (float(known.get(law, {}).get("ulps", "nan")) for known in (then, now))
                 told.append((f"ulps of the {law}", figure(a, ".3g"), figure(b, ".3g"), (a > WORSE * b) - (b > WORSE * a)))
-            changes += [
-                row | {"what": what, "before": f"{a} {versions['before']}", "now": f"{b} {versions['now']}", "change": "better" if way > 0 else "worse"}
-                for what, a, b, way in told
-                if way
-            ]
-    gone = [{"library": g["library"], "name": g["name"], "dtype": dtype, "what": "function", "before": then["verdict"], "now": "", "change": "gone"} for (_, dtype), (g, then) in before.items()]  # fmt: skip
-    return sorted(changes + gone, key=lambda c: ("worse", "gone", "new", "better").index(c["change"]))
+            for what, a, b, way in (t for t in told if t[-1]):
+                words = {"before": f"{a} {versions['before']}", "now": f"{b} {versions['now']}"}
+                changes.append(row | words | {"what": what, "change": "better" if way > 0 else "worse"})
+    for (_, dtype), (g, then) in before.items():
+        row = {"library": g["library"], "name": g["name"], "dtype": dtype}
+        changes.append(row | {"what": "function", "before": f"{then['verdict']} ({g['version']})", "now": "", "change": "gone"})
+    return sorted(changes, key=lambda c: ("worse", "gone", "new", "better").index(c["change"]))
 
 
 def page(whole: Mapping[str, Any], changes: Sequence[Mapping[str, str]] | None = None) -> str:
@@ -242,9 +240,12 @@ def project(folder: Path = HERE) -> dict[str, Any]:
     return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
 @click.command()
-@click.option("--report", type=click.Path(path_type=Path, exists=True), default=HERE / "reports/latest/report.json", help="Of `verify run`.")
-@click.option("--against", type=click.Path(path_type=Path, exists=True), default=None, help="An earlier atlas.json, to be compared with.")
+@click.option("--report", type=FILE, default=HERE / "reports/latest/report.json", help="Of `verify run`.")
+@click.option("--against", type=FILE, default=None, help="An earlier atlas.json, to be compared with.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=HERE, help="The folder for atlas.json and index.html.")
 def main(report: Path, against: Path | None, output: Path) -> None:
     """Makes the atlas of a report."""

@@ -1,4 +1,4 @@
-"""scipy's special functions and distributions. What has no gradient there is judged by its value; where scipy has the slope too, by both."""
+"""scipy's special functions and distributions: judged by the value, and by both where scipy has the slope too."""
 
 import numpy as np
 from scipy import special, stats

@@ -5,6 +5,7 @@ import without_cuda  # noqa: F401  (torchvision's compiled part, which no loss n
 import kornia.losses as kornia
 import monai.losses as monai
 import segmentation_models_pytorch.losses as smp
+import torch  # noqa: F401  (what all of them compute in)
 import torchvision.ops
 
 
@@ -73,7 +74,7 @@ def kornia_welsch(scores, y):
 
 
 def kornia_focal(scores, y):
-    return kornia.focal_loss(scores, y, alpha=None, gamma=2.0, reduction="mean")
+    return kornia.focal_loss(scores, y, alpha=None, gamma=2.0, reduction="sum")
 
 
 def kornia_binary_focal(scores, y):
@@ -81,7 +82,7 @@ def kornia_binary_focal(scores, y):
 
 
 def kornia_total_variation(x):
-    return kornia.total_variation(x[None])
+    return kornia.total_variation(x[None])[0]
 
 
 def torchvision_focal(scores, y):

@@ -1,8 +1,10 @@
-"""statsmodels: robust norms and their slope psi; log-likelihoods of its models and their scores, of one parameter an example."""
+"""statsmodels: robust norms and their slope psi; log-likelihoods of its models and their scores, of a constant for each example."""
 
 import numpy as np
 import statsmodels.api as sm
 from statsmodels.robust import norms
+
+ONE = np.ones((1, 1))
 
 
 def _norm(norm, scores, y):
@@ -10,11 +12,16 @@ def _norm(norm, scores, y):
 
 
 def _of(model, scores, **how):
-    return -model.loglike(scores, **how), -model.score(scores, **how)
+    return -model.loglike(scores, **how), -np.atleast_1d(model.score(scores, **how))
+
+
+def _each(make, scores, y, **how):
+    pairs = [_of(make(y[i : i + 1]), scores[i : i + 1], **how) for i in range(len(y))]
+    return np.array([loss for loss, _ in pairs]), np.concatenate([slope for _, slope in pairs])
 
 
 def _glm(family, scores, y):
-    return _of(sm.GLM(y, np.eye(len(y)), family), scores, scale=1.0)
+    return _each(lambda t: sm.GLM(t, ONE, family), scores, y, scale=1.0)
 
 
 def huber_norm(scores, y, delta):
@@ -30,15 +37,15 @@ def least_squares_norm(scores, y):
 
 
 def logit(scores, y):
-    return _of(sm.Logit(y, np.eye(len(y))), scores)
+    return _each(lambda t: sm.Logit(t, ONE), scores, y)
 
 
 def probit(scores, y):
-    return _of(sm.Probit((y + 1) / 2, np.eye(len(y))), scores)
+    return _each(lambda t: sm.Probit((t + 1) / 2, ONE), scores, y)
 
 
 def poisson(scores, y):
-    return _of(sm.Poisson(y, np.eye(len(y))), scores)
+    return _each(lambda t: sm.Poisson(t, ONE), scores, y)
 
 
 def glm_poisson(scores, y):

@@ -25,6 +25,10 @@ def to_distribution(prediction, target):
     return F.cross_entropy(prediction, target)
 
 
+def multi_margin(scores, y, m, w):
+    return F.multi_margin_loss(scores, y, margin=m, weight=w)
+
+
 def squared_multi_margin(scores, y):
     return scores.shape[1] * F.multi_margin_loss(scores, y, p=2)
 

@@ -4,7 +4,6 @@ import without_cuda  # noqa: F401
 
 import torch
 import torchmetrics.functional as metrics
-from torchmetrics.functional.classification import binary_hinge_loss
 
 
 def mean_squared_error(scores, y):

@@ -1,4 +1,4 @@
-"""torchvision from PyPI is compiled for a torch with CUDA. Beside one without, its operators are declared, so that its Python code imports."""
+"""torchvision from PyPI is compiled for a torch with CUDA. Beside one without, its operators are declared: its Python code imports."""
 
 import torch
 

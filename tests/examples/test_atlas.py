@@ -125,7 +125,10 @@ def test_the_page_is_whole_and_needs_nothing(build, whole):
 
 def test_what_got_better_and_worse(build, whole):
     changed = build.compare(whole, broken(whole))
-    assert [(c["dtype"], c["what"], c["change"]) for c in changed] == [("float32", "verdict", "worse"), ("float32", "ulps of the value", "worse")]
+    assert [(c["dtype"], c["what"], c["change"]) for c in changed] == [
+        ("float32", "verdict", "worse"),
+        ("float32", "ulps of the value", "worse"),
+    ]
     assert {c["change"] for c in build.compare(broken(whole), whole)} == {"better"}
     assert build.compare(whole, whole) == []
     assert [c["change"] for c in build.compare(whole, {**whole, "functions": []})] == ["gone", "gone"]
