@@ -129,7 +129,7 @@ def _known(rows: Sequence[Mapping[str, Any]], broken: Sequence[Finding], asked: 
         if law in laws and laws[law]["ulps"] is not None:
             known[law] = {"ulps": laws[law]["ulps"], **_place(laws[law].get("farthest"), asked)}
     on_kinks = laws.get("membership", {})
-    if (case := on_kinks.get("worst") or on_kinks.get("witness")) is not None:
+    if "measured" in (case := on_kinks.get("worst") or on_kinks.get("witness") or {}):
         known["kinks"] = _place(case, asked)
     return known
 
