@@ -37,6 +37,8 @@ FEW = 12
 """Numbers of an input that the atlas shows; the report has all of them."""
 ON_KINKS = ("membership",)
 """Laws that are silent where no kink was met, which is told of none."""
+STOPPED = "before this was judged"
+"""In the reason of a result that a run was stopped before."""
 WORSE = 4.0
 """Times as many ulps as before are told as worse: they were searched for, so less is luck."""
 
@@ -82,6 +84,8 @@ def atlas(document: Mapping[str, Any], project: Mapping[str, Any], folder: Path 
             "dtypes": known,
         })  # fmt: skip
     environment = document["environment"]
+    told_of = {*results, *(r["candidate"] for r in document.get("refused", ()))}
+    missing = [c["target"] for c in project["tool"]["verify"]["candidates"] if c["target"] not in told_of]
     return {
         "schema": SCHEMA,
         **{key: document[key] for key in ("profile", "seed")},
@@ -89,9 +93,19 @@ def atlas(document: Mapping[str, Any], project: Mapping[str, Any], folder: Path 
         "versions": dict(sorted({f["library"]: f["version"] for f in functions}.items())),
         "losses": {name: {key: loss.get(key, "") for key in ("formula", "mathml", "source")} for name, loss in document["losses"].items()},
         "findings": [{"link": "", **f} for f in said.get("findings", ())],
-        "not judged": [*said.get("not-judged", ()), *refusals(document)],
+        "not judged": [*said.get("not-judged", ()), *refusals(document), *(f"{t}: the run was stopped before" for t in missing)],
         "functions": functions,
     }
+
+
+def merged(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Reports of parts of the project as one; what a run was stopped before is left out."""
+    whole = dict(documents[0])
+    for key in ("conventions", "losses", "laws"):
+        whole[key] = {name: told for d in documents for name, told in d[key].items()}
+    whole["results"] = [r for d in documents for r in d["results"] if not any(STOPPED in why for why in r["undecided"])]
+    whole["refused"] = [r for d in documents for r in d.get("refused", ())]
+    return whole
 
 
 def _named(target: str, said: Mapping[str, str] | None) -> tuple[str, str]:
@@ -159,11 +173,13 @@ def _place(case: Mapping[str, Any] | None, asked: Asked) -> dict[str, Any]:
     numbers = sum(len(leaves(v)) for v in found.values())
     if numbers > FEW:
         return told | {"size": f"{numbers} numbers, family {case.get('family', '')}"}
-    return told | {"input": found, "again": again(found, asked)}
+    return told | {"input": found, "again": again(found, asked, case.get("input"))}
 
 
-def again(found: Mapping[str, Any], asked: Asked) -> str:
-    """One line that asks the library at an input, in the folder of the adapters and without this suite; nothing where none is known."""
+def again(found: Mapping[str, Any], asked: Asked, wanted: str | None = None) -> str:
+    """One line that asks the library at an input, in the folder of the adapters and without this suite, for the value and the gradient for
+    the input that is `wanted`, the first if none is; nothing where no line is known.
+    """
     module, _, name = asked.target.partition(":")
     module, told = module.removesuffix(".py"), asked.conventions
     if module == "xgboost_" or not told:
@@ -184,14 +200,15 @@ def again(found: Mapping[str, Any], asked: Asked) -> str:
         whole = (key == "y" and key in scores) or all(isinstance(x, int) for x in leaves(v))
         return f"{make}({v}{'' if whole and key != 'targets' else f', dtype={xp}.{asked.dtype}'})"
 
-    arrays = ", ".join(code(key, v) for key, v in own.items() if isinstance(v, list))
+    named = [key for key, v in own.items() if isinstance(v, list)]
+    arrays, k = ", ".join(code(key, own[key]) for key in named), named.index(wanted) if wanted in named else 0
     more = "".join(f", {key}={v!r}" for key, v in own.items() if isinstance(v, float))
     if make == "torch.tensor":
-        ask = f"a = [{arrays}]; v = f(a[0].requires_grad_(), *a[1:]{more}).sum(); v.backward(); print(v.item(), a[0].grad)"
+        ask = f"a = [{arrays}]; a[{k}].requires_grad_(); v = f(*a{more}).sum(); v.backward(); print(v.item(), a[{k}].grad)"
         return f'python -c "import torch; from {module} import {name} as f; {ask}"'
     if make == "jnp.array":
         head = f"import jax; jax.config.update('jax_enable_x64', True); import jax.numpy as jnp; from {module} import {name} as f"
-        return f'python -c "{head}; print(jax.value_and_grad(lambda *a: f(*a{more}).sum())({arrays}))"'
+        return f'python -c "{head}; print(jax.value_and_grad(lambda *a: f(*a{more}).sum(), {k})({arrays}))"'
     return f'python -c "import numpy as np; from {module} import {name} as f; print(f({arrays}{more}))"'
 
 
@@ -244,13 +261,13 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command()
-@click.option("--report", type=FILE, default=HERE / "reports/latest/report.json", help="Of `verify run`.")
+@click.option("--report", "reports", type=FILE, multiple=True, help="Of `verify run`; of several the parts are put together.")
 @click.option("--against", type=FILE, default=None, help="An earlier atlas.json, to be compared with.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=HERE, help="The folder for atlas.json and index.html.")
-def main(report: Path, against: Path | None, output: Path) -> None:
+def main(reports: tuple[Path, ...], against: Path | None, output: Path) -> None:
     """Makes the atlas of a report."""
     old = None if against is None else json.loads(against.read_text(encoding="utf-8"))
-    whole = atlas(read(report), project())
+    whole = atlas(merged([read(r) for r in reports or (HERE / "reports/latest/report.json",)]), project())
     changes = None if old is None else compare(old, whole)
     save(output / "atlas.json", as_json(whole))
     save(output / "index.html", page(whole, changes))
