@@ -45,6 +45,7 @@ def check(
     laws: Sequence[str] | None = None,
     timeout: float | None = None,
     hessian: str | None = None,
+    gradient: str | None = None,
     at: Any = None,
     wrt: str | Sequence[str] | None = None,
     inputs: str | Mapping[str, str] | None = None,
@@ -66,6 +67,7 @@ def check(
     What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
     name; `{"w": (1, 2, 0.5)}` of one that has a number for each class), `classes` the only number of classes that it answers for.
     `hessian="approximate"` declares that the Hessian is none exactly: then it must only be finite and of the right sign.
+    `gradient="none"` declares that there is none: then the value alone is judged.
 
     With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)`, or a function that returns both, at the example `at` of
     its inputs and around it, or there alone with `at_only=True`. `at` is an array, a tuple by position, a dict by the names of the
@@ -102,6 +104,7 @@ def check(
         seed=seed,
         laws=laws,
         hessian=hessian,
+        gradient=gradient,
         at=at,
         wrt=wrt,
         inputs=inputs,
@@ -134,6 +137,7 @@ def requested(
     seed: int = 0,
     laws: Sequence[str] | None = None,
     hessian: str | None = None,
+    gradient: str | None = None,
     at: Any = None,
     wrt: str | Sequence[str] | None = None,
     inputs: str | Mapping[str, str] | None = None,
@@ -160,6 +164,7 @@ def requested(
         parameters={} if parameters is None else parameters,
         classes=classes,
         hessian=hessian,
+        gradient=gradient,
     )
     chosen = None if laws is None else several("laws", laws, "('value', 'gradient')")
     dtypes = None if dtypes is None else several("dtypes", dtypes, "('float64',)")

@@ -36,6 +36,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says where a disk, or a user's share of it, is full."""
 
 SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
+CONVENTIONS = ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian", "gradient")
 FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
@@ -198,6 +199,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     "--classes", type=int, default=None, metavar="N", help="The only number of classes that it answers for. Found out if not given."
 )
 @click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
+@click.option("--gradient", default=None, metavar="none", help="There is none: judge the value alone.")
 @click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
 @click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
 @click.option("--prove", is_flag=True, help="Prove the gradient too, as `verify prove` does.")
@@ -250,7 +252,7 @@ def check(
         seed=options.pop("seed") or 0,
         convex=options.pop("convex"),
         formula=options.pop("formula"),
-        **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian")},
+        **{key: options.pop(key) for key in CONVENTIONS},
     )
     report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit

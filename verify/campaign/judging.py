@@ -14,6 +14,8 @@ from verify import form, kept
 from verify.campaign.record import Record
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
+    NO_GRADIENT,
+    VALUE_LAWS,
     Candidate,
     Linear,
     Misbehaviour,
@@ -114,7 +116,7 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
         record.found(found.to_dict(), place_of(found.candidate.f))
     law, watch = LAWS[task.law], unwatched if record is None else record.begins
     subject = _subject(found, task.dtype)
-    reason = law.why_not(subject)
+    reason = law.why_not(subject) if subject.candidate.has_gradient or law.name in VALUE_LAWS else NO_GRADIENT
     if reason is not None:
         return reason
     if task.case is not None:
@@ -142,7 +144,12 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
             else:
                 found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
         go_home(request.folder)
+<<<<<<< HEAD
         truth_of(found.objective, request.dtypes[0]).examine()
+=======
+        _examine(found.objective)
+        limitations += () if found.candidate.has_gradient else (NO_GRADIENT,)
+>>>>>>> atlas
         found = found if harm is None else replace(found, complaint=harm, question=None)
         _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
         if seen:
@@ -215,7 +222,7 @@ _CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
 
 def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
-    from verify.pair import NO_GRADIENT, WEAKER, Estimated, Pair, Recorded, Start, why_not  # for which nobody waits who has one
+    from verify.pair import WEAKER, Estimated, Pair, Recorded, Start, why_not  # for which nobody waits who has one
 
     request = task.request
     f, limitations, harm = _imported(request.candidate, request.folder)
@@ -251,7 +258,7 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
         )
     else:
         law, subject = LAWS[task.law], _subject(found[0], task.dtype)
-        reason = NO_GRADIENT if own.returned is None and task.law not in OF_VALUES else law.why_not(subject)
+        reason = NO_GRADIENT if own.returned is None and task.law not in VALUE_LAWS else law.why_not(subject)
         if request.inputs:
             told["inputs"] = ", ".join(f"{name}: {text}" for name, text in request.inputs)
             limitations = (*limitations, WEAKER) if reference is None and task.law == "gradient" else limitations
@@ -310,6 +317,11 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     key = (*_pair_key(task.request), task.dtype)
     if key in _ARGUMENTS:
         return _ARGUMENTS[key]
+    if isinstance(f, Candidate) and not f.has_gradient:
+        raise UsageError(
+            "the candidate has no gradient, which is judged by a spec alone. Give Candidate(loss=…, grad=…); of a function of numbers "
+            "beside a reference the value is judged."
+        )
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
     wrt = task.request.wrt
     layer = layered(f, at, upstream, wrt)
@@ -391,8 +403,6 @@ def _pair_key(request: Request) -> tuple[Hashable, ...]:
     return (*_key(request), request.seed, request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
 
 
-OF_VALUES = ("value", "consistency", "purity")
-"""Laws that are asked of a candidate without a gradient."""
 _ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}
 _OWN: dict[Hashable, tuple[Conventions, int] | str] = {}
 

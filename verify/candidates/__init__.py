@@ -2,7 +2,7 @@
 
 from verify.candidates.answer import Answer, Misbehaviour, told_of
 from verify.candidates.call import Call
-from verify.candidates.candidate import Candidate, name_of
+from verify.candidates.candidate import NO_GRADIENT, VALUE_LAWS, Candidate, name_of
 from verify.candidates.compiled import claims_same_bits, python_of, thread_counts, threads
 from verify.candidates.frameworks import adapted, framework_of
 from verify.candidates.linear import Linear
@@ -15,6 +15,8 @@ from verify.candidates.target import attribute, resolve
 from verify.candidates.upstream import Upstream, changes, keeps, told_of_upstream, upstream_is_kept
 
 __all__ = [
+    "NO_GRADIENT",
+    "VALUE_LAWS",
     "Answer",
     "Call",
     "Candidate",

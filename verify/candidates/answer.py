@@ -112,7 +112,7 @@ def pair(returned: Any, names: str) -> tuple[Any, Any]:
         message = f"returned {type(returned).__name__}, not a pair ({names})"
         if isinstance(returned, plain) and plain.__len__(returned) > 2:
             raise Incomplete(message, plain.__len__(returned))
-        if is_number(returned):
+        if is_number(returned) or type(returned) is np.ndarray:
             raise Incomplete(message, 1)
         raise Misbehaviour("shape", message)
     first, second = plain.__iter__(returned)  # a subclass may do anything

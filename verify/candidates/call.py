@@ -60,8 +60,10 @@ class Call:
 
     @property
     def has_gradient(self) -> bool:
-        """Whether there is one: of code beside a reference there may be a value alone."""
-        return self.own is None or self.own.returned is not None
+        """Whether there is one: of code beside a reference, and where the candidate says so, there may be a value alone."""
+        if self.own is not None:
+            return self.own.returned is not None
+        return not isinstance(self.f, Candidate) or self.f.has_gradient
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,11 +120,13 @@ class Call:
             return Answer(self._value(self._asked(self.f, arguments), examples), nothing)
         if isinstance(self.f, Candidate):
             value = np.nan if self.f.loss is None else self._value(self._asked(self.f.loss, arguments), examples)
+            if not self.has_gradient:
+                return Answer(value, {name: np.zeros(shapes[name]) for name in self.problem.differentiated})
             return Answer(value, self._gradients(self._asked(self.f.grad, arguments), shapes))
         returned = self._asked(self.f, arguments)
         if not isinstance(returned, (tuple, list)) or len(returned) == 1:
             message = f"returned {type(returned).__name__}, not a pair (value, {self._told()})"
-            raise Incomplete(message, 1) if is_number(returned) else Misbehaviour("shape", message)
+            raise Incomplete(message, 1) if is_number(returned) or type(returned) is np.ndarray else Misbehaviour("shape", message)
         first, *rest = returned
         return Answer(self._value(first, examples), self._gradients(rest[0] if len(rest) == 1 else rest, shapes))
 

@@ -35,7 +35,7 @@ class Linear:
     targets: tuple[float, ...] | None = None
     weights: tuple[float, ...] | None = None
 
-    has_loss, has_curvature, flat = True, False, False
+    has_loss, has_gradient, has_curvature, flat = True, True, False, False
     real = (0, 1)
 
     @property

@@ -104,6 +104,11 @@ class Scores:
         return not self.per_example or self.each or (isinstance(self.f, Candidate) and self.f.loss is not None)
 
     @property
+    def has_gradient(self) -> bool:
+        """Whether there is one: a candidate may say that there is not."""
+        return not isinstance(self.f, Candidate) or self.f.has_gradient
+
+    @property
     def has_curvature(self) -> bool:
         """Whether there is a Hessian."""
         return self.f.hess is not None if isinstance(self.f, Candidate) else self.per_example and not self.each
@@ -175,6 +180,8 @@ class Scores:
         f = self.f
         if isinstance(f, Candidate):  # the loss before the gradient: a gradient that corrupts its inputs shows
             value = np.nan if f.loss is None else self._loss(asked(f.loss, arguments), examples)
+            if not f.has_gradient:
+                return value, np.zeros(arguments[self.real[0]].shape), None
             gradient = array(asked(f.grad, arguments), "gradient")
             return value, gradient, None if f.hess is None else array(asked(f.hess, arguments), "Hessian")
         if self.per_example and not self.each:

@@ -26,7 +26,7 @@ from verify.spec.objective import REDUCTIONS, Objective
 
 HESSIANS = ("exact", "approximate")
 NONE = "none"
-"""The reduction of scores that come with a loss of each example."""
+"""The reduction of scores that come with a loss of each example; the gradient of a loss alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Pins:
     one of them.
 
     A parameter that has a number for each class is one for all or one for each. `hessian` is no convention that can be found out: an
-    approximation is one only where its author says so.
+    approximation is one only where its author says so, and neither is `gradient`: "none" says that the value alone is judged.
     """
 
     signature: str | None = None
@@ -46,9 +46,10 @@ class Pins:
     parameters: Mapping[str, Given] = field(default_factory=dict, hash=False)
     classes: int | None = None
     hessian: str | None = None
+    gradient: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("signature", "layout", "reduction", "penalty", "hessian"):
+        for name in ("signature", "layout", "reduction", "penalty", "hessian", "gradient"):
             if getattr(self, name) is not None:
                 of_type(name, getattr(self, name), (str,), "a name")
         object.__setattr__(self, "parameters", _numbers(self.parameters, self.delta))
@@ -64,7 +65,7 @@ class Pins:
             if self.classes < 2:
                 raise UsageError(f"classes is {self.classes}; give a whole number of 2 or more.")
         reductions = (*REDUCTIONS, NONE, *([str(self.reduction)] if is_mean(str(self.reduction)) else ()))
-        for name, known in (("signature", SIGNATURES), ("reduction", reductions), ("hessian", HESSIANS)):
+        for name, known in (("signature", SIGNATURES), ("reduction", reductions), ("hessian", HESSIANS), ("gradient", (NONE,))):
             if getattr(self, name) not in (None, *known):
                 raise unknown(name, getattr(self, name), known)
         if self.penalty is not None:
