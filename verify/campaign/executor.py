@@ -386,6 +386,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     from verify.candidates import functions
 
     output.repair()
+    os.umask(0o077)  # whatever a candidate has made of it, others read the notes
     go_home(task.request.folder)
     if functions.no_files() is not None:
         os._exit(UNFIT)

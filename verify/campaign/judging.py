@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from traceback import walk_tb
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from verify.candidates import (
     extras,
     floats,
     framework_of,
+    frameworks,
     functions,
     name_of,
     place_of,
@@ -61,9 +62,24 @@ def perform(task: Task, record: Record | None = None, *, goes_on: bool = False) 
     """Runs one task in this process, and notes in `record` what it is busy with. Where it `goes_on`, nobody but the suite has run since the
     last, and what a candidate answered to that stands.
 
-    A candidate that has changed the suite that judges it holds no law by that. Raises UsageError where the target or the loss cannot be
-    found.
+    A candidate that has changed the suite that judges it holds no law by that. What it leaves of what a process shares is there when it is
+    asked again, and nobody else's. Raises UsageError where the target or the loss cannot be found.
     """
+    with _apart(task.request):
+        return _performed_apart(task, record, goes_on=goes_on)
+
+
+def _apart(request: Request) -> AbstractContextManager[None]:
+    """Its surroundings; a worker is the candidate's alone, and needs none."""
+    if suite.is_kept():
+        return nullcontext()
+    frameworks.load(request.candidate)
+    if isinstance(request.candidate, str):  # what stands in one file is imported together
+        return surroundings.apart((request.candidate.rpartition(":")[0], request.folder))
+    return surroundings.apart(_Same(request.candidate, request.folder))
+
+
+def _performed_apart(task: Task, record: Record | None, *, goes_on: bool) -> Outcome | Inapplicable:
     before = suite.suite()
     try:
         for subject in () if goes_on else _SUBJECTS.values():
@@ -177,16 +193,19 @@ def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
 def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Imported:
     """The function, what there is to say of its import, and what nobody does but to harm; what was changed is put back."""
     if not isinstance(candidate, str):
+        surroundings.remember(anew=False)
         return candidate, (), None
     key = _Same(candidate, folder)
     return _IMPORTED[key] if key in _IMPORTED else _kept(_IMPORTED, key, _import(candidate))
 
 
 def _import(target: str) -> Imported:
+    frameworks.load(target)
     ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
-    process = os.getpid()
+    process, left = os.getpid(), list[str]()
     try:
-        f = resolve(target)
+        with surroundings.importing(target, left):
+            f = resolve(target)
     finally:
         if os.getpid() != process:  # a copy that it has forked
             os._exit(0)
@@ -195,10 +214,10 @@ def _import(target: str) -> Imported:
     changes = [
         how and f"its process {how} from then on",
         *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
+        *left,
     ]
     told = tuple(f"when it is imported, {change}" for change in changes if change)
-    if suite.is_kept():
-        surroundings.remember()
+    surroundings.remember(anew=suite.is_kept())
     return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
 
 
@@ -288,6 +307,11 @@ def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | 
     """The arguments of a candidate without a spec, and it judged by its own code or that of its reference; or why it is not. Raises
     UsageError where its example does not fit it.
     """
+    with _apart(request):
+        return _own_code_of(request)
+
+
+def _own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | str]:
     assert request.at is not None
     task = Task(request, request.dtypes[0], "formula")
     f, _, harm = _imported(request.candidate, request.folder)
@@ -300,7 +324,8 @@ def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | 
 
 def function_of(request: Request) -> Callable[..., Any]:
     """The candidate's function."""
-    return _imported(request.candidate, request.folder)[0]
+    with _apart(request):
+        return _imported(request.candidate, request.folder)[0]
 
 
 def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
