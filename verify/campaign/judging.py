@@ -11,7 +11,9 @@ from traceback import walk_tb
 from typing import Any, TypeVar
 
 from verify import form, kept
+from verify.bulk import Part
 from verify.campaign.record import Record
+from verify.campaign.sources import is_users
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
     Candidate,
@@ -35,6 +37,7 @@ from verify.candidates import (
 )
 from verify.candidates.answer import Incomplete
 from verify.candidates.arguments import Arguments, arguments_of, by_arguments, slots, to_plain
+from verify.candidates.compiled import compile_anew
 from verify.candidates.example import Example
 from verify.candidates.layer import forward_of, layered
 from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
@@ -138,7 +141,8 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
     if task.case is not None:
         case = task.case if isinstance(found.objective, Instance) else scored.of_form(task.case, found.objective.form)
         return again(law, subject, case, watch=watch, avoided=task.avoided)
-    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
+    part = Part(task.part, task.rounds)
+    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch, part=part)
 
 
 def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
@@ -209,6 +213,7 @@ def _import(target: str) -> Imported:
     finally:
         if os.getpid() != process:  # a copy that it has forked
             os._exit(0)
+    compile_anew(is_users)
     harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
     how = floats.restore(settings)
     changes = [
