@@ -275,3 +275,22 @@ def test_every_test_runs_on_each_interpreter_or_once():
     ignored = re.findall(r"--ignore=([^\s}]+)", tox["testenv:tables"]["commands"])
     assert sorted(rooms) == sorted(ignored)
     assert all((ROOT / room).exists() for room in rooms)
+
+
+PROMISE = re.compile(r'\[\d\]\(\.\./tests/([\w/]+\.py) "(test_\w+)(?:\[(\w+)\])?"\)')
+
+
+def test_every_promise_of_the_guard_has_a_test_that_there_is():
+    """Each row of its table, each thing that is no fault, and each section with promises, names one, by file, function and parameter."""
+    text = (ROOT / "docs" / "guard.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    faultless = re.findall(r"(?m)^- \*.*(?:\n  .*)*", text)
+    sections = re.split(r"(?m)^## ", text)[1:]
+    for promise in (*rows, *faultless, *(s for s in sections if s.splitlines()[0] not in ("What it costs", "What it is not"))):
+        assert PROMISE.search(promise), promise[:80]
+    found = PROMISE.findall(text)
+    assert len(rows) > 20 < len(found)
+    for file, name, parameter in found:
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert f"\ndef {name}(" in source, (file, name)
+        assert f'"{parameter}"' in source, (file, parameter)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verify.campaign import reuse, witness
-from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign import large, reuse, witness
+from verify.campaign.executor import Done, Execute, Refuse, execute, execute_here, raised
 from verify.campaign.ledger import Ledger
 from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
@@ -260,18 +260,24 @@ def judge_all(
     timeout: float | None = None,
     in_process: bool = False,
     captured: bool = False,
+    on_start: Callable[[int], object] = lambda _: None,
     on_done: Done = lambda _: None,
     ledger: Ledger | None = None,
     fresh: bool = False,
     say: Callable[[str], object] = lambda _: None,
     partial: bool = False,
+    elsewhere: Execute | None = None,
+    problems: int = 0,
 ) -> Report:
     """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not. On worker processes what is
     in the `ledger` is not judged again, unless it must be, or all of it shall be judged `fresh`; `say` hears what is of interest beside.
 
+    Tasks are judged `elsewhere`, on other machines for instance, where that is given. Laws that hold are searched on in bulk by so many
+    further `problems`, where they can be.
+
     With `partial` a KeyboardInterrupt leaves the report of what is known by then, which says so.
 
-    `on_done` hears each outcome. A request that cannot be judged, for its spec say, is told in the
+    `on_start` hears how many outcomes are due where these are more than the tasks, `on_done` each of them. A request that cannot be judged, for its spec say, is told in the
     report; raises UsageError where that is true of all.
     """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
@@ -290,13 +296,27 @@ def judge_all(
         with suppress(OSError):  # who listened may have gone, a terminal for instance
             on_done(outcome)
 
-    ended: str | None = None
-    try:
+    def here(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
+        return _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse)
+
+    def judge(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
         if ledger is not None and not in_process:
             seconds("timeout", timeout)
-            outcomes = reuse.judged(tasks, ledger, timeout=timeout, fresh=fresh, on_done=heard, on_refused=refuse, say=say)
-        else:
-            outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse)
+            how: dict[str, Any] = {"timeout": timeout, "fresh": fresh, "say": say, "execute": elsewhere or execute}
+            return reuse.judged(tasks, ledger, on_done=heard, on_refused=refuse, **how)
+        if elsewhere is not None:
+            return elsewhere(tasks, timeout=timeout, on_done=heard, on_refused=refuse)
+        return here(tasks)
+
+    def judge_parts(parts: Sequence[Task]) -> list[Outcome | Inapplicable]:
+        on_start(len(so_far) + len(parts))
+        return judge(parts)
+
+    ended: str | None = None
+    try:
+        outcomes = judge(tasks)
+        if problems:
+            outcomes = large.searched(outcomes, problems, judge_parts, here)
     except KeyboardInterrupt as interrupt:
         if not partial:
             raise

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 
 import numpy as np
 
@@ -28,6 +29,18 @@ COMPILED, INTERPRETED = 2048, 128
 
 SECONDS = {"ci": 2.0, "deep": 120.0}
 """Processor time after which no further batch is asked. Only candidates that take milliseconds a call come that far."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a large search, from number 1 on, and how often it meets every number of examples."""
+
+    number: int = 0
+    rounds: int = 0
+
+
+WHOLE = Part()
+"""No part: the search of a profile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +65,20 @@ class Round:
     suspects: tuple[Suspect, ...]
 
 
-def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None]) -> Iterator[Round]:
+def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None], part: Part = WHOLE) -> Iterator[Round]:
     """One round after the other, none where the law has no screen, or the penalty is over groups; `watch` hears of a problem of each batch
-    before the candidate does.
+    before the candidate does. A `part` of a large search has problems of its own, by whatever profile, and all of them.
     """
     oracle = subject.oracle.scored
-    if law.screen is None or profile not in ROUNDS or oracle is None or oracle.objective.penalty.per_group:
+    if law.screen is None or oracle is None or oracle.objective.penalty.per_group:
         return
-    rounds, began = ROUNDS[profile], time.process_time()
-    left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds)
+    rounds, began = part.rounds or ROUNDS.get(profile, 0), time.process_time()
+    seconds = inf if part.rounds else SECONDS.get(profile, 0.0)
+    left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds, part=part.number)
     for _ in range(rounds):
         round_, looked = list(islice(left, ROUND)), []
         for batch, truth in zip(round_, lanes.at(oracle, [b.problems for b in round_]), strict=True):
-            if time.process_time() - began > SECONDS[profile]:
+            if time.process_time() - began > seconds:
                 break
             watch(batch.case(0))
             looked.append(_look(law.screen, subject, batch, truth))

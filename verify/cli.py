@@ -22,7 +22,7 @@ from verify.profiles import PROFILES
 from verify.storage import save, writable
 
 if TYPE_CHECKING:
-    from verify.campaign.ledger import Ledger
+    from verify.campaign.executor import Execute
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
@@ -34,6 +34,8 @@ ENDED_BY = 128
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says where a disk, or a user's share of it, is full."""
+
+MOST_CASES = 1e15
 
 SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
 CONVENTIONS = ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian", "gradient")
@@ -138,6 +140,17 @@ def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
             raise UsageError(f"--parameter {name} is given twice, as {twice}; give it once.")
         found[name] = numbers
     return {name: numbers if len(numbers) > 1 else numbers[0] for name, numbers in found.items()}
+
+
+def _problems(_: click.Context, __: click.Parameter, given: str | None) -> int:
+    """A whole number, 1e9 too. Raises UsageError for what is none."""
+    try:
+        found = float(given or 0)
+    except ValueError:
+        found = nan
+    if not (found.is_integer() and 0 <= found <= MOST_CASES) or (given is not None and found == 0):
+        raise UsageError(f"--cases is {given!r}; give a whole number of problems from 1 to {MOST_CASES:.0e}, such as 1e9.")
+    return int(found)
 
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -283,6 +296,11 @@ def check(
 @click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
 @click.option("--fresh", is_flag=True, help="Judge again what the ledger of earlier runs, beside the report, has answered.")
+@click.option(
+    "--cases", default=None, metavar="N", callback=_problems, help="Search on in bulk where laws hold: so many problems, such as 1e9."
+)
+@click.option("--scheduler", default=None, metavar="ADDRESS", help="Judge on a cluster of dask.distributed (docs/scale.md); local: here.")
+@click.option("--installed", is_flag=True, help="With --scheduler: the project is installed on the workers, and is not sent there.")
 @_shared
 def run(
     output: Path,
@@ -291,6 +309,9 @@ def run(
     hiker: bool,
     gate: bool,
     fresh: bool,
+    cases: int,
+    scheduler: str | None,
+    installed: bool,
     format_: str,
     quiet: bool,
     profile: str | None,
@@ -307,7 +328,11 @@ def run(
 
     policy = configured() if gate else None
 
-    requests = read(Path.cwd()).requests(profile=profile, seed=seed, laws=laws or None)
+    configuration = read(Path.cwd())
+    scheduler = None if in_process or scheduler == "local" else scheduler or configuration.scheduler
+    if installed and scheduler is None:
+        raise UsageError("--installed says where the code of candidates is on a cluster, and there is none: give --scheduler ADDRESS.")
+    requests = configuration.requests(profile=profile, seed=seed, laws=laws or None)
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
@@ -319,8 +344,9 @@ def run(
         click.get_current_context().call_on_close(ledger.close)
         if ledger.note:
             click.echo(ledger.note, err=True)
-    with _until_ended():
-        report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, ledger=ledger, fresh=fresh, partial=True)
+    how: dict[str, Any] = {"ledger": ledger, "fresh": fresh, "partial": True, "problems": cases}
+    with _until_ended(), _elsewhere(scheduler, requests, installed, output) as elsewhere:
+        report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, elsewhere=elsewhere, **how)
     from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
@@ -363,6 +389,19 @@ def run(
         click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
+
+
+@contextmanager
+def _elsewhere(scheduler: str | None, requests: Sequence[Any], installed: bool, output: Path) -> Iterator[Execute | None]:
+    """How tasks are judged on the cluster of a scheduler; None where there is none."""
+    if scheduler is None:
+        yield None
+        return
+    from verify.campaign.cluster import cluster
+
+    with cluster(scheduler, requests, installed=installed, reports=output) as there:
+        click.echo(f"judging on {there.workers} workers of {scheduler}, {there.threads} tasks at a time", err=True)
+        yield there.execute
 
 
 def _proved(document: dict[str, Any], requests: Sequence[Any], code: int, *, in_process: bool) -> int:
@@ -452,8 +491,10 @@ def _candidates() -> list[dict[str, str]]:
 def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
     """Lets the workers' server start beside our own imports: either takes half a second or more."""
     if not in_process:
+        from verify.campaign import family
         from verify.campaign.server import prepare
 
+        family.adopt()
         prepare(losses)
 
 
@@ -463,23 +504,23 @@ def _judge(
     timeout: float | None,
     in_process: bool,
     quiet: bool,
-    ledger: Ledger | None = None,
-    fresh: bool = False,
-    partial: bool = False,
+    **how: Any,
 ) -> Report:
     from verify.api import judge_all
     from verify.campaign.task import Outcome
     from verify.report.progress import outcomes
 
-    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), "ledger": ledger, "fresh": fresh, "partial": partial}
+    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), **how}
     names = [t.request.name for r in requests for t in r.tasks()]
-    with outcomes(names, quiet=quiet or in_process) as tell, redirect_stdout(sys.stderr):  # the document alone goes to standard output
+    # The document alone goes to standard output.
+    with outcomes(names, quiet=quiet or in_process) as (on_start, tell), redirect_stdout(sys.stderr):
 
         def on_done(o: Outcome | Inapplicable) -> None:
             came_to = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
-            tell(o.task.request.name, f"{o.task.dtype} {o.task.law}", came_to)
+            problems, strain = (o.result.cases, o.result.strain) if isinstance(o, Outcome) and not o.reused else (0, 0.0)
+            tell(o.task.request.name, f"{o.task.dtype} {o.task.law}", came_to, problems, strain)
 
-        return judge_all(requests, timeout=timeout, in_process=in_process, on_done=on_done, **heard)
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
 
 
 def _keep(report: Report, folder: Path) -> set[str]:

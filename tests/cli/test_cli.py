@@ -457,6 +457,29 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path, short):
     assert not [f for f in os.listdir("/dev/shm") if f.startswith(f"sem.verify-{run.pid}-")]
 
 
+ENDS_THE_SERVER = """
+import os, signal, subprocess
+from pathlib import Path
+
+def leaves(W, X, y, reg):
+    if not Path("left").exists():
+        left = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        Path("left").write_text(str(left.pid), encoding="utf-8")
+        os.kill(os.getppid(), signal.SIGKILL)
+    return right(W, X, y, reg)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux lets a command adopt what others leave")
+def test_what_a_candidate_leaves_is_ended_though_it_ends_the_server_too(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE + ENDS_THE_SERVER, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("leaves"))
+    ended = subprocess.run([*MODULE, "run", "--law", "value"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False, timeout=120)
+    assert ended.returncode in (0, 1), ended.stderr
+    left = int((tmp_path / "left").read_text(encoding="utf-8"))
+    assert soon(lambda: not runs(left))
+
+
 def runs(process: int) -> bool:
     """Whether a process is there and no zombie, which whoever adopted it may leave."""
     try:

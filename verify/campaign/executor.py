@@ -15,7 +15,7 @@ from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TypeGuard
+from typing import Protocol, TypeGuard
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -45,6 +45,22 @@ from verify.storage import go_home
 Done = Callable[[Outcome | Inapplicable], None]
 Refuse = Callable[[Task, UsageError], None]
 """Hears of a task that cannot be judged, since something was used wrongly; it may raise that. No task of the same request is judged."""
+
+
+class Execute(Protocol):
+    """How tasks come to their outcomes: on processes here, as `execute` does, or on other machines."""
+
+    def __call__(
+        self,
+        tasks: Sequence[Task],
+        *,
+        timeout: float | None,
+        on_done: Done = ...,
+        on_refused: Refuse = ...,
+        before: Sequence[Outcome | Inapplicable] = (),
+    ) -> list[Outcome | Inapplicable]:
+        """All outcomes in the order of the tasks; `on_done` is called as each ends."""
+
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that one law on one candidate at one dtype may take. A trial takes about one."""
@@ -94,13 +110,15 @@ def execute(
     on_done: Done = lambda _: None,
     on_refused: Refuse = raised,
     before: Sequence[Outcome | Inapplicable] = (),
+    cores: int | None = None,
 ) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker, unless `on_refused`
-    goes on without the request. What is known of the same candidates from `before` counts as if it were found now.
+    goes on without the request. What is known of the same candidates from `before` counts as if it were found now. So many `cores` are
+    taken, all if none is said.
     """
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
-    cores = os.cpu_count() or 1
+    cores = cores or os.cpu_count() or 1
     prepare({t.request.loss for t in tasks})
     with leftovers.temporary() as folder, awake(TICK), ExitStack() as everyone:
 
@@ -386,6 +404,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     from verify.candidates import functions
 
     output.repair()
+    os.umask(0o077)  # whatever a candidate has made of it, others read the notes
     go_home(task.request.folder)
     if functions.no_files() is not None:
         os._exit(UNFIT)

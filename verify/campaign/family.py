@@ -67,6 +67,23 @@ def below(process: int) -> list[int]:
     return found[1:]
 
 
+_adopts = [False]
+
+
+def adopt() -> None:
+    """Becomes the parent of what candidates leave behind when they have ended the server of the workers, too. Only for a command, which has
+    no processes in sessions of their own beside.
+    """
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    _adopts[0] = True
+
+
+def end_adopted() -> None:
+    """Ends those."""
+    if _adopts[0]:
+        end_orphans(os.getpid())
+
+
 def end_orphans(server: int) -> None:
     """Ends what candidates have left behind in sessions of their own: the server of the workers is its parent, once it has lost its own."""
     parents = _parents()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from traceback import walk_tb
 from typing import Any, TypeVar
 
 from verify import form, kept
+from verify.bulk import Part
 from verify.campaign.record import Record
+from verify.campaign.sources import is_users
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
     NO_GRADIENT,
@@ -26,6 +28,7 @@ from verify.candidates import (
     extras,
     floats,
     framework_of,
+    frameworks,
     functions,
     name_of,
     place_of,
@@ -36,6 +39,7 @@ from verify.candidates import (
 )
 from verify.candidates.answer import Incomplete
 from verify.candidates.arguments import Arguments, arguments_of, by_arguments, slots, to_plain
+from verify.candidates.compiled import compile_anew
 from verify.candidates.example import Example
 from verify.candidates.layer import forward_of, layered
 from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
@@ -61,9 +65,24 @@ def perform(task: Task, record: Record | None = None, *, goes_on: bool = False) 
     """Runs one task in this process, and notes in `record` what it is busy with. Where it `goes_on`, nobody but the suite has run since the
     last, and what a candidate answered to that stands.
 
-    A candidate that has changed the suite that judges it holds no law by that. Raises UsageError where the target or the loss cannot be
-    found.
+    A candidate that has changed the suite that judges it holds no law by that. What it leaves of what a process shares is there when it is
+    asked again, and nobody else's. Raises UsageError where the target or the loss cannot be found.
     """
+    with _apart(task.request):
+        return _performed_apart(task, record, goes_on=goes_on)
+
+
+def _apart(request: Request) -> AbstractContextManager[None]:
+    """Its surroundings; a worker is the candidate's alone, and needs none."""
+    if suite.is_kept():
+        return nullcontext()
+    frameworks.load(request.candidate)
+    if isinstance(request.candidate, str):  # what stands in one file is imported together
+        return surroundings.apart((request.candidate.rpartition(":")[0], request.folder))
+    return surroundings.apart(_Same(request.candidate, request.folder))
+
+
+def _performed_apart(task: Task, record: Record | None, *, goes_on: bool) -> Outcome | Inapplicable:
     before = suite.suite()
     try:
         for subject in () if goes_on else _SUBJECTS.values():
@@ -123,7 +142,8 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
         own = found.objective.form
         case = task.case if own is None else scored.of_form(task.case, own)
         return again(law, subject, case, watch=watch, avoided=task.avoided)
-    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
+    part = Part(task.part, task.rounds)
+    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch, part=part)
 
 
 def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
@@ -144,12 +164,8 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
             else:
                 found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
         go_home(request.folder)
-<<<<<<< HEAD
         truth_of(found.objective, request.dtypes[0]).examine()
-=======
-        _examine(found.objective)
         limitations += () if found.candidate.has_gradient else (NO_GRADIENT,)
->>>>>>> atlas
         found = found if harm is None else replace(found, complaint=harm, question=None)
         _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
         if seen:
@@ -175,28 +191,32 @@ def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
 def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Imported:
     """The function, what there is to say of its import, and what nobody does but to harm; what was changed is put back."""
     if not isinstance(candidate, str):
+        surroundings.remember(anew=False)
         return candidate, (), None
     key = _Same(candidate, folder)
     return _IMPORTED[key] if key in _IMPORTED else _kept(_IMPORTED, key, _import(candidate))
 
 
 def _import(target: str) -> Imported:
+    frameworks.load(target)
     ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
-    process = os.getpid()
+    process, left = os.getpid(), list[str]()
     try:
-        f = resolve(target)
+        with surroundings.importing(target, left):
+            f = resolve(target)
     finally:
         if os.getpid() != process:  # a copy that it has forked
             os._exit(0)
+    compile_anew(is_users)
     harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
     how = floats.restore(settings)
     changes = [
         how and f"its process {how} from then on",
         *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
+        *left,
     ]
     told = tuple(f"when it is imported, {change}" for change in changes if change)
-    if suite.is_kept():
-        surroundings.remember()
+    surroundings.remember(anew=suite.is_kept())
     return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
 
 
@@ -286,6 +306,11 @@ def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | 
     """The arguments of a candidate without a spec, and it judged by its own code or that of its reference; or why it is not. Raises
     UsageError where its example does not fit it.
     """
+    with _apart(request):
+        return _own_code_of(request)
+
+
+def _own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | str]:
     assert request.at is not None
     task = Task(request, request.dtypes[0], "formula")
     f, _, harm = _imported(request.candidate, request.folder)
@@ -298,7 +323,8 @@ def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | 
 
 def function_of(request: Request) -> Callable[..., Any]:
     """The candidate's function."""
-    return _imported(request.candidate, request.folder)[0]
+    with _apart(request):
+        return _imported(request.candidate, request.folder)[0]
 
 
 def _listed(problem: Problem) -> list[dict[str, Any]]:

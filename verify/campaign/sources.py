@@ -74,8 +74,7 @@ def _is_by_users(frame: FrameType | None) -> bool:
         frame = frame.f_back
     if frame is None or not os.path.isfile(frame.f_code.co_filename):
         return False
-    file = frame.f_code.co_filename
-    return not (file.startswith(OWN) or any(part in BESIDE for part in Path(file).parts))
+    return is_users(frame.f_code.co_filename)
 
 
 _loaded = _Loaded()
@@ -146,6 +145,11 @@ def listing(path: str) -> str | None:
     return None
 
 
+def is_users(file: str) -> bool:
+    """Whether a file is the user's: of no installed library, and neither Python's nor ours."""
+    return not (file.startswith(OWN) or _is_pythons(file) or any(part in BESIDE for part in Path(file).parts))
+
+
 def _is_pythons(file: str) -> bool:
     return file.startswith(PYTHON) and not any(part in BESIDE for part in Path(file).parts)
 
@@ -193,6 +197,11 @@ def machine() -> str:
     versions = {name: metadata.version(name) for name in LIBRARIES}
     where = [platform.machine(), processor(), processors(os.getpid()), os.environ.get("PYTHONPATH"), blas()]
     return _of([sys.version, versions, where, told, [*_suite()]])
+
+
+def suite() -> str:
+    """What stands for our own files."""
+    return _of([*_suite()])
 
 
 def _suite() -> Iterator[tuple[str, str | None]]:

@@ -65,6 +65,7 @@ def end_orphans() -> None:
     server = getattr(forkserver._forkserver, "_forkserver_pid", None)
     if server is not None:
         family.end_orphans(server)
+    family.end_adopted()
 
 
 def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:

@@ -6,11 +6,13 @@ No framework is imported that the user's code has not imported itself.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from importlib import import_module
+from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -30,6 +32,20 @@ ADAPTERS = {"torch": "verify.candidates.torch", "jax": "verify.candidates.jax", 
 FUNCTIONS = ("torch", "jax")
 """Those that a plain Python function may compute in: their adapters have `of_function(f, both, upstream)`, too."""
 
+
+def load(candidate: object) -> None:
+    """Imports what the file of a target imports in any case, before it: how it stands then is how the library sets itself up, and all else
+    is the file's doing.
+    """
+    if isinstance(candidate, str) and (file := candidate.rpartition(":")[0]).endswith(".py"):
+        with suppress(OSError, ValueError):
+            source = Path(file).read_text(encoding="utf-8", errors="replace")
+            for library in sorted({*AT_ONCE.findall(source)} - sys.modules.keys()):
+                with suppress(Exception):  # the file's own import says it
+                    import_module(library)
+
+
+AT_ONCE = re.compile(rf"^(?:import|from) ({'|'.join(FUNCTIONS)})\b", re.MULTILINE)
 
 ONES = Upstream()
 

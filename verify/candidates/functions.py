@@ -208,7 +208,12 @@ def no_files(_open: Any = os.open, _close: Any = os.close) -> str | None:
 def of_a_library(value: Any) -> bool:
     """Whether an installed library made a value, as far as it says: some replace functions of others when they are imported."""
     module = sys.modules.get(getattr(value, "__module__", None) or "")
-    return any(part in ("site-packages", "dist-packages") for part in (getattr(module, "__file__", None) or "").split(os.sep))
+    return is_installed(getattr(module, "__file__", None) or "")
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file or folder is of an installed library."""
+    return any(part in ("site-packages", "dist-packages") for part in path.split(os.sep))
 
 
 _listening: list[list[str]] = []

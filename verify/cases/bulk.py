@@ -13,12 +13,12 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from verify.cases.case import Case
+from verify.cases.case import IN_BULK, Case
 from verify.cases.fitted import among, fitted, of_targets
 from verify.cases.grid import CLASSES, Decoded, Layout, lattice
 from verify.oracle import Oracle
 
-FAMILY = "in bulk"
+FAMILY = IN_BULK
 EXAMPLES, FEATURES = (1, 80), (1, 16)
 """Sizes, the least and the greatest: every number of examples up to more than one block, every tail of four and of eight features."""
 
@@ -61,11 +61,11 @@ class Batch:
         return fitted(layout(self.oracle).case(self.raw[b].tobytes(), dtype=self.oracle.dtype, family=FAMILY), self.oracle)
 
 
-def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int) -> Iterator[Batch]:
+def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int, part: int = 0) -> Iterator[Batch]:
     """`rounds` times every number of examples, with features and classes in turn; about `examples` examples a batch, one problem at
-    least. The same ones for the same seed.
+    least. The same ones for the same seed and part of a search.
     """
-    rng = np.random.default_rng((seed, 7))
+    rng = np.random.default_rng((seed, 7, part) if part else (seed, 7))
     own = layout(oracle)
     turns = [_turns(rng, *bounds) for bounds in (own.examples, own.features, own.classes)]
     for _ in range(rounds * ROUND):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from verify.elapsed import now
 from verify.report.reading import visible
 from verify.report.text import console
 
@@ -19,8 +22,12 @@ OnPart = Callable[[float, str], None]
 LINES = 10
 """Lines in a log of a task that is told by its parts."""
 
-OnOutcome = Callable[[str, str, str], None]
-"""Hears of an outcome: the candidate's name, the dtype and law, and what it came to."""
+OnOutcome = Callable[[str, str, str, int, float], None]
+"""Hears of an outcome: the candidate's name, the dtype and law, what it came to, the problems that were judged for it and their worst
+strain.
+"""
+OnStart = Callable[[int], object]
+"""Hears how many outcomes are due."""
 
 WIDEST = 48
 """Letters of a candidate's name beside a bar; the end of a name tells most."""
@@ -54,25 +61,32 @@ class Underway:
 
 
 @contextmanager
-def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[OnOutcome]:
-    """One step for each outcome, with the name of the candidate that is judged."""
+def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[tuple[OnStart, OnOutcome]]:
+    """One step for each outcome, with the name of the candidate that is judged, how fast, and the worst strain so far."""
     if quiet:
-        yield lambda _, __, ___: None
+        yield (lambda _: None), (lambda _, __, ___, ____, _____: None)
         return
-    screen, done = console(stderr=True), Counter[str]()
+    screen = console(stderr=True)
     if not screen.is_terminal:
+        done, due = count(1), [len(names)]
 
-        def line(name: str, what: str, came_to: str) -> None:
-            done[""] += 1
-            click.echo(f"[{done['']}/{len(names)}] {visible(name)} {what}: {visible(came_to)}", err=True)
+        def line(name: str, what: str, came_to: str, _: int, __: float) -> None:
+            click.echo(f"[{next(done)}/{due[0]}] {visible(name)} {what}: {visible(came_to)}", err=True)
 
-        yield line
+        yield partial(due.__setitem__, 0), line
         return
     underway = Underway(names)
     columns: Any = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task(_judging(underway.name), total=len(names))
-        yield lambda name, _, __: bar.update(task, advance=1, description=_judging(underway.heard(name)))
+        began, problems, worst = now(), [0], [0.0]
+
+        def heard(name: str, _: str, __: str, judged: int, strain: float) -> None:
+            problems[0], worst[0] = problems[0] + judged, max(worst[0], strain)
+            told = f"{problems[0] / max(now() - began, 1.0):,.0f} problems/s, worst strain {worst[0]:.2g}"
+            bar.update(task, advance=1, description=f"{_judging(underway.heard(name))}, {told}")
+
+        yield (lambda total: bar.update(task, total=total)), heard
 
 
 def _judging(name: str) -> str:
