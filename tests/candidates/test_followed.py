@@ -69,7 +69,7 @@ def torch_programs():
         "turned round": (lambda x, w: F.conv_transpose2d(x, w[:2], stride=2, padding=1, output_padding=1), IMAGE, KERNEL),
         "unfolded": (lambda x: F.unfold(x, 2).square().sum(1), IMAGE),
         "pooled": (lambda x: F.max_pool2d(x, 2, 1, padding=1).sum(1) + F.avg_pool2d(x, 2, 1, padding=1).sum(1), IMAGE),
-        "attention": (lambda x, y: F.scaled_dot_product_attention(x[None], y[None], x[None] * y[None]), X, Y),
+        "attention": (lambda x, y: F.scaled_dot_product_attention(x[None, None], y[None, None], (x * y)[None, None]), X, Y),
         "distances": (lambda x, y: torch.cdist(x, y) + torch.einsum("ij,kj->ik", x, y), X, Y),
         "activations": (lambda x: F.gelu(x) + F.mish(x) + F.softplus(x) + F.elu(x) + F.hardswish(x) + F.logsigmoid(x), X),
         "single": (lambda x: (x.float() * 3).double(), X.astype(np.float32).astype(np.float64)),
@@ -89,11 +89,14 @@ def jax_programs():
         y = x.at[jnp.array([0, 0])].add(2 * x[:2]).at[1, 2].set(5.0)
         return y[jnp.array([2, 0])].sum() + lax.dynamic_slice(y, (1, 1), (2, 2)).prod() + jnp.sort(y, axis=0)[0] + jnp.roll(y, 1)[0]
 
+    def labelled(x):
+        return jnp.take_along_axis(x, jnp.array([[0], [3], [1]]), axis=1)
+
     def drawn(x, seed):
         return x * jax.random.normal(jax.random.wrap_key_data(seed), x.shape)
 
     return {
-        "loops": (loops, X), "moved": (moved, X), "drawn": (drawn, X, np.array([0, 3], np.uint32)),
+        "loops": (loops, X), "moved": (moved, X), "labelled": (labelled, X), "drawn": (drawn, X, np.array([0, 3], np.uint32)),
         "compiled": (jax.jit(lambda x: jax.nn.softmax(x) + jax.nn.gelu(x) + jnp.linalg.norm(x) + jnp.cumsum(x, 1)), X),
         "products": (lambda x, y: jnp.einsum("ij,kj->ki", x, y) + jax.nn.logsumexp(x @ y.T), X, Y),
         "convolved": (lambda x, w: lax.conv_general_dilated(x, w, (2, 1), ((1, 2), (0, 1)), (1, 2), (2, 1)), IMAGE, KERNEL),
@@ -118,7 +121,7 @@ def test_what_is_recorded_of_torch_is_what_it_computes(name):
         np.testing.assert_allclose(value(found, *numbers), due, rtol=tolerance, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["loops", "moved", "drawn", "compiled", "products", "convolved", "pooled", "relu"])
+@pytest.mark.parametrize("name", ["loops", "moved", "labelled", "drawn", "compiled", "products", "convolved", "pooled", "relu"])
 def test_what_is_recorded_of_jax_is_what_it_computes(name):
     jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
     f, *given = jax_programs()[name]
@@ -233,8 +236,8 @@ def test_a_reference_of_numpy_beside_torch_and_the_reverse():
 def test_an_operator_of_ones_own_is_followed_into_its_code():
     torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
 
-    @torch.library.custom_op("verify_tests::wave", mutates_args=())
-    def wave(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    @torch.library.custom_op("verify_tests::wave", mutates_args=(), schema="(Tensor x, Tensor w) -> Tensor")
+    def wave(x, w):
         return torch.sin(x) * w
 
     found = record("torch", wave, X, Y)

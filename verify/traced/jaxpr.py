@@ -180,7 +180,7 @@ class _Program:
                 given.append(lifted(self.recorder, a).registers)
         params = dict(step.params)
         if "fill_value" in params:
-            params["fill_value"] = None
+            params["fill_value"] = -1
         bound = step.primitive.bind(*[jax.numpy.asarray(np.asarray(a)) for a in given], **params)
         registers = np.array(bound[0] if step.primitive.multiple_results else bound, np.intp)
         outside = registers < 0

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch._decomp import decomposition_table
+from torch._library.custom_ops import OPDEFS
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
@@ -120,7 +121,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         leaves = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor) and a.layout is torch.strided]
         self._decided(leaves)
         mine = [t for t in leaves if self._is_recorded(t)]
-        if torch.Tag.nondeterministic_seeded in op.tags and _rule(op) is None:
+        if torch.Tag.nondeterministic_seeded in op.tags and _rule(op) is None and not _drops_nothing(op, args, kwargs):
             self.recorder.fail(f"it draws random numbers, by {_name(op)}")
         if not mine:
             return op(*args, **kwargs)
@@ -147,9 +148,9 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             if written:
                 return taken_apart
             found = tree_map(lambda a: self.array(a) if isinstance(a, torch.Tensor) else a, taken_apart)
-        elif rule is None and op.namespace not in TORCHS and not written:
+        elif rule is None and (code := _code(op)) is not None and not written:
             with self:
-                return self._ran(op, args, kwargs)
+                return code(*args, **kwargs)
         elif rule is None:
             self.recorder.fail(f"{_name(op)} is not followed")
         else:
@@ -159,13 +160,6 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         parts = [found] if len(into) == 1 and isinstance(found, (Recorded, np.ndarray, np.generic, float, int, bool, Later)) else [*found]
         for t, part in zip(into, parts, strict=False):
             self._keep(t, part)
-        return returned
-
-    def _ran(self, op: Any, args: Any, kwargs: Any) -> Any:
-        """What the code of somebody's own operator computes, if that is by torch's."""
-        returned = op._op_dk(torch._C.DispatchKey.CPU, *args, **kwargs)
-        if not all(self._is_recorded(y) for y in tree_flatten(returned)[0] if isinstance(y, torch.Tensor) and y.is_floating_point()):
-            self.recorder.fail(f"{_name(op)} is compiled")
         return returned
 
     def _by_rule(self, rule: Callable[..., Any], op: Any, args: Any, kwargs: Any) -> Any:
@@ -191,7 +185,8 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             self.pending[_key(t)] = t.untyped_storage(), t, part.made
         elif t.is_floating_point() or t.dtype is torch.bool:
             if isinstance(part, Recorded) or self._is_recorded(t):
-                self._set(t, part)
+                alike = np.ndim(part) <= t.ndim  # what torch's decomposition gives beside the output may be something else
+                self._set(t, part if alike else Traced(self.recorder, np.float64(0), self.recorder.hole))
         elif isinstance(part, Recorded):
             whole = (
                 part.decided() if isinstance(part, Truths) else self.recorder.fail("it makes whole numbers of ones that are differentiated")
@@ -201,8 +196,6 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             t.copy_(torch.as_tensor(np.asarray(part)))
 
 
-TORCHS = {"aten", "prims", "prim", "_c10d_functional", "quantized", "mkldnn"}
-"""Operators that nobody else has written."""
 UNCHANGED = {
     *(f"aten.{name}" for name in ("is_same_size", "_unsafe_view", "_reshape_alias", "empty_strided")), "prim.device",
     *(f"aten.{name}_like" for name in ("full", "zeros", "ones", "empty")),
@@ -213,12 +206,26 @@ FORMATS = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_bloc
 """Arguments that a rule does not ask about: the precision is that of what came out."""
 
 
+def _drops_nothing(op: Any, args: Any, kwargs: Any) -> bool:
+    """Whether an operator that may leave out numbers by chance leaves out none."""
+    named = [a.name for a in op._schema.arguments]
+    if "dropout_p" not in named:
+        return False
+    place = named.index("dropout_p")
+    return bool((args[place] if place < len(args) else kwargs.get("dropout_p", 0.0)) == 0.0)
+
+
 def _rule(op: Any) -> Callable[..., Any] | None:
     name = op._schema.name.partition("::")[2]
     exact = OVERLOADS.get(f"{name}.{op._overloadname}")
     if exact is not None or name in RULES:
         return exact or RULES[name]
     return RULES.get(name[:-1]) if name.endswith("_") and not name.endswith("__") else None
+
+
+def _code(op: Any) -> Callable[..., Any] | None:
+    """The Python code of an operator that somebody has written by `torch.library.custom_op`."""
+    return getattr(OPDEFS.get(op._schema.name), "_init_fn", None)
 
 
 def _name(op: Any) -> str:
