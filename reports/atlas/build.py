@@ -100,7 +100,7 @@ def atlas(document: Mapping[str, Any], project: Mapping[str, Any], folder: Path 
 
 
 def merged(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Reports of parts of the project as one: of two answers to a question the later report's. What a run was stopped before is left out."""
+    """Reports of parts of the project as one: of two answers to a question the later; what a run was stopped before is left out."""
     whole = dict(documents[0])
     for key in ("conventions", "losses", "laws"):
         whole[key] = {name: told for d in documents for name, told in d[key].items()}
