@@ -155,7 +155,8 @@ def _fault(f: Finding, asked: Asked) -> dict[str, Any]:
     shown, words = f.shown, f"{f.cause or ''} {measured(f.shown)}"
     documented, looked_at = asked.about("documented", words), asked.about("findings", words)
     told = {"cause": f.cause or "", "says": measured(shown), "kind": shown["kind"], "laws": list(f.laws)}
-    told |= {"documented": documented["says"] if documented else "", "finding": looked_at["name"] if looked_at else ""}
+    told |= {"documented": documented["says"] if documented else ""}
+    told |= {"finding": looked_at["name"], "title": looked_at["title"]} if looked_at else {"finding": "", "title": ""}
     return told | _place(shown.get("witness"), asked)
 
 
