@@ -114,6 +114,7 @@ def broken(whole):
         "laws": ["value"],
         "documented": "",
         "finding": "",
+        "title": "",
     }
     known |= {"verdict": "broken", "faults": [fault], "value": {**known["value"], "ulps": 1e6}}
     return other
