@@ -19,6 +19,7 @@ from typing import Any
 import click
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from verify.gate.baseline import key_of
 from verify.nested import decimal, leaves
 from verify.report.findings import Finding, findings
 from verify.report.formats import as_json
@@ -99,11 +100,12 @@ def atlas(document: Mapping[str, Any], project: Mapping[str, Any], folder: Path 
 
 
 def merged(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Reports of parts of the project as one; what a run was stopped before is left out."""
+    """Reports of parts of the project as one: of two answers to a question the later; what a run was stopped before is left out."""
     whole = dict(documents[0])
     for key in ("conventions", "losses", "laws"):
         whole[key] = {name: told for d in documents for name, told in d[key].items()}
-    whole["results"] = [r for d in documents for r in d["results"] if not any(STOPPED in why for why in r["undecided"])]
+    results = {key_of(r): r for d in documents for r in d["results"] if not any(STOPPED in why for why in r["undecided"])}
+    whole["results"] = [*results.values()]
     whole["refused"] = [r for d in documents for r in d.get("refused", ())]
     return whole
 
@@ -152,8 +154,9 @@ def _fault(f: Finding, asked: Asked) -> dict[str, Any]:
     """A finding, with what the project says of it: that it is documented, or how it was looked at."""
     shown, words = f.shown, f"{f.cause or ''} {measured(f.shown)}"
     documented, looked_at = asked.about("documented", words), asked.about("findings", words)
-    told = {"cause": f.cause or "", "measured": measured(shown), "kind": shown["kind"], "laws": list(f.laws)}
-    told |= {"documented": documented["says"] if documented else "", "finding": looked_at["name"] if looked_at else ""}
+    told = {"cause": f.cause or "", "says": measured(shown), "kind": shown["kind"], "laws": list(f.laws)}
+    told |= {"documented": documented["says"] if documented else ""}
+    told |= {"finding": looked_at["name"], "title": looked_at["title"]} if looked_at else {"finding": "", "title": ""}
     return told | _place(shown.get("witness"), asked)
 
 

@@ -15,10 +15,6 @@ def nt_xent(a, b, T):
     return losses.NTXentLoss(temperature=T, distance=PLAIN)(torch.cat([a, b]), labels)
 
 
-def sup_con(z, y, T):
-    return losses.SupConLoss(temperature=T, distance=PLAIN)(z, y)
-
-
 def triplet(a, p, q, m):
     n = torch.arange(len(a))
     loss = losses.TripletMarginLoss(margin=m, distance=LP, reducer=MeanReducer())

@@ -23,7 +23,7 @@ def integer_labels(scores, y):
 
 
 def poly_loss(scores, y, epsilon):
-    return optax.losses.poly_loss_cross_entropy(scores, jax.nn.one_hot(y, scores.shape[1], dtype=scores.dtype), epsilon)
+    return optax.losses.poly_loss_cross_entropy(scores, jax.nn.one_hot(y, scores.shape[1], dtype=scores.dtype), epsilon=epsilon)
 
 
 def smooth_labels(scores, y):
@@ -52,7 +52,7 @@ def sigmoid(scores, y):
 
 
 def sigmoid_focal(scores, y, gamma, alpha):
-    return optax.losses.sigmoid_focal_loss(scores, y, alpha, gamma)
+    return optax.losses.sigmoid_focal_loss(scores, y, alpha=alpha, gamma=gamma)
 
 
 def hinge(scores, y):
@@ -72,7 +72,7 @@ def half_squared(scores, y):
 
 
 def huber(scores, y, delta):
-    return optax.losses.huber_loss(scores, y, delta)
+    return optax.losses.huber_loss(scores, y, delta=delta)
 
 
 def log_cosh(scores, y):

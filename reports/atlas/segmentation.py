@@ -33,18 +33,6 @@ def monai_dice_ce(scores, y):
     return monai.DiceCELoss(sigmoid=True, lambda_dice=0.0)(_image(scores), _image(y))
 
 
-def smp_dice(prediction, target):
-    return smp.DiceLoss("binary", from_logits=False, smooth=1.0)(_image(prediction), _image(target))
-
-
-def smp_jaccard(prediction, target):
-    return smp.JaccardLoss("binary", from_logits=False, smooth=1.0)(_image(prediction), _image(target))
-
-
-def smp_tversky(prediction, target):
-    return smp.TverskyLoss("binary", from_logits=False, smooth=1.0)(_image(prediction), _image(target))
-
-
 def smp_focal(scores, y):
     return smp.FocalLoss("binary", alpha=0.25)(_image(scores), _image(y))
 

@@ -31,8 +31,4 @@ def _objective(name, **more):
 
 squared = _objective("reg:squarederror")
 logistic = _objective("binary:logistic")
-poisson = _objective("count:poisson", max_delta_step=0.0)
-gamma = _objective("reg:gamma")
-tweedie = _objective("reg:tweedie", tweedie_variance_power=1.5)
 pseudo_huber = _objective("reg:pseudohubererror", huber_slope=1.0)
-softmax = Candidate(grad=lambda prediction, target: _each("multi:softprob", prediction, target, num_class=3))

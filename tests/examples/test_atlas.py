@@ -107,7 +107,15 @@ def broken(whole):
     """The same with a fault at float32."""
     other = deepcopy(whole)
     known = other["functions"][0]["dtypes"]["float32"]
-    fault = {"cause": "the loss is <b>twice</b>", "measured": "2", "kind": "wrong", "laws": ["value"], "documented": "", "finding": ""}
+    fault = {
+        "cause": "the loss is <b>twice</b>",
+        "says": "the loss is 2",
+        "kind": "wrong",
+        "laws": ["value"],
+        "documented": "",
+        "finding": "",
+        "title": "",
+    }
     known |= {"verdict": "broken", "faults": [fault], "value": {**known["value"], "ulps": 1e6}}
     return other
 

@@ -49,6 +49,14 @@ class Candidate:
         """Whether there is one."""
         return self.grad is not None
 
+    @property
+    def telling(self) -> Callable[..., Any]:
+        """The part that tells how all are called: the gradient, or of a loss alone that."""
+        if not self.has_gradient:
+            assert self.loss is not None
+            return self.loss
+        return self.grad
+
     def __call__(self, *arguments: Any) -> tuple[Any, Any]:
         """(loss, gradient), the loss first."""
         if not self.has_gradient:

@@ -119,7 +119,7 @@ def _behind(f: Callable[..., Any], backward: Callable[..., Any], library: str) -
 
 def framework_of(f: Callable[..., Any]) -> str | None:
     """The framework of an adapted candidate, None for numpy."""
-    return getattr((f.grad or f.loss) if isinstance(f, Candidate) else f, "framework", None)
+    return getattr(f.telling if isinstance(f, Candidate) else f, "framework", None)
 
 
 def _adapted(f: Callable[..., Any], upstream: Upstream, beside: tuple[Callable[..., Any], ...], *, both: bool) -> Callable[..., Any]:
