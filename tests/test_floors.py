@@ -72,6 +72,7 @@ HOMES = {
     "jax": {"candidates"},
     "jinja2": {"bench", "descent", "report"},
     "jsonschema": {"documents"},
+    "llvmlite": {"core"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
