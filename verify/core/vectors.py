@@ -3,6 +3,7 @@
 A tile is written out for its own numbers of rows, columns and vectors, which are literals in the call. Interpreted, each is the line
 of numpy that says what it computes.
 """
+# ruff: noqa: ARG001  # numba asks an overload for the names of what it stands in for
 
 from __future__ import annotations
 
@@ -39,9 +40,9 @@ def dots(rows: int, columns: int, A: Any, i: int, B: Any, j: int, out: Any, oi: 
 def outers(
     rows: int, vectors: int, A: Any, i: int, k: int, down: bool, B: Any, bi: int, bj: int, terms: int, out: Any, oi: int, oj: int
 ) -> None:
-    """out[oi + r, oj + c] += Σ_t a(r, t) B[bi + t, bj + c] for the numbers of so many `vectors`, or for one where they are 0: one term after
-    the other in the dtype of B, and the sum added to `out` in its own. a(r, t) is A[i + t, k + r] where the terms go `down` A, and else
-    A[i + r, k + t].
+    """out[oi + r, oj + c] += Σ_t a(r, t) B[bi + t, bj + c] for the numbers of so many `vectors`, or for one where they are 0: one term
+    after the other in the dtype of B, and the sum added to `out` in its own. a(r, t) is A[i + t, k + r] where the terms go `down` A,
+    and else A[i + r, k + t].
     """
     width = vectors * BYTES // B.itemsize or 1
     a = A[i : i + terms, k : k + rows].T if down else A[i : i + rows, k : k + terms]
@@ -49,12 +50,12 @@ def outers(
 
 
 @overload(dots, prefer_literal=True)
-def _dots_compiled(rows, columns, A, i, B, j, out, oi):  # noqa: ARG001  # numba asks for the same names
+def _dots_compiled(rows, columns, A, i, B, j, out, oi):
     return lambda rows, columns, A, i, B, j, out, oi: _dots(rows, columns, A, i, B, j, out, oi)
 
 
 @overload(outers, prefer_literal=True)
-def _outers_compiled(rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj):  # noqa: ARG001
+def _outers_compiled(rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj):
     return lambda rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj: _outers(
         rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj
     )
