@@ -31,6 +31,9 @@ def share(work: Callable[[int], None], parts: int) -> None:
 
     It should let go of the interpreter's lock. Where no thread can be started, all is done here. Raises what `work` raised.
     """
+    if parts == 1:
+        work(0)
+        return
     left = deque(range(parts))
     helpers = _called(left, work, min(get_num_threads(), parts) - 1)
     try:

@@ -51,12 +51,12 @@ def outers(
 
 @overload(dots, prefer_literal=True)
 def _dots_compiled(rows, columns, A, i, B, j, out, oi):
-    return lambda rows, columns, A, i, B, j, out, oi: _dots(rows, columns, A, i, B, j, out, oi)
+    return lambda rows, columns, A, i, B, j, out, oi: _dots(rows, columns, A, i, B, j, out, oi)  # type: ignore[call-arg]
 
 
 @overload(outers, prefer_literal=True)
 def _outers_compiled(rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj):
-    return lambda rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj: _outers(
+    return lambda rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj: _outers(  # type: ignore[call-arg]
         rows, vectors, A, i, k, down, B, bi, bj, terms, out, oi, oj
     )
 
@@ -76,7 +76,7 @@ def _dots(_, rows, columns, A, i, B, j, out, oi):
             _add_products(b, sums, [a.load(r, k, L) for r in range(R)], [b_.load(c, k, L) for c in range(C)])
         name = f"llvm.vector.reduce.fadd.v{L}f{a_type.dtype.bitwidth}"
         number = context.get_data_type(a_type.dtype)
-        added = cgutils.get_or_insert_function(b.module, ir.FunctionType(number, [number, whole_vector]), name)
+        added = cgutils.get_or_insert_function(b.module, ir.FunctionType(number, [number, whole_vector]), name)  # type: ignore[no-untyped-call]
         totals = [[_cleared(b, number) for _ in range(C)] for _ in range(R)]
         for r in range(R):
             for c in range(C):
@@ -147,9 +147,7 @@ class _Matrix:
     def fetch(self, row: Any, column: Any) -> None:
         """Asks for a line of the cache that will be written to, so that it is there when the sums are."""
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        prefetch = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]), "llvm.prefetch"
-        )
+        prefetch = cgutils.get_or_insert_function(self.builder.module, type_, "llvm.prefetch")  # type: ignore[no-untyped-call]
         self.builder.call(prefetch, [self.builder.bitcast(self.at(row, column), byte), flag(1), flag(3), flag(1)])
 
     def store(self, vector: Any, row: Any, column: Any) -> None:
@@ -168,7 +166,7 @@ def _vector(context: Any, type_: Any, lanes: int) -> Any:
 
 def _cleared(builder: Any, type_: Any) -> Any:
     """Room for zeros, a register once it is optimised; `alloca_once` alone clears it once a function, not once a call."""
-    room = cgutils.alloca_once(builder, type_)
+    room = cgutils.alloca_once(builder, type_)  # type: ignore[no-untyped-call]
     builder.store(type_(None), room)
     return room
 
