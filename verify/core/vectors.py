@@ -147,6 +147,7 @@ class _Matrix:
     def fetch(self, row: Any, column: Any) -> None:
         """Asks for a line of the cache that will be written to, so that it is there when the sums are."""
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        type_ = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         prefetch = cgutils.get_or_insert_function(self.builder.module, type_, "llvm.prefetch")  # type: ignore[no-untyped-call]
         self.builder.call(prefetch, [self.builder.bitcast(self.at(row, column), byte), flag(1), flag(3), flag(1)])
 
