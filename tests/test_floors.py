@@ -73,6 +73,7 @@ HOMES = {
     "jax": {"candidates", "traced"},
     "jinja2": {"bench", "descent", "report"},
     "jsonschema": {"documents"},
+    "llvmlite": {"core"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
