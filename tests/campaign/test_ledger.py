@@ -22,6 +22,7 @@ from verify import Verdict
 from verify.api import judge_all
 from verify.campaign.ledger import NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
+from verify.campaign.sources import _library
 from verify.campaign.task import Request, unfinished
 from verify.report.formats import as_json
 
@@ -173,6 +174,14 @@ def test_a_library_that_the_system_loads_is_read(project):
     with compiled.open("ab") as file:
         file.write(b"another build")
     assert not judged(project, "loads", laws=("value",))[1]["loads", "value"].reused
+
+
+@pytest.mark.parametrize(
+    ("file", "library"),
+    [("scipy/_cyutility.so", "scipy"), ("six.py", "six"), ("a/site-packages/b/c.py", "b"), ("../mine.py", None)],
+)
+def test_a_module_of_a_library_is_one_whatever_it_calls_itself(file, library):
+    assert _library(os.path.normpath(f"/lib/site-packages/{file}")) == library
 
 
 def test_what_broke_is_asked_first_after_an_edit(project):
