@@ -469,6 +469,8 @@ def _judge(
 ) -> Report:
     from verify.api import judge_all
 
+    if not in_process:
+        import_module("verify.report.text")  # now, while the workers' server starts, and not when all wait for it
     heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), "ledger": ledger, "fresh": fresh, "partial": partial}
     with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
         return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
