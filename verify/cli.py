@@ -507,6 +507,9 @@ def _judge(
     **how: Any,
 ) -> Report:
     from verify.api import judge_all
+
+    if not in_process:
+        import_module("verify.report.text")  # now, while the workers' server starts, and not when all wait for it
     from verify.campaign.task import Outcome
     from verify.report.progress import outcomes
 

@@ -26,6 +26,7 @@ from verify.api import judge_all
 from verify.campaign import leftovers
 from verify.campaign.ledger import NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
+from verify.campaign.sources import _library
 from verify.campaign.task import Request, unfinished
 from verify.report.formats import as_json
 
@@ -213,6 +214,14 @@ def test_what_numba_keeps_of_a_callee_that_has_changed_is_not_believed(project, 
         helper = (project / "helper.py").read_text(encoding="utf-8")
         edit(project / "helper.py", *(("2 * x", "3 * x") if "2 * x" in helper else ("3 * x", "2 * x")))
         os.utime(project / "helper.py")
+
+
+@pytest.mark.parametrize(
+    ("file", "library"),
+    [("scipy/_cyutility.so", "scipy"), ("six.py", "six"), ("a/site-packages/b/c.py", "b"), ("../mine.py", None)],
+)
+def test_a_module_of_a_library_is_one_whatever_it_calls_itself(file, library):
+    assert _library(os.path.normpath(f"/lib/site-packages/{file}")) == library
 
 
 def test_what_broke_is_asked_first_after_an_edit(project):

@@ -10,7 +10,6 @@ from itertools import count
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from verify.elapsed import now
 from verify.report.reading import visible
@@ -75,6 +74,8 @@ def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[tuple[OnStart, On
 
         yield partial(due.__setitem__, 0), line
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # a tenth of a second, for a bar
+
     underway = Underway(names)
     columns: Any = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
@@ -104,6 +105,8 @@ def progress(label: str, *, quiet: bool) -> Iterator[OnPart]:
     if not screen.is_terminal:
         yield _lines(label)
         return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
