@@ -13,15 +13,18 @@ from verify.candidates.scores import Scores
 from verify.candidates.signature import extras
 from verify.candidates.target import attribute, resolve
 from verify.candidates.upstream import Upstream, changes, keeps, told_of_upstream, upstream_is_kept
+from verify.candidates.way import Labelled, Way
 
 __all__ = [
     "Answer",
     "Call",
     "Candidate",
+    "Labelled",
     "Linear",
     "Misbehaviour",
     "Scores",
     "Upstream",
+    "Way",
     "adapted",
     "answers",
     "attribute",
