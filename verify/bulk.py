@@ -14,7 +14,7 @@ from math import inf
 
 import numpy as np
 
-from verify.candidates import Call, answers, python_of
+from verify.candidates import answers, python_of
 from verify.cases import Case
 from verify.cases.bulk import ROUND, Batch, Choices, batches
 from verify.laws import Law, Subject
@@ -95,7 +95,6 @@ def examples_of(subject: Subject) -> int:
 
 def _look(screen: Screen, subject: Subject, batch: Batch, truth: lanes.Many) -> tuple[int, int, int, Suspect | None]:
     """(held, tied, failed, suspect) of one batch."""
-    assert not isinstance(subject.candidate, Call)
     strain, single = screen(*answers(subject.candidate, batch.problems), truth)
     holds = strain <= 1  # NaN does not
     (N, D, C), worst = batch.size, int(np.argmax(np.where(np.isnan(strain), np.inf, strain)))

@@ -13,6 +13,7 @@ from verify.candidates.scores import Scores
 from verify.candidates.signature import extras
 from verify.candidates.target import attribute, resolve
 from verify.candidates.upstream import Upstream, changes, keeps, told_of_upstream, upstream_is_kept
+from verify.candidates.way import Labelled, Way
 
 __all__ = [
     "NO_GRADIENT",
@@ -20,10 +21,12 @@ __all__ = [
     "Answer",
     "Call",
     "Candidate",
+    "Labelled",
     "Linear",
     "Misbehaviour",
     "Scores",
     "Upstream",
+    "Way",
     "adapted",
     "answers",
     "attribute",

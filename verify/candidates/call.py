@@ -24,6 +24,7 @@ from verify.candidates.arguments import Arguments
 from verify.candidates.candidate import Candidate
 from verify.candidates.signature import POSITIONAL
 from verify.candidates.upstream import contracted
+from verify.candidates.way import Way
 from verify.errors import UsageError
 from verify.problem import Problem
 from verify.spec.function import UPSTREAM
@@ -36,7 +37,7 @@ BACKWARDS = (FIRST, LAST, SAVED, SAVED_FIRST)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(Way):
     """Calls `f` on copies of the named inputs in its own `order`, and answers by their names.
 
     `handed` are parameters that it takes, by their own names there; those that have a number for each class are inputs, of which it gets
@@ -44,14 +45,11 @@ class Call:
     one number comes out. Of code that is its own formula the inputs are put together to its `own` arguments.
     """
 
-    f: Callable[..., Any]
     problem: Problem
     order: tuple[str, ...]
     handed: Mapping[str, float] = field(default_factory=dict)
     backward: str | None = None
     own: Arguments | None = None
-
-    has_curvature, flat, takes_weights = False, False, False
 
     @property
     def has_loss(self) -> bool:
@@ -66,6 +64,12 @@ class Call:
         return not isinstance(self.f, Candidate) or self.f.has_gradient
 
     @property
+    def told(self) -> dict[str, Any]:
+        """Its arguments by the inputs' names, and how its backward is called."""
+        backward = {"backward": self.backward} if self.backward else {}
+        return {"call": f"f({', '.join([*self.order, *self.handed])})", **backward}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Of its arguments, the upstream gradient last."""
         return (*self.order, *((UPSTREAM,) if self.backward else ()))
@@ -78,10 +82,6 @@ class Call:
         for k in arrays:
             if inputs[k].differentiated and not inputs[k].is_free:
                 arguments[k][...] = arguments[k].ravel()[::-1].reshape(arguments[k].shape).copy()
-
-    def __call__(self, **values: Any) -> Answer:
-        """The candidate's answer on copies of the inputs; see `answer`."""
-        return self.answer(self.arguments(**values)).kept()
 
     @property
     def answers_alone(self) -> bool:

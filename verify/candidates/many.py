@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from verify.candidates.answer import Misbehaviour, asked
 from verify.candidates.linear import Linear
 from verify.candidates.scores import Scores
+from verify.candidates.way import Way
+from verify.form import LINEAR, SCORES, Form
 
 Floats = NDArray[np.floating]
 Problems = Mapping[str, NDArray[Any]]
 """B problems of one size by the names of their values, each with an axis of B in front."""
 
 
-def answers(candidate: Linear | Scores, problems: Problems) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def answers(candidate: Way, problems: Problems) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(values (B,), gradients of the shape of the point) of B problems; NaN where there is none."""
-    laid_out = _linear(candidate, **problems) if isinstance(candidate, Linear) else _scores(candidate, **problems)
-    f, questions, gradients, own = laid_out
+    f, questions, gradients, own = LAID_OUT[candidate.form](candidate, **problems)
     values = np.full(len(gradients), np.nan)
     left = enumerate(questions)
 
@@ -54,9 +55,8 @@ def _linear(c: Linear, W: Floats, X: Floats, y: NDArray[np.int64], reg: Floats) 
     mine = laid_out(W, c.layout == "DC")
     mine = mine.reshape(B, -1) if c.layout == "D" else mine
     own = {"CD": gradients, "DC": gradients.transpose(0, 2, 1), "D": gradients.reshape(B, -1)}[c.layout]
-    labels = np.array(y) if c.targets is None else np.array(c.targets, dtype=W.dtype)[y]
-    last = [[c.more(e, y.shape[1], W.dtype, r) for r in reg.tolist()] for e in c.extras]
-    return c.f, zip(mine, laid_out(X, c.data == "DN"), labels, *last, strict=True), gradients, own
+    last = zip(*(c.more(y.shape[1], W.dtype, r) for r in reg.tolist()), strict=True)
+    return c.f, zip(mine, laid_out(X, c.data == "DN"), c.labels(y, W.dtype), *last, strict=True), gradients, own
 
 
 def _scores(c: Scores, scores: Floats, y: NDArray[np.int64]) -> Asked:
@@ -66,3 +66,7 @@ def _scores(c: Scores, scores: Floats, y: NDArray[np.int64]) -> Asked:
 
     gradients = np.full(scores.shape, np.nan)
     return f, zip(scores, y, strict=True), gradients, gradients
+
+
+LAID_OUT: Mapping[Form | None, Callable[..., Asked]] = {LINEAR: _linear, SCORES: _scores}
+"""By what a candidate is a function of."""

@@ -7,12 +7,11 @@ arrays there is no zero, by which it would seem to ignore the label.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from verify.candidates import Call, Misbehaviour
+from verify.candidates import Misbehaviour
 from verify.candidates.forked import in_a_copy
 from verify.conventions.pins import Conventions
 from verify.conventions.solving import ASKED, fits
@@ -40,13 +39,12 @@ def told(label: int) -> str:
 
 def is_known(label: int, found: Conventions, dtype: str) -> bool:
     """Whether what is a member of the family where each label is a class is one, in some mean, where the label is ignored too."""
-    way, member = found.candidate, found.objective
-    assert isinstance(way, Call)
-    assert isinstance(member, Instance)
-    problem = ignoring(member.problem, label)
+    way, claim = found.candidate, found.objective
+    problem = ignoring(claim.stated, label)
     drawn = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in ASKED]
     questions = [values for values in drawn if _is_mixed(problem, values)]
-    oracles = [InstanceOracle(replace(member, problem=problem, reduction=r), dtype) for r in problem.reductions]
+    members = [Instance(problem=problem, reduction=r, parameters=claim.parameters, unsure=claim.unsure) for r in problem.reductions]
+    oracles = [InstanceOracle(member, dtype) for member in members]
     for values in questions:
         oracles[0].at(**values)  # what is compiled for it is there in the copy
 
@@ -58,7 +56,7 @@ def is_known(label: int, found: Conventions, dtype: str) -> bool:
         return YES if any(fits(oracle, way, known) for oracle in oracles) else NO
 
     def answered() -> bytes:
-        way(**small(member.problem, dtype=dtype))
+        way(**small(claim.stated, dtype=dtype))
         return YES
 
     survives = sys.platform != "win32" and in_a_copy(answered) == YES  # the threads of some libraries do not

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from verify.candidates.answer import Misbehaviour
-from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
-from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
-from verify.candidates.scores import CUTS, ORDERS, Scores
+from verify.candidates.linear import LAYOUTS
+from verify.candidates.scores import CUTS, NONE, OBJECTIVE, ORDERS
 from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import told_of_upstream
+from verify.candidates.way import Way
 from verify.conventions.probes import Question
 from verify.errors import UsageError, of_type, shown, unknown
-from verify.problem import Instance, is_mean
+from verify.problem import is_mean
 from verify.spec.catalogue import find_penalty
 from verify.spec.claim import Claim
 from verify.spec.fields import number
@@ -25,8 +25,6 @@ from verify.spec.loss import Given, LossSpec, Parameter
 from verify.spec.objective import REDUCTIONS, Objective
 
 HESSIANS = ("exact", "approximate")
-NONE = "none"
-"""The reduction of scores that come with a loss of each example; the gradient of a loss alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +132,7 @@ class Conventions:
     further values of the parameters that it takes, at which it is judged as well. `found_out` says from what the values of parameters were.
     """
 
-    candidate: Linear | Scores | Call
+    candidate: Way
     objective: Claim
     fits: bool
     complaint: Misbehaviour | None = None
@@ -164,30 +162,16 @@ class Conventions:
 
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
-        c = self.candidate
-        if isinstance(c, Call):
-            return self._of_inputs(c)
-        o = self.scored
-        framework = framework_of(c.f)
-        known: dict[str, Any] = dict(o.parameters) | ({"framework": framework} if framework else {})
-        known |= told_of_upstream(c.f)
-        known |= {} if o.classes is None else {"classes": o.classes}
-        known |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
-        known |= self._varied | self._found_out
-        if isinstance(c, Linear):
-            found: dict[str, Any] = {"layout": c.convention, "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
-            if c.data != "ND":
-                found["data"] = DATA_LAYOUTS[c.data]
-            return found | known | ({"weights": "taken"} if c.takes_weights else {})
-        objective = c.per_example and not c.each
-        found = {"signature": "objective" if objective else "scores", "reduction": NONE if c.each else o.reduction, "fits": self.fits}
-        if objective or c.flat or c.order != "PREDICTIONTARGET":
-            found["layout"] = c.convention
-        if objective:
+        way, claim = self.candidate, self.objective
+        found = {**way.told, **claim.summed} | way.told | {"fits": self.fits, **claim.told}  # what the way says of the sum stands
+        if way.told.get("signature") == OBJECTIVE:
             found["hessian"] = HESSIANS[self.approximate]
-        if objective or c.takes_weights:
-            found["weights"] = "taken" if c.takes_weights else "not taken"
-        return found | known
+        framework = framework_of(way.f)
+        found |= {"framework": framework} if framework else {}
+        if claim.form is not None:
+            found |= told_of_upstream(way.f)
+            found |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
+        return found | self._varied | self._found_out
 
     @property
     def _varied(self) -> dict[str, Any]:
@@ -198,13 +182,3 @@ class Conventions:
     @property
     def _found_out(self) -> dict[str, Any]:
         return {"found_out": dict(self.found_out)} if self.found_out else {}
-
-    def _of_inputs(self, c: Call) -> dict[str, Any]:
-        o = self.objective
-        assert isinstance(o, Instance)
-        known: dict[str, Any] = {"call": f"f({', '.join([*c.order, *c.handed])})", "fits": self.fits}
-        known |= {"backward": c.backward} if c.backward else {}
-        known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
-        framework = framework_of(c.f)
-        known |= {"framework": framework} if framework else {}
-        return known | o.told | self._varied | self._found_out

@@ -120,9 +120,9 @@ def _varies(subject: Asked, case: Case) -> bool:
 def _by_labels(law: str, subject: Asked, case: Case) -> bool:
     """Whether the law holds there once a data set holds its labels in double precision."""
     candidate = subject.candidate
-    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.labels == subject.scored.dtype:
+    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.held == subject.scored.dtype:
         return False
-    wide = replace(subject, candidate=replace(candidate, labels=subject.scored.dtype), remembered={})
+    wide = replace(subject, candidate=replace(candidate, held=subject.scored.dtype), remembered={})
     try:
         return judge([LAWS[law].measure(wide, case)]) is Verdict.HOLDS
     except Misbehaviour:

@@ -13,7 +13,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Call, Misbehaviour
+from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
 from verify.diagnosis import cuts
@@ -82,7 +82,7 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
         plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
         return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
     seen = [s for s in (_seen(subject, c) for c in ordinary(subject.named, CASES)) if s is not None]
-    if isinstance(subject.candidate, Call) and not subject.candidate.has_gradient:
+    if not subject.candidate.has_gradient:
         code, told, _ = _of_value(subject, seen) or (law, measured, "all")
         return Diagnosis(code, told, "all", measured=measured if told != measured else None, answer="loss")
     by_entries = _by_entries(subject, case, seen)

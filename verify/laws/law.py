@@ -13,7 +13,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Call, Linear, Misbehaviour, Scores, functions
+from verify.candidates import Answer, Misbehaviour, Way, functions
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.form import Form
@@ -94,7 +94,7 @@ class Subject:
     candidate takes at which it is judged as well: cases that name a value are judged by the subject `at` it.
     """
 
-    candidate: Linear | Scores | Call
+    candidate: Way
     oracle: Truth
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT

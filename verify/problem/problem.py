@@ -261,6 +261,11 @@ class Instance(Claim):
         return {**self.parameters, **{name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}}
 
     @property
+    def summed(self) -> dict[str, Any]:
+        """Where there are several ways."""
+        return {"reduction": self.reduction} if len(self.problem.reductions) > 1 else {}
+
+    @property
     def claims_convexity(self) -> bool:
         """Whether f is claimed to be convex in all that is differentiated."""
         return self.problem.claims.convex is True

@@ -48,6 +48,11 @@ class Claim(ABC):
         return dict(self.parameters)
 
     @property
+    @abstractmethod
+    def summed(self) -> dict[str, Any]:
+        """What there is to say of how the sum is scaled and what is added to it, and of the only sizes that are asked about."""
+
+    @property
     def kind(self) -> Hashable:
         """The same for members that are alike but for their parameters."""
         return self.reduction

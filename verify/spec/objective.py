@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from verify.errors import unknown
 from verify.form import LINEAR, Form
@@ -49,6 +50,12 @@ class Objective(Claim):
     def differentiated(self) -> tuple[str, ...]:
         """The weights, or the scores."""
         return (self.form.point,)
+
+    @property
+    def summed(self) -> dict[str, Any]:
+        """With the penalty of weights."""
+        penalty = {"penalty": self.penalty.name} if self.form.is_penalised else {}
+        return {"reduction": self.reduction, **penalty, **({} if self.classes is None else {"classes": self.classes})}
 
     @property
     def kind(self) -> Hashable:
