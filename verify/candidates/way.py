@@ -89,6 +89,15 @@ class Way(ABC):
     def at(self, parameters: Mapping[str, float]) -> Self:
         """The same at other values of parameters that it takes. Raises UsageError for one that it does not take."""
 
+    @property
+    def answers_alone(self) -> bool:
+        """Whether its loss can be asked for without the gradient."""
+        return False
+
+    def value(self, **values: Any) -> float:
+        """The loss alone, on copies of the values, of one that `answers_alone`. Raises Misbehaviour."""
+        return self(**values).value
+
     def weighted(self, weights: tuple[float, ...]) -> Self:  # noqa: ARG002
         """The same with these weights of the examples, where it takes some beside the values. Raises TypeError where it does not."""
         raise TypeError(f"{', '.join(self.names)}: no weights beside the values are taken")
@@ -142,6 +151,15 @@ class Labelled(Way):
     def at(self, parameters: Mapping[str, float]) -> Self:
         """The same at other values of parameters of the loss that it takes."""
         return replace(self, extras=with_parameters(self.extras, parameters))
+
+    @property
+    def answers_alone(self) -> bool:
+        """Whether its loss can be asked for without the gradient."""
+        return False
+
+    def value(self, **values: Any) -> float:
+        """The loss alone, on copies of the values, of one that `answers_alone`. Raises Misbehaviour."""
+        return self(**values).value
 
     def weighted(self, weights: tuple[float, ...]) -> Self:
         """The same with these weights of the examples."""

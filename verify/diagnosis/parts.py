@@ -155,7 +155,7 @@ def added(v: Vocabulary, change: Change, c: Coefficient) -> Told:
         what = f"{v.features(c)}, once per example{', as a mean,' if v.is_mean else ','} too many"
         return Told("label-term", f"the label's {v.axes.row} has {what}: its own margin or its 1 is counted otherwise", v.own)
     what = AS_IT_IS.get(change.part, f"the sum of the {change.part}") + (f", {change.how}" if change.how else "")
-    return Told("term-extra", f"{what}, {number(abs(c))} times, is {'added to' if c > 0 else 'subtracted from'} the gradient")
+    return Told("term-extra", f"{what}, {number(c if c > 0 else -c)} times, is {'added to' if c > 0 else 'subtracted from'} the gradient")
 
 
 @told_by({"extra": added})

@@ -169,7 +169,7 @@ class Subject:
     def value(self, case: Case) -> float:
         """The loss alone, where the candidate answers that without its gradient. Raises OutOfRange as `answer` does."""
         way = self.candidate
-        if not isinstance(way, Call) or not way.answers_alone:
+        if not way.answers_alone:
             return self.answer(case).value
         found = way.value(**case.values) if self.answers is None else self.answers.value(case, lambda: way.value(**case.values))
         return found if isfinite(found) else self.answer(case).value
