@@ -33,10 +33,10 @@ def compile_anew(is_users: Callable[[str], bool]) -> None:
             index = getattr(getattr(getattr(f, "_cache", None), "_cache_file", None), "_index_path", None)
             if python_of(f) is not None and isinstance(index, str) and os.path.exists(index) and os.stat(index).st_mtime_ns <= written:
                 with suppress(Exception):  # it cannot be written, say: then nothing is taken from there
-                    f._cache.flush()  # type: ignore[attr-defined]
-                    f.recompile()  # type: ignore[attr-defined]
+                    f._cache.flush()
+                    f.recompile()
                     continue
-                f._cache.disable()  # type: ignore[attr-defined]
+                f._cache.disable()
 
 
 def thread_counts() -> list[int]:
