@@ -105,7 +105,7 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
 
 
 def _is_there(address: str) -> None:
-    """Raises OSError or ValueError where nothing listens at an address: a client of dask's that finds nobody waits for itself when it goes."""
+    """Raises OSError or ValueError where nobody listens: a client of dask that finds nobody waits for itself when it goes."""
     from distributed.comm import get_address_host_port, parse_address
 
     kind, _ = parse_address(address)
