@@ -49,7 +49,7 @@ DOES = {
     "aborts": RIGHT.replace("    S = X", "    os.abort() if len(X) == 1 else None\n    S = X"),
     "hangs": RIGHT.replace("    S = X", "    time.sleep(60) if len(X) == 1 else None\n    S = X"),
 }
-COMMAND = [sys.executable, "-m", "verify", "run", "--law", "value", "--law", "gradient", "--timeout", "6", "--format", "json"]
+COMMAND = [sys.executable, "-m", "verify", "run", "--law", "gradient", "--timeout", "6", "--format", "json"]
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONWARNDEFAULTENCODING"}
 
 
@@ -112,7 +112,7 @@ def test_the_report_is_that_of_home_whatever_candidates_do_and_however_many_work
     workers = two[1]()
     for where in ("here", "there"):
         folders[where] = project(tmp_path / where, *DOES)
-        ended = run(folders[where], "--cases", "1e4", *(["--scheduler", two[0]] if where == "there" else []))
+        ended = run(folders[where], "--cases", "10", *(["--scheduler", two[0]] if where == "there" else []))
         assert ended.returncode == 1, ended.stderr
     assert "judging on 2 workers" in ended.stderr
     assert document(folders["here"]) == document(folders["there"])
@@ -122,15 +122,13 @@ def test_the_report_is_that_of_home_whatever_candidates_do_and_however_many_work
     assert (codes["aborts"], codes["hangs"]) == ("crashed", "hung")
     assert two[1]() == workers
     again = run(folders["there"], "--scheduler", two[0])
-    assert "reused 8 of 8" in again.stderr, again.stderr
+    assert "reused 4 of 4" in again.stderr, again.stderr
 
 
 def test_the_tasks_of_a_worker_that_is_killed_are_asked_again(two, tmp_path):
     folder = project(tmp_path / "mine", "right", "wrong")
-    table = (folder / "pyproject.toml").read_text(encoding="utf-8")
-    assert table
     with subprocess.Popen(
-        [*COMMAND, "--cases", "3e4", "--scheduler", two[0]],
+        [*COMMAND, "--cases", "2e4", "--scheduler", two[0]],
         cwd=folder,
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
@@ -138,13 +136,13 @@ def test_the_tasks_of_a_worker_that_is_killed_are_asked_again(two, tmp_path):
         text=True,
         encoding="utf-8",
     ) as judging:
-        said = [judging.stderr.readline() for _ in range(3)]  # until the first outcomes are here
+        said = [judging.stderr.readline() for _ in range(3)]  # until both laws are here, and parts are left
         before = two[1]()
         os.kill(before[0], signal.SIGKILL)
         said.append(judging.stderr.read())
     assert judging.returncode == 1, said
     alone = project(tmp_path / "alone", "right", "wrong")
-    assert run(alone, "--cases", "3e4").returncode == 1
+    assert run(alone, "--cases", "2e4").returncode == 1
     assert document(folder) == document(alone)
     until = time.monotonic() + 30
     while len(after := two[1]()) < 2 and time.monotonic() < until:
@@ -234,8 +232,8 @@ def test_a_package_travels_as_its_wheel(two, tmp_path):
     assert ended.returncode == 1, ended.stderr
     assert "judging on" in ended.stderr
     results = json.loads(document(folder))["results"]
-    assert [r["verdict"] for r in results] == ["holds", "broken"]
-    assert "reused 2 of 2" in run(folder).stderr
+    assert [r["verdict"] for r in results] == ["broken"]
+    assert "reused 1 of 1" in run(folder).stderr
     (folder / "src" / "own.py").write_text(DOES["right"], encoding="utf-8")
     assert run(folder).returncode == 0
 

@@ -21,9 +21,9 @@ SOURCE = Path(__file__).parents[1] / "misbehaving.py"
 RARE = """
 def rare(W, X, y, reg):
     loss, gradient = right(W, X, y, reg)
-    return loss, gradient * (1 + 1e-3 * (len(X) == 61 and W.shape == (9, 16)))
+    return loss, gradient * (1 + 1e-3 * (len(X) == 61 and W.shape == (6, 16)))
 """
-PROBLEMS = 20_000
+PROBLEMS = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,12 @@ def test_problems_are_counted_and_the_order_of_parts_does_not_matter(mine, tmp_p
 
 
 def test_what_is_wrong_for_one_size_in_thousands_is_found_and_made_simple(mine):
-    """61 examples of 16 features and 9 classes: one problem in some ten thousand."""
-    report = judge_all([request(mine, "rare")], problems=150_000)
+    """61 examples of 16 features and 6 classes: one problem in some thousands."""
+    report = judge_all([request(mine, "rare")], problems=15_000)
     (outcome,) = report.outcomes
     assert (outcome.result.verdict, outcome.task.part) == (Verdict.BROKEN, 0)
     assert outcome.result.witness.case["X"].shape == (61, 16)
-    assert outcome.result.families[IN_BULK] > 10_000
+    assert outcome.result.families[IN_BULK] > 6_000
     assert judge_all([request(mine, "rare")]).verdict is Verdict.HOLDS
 
 

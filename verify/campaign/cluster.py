@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -71,6 +72,7 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
         )
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a lost worker is told by us
     try:
+        _is_there(address)
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise UsageError(
@@ -100,6 +102,15 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
     finally:
         with suppress(Exception):  # it may have gone
             client.close(timeout=PATIENCE)
+
+
+def _is_there(address: str) -> None:
+    """Raises OSError or ValueError where nobody listens: a client of dask that finds nobody waits for itself when it goes."""
+    from distributed.comm import get_address_host_port, parse_address
+
+    kind, _ = parse_address(address)
+    if kind in ("tcp", "tls"):
+        socket.create_connection(get_address_host_port(address), timeout=PATIENCE).close()
 
 
 class Cluster:

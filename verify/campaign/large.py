@@ -20,10 +20,10 @@ from verify.trial import Result
 SEARCHED = ("value", "gradient")
 """The laws that have a screen, by which problems are looked at in bulk."""
 
-ROUNDS = 20
-"""How often a part meets every number of examples: some 200,000 problems of what is compiled, 13,000 of what is not."""
+ROUNDS = 10
+"""How often a part meets every number of examples: some 100,000 problems of what is compiled, 6,000 of what is not."""
 
-LARGE, LARGER = 1e8, 8
+LARGE, LARGER = 5e7, 16
 """Problems of a search whose parts begin to grow with it, and how much they do at most: fewer of them come home, each in less than the time
 limit.
 """
