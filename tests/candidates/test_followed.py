@@ -253,3 +253,14 @@ def test_arguments_that_a_function_gathers_are_named_by_their_places():
     report = check(gathered, at=(X, Y), profile="quick", laws=("gradient",), in_process=True)
     assert report.verdict is Verdict.HOLDS, str(report)
     assert "gradients for argument_0, argument_1" in str(report)
+
+
+def test_a_gradient_is_read_by_what_holds_in_real_arithmetic_where_floats_see_another_side():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    def hinge(x, w):
+        return torch.relu(x + w - 0.5 - x)
+
+    at = np.array([2.0**30]), np.array([0.5 + 2.0**-26])  # floats: x + w is x + ½, and the hinge is on its kink
+    report = check(hinge, at=at, profile="quick", laws=("formula",), at_only=True, in_process=True)
+    assert report.verdict is not Verdict.BROKEN, str(report)

@@ -431,6 +431,8 @@ RULES: dict[str, Callable[..., Any]] = {
     "squeeze": lambda _, step, x: np.squeeze(x, tuple(step.params["dimensions"])),
     "expand_dims": lambda _, step, x: np.expand_dims(x, tuple(step.params["dimensions"])),
     "concatenate": lambda _, step, *xs: np.concatenate(xs, axis=step.params["dimension"]),
+    "stack": lambda _, step, *xs: np.stack(xs, axis=step.params["axis"]),
+    "unstack": lambda _, step, x: [*np.moveaxis(x, step.params["axis"], 0)],
     "optimization_barrier": lambda _, __, *xs: xs, "reduce_precision": _rounded,
     **{name: _refused(f"it calls {name}, which jumps") for name in ("floor", "ceil", "round", "rem", "nextafter")},
 }  # fmt: skip
