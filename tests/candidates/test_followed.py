@@ -264,3 +264,14 @@ def test_a_gradient_is_read_by_what_holds_in_real_arithmetic_where_floats_see_an
     at = np.array([2.0**30]), np.array([0.5 + 2.0**-26])  # floats: x + w is x + ½, and the hinge is on its kink
     report = check(hinge, at=at, profile="quick", laws=("formula",), at_only=True, in_process=True)
     assert report.verdict is not Verdict.BROKEN, str(report)
+
+
+def test_a_gradient_of_jax_is_read_so_too():
+    jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
+
+    def hinge(x, w):
+        return jax.numpy.maximum(x + w - 0.5 - x, 0.0)
+
+    at = np.array([2.0**30]), np.array([0.5 + 2.0**-26])
+    report = check(hinge, at=at, profile="quick", laws=("formula",), at_only=True, in_process=True)
+    assert report.verdict is not Verdict.BROKEN, str(report)
