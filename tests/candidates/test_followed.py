@@ -270,13 +270,13 @@ def test_a_gradient_of_jax_is_read_so_too():
     jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
 
     def hinge(x, w):
-        return jax.numpy.maximum(x + w - x - (0.5 + 2.0**-25), 0.0).sum()
+        return jax.numpy.maximum(jax.numpy.sqrt(x) + w - jax.numpy.sqrt(x) - (0.5 + 2.0**-25), 0.0).sum()
 
     def gradient(*arrays):
         recorder = next(a.recorder for a in arrays if isinstance(a, Recorded))
         return [recorder.follow("jax", jax.grad(hinge, argnums=1), arrays)]
 
     gradient.framework = "jax"
-    at = np.array([2.0**30]), np.array([0.5 + 2.0**-24])  # floats: x + w is x + ½, and the hinge is off
+    at = np.array([2.0**61]), np.array([0.5 + 2.0**-24])  # floats: √x + w is √x + ½, and the hinge is off; √x is a ball
     (found,) = as_written(gradient, at)
     assert value(found, *at).tolist() == [1.0]
