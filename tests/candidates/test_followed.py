@@ -10,7 +10,7 @@ from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.traced import NotTraced
 from verify.traced.array import Recorded
-from verify.traced.record import balls, recorded
+from verify.traced.record import as_written, balls, recorded
 
 pytestmark = pytest.mark.filterwarnings("ignore:'encoding' argument not specified:EncodingWarning")  # of jax, as it looks for devices
 
@@ -253,3 +253,30 @@ def test_arguments_that_a_function_gathers_are_named_by_their_places():
     report = check(gathered, at=(X, Y), profile="quick", laws=("gradient",), in_process=True)
     assert report.verdict is Verdict.HOLDS, str(report)
     assert "gradients for argument_0, argument_1" in str(report)
+
+
+def test_a_gradient_is_read_by_what_holds_in_real_arithmetic_where_floats_see_another_side():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    def hinge(x, w):
+        return torch.relu(x + w - 0.5 - x)
+
+    at = np.array([2.0**30]), np.array([0.5 + 2.0**-26])  # floats: x + w is x + ½, and the hinge is on its kink
+    report = check(hinge, at=at, profile="quick", laws=("formula",), at_only=True, in_process=True)
+    assert report.verdict is not Verdict.BROKEN, str(report)
+
+
+def test_a_gradient_of_jax_is_read_so_too():
+    jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
+
+    def hinge(x, w):
+        return jax.numpy.maximum(jax.numpy.sqrt(x) + w - jax.numpy.sqrt(x) - (0.5 + 2.0**-25), 0.0).sum()
+
+    def gradient(*arrays):
+        recorder = next(a.recorder for a in arrays if isinstance(a, Recorded))
+        return [recorder.follow("jax", jax.grad(hinge, argnums=1), arrays)]
+
+    gradient.framework = "jax"
+    at = np.array([2.0**61]), np.array([0.5 + 2.0**-24])  # floats: √x + w is √x + ½, and the hinge is off; √x is a ball
+    (found,) = as_written(gradient, at)
+    assert value(found, *at).tolist() == [1.0]

@@ -68,10 +68,11 @@ def _precision(leaves: Sequence[Any]) -> Any:
 
 
 class _Program:
-    """One run of what was written down."""
+    """One run of what was written down. `extremes` are the two numbers of which one is the greater (True) or the lesser of both."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.extremes: dict[int, tuple[int, int, bool]] = {}
 
     def run(self, jaxpr: Any, consts: Sequence[Any], given: Sequence[Any]) -> list[Any]:
         """The outputs of a jaxpr."""
@@ -393,6 +394,42 @@ def _rounded(program: _Program, step: Any, x: Any) -> Any:
     return program.recorder.fail("it rounds numbers that are differentiated")
 
 
+def _extreme(f: Callable[..., Any], *, greatest: bool) -> Callable[..., Any]:
+    def rule(program: _Program, step: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
+        found = f(x, y)
+        pairs = np.broadcast_arrays(*(lifted(program.recorder, a).registers for a in (x, y)))
+        for r, a, b in zip(found.registers.ravel().tolist(), *(p.ravel().tolist() for p in pairs), strict=True):
+            program.extremes[r] = a, b, greatest
+        return found
+
+    return rule
+
+
+def _equal(program: _Program, step: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
+    """Whether a number is the greater of itself and another is asked of these two: balls of equal numbers would not tell."""
+    if isinstance(x, Truths) or isinstance(y, Truths):
+        return np.equal(x, y)
+    recorder = program.recorder
+    first, second = np.broadcast_arrays(*(lifted(recorder, a).registers for a in (x, y)))
+    asked: dict[tuple[int, ...], tuple[int, int]] = {}
+    for at, (a, b) in zip(np.ndindex(first.shape), zip(first.ravel().tolist(), second.ravel().tolist(), strict=True), strict=True):
+        for whole, one in ((a, b), (b, a)):
+            left, right, greatest = program.extremes.get(whole, (-1, -1, True))
+            if one in (left, right) and left != right:
+                other = right if one == left else left
+                asked[at] = (other, one) if greatest else (one, other)
+    if not asked:
+        return np.equal(x, y)
+    rest = np.equal(x, y) if len(asked) < first.size else None
+    registers = np.empty(first.shape, np.intp) if rest is None else recorder.known(rest) if not isinstance(rest, Truths) else rest.registers
+    registers = np.array(registers)
+    for at, (above, below) in asked.items():
+        registers[at] = recorder.b.not_(recorder.above(np.asarray(above, np.intp), np.asarray(below, np.intp)))
+    values = np.equal(*(a.values if isinstance(a, Recorded) else a for a in (x, y)))
+    found = Truths(recorder, values, registers)
+    return found.decided() if recorder.written else found
+
+
 CALLS = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call",
          "custom_vjp_call_jaxpr", "custom_lin", "core_closed_call"}  # fmt: skip
 """What has a program inside: a custom derivative the one of its value."""
@@ -415,6 +452,7 @@ MOVED = ("gather", "dynamic_slice", "dynamic_update_slice", "pad", "scatter")
 RULES: dict[str, Callable[..., Any]] = {
     **{name: _numpy(f) for name, f in ELEMENTWISE.items()},
     **dict.fromkeys(MOVED, _Program.moved),
+    "max": _extreme(np.maximum, greatest=True), "min": _extreme(np.minimum, greatest=False), "eq": _equal,
     **{f"reduce_{name}": _reduced(name) for name in ("sum", "max", "min", "prod")},
     "reduce_and": _reduced("all"), "reduce_or": _reduced("any"), "argmax": _argument("argmax"), "argmin": _argument("argmin"),
     "cumsum": _cumulated(lambda x, axis: np.cumsum(x, axis=axis)), "cumprod": _cumulated(lambda x, axis: np.cumprod(x, axis=axis)),
@@ -431,6 +469,8 @@ RULES: dict[str, Callable[..., Any]] = {
     "squeeze": lambda _, step, x: np.squeeze(x, tuple(step.params["dimensions"])),
     "expand_dims": lambda _, step, x: np.expand_dims(x, tuple(step.params["dimensions"])),
     "concatenate": lambda _, step, *xs: np.concatenate(xs, axis=step.params["dimension"]),
+    "stack": lambda _, step, *xs: np.stack(xs, axis=step.params["axis"]),
+    "unstack": lambda _, step, x: [*np.moveaxis(x, step.params["axis"], 0)],
     "optimization_barrier": lambda _, __, *xs: xs, "reduce_precision": _rounded,
     **{name: _refused(f"it calls {name}, which jumps") for name in ("floor", "ceil", "round", "rem", "nextafter")},
 }  # fmt: skip

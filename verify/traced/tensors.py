@@ -183,6 +183,8 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             return
         if isinstance(part, Later):
             self.pending[_key(t)] = t.untyped_storage(), t, part.made
+        elif t.dtype is torch.bool and not isinstance(part, Recorded) and not self._is_recorded(t):
+            t.copy_(torch.as_tensor(np.broadcast_to(part, tuple(t.shape)).copy()))  # it was decided, maybe otherwise than by floats
         elif t.is_floating_point() or t.dtype is torch.bool:
             if isinstance(part, Recorded) or self._is_recorded(t):
                 alike = np.ndim(part) <= t.ndim  # what torch's decomposition gives beside the output may be something else
