@@ -19,7 +19,7 @@ from verify.cases import Case
 from verify.cases.bulk import ROUND, Batch, Choices, batches
 from verify.laws import Law, Subject
 from verify.laws.law import Screen
-from verify.oracle import lanes
+from verify.oracle import vectorised
 
 ROUNDS = {"ci": 2, "deep": 100}
 """How often every number of examples is met, by profile; elsewhere nothing is searched."""
@@ -77,7 +77,7 @@ def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callab
     left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds, part=part.number)
     for _ in range(rounds):
         round_, looked = list(islice(left, ROUND)), []
-        for batch, truth in zip(round_, lanes.at(oracle, [b.problems for b in round_]), strict=True):
+        for batch, truth in zip(round_, vectorised.at(oracle, [b.problems for b in round_]), strict=True):
             if time.process_time() - began > seconds:
                 break
             watch(batch.case(0))
@@ -93,7 +93,7 @@ def examples_of(subject: Subject) -> int:
     return COMPILED if python_of(subject.candidate.f) else INTERPRETED
 
 
-def _look(screen: Screen, subject: Subject, batch: Batch, truth: lanes.Many) -> tuple[int, int, int, Suspect | None]:
+def _look(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vectorised) -> tuple[int, int, int, Suspect | None]:
     """(held, tied, failed, suspect) of one batch."""
     strain, single = screen(*answers(subject.candidate, batch.problems), truth)
     holds = strain <= 1  # NaN does not

@@ -250,7 +250,7 @@ def check(
     if loss == "none" and audit:
         raise UsageError("--audit looks at a large problem of a loss that is known; a pair without a spec is judged at its point only.")
     if at is not None:
-        from verify.pair.given import given  # only for those that have no spec
+        from verify.pair.literals import given  # only for those that have no spec
     request = requested(
         target,
         loss=None if loss == "none" else loss,
@@ -491,10 +491,10 @@ def _candidates() -> list[dict[str, str]]:
 def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
     """Lets the workers' server start beside our own imports: either takes half a second or more."""
     if not in_process:
-        from verify.campaign import family
+        from verify.campaign import process_group
         from verify.campaign.server import prepare
 
-        family.adopt()
+        process_group.adopt()
         prepare(losses)
 
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from verify import UsageError
 from verify.campaign.configuration import read
-from verify.campaign.family import below
+from verify.campaign.process_group import below
 from verify.cli import cli
 
 MODULE = [sys.executable, "-m", "verify"]

@@ -12,8 +12,8 @@ from sympy import Abs, Max, Min, Piecewise, Rational, exp, log
 
 from verify.candidates import Candidate
 from verify.conventions import Pins, find_out
-from verify.diagnosis import diagnose, panel
-from verify.diagnosis.looks import at_gradient, at_hessian, at_loss
+from verify.diagnosis import diagnose, reference_cases
+from verify.diagnosis.residuals import at_gradient, at_hessian, at_loss
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
@@ -173,7 +173,7 @@ def test_a_candidate_that_answers_to_few_cases_gets_no_condition():
 
     found = find_out(f, LOSSES["logistic"][0], Pins(signature="linear"), "float64")
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
-    case = panel.ordinary(found.objective, "float64")[3].case
+    case = reference_cases.ordinary(found.objective, "float64")[3].case
     finding = LAWS["gradient"].measure(subject, case)
     named = diagnose("gradient", subject, case, finding)
     assert (named.code, "only when" in named.message) == ("unknown", False)
@@ -241,7 +241,7 @@ def test_right_code_holds_on_every_case_of_the_panel(loss):
     f = linear(loss, RIGHT[loss])
     found = find_out(f, LOSSES[loss][0], Pins(signature="linear"), "float64")
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
-    for scenes in (panel.ordinary, panel.special, panel.on_kinks):
+    for scenes in (reference_cases.ordinary, reference_cases.special, reference_cases.on_kinks):
         for scene in scenes(found.objective, "float64"):
             looks = at_gradient(subject, scene), at_loss(subject, scene)
             assert not any(look.broken for look in looks), scene.case
@@ -251,5 +251,5 @@ def test_the_right_hessian_holds_on_every_case_of_the_panel():
     f = Candidate(grad=logistic, hess=lambda s, t: sigmoid(s) * sigmoid(-s))
     found = find_out(f, LOSSES["logistic"][0], Pins(signature="objective"), "float64")
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
-    scenes = [*panel.ordinary(found.objective, "float64"), *panel.special(found.objective, "float64")]
+    scenes = [*reference_cases.ordinary(found.objective, "float64"), *reference_cases.special(found.objective, "float64")]
     assert not any(at_hessian(subject, scene).broken for scene in scenes)

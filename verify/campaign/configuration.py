@@ -75,7 +75,7 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
     if (c["loss"] == NO_LOSS) != ("at" in c or "inputs" in c):
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] (or inputs) and loss = "none" go together.')
     if c["loss"] == NO_LOSS:
-        from verify.pair.given import given  # with all that a pair needs, for which nobody waits who has none
+        from verify.pair.literals import given  # with all that a pair needs, for which nobody waits who has none
 
         own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
         for key in ("at_only", "convex"):

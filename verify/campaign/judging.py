@@ -26,12 +26,12 @@ from verify.candidates import (
     adapted,
     errstate,
     extras,
-    floats,
+    float_environment,
     framework_of,
     frameworks,
-    functions,
     name_of,
     place_of,
+    process_globals,
     resolve,
     suite,
     told_of,
@@ -158,7 +158,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
             asked.append(_case(question, (form.form_of(question).point,) if problem is None else problem.differentiated))
             watch(asked[-1])
 
-        with functions.noting() as seen:
+        with process_globals.noting() as seen:
             if problem is not None:
                 found = find_out_inputs(f, problem, request.pins, request.dtypes[0], heard)
             else:
@@ -199,7 +199,7 @@ def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Import
 
 def _import(target: str) -> Imported:
     frameworks.load(target)
-    ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
+    ours, shared, settings, errors = suite.suite(), process_globals.Before(), float_environment.settings(), errstate.settings()
     process, left = os.getpid(), list[str]()
     try:
         with surroundings.importing(target, left):
@@ -209,7 +209,7 @@ def _import(target: str) -> Imported:
             os._exit(0)
     compile_anew(is_users)
     harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
-    how = floats.restore(settings)
+    how = float_environment.restore(settings)
     changes = [
         how and f"its process {how} from then on",
         *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
@@ -224,7 +224,7 @@ def _may_stay(name: str, value: object) -> bool:
     """Whether an import may replace this: a module that is none of the judge's, and what a library replaces by its own."""
     if name.startswith(MODULE):
         return name.removeprefix(MODULE).partition(".")[0] not in ("verify", "numpy")
-    return functions.of_a_library(value)
+    return process_globals.of_a_library(value)
 
 
 PURITY, MODULE = "purity", "the module "

@@ -10,17 +10,17 @@ import os
 import warnings
 from contextlib import suppress
 
-from verify.campaign import family, leftovers
+from verify.campaign import leftovers, process_group
 
 
 def _clean(process: int, command: int) -> None:
     if os.getpid() == process:  # and not a copy of it
-        family.end_all_below()
+        process_group.end_all_below()
         leftovers.sweep(command)
 
 
 with suppress(OSError, AttributeError):
     os.setpgid(0, 0)
-family.prctl(family.PR_SET_CHILD_SUBREAPER, 1)
+process_group.prctl(process_group.PR_SET_CHILD_SUBREAPER, 1)
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")  # of what was left to it
 atexit.register(_clean, os.getpid(), os.getppid())

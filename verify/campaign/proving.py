@@ -21,7 +21,7 @@ from verify.candidates import Candidate
 from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.cases import Case
 from verify.errors import UsageError
-from verify.pair.simpler import shrunk
+from verify.pair.shrinking import shrunk
 from verify.problem import Problem, small
 from verify.proof.proved import LIMIT, Proof, prove, real_gap
 from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, is_any, patterns, strays, unfit

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from verify.campaign import family
+from verify.campaign import process_group
 from verify.campaign.executor import execute
 from verify.campaign.sources import CACHES, SETTINGS
 from verify.campaign.task import Inapplicable, Outcome, Task
@@ -74,9 +74,9 @@ class Judge:
 
     def end(self) -> None:
         """Ends it, with all that it has started."""
-        others = family.below(self._process.pid)
+        others = process_group.below(self._process.pid)
         self._process.kill()
-        family.end(self._process.pid, others)
+        process_group.end(self._process.pid, others)
         self._process.communicate()
 
 
@@ -117,7 +117,7 @@ def judged(unit: Unit) -> Answer:
 
 def main() -> None:
     """Judges units until the other side ends."""
-    family.adopt()
+    process_group.adopt()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whoever prints answers nothing
     units: queue.SimpleQueue[Unit] = queue.SimpleQueue()

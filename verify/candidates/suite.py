@@ -14,7 +14,7 @@ from operator import attrgetter, is_
 from types import FunctionType, ModuleType
 from typing import Any
 
-from verify.candidates.functions import Names, Space, of_module
+from verify.candidates.process_globals import Names, Space, of_module
 
 ENGINE = ("hypothesis.core", "hypothesis.control", "hypothesis.internal.conjecture.engine", "hypothesis.internal.conjecture.data")
 """The parts of Hypothesis through which a case and what breaks on it go."""

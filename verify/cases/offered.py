@@ -7,9 +7,9 @@ from functools import lru_cache
 from hypothesis import strategies as st
 
 from verify.cases import inputs
+from verify.cases.adapted import adapted, among
 from verify.cases.case import Case
 from verify.cases.digits import minibatch
-from verify.cases.fitted import among, fitted
 from verify.cases.grid import CLASSES, generic, lattice
 from verify.cases.kinks import has_kinks, kinks, near_kinks
 from verify.cases.shapes import shapes
@@ -52,4 +52,4 @@ def _shared(found: dict[str, tuple[st.SearchStrategy[Case], float]]) -> dict[str
 
 
 def _fit(strategy: st.SearchStrategy[Case], oracle: Oracle) -> st.SearchStrategy[Case]:
-    return strategy.map(lambda case: fitted(case, oracle))
+    return strategy.map(lambda case: adapted(case, oracle))

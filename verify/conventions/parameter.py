@@ -23,7 +23,7 @@ from verify.conventions.probes import Question
 from verify.form import Form
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.formula import Formula, loss_formula
-from verify.oracle.lanes import local
+from verify.oracle.vectorised import local
 from verify.problem import Fixed, Instance, Part, Values, fixed, mean_by
 from verify.rounding import SLACK
 from verify.spec.claim import Claim

@@ -1,4 +1,4 @@
-"""A change that may have been made to a gradient or a loss: what it adds on one scene, and the sentence that tells it."""
+"""A change that may have been made to a gradient or a loss: what it adds on one decomposition, and the sentence that tells it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.words import Coefficient, Told
+from verify.diagnosis.wording import Coefficient, Message
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Changes with what each adds to the gradient of one scene: row k of `rows` (K, C·D) belongs to name k."""
+    """Changes with what each adds to the gradient of one decomposition: row k of `rows` (K, C·D) belongs to name k."""
 
     names: tuple[Change, ...]
     rows: Floats
@@ -38,7 +38,7 @@ class Table:
         return cls(one_object(tuple(added)), np.stack([matrix.ravel() for matrix in added.values()]))
 
     def of_names(self, names: tuple[Change, ...]) -> Floats:
-        """The rows of these changes, zeros for those that the scene does not have."""
+        """The rows of these changes, zeros for those that the decomposition does not have."""
         if names is self.names:
             return self.rows
         padded = np.vstack([self.rows, np.zeros(self.rows.shape[1])])
@@ -84,9 +84,9 @@ def _places(wanted: _Same, there: _Same) -> NDArray[np.intp]:
 
 
 Added = Iterator[tuple[Change, Floats]]
-Columns = Callable[[Scene], Iterator[tuple[Change, Any]]]
-"""What each change adds to the true answer on a scene: a matrix, of a loss a number."""
-Sentence = Callable[[Vocabulary, Change, Coefficient], Told]
+Columns = Callable[[Decomposition], Iterator[tuple[Change, Any]]]
+"""What each change adds to the true answer on a decomposition: a matrix, of a loss a number."""
+Sentence = Callable[[Vocabulary, Change, Coefficient], Message]
 """A change that was made so many times, in the words of an objective."""
 
 

@@ -1,4 +1,4 @@
-"""Which mistakes are looked for in a gradient: each with the matrix, a row for each class, that it adds to the true one of a scene."""
+"""Which mistakes are looked for in a gradient: each with the matrix, a row for each class, that it adds to the true one of a case."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from functools import lru_cache
 
 import numpy as np
 
-from verify.diagnosis import omissions, parts, penalties, probabilities, slopes, targets, touches
+from verify.diagnosis import omissions, parts, penalties, probabilities, slopes, targets, transformations
 from verify.diagnosis.change import Change, Mistakes, Table
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.form import LINEAR, SCORES, Form
 
 Catalogue = tuple[Mistakes, ...]
 
 
 @lru_cache(maxsize=128)
-def changes(scene: Scene) -> Table:
-    """Every change, in the same order for every scene of one objective."""
+def changes(decomposition: Decomposition) -> Table:
+    """Every change, in the same order for every decomposition of one objective."""
     found: dict[Change, Floats] = {}
     with np.errstate(all="ignore"):  # what is not finite explains nothing
-        for mistakes in _catalogue(scene):
-            found |= dict(mistakes.columns(scene))
+        for mistakes in _catalogue(decomposition):
+            found |= dict(mistakes.columns(decomposition))
     return Table.of(found)
 
 
 @lru_cache(maxsize=1024)
-def few(scene: Scene, names: tuple[Change, ...]) -> Table:
-    """These changes alone, which some other scene had."""
-    found: dict[Change, Floats] = dict.fromkeys(names, np.zeros(scene.shape))
+def few(decomposition: Decomposition, names: tuple[Change, ...]) -> Table:
+    """These changes alone, which some other decomposition had."""
+    found: dict[Change, Floats] = dict.fromkeys(names, np.zeros(decomposition.shape))
     kinds = {name.kind for name in names}
     with np.errstate(all="ignore"):
-        for mistakes in _catalogue(scene):
+        for mistakes in _catalogue(decomposition):
             if kinds & mistakes.sentences.keys():
-                found |= {name: matrix for name, matrix in mistakes.columns(scene) if name in found}
+                found |= {name: matrix for name, matrix in mistakes.columns(decomposition) if name in found}
     return Table.of(found)
 
 
-def _catalogue(scene: Scene) -> Catalogue:
-    return CATALOGUES[scene.form, scene.targets is not None]
+def _catalogue(decomposition: Decomposition) -> Catalogue:
+    return CATALOGUES[decomposition.form, decomposition.targets is not None]
 
 
 OF_CLASSES: Catalogue = (
@@ -53,17 +53,17 @@ OF_CLASSES: Catalogue = (
     omissions.classes,
     omissions.columns,
     omissions.examples,
-    touches.permuted,
-    touches.transposed,
+    transformations.permuted,
+    transformations.transposed,
     probabilities.replaced,
     probabilities.weighted,
-    touches.touched,
-    touches.featured,
+    transformations.transformed,
+    transformations.featured,
     parts.constants,
     parts.features,
     slopes.own_labels,
 )
-"""The likeliest first: of explanations that are one on every scene the first is told."""
+"""The likeliest first: of explanations that are one on every decomposition the first is told."""
 OF_WEIGHTS: Catalogue = (
     parts.parts,
     parts.reduced,
@@ -75,9 +75,9 @@ OF_WEIGHTS: Catalogue = (
     omissions.examples,
     omissions.entries,
     omissions.columns,
-    touches.permuted,
-    touches.touched,
-    touches.featured,
+    transformations.permuted,
+    transformations.transformed,
+    transformations.featured,
     parts.constants,
     parts.features,
 )
@@ -86,7 +86,7 @@ OF_WEIGHTS: Catalogue = (
 INSTEAD: dict[Mistakes, Catalogue] = {
     penalties.penalised: (),
     omissions.columns: (),
-    touches.featured: (touches.summed,),
+    transformations.featured: (transformations.summed,),
     parts.features: (parts.scores,),
 }
 """What is there of scores in place of what weights and features have."""

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
-from verify.diagnosis import cuts
-from verify.diagnosis.asked import Asked
+from verify.diagnosis import clipping
 from verify.diagnosis.lines import MOST_EDGES, Answered, Found, slip
+from verify.diagnosis.memoised import Memoised
 from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
-from verify.diagnosis.words import Diagnosis
+from verify.diagnosis.wording import Diagnosis
 from verify.difference import joined
 from verify.evidence import Evidence
 from verify.mistakes import FACTORS, Lines, likelier, multiple, paths
@@ -71,7 +71,7 @@ class Seen:
         return not bool(np.all(np.abs(self.given[name] - self.due[name]) <= self.radius[name]))
 
 
-def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) -> Diagnosis:
+def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: str) -> Diagnosis:
     """The bug that breaks a law at the case."""
     entries: str | list[list[int]] = [worst.where["entry"]] if "entry" in worst.where else "all"
     place = _place(subject.named, case, worst)
@@ -122,7 +122,7 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
 RIGHT = "the formula is right, but"
 
 
-def _is_right(subject: Asked, case: Case) -> bool | None:
+def _is_right(subject: Memoised, case: Case) -> bool | None:
     """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known."""
     code = subject.named.problem.code
     try:
@@ -132,7 +132,7 @@ def _is_right(subject: Asked, case: Case) -> bool | None:
     return None if gap is None else gap.distance == 0
 
 
-def _origin(subject: Asked, case: Case, worst: Evidence) -> Origin | None:
+def _origin(subject: Memoised, case: Case, worst: Evidence) -> Origin | None:
     """Where the floats of code go wrong on the way to what was measured: to an entry of its gradient, or to its loss."""
     code = subject.named.problem.code
     if code is None:
@@ -157,7 +157,7 @@ ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
 """Codes of what is done to all entries alike, for which no line of code need be looked for."""
 
 
-def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
+def _by_entries(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """What all entries of one input have in common, where the formula is code: points around one example are alike."""
     if subject.named.problem.example is None:
         return None
@@ -169,7 +169,7 @@ def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | Non
     return of_numbers([n for seen_there in numbers for n in seen_there.values()], case.dtype)
 
 
-def _numbers(subject: Asked, s: Seen) -> dict[str, Numbers]:
+def _numbers(subject: Memoised, s: Seen) -> dict[str, Numbers]:
     """Entry by entry. Second differences of the gradient at steps so short that a smooth one has none are rounding."""
     x, g = s.case.x, {name: a.astype(np.float64) for name, a in s.given.items()}
     try:
@@ -185,7 +185,7 @@ def _about(law: str) -> str | None:
     return "loss" if law in ("value", "enclosure", "crossing", "one-sided") else "gradient" if law in ("gradient", "membership") else None
 
 
-def _near_an_end(subject: Asked, every: list[Seen], wrong: list[Seen]) -> str | None:
+def _near_an_end(subject: Memoised, every: list[Seen], wrong: list[Seen]) -> str | None:
     """What is wrong where a number is close to an end of its domain, and nowhere else."""
     inputs = [i for i in subject.named.problem.variables if not i.is_free]
     if not inputs:
@@ -206,7 +206,7 @@ def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
     return f"{name}{index or ''}"
 
 
-def _seen(subject: Asked, case: Case) -> Seen | None:
+def _seen(subject: Memoised, case: Case) -> Seen | None:
     truth = subject.truth(case)
     exact = _denoted(subject, case)
     try:
@@ -227,7 +227,7 @@ def _seen(subject: Asked, case: Case) -> Seen | None:
     return Seen(case, value, truth, case.parted(given), case.parted(center), case.parted(radius))
 
 
-def _denoted(subject: Asked, case: Case) -> Floats | None:
+def _denoted(subject: Memoised, case: Case) -> Floats | None:
     """What a gradient's code denotes, without its roundings, in the shape of the point."""
     code = subject.named.problem.code
     try:
@@ -236,11 +236,11 @@ def _denoted(subject: Asked, case: Case) -> Floats | None:
         return None
 
 
-def _value_is_wrong(subject: Asked, s: Seen) -> bool:
+def _value_is_wrong(subject: Memoised, s: Seen) -> bool:
     return bool(subject.candidate.has_loss) and not bool(abs(s.value - float(s.truth.value.exact)) <= s.truth.value.radius)
 
 
-def _is_wrong(subject: Asked, s: Seen) -> bool:
+def _is_wrong(subject: Memoised, s: Seen) -> bool:
     return _value_is_wrong(subject, s) or any(s.wrong(name) for name in s.due)
 
 
@@ -250,7 +250,7 @@ def _is_close(s: Seen, dtype: str) -> bool:
     return bool(off <= size * float(np.finfo(dtype).eps) ** PRECISE)
 
 
-def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
+def _of_gradient(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | None:
     """(code, sentence, inputs): what explains the gradient for every input that is wrong on the ordinary cases."""
     names = subject.named.problem.differentiated
     wrong = [name for name in names if any(s.wrong(name) for s in seen)]
@@ -266,7 +266,7 @@ def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | Non
     return codes.pop() if len(codes) == 1 else "unknown", sentence, "all" if one else ", ".join(wrong)
 
 
-def _of_code(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
+def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """The same of code: the slip in it that explains the gradients for all inputs, or the slips that explain each."""
     here = _seen(subject, case)
     points = [a for s in [*([] if here is None else [here]), *seen] if (a := _answered(subject, s)) is not None][:ALIKE]
@@ -275,10 +275,10 @@ def _of_code(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
     points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
     if (found := slip(points)) is not None:
         return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
-    off = cuts.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
+    off = clipping.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
     if off is not None:
         return Diagnosis("clipped", f"the gradient is cut off: {off}")
-    if (most := cuts.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
+    if (most := clipping.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
         return Diagnosis("clipped", f"the gradient is scaled down to a norm of {most:.6g} where it is longer")
     return _input_by_input(case, points, [name for name in case.differentiated if any(s.wrong(name) for s in seen)])
 
@@ -298,7 +298,7 @@ def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Dia
     return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", sentence, ", ".join(told), places=places) if told else None
 
 
-def _answered(subject: Asked, s: Seen) -> Answered | None:
+def _answered(subject: Memoised, s: Seen) -> Answered | None:
     code = subject.named.problem.code
     assert code is not None
     try:
@@ -314,7 +314,7 @@ def _answered(subject: Asked, s: Seen) -> Answered | None:
     return Answered(lines, given, due, radius, inputs, np.ones(given.size, bool))
 
 
-def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _of_input(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """(code, sentence) of what the gradient for one input is instead."""
     if all(not np.any(s.given[name]) for s in seen):
         return "term-missing", "is 0, whatever the inputs are"
@@ -340,7 +340,7 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
     return None if subject.named.problem.code is not None else _of_path(subject, name)
 
 
-def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
+def _of_path(subject: Memoised, name: str) -> tuple[str, str] | None:
     """The path through a subexpression of which a multiple is added to the gradient for an input, on cases of one size."""
     oracle = subject.named
     seen = [s for s in (_seen(subject, c) for c in ordinary(oracle, ALIKE, alike=True)) if s is not None]
@@ -363,7 +363,7 @@ def _multiple(errors: list[Floats], columns: list[Floats]) -> float:
     return float(f"{along / squares:.4g}") if squares > 0 else 0.0
 
 
-def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _by_weights(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """What became of the weights of the examples."""
     if _agree(seen, name, _with_ones(subject, seen, name, WEIGHTS)):
         return "weights", "does not follow the weights of the examples: it is that for weights of 1"
@@ -372,7 +372,7 @@ def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
     return None
 
 
-def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _by_classes(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """What became of parameters that have a number for each class."""
     problem = subject.named.problem
     for own, p in problem.classwise.items():
@@ -384,7 +384,7 @@ def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
     return None
 
 
-def _by_reduction(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _by_reduction(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """Where it is the gradient of another reduction than the loss is."""
     oracle = subject.named
     parts = [oracle.problem.parts(s.case.values) for s in seen]
@@ -429,18 +429,18 @@ def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
     return bool(seen)
 
 
-def _with_ones(subject: Asked, seen: list[Seen], name: str, weights: str) -> list[Floats]:
+def _with_ones(subject: Memoised, seen: list[Seen], name: str, weights: str) -> list[Floats]:
     """What is due for one input where these weights are 1."""
     return _with(subject, seen, name, {weights: 1.0})
 
 
-def _with(subject: Asked, seen: list[Seen], name: str, numbers: Mapping[str, float]) -> list[Floats]:
+def _with(subject: Memoised, seen: list[Seen], name: str, numbers: Mapping[str, float]) -> list[Floats]:
     """What is due for one input where all numbers of others are these."""
     cases = [s.case.but(**{other: np.full_like(s.case[other], t) for other, t in numbers.items()}) for s in seen]
     return [c.parted(np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
 
 
-def _of_value(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
+def _of_value(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | None:
     """(code, sentence, entries): what explains the value on the ordinary cases."""
     if not subject.candidate.has_loss or not seen:
         return None

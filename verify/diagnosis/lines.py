@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.mistakes import Lines, Place, Slip, derivative_told, told, told_place
+from verify.mistakes import Lines, Site, Slip, derivative_told, told, told_place
 from verify.rounding import GREATEST_DENOMINATOR
 
 Floats = NDArray[np.float64]
@@ -156,7 +156,7 @@ class _Inquiry:
                     return self.tell(s)
         return None
 
-    def _factors(self) -> Iterator[tuple[Place, float]]:
+    def _factors(self) -> Iterator[tuple[Site, float]]:
         """The places of which a multiple explains the first point, and the factor."""
         for place in self.first.lines.listed:
             column = self.columns.get(Slip("path-missing", "times", place, 0.0))
@@ -180,12 +180,12 @@ class _Inquiry:
                     return Found("constant", told_of, ((line.file, line.number),))
         return None
 
-    def _having(self, point: Answered, place: Place, number: float) -> Floats:
+    def _having(self, point: Answered, place: Site, number: float) -> Floats:
         """The gradient at a point with another number in a place: all that is computed there is computed anew."""
         self.left -= ANEW * point.lines.cost
         return point.lines.having(place, number).gradient()
 
-    def _number(self, place: Place) -> float | None:
+    def _number(self, place: Site) -> float | None:
         """The number at which the error along its own direction vanishes at the first point; None where it is none, or would be too much
         work.
         """

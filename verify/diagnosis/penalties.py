@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from verify.diagnosis.change import Added, Change, told_by
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary, multiple
-from verify.diagnosis.words import Coefficient, Told
+from verify.diagnosis.wording import Coefficient, Message
 
 ENTRYWISE: dict[str, Callable[[Floats, float], Floats]] = {
     "W": lambda W, reg: W,
@@ -37,40 +37,40 @@ def instead(v: Vocabulary, change: Change, c: Coefficient) -> str:
     return {BIAS: f"{v.weights(c)} in {BIAS} alone", FEATURES: f"{v.weights(c)} in {FEATURES}"}.get(change.part) or multiple(c, change.part)
 
 
-def of_bias(v: Vocabulary, c: Coefficient) -> Told:
+def of_bias(v: Vocabulary, c: Coefficient) -> Message:
     """C times λw more in the bias column."""
     if not v.oracle.objective.penalty.bias or v.rate is None:
-        return Told("penalty-bias", f"the bias is penalised in the gradient ({v.weights(c)}), though the loss leaves it out", BIAS)
+        return Message("penalty-bias", f"the bias is penalised in the gradient ({v.weights(c)}), though the loss leaves it out", BIAS)
     if c == -v.rate:
-        return Told("penalty-bias", "the bias is not penalised in the gradient, though the loss penalises it", BIAS)
-    return Told("penalty-bias", f"{v.weights(v.rate + c)} in the bias column where {v.weights(v.rate)} is due", BIAS)
+        return Message("penalty-bias", "the bias is not penalised in the gradient, though the loss penalises it", BIAS)
+    return Message("penalty-bias", f"{v.weights(v.rate + c)} in the bias column where {v.weights(v.rate)} is due", BIAS)
 
 
-def _weights(v: Vocabulary, change: Change, c: Coefficient) -> Told:
+def _weights(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     if change.part == BIAS:
         return of_bias(v, c)
     if change.part == FEATURES and v.rate is not None:
-        return Told("penalty-factor", f"{v.weights(v.rate + c)} where {v.weights(v.rate)} is due, in {FEATURES}", FEATURES)
-    return Told("term-extra", f"{instead(v, change, c)} is added{'' if v.rate is not None else ', and the loss has no penalty'}")
+        return Message("penalty-factor", f"{v.weights(v.rate + c)} where {v.weights(v.rate)} is due, in {FEATURES}", FEATURES)
+    return Message("term-extra", f"{instead(v, change, c)} is added{'' if v.rate is not None else ', and the loss has no penalty'}")
 
 
-def _times_lambda(v: Vocabulary, change: Change, _: Coefficient) -> Told:
-    return Told("scaled", f"{v.names[change.part]} is multiplied by λ")
+def _times_lambda(v: Vocabulary, change: Change, _: Coefficient) -> Message:
+    return Message("scaled", f"{v.names[change.part]} is multiplied by λ")
 
 
 @told_by({"weights": _weights, "times λ": _times_lambda})
-def penalised(scene: Scene) -> Added:
+def penalised(decomposition: Decomposition) -> Added:
     """λW is free everywhere, in columns that the penalty leaves out too."""
-    W, reg, bias = scene.W, scene.reg, np.arange(scene.D) == scene.D - 1
+    W, reg, bias = decomposition.W, decomposition.reg, np.arange(decomposition.D) == decomposition.D - 1
     yield Change("weights", "λW", free=True), reg * W
     yield Change("weights", BIAS, free=True), reg * W * bias
     yield Change("weights", FEATURES, free=True), reg * W * ~bias
-    penalised = np.broadcast_to(scene.oracle.penalised(scene.case["W"]) > 0, W.shape)
+    penalised = np.broadcast_to(decomposition.oracle.penalised(decomposition.case["W"]) > 0, W.shape)
     for where, there in (("", np.ones(W.shape)), ("in the penalised columns", penalised.astype(np.float64))):
         if not where or not penalised.all():
             for name, function in ENTRYWISE.items():
                 yield Change("weights", name, where, free=True), function(W, reg) * there
     for name, function in WHOLE.items():
         yield Change("weights", name, free=True), function(W, reg)
-    yield Change("times λ", "data"), (reg - 1) * scene.data
-    yield Change("times λ", "whole"), (reg - 1) * scene.whole
+    yield Change("times λ", "data"), (reg - 1) * decomposition.data
+    yield Change("times λ", "whole"), (reg - 1) * decomposition.whole

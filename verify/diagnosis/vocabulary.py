@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from verify.diagnosis.words import AXES, Coefficient, number
+from verify.diagnosis.wording import AXES, Coefficient, number
 from verify.form import SCORES
 from verify.oracle import Oracle
 from verify.oracle.formula import penalty_formula

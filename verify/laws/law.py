@@ -13,12 +13,12 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Misbehaviour, Way, functions
+from verify.candidates import Answer, Misbehaviour, Way, process_globals
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.form import Form
 from verify.oracle import InstanceOracle, Oracle, Point, Truth
-from verify.oracle.lanes import Many
+from verify.oracle.vectorised import Vectorised
 from verify.traced import NotTraced
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class OutOfRange(Exception):
     """The answer is not finite where careful code need not be: it says nothing."""
 
 
-Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Many], tuple[NDArray[np.float64], NDArray[np.bool_]]]
+Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Vectorised], tuple[NDArray[np.float64], NDArray[np.bool_]]]
 """(values (B,), gradients (B, …), what is about true) → (strain, whether it is looked at as closely as by the law), each (B,)."""
 
 KEPT = 8
@@ -230,7 +230,7 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
     def decided(subject: Subject, case: Case) -> Finding:
         try:
             with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
-                return functions.undisturbed(lambda: measure(subject, case))
+                return process_globals.undisturbed(lambda: measure(subject, case))
         except OutOfRange:
             return Finding(undecided=OUT_OF_RANGE)
         except NotTraced as error:

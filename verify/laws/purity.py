@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Misbehaviour, changes, functions, keeps, upstream_is_kept
+from verify.candidates import Answer, Misbehaviour, changes, keeps, process_globals, upstream_is_kept
 from verify.candidates.signature import is_seed
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
@@ -24,7 +24,7 @@ from verify.laws.surroundings import GENERATORS, SEEDED, borrowed, watched
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where something is changed, or the answer is another one for another memory layout."""
-    with functions.noting() as seen, borrowed():
+    with process_globals.noting() as seen, borrowed():
         finding = _measured(subject, case)
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])

@@ -44,7 +44,7 @@ def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation],
     for relation in related(subject, asked):
         for e in equations(instance, relation, case.values, case.seed):
             try:
-                here, *there = (Place.of(subject, case.but(**values)) for values in (e.here, *(t.values for t in e.terms)))
+                here, *there = (Judged.of(subject, case.but(**values)) for values in (e.here, *(t.values for t in e.terms)))
             except OutOfRange:
                 lost = True
                 continue
@@ -56,7 +56,7 @@ def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation],
 
 
 @dataclass(frozen=True)
-class Place:
+class Judged:
     """What is answered at a case, beside what is true there."""
 
     case: Case
@@ -65,7 +65,7 @@ class Place:
     has_loss: bool
 
     @classmethod
-    def of(cls, subject: Subject, case: Case) -> Place:
+    def of(cls, subject: Subject, case: Case) -> Judged:
         """Raises OutOfRange where the answer says nothing."""
         return cls(case, subject.answer(case), subject.truth(case), subject.candidate.has_loss)
 
@@ -75,7 +75,7 @@ class Place:
         return joined([np.asarray(a, np.float64) for a in parts])
 
 
-def _compared(law: str, e: Equation, here: Place, there: Sequence[Place]) -> Iterator[Evidence]:
+def _compared(law: str, e: Equation, here: Judged, there: Sequence[Judged]) -> Iterator[Evidence]:
     truth, own = here.truth, gamma(len(there) + 2, unit_roundoff("float64"))  # of the sums here: weights, products, additions
     weighed = [(float(t.weight), t.back, p) for t, p in zip(e.terms, there, strict=True)]
     if here.has_loss:
@@ -97,7 +97,7 @@ def _compared(law: str, e: Equation, here: Place, there: Sequence[Place]) -> Ite
         yield _slope(law, e, here)
 
 
-def _slope(law: str, e: Equation, here: Place) -> Evidence:
+def _slope(law: str, e: Equation, here: Judged) -> Evidence:
     d, g, truth = here.along(e.direction or {}), here.answer.gradient.astype(np.float64), here.truth
     due, room = (e.degree * here.answer.value, abs(e.degree) * truth.value.radius) if e.degree else (0.0, 0.0)
     wider = _wider(truth.gradient.radius, truth.gradient.magnitude, gamma(d.size + 2, unit_roundoff("float64")))

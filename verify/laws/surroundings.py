@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Candidate, errstate, floats, functions
+from verify.candidates import Candidate, errstate, float_environment, process_globals
 from verify.storage import folder
 
 UNLIKELY = 0x5EED_0DD
@@ -135,7 +135,7 @@ def _variables_as(before: dict[Any, Any]) -> None:
 
 def _path_as(before: list[str]) -> None:
     """As it was, but for what a library has added of its own: it may have to import from there."""
-    sys.path[:] = [*before, *(path for path in sys.path if path not in before and functions.is_installed(path))]
+    sys.path[:] = [*before, *(path for path in sys.path if path not in before and process_globals.is_installed(path))]
 
 
 def _umask() -> int:
@@ -295,7 +295,7 @@ def importing(target: str, told: list[str]) -> Iterator[None]:
     """
     before, modules = {shared: shared.look() for shared in APART if shared.told not in PUT_BACK}, {*sys.modules}
     yield
-    libraries = any(functions.is_installed(getattr(sys.modules[n], "__file__", None) or "") for n in sys.modules.keys() - modules)
+    libraries = any(process_globals.is_installed(getattr(sys.modules[n], "__file__", None) or "") for n in sys.modules.keys() - modules)
     for shared, state in before.items():
         after = shared.look()
         if shared.told == "changes sys.path":
@@ -349,18 +349,18 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
         now = look()
         before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
         _set(now, before)
-        names, ours = functions.now(modules=True), floats.settings()
+        names, ours = process_globals.now(modules=True), float_environment.settings()
         try:
             return f(*arguments, **named)
         finally:
-            replaced, how, loads = names.restore(), floats.restore(ours), names.loads()
+            replaced, how, loads = names.restore(), float_environment.restore(ours), names.loads()
             first = _changed(before)
             told = {shared for shared in first if shared.once and not loads}
             if told != first.keys():
                 with suppress(Exception):
                     f(*spare, **named)
                 names.restore()
-                floats.restore(ours)
+                float_environment.restore(ours)
                 told |= first.keys() & _changed(before).keys()
             _set(before, {shared: first.get(shared, now[shared]) for shared in SHARED if shared not in told and not shared.once})
             if not loads:

@@ -38,7 +38,7 @@ ALL = "*"
 
 
 @dataclass(frozen=True)
-class Place:
+class Site:
     """What an expression makes, or (with a `slot`) what comes to it from one of its operands. `steps` are "all" of its runs, the "earlier"
     ones, or one by its number.
     """
@@ -54,7 +54,7 @@ class Slip:
 
     code: str
     how: str
-    place: Place
+    place: Site
     factor: float = 1.0
 
 
@@ -204,7 +204,7 @@ class Lines:
         """Of one gradient, in instructions."""
         return len(self.edges) + sum(e.outs.size for e in self.edges) // EDGES
 
-    def _at(self, place: Place) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    def _at(self, place: Site) -> Iterator[tuple[int, NDArray[np.bool_]]]:
         runs = self.places.get(place.key, [])
         chosen = runs if place.steps == "all" else runs[:-1] if place.steps == "earlier" else runs[int(place.steps) : int(place.steps) + 1]
         for n in chosen:
@@ -279,7 +279,7 @@ class Lines:
         """Other derivatives of these functions than their own, those that come last in the code first."""
         for key in sorted(self.functions, key=lambda k: -self.functions[k][-1][1][0]):
             due = self.derivative(key)
-            yield from (Slip("path-factor", how, Place(key)) for how in DERIVATIVES if how != due)
+            yield from (Slip("path-factor", how, Site(key)) for how in DERIVATIVES if how != due)
 
     def derivative(self, key: Key) -> str | None:
         """How the derivative of such a function is shown; None where it is not among those that are."""
@@ -328,53 +328,53 @@ class Lines:
             if p.steps == "all" and own and np.any(partials != 1):
                 yield Slip("path-factor", "bare", p)
         for (file, number), _ in sorted(self._lines.items(), key=lambda item: -item[1][-1][1][0]):
-            yield Slip("path-factor", "identity", Place((file, number, ALL)))
+            yield Slip("path-factor", "identity", Site((file, number, ALL)))
         for p in places:
             if p.slot is not None and p.steps == "all" and any(_is_spread(self.edges[n], which) for n, which in self._at(p)):
                 yield from (Slip(code, how, p) for code, how in SPREAD)
 
     @cached_property
-    def listed(self) -> list[Place]:
+    def listed(self) -> list[Site]:
         """All places."""
         return sorted(self._places(), key=lambda p: (p.slot is not None or not _is_all(self.line(p)), p.steps != "all"))
 
-    def line(self, place: Place) -> Line:
+    def line(self, place: Site) -> Line:
         """Where it is."""
         n = self.places[place.key][-1] if place.key[2] != ALL else self._lines[place.key[:2]][-1][1][0]
         line = self.tape.instructions[n].line
         assert line is not None
         return line
 
-    def _places(self) -> Iterator[Place]:
+    def _places(self) -> Iterator[Site]:
         for key, runs in sorted(self.places.items(), key=lambda item: -item[1][-1]):
             apart = key not in self._many and not all(self._is_of_itself(n) for n in runs)
             slots = sorted({int(s) for n in runs for s in self.edges[n].slots.tolist()}) if apart else []
             which: list[str | int] = ["all", *(["earlier"] if len(runs) > 1 else []), *(range(len(runs)) if 1 < len(runs) <= FEW else [])]
             for steps in which:
-                yield Place(key, None, steps)
+                yield Site(key, None, steps)
                 if len(slots) > 1 or steps == "all":
-                    yield from (Place(key, slot, steps) for slot in slots)
+                    yield from (Site(key, slot, steps) for slot in slots)
 
     def _is_of_itself(self, n: int) -> bool:
         """Whether both operands are the same numbers, as in x * x."""
         ins = self.tape.instructions[n].ins
         return len(ins) == 2 and np.array_equal(*ins)
 
-    def constants(self) -> Iterator[Place]:
+    def constants(self) -> Iterator[Site]:
         """The operands that are one number each."""
         fixed = self.tape.constants
         for key, runs in self.places.items():
             i = self.tape.instructions[runs[0]]
             for slot, r in enumerate(i.ins):
                 if i.row.form == "elementwise" and int(r.flat[0]) in fixed and np.all(r == r.flat[0]) and not self.tape.moving[r.flat[0]]:
-                    yield Place(key, slot)
+                    yield Site(key, slot)
 
-    def constant(self, place: Place) -> float:
+    def constant(self, place: Site) -> float:
         """The number at such an operand."""
         n = self.places[place.key][0]
         return float(self._operands(n, self.tape.instructions[n], self.values)[place.slot or 0].flat[0])
 
-    def having(self, place: Place, number: float) -> Lines:
+    def having(self, place: Site, number: float) -> Lines:
         """The same with another number there."""
         there = {(n, place.slot or 0): number for n in self.places[place.key]}
         return Lines(self.record, self.inputs, {**self.changed, **there})
@@ -463,7 +463,7 @@ def multiple(factor: float) -> str:
     return f"{factor:.6g} ×" if abs(off) >= 1e-5 else f"(1 {'−' if off < 0 else '+'} {abs(off):.2g}) ×"
 
 
-def told_place(place: Place, line: Line) -> str:
+def told_place(place: Site, line: Line) -> str:
     """A place in words."""
     part = line.part if place.key[2] != ALL and (place.slot is not None or not _is_all(line)) else ""
     where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
@@ -478,7 +478,7 @@ def _is_all(line: Line) -> bool:
     return code.endswith(line.part) and bool(re.fullmatch(r"[^=<>!]*=\s*|return\s+", code[: -len(line.part)]))
 
 
-def _operand(place: Place, line: Line) -> str:
+def _operand(place: Site, line: Line) -> str:
     written = _operands(line)
     if place.slot is None or place.slot >= len(written) or len(text := ast.unparse(written[place.slot])) > LONGEST:
         return f"operand {(place.slot or 0) + 1}"

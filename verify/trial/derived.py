@@ -15,7 +15,7 @@ from verify import bulk
 from verify.candidates import Misbehaviour
 from verify.cases import Case, families
 from verify.cases.bulk import FAMILY, anywhere
-from verify.cases.simpler import shrunk
+from verify.cases.shrinking import shrunk
 from verify.evidence import Finding
 from verify.laws import LAWS, Law, Subject
 from verify.laws.surroundings import borrowed

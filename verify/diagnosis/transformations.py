@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from verify.diagnosis.change import Added, Change, told_by
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.words import Axes, Coefficient, Told
+from verify.diagnosis.wording import Axes, Coefficient, Message
 
 Function = Callable[[Floats], Floats]
 
@@ -64,56 +64,62 @@ CODES = {"divided by its norm": "scaled", "divided by its greatest entry": "scal
 """Of what is done to the entries; the rest are `entries`."""
 
 
-def tell(axes: Axes, name: str, change: Change) -> Told:
+def tell(axes: Axes, name: str, change: Change) -> Message:
     """What was done to a matrix that is called so, and whose rows and columns are."""
     if change.kind == "transposed":
-        return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
+        return Message("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
     if change.kind == "permuted":
-        return Told("class-swapped" if change.how in ORDERS_OF_ROWS else "entries", f"{name} has its {axes.told(change.how)}")
-    return Told(CODES.get(change.how, "entries"), f"in place of {name} stands: {axes.told(change.how)}")
+        return Message("class-swapped" if change.how in ORDERS_OF_ROWS else "entries", f"{name} has its {axes.told(change.how)}")
+    return Message(CODES.get(change.how, "entries"), f"in place of {name} stands: {axes.told(change.how)}")
 
 
-def _done(v: Vocabulary, change: Change, _: Coefficient) -> Told:
+def _done(v: Vocabulary, change: Change, _: Coefficient) -> Message:
     return tell(v.axes, v.names.get(change.part, change.part), change)
 
 
-def _features(_: Vocabulary, change: Change, c: Coefficient) -> Told:
-    return Told("entries", f"the data gradient is taken with {change.how} in place of the features")
+def _features(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    return Message("entries", f"the data gradient is taken with {change.how} in place of the features")
 
 
 @told_by({"permuted": _done})
-def permuted(scene: Scene) -> Added:
+def permuted(decomposition: Decomposition) -> Added:
     """Rows or columns in another order."""
-    roles = {str(role): scene.sum_of(dS) for role, dS in scene.by_role.items()}
-    for name, matrix in (scene.parts | roles).items():
+    roles = {str(role): decomposition.sum_of(dS) for role, dS in decomposition.by_role.items()}
+    for name, matrix in (decomposition.parts | roles).items():
         yield from done(name, matrix, ["permuted"])
 
 
 @told_by({"transposed": _done})
-def transposed(scene: Scene) -> Added:
+def transposed(decomposition: Decomposition) -> Added:
     """The numbers of the transpose."""
     for name in ("whole", "data", "penalty"):
-        yield from done(name, scene.parts[name], ["transposed"])
+        yield from done(name, decomposition.parts[name], ["transposed"])
 
 
 @told_by({"touched": _done})
-def touched(scene: Scene) -> Added:
+def transformed(decomposition: Decomposition) -> Added:
     """Something done to the finished gradient."""
     for name in ("whole", "data"):
-        yield from done(name, scene.parts[name], ["touched"])
+        yield from done(name, decomposition.parts[name], ["touched"])
 
 
 @told_by({"features": _features})
-def featured(scene: Scene) -> Added:
+def featured(decomposition: Decomposition) -> Added:
     """Something done to the features."""
-    yield Change("features", "data", "ones"), scene.sum_of(scene.all_slopes, np.ones_like(scene.X)) - scene.data
-    yield Change("features", "data", "squares"), scene.sum_of(scene.all_slopes, scene.X**2) - scene.data
-    yield Change("features", "data", "absolute values"), scene.sum_of(scene.all_slopes, np.abs(scene.X)) - scene.data
+    yield (
+        Change("features", "data", "ones"),
+        decomposition.sum_of(decomposition.all_slopes, np.ones_like(decomposition.X)) - decomposition.data,
+    )
+    yield Change("features", "data", "squares"), decomposition.sum_of(decomposition.all_slopes, decomposition.X**2) - decomposition.data
+    yield (
+        Change("features", "data", "absolute values"),
+        decomposition.sum_of(decomposition.all_slopes, np.abs(decomposition.X)) - decomposition.data,
+    )
 
 
 @told_by({"touched": _done})
-def summed(scene: Scene) -> Added:
+def summed(decomposition: Decomposition) -> Added:
     """Of scores: what belongs to all examples, for each of them."""
-    total = np.broadcast_to(scene.data.sum(axis=1, keepdims=True), scene.shape)
-    for how, instead in (("its sum over the examples", total), ("its mean over the examples", total / scene.N)):
-        yield Change("touched", "data", how), instead - scene.data
+    total = np.broadcast_to(decomposition.data.sum(axis=1, keepdims=True), decomposition.shape)
+    for how, instead in (("its sum over the examples", total), ("its mean over the examples", total / decomposition.N)):
+        yield Change("touched", "data", how), instead - decomposition.data

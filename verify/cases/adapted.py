@@ -30,7 +30,7 @@ def of_targets(loss: LossSpec, y: NDArray[np.int64], seed: int | NDArray[np.int6
     return (y * (1 + seed) + seed if loss.domain else y) % loss.labels(1)
 
 
-def fitted(case: Case, oracle: Oracle) -> Case:
+def adapted(case: Case, oracle: Oracle) -> Case:
     """The case with the values that the objective is a function of."""
     form, case = oracle.objective.form, one_score(case, oracle)
     return replace(case, values=form.of_linear(case.values), differentiated=(form.point,))

@@ -7,19 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.looks import HESSIAN, Aspect, Look
-from verify.diagnosis.scene import Floats
-from verify.diagnosis.words import Diagnosis
+from verify.diagnosis.decomposition import Floats
+from verify.diagnosis.residuals import HESSIAN, Aspect, Residual
+from verify.diagnosis.wording import Diagnosis
 
 
-def cut(aspect: Aspect, looks: Sequence[Look]) -> Diagnosis | None:
+def clipped(aspect: Aspect, residuals: Sequence[Residual]) -> Diagnosis | None:
     """The bound beyond which everything is cut, and nothing else is wrong; None where there is none."""
-    for words, shares in (("", [1.0] * len(looks)), (" before the mean is taken", [look.scene.share for look in looks])):
-        numbers = [(look.given / s, (look.given - look.error) / s, look.radius / s) for look, s in zip(looks, shares, strict=True)]
+    for words, shares in (
+        ("", [1.0] * len(residuals)),
+        (" before the mean is taken", [residual.decomposition.share for residual in residuals]),
+    ):
+        numbers = [
+            (residual.given / s, (residual.given - residual.error) / s, residual.radius / s)
+            for residual, s in zip(residuals, shares, strict=True)
+        ]
         cut_off = bounds(*(np.concatenate([row[k].ravel() for row in numbers]) for k in range(3)))
         if cut_off is not None:
             return Diagnosis("curvature" if aspect is HESSIAN else "entries", f"the {aspect.name} is cut off{words}: {cut_off}")
-    most = norm([(look.given, look.given - look.error, look.broken) for look in looks])
+    most = norm([(residual.given, residual.given - residual.error, residual.broken) for residual in residuals])
     return None if most is None else Diagnosis("scaled", f"the {aspect.name} is scaled down to a norm of {most:.6g} where it is longer")
 
 

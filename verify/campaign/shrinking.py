@@ -9,7 +9,7 @@ from typing import TypeGuard
 from verify.campaign.task import Inapplicable, Outcome, Task
 from verify.cases import Case
 from verify.cases.case import NAMING
-from verify.cases.simpler import lean
+from verify.cases.shrinking import lean
 from verify.form import FORMS
 
 MOST_TRIES = 10
@@ -32,7 +32,7 @@ def can_be_smaller(outcome: Outcome | Inapplicable) -> TypeGuard[Outcome]:
     return case.family != NAMING and told.startswith(ENDED) and not told.endswith(OR_ALL)
 
 
-class Smaller:
+class Shrinking:
     """Looks for it. `outcome` has the smallest case found so far; `known` is one at which another law ended so, and is tried first."""
 
     def __init__(self, outcome: Outcome, known: Case | None) -> None:

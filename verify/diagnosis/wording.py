@@ -38,7 +38,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Told:
+class Message:
     """One change in words. `entries` are those that it touches, in words."""
 
     code: str

@@ -12,10 +12,10 @@ from itertools import islice, product
 
 from verify.candidates import Misbehaviour, Scores
 from verify.conventions.parameter import solved
-from verify.diagnosis import panel
-from verify.diagnosis.asked import Asked
-from verify.diagnosis.looks import at_gradient, at_loss
-from verify.diagnosis.scene import Scene
+from verify.diagnosis import reference_cases
+from verify.diagnosis.decomposition import Decomposition
+from verify.diagnosis.memoised import Memoised
+from verify.diagnosis.residuals import at_gradient, at_loss
 from verify.oracle import Oracle
 from verify.spec import Objective
 from verify.spec.catalogue import penalties
@@ -25,7 +25,7 @@ ASKED = 4
 """Ordinary cases on which loss and gradient must both be right."""
 
 
-def another(subject: Asked) -> tuple[str, str] | None:
+def another(subject: Memoised) -> tuple[str, str] | None:
     """The code of what differs and a sentence, where loss and gradient are right together for another member; else None."""
     mine, has_loss = subject.scored.objective, subject.candidate.has_loss
     if has_loss and _holds(subject, mine, most=1):
@@ -39,7 +39,7 @@ def another(subject: Asked) -> tuple[str, str] | None:
     return None
 
 
-def _cut_otherwise(subject: Asked) -> tuple[str, str] | None:
+def _cut_otherwise(subject: Memoised) -> tuple[str, str] | None:
     """The same where scores and gradients come as numbers in one row, and the candidate takes them in the other order."""
     candidate = subject.candidate
     if not isinstance(candidate, Scores) or not candidate.flat:
@@ -54,12 +54,12 @@ def _cut_otherwise(subject: Asked) -> tuple[str, str] | None:
 WORDS = {"ROWMAJOR": "example by example (row-major)", "CLASSMAJOR": "class by class (class-major)"}
 
 
-def _others(subject: Asked) -> Iterator[Objective]:
+def _others(subject: Memoised) -> Iterator[Objective]:
     mine = subject.scored.objective
     for penalty, reduction in product(penalties().values() if mine.form.is_penalised else [mine.penalty], REDUCTIONS):
         if (penalty.name, reduction) != (mine.penalty.name, mine.reduction):
             yield replace(mine, penalty=penalty, reduction=reduction)
-    cases = [scene.case for scene in panel.ordinary(mine, subject.scored.dtype)[:ASKED]]
+    cases = [decomposition.case for decomposition in reference_cases.ordinary(mine, subject.scored.dtype)[:ASKED]]
     try:
         questions = [(c.values, subject.answer(c)) for c in cases if mine.parameters]
     except Misbehaviour:
@@ -67,13 +67,13 @@ def _others(subject: Asked) -> Iterator[Objective]:
     yield from solved([mine], questions, tuple(mine.parameters), subject.scored.dtype, by_gradient=not subject.candidate.has_loss)
 
 
-def _holds(subject: Asked, objective: Objective, *, most: int) -> bool:
+def _holds(subject: Memoised, objective: Objective, *, most: int) -> bool:
     """Whether the loss is right on as many ordinary cases; and the gradient too, where more than one is asked."""
-    scenes = islice(panel.ordinary(subject.scored.objective, subject.scored.dtype), most)
+    decompositions = islice(reference_cases.ordinary(subject.scored.objective, subject.scored.dtype), most)
     oracle = Oracle(objective, subject.scored.dtype)
     asked = ((at_loss,) if subject.candidate.has_loss else ()) + ((at_gradient,) if most > 1 else ())
-    looks = (look(subject, Scene(oracle, s.case)) for s in scenes for look in asked)
-    return all(look is not None and not look.broken for look in looks)
+    residuals = (residual(subject, Decomposition(oracle, s.case)) for s in decompositions for residual in asked)
+    return all(residual is not None and not residual.broken for residual in residuals)
 
 
 def _code(objective: Objective, other: Objective) -> str:

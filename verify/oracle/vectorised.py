@@ -45,7 +45,7 @@ class Local:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Many:
+class Vectorised:
     """f of B problems and its gradient between `low` and `high`, each of the shape of the point, with what a right candidate may be off,
     about as much as the balls allow; `tied` (B,) tells whose gradient is no single one.
     """
@@ -62,7 +62,7 @@ Problems = Mapping[str, NDArray[Any]]
 """B problems of one size by the names of their values: W (B, C, D), X (B, N, D), y (B, N), reg (B,); or scores (B, N, C) and y."""
 
 
-def at(oracle: Oracle, problems: Sequence[Problems]) -> list[Many]:
+def at(oracle: Oracle, problems: Sequence[Problems]) -> list[Vectorised]:
     """What is about true of problems of several sizes. Examples of as many classes are looked at together."""
     with np.errstate(all="ignore"):
         form = oracle.objective.form
@@ -89,7 +89,7 @@ def _penalised(oracle: Oracle, p: Problems) -> tuple[Any, Any, Any, Any]:
     return value, size, counted * weights.low.reshape(W.shape), np.abs(counted) * weights.magnitude.reshape(W.shape)
 
 
-def _summed(oracle: Oracle, p: Problems, examples: Local, sizes: NDArray[np.floating]) -> Many:
+def _summed(oracle: Oracle, p: Problems, examples: Local, sizes: NDArray[np.floating]) -> Vectorised:
     """From what is true of the examples to what is true of their problems; `sizes` (B, N, C) are Σ|w||x|."""
     form, (B, N, C) = oracle.objective.form, sizes.shape
     here, lengths = form.double(p), form.sizes(p)
@@ -103,7 +103,7 @@ def _summed(oracle: Oracle, p: Problems, examples: Local, sizes: NDArray[np.floa
     size = share * (1 + examples.size.reshape(B, N)).sum(1) + penalty_size
     noise = oracle.u * (N + C + 2 * ELEMENTARY + 2 * reach)  # the grid's scores are exact; what is made of them is not
     tiny = SLACK * oracle.tiny * N * (terms[0].size // C)
-    return Many(
+    return Vectorised(
         value=share * examples.value.reshape(B, N).sum(1) + penalty,
         value_allowed=SLACK * noise * size + tiny,
         low=middle - reach_of_ties,

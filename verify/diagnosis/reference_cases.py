@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.cases.fitted import fitted, one_score
+from verify.cases.adapted import adapted, one_score
 from verify.cases.kinks import has_kinks, solve
 from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART, OFF
-from verify.diagnosis.scene import Scene
+from verify.diagnosis.decomposition import Decomposition
 from verify.form import form_of
 from verify.oracle import Oracle
 from verify.spec import Objective
@@ -59,13 +59,13 @@ Sizes = tuple[int, int, int, float]
 
 
 @lru_cache(maxsize=16)
-def ordinary(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+def ordinary(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
     """Full mantissas, scores of about one margin, no kink near."""
     return _scenes(objective, dtype, [drawn(seed, *sizes, dtype) for seed, sizes in enumerate(_of(objective, ORDINARY))])
 
 
 @lru_cache(maxsize=16)
-def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+def special(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
     """Two or more cases of everything that code is often right or wrong for."""
     cases = [drawn(20 + seed, *sizes, dtype) for seed, sizes in enumerate(_of(objective, SMALL))]
     # One label for each C: each has a formula of its own to compile.
@@ -91,7 +91,7 @@ def special(objective: Objective, dtype: str) -> tuple[Scene, ...]:
 
 
 @lru_cache(maxsize=16)
-def of_each_kind(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+def of_each_kind(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
     """One special case of each kind, none of many examples: enough to say when, where nothing is explained."""
     there = special(objective, dtype)
     return tuple(s for s in (*there[: len(SMALL) : 2], *there[len(SMALL) : len(SMALL) + KINDS]) if s.N < BLOCK // 2)
@@ -102,7 +102,7 @@ KINDS = 12
 
 
 @lru_cache(maxsize=16)
-def on_kinks(objective: Objective, dtype: str) -> tuple[Scene, ...]:
+def on_kinks(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
     """Points with one to MOST_TIES switches exactly at 0, on a dyadic grid; none where the loss has no switches."""
     oracle = Oracle(objective, dtype)
     return _scenes(
@@ -115,9 +115,9 @@ def _of(objective: Objective, sizes: Sequence[Sizes]) -> list[Sizes]:
     return [(N, objective.classes or C, D, reg) for N, C, D, reg in sizes]
 
 
-def _scenes(objective: Objective, dtype: str, cases: list[Case]) -> tuple[Scene, ...]:
+def _scenes(objective: Objective, dtype: str, cases: list[Case]) -> tuple[Decomposition, ...]:
     oracle = Oracle(objective, dtype)
-    return tuple(Scene(oracle, fitted(c, oracle)) for c in cases)
+    return tuple(Decomposition(oracle, adapted(c, oracle)) for c in cases)
 
 
 def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
@@ -129,15 +129,15 @@ def drawn(seed: int, N: int, C: int, D: int, reg: float, dtype: str) -> Case:
     return Case(values={"W": W.astype(dtype), "X": X.astype(dtype), "y": y.astype(np.int64), "reg": reg}, family="panel", seed=seed)
 
 
-def of_sizes(scene: Scene) -> tuple[Scene, ...]:
-    """Ordinary cases each of which has one of the scene's sizes, or its λ, two for each of them."""
-    N, C, D = min(scene.N, 2 * BLOCK), scene.C, scene.shape[1]
-    sizes = [(4, 3, D), (5, 4, D), (4, C, 3), (5, C, 4)] if scene.targets is None else [(4, 1, D), (5, 1, D)]
-    objective, dtype = scene.oracle.objective, scene.oracle.dtype
+def of_sizes(decomposition: Decomposition) -> tuple[Decomposition, ...]:
+    """Ordinary cases each of which has one of the decomposition's sizes, or its λ, two for each of them."""
+    N, C, D = min(decomposition.N, 2 * BLOCK), decomposition.C, decomposition.shape[1]
+    sizes = [(4, 3, D), (5, 4, D), (4, C, 3), (5, C, 4)] if decomposition.targets is None else [(4, 1, D), (5, 1, D)]
+    objective, dtype = decomposition.oracle.objective, decomposition.oracle.dtype
     some: list[Sizes] = [(*size, 0.75) for size in sizes]
-    few: list[Sizes] = [(5 - seed, 3 + seed, 4 + seed, scene.reg) for seed in range(2)]
-    cases = [drawn(60 + seed, *size, dtype) for seed, size in enumerate(_of(objective, some) if scene.targets is None else some)]
-    if scene.reg > 0:
+    few: list[Sizes] = [(5 - seed, 3 + seed, 4 + seed, decomposition.reg) for seed in range(2)]
+    cases = [drawn(60 + seed, *size, dtype) for seed, size in enumerate(_of(objective, some) if decomposition.targets is None else some)]
+    if decomposition.reg > 0:
         cases += [drawn(66 + seed, *size, dtype) for seed, size in enumerate(_of(objective, few))]
     others: list[Sizes] = [(4, 3 + seed, 4 - seed, 0.625) for seed in range(2)]
     cases += [many(drawn(70 + seed, *size, dtype), N) for seed, size in enumerate(_of(objective, others))]

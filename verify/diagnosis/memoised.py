@@ -17,7 +17,7 @@ Watch = Callable[[Case], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked(Subject):
+class Memoised(Subject):
     """A subject whose answers are remembered by their case; `watch` hears of each case before the candidate does, which is not asked on
     those with the bits of one `avoided`.
     """
@@ -27,12 +27,12 @@ class Asked(Subject):
     remembered: dict[Case, Answer | Misbehaviour] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, subject: Subject, watch: Watch, avoided: Sequence[Case] = ()) -> Asked:
+    def of(cls, subject: Subject, watch: Watch, avoided: Sequence[Case] = ()) -> Memoised:
         """Nothing is asked yet."""
         keys = frozenset(case.key for case in avoided)
         return cls(candidate=subject.candidate, oracle=subject.oracle, approximate=subject.approximate, watch=watch, avoided=keys)
 
-    def judged_by(self, oracle: Oracle) -> Asked:
+    def judged_by(self, oracle: Oracle) -> Memoised:
         """The same candidate beside another truth."""
         return replace(self, oracle=oracle, truths=OrderedDict())
 

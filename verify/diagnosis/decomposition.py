@@ -22,7 +22,7 @@ Labels = NDArray[np.integer[Any]]
 Counts = Callable[[Example, Term, int], float]
 
 
-class Scene:
+class Decomposition:
     """The truth about one case. `slopes` makes score gradients of chosen terms, `sum_of` a matrix of score gradients: of W (C, D), a column
     for each feature; of scores (C, N), one for each example.
     """
@@ -37,7 +37,7 @@ class Scene:
         self.share = numerator / denominator
         self._reference = Reference(oracle)
         self._known: dict[tuple[bytes, int], Example] = {}
-        self._elsewhere: dict[tuple[str, str], Scene] = {}
+        self._elsewhere: dict[tuple[str, str], Decomposition] = {}
 
     @cached_property
     def point(self) -> Point:
@@ -135,20 +135,20 @@ class Scene:
         known = self.oracle.objective.loss.targets
         return None if known is None else np.array(known)[self.y]
 
-    def with_targets(self, change: Callable[[float], float]) -> Scene | None:
+    def with_targets(self, change: Callable[[float], float]) -> Decomposition | None:
         """The same case with other targets; None where the formula has no slope at them."""
         assert self.targets is not None
         values, y = np.unique([change(float(t)) for t in self.targets], return_inverse=True)
         return self._with(lambda own: _retargeted(own, tuple(values.tolist())), y.astype(np.int64))
 
-    def with_margin(self, how: str) -> Scene | None:
+    def with_margin(self, how: str) -> Decomposition | None:
         """The same case with another constant in the switches; None where that cannot be told from the formula."""
         return self._with(lambda own: _remargined(own, how), self.case["y"])
 
-    def _with(self, other: Callable[[Objective], Objective], y: NDArray[np.int64]) -> Scene | None:
+    def _with(self, other: Callable[[Objective], Objective], y: NDArray[np.int64]) -> Decomposition | None:
         try:
-            scene = Scene(Oracle(other(self.oracle.objective), self.oracle.dtype), self.case.but(y=y))
-            return scene if np.all(np.isfinite(scene.all_slopes)) else None
+            decomposition = Decomposition(Oracle(other(self.oracle.objective), self.oracle.dtype), self.case.but(y=y))
+            return decomposition if np.all(np.isfinite(decomposition.all_slopes)) else None
         except (UsageError, ArithmeticError, TypeError, ValueError):  # a target that float32 does not hold, log 0, an `if` on the target
             return None
 
@@ -223,22 +223,22 @@ class Scene:
         """The data term's gradient with other parameters, also outside of their domain: a forgotten margin is one of 0."""
         return self.shifted(parameters).data
 
-    def cast(self, dtype: str) -> Scene:
+    def cast(self, dtype: str) -> Decomposition:
         """The same case in another dtype, once."""
         return self._once(("cast", dtype), lambda: self.case.but(**{name: self.case[name].astype(dtype) for name in self.form.real}))
 
-    def judged_in(self, dtype: str) -> Scene:
+    def judged_in(self, dtype: str) -> Decomposition:
         """The same numbers beside what rounding in another dtype allows, once."""
         return self._once(("judged in", dtype), lambda: self.case)
 
-    def _once(self, key: tuple[str, str], case: Callable[[], Case]) -> Scene:
+    def _once(self, key: tuple[str, str], case: Callable[[], Case]) -> Decomposition:
         if key not in self._elsewhere:
-            self._elsewhere[key] = Scene(Oracle(self.oracle.objective, key[1]), case())
+            self._elsewhere[key] = Decomposition(Oracle(self.oracle.objective, key[1]), case())
         return self._elsewhere[key]
 
-    def shifted(self, parameters: Mapping[str, float]) -> Scene:
+    def shifted(self, parameters: Mapping[str, float]) -> Decomposition:
         """The same case under other parameters."""
-        return Scene(_Shifted(self.oracle, parameters), self.case)
+        return Decomposition(_Shifted(self.oracle, parameters), self.case)
 
 
 def _untied(_: Example, t: Term, label: int) -> float:
