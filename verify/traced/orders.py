@@ -56,7 +56,18 @@ def sorted_(x: Traced, axis: Any = -1, **more: Any) -> Any:
     """`np.sort`."""
     if axis is None:
         x, axis = x.ravel(), -1
-    return x.moved(np.take_along_axis, argsort(x, axis, **more), axis)
+    return _taken(x, argsort(x, axis, **more), np.argsort(x.values, axis, kind="stable" if more.get("stable") else more.get("kind")), axis)
+
+
+def _taken(x: Traced, order: Any, own: Any, axis: int) -> Any:
+    """The numbers in an order. In another one than the code's `own`, where some are equal, nothing is known: code that asks which entries
+    have such a number (`x == np.median(x)`) has all of them, and is right elsewhere.
+    """
+    found = x.moved(np.take_along_axis, order, axis)
+    r = x.recorder
+    if r.strict or r.written or np.array_equal(order, own):
+        return found
+    return Traced(r, found.values, r.b.mul(found.registers, r.hole))  # whose slopes are not known either
 
 
 def argpartition(x: Traced, kth: Any, axis: Any = -1, **_: Any) -> Any:
@@ -89,7 +100,7 @@ def partition(x: Traced, kth: Any, axis: Any = -1, **more: Any) -> Any:
     """`np.partition`."""
     if axis is None:
         x, axis = x.ravel(), -1
-    return x.moved(np.take_along_axis, argpartition(x, kth, axis, **more), axis)
+    return _taken(x, argpartition(x, kth, axis, **more), np.argpartition(x.values, kth, axis), axis)
 
 
 def median(x: Traced, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
