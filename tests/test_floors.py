@@ -59,6 +59,7 @@ HOMES = {
         "replay_command",
         "report",
     },
+    "distributed": {"bench", "campaign"},
     "flint": {
         "bench",
         "cases",
@@ -110,7 +111,7 @@ HOMES = {
     "platformdirs": {"campaign", "folders"},
     "pytest": {"pytest_plugin"},
     "rich": {"bench", "descent", "report"},
-    "scipy": {"bench", "oracle", "proof", "tape", "traced"},
+    "scipy": {"bench", "proof", "tape", "traced"},
     "sklearn": {"candidates"},
     "sympy": {"later", "mistakes", "oracle", "problem", "spec"},
     "torch": {"candidates", "traced"},
