@@ -67,3 +67,19 @@ def test_a_point_of_each_is_asked_by_name():
     assert point.gradient.is_single
     with pytest.raises(ValueError, match="are due"):
         truth_of(claim, "float64").at(prediction=np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("name", ["soft_cross_entropy", "info_nce"])
+def test_what_cancels_at_one_size_keeps_the_roundings_of_the_others(name):
+    """log exp s − s is 0: of one class, or of one pair. Who computes it is as right as at other sizes, and no more."""
+    truth = truth_of(named(name), "float64")
+    one = small(truth.problem, size=1, seed=0)
+    point = truth.at(**one)
+    assert abs(float(point.value.exact)) < 2.0**-100
+    assert 2.0**-53 < point.value.radius < 2.0**-44
+    assert np.all((point.gradient.radius > 2.0**-55) & (point.gradient.radius < 2.0**-44))
+
+
+def test_what_is_a_polynomial_at_every_size_has_no_roundings_where_it_is_constant():
+    point = truth_of(named("pairwise_hinge"), "float64").at(prediction=np.array([0.3]), target=np.array([1]))
+    assert point.value.radius < 2.0**-100

@@ -127,7 +127,7 @@ class InstanceOracle(Truth):
     def _element(self, part: Part) -> Element:
         formula = self.formula(part.key)
         numbers = [exact.ball(t) for t in part.numbers]
-        whole = len(numbers) - part.tiny
+        whole, cancelled = len(numbers) - part.tiny, self._is_cancelled(formula)
         return Element(
             formula=formula,
             key=part.key,
@@ -139,7 +139,15 @@ class InstanceOracle(Truth):
                 *self._rounded_constants,
             ),
             steep=lambda: self._steep(formula, part),
+            cancelled=cancelled,
+            aside=_size(part) if cancelled else 0.0,
         )
+
+    def _is_cancelled(self, formula: Formula) -> bool:
+        """Whether the formula is a constant at this size, and curved at others: a softmax of one class, or a risk set of one."""
+        if self.code is not None or not all(map(formula.is_constant, formula.value_terms)):
+            return False
+        return not self.example.is_polynomial
 
     def _unsure(self, part: Part) -> list[float]:
         """How far each number may be off, of its size: those of parameters that were found out."""
@@ -155,6 +163,8 @@ class InstanceOracle(Truth):
         if self.code is not None or not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
+        if self._is_cancelled(formula):
+            return np.full(len(part.places), _size(part))
         if key not in self._steepest:
             from verify.oracle.steepness import steepest  # which looks at many points at once
 
@@ -214,6 +224,11 @@ class InstanceOracle(Truth):
             for k in range(len(formula.gaps)):
                 sides.setdefault(k, set()).add(formula.sign([*map(exact.ball, x[part.places].tolist()), *inputs], k))
         return any(len(seen) > 1 for seen in sides.values())
+
+
+def _size(part: Part) -> float:
+    """Of the numbers whose difference a cancelled formula is: an exponential's logarithm and the like, times its constants."""
+    return max(1.0, sum(float(abs(t)) for t in part.numbers))
 
 
 def _label(part: Part) -> int:
