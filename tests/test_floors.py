@@ -111,7 +111,7 @@ HOMES = {
     "platformdirs": {"campaign", "folders"},
     "pytest": {"pytest_plugin"},
     "rich": {"bench", "descent", "report"},
-    "scipy": {"bench", "proof", "tape", "traced"},
+    "scipy": {"bench", "oracle", "proof", "tape", "traced"},
     "sklearn": {"candidates"},
     "sympy": {"later", "mistakes", "oracle", "problem", "spec"},
     "torch": {"candidates", "traced"},
