@@ -317,3 +317,20 @@ def test_a_negative_subgradient_on_a_kink_need_not_descend_and_holds():
     """N=1, W=[[1,0],[0,0]], x=(1,0), tie taken as 0: the loss rises for every step along −g, which is right code."""
     (result,) = check(hinge(), loss="multiclass_hinge", laws=("descent",), profile="ci").results
     assert result.verdict is Verdict.HOLDS
+
+
+def test_infinity_is_not_handed_to_what_decomposes_matrices():
+    """numpy's singular values of a matrix with an infinity in it need not come to an end."""
+    handed = set()
+
+    def nuclear(X):
+        if type(X) is np.ndarray and not np.isfinite(X).all():
+            handed.add("NaN" if np.isnan(X).any() else "infinity")
+            raise ValueError("not finite")
+        U, s, Vt = np.linalg.svd(X, full_matrices=False)
+        return s.sum(), U @ Vt
+
+    at = np.array([[1.0, 2.0], [-0.5, 3.0]])
+    report = check(nuclear, at=at, dtypes=("float64",), laws=("gradient", "bad-input"), profile="quick", in_process=True)
+    assert [r.verdict for r in report.results] == [Verdict.HOLDS] * 2
+    assert handed == {"NaN"}
