@@ -43,7 +43,7 @@ def command(c: Checked) -> str:
         np.save(at, c.x)
         target, laws = f"{checked.__file__}:{c.f.__name__}", [word for law in LAWS for word in ("--law", law)]
         words = [target, "--loss", "none", "--at", str(at), *laws, "--profile", "quick", "--quiet"]
-        done = subprocess.run([sys.executable, "-m", "verify", "check", *words], capture_output=True, encoding="utf-8", check=False)
+        done = subprocess.run([sys.executable, "-P", "-m", "verify", "check", *words], capture_output=True, encoding="utf-8", check=False)
     if done.returncode not in (0, 1, 4):
         raise RuntimeError(f"verify check {' '.join(words)} ended with {done.returncode}: {done.stderr}")
     return FAILS if done.returncode == 1 else PASSES

@@ -238,9 +238,11 @@ def test_the_relations_of_contributing_are_some(folder):
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}
+ADAPTERS |= {"verify.traced.jaxpr": "jax", "verify.traced.tensors": "torch", "verify.traced.aten": "torch"}
 """The modules that import what only an extra brings."""
 
 
+@pytest.mark.filterwarnings("ignore::EncodingWarning:dask")
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(verify.__path__, "verify.") if not m.name.endswith("__main__")])
 def test_docstrings_run_and_every_module_says_what_it_is_for(name):
     if name in ADAPTERS:
