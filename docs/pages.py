@@ -22,7 +22,7 @@ PAGES = {
 """Where a document of the repository stands on the site. All of docs/ stands where it is."""
 
 COMMANDS = "reference/commands.md"
-LINK = re.compile(r"(?<!!)\[((?:[^\[\]`]|`[^`]*`)+)\]\(([^()\s]+)\)")
+LINK = re.compile(r'(?<!!)\[((?:[^\[\]`]|`[^`]*`)+)\]\(([^()\s]+)(?: "([^"]*)")?\)')
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -41,14 +41,16 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return LINK.sub(lambda found: _link(*found.groups(), source=source, page=page.file.src_uri), markdown)
 
 
-def _link(text: str, target: str, *, source: str, page: str) -> str:
+def _link(text: str, target: str, title: str | None, *, source: str, page: str) -> str:
     path, hash_, anchor = target.partition("#")
     there = normpath(PurePosixPath(source).parent / path)
     if "://" in target or not path:
-        return f"[{text}]({target})"
+        return f"[{text}]({target})" if title is None else f'[{text}]({target} "{title}")'
     if there in PAGES or there.startswith("docs/"):
         to = PAGES.get(there, there.removeprefix("docs/"))
         return f"[{text}]({relpath(to, PurePosixPath(page).parent)}{hash_}{anchor})"
+    if (ROOT / there).exists() and title is not None:
+        return f'<abbr title="{there}: {title}">{text}</abbr>'
     if (ROOT / there).exists():
         return text if text.strip("`").rstrip("/").endswith(there.rpartition("/")[2]) else f"{text} (`{there}`)"
     return f"[{text}]({target})"  # leads nowhere: mkdocs says so
