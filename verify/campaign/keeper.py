@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 import warnings
 from contextlib import suppress
 
 from verify.campaign import leftovers, process_group
 
+WAITS, WAIT = 40, 0.05
+"""How often, and for how many seconds, a server waits for its command to have ended."""
+
 
 def _clean(process: int, command: int) -> None:
     if os.getpid() == process:  # and not a copy of it
         process_group.end_all_below()
-        leftovers.sweep(command)
+        for _ in range(WAITS):  # a command that is ending may be there still; one that goes on makes another server, in the same folder
+            if os.getppid() != command:
+                break
+            time.sleep(WAIT)
+        leftovers.sweep(command if os.getppid() != command else None)
 
 
 with suppress(OSError, AttributeError):

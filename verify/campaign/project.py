@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -77,11 +79,19 @@ def is_built(folder: Path) -> bool:
     return file.is_file() and {"build-system", "project"} <= load(file).keys()
 
 
+def _builder() -> list[str]:
+    """The command that builds a wheel, but for the folder that it goes to and the project's: environments that uv makes have no pip."""
+    uv = shutil.which("uv")
+    if find_spec("pip") is None and uv is not None:
+        return [uv, "build", "--quiet", "--wheel", "--out-dir"]
+    return [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir"]
+
+
 def wheel(folder: Path) -> bytes:
     """The project's wheel. Raises UsageError, with the last of what the build says, where it fails."""
     with tempfile.TemporaryDirectory() as built:
-        ended = subprocess.run(  # noqa: S603  # pip of this Python
-            [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", built, str(folder)],
+        ended = subprocess.run(  # noqa: S603  # pip of this Python, or uv
+            [*_builder(), built, str(folder)],
             capture_output=True,
             text=True,
             encoding="utf-8",
