@@ -20,7 +20,7 @@ WAITS, WAIT = 40, 0.05
 def _clean(process: int, command: int) -> None:
     if os.getpid() == process:  # and not a copy of it
         process_group.end_all_below()
-        for _ in range(WAITS):  # a command that is ending may be there still; one that goes on makes another server, in the same folder
+        for _ in range(WAITS):  # a command that is ending may be there still; one that goes on needs its folders
             if os.getppid() != command:
                 break
             time.sleep(WAIT)

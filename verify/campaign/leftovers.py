@@ -6,7 +6,6 @@ Both are named by the process that made them, and by when that began, since numb
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 import shutil
 import socket
@@ -16,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import util
 from pathlib import Path
 
 from verify.elapsed import started
@@ -45,21 +43,8 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-ROOM = 40
-"""Characters of the folder of temporary ones with which a socket's name, of at most 107, has room below a folder that is named by us."""
-
 OLD = 3600.0
 """Seconds after which a folder that somebody is just making is none any more."""
-
-
-def name_temporary_folder() -> None:
-    """The folder in which this process has the socket of its server is named as all that it leaves, where there is room and nobody has
-    made another: `multiprocessing` would name it at random, and nobody would know after a kill whose it was.
-    """
-    config: dict[str, str | None] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    if config.get("tempdir") is None and started(os.getpid()) and len(tempfile.gettempdir()) < ROOM:
-        folder = config["tempdir"] = tempfile.mkdtemp(prefix=mine())
-        util.Finalize(None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-100)
 
 
 def _nobody_listens(folder: Path) -> bool:

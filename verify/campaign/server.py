@@ -152,7 +152,6 @@ else:
         """How processes are started: by the server, which starts now if it does not run."""
         found = _Context()
         found.set_forkserver_preload(_preloaded)
-        leftovers.name_temporary_folder()
         with _environment(_settings()), _deaf():
             forkserver.ensure_running()
         return found
