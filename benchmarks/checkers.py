@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.optimize import check_grad
+from verify.benchmarks import checked
 from verify.benchmarks.checked import FUNCTIONS, Checked
 
 from verify.api import check
@@ -29,6 +34,19 @@ def ours(c: Checked) -> str:
     """By the loss's own code, at the point and around it."""
     report = check(c.f, at=c.x, dtypes=(c.x.dtype.name,), laws=LAWS, profile="quick", in_process=True)
     return FAILS if report.verdict.value == "broken" else PASSES
+
+
+def command(c: Checked) -> str:
+    """The same as a user types it: `verify check`, from the start of the process to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder) / "x.npy"
+        np.save(at, c.x)
+        target, laws = f"{checked.__file__}:{c.f.__name__}", [word for law in LAWS for word in ("--law", law)]
+        words = [target, "--loss", "none", "--at", str(at), *laws, "--profile", "quick", "--quiet"]
+        done = subprocess.run([sys.executable, "-P", "-m", "verify", "check", *words], capture_output=True, encoding="utf-8", check=False)
+    if done.returncode not in (0, 1, 4):
+        raise RuntimeError(f"verify check {' '.join(words)} ended with {done.returncode}: {done.stderr}")
+    return FAILS if done.returncode == 1 else PASSES
 
 
 def scipy(c: Checked) -> str:
@@ -102,12 +120,13 @@ def installed() -> dict[str, Callable[[Checked], str]]:
 
 
 def setups(smoke: bool) -> Iterator[Setup]:
-    """One for each function."""
+    """One for each function; the command, which starts a process, in a whole run only."""
+    tools = installed() if smoke else {**installed(), "verify check, the whole command": command}
     for name in SMOKE if smoke else FUNCTIONS:
         c = FUNCTIONS[name]
         yield Setup(
             label=f"{name}: {'right' if c.right else 'wrong'} ({c.because})",
-            contestants={tool: lambda c=c, ask=ask: ask(c) for tool, ask in installed().items()},  # type: ignore[misc]
+            contestants={tool: lambda c=c, ask=ask: ask(c) for tool, ask in tools.items()},  # type: ignore[misc]
             says=str,
         )
 

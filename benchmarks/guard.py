@@ -21,7 +21,7 @@ from verify.campaign.executor import execute, recorded
 from verify.campaign.judging import perform
 from verify.campaign.record import Record
 from verify.campaign.task import Request
-from verify.candidates import Linear, floats
+from verify.candidates import Linear, float_environment
 from verify.cases import Case
 
 SOURCE = """
@@ -88,7 +88,7 @@ def main() -> None:
         candidate = Linear(f=f)
         arguments = candidate.arguments(**case.values)
         print(f"note of a case (32 × 65, 10 classes)   {microseconds(lambda: record.begins(case)):8.1f} µs a case")
-        print(f"settings for floats, read twice        {2 * microseconds(floats.settings):8.1f} µs a call")
+        print(f"settings for floats, read twice        {2 * microseconds(float_environment.settings):8.1f} µs a call")
         plain, asked = microseconds(lambda: f(*arguments)), microseconds(lambda: candidate.answer(arguments))
         print(f"a call and what is made of its answer  {asked - plain:8.1f} µs a call, beside {plain:.1f} µs of the candidate's own")
 

@@ -18,7 +18,7 @@ from verify.cases.bulk import ROUND, anywhere, batches
 from verify.evidence import Verdict
 from verify.form import SCORES
 from verify.laws import LAWS, Subject
-from verify.oracle import Oracle, lanes
+from verify.oracle import Oracle, vectorised
 from verify.spec import Claims, LossSpec, Objective
 from verify.spec.catalogue import find_loss, find_penalty
 from verify.trial import run
@@ -59,7 +59,7 @@ def test_the_quick_truth_is_that_of_the_balls(case, dtype):
     truth = oracle(case, dtype)
     some = [b for b in batches(truth, seed=1, examples=8, rounds=2) if b.size[0] < 9]
     tied = 0
-    for batch, many in zip(some, lanes.at(truth, [b.problems for b in some]), strict=True):
+    for batch, many in zip(some, vectorised.at(truth, [b.problems for b in some]), strict=True):
         c = batch.case(0)
         exact = truth.at(**c.values)
         assert abs(many.value[0] - float(exact.value.exact)) <= many.value_allowed[0]
@@ -203,8 +203,8 @@ def test_a_wrong_loss_is_found_too():
 
 def test_a_suspect_is_no_counterexample_before_the_law_breaks(monkeypatch):
     """Were the quick truth wrong, nobody would be broken by it."""
-    right = lanes.at
-    monkeypatch.setattr(lanes, "at", lambda *a: [replace(m, low=m.low + 1, high=m.high + 1) for m in right(*a)])
+    right = vectorised.at
+    monkeypatch.setattr(vectorised, "at", lambda *a: [replace(m, low=m.low + 1, high=m.high + 1) for m in right(*a)])
     found = run(LAWS["gradient"], subject(hinge()), profile="ci", seed=0)
     assert found.verdict is Verdict.HOLDS
     (reason,) = found.undecided

@@ -7,23 +7,14 @@ import doctest
 import importlib
 import pkgutil
 import re
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from documented import README, ROOT, WIDTH, blocks
 
 import verify
 from verify.spec.catalogue import find_penalty
 from verify.spec.convexity import convex_penalty
-
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str, document: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", document, re.DOTALL)
 
 
 @pytest.fixture
@@ -33,33 +24,37 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["by a formula", "by its own code"])
-def test_the_command_of_the_readme_prints_what_it_shows(folder, which):
-    shown = blocks("console")[which].splitlines()
-    (folder / "linear_svm.py").write_text("\n\n".join((blocks("python")[0], blocks("python")[2])), encoding="utf-8")
-    arguments = shown[0].removeprefix("$ verify ").split()
-    run = subprocess.run([sys.executable, "-m", "verify", *arguments], capture_output=True, text=True, check=False, encoding="utf-8")
-    assert run.returncode == 1, run.stderr
-
-    def without_times(lines):
-        return [re.sub(r"\s+\d+\.\d s$", "", line.rstrip()) for line in lines]
-
-    assert without_times(run.stdout.splitlines())[: len(shown) - 1] == without_times(shown[1:])
-
-
-def test_the_python_of_the_readme_runs(folder, capsys):
-    names: dict[str, object] = {}
-    exec(blocks("python")[1], names)
-    assert names["report"].verdict is verify.Verdict.BROKEN
-    assert "gradient law broken" in capsys.readouterr().out
-
-
 def test_mending_the_readmes_example_makes_every_law_hold(folder):
     mended = blocks("python")[0].replace("+ reg * W\n", "+ 2 * reg * W\n")
     assert mended != blocks("python")[0]
     (folder / "mended.py").write_text(mended, encoding="utf-8")
     report = verify.check("mended.py:svm_loss", loss="multiclass_hinge", dtypes=("float64", "float32"), profile="quick")
     assert report.verdict is verify.Verdict.HOLDS
+
+
+def test_the_readme_is_short():
+    lines = README.splitlines()
+    assert len(lines) <= 100
+    assert [line for line in lines if len(line) > WIDTH] == []
+
+
+def test_the_readme_counts_what_the_page_of_checkers_says():
+    """Whose own test asks the tools."""
+    text = (ROOT / "docs/checkers.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    head, *rest = rows
+    functions = [dict(zip(head, row, strict=True)) for row in rest if row[1] in ("right", "wrong")]
+    shown = {
+        cells[0].strip(): [int(n) for cell in cells[1:4] for n in re.findall(r"\d+", cell)]
+        for line in README.splitlines()
+        if len(cells := line.split("|")[1:-1]) == 5 and " of " in line
+    }
+    assert set(shown) == set(head[2:])
+    for tool, counted in shown.items():
+        accused = sum(f[tool] == "fails" for f in functions if f["is"] == "right")
+        passed = sum(f[tool] == "passes" for f in functions if f["is"] == "wrong")
+        of = [sum(f["is"] == is_ for f in functions) for is_ in ("right", "wrong")]
+        assert counted == [len(functions) - accused - passed, len(functions), accused, of[0], passed, of[1]], tool
 
 
 def of_contributing(first: str) -> str:
@@ -243,9 +238,11 @@ def test_the_relations_of_contributing_are_some(folder):
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}
+ADAPTERS |= {"verify.traced.jaxpr": "jax", "verify.traced.tensors": "torch", "verify.traced.aten": "torch"}
 """The modules that import what only an extra brings."""
 
 
+@pytest.mark.filterwarnings("ignore::EncodingWarning:dask")
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(verify.__path__, "verify.") if not m.name.endswith("__main__")])
 def test_docstrings_run_and_every_module_says_what_it_is_for(name):
     if name in ADAPTERS:
@@ -255,9 +252,9 @@ def test_docstrings_run_and_every_module_says_what_it_is_for(name):
     assert doctest.testmod(module).failed == 0
 
 
-def test_every_dependency_has_its_line_in_the_readme():
+def test_every_dependency_has_its_line():
     listed = re.findall(r'^    "([a-z-]+)[><=]', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
-    table = README.split("## Dependencies")[1]
+    table = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
     assert len(listed) > 8
     assert [name for name in listed if name not in table] == []
 
@@ -280,3 +277,22 @@ def test_every_test_runs_on_each_interpreter_or_once():
     ignored = re.findall(r"--ignore=([^\s}]+)", tox["testenv:tables"]["commands"])
     assert sorted(rooms) == sorted(ignored)
     assert all((ROOT / room).exists() for room in rooms)
+
+
+PROMISE = re.compile(r'\[\d\]\(\.\./tests/([\w/]+\.py) "(test_\w+)(?:\[(\w+)\])?"\)')
+
+
+def test_every_promise_of_the_guard_has_a_test_that_there_is():
+    """Each row of its table, each thing that is no fault, and each section with promises, names one, by file, function and parameter."""
+    text = (ROOT / "docs" / "guard.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    faultless = re.findall(r"(?m)^- \*.*(?:\n  .*)*", text)
+    sections = re.split(r"(?m)^## ", text)[1:]
+    for promise in (*rows, *faultless, *(s for s in sections if s.splitlines()[0] not in ("What it costs", "What it is not"))):
+        assert PROMISE.search(promise), promise[:80]
+    found = PROMISE.findall(text)
+    assert len(rows) > 20 < len(found)
+    for file, name, parameter in found:
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert f"\ndef {name}(" in source, (file, name)
+        assert f'"{parameter}"' in source, (file, parameter)

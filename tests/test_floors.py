@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ HOMES = {
         "replay_command",
         "report",
     },
+    "distributed": {"bench", "campaign"},
     "flint": {
         "bench",
         "cases",
@@ -69,9 +71,10 @@ HOMES = {
         "traced",
     },
     "hypothesis": {"bench", "cases", "profiles", "trial"},
-    "jax": {"candidates"},
+    "jax": {"candidates", "traced"},
     "jinja2": {"bench", "descent", "report"},
     "jsonschema": {"documents"},
+    "llvmlite": {"core"},
     "markupsafe": {"report"},
     "matplotlib": {"descent", "figures"},
     "numba": {"candidates", "core"},
@@ -107,11 +110,11 @@ HOMES = {
     "pebble": {"campaign"},
     "platformdirs": {"campaign", "folders"},
     "pytest": {"pytest_plugin"},
-    "rich": {"bench", "cli", "descent", "report"},
+    "rich": {"bench", "descent", "report"},
     "scipy": {"bench", "oracle", "proof", "tape", "traced"},
     "sklearn": {"candidates"},
     "sympy": {"later", "mistakes", "oracle", "problem", "spec"},
-    "torch": {"candidates"},
+    "torch": {"candidates", "traced"},
 }
 
 
@@ -175,6 +178,17 @@ def test_a_module_imports_from_below_only(module):
 
 def test_every_room_of_the_table_exists():
     assert sorted(FLOOR) == sorted({room(m) for m in modules()})
+
+
+def told(document: str) -> dict[str, int]:
+    """The layer of each module in the table of CONTRIBUTING.md."""
+    rows = re.findall(r"^\| (\d+) \| (.*?) \| ", document, re.MULTILINE)
+    return {module: int(layer) for layer, cell in rows for module in re.findall(r"`(\w+)(?:\.py|/)`", cell) if module not in SAME_ROOM}
+
+
+def test_the_table_of_contributing_tells_every_layer():
+    document = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert told(document) == {room: floor for room, floor in FLOOR.items() if not room.startswith("__")}
 
 
 @pytest.mark.parametrize("library", HOMES)

@@ -25,7 +25,7 @@ from verify.gate.baseline import Baseline
 from verify.gate.command import policy_here
 from verify.gate.policy import Policy
 from verify.gate.rules import judged
-from verify.pair.given import given
+from verify.pair.literals import given
 from verify.report import stored as report
 from verify.report.formats import render
 from verify.report.pytest_function import function

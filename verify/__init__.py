@@ -37,7 +37,8 @@ _HOMES = {
 }
 
 
-__getattr__ = found_in(__name__, _HOMES)
+if not TYPE_CHECKING:  # else every name would be one to who checks types
+    __getattr__ = found_in(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verify.campaign import reuse, witness
-from verify.campaign.executor import Done, Refuse, execute, execute_here, raised
+from verify.campaign import large, reuse, witness
+from verify.campaign.executor import Done, Execute, Refuse, execute, execute_here, raised
 from verify.campaign.ledger import Ledger
 from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
@@ -45,6 +45,7 @@ def check(
     laws: Sequence[str] | None = None,
     timeout: float | None = None,
     hessian: str | None = None,
+    gradient: str | None = None,
     at: Any = None,
     wrt: str | Sequence[str] | None = None,
     inputs: str | Mapping[str, str] | None = None,
@@ -66,6 +67,7 @@ def check(
     What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
     name; `{"w": (1, 2, 0.5)}` of one that has a number for each class), `classes` the only number of classes that it answers for.
     `hessian="approximate"` declares that the Hessian is none exactly: then it must only be finite and of the right sign.
+    `gradient="none"` declares that there is none: then the value alone is judged.
 
     With `loss=None` a pair is judged without a spec: a `Candidate(loss=f, grad=g)`, or a function that returns both, at the example `at` of
     its inputs and around it, or there alone with `at_only=True`. `at` is an array, a tuple by position, a dict by the names of the
@@ -102,6 +104,7 @@ def check(
         seed=seed,
         laws=laws,
         hessian=hessian,
+        gradient=gradient,
         at=at,
         wrt=wrt,
         inputs=inputs,
@@ -134,6 +137,7 @@ def requested(
     seed: int = 0,
     laws: Sequence[str] | None = None,
     hessian: str | None = None,
+    gradient: str | None = None,
     at: Any = None,
     wrt: str | Sequence[str] | None = None,
     inputs: str | Mapping[str, str] | None = None,
@@ -160,6 +164,7 @@ def requested(
         parameters={} if parameters is None else parameters,
         classes=classes,
         hessian=hessian,
+        gradient=gradient,
     )
     chosen = None if laws is None else several("laws", laws, "('value', 'gradient')")
     dtypes = None if dtypes is None else several("dtypes", dtypes, "('float64',)")
@@ -255,23 +260,27 @@ def judge_all(
     timeout: float | None = None,
     in_process: bool = False,
     captured: bool = False,
-    on_start: Callable[[int], None] = lambda _: None,
+    on_start: Callable[[int], object] = lambda _: None,
     on_done: Done = lambda _: None,
     ledger: Ledger | None = None,
     fresh: bool = False,
     say: Callable[[str], object] = lambda _: None,
     partial: bool = False,
+    elsewhere: Execute | None = None,
+    problems: int = 0,
 ) -> Report:
     """Judges all requests, on worker processes or in this one, where what is printed may be `captured` or not. On worker processes what is
     in the `ledger` is not judged again, unless it must be, or all of it shall be judged `fresh`; `say` hears what is of interest beside.
 
+    Tasks are judged `elsewhere`, on other machines for instance, where that is given. Laws that hold are searched on in bulk by so many
+    further `problems`, where they can be.
+
     With `partial` a KeyboardInterrupt leaves the report of what is known by then, which says so.
 
-    `on_start` hears the number of tasks, `on_done` each outcome. A request that cannot be judged, for its spec say, is told in the
-    report; raises UsageError where that is true of all.
+    `on_start` hears how many outcomes are due where these are more than the tasks, `on_done` each of them. A request that cannot be
+    judged, for its spec say, is told in the report; raises UsageError where that is true of all.
     """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
-    on_start(len(tasks))
     began = time.perf_counter()
     refused: list[Refused] = []
 
@@ -287,13 +296,27 @@ def judge_all(
         with suppress(OSError):  # who listened may have gone, a terminal for instance
             on_done(outcome)
 
-    ended: str | None = None
-    try:
+    def here(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
+        return _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse)
+
+    def judge(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
         if ledger is not None and not in_process:
             seconds("timeout", timeout)
-            outcomes = reuse.judged(tasks, ledger, timeout=timeout, fresh=fresh, on_done=heard, on_refused=refuse, say=say)
-        else:
-            outcomes = _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse)
+            how: dict[str, Any] = {"timeout": timeout, "fresh": fresh, "say": say, "execute": elsewhere or execute}
+            return reuse.judged(tasks, ledger, on_done=heard, on_refused=refuse, **how)
+        if elsewhere is not None:
+            return elsewhere(tasks, timeout=timeout, on_done=heard, on_refused=refuse)
+        return here(tasks)
+
+    def judge_parts(parts: Sequence[Task]) -> list[Outcome | Inapplicable]:
+        on_start(len(so_far) + len(parts))
+        return judge(parts)
+
+    ended: str | None = None
+    try:
+        outcomes = judge(tasks)
+        if problems:
+            outcomes = large.searched(outcomes, problems, judge_parts, here)
     except KeyboardInterrupt as interrupt:
         if not partial:
             raise

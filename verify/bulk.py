@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 
 import numpy as np
 
-from verify.candidates import Call, answers, python_of
+from verify.candidates import answers, python_of
 from verify.cases import Case
 from verify.cases.bulk import ROUND, Batch, Choices, batches
 from verify.laws import Law, Subject
 from verify.laws.law import Screen
-from verify.oracle import Oracle, lanes
+from verify.oracle import vectorised
 
 ROUNDS = {"ci": 2, "deep": 100}
 """How often every number of examples is met, by profile; elsewhere nothing is searched."""
@@ -28,6 +29,18 @@ COMPILED, INTERPRETED = 2048, 128
 
 SECONDS = {"ci": 2.0, "deep": 120.0}
 """Processor time after which no further batch is asked. Only candidates that take milliseconds a call come that far."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a large search, from number 1 on, and how often it meets every number of examples."""
+
+    number: int = 0
+    rounds: int = 0
+
+
+WHOLE = Part()
+"""No part: the search of a profile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +65,20 @@ class Round:
     suspects: tuple[Suspect, ...]
 
 
-def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None]) -> Iterator[Round]:
+def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None], part: Part = WHOLE) -> Iterator[Round]:
     """One round after the other, none where the law has no screen, or the penalty is over groups; `watch` hears of a problem of each batch
-    before the candidate does.
+    before the candidate does. A `part` of a large search has problems of its own, by whatever profile, and all of them.
     """
-    if law.screen is None or profile not in ROUNDS or not isinstance(subject.oracle, Oracle) or subject.oracle.objective.penalty.per_group:
+    oracle = subject.oracle.scored
+    if law.screen is None or oracle is None or oracle.objective.penalty.per_group:
         return
-    rounds, began = ROUNDS[profile], time.process_time()
-    left = batches(subject.scored, seed=seed, examples=examples_of(subject), rounds=rounds)
+    rounds, began = part.rounds or ROUNDS.get(profile, 0), time.process_time()
+    seconds = inf if part.rounds else SECONDS.get(profile, 0.0)
+    left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds, part=part.number)
     for _ in range(rounds):
         round_, looked = list(islice(left, ROUND)), []
-        for batch, truth in zip(round_, lanes.at(subject.scored, [b.problems for b in round_]), strict=True):
-            if time.process_time() - began > SECONDS[profile]:
+        for batch, truth in zip(round_, vectorised.at(oracle, [b.problems for b in round_]), strict=True):
+            if time.process_time() - began > seconds:
                 break
             watch(batch.case(0))
             looked.append(_look(law.screen, subject, batch, truth))
@@ -78,9 +93,8 @@ def examples_of(subject: Subject) -> int:
     return COMPILED if python_of(subject.candidate.f) else INTERPRETED
 
 
-def _look(screen: Screen, subject: Subject, batch: Batch, truth: lanes.Many) -> tuple[int, int, int, Suspect | None]:
+def _look(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vectorised) -> tuple[int, int, int, Suspect | None]:
     """(held, tied, failed, suspect) of one batch."""
-    assert not isinstance(subject.candidate, Call)
     strain, single = screen(*answers(subject.candidate, batch.problems), truth)
     holds = strain <= 1  # NaN does not
     (N, D, C), worst = batch.size, int(np.argmax(np.where(np.isnan(strain), np.inf, strain)))

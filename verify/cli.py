@@ -22,8 +22,7 @@ from verify.profiles import PROFILES
 from verify.storage import save, writable
 
 if TYPE_CHECKING:
-    from verify.campaign.executor import Done
-    from verify.campaign.ledger import Ledger
+    from verify.campaign.executor import Execute
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
@@ -36,7 +35,10 @@ ENDED_BY = 128
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says where a disk, or a user's share of it, is full."""
 
+MOST_CASES = 1e15
+
 SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
+CONVENTIONS = ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian", "gradient")
 FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
@@ -140,6 +142,17 @@ def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     return {name: numbers if len(numbers) > 1 else numbers[0] for name, numbers in found.items()}
 
 
+def _problems(_: click.Context, __: click.Parameter, given: str | None) -> int:
+    """A whole number, 1e9 too. Raises UsageError for what is none."""
+    try:
+        found = float(given or 0)
+    except ValueError:
+        found = nan
+    if not (found.is_integer() and 0 <= found <= MOST_CASES) or (given is not None and found == 0):
+        raise UsageError(f"--cases is {given!r}; give a whole number of problems from 1 to {MOST_CASES:.0e}, such as 1e9.")
+    return int(found)
+
+
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that judging commands have in common."""
     options = [
@@ -199,6 +212,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     "--classes", type=int, default=None, metavar="N", help="The only number of classes that it answers for. Found out if not given."
 )
 @click.option("--hessian", default=None, metavar="exact|approximate", help="Of an approximate one only sign and finiteness are judged.")
+@click.option("--gradient", default=None, metavar="none", help="There is none: judge the value alone.")
 @click.option("--dtype", default=None, metavar="float64[,float32]", help="Dtypes to judge at (default float64, or that of --at).")
 @click.option("--audit", is_flag=True, help="Look at every entry of the gradient of a problem of 10 × 3073 weights too.")
 @click.option("--prove", is_flag=True, help="Prove the gradient too, as `verify prove` does.")
@@ -236,7 +250,7 @@ def check(
     if loss == "none" and audit:
         raise UsageError("--audit looks at a large problem of a loss that is known; a pair without a spec is judged at its point only.")
     if at is not None:
-        from verify.pair.given import given  # only for those that have no spec
+        from verify.pair.literals import given  # only for those that have no spec
     request = requested(
         target,
         loss=None if loss == "none" else loss,
@@ -251,7 +265,7 @@ def check(
         seed=options.pop("seed") or 0,
         convex=options.pop("convex"),
         formula=options.pop("formula"),
-        **{key: options.pop(key) for key in ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian")},
+        **{key: options.pop(key) for key in CONVENTIONS},
     )
     report = _judge([request], timeout=options["timeout"], in_process=options["in_process"], quiet=quiet)
     from verify.report.formats import emit
@@ -282,6 +296,11 @@ def check(
 @click.option("--hiker", is_flag=True, help="Add the page of the course notes: see `verify descend hiker`.")
 @click.option("--gate/--no-gate", default=True, help="Apply [tool.verify.gate], where there is one.")
 @click.option("--fresh", is_flag=True, help="Judge again what the ledger of earlier runs, beside the report, has answered.")
+@click.option(
+    "--cases", default=None, metavar="N", callback=_problems, help="Search on in bulk where laws hold: so many problems, such as 1e9."
+)
+@click.option("--scheduler", default=None, metavar="ADDRESS", help="Judge on a cluster of dask.distributed (docs/scale.md); local: here.")
+@click.option("--installed", is_flag=True, help="With --scheduler: the project is installed on the workers, and is not sent there.")
 @_shared
 def run(
     output: Path,
@@ -290,6 +309,9 @@ def run(
     hiker: bool,
     gate: bool,
     fresh: bool,
+    cases: int,
+    scheduler: str | None,
+    installed: bool,
     format_: str,
     quiet: bool,
     profile: str | None,
@@ -306,7 +328,11 @@ def run(
 
     policy = configured() if gate else None
 
-    requests = read(Path.cwd()).requests(profile=profile, seed=seed, laws=laws or None)
+    configuration = read(Path.cwd())
+    scheduler = None if in_process or scheduler == "local" else scheduler or configuration.scheduler
+    if installed and scheduler is None:
+        raise UsageError("--installed says where the code of candidates is on a cluster, and there is none: give --scheduler ADDRESS.")
+    requests = configuration.requests(profile=profile, seed=seed, laws=laws or None)
     if not any(r.tasks() for r in requests):
         click.echo("nothing selected: [tool.verify] lists no candidate", err=True)
         return NOTHING_SELECTED
@@ -318,25 +344,29 @@ def run(
         click.get_current_context().call_on_close(ledger.close)
         if ledger.note:
             click.echo(ledger.note, err=True)
-    with _until_ended():
-        report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, ledger=ledger, fresh=fresh, partial=True)
+    how: dict[str, Any] = {"ledger": ledger, "fresh": fresh, "partial": True, "problems": cases}
+    with _until_ended(), _elsewhere(scheduler, requests, installed, output) as elsewhere:
+        report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, elsewhere=elsewhere, **how)
     from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
     ended_by = report.ended_by
     shown = [] if in_process or ended_by else [r for r in requests if r.name not in report.ended]
-    figures: list[dict[str, Any]] = []
+    document, code = report.to_dict() | {"figures": []}, EXIT_CODES[report.verdict]
     try:
         with _until_ended():
-            figures = measured(shown, timeout, ledger, fresh=fresh)
-    except KeyboardInterrupt as interrupt:
+            document["figures"] = measured(shown, timeout, ledger, fresh=fresh)
+            if power and not ended_by:
+                document["power"] = _kill_tables(report)
+            if not ended_by and (prove or (policy is not None and policy.proof is not None)):
+                code = _proved(document, requests, code, in_process=in_process)
+            if hiker and not ended_by:
+                from verify.descent import hiker_command
+
+                hiker_command.write(output, seed=report.seed, report=True, quiet=quiet)
+    except KeyboardInterrupt as interrupt:  # what is there is told
         ended_by = str(interrupt)
-    document, code = report.to_dict() | {"figures": figures}, EXIT_CODES[report.verdict]
-    if power and not ended_by:
-        document["power"] = _kill_tables(report)
-    if not ended_by and (prove or (policy is not None and policy.proof is not None)):
-        code = _proved(document, requests, code, in_process=in_process)
     if policy is not None:
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
@@ -345,10 +375,6 @@ def run(
         code = exit_code(document)
     elif not complete(document.get("power", ()), every_law=report.laws is None):  # what it lacks stands in the document
         code = EXIT_CODES[Verdict.BROKEN]
-    if hiker and not ended_by:
-        from verify.descent import telling
-
-        telling.write(output, seed=report.seed, report=True, quiet=quiet)
     kept = _keep(report, output / "witness")  # before the report that names them
     try:
         save(output / "report.json", render(document, "json"))
@@ -363,6 +389,19 @@ def run(
         click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
+
+
+@contextmanager
+def _elsewhere(scheduler: str | None, requests: Sequence[Any], installed: bool, output: Path) -> Iterator[Execute | None]:
+    """How tasks are judged on the cluster of a scheduler; None where there is none."""
+    if scheduler is None:
+        yield None
+        return
+    from verify.campaign.cluster import cluster
+
+    with cluster(scheduler, requests, installed=installed, reports=output) as there:
+        click.echo(f"judging on {there.workers} workers of {scheduler}, {there.threads} tasks at a time", err=True)
+        yield there.execute
 
 
 def _proved(document: dict[str, Any], requests: Sequence[Any], code: int, *, in_process: bool) -> int:
@@ -452,8 +491,10 @@ def _candidates() -> list[dict[str, str]]:
 def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
     """Lets the workers' server start beside our own imports: either takes half a second or more."""
     if not in_process:
+        from verify.campaign import process_group
         from verify.campaign.server import prepare
 
+        process_group.adopt()
         prepare(losses)
 
 
@@ -463,51 +504,26 @@ def _judge(
     timeout: float | None,
     in_process: bool,
     quiet: bool,
-    ledger: Ledger | None = None,
-    fresh: bool = False,
-    partial: bool = False,
+    **how: Any,
 ) -> Report:
     from verify.api import judge_all
 
-    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), "ledger": ledger, "fresh": fresh, "partial": partial}
-    with _progress(quiet or in_process) as (on_start, on_done), redirect_stdout(sys.stderr):  # the document alone goes to standard output
-        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Callable[[int], None], Done]]:
-    """A bar on a terminal, one line an outcome in a log, nothing if quiet; always on standard error."""
-    if quiet:
-        yield (lambda _: None), (lambda _: None)
-        return
+    if not in_process:
+        import_module("verify.report.text")  # now, while the workers' server starts, and not when all wait for it
     from verify.campaign.task import Outcome
-    from verify.report.reading import visible
-    from verify.report.text import console
+    from verify.report.progress import outcomes
 
-    screen = console(stderr=True)
-    if not screen.is_terminal:
-        seen = {"done": 0, "of": 0}
+    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), **how}
+    names = [t.request.name for r in requests for t in r.tasks()]
+    # The document alone goes to standard output.
+    with outcomes(names, quiet=quiet or in_process) as (on_start, tell), redirect_stdout(sys.stderr):
 
-        def started(total: int) -> None:
-            seen["of"] = total
+        def on_done(o: Outcome | Inapplicable) -> None:
+            came_to = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
+            problems, strain = (o.result.cases, o.result.strain) if isinstance(o, Outcome) and not o.reused else (0, 0.0)
+            tell(o.task.request.name, f"{o.task.dtype} {o.task.law}", came_to, problems, strain)
 
-        def line(o: Outcome | Inapplicable) -> None:
-            seen["done"] += 1
-            told = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
-            click.echo(
-                f"[{seen['done']}/{seen['of']}] {visible(o.task.request.name)} {o.task.dtype} {o.task.law}: {visible(told)}", err=True
-            )
-
-        yield started, line
-        return
-    from rich.progress import Progress
-
-    with Progress(console=screen, transient=True) as bar:
-        task = bar.add_task("judging", total=None)
-        yield (
-            (lambda total: bar.update(task, total=total)),
-            (lambda o: bar.update(task, advance=1, description=f"{o.task.law} {o.task.dtype}")),
-        )
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
 
 
 def _keep(report: Report, folder: Path) -> set[str]:

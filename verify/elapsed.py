@@ -77,6 +77,8 @@ def threads(process: int) -> Threads:
 def _group(process: int) -> Iterator[str]:
     """The process and the others of the group that it leads, if it leads one."""
     yield str(process)
+    if _leader(PROC / str(process)) not in (process, None):  # else a file of each process that there is would be read
+        return
     with suppress(OSError):
         for member in PROC.iterdir():
             if member.name.isdecimal() and member.name != str(process) and _leader(member) == process:

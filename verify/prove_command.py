@@ -33,7 +33,7 @@ def command(target: str, at: str | None, wrt: str | None, format_: str, **option
     from verify.api import prove
 
     if at is not None:
-        from verify.pair.given import given
+        from verify.pair.literals import given
     found = prove(
         target,
         at=None if at is None else given(at),

@@ -21,7 +21,7 @@ def load(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} cannot be read: it is nested too deeply.") from None
 
 
-KEYS = ("profile", "seed", "candidates", "gate")
+KEYS = ("profile", "seed", "candidates", "gate", "scheduler")
 
 
 def tool(folder: Path) -> dict[str, Any] | None:

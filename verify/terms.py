@@ -37,7 +37,7 @@ class Role:
     sign: int
 
     def __str__(self) -> str:
-        kind = {1: "the constant term > 0", -1: "the constant term < 0", 0: "the varying term"}[self.sign]
+        kind = {1: "the positive constant term", -1: "the negative constant term", 0: "the varying term"}[self.sign]
         of = {True: "the label", False: "another class", None: "the score"}[self.label]
         return f"{kind} of {of}{', where its switch is on' if self.switch else ''}"
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from verify.benchmarks import checked, checkers, peers
 
-from verify.bench import clock, telling
+from verify.bench import clock, run, telling
 from verify.bench.beside import worse
 from verify.bench.run import SCHEMA, bench, growth
 from verify.bench.table import Setup, Table, tables
@@ -195,6 +195,18 @@ def test_checkers_say_what_the_document_says(name):
     assert said["verify"] == (checkers.PASSES if c.right else checkers.FAILS)
     for tool, ask in checkers.installed().items():
         assert ask(c) == said[tool], tool
+
+
+@pytest.mark.parametrize("name", checkers.SMOKE)
+def test_the_command_says_the_same(name):
+    c = checked.FUNCTIONS[name]
+    assert checkers.command(c) == (checkers.PASSES if c.right else checkers.FAILS)
+
+
+def test_what_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setattr(run, "LIBRARIES", ("numpy", "no-such-library"))
+    told = telling.machine({"environment": run.environment()})
+    assert told.endswith(f"numpy {np.__version__}; not installed: no-such-library")
 
 
 def test_the_document_counts_what_they_say():

@@ -227,7 +227,11 @@ LEFT = {
     "ignores_warnings": "changes the filters of warnings",
     "changes_variables": "changes environment variables",
     "handles_alarms": "changes handlers of signals",
-    "lengthens_the_path": "lengthens sys.path each time",
+    "lengthens_the_path": "changes sys.path",
+    "adds_variables": "changes environment variables",
+    "forbids_to_others": "changes the umask of files",
+    "limits_recursion": "changes the recursion limit",
+    "prints_less": "changes numpy's print options",
 }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -20,8 +23,10 @@ import pytest
 
 from verify import Verdict
 from verify.api import judge_all
+from verify.campaign import leftovers
 from verify.campaign.ledger import NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
+from verify.campaign.sources import _library
 from verify.campaign.task import Request, unfinished
 from verify.report.formats import as_json
 
@@ -175,6 +180,50 @@ def test_a_library_that_the_system_loads_is_read(project):
     assert not judged(project, "loads", laws=("value",))[1]["loads", "value"].reused
 
 
+COMPILED = """
+import numba
+import numpy as np
+from helper import twice
+
+@numba.njit({how})
+def weighed(W, reg):
+    return twice(reg) * W
+
+def f(W, X, y, reg):
+    S = X @ W.T
+    E = np.exp(S - S.max(1, keepdims=True))
+    P = E / E.sum(1, keepdims=True)
+    loss = -np.log(P[np.arange(len(X)), y]).mean() + reg * (W * W).sum()
+    P[np.arange(len(X)), y] -= 1
+    return loss, P.T @ X / len(X) + weighed(W, reg)
+"""
+
+
+@pytest.mark.parametrize("how", ["cache=True", "'float64[:, :](float64[:, ::1], float64)', cache=True"])
+def test_what_numba_keeps_of_a_callee_that_has_changed_is_not_believed(project, how):
+    """It compares the time of the function's own file alone; with a signature it loads what it keeps on import."""
+    source = COMPILED.format(how=how).replace("twice(reg) * W", "np.multiply(twice(reg), W)")
+    (project / "compiled.py").write_text(source, encoding="utf-8")
+    (project / "helper.py").write_text("import numba\n\n@numba.njit\ndef twice(x):\n    return 2 * x\n", encoding="utf-8")
+    for file in project.iterdir():
+        os.utime(file, ns=(1, time.time_ns() - 10**9))
+    for verdict in (Verdict.HOLDS, Verdict.BROKEN, Verdict.HOLDS):
+        _, outcomes, _ = judged(project, "compiled", laws=("gradient",))
+        assert outcomes["compiled", "gradient"].result.verdict is verdict
+        assert [*(project / "__pycache__").glob("compiled.weighed*.nbi")]
+        helper = (project / "helper.py").read_text(encoding="utf-8")
+        edit(project / "helper.py", *(("2 * x", "3 * x") if "2 * x" in helper else ("3 * x", "2 * x")))
+        os.utime(project / "helper.py")
+
+
+@pytest.mark.parametrize(
+    ("file", "library"),
+    [("scipy/_cyutility.so", "scipy"), ("six.py", "six"), ("a/site-packages/b/c.py", "b"), ("../mine.py", None)],
+)
+def test_a_module_of_a_library_is_one_whatever_it_calls_itself(file, library):
+    assert _library(os.path.normpath(f"/lib/site-packages/{file}")) == library
+
+
 def test_what_broke_is_asked_first_after_an_edit(project):
     _, before, _ = judged(project, "wrong")
     edit(project / "wrong.py", "def f", "# tried\ndef f")
@@ -288,6 +337,18 @@ def test_a_ledger_that_cannot_be_written_costs_nothing_else(tmp_path, opened):
     assert "cannot be used" in ledger.note
 
 
+def test_a_disk_that_is_full_ends_no_run_and_is_told(project, opened):
+    """SQLite says the same where it may take no further page."""
+    ledger, said = opened(project / NAME), []
+    (pages,) = ledger._rows.execute("PRAGMA page_count").fetchone()
+    ledger._rows.execute(f"PRAGMA max_page_count={pages}")
+    request = Request(candidate="right.py:f", loss="softmax_cross_entropy", laws=LAWS, profile="quick")
+    report = judge_all([request], ledger=ledger, say=said.append)
+    assert report.verdict is Verdict.HOLDS
+    assert len(report.outcomes) == 2
+    assert [("full" in told, "not kept" in told) for told in said] == [(True, True)]
+
+
 def test_where_nothing_can_be_logged_ahead_there_is_another_journal(tmp_path, opened):
     ledger = opened(tmp_path / NAME, system="unix-dotfile")
     ledger.keep("a", "1", None)
@@ -331,12 +392,51 @@ def killed_until_it_ends(folder: Path, seed: int, kills: int) -> tuple[str, int]
     return as_json({**document, "environment": None}), seen
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells when a process began")
+def test_folders_of_servers_that_live_no_more_are_swept(tmp_path, monkeypatch):
+    """Of runs that were killed together with their server: what was named by us at once, what `multiprocessing` named when it is old."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sockets = {}
+    for name in ("pymp-dead", "pymp-alive", "pymp-young", "pymp-other"):
+        (tmp_path / name).mkdir()
+        with contextlib.chdir(tmp_path / name):
+            sockets[name] = socket.socket(socket.AF_UNIX)
+            sockets[name].bind("listener-x")
+            sockets[name].listen()
+    for name in ("pymp-dead", "pymp-young", "pymp-other"):
+        sockets[name].close()
+    (tmp_path / "pymp-other" / "mine").write_text("somebody's", encoding="utf-8")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        ours = tmp_path / f"{leftovers.mine(other.pid)}x"
+        ours.mkdir()
+        for folder in tmp_path.iterdir():
+            os.utime(folder, (1, 1) if folder.name != "pymp-young" else None)
+        leftovers.sweep()
+        assert ours.exists()
+    leftovers.sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {"pymp-alive", "pymp-young", "pymp-other"}
+    sockets["pymp-alive"].close()
+
+
+SEEDS = range(1, 26) if os.environ.get("VERIFY_TEST_PROFILE") == "deep" else range(1, 2)
+KILLS = 4
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write(folder)
+    return killed_until_it_ends(folder, seed=0, kills=0)[0]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
-def test_a_run_that_was_killed_goes_on_and_reports_the_same(tmp_path):
-    reports = []
-    for kills in (2, 0):
-        folder = tmp_path / str(kills)
-        folder.mkdir()
-        write(folder)
-        reports.append(killed_until_it_ends(folder, seed=1, kills=kills)[0])
-    assert reports[0] == reports[1]
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_that_was_killed_goes_on_and_reports_the_same(tmp_path, undisturbed, seed):
+    """A hundred kills at random moments in all, `tox -e kills`: no outcome that was told is lost."""
+    write(tmp_path)
+    report, told_before = killed_until_it_ends(tmp_path, seed=seed, kills=KILLS)
+    assert report == undisturbed
+    with closing(sqlite3.connect(tmp_path / "reports" / "latest" / NAME)) as rows:
+        (kept,) = rows.execute("SELECT count(*) FROM answers WHERE subject NOT NULL").fetchone()
+    assert kept == 4
+    print(f"{KILLS} kills, {told_before} outcomes told before them")

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from verify.candidates import functions
+from verify.candidates import process_globals
 
 REPLACED = {
     "a function": (os, "write", "replaces os.write for the whole process"),
@@ -24,7 +24,7 @@ REPLACED = {
 @pytest.mark.parametrize("new", [None, np.ones(2)], ids=["None", "what cannot be compared"])
 def test_what_is_replaced_is_put_back_and_told(case, new):
     module, name, told = REPLACED[case]
-    before, old = functions.now(), getattr(module, name)
+    before, old = process_globals.now(), getattr(module, name)
     assert before.stands()
     setattr(module, name, new)
     try:
@@ -33,11 +33,11 @@ def test_what_is_replaced_is_put_back_and_told(case, new):
         assert getattr(module, name) is old
     finally:
         setattr(module, name, old)
-    assert functions.now().restore() is None
+    assert process_globals.now().restore() is None
 
 
 def test_a_module_that_is_dropped_is_put_back():
-    before = functions.now()
+    before = process_globals.now()
     del sys.modules["numpy.linalg"]
     assert not before.stands()
     assert before.restore() == "replaces the module numpy.linalg for the whole process"
@@ -46,7 +46,7 @@ def test_a_module_that_is_dropped_is_put_back():
 
 def test_what_a_library_makes_when_it_is_first_asked_is_no_fault(monkeypatch):
     monkeypatch.setattr(random, "_made_later", None, raising=False)
-    before = functions.now()
+    before = process_globals.now()
     random._made_later = object()
     random.made_now = object()
     try:
@@ -57,10 +57,10 @@ def test_what_a_library_makes_when_it_is_first_asked_is_no_fault(monkeypatch):
 
 
 def test_what_changes_between_two_calls_of_different_cases_is_no_candidates_fault(monkeypatch):
-    assert functions.undisturbed(lambda: functions.stood(functions.now()))
+    assert process_globals.undisturbed(lambda: process_globals.stood(process_globals.now()))
     monkeypatch.setattr(math, "tau", None)
-    assert functions.stood(functions.now())
-    assert functions.undisturbed(lambda: functions.stood(functions.now()))
+    assert process_globals.stood(process_globals.now())
+    assert process_globals.undisturbed(lambda: process_globals.stood(process_globals.now()))
 
 
 @pytest.mark.parametrize("left", [True, False], ids=["it still stands", "it is put back"])
@@ -70,9 +70,9 @@ def test_who_may_have_computed_with_what_a_candidate_replaced_asks_again(monkeyp
     pi, looks = math.pi, []
 
     def ask():
-        before, here = functions.now(), math.pi
+        before, here = process_globals.now(), math.pi
         monkeypatch.setattr(math, "pi", 3)
-        looks.append((here, functions.stood(before)))
+        looks.append((here, process_globals.stood(before)))
         if not left or len(looks) == 2:
             monkeypatch.setattr(math, "pi", pi)
         if error:
@@ -80,6 +80,6 @@ def test_who_may_have_computed_with_what_a_candidate_replaced_asks_again(monkeyp
         return here
 
     with nullcontext() if error is None else pytest.raises(error):
-        assert functions.undisturbed(ask) == pi
+        assert process_globals.undisturbed(ask) == pi
     assert looks == ([(pi, True), (pi, False)] if left else [(pi, True)])
     assert math.pi == pi

@@ -87,3 +87,24 @@ def test_where_nothing_changes_the_suite_is_looked_at_once():
         assert suite.suite() is not first
     finally:
         delattr(evidence, name)
+
+
+def test_what_was_kept_for_later_is_looked_at_once_and_what_is_replaced_then_is_put_back():
+    before, old = suite.Suite(), evidence.judge
+    evidence._kept_for_later = 1
+    try:
+        assert not before._is_as_before()
+        assert before.restore() is None
+        assert before._is_as_before()
+        evidence.judge = None
+        assert before.restore() == "replaces verify.evidence.judge for the whole process"
+        assert evidence.judge is old
+        assert before.restore() is None
+    finally:
+        del evidence._kept_for_later
+
+
+def test_to_keep_the_suite_is_no_change_of_it(monkeypatch):
+    monkeypatch.setattr(suite, "_kept", [])
+    suite.keep()
+    assert suite.suite()._is_as_before()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from verify import Candidate, UsageError, Verdict, check
-from verify.candidates import Scores
+from verify.candidates import NO_GRADIENT, Scores
 from verify.conventions import Pins, find_out
 from verify.spec import Claims, LossSpec, positive
 from verify.spec.catalogue import find_loss
@@ -239,6 +239,10 @@ def gradient_of_it(scores, y):
     return each_square(scores, y)[1] / len(y)
 
 
+def losses_alone(scores, y):
+    return each_square(scores, y)[0]
+
+
 def with_intercept(w, b, X, y, alpha):
     return 0.0, w, b
 
@@ -253,6 +257,7 @@ def what_else(W, X, y, reg, momentum):
 
 REFUSED = {
     "a loss alone": (loss_alone, "returns a loss alone.*FILE.py:loss_alone,gradient_of_it: there is gradient_of_it beside it"),
+    "an array alone": (losses_alone, "returns one array alone.*FILE.py:losses_alone,"),
     "an object that returns one": (Loss(), "FILE.py:loss.__call__,loss.gradient: there is loss.gradient beside it"),
     "a class": (Loss, r"Loss is a class.*loss = Loss\(…\).*FILE.py:loss.__call__,loss.gradient"),
     "a method without its object": (Candidate(loss=Loss.__call__, grad=gradient_of_it), "Loss.__call__ is a method and needs an object"),
@@ -269,6 +274,33 @@ def test_what_is_called_otherwise_is_refused_and_not_accused(case):
     f, message = REFUSED[case]
     with pytest.raises(UsageError, match=message):
         check(f, loss="squared_error", profile="quick")
+
+
+def off(scores, y):
+    return 1.0001 * loss_alone(scores, y)
+
+
+@pytest.mark.parametrize(("f", "verdict"), [(loss_alone, Verdict.HOLDS), (losses_alone, Verdict.HOLDS), (off, Verdict.BROKEN)])
+def test_a_candidate_that_says_that_it_has_no_gradient_is_judged_by_its_value(f, verdict):
+    report = check(f, loss="squared_error", gradient="none", profile="quick")
+    assert report.verdict is verdict
+    assert {r.law for r in report.results} == {"value", "consistency", "purity"}
+    assert all(NO_GRADIENT in r.limitations for r in report.results)
+
+
+def test_a_value_of_named_inputs_is_judged_too():
+    def relative_entropy(prediction, target):
+        return (target * np.log(target / prediction)).sum(axis=-1)
+
+    report = check(Candidate(loss=relative_entropy), loss="kl_divergence", profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert check(Candidate(loss=lambda *a: 1.001 * relative_entropy(*a)), loss="kl_divergence", profile="quick").verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize("how", [{"loss": "multiclass_hinge", "signature": "linear"}, {"loss": None, "at": np.ones(3)}])
+def test_elsewhere_a_gradient_is_needed(how):
+    with pytest.raises(UsageError, match="has no gradient"):
+        check(Candidate(loss=lambda *a: 0.0), profile="quick", **how)
 
 
 def test_the_methods_of_an_object_are_judged():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verify.cases import Case
-from verify.cases.simpler import lean, shrunk, simpler
+from verify.cases.shrinking import lean, shrunk, simpler
 from verify.form import SCORES
 
 

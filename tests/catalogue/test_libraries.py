@@ -20,6 +20,7 @@ NAMED = sorted(
 )
 
 
+@pytest.mark.filterwarnings("ignore")  # what a library warns of when it is imported is its own
 @pytest.mark.parametrize("name", NAMED)
 def test_a_function_of_a_library_is_there(name):
     library, *rest = name.split(".")

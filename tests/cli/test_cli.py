@@ -15,10 +15,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from verify import UsageError
 from verify.campaign.configuration import read
-from verify.campaign.family import below
+from verify.campaign.process_group import below
+from verify.cli import cli
 
 MODULE = [sys.executable, "-m", "verify"]
 SCRIPT = [str(Path(sys.executable).parent / "verify")]
@@ -388,6 +390,23 @@ def test_an_interrupt_ends_with_130_and_leaves_no_worker(tmp_path, heard_by):
     assert soon(lambda: not living(process.pid)), living(process.pid)
 
 
+def test_an_interrupt_of_what_follows_the_judgement_leaves_the_page_too(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("right"))
+    monkeypatch.chdir(tmp_path)
+
+    def stopped(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("verify.campaign.power.tables", stopped)
+    run = CliRunner().invoke(cli, ["run", "--law", "value", "--profile", "quick", "--quiet", "--power"], standalone_mode=False)
+    assert run.return_value == 130
+    latest = tmp_path / "reports" / "latest"
+    assert "ended by SIGINT" in run.stderr
+    assert json.loads((latest / "report.json").read_text(encoding="utf-8"))["results"][0]["verdict"] == "holds"
+    assert (latest / "index.html").is_file()
+
+
 LEAVES = """
 import subprocess
 
@@ -436,6 +455,29 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path, short):
     assert soon(lambda: not any(map(runs, there)))
     assert not list(short.glob("verify-*"))
     assert not [f for f in os.listdir("/dev/shm") if f.startswith(f"sem.verify-{run.pid}-")]
+
+
+ENDS_THE_SERVER = """
+import os, signal, subprocess
+from pathlib import Path
+
+def leaves(W, X, y, reg):
+    if not Path("left").exists():
+        left = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        Path("left").write_text(str(left.pid), encoding="utf-8")
+        os.kill(os.getppid(), signal.SIGKILL)
+    return right(W, X, y, reg)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux lets a command adopt what others leave")
+def test_what_a_candidate_leaves_is_ended_though_it_ends_the_server_too(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE + ENDS_THE_SERVER, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("leaves"))
+    ended = subprocess.run([*MODULE, "run", "--law", "value"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False, timeout=120)
+    assert ended.returncode in (0, 1), ended.stderr
+    left = int((tmp_path / "left").read_text(encoding="utf-8"))
+    assert soon(lambda: not runs(left))
 
 
 def runs(process: int) -> bool:

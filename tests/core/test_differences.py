@@ -141,7 +141,7 @@ def test_a_row_formula_alone_is_enough(loss, method, least, monkeypatch):
     monkeypatch.setattr(differences, "PARALLEL", least)
     rng = np.random.default_rng(2)
     W, X, y = rng.normal(size=(4, 300)) / 16, rng.normal(size=(9, 300)), rng.integers(0, 4, 9)
-    _, _, bare, *_ = objectives(loss.row, loss.kernel, loss.many, parameter=loss.l2.parameter)
+    _, _, bare, *_ = objectives(loss.row, loss.kernel, loss.part, loss.many, parameter=loss.l2.parameter)
     known, alone = (numerical_gradient(f, W, X, y, 0.25, method=method) for f in (loss.l2_no_bias, bare))
     assert alone.crossings is None
     np.testing.assert_allclose(alone.gradient, known.gradient, rtol=0, atol=1e-9)  # u·ℓ/h

@@ -318,7 +318,7 @@ def test_the_report_links_the_hiker_whichever_comes_first(tmp_path, monkeypatch,
         "[[tool.verify.candidates]]\ntarget = 'verify.core.softmax_cross_entropy:l2'\nloss = 'softmax_cross_entropy'\n", encoding="utf-8"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("verify.descent.telling.hiker", lambda **_: written[1])
+    monkeypatch.setattr("verify.descent.hiker_command.hiker", lambda **_: written[1])
     commands = [["run", "--law", "value", "--profile", "quick", "--quiet"], ["descend", "hiker", "--quiet"]]
     if first == "both":
         commands = [[*commands[0], "--hiker"]]

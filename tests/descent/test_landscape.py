@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sympy import Max
 
 from verify.cli import cli
-from verify.descent import terms
+from verify.descent import three_examples
 from verify.descent.bounds import truth_of
 from verify.descent.kinks import kink_lines
 from verify.descent.landscape import line, look, plane
@@ -148,28 +148,28 @@ def test_the_lines_of_a_plane_are_where_margins_vanish():
 
 @pytest.mark.parametrize("weight", range(3))
 def test_the_terms_add_up_to_the_cores_loss(weight):
-    X, y = np.array([[float(x)] for x in terms.EXAMPLES]), np.array(terms.LABELS)
+    X, y = np.array([[float(x)] for x in three_examples.EXAMPLES]), np.array(three_examples.LABELS)
     three = Problem(split=Split(name="notes", X=X, y=y, X_test=X, y_test=y, classes=3), reg=0.0)
-    found = terms.document()["weights"][weight]
+    found = three_examples.document()["weights"][weight]
     for w, loss in zip(found["w"], found["loss"], strict=True):
-        W = np.array([[float(v)] for v in terms.WEIGHTS])
+        W = np.array([[float(v)] for v in three_examples.WEIGHTS])
         W[weight] = float(Q(w))
         assert three(W)[0] == pytest.approx(float(Q(loss)), rel=1e-14)
         total = sum(max(Q(0), Q(t["slope"]) * Q(w) + Q(t["constant"])) for t in found["terms"])
         assert total / 3 == Q(loss)
     for left, right in pairwise(range(len(found["w"]))):  # straight between the corners
         middle = (Q(found["w"][left]) + Q(found["w"][right])) / 2
-        assert terms.loss(weight, middle) == (Q(found["loss"][left]) + Q(found["loss"][right])) / 2
+        assert three_examples.loss(weight, middle) == (Q(found["loss"][left]) + Q(found["loss"][right])) / 2
 
 
 def test_the_terms_kinks_are_the_oracles():
-    X, y = np.array([[float(x)] for x in terms.EXAMPLES]), np.array(terms.LABELS)
+    X, y = np.array([[float(x)] for x in three_examples.EXAMPLES]), np.array(three_examples.LABELS)
     three = Problem(split=Split(name="notes", X=X, y=y, X_test=X, y_test=y, classes=3), reg=0.0)
-    W, d = np.array([[float(v)] for v in terms.WEIGHTS]), np.array([[0.0], [1.0], [0.0]])
-    W[1] = -terms.REACH
-    path = truth_of(three, W).path(d, 2.0 * terms.REACH, 100)
-    assert [float(s.end.mid()) - terms.REACH for s in path[:-1]] == pytest.approx(
-        [float(Q(w)) for w in terms.document()["weights"][1]["w"][1:-1]]
+    W, d = np.array([[float(v)] for v in three_examples.WEIGHTS]), np.array([[0.0], [1.0], [0.0]])
+    W[1] = -three_examples.REACH
+    path = truth_of(three, W).path(d, 2.0 * three_examples.REACH, 100)
+    assert [float(s.end.mid()) - three_examples.REACH for s in path[:-1]] == pytest.approx(
+        [float(Q(w)) for w in three_examples.document()["weights"][1]["w"][1:-1]]
     )
 
 

@@ -1,6 +1,7 @@
 """Losses with parameters that have a number for each class, each with right implementations as people write them, and wrong ones."""
 
 import numpy as np
+from numba import njit
 from scipy.special import expit, logsumexp
 from sympy import Add, Max, exp, log
 
@@ -91,6 +92,44 @@ def squared(s, y, w):
 
 def of_another_class(s, y, w):
     return weighed(s, y, w)[0], weighed(s, y, np.roll(w, 1))[1]
+
+
+def of_classes_alone(s, y, w):
+    """Knows of no label that is ignored, and ends with an error there."""
+    logp = s - logsumexp(s, axis=1, keepdims=True)
+    rows, v, g = np.arange(len(s)), w[y], np.exp(logp)
+    g[rows, y] -= 1
+    return -(v * logp[rows, y]).sum() / v.sum(), v[:, None] * g / v.sum()
+
+
+def of_clipped_labels(s, y, w):
+    """The same, which takes it for a class."""
+    return of_classes_alone(s, np.clip(y, 0, s.shape[1] - 1), w)
+
+
+@njit
+def of_classes_compiled(s, y, w):
+    """The same, which reads and writes outside its arrays."""
+    g, weight, total = np.exp(s), 0.0, 0.0
+    for k in y:
+        weight += w[k]
+    for i, k in enumerate(y):
+        v, z = w[k] / weight, g[i].sum()
+        total += v * (np.log(z) - s[i, k])
+        g[i] *= v / z
+        g[i, k] -= v
+    return total, g
+
+
+def of_classes_too_long(s, y, w):
+    value, g = of_classes_alone(s, y, w)
+    return value, g * s.dtype.type(1.01)
+
+
+def ignored_in_the_loss(s, y, w):
+    """What is ignored counts in the gradient."""
+    value, g = weighed(s, y, w)
+    return value, g + np.where(y == -100, 0.125, 0).astype(s.dtype)[:, None]
 
 
 LDAM = loss(
@@ -188,6 +227,9 @@ RIGHT = [
     ("WEIGHED", weighed_sum),
     ("WEIGHED", weighed_by_examples_too),
     ("WEIGHED", unweighed),
+    ("WEIGHED", of_classes_alone),
+    ("WEIGHED", of_clipped_labels),
+    ("WEIGHED", of_classes_compiled),
     ("LDAM", ldam),
     ("FOCAL", focal),
     ("SEVERAL", several),
@@ -199,6 +241,8 @@ WRONG = [
     ("WEIGHED", over_the_kept_in_the_gradient, "reduction", "that of the mean of what is kept, where the loss is the mean by w"),
     ("WEIGHED", squared, "weights", "has w squared"),
     ("WEIGHED", of_another_class, "unknown", None),
+    ("WEIGHED", of_classes_too_long, "scaled", None),
+    ("WEIGHED", ignored_in_the_loss, "unknown", None),
     ("LDAM", ldam_of_all, "unknown", None),
     ("FOCAL", focal_of_one_alpha, "unknown", None),
     ("SEVERAL", several_of_the_negative_too, "unknown", None),

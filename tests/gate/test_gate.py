@@ -385,9 +385,11 @@ def test_the_life_of_a_baseline(tmp_path):
     first = run("run --quiet", 1)
     assert "the baseline baseline.json does not exist" in first
     kept = written()
-    diff = run("gate reports/latest/report.json --update-baseline", 0)
-    assert '+  {"candidate": "mine.py:f"' in diff
-    assert "gate: passed" in diff
+    told = run("gate reports/latest/report.json --update-baseline", 0)
+    assert "baseline.json: 13 results" in told
+    assert "gate: passed, 0 changes since the baseline, 0 in meaning" in told
+    baseline.unlink()
+    assert '+  {"candidate": "mine.py:f"' in run("gate reports/latest/report.json --update-baseline --diff", 0)
     assert "gate: passed" in run("run --quiet --fresh", 0)
     assert written() == kept  # same seed, same machine, same report outside its header
     assert "gate: passed" in run("run --quiet", 0)

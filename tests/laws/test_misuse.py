@@ -12,7 +12,7 @@ import pytest
 from field import classes, inputs
 
 from verify import Candidate, Verdict, check
-from verify.laws import misuse
+from verify.candidates import forked
 
 FIELD = Path(inputs.__file__)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked there")
@@ -86,7 +86,7 @@ def test_what_is_taken_is_told(case):
 
 
 def test_what_ends_or_holds_up_the_process_is_survived_and_told(monkeypatch):
-    monkeypatch.setattr(misuse, "PATIENCE", 0.2)
+    monkeypatch.setattr(forked, "PATIENCE", 0.2)
 
     def trusts_its_labels(s, y):
         if y.max() >= s.shape[1]:

@@ -24,7 +24,7 @@ def answered(of):
     code = Lines(as_run(looped, [X]), X)
     h = 1e-6
     given = np.array([(looped(X + h * e, of) - looped(X - h * e, of)) / (2 * h) for e in np.eye(4)])
-    return lines.Answered(code, given, code.gradient(), np.full(4, 1e-7), np.ones(4, bool))
+    return lines.Answered(code, given, code.gradient(), np.full(4, 1e-7), np.full(4, "x"), np.ones(4, bool))
 
 
 @pytest.fixture
@@ -61,4 +61,4 @@ def test_it_ends_by_the_work_that_was_done(monkeypatch, asked, most):
 
 def replaced(point):
     """An answer that no constant explains."""
-    return lines.Answered(point.lines, point.given + np.array([1.0, 0.0, -0.5, 0.25]), point.due, point.radius, point.which)
+    return lines.Answered(point.lines, point.given + np.array([1.0, 0.0, -0.5, 0.25]), point.due, point.radius, point.inputs, point.which)

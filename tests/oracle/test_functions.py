@@ -13,7 +13,7 @@ from mpmath import mp, mpf
 from sympy import digamma, erfc, loggamma, polygamma, sqrt
 
 from verify.oracle.formula import Formula
-from verify.oracle.lanes import local
+from verify.oracle.vectorised import local
 from verify.rounding import unit_roundoff
 from verify.spec import expm1, log1p, log_ndtr, logistic, softplus
 from verify.tape.balls import precision

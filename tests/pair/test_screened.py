@@ -82,6 +82,7 @@ class Off:
     value: float
     slope: float
     has_loss: bool = True
+    answers_alone: bool = False
 
     def __call__(self, **values):
         answer = self.right(**values)

@@ -7,7 +7,7 @@ import numpy as np
 from verify import Verdict
 from verify.cases.case import NAMING
 from verify.pair import Estimated, Pair, Start
-from verify.pair.simpler import MOST_TRIES
+from verify.pair.shrinking import MOST_TRIES
 from verify.trial import Trial
 
 

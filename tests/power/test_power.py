@@ -60,7 +60,7 @@ def test_every_mutant_differs_from_the_right_implementation_somewhere(loss):
 def test_each_role_of_a_term_is_dropped_doubled_flipped_and_misplaced():
     names = [m.name for m in wrong("softmax_cross_entropy") if m.family == "term"]
     assert len(names) == 3 * 4  # p_j of the others; p_y and −1 of the label
-    assert "the constant term < 0 of the label left out" in names
+    assert "the negative constant term of the label left out" in names
     assert "the varying term of another class given to the next class" in names
 
 

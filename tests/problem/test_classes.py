@@ -47,6 +47,27 @@ def test_each_law_that_can_catches_it(law):
     assert [r.verdict for r in report.results] == [Verdict.BROKEN] * 2
 
 
+TOLD = "does not compute the loss where a label is -100, which the spec ignores, and is judged where each label is a class"
+
+
+@pytest.mark.parametrize("f", [field.of_classes_alone, field.of_clipped_labels, field.of_classes_compiled], ids=name_of)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_who_knows_no_ignored_label_is_judged_without_and_told(f, dtype):
+    known = find_out_inputs(f, problem_of(field.WEIGHED), Pins(), dtype)
+    assert known.fits
+    assert known.limitations == (TOLD,)
+    assert known.to_dict()["reduction"] == "mean by w"
+
+
+@pytest.mark.parametrize("f", [field.weighed, field.weighed_over_the_kept, field.unweighed, field.ignored_in_the_loss], ids=name_of)
+def test_who_knows_it_is_asked_about_it(f):
+    assert TOLD not in found(f, field.WEIGHED).limitations
+
+
+def test_that_labels_are_ignored_may_be_demanded():
+    assert not found(field.of_clipped_labels, field.WEIGHED, reduction="mean of what is kept").fits
+
+
 @pytest.mark.parametrize(
     ("f", "reduction"),
     [

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from proof import proved_losses
@@ -32,6 +33,32 @@ def test_text_and_exit_codes():
     code, told = asked("prove", f"{TARGET}root_of_square", "--at", "1.0,2.0", "--in-process")
     assert code == 4
     assert "square roots that depend on each other" in told
+
+
+def softmax_slopes(W, X, y, *, transposed=False, broken=False):
+    s = X @ W + (np.undefined if broken else 0.0)
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    d = p - np.eye(W.shape[1])[y]
+    square = X.shape[0] == X.shape[1]
+    return -np.log(p[np.arange(len(y)), y]).mean(), (X @ d if transposed and square else X.T @ d) / (W.shape[0] if transposed else len(y))
+
+
+def test_sizes_that_differ_tell_examples_from_features():
+    """With as many features as examples both mistakes had no effect, and no wrong shape."""
+    right = verify.prove(softmax_slopes)
+    assert (right.status, right.proof.shape) == ("proved", "(2, 4, 3)")
+    assert verify.prove(lambda W, X, y: softmax_slopes(W, X, y, transposed=True)).status == "refuted"
+    divided = {"N": 2, "D": 2, "C": 3}
+    assert verify.prove(softmax_slopes, shape=divided).proof.shape == "(2, 2, 3)"
+
+
+def test_what_the_code_raises_is_told_with_its_line():
+    def broken(W, X, y):
+        return softmax_slopes(W, X, y, broken=True)
+
+    with pytest.raises(UsageError, match=r"it raised AttributeError: .*undefined.* \(test_command\.py:\d+, `s = X @ W \+ "):
+        verify.prove(broken)
 
 
 def test_a_refutation_is_stored_and_replayed():

@@ -50,8 +50,8 @@ def test_right_gradients_are_proved(f):
 
 def test_patterns_of_the_hinge():
     found = proved(losses.hinge_by_loops)
-    assert (found.shape, found.labels, found.patterns) == ("(2, 2, 3)", 9, 144)
-    assert str(found).startswith("proved at (2, 2, 3): 9 label patterns, 144 sign patterns, error ≤ 2^-2")
+    assert (found.shape, found.labels, found.patterns) == ("(2, 4, 3)", 9, 144)
+    assert str(found).startswith("proved at (2, 4, 3): 9 label patterns, 144 sign patterns, error ≤ 2^-2")
 
 
 WRONG = {

@@ -76,7 +76,7 @@ SLIPS = {
         hinge(count=lambda *_: 1, rate=lambda _: 2), HINGE, "gradient", "penalty-factor", "however many margins are active",
     ),
     "neither 1/N nor the label's 1": (
-        by_matrix(lambda P, y: P * len(P)), SOFTMAX, "gradient", "reduction", "1/N; the constant term < 0 of the label is missing",
+        by_matrix(lambda P, y: P * len(P)), SOFTMAX, "gradient", "reduction", "1/N; the negative constant term of the label is missing",
     ),
     "every second example only": (
         by_matrix(lambda P, y: (P - np.eye(P.shape[1])[y]) * (np.arange(len(P)) % 2)[:, None]),

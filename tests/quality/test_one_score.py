@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from sympy import Abs, Max, Piecewise, Rational, exp, log
+from sympy import Abs, Max, Min, Piecewise, Rational, exp, log
 
 from verify.candidates import Candidate
 from verify.conventions import Pins, find_out
-from verify.diagnosis import diagnose, panel
-from verify.diagnosis.looks import at_gradient, at_hessian, at_loss
+from verify.diagnosis import diagnose, reference_cases
+from verify.diagnosis.residuals import at_gradient, at_hessian, at_loss
 from verify.evidence import Verdict
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
@@ -39,6 +40,10 @@ LOSSES: dict[str, tuple[LossSpec, Callable[..., Any]]] = {
     "quantiles": (
         spec("quantile", (0, 1, -2, 0.5), lambda s, t, tau: Max(tau * (t - s), (tau - 1) * (t - s)), tau=positive(default=0.25)),
         lambda s, t: np.maximum(0.25 * (t - s), 0.75 * (s - t)),
+    ),
+    "ramp": (
+        replace(spec("ramp", (-1, 1), lambda s, t: Min(1, Max(0, 1 - t * s))), claims=Claims(convex=None)),
+        lambda s, t: np.clip(1 - t * s, 0, 1),
     ),
     "huber": (
         spec(
@@ -70,13 +75,15 @@ SLOPES: dict[str, tuple[str, Callable[..., Any], str, str]] = {
     "2 of the square": ("squares", lambda s, t: 2 * (s - t), "scaled", "the data term's gradient is twice what it must be"),
     "absolute error": ("squares", lambda s, t: np.sign(s - t), "scaled", "1 × its sign stands in place of the slope"),
     "no margin": ("hinge", lambda s, t: -t * (t * s < 0), "margin", "the margin's constant is missing"),
-    "no indicator": ("hinge", lambda s, t: -t, "margin", "the indicator is missing"),
+    "no indicator": ("hinge", lambda s, t: -t, "margin", "counts as on, whatever its sign"),
+    "not cut off": ("ramp", lambda s, t: -t * (t * s < 1), "margin", "min(c, a) is taken for a"),
+    "pushed on the wrong side": ("±1", lambda s, t: -t * sigmoid(-t * s) - t * (t * s < 0), "term-extra", "is added to the slope"),
     "no factor t": ("hinge", lambda s, t: -1.0 * (t * s < 1), "label-term", "the factor t of the target is missing"),
     "margins for indicators": ("hinge", lambda s, t: -t * np.maximum(0, 1 - t * s), "scaled", "the margins themselves"),
     "2 on the kink": ("hinge", lambda s, t: -t * ((t * s < 1) + 2.0 * (t * s == 1)), "kink-outside", "counts 2 times"),
     "no 2 of the square": ("squared hinge", lambda s, t: -t * np.maximum(0, 1 - t * s), "scaled", "half of"),
     "indicator alone": ("squared hinge", lambda s, t: -t * (t * s < 1), "scaled", "its sign stands in place of the slope"),
-    "no mask": ("squared hinge", lambda s, t: -2 * t * (1 - t * s), "margin", "the indicator is missing"),
+    "no mask": ("squared hinge", lambda s, t: -2 * t * (1 - t * s), "margin", "counts as on, whatever its sign"),
     "slope of other targets": ("±1", lambda s, t: sigmoid(s) - t, "term-extra", "σ(s) − t"),
     "wrong side": ("±1", lambda s, t: -t * sigmoid(t * s), "term-extra", "−t·σ(−z)"),
     "no exp": ("counts", lambda s, t: s - t, "term-extra", "s − t"),
@@ -166,7 +173,7 @@ def test_a_candidate_that_answers_to_few_cases_gets_no_condition():
 
     found = find_out(f, LOSSES["logistic"][0], Pins(signature="linear"), "float64")
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
-    case = panel.ordinary(found.objective, "float64")[3].case
+    case = reference_cases.ordinary(found.objective, "float64")[3].case
     finding = LAWS["gradient"].measure(subject, case)
     named = diagnose("gradient", subject, case, finding)
     assert (named.code, "only when" in named.message) == ("unknown", False)
@@ -234,7 +241,7 @@ def test_right_code_holds_on_every_case_of_the_panel(loss):
     f = linear(loss, RIGHT[loss])
     found = find_out(f, LOSSES[loss][0], Pins(signature="linear"), "float64")
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
-    for scenes in (panel.ordinary, panel.special, panel.on_kinks):
+    for scenes in (reference_cases.ordinary, reference_cases.special, reference_cases.on_kinks):
         for scene in scenes(found.objective, "float64"):
             looks = at_gradient(subject, scene), at_loss(subject, scene)
             assert not any(look.broken for look in looks), scene.case
@@ -244,5 +251,5 @@ def test_the_right_hessian_holds_on_every_case_of_the_panel():
     f = Candidate(grad=logistic, hess=lambda s, t: sigmoid(s) * sigmoid(-s))
     found = find_out(f, LOSSES["logistic"][0], Pins(signature="objective"), "float64")
     subject = Subject(candidate=found.candidate, oracle=Oracle(found.objective, "float64"))
-    scenes = [*panel.ordinary(found.objective, "float64"), *panel.special(found.objective, "float64")]
+    scenes = [*reference_cases.ordinary(found.objective, "float64"), *reference_cases.special(found.objective, "float64")]
     assert not any(at_hessian(subject, scene).broken for scene in scenes)

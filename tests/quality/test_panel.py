@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -9,9 +11,13 @@ import pytest
 from implementations import RIGHT
 
 from verify.candidates import Linear
-from verify.diagnosis import panel
+from verify.diagnosis import changes as of_gradients
+from verify.diagnosis import hessians, losses, reference_cases
 from verify.diagnosis.changes import changes
-from verify.diagnosis.looks import at_gradient, at_loss
+from verify.diagnosis.messages import SENTENCES, tell
+from verify.diagnosis.residuals import at_gradient, at_loss
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.form import LINEAR, SCORES
 from verify.laws import Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
@@ -25,7 +31,9 @@ OBJECTIVES = {loss: Objective(loss=find_loss(loss), penalty=find_penalty("l2")) 
 @pytest.mark.parametrize("loss", RIGHT)
 def test_right_code_holds_on_every_case_of_the_panel(loss, dtype):
     objective = OBJECTIVES[loss]
-    scenes = [s for scenes in (panel.ordinary, panel.special, panel.on_kinks) for s in scenes(objective, dtype)]
+    scenes = [
+        s for scenes in (reference_cases.ordinary, reference_cases.special, reference_cases.on_kinks) for s in scenes(objective, dtype)
+    ]
     for name, f in RIGHT[loss].items():
         if name not in OTHER_CONVENTIONS:
             subject = Subject(candidate=Linear(f=f), oracle=Oracle(objective, dtype))
@@ -35,7 +43,7 @@ def test_right_code_holds_on_every_case_of_the_panel(loss, dtype):
 @pytest.mark.parametrize("loss", RIGHT)
 def test_changes_that_look_alike_are_one_change(loss):
     """Parallel columns: a code could not be told from another. Those that remain are the same by their meaning."""
-    tables = [changes(s) for s in panel.ordinary(OBJECTIVES[loss], "float64")]
+    tables = [changes(s) for s in reference_cases.ordinary(OBJECTIVES[loss], "float64")]
     names = max((t.names for t in tables), key=len)
     A = np.concatenate([t.of_names(names) for t in tables], axis=1)
     size = np.linalg.norm(A, axis=1)
@@ -57,3 +65,31 @@ SAME = (
     {"parameter", "leak"},  # what is off counts once: an endless margin
 )
 """Kinds of changes that may be one. The first of the catalogue is told."""
+
+
+CATALOGUES = [*of_gradients.CATALOGUES.values(), *losses.CATALOGUES.values(), hessians.CATALOGUE]
+FORMS = [(loss, form) for loss in (*RIGHT, "binary_logistic") for form in (LINEAR, SCORES)]
+
+
+@pytest.mark.parametrize(("loss", "form"), FORMS)
+def test_every_change_is_told_by_its_own_sort_of_mistakes(loss, form):
+    """A new mistake is one entry: its column and its sentence stand together, and no two entries tell one kind differently."""
+    objective = Objective(loss=find_loss(loss), penalty=find_penalty("l2" if form is LINEAR else "none"), form=form)
+    words = Vocabulary(Oracle(objective, "float64"))
+    scene = reference_cases.ordinary(objective, "float64")[0]
+    catalogues = [of_gradients.CATALOGUES[form, scene.targets is not None], losses.CATALOGUES[form]]
+    for mistakes in [m for catalogue in catalogues for m in catalogue] + [*hessians.CATALOGUE] * (scene.curvature is not None):
+        made = [change for change, _ in mistakes.columns(scene)]
+        assert {change.kind for change in made} <= set(mistakes.sentences), mistakes.columns
+        for change in made:
+            for c in (Fraction(-1), Fraction(-2), Fraction(-4), Fraction(1, 2), 0.25) if change.free else (Fraction(1),):
+                (told,) = tell(words, [(change, c)])
+                assert told.code
+                assert told.sentence
+                assert not any(mark in told.sentence for mark in "{}"), told.sentence
+                assert not re.search(r"[-−][0-9/.]+ times", told.sentence), told.sentence
+
+
+def test_a_kind_of_change_has_one_sentence():
+    for mistakes in (m for catalogue in CATALOGUES for m in catalogue):
+        assert all(SENTENCES[kind] is sentence for kind, sentence in mistakes.sentences.items())

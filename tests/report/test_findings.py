@@ -18,6 +18,7 @@ from verify.report.findings import counts as counted
 from verify.report.findings import declarations, findings, folded, paragraph, silences, with_findings
 from verify.report.formats import RENDERINGS, render
 from verify.report.github import MOST
+from verify.report.reading import cause
 
 DOCUMENT = json.loads((Path(__file__).parent / "document.json").read_text(encoding="utf-8"))
 HALF = "the penalty's gradient is half of what it must be: λW where 2λW is due"
@@ -342,3 +343,12 @@ def test_a_crash_is_told_once_with_the_laws_that_it_cost():
 
 def test_what_holds_has_no_findings():
     assert judged(softmax(), laws=("value", "gradient"))["findings"] == []
+
+
+def test_a_condition_that_the_message_tells_is_told_once():
+    told = {"measured": "1", "message": "the loss is not finite, when a |score| > 708.8", "entries": "all, only when a |score| > 708.8"}
+    assert cause({"diagnosis": told}) == "the loss is not finite, when a |score| > 708.8"
+    some = told | {"entries": "row 0, only when a |score| > 708.8"}
+    assert cause({"diagnosis": some}) == "the loss is not finite, when a |score| > 708.8 (in row 0)"
+    other = told | {"entries": "all, only when C = 2"}
+    assert cause({"diagnosis": other}).endswith("(in all, only when C = 2)")

@@ -228,3 +228,59 @@ def test_the_schema_knows_every_code_of_the_docs():
     known = set(schema["$defs"]["result"]["properties"]["diagnosis"]["properties"]["code"]["enum"])
     assert len(codes) > 30
     assert codes <= known
+
+
+def many_candidates(candidates=57):
+    """A report on so many: of every three one holds, one is broken in a way that has a name, one decided nothing."""
+    holds, broken = (next(r for r in DOCUMENT["results"] if r["verdict"] == v) for v in ("holds", "broken"))
+    named = {
+        "code": "penalty-factor",
+        "message": "the penalty's gradient is half of what it must be",
+        "entries": "all",
+        "measured": "entry [0] is 1",
+    }
+    silent = holds | {"verdict": "silent", "decided": 0, "undecided": {"on a kink": 3}}
+    kinds = (holds, broken | {"diagnosis": named, "kind": "wrong"}, silent)
+    results = [
+        kinds[n % 3] | {"candidate": f"mylib/package_{n}.py:some_loss_with_a_name", "loss": f"loss_{n % 20}", "dtype": dtype, "law": law}
+        for n in range(candidates)
+        for dtype in ("float64", "float32")
+        for law in ("value", "gradient", "order", "purity")
+    ]
+    place = {k: results[0][k] for k in ("candidate", "loss", "dtype", "law")}
+    rulings = [{"rule": "max-strain", "sentence": f"ruling {n}", "accept": "raise it", "told": False, **place} for n in range(60)]
+    changes = [place | {"what": "strain", "before": 0.1, "now": 0.1 + n / 1e4} for n in range(250)]
+    gate = {"passed": False, "failures": rulings, "warnings": [], "accepted": [], "changes": changes}
+    kept = {k: v for k, v in DOCUMENT.items() if k not in ("findings", "power", "losses")}
+    return kept | {"results": results, "losses": {}, "conventions": {}, "gate": gate, "verdict": "broken"}
+
+
+def test_the_page_begins_with_the_verdict_then_the_causes_then_the_candidates_by_loss():
+    page = render(many_candidates())
+    places = [page.index(f'id="{name}"') for name in ("failures", "overview", "gate", "matrix", "candidates", "inputs", "results")]
+    assert page.index("<h1>") < places[0]
+    assert places == sorted(places)
+    causes = page[places[0] : places[1]]
+    assert causes.count("<li>the penalty's gradient is half of what it must be") == 0  # escaped, as all text is
+    assert causes.count("<li>the penalty&#39;s gradient is half of what it must be") == 1  # of 19 candidates
+    assert len(re.findall(r'href="#finding\d+"', causes)) == 19
+    rows = re.findall(r"<tr>.*?</tr>", page[places[1] : places[2]], re.DOTALL)[1:]
+    losses = [re.search(r'<td class="dim">(.*?)</td>', row)[1] for row in rows]
+    assert len(rows) == 57
+    assert losses == sorted(losses)
+    assert Counter(re.search(r'<span class="(\w+)">', row)[1] for row in rows) == {"holds": 19, "broken": 19, "silent": 19}
+
+
+@pytest.mark.skipif(CHROMIUM is None or shutil.which("pdfinfo") is None, reason="there is no chromium, or no pdfinfo here")
+def test_fifty_seven_candidates_print_on_two_pages(tmp_path):
+    file, printed = tmp_path / "index.html", tmp_path / "page.pdf"
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+
+    def pages(page):
+        file.write_text(page, encoding="utf-8")
+        subprocess.run([CHROMIUM, *flags, f"--print-to-pdf={printed}", file.as_uri()], capture_output=True, timeout=60, check=True)
+        told = subprocess.run(["pdfinfo", printed], capture_output=True, encoding="utf-8", check=True).stdout
+        return int(re.search(r"Pages:\s+(\d+)", told)[1])
+
+    assert pages(render(many_candidates())) <= 2
+    assert pages(render(many_candidates()).replace(".detail, .finding { display: none; }", "")) > 20

@@ -20,7 +20,8 @@ def end(x):
 
 
 def roundings(row):
-    fixed = {"sum": "n − 1", "dot": "n", "matmul": "n", "solve": "see `linear`", "inv": "see `linear`", "slogdet": "see `linear`"}
+    fixed = {"sum": "n − 1", "dot": "n", "matmul": "n"} | dict.fromkeys(("solve", "inv", "slogdet"), "see `linear`")
+    fixed |= dict.fromkeys(("eigenvalues", "eigenvectors"), "see `spectral`")
     if row.name in fixed:
         return fixed[row.name]
     if callable(row.roundings):

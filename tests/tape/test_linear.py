@@ -58,6 +58,16 @@ CASES = {
         lambda x: torch_total(torch.linalg.cholesky(torch_spread(x))),
         [(3, 3)],
     ),
+    "eigenvalues": (
+        lambda b, x: total(b, b.eigenvalues(spread(b, x))),
+        lambda x: torch_total(torch.linalg.eigh(torch_spread(x))[0]),
+        [(3, 3)],
+    ),
+    "eigenvectors": (
+        lambda b, x: total(b, b.square(b.eigenvectors(spread(b, x)))),
+        lambda x: torch_total(torch.linalg.eigh(torch_spread(x))[1] ** 2),
+        [(3, 3)],
+    ),
     "process": (gaussian_process, torch_process, [(4, 4), (4,)]),
 }
 
@@ -122,19 +132,19 @@ def test_values_against_mpmath(name):
         assert contains(run.registers[int(tape.outputs)], expected)
 
 
-@pytest.mark.parametrize("name", ["solve", "inv", "slogdet", "cholesky"])
+@pytest.mark.parametrize("name", ["solve", "inv", "slogdet", "cholesky", "eigenvalues", "eigenvectors"])
 def test_of_a_singular_matrix_nothing_is_claimed(name):
     f, _, shapes = CASES[name]
-    x = np.full(sum(map(np.prod, shapes)), 1.0 if name != "cholesky" else np.nan)
+    x = np.full(sum(map(np.prod, shapes)), np.nan if name in ("cholesky", "eigenvalues") else 1.0)
     tape = recorded(f, shapes)
     with precision():
         for run in runs(tape, x):
             assert not run.registers[int(tape.outputs)].is_finite()
     assert vectors.run(tape, x[:, None]).radii[int(tape.outputs), 0] == np.inf
-    assert not np.isfinite(floats.run(tape, x[:, None])[int(tape.outputs), 0])
+    assert name == "eigenvectors" or not np.isfinite(floats.run(tape, x[:, None])[int(tape.outputs), 0])
 
 
-@pytest.mark.parametrize("name", ["solve", "inv", "slogdet"])
+@pytest.mark.parametrize("name", ["solve", "inv", "slogdet", "eigenvectors"])
 def test_along_a_line_through_a_singular_matrix_no_derivative_is_claimed(name):
     """None but the value was: a right gradient was then said not to descend."""
     f, _, shapes = CASES[name]

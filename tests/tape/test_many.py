@@ -8,7 +8,7 @@ from flint import arb
 from tape.networks import NETS, drawn, recorded, relu, runs
 
 from verify.rounding import unit_roundoff
-from verify.tape import enclose, many, reverse, series, vectors
+from verify.tape import enclose, reverse, series, switch_slopes, vectors
 from verify.tape.balls import precision
 from verify.tape.tape import Builder
 
@@ -83,7 +83,7 @@ def test_the_slopes_of_many_pieces_are_those_of_each():
     with precision():
         thin, fat = runs(tape, x)
         out = int(tape.outputs)
-        one_by_one, together = reverse.pieces(thin, fat, out), reverse.pieces(thin, fat, out, many.slopes, 0)
+        one_by_one, together = reverse.pieces(thin, fat, out), reverse.pieces(thin, fat, out, switch_slopes.slopes, 0)
     assert len(one_by_one.ambiguous) == len(together.ambiguous) == 12
     for first, second in zip(one_by_one.ambiguous, together.ambiguous, strict=True):
         for v, w in zip(first, second, strict=True):

@@ -303,7 +303,7 @@ example_of_nested = lambda: ({"layers": [np.ones(2)], "b": 0.5}, X)
     ],
 )
 def test_a_witness_names_its_inputs_and_is_replayed(tmp_path, monkeypatch, target, at, more, place):
-    from verify.pair.given import given
+    from verify.pair.literals import given
 
     (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -331,9 +331,9 @@ def test_beyond_a_branch_nothing_is_known():
 
 
 NOT_FOLLOWED = {
-    "floor": (lambda x: np.floor(x).sum(), "np.floor"),
-    "whole numbers": (lambda x: x.astype(int).sum(), "int64"),
-    "an index": (lambda x: X[int(x[0])].sum(), "whole number"),
+    "an index": (lambda x: X[x[0]].sum(), "indexes by"),
+    "all of Q": (lambda x: np.linalg.qr(np.outer(x, x), mode="complete")[0].sum(), "np.linalg.qr"),
+    "a matrix without full rank": (lambda x: np.linalg.pinv(np.outer(x, x)).sum(), "full rank"),
     "a buffer of whole numbers": (lambda x: COUNTS.__setitem__(slice(None), x) or COUNTS.sum(), "whole ones"),
     "a number from text": (lambda x: float(f"{x[0]:.1f}") * x[1], "from text"),
     "a product with infinity": (lambda x: (x * np.inf).sum(), "infinity"),
@@ -358,7 +358,7 @@ def test_what_is_not_followed_is_said_with_its_line(name):
 def test_code_that_catches_everything_does_not_hide_that_it_is_not_followed():
     def f(x):
         try:
-            return x.astype(int).sum()
+            return np.fft.fft(x).real.sum()
         except BaseException:
             return 0.0 * x.sum()
 

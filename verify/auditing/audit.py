@@ -12,7 +12,7 @@ import numpy as np
 from verify.auditing.bisection import wrong_entries
 from verify.auditing.directions import Ground, rademacher, settled
 from verify.auditing.entries import numerical
-from verify.candidates import Linear, Scores
+from verify.candidates import Way
 from verify.cases import Case
 from verify.errors import UsageError
 from verify.evidence import Evidence, Finding, Verdict, judge
@@ -85,19 +85,19 @@ class Audit:
         return {"examples": self.examples, "shape": list(self.shape), "dtype": self.dtype, "verdict": self.verdict.value, "parts": parts}
 
 
-def audit(candidate: Linear | Scores, cases: Sequence[Case], oracle: Oracle | None = None, *, seed: int = 0) -> Audit:
+def audit(candidate: Way, cases: Sequence[Case], oracle: Oracle | None = None, *, seed: int = 0) -> Audit:
     """Looks at every entry of the candidate's gradient at each of the cases, which are of one size, and beside them: by the
     candidate's own loss, and, with an oracle, by the truth.
 
     Raises Misbehaviour where the candidate gives no answer, and UsageError where it is no function of weights of several classes.
     """
-    if not isinstance(candidate, Linear) or candidate.targets is not None:
+    if not candidate.is_of_matrices:
         raise UsageError("an audit asks for f(W, X, y, reg) and a loss of several classes: elsewhere no gradient is large.")
     parts = [part for case in cases for part in _parts(candidate, settled(case), oracle, seed)]
     return Audit(examples=len(cases[0]["X"]), shape=cases[0].x.shape, dtype=cases[0].dtype, parts=tuple(parts))
 
 
-def _parts(candidate: Linear, case: Case, oracle: Oracle | None, seed: int) -> Iterator[Part]:
+def _parts(candidate: Way, case: Case, oracle: Oracle | None, seed: int) -> Iterator[Part]:
     if oracle is not None:
         subject = Subject(candidate=candidate, oracle=oracle)
         yield from _against_truth(subject, case)
@@ -114,7 +114,7 @@ def _against_truth(subject: Subject, case: Case) -> Iterator[Part]:
         yield Part(question=question, point=case.family, findings=(finding,), entries=wrong)
 
 
-def _own_loss(candidate: Linear, case: Case, seed: int) -> Part:
+def _own_loss(candidate: Way, case: Case, seed: int) -> Part:
     ground = Ground(candidate=candidate, case=case)
     everything = np.arange(case.x.size)
     evidence = [ground.along(rademacher(case, everything, seed=seed + i)) for i in range(DIRECTIONS)]

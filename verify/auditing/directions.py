@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from verify.auditing.noise import noise
 from verify.auditing.slope import slope
-from verify.candidates import Linear
+from verify.candidates import Way
 from verify.cases import Case
 from verify.difference import Floats, on_grid
 from verify.evidence import Evidence
@@ -29,7 +29,7 @@ WIDEST = 40
 class Ground:
     """A candidate at one point, its gradient there, and how its loss trembles."""
 
-    candidate: Linear
+    candidate: Way
     case: Case
 
     @cached_property

@@ -10,7 +10,7 @@ import numpy as np
 from verify.auditing.audit import Audit
 from verify.auditing.audit import audit as look
 from verify.auditing.point import batches, large
-from verify.candidates import Call, Linear, Misbehaviour, extras, resolve
+from verify.candidates import Linear, Misbehaviour, extras, resolve
 from verify.cases import Case
 from verify.conventions import Pins, find_out
 from verify.errors import UsageError, of_type, shown, unknown, whole
@@ -59,7 +59,6 @@ def audit(
         found = find_out(f, find_loss(loss), pins, dtype)
         if found.complaint is not None:
             raise UsageError(f"the candidate {found.complaint}.")
-        assert not isinstance(found.candidate, Call)
         oracle = Oracle(found.scored, dtype)
         return look(found.candidate, given or batches(dtype, oracle, seed), oracle, seed=seed)
     except Misbehaviour as error:

@@ -98,11 +98,12 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str]
 
 def environment() -> dict[str, Any]:
     """What the times belong to."""
-    versions = {}
+    versions, absent = {}, []
     for name in LIBRARIES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            continue
+            absent.append(name)
     machine = {"platform": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()}
-    return machine | {"python": platform.python_version(), "verify": metadata.version("verify-gradients"), "libraries": versions}
+    found = {"libraries": versions, "absent": absent}
+    return machine | {"python": platform.python_version(), "verify": metadata.version("verify-gradients")} | found

@@ -41,7 +41,8 @@ def render(document: Document) -> RenderableType:
 def machine(document: Document) -> str:
     """What the times belong to, in one line."""
     e = document["environment"]
-    return f"{e['platform']}, {e['cores']} cores, Python {e['python']}, " + ", ".join(f"{k} {v}" for k, v in e["libraries"].items())
+    told = f"{e['platform']}, {e['cores']} cores, Python {e['python']}, " + ", ".join(f"{k} {v}" for k, v in e["libraries"].items())
+    return told + (f"; not installed: {', '.join(e['absent'])}" if e["absent"] else "")
 
 
 def setups(table: Document) -> Iterator[tuple[str, list[Document]]]:

@@ -15,7 +15,7 @@ from verify.campaign.executor import DEFAULT_TIMEOUT
 from verify.campaign.judging import conventions
 from verify.campaign.task import Request
 from verify.campaign.workers import workers
-from verify.candidates import Linear, Misbehaviour
+from verify.candidates import Misbehaviour
 from verify.errors import UsageError
 from verify.oracle import Oracle
 
@@ -53,7 +53,7 @@ def audited_here(request: Request, dtype: str) -> dict[str, Any]:
         known = conventions(request)
         if known.complaint is not None:
             return _unanswered(request, dtype, str(known.complaint))
-        if not isinstance(known.candidate, Linear) or known.candidate.targets is not None:
+        if not known.candidate.is_of_matrices:
             return _unanswered(request, dtype, NO_WEIGHTS, verdict="silent")
         oracle = Oracle(known.scored, dtype)
         try:

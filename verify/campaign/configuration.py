@@ -29,6 +29,7 @@ class Configuration:
     candidates: tuple[Mapping[str, Any], ...]
     profile: str = "ci"
     seed: int = 0
+    scheduler: str | None = None
 
     def requests(self, *, profile: str | None = None, seed: int | None = None, laws: tuple[str, ...] | None = None) -> list[Request]:
         """One request for each candidate; what is given here comes before the file."""
@@ -49,6 +50,8 @@ def read(folder: Path) -> Configuration:
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
     whole("seed", seed)
+    if "scheduler" in table:
+        of_type("scheduler", table["scheduler"], (str,), 'the address of a scheduler of dask, such as "tcp://host:8786"')
     for c in candidates or ():
         known(c, CANDIDATE_KEYS, "[[tool.verify.candidates]]")
         for key in ("target", "loss"):
@@ -56,7 +59,7 @@ def read(folder: Path) -> Configuration:
                 none = ' Code without a spec has loss = "none", beside at or inputs.' if key == "loss" else ""
                 raise UsageError(f"a candidate of {file} has no {key}. Each [[tool.verify.candidates]] needs target and loss.{none}")
     found = tuple(core_candidates()) if candidates is None else tuple(candidates)
-    return Configuration(candidates=found, profile=profile, seed=seed)
+    return Configuration(candidates=found, profile=profile, seed=seed, scheduler=table.get("scheduler"))
 
 
 def core_candidates() -> Iterable[Mapping[str, Any]]:
@@ -72,7 +75,7 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
     if (c["loss"] == NO_LOSS) != ("at" in c or "inputs" in c):
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] (or inputs) and loss = "none" go together.')
     if c["loss"] == NO_LOSS:
-        from verify.pair.given import given  # with all that a pair needs, for which nobody waits who has none
+        from verify.pair.literals import given  # with all that a pair needs, for which nobody waits who has none
 
         own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
         for key in ("at_only", "convex"):

@@ -15,14 +15,14 @@ from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TypeGuard
+from typing import Protocol, TypeGuard
 
 from pebble import ProcessExpired, ProcessPool
 
-from verify.campaign import family, leftovers, memory, output
+from verify.campaign import leftovers, memory, output, process_group
 from verify.campaign.record import Note, Record, read
 from verify.campaign.server import prepare
-from verify.campaign.smaller import SECONDS, Smaller, can_be_smaller
+from verify.campaign.shrinking import SECONDS, Shrinking, can_be_smaller
 from verify.campaign.sources import needed
 from verify.campaign.task import (
     Inapplicable,
@@ -45,6 +45,22 @@ from verify.storage import go_home
 Done = Callable[[Outcome | Inapplicable], None]
 Refuse = Callable[[Task, UsageError], None]
 """Hears of a task that cannot be judged, since something was used wrongly; it may raise that. No task of the same request is judged."""
+
+
+class Execute(Protocol):
+    """How tasks come to their outcomes: on processes here, as `execute` does, or on other machines."""
+
+    def __call__(
+        self,
+        tasks: Sequence[Task],
+        *,
+        timeout: float | None,
+        on_done: Done = ...,
+        on_refused: Refuse = ...,
+        before: Sequence[Outcome | Inapplicable] = (),
+    ) -> list[Outcome | Inapplicable]:
+        """All outcomes in the order of the tasks; `on_done` is called as each ends."""
+
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that one law on one candidate at one dtype may take. A trial takes about one."""
@@ -94,13 +110,15 @@ def execute(
     on_done: Done = lambda _: None,
     on_refused: Refuse = raised,
     before: Sequence[Outcome | Inapplicable] = (),
+    cores: int | None = None,
 ) -> list[Outcome | Inapplicable]:
     """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker, unless `on_refused`
-    goes on without the request. What is known of the same candidates from `before` counts as if it were found now.
+    goes on without the request. What is known of the same candidates from `before` counts as if it were found now. So many `cores` are
+    taken, all if none is said.
     """
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
-    cores = os.cpu_count() or 1
+    cores = cores or os.cpu_count() or 1
     prepare({t.request.loss for t in tasks})
     with leftovers.temporary() as folder, awake(TICK), ExitStack() as everyone:
 
@@ -186,7 +204,7 @@ class _Crew:
     processes: set[int] = field(default_factory=set)
     unnamed: dict[int, tuple[Task, Outcome]] = field(default_factory=dict)
     lost: list[tuple[int, Outcome]] = field(default_factory=list)
-    smaller: dict[int, Smaller] = field(default_factory=dict)
+    smaller: dict[int, Shrinking] = field(default_factory=dict)
     known: dict[str, Case] = field(default_factory=dict)
     given: dict[int, Task] = field(default_factory=dict)
     ends: dict[int, list[object]] = field(default_factory=dict)
@@ -198,10 +216,10 @@ class _Crew:
 
     def close(self) -> None:
         """Ends its processes, and what the candidate has started there, in sessions of its own too."""
-        started = {process: family.below(process) for process in self.processes}
+        started = {process: process_group.below(process) for process in self.processes}
         self.room.close()
         for process, others in started.items():
-            family.end(process, others)
+            process_group.end(process, others)
 
     def learns(self, outcome: Outcome | Inapplicable) -> None:
         """Who has hung is given less time. The case at which a process has ended is the first that is tried where another one ends."""
@@ -258,7 +276,7 @@ class _Crew:
                 return
         while self.lost and not self.waiting:
             i, lost = self.lost.pop(0)
-            self.smaller[i] = Smaller(lost, self.known.get(lost.task.dtype))
+            self.smaller[i] = Shrinking(lost, self.known.get(lost.task.dtype))
             if self._try(i, self.smaller[i].next()):
                 return
             yield i, _told(lost, self._printed(i, lost))
@@ -311,7 +329,7 @@ class _Crew:
                 return future.result()
             except ProcessExpired as error:
                 if note is not None:
-                    family.end(note.process)
+                    process_group.end(note.process)
                 if error.exitcode == UNFIT and note is None and self.unfit < MOST_UNFIT:
                     self.unfit += 1
                     del self.waiting[future]
@@ -383,18 +401,19 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     A process that a candidate has spoilt before takes no task: it ends, and another one takes it.
     """
     from verify.campaign.judging import interruption, perform  # loaded there
-    from verify.candidates import functions
+    from verify.candidates import process_globals
 
     output.repair()
+    os.umask(0o077)  # whatever a candidate has made of it, others read the notes
     go_home(task.request.folder)
-    if functions.no_files() is not None:
+    if process_globals.no_files() is not None:
         os._exit(UNFIT)
     notes.parent.mkdir(mode=0o700, exist_ok=True)  # a candidate may have removed it
     record = Record(notes)
     try:
         with output.captured(printed):
             outcome = perform(task, record, goes_on=True)
-        harm = functions.no_files() or record.harm()
+        harm = process_globals.no_files() or record.harm()
         if harm is not None and _code(outcome) != "crashed":
             return lost(task, record.note, "crashed", harm)
         return replace(outcome, sources=needed(task.request.folder))
@@ -404,7 +423,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
             go_home(task.request.folder)
-            harm = functions.harm() or record.harm() or interruption(task, error)
+            harm = process_globals.harm() or record.harm() or interruption(task, error)
             return unjudged(task, record.note, error) if harm is None else lost(task, record.note, "crashed", harm)
         record.ends(spent or "left no memory to go on")
         os._exit(1)  # another process has all of it again

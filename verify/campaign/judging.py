@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from traceback import walk_tb
 from typing import Any, TypeVar
 
 from verify import form, kept
+from verify.bulk import Part
 from verify.campaign.record import Record
+from verify.campaign.sources import is_users
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
+    NO_GRADIENT,
+    VALUE_LAWS,
     Candidate,
     Linear,
     Misbehaviour,
@@ -22,11 +26,12 @@ from verify.candidates import (
     adapted,
     errstate,
     extras,
-    floats,
+    float_environment,
     framework_of,
-    functions,
+    frameworks,
     name_of,
     place_of,
+    process_globals,
     resolve,
     suite,
     told_of,
@@ -34,6 +39,7 @@ from verify.candidates import (
 )
 from verify.candidates.answer import Incomplete
 from verify.candidates.arguments import Arguments, arguments_of, by_arguments, slots, to_plain
+from verify.candidates.compiled import compile_anew
 from verify.candidates.example import Example
 from verify.candidates.layer import forward_of, layered
 from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
@@ -42,15 +48,13 @@ from verify.conventions import Conventions, Question, find_out, find_out_inputs,
 from verify.errors import UsageError, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, Answers, Subject, surroundings
-from verify.oracle import InstanceOracle, Oracle, Point
-from verify.oracle.claims import examine_what_is_new
-from verify.oracle.examined import examine_problem
-from verify.problem import Input, Instance, Problem, input_of, small, upstream_of
+from verify.oracle import Point, Truth, truth_of
+from verify.problem import Input, Problem, input_of, small, upstream_of
 from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss
+from verify.spec.claim import Claim
 from verify.spec.declared import declared
 from verify.spec.function import UPSTREAM
-from verify.spec.objective import Objective
 from verify.storage import go_home
 from verify.trial import Derived, Result, Trial, Watch, again, run, unwatched
 
@@ -61,9 +65,24 @@ def perform(task: Task, record: Record | None = None, *, goes_on: bool = False) 
     """Runs one task in this process, and notes in `record` what it is busy with. Where it `goes_on`, nobody but the suite has run since the
     last, and what a candidate answered to that stands.
 
-    A candidate that has changed the suite that judges it holds no law by that. Raises UsageError where the target or the loss cannot be
-    found.
+    A candidate that has changed the suite that judges it holds no law by that. What it leaves of what a process shares is there when it is
+    asked again, and nobody else's. Raises UsageError where the target or the loss cannot be found.
     """
+    with _apart(task.request):
+        return _performed_apart(task, record, goes_on=goes_on)
+
+
+def _apart(request: Request) -> AbstractContextManager[None]:
+    """Its surroundings; a worker is the candidate's alone, and needs none."""
+    if suite.is_kept():
+        return nullcontext()
+    frameworks.load(request.candidate)
+    if isinstance(request.candidate, str):  # what stands in one file is imported together
+        return surroundings.apart((request.candidate.rpartition(":")[0], request.folder))
+    return surroundings.apart(_Same(request.candidate, request.folder))
+
+
+def _performed_apart(task: Task, record: Record | None, *, goes_on: bool) -> Outcome | Inapplicable:
     before = suite.suite()
     try:
         for subject in () if goes_on else _SUBJECTS.values():
@@ -116,13 +135,15 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
         record.found(found.to_dict(), place_of(found.candidate.f))
     law, watch = LAWS[task.law], unwatched if record is None else record.begins
     subject = _subject(found, task.dtype)
-    reason = law.why_not(subject)
+    reason = law.why_not(subject) if subject.candidate.has_gradient or law.name in VALUE_LAWS else NO_GRADIENT
     if reason is not None:
         return reason
     if task.case is not None:
-        case = task.case if isinstance(found.objective, Instance) else scored.of_form(task.case, found.objective.form)
+        own = found.objective.form
+        case = task.case if own is None else scored.of_form(task.case, own)
         return again(law, subject, case, watch=watch, avoided=task.avoided)
-    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch)
+    part = Part(task.part, task.rounds)
+    return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch, part=part)
 
 
 def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
@@ -134,29 +155,22 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
         problem = problem_named(request.loss)
 
         def heard(question: Question) -> None:
-            asked.append(_case(question, problem))
+            asked.append(_case(question, (form.form_of(question).point,) if problem is None else problem.differentiated))
             watch(asked[-1])
 
-        with functions.noting() as seen:
+        with process_globals.noting() as seen:
             if problem is not None:
                 found = find_out_inputs(f, problem, request.pins, request.dtypes[0], heard)
             else:
                 found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
         go_home(request.folder)
-        _examine(found.objective)
+        truth_of(found.objective, request.dtypes[0]).examine()
+        limitations += () if found.candidate.has_gradient else (NO_GRADIENT,)
         found = found if harm is None else replace(found, complaint=harm, question=None)
         _kept(_FOUND, key, replace(found, limitations=(*limitations, *found.limitations)))
         if seen:
             _kept(_CHANGED, key, (Misbehaviour("nondeterministic", seen[0]), asked[0]))
     return _FOUND[key]
-
-
-def _examine(objective: Objective | Instance) -> None:
-    """At the values that were found out."""
-    if isinstance(objective, Instance):
-        examine_problem(objective.problem, objective.parameters)
-    else:
-        examine_what_is_new(objective.loss, objective.parameters)
 
 
 def _key(request: Request) -> tuple[Hashable, ...]:
@@ -177,28 +191,32 @@ def _limited(result: Result, limitations: tuple[str, ...]) -> Result:
 def _imported(candidate: str | Callable[..., Any], folder: str | None) -> Imported:
     """The function, what there is to say of its import, and what nobody does but to harm; what was changed is put back."""
     if not isinstance(candidate, str):
+        surroundings.remember(anew=False)
         return candidate, (), None
     key = _Same(candidate, folder)
     return _IMPORTED[key] if key in _IMPORTED else _kept(_IMPORTED, key, _import(candidate))
 
 
 def _import(target: str) -> Imported:
-    ours, shared, settings, errors = suite.suite(), functions.Before(), floats.settings(), errstate.settings()
-    process = os.getpid()
+    frameworks.load(target)
+    ours, shared, settings, errors = suite.suite(), process_globals.Before(), float_environment.settings(), errstate.settings()
+    process, left = os.getpid(), list[str]()
     try:
-        f = resolve(target)
+        with surroundings.importing(target, left):
+            f = resolve(target)
     finally:
         if os.getpid() != process:  # a copy that it has forked
             os._exit(0)
+    compile_anew(is_users)
     harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
-    how = floats.restore(settings)
+    how = float_environment.restore(settings)
     changes = [
         how and f"its process {how} from then on",
         *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
+        *left,
     ]
     told = tuple(f"when it is imported, {change}" for change in changes if change)
-    if suite.is_kept():
-        surroundings.remember()
+    surroundings.remember(anew=suite.is_kept())
     return f, told, None if harm is None else Misbehaviour("crashed", f"{harm} when it is imported")
 
 
@@ -206,7 +224,7 @@ def _may_stay(name: str, value: object) -> bool:
     """Whether an import may replace this: a module that is none of the judge's, and what a library replaces by its own."""
     if name.startswith(MODULE):
         return name.removeprefix(MODULE).partition(".")[0] not in ("verify", "numpy")
-    return functions.of_a_library(value)
+    return process_globals.of_a_library(value)
 
 
 PURITY, MODULE = "purity", "the module "
@@ -224,7 +242,7 @@ _CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
 
 def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
-    from verify.pair import NO_GRADIENT, WEAKER, Estimated, Pair, Recorded, Start, why_not  # for which nobody waits who has one
+    from verify.pair import WEAKER, Estimated, Pair, Recorded, Start, why_not  # for which nobody waits who has one
 
     request = task.request
     f, limitations, harm = _imported(request.candidate, request.folder)
@@ -260,13 +278,13 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
         )
     else:
         law, subject = LAWS[task.law], _subject(found[0], task.dtype)
-        reason = NO_GRADIENT if own.returned is None and task.law not in OF_VALUES else law.why_not(subject)
+        reason = NO_GRADIENT if own.returned is None and task.law not in VALUE_LAWS else law.why_not(subject)
         if request.inputs:
             told["inputs"] = ", ".join(f"{name}: {text}" for name, text in request.inputs)
             limitations = (*limitations, WEAKER) if reference is None and task.law == "gradient" else limitations
             question = Derived(law, subject, request.profile, request.seed)
         else:
-            told["formula"]["recorded"] = _listed(found[0].objective)
+            told["formula"]["recorded"] = _listed(found[0].objective.stated)
             question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
     if reason is not None:
         return Inapplicable(task, reason)
@@ -288,6 +306,11 @@ def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | 
     """The arguments of a candidate without a spec, and it judged by its own code or that of its reference; or why it is not. Raises
     UsageError where its example does not fit it.
     """
+    with _apart(request):
+        return _own_code_of(request)
+
+
+def _own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | str]:
     assert request.at is not None
     task = Task(request, request.dtypes[0], "formula")
     f, _, harm = _imported(request.candidate, request.folder)
@@ -300,14 +323,14 @@ def own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] | 
 
 def function_of(request: Request) -> Callable[..., Any]:
     """The candidate's function."""
-    return _imported(request.candidate, request.folder)[0]
+    with _apart(request):
+        return _imported(request.candidate, request.folder)[0]
 
 
-def _listed(objective: Objective | Instance) -> list[dict[str, Any]]:
+def _listed(problem: Problem) -> list[dict[str, Any]]:
     """The code that is the formula, line by line, at the example."""
-    assert isinstance(objective, Instance)
-    assert objective.problem.code is not None
-    listing: list[dict[str, Any]] = objective.problem.code.record(objective.problem.example)[0].listing
+    assert problem.code is not None
+    listing: list[dict[str, Any]] = problem.code.record(problem.example)[0].listing
     return listing
 
 
@@ -320,6 +343,11 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     key = (*_pair_key(task.request), task.dtype)
     if key in _ARGUMENTS:
         return _ARGUMENTS[key]
+    if isinstance(f, Candidate) and not f.has_gradient:
+        raise UsageError(
+            "the candidate has no gradient, which is judged by a spec alone. Give Candidate(loss=…, grad=…); of a function of numbers "
+            "beside a reference the value is judged."
+        )
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
     wrt = task.request.wrt
     layer = layered(f, at, upstream, wrt)
@@ -401,8 +429,6 @@ def _pair_key(request: Request) -> tuple[Hashable, ...]:
     return (*_key(request), request.seed, request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
 
 
-OF_VALUES = ("value", "consistency", "purity")
-"""Laws that are asked of a candidate without a gradient."""
 _ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}
 _OWN: dict[Hashable, tuple[Conventions, int] | str] = {}
 
@@ -448,7 +474,7 @@ def _subject(found: Conventions, dtype: str) -> Subject:
         answers=Answers(),
         approximate=found.approximate,
         other_values=found.other_values,
-        kept=_kept_of(found.objective),
+        kept=_kept_of(oracle),
     )
     return _kept(_SUBJECTS, (found, dtype), subject, most=SUBJECTS)
 
@@ -459,43 +485,41 @@ REGISTERS = 2_000_000
 """Numbers of records that are kept beside each other, as balls of some hundred bytes: those of code may be thousands at each point."""
 
 
-def _kept_of(objective: Objective | Instance) -> int:
+def _kept_of(oracle: Truth) -> int:
     """How many points' truths are kept."""
-    if not isinstance(objective, Instance) or objective.problem.code is None:
+    if oracle.code is None:
         return TRUTHS
-    record, _ = objective.problem.code.record(small(objective.problem))
+    record, _ = oracle.code.record(small(oracle.claim.stated))
     return max(FEWEST, min(TRUTHS, REGISTERS // (int(record.tape.operations) + 1)))
 
 
 OBJECTIVES = 2
 """Objectives whose truths are kept: those of a candidate at both dtypes, which the next candidate of the same objective asks for again."""
 
-Known = tuple[Oracle | InstanceOracle, OrderedDict[Hashable, Point]]
+Known = tuple[Truth, OrderedDict[Hashable, Point]]
 
 _KNOWN: dict[Hashable, Known] = {}
 
 
-def _known(objective: Objective | Instance, dtype: str) -> Known:
+def _known(objective: Claim, dtype: str) -> Known:
     """What is true of an objective, and the points at which that is known already."""
     values = (getattr(objective, f.name) for f in fields(objective))
     key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))
     if key not in _KNOWN:
-        oracle = InstanceOracle(objective, dtype) if isinstance(objective, Instance) else Oracle(objective, dtype)
-        _KNOWN[key] = oracle, OrderedDict()
+        _KNOWN[key] = truth_of(objective, dtype), OrderedDict()
         if len(_KNOWN) > OBJECTIVES:
             del _KNOWN[next(iter(_KNOWN))]
     return _KNOWN[key]
 
 
-def _case(question: Question, problem: Problem | None) -> Case:
-    own = (form.form_of(question).point,) if problem is None else problem.differentiated
-    return Case(values=question, family=PROBE, differentiated=own)
+def _case(question: Question, differentiated: Sequence[str]) -> Case:
+    return Case(values=question, family=PROBE, differentiated=tuple(differentiated))
 
 
 def _asked_about(found: Conventions) -> Case:
     """The question at which a complaint arose."""
     assert found.question is not None
-    return _case(found.question, found.objective.problem if isinstance(found.objective, Instance) else None)
+    return _case(found.question, found.objective.differentiated)
 
 
 PROBE = "probe"

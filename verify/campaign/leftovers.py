@@ -5,10 +5,14 @@ Both are named by the process that made them, and by when that began, since numb
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
+import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +43,24 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
+OLD = 3600.0
+"""Seconds after which a folder that somebody is just making is none any more."""
+
+
+def _nobody_listens(folder: Path) -> bool:
+    """Whether it is an old folder of `multiprocessing`, with sockets of servers that live no more and nothing else."""
+    with suppress(OSError):
+        there = [*folder.iterdir()]
+        if time.time() - folder.stat().st_mtime < OLD or not all(stat.S_ISSOCK(path.lstat().st_mode) for path in there):
+            return False
+        for path in there:
+            with socket.socket(socket.AF_UNIX) as asking:
+                if asking.connect_ex(str(path)) != errno.ECONNREFUSED:
+                    return False
+        return True
+    return False
+
+
 def sweep(ended: int | None = None) -> None:
     """Removes what processes have left that live no more, and those of the one that has `ended`, which may be ending still."""
     if sys.platform == "win32":
@@ -51,3 +73,8 @@ def sweep(ended: int | None = None) -> None:
                     gone = int(process) == ended or started(int(process)) != since
                     if since and space == _space() and gone and left.lstat().st_uid == os.getuid():
                         shutil.rmtree(left, ignore_errors=True) if left.is_dir() and not left.is_symlink() else left.unlink()
+    with suppress(OSError):
+        for left in Path(tempfile.gettempdir()).glob("pymp-*"):  # of what had no name of ours
+            with suppress(OSError):
+                if left.lstat().st_uid == os.getuid() and not left.is_symlink() and _nobody_listens(left):
+                    shutil.rmtree(left, ignore_errors=True)

@@ -54,7 +54,6 @@ def _told(request: Request, dtype: str) -> tuple[dict[str, Any], Sources | None]
 
 def _measured(request: Request, dtype: str) -> dict[str, Any]:
     from verify.campaign.judging import conventions  # loaded there, and needless where all is known
-    from verify.candidates import Linear
     from verify.laws import Subject
     from verify.oracle import Oracle
     from verify.survey import survey
@@ -68,7 +67,7 @@ def _measured(request: Request, dtype: str) -> dict[str, Any]:
             return {"reason": str(error).split("\n")[0]}
         if found.complaint is not None:
             return {"reason": f"the candidate {found.complaint}"}
-        if not isinstance(found.candidate, Linear) or found.candidate.targets is not None:
+        if not found.candidate.is_of_matrices:
             return {"reason": NO_WEIGHTS}
         if found.scored.classes not in (None, SHOWN):
             return {"reason": f"they show {SHOWN} classes, and it answers for {found.scored.classes} only"}

@@ -21,13 +21,15 @@ from verify.candidates import Candidate
 from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.cases import Case
 from verify.errors import UsageError
-from verify.pair.simpler import shrunk
-from verify.problem import Instance, small
+from verify.pair.shrinking import shrunk
+from verify.problem import Problem, small
 from verify.proof.proved import LIMIT, Proof, prove, real_gap
-from verify.proof.shapes import LINEAR, SCORES, bounds, fits, is_any, patterns, strays
+from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, is_any, patterns, strays, unfit
 from verify.traced import Code
 
 OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
+AT_FIRST = 0.5
+"""Part of the limit for a shape without equal sizes; the smallest one comes after it, where that does not suffice."""
 LONGER = 30.0
 """Seconds beside the limit for what comes before a proof, and for the witness after it."""
 
@@ -98,13 +100,19 @@ def proof_request(candidate: Any, *, at: Any = None, inputs: Any = None, **how: 
     f = function_of(probe)
     first = (f.loss or f.grad) if isinstance(f, Candidate) else f
     names = [p.name for p in parameters_of(first) or () if p.kind in POSITIONAL and p.default is p.empty]
-    for text in {4: LINEAR, 2: SCORES}.get(len(names), ()):
-        request = without_spec(candidate, inputs=text.format(*names), **(how | {"wrt": (names[0],)}))
-        if request.at is not None and fits(f, request.at.given, names[0]):
-            return request
+    tried: list[str] = []
+    for text in {4: LINEAR, 3: WITHOUT_REG, 2: SCORES}.get(len(names), ()):
+        asked = text.format(*names)
+        request = without_spec(candidate, inputs=asked, **(how | {"wrt": (names[0],)}))
+        if request.at is not None:
+            why = unfit(f, request.at.given, names[0])
+            if why is None:
+                return request
+            tried.append(f" As '{asked}' it {why}.")
+    known = f"answers in none of the known ways, f(W, X, y, reg), f(W, X, y) and f(scores, y).{''.join(tried[:1])}"
     raise UsageError(
-        f"the candidate is {called(f)}, which answers in none of the known ways, f(W, X, y, reg) and f(scores, y). Say what it takes: an "
-        "example of its inputs, at=(…), or inputs='x: n d, y: n | labels(c)'."
+        f"the candidate is {called(f)}, which {known} Say what it takes: an example of its inputs, at=(…), or "
+        "inputs='x: n d, y: n | labels(c)'."
     )
 
 
@@ -114,9 +122,9 @@ def proved(request: Request, *, shape: Mapping[str, int] | None = None, limit: f
     if in_process or not isinstance(request.candidate, str):
         return proved_here(request, dict(shape or {}), limit)
     with workers(1) as pool:
-        future = pool.schedule(proved_here, args=[request, dict(shape or {}), limit], timeout=limit + LONGER)
+        future = pool.schedule(proved_here, args=[request, dict(shape or {}), limit], timeout=limit * (1 + AT_FIRST) + LONGER)
         try:
-            return future.result(timeout=limit + 2 * LONGER)
+            return future.result(timeout=limit * (1 + AT_FIRST) + 2 * LONGER)
         except TimeoutError:
             why = f"it gave no answer within {limit + LONGER:g} s"
         except ProcessExpired as lost:
@@ -132,20 +140,26 @@ def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved
         own, found = own_code_of(request)
         if isinstance(found, str):
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=found))
-        objective = found[0].objective
-        assert isinstance(objective, Instance)
-        code = objective.problem.code
+        problem: Problem = found[0].objective.stated
+        code = problem.code
         assert isinstance(code, Code)
         if own.returned is None:
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason="it has no gradient"))
-        given, told = patterns(objective.problem.inputs, own.at(request.dtypes[0]), bool(request.inputs), shape)
+        inputs, example, declared = problem.inputs, own.at(request.dtypes[0]), bool(request.inputs)
+        given, told = patterns(inputs, example, declared, shape)
         if isinstance(given, str):
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=given))
-        if (other := strays(found[0].candidate, code, small(objective.problem, seed=1) if not request.inputs else given[0])) is not None:
+        if (other := strays(found[0].candidate, code, small(problem, seed=1) if not request.inputs else given[0])) is not None:
             return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=other))
-        loose = [i.name for i in objective.problem.inputs if not i.differentiated and not is_any(i)]
-        ends = {i.name: bounds(i) for i in objective.problem.inputs}
-        proof = prove(code, given, shape=told, loose=loose, bounds=ends, seed=request.seed, limit=limit)
+        loose = [i.name for i in inputs if not i.differentiated and not is_any(i)]
+        ends = {i.name: bounds(i) for i in inputs}
+        wider, told_wider = patterns(inputs, example, declared, shape, apart=True)
+        how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed}
+        proof = None
+        if told_wider != told and not isinstance(wider, str):
+            proof = prove(code, wider, shape=told_wider, limit=limit * AT_FIRST, **how)
+        if proof is None or proof.status in ("not proved", "vacuous"):
+            proof = prove(code, given, shape=told, limit=limit, **how)
         if proof.status == "proved" and request.reference is not None:
             proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))
         if proof.values is None:

@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from verify.campaign import documents
-from verify.campaign.executor import AFTER_A_HANG, DEFAULT_TIMEOUT, Done, Refuse, execute, raised
+from verify.campaign.executor import AFTER_A_HANG, DEFAULT_TIMEOUT, Done, Execute, Refuse, execute, raised
 from verify.campaign.ledger import Ledger, Row
 from verify.campaign.sources import Sources, question, stand
 from verify.campaign.task import Inapplicable, Outcome, Request, Task
@@ -37,11 +37,12 @@ def judged(
     on_done: Done = lambda _: None,
     on_refused: Refuse = raised,
     say: Say = lambda _: None,
+    execute: Execute = execute,
 ) -> list[Outcome | Inapplicable]:
-    """All outcomes in the order of the tasks, as `execute` finds them; with `fresh` nothing is taken from the ledger. `say` hears what else
-    is of interest.
+    """All outcomes in the order of the tasks, as `execute` finds them, here or elsewhere; with `fresh` nothing is taken from the ledger.
+    `say` hears what else is of interest.
     """
-    asked = {asking(t): t for t in tasks}
+    asked, note = {asking(t): t for t in tasks}, ledger.note
     answers: dict[str, Outcome | Inapplicable] = {}
     doubtful: dict[str, tuple[Outcome, bool]] = {}
 
@@ -59,7 +60,7 @@ def judged(
             done(name, found)
         elif isinstance(found, Outcome) and found.result.witness is not None:
             doubtful[name] = found, True
-        elif found is None:
+        elif found is None and not task.part:
             before = _read(ledger.broken(_subject(task)), task)
             if isinstance(before, Outcome) and before.result.witness is not None:
                 doubtful[name] = before, False
@@ -87,6 +88,8 @@ def judged(
         ledger.give_back(mine)
         waiting = [name for name in waiting if name not in mine]
         waiting = _awaited(waiting, asked, ledger, timeout, done, say)
+    if ledger.note not in (None, note):  # a disk that is full by now, for instance
+        say(str(ledger.note))
     return [replace(answers[name], task=t) for t, name in ((t, asking(t)) for t in tasks) if name in answers]
 
 
@@ -153,7 +156,8 @@ def _read(row: Row | None, task: Task) -> Outcome | Inapplicable | None:
 
 def asking(task: Task) -> str:
     """What stands for the question that a task asks, whatever case of it is tried."""
-    return question([*_about(task.request), task.request.profile, task.request.seed, task.dtype, task.law])
+    part = [task.part, task.rounds] if task.part else []
+    return question([*_about(task.request), task.request.profile, task.request.seed, task.dtype, task.law, *part])
 
 
 def _subject(task: Task) -> str:

@@ -74,8 +74,7 @@ def _is_by_users(frame: FrameType | None) -> bool:
         frame = frame.f_back
     if frame is None or not os.path.isfile(frame.f_code.co_filename):
         return False
-    file = frame.f_code.co_filename
-    return not (file.startswith(OWN) or any(part in BESIDE for part in Path(file).parts))
+    return is_users(frame.f_code.co_filename)
 
 
 _loaded = _Loaded()
@@ -99,8 +98,8 @@ def needed(folder: str | None) -> Sources | None:
             file = getattr(module, "__file__", None)
             if name in _loaded.before or not isinstance(file, str) or name.partition(".")[0] == "verify" or _is_pythons(file):
                 continue
-            if any(part in BESIDE for part in Path(file).parts):
-                libraries.add(name.partition(".")[0])
+            if (library := _library(file)) is not None:
+                libraries.add(library)
             else:
                 files.add(os.path.abspath(file))
         files |= {path for path in _loaded.opened if _is_read(path, folder)} | {*_missing(folder)}
@@ -124,6 +123,14 @@ def stand(sources: Sources, folder: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1 << 14)
+def _library(file: str) -> str | None:
+    """The package among the installed ones that a module's file lies in, whatever the module calls itself; None where it is none."""
+    parts = Path(file).parts
+    beside = [k for k, part in enumerate(parts[:-1]) if part in BESIDE]
+    return parts[beside[-1] + 1].partition(".")[0] if beside else None
+
+
 def _missing(folder: str) -> Iterator[str]:
     """Where modules would lie in the project that were looked for, and are not there."""
     homes = [path for path in {*map(os.path.abspath, sys.path)} if _is_below(path, folder)]
@@ -133,6 +140,7 @@ def _missing(folder: str) -> Iterator[str]:
             yield os.path.join(home, name, "__init__.py")
 
 
+@lru_cache(maxsize=1 << 14)
 def _is_below(path: str, folder: str) -> bool:
     """Whether it is the project's folder, or lies in it, and in nothing that is hidden or a library's."""
     parts = Path(os.path.relpath(path, folder)).parts
@@ -144,6 +152,11 @@ def listing(path: str) -> str | None:
     with suppress(OSError):
         return _of(sorted(name for name in os.listdir(path) if name != "__pycache__"))
     return None
+
+
+def is_users(file: str) -> bool:
+    """Whether a file is the user's: of no installed library, and neither Python's nor ours."""
+    return not (file.startswith(OWN) or _is_pythons(file) or any(part in BESIDE for part in Path(file).parts))
 
 
 def _is_pythons(file: str) -> bool:
@@ -193,6 +206,11 @@ def machine() -> str:
     versions = {name: metadata.version(name) for name in LIBRARIES}
     where = [platform.machine(), processor(), processors(os.getpid()), os.environ.get("PYTHONPATH"), blas()]
     return _of([sys.version, versions, where, told, [*_suite()]])
+
+
+def suite() -> str:
+    """What stands for our own files."""
+    return _of([*_suite()])
 
 
 def _suite() -> Iterator[tuple[str, str | None]]:

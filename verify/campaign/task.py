@@ -100,8 +100,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Task:
-    """One law on one candidate at one dtype: a search, or one `case` that is judged again. The candidate is not asked on cases that were
-    `avoided`: they ended its process.
+    """One law on one candidate at one dtype: a search, one `part` of a large one (from 1 on) with so many `rounds`, or one `case` that is
+    judged again. The candidate is not asked on cases that were `avoided`: they ended its process.
     """
 
     request: Request
@@ -109,6 +109,8 @@ class Task:
     law: str
     case: Case | None = None
     avoided: tuple[Case, ...] = ()
+    part: int = 0
+    rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,11 @@ def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Out
     """What a task came to whose workers were ended again and again, but never twice at the same case."""
     told = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
     return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
+
+
+def lost_elsewhere(task: Task, why: str) -> Outcome:
+    """What a task came to whose workers on other machines were lost: by the candidate, or by whoever owns the machines."""
+    return _silent(task, None, f"it was lost on the cluster ({why}); ask again, or here without --scheduler", 0.0)
 
 
 def unjudged(task: Task, note: Note | None, error: Exception) -> Outcome:

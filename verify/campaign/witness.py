@@ -25,10 +25,11 @@ from verify.campaign.task import Outcome, Request, Task
 from verify.candidates.arguments import from_plain
 from verify.candidates.example import Example
 from verify.cases import Case, scored
-from verify.conventions import EACH, PINS, Pins
+from verify.conventions import PINS, Pins
 from verify.errors import UsageError, shown
 from verify.form import LINEAR, form_of
 from verify.nested import hexadecimal, nested
+from verify.problem import EACH
 from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss, find_spec
 from verify.storage import replace

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessPool
 
-from verify.campaign import family, memory, output, sources
+from verify.campaign import memory, output, process_group, sources
 from verify.campaign.server import context
 from verify.candidates import suite
 
@@ -64,7 +64,8 @@ def end_orphans() -> None:
     """Ends what candidates have left to the server."""
     server = getattr(forkserver._forkserver, "_forkserver_pid", None)
     if server is not None:
-        family.end_orphans(server)
+        process_group.end_orphans(server)
+    process_group.end_adopted()
 
 
 def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
@@ -75,8 +76,8 @@ def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
 
 def _start(allowed: int) -> None:
     """Standard output belongs to the document, standard input to the user, memory and signals to all: what runs here has its own."""
-    family.own()
-    family.keep_to_itself()
+    process_group.own()
+    process_group.keep_to_itself()
     alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
     if alive is not None:  # as long as a worker holds it the server does not see that the command has ended
         os.close(alive)

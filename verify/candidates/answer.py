@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import errstate, floats, functions
+from verify.candidates import errstate, float_environment, process_globals
 from verify.difference import joined
 from verify.errors import UsageError
 
@@ -61,7 +61,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow. How this process computes
     with floats, what numpy does about errors, and the functions that all share, are put back as they were; what was changed is noted.
     """
-    before, shared, depth, process = floats.settings(), functions.now(), sys.getrecursionlimit(), _process()
+    before, shared, depth, process = float_environment.settings(), process_globals.now(), sys.getrecursionlimit(), _process()
     try:
         with errstate.nobody_heeds():
             try:
@@ -78,22 +78,22 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         raise Misbehaviour("crashed", f"raised {told_of(error)}") from error
     finally:
         sys.setrecursionlimit(depth)
-        how = floats.restore(before)
+        how = float_environment.restore(before)
         if how and not shared.loads():
-            functions.note(f"changes how the process computes with floats: it {how} from then on")
+            process_globals.note(f"changes how the process computes with floats: it {how} from then on")
 
 
 _process, _leave = os.getpid, os._exit
 
 
-def _put_back(shared: functions.Before) -> None:
+def _put_back(shared: process_globals.Before) -> None:
     """What is changed while modules are loaded is not noted: a library sets itself up, once. What numpy does about errors is put back by
     whoever has told it that nobody heeds them.
     """
-    told = None if functions.stood(shared) else shared.restore()
-    told = (functions.are_heard() and errstate.restore(errstate.UNHEEDED)) or told
+    told = None if process_globals.stood(shared) else shared.restore()
+    told = (process_globals.are_heard() and errstate.restore(errstate.UNHEEDED)) or told
     if told and not shared.loads():
-        functions.note(told)
+        process_globals.note(told)
 
 
 def told_of(error: BaseException) -> str:
@@ -112,7 +112,7 @@ def pair(returned: Any, names: str) -> tuple[Any, Any]:
         message = f"returned {type(returned).__name__}, not a pair ({names})"
         if isinstance(returned, plain) and plain.__len__(returned) > 2:
             raise Incomplete(message, plain.__len__(returned))
-        if is_number(returned):
+        if is_number(returned) or type(returned) is np.ndarray:
             raise Incomplete(message, 1)
         raise Misbehaviour("shape", message)
     first, second = plain.__iter__(returned)  # a subclass may do anything
@@ -162,7 +162,7 @@ PLAIN = {np.ndarray, np.float64, np.float32, float, int}
 
 
 def _made_of(returned: Any) -> NDArray[Any]:
-    shared = functions.now()
+    shared = process_globals.now()
     with errstate.nobody_heeds():
         try:
             return np.asarray(returned)

@@ -346,7 +346,7 @@ def arguments_of(f: Callable[..., Any], given: Example) -> Arguments:
         if not one_array:
             at = checked(at, "at")
             names = [p.name for p in positional][: len(at)]
-            names += [f"argument {k}" for k in range(len(names), len(at))]
+            names += [f"argument_{k}" for k in range(len(names), len(at))]
             return _made(dict(zip(names, at, strict=True)), whole=at)
     return Arguments(trees={"x": Slot("x")}, values={"x": point(at)}, whole=Slot("x"))
 

@@ -24,6 +24,7 @@ from verify.candidates.arguments import Arguments
 from verify.candidates.candidate import Candidate
 from verify.candidates.signature import POSITIONAL
 from verify.candidates.upstream import contracted
+from verify.candidates.way import Way
 from verify.errors import UsageError
 from verify.problem import Problem
 from verify.spec.function import UPSTREAM
@@ -36,7 +37,7 @@ BACKWARDS = (FIRST, LAST, SAVED, SAVED_FIRST)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(Way):
     """Calls `f` on copies of the named inputs in its own `order`, and answers by their names.
 
     `handed` are parameters that it takes, by their own names there; those that have a number for each class are inputs, of which it gets
@@ -44,14 +45,11 @@ class Call:
     one number comes out. Of code that is its own formula the inputs are put together to its `own` arguments.
     """
 
-    f: Callable[..., Any]
     problem: Problem
     order: tuple[str, ...]
     handed: Mapping[str, float] = field(default_factory=dict)
     backward: str | None = None
     own: Arguments | None = None
-
-    has_curvature, flat, takes_weights = False, False, False
 
     @property
     def has_loss(self) -> bool:
@@ -60,8 +58,16 @@ class Call:
 
     @property
     def has_gradient(self) -> bool:
-        """Whether there is one: of code beside a reference there may be a value alone."""
-        return self.own is None or self.own.returned is not None
+        """Whether there is one: of code beside a reference, and where the candidate says so, there may be a value alone."""
+        if self.own is not None:
+            return self.own.returned is not None
+        return not isinstance(self.f, Candidate) or self.f.has_gradient
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Its arguments by the inputs' names, and how its backward is called."""
+        backward = {"backward": self.backward} if self.backward else {}
+        return {"call": f"f({', '.join([*self.order, *self.handed])})", **backward}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,9 +83,19 @@ class Call:
             if inputs[k].differentiated and not inputs[k].is_free:
                 arguments[k][...] = arguments[k].ravel()[::-1].reshape(arguments[k].shape).copy()
 
-    def __call__(self, **values: Any) -> Answer:
-        """The candidate's answer on copies of the inputs; see `answer`."""
-        return self.answer(self.arguments(**values)).kept()
+    @property
+    def answers_alone(self) -> bool:
+        """Whether its loss can be asked for without the gradient."""
+        if self.own is None or self.backward or not self.has_gradient:
+            return False
+        return self.f.loss is not None if isinstance(self.f, Candidate) else hasattr(self.f, "loss_alone")
+
+    def value(self, **values: Any) -> float:
+        """The loss alone, on copies of the inputs, of one that `answers_alone`. Raises Misbehaviour."""
+        if isinstance(self.f, Candidate):
+            assert self.f.loss is not None
+            return number(self._asked(self.f.loss, self.arguments(**values)))
+        return number(self._asked(self.f.loss_alone, self.arguments(**values))[0])  # type: ignore[attr-defined]
 
     def arguments(self, **values: Any) -> tuple[Any, ...]:
         """Fresh arrays in the candidate's own order, in C order; numbers alone as numbers."""
@@ -104,11 +120,13 @@ class Call:
             return Answer(self._value(self._asked(self.f, arguments), examples), nothing)
         if isinstance(self.f, Candidate):
             value = np.nan if self.f.loss is None else self._value(self._asked(self.f.loss, arguments), examples)
+            if not self.has_gradient:
+                return Answer(value, {name: np.zeros(shapes[name]) for name in self.problem.differentiated})
             return Answer(value, self._gradients(self._asked(self.f.grad, arguments), shapes))
         returned = self._asked(self.f, arguments)
         if not isinstance(returned, (tuple, list)) or len(returned) == 1:
             message = f"returned {type(returned).__name__}, not a pair (value, {self._told()})"
-            raise Incomplete(message, 1) if is_number(returned) else Misbehaviour("shape", message)
+            raise Incomplete(message, 1) if is_number(returned) or type(returned) is np.ndarray else Misbehaviour("shape", message)
         first, *rest = returned
         return Answer(self._value(first, examples), self._gradients(rest[0] if len(rest) == 1 else rest, shapes))
 

@@ -8,6 +8,10 @@ from typing import Any
 
 from verify.errors import UsageError
 
+NO_GRADIENT = "the candidate returns no gradient: its value alone is judged"
+VALUE_LAWS = ("value", "consistency", "purity")
+"""Those that are asked then."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -19,10 +23,13 @@ class Candidate:
     Of a function of named inputs they are these inputs, and `grad` returns one gradient for each that is differentiated. Where an array
     comes out, `forward` and `backward` may be the names: `backward(upstream, …inputs)`, or `backward(upstream, saved)` where `forward`
     returns `(output, saved)`; `saved` says which, if that shall not be found out.
+
+    Of a function of scores or of named inputs the gradient may be left out: `Candidate(loss=f)` says that there is none, and of its value
+    alone the laws of VALUE_LAWS are asked.
     """
 
     loss: Callable[..., Any] | None = None
-    grad: Callable[..., Any] = None  # type: ignore[assignment]  # under this name or the other it must be there
+    grad: Callable[..., Any] = None  # type: ignore[assignment]  # None where the value alone is judged, which few places allow
     hess: Callable[..., Any] | None = None
     forward: InitVar[Callable[..., Any] | None] = None
     backward: InitVar[Callable[..., Any] | None] = None
@@ -34,11 +41,26 @@ class Candidate:
                 raise UsageError(f"Candidate has both {name} and {other}, which are the same; give one of them.")
             object.__setattr__(self, name, getattr(self, name) if given is None else given)
         for name, f in (("loss", self.loss), ("grad", self.grad), ("hess", self.hess)):
-            if not callable(f) and (f is not None or name == "grad"):
+            if not callable(f) and (f is not None or (name == "grad" and (self.loss is None or self.hess is not None))):
                 raise UsageError(f"Candidate({name}=…) is {type(f).__name__}; it must be a function, such as f(W, X, y, reg).")
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether there is one."""
+        return self.grad is not None
+
+    @property
+    def telling(self) -> Callable[..., Any]:
+        """The part that tells how all are called: the gradient, or of a loss alone that."""
+        if not self.has_gradient:
+            assert self.loss is not None
+            return self.loss
+        return self.grad
 
     def __call__(self, *arguments: Any) -> tuple[Any, Any]:
         """(loss, gradient), the loss first."""
+        if not self.has_gradient:
+            raise UsageError("Candidate(loss=…) has no gradient. Give one: Candidate(loss=…, grad=…).")
         if self.loss is None:
             raise UsageError("Candidate(grad=…) has no loss. Give one, or name the signature 'objective', which needs none.")
         return self.loss(*arguments), self.grad(*arguments)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -16,6 +18,25 @@ def python_of(f: Callable[..., Any]) -> Callable[..., Any] | None:
 def claims_same_bits(f: Callable[..., Any]) -> bool:
     """Whether the function says, by an attribute `same_bits = True`, that no number of threads changes its answer."""
     return getattr(f, "same_bits", False) is True
+
+
+def compile_anew(is_users: Callable[[str], bool]) -> None:
+    """Has numba compile again what it keeps on disk from before some file was written that is loaded here: it looks at the function's own
+    file, and not at those of the functions and constants that were compiled into it. `is_users` tells files that may change.
+    """
+    if "numba" not in sys.modules:
+        return
+    there = [(m, file) for m in [*sys.modules.values()] if isinstance(file := getattr(m, "__file__", None), str) and is_users(file)]
+    written = max((os.stat(file).st_mtime_ns for _, file in there if os.path.exists(file)), default=0)
+    for module, _ in there:
+        for f in [*vars(module).values()]:
+            index = getattr(getattr(getattr(f, "_cache", None), "_cache_file", None), "_index_path", None)
+            if python_of(f) is not None and isinstance(index, str) and os.path.exists(index) and os.stat(index).st_mtime_ns <= written:
+                with suppress(Exception):  # it cannot be written, say: then nothing is taken from there
+                    f._cache.flush()
+                    f.recompile()
+                    continue
+                f._cache.disable()
 
 
 def thread_counts() -> list[int]:

@@ -6,11 +6,13 @@ No framework is imported that the user's code has not imported itself.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from importlib import import_module
+from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -20,7 +22,7 @@ from verify.candidates.answer import Misbehaviour
 from verify.candidates.candidate import Candidate
 from verify.candidates.example import Example
 from verify.candidates.signature import order
-from verify.candidates.upstream import DRAWN, Upstream
+from verify.candidates.upstream import DRAWN, Upstream, recorder_in
 from verify.errors import UsageError
 from verify.spec.function import UPSTREAM
 
@@ -30,6 +32,20 @@ ADAPTERS = {"torch": "verify.candidates.torch", "jax": "verify.candidates.jax", 
 FUNCTIONS = ("torch", "jax")
 """Those that a plain Python function may compute in: their adapters have `of_function(f, both, upstream)`, too."""
 
+
+def load(candidate: object) -> None:
+    """Imports what the file of a target imports in any case, before it: how it stands then is how the library sets itself up, and all else
+    is the file's doing.
+    """
+    if isinstance(candidate, str) and (file := candidate.rpartition(":")[0]).endswith(".py"):
+        with suppress(OSError, ValueError):
+            source = Path(file).read_text(encoding="utf-8", errors="replace")
+            for library in sorted({*AT_ONCE.findall(source)} - sys.modules.keys()):
+                with suppress(Exception):  # the file's own import says it
+                    import_module(library)
+
+
+AT_ONCE = re.compile(rf"^(?:import|from) ({'|'.join(FUNCTIONS)})\b", re.MULTILINE)
 
 ONES = Upstream()
 
@@ -103,7 +119,7 @@ def _behind(f: Callable[..., Any], backward: Callable[..., Any], library: str) -
 
 def framework_of(f: Callable[..., Any]) -> str | None:
     """The framework of an adapted candidate, None for numpy."""
-    return getattr(f.grad if isinstance(f, Candidate) else f, "framework", None)
+    return getattr(f.telling if isinstance(f, Candidate) else f, "framework", None)
 
 
 def _adapted(f: Callable[..., Any], upstream: Upstream, beside: tuple[Callable[..., Any], ...], *, both: bool) -> Callable[..., Any]:
@@ -174,7 +190,8 @@ def named(f: Callable[..., Any], call: Callable[..., Any], framework: str) -> Ca
 
 def variable(f: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
     """The place of what `f` is to be differentiated for: its first array of real numbers, unless its names tell that this is the target."""
-    real = [i for i, a in enumerate(arguments) if isinstance(a, np.ndarray) and np.issubdtype(a.dtype, np.floating)]
+    arrays = [(i, a) for i, a in enumerate(arguments) if isinstance(a, np.ndarray) or recorder_in(a) is not None]
+    real = [i for i, a in arrays if np.issubdtype(a.dtype, np.floating)]
     if not real:
         raise TypeError("none of the arguments is an array of real numbers")
     return real[-1] if len(arguments) == 2 and order(f) == "TARGETPREDICTION" else real[0]

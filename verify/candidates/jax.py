@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,7 +25,7 @@ from verify.candidates.upstream import (
     answering,
     contracted,
     no_loss_and_gradient,
-    plain_number,
+    recorder_in,
 )
 from verify.difference import joined
 
@@ -82,6 +83,7 @@ class Pulling:
     places: tuple[int, ...] = ()
     example: dict[str, Any] = field(default_factory=dict)
     compiled: dict[Any, Any] = field(default_factory=dict)
+    written: dict[str, dict[Any, Any]] = field(default_factory=dict)
     framework: str = "jax"
 
     @property
@@ -106,11 +108,35 @@ class Pulling:
 
     def outputs(self, *inputs: Any) -> list[Any]:
         """See `Layer`."""
+        if (recorder := recorder_in(inputs)) is not None:
+            found: list[Any] = recorder.follow("jax", self._outputs, inputs, self.written.setdefault("outputs", {}))
+            return found
         return [np.asarray(y) for y in self._run("outputs", inputs, [])]
+
+    def _outputs(self, *inputs: Any) -> list[Any]:
+        leaves = jax.tree.leaves(self.f(*inputs))
+        return [leaves[k] for k in self.places]
+
+    def _followed(self, *given: Any) -> list[Any]:
+        """The gradients by the inputs that are real, of what stands in for jax's arrays while code is written down."""
+        inputs, weights = given[: len(self.names)], [*given[len(self.names) :]]
+        real = dict[Any, Any]()
+        mapped(lambda path, a: real.__setitem__(path, a) if _is_real(a) else None, tuple(inputs))
+
+        def forward(*own: Any) -> list[Any]:
+            known = dict(zip(real, own, strict=True))
+            return self._outputs(*mapped(lambda path, a: known.get(path, a), tuple(inputs)))
+
+        y, back = jax.vjp(forward, *map(jax.numpy.asarray, real.values()))
+        return list(back([jax.numpy.asarray(v, out.dtype) for v, out in zip(weights, y, strict=True)]))
 
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
         """See `Layer`."""
-        found = {path: np.asarray(g) for path, g in zip(_paths(inputs), self._run("gradients", tuple(inputs), upstream), strict=True)}
+        if (recorder := recorder_in((*inputs, *upstream))) is not None:
+            returned = recorder.follow("jax", self._followed, (*inputs, *upstream), self.written.setdefault("gradients", {}))
+        else:
+            returned = [np.asarray(g) for g in self._run("gradients", tuple(inputs), upstream)]
+        found = dict(zip(_paths(inputs), returned, strict=True))
         told: dict[Any, Any] = {}
         for path, g in found.items():
             below = told
@@ -126,7 +152,6 @@ class Pulling:
     def _run(self, what: str, inputs: tuple[Any, ...], upstream: list[Any]) -> Any:
         """Its outputs or gradients, compiled where that can be."""
         real, rest = dict[Any, Any](), dict[Any, Any]()
-        mapped(lambda _, a: plain_number(a, "jax"), inputs)
         mapped(lambda path, a: (real if _is_real(a) else rest).__setitem__(path, a), inputs)
         held = {path: a for path, a in rest.items() if not isinstance(a, np.ndarray)}
         moving = {path: a for path, a in rest.items() if isinstance(a, np.ndarray)}
@@ -144,7 +169,8 @@ class Pulling:
         with _precise(*real.values()):
             given = [[*map(_given, real.values())], [*map(_given, moving.values())]]
             given += [] if what == "outputs" else [[jax.numpy.asarray(v, np.asarray(v).dtype) for v in upstream]]
-            key = what, repr([(path, np.shape(a), str(getattr(a, "dtype", a))) for path, a in (*real.items(), *rest.items())])
+            told = [(path, np.shape(a), a.dtype.char if hasattr(a, "dtype") else repr(a)) for path, a in (*real.items(), *rest.items())]
+            key = what, *told
             if key not in self.compiled:
                 self.compiled[key] = jax.jit(f)
                 try:
@@ -156,7 +182,7 @@ class Pulling:
 
 
 def _is_real(a: Any) -> bool:
-    return isinstance(a, (np.ndarray, np.floating)) and a.dtype.kind == "f"
+    return (isinstance(a, (np.ndarray, np.floating, jax.Array)) or recorder_in(a) is not None) and np.dtype(a.dtype).kind == "f"
 
 
 def _arrays_in(given: Any) -> list[Any]:
@@ -182,34 +208,60 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
     """The loss and its gradient for what `f` is a function of; or what it returns, if that is both already."""
     declared = _is_declared(f)
     passing: dict[tuple[Any, ...], list[int]] = {}
+    written: dict[Any, dict[Any, Any]] = {}
+
+    def outputs(returned: Any, back: Callable[..., Any], shape: tuple[int, ...]) -> tuple[list[int], dict[int, str]] | None:
+        """The places of what is differentiated, and why the others are left out; None of a loss and its gradient."""
+        leaves, tree = jax.tree.flatten(returned)
+        shapes = [tuple(y.shape) for y in leaves]
+        one = isinstance(returned, jax.Array)
+        if not (one or declared or (upstream.seed is not None and no_loss_and_gradient(shapes, shape))):
+            return None
+        chosen = [k for k, y in enumerate(leaves) if jax.numpy.issubdtype(y.dtype, jax.numpy.inexact)]
+        if not (one or declared):
+            key = tuple(shapes)  # tracing takes long, and what is cut off is so everywhere
+            if key not in passing:
+                passing[key] = [k for k in chosen if _passes_back(back, tree, leaves, k)]
+            chosen = passing[key]
+        left_out = dict.fromkeys((k for k in range(len(leaves)) if k not in chosen), NOT_DIFFERENTIABLE)
+        if upstream.seed is None:
+            left_out |= dict.fromkeys(chosen[1:], "since the first is the loss")
+            chosen = chosen[:1]
+        if not chosen:
+            raise TypeError("returned nothing that can be differentiated")
+        return chosen, left_out
+
+    def followed(i: int, backward: bool, *given: Any) -> Any:
+        """The value, and the gradient or None, of what stands in for jax's arrays while code is written down."""
+        returned, back = jax.vjp(lambda a: f(*given[:i], a, *given[i + 1 :]), given[i])
+        found = outputs(returned, back, given[i].shape)
+        if found is None:
+            return returned
+        leaves, tree = jax.tree.flatten(returned)
+        weights = dict(zip(found[0], upstream.weights([tuple(leaves[k].shape) for k in found[0]]), strict=True))
+        parts = [leaves[k] if leaves[k].ndim == 0 and len(weights) == 1 else (v * leaves[k]).sum() for k, v in weights.items()]
+        if not backward:
+            return sum(parts[1:], parts[0]), None
+        (gradient,) = back(jax.tree.unflatten(tree, [_cotangent(y, weights.get(k), 1.0) for k, y in enumerate(leaves)]))
+        return sum(parts[1:], parts[0]), gradient
 
     def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:  # noqa: ARG001  # arrays of jax have one layout
         i = variable(f, arguments)
+        if (recorder := recorder_in(arguments)) is not None:
+            return recorder.follow("jax", partial(followed, i, backward), arguments, written.setdefault((i, backward), {}))
         with _precise(arguments[i]):
             given = [_given(a) for a in arguments]
             returned, back = jax.vjp(lambda a: f(*given[:i], a, *given[i + 1 :]), given[i])
-            leaves, tree = jax.tree.flatten(returned)
-            shapes = [tuple(y.shape) for y in leaves]
-            one = isinstance(returned, jax.Array)
-            if not (one or declared or (upstream.seed is not None and no_loss_and_gradient(shapes, given[i].shape))):
+            found = outputs(returned, back, given[i].shape)
+            if found is None:
                 return _array(returned)
-            chosen = [k for k, y in enumerate(leaves) if jax.numpy.issubdtype(y.dtype, jax.numpy.inexact)]
-            if not (one or declared):
-                key = tuple(shapes)  # tracing takes long, and what is cut off is so everywhere
-                if key not in passing:
-                    passing[key] = [k for k in chosen if _passes_back(back, tree, leaves, k)]
-                chosen = passing[key]
-            left_out = dict.fromkeys((k for k in range(len(leaves)) if k not in chosen), NOT_DIFFERENTIABLE)
-            if upstream.seed is None:
-                left_out |= dict.fromkeys(chosen[1:], "since the first is the loss")
-                chosen = chosen[:1]
-            if not chosen:
-                raise TypeError("returned nothing that can be differentiated")
+            (chosen, left_out), (leaves, tree) = found, jax.tree.flatten(returned)
+            shapes = [tuple(y.shape) for y in leaves]
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
             upstreams = [_cotangent(y, weights.get(k), scale) for k, y in enumerate(leaves)]
             (gradient,) = back(jax.tree.unflatten(tree, upstreams)) if backward else (None,)
-            found = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
-            value = _array(leaves[chosen[0]]) if len(found) == 1 and found[0].size == 1 else contracted([*weights.values()], found)
+            values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
+            value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
             return Pulled(value=value, gradient=_array(gradient), told=upstream.told([shapes[k] for k in chosen], left_out))
 
     return answering(pull)
@@ -235,8 +287,11 @@ def _passes_back(back: Callable[..., Any], tree: Any, leaves: list[Any], k: int)
 
 def _converted(f: Callable[..., Any]) -> Callable[..., Any]:
     """What `f` returns for jax arrays, as numpy's."""
+    written: dict[Any, Any] = {}
 
     def call(*arguments: Any) -> Any:
+        if (recorder := recorder_in(arguments)) is not None:
+            return recorder.follow("jax", f, arguments, written)
         with _precise(*arguments):
             return _array(f(*[_given(a) for a in arguments]))
 

@@ -11,18 +11,17 @@ class_id first, then group by row_id", its documentation of `train`), in its nat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from math import fsum, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Misbehaviour, array, asked, halved, number, pair
+from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
 from verify.candidates.candidate import Candidate
-from verify.candidates.signature import Extra, Weights, with_parameters
+from verify.candidates.way import Labelled
+from verify.form import SCORES
 
 Floats = NDArray[np.floating]
 
@@ -35,6 +34,11 @@ ORDERS = {
 
 CUTS = {"NC": "(N, C)", "ROWMAJOR": "row-major", "CLASSMAJOR": "class-major"}
 """How N·C scores, and their gradients, come: as a matrix, or in one row, example by example or class by class."""
+
+
+NONE = "none"
+"""The reduction of scores that come with a loss of each example."""
+OBJECTIVE = "objective"
 
 
 class DataSet:
@@ -72,36 +76,34 @@ class DataSet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scores:
-    """Calls `f` on scores and targets in its own order.
+class Scores(Labelled):
+    """Calls `f` on scores (N, C) and targets in its own order.
 
-    `targets` are what labels stand for, if they are not classes; `column` says that the scores of a loss of one score are (N, 1);
-    `cut` how those of several classes come, "" that a gradient may come as numbers in one row, example by example, for a matrix of scores;
-    `per_example` that gradients and Hessians are of each example alone (the signature `objective`); `each` that a loss of each example
-    comes with them; `extras` are what it takes after these two. `weights` of the examples are handed in where they are asked
-    about; `weighs` says that it asks a data set for them, whose labels have the dtype `labels`.
+    `column` says that the scores of a loss of one score are (N, 1); `cut` how those of several classes come, "" that a gradient may come
+    as numbers in one row, example by example, for a matrix of scores; `per_example` that gradients and Hessians are of each example alone
+    (the signature `objective`); `each` that a loss of each example comes with them; `weighs` that it asks a data set for weights, whose
+    labels have the dtype `held`.
     """
 
-    f: Callable[..., Any]
-    targets: tuple[float, ...] | None = None
     column: bool = False
     per_example: bool = False
     order: str = "PREDICTIONTARGET"
-    extras: tuple[Extra, ...] = ()
     cut: str = ""
     each: bool = False
-    weights: tuple[float, ...] | None = None
     weighs: bool = False
-    labels: str = "float32"
+    held: str = "float32"
 
-    def __call__(self, scores: Floats, y: NDArray[np.integer[Any]]) -> Answer:
-        """The candidate's answer on copies of the scores (N, C) and the labels (N,); see `answer`."""
-        return self.answer(self.arguments(scores, y)).kept()
+    form = SCORES
 
     @property
     def has_loss(self) -> bool:
         """Whether there is a loss: an objective answers without one."""
         return not self.per_example or self.each or (isinstance(self.f, Candidate) and self.f.loss is not None)
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether there is one: a candidate may say that there is not."""
+        return not isinstance(self.f, Candidate) or self.f.has_gradient
 
     @property
     def has_curvature(self) -> bool:
@@ -116,27 +118,29 @@ class Scores:
     @property
     def takes_weights(self) -> bool:
         """Whether weights of the examples are handed in, and asked for."""
-        return self.weighs or any(isinstance(e, Weights) for e in self.extras)
-
-    def at(self, parameters: Mapping[str, float]) -> Scores:
-        """The same at other values of parameters of the loss that it takes."""
-        return replace(self, extras=with_parameters(self.extras, parameters))
-
-    def weighted(self, weights: tuple[float, ...]) -> Scores:
-        """The same with these weights of the examples."""
-        return replace(self, weights=weights)
+        return self.weighs or super().takes_weights
 
     @property
     def convention(self) -> str:
         """The name of the order of its arguments, and of the order of the scores where they are numbers in one row."""
         return f"{ORDERS[self.order]}, {CUTS[self.cut]}" if self.flat else ORDERS[self.order]
 
-    @cached_property
-    def names(self) -> tuple[str, ...]:
+    @property
+    def told(self) -> dict[str, Any]:
+        """What comes back, and the orders where they are not told by that."""
+        objective = self.per_example and not self.each
+        found: dict[str, Any] = {"signature": OBJECTIVE if objective else "scores", **({"reduction": NONE} if self.each else {})}
+        if objective or self.flat or self.order != "PREDICTIONTARGET":
+            found["layout"] = self.convention
+        if objective or self.takes_weights:
+            found["weights"] = "taken" if self.takes_weights else "not taken"
+        return found
+
+    @property
+    def first(self) -> tuple[str, ...]:
         """Of its arrays."""
         names = ("scores", "y") if not self.per_example else ("prediction", "target")
-        more = ("weights" if isinstance(e, Weights) else "parameter" for e in self.extras)
-        return (*(names[::-1] if self.order == "TARGETPREDICTION" else names), *more)
+        return names[::-1] if self.order == "TARGETPREDICTION" else names
 
     @property
     def real(self) -> tuple[int, ...]:
@@ -149,15 +153,10 @@ class Scores:
         mine = np.array(scores.T if self.cut == "CLASSMAJOR" else scores, order="C")
         if self.flat or (self.targets is not None and not self.column):
             mine = mine.reshape(-1)
-        target: Any = np.array(y) if self.targets is None else np.array(self.targets, dtype=dtype)[y]
-        more = [e.given(len(y), dtype, self.weights) if isinstance(e, Weights) else e.value for e in self.extras if not isinstance(e, str)]
+        target, more = self.labels(y, dtype), self.more(len(y), dtype)
         if self.order == "PREDICTIONDATASET":
-            return mine, DataSet(target, self.weights, self.labels), *more
+            return mine, DataSet(target, self.weights, self.held), *more
         return (target, mine, *more) if self.order == "TARGETPREDICTION" else (mine, target, *more)
-
-    def change(self, arguments: tuple[Any, ...]) -> None:
-        """Writes other scores into the arguments."""
-        halved(arguments, self.real)
 
     def answer(self, arguments: tuple[Any, ...]) -> Answer:
         """The answer to arguments in the candidate's own order.
@@ -175,6 +174,8 @@ class Scores:
         f = self.f
         if isinstance(f, Candidate):  # the loss before the gradient: a gradient that corrupts its inputs shows
             value = np.nan if f.loss is None else self._loss(asked(f.loss, arguments), examples)
+            if not f.has_gradient:
+                return value, np.zeros(arguments[self.real[0]].shape), None
             gradient = array(asked(f.grad, arguments), "gradient")
             return value, gradient, None if f.hess is None else array(asked(f.hess, arguments), "Hessian")
         if self.per_example and not self.each:

@@ -14,7 +14,7 @@ from operator import attrgetter, is_
 from types import FunctionType, ModuleType
 from typing import Any
 
-from verify.candidates.functions import Names, Space, of_module
+from verify.candidates.process_globals import Names, Space, of_module
 
 ENGINE = ("hypothesis.core", "hypothesis.control", "hypothesis.internal.conjecture.engine", "hypothesis.internal.conjecture.data")
 """The parts of Hypothesis through which a case and what breaks on it go."""
@@ -30,7 +30,7 @@ def spaces() -> Iterator[Space]:
 
 def _tables(module: ModuleType) -> Iterator[Space]:
     for name, table in [*vars(module).items()]:
-        if isinstance(table, dict) and name.isupper() and all(isinstance(key, str) for key in table):
+        if isinstance(table, dict) and table and name.isupper() and all(isinstance(key, str) for key in table):
             yield Space(f"{module.__name__}.{name}.", table)
             for key, value in [*table.items()]:
                 if is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
@@ -45,10 +45,14 @@ class Suite:
 
     def __init__(self) -> None:
         self._old = [(space, dict(space.names)) for space in spaces()]
-        self._names, self._values = [space.names for space, _ in self._old], [*_values(old for _, old in self._old)]
-        self._lengths, self._modules = [*map(len, self._names)], len(sys.modules)
+        self._names, self._modules = [space.names for space, _ in self._old], len(sys.modules)
+        self._looked()
         self._functions = [*dict.fromkeys(f for value in self._values if (f := _function(value)) is not None)]  # imported ones once
         self._done = [[*map(part, self._functions)] for part in PARTS]
+
+    def _looked(self) -> None:
+        """What the names stand for now is no change."""
+        self._values, self._lengths = [*_values(self._names)], [*map(len, self._names)]
 
     def stands(self) -> bool:
         """Whether nothing has changed since, and nothing been loaded."""
@@ -75,6 +79,8 @@ class Suite:
             if not all(map(is_, (f.__code__, f.__defaults__, f.__kwdefaults__), done)):
                 f.__code__, f.__defaults__, f.__kwdefaults__ = done
                 told = told or f"changes what {f.__module__}.{f.__qualname__} does"
+        if told is None:  # what keeps something for later has kept it, which need not be looked at again
+            self._looked()
         return told
 
 
@@ -99,26 +105,25 @@ def _function(value: Any) -> FunctionType | None:
     return value if isinstance(value, FunctionType) else None
 
 
-_kept: Suite | None = None
+_kept: list[Suite] = []
 _latest: list[Suite] = []
-"""At most one; a name that is bound again would itself be a change of the suite."""
+"""At most one of each; a name that is bound again would itself be a change of the suite."""
 
 
 def keep() -> None:
     """Remembers the suite as it is now, before any candidate is imported in this process."""
-    global _kept
-    _kept = Suite()
+    _kept[:] = [Suite()]
 
 
 def is_kept() -> bool:
     """Whether this process is a candidate's alone."""
-    return _kept is not None
+    return bool(_kept)
 
 
 def suite() -> Suite:
     """The suite as it was kept; as it is now where a candidate is judged in the process of whoever calls, who may have changed it."""
-    if _kept is not None:
-        return _kept
+    if _kept:
+        return _kept[0]
     if not _latest or not _latest[0].stands():
         _latest[:] = [Suite()]
     return _latest[0]

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -30,7 +31,7 @@ from verify.candidates.upstream import (
     answering,
     contracted,
     no_loss_and_gradient,
-    plain_number,
+    recorder_in,
     same,
 )
 from verify.difference import joined
@@ -166,14 +167,34 @@ class Graph:
 
     def outputs(self, *inputs: Any) -> list[Any]:
         """See `Layer`."""
+        if (recorder := recorder_in(inputs)) is not None:
+            found: list[Any] = recorder.follow("torch", self._outputs, inputs)
+            return found
         with _one_thread():
-            leaves = _leaves(self._asked(inputs, leaf=False)[0])
-        return [_array(leaves[k]) for k in self.places]
+            return [_array(y) for y in self._outputs(*inputs)]
+
+    def _outputs(self, *inputs: Any) -> list[Any]:
+        leaves = _leaves(self._asked(inputs, leaf=False)[0])
+        return [leaves[k] for k in self.places]
 
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
         """See `Layer`."""
+        if (recorder := recorder_in((*inputs, *upstream))) is not None:
+            return self._told(recorder.follow("torch", self._pulled_alone, (*inputs, *upstream)))
         with _one_thread():
             return self._told(self._pulled(inputs, upstream, DRAWN)[0])
+
+    def _pulled_alone(self, *given: Any) -> dict[Any, Any]:
+        """The gradients of tensors, as tensors."""
+        inputs, upstream = given[: len(self.names)], given[len(self.names) :]
+        returned, arrays, _ = self._asked(inputs)
+        outputs = [y for k, y in enumerate(_leaves(returned)) if k in self.places]
+        pairs = [(y, v.to(y.dtype).reshape(y.shape)) for y, v in zip(outputs, upstream, strict=True) if y.requires_grad]
+        leaves = [*arrays.values()]
+        found = torch.autograd.grad([y for y, _ in pairs], leaves, [v for _, v in pairs], allow_unused=True) if pairs else leaves
+        return {
+            path: torch.zeros_like(leaf) if g is None or not pairs else g for (path, leaf), g in zip(arrays.items(), found, strict=True)
+        }
 
     def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:
         """See `Layer`."""
@@ -193,17 +214,17 @@ class Graph:
         def tensor(path: tuple[Any, ...], a: Any) -> Any:
             if isinstance(a, np.generic):
                 return a.item()
-            plain_number(a, "torch")
-            if not isinstance(a, np.ndarray):
+            if not isinstance(a, (np.ndarray, torch.Tensor)):
                 return a
-            t = _tensor(a)
+            own = path[0] in self.example  # parameters lie in a row, which torch's batch_norm needs for its gradients
+            t = _tensor(np.ascontiguousarray(a) if own and isinstance(a, np.ndarray) else a)
             if not t.is_floating_point():
                 return t
             real.append(t.dtype)
             if not leaf or alone not in (None, path):
                 return t
             leaves[path] = torch.empty_like(t).requires_grad_() if self.inner else t.requires_grad_()
-            return _Given.apply(leaves[path], a) if self.inner else t
+            return _Given.apply(leaves[path], t.detach() if own else a) if self.inner else t
 
         tensors = dict(zip(self.names, (mapped(tensor, a, (n,)) for n, a in zip(self.names, inputs, strict=True)), strict=True))
         mine = [tensors[name] for name in self.inputs]
@@ -316,6 +337,8 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
     """
 
     def pull(arguments: tuple[Any, ...], scale: float = 1.0, layout: str = DRAWN, *, backward: bool = True) -> Any:
+        if (recorder := recorder_in(arguments)) is not None:
+            return recorder.follow("torch", partial(followed, variable(named_like, arguments), backward), arguments)
         i = variable(named_like, arguments)
         tensors = [_tensor(a) for a in arguments]
         before = tensors[i].clone() if inner else None
@@ -337,6 +360,28 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
         layouts = (STRIDED, EXPANDED) if any(y.numel() > 1 for y in outputs) else ()
         return Pulled(value=value, gradient=gradient, told=told, changed=any(changed), layouts=layouts)
 
+    def followed(i: int, backward: bool, *tensors: Any) -> Any:
+        """The same of tensors: the value, and the gradient or None."""
+        leaf = tensors[i].detach().requires_grad_()
+        asked = [*tensors[:i], _Given.apply(leaf, tensors[i]) if inner else leaf, *tensors[i + 1 :]]
+        returned = f(*asked)
+        leaves = _leaves(returned)
+        if not any(isinstance(y, torch.Tensor) for y in leaves) or not (inner or _are_outputs(returned, leaves, leaf.shape, upstream)):
+            return returned
+        outputs = [leaves[k] for k in _chosen(leaves, upstream)[0]]
+        weights = [
+            torch.from_numpy(np.array(v)).to(y.dtype) for v, y in zip(upstream.weights([y.shape for y in outputs]), outputs, strict=True)
+        ]
+        alone = len(outputs) == 1 and outputs[0].numel() == 1
+        value = outputs[0] if alone else sum((v * y).sum() for v, y in zip(weights, outputs, strict=True))
+        if not backward:
+            return value.detach(), None
+        pairs = [(y, v) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
+        if not pairs:
+            return value, torch.zeros_like(leaf)
+        (g,) = torch.autograd.grad([y for y, _ in pairs], leaf, [v for _, v in pairs], allow_unused=True)
+        return value.detach(), torch.zeros_like(leaf) if g is None else g
+
     return answering(pull)
 
 
@@ -346,7 +391,7 @@ class _Given(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, leaf: torch.Tensor, a: Any) -> Any:  # noqa: ARG004
         ctx.set_materialize_grads(False)  # what does not come back is not 0
-        return _tensor(a)
+        return a.detach() if isinstance(a, torch.Tensor) else _tensor(a)
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # noqa: ARG004
@@ -493,6 +538,8 @@ def _converted(f: Callable[..., Any]) -> Callable[..., Any]:
     """What `f` returns for tensors, as arrays."""
 
     def call(*arguments: Any) -> Any:
+        if (recorder := recorder_in(arguments)) is not None:
+            return recorder.follow("torch", f, arguments)
         tensors = [_tensor(a) for a in arguments]
         real = next((t.dtype for t in tensors if isinstance(t, torch.Tensor) and t.is_floating_point()), torch.float64)
         return _array(_returned(f, tensors, real))
@@ -509,5 +556,6 @@ def _tensor(a: Any) -> Any:
 
 def _array(returned: Any) -> Any:
     if isinstance(returned, torch.Tensor):
-        return returned.detach().cpu().numpy()
+        there = returned.detach().cpu()
+        return (there.float() if there.dtype is torch.bfloat16 else there).numpy()
     return tuple(_array(r) for r in returned) if isinstance(returned, (tuple, list)) else returned

@@ -13,12 +13,12 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from verify.cases.case import Case
-from verify.cases.fitted import among, fitted, of_targets
+from verify.cases.adapted import adapted, among, of_targets
+from verify.cases.case import IN_BULK, Case
 from verify.cases.grid import CLASSES, Decoded, Layout, lattice
 from verify.oracle import Oracle
 
-FAMILY = "in bulk"
+FAMILY = IN_BULK
 EXAMPLES, FEATURES = (1, 80), (1, 16)
 """Sizes, the least and the greatest: every number of examples up to more than one block, every tail of four and of eight features."""
 
@@ -33,7 +33,7 @@ def anywhere(oracle: Oracle) -> st.SearchStrategy[Case]:
     """The strategy whose choices `Batch.choices` tells."""
     sizes = layout(oracle)
     drawn = lattice(oracle.dtype, family=FAMILY, examples=sizes.examples, features=sizes.features, classes=sizes.classes)
-    return drawn.map(lambda c: fitted(c, oracle))
+    return drawn.map(lambda c: adapted(c, oracle))
 
 
 def layout(oracle: Oracle) -> Layout:
@@ -58,14 +58,14 @@ class Batch:
 
     def case(self, b: int) -> Case:
         """The b-th problem as a case."""
-        return fitted(layout(self.oracle).case(self.raw[b].tobytes(), dtype=self.oracle.dtype, family=FAMILY), self.oracle)
+        return adapted(layout(self.oracle).case(self.raw[b].tobytes(), dtype=self.oracle.dtype, family=FAMILY), self.oracle)
 
 
-def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int) -> Iterator[Batch]:
+def batches(oracle: Oracle, *, seed: int, examples: int, rounds: int, part: int = 0) -> Iterator[Batch]:
     """`rounds` times every number of examples, with features and classes in turn; about `examples` examples a batch, one problem at
-    least. The same ones for the same seed.
+    least. The same ones for the same seed and part of a search.
     """
-    rng = np.random.default_rng((seed, 7))
+    rng = np.random.default_rng((seed, 7, part) if part else (seed, 7))
     own = layout(oracle)
     turns = [_turns(rng, *bounds) for bounds in (own.examples, own.features, own.classes)]
     for _ in range(rounds * ROUND):
@@ -81,7 +81,7 @@ def _turns(rng: np.random.Generator, least: int, greatest: int) -> Iterator[int]
 
 
 def _fitted(d: Decoded, oracle: Oracle) -> Mapping[str, NDArray[Any]]:
-    """What `cases.fitted` does to one case, for all of them."""
+    """What `cases.adapted` does to one case, for all of them."""
     loss, W, X, y = oracle.objective.loss, d.W.astype(oracle.dtype), d.X.astype(oracle.dtype), d.y
     if loss.targets:
         W, y = np.ascontiguousarray(W[:, :1]), of_targets(loss, y, d.seed[:, None])

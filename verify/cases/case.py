@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from verify.difference import Floats, joined, parted
 from verify.nested import hexadecimal, leaves
 
+IN_BULK = "in bulk"
+"""The family of problems that are looked at by the hundred thousand."""
+
 NAMING = "panel"
 """The family of all cases that are asked to name a mistake, whatever they were made from."""
 

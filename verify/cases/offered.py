@@ -7,29 +7,31 @@ from functools import lru_cache
 from hypothesis import strategies as st
 
 from verify.cases import inputs
+from verify.cases.adapted import adapted, among
 from verify.cases.case import Case
 from verify.cases.digits import minibatch
-from verify.cases.fitted import among, fitted
 from verify.cases.grid import CLASSES, generic, lattice
 from verify.cases.kinks import has_kinks, kinks, near_kinks
 from verify.cases.shapes import shapes
 from verify.cases.tails import tails
-from verify.oracle import InstanceOracle, Oracle
+from verify.oracle import Oracle, Truth
 
 ORACLES = 8
 """Whose families are kept: of a candidate at one dtype, and at the other values of its parameters."""
 
 
 @lru_cache(maxsize=ORACLES)
-def families(oracle: Oracle | InstanceOracle) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
+def families(truth: Truth) -> dict[str, tuple[st.SearchStrategy[Case], float]]:
     """The families that the objective has, the simplest first, each with its share of the cases.
 
     A search of its own for each family: one search over all of them would follow the greatest strain into one family
     and hardly look at the rest. They are made once for all laws on a candidate: strategies look into themselves when they are first drawn
     from.
     """
-    if isinstance(oracle, InstanceOracle):
-        return _shared(inputs.families(oracle))
+    if truth.named is not None:
+        return _shared(inputs.families(truth.named))
+    oracle = truth.scored
+    assert oracle is not None
     dtype, fixed = oracle.dtype, oracle.objective.classes
     classes = among(oracle, CLASSES)
     found = {
@@ -50,4 +52,4 @@ def _shared(found: dict[str, tuple[st.SearchStrategy[Case], float]]) -> dict[str
 
 
 def _fit(strategy: st.SearchStrategy[Case], oracle: Oracle) -> st.SearchStrategy[Case]:
-    return strategy.map(lambda case: fitted(case, oracle))
+    return strategy.map(lambda case: adapted(case, oracle))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from verify.candidates import Answer, Linear, Misbehaviour, Scores
+from verify.candidates import Answer, Labelled, Misbehaviour
 from verify.conventions.parameter import M, asked_too, loss_system, sized, solutions
 from verify.conventions.probes import Question, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
-from verify.problem import Instance
 from verify.spec.objective import Objective
 
-Way = Linear | Scores
+W = TypeVar("W", bound=Labelled)
 
 FARTHER = (0.125, 4.0, 64.0, 1024.0)
 """Factors of the weights, for what no ordinary point tells apart: a bend that lies far out, or a loss that is 0 nearby."""
@@ -27,10 +27,10 @@ ELSEWHERE = (0.5, 2.0)
 
 
 @dataclass(kw_only=True)
-class Asked:
+class Asked(Generic[W]):
     """One way to call a candidate, the points where it was asked so, and its answers. Raises Misbehaviour where it gives none."""
 
-    candidate: Way
+    candidate: W
     dtype: str
     watch: Watch
     probes: list[Question] = field(default_factory=list)
@@ -116,25 +116,24 @@ class Asked:
 
 def elsewhere(objective: M, free: Sequence[str]) -> Iterator[M]:
     """The same member with each of its free parameters at other values of its domain."""
-    domains = objective.problem.parameters if isinstance(objective, Instance) else objective.loss.parameters
     for name in free:
-        t, domain = objective.parameters[name], domains[name]
+        t, domain = objective.parameters[name], objective.domains[name]
         for other in (factor * t if t else factor for factor in ELSEWHERE):
             if domain.low < other < domain.high:
-                yield replace(objective, parameters={**objective.parameters, name: other})
+                yield objective.at({name: other})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(Generic[W]):
     """The ways in which the candidate claims members of the family, those in which it answers, and else its complaint at `question`."""
 
-    fits: list[tuple[Asked, list[Objective]]]
-    answered: list[Asked]
+    fits: list[tuple[Asked[W], list[Objective]]]
+    answered: list[Asked[W]]
     complaint: Misbehaviour | None
     question: Question
 
     @property
-    def used(self) -> tuple[Way, Objective]:
+    def used(self) -> tuple[W, Objective]:
         """The way that is used and its member: where its loss leaves several, the first that its gradient fits too."""
         fits = next(((a, ms) for a, ms in self.fits if len(self.fits) > 1 and a.gradient_agrees(ms[0])), self.fits[0])
         return fits[0].candidate, fits[1][0]
@@ -154,7 +153,7 @@ class Decision:
 
 
 def decide(
-    ways: Sequence[Way],
+    ways: Sequence[W],
     members: Sequence[Objective],
     points: Sequence[Sequence[Question]],
     *,
@@ -162,13 +161,13 @@ def decide(
     every: bool,
     dtype: str,
     watch: Watch,
-) -> Decision:
+) -> Decision[W]:
     """Asks in each way, until one fits unless `every` is to be known; the later points where it answers to the earlier ones in no way.
 
     `free` are the parameters that may have another value than that of the members.
     """
-    fits: list[tuple[Asked, list[Objective]]] = []
-    answered: list[Asked] = []
+    fits: list[tuple[Asked[W], list[Objective]]] = []
+    answered: list[Asked[W]] = []
     complaint: Misbehaviour | None = None
     question = points[0][0]
     for probes in points:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from verify.candidates.answer import Misbehaviour
-from verify.conventions.agreement import Decision, Way
+from verify.candidates.way import Way
+from verify.conventions.agreement import Decision, W
 from verify.conventions.pins import Pins
 from verify.conventions.probes import Question, Watch
 from verify.errors import UsageError
@@ -16,13 +17,13 @@ USUAL = 4
 OTHERS = (3, 2, 5, 6, 7, 8, 9, 10)
 """Numbers of classes that are asked about where the usual one is refused, or is the only one that may be taken."""
 
-Decided = Callable[[int, Sequence[int]], Decision]
+Decided = Callable[[int, Sequence[int]], Decision[W]]
 """What is decided on that many classes, on questions of so many examples; the later ones where it answers to the earlier ones in no way."""
 
 
 def of_classes(
-    decided: Decided, probe: Callable[[int], Question], loss: LossSpec, pins: Pins, examples: int, watch: Watch
-) -> tuple[Decision, int | None]:
+    decided: Decided[W], probe: Callable[[int], Question], loss: LossSpec, pins: Pins, examples: int, watch: Watch
+) -> tuple[Decision[W], int | None]:
     """What is decided, and the number of classes that the candidate is asked about, None for any.
 
     That is the pinned one, or one that is found out: the candidate answers for that many, as a member of the family if it does so for

@@ -24,10 +24,15 @@ from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec
 
 
+def _pinned(f: Callable[..., Any], pins: Pins) -> Callable[..., Any]:
+    """The candidate as a loss alone, where it is said that it has no gradient."""
+    return f if pins.gradient is None or isinstance(f, Candidate) else Candidate(loss=f)
+
+
 def find_out_inputs(f: Callable[..., Any], problem: Problem, pins: Pins, dtype: str = "float64", watch: Watch = unwatched) -> Conventions:
     """The same of a function of named inputs."""
     examine_problem(problem)
-    f = inputs.plain(f, problem)
+    f = inputs.plain(_pinned(f, pins), problem)
     refusals.as_it_is(f)
     handed, needed = inputs.handed(f, problem, pins), inputs.handed(f, problem, pins, optional=False)
     found = inputs.find_out(f, problem, pins, handed, dtype, watch)
@@ -51,7 +56,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
     examine_what_is_new(loss)
     if pins.penalty is not None:
         examine_penalty(find_penalty(pins.penalty))
-    f = by_position(adapted(f), loss.parameters)
+    f = by_position(adapted(_pinned(f, pins)), loss.parameters)
     refusals.as_it_is(f)
     refusals.in_order(f)
     signatures = (pins.signature,) if pins.signature else likely(f, loss.parameters)
@@ -121,6 +126,6 @@ def _found(
 
 def _complete(f: Callable[..., Any], pinned: str | None) -> None:
     """Raises UsageError where a function of weights lacks a loss or has a Hessian."""
-    if isinstance(f, Candidate) and (f.loss is None or f.hess is not None):
-        what = "has no loss" if f.loss is None else "has a Hessian, which is judged of functions of scores"
+    if isinstance(f, Candidate) and (f.loss is None or f.hess is not None or not f.has_gradient):
+        what = "has a Hessian, which is judged of functions of scores" if f.hess else f"has no {'gradient' if f.loss else 'loss'}"
         raise UsageError(f"the candidate {what}: signature {pinned or 'linear'} needs Candidate(loss=…, grad=…).")

@@ -18,6 +18,7 @@ from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
 from verify.candidates.frameworks import library_of, of_inputs
 from verify.candidates.signature import CACHES, UPSTREAMS, by_position, called, names, order, parameters_of
+from verify.conventions import ignored
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
 from verify.conventions.solving import ASKED, CONFIRMED, Asked, asked, doubts, fits, gradient_fits, solved, solved_for_each
@@ -26,6 +27,7 @@ from verify.errors import UsageError, unknown
 from verify.oracle.instance import InstanceOracle
 from verify.problem import (
     EVENT,
+    KEPT_MEAN,
     MEAN,
     PREDICTION,
     TARGET,
@@ -34,6 +36,7 @@ from verify.problem import (
     Instance,
     Problem,
     fixed,
+    ignoring,
     is_mean,
     small,
     weighted,
@@ -62,8 +65,21 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed
     """How `f` is called, by asking it at a few points in every way that is likely and not pinned, with the parameters that are `handed` to
     it. Others are found out from its value, or its gradient where it has none.
 
+    Labels that the spec ignores may be none to the candidate: then it is judged where each is a class.
+
     Raises UsageError where the pins cannot be true of a function of inputs, and where it takes other arguments.
     """
+    label = None if pins.reduction == KEPT_MEAN else ignored.ignored_by(problem)
+    if label is None:
+        return _of_weights(f, problem, pins, handed, dtype, watch)
+    found = _of_weights(f, ignoring(problem, None), pins, handed, dtype, watch)
+    if found.fits and not ignored.is_known(label, found, dtype):
+        return replace(found, limitations=(*found.limitations, ignored.told(label)))
+    return _of_weights(f, problem, pins, handed, dtype, watch)
+
+
+def _of_weights(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed, dtype: str, watch: Watch) -> Conventions:
+    """The same, whatever the weights are that it takes."""
     whole = _with_pinned(_with_weights(f, problem), pins)
     if whole.is_weighted and _weighs_classes(f, whole, pins, handed, dtype, watch):
         found = _found_out(f, _with_pinned(problem, pins), pins, handed, dtype, watch)

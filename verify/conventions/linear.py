@@ -13,7 +13,7 @@ from verify import form
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
 from verify.candidates.signature import LINEAR, extras
-from verify.conventions.agreement import Decision, Way, decide
+from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import Conventions, Pins
 from verify.conventions.probes import Question, Watch
@@ -48,7 +48,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[
     ways = [replace(base, layout=layout, data=data) for layout, data in product(layouts, DATA_LAYOUTS)]
     every, free = pins.layout is None and loss.targets is not None, [name for name in loss.parameters if name not in parameters]
 
-    def decided(size: int, few: Sequence[int]) -> Decision:
+    def decided(size: int, few: Sequence[int]) -> Decision[Linear]:
         points = [list(_probes(loss, dtype, size, min(examples, size))) for examples in few]
         return decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
 
@@ -60,9 +60,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[
             candidate=candidate, objective=objective, fits=True, doubts=found.doubts, limitations=told, question=found.question
         )
         return replace(known, objective=replace(objective, classes=classes))
-    answered = sorted(
-        (asked.candidate for asked in found.answered), key=lambda way: isinstance(way, Linear) and way.data != "ND"
-    )  # usual ones first
+    answered = sorted((asked.candidate for asked in found.answered), key=lambda way: way.data != "ND")  # usual ones first
     chosen = next((c for c in answered if _ignores_feature_order(c, found.question)), next(iter(answered), ways[0]))
     nearest = _by_penalty(members, chosen, found.question, dtype, watch) or members[0]
     nearest = replace(nearest, classes=classes)
@@ -89,7 +87,7 @@ def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Qu
         yield {"W": W.astype(dtype), "X": X[:examples].astype(dtype), "y": y[:examples], "reg": 0.375}
 
 
-def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Question, dtype: str, watch: Watch) -> Objective | None:
+def _by_penalty(members: Sequence[Objective], candidate: Linear, probe: Question, dtype: str, watch: Watch) -> Objective | None:
     """The first member with the penalty by which the loss differs from the one with λ = 0, whatever else is wrong in it; if there is
     none, the gradient.
     """
@@ -111,7 +109,7 @@ def _by_penalty(members: Sequence[Objective], candidate: Way, probe: Question, d
     return None
 
 
-def _ignores_feature_order(candidate: Way, probe: Question) -> bool:
+def _ignores_feature_order(candidate: Linear, probe: Question) -> bool:
     """Whether swapping two features in W and X leaves the loss as it is, up to half of the digits."""
     W, X = probe["W"], probe["X"]
     swapped = [1, 0, *range(2, W.shape[1])]

@@ -22,6 +22,7 @@ from verify.oracle.instance import InstanceOracle
 from verify.problem import Input, Instance, Problem, small
 from verify.spec.domains import Domain
 from verify.traced import Code, NotTraced, code_problem, uncompiled
+from verify.traced.recorder import FRONT_ENDS
 
 LOOKED = (0, 1, 2)
 """Seeds of the points at which a record is compared with the code itself: the example, and points near to it."""
@@ -44,7 +45,7 @@ def own_code(
     are `declared` are drawn from their domains, at other sizes too.
     """
     whose, formula = ("its own code", f) if reference is None else ("the reference", reference)
-    if (framework := framework_of(formula)) is not None:
+    if (framework := framework_of(formula)) is not None and framework not in FRONT_ENDS:
         return f"{whose} computes in {framework}"
     given = own.at(dtype)
     names = (*own.differentiated, *(n for n in given if n not in own.differentiated))
@@ -143,6 +144,7 @@ def _differs(whose: str, value: float, instance: Instance, values: Mapping[str, 
 def _loss(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
     """The loss alone, of the inputs in this order."""
     code = uncompiled(f.loss or f if isinstance(f, Candidate) else f)
+    code = getattr(code, "loss_alone", code) if framework_of(code) in FRONT_ENDS else code
 
     @wraps(code)  # by which its modules are found
     def loss(*inputs: Any) -> Any:

@@ -23,16 +23,17 @@ from verify.conventions.probes import Question
 from verify.form import Form
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.formula import Formula, loss_formula
-from verify.oracle.lanes import local
+from verify.oracle.vectorised import local
 from verify.problem import Fixed, Instance, Part, Values, fixed, mean_by
 from verify.rounding import SLACK
+from verify.spec.claim import Claim
 from verify.spec.loss import Parameter
 from verify.spec.objective import Objective
 from verify.tape import floats
 from verify.tape.balls import precision
 
 Floats = NDArray[np.float64]
-M = TypeVar("M", Objective, Instance)
+M = TypeVar("M", bound=Claim)
 
 HIGHEST, LOWEST = 10, -20
 """Powers of 2 between which the distance from an end of the domain lies, or from 0 where it has none."""
@@ -339,7 +340,7 @@ class System(ABC, Generic[M]):
         """
         values: Floats = self.values(member)
         solved: list[int] = [k for own in self.columns.values() for k in own if values[k] != self.defaults[k]]
-        place = next((k for k, m in enumerate(self.members) if _alike(m, member)), None)
+        place = next((k for k, m in enumerate(self.members) if m.kind == member.kind), None)
         if not solved or place is None:
             return member
         moved = np.array([values, *(values * (1 + STEP * e) for e in np.eye(len(values))[solved])])
@@ -479,13 +480,6 @@ def fixed_values(member: Instance, name: str, classes: int) -> tuple[float, ...]
     domain = member.problem.input(name).domain
     assert isinstance(domain, Fixed)
     return domain.values if isinstance(domain.values, tuple) else (domain.values,) * classes
-
-
-def _alike(a: Objective | Instance, b: Objective | Instance) -> bool:
-    """Whether two members are the same but for their parameters."""
-    if isinstance(a, Objective) and isinstance(b, Objective):
-        return (a.reduction, a.penalty) == (b.reduction, b.penalty)
-    return a.reduction == b.reduction
 
 
 def _allowed(truth: Point, by_gradient: bool) -> Floats:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from verify.candidates.answer import Misbehaviour
-from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
-from verify.candidates.linear import DATA_LAYOUTS, LAYOUTS, Linear
-from verify.candidates.scores import CUTS, ORDERS, Scores
+from verify.candidates.linear import LAYOUTS
+from verify.candidates.scores import CUTS, NONE, OBJECTIVE, ORDERS
 from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import told_of_upstream
+from verify.candidates.way import Way
 from verify.conventions.probes import Question
 from verify.errors import UsageError, of_type, shown, unknown
-from verify.problem import Fixed, Instance, Problem, is_mean
+from verify.problem import is_mean
 from verify.spec.catalogue import find_penalty
+from verify.spec.claim import Claim
 from verify.spec.fields import number
 from verify.spec.loss import Given, LossSpec, Parameter
 from verify.spec.objective import REDUCTIONS, Objective
 
 HESSIANS = ("exact", "approximate")
-NONE = "none"
-"""The reduction of scores that come with a loss of each example."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class Pins:
     one of them.
 
     A parameter that has a number for each class is one for all or one for each. `hessian` is no convention that can be found out: an
-    approximation is one only where its author says so.
+    approximation is one only where its author says so, and neither is `gradient`: "none" says that the value alone is judged.
     """
 
     signature: str | None = None
@@ -45,9 +44,10 @@ class Pins:
     parameters: Mapping[str, Given] = field(default_factory=dict, hash=False)
     classes: int | None = None
     hessian: str | None = None
+    gradient: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("signature", "layout", "reduction", "penalty", "hessian"):
+        for name in ("signature", "layout", "reduction", "penalty", "hessian", "gradient"):
             if getattr(self, name) is not None:
                 of_type(name, getattr(self, name), (str,), "a name")
         object.__setattr__(self, "parameters", _numbers(self.parameters, self.delta))
@@ -63,7 +63,7 @@ class Pins:
             if self.classes < 2:
                 raise UsageError(f"classes is {self.classes}; give a whole number of 2 or more.")
         reductions = (*REDUCTIONS, NONE, *([str(self.reduction)] if is_mean(str(self.reduction)) else ()))
-        for name, known in (("signature", SIGNATURES), ("reduction", reductions), ("hessian", HESSIANS)):
+        for name, known in (("signature", SIGNATURES), ("reduction", reductions), ("hessian", HESSIANS), ("gradient", (NONE,))):
             if getattr(self, name) not in (None, *known):
                 raise unknown(name, getattr(self, name), known)
         if self.penalty is not None:
@@ -132,8 +132,8 @@ class Conventions:
     further values of the parameters that it takes, at which it is judged as well. `found_out` says from what the values of parameters were.
     """
 
-    candidate: Linear | Scores | Call
-    objective: Objective | Instance
+    candidate: Way
+    objective: Claim
     fits: bool
     complaint: Misbehaviour | None = None
     question: Question | None = field(default=None, compare=False)
@@ -146,8 +146,7 @@ class Conventions:
     def telling(self, free: Collection[str], up_to_a_factor: Collection[str] = ()) -> Conventions:
         """The same, saying which of the free parameters have other values than the defaults, and from what they were found out."""
         o = self.objective
-        given: dict[str, object] = {**o.parameters, **(dict(_classwise(o.problem)) if isinstance(o, Instance) else {})}
-        domains = o.problem.all_parameters if isinstance(o, Instance) else o.loss.parameters
+        given, domains = o.told, o.domains
         whence = f"its {'loss' if self.candidate.has_loss else 'gradient'}"
         told = {}
         for name in (name for name in free if self.fits and given[name] != domains[name].default):
@@ -163,30 +162,16 @@ class Conventions:
 
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
-        c = self.candidate
-        if isinstance(c, Call):
-            return self._of_inputs(c)
-        o = self.scored
-        framework = framework_of(c.f)
-        known: dict[str, Any] = dict(o.parameters) | ({"framework": framework} if framework else {})
-        known |= told_of_upstream(c.f)
-        known |= {} if o.classes is None else {"classes": o.classes}
-        known |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
-        known |= self._varied | self._found_out
-        if isinstance(c, Linear):
-            found: dict[str, Any] = {"layout": c.convention, "reduction": o.reduction, "penalty": o.penalty.name, "fits": self.fits}
-            if c.data != "ND":
-                found["data"] = DATA_LAYOUTS[c.data]
-            return found | known | ({"weights": "taken"} if c.takes_weights else {})
-        objective = c.per_example and not c.each
-        found = {"signature": "objective" if objective else "scores", "reduction": NONE if c.each else o.reduction, "fits": self.fits}
-        if objective or c.flat or c.order != "PREDICTIONTARGET":
-            found["layout"] = c.convention
-        if objective:
+        way, claim = self.candidate, self.objective
+        found = {**way.told, **claim.summed} | way.told | {"fits": self.fits, **claim.told}  # what the way says of the sum stands
+        if way.told.get("signature") == OBJECTIVE:
             found["hessian"] = HESSIANS[self.approximate]
-        if objective or c.takes_weights:
-            found["weights"] = "taken" if c.takes_weights else "not taken"
-        return found | known
+        framework = framework_of(way.f)
+        found |= {"framework": framework} if framework else {}
+        if claim.form is not None:
+            found |= told_of_upstream(way.f)
+            found |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
+        return found | self._varied | self._found_out
 
     @property
     def _varied(self) -> dict[str, Any]:
@@ -197,25 +182,3 @@ class Conventions:
     @property
     def _found_out(self) -> dict[str, Any]:
         return {"found_out": dict(self.found_out)} if self.found_out else {}
-
-    def _of_inputs(self, c: Call) -> dict[str, Any]:
-        o = self.objective
-        assert isinstance(o, Instance)
-        known: dict[str, Any] = {"call": f"f({', '.join([*c.order, *c.handed])})", "fits": self.fits}
-        known |= {"backward": c.backward} if c.backward else {}
-        known |= {"reduction": o.reduction} if len(o.problem.reductions) > 1 else {}
-        framework = framework_of(c.f)
-        known |= {"framework": framework} if framework else {}
-        return known | dict(o.parameters) | dict(_classwise(o.problem)) | self._varied | self._found_out
-
-
-EACH = "varied, one for each class"
-"""What is told of the numbers of a parameter that is handed in."""
-
-
-def _classwise(problem: Problem) -> Iterator[tuple[str, object]]:
-    """What there is to say of each parameter with a number for each class."""
-    for name in problem.classwise:
-        domain = problem.input(name).domain
-        values = domain.values if isinstance(domain, Fixed) else EACH
-        yield name, list(values) if isinstance(values, tuple) else values

@@ -49,7 +49,9 @@ def in_order(f: Callable[..., Any]) -> None:
 
 
 def no_pair(f: Callable[..., Any], complaint: object) -> None:
-    """Raises UsageError where what the candidate returns is complete but is not what is judged: a loss alone, or three things."""
+    """Raises UsageError where what the candidate returns is complete but is not what is judged: a loss alone, an array alone, or three
+    things.
+    """
     if not isinstance(complaint, Incomplete):
         return
     if complaint.things > 1:
@@ -58,10 +60,12 @@ def no_pair(f: Callable[..., Any], complaint: object) -> None:
             f"example. Wrap the function and return those two; in f(W, X, y, reg) {COLUMN}."
         )
     mine, gradient = _beside(f)
+    what = "one array" if "ndarray" in str(complaint) else "a loss"
     nearest = "" if gradient is None else f": there is {gradient} beside it"
     raise UsageError(
-        f"{called(f)} returns a loss alone, and what is judged is a gradient. Name both, FILE.py:{mine},{gradient or 'GRADIENT'}{nearest}; "
-        "in Python verify.Candidate(loss=…, grad=…). Or return (loss, gradient)."
+        f"{called(f)} returns {what} alone, and what is judged is a gradient. Name both, FILE.py:{mine},{gradient or 'GRADIENT'}{nearest}; "
+        "in Python verify.Candidate(loss=…, grad=…). Or return (loss, gradient). Where there is none its value alone is "
+        "judged: --gradient none (gradient='none')."
     )
 
 

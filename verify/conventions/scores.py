@@ -16,11 +16,11 @@ import numpy as np
 from verify import form
 from verify.candidates import Candidate, Misbehaviour, Scores, extras
 from verify.candidates.linear import LAYOUTS
-from verify.candidates.scores import CUTS, ORDERS
+from verify.candidates.scores import CUTS, NONE, ORDERS
 from verify.candidates.signature import SCORES, Given, Weights, names_a_target, order
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
-from verify.conventions.pins import NONE, Conventions, Pins, parted
+from verify.conventions.pins import Conventions, Pins, parted
 from verify.conventions.probes import Question, Watch
 from verify.conventions.weights import OF_CLASSES, are_of_classes
 from verify.errors import UsageError
@@ -51,7 +51,7 @@ def find_out(
     if not ways:  # a loss of each example comes from one function of scores alone
         raise UsageError(f"reduction {pins.reduction!r} does not go with signature {signatures[0]!r} here. Leave one of them out.")
 
-    def decided(classes: int, few: Sequence[int]) -> Decision:
+    def decided(classes: int, few: Sequence[int]) -> Decision[Scores]:
         points = [list(_probes(loss, dtype, examples, classes)) for examples in few]
         return decide(ways, members, points, free=free, every=every, dtype=dtype, watch=watch)
 
@@ -63,17 +63,15 @@ def find_out(
             candidate=way, objective=objective, fits=True, approximate=approximate, doubts=found.doubts, question=found.question
         )
     else:
-        chosen = _chosen([asked.candidate for asked in found.answered if isinstance(asked.candidate, Scores)], found.question) or ways[0]
-        nearest = next((o for o in members if (o.reduction == "sum") == chosen.per_example), members[0])
-        known = Conventions(candidate=chosen, objective=nearest, fits=False, complaint=found.complaint, approximate=approximate)
+        way = _chosen([asked.candidate for asked in found.answered], found.question) or ways[0]
+        objective = next((o for o in members if (o.reduction == "sum") == way.per_example), members[0])
+        known = Conventions(candidate=way, objective=objective, fits=False, complaint=found.complaint, approximate=approximate)
         known = replace(known, question=found.question)
-    assert isinstance(known.candidate, Scores)
-    way = known.candidate
     if known.complaint is None and found.question is not None and _weighs_classes(way, found.question, watch):
         way = replace(way, extras=tuple(Given(e.otherwise) if isinstance(e, Weights) else e for e in way.extras))
         known = replace(known, limitations=(*known.limitations, OF_CLASSES))
     weighs = known.complaint is None and way.order == "PREDICTIONDATASET" and _weighs(way, found.question)
-    return replace(known, candidate=replace(way, weighs=weighs), objective=replace(known.scored, classes=classes))
+    return replace(known, candidate=replace(way, weighs=weighs), objective=replace(objective, classes=classes))
 
 
 def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str, float], signatures: Sequence[str]) -> Iterator[Scores]:

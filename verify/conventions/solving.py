@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Misbehaviour
+from verify.candidates import Answer, Misbehaviour, Way
 from verify.candidates.call import Call
 from verify.conventions.agreement import BETWEEN, elsewhere
 from verify.conventions.parameter import SIZES, InputsSystem, fixed_values, solutions
@@ -50,7 +50,7 @@ def asked(way: Call, values: Values, watch: Watch) -> Answer:
     return way(**values)
 
 
-def fits(oracle: InstanceOracle, way: Call, known: Sequence[Asked]) -> bool:
+def fits(oracle: InstanceOracle, way: Way, known: Sequence[Asked]) -> bool:
     """Whether the value is the instance's, wherever it has one; the gradient, where there is no value."""
     if not way.has_loss:
         return gradient_fits(oracle, known)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, singledispatch
 from math import frexp, inf
+from typing import Any
 
 import numpy as np
 
 from verify.conventions.parameter import Axis
 from verify.errors import UsageError
 from verify.form import SCORES
-from verify.oracle import InstanceOracle, Oracle
-from verify.oracle.claims import examine
-from verify.oracle.examined import examine_problem
+from verify.oracle import truth_of
 from verify.problem import Instance, Problem, small
 from verify.spec.catalogue import find_penalty
+from verify.spec.claim import Claim
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.objective import Objective
 
@@ -33,12 +33,11 @@ DTYPE = "float32"
 """Whose range the formula must stay in: the narrower one, so that both are judged at the same values."""
 
 
-def other_values(claimed: Objective | Instance, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
+def other_values(claimed: Claim, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
     """Values of the named parameters, none of them all the defaults: at each the formula is real and what the spec claims of it, and its
     numbers stay in the range of float32 on ordinary cases.
     """
-    stated = claimed.problem if isinstance(claimed, Instance) else claimed.loss
-    return _other_values(stated, tuple(claimed.parameters.items()), tuple(names)) if names else ()
+    return _other_values(claimed.stated, tuple(claimed.parameters.items()), tuple(names)) if names else ()
 
 
 @lru_cache(maxsize=64)
@@ -46,16 +45,12 @@ def _other_values(
     stated: LossSpec | Problem, defaults: tuple[tuple[str, float], ...], names: tuple[str, ...]
 ) -> tuple[Mapping[str, float], ...]:
     own, found = dict(defaults), []
-
-    def lost_at(parameters: Mapping[str, float]) -> float:
-        return _lost_inputs(stated, parameters) if isinstance(stated, Problem) else _lost(stated, parameters)
-
-    lost = lost_at(own)
+    lost = _lost(stated, own)
     for k in range(len(FARTHER)):
         steps = [FARTHER[(k + i * TURNED[i % len(TURNED)]) % len(FARTHER)] for i in range(len(names))]
         for nearer in range(NEARER):
             values = {n: _short(stated.parameters[n], own[n], step / 2**nearer) for n, step in zip(names, steps, strict=True)}
-            if lost_at({**own, **values}) <= lost:
+            if _lost(stated, {**own, **values}) <= lost:
                 found.append(values)
                 break
     return tuple(values for i, values in enumerate(found) if values not in found[:i] and values != {n: own[n] for n in names})
@@ -71,31 +66,32 @@ def _short(domain: Parameter, default: float, step: float) -> float:
     return value if domain.low < value < domain.high else default
 
 
-def _lost(loss: LossSpec, parameters: Mapping[str, float]) -> float:
+def _lost(stated: LossSpec | Problem, parameters: Mapping[str, float]) -> float:
     """On how many ordinary examples a number of the formula may leave the range of float32; infinite where something has no value there,
     or the spec does not hold what it claims.
     """
-    objective = Objective(loss=loss, penalty=find_penalty("none"), parameters=parameters, form=SCORES)
-    labels = np.array(loss.some_labels(SOME))
-    scores = np.random.default_rng(0).normal(size=(loss.scores(SOME), len(labels))).T.astype(DTYPE)
     try:
-        examine(loss, parameters)
-        point = Oracle(objective, DTYPE).at(scores=scores, y=labels)
+        claim, values = _ordinary(stated, parameters)
+        truth = truth_of(claim, DTYPE)
+        truth.examine()
+        point = truth.at(**values)
         known = bool(point.value.exact.is_finite()) and bool(np.isfinite(point.gradient.radius).all())
         return float(point.out_of_range(slopes=True).sum()) if known else inf
     except (UsageError, ArithmeticError, ValueError):
         return inf
 
 
-def _lost_inputs(problem: Problem, parameters: Mapping[str, float]) -> float:
-    """The same of a function of named inputs."""
-    try:
-        examine_problem(problem, parameters)
-        point = InstanceOracle(Instance(problem=problem, parameters=parameters), DTYPE).at(**small(problem, size=SOME, dtype=DTYPE))
-        known = bool(point.value.exact.is_finite()) and bool(np.isfinite(point.gradient.radius).all())
-        return float(point.out_of_range(slopes=True).sum()) if known else inf
-    except (UsageError, ArithmeticError, ValueError):
-        return inf
+@singledispatch
+def _ordinary(stated: Any, parameters: Mapping[str, float]) -> tuple[Claim, Mapping[str, Any]]:
+    """What is stated at these values of its parameters, and values of its inputs."""
+    return Instance(problem=stated, parameters=parameters), small(stated, size=SOME, dtype=DTYPE)
+
+
+@_ordinary.register
+def _(stated: LossSpec, parameters: Mapping[str, float]) -> tuple[Claim, Mapping[str, Any]]:
+    labels = np.array(stated.some_labels(SOME))
+    scores = np.random.default_rng(0).normal(size=(stated.scores(SOME), len(labels))).T.astype(DTYPE)
+    return Objective(loss=stated, penalty=find_penalty("none"), parameters=parameters, form=SCORES), {"scores": scores, "y": labels}
 
 
 SOME = 4

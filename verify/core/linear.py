@@ -1,7 +1,7 @@
 """f(W) = (1/N) Σ_i ℓ(W x_i, y_i) + λR(W) and its gradient over linear scores, the bias being the last column.
 
 Two drivers around a row formula that they are handed: `plain`, two loops, for small problems and as the twin in tests; and
-`blocked`, one pass over X in blocks of rows that stay in the cache, on all cores. `objective` is the door from Python.
+`blocks`, one pass over X in blocks of rows that stay in the cache. `objective` is the door from Python.
 
 Sums over the examples are float64 at both dtypes, and the order of all sums follows from the shapes alone: the same bits on
 any number of threads.
@@ -12,32 +12,39 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numba.core.cpu_options import ParallelOptions
 from numba.extending import overload
 
 from verify.core.penalty import with_squares
-from verify.core.tiles import CLASSES, accumulate, scores
+from verify.core.tiles import accumulate, scores
+from verify.core.vectors import BYTES
 
-BLOCK = 16
-"""Rows of one block, whole tiles: 16 rows of 3,073 float64 are 393 kB, which fits the second-level cache."""
+BLOCK = 2**19
+"""Bytes of X in one block of rows, which then stays in the second-level cache."""
 
-FLUSH = 64
-"""Rows whose gradients are added up in the dtype of W before they go into float64: 64 roundings at most, at next to no cost."""
+FEWEST, FLUSH = 16, 64
+"""Rows of a block: whole tiles, whose gradients are added up in the dtype of W before they go into float64, 64 roundings at most."""
 
-PARTITIONS = 16
-"""Contiguous parts of the rows, each with sums of its own, and of FLUSH rows at least: fewer are not worth the sums. Their number
-follows from the shapes alone: with one part a thread the bits would depend on the machine.
+PARTITIONS, SHARE = 16, 240
+"""Contiguous parts of the rows, each with sums of its own, and their least rows: fewer are not worth the sums. Their number follows from
+the shapes alone: with one part a thread the bits would depend on the machine.
 """
+
+GREAT = 2**17
+"""Weights whose sums leave the second-level cache, so that a part must have more rows."""
 
 MOST_SUMS = 2**23
 """Numbers in the sums of all partitions; greater W get fewer partitions."""
 
-SMALL = 2**15
-"""Multiply-adds N·C·D below which `plain` is faster: handing a row formula to `blocked` costs some 50 µs."""
+SMALL = 2**13
+"""Multiply-adds N·C·D up to which `plain` is about as fast or faster, since it is one call."""
+
+SHARED = 2**21
+"""Multiply-adds from which the rows are parted, so that more than one thread can help: a tenth of a millisecond's."""
 
 PARALLEL = 2**24
-"""Multiply-adds from which more than one thread pays, two milliseconds' worth: a second core saves half of them, but where it is busy,
+"""Multiply-adds from which numba's own parallel loops pay, two milliseconds' worth: a second core saves half of them, but where it is busy,
 waiting for it costs five to fifty.
 """
 
@@ -76,25 +83,24 @@ def plain(row, W, X, y, parameter, coefficient, bias, dW):
     return loss / N + with_squares(sums, N, W, 0, coefficient, bias, dW)
 
 
-@njit(error_model="numpy", cache=True)
-def _part(row, W, X, y, parameter, first, last, sums):
-    """Σ_i ℓ(W x_i, y_i) over the rows first..last; adds its gradient to `sums` (C, D). W is padded to whole tiles."""
-    classes, D = sums.shape
-    S, dS, recent = np.empty((BLOCK, W.shape[0]), W.dtype), np.empty((BLOCK, W.shape[0]), W.dtype), np.zeros(W.shape, W.dtype)
-    padded, loss, lost = np.zeros((BLOCK, D), W.dtype), 0.0, 0.0
-    for i in range(first, last, BLOCK):
-        rows = min(BLOCK, last - i)
-        block = _rows(X, i, rows, padded)
-        scores(W, block, S)
-        dS[:] = 0
+@njit(inline="always", error_model="numpy")
+def blocks(row, W, panels, X, y, parameter, first, last, sums):
+    """Σ_i ℓ(W x_i, y_i) over the rows first..last of X, whose labels are known to be right; adds its gradient to `sums` (C, D). `panels`
+    are of W or of no size. Inlined into the file of each loss, as `plain` is.
+    """
+    (C, D), lanes = W.shape, BYTES // W.itemsize
+    most = max(FEWEST, min(FLUSH, BLOCK // max(1, D * W.itemsize) // FEWEST * FEWEST))
+    width = -(-C // lanes) * lanes
+    width += lanes if width % 512 == 0 else 0  # a column of it would meet itself in the cache
+    S, dS, room = np.empty((most, width), W.dtype), np.empty((most, width), W.dtype), _room(X, most)
+    loss, lost = 0.0, 0.0
+    for i in range(first, last, most):
+        rows = min(most, last - i)
+        block, at = _block(X, i, rows, room)
+        scores(W, panels, block, at, rows, S)
         for r in range(rows):
-            loss, lost = _plus(loss, lost, row(S[r, :classes], y[i + r], parameter, dS[r, :classes]))
-        accumulate(dS, block, recent)
-        if (i - first) % FLUSH == FLUSH - BLOCK or i + BLOCK >= last:
-            for j in range(classes):
-                for k in range(D):
-                    sums[j, k] += recent[j, k]
-            recent[:] = 0
+            loss, lost = _plus(loss, lost, row(S[r, :C], y[i + r], W.dtype.type(parameter), dS[r, :C]))
+        accumulate(dS, C, block, at, rows, sums)
     return _rounded(loss, lost)
 
 
@@ -112,52 +118,36 @@ def _rounded(total, lost):
     return total + lost if abs(total) < np.inf else total
 
 
-def _rows(X: Any, first: int, rows: int, padded: Any) -> Any:
-    """`BLOCK` rows of X from `first` on: a view where that is possible, else a copy in `padded`, with zeros after the last."""
-    return X[first : first + BLOCK] if rows == BLOCK else _copied(X, first, rows, padded)
+def _room(X: Any, rows: int) -> Any:
+    """Where `_block` may copy so many rows of X to, if it must."""
+    return np.empty((rows, X.shape[1]), X.dtype)
 
 
-@overload(_rows)
-def _rows_compiled(X, first, rows, padded):  # noqa: ARG001  # numba asks for the same names
-    if X.layout == "C" and X.mutable:
-        return lambda X, first, rows, padded: X[first : first + BLOCK] if rows == BLOCK else _copied(X, first, rows, padded)
-    return lambda X, first, rows, padded: _copied(X, first, rows, padded)
+def _block(X: Any, first: int, rows: int, room: Any) -> tuple[Any, int]:
+    """An array and the place in it from which on the rows of X from `first` on lie one behind the other: X itself, or a copy in `room`."""
+    room[:rows] = X[first : first + rows]
+    return room, 0
 
 
-@njit(error_model="numpy")
-def _copied(X, first, rows, padded):
-    for r in range(rows):
-        for k in range(X.shape[1]):
-            padded[r, k] = X[first + r, k]
-    padded[rows:] = 0
-    return padded
+@overload(_room)
+def _room_compiled(X, rows):  # noqa: ARG001  # numba asks for the same names
+    if X.layout == "C":
+        return lambda X, rows: None  # noqa: ARG005
+    return lambda X, rows: np.empty((rows, X.shape[1]), X.dtype)
 
 
-@njit(error_model="numpy", cache=True)
-def blocked(row, W, X, y, parameter, coefficient, bias, partitions, dW):
-    """What `plain` computes, of labels that are known to be right, block by block in one partition after the other."""
-    N, (padded, sums, losses) = X.shape[0], _room(W, partitions)
-    for p in range(partitions):
-        losses[p] = _part(row, padded, X, y, W.dtype.type(parameter), N * p // partitions, N * (p + 1) // partitions, sums[p])
-    return _total_loss(losses) / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
+@overload(_block)
+def _block_compiled(X, first, rows, room):  # noqa: ARG001
+    if X.layout == "C":
+        return lambda X, first, rows, room: (X, first)  # noqa: ARG005
 
+    def copied(X, first, rows, room):
+        for r in range(rows):
+            for k in range(X.shape[1]):
+                room[r, k] = X[first + r, k]
+        return room, 0
 
-@njit(error_model="numpy", cache=True, parallel=PRANGE_ONLY)
-def blocked_on_all_cores(row, W, X, y, parameter, coefficient, bias, partitions, dW):
-    """The same with the partitions side by side."""
-    N, (padded, sums, losses) = X.shape[0], _room(W, partitions)
-    for p in prange(partitions):
-        losses[p] = _part(row, padded, X, y, W.dtype.type(parameter), N * p // partitions, N * (p + 1) // partitions, sums[p])
-    return _total_loss(losses) / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
-
-
-@njit(error_model="numpy")
-def _room(W, partitions):
-    """W with classes of zeros up to whole tiles, and zeros for the sums of every partition."""
-    C, D = W.shape
-    padded = np.zeros((-(-C // CLASSES) * CLASSES, D), W.dtype)
-    padded[:C] = W
-    return padded, np.zeros((partitions, C, D)), np.zeros(partitions)
+    return copied
 
 
 @njit(error_model="numpy")
@@ -172,13 +162,30 @@ def _total_loss(losses):
 @njit(error_model="numpy")
 def _total(sums):
     """Σ_p sums[p], in the order of the partitions, in the place of the first."""
-    for p in range(1, sums.shape[0]):
-        for j in range(sums.shape[1]):
+    for j in range(sums.shape[1]):
+        for p in range(1, sums.shape[0]):
             for k in range(sums.shape[2]):
                 sums[0, j, k] += sums[p, j, k]
     return sums[0]
 
 
+@njit(error_model="numpy", cache=True)
+def finished(losses, sums, N, W, coefficient, bias, dW):
+    """The objective, from the losses (P,) and the gradients' sums (P, C, D) of all partitions; writes its gradient to `dW`."""
+    return _total_loss(losses) / N + with_squares(_total(sums), N, W, 0, coefficient, bias, dW)
+
+
+@njit(error_model="numpy", cache=True)
+def in_range(y, C):
+    """Whether all labels are classes."""
+    for label in y:  # noqa: SIM110  # numba has no generators inside of `all`
+        if label < 0 or label >= C:
+            return False
+    return True
+
+
 def partitions_of(N: int, weights: int) -> int:
     """How many partitions N examples of so many weights are summed in: by the shapes alone."""
-    return max(1, min(PARTITIONS, N // FLUSH, MOST_SUMS // weights)) if N * weights >= PARALLEL else 1
+    rows = SHARE if weights <= GREAT else 4 * SHARE
+    most = min(PARTITIONS, N // rows, MOST_SUMS // weights) if N * weights >= SHARED else 1
+    return 1 << max(most, 1).bit_length() - 1  # equal loads for as many threads as there commonly are

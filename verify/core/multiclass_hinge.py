@@ -3,7 +3,7 @@
 from numba import njit
 
 from verify.core.batched import together
-from verify.core.linear import plain
+from verify.core.linear import blocks, plain
 from verify.core.objective import objectives
 
 
@@ -25,6 +25,12 @@ def row(s, y, delta, ds):
 def kernel(W, X, y, delta, coefficient, bias, dW):
     """The plain driver with this row."""
     return plain(row, W, X, y, delta, coefficient, bias, dW)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def part(W, panels, X, y, delta, first, last, sums):
+    """The blocked driver with this row."""
+    return blocks(row, W, panels, X, y, delta, first, last, sums)
 
 
 @njit(cache=True, error_model="numpy")
@@ -73,4 +79,4 @@ def kinks(s, y, delta, c, at):
     return found
 
 
-none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, many, parameter=1.0, change=change, kinks=kinks)
+none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, part, many, parameter=1.0, change=change, kinks=kinks)

@@ -7,12 +7,14 @@ from functools import cache, partial
 from typing import Any, Protocol, cast
 
 import numpy as np
-from numba import get_num_threads, types
+from numba import types
 from numba.np.numpy_support import from_dtype
 from numpy.typing import ArrayLike, NDArray
 
-from verify.core.compiling import array, compiled, formula, interpreted, row_type
-from verify.core.linear import SMALL, blocked, blocked_on_all_cores, partitions_of
+from verify.core.compiling import array, compiled, interpreted
+from verify.core.crew import share
+from verify.core.linear import SMALL, finished, in_range, partitions_of
+from verify.core.tiles import panels_of
 
 Floats = NDArray[np.floating]
 Answer = tuple[float, Floats]
@@ -32,9 +34,8 @@ class LinearObjective(Protocol):
     W is (C, D), X is (N, D) of the same dtype (float64 or float32), in any memory layout; y is (N,) of integers in 0..C−1, reg
     is λ; dW is (C, D) in that dtype, written into `out` where it is given. `delta` replaces the loss's parameter.
     Error: that of the scores, relative γ_D of their terms' magnitudes in W's dtype, and of the row formula. Sums over the examples add
-    γ_64 in W's dtype and γ_{N/1024} in float64, or γ_N in float64 where N·C·D ≤ SMALL. The same bits on any number of threads.
-    Infinite numbers in X may give NaN in entries that they do not enter. Made for few classes: dW should fit into the second-level
-    cache. `out` may be W or X itself, but overlap no part of them otherwise.
+    γ_64 in W's dtype and γ_{N/16} in float64, or γ_N in float64 where N·C·D ≤ SMALL. The same bits on any number of threads.
+    Infinite numbers in X may give NaN in entries that they do not enter. `out` may be W or X itself, but overlap no part of them otherwise.
     Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
 
     `change` and `kinks`, where a loss has them, make its numerical gradient exact: see `verify.core.differences`.
@@ -42,6 +43,7 @@ class LinearObjective(Protocol):
 
     row: Any
     kernel: Any
+    part: Any
     many: Any
     parameter: float
     factor: float
@@ -61,14 +63,14 @@ class LinearObjective(Protocol):
 
 
 def objectives(
-    row: Any, kernel: Any, many: Any, *, parameter: float = 0.0, change: Any = None, kinks: Any = None
+    row: Any, kernel: Any, part: Any, many: Any, *, parameter: float = 0.0, change: Any = None, kinks: Any = None
 ) -> Iterator[LinearObjective]:
     """The objectives of one row formula, in the order none, l2 (λ‖W‖²), l2_no_bias, half_l2 (½λ‖W‖²), half_l2_no_bias.
 
-    `kernel` is `linear.plain` and `many` is `batched.together` around it, compiled in the file of the loss, since numba caches no
-    function that is made by another.
+    `kernel` is `linear.plain`, `part` is `linear.blocks` and `many` is `batched.together` around it, compiled in the file of the loss,
+    since numba caches no function that is made by another.
     """
-    common = {"row": row, "kernel": kernel, "many": many, "parameter": parameter, "change": change, "kinks": kinks}
+    common = {"row": row, "kernel": kernel, "part": part, "many": many, "parameter": parameter, "change": change, "kinks": kinks}
     for name, (factor, bias) in PENALTIES.items():
         yield _objective(name, common | {"factor": factor, "bias": bias, "same_bits": True})
 
@@ -99,11 +101,15 @@ def _checked(f: LinearObjective, W: Any, X: Any, y: Any, parameter: float, reg: 
     rest = parameter, f.factor and f.factor * float(reg), f.bias  # without a penalty 0, whatever λ is
     if W.size * len(X) <= SMALL:
         return compiled(f.kernel, *_kernel_types(W.dtype))(W, X, y, *rest, dW), dW
-    partitions = partitions_of(len(X), W.size)
-    many = partitions > 1 and get_num_threads() > 1
-    in_place = X.flags.c_contiguous and X.flags.writeable  # blocks of rows are then no copies
-    driver = compiled(blocked_on_all_cores if many else blocked, *_driver_types(W.dtype, in_place))
-    return driver(formula(f.row, row_type(from_dtype(W.dtype))), W, X, y, *rest, partitions, dW), dW
+    part, panels_of, finished = _blocked(f.part, W.dtype, X.flags.c_contiguous and X.flags.writeable)
+    N, count, W = len(X), partitions_of(len(X), W.size), np.ascontiguousarray(W)
+    losses, sums, panels = np.empty(count), np.zeros((count, *W.shape)), panels_of(W, N)
+
+    def work(p: int) -> None:
+        losses[p] = part(W, panels, X, y, parameter, N * p // count, N * (p + 1) // count, sums[p])
+
+    share(work, count)
+    return finished(losses, sums, N, W, *rest[1:], dW), dW
 
 
 def _interpreted(
@@ -122,23 +128,32 @@ def _interpreted(
     return float(loss), dW
 
 
-def _data_types(real: Any, *, any_layout: bool) -> tuple[Any, ...]:
-    """W, X and y."""
-    return array(real, 2, any_layout=True), array(real, 2, any_layout=any_layout), array(types.int64, 1, any_layout=True)
-
-
 @cache
 def _kernel_types(dtype: Any) -> tuple[Any, ...]:
     """(W, X, y, parameter, coefficient, bias, dW): small data may lie in memory as it likes."""
     real = from_dtype(dtype)
-    return (*_data_types(real, any_layout=True), *REST, array(real, 2))
+    matrix = array(real, 2, any_layout=True)
+    return matrix, matrix, array(types.int64, 1, any_layout=True), *REST, array(real, 2)
 
 
 @cache
-def _driver_types(dtype: Any, in_place: bool) -> tuple[Any, ...]:
-    """(row, W, X, y, parameter, coefficient, bias, partitions, dW)."""
-    real = from_dtype(dtype)
-    return (row_type(real), *_data_types(real, any_layout=not in_place), *REST, types.int64, array(real, 2))
+def _blocked(part: Any, dtype: Any, in_place: bool) -> tuple[Any, Any, Any]:
+    """`part`, `tiles.panels_of` and `linear.finished` for the dtype; X `in_place`, or of any layout and copied block by block. (An X that
+    is only read would fit both as well, and numba refuses to choose.)
+    """
+    real, n, vector = from_dtype(dtype), types.int64, array(types.float64, 1)
+    W, dW = types.Array(real, 2, "C", readonly=True), array(real, 2)
+    X = array(real, 2, any_layout=not in_place)
+    return (
+        compiled(part, W, dW, X, array(n, 1, any_layout=True), types.float64, n, n, array(types.float64, 2)),
+        compiled(panels_of, W, n),
+        compiled(finished, vector, array(types.float64, 3), n, W, *REST[1:], dW),
+    )
+
+
+@cache
+def _in_range() -> Any:
+    return compiled(in_range, array(types.int64, 1, any_layout=True), types.int64)
 
 
 def must_be_real(W: NDArray[Any], X: NDArray[Any]) -> None:
@@ -165,7 +180,7 @@ def checked(W: Any, X: Any, y: Any, out: Floats | None) -> tuple[Floats, Floats,
         raise ValueError(f"W {W.shape}, X {X.shape}, y {y.shape} do not fit; they must be (C, D), (N, D), (N,) with N ≥ 1.")
     if not np.issubdtype(y.dtype, np.integer):
         raise TypeError(f"y is {y.dtype}; labels must be integers.")
-    if y.min() < 0 or y.max() >= len(W):
+    labels = np.require(y, np.int64, "A")
+    if not _in_range()(labels, len(W)):
         raise ValueError(f"labels run from {y.min()} to {y.max()}; they must lie in 0..{len(W) - 1} (W has {len(W)} rows).")
-    dW = room(out, W)
-    return np.require(W, requirements="A"), np.require(X, requirements="A"), np.require(y, np.int64, "A"), dW
+    return np.require(W, requirements="A"), np.require(X, requirements="A"), labels, room(out, W)

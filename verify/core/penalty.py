@@ -1,5 +1,6 @@
 """The penalties' part of an objective: c·Σ w² over all columns of W, or all but the last, and its gradient 2cW."""
 
+import numpy as np
 from numba import njit
 
 
@@ -9,11 +10,20 @@ def with_squares(sums, N, W, first, coefficient, bias, dW):
     the C weights' rows from `first` on. Without `bias` the last column is left out.
     """
     (C, D), total = sums.shape, 0.0
+    penalised = D - (not bias) if coefficient != 0 else 0
     for j in range(C):
-        for k in range(D):
-            slope = sums[j, k] / N
-            if coefficient != 0 and (bias or k + 1 < D):
-                total += W[first + j, k] * W[first + j, k]
-                slope += 2 * coefficient * W[first + j, k]
-            dW[first + j, k] = slope
+        total += _squares(W[first + j, :penalised])
+        for k in range(penalised):
+            dW[first + j, k] = sums[j, k] / N + 2 * coefficient * W[first + j, k]
+        for k in range(penalised, D):
+            dW[first + j, k] = sums[j, k] / N
     return coefficient * total
+
+
+@njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _squares(w):
+    """Σ w² in float64, in an order that lets it vectorise."""
+    total = 0.0
+    for k in range(w.size):
+        total += np.float64(w[k]) * np.float64(w[k])
+    return total

@@ -5,7 +5,7 @@ from math import exp, expm1, inf, log, log1p
 from numba import njit
 
 from verify.core.batched import together
-from verify.core.linear import plain
+from verify.core.linear import blocks, plain
 from verify.core.objective import objectives
 
 
@@ -37,6 +37,12 @@ def _greatest(s):
 def kernel(W, X, y, unused, coefficient, bias, dW):
     """The plain driver with this row."""
     return plain(row, W, X, y, unused, coefficient, bias, dW)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def part(W, panels, X, y, unused, first, last, sums):
+    """The blocked driver with this row."""
+    return blocks(row, W, panels, X, y, unused, first, last, sums)
 
 
 @njit(cache=True, error_model="numpy")
@@ -125,4 +131,4 @@ def kinks(s, y, _, c, at):  # noqa: ARG001
     return 0
 
 
-none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, many, change=change, kinks=kinks)
+none, l2, l2_no_bias, half_l2, half_l2_no_bias = objectives(row, kernel, part, many, change=change, kinks=kinks)

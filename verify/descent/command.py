@@ -8,10 +8,8 @@ from typing import Any
 import click
 
 from verify.descent.names import MEANINGS, SETTINGS, SUMMARIES
-from verify.descent.options import PROBLEM, SPEECH, all_of, file_option, output_option
+from verify.descent.options import FOLDER, PROBLEM, SPEECH, all_of, file_option, output_option
 from verify.errors import unknown
-
-FOLDER = "reports/descent"
 
 
 class Methods(click.Group):
@@ -47,7 +45,7 @@ BUDGET = click.option(
 @all_of(*PROBLEM, BUDGET, output_option(FOLDER), *SPEECH)
 def compare(**options: Any) -> int:
     """All methods with the same number of loss evaluations."""
-    from verify.descent.running import run_all
+    from verify.descent.method_commands import run_all
 
     return run_all(None, {}, **options)
 
@@ -61,7 +59,7 @@ def _add(name: str) -> None:
     @descend.command(name=name, help=SUMMARIES[name])
     @all_of(*PROBLEM, BUDGET, *own, resume, every, output_option(FOLDER), *SPEECH)
     def command(resume: Path | None, compare_: bool, **options: Any) -> int:
-        from verify.descent.running import run_all, run_one
+        from verify.descent.method_commands import run_all, run_one
 
         settings = {s: options.pop(s) for s in SETTINGS[name]}
         if compare_:
@@ -77,7 +75,7 @@ for _name in SETTINGS:
 @all_of(*PROBLEM, output_option(FOLDER), *SPEECH)
 def step_sweep(output: Path | None, **options: Any) -> int:
     """The loss after steps of 1e-10 … 1e-1 along the negative numerical gradient."""
-    from verify.descent.sweeping import run_sweep
+    from verify.descent.sweep_command import run_sweep
 
     return run_sweep(output or Path(FOLDER), **options)
 
@@ -87,7 +85,7 @@ def step_sweep(output: Path | None, **options: Any) -> int:
 @all_of(BUDGET, output_option("reports/latest"), *SPEECH)
 def hiker(output: Path | None, **options: Any) -> int:
     """All of it as one page, beside the report: hiker.html and hiker.json."""
-    from verify.descent.telling import run_hiker
+    from verify.descent.hiker_command import run_hiker
 
     return run_hiker(output or Path("reports/latest"), **options)
 

@@ -7,8 +7,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from verify.descent.canvas import COLOURS, GREY, Picture
 from verify.descent.history import History
+from verify.figures.canvas import GREY, Picture
+
+COLOURS = {
+    "random-search": "#8a8f98",
+    "local-search": "#d9822b",
+    "gradient": "#3b82c4",
+    "minibatch": "#3a9e5f",
+    "sgd": "#b05cc6",
+}
+"""Of the methods; seen on white and on near-black alike."""
 
 
 def run_picture(history: History) -> Picture:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.descent import compare, terms
+from verify.descent import compare, three_examples
 from verify.descent.bounds import certain_step, subgradient_gap, truth_of
 from verify.descent.history import History, Row
 from verify.descent.landscape import describe, line, look, plane
@@ -16,9 +16,9 @@ from verify.descent.methods import first_state, prepare
 from verify.descent.names import SETTINGS
 from verify.descent.optimisers import Floats, State, gradient_descent
 from verify.descent.problem import Problem, digits_split
-from verify.descent.progress import OnPart
 from verify.descent.run import descend
 from verify.descent.sweep import step_sweep
+from verify.report.progress import OnPart
 
 SCHEMA = "verify-hiker/1"
 LOSS, SMOOTH, REG = "multiclass_hinge", "softmax_cross_entropy", 1e-4
@@ -44,7 +44,7 @@ def hiker(*, seed: int = 0, evaluations: int = 300, on_part: OnPart = lambda _, 
         "schema": SCHEMA,
         "seed": seed,
         "landscape": scenery,
-        "terms": terms.document(),
+        "terms": three_examples.document(),
         "comparison": compare.document(histories),
         "curves": {h.name: [asdict(r) for r in h.rows if r.evaluations == int(r.evaluations)] for h in histories},
         "promises": promises(problem, histories, seed),

@@ -17,9 +17,9 @@ from verify.descent.kinks import Kink, kink_lines, kinks_along
 from verify.descent.methods import first_state, positive, prepare
 from verify.descent.optimisers import Floats
 from verify.descent.problem import Problem, between
-from verify.descent.progress import OnPart
 from verify.difference import direction, on_grid
 from verify.errors import unknown
+from verify.report.progress import OnPart
 
 PLACES = {"start": 0, "descended": 100}
 """Where a slice is taken: at the small random weights where descent starts, or after so many steps of it."""

@@ -32,7 +32,7 @@ def command(
 
     Without a penalty the hinge is piecewise linear. --examples 1 is one example (default 20).
     """
-    from verify.descent.looking import draw, tell
+    from verify.descent.landscape_files import draw, tell
 
     folder = output or Path(FOLDER)
     options["reg"] = 0.0 if options["reg"] is None else options["reg"]

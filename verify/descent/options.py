@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
+FOLDER = "reports/descent"
+"""Where histories and figures go."""
+
 DEFAULTS: dict[str, Any] = {"loss": "multiclass_hinge", "reg": 1e-4, "seed": 0}
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from verify.descent.canvas import Picture
 from verify.descent.curves import comparison_picture
 from verify.descent.hiker import LOSS, SMOOTH, curves_of
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
-from verify.descent.sweeping import sweep_picture
+from verify.descent.sweep_command import sweep_picture
+from verify.figures.canvas import Picture
 
 LIBRARIES = ("matplotlib", "numba", "numpy", "python-flint")
 

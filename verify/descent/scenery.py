@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from verify.descent.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, VIOLET, Picture
+from verify.figures.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, VIOLET, Picture
 
 Document = Mapping[str, Any]
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#14324f", "#3b82c4", "#9fd0a9", "#f4e29a", "#d9822b"])

@@ -16,7 +16,7 @@ from verify.descent.methods import first_state
 from verify.descent.numerical import Counted, numerical_gradient
 from verify.descent.optimisers import Floats
 from verify.descent.problem import Problem
-from verify.descent.progress import OnPart
+from verify.report.progress import OnPart
 
 SCHEMA = "verify-step-sweep/1"
 STEPS = tuple(10.0**k for k in range(-10, 0))

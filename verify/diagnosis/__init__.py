@@ -9,13 +9,13 @@ from verify.later import found_in
 if TYPE_CHECKING:
     from verify.diagnosis.diagnosis import diagnose, is_lost
     from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
-    from verify.diagnosis.words import Diagnosis
+    from verify.diagnosis.wording import Diagnosis
 
 __all__ = ["Diagnosis", "Numbers", "diagnose", "is_lost", "of_inputs", "of_numbers"]
 
 __getattr__ = found_in(
     __name__,
-    {"Diagnosis": "verify.diagnosis.words"}
+    {"Diagnosis": "verify.diagnosis.wording"}
     | dict.fromkeys(("diagnose", "is_lost"), "verify.diagnosis.diagnosis")
     | dict.fromkeys(("Numbers", "of_inputs", "of_numbers"), "verify.diagnosis.numbers"),
 )

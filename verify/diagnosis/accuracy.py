@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from verify.diagnosis import panel
-from verify.diagnosis.asked import Asked
+from verify.diagnosis import reference_cases
+from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.formats import BITS, holding
-from verify.diagnosis.looks import Aspect, Look
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.memoised import Memoised
+from verify.diagnosis.residuals import Aspect, Residual
 from verify.oracle import Oracle
 from verify.rounding import unit_roundoff
 from verify.spec import Objective
@@ -33,110 +33,119 @@ SMALL = 1e-2
 """Relative errors above this are no rounding."""
 
 
-def coarser(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
+def coarser(aspect: Aspect, subject: Memoised, residuals: Sequence[Residual]) -> str | None:
     """A sentence where every error is explained by roundings of a coarser dtype."""
     oracle = subject.scored
-    relative = [_relative(look) for look in looks]
+    relative = [_relative(residual) for residual in residuals]
     for dtype in COARSER[oracle.dtype]:
-        if np.median(relative) > unit_roundoff(dtype) / SHRINKS and all(aspect.precise(look, dtype) for look in looks):
-            name = _held(aspect, oracle.dtype, looks) or (dtype if _is_relative(aspect, subject) and _is_rough(aspect, subject) else None)
+        if np.median(relative) > unit_roundoff(dtype) / SHRINKS and all(aspect.precise(residual, dtype) for residual in residuals):
+            name = _held(aspect, oracle.dtype, residuals) or (
+                dtype if _is_relative(aspect, subject) and _is_rough(aspect, subject) else None
+            )
             if name is not None:
                 few = "" if name == "float32" else ", or rounded to as few digits"
                 return f"the {aspect.name} is as accurate as {NAMES[name]}: something inside is computed in {name}{few}"
     return None
 
 
-def held(aspect: Aspect, dtype: str, looks: Sequence[Look]) -> str | None:
+def held(aspect: Aspect, dtype: str, residuals: Sequence[Residual]) -> str | None:
     """A sentence where a coarser format holds all that was answered, and rounding to that is all that is wrong: it shows where a true
     number is no number of the format.
     """
-    name = _held(aspect, dtype, looks)
-    if name is None or any(np.any(np.abs(look.error) > 2.0 ** -BITS[name] * np.abs(look.given) + look.radius) for look in looks):
+    name = _held(aspect, dtype, residuals)
+    if name is None or any(
+        np.any(np.abs(residual.error) > 2.0 ** -BITS[name] * np.abs(residual.given) + residual.radius) for residual in residuals
+    ):
         return None
     return f"every number of the {aspect.name} is one of {name}: it is rounded to that, or computed in it"
 
 
-def _held(aspect: Aspect, dtype: str, looks: Sequence[Look]) -> str | None:
+def _held(aspect: Aspect, dtype: str, residuals: Sequence[Residual]) -> str | None:
     """The format that holds all numbers that were answered, as they are or before they were divided by N."""
     if aspect.name == "loss":
         return None
-    given = ([look.given * look.scene.N**power for look in looks] for power in (0, 1))
+    given = ([residual.given * residual.decomposition.N**power for residual in residuals] for power in (0, 1))
     return next((name for numbers in given if (name := holding(numbers, dtype))), None)
 
 
-def _is_relative(aspect: Aspect, subject: Asked) -> bool:
+def _is_relative(aspect: Aspect, subject: Memoised) -> bool:
     """Whether each error scales with its own numbers: roundings of floats do, and those to so many digits, or steps of a common size, do
     not.
     """
     if subject.form.is_apart:
         return _fades(aspect, subject)
-    before, after = (aspect.look(subject, scene) for scene in _scaled(subject.scored.objective, subject.scored.dtype))
+    before, after = (aspect.residual(subject, decomposition) for decomposition in _scaled(subject.scored.objective, subject.scored.dtype))
     if before is None or after is None:
         return False
-    factor = np.ones(1) if aspect.name == "loss" else _alternating(before.scene.D)
+    factor = np.ones(1) if aspect.name == "loss" else _alternating(before.decomposition.D)
     return bool(np.max(np.abs(after.error * factor - before.error)) <= np.max(np.abs(before.error)) * UNCHANGED + 2 * np.max(before.radius))
 
 
 @lru_cache(maxsize=16)
-def _scaled(objective: Objective, dtype: str) -> tuple[Scene, Scene]:
+def _scaled(objective: Objective, dtype: str) -> tuple[Decomposition, Decomposition]:
     """The first ordinary case without a penalty, and the same with W·2^k and X/2^k, which have the same scores: the data term's gradient is
     divided by 2^k, exactly, and its error with it. Neighbouring features are scaled in opposite directions: steps of a common size, as
     of 8 bits of the greatest entry, cannot follow both.
     """
-    (scene, *_) = panel.ordinary(objective, dtype)
-    bare, scale = scene.case.but(reg=0.0), _alternating(scene.D).astype(dtype)
-    return Scene(scene.oracle, bare), Scene(scene.oracle, bare.but(W=bare["W"] * scale, X=bare["X"] / scale))
+    (decomposition, *_) = reference_cases.ordinary(objective, dtype)
+    bare, scale = decomposition.case.but(reg=0.0), _alternating(decomposition.D).astype(dtype)
+    return Decomposition(decomposition.oracle, bare), Decomposition(
+        decomposition.oracle, bare.but(W=bare["W"] * scale, X=bare["X"] / scale)
+    )
 
 
 def _alternating(D: int) -> Floats:
     return np.where(np.arange(D) % 2, 1 / SCALE, SCALE)
 
 
-def _fades(aspect: Aspect, subject: Asked) -> bool:
+def _fades(aspect: Aspect, subject: Memoised) -> bool:
     """Of scores: whether the error of an entry falls with the entry, where a score is so low, or so near to 0, that it is small."""
     before, after = 0.0, 0.0
-    for scene, lower in _faded(subject.scored.objective, subject.scored.dtype):
-        looks = aspect.look(subject, scene), aspect.look(subject, lower)
-        if looks[0] is None or looks[1] is None or looks[0].error.shape != looks[1].error.shape:
+    for decomposition, lower in _faded(subject.scored.objective, subject.scored.dtype):
+        residuals = aspect.residual(subject, decomposition), aspect.residual(subject, lower)
+        if residuals[0] is None or residuals[1] is None or residuals[0].error.shape != residuals[1].error.shape:
             continue
-        size, small = looks[0].magnitude, looks[1].magnitude
+        size, small = residuals[0].magnitude, residuals[1].magnitude
         fell = (small > 0) & (small < size / FELL)
-        before = max(before, float(np.max(np.abs(looks[0].error[fell]) / size[fell], initial=0.0)))
-        after = max(after, float(np.max(np.maximum(np.abs(looks[1].error) - looks[1].radius, 0)[fell] / small[fell], initial=0.0)))
+        before = max(before, float(np.max(np.abs(residuals[0].error[fell]) / size[fell], initial=0.0)))
+        after = max(after, float(np.max(np.maximum(np.abs(residuals[1].error) - residuals[1].radius, 0)[fell] / small[fell], initial=0.0)))
         if after > LOST:
             return False
     return 0 < after <= FOLLOWS * before
 
 
 @lru_cache(maxsize=16)
-def _faded(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
+def _faded(objective: Objective, dtype: str) -> list[tuple[Decomposition, Decomposition]]:
     """Ordinary cases, each beside one with a score of each example far lower, and beside one with small scores."""
     found = []
-    for scene in panel.ordinary(objective, dtype)[:NUDGED]:
-        scores = scene.case["scores"]
+    for decomposition in reference_cases.ordinary(objective, dtype)[:NUDGED]:
+        scores = decomposition.case["scores"]
         low = scores.copy()
-        low[np.arange(scene.N), (scene.y + 1) % scene.C if scene.C > 1 else 0] -= LOWER
-        found += [(scene, Scene(scene.oracle, scene.case.at(other))) for other in (low, scores * scores.dtype.type(NEAR_0))]
+        low[np.arange(decomposition.N), (decomposition.y + 1) % decomposition.C if decomposition.C > 1 else 0] -= LOWER
+        found += [
+            (decomposition, Decomposition(decomposition.oracle, decomposition.case.at(other)))
+            for other in (low, scores * scores.dtype.type(NEAR_0))
+        ]
     return found
 
 
-def _is_rough(aspect: Aspect, subject: Asked) -> bool:
+def _is_rough(aspect: Aspect, subject: Memoised) -> bool:
     """Whether the errors are others where the numbers are almost the same, as roundings are; a small wrong term hardly changes."""
     changed = []
-    for scene, nudged in _nudged(subject.scored.objective, subject.scored.dtype):
-        before, after = aspect.look(subject, scene), aspect.look(subject, nudged)
+    for decomposition, nudged in _nudged(subject.scored.objective, subject.scored.dtype):
+        before, after = aspect.residual(subject, decomposition), aspect.residual(subject, nudged)
         if before is not None and after is not None:
             changed.append(np.max(np.abs(after.error - before.error)) > ROUGH * np.max(np.abs(before.error)))
     return bool(changed) and 2 * sum(changed) >= len(changed)
 
 
 @lru_cache(maxsize=16)
-def _nudged(objective: Objective, dtype: str) -> list[tuple[Scene, Scene]]:
+def _nudged(objective: Objective, dtype: str) -> list[tuple[Decomposition, Decomposition]]:
     found = []
-    for scene in panel.ordinary(objective, dtype)[:NUDGED]:
-        real = {name: scene.case[name] for name in scene.form.real}
+    for decomposition in reference_cases.ordinary(objective, dtype)[:NUDGED]:
+        real = {name: decomposition.case[name] for name in decomposition.form.real}
         nudged = {name: a * a.dtype.type(1 + nudge) for (name, a), nudge in zip(real.items(), NUDGES, strict=False)}
-        found.append((scene, Scene(scene.oracle, scene.case.but(**nudged))))
+        found.append((decomposition, Decomposition(decomposition.oracle, decomposition.case.but(**nudged))))
     return found
 
 
@@ -157,20 +166,20 @@ ROUGH = 0.25
 """Part of an error that must be another one."""
 
 
-def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | None:
+def shrinking(aspect: Aspect, subject: Memoised, residuals: Sequence[Residual]) -> str | None:
     """A sentence where the errors change with the dtype as roundings do."""
     here, there = subject.scored.dtype, OTHER[subject.scored.dtype]
     other = subject.judged_by(Oracle(subject.scored.objective, there))
-    if max(_relative(look) for look in looks) >= SMALL:
+    if max(_relative(residual) for residual in residuals) >= SMALL:
         return None
     expected = unit_roundoff(here) / unit_roundoff(there)
     mine = theirs = 0.0
-    for k, look in enumerate(looks, 1):
-        again = aspect.look(other, look.scene.cast(there))
-        if again is None or not (again.finite and look.finite):
+    for k, residual in enumerate(residuals, 1):
+        again = aspect.residual(other, residual.decomposition.cast(there))
+        if again is None or not (again.finite and residual.finite):
             return None
-        mine, theirs = max(mine, _relative(look)), max(theirs, _relative(again))
-        if k in (TELLING, len(looks)) and not (
+        mine, theirs = max(mine, _relative(residual)), max(theirs, _relative(again))
+        if k in (TELLING, len(residuals)) and not (
             theirs > 0 and max(mine, theirs) < SMALL and 1 / SHRINKS < mine / theirs / expected < SHRINKS
         ):
             return None
@@ -180,5 +189,5 @@ def shrinking(aspect: Aspect, subject: Asked, looks: Sequence[Look]) -> str | No
     )
 
 
-def _relative(look: Look) -> float:
-    return float(np.max(np.abs(look.error))) / max(float(np.max(look.magnitude)), LEAST)
+def _relative(residual: Residual) -> float:
+    return float(np.max(np.abs(residual.error))) / max(float(np.max(residual.magnitude)), LEAST)

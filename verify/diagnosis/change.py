@@ -1,15 +1,18 @@
-"""A change that may have been made to a gradient or a loss, and what each adds on one scene."""
+"""A change that may have been made to a gradient or a loss: what it adds on one decomposition, and the sentence that tells it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.scene import Floats
+from verify.diagnosis.decomposition import Decomposition, Floats
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Coefficient, Message
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Changes with what each adds to the gradient of one scene: row k of `rows` (K, C·D) belongs to name k."""
+    """Changes with what each adds to the gradient of one decomposition: row k of `rows` (K, C·D) belongs to name k."""
 
     names: tuple[Change, ...]
     rows: Floats
@@ -35,7 +38,7 @@ class Table:
         return cls(one_object(tuple(added)), np.stack([matrix.ravel() for matrix in added.values()]))
 
     def of_names(self, names: tuple[Change, ...]) -> Floats:
-        """The rows of these changes, zeros for those that the scene does not have."""
+        """The rows of these changes, zeros for those that the decomposition does not have."""
         if names is self.names:
             return self.rows
         padded = np.vstack([self.rows, np.zeros(self.rows.shape[1])])
@@ -81,3 +84,20 @@ def _places(wanted: _Same, there: _Same) -> NDArray[np.intp]:
 
 
 Added = Iterator[tuple[Change, Floats]]
+Columns = Callable[[Decomposition], Iterator[tuple[Change, Any]]]
+"""What each change adds to the true answer on a decomposition: a matrix, of a loss a number."""
+Sentence = Callable[[Vocabulary, Change, Coefficient], Message]
+"""A change that was made so many times, in the words of an objective."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mistakes:
+    """Mistakes of one sort: their columns, and the sentence for each kind of change among them."""
+
+    columns: Columns
+    sentences: Mapping[str, Sentence]
+
+
+def told_by(sentences: Mapping[str, Sentence]) -> Callable[[Columns], Mistakes]:
+    """The columns together with the sentences that tell them."""
+    return lambda columns: Mistakes(columns, sentences)

@@ -7,11 +7,11 @@ from math import gcd
 
 import numpy as np
 
-from verify.cases.fitted import fitted
-from verify.diagnosis import panel
-from verify.diagnosis.scene import Scene
+from verify.cases.adapted import adapted
+from verify.diagnosis import reference_cases
+from verify.diagnosis.decomposition import Decomposition
 
-Holds = Callable[[Scene], bool]
+Holds = Callable[[Decomposition], bool]
 
 PROPERTIES: dict[str, Holds] = {
     "N = 1": lambda s: s.N == 1,
@@ -55,7 +55,7 @@ OF_TARGETS: dict[str, Holds] = {
 }  # fmt: skip
 """The same for a loss of one score, which has targets and no classes."""
 
-SIZES: dict[str, Callable[[Scene], float]] = {
+SIZES: dict[str, Callable[[Decomposition], float]] = {
     "N": lambda s: s.N,
     "C": lambda s: s.C,
     "D": lambda s: s.D,
@@ -67,8 +67,8 @@ SIZES: dict[str, Callable[[Scene], float]] = {
 COUNTS = ("N", "C", "D")
 
 
-def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callable[[Scene], bool]) -> str | None:
-    """The condition in words; None where nothing separates the two. `breaks` asks about one scene more, to find a bound."""
+def only_when(broken: Sequence[Decomposition], holding: Sequence[Decomposition], breaks: Callable[[Decomposition], bool]) -> str | None:
+    """The condition in words; None where nothing separates the two. `breaks` asks about one decomposition more, to find a bound."""
     if not broken or not holding:
         return None
     left_out = OF_WEIGHTS if broken[0].form.is_apart else ("all scores are 0",)
@@ -84,7 +84,9 @@ def only_when(broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callabl
     )
 
 
-def _number(words: str, broken: Sequence[Scene], holding: Sequence[Scene], breaks: Callable[[Scene], bool]) -> str | None:
+def _number(
+    words: str, broken: Sequence[Decomposition], holding: Sequence[Decomposition], breaks: Callable[[Decomposition], bool]
+) -> str | None:
     """One number of examples, classes or features, or its multiples, that all cases that break have: more of them are asked, and others
     beside them.
     """
@@ -95,8 +97,8 @@ def _number(words: str, broken: Sequence[Scene], holding: Sequence[Scene], break
         return None
 
     def asked(n: int) -> bool | None:
-        scene = _of_size(words, base, n)
-        return None if scene is None else breaks(scene)
+        decomposition = _of_size(words, base, n)
+        return None if decomposition is None else breaks(decomposition)
 
     if any(size(s) == step for s in holding) or not asked(step) or asked(step - 1) or asked(step + 1):
         return None
@@ -107,45 +109,45 @@ def _number(words: str, broken: Sequence[Scene], holding: Sequence[Scene], break
     return f"{words} is even" if step == 2 else f"{words} is a multiple of {step}"
 
 
-def _bound(words: str, broken: Sequence[Scene], low: float, high: float, breaks: Callable[[Scene], bool]) -> str:
+def _bound(words: str, broken: Sequence[Decomposition], low: float, high: float, breaks: Callable[[Decomposition], bool]) -> str:
     """The greatest size that still holds, by bisection between one that holds and one that breaks."""
-    # Moved by its biases, a scene keeps the spread of its scores: a small one leaves the greatest alone to matter.
+    # Moved by its biases, a decomposition keeps the spread of its scores: a small one leaves the greatest alone to matter.
     base = min(broken, key=SIZES["the spread of an example's scores"] if "|score|" in words or words == "a score" else _entries)
     whole = words in COUNTS
     for _ in range(STEPS):
         middle = float(np.floor((low + high) / 2)) if whole else (low + high) / 2
-        scene = _of_size(words, base, middle)
-        if middle <= low or middle >= high or scene is None:
+        decomposition = _of_size(words, base, middle)
+        if middle <= low or middle >= high or decomposition is None:
             break
-        if breaks(scene):
-            high = min(high, middle if whole else SIZES[words](scene))
+        if breaks(decomposition):
+            high = min(high, middle if whole else SIZES[words](decomposition))
         else:
-            low = max(low, middle if whole else SIZES[words](scene))
+            low = max(low, middle if whole else SIZES[words](decomposition))
     return f"{low:.0f}" if whole else f"{low:.4g}"
 
 
-def _entries(scene: Scene) -> int:
-    return int(scene.N * scene.case.x.size)
+def _entries(decomposition: Decomposition) -> int:
+    return int(decomposition.N * decomposition.case.x.size)
 
 
 STEPS = 12
 """Halvings: enough for every size of the panel, and for three digits of a score."""
 
 
-def _of_size(words: str, base: Scene, size: float) -> Scene | None:
+def _of_size(words: str, base: Decomposition, size: float) -> Decomposition | None:
     case, dtype = base.case, base.case.dtype
     if words == "N":
-        return Scene(base.oracle, panel.many(case, int(size)))
+        return Decomposition(base.oracle, reference_cases.many(case, int(size)))
     if words == "C" and base.oracle.objective.classes is not None:
         return None
     if words in ("C", "D"):
         C, D = (int(size), base.shape[1]) if words == "C" else (base.C, int(size))
-        return Scene(base.oracle, fitted(panel.drawn(case.seed, base.N, C, D, base.reg, dtype), base.oracle))
+        return Decomposition(base.oracle, adapted(reference_cases.drawn(case.seed, base.N, C, D, base.reg, dtype), base.oracle))
     if words == "the spread of an example's scores":
         return _scaled(base, size / SIZES[words](base))
     # Every score is moved, so that the greatest is `size`.
-    return Scene(base.oracle, panel.off(case, size - SIZES["a score"](base)))
+    return Decomposition(base.oracle, reference_cases.off(case, size - SIZES["a score"](base)))
 
 
-def _scaled(base: Scene, factor: float) -> Scene:
-    return Scene(base.oracle, base.case.at(np.asarray(base.case.x * base.case.x.dtype.type(factor))))
+def _scaled(base: Decomposition, factor: float) -> Decomposition:
+    return Decomposition(base.oracle, base.case.at(np.asarray(base.case.x * base.case.x.dtype.type(factor))))

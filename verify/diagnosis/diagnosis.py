@@ -16,21 +16,21 @@ import numpy as np
 
 from verify.candidates import Misbehaviour, Scores
 from verify.cases import Case
-from verify.diagnosis import accuracy, cuts, inputs, kinks, panel, weighting
-from verify.diagnosis.asked import Asked, Watch
+from verify.diagnosis import accuracy, clipping, inputs, kinks, reference_cases, weighting
 from verify.diagnosis.conditions import only_when
-from verify.diagnosis.looks import GRADIENT, HESSIAN, LOSS, Aspect, Look, sight
-from verify.diagnosis.members import another
+from verify.diagnosis.decomposition import Decomposition
+from verify.diagnosis.memoised import Memoised, Watch
+from verify.diagnosis.messages import tell
+from verify.diagnosis.other_conventions import another
 from verify.diagnosis.places import FIXED, pattern
 from verify.diagnosis.regression import Explanation, System, explains, in_order, simplest
-from verify.diagnosis.scene import Scene
-from verify.diagnosis.teller import Teller
-from verify.diagnosis.words import Diagnosis
+from verify.diagnosis.residuals import GRADIENT, HESSIAN, LOSS, Aspect, Residual, observation
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict, judge
 from verify.form import form_of
 from verify.laws import LAWS, Subject
 from verify.laws.consistency import OTHERWISE
-from verify.oracle import InstanceOracle
 
 
 def diagnose(
@@ -48,8 +48,8 @@ def diagnose(
         return Diagnosis(what.code, f"the candidate {what}", kind="behaviour")
     worst = what.worst
     assert worst is not None
-    measured, subject = _sentence(worst), Asked.of(subject, watch, avoided)
-    if isinstance(subject.oracle, InstanceOracle):
+    measured, subject = _sentence(worst), Memoised.of(subject, watch, avoided)
+    if subject.oracle.named is not None:
         by = f" by {worst.where['method']}" if {"entry", "method"} <= worst.where.keys() else ""
         return inputs.named(law, subject, case, worst, f"{measured}{by}")
     if "weights" in worst.where:
@@ -78,7 +78,7 @@ def diagnose(
     return Diagnosis(law if law in ("value", "curvature") else "unknown", measured, entries, answer=answer)
 
 
-def _where_it_is_wrong(law: str, subject: Asked, aspects: Sequence[Aspect], case: Case) -> tuple[Aspect | None, Case]:
+def _where_it_is_wrong(law: str, subject: Memoised, aspects: Sequence[Aspect], case: Case) -> tuple[Aspect | None, Case]:
     """What the candidate answers wrongly, and where: at the case that broke the law, else where the law asked it besides (in the parts of
     a batch, at the other end of a chord). (None, the case) where every answer is right by itself.
     """
@@ -98,13 +98,18 @@ def _is_proper(case: Case) -> bool:
     return finite and bool(y.min() >= 0) and (bool(y.max() < classes) or classes == 1)
 
 
-def _first_wrong(subject: Asked, aspects: Sequence[Aspect], cases: Iterable[Case]) -> tuple[Aspect, Case] | None:
-    scenes = [Scene(subject.scored, case) for case in cases]
-    looks = ((aspect, s.case) for aspect in aspects for s in scenes if (look := aspect.look(subject, s)) is not None and look.broken)
-    return next(looks, None)
+def _first_wrong(subject: Memoised, aspects: Sequence[Aspect], cases: Iterable[Case]) -> tuple[Aspect, Case] | None:
+    decompositions = [Decomposition(subject.scored, case) for case in cases]
+    residuals = (
+        (aspect, s.case)
+        for aspect in aspects
+        for s in decompositions
+        if (residual := aspect.residual(subject, s)) is not None and residual.broken
+    )
+    return next(residuals, None)
 
 
-def _varies(subject: Asked, case: Case) -> bool:
+def _varies(subject: Memoised, case: Case) -> bool:
     """Whether the candidate answers otherwise when it is asked again, by more than rounding: then no formula explains the numbers."""
     truth = subject.scored.at(**case.values)
     try:
@@ -117,23 +122,23 @@ def _varies(subject: Asked, case: Case) -> bool:
     )
 
 
-def _by_labels(law: str, subject: Asked, case: Case) -> bool:
+def _by_labels(law: str, subject: Memoised, case: Case) -> bool:
     """Whether the law holds there once a data set holds its labels in double precision."""
     candidate = subject.candidate
-    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.labels == subject.scored.dtype:
+    if not isinstance(candidate, Scores) or candidate.order != "PREDICTIONDATASET" or candidate.held == subject.scored.dtype:
         return False
-    wide = replace(subject, candidate=replace(candidate, labels=subject.scored.dtype), remembered={})
+    wide = replace(subject, candidate=replace(candidate, held=subject.scored.dtype), remembered={})
     try:
         return judge([LAWS[law].measure(wide, case)]) is Verdict.HOLDS
     except Misbehaviour:
         return False
 
 
-def _named(subject: Asked, aspect: Aspect, case: Case) -> Diagnosis | None:
-    return Inquiry(subject, aspect).name(Scene(subject.scored, case))
+def _named(subject: Memoised, aspect: Aspect, case: Case) -> Diagnosis | None:
+    return Inquiry(subject, aspect).name(Decomposition(subject.scored, case))
 
 
-def _aspects(law: str, worst: Evidence, subject: Asked) -> tuple[Aspect, ...]:
+def _aspects(law: str, worst: Evidence, subject: Memoised) -> tuple[Aspect, ...]:
     """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
     if law == "curvature":
         return () if subject.approximate else (HESSIAN,)
@@ -153,22 +158,22 @@ OF_BOTH = ("bracket", "order", "best-step", "descent", "convexity", "batches", "
 class Inquiry:
     """The questions about one aspect of one candidate."""
 
-    def __init__(self, subject: Asked, aspect: Aspect) -> None:
+    def __init__(self, subject: Memoised, aspect: Aspect) -> None:
         self.subject, self.aspect, self.oracle = subject, aspect, subject.scored
-        self.teller, self.silent = Teller(subject.scored), False
+        self.words, self.silent = Vocabulary(subject.scored), False
 
-    def name(self, witness: Scene) -> Diagnosis | None:
+    def name(self, witness: Decomposition) -> Diagnosis | None:
         """The bug that breaks the law at the witness; None where nothing is wrong there, or nothing is found."""
-        here = self.aspect.look(self.subject, witness)
+        here = self.aspect.residual(self.subject, witness)
         if here is None or not here.broken:
             return None
         objective, dtype = self.oracle.objective, self.oracle.dtype
-        ordinary = self._looks(panel.ordinary(objective, dtype))
-        self.silent = 2 * len(ordinary) < len(panel.ordinary(objective, dtype))
-        some = any(look.broken and look.finite for look in ordinary)
+        ordinary = self._looks(reference_cases.ordinary(objective, dtype))
+        self.silent = 2 * len(ordinary) < len(reference_cases.ordinary(objective, dtype))
+        some = any(residual.broken and residual.finite for residual in ordinary)
         if some and (found := self._everywhere(here, ordinary, most=1)) is not None:
             return found
-        rest = [] if some and all(look.broken for look in ordinary) else self._special()
+        rest = [] if some and all(residual.broken for residual in ordinary) else self._special()
         if some and rest and (found := self._sometimes([here, *ordinary, *rest], most=1)) is not None:
             return found
         if some and (found := self._everywhere(here, ordinary, most=2) or self._precision([here, *ordinary])) is not None:
@@ -176,26 +181,26 @@ class Inquiry:
         if some and not here.finite:
             told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on the one shown; no change of a term explains it"
             return Diagnosis("unknown", told)
-        everywhere = all(look.broken and _usable(look) for look in ordinary)
+        everywhere = all(residual.broken and _usable(residual) for residual in ordinary)
         return self._somewhere(here, [here, *ordinary, *(rest or self._special(few=everywhere))], everywhere=everywhere)
 
-    def _special(self, *, few: bool = False) -> list[Look]:
+    def _special(self, *, few: bool = False) -> list[Residual]:
         """The special cases: a `few`, none on kinks, where no explanation is sought on them, but the place and when."""
         objective, dtype = self.oracle.objective, self.oracle.dtype
         if few:
-            return self._looks(panel.of_each_kind(objective, dtype))
-        return self._looks((*panel.special(objective, dtype), *panel.on_kinks(objective, dtype)))
+            return self._looks(reference_cases.of_each_kind(objective, dtype))
+        return self._looks((*reference_cases.special(objective, dtype), *reference_cases.on_kinks(objective, dtype)))
 
-    def _looks(self, scenes: Sequence[Scene]) -> list[Look]:
-        return [look for s in scenes if (look := self.aspect.look(self.subject, s)) is not None]
+    def _looks(self, decompositions: Sequence[Decomposition]) -> list[Residual]:
+        return [residual for s in decompositions if (residual := self.aspect.residual(self.subject, s)) is not None]
 
-    def _breaks(self, scene: Scene) -> bool:
-        look = self.aspect.look(self.subject, scene)
-        return look is not None and look.broken
+    def _breaks(self, decomposition: Decomposition) -> bool:
+        residual = self.aspect.residual(self.subject, decomposition)
+        return residual is not None and residual.broken
 
-    def _everywhere(self, here: Look, ordinary: Sequence[Look], most: int) -> Diagnosis | None:
+    def _everywhere(self, here: Residual, ordinary: Sequence[Residual], most: int) -> Diagnosis | None:
         """What explains all ordinary cases at once, those that hold too, and the one that broke the law."""
-        smooth = [look for look in ordinary if _usable(look)]
+        smooth = [residual for residual in ordinary if _usable(residual)]
         found = in_order(self._system(smooth).explained(most))
         if not found:
             return None
@@ -206,23 +211,23 @@ class Inquiry:
         both = simplest(self._system([here, *smooth])) if len(found[0].terms) == 1 else None
         return self._told(found[0], beside="on the one shown it does not explain all") if both is None else self._told(both)
 
-    def _explains(self, found: Explanation, look: Look) -> bool:
-        return explains(found, sight(look, self.aspect.few(look.scene, tuple(change for change, _ in found.terms))))
+    def _explains(self, found: Explanation, residual: Residual) -> bool:
+        return explains(found, observation(residual, self.aspect.few(residual.decomposition, tuple(change for change, _ in found.terms))))
 
-    def _precision(self, looks: Sequence[Look]) -> Diagnosis | None:
-        smooth = [look for look in looks if _usable(look)]
-        if sum(look.broken for look in smooth) < NEARLY_ALL * len(smooth):
+    def _precision(self, residuals: Sequence[Residual]) -> Diagnosis | None:
+        smooth = [residual for residual in residuals if _usable(residual)]
+        if sum(residual.broken for residual in smooth) < NEARLY_ALL * len(smooth):
             return None
-        if not self._system([look for look in smooth if look is not looks[0]]).is_noise():
+        if not self._system([residual for residual in smooth if residual is not residuals[0]]).is_noise():
             return None
         precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
 
-    def _system(self, looks: Sequence[Look]) -> System:
-        return System([sight(look, self.aspect.catalogue(look.scene)) for look in looks])
+    def _system(self, residuals: Sequence[Residual]) -> System:
+        return System([observation(residual, self.aspect.catalogue(residual.decomposition)) for residual in residuals])
 
     def _told(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
-        told = self.teller.tell(found.terms)
+        told = tell(self.words, found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:
@@ -231,41 +236,48 @@ class Inquiry:
             message = f"{message} (on all ordinary cases; {beside})"
         return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
-    def _sometimes(self, looks: Sequence[Look], most: int) -> Diagnosis | None:
+    def _sometimes(self, residuals: Sequence[Residual], most: int) -> Diagnosis | None:
         """What explains all cases that break, the first among them, and when these do."""
-        smooth = [look for look in looks if look.broken and _usable(look)]
-        if len(smooth) < 2 or sum(look.error.size for look in smooth) < ENOUGH:
+        smooth = [residual for residual in residuals if residual.broken and _usable(residual)]
+        if len(smooth) < 2 or sum(residual.error.size for residual in smooth) < ENOUGH:
             return None
-        fixed = smooth[1:] if smooth[0] is looks[0] and sum(look.error.size for look in smooth[1:]) >= ENOUGH else smooth
+        fixed = smooth[1:] if smooth[0] is residuals[0] and sum(residual.error.size for residual in smooth[1:]) >= ENOUGH else smooth
         found = simplest(self._system(fixed), most)
         if found is not None and not self._explains(found, smooth[0]):
             found = simplest(self._system(smooth), most)
         if found is None:
             return None
-        holding = [look for look in looks if not look.broken and look.smooth and self._would_show(found, look)]
+        holding = [residual for residual in residuals if not residual.broken and residual.smooth and self._would_show(found, residual)]
         if not holding:
             return self._told(found)
         condition = self._when(smooth, holding)
         return None if condition is None else self._told(found, condition)
 
-    def _somewhere(self, here: Look, looks: Sequence[Look], *, everywhere: bool) -> Diagnosis | None:
+    def _somewhere(self, here: Residual, residuals: Sequence[Residual], *, everywhere: bool) -> Diagnosis | None:
         """What breaks on some cases only, when, and where. What breaks `everywhere`, and is not explained there, is not by more cases."""
         if not here.finite:
-            lost = [look for look in looks if look.broken and not look.finite]
-            return self._overflow(lost, [look for look in looks if look.finite])
-        if self.aspect is GRADIENT and not everywhere and _too_few([look for look in looks if look.broken and _usable(look)]):
-            if (found := self._sometimes(looks, most=1)) is not None:
+            lost = [residual for residual in residuals if residual.broken and not residual.finite]
+            return self._overflow(lost, [residual for residual in residuals if residual.finite])
+        if (
+            self.aspect is GRADIENT
+            and not everywhere
+            and _too_few([residual for residual in residuals if residual.broken and _usable(residual)])
+        ):
+            if (found := self._sometimes(residuals, most=1)) is not None:
                 return found
-            looks = [*looks, *self._looks(panel.of_sizes(here.scene))]
-        broken, holding = [look for look in looks if look.broken], [look for look in looks if not look.broken]
-        smooth = [look for look in broken if _usable(look)]
+            residuals = [*residuals, *self._looks(reference_cases.of_sizes(here.decomposition))]
+        broken, holding = (
+            [residual for residual in residuals if residual.broken],
+            [residual for residual in residuals if not residual.broken],
+        )
+        smooth = [residual for residual in broken if _usable(residual)]
         if not smooth:
             return self._on_kinks(broken) if self.aspect is GRADIENT else None
-        found = None if everywhere else self._sometimes(looks, most=2)
+        found = None if everywhere else self._sometimes(residuals, most=2)
         if found is not None:
             return found
-        there = [look for look in looks if _usable(look)]
-        off = cuts.cut(self.aspect, there) if self.aspect is not LOSS else None
+        there = [residual for residual in residuals if _usable(residual)]
+        off = clipping.clipped(self.aspect, there) if self.aspect is not LOSS else None
         if off is not None:
             return off
         precise = accuracy.held(self.aspect, self.oracle.dtype, there) or accuracy.shrinking(self.aspect, self.subject, smooth)
@@ -277,48 +289,52 @@ class Inquiry:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
         if places is not None:
-            places, code = self.teller.axes.told(places), "entries" if places in FIXED else "unknown"
+            places, code = self.words.axes.told(places), "entries" if places in FIXED else "unknown"
             when = "" if condition is None else f", only when {condition}"
             return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:
             return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
         return None
 
-    def _when(self, broken: Sequence[Look], holding: Sequence[Look]) -> str | None:
+    def _when(self, broken: Sequence[Residual], holding: Sequence[Residual]) -> str | None:
         """The condition; where the candidate answers to few cases, these say nothing of the rest."""
-        return None if self.silent else only_when([look.scene for look in broken], [look.scene for look in holding], self._breaks)
+        return (
+            None
+            if self.silent
+            else only_when([residual.decomposition for residual in broken], [residual.decomposition for residual in holding], self._breaks)
+        )
 
-    def _on_kinks(self, broken: Sequence[Look]) -> Diagnosis | None:
+    def _on_kinks(self, broken: Sequence[Residual]) -> Diagnosis | None:
         """One case alone may break for what happens beside it."""
         nearby = kinks.threshold(self.subject) if len(broken) == 1 else None
         return kinks.named(broken) if nearby is None else Diagnosis("margin", nearby)
 
-    def _would_show(self, found: Explanation, look: Look) -> bool:
+    def _would_show(self, found: Explanation, residual: Residual) -> bool:
         """Whether an explanation changes anything where the law holds."""
         changes, coefficients = zip(*found.terms, strict=True)
-        added = np.array(coefficients, dtype=np.float64) @ self.aspect.few(look.scene, changes).rows
-        return bool(np.any(np.abs(added) > SHOWS * look.radius.ravel()))
+        added = np.array(coefficients, dtype=np.float64) @ self.aspect.few(residual.decomposition, changes).rows
+        return bool(np.any(np.abs(added) > SHOWS * residual.radius.ravel()))
 
-    def _overflow(self, broken: Sequence[Look], finite: Sequence[Look]) -> Diagnosis:
+    def _overflow(self, broken: Sequence[Residual], finite: Sequence[Residual]) -> Diagnosis:
         if not finite:
             return Diagnosis("value", f"the {self.aspect.name} is never a finite number, however ordinary the input", kind="behaviour")
-        condition = only_when([look.scene for look in broken], [look.scene for look in finite], self._lost)
+        condition = only_when([residual.decomposition for residual in broken], [residual.decomposition for residual in finite], self._lost)
         what = f"the {self.aspect.name} is not finite, though its true value is"
         if condition is None:
             return Diagnosis("overflow", f"{what}: the computation leaves the range of the dtype, or divides by 0", kind="precision")
         return Diagnosis("overflow", f"{what}, when {condition}", f"all, only when {condition}", kind="precision")
 
-    def _lost(self, scene: Scene) -> bool:
-        look = self.aspect.look(self.subject, scene)
-        return look is not None and not look.finite
+    def _lost(self, decomposition: Decomposition) -> bool:
+        residual = self.aspect.residual(self.subject, decomposition)
+        return residual is not None and not residual.finite
 
 
-def _usable(look: Look) -> bool:
-    return look.smooth and look.finite
+def _usable(residual: Residual) -> bool:
+    return residual.smooth and residual.finite
 
 
-def _too_few(looks: Sequence[Look]) -> bool:
-    return 0 < len(looks) < FEW or 0 < sum(look.error.size for look in looks) < 2 * ENOUGH
+def _too_few(residuals: Sequence[Residual]) -> bool:
+    return 0 < len(residuals) < FEW or 0 < sum(residual.error.size for residual in residuals) < 2 * ENOUGH
 
 
 NEARLY_ALL = 0.75

@@ -1,4 +1,4 @@
-"""What may have been done differently in a Hessian's diagonal: each change with what it adds to the true one of a scene, (N, C)."""
+"""What may have been done differently in a Hessian's diagonal: each change with what it adds to the true one of a decomposition, (N, C)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,60 @@ from functools import lru_cache
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, Table
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.change import Added, Change, Table, told_by
+from verify.diagnosis.decomposition import Decomposition, Floats
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Coefficient, Message, number, times
 
 
 @lru_cache(maxsize=128)
-def changes(scene: Scene) -> Table:
+def changes(decomposition: Decomposition) -> Table:
     """Every change; none on a kink."""
-    if scene.curvature is None:
-        return Table((), np.zeros((0, scene.N * scene.C)))
+    if decomposition.curvature is None:
+        return Table((), np.zeros((0, decomposition.N * decomposition.C)))
     with np.errstate(all="ignore"):
-        return Table.of(dict(_made(scene, scene.share * scene.curvature)))
+        return Table.of({change: matrix for mistakes in CATALOGUE for change, matrix in mistakes.columns(decomposition)})
 
 
-def _made(scene: Scene, H: Floats) -> Added:
-    N, g = scene.N, scene.share * scene.all_slopes
+def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    told = {
+        "counted": _counted(1 + c),
+        "example": f"the Hessian of {change.how} is 0" if c == -1 else f"the Hessian is {times(1 + c)} what it must be for {change.how}",
+        "added": f"{number(c)} × {change.how} is added to the Hessian",
+        "made": f"the Hessian is {change.how}",
+        "instead": f"in place of the Hessian stands: {change.how}",
+    }
+    return Message("curvature", told[change.part])
+
+
+def _counted(factor: Coefficient) -> str:
+    if factor in (0, -1):
+        return "the Hessian is 0" if factor == 0 else "the Hessian has the wrong sign"
+    meant = "; an approximation that is meant is declared, by --hessian approximate" if factor > 1 else ""
+    return f"the Hessian is {times(factor)} what it must be{meant}"
+
+
+@told_by({"hessian": _hessian})
+def _diagonals(decomposition: Decomposition) -> Added:
+    assert decomposition.curvature is not None
+    H: Floats = decomposition.share * decomposition.curvature
+    N, g = decomposition.N, decomposition.share * decomposition.all_slopes
     yield Change("hessian", "counted", free=True), H
-    for how, other in (("multiplied by N", H * N), ("divided by N", H / N), ("squared", H * H), ("as its square root", np.sqrt(np.abs(H)))):
+    for how, other in (
+        ("multiplied by N", H * N),
+        ("divided by N", H / N),
+        ("squared", H * H),
+        ("taken as its square root", np.sqrt(np.abs(H))),
+    ):
         yield Change("hessian", "made", how), other - H
     for how, other in (
         ("the gradient", g),
         ("the gradient's absolute value", np.abs(g)),
         ("the gradient's square", g * g),
         ("g (1 − g) of the gradient g", g * (1 - g)),
-        ("the probabilities p", _probabilities(scene)),
-        ("1 − p", scene.share - _probabilities(scene)),
-        ("p²", _probabilities(scene) ** 2 / scene.share),
+        ("the probabilities p", _probabilities(decomposition)),
+        ("1 − p", decomposition.share - _probabilities(decomposition)),
+        ("p²", _probabilities(decomposition) ** 2 / decomposition.share),
     ):
         yield Change("hessian", "instead", how), other - H
     yield Change("hessian", "added", "a constant", free=True), np.ones(H.shape)
@@ -40,8 +68,11 @@ def _made(scene: Scene, H: Floats) -> Added:
     yield Change("hessian", "example", "the last example", free=True), H * (np.arange(N) == N - 1)[:, None]
 
 
-def _probabilities(scene: Scene) -> Floats:
+CATALOGUE = (_diagonals,)
+
+
+def _probabilities(decomposition: Decomposition) -> Floats:
     """Of softmax, or of the sigmoid where there is one score."""
-    S = scene.scores if scene.targets is None else np.hstack([scene.scores, np.zeros((scene.N, 1))])
+    S = decomposition.scores if decomposition.targets is None else np.hstack([decomposition.scores, np.zeros((decomposition.N, 1))])
     E = np.exp(S - S.max(axis=1, keepdims=True))
-    return np.asarray(scene.share * (E / E.sum(axis=1, keepdims=True))[:, : scene.C])
+    return np.asarray(decomposition.share * (E / E.sum(axis=1, keepdims=True))[:, : decomposition.C])

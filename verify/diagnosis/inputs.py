@@ -13,17 +13,17 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Call, Misbehaviour
+from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
-from verify.diagnosis import cuts
-from verify.diagnosis.asked import Asked
+from verify.diagnosis import clipping
 from verify.diagnosis.lines import MOST_EDGES, Answered, Found, slip
+from verify.diagnosis.memoised import Memoised
 from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
-from verify.diagnosis.words import Diagnosis
+from verify.diagnosis.wording import Diagnosis
 from verify.difference import joined
 from verify.evidence import Evidence
-from verify.mistakes import FACTORS, Lines, likelier, paths
+from verify.mistakes import FACTORS, Lines, likelier, multiple, paths
 from verify.oracle import InstanceOracle, Point
 from verify.problem import MEAN, WEIGHTS, mean_by
 from verify.spec.function import UPSTREAM
@@ -71,18 +71,18 @@ class Seen:
         return not bool(np.all(np.abs(self.given[name] - self.due[name]) <= self.radius[name]))
 
 
-def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) -> Diagnosis:
+def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: str) -> Diagnosis:
     """The bug that breaks a law at the case."""
     entries: str | list[list[int]] = [worst.where["entry"]] if "entry" in worst.where else "all"
-    place = _place(_oracle(subject), case, worst)
+    place = _place(subject.named, case, worst)
     if place is not None:
         measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
     right, lost = _is_right(subject, case), not isfinite(float(worst.where.get("measured", 0.0)))
     if lost and (right is not False or "entry" not in worst.where):
         plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
         return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
-    seen = [s for s in (_seen(subject, c) for c in ordinary(_oracle(subject), CASES)) if s is not None]
-    if isinstance(subject.candidate, Call) and not subject.candidate.has_gradient:
+    seen = [s for s in (_seen(subject, c) for c in ordinary(subject.named, CASES)) if s is not None]
+    if not subject.candidate.has_gradient:
         code, told, _ = _of_value(subject, seen) or (law, measured, "all")
         return Diagnosis(code, told, "all", measured=measured if told != measured else None, answer="loss")
     by_entries = _by_entries(subject, case, seen)
@@ -93,7 +93,7 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
         if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
             return Diagnosis("unknown", f"{RIGHT} it loses digits", entries, "precision", measured=measured)
         return Diagnosis("precision", f"{RIGHT} {origin}", entries, "precision", measured=measured, places=_lines(origin))
-    if _oracle(subject).problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
+    if subject.named.problem.code is not None and (told_by_lines := _of_code(subject, case, seen)) is not None:
         return replace(told_by_lines, measured=measured)
     found = _of_gradient(subject, seen) or _of_value(subject, seen)
     if found is None and by_entries is not None:
@@ -109,11 +109,11 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
     if here in wrong and len(wrong) == 1 and _is_close(here, case.dtype):
         told = "digits are lost, on this case and not on ordinary ones: the formula is right, and rounds too much"
         return Diagnosis("precision", told, entries, "precision", measured=measured)
-    names = [name for name in _oracle(subject).problem.differentiated if any(s.wrong(name) for s in wrong)]
+    names = [name for name in subject.named.problem.differentiated if any(s.wrong(name) for s in wrong)]
     if any(_value_is_wrong(subject, s) for s in wrong) or not names:
         answer = "loss" if wrong else _about(law)
         return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
-    if len(_oracle(subject).problem.differentiated) == 1:
+    if len(subject.named.problem.differentiated) == 1:
         return Diagnosis("unknown", measured, entries, answer="gradient")
     told = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
     return Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient")
@@ -122,9 +122,9 @@ def named(law: str, subject: Asked, case: Case, worst: Evidence, measured: str) 
 RIGHT = "the formula is right, but"
 
 
-def _is_right(subject: Asked, case: Case) -> bool | None:
+def _is_right(subject: Memoised, case: Case) -> bool | None:
     """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known."""
-    code = _oracle(subject).problem.code
+    code = subject.named.problem.code
     try:
         gap = None if code is None else code.gap(case.values)
     except NotTraced:
@@ -132,9 +132,9 @@ def _is_right(subject: Asked, case: Case) -> bool | None:
     return None if gap is None else gap.distance == 0
 
 
-def _origin(subject: Asked, case: Case, worst: Evidence) -> Origin | None:
+def _origin(subject: Memoised, case: Case, worst: Evidence) -> Origin | None:
     """Where the floats of code go wrong on the way to what was measured: to an entry of its gradient, or to its loss."""
-    code = _oracle(subject).problem.code
+    code = subject.named.problem.code
     if code is None:
         return None
     place = int(np.ravel_multi_index(tuple(worst.where["entry"]), case.x.shape)) if "entry" in worst.where else None
@@ -157,9 +157,9 @@ ALL_ALIKE = ("scaled", "sign", "term-missing", "transposed", "precision")
 """Codes of what is done to all entries alike, for which no line of code need be looked for."""
 
 
-def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
+def _by_entries(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """What all entries of one input have in common, where the formula is code: points around one example are alike."""
-    if _oracle(subject).problem.example is None:
+    if subject.named.problem.example is None:
         return None
     here = _seen(subject, case)
     points = [s for s in [*([here] if here else []), *seen] if any(s.wrong(name) and np.any(d) for name, d in s.due.items())][:POINTS]
@@ -169,7 +169,7 @@ def _by_entries(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | Non
     return of_numbers([n for seen_there in numbers for n in seen_there.values()], case.dtype)
 
 
-def _numbers(subject: Asked, s: Seen) -> dict[str, Numbers]:
+def _numbers(subject: Memoised, s: Seen) -> dict[str, Numbers]:
     """Entry by entry. Second differences of the gradient at steps so short that a smooth one has none are rounding."""
     x, g = s.case.x, {name: a.astype(np.float64) for name, a in s.given.items()}
     try:
@@ -185,9 +185,9 @@ def _about(law: str) -> str | None:
     return "loss" if law in ("value", "enclosure", "crossing", "one-sided") else "gradient" if law in ("gradient", "membership") else None
 
 
-def _near_an_end(subject: Asked, every: list[Seen], wrong: list[Seen]) -> str | None:
+def _near_an_end(subject: Memoised, every: list[Seen], wrong: list[Seen]) -> str | None:
     """What is wrong where a number is close to an end of its domain, and nowhere else."""
-    inputs = [i for i in _oracle(subject).problem.variables if not i.is_free]
+    inputs = [i for i in subject.named.problem.variables if not i.is_free]
     if not inputs:
         return None
     rooms = {id(s): min(float(np.min(i.room(s.case[i.name]), initial=np.inf)) for i in inputs) for s in every}
@@ -195,11 +195,6 @@ def _near_an_end(subject: Asked, every: list[Seen], wrong: list[Seen]) -> str | 
     if farthest > CLOSE or any(rooms[id(s)] <= farthest for s in every if s not in wrong) or len(wrong) == len(every):
         return None
     return f"wrong where a number is as close as {farthest:.1g} to an end of its domain, right elsewhere: an ε, or a clip, is no part of it"
-
-
-def _oracle(subject: Asked) -> InstanceOracle:
-    assert isinstance(subject.oracle, InstanceOracle)
-    return subject.oracle
 
 
 def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
@@ -211,7 +206,7 @@ def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
     return f"{name}{index or ''}"
 
 
-def _seen(subject: Asked, case: Case) -> Seen | None:
+def _seen(subject: Memoised, case: Case) -> Seen | None:
     truth = subject.truth(case)
     exact = _denoted(subject, case)
     try:
@@ -232,20 +227,20 @@ def _seen(subject: Asked, case: Case) -> Seen | None:
     return Seen(case, value, truth, case.parted(given), case.parted(center), case.parted(radius))
 
 
-def _denoted(subject: Asked, case: Case) -> Floats | None:
+def _denoted(subject: Memoised, case: Case) -> Floats | None:
     """What a gradient's code denotes, without its roundings, in the shape of the point."""
-    code = _oracle(subject).problem.code
+    code = subject.named.problem.code
     try:
         return None if code is None else np.array([float(w.exact) for w in code.written(case.values)]).reshape(case.x.shape)
     except (NotTraced, ValueError):
         return None
 
 
-def _value_is_wrong(subject: Asked, s: Seen) -> bool:
+def _value_is_wrong(subject: Memoised, s: Seen) -> bool:
     return bool(subject.candidate.has_loss) and not bool(abs(s.value - float(s.truth.value.exact)) <= s.truth.value.radius)
 
 
-def _is_wrong(subject: Asked, s: Seen) -> bool:
+def _is_wrong(subject: Memoised, s: Seen) -> bool:
     return _value_is_wrong(subject, s) or any(s.wrong(name) for name in s.due)
 
 
@@ -255,9 +250,9 @@ def _is_close(s: Seen, dtype: str) -> bool:
     return bool(off <= size * float(np.finfo(dtype).eps) ** PRECISE)
 
 
-def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
+def _of_gradient(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | None:
     """(code, sentence, inputs): what explains the gradient for every input that is wrong on the ordinary cases."""
-    names = _oracle(subject).problem.differentiated
+    names = subject.named.problem.differentiated
     wrong = [name for name in names if any(s.wrong(name) for s in seen)]
     told = [(name, found) for name in wrong if (found := _of_input(subject, seen, name)) is not None]
     if not told or len(told) < len(wrong):
@@ -271,7 +266,7 @@ def _of_gradient(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | Non
     return codes.pop() if len(codes) == 1 else "unknown", sentence, "all" if one else ", ".join(wrong)
 
 
-def _of_code(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
+def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """The same of code: the slip in it that explains the gradients for all inputs, or the slips that explain each."""
     here = _seen(subject, case)
     points = [a for s in [*([] if here is None else [here]), *seen] if (a := _answered(subject, s)) is not None][:ALIKE]
@@ -280,10 +275,10 @@ def _of_code(subject: Asked, case: Case, seen: list[Seen]) -> Diagnosis | None:
     points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
     if (found := slip(points)) is not None:
         return Diagnosis(found.code, f"the gradient {found.sentence}", places=found.places)
-    off = cuts.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
+    off = clipping.bounds(*(np.concatenate([getattr(p, name) for p in points]) for name in ("given", "due", "radius")))
     if off is not None:
         return Diagnosis("clipped", f"the gradient is cut off: {off}")
-    if (most := cuts.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
+    if (most := clipping.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
         return Diagnosis("clipped", f"the gradient is scaled down to a norm of {most:.6g} where it is longer")
     return _input_by_input(case, points, [name for name in case.differentiated if any(s.wrong(name) for s in seen)])
 
@@ -293,8 +288,7 @@ def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Dia
         return None
     told: dict[str, Found] = {}
     for name in names:
-        which = np.concatenate([np.full(np.size(a), n == name) for n, a in case.parted(case.x).items()])
-        one = slip([replace(p, which=which) for p in points])
+        one = slip([replace(p, which=p.inputs == name) for p in points])
         if one is None:
             return None
         told[name] = one
@@ -304,8 +298,8 @@ def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Dia
     return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", sentence, ", ".join(told), places=places) if told else None
 
 
-def _answered(subject: Asked, s: Seen) -> Answered | None:
-    code = _oracle(subject).problem.code
+def _answered(subject: Memoised, s: Seen) -> Answered | None:
+    code = subject.named.problem.code
     assert code is not None
     try:
         lines = Lines(*code.as_run(s.case.values))
@@ -314,18 +308,21 @@ def _answered(subject: Asked, s: Seen) -> Answered | None:
     if lines.size > MOST_EDGES:
         return None
     given, due, radius = (joined([*parts.values()]).ravel().astype(np.float64) for parts in (s.given, s.due, s.radius))
-    return Answered(lines, given, due, radius, np.ones(given.size, bool)) if given.size == lines.tape.variables.size else None
+    if given.size != lines.tape.variables.size:
+        return None
+    inputs = np.repeat([*s.given], [np.size(part) for part in s.given.values()])
+    return Answered(lines, given, due, radius, inputs, np.ones(given.size, bool))
 
 
-def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _of_input(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """(code, sentence) of what the gradient for one input is instead."""
     if all(not np.any(s.given[name]) for s in seen):
         return "term-missing", "is 0, whatever the inputs are"
     if (c := _factor(seen, name)) is not None:
-        return ("sign", "has the wrong sign") if c == -1 else ("scaled", f"is {c:g} × what it must be")
+        return ("sign", "has the wrong sign") if c == -1 else ("scaled", f"is {multiple(c)} what it must be")
     due = [s.due[name] for s in seen]
-    for dim in _oracle(subject).problem.dims:
-        sizes = [_oracle(subject).problem.sizes(s.case.values)[dim] for s in seen]
+    for dim in subject.named.problem.dims:
+        sizes = [subject.named.problem.sizes(s.case.values)[dim] for s in seen]
         for word, made in (("divided", [d / n for d, n in zip(due, sizes, strict=True)]), ("multiplied", _products(due, sizes))):
             if _agree(seen, name, made):
                 return "reduction", f"is {word} by the size of {dim}, which it must not be"
@@ -340,12 +337,12 @@ def _of_input(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | 
             return "class-swapped", f"is that for {other}"
     if _agree(seen, name, [d.T for d in due]):
         return "transposed", "is the transpose of what it must be"
-    return None if _oracle(subject).problem.code is not None else _of_path(subject, name)
+    return None if subject.named.problem.code is not None else _of_path(subject, name)
 
 
-def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
+def _of_path(subject: Memoised, name: str) -> tuple[str, str] | None:
     """The path through a subexpression of which a multiple is added to the gradient for an input, on cases of one size."""
-    oracle = _oracle(subject)
+    oracle = subject.named
     seen = [s for s in (_seen(subject, c) for c in ordinary(oracle, ALIKE, alike=True)) if s is not None]
     columns = [{path: s.case.parted(column)[name] for path, column in paths(oracle, s.case.values).items()} for s in seen]
     known = [path for path in (columns[0] if columns else ()) if sum(path in c for c in columns) == len(columns)]
@@ -354,7 +351,7 @@ def _of_path(subject: Asked, name: str) -> tuple[str, str] | None:
         if abs(factor) >= VISIBLE and _agree(
             seen, name, [np.asarray(s.due[name] + factor * c[path]) for s, c in zip(seen, columns, strict=True)]
         ):
-            code, _, verb = FACTORS.get(factor, ("path-factor", "", f"has {1 + factor:g} ×"))
+            code, _, verb = FACTORS.get(factor, ("path-factor", "", f"has {multiple(1 + factor)}"))
             return code, f"{verb} what comes through {path}"
     return None
 
@@ -366,7 +363,7 @@ def _multiple(errors: list[Floats], columns: list[Floats]) -> float:
     return float(f"{along / squares:.4g}") if squares > 0 else 0.0
 
 
-def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _by_weights(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """What became of the weights of the examples."""
     if _agree(seen, name, _with_ones(subject, seen, name, WEIGHTS)):
         return "weights", "does not follow the weights of the examples: it is that for weights of 1"
@@ -375,9 +372,9 @@ def _by_weights(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
     return None
 
 
-def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _by_classes(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """What became of parameters that have a number for each class."""
-    problem = _oracle(subject).problem
+    problem = subject.named.problem
     for own, p in problem.classwise.items():
         if _agree(seen, name, _with(subject, seen, name, {own: p.default})):
             return "weights", f"does not follow {own}: it is that for {own} = {p.default:g}"
@@ -387,9 +384,9 @@ def _by_classes(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] 
     return None
 
 
-def _by_reduction(subject: Asked, seen: list[Seen], name: str) -> tuple[str, str] | None:
+def _by_reduction(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str] | None:
     """Where it is the gradient of another reduction than the loss is."""
-    oracle = _oracle(subject)
+    oracle = subject.named
     parts = [oracle.problem.parts(s.case.values) for s in seen]
     for other in (r for r in oracle.problem.reductions if r != oracle.instance.reduction):
         there = InstanceOracle(replace(oracle.instance, reduction=other), oracle.dtype)
@@ -432,18 +429,18 @@ def _agree(seen: list[Seen], name: str, made: Sequence[Floats]) -> bool:
     return bool(seen)
 
 
-def _with_ones(subject: Asked, seen: list[Seen], name: str, weights: str) -> list[Floats]:
+def _with_ones(subject: Memoised, seen: list[Seen], name: str, weights: str) -> list[Floats]:
     """What is due for one input where these weights are 1."""
     return _with(subject, seen, name, {weights: 1.0})
 
 
-def _with(subject: Asked, seen: list[Seen], name: str, numbers: Mapping[str, float]) -> list[Floats]:
+def _with(subject: Memoised, seen: list[Seen], name: str, numbers: Mapping[str, float]) -> list[Floats]:
     """What is due for one input where all numbers of others are these."""
     cases = [s.case.but(**{other: np.full_like(s.case[other], t) for other, t in numbers.items()}) for s in seen]
     return [c.parted(np.array([float(x) for x in subject.truth(c).gradient.center.ravel()]))[name] for c in cases]
 
 
-def _of_value(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
+def _of_value(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | None:
     """(code, sentence, entries): what explains the value on the ordinary cases."""
     if not subject.candidate.has_loss or not seen:
         return None
@@ -453,5 +450,5 @@ def _of_value(subject: Asked, seen: list[Seen]) -> tuple[str, str, str] | None:
     v, t, _ = max(pairs, key=lambda p: abs(p[1]))
     for c in (float(f"{v / t:.{digits}g}") for digits in DIGITS if t):
         if c and all(abs(v - c * t) <= ROOM * max(1.0, abs(c)) * r for v, t, r in pairs):
-            return "value", f"the value is {c:g} × what it must be", "all"
+            return "value", f"the value is {multiple(c)} what it must be", "all"
     return None

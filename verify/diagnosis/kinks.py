@@ -9,13 +9,13 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases import Case
-from verify.cases.fitted import fitted
+from verify.cases.adapted import adapted
 from verify.cases.kinks import has_kinks, solve
 from verify.diagnosis.change import Change, Table
-from verify.diagnosis.looks import Look, at_gradient, sight
-from verify.diagnosis.regression import Sight, System
-from verify.diagnosis.scene import Scene
-from verify.diagnosis.words import AXES, Diagnosis, number, times
+from verify.diagnosis.decomposition import Decomposition
+from verify.diagnosis.regression import Observation, System
+from verify.diagnosis.residuals import Residual, at_gradient, observation
+from verify.diagnosis.wording import AXES, Diagnosis, number, times
 from verify.laws import Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
@@ -25,12 +25,12 @@ LABEL, OTHERS, REST = Change("tied", "label", free=True), Change("tied", "others
 BOTH, WHOLE = Change("tied", "both", free=True), Change("tied", "whole", free=True)
 
 
-def named(broken: Sequence[Look]) -> Diagnosis | None:
+def named(broken: Sequence[Residual]) -> Diagnosis | None:
     """How ties are counted where the law breaks on kinks only."""
-    tied = [look for look in broken if look.finite and not look.smooth]
+    tied = [residual for residual in broken if residual.finite and not residual.smooth]
     if not tied:
         return None
-    found = System([_sight(look) for look in tied]).explained()
+    found = System([_observation(residual) for residual in tied]).explained()
     if not found:
         return None
     counts = dict(found[0].terms)
@@ -51,7 +51,7 @@ def named(broken: Sequence[Look]) -> Diagnosis | None:
             return Diagnosis("kink-outside", "on a kink the answer lies outside of the slopes on its sides", "all, only when on a kink")
         told = f"on a kink the switch counts {number(start + label)} times, where 0 to 1 is allowed"
         return Diagnosis("kink-outside", told, "all, only when on a kink")
-    axes = AXES[tied[0].scene.form]
+    axes = AXES[tied[0].decomposition.form]
     told = f"one piece is taken in the label's {axes.row} and another one in the other {axes.rows}"
     if start is not None:
         counted = f"{number(start + label)} times in the label's {axes.row} and {number(start + others)} times in the other {axes.rows}"
@@ -60,9 +60,9 @@ def named(broken: Sequence[Look]) -> Diagnosis | None:
     return Diagnosis("kink-inconsistent", told, "all, only when on a kink")
 
 
-def _start(looks: Sequence[Look]) -> int | None:
+def _start(residuals: Sequence[Residual]) -> int | None:
     """How often a tied switch counts in the first of its pieces: 0 or 1 where the other piece is the constant 0; else None."""
-    starts = {start for look in looks for e in look.scene.examples(look.scene.y) for start in _starts(e)}
+    starts = {start for residual in residuals for e in residual.decomposition.examples(residual.decomposition.y) for start in _starts(e)}
     return starts.pop() if len(starts) == 1 else None
 
 
@@ -73,8 +73,8 @@ def _starts(e: Example) -> Iterator[int | None]:
         yield 0 if not taken else 1 if taken == instead else None
 
 
-def _sight(look: Look) -> Sight:
-    scene = look.scene
+def _observation(residual: Residual) -> Observation:
+    decomposition = residual.decomposition
 
     def tied(e: Example, t: Term, label: int) -> float:
         return float(t.tied)
@@ -88,8 +88,11 @@ def _sight(look: Look) -> Sight:
     def rest(e: Example, t: Term, label: int) -> float:
         return float(not t.tied and e.ties)
 
-    columns = {BOTH: tied, REST: rest} | ({LABEL: of_label, OTHERS: of_others} if scene.targets is None else {})
-    return sight(look, Table.of({WHOLE: scene.whole} | {c: scene.sum_of(scene.slopes(count)) for c, count in columns.items()}))
+    columns = {BOTH: tied, REST: rest} | ({LABEL: of_label, OTHERS: of_others} if decomposition.targets is None else {})
+    return observation(
+        residual,
+        Table.of({WHOLE: decomposition.whole} | {c: decomposition.sum_of(decomposition.slopes(count)) for c, count in columns.items()}),
+    )
 
 
 def threshold(subject: Subject) -> str | None:
@@ -142,12 +145,12 @@ FAR = 1e4
 def _is_of_the_switch(subject: Subject, by: float) -> bool:
     """Whether the error beside the tie is what the tied switch would add or take away."""
     objective, dtype = subject.scored.objective, subject.scored.dtype
-    look, scene = at_gradient(subject, _beside(objective, dtype, by)), _beside(objective, dtype, 0.0)
-    terms = scene.sum_of(scene.slopes(lambda e, t, label: float(t.tied)))
-    if look is None or not look.finite or not terms.any():
+    residual, decomposition = at_gradient(subject, _beside(objective, dtype, by)), _beside(objective, dtype, 0.0)
+    terms = decomposition.sum_of(decomposition.slopes(lambda e, t, label: float(t.tied)))
+    if residual is None or not residual.finite or not terms.any():
         return False
-    share = float(np.sum(look.error * terms) / np.sum(terms * terms))
-    return bool(np.max(np.abs(look.error - share * terms)) <= ALIKE * np.max(np.abs(look.error)))
+    share = float(np.sum(residual.error * terms) / np.sum(terms * terms))
+    return bool(np.max(np.abs(residual.error - share * terms)) <= ALIKE * np.max(np.abs(residual.error)))
 
 
 ALIKE = 0.1
@@ -162,7 +165,7 @@ def _one_tie(objective: Objective, dtype: str) -> tuple[Case, int] | None:
     """One example with one switch at 0, and the class whose score moves it."""
     oracle, scalar = Oracle(objective, dtype), objective.loss.targets is not None
     W, X, y = np.array([[0.5, 0.25], [0.25, -0.5], [-0.75, 0.5]], dtype), np.array([[0.5, 1.0]], dtype), np.zeros(1, np.int64)
-    case = fitted(Case(values={"W": W, "X": X, "y": y, "reg": 0.0}, family="panel"), oracle)
+    case = adapted(Case(values={"W": W, "X": X, "y": y, "reg": 0.0}, family="panel"), oracle)
     if objective.form.is_apart:  # a score is a bias of its own
         W, x = np.ascontiguousarray(case.x.T), np.ones(1, dtype)
     else:
@@ -172,15 +175,15 @@ def _one_tie(objective: Objective, dtype: str) -> tuple[Case, int] | None:
 
 
 @lru_cache(maxsize=256)
-def _beside(objective: Objective, dtype: str, by: float, away: float = 0.0) -> Scene:
+def _beside(objective: Objective, dtype: str, by: float, away: float = 0.0) -> Decomposition:
     """The tie with its switch moved by so much, and every score `away`."""
     tie = _one_tie(objective, dtype)
     assert tie is not None
     case, j = tie
     values = objective.form.lifted(objective.form.lifted(case.values, slice(None), away), j, by)
-    return Scene(Oracle(objective, dtype), case.but(**values))
+    return Decomposition(Oracle(objective, dtype), case.but(**values))
 
 
 def _breaks(subject: Subject, by: float, away: float = 0.0) -> bool:
-    look = at_gradient(subject, _beside(subject.scored.objective, subject.scored.dtype, by, away))
-    return look is not None and look.broken
+    residual = at_gradient(subject, _beside(subject.scored.objective, subject.scored.dtype, by, away))
+    return residual is not None and residual.broken

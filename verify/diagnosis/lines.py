@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.mistakes import Lines, Place, Slip, told, told_place
+from verify.mistakes import Lines, Site, Slip, derivative_told, told, told_place
 from verify.rounding import GREATEST_DENOMINATOR
 
 Floats = NDArray[np.float64]
@@ -40,12 +40,15 @@ PAIRED = 400
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """The code at a point, what its gradient was said to be and what it is, by the variables in a row. `which` of them are explained."""
+    """The code at a point, what its gradient was said to be and what it is, by the variables in a row, with the name of the input that
+    each belongs to. `which` of them are explained. Points may have different sizes.
+    """
 
     lines: Lines
     given: Floats
     due: Floats
     radius: Floats
+    inputs: NDArray[np.str_]
     which: NDArray[np.bool_]
 
     def explained(self, gradient: Floats) -> bool:
@@ -92,7 +95,7 @@ class _Inquiry:
     def found(self) -> Found | None:
         """The plainest."""
         constant = () if self.besides else (self.constant,)  # it looks at nothing besides
-        asks = (self.plain, self.simple_factor, *constant, self.factor, self.two)
+        asks = (self.plain, self.simple_factor, *constant, self.derivative, self.factor, self.two)
         return next((found for ask in asks if (found := ask()) is not None), None)
 
     @property
@@ -153,7 +156,7 @@ class _Inquiry:
                     return self.tell(s)
         return None
 
-    def _factors(self) -> Iterator[tuple[Place, float]]:
+    def _factors(self) -> Iterator[tuple[Site, float]]:
         """The places of which a multiple explains the first point, and the factor."""
         for place in self.first.lines.listed:
             column = self.columns.get(Slip("path-missing", "times", place, 0.0))
@@ -177,12 +180,12 @@ class _Inquiry:
                     return Found("constant", told_of, ((line.file, line.number),))
         return None
 
-    def _having(self, point: Answered, place: Place, number: float) -> Floats:
+    def _having(self, point: Answered, place: Site, number: float) -> Floats:
         """The gradient at a point with another number in a place: all that is computed there is computed anew."""
         self.left -= ANEW * point.lines.cost
         return point.lines.having(place, number).gradient()
 
-    def _number(self, place: Place) -> float | None:
+    def _number(self, place: Site) -> float | None:
         """The number at which the error along its own direction vanishes at the first point; None where it is none, or would be too much
         work.
         """
@@ -206,6 +209,23 @@ class _Inquiry:
             if float(np.max(np.abs(now))) <= EXACT * size or abs(step) <= EXACT * abs(here) or self.left < 0:
                 break
         return here if np.all(np.abs(now) <= SEEN * size) else None
+
+    def derivative(self) -> Found | None:
+        """Another derivative of one function; where that of another line would do as well, none is told."""
+        lines, found = self.first.lines, dict[tuple[str, int], tuple[Slip, str | None]]()
+        for s in lines.derivatives():
+            column = self.column(s)
+            if column is None:
+                return None
+            if self.first.fits(column) and self.explains(s):
+                where, due = s.place.key[:2], lines.derivative(s.place.key)
+                if where not in found or (found[where][1] is None and due is not None):
+                    found[where] = s, due
+        if len(found) != 1:
+            return None
+        ((s, due),) = found.values()
+        line = lines.line(s.place)
+        return Found(s.code, derivative_told(s, line, due), ((line.file, line.number),))
 
     def two(self) -> Found | None:
         """Two slips together, of those that leave no number open."""

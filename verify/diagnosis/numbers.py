@@ -7,17 +7,17 @@ left out, moved or transposed, a norm that was divided by, single entries, and r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.diagnosis.change import Change, Table
+from verify.diagnosis.decomposition import Floats
 from verify.diagnosis.formats import BITS, holding
-from verify.diagnosis.regression import Coefficient, Sight, System, simplest
-from verify.diagnosis.scene import Floats
-from verify.diagnosis.touches import done
-from verify.diagnosis.words import Axes, Diagnosis, Told, number, times
+from verify.diagnosis.regression import Observation, System, simplest
+from verify.diagnosis.transformations import done, tell
+from verify.diagnosis.wording import Axes, Coefficient, Diagnosis, Message, number, times
 from verify.rounding import unit_roundoff
 
 
@@ -43,7 +43,7 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
     usable = [s for s in seen if np.all(np.isfinite(s.gradient)) and np.all(np.isfinite(s.error))]
     if sum(s.truth.size for s in usable) < ENOUGH or not any(np.any(s.wrong) for s in usable):
         return None
-    system = System([_sight(s) for s in usable])
+    system = System([_observation(s) for s in usable])
     found = simplest(system)
     if found is not None and len(found.terms) == 1:
         ((change, c),) = found.terms
@@ -79,7 +79,7 @@ def _place(name: str, entries: str | list[list[int]]) -> str:
     return ", ".join(f"{name}{at}" for at in entries)
 
 
-def _sight(s: Numbers) -> Sight:
+def _observation(s: Numbers) -> Observation:
     radius, size = max(float(np.max(s.error)), LEAST), float(np.max(np.abs(s.truth)))
     matrix = _matrix(s.truth)
     found = {Change("counted", "whole", free=True): matrix}
@@ -90,29 +90,24 @@ def _sight(s: Numbers) -> Sight:
             found |= {Change("row", "whole", place, free=True): row, Change("column", "whole", place, free=True): column}
     with np.errstate(all="ignore"):
         found |= dict(done("whole", matrix))
-    return Sight(_matrix(s.gradient - s.truth), radius, radius / max(size, radius), Table.of(found))
+    return Observation(_matrix(s.gradient - s.truth), radius, radius / max(size, radius), Table.of(found))
 
 
 def _matrix(a: Floats) -> Floats:
     return a if a.ndim == 2 else a.reshape(1, -1)
 
 
-def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Told:
+def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
     name, factor = GRADIENT, 1 + c
     if change.kind == "counted":
         if factor in (0, -1):
-            return Told("term-missing", f"{name} is 0") if factor == 0 else Told("sign", f"{name} has the wrong sign")
-        return Told("scaled", f"{name} is {times(factor)} what it must be")
+            return Message("term-missing", f"{name} is 0") if factor == 0 else Message("sign", f"{name} has the wrong sign")
+        return Message("scaled", f"{name} is {times(factor)} what it must be")
     if change.kind in ("row", "column"):
         place = {"first": f"{change.kind} 0", "last": f"the last {change.kind}"}[change.how]
-        return Told("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
-    if change.kind == "transposed":
-        return Told("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
-    how = Axes(columns="columns" if of_matrices else "entries").told(change.how)
-    if change.kind == "permuted":
-        return Told("entries", f"{name} has its {how}")
-    code = "scaled" if "divided" in how else "clipped" if "clipped" in how else "entries"
-    return Told(code, f"in place of {name} stands: {how}")
+        return Message("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
+    told = tell(Axes(columns="columns" if of_matrices else "entries"), name, change)
+    return replace(told, code="entries") if change.kind == "permuted" else told  # its rows are no classes
 
 
 GRADIENT = "the gradient"

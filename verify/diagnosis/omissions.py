@@ -2,66 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.change import Added, Change
-from verify.diagnosis.scene import Scene
+from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.decomposition import Decomposition
+from verify.diagnosis.parts import part_counted
+from verify.diagnosis.penalties import of_bias
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Coefficient, Message, counted, times
+
+ROWS = {"first": "{row} 0", "second": "{row} 1", "last": "the last {row}"}
+COLUMNS = {"first": "{column} 0", "last": "the last {column}"}
+CLASSES = {"first": "class 0", "second": "class 1", "last": "the last class"}
+ENTRIES = {
+    "[0, 0]": "entry [0, 0]",
+    "[0, -1]": "the last entry of {row} 0",
+    "[-1, 0]": "the first entry of the last {row}",
+    "[-1, -1]": "the last entry of the last {row}",
+}
+"""Places by the names of the axes."""
 
 
-def entries(scene: Scene) -> Added:
+def _entry(v: Vocabulary, change: Change, c: Coefficient) -> Message:
+    place = v.axes.told(ENTRIES[change.how])
+    return Message("entries", f"{place} is {times(1 + c)} what it must be" if c != -1 else f"{place} is 0", place)
+
+
+@told_by({"entry": _entry})
+def entries(decomposition: Decomposition) -> Added:
     """An entry in a corner."""
     for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
-        entry = np.zeros(scene.shape)
-        entry[j, k] = scene.whole[j, k]
+        entry = np.zeros(decomposition.shape)
+        entry[j, k] = decomposition.whole[j, k]
         yield Change("entry", "whole", place, free=True), entry
 
 
-def classes(scene: Scene) -> Added:
+def _row(v: Vocabulary, change: Change, c: Coefficient) -> Message:
+    if change.how in ("own row", "other rows"):
+        return part_counted(v, Change("counted", "label" if change.how == "own row" else "others", free=True), c)
+    return _in(v, change, c, _place(v, ROWS, "{row}", change.how), "class-missing")
+
+
+def _column(v: Vocabulary, change: Change, c: Coefficient) -> Message:
+    if change.part == "penalty" and change.how == "last":
+        return of_bias(v, c * (v.rate or 1))
+    return _in(v, change, c, _place(v, COLUMNS, "{column}", change.how), "entries")
+
+
+def _in(v: Vocabulary, change: Change, c: Coefficient, place: str, missing: str) -> Message:
+    """A part that is missing in a place, or counted otherwise."""
+    name = v.names[change.part]
+    if c == -1:
+        return Message(missing, f"{name} is missing in {place}", place)
+    return Message("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
+
+
+def _place(v: Vocabulary, known: Mapping[str, str], what: str, which: str) -> str:
+    return v.axes.told(known.get(which) or which.format(what))
+
+
+def _class(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    what = f"the {'margins' if change.part == 'switch' else 'examples'} of {CLASSES[change.how]}"
+    return Message("class-missing", f"{what} are left out") if c == -1 else Message("scaled", f"{what} are {counted(1 + c)}")
+
+
+@told_by({"row": _row, "class": _class})
+def classes(decomposition: Decomposition) -> Added:
     """A class left out: its row alone, or all that comes from its switch."""
-    for place, j in (("first", 0), ("second", 1), ("last", scene.C - 1)):
-        row = np.arange(scene.C) == j
-        for name, matrix in scene.parts.items():
+    for place, j in (("first", 0), ("second", 1), ("last", decomposition.C - 1)):
+        row = np.arange(decomposition.C) == j
+        for name, matrix in decomposition.parts.items():
             yield Change("row", name, place, free=True), matrix * row[:, None]
-        yield Change("class", "switch", place, free=True), scene.sum_of(scene.by_class[j])
-        mine = (scene.y == j)[:, None]
-        yield Change("class", "label", place, free=True), scene.sum_of(scene.all_slopes * mine)
-    for place, some in _blocks(scene.C, ROWS_AT_ONCE):
-        rows = np.zeros((scene.C, 1))
+        yield Change("class", "switch", place, free=True), decomposition.sum_of(decomposition.by_class[j])
+        mine = (decomposition.y == j)[:, None]
+        yield Change("class", "label", place, free=True), decomposition.sum_of(decomposition.all_slopes * mine)
+    for place, some in _blocks(decomposition.C, ROWS_AT_ONCE):
+        rows = np.zeros((decomposition.C, 1))
         rows[some] = 1
         for name in ("whole", "data"):
-            yield Change("row", name, place, free=True), scene.parts[name] * rows
+            yield Change("row", name, place, free=True), decomposition.parts[name] * rows
     for place, end in (("own row", True), ("other rows", False)):
-        rows = (np.arange(scene.C) == scene.y[:, None]) == end
-        yield Change("row", "data", place, free=True), scene.sum_of(scene.all_slopes * rows)
+        rows = (np.arange(decomposition.C) == decomposition.y[:, None]) == end
+        yield Change("row", "data", place, free=True), decomposition.sum_of(decomposition.all_slopes * rows)
 
 
-def columns(scene: Scene) -> Added:
+@told_by({"column": _column})
+def columns(decomposition: Decomposition) -> Added:
     """A feature left out, those beyond so many, or the rest that blocks of so many leave."""
-    for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), *_blocks(scene.D, COLUMNS_AT_ONCE)):
-        column = np.zeros(scene.D)
+    for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), *_blocks(decomposition.D, COLUMNS_AT_ONCE)):
+        column = np.zeros(decomposition.D)
         column[some] = 1
-        for name, matrix in scene.parts.items():
+        for name, matrix in decomposition.parts.items():
             yield Change("column", name, place, free=True), matrix * column
 
 
-def examples(scene: Scene) -> Added:
+OF_A_TARGET = "of one target"
+ALONE = {
+    "alone": "only {} counts: the others' gradients are overwritten",
+    "alone, not divided": "only {} counts, and it is not divided by N",
+    "left out of the mean": "{} is left out, and the rest averaged",
+}
+
+
+def example(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    """Examples that are left out, counted otherwise, or alone."""
+    examples = which(change.how)
+    if change.part in ALONE:
+        return Message("example-missing", ALONE[change.part].format(examples))
+    if c == -1:
+        return Message("example-missing", f"{examples} is left out")
+    return Message("scaled" if change.part == OF_A_TARGET else "example-missing", f"{examples} is {counted(1 + c)}")
+
+
+@told_by({"example": example})
+def examples(decomposition: Decomposition) -> Added:
     """An example left out, or some of them, or nothing but one."""
-    N, share = scene.N, scene.share
+    N, share = decomposition.N, decomposition.share
     odd, even = ("odd", slice(1, None, 2)), ("even", slice(0, None, 2))
     for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), odd, even, *_blocks(N, EXAMPLES_AT_ONCE)):
         kept = np.zeros(N, dtype=bool)
         kept[some] = True
-        part = scene.sum_of(scene.all_slopes * kept[:, None])
+        part = decomposition.sum_of(decomposition.all_slopes * kept[:, None])
         yield Change("example", "left out", place, free=True), part
         left = N - int(kept.sum())
         mean = N / left if left and share != 1 else 1.0
-        yield Change("example", "left out of the mean", place), mean * (scene.data - part) - scene.data
+        yield Change("example", "left out of the mean", place), mean * (decomposition.data - part) - decomposition.data
         if place in ("first", "last"):
-            yield Change("example", "alone", place, free=False), part - scene.data
-            yield Change("example", "alone, not divided", place, free=False), part / share - scene.data
+            yield Change("example", "alone", place, free=False), part - decomposition.data
+            yield Change("example", "alone, not divided", place, free=False), part / share - decomposition.data
 
 
 def _blocks(size: int, widths: Sequence[int]) -> Iterator[tuple[str, slice]]:
@@ -69,8 +140,11 @@ def _blocks(size: int, widths: Sequence[int]) -> Iterator[tuple[str, slice]]:
     left to it: code has another way for that, or leaves out everything, which has its own name.
     """
     for width in widths:
-        yield f"beyond {width}", slice(width, None)
-        yield f"rest of {width}", slice(size // width * width, None) if size >= width or width <= SMALL_BLOCK else slice(0, 0)
+        yield f"every {{}} beyond the first {width}", slice(width, None)
+        yield (
+            f"every {{}} after the last full block of {width}",
+            slice(size // width * width, None) if size >= width or width <= SMALL_BLOCK else slice(0, 0),
+        )
 
 
 SMALL_BLOCK = 4
@@ -78,3 +152,16 @@ SMALL_BLOCK = 4
 EXAMPLES_AT_ONCE = (2, 4, 8, 16, 32, BLOCK)
 COLUMNS_AT_ONCE = (2, 4, 8)
 ROWS_AT_ONCE = (2, 4, 8)
+
+
+def which(examples: str) -> str:
+    """Some examples in words."""
+    return EXAMPLES.get(examples) or examples.format("example")
+
+
+EXAMPLES = {
+    "first": "the first example",
+    "last": "the last example",
+    "odd": "every second example",
+    "even": "every second example, from the first on",
+}

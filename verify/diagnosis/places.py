@@ -7,29 +7,29 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.looks import Look
+from verify.diagnosis.residuals import Residual
 
 Mask = NDArray[np.bool_]
 
 
-def _at(j: int, k: int) -> Callable[[Look], Mask]:
-    def mask(look: Look) -> Mask:
-        found = np.zeros(look.error.shape, dtype=bool)
+def _at(j: int, k: int) -> Callable[[Residual], Mask]:
+    def mask(residual: Residual) -> Mask:
+        found = np.zeros(residual.error.shape, dtype=bool)
         found[j, k] = True
         return found
 
     return mask
 
 
-def _row(j: int) -> Callable[[Look], Mask]:
-    return lambda look: np.arange(len(look.error))[:, None] == j % max(len(look.error), 2) * np.ones(look.error.shape)
+def _row(j: int) -> Callable[[Residual], Mask]:
+    return lambda residual: np.arange(len(residual.error))[:, None] == j % max(len(residual.error), 2) * np.ones(residual.error.shape)
 
 
-def _column(k: int) -> Callable[[Look], Mask]:
-    return lambda look: np.arange(look.error.shape[1]) == np.arange(look.error.shape[1])[k] * np.ones(look.error.shape)
+def _column(k: int) -> Callable[[Residual], Mask]:
+    return lambda residual: np.arange(residual.error.shape[1]) == np.arange(residual.error.shape[1])[k] * np.ones(residual.error.shape)
 
 
-PATTERNS: dict[str, Callable[[Look], Mask]] = {
+PATTERNS: dict[str, Callable[[Residual], Mask]] = {
     "entry [0, 0]": _at(0, 0),
     "the last entry of {row} 0": _at(0, -1),
     "the first entry of the last {row}": _at(-1, 0),
@@ -38,34 +38,36 @@ PATTERNS: dict[str, Callable[[Look], Mask]] = {
     "{row} 1": _row(1),
     "the last {row}": _row(-1),
     "{column} 0": _column(0),
-    "{column} 1": lambda look: _column(min(1, look.error.shape[1] - 1))(look),
+    "{column} 1": lambda residual: _column(min(1, residual.error.shape[1] - 1))(residual),
     "the last {column}": _column(-1),
 }
 """Places that do not depend on the data, the narrowest first, in words with places for the names of the axes."""
 
 FIXED = tuple(PATTERNS)
 PATTERNS |= {
-    "the diagonal": lambda look: np.eye(*look.error.shape, dtype=np.bool_),
-    "the {rows} of the classes that have an example": lambda look: _rows(look, present=True),
-    "the {rows} of the classes without an example": lambda look: _rows(look, present=False),
-    "all {rows} but the first": lambda look: ~_row(0)(look),
-    "all {rows} but the last": lambda look: ~_row(-1)(look),
-    "all {columns} but the last": lambda look: ~_column(-1)(look),
+    "the diagonal": lambda residual: np.eye(*residual.error.shape, dtype=np.bool_),
+    "the {rows} of the classes that have an example": lambda residual: _rows(residual, present=True),
+    "the {rows} of the classes without an example": lambda residual: _rows(residual, present=False),
+    "all {rows} but the first": lambda residual: ~_row(0)(residual),
+    "all {rows} but the last": lambda residual: ~_row(-1)(residual),
+    "all {columns} but the last": lambda residual: ~_column(-1)(residual),
 }
 
 
-def _rows(look: Look, *, present: bool) -> Mask:
-    there = np.isin(np.arange(look.error.shape[0]), look.scene.y)
-    return np.broadcast_to((there == present)[:, None], look.error.shape)
+def _rows(residual: Residual, *, present: bool) -> Mask:
+    there = np.isin(np.arange(residual.error.shape[0]), residual.decomposition.y)
+    return np.broadcast_to((there == present)[:, None], residual.error.shape)
 
 
-def pattern(looks: Sequence[Look]) -> str | None:
+def pattern(residuals: Sequence[Residual]) -> str | None:
     """The narrowest pattern that contains the errors of all cases, and leaves something out on two at least."""
-    wrong = [~(np.abs(look.error) <= look.radius) for look in looks]
+    wrong = [~(np.abs(residual.error) <= residual.radius) for residual in residuals]
     for words, mask in PATTERNS.items():
-        if not all(np.all(mask(look)[w]) for look, w in zip(looks, wrong, strict=True)):  # the first that lies elsewhere ends it
+        if not all(
+            np.all(mask(residual)[w]) for residual, w in zip(residuals, wrong, strict=True)
+        ):  # the first that lies elsewhere ends it
             continue
-        if sum(not np.all(mask(look)) for look in looks) >= FEWEST:
+        if sum(not np.all(mask(residual)) for residual in residuals) >= FEWEST:
             return words
     return None
 

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change
-from verify.diagnosis.scene import Floats, Scene
+from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.decomposition import Decomposition, Floats
+from verify.diagnosis.targets import weighted as told_as_weighted
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Coefficient, Message
+
+UNNORMALISED = ("exp of the scores", "exp of the shifted scores")
 
 
-def replaced(scene: Scene) -> Added:
+def _scores(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    return Message("scaled" if change.how in UNNORMALISED else "term-extra", f"in place of the probabilities stands: {change.how}")
+
+
+@told_by({"scores": _scores})
+def replaced(decomposition: Decomposition) -> Added:
     """Another function of the scores where the varying terms of the loss stand."""
-    varying = sum((dS for role, dS in scene.by_role.items() if not role.switch and role.sign == 0), np.zeros((scene.N, scene.C)))
+    varying = sum(
+        (dS for role, dS in decomposition.by_role.items() if not role.switch and role.sign == 0),
+        np.zeros((decomposition.N, decomposition.C)),
+    )
     if not np.any(varying):
         return
-    S, top = scene.scores, scene.scores.max(axis=1, keepdims=True)
+    S, top = decomposition.scores, decomposition.scores.max(axis=1, keepdims=True)
     with np.errstate(all="ignore"):
         E, shifted = np.exp(S), np.exp(S - top)
         P = shifted / shifted.sum(axis=1, keepdims=True)
@@ -34,19 +47,20 @@ def replaced(scene: Scene) -> Added:
             "of the negative scores": _softmax(-S),
             "the sigmoid's slope": 1 / (1 + np.exp(-S)) * (1 - 1 / (1 + np.exp(-S))),
             "one at the greatest": (top == S).astype(np.float64),
-            "uniform": np.full(S.shape, 1 / scene.C),
+            "uniform": np.full(S.shape, 1 / decomposition.C),
             "√p": np.sqrt(P),
         }
     for how, dS in functions.items():
-        yield Change("scores", "varying", how), scene.sum_of(dS - varying)
+        yield Change("scores", "varying", how), decomposition.sum_of(dS - varying)
 
 
-def weighted(scene: Scene) -> Added:
+@told_by({"weighted": told_as_weighted})
+def weighted(decomposition: Decomposition) -> Added:
     """The right slopes times something, as where a slope is taken once more, or an example counts by how sure it is."""
-    if not any(not role.switch and role.sign == 0 for role in scene.by_role):
+    if not any(not role.switch and role.sign == 0 for role in decomposition.by_role):
         return
-    P, slopes = _softmax(scene.scores), scene.all_slopes
-    own = P[np.arange(scene.N), scene.y][:, None]
+    P, slopes = _softmax(decomposition.scores), decomposition.all_slopes
+    own = P[np.arange(decomposition.N), decomposition.y][:, None]
     found = {
         "p": P,
         "1 − p": 1 - P,
@@ -55,10 +69,10 @@ def weighted(scene: Scene) -> Added:
         "1 − p of the label": 1 - own,
         "(1 − p of the label)²": (1 - own) ** 2,
         "p (1 − p) of the label": own * (1 - own),
-        "the scores": scene.scores,
+        "the scores": decomposition.scores,
     }
     for how, weights in found.items():
-        yield Change("weighted", "data", f"multiplied by {how}"), scene.sum_of(slopes * (weights - 1))
+        yield Change("weighted", "data", f"multiplied by {how}"), decomposition.sum_of(slopes * (weights - 1))
 
 
 def _softmax(S: Floats) -> Floats:

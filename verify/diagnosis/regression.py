@@ -1,6 +1,6 @@
-"""Term regression: E = Σ c_k T_k over all scenes at once, with as few changes T_k as possible and simple rational c_k.
+"""Term regression: E = Σ c_k T_k over all cases at once, with as few changes T_k as possible and simple rational c_k.
 
-The coefficients are fitted on every other scene and must explain all scenes within rounding. A change that is either done or not has
+The coefficients are fitted on every other case and must explain all cases within rounding. A change that is either done or not has
 the coefficient 1.
 """
 
@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.diagnosis.change import Change, Table, union
-from verify.diagnosis.scene import Floats
+from verify.diagnosis.decomposition import Floats
+from verify.diagnosis.wording import Coefficient
 from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
-
-Coefficient = Fraction | float
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What one scene contributes: the error E (C, D) of the candidate's gradient, the greatest radius that rounding explains of its
+class Observation:
+    """What one decomposition contributes: the error E (C, D) of the candidate's gradient, the greatest radius that rounding explains of its
     entries, the radius per magnitude, and the matrices of all changes.
     """
 
@@ -50,7 +49,7 @@ class Explanation:
 
 
 class Equations:
-    """The stacked and scaled columns of the changes over several scenes: what does not depend on the candidate."""
+    """The stacked and scaled columns of the changes over several decompositions: what does not depend on the candidate."""
 
     def __init__(self, tables: Sequence[tuple[Table, float, float]]) -> None:
         names = union([t for t, _, _ in tables])
@@ -75,7 +74,8 @@ class Equations:
         reduced besides, which would be two sentences about one number.
         """
         i, j = np.triu_indices(len(self.changes), 1)
-        about = np.array([hash(c.part) if c.kind in ONE_NUMBER else k for k, c in enumerate(self.changes)])
+        first = {c.part: k for k, c in reversed([*enumerate(self.changes)]) if c.kind in ONE_NUMBER}
+        about = np.array([first[c.part] if c.kind in ONE_NUMBER else k for k, c in enumerate(self.changes)], dtype=np.intp)
         cosines = (self.U.T @ self.U)[i, j]
         apart = 1 - cosines * cosines
         kept = (apart > PARALLEL) & (about[i] != about[j])
@@ -88,13 +88,13 @@ equations = lru_cache(maxsize=16)(Equations)
 
 
 class System:
-    """The equations of several sights."""
+    """The equations of several observations."""
 
-    def __init__(self, sights: Sequence[Sight]) -> None:
+    def __init__(self, observations: Sequence[Observation]) -> None:
         with np.errstate(all="ignore"):  # a column may be huge beside its radius
-            self.of = equations(tuple((s.table, s.radius, s.unit) for s in sights))
+            self.of = equations(tuple((s.table, s.radius, s.unit) for s in observations))
         self.changes, self.A, self.blur, self.fitted = self.of.changes, self.of.A, self.of.blur, self.of.fitted
-        self.b = np.concatenate([s.error.ravel() / s.radius for s in sights] or [np.zeros(0)])
+        self.b = np.concatenate([s.error.ravel() / s.radius for s in observations] or [np.zeros(0)])
 
     def explained(self, most: int = 2) -> list[Explanation]:
         """All explanations of the fewest changes, up to `most`, in the order of the catalogue."""
@@ -153,8 +153,8 @@ class System:
         return Explanation(tuple(zip((self.changes[k] for k in chosen), coefficients, strict=True)), left, removed)
 
 
-def explains(found: Explanation, there: Sight) -> bool:
-    """Whether an explanation leaves no more than rounding at another sight, whose table has its changes in order."""
+def explains(found: Explanation, there: Observation) -> bool:
+    """Whether an explanation leaves no more than rounding at another observation, whose table has its changes in order."""
     c = np.array([float(x) for _, x in found.terms])
     with np.errstate(all="ignore"):
         allowed = EXPLAINED * (there.radius + there.unit * np.max(np.abs(there.table.rows), axis=1) @ np.abs(c))

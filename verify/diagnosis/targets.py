@@ -10,8 +10,13 @@ from collections.abc import Callable
 import numpy as np
 
 from verify.cases.kinks import has_kinks
-from verify.diagnosis.change import Added, Change
-from verify.diagnosis.scene import Floats, Labels, Scene
+from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.decomposition import Decomposition, Floats, Labels
+from verify.diagnosis.omissions import OF_A_TARGET, example
+from verify.diagnosis.parts import added
+from verify.diagnosis.slopes import leak, smoothed
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Coefficient, Message
 from verify.spec.margins import MARGINS
 
 OTHER_TARGETS: dict[str, Callable[[float], float]] = {
@@ -37,21 +42,30 @@ OTHER_EXAMPLES: dict[str, Callable[[Labels], Labels]] = {
 }
 
 
-def _targets(scene: Scene) -> Added:
+def _target(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    return Message("label-term", f"the gradient is that of another target than the loss's: it takes {change.how} for the target t")
+
+
+@told_by({"target": _target, "smoothed": smoothed})
+def _targets(decomposition: Decomposition) -> Added:
     for how, change in OTHER_TARGETS.items():
-        other = scene.with_targets(change)
+        other = decomposition.with_targets(change)
         if other is not None:
-            yield Change("target", "data", how), other.data - scene.data
-    known = scene.oracle.objective.loss.targets or ()
+            yield Change("target", "data", how), other.data - decomposition.data
+    known = decomposition.oracle.objective.loss.targets or ()
     if len(known) == 2:
-        yield Change("smoothed", "target", free=True), scene.relabelled(1 - scene.y) - scene.data
+        yield Change("smoothed", "target", free=True), decomposition.relabelled(1 - decomposition.y) - decomposition.data
     for how, order in OTHER_EXAMPLES.items():
-        yield Change("target", "data", f"{how} target"), scene.relabelled(order(scene.y)) - scene.data
+        yield Change("target", "data", f"{how} target"), decomposition.relabelled(order(decomposition.y)) - decomposition.data
 
 
-def _by_target(scene: Scene) -> Added:
-    for k, t in enumerate((scene.oracle.objective.loss.targets or ())[:MOST_TARGETS]):
-        yield Change("example", "left out", f"target {t:g}", free=True), scene.sum_of(scene.all_slopes * (scene.y == k)[:, None])
+@told_by({"example": example})
+def _by_target(decomposition: Decomposition) -> Added:
+    for k, t in enumerate((decomposition.oracle.objective.loss.targets or ())[:MOST_TARGETS]):
+        yield (
+            Change("example", OF_A_TARGET, f"every example with target {t:g}", free=True),
+            decomposition.sum_of(decomposition.all_slopes * (decomposition.y == k)[:, None]),
+        )
 
 
 MOST_TARGETS = 8
@@ -83,64 +97,99 @@ FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
 """What people put through the link, or forget to put through it."""
 
 
-def _functions(scene: Scene) -> Added:
+SECOND = "the second derivative"
+
+
+def _slope(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    if change.how == SECOND:
+        return Message("term-extra", f"{SECOND} stands in place of the first: gradient and Hessian are mixed up")
+    return Message("scaled" if change.how == UNNORMALISED else "term-extra", f"in place of the slope ∂ℓ/∂s stands {change.how}")
+
+
+UNNORMALISED = "exp(s) − t"
+
+
+@told_by({"slope": _slope})
+def _functions(decomposition: Decomposition) -> Added:
     """Another function f of the score in f(s) − t, and in −t·f(−t·s)."""
-    s, t, slopes = scene.scores, _column(scene), scene.all_slopes
+    s, t, slopes = decomposition.scores, _column(decomposition), decomposition.all_slopes
     for how, f in FUNCTIONS.items():
-        yield Change("slope", "data", f"{how} − t"), scene.sum_of(f(s) - t - slopes)
+        yield Change("slope", "data", f"{how} − t"), decomposition.sum_of(f(s) - t - slopes)
         if np.all(np.abs(t) == 1):
-            yield Change("slope", "data", f"−t·{how.replace('s', 'z')}, z = −t·s"), scene.sum_of(-t * f(-t * s) - slopes)
-    second = scene.curvature
+            yield Change("slope", "data", f"−t·{how.replace('s', 'z')}, z = −t·s"), decomposition.sum_of(-t * f(-t * s) - slopes)
+    second = decomposition.curvature
     if second is not None:
-        yield Change("slope", "data", "the second derivative"), scene.sum_of(second - slopes)
+        yield Change("slope", "data", SECOND), decomposition.sum_of(second - slopes)
 
 
-def _weighted(scene: Scene) -> Added:
+CURVED = "left out where the second derivative is 0"
+
+
+def weighted(v: Vocabulary, change: Change, _: Coefficient) -> Message:
+    """Slopes that are weighted by something, or put through it."""
+    if change.how == "multiplied by the target" and {abs(t) for t in v.oracle.objective.loss.targets or ()} == {1}:
+        return Message("label-term", "the factor t of the target is missing in the slope, as if every target were 1")
+    return Message("term-missing" if change.how == CURVED else "scaled", f"the slope ∂ℓ/∂s of each example is {change.how}")
+
+
+@told_by({"weighted": weighted, "extra": added})
+def _weighted(decomposition: Decomposition) -> Added:
     """The right slope ∂ℓ/∂s times, or put through, something."""
-    s, t, slopes = scene.scores, _column(scene), scene.all_slopes
+    s, t, slopes = decomposition.scores, _column(decomposition), decomposition.all_slopes
     found = {
         "multiplied by its own absolute value": slopes * np.abs(slopes),
         "squared": slopes * slopes,
-        "as an absolute value": np.abs(slopes),
+        "taken as an absolute value": np.abs(slopes),
         "multiplied by the score": slopes * s,
         "multiplied by the target": slopes * t,
         "multiplied by σ(s)": slopes * _sigmoid(s),
         "multiplied by σ(s)(1 − σ(s)), the slope of the sigmoid": slopes * _sigmoid(s) * _sigmoid(-s),
         "divided by σ(s)(1 − σ(s))": slopes / (_sigmoid(s) * _sigmoid(-s)),
         "clipped to [−1, 1]": np.clip(slopes, -1, 1),
-        "divided by the number of its examples with a slope": slopes * scene.N / max(int(np.count_nonzero(slopes)), 1),
+        "divided by the number of its examples with a slope": slopes * decomposition.N / max(int(np.count_nonzero(slopes)), 1),
     }
-    second = scene.curvature
+    second = decomposition.curvature
     if second is not None:
-        found |= {"left out where the second derivative is 0": slopes * (second != 0)}
+        found |= {CURVED: slopes * (second != 0)}
         found |= {"multiplied by the second derivative": slopes * second, "divided by the second derivative": slopes / second}
     for how, dS in found.items():
-        yield Change("weighted", "data", how), scene.sum_of(dS - slopes)
-    times = "" if scene.form.is_apart else "times the features"
-    yield Change("extra", "signs of the slopes", times, free=True), scene.sum_of(np.sign(slopes))
-    yield Change("extra", "targets", times, free=True), scene.sum_of(t)
+        yield Change("weighted", "data", how), decomposition.sum_of(dS - slopes)
+    times = "" if decomposition.form.is_apart else "times the features"
+    yield Change("extra", "signs of the slopes", times, free=True), decomposition.sum_of(np.sign(slopes))
+    yield Change("extra", "targets", times, free=True), decomposition.sum_of(t)
 
 
-def _rectified(scene: Scene) -> Added:
+@told_by({"weighted": weighted})
+def _rectified(decomposition: Decomposition) -> Added:
     """Where the sign of a slope is that of its target, as in classification, the examples of that target are left out."""
-    slopes = scene.all_slopes
+    slopes = decomposition.all_slopes
     for how, dS in (("negative", np.maximum(slopes, 0)), ("positive", np.minimum(slopes, 0))):
-        yield Change("weighted", "data", f"without what is {how}"), scene.sum_of(dS - slopes)
+        yield Change("weighted", "data", f"without what is {how}"), decomposition.sum_of(dS - slopes)
 
 
-def _margins(scene: Scene) -> Added:
+def _margin(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    if change.how == "always on":
+        return Message("margin", "the switch counts as on, whatever its sign: max(0, a) is taken for a")
+    if change.how == "uncapped":
+        return Message("margin", "what is cut off above counts as if it were not: min(c, a) is taken for a")
+    how = "missing" if change.how == "0" else change.how
+    return Message("margin", f"the margin's constant is {how} in the gradient, such as the 1 of max(0, 1 − t·s)")
+
+
+@told_by({"margin": _margin, "leak": leak})
+def _margins(decomposition: Decomposition) -> Added:
     """A constant in a switch, such as the 1 of max(0, 1 − t·s), that is another one in the gradient; or no switch at all."""
-    for how in MARGINS if has_kinks(scene.oracle) else ():
-        other = scene.with_margin(how)
+    for how in MARGINS if has_kinks(decomposition.oracle) else ():
+        other = decomposition.with_margin(how)
         if other is not None:
-            yield Change("margin", "data", how), other.data - scene.data
+            yield Change("margin", "data", how), other.data - decomposition.data
             if how == "always on":
-                yield Change("leak", "data", free=True), other.data - scene.data
+                yield Change("leak", "data", free=True), other.data - decomposition.data
 
 
-def _column(scene: Scene) -> Floats:
-    assert scene.targets is not None
-    return scene.targets[:, None]
+def _column(decomposition: Decomposition) -> Floats:
+    assert decomposition.targets is not None
+    return decomposition.targets[:, None]
 
 
 OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target, _rectified)

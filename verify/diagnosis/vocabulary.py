@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from verify.diagnosis.regression import Coefficient
-from verify.diagnosis.words import AXES, number
+from verify.diagnosis.wording import AXES, Coefficient, number
 from verify.form import SCORES
 from verify.oracle import Oracle
 from verify.oracle.formula import penalty_formula
@@ -43,5 +42,19 @@ class Vocabulary:
 
     def weights(self, factor: Coefficient) -> str:
         """A multiple of λW as code has it."""
-        text = number(factor)
-        return "λW" if text == "1" else f"{text}λW"
+        return multiple(factor, "λW")
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the data term is a mean over the examples."""
+        return self.oracle.objective.reduction == "mean"
+
+
+def multiple(factor: Coefficient, of: str) -> str:
+    """A multiple of a product as code has it.
+
+    >>> multiple(1, "λW"), multiple(Fraction(1, 2), "W²")
+    ('λW', '1/2W²')
+    """
+    text = number(factor)
+    return of if text == "1" else f"{text}{of}"

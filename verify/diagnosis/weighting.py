@@ -8,8 +8,8 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.diagnosis import panel
-from verify.diagnosis.words import Diagnosis
+from verify.diagnosis import reference_cases
+from verify.diagnosis.wording import Diagnosis
 from verify.evidence import Evidence
 from verify.laws import Subject
 from verify.laws.weighting import Floats, Weighing
@@ -32,7 +32,10 @@ MISTAKES: dict[str, Callable[[Floats], Floats]] = {
 def named(subject: Subject, case: Case, worst: Evidence) -> Diagnosis:
     """The mistake, for each quantity that is not what weights make of it."""
     objective, dtype = subject.scored.objective, subject.scored.dtype
-    places = [Weighing(subject, case), *(Weighing(subject, scene.case) for scene in panel.ordinary(objective, dtype)[:SCENES])]
+    places = [
+        Weighing(subject, case),
+        *(Weighing(subject, decomposition.case) for decomposition in reference_cases.ordinary(objective, dtype)[:SCENES]),
+    ]
     answered = [here for here in places if _answers(here)]
     told: dict[str, list[str]] = {}
     for what in dict.fromkeys(what for here in answered for what in here.sums):

@@ -1,10 +1,14 @@
-"""One figure: matplotlib's SVG made fit for a page, light or dark, beside others."""
+"""How pictures are drawn: matplotlib's SVG made fit for a page, light or dark, beside others; and PNG on white.
+
+Text and axes of an SVG take the colour of the text around them (`currentColor`), so that one picture serves light and dark pages; texts
+stay texts, and ids are the same in every run.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import matplotlib as mpl
@@ -15,7 +19,7 @@ from matplotlib.figure import Figure
 INK = "#010203"
 """Stands for the page's own colour of text; replaced by `currentColor`."""
 
-BLUE, ORANGE, GREEN, RED, GREY = "#3b82c4", "#d97706", "#2e9e6b", "#d1435b", "#8a8f98"
+BLUE, ORANGE, GREEN, VIOLET, RED, GREY = "#3b82c4", "#d97706", "#2e9e6b", "#b05cc6", "#d1435b", "#8a8f98"
 """Told apart on white and on black, and by the colour-blind; dashes say the same again."""
 
 STYLE: dict[str, Any] = {
@@ -35,6 +39,11 @@ STYLE: dict[str, Any] = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
 }
 
+LARGE = STYLE | {"font.size": 10}
+"""For pictures that are files of their own."""
+
+UNDATED = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
 DECIMALS = 2
 """Of coordinates: a hundredth of a point."""
 
@@ -46,13 +55,53 @@ def svg(name: str, label: str, draw: Callable[[Axes], None], *, width: float = 5
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
         buffer = StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(buffer, format="svg", transparent=True, metadata=UNDATED)
     return _fit(buffer.getvalue(), name, label)
 
 
+class Picture:
+    """A picture that is also a file: `draw(figure)` puts it on an empty figure of `width` × `height` inches; `told` says it in words."""
+
+    def __init__(self, draw: Callable[[Figure], None], *, told: str, width: float = 9.0, height: float = 3.6) -> None:
+        self.told = told
+        with mpl.rc_context(LARGE):  # type: ignore[arg-type]
+            self._figure = Figure(figsize=(width, height), layout="constrained")
+            draw(self._figure)
+            self._svg = self._render()
+
+    @property
+    def svg(self) -> str:
+        """As an <svg> element without prologue; it is `told` to those who do not see it."""
+        return self._svg
+
+    @property
+    def file(self) -> str:
+        """As an SVG file."""
+        return '<?xml version="1.0" encoding="utf-8"?>\n' + self._svg
+
+    @property
+    def png(self) -> bytes:
+        """As PNG, 150 dots an inch, on white."""
+        whole = BytesIO()
+        with mpl.rc_context(LARGE):  # type: ignore[arg-type]
+            self._figure.savefig(whole, format="png", dpi=150, facecolor="white", metadata={"Software": None})
+        return whole.getvalue()
+
+    def _render(self) -> str:
+        text = StringIO()
+        self._figure.savefig(text, format="svg", transparent=True, metadata=UNDATED)
+        svg = _element(text.getvalue()).replace(INK, "currentColor")
+        svg = re.sub(r' id="image[0-9a-f]+"', "", svg)  # two equal colour bars would have the same
+        return re.sub(r"<svg ", f'<svg role="img" aria-label="{_attribute(self.told)}" ', svg, count=1)
+
+
+def _element(text: str) -> str:
+    """The SVG element of a file, without what says when and by whom it was made."""
+    return re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
+
+
 def _fit(text: str, name: str, label: str) -> str:
-    body = text[text.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    body = _element(text)
     referred = set(re.findall(r'(?:url\(|href=")#([^")]+)', body))
     body = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", body)
     body = re.sub(r'(url\(|href=")#', rf"\1#{name}-", body)

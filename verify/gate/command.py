@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,11 @@ FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 @click.command("gate")
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Instead of the one that [tool.verify.gate] names.")
-@click.option("--update-baseline", is_flag=True, help="Accept the report's figures: write them to the baseline and show the diff.")
+@click.option("--update-baseline", is_flag=True, help="Accept the report's figures: write them to the baseline, and show what changes.")
+@click.option("--diff", is_flag=True, help="With --update-baseline: show every line of the baseline that changes.")
 @click.option("--accept-reused", is_flag=True, help="Take the word of the run's ledger for results that it has not judged itself.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default=None, help="The whole report with what the gate says of it.")
-def command(report: Path, baseline: Path | None, update_baseline: bool, accept_reused: bool, format_: str | None) -> int:
+def command(report: Path, baseline: Path | None, update_baseline: bool, diff: bool, accept_reused: bool, format_: str | None) -> int:
     """Apply [tool.verify.gate] and its baseline to REPORT.json. Each failure is a sentence and says how to accept it."""
     from verify.errors import UsageError
     from verify.gate.rules import FRESH, exit_code, reused
@@ -32,7 +34,7 @@ def command(report: Path, baseline: Path | None, update_baseline: bool, accept_r
     if update_baseline and not accept_reused and (told := reused(document)) is not None:
         raise UsageError(f"{report}: {told}, so the baseline is not written. To go on: {FRESH}.")
     if update_baseline:
-        _update(document, policy)
+        _update(document, policy, every_line=diff)
     document = apply(document, policy, accept_reused=accept_reused)
     if format_ is not None:
         emit(document, format_, None)
@@ -78,7 +80,24 @@ def explain(document: dict[str, Any]) -> None:
             click.echo(f"{kind}: {visible(said['sentence'])}\n  to accept: {visible(said['accept'])}")
     for line in declarations(document):
         click.echo(f"declared: {line}")
-    click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline")
+    told = _changed(document)
+    click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline, {told} in meaning")
+
+
+MOST_LINES = 40
+"""Changes that a command shows; the page has all of them."""
+
+
+def _changed(document: dict[str, Any]) -> int:
+    """Tells what changed in meaning, line by line; returns how many lines that takes."""
+    from verify.report.changes import line, split
+
+    first, _ = split(document)
+    for change in first[:MOST_LINES]:
+        click.echo(f"changed: {line(change)}")
+    if len(first) > MOST_LINES:
+        click.echo(f"changed: {len(first) - MOST_LINES} more, in the report's page")
+    return len(first)
 
 
 def _stored(policy: Policy) -> Baseline | None:
@@ -87,9 +106,11 @@ def _stored(policy: Policy) -> Baseline | None:
     return None if policy.baseline is None else Baseline.read(policy.folder / policy.baseline)
 
 
-def _update(document: Any, policy: Policy) -> None:
+def _update(document: Any, policy: Policy, *, every_line: bool) -> None:
     from verify.errors import UsageError
     from verify.gate.baseline import Baseline
+    from verify.gate.rules import judged
+    from verify.report.changes import split
     from verify.report.reading import visible
     from verify.storage import save
 
@@ -99,7 +120,21 @@ def _update(document: Any, policy: Policy) -> None:
         raise UsageError("the report judges some laws only, and a baseline needs all of them. Run again without --law.")
     file = policy.folder / policy.baseline
     before = file.read_text(encoding="utf-8") if file.exists() else ""
-    now = str(Baseline.of(document))
-    save(file, now)
-    diff = unified_diff(before.splitlines(), now.splitlines(), policy.baseline, policy.baseline, lineterm="", n=0)
-    click.echo("\n".join(map(visible, diff)) or f"{policy.baseline} is as it was")
+    stored = None
+    with suppress(UsageError):  # one that cannot be read is replaced
+        stored = _stored(policy)
+    known = judged(document, policy, stored)
+    told, rest = _changed(known), len(split(known)[1])
+    now = Baseline.of(document)
+    save(file, str(now))
+    if str(now) == before:
+        click.echo(f"{policy.baseline} is as it was")
+    elif stored is None:
+        click.echo(f"{policy.baseline}: {len(now.entries)} results")
+    else:
+        click.echo(
+            f"{policy.baseline}: {told} changes in meaning, {rest} other figures moved{'' if every_line else ' (--diff shows them)'}"
+        )
+    if every_line:
+        diff = unified_diff(before.splitlines(), str(now).splitlines(), policy.baseline, policy.baseline, lineterm="", n=0)
+        click.echo("\n".join(map(visible, diff)))

@@ -12,7 +12,7 @@ dtype), which takes NaN without a word: for these only limitations are stated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import isfinite
 
@@ -31,6 +31,7 @@ from verify.problem import Part, small
 from verify.spec.function import UPSTREAM
 
 POISONS = {"NaN": np.nan, "infinity": np.inf}
+DECOMPOSITIONS = {"eigenvalues", "eigenvectors"}
 TOLD = {"scores": "the scores"}
 TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 """Score differences at which exp(−difference) is 0 even as a subnormal: beyond 745 and 103."""
@@ -40,8 +41,8 @@ def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
     misused = subject.once("misuse", lambda: misuse.taken(subject, case.dtype))
-    if isinstance(subject.oracle, InstanceOracle):
-        return Finding(evidence=(looked,), limitations=(*_taken(subject, subject.oracle, case), *misused))
+    if (named := subject.oracle.named) is not None:
+        return Finding(evidence=(looked,), limitations=(*_taken(subject, named, case), *misused))
     limitations = [*_poisoned(subject, case), *misused]
     evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and subject.form.classes(case.values) > 1 else ([], [])
     return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
@@ -66,7 +67,7 @@ def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str
     """The same in one number of each input that is differentiated, and of the upstream gradient."""
     rng = np.random.default_rng(case.seed)
     of_upstream = (UPSTREAM,) if UPSTREAM in case.values else ()
-    for poison, name in product(POISONS, (*case.differentiated, *of_upstream)):
+    for poison, name in product(_poisons(oracle, case), (*case.differentiated, *of_upstream)):
         poisoned = np.array(case[name])
         at = tuple(int(rng.integers(n)) for n in poisoned.shape)
         poisoned[at] = POISONS[poison]
@@ -77,6 +78,13 @@ def _taken(subject: Subject, oracle: InstanceOracle, case: Case) -> Iterator[str
             finite = "gradient" if name == UPSTREAM else "value and gradient"
             raise Misbehaviour("value", f"answers a finite {finite} where {name}{[*at] or ''} is {poison}")
         yield f"takes {poison} in {name} without a sign of it"
+
+
+def _poisons(oracle: InstanceOracle, case: Case) -> Sequence[str]:
+    """Infinity is not handed to what decomposes matrices: LAPACK's singular values need not come to an end there."""
+    formulas = [oracle.formula(part.key) for part in oracle.problem.parts(case.values)]
+    decomposes = any(i.row.name in DECOMPOSITIONS for f in formulas for i in f.value_tape.instructions)
+    return tuple(name for name, poison in POISONS.items() if not (decomposes and np.isinf(poison)))
 
 
 def _must_show(subject: Subject, oracle: InstanceOracle, case: Case, name: str, at: tuple[int, ...]) -> bool:
@@ -109,8 +117,8 @@ def _certain(truth: Point) -> NDArray[np.bool_]:
 
 def only_tells(subject: Subject) -> bool:
     """Whether nothing that a function of inputs takes is wrong for certain, so that only limitations are stated."""
-    oracle = subject.oracle
-    if not isinstance(oracle, InstanceOracle):
+    oracle = subject.oracle.named
+    if oracle is None:
         return False
     values = small(oracle.problem)
     free = joined([np.full(np.shape(values[name]), oracle.problem.input(name).is_free).ravel() for name in oracle.problem.differentiated])

@@ -18,7 +18,6 @@ from verify.evidence import Evidence, Finding
 from verify.laws import related, weighting
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
-from verify.oracle import InstanceOracle
 from verify.spec.relations import Relation, Separable
 
 Floats = NDArray[np.floating]
@@ -26,7 +25,7 @@ Floats = NDArray[np.floating]
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
-    if isinstance(subject.oracle, InstanceOracle):
+    if subject.oracle.named is not None:
         return related.measured("batches", subject, case, is_sum)
     evidence = [e for a in _arrangements(subject, case) for e in _compare(subject, case, a)]
     return Finding(evidence=(*evidence, *weighting.measure(subject, case)))
@@ -79,7 +78,7 @@ def is_sum(relation: Relation) -> bool:
 
 def inapplicable(subject: Subject) -> str | None:
     """Applies to losses of scores, and to functions that are sums, by their form or by what is claimed of them."""
-    known = not isinstance(subject.oracle, InstanceOracle) or related.related(subject, is_sum)
+    known = related.related(subject, is_sum)
     return None if known else "the function is no sum over examples by its form, and claims to be none over a dimension"
 
 

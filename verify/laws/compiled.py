@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from verify.candidates import Linear, Misbehaviour, claims_same_bits, python_of, thread_counts, threads
+from verify.candidates import Misbehaviour, Way, claims_same_bits, python_of, thread_counts, threads
 from verify.cases import Case
 from verify.evidence import Finding
+from verify.form import LINEAR
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
 
@@ -42,12 +43,12 @@ def measure(subject: Subject, case: Case) -> Finding:
         radius, size = 2 * (truth.gradient.radius + truth.careful(float(np.max(np.abs(plain.gradient))))), truth.gradient.magnitude
         evidence.append(entrywise("compiled", "gradient", compiled.gradient, plain.gradient, radius, size))
     candidate, unseen = subject.candidate, None
-    if claims_same_bits(candidate.f) and isinstance(candidate, Linear):
+    if claims_same_bits(candidate.f) and candidate.form is LINEAR:
         unseen = subject.once("threads", lambda: _threads(candidate, case))
     return Finding(evidence=tuple(evidence), limitations=(unseen,) if unseen else ())
 
 
-def _threads(candidate: Linear, case: Case) -> str | None:
+def _threads(candidate: Way, case: Case) -> str | None:
     """Raises Misbehaviour where a number of threads changes a bit; says so where there is only one."""
     rng, C, D = np.random.default_rng(case.seed), len(case["W"]), max(WIDE, case["W"].shape[1])
     N = -(-WORK // (C * D))

@@ -15,7 +15,6 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import Law, Subject
-from verify.oracle import InstanceOracle
 from verify.problem import small
 from verify.traced import NotTraced
 
@@ -26,9 +25,8 @@ SHOWN = 1e-30
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence: the entry with the widest gap."""
-    assert isinstance(subject.oracle, InstanceOracle)
     try:
-        gap = subject.oracle.problem.code.gap(case.values)
+        gap = subject.oracle.code.gap(case.values)
     except NotTraced as error:
         return Finding(undecided=f"not recorded: {error}")
     if gap is None:
@@ -56,12 +54,12 @@ def _entry(case: Case, place: int) -> list[int]:
 
 def why_not(subject: Subject) -> str | None:
     """Asked where the formula is the candidate's own code, and its gradient's code is recorded as well."""
-    problem = subject.oracle.problem if isinstance(subject.oracle, InstanceOracle) else None
-    if problem is None or problem.code is None:
+    code = subject.oracle.code
+    if code is None:
         return "asked where the formula is the loss's own code"
-    values = small(problem, dtype=subject.oracle.dtype)
+    values = small(subject.named.problem, dtype=subject.oracle.dtype)
     try:
-        problem.code.written(values)
+        code.written(values)
         other = _strayed(subject, values)
     except NotTraced as error:
         return f"the gradient's code cannot be recorded: {error}"
@@ -70,12 +68,11 @@ def why_not(subject: Subject) -> str | None:
 
 def _strayed(subject: Subject, values: Mapping[str, Any]) -> str | None:
     """What running code returns that is not what was recorded: it may ask what it is given, and do otherwise then."""
-    assert isinstance(subject.oracle, InstanceOracle)
     try:
         gradient = subject.candidate(**values).gradient
     except Misbehaviour:  # which other laws tell
         return None
-    found = subject.oracle.problem.code.strayed(values, gradient)
+    found = subject.oracle.code.strayed(values, gradient)
     if found is None:
         return None
     place, recorded = found

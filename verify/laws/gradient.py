@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from verify.cases import Case
 from verify.evidence import NOT_FINITE, Evidence, Finding
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
-from verify.oracle.lanes import Many
+from verify.oracle.vectorised import Vectorised
 from verify.rounding import ulps
 
 
@@ -49,7 +49,7 @@ def input_of(case: Case, entry: tuple[int, ...]) -> dict[str, object]:
     return {"input": name, "index": index}
 
 
-def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Many) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Vectorised) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The same of many problems, entry by entry: on a tie that is less than membership of the set."""
     outside = np.maximum(np.maximum(truth.low - gradients, gradients - truth.high), 0)  # NaN stays NaN
     return (outside / truth.allowed).max(axis=(1, 2)), ~truth.tied

@@ -13,12 +13,12 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Call, Linear, Misbehaviour, Scores, functions
+from verify.candidates import Answer, Misbehaviour, Way, process_globals
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.form import Form
-from verify.oracle import InstanceOracle, Oracle, Point
-from verify.oracle.lanes import Many
+from verify.oracle import InstanceOracle, Oracle, Point, Truth
+from verify.oracle.vectorised import Vectorised
 from verify.traced import NotTraced
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class OutOfRange(Exception):
     """The answer is not finite where careful code need not be: it says nothing."""
 
 
-Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Many], tuple[NDArray[np.float64], NDArray[np.bool_]]]
+Screen = Callable[[NDArray[np.float64], NDArray[np.float64], Vectorised], tuple[NDArray[np.float64], NDArray[np.bool_]]]
 """(values (B,), gradients (B, …), what is about true) → (strain, whether it is looked at as closely as by the law), each (B,)."""
 
 KEPT = 8
@@ -41,11 +41,16 @@ NUMBERS = 1_000_000
 """Numbers of answers, and of the cases that they answer, that are kept: some ten thousand small ones."""
 
 
+VALUES = 4096
+"""Losses that are kept where no gradient was asked for: those of some hundred lines."""
+
+
 class Answers:
     """The latest answers of a candidate, by their cases: laws ask for many of the same."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()
+        self._values: OrderedDict[Hashable, float] = OrderedDict()
         self._numbers = 0
 
     def of(self, case: Case, ask: Callable[[Case], Answer]) -> Answer:
@@ -61,9 +66,21 @@ class Answers:
             self._numbers -= self._known.popitem(last=False)[1][1]
         return found
 
+    def value(self, case: Case, ask: Callable[[], float]) -> float:
+        """The loss at the case, if it was answered, or what is asked for now."""
+        known = self._known.get(case.key)
+        if known is not None:
+            return known[0].value
+        if case.key not in self._values:
+            self._values[case.key] = ask()
+            if len(self._values) > VALUES:
+                self._values.popitem(last=False)
+        return self._values[case.key]
+
     def clear(self) -> None:
         """Forgets them."""
         self._known.clear()
+        self._values.clear()
         self._numbers = 0
 
 
@@ -77,8 +94,8 @@ class Subject:
     candidate takes at which it is judged as well: cases that name a value are judged by the subject `at` it.
     """
 
-    candidate: Linear | Scores | Call
-    oracle: Oracle | InstanceOracle
+    candidate: Way
+    oracle: Truth
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT
     answers: Answers | None = field(default=None, repr=False, compare=False)
@@ -113,8 +130,14 @@ class Subject:
     @property
     def scored(self) -> Oracle:
         """The truth of linear scores, or of scores, which some laws are about."""
-        assert isinstance(self.oracle, Oracle)
-        return self.oracle
+        assert self.oracle.scored is not None
+        return self.oracle.scored
+
+    @property
+    def named(self) -> InstanceOracle:
+        """The truth of a function of named inputs, which others are about."""
+        assert self.oracle.named is not None
+        return self.oracle.named
 
     @property
     def form(self) -> Form:
@@ -142,6 +165,14 @@ class Subject:
         if lost and self.excused(self.truth(case), found.value, found.gradient):
             raise OutOfRange
         return found
+
+    def value(self, case: Case) -> float:
+        """The loss alone, where the candidate answers that without its gradient. Raises OutOfRange as `answer` does."""
+        way = self.candidate
+        if not way.answers_alone:
+            return self.answer(case).value
+        found = way.value(**case.values) if self.answers is None else self.answers.value(case, lambda: way.value(**case.values))
+        return found if isfinite(found) else self.answer(case).value
 
     def excused(self, truth: Point, value: float, gradient: NDArray[np.floating]) -> bool:
         """Whether an answer is not finite and need not be there."""
@@ -199,26 +230,17 @@ def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subj
     def decided(subject: Subject, case: Case) -> Finding:
         try:
             with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
-                return functions.undisturbed(lambda: measure(subject, case))
+                return process_globals.undisturbed(lambda: measure(subject, case))
         except OutOfRange:
             return Finding(undecided=OUT_OF_RANGE)
         except NotTraced as error:
             return Finding(undecided=f"not recorded: {error}")
         except Misbehaviour as error:
-            if error.code != "crashed" or not _may_refuse(subject, case):
+            if error.code != "crashed" or not subject.oracle.is_elsewhere(case.values):
                 raise
             return Finding(undecided="refused: outside the domain")
 
     return decided
-
-
-def _may_refuse(subject: Subject, case: Case) -> bool:
-    """Whether code is asked away from its example: its domain may end there."""
-    problem = subject.oracle.problem if isinstance(subject.oracle, InstanceOracle) else None
-    if problem is None or problem.code is None:
-        return False
-    example = problem.example
-    return example is None or any(not np.array_equal(example[name], case[name]) for name in example)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,7 @@ class Line:
 
     def value(self, x: Floats) -> float:
         """The candidate's loss at another point."""
-        return self.subject.answer(self.case.at(x)).value
+        return self.subject.value(self.case.at(x))
 
     @cached_property
     def noise(self) -> float:

@@ -6,46 +6,31 @@ which may be lost. A candidate that cannot even answer a valid question there (t
 
 from __future__ import annotations
 
-import faulthandler
-import os
-import select
-import signal
 import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from math import isfinite
 
 import numpy as np
 
 from verify.candidates import Misbehaviour
+from verify.candidates.forked import HANGS, STARVED, in_a_copy
 from verify.cases import Case
-from verify.elapsed import Starved, now
 from verify.form import Form
 from verify.laws.law import Subject
-from verify.oracle import InstanceOracle
 from verify.problem import TARGET, WEIGHTS, Input, Problem, small
 from verify.spec.domains import Domain, Finite, Label
 from verify.spec.function import UPSTREAM
 
-PATIENCE = 2.0
-"""Seconds for one question, less what others kept it from: a thousand times what an answer takes."""
-
-LOOK = 0.1
-"""Seconds between two looks at what it waits for."""
-
-MOST = 20 * PATIENCE
-"""Seconds after which it is waited for no longer, however busy the machine is."""
-
 SIZE, TRIES = 3, 4
 """Of each dimension of named inputs, so that one less is no 1, which stands for any number; and values at which an answer is looked for."""
 
-REFUSED, TAKEN, HANGS, STARVED = b"r", b"t", b"h", b"w"
+REFUSED, TAKEN = b"r", b"t"
 
 
 def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     """One limitation for each kind of misuse that is not refused. Empty where processes cannot be forked."""
-    if isinstance(subject.oracle, InstanceOracle):
-        return _of_inputs(subject, subject.oracle.problem, dtype) if sys.platform != "win32" else ()
+    if (named := subject.oracle.named) is not None:
+        return _of_inputs(subject, named.problem, dtype) if sys.platform != "win32" else ()
     objective, loss = subject.scored.objective, subject.scored.objective.loss
     W, X = np.zeros((loss.scores(objective.classes or 3), 2), dtype), np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
     linear = {"W": W, "X": X, "y": np.array([0, loss.labels(2) - 1]), "reg": 0.0}
@@ -118,7 +103,7 @@ def _none_of(problem: Problem, i: Input) -> Iterator[tuple[str, float]]:
 
 def _reaction(subject: Subject, case: Case) -> str:
     """What to say of it: "takes", nothing where it is refused, else what becomes of the process."""
-    said = _in_a_copy(lambda: _ask(subject, case))
+    said = in_a_copy(lambda: _ask(subject, case))
     return {REFUSED: "", TAKEN: "takes", HANGS: "hangs on", STARVED: ""}.get(said, "crashes the interpreter on")
 
 
@@ -129,39 +114,3 @@ def _ask(subject: Subject, case: Case) -> bytes:
         return REFUSED
     finite = (np.isfinite(answer.value) or not subject.candidate.has_loss) and np.all(np.isfinite(answer.gradient))
     return TAKEN if finite else REFUSED
-
-
-def _in_a_copy(ask: Callable[[], bytes]) -> bytes:
-    """What a forked copy said; nothing where it was lost. One that says nothing is ended after PATIENCE."""
-    read, write = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # forking beside threads: the copy is asked a valid question first
-        child = os.fork()
-    if child == 0:
-        faulthandler.disable()  # a lost copy is an answer, not a fault to be told on standard error
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
-            os.dup2(nowhere, stream)
-        try:
-            os.write(write, ask())
-        finally:
-            os._exit(0)
-    os.close(write)
-    try:
-        return _heard(child, read)
-    finally:
-        os.kill(child, signal.SIGKILL)  # it stays until it is waited for, so that its number is nobody else's
-        os.waitpid(child, 0)
-        os.close(read)
-
-
-def _heard(child: int, read: int) -> bytes:
-    """What it says, HANGS where it does not, and STARVED where others kept it from saying so."""
-    began, starved = now(), Starved(child)
-    while now() - began < MOST:
-        if select.select([read], [], [], LOOK)[0]:
-            return os.read(read, 1)
-        starved.look()
-        if now() - began - starved.seconds > PATIENCE:
-            return HANGS
-    return STARVED

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Call, Misbehaviour, changes, functions, keeps, upstream_is_kept
+from verify.candidates import Answer, Misbehaviour, changes, keeps, process_globals, upstream_is_kept
 from verify.candidates.signature import is_seed
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
@@ -24,7 +24,7 @@ from verify.laws.surroundings import GENERATORS, SEEDED, borrowed, watched
 
 def measure(subject: Subject, case: Case) -> Finding:
     """Raises Misbehaviour where something is changed, or the answer is another one for another memory layout."""
-    with functions.noting() as seen, borrowed():
+    with process_globals.noting() as seen, borrowed():
         finding = _measured(subject, case)
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])
@@ -54,7 +54,7 @@ def _measured(subject: Subject, case: Case) -> Finding:
                 raise Misbehaviour("nondeterministic", _otherwise(what, e))
             evidence.append(e)
     way = subject.candidate
-    limitations += upstream_is_kept(way.f, way.packed(arguments) if isinstance(way, Call) else arguments)
+    limitations += upstream_is_kept(way.f, way.packed(arguments))
     return Finding(evidence=tuple(evidence), limitations=(*limitations, *left))
 
 
@@ -67,7 +67,7 @@ def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> A
         if not isinstance(a, np.ndarray):
             continue
         if not np.array_equal(a, b, equal_nan=True):
-            if not (isinstance(subject.candidate, Call) and subject.candidate.keeps(name)):
+            if not subject.candidate.keeps(name):
                 raise changes(name)
             a[...] = b
             left += [] if keeps(name) in left else [keeps(name)]

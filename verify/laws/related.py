@@ -21,7 +21,7 @@ from verify.evidence import Evidence, Finding
 from verify.laws.compared import close, entrywise
 from verify.laws.gradient import input_of
 from verify.laws.law import OUT_OF_RANGE, OutOfRange, Subject
-from verify.oracle import InstanceOracle, Point
+from verify.oracle import Point
 from verify.oracle.examined import uphold
 from verify.problem import Equation, Values, equations
 from verify.rounding import gamma, unit_roundoff
@@ -34,18 +34,17 @@ NOTHING = "nothing to move, or no room for it: more entries would decide it"
 
 
 def related(subject: Subject, asked: Callable[[Relation], bool]) -> list[Relation]:
-    """The relations that are asked for; none of losses of scores with one label each."""
-    return [r for r in subject.oracle.instance.relations if asked(r)] if isinstance(subject.oracle, InstanceOracle) else []
+    """The relations that are asked for."""
+    return [r for r in subject.oracle.relations if asked(r)]
 
 
 def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation], bool]) -> Finding:
     """Value, gradient and slope for each of them. Raises UsageError where one is false of the function: then nobody is judged by it."""
-    assert isinstance(subject.oracle, InstanceOracle)
-    instance, evidence, lost = subject.oracle.instance, list[Evidence](), False
+    instance, evidence, lost = subject.named.instance, list[Evidence](), False
     for relation in related(subject, asked):
         for e in equations(instance, relation, case.values, case.seed):
             try:
-                here, *there = (Place.of(subject, case.but(**values)) for values in (e.here, *(t.values for t in e.terms)))
+                here, *there = (Judged.of(subject, case.but(**values)) for values in (e.here, *(t.values for t in e.terms)))
             except OutOfRange:
                 lost = True
                 continue
@@ -57,7 +56,7 @@ def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation],
 
 
 @dataclass(frozen=True)
-class Place:
+class Judged:
     """What is answered at a case, beside what is true there."""
 
     case: Case
@@ -66,7 +65,7 @@ class Place:
     has_loss: bool
 
     @classmethod
-    def of(cls, subject: Subject, case: Case) -> Place:
+    def of(cls, subject: Subject, case: Case) -> Judged:
         """Raises OutOfRange where the answer says nothing."""
         return cls(case, subject.answer(case), subject.truth(case), subject.candidate.has_loss)
 
@@ -76,7 +75,7 @@ class Place:
         return joined([np.asarray(a, np.float64) for a in parts])
 
 
-def _compared(law: str, e: Equation, here: Place, there: Sequence[Place]) -> Iterator[Evidence]:
+def _compared(law: str, e: Equation, here: Judged, there: Sequence[Judged]) -> Iterator[Evidence]:
     truth, own = here.truth, gamma(len(there) + 2, unit_roundoff("float64"))  # of the sums here: weights, products, additions
     weighed = [(float(t.weight), t.back, p) for t, p in zip(e.terms, there, strict=True)]
     if here.has_loss:
@@ -98,7 +97,7 @@ def _compared(law: str, e: Equation, here: Place, there: Sequence[Place]) -> Ite
         yield _slope(law, e, here)
 
 
-def _slope(law: str, e: Equation, here: Place) -> Evidence:
+def _slope(law: str, e: Equation, here: Judged) -> Evidence:
     d, g, truth = here.along(e.direction or {}), here.answer.gradient.astype(np.float64), here.truth
     due, room = (e.degree * here.answer.value, abs(e.degree) * truth.value.radius) if e.degree else (0.0, 0.0)
     wider = _wider(truth.gradient.radius, truth.gradient.magnitude, gamma(d.size + 2, unit_roundoff("float64")))

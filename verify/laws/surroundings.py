@@ -15,16 +15,17 @@ import random
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import wraps
 from operator import ne
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from verify.candidates import Candidate, errstate, floats, functions
+from verify.candidates import Candidate, errstate, float_environment, process_globals
 from verify.storage import folder
 
 UNLIKELY = 0x5EED_0DD
@@ -34,7 +35,8 @@ UNLIKELY = 0x5EED_0DD
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shared:
     """Something that all code of a process shares: what to say of whoever changes it, how it stands, and how to set it back. Whether it
-    `breaks` the law, and whether `once` is enough.
+    `breaks` the law, and whether `once` is enough. A candidate may have it as its `own` from one question to the next; libraries may set
+    it `up` when they are loaded.
     """
 
     told: str
@@ -43,6 +45,8 @@ class Shared:
     differ: Callable[[Any, Any], bool] = ne
     breaks: bool = False
     once: bool = False
+    own: bool = True
+    up: bool = False
 
 
 GENERATORS = "draws from numpy's global random numbers", "draws from Python's global random numbers"
@@ -122,13 +126,23 @@ def _variables() -> dict[Any, Any]:
 
 
 def _variables_as(before: dict[Any, Any]) -> None:
+    os.environ = ENVIRONMENT  # noqa: B003  # the object, which a candidate may have replaced
+    for name in _variables().keys() - before.keys():
+        del ENVIRONMENT[ENVIRONMENT.decodekey(name)]
     for name, value in before.items():
         ENVIRONMENT[ENVIRONMENT.decodekey(name)] = ENVIRONMENT.decodevalue(value)
 
 
-def _other_variables(before: dict[Any, Any], after: dict[Any, Any]) -> bool:
-    """Whether one is gone or another; new ones disturb nobody who did not ask for them, and libraries set them."""
-    return before != after and any(after.get(name) != value for name, value in before.items())
+def _path_as(before: list[str]) -> None:
+    """As it was, but for what a library has added of its own: it may have to import from there."""
+    sys.path[:] = [*before, *(path for path in sys.path if path not in before and process_globals.is_installed(path))]
+
+
+def _umask() -> int:
+    """It cannot be asked for without setting it."""
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
 
 
 SIGNALS = tuple(map(int, signal.valid_signals()))
@@ -164,7 +178,25 @@ def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict
         if before is not None:
             getattr(sys.modules["torch"], tell)(before)
 
-    return {"look": look, "put_back": put_back, "differ": lambda a, b: a is not None and b is not None and differ(a, b)}
+    return {"look": look, "put_back": put_back, "differ": _loaded_before(differ)}
+
+
+def _jax() -> dict[str, Any] | None:
+    """All that jax is configured by, where it is loaded."""
+    return getattr(getattr(sys.modules.get("jax"), "config", None), "values", None)
+
+
+def _jax_as(before: dict[str, Any] | None) -> None:
+    now = _jax() or {}
+    for name, value in (before or {}).items():
+        if now.get(name) != value:
+            with suppress(Exception):  # some of it cannot be set any more once jax computes
+                sys.modules["jax"].config.update(name, value)
+
+
+def _loaded_before(differ: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Of what is None before its library is loaded."""
+    return lambda a, b: a is not None and b is not None and differ(a, b)
 
 
 SHARED = (
@@ -179,18 +211,28 @@ SHARED = (
         put_back=lambda before: locale.setlocale(locale.LC_ALL, before),
         breaks=True,
     ),
-    Shared(told="changes the filters of warnings", look=lambda: list(warnings.filters), put_back=_filters_as),
+    Shared(told="changes the filters of warnings", look=lambda: list(warnings.filters), put_back=_filters_as, up=True),
     Shared(
         told="changes the decimal context", look=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
     ),
-    Shared(told="changes environment variables", look=_variables, put_back=_variables_as, differ=_other_variables),
-    Shared(told="lengthens sys.path each time", look=lambda: len(sys.path), put_back=lambda _: None),  # it may have to import from there
-    Shared(told="changes handlers of signals", look=_handlers, put_back=_handlers_as),
-    Shared(told="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as),
-    Shared(told="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as),
-    Shared(told="draws from torch's global random numbers", **_torch("get_rng_state", "set_rng_state", lambda a, b: not a.equal(b))),
+    Shared(told="changes environment variables", look=_variables, put_back=_variables_as, up=True),
+    Shared(told="changes sys.path", look=lambda: list(sys.path), put_back=_path_as, up=True),
+    Shared(told="changes handlers of signals", look=_handlers, put_back=_handlers_as, up=True),
+    Shared(told="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
+    Shared(told="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
+    Shared(told="changes the umask of files", look=_umask, put_back=os.umask),
+    Shared(told="changes the recursion limit", look=sys.getrecursionlimit, put_back=sys.setrecursionlimit),
+    Shared(told="changes numpy's print options", look=np.get_printoptions, put_back=lambda before: np.set_printoptions(**before)),
+    Shared(
+        told="draws from torch's global random numbers",
+        **_torch("get_rng_state", "set_rng_state", lambda a, b: not a.equal(b)),
+        own=False,
+    ),
     Shared(told="changes torch's default dtype", **_torch("get_default_dtype", "set_default_dtype")),
+    Shared(told="changes how many threads torch takes", **_torch("get_num_threads", "set_num_threads")),
+    Shared(told="switches torch's detection of anomalies on or off", **_torch("is_anomaly_enabled", "set_anomaly_enabled")),
     Shared(told="switches torch's gradients on or off", **_torch("is_grad_enabled", "set_grad_enabled")),
+    Shared(told="changes jax's configuration", look=_jax, put_back=_jax_as, differ=_loaded_before(ne)),
 )
 
 
@@ -204,12 +246,72 @@ def look() -> States:
     return {shared: shared.look() for shared in SHARED}
 
 
-def remember() -> None:
+def remember(*, anew: bool) -> None:
     """Takes what stands now for how it was before the candidate was asked for the first time: one that sets something to the same each
-    time leaves no trace in a later look. Only for a process that is the candidate's alone.
+    time leaves no trace in a later look. Only for a process that is the candidate's alone, or a block in which it is `apart`; there what is
+    remembered of its file stays, unless `anew`.
     """
-    looks = {shared: shared.look() for shared in SHARED if not shared.once}
-    _at_first.update({shared: state for shared, state in looks.items() if state is not None})
+    if anew or not _at_first:
+        looks = {shared: shared.look() for shared in SHARED if not shared.once}
+        _at_first.update({shared: state for shared, state in looks.items() if state is not None})
+
+
+APART = tuple(shared for shared in SHARED if shared.told not in GENERATORS)
+"""What is looked at where one candidate comes after another: the global random numbers are `borrowed` in any case."""
+
+_own: dict[Hashable, tuple[States, States]] = {}
+"""What each has changed, and how it stood before it was asked for the first time."""
+MOST = 64
+"""Candidates whose surroundings are remembered, as what is found out about them is."""
+
+
+@contextmanager
+def apart(candidate: Hashable) -> Iterator[None]:
+    """In the block surroundings are as this candidate, or the file that it stands in, has left them; then as before the block, for the next
+    one. Where a library is loaded in it, that stays as it was set up.
+    """
+    before, outer = {shared: shared.look() for shared in APART}, dict(_at_first)
+    left, first = _own.get(candidate, ({}, {}))
+    _set(before, left)
+    _at_first.clear()
+    _at_first.update(first)
+    try:
+        yield
+    finally:
+        changed = {s: after for s, state in before.items() if s.differ(state, after := s.look())}
+        _own[candidate] = {shared: after for shared, after in changed.items() if shared.own}, dict(_at_first)
+        for old in list(_own)[:-MOST]:
+            del _own[old]
+        _at_first.clear()
+        _at_first.update(outer)
+        for shared in changed:
+            shared.put_back(before[shared])
+
+
+@contextmanager
+def importing(target: str, told: list[str]) -> Iterator[None]:
+    """Tells what the import of a candidate in the block changes; nothing of it is put back, since the candidate may count on it. Of what
+    libraries set up, too, nothing is told where one was loaded.
+    """
+    before, modules = {shared: shared.look() for shared in APART if shared.told not in PUT_BACK}, {*sys.modules}
+    yield
+    libraries = any(process_globals.is_installed(getattr(sys.modules[n], "__file__", None) or "") for n in sys.modules.keys() - modules)
+    for shared, state in before.items():
+        after = shared.look()
+        if shared.told == "changes sys.path":
+            after = [path for path in after if path in state or not _holds(path, target)]
+        if shared.differ(state, after) and not (shared.up and libraries):
+            told.append(f"it {shared.told}")
+
+
+PUT_BACK = "changes np.seterr", "draws from torch's global random numbers"
+"""What is seen to by whoever imports, and what nobody else minds."""
+
+
+def _holds(folder: str, target: str) -> bool:
+    """Whether a folder is put on the path since the candidate is in it: the current one, that of its file or one above."""
+    file = Path(target.rpartition(":")[0])
+    return folder in ("", os.curdir) or (file.suffix == ".py" and Path(folder).resolve() in file.resolve().parents) or folder == os.getcwd()
 
 
 def _changed(before: States) -> States:
@@ -247,18 +349,18 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
         now = look()
         before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
         _set(now, before)
-        names, ours = functions.now(modules=True), floats.settings()
+        names, ours = process_globals.now(modules=True), float_environment.settings()
         try:
             return f(*arguments, **named)
         finally:
-            replaced, how, loads = names.restore(), floats.restore(ours), names.loads()
+            replaced, how, loads = names.restore(), float_environment.restore(ours), names.loads()
             first = _changed(before)
             told = {shared for shared in first if shared.once and not loads}
             if told != first.keys():
                 with suppress(Exception):
                     f(*spare, **named)
                 names.restore()
-                floats.restore(ours)
+                float_environment.restore(ours)
                 told |= first.keys() & _changed(before).keys()
             _set(before, {shared: first.get(shared, now[shared]) for shared in SHARED if shared not in told and not shared.once})
             if not loads:

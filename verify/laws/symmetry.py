@@ -17,13 +17,12 @@ from verify.laws import related
 from verify.laws.batches import is_sum
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
-from verify.oracle import InstanceOracle
 from verify.spec.relations import Relation
 
 
 def measure(subject: Subject, case: Case) -> Finding:
     """What the loss claims, and the penalty."""
-    if isinstance(subject.oracle, InstanceOracle):
+    if subject.oracle.named is not None:
         return related.measured("symmetry", subject, case, moves)
     claims = subject.scored.objective.loss.claims
     evidence = [*_penalty(subject, case)] if subject.form.is_penalised else []
@@ -74,11 +73,7 @@ def moves(relation: Relation) -> bool:
 
 def inapplicable(subject: Subject) -> str | None:
     """Applies to everything but functions of one score, which have neither classes nor a penalty, and functions that claim nothing."""
-    if isinstance(subject.oracle, InstanceOracle):
-        return None if related.related(subject, moves) else "the function claims no symmetry"
-    objective = subject.scored.objective
-    asked = objective.form.is_penalised or objective.loss.claims.symmetric or objective.loss.claims.shift_invariant
-    return None if asked else "the loss claims no symmetry"
+    return None if related.related(subject, moves) else f"the {'loss' if subject.oracle.named is None else 'function'} claims no symmetry"
 
 
 LAW = Law(

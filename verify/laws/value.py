@@ -9,7 +9,7 @@ from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
-from verify.oracle.lanes import Many
+from verify.oracle.vectorised import Vectorised
 from verify.rounding import ulps
 
 
@@ -33,7 +33,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     return Finding(evidence=(evidence,))
 
 
-def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Many) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Vectorised) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The same of many problems."""
     return np.abs(values - truth.value) / truth.value_allowed, np.ones(len(values), bool)
 

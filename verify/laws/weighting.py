@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Answer, Call, Misbehaviour
+from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence
 from verify.laws.law import Subject
@@ -91,7 +91,6 @@ class Weighing:
     @cached_property
     def weighted(self) -> dict[str, Floats]:
         """The answer with them. Raises Misbehaviour where it writes to them."""
-        assert not isinstance(self.subject.candidate, Call)
         candidate = self.subject.candidate.weighted(tuple(self.weights.tolist()))
         arguments = candidate.arguments(**self.bare.values)
         before = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]

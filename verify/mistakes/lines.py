@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.mistakes.derivatives import DERIVATIVES, NOT_STRAIGHT, At
 from verify.tape.floats import Floats as Arithmetic
 from verify.tape.primitives import given
 from verify.tape.tape import Instruction, Line, Tape
@@ -37,7 +38,7 @@ ALL = "*"
 
 
 @dataclass(frozen=True)
-class Place:
+class Site:
     """What an expression makes, or (with a `slot`) what comes to it from one of its operands. `steps` are "all" of its runs, the "earlier"
     ones, or one by its number.
     """
@@ -53,7 +54,7 @@ class Slip:
 
     code: str
     how: str
-    place: Place
+    place: Site
     factor: float = 1.0
 
 
@@ -158,12 +159,17 @@ class Lines:
     def gradient(self, slips: Sequence[Slip] = ()) -> Floats:
         """By the variables, with these slips."""
         changed: dict[int, Floats] = {}
-        straight: dict[int, tuple[Integers, Integers]] = {}
+        straight: dict[int, tuple[Integers, Integers, Floats]] = {}
         for slip in slips:
             if slip.how == "identity":
                 for inside, (last, outs, sources) in self._lines.get(slip.place.key[:2], ()):
                     changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
-                    straight[last] = outs, sources
+                    straight[last] = outs, sources, np.ones(outs.shape)
+                continue
+            if slip.how in DERIVATIVES:
+                for inside, (last, outs, sources) in self.functions[slip.place.key]:
+                    changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
+                    straight[last] = outs, sources, DERIVATIVES[slip.how](At(self.values[outs], self.values[sources]))
                 continue
             for n, which in self._at(slip.place):
                 before = changed.get(n, self.edges[n].partials)
@@ -174,8 +180,8 @@ class Lines:
             for n in range(len(self.edges) - 1, -1, -1):
                 e = self.edges[n]
                 if n in straight:
-                    outs, sources = straight[n]
-                    np.add.at(adjoints, sources, adjoints[outs])
+                    outs, sources, slopes = straight[n]
+                    np.add.at(adjoints, sources, np.where(adjoints[outs] == 0, 0.0, adjoints[outs] * slopes))
                 g = adjoints[e.outs]
                 if g.any():
                     np.add.at(adjoints, e.operands, np.where(g == 0, 0.0, g * changed.get(n, e.partials)))
@@ -198,7 +204,7 @@ class Lines:
         """Of one gradient, in instructions."""
         return len(self.edges) + sum(e.outs.size for e in self.edges) // EDGES
 
-    def _at(self, place: Place) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    def _at(self, place: Site) -> Iterator[tuple[int, NDArray[np.bool_]]]:
         runs = self.places.get(place.key, [])
         chosen = runs if place.steps == "all" else runs[:-1] if place.steps == "earlier" else runs[int(place.steps) : int(place.steps) + 1]
         for n in chosen:
@@ -254,6 +260,48 @@ class Lines:
                 found.setdefault(where, []).append((inside, (inside[-1], *one)))
         return {where: parts for where, parts in found.items() if where not in alike}
 
+    @cached_property
+    def functions(self) -> dict[Key, list[tuple[list[int], tuple[int, Integers, Integers]]]]:
+        """The places that make each number of one other, by a function that is not straight: lines of code, and calls in them. Of each
+        run the instructions, the last of them, what it makes and what that is made of.
+        """
+        found: dict[Key, list[tuple[list[int], tuple[int, Integers, Integers]]]] = {}
+        for where, lines in self._lines.items():
+            if any(self.tape.instructions[n].op in NOT_STRAIGHT for n in lines[0][0]):
+                found[*where, ALL] = lines
+        for key, runs in self._runs.items():
+            of = [self.tape.instructions[n] for n in runs]
+            if all(i.op in NOT_STRAIGHT and i.op == of[0].op for i in of):
+                found[key] = [([n], (n, self.edges[n].outs, self.edges[n].operands)) for n in runs]
+        return found
+
+    def derivatives(self) -> Iterator[Slip]:
+        """Other derivatives of these functions than their own, those that come last in the code first."""
+        for key in sorted(self.functions, key=lambda k: -self.functions[k][-1][1][0]):
+            due = self.derivative(key)
+            yield from (Slip("path-factor", how, Site(key)) for how in DERIVATIVES if how != due)
+
+    def derivative(self, key: Key) -> str | None:
+        """How the derivative of such a function is shown; None where it is not among those that are."""
+        inside, (_, outs, sources) = self.functions[key][0]
+        outs, sources = outs[:SEVERAL], sources[:SEVERAL]
+        own, there = self._slopes(inside, outs, sources), At(self.values[outs], self.values[sources])
+        with np.errstate(all="ignore"):
+            return next((how for how, f in DERIVATIVES.items() if np.allclose(f(there), own, rtol=ALIKE, atol=0)), None)
+
+    def _slopes(self, inside: list[int], outs: Integers, sources: Integers) -> Floats:
+        """Of each number that a run makes, by the one that it is made of."""
+        found = np.zeros(len(outs))
+        for k, (out, source) in enumerate(zip(outs.tolist(), sources.tolist(), strict=True)):
+            adjoints = {out: 1.0}
+            for n in reversed(inside):
+                e = self.edges[n]
+                for r in np.flatnonzero(np.isin(e.outs, [*adjoints])).tolist():
+                    into, g = int(e.operands[r]), adjoints[int(e.outs[r])]
+                    adjoints[into] = adjoints.get(into, 0.0) + g * float(e.partials[r])
+            found[k] = adjoints.get(source, 0.0)
+        return found
+
     def _of_one(self, inside: list[int]) -> tuple[Integers, Integers] | None:
         behind: dict[int, set[int]] = {}
         for n in inside:
@@ -280,58 +328,62 @@ class Lines:
             if p.steps == "all" and own and np.any(partials != 1):
                 yield Slip("path-factor", "bare", p)
         for (file, number), _ in sorted(self._lines.items(), key=lambda item: -item[1][-1][1][0]):
-            yield Slip("path-factor", "identity", Place((file, number, ALL)))
+            yield Slip("path-factor", "identity", Site((file, number, ALL)))
         for p in places:
             if p.slot is not None and p.steps == "all" and any(_is_spread(self.edges[n], which) for n, which in self._at(p)):
                 yield from (Slip(code, how, p) for code, how in SPREAD)
 
     @cached_property
-    def listed(self) -> list[Place]:
+    def listed(self) -> list[Site]:
         """All places."""
         return sorted(self._places(), key=lambda p: (p.slot is not None or not _is_all(self.line(p)), p.steps != "all"))
 
-    def line(self, place: Place) -> Line:
+    def line(self, place: Site) -> Line:
         """Where it is."""
         n = self.places[place.key][-1] if place.key[2] != ALL else self._lines[place.key[:2]][-1][1][0]
         line = self.tape.instructions[n].line
         assert line is not None
         return line
 
-    def _places(self) -> Iterator[Place]:
+    def _places(self) -> Iterator[Site]:
         for key, runs in sorted(self.places.items(), key=lambda item: -item[1][-1]):
             apart = key not in self._many and not all(self._is_of_itself(n) for n in runs)
             slots = sorted({int(s) for n in runs for s in self.edges[n].slots.tolist()}) if apart else []
             which: list[str | int] = ["all", *(["earlier"] if len(runs) > 1 else []), *(range(len(runs)) if 1 < len(runs) <= FEW else [])]
             for steps in which:
-                yield Place(key, None, steps)
+                yield Site(key, None, steps)
                 if len(slots) > 1 or steps == "all":
-                    yield from (Place(key, slot, steps) for slot in slots)
+                    yield from (Site(key, slot, steps) for slot in slots)
 
     def _is_of_itself(self, n: int) -> bool:
         """Whether both operands are the same numbers, as in x * x."""
         ins = self.tape.instructions[n].ins
         return len(ins) == 2 and np.array_equal(*ins)
 
-    def constants(self) -> Iterator[Place]:
+    def constants(self) -> Iterator[Site]:
         """The operands that are one number each."""
         fixed = self.tape.constants
         for key, runs in self.places.items():
             i = self.tape.instructions[runs[0]]
             for slot, r in enumerate(i.ins):
                 if i.row.form == "elementwise" and int(r.flat[0]) in fixed and np.all(r == r.flat[0]) and not self.tape.moving[r.flat[0]]:
-                    yield Place(key, slot)
+                    yield Site(key, slot)
 
-    def constant(self, place: Place) -> float:
+    def constant(self, place: Site) -> float:
         """The number at such an operand."""
         n = self.places[place.key][0]
         return float(self._operands(n, self.tape.instructions[n], self.values)[place.slot or 0].flat[0])
 
-    def having(self, place: Place, number: float) -> Lines:
+    def having(self, place: Site, number: float) -> Lines:
         """The same with another number there."""
         there = {(n, place.slot or 0): number for n in self.places[place.key]}
         return Lines(self.record, self.inputs, {**self.changed, **there})
 
 
+SEVERAL = 16
+"""Numbers of which the derivative is looked up."""
+ALIKE = 1e-9
+"""Part of a derivative by which floats may miss it."""
 FEW = 6
 """Runs of one place that are looked at one by one."""
 
@@ -375,17 +427,43 @@ DONE: dict[str, Callable[[Edges, Floats, float], Floats]] = {
 def told(slip: Slip, line: Line) -> str:
     """The slip in words, after `the gradient`."""
     what = told_place(slip.place, line)
+    if slip.how in DERIVATIVES:
+        return derivative_told(slip, line, None)
     if slip.how in ("bare", "identity"):
         return f"leaves out the derivative of {what}"
     if slip.how == "mean":
         return f"averages what comes through {what} where it must be summed"
     if slip.how in ("first", "last"):
         return f"has only the {slip.how} of what comes through {what}, where all must be summed"
-    verb = {0.0: "lacks", 2.0: "has twice", -1.0: "has with the wrong sign"}.get(slip.factor, f"has {slip.factor:.6g} ×")
+    verb = {0.0: "lacks", 2.0: "has twice", -1.0: "has with the wrong sign"}.get(slip.factor, f"has {multiple(slip.factor)}")
     return f"{verb} what comes through {what}"
 
 
-def told_place(place: Place, line: Line) -> str:
+def derivative_told(slip: Slip, line: Line, due: str | None) -> str:
+    """The same of a derivative, with the one that is `due` if that has a form. A value that has a name in the code is called by that."""
+    named = re.match(r"([A-Za-z_]\w*)\s*=(?!=)", line.code) if slip.place.key[2] == ALL or _is_all(line) else None
+    texts = [slip.how, *([] if due is None else [due])]
+    if named:
+        texts = [re.sub(r"(?<![a-z])v(?![a-z])", named[1], t) for t in texts]
+    letters = {"v": "its value", "x": "its argument"}
+    used = [
+        f"{k} being {words}"
+        for k, words in letters.items()
+        if any(re.search(rf"(?<![a-z]){k}(?![a-z])", t) for t in texts) and not (k == "v" and named)
+    ]
+    part = not named and not line.code.startswith("return ")
+    what = f"`{line.part}` ({os.path.basename(line.file)}:{line.number})" if part else told_place(slip.place, line)
+    instead = "" if due is None else f" in place of {texts[1]}"
+    return f"has {texts[0]}{instead} for the derivative of {what}{', ' if used else ''}{' and '.join(used)}"
+
+
+def multiple(factor: float) -> str:
+    """A factor in words, however little it differs from 1."""
+    off = factor - 1
+    return f"{factor:.6g} ×" if abs(off) >= 1e-5 else f"(1 {'−' if off < 0 else '+'} {abs(off):.2g}) ×"
+
+
+def told_place(place: Site, line: Line) -> str:
     """A place in words."""
     part = line.part if place.key[2] != ALL and (place.slot is not None or not _is_all(line)) else ""
     where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
@@ -400,7 +478,7 @@ def _is_all(line: Line) -> bool:
     return code.endswith(line.part) and bool(re.fullmatch(r"[^=<>!]*=\s*|return\s+", code[: -len(line.part)]))
 
 
-def _operand(place: Place, line: Line) -> str:
+def _operand(place: Site, line: Line) -> str:
     written = _operands(line)
     if place.slot is None or place.slot >= len(written) or len(text := ast.unparse(written[place.slot])) > LONGEST:
         return f"operand {(place.slot or 0) + 1}"

@@ -47,7 +47,8 @@ class Element:
 
     `steep()` is L of each input and `curved(j)` that of the second derivative: see `steepness`. `aside` is the size of what may be added
     and taken away again, and `asymptotic` says that it may be written with its asymptotes though no L is known. `everywhere` is the
-    formula with more constants in front: where it has no value nobody is asked for one.
+    formula with more constants in front: where it has no value nobody is asked for one. Of one that is `cancelled` a constant is all
+    that is left, as of log exp s − s, and whoever computes it need not know that.
     """
 
     formula: Formula
@@ -59,6 +60,7 @@ class Element:
     curved: Callable[[int], float] | None = None
     aside: float = 0.0
     asymptotic: bool = False
+    cancelled: bool = False
     everywhere: tuple[Formula, tuple[arb, ...]] | None = None
 
     def inputs(self, at: Sequence[Ball]) -> list[Ball]:
@@ -96,7 +98,7 @@ class Elements:
         """L of each element and input (n, m): how large the numbers are whose difference a slope may be computed as."""
         m = len(self.map.inputs[0]) if self.elements else 0
         steep = [
-            np.zeros(m) if e.steep is None or f.is_polynomial_at(fat) else e.steep()
+            np.zeros(m) if e.steep is None or (f.is_polynomial_at(fat) and not e.cancelled) else e.steep()
             for (f, _, fat), e in zip(self.runs, self.elements, strict=True)
         ]
         return np.array(steep).reshape(-1, m)
@@ -212,7 +214,9 @@ class Elements:
         )
 
     def _is_outside(self, e: Element, at: Sequence[arb], slopes: bool) -> bool:
-        """Whether the formula for any target has no value there, though that for this one may have: s − t·log s for t = 0."""
+        """Whether the formula for any target, or of any size, has no value there, though this one may have: s − t·log s for t = 0."""
+        if e.cancelled:  # what has cancelled may have been exponentials
+            return any(not float(s.abs_upper()) < np.log(np.finfo(self.dtype).max) for s in at)
         if e.everywhere is None:
             return False
         formula, more = e.everywhere

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from math import ceil, prod
 from typing import Any
@@ -19,9 +18,11 @@ from verify.oracle.formula import Formula, compiled
 from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
 from verify.oracle.swept import SweptFormula
+from verify.oracle.truth import Truth
 from verify.problem import TARGET, Input, Instance, Part, Recording, Stated, Values, mean_by, small
-from verify.rounding import DIRECTION_BITS, smallest_normal, unit_roundoff
+from verify.rounding import DIRECTION_BITS
 from verify.spec.domains import Domain
+from verify.spec.relations import Relation
 
 Floats = NDArray[np.floating]
 
@@ -33,25 +34,34 @@ STEPS = 12
 """Halvings of a step that a number must take exactly to be moved at all: what lies closer to an end moves by single floats."""
 
 
-class InstanceOracle:
-    """The truth about one instance of a problem, for candidates that compute in `dtype`."""
+class InstanceOracle(Truth):
+    """The truth about one instance of a problem."""
 
     def __init__(self, instance: Instance, dtype: str) -> None:
-        self.instance, self.dtype = instance, dtype
-        self.problem = instance.problem
-        self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
-        self.constants = [exact.ball(p) for p in instance.parameters.values()]
-        self._rounded_constants = [exact.rounded(p, dtype, *instance.unsure.get(name, ())) for name, p in instance.parameters.items()]
+        super().__init__(instance, dtype)
+        self.instance, self.problem, self.code = instance, instance.problem, instance.problem.code
         self._steepest: dict[Hashable, Floats] = {}
 
     @property
-    def parameters(self) -> Mapping[str, float]:
-        """The values of the problem's parameters."""
-        return self.instance.parameters
+    def named(self) -> InstanceOracle:
+        """Itself."""
+        return self
 
-    def with_parameters(self, values: Mapping[str, float]) -> InstanceOracle:
-        """The same at other values of some parameters."""
-        return InstanceOracle(replace(self.instance, parameters={**self.instance.parameters, **values}), self.dtype)
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Those of the instance."""
+        return self.instance.relations
+
+    def examine(self) -> None:
+        """Raises UsageError where the function is not what its author claims."""
+        from verify.oracle.examined import examine_problem  # which asks for the truth itself
+
+        examine_problem(self.problem, self.parameters)
+
+    def is_elsewhere(self, values: Values) -> bool:
+        """Whether code is asked away from its example."""
+        example = self.problem.example
+        return self.code is not None and (example is None or any(not np.array_equal(example[name], values[name]) for name in example))
 
     def contains(self, values: Values) -> bool:
         """Whether all that is differentiated lies in its domain."""
@@ -61,11 +71,6 @@ class InstanceOracle:
     def seen(self, part: Part) -> list[arb]:
         """The constants of an element as the dtype holds them: that is where a candidate sees a tie."""
         return [exact.held(t, self.dtype) for t in (*part.numbers, *self.parameters.values())]
-
-    @property
-    def claims_convexity(self) -> bool:
-        """Whether the function is claimed to be convex."""
-        return self.instance.claims_convexity
 
     def point(self, values: Values) -> Floats:
         """All that is differentiated, in a row."""
@@ -86,7 +91,7 @@ class InstanceOracle:
             u=self.u,
             tiny=self.tiny,
         )
-        code, example = self.problem.code, self.problem.example
+        code, example = self.code, self.problem.example
         known: dict[str, Any] = (
             {} if code is None else {"aside": lambda: code.careless(values, example), "loose": lambda: code.careless_value(values)}
         )
@@ -122,7 +127,7 @@ class InstanceOracle:
     def _element(self, part: Part) -> Element:
         formula = self.formula(part.key)
         numbers = [exact.ball(t) for t in part.numbers]
-        whole = len(numbers) - part.tiny
+        whole, cancelled = len(numbers) - part.tiny, self._is_cancelled(formula)
         return Element(
             formula=formula,
             key=part.key,
@@ -134,7 +139,15 @@ class InstanceOracle:
                 *self._rounded_constants,
             ),
             steep=lambda: self._steep(formula, part),
+            cancelled=cancelled,
+            aside=_size(part) if cancelled else 0.0,
         )
+
+    def _is_cancelled(self, formula: Formula) -> bool:
+        """Whether the formula is a constant at this size, and curved at others: a softmax of one class, or a risk set of one."""
+        if self.code is not None or not all(map(formula.is_constant, formula.value_terms)):
+            return False
+        return not self.example.is_polynomial
 
     def _unsure(self, part: Part) -> list[float]:
         """How far each number may be off, of its size: those of parameters that were found out."""
@@ -147,9 +160,11 @@ class InstanceOracle:
 
     def _steep(self, formula: Formula, part: Part) -> Floats:
         """L of each input, of real numbers: see `steepness`."""
-        if self.problem.code is not None or not all(i.is_free for i in self.problem.variables):
+        if self.code is not None or not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
+        if self._is_cancelled(formula):
+            return np.full(len(part.places), _size(part))
         if key not in self._steepest:
             from verify.oracle.steepness import steepest  # which looks at many points at once
 
@@ -158,7 +173,7 @@ class InstanceOracle:
 
     def formula(self, key: Hashable) -> Formula:
         """Of the elements with this key."""
-        compiled = stated_formula if self.problem.code is None else code_formula
+        compiled = stated_formula if self.code is None else code_formula
         return compiled(self.problem.name, self.problem.stated, key)
 
     def stretched(self, values: Values, d: Floats) -> tuple[Floats, Floats]:
@@ -193,7 +208,7 @@ class InstanceOracle:
     @cached_property
     def has_switches(self) -> bool:
         """Whether there are kinks: where numbers have a domain with ends, some that are met within."""
-        if not self.example.switches or self.problem.code is not None:
+        if not self.example.switches or self.code is not None:
             return bool(self.example.switches)
         free = all(i.is_free for i in self.problem.variables)
         return free or any(self._turns(small(self.problem, size=POINTS, seed=seed)) for seed in range(POINTS))
@@ -210,10 +225,10 @@ class InstanceOracle:
                 sides.setdefault(k, set()).add(formula.sign([*map(exact.ball, x[part.places].tolist()), *inputs], k))
         return any(len(seen) > 1 for seen in sides.values())
 
-    @property
-    def piecewise_linear(self) -> bool:
-        """Whether nothing is curved."""
-        return self.example.piecewise_linear
+
+def _size(part: Part) -> float:
+    """Of the numbers whose difference a cancelled formula is: an exponential's logarithm and the like, times its constants."""
+    return max(1.0, sum(float(abs(t)) for t in part.numbers))
 
 
 def _label(part: Part) -> int:

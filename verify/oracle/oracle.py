@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,20 +19,19 @@ from verify.oracle.formula import Formula, any_target_formula, loss_formula, pen
 from verify.oracle.maps import SHIFTED, Dense, Map, Select
 from verify.oracle.penalty import Groups, Weights
 from verify.oracle.point import Point
-from verify.rounding import smallest_normal, unit_roundoff
+from verify.oracle.truth import Truth
 from verify.spec.objective import Objective
+from verify.spec.relations import Relation
 
 Floats = NDArray[np.floating]
 
 
-class Oracle:
-    """The truth about one objective, for candidates that compute in `dtype`. `constants` are its parameters."""
+class Oracle(Truth):
+    """The truth about one objective."""
 
     def __init__(self, objective: Objective, dtype: str) -> None:
-        self.objective, self.dtype = objective, dtype
-        self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
-        self.constants = [exact.ball(p) for p in objective.parameters.values()]
-        self._rounded_constants = [exact.rounded(p, dtype, *objective.unsure.get(name, ())) for name, p in objective.parameters.items()]
+        super().__init__(objective, dtype)
+        self.objective = objective
         self._elements: dict[tuple[int, int], Element] = {}
         self._steepest: dict[tuple[int, int], Floats] = {}
         self._most_curved: dict[tuple[int, int, int], float] = {}
@@ -145,22 +143,25 @@ class Oracle:
         return self.formula(self.objective.loss.scores(2), 0)
 
     @property
-    def parameters(self) -> Mapping[str, float]:
-        """The values of the loss's parameters."""
-        return self.objective.parameters
+    def scored(self) -> Oracle:
+        """Itself."""
+        return self
 
-    def with_parameters(self, values: Mapping[str, float]) -> Oracle:
-        """The same at other values of some parameters."""
-        return Oracle(replace(self.objective, parameters={**self.objective.parameters, **values}), self.dtype)
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Those of the objective."""
+        return self.objective.relations
+
+    def examine(self) -> None:
+        """Raises UsageError where the loss is not what it claims to be."""
+        from verify.oracle.claims import examine_what_is_new  # which nobody waits for who has the formula compiled
+
+        examine_what_is_new(self.objective.loss, self.parameters)
 
     @property
     def seen(self) -> list[arb]:
         """The parameters as the dtype holds them: that is where a candidate sees a tie."""
         return [exact.held(p, self.dtype) for p in self.parameters.values()]
-
-    def contains(self, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
-        """Whether the objective is a function of these: of all numbers."""
-        return True
 
     def stretched(self, values: Mapping[str, Any], d: Floats) -> tuple[Floats, Floats]:
         """(x, d): the point on the grid on which steps are exact, and the direction as it is."""
@@ -175,11 +176,6 @@ class Oracle:
         """Other values: the point moved by 1."""
         x = values[self.objective.form.point]
         return {**values, self.objective.form.point: x + x.dtype.type(1)}
-
-    @property
-    def claims_convexity(self) -> bool:
-        """Whether the objective is claimed to be convex."""
-        return self.objective.claims_convexity
 
     @property
     def has_switches(self) -> bool:

@@ -17,7 +17,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from verify.oracle.formula import Formula, loss_formula
-from verify.oracle.lanes import local
+from verify.oracle.vectorised import local
 from verify.spec.loss import LossSpec
 from verify.tape import enclose
 from verify.tape.balls import precise

@@ -15,6 +15,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from verify.oracle.least_squares import non_negative
 from verify.tape.balls import precision
 from verify.tape.ranges import overflows
 
@@ -261,8 +262,6 @@ class Subdifferential:
         Bounded least squares by non-negative multipliers; each simplex is one more, heavier, equation. What comes out
         is projected onto the simplices, so that it is a proof of membership however well the solver did.
         """
-        from scipy.optimize import nnls  # a fifth of a second, which the smooth never need, nor what is told first
-
         columns = np.stack([g.matrix.ravel() for group in self.groups for g in group], axis=1)
         seen = np.any(columns != 0, axis=1)
         scale = 1 / radius.ravel()[seen]
@@ -272,12 +271,7 @@ class Subdifferential:
             return [np.full(len(group), 1 / len(group)) for group in self.groups]
         owner = np.repeat(np.arange(len(self.groups)), [len(group) for group in self.groups])
         simplex = 10.0 * (owner == np.arange(len(self.groups))[:, None])
-        try:
-            tau, _ = nnls(
-                np.vstack([A / size, simplex]), np.concatenate([b / size, np.full(len(self.groups), 10.0)]), maxiter=50 * len(owner)
-            )
-        except RuntimeError:  # no convergence: any point of the simplices is a valid, if worse, start
-            tau = np.ones(len(owner))
+        tau = non_negative(np.vstack([A / size, simplex]), np.concatenate([b / size, np.full(len(self.groups), 10.0)]))
         split = [tau[owner == k] for k in range(len(self.groups))]
         return [t / t.sum() if t.sum() > 0 else np.full(len(t), 1 / len(t)) for t in split]
 

@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb
 
 from verify.oracle.formula import Formula
-from verify.tape import many, reverse, series
+from verify.tape import reverse, series, switch_slopes
 from verify.tape.derive import Curvature
 from verify.tape.enclose import Run, reached
 from verify.tape.ranges import Ranges
@@ -53,7 +53,7 @@ class SweptFormula(Formula):
 
     def pieces(self, thin: Run, fat: Run) -> Pieces:
         """∂ of the output over the box of `fat`."""
-        return reverse.pieces(thin, fat, self.output, many.slopes, many.FEWEST)
+        return reverse.pieces(thin, fat, self.output, switch_slopes.slopes, switch_slopes.FEWEST)
 
     def slope(self, run: Run, v: Sequence[arb]) -> arb:
         """A ball around ⟨∂, v⟩ over the box of the run."""

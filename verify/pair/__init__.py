@@ -1,9 +1,9 @@
 """A loss and its gradient without a spec: judged by differences of the loss, with estimated errors where the spec gives bounds."""
 
-from verify.pair.laws import NO_GRADIENT, why_not
+from verify.pair.laws import why_not
 from verify.pair.place import Start, case_of
 from verify.pair.recorded import WEAKER, Recorded
 from verify.pair.subject import Pair
 from verify.pair.trial import Estimated
 
-__all__ = ["NO_GRADIENT", "WEAKER", "Estimated", "Pair", "Recorded", "Start", "case_of", "why_not"]
+__all__ = ["WEAKER", "Estimated", "Pair", "Recorded", "Start", "case_of", "why_not"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates import Misbehaviour, changes, keeps, upstream_is_kept
+from verify.candidates import NO_GRADIENT, Misbehaviour, changes, keeps, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.laws.surroundings import borrowed, watched
@@ -407,7 +407,6 @@ MEASURES: dict[str, Callable[[Pair, Case], Finding]] = {
     "descent": descent,
     "purity": purity,
 }
-NO_GRADIENT = "the candidate returns no gradient: its value alone is judged"
 CONVEX = ("bracket", "convexity")
 """Laws that need a claim of convexity."""
 

@@ -9,7 +9,7 @@ from math import inf, isfinite
 
 import numpy as np
 
-from verify.candidates import Misbehaviour, functions
+from verify.candidates import Misbehaviour, process_globals
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
 from verify.evidence import Evidence, Finding, Verdict
@@ -22,7 +22,7 @@ from verify.pair.laws import MEASURES
 from verify.pair.naming import told
 from verify.pair.place import GIVEN, NEAR, Start, places
 from verify.pair.screened import screened, there
-from verify.pair.simpler import shrunk
+from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair
 from verify.pair.trial import LOOKED_AT
 from verify.rounding import HALF
@@ -80,7 +80,7 @@ class Recorded(Derived):
             if self.name in SHOWN and self._operations(case) <= SMALL:
                 return None
             with np.errstate(all="ignore"):
-                found = functions.undisturbed(lambda: screened(self.name, self.subject, case))
+                found = process_globals.undisturbed(lambda: screened(self.name, self.subject, case))
         except (NotTraced, OutOfRange, Misbehaviour):
             return None
         if found is not None and found.evidence:
@@ -88,7 +88,7 @@ class Recorded(Derived):
         return found
 
     def _operations(self, case: Case) -> int:
-        code = self.subject.oracle.problem.code  # type: ignore[union-attr]  # code is what it is judged by
+        code = self.subject.oracle.code
         operations: int = code.record(case.values)[0].tape.operations
         return operations
 
@@ -123,7 +123,7 @@ class Recorded(Derived):
     def noted(self, result: Result) -> Result:
         """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps."""
         result = self._told(result)
-        place, code = result.farthest, self.subject.oracle.problem.code  # type: ignore[union-attr]  # code is what it is judged by
+        place, code = result.farthest, self.subject.oracle.code
         if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:
             return result
         where = place.evidence.where

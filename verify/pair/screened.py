@@ -49,10 +49,8 @@ def there(subject: Subject, case: Case) -> There:
 
 
 def _code(subject: Subject) -> tuple[Code, InstanceOracle]:
-    oracle = subject.oracle
-    assert isinstance(oracle, InstanceOracle)
-    code: Code = oracle.problem.code
-    return code, oracle
+    code: Code = subject.oracle.code
+    return code, subject.named
 
 
 def _moved(oracle: InstanceOracle, case: Case) -> NDArray[np.float64]:

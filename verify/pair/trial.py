@@ -15,7 +15,7 @@ from verify.pair.kept import properties, unless_given_up
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import told
 from verify.pair.place import GIVEN, MOVED, NEAR, Start, moved, places
-from verify.pair.simpler import shrunk
+from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair
 from verify.trial import Trial, Watch
 

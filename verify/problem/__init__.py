@@ -1,8 +1,9 @@
 """What is asked of a candidate, whatever its inputs are: named arrays with domains, and a sum over elements."""
 
-from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, input_of, problem_of, upstream_of, weighted, with_classes
+from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, ignoring, input_of, problem_of, upstream_of, weighted, with_classes
 from verify.problem.described import described_problem
 from verify.problem.problem import (
+    EACH,
     KEPT_MEAN,
     MEAN,
     SUM,
@@ -24,6 +25,7 @@ from verify.problem.relations import Equation, check_relations, equations
 from verify.problem.small import different, of_bytes, small, sound
 
 __all__ = [
+    "EACH",
     "EVENT",
     "KEPT_MEAN",
     "MEAN",
@@ -48,6 +50,7 @@ __all__ = [
     "different",
     "equations",
     "fixed",
+    "ignoring",
     "input_of",
     "is_mean",
     "mean_by",

@@ -60,6 +60,15 @@ def weighted(problem: Problem) -> Problem | None:
 
 
 @lru_cache(maxsize=64)
+def ignoring(problem: Problem, label: int | None) -> Problem:
+    """The same loss of single examples where this label is ignored; None where each is a class."""
+    inputs = (replace(i, domain=replace(i.domain, ignored=label)) if isinstance(i.domain, Label) else i for i in problem.inputs)
+    reductions = dict.fromkeys((*(() if label is None else (KEPT_MEAN,)), *problem.reductions))
+    left = tuple(r for r in reductions if label is not None or r != KEPT_MEAN)
+    return replace(problem, inputs=tuple(inputs), reductions=left)
+
+
+@lru_cache(maxsize=64)
 def fixed(problem: Problem, name: str, value: Given) -> Problem:
     """The same where a parameter that has a number for each class has this value: one for all, or as many as there are classes then.
 

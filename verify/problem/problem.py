@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from verify.errors import unknown
 from verify.later import sympy
+from verify.spec.claim import Claim
 from verify.spec.domains import Domain, Finite, Label, Simplex
 from verify.spec.function import UPSTREAM
 from verify.spec.loss import Claims, Given, Parameter
@@ -48,6 +49,8 @@ One more is named after each parameter that weighs the classes: see `mean_by`.
 """
 WEIGHTS = "weights"
 """The input that says how often each element counts."""
+EACH = "varied, one for each class"
+"""What is told of the numbers of a parameter that is handed in."""
 
 
 def mean_by(name: str) -> str:
@@ -221,15 +224,11 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Instance:
-    """A problem with the values of its parameters and its reduction: what one candidate claims to compute. `unsure` says of parameters that
-    were found out how far each of their numbers may be off, of its size: one for each class, or for all.
-    """
+class Instance(Claim):
+    """A problem with the values of its parameters and its reduction."""
 
     problem: Problem
     reduction: str = SUM
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    unsure: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = self.problem.parameters
@@ -238,6 +237,33 @@ class Instance:
                 raise unknown(f"parameter of {self.problem.name}", name, known or ["none: it has no parameters"])
         values = {n: p.check(n, self.parameters.get(n, p.default)) for n, p in known.items()}
         object.__setattr__(self, "parameters", values)
+
+    @property
+    def stated(self) -> Problem:
+        """The problem."""
+        return self.problem
+
+    @property
+    def domains(self) -> Mapping[str, Parameter]:
+        """Of the problem, those that inputs hold among them."""
+        return self.problem.all_parameters
+
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        """Of the problem."""
+        return self.problem.differentiated
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Of a parameter with a number for each class these, where they are fixed."""
+        domains = {name: self.problem.input(name).domain for name in self.problem.classwise}
+        values = {name: domain.values if isinstance(domain, Fixed) else EACH for name, domain in domains.items()}
+        return {**self.parameters, **{name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}}
+
+    @property
+    def summed(self) -> dict[str, Any]:
+        """Where there are several ways."""
+        return {"reduction": self.reduction} if len(self.problem.reductions) > 1 else {}
 
     @property
     def claims_convexity(self) -> bool:

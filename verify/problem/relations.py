@@ -30,7 +30,7 @@ SHIFTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Term:
+class Summand:
     """One place: how often f counts there, all values, and how gradients there are gradients here, before they are weighed. No entry is
     taken back with a negative factor, so that radii are taken back alike.
     """
@@ -48,7 +48,7 @@ class Equation:
 
     what: str
     here: Values
-    terms: tuple[Term, ...]
+    terms: tuple[Summand, ...]
     direction: Values | None = None
     degree: float = 0.0
 
@@ -85,7 +85,7 @@ def _reordered(problem: Problem, what: str, dim: str, order: NDArray[np.intp], v
         if isinstance(i.domain, Label) and i.domain.size == dim:
             label = np.asarray(there[i.name])
             there[i.name] = np.where(label == i.domain.ignored, label, back[np.maximum(label, 0)])[()]
-    return Equation(what=what, here=values, terms=(Term(weight=Fraction(1), values=there, back=lambda g: moved_to(g, back)),))
+    return Equation(what=what, here=values, terms=(Summand(weight=Fraction(1), values=there, back=lambda g: moved_to(g, back)),))
 
 
 def _parts(instance: Instance, relation: Separable, values: Values, seed: int) -> Iterator[Equation]:
@@ -101,7 +101,7 @@ def _parts(instance: Instance, relation: Separable, values: Values, seed: int) -
         if all(_counts(problem, part) for part in there):
             whole, *totals = (_total(instance, relation, v) for v in (values, *there))
             backs = [_put_back(problem, dim, n, own) for own in rows]
-            terms = (Term(weight=t / whole, values=part, back=back) for t, part, back in zip(totals, there, backs, strict=True))
+            terms = (Summand(weight=t / whole, values=part, back=back) for t, part, back in zip(totals, there, backs, strict=True))
             yield Equation(what=f"in parts along {dim}", here=values, terms=tuple(terms))
             return
 
@@ -153,7 +153,7 @@ def _shifted(problem: Problem, inputs: list[str], along: list[str], values: Valu
         yield Equation(
             what=f"{' and '.join(inputs)} shifted{' along ' if along else ''}{' and '.join(along)}",
             here={**values, **here},
-            terms=(Term(weight=Fraction(1), values={**values, **there}),),
+            terms=(Summand(weight=Fraction(1), values={**values, **there}),),
             direction=direction if {*inputs} <= {*problem.differentiated} else None,
         )
 
@@ -165,7 +165,7 @@ def _scaled(problem: Problem, inputs: list[str], degree: float, values: Values, 
             yield Equation(
                 what=f"{' and '.join(inputs)} times {2.0**k:g}",
                 here=values,
-                terms=(Term(weight=Fraction(2) ** round(-k * degree), values=there, back=_multiplied(inputs, 2.0**k)),),
+                terms=(Summand(weight=Fraction(2) ** round(-k * degree), values=there, back=_multiplied(inputs, 2.0**k)),),
                 direction={name: values[name] for name in inputs} if {*inputs} <= {*problem.differentiated} else None,
                 degree=degree,
             )
@@ -180,14 +180,16 @@ def _between(problem: Problem, inputs: list[str], values: Values, rng: np.random
         both = [{name: np.where(mask == side, 2.0, 0.0) for name, mask in masks.items()} for side in (True, False)]
         there = [_multiplied(inputs, factors)(values) for factors in both]
         if all(np.all(np.isfinite(place[name])) for place in there for name in inputs):
-            terms = (Term(weight=Fraction(1, 2), values=place, back=_multiplied(inputs, f)) for place, f in zip(there, both, strict=True))
+            terms = (
+                Summand(weight=Fraction(1, 2), values=place, back=_multiplied(inputs, f)) for place, f in zip(there, both, strict=True)
+            )
             yield Equation(what=f"{told} in two parts", here=values, terms=tuple(terms))
         return
     for here in (values, _times(problem, inputs, values, 0.5)):
         ends = [None if here is None else _times(problem, inputs, here, t) for t in (0.5, 2.0)]
         if here is not None and None not in ends:
             weights, backs = (Fraction(2, 3), Fraction(1, 3)), (_multiplied(inputs, 0.5), _multiplied(inputs, 2.0))
-            terms = (Term(weight=w, values=end or {}, back=back) for w, end, back in zip(weights, ends, backs, strict=True))
+            terms = (Summand(weight=w, values=end or {}, back=back) for w, end, back in zip(weights, ends, backs, strict=True))
             yield Equation(what=f"{told} halved and doubled", here=here, terms=tuple(terms))
             return
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from math import inf, prod
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,14 @@ from verify.problem import Input
 from verify.problem.small import drawn
 from verify.spec.domains import Domain, Label
 from verify.traced import Code, NotTraced
+from verify.traced.recorder import LIBRARIES
 
 MOST_LABELS = 1024
 """Patterns of labels that are gone through."""
 SIZE, CLASSES = 2, 3
 """Of dimensions, and of those that count classes, if no others are given: the smallest with every kind of pattern."""
+APART = 4
+"""Of the one other dimension beside examples and classes: with equal sizes what is transposed has the shape that is due."""
 
 LINEAR = (
     "{}: d c, {}: n d, {}: n | labels(c), {}:",
@@ -32,17 +37,31 @@ SCORES = ("{}: n c, {}: n | labels(c)", "{}: n, {}: n | binary", "{}: n, {}: n |
 """What functions of the known signatures take, the likeliest first."""
 
 
-def fits(f: Callable[..., Any], given: Mapping[str, Any], first: str) -> bool:
-    """Whether a function of these inputs answers with a number and a gradient of the shape of its `first` one."""
+WITHOUT_REG = tuple(text.rpartition(",")[0] for text in LINEAR)
+"""The first of them without a weight of a penalty."""
+
+
+def unfit(f: Callable[..., Any], given: Mapping[str, Any], first: str) -> str | None:
+    """Why a function of these inputs does not answer with a number and a gradient of the shape of its `first` one: what it raises, and
+    where; None where it does.
+    """
     try:
         here = tuple(np.array(a) if np.ndim(a) else a for a in given.values())
         if isinstance(f, Candidate):
             loss, gradient = (asked(g, here) for g in (f.loss, f.grad) if g is not None)
         else:
             loss, gradient = loss_and_gradient(asked(f, here))
-    except (Misbehaviour, ValueError):
-        return False
-    return np.size(loss) == 1 and np.shape(gradient) == np.shape(given[first])
+    except (Misbehaviour, ValueError) as error:
+        return f"{error}{_line_of(error.__cause__ or error)}"
+    if np.size(loss) == 1 and np.shape(gradient) == np.shape(given[first]):
+        return None
+    return f"returned shapes {np.shape(loss)} and {np.shape(gradient)}, where () and {np.shape(given[first])} are due"
+
+
+def _line_of(error: BaseException) -> str:
+    """The last line of code that is no library's."""
+    own = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(LIBRARIES)]
+    return f" ({os.path.basename(own[-1].filename)}:{own[-1].lineno}, `{own[-1].line}`)" if own else ""
 
 
 def is_any(i: Input) -> bool:
@@ -73,10 +92,10 @@ def strays(candidate: Any, code: Code, values: Mapping[str, Any]) -> str | None:
 
 
 def patterns(
-    inputs: Sequence[Input], example: Mapping[str, Any], is_declared: bool, shape: Mapping[str, int]
+    inputs: Sequence[Input], example: Mapping[str, Any], is_declared: bool, shape: Mapping[str, int], *, apart: bool = False
 ) -> tuple[list[dict[str, Any]] | str, str]:
-    """Values of all inputs with each pattern of labels, and the shape in words; or why there are too many. Raises UsageError for a
-    dimension that there is not.
+    """Values of all inputs with each pattern of labels, and the shape in words; or why there are too many. Sizes that are not given are
+    the smallest, or with `apart` such that no two dimensions have one. Raises UsageError for a dimension that there is not.
     """
     dims = list(dict.fromkeys(d for i in inputs for d in (*i.dims, *_classes(i)) if not d.isdigit()))
     if not is_declared:
@@ -91,7 +110,9 @@ def patterns(
         if name not in map(str.lower, dims):
             raise unknown("dimension", name, dims)
     classes = {d for i in inputs for d in _classes(i)}
-    sizes = {d: given.get(d.lower(), CLASSES if d in classes else SIZE) for d in dims}
+    others = [d for d in _sorted(dims, classes) if d not in classes]
+    last = others[-1] if apart and len(others) == 2 else None
+    sizes = {d: given.get(d.lower(), CLASSES if d in classes else APART if d == last else SIZE) for d in dims}
     rng = np.random.default_rng(0)
     values = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in inputs}
     labels = {i.name: _choices(i, sizes) for i in inputs if np.asarray(values[i.name]).dtype.kind in "iub"}

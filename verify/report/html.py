@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
+from math import inf, isnan
 from pathlib import PurePath
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -17,6 +18,7 @@ from markupsafe import Markup
 
 from verify import kept
 from verify.report.audit import lines
+from verify.report.changes import split
 from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
 from verify.report.proofs import proofs
 from verify.report.reading import (
@@ -28,6 +30,7 @@ from verify.report.reading import (
     is_small,
     limitations,
     listed,
+    measured,
     not_asked,
     power_summary,
     printed,
@@ -42,7 +45,10 @@ SECONDARY = ("curve", "kinks")
 """Pictures of a candidate's first dtype, and of the others: landscapes look the same at every dtype."""
 
 MOST_CHANGES = 200
-"""Lines of the table of changes; the document has all of them."""
+"""Lines of the table of figures that moved; the document has all of them."""
+
+MOST_OPEN = 8
+"""Findings, and candidates with their pictures, that are shown without being asked for; of more each has its line."""
 
 ELEMENTS = {
     *("math", "mrow", "mi", "mn", "mo", "msup", "msub", "msubsup", "mfrac", "msqrt", "mroot", "mtable", "mtr", "mtd", "mfenced"),
@@ -59,11 +65,15 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
     pages.filters |= {"values": values, "listed": listed, "sizes_shown": sizes_shown}
     pages.tests["small"] = is_small
     rows, found = _matrix(document), findings(document)
+    changes, moved = split(document)
     indices = {id(r): i for i, r in enumerate(document["results"])}
     page: str = pages.get_template("page.html.j2").render(
         document=document,
         laws={law: document["laws"].get(law, "") for law in _order(rows)},
         rows=rows,
+        overview=_overview(document),
+        causes=_causes(found),
+        most_open=MOST_OPEN,
         candidates=list(_candidates(document)),
         findings=[paragraph(f, document) for f in found],
         shown={indices[id(f.shown)] for f in found},
@@ -77,7 +87,8 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
         printed=printed(document),
         rulings=[s for k in ("failures", "warnings") for s in folded(document.get("gate", {}).get(k, ()), document)],
         declared=declarations(document) if "gate" in document else [],
-        changes=document.get("gate", {}).get("changes", []),
+        changes=changes,
+        moved=moved,
         most_changes=MOST_CHANGES,
         power=list(_power(document.get("power", ()))),
         beside=beside or {},
@@ -95,6 +106,33 @@ def _matrix(document: Document) -> dict[tuple[str, str, str], dict[str, tuple[in
     return rows
 
 
+def _overview(document: Document) -> list[dict[str, Any]]:
+    """Each candidate in a row, by its loss: the verdict with its dtypes, how many laws hold, the worst strain and error. `index` is that
+    of its own section.
+    """
+    told = []
+    for n, (candidate, loss) in enumerate(dict.fromkeys((r["candidate"], r["loss"]) for r in document["results"])):
+        mine = [r for r in document["results"] if (r["candidate"], r["loss"]) == (candidate, loss)]
+        verdicts: dict[str, list[str]] = {}
+        for dtype in dict.fromkeys(r["dtype"] for r in mine):
+            found = {r["verdict"] for r in mine if r["dtype"] == dtype}
+            verdicts.setdefault(next(v for v in ("broken", "silent", "holds") if v in found), []).append(dtype)
+        worst = max(mine, key=lambda r: inf if isnan(x := float(r["strain"])) else x)
+        ulps = max((float(r["ulps"]) for r in mine if r["ulps"] is not None), default=None)
+        counted = {"holds": sum(r["verdict"] == "holds" for r in mine), "laws": len(mine)}
+        figures = {"strain": worst["strain"], "law": worst["law"], "ulps": ulps}
+        told.append({"candidate": candidate, "loss": loss, "index": n, "verdicts": verdicts, **counted, **figures})
+    return sorted(told, key=lambda c: str(c["loss"]))
+
+
+def _causes(found: Sequence[Finding]) -> dict[str, list[tuple[int, str]]]:
+    """What is broken by its cause, or by what was measured where that has no name: the findings and whose they are."""
+    told: dict[str, list[tuple[int, str]]] = {}
+    for n, f in enumerate(found):
+        told.setdefault(f.cause or measured(f.shown) or f"the law {f.shown['law']} is broken", []).append((n, f.shown["candidate"]))
+    return told
+
+
 def _order(rows: Mapping[Any, Mapping[str, Any]]) -> dict[str, None]:
     """The laws as the fullest row has them, then the others: a stored document has forgotten their order, and a row may lack some."""
     fullest = max(rows.values(), key=len, default={})
@@ -103,19 +141,19 @@ def _order(rows: Mapping[Any, Mapping[str, Any]]) -> dict[str, None]:
 
 def _candidates(document: Document) -> Iterator[dict[str, Any]]:
     """Each candidate with its accuracy table and its pictures."""
-    measured: dict[tuple[str, str], list[Entry]] = {}
+    drawable: dict[tuple[str, str], list[Entry]] = {}
     none: dict[tuple[str, str], dict[str, None]] = {}
     for f in document.get("figures", []):
         if "reason" in f:
             none.setdefault((f["candidate"], f["loss"]), {})[f["reason"]] = None
             continue
-        measured.setdefault((f["candidate"], f["loss"]), []).append(f)
+        drawable.setdefault((f["candidate"], f["loss"]), []).append(f)
     names = dict.fromkeys((r["candidate"], r["loss"]) for r in document["results"])
     for n, (candidate, loss) in enumerate(names):
         mine = [(i, r) for i, r in enumerate(document["results"]) if (r["candidate"], r["loss"]) == (candidate, loss)]
         accuracy = [(i, r) for i, r in mine if r["ulps"] is not None]
         drawn = []
-        for k, f in enumerate(measured.get((candidate, loss), [])):
+        for k, f in enumerate(drawable.get((candidate, loss), [])):
             spread = next((r.get("spread") for _, r in mine if (r["dtype"], r["law"]) == (f["dtype"], "gradient")), None)
             wanted = PRINCIPAL if k == 0 else SECONDARY
             try:
@@ -125,15 +163,15 @@ def _candidates(document: Document) -> Iterator[dict[str, Any]]:
         yield {"candidate": candidate, "loss": loss, "accuracy": accuracy, "pictures": drawn, "none": list(none.get((candidate, loss), ()))}
 
 
-def _drawn(name: str, measured: Entry, spread: Entry | None, wanted: tuple[str, ...]) -> list[dict[str, str]]:
-    """The pictures of what was measured; the same are drawn once: each takes a quarter of a second."""
+def _drawn(name: str, survey: Entry, spread: Entry | None, wanted: tuple[str, ...]) -> list[dict[str, str]]:
+    """The pictures of what was measured (`survey`); the same are drawn once: each takes a quarter of a second."""
 
     def draw() -> list[dict[str, str]]:
         from verify.figures import pictures  # with matplotlib, for which nobody waits who has seen them
 
-        return [asdict(p) for p in pictures(name, measured, spread, wanted)]
+        return [asdict(p) for p in pictures(name, survey, spread, wanted)]
 
-    shown = json.dumps([name, measured, spread, wanted], sort_keys=True)
+    shown = json.dumps([name, survey, spread, wanted], sort_keys=True)
     key = ["pictures", metadata.version("matplotlib"), hashlib.sha256(shown.encode()).hexdigest()]
     drawn = kept.plain(key, draw)
     kept.write()

@@ -140,8 +140,10 @@ def cause(entry: Entry) -> str | None:
     diagnosis = entry.get("diagnosis", {})
     if "measured" not in diagnosis:
         return None
-    entries = diagnosis["entries"]
-    return visible(diagnosis["message"] if entries == "all" else f"{diagnosis['message']} (in {_entries(entries)})")
+    message, entries = diagnosis["message"], _entries(diagnosis["entries"])
+    for condition in re.findall(r", only when .*", entries):  # which the message has told
+        entries = entries.replace(condition, "") if condition in message or condition.removeprefix(", only") in message else entries
+    return visible(message if entries == "all" else f"{message} (in {entries})")
 
 
 def _entries(entries: Any) -> str:

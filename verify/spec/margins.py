@@ -23,14 +23,25 @@ def _always_on(e: sympy.Expr) -> sympy.Expr:
     return e.replace(sympy.Max, lambda *pieces: sympy.Add(*pieces) if 0 in pieces and len(pieces) == 2 else sympy.Max(*pieces))
 
 
+def _uncapped(e: sympy.Expr) -> sympy.Expr:
+    """Of min(c, a) with a constant c the other piece."""
+
+    def rest(*pieces: sympy.Expr) -> sympy.Expr:
+        varying = [a for a in pieces if a.free_symbols]
+        return varying[0] if len(varying) == 1 else sympy.Min(*pieces)
+
+    return e.replace(sympy.Min, rest)
+
+
 MARGINS: dict[str, Callable[[sympy.Expr], sympy.Expr]] = {
     "0": _times(0),
     "doubled": _times(2),
     "negative": _times(-1),
     "halved": _times(Fraction(1, 2)),
     "always on": _always_on,
+    "uncapped": _uncapped,
 }
-"""What may be done to the switches; always on, max(0, a) is a."""
+"""What may be done to the switches; always on, max(0, a) is a; uncapped, min(1, a) is a."""
 
 
 def with_margin(loss: LossSpec, how: str) -> LossSpec:

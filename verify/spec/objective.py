@@ -2,38 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from verify.errors import unknown
 from verify.form import LINEAR, Form
+from verify.spec.claim import Claim
 from verify.spec.convexity import convex_penalty
-from verify.spec.loss import LossSpec
+from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
+from verify.spec.relations import Affine, Relation, Separable, ShiftInvariant, Symmetric
 
 REDUCTIONS = ("mean", "sum")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Objective:
+class Objective(Claim):
     """A loss, its parameters' values, a penalty and a reduction over the examples.
 
     `form` says what it is a function of; the scores themselves have the penalty "none". `classes` is the only number of classes that is
-    asked about, if not all are. `unsure` says of parameters that were found out how far each of its numbers may be off, of its size.
+    asked about, if not all are.
     """
 
     loss: LossSpec
     penalty: Penalty
     reduction: str = "mean"
-    parameters: Mapping[str, float] = field(default_factory=dict)
     form: Form = LINEAR
     classes: int | None = None
-    unsure: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:
             raise unknown("reduction", self.reduction, REDUCTIONS)
         object.__setattr__(self, "parameters", self.loss.with_parameters(self.parameters))
+
+    @property
+    def stated(self) -> LossSpec:
+        """The loss."""
+        return self.loss
+
+    @property
+    def domains(self) -> Mapping[str, Parameter]:
+        """Of the loss."""
+        return self.loss.parameters
+
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        """The weights, or the scores."""
+        return (self.form.point,)
+
+    @property
+    def summed(self) -> dict[str, Any]:
+        """With the penalty of weights."""
+        penalty = {"penalty": self.penalty.name} if self.form.is_penalised else {}
+        return {"reduction": self.reduction, **penalty, **({} if self.classes is None else {"classes": self.classes})}
+
+    @property
+    def kind(self) -> Hashable:
+        """With the penalty."""
+        return self.reduction, self.penalty
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Those of its form, a sum over examples that is affine in λ, and those that the loss claims along the classes."""
+        claims = self.loss.claims
+        found: list[Relation] = [Separable("N", self.reduction), *([Affine("reg")] if self.form.is_penalised else [])]
+        found += [Symmetric("C")] if claims.symmetric else []
+        found += [ShiftInvariant(self.form.point, along="C")] if claims.shift_invariant else []
+        return tuple(found)
 
     @property
     def claims_convexity(self) -> bool:

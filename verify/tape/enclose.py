@@ -21,7 +21,7 @@ from verify.rounding import unit_roundoff
 from verify.tape.arithmetic import Arithmetic, Column
 from verify.tape.balls import Ball, KinkOnSegment, constant, sign_ahead
 from verify.tape.primitives import COMPARISONS, Number, Primitive, exact, given, is_held
-from verify.tape.tape import Instruction, Place, Tape
+from verify.tape.tape import Definition, Instruction, Tape
 
 Objects = NDArray[Any]
 Function = Callable[..., Ball]
@@ -504,7 +504,7 @@ def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> li
     return [k for k in run.possible if k in seen]
 
 
-def _come_from(place: Place, run: Run, conditions: bool) -> list[int]:
+def _come_from(place: Definition, run: Run, conditions: bool) -> list[int]:
     """What a switch may have come from, and what is compared if that is asked."""
     i, e = place
     chosen = [i.pieces(e)[p][0] for p in run.possible[int(i.outs[e])]]

@@ -19,7 +19,8 @@ from verify.rounding import ELEMENTARY
 Objects = NDArray[Any]
 
 
-def _objects(values: Sequence[Any], shape: tuple[int, ...]) -> Objects:
+def objects(values: Sequence[Any], shape: tuple[int, ...]) -> Objects:
+    """An array of balls, or of series."""
     return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
 
 
@@ -27,110 +28,120 @@ def _flint(a: Objects) -> arb_mat:
     return arb_mat(a.shape[0], a.shape[1], a.ravel().tolist())
 
 
-def _unknown(shape: tuple[int, ...]) -> Objects:
-    return _objects([arb.nan()] * int(np.prod(shape)), shape)
+def unknown(shape: tuple[int, ...]) -> Objects:
+    """Balls of which nothing is known."""
+    return objects([arb.nan()] * int(np.prod(shape)), shape)
 
 
-def _identity(n: int) -> Objects:
-    return _objects([arb(int(i == j)) for i in range(n) for j in range(n)], (n, n))
+def identity(n: int) -> Objects:
+    """The identity matrix."""
+    return objects([arb(int(i == j)) for i in range(n) for j in range(n)], (n, n))
 
 
 def _sizes(a: Objects) -> Objects:
-    return _objects([x.abs_upper() for x in a.flat], a.shape)
+    return objects([x.abs_upper() for x in a.flat], a.shape)
 
 
-def _moved(a: Objects, u: arb) -> Objects:
+def moved(a: Objects, u: arb) -> Objects:
     """At least |ΔA|."""
     n = a.shape[0]
     greatest = max((float(x.abs_upper()) for x in a.flat), default=0.0)
-    return _objects([3 * n * n * u * arb(greatest) * (1 + arb(2) ** -50)] * (n * n), (n, n))
+    return objects([3 * n * n * u * arb(greatest) * (1 + arb(2) ** -50)] * (n * n), (n, n))
 
 
 def _inverse(a: Objects) -> Objects | None:
     """None where the matrix may be singular."""
     try:
-        return _objects(_flint(a).inv().entries(), a.shape)
+        return objects(_flint(a).inv().entries(), a.shape)
     except ZeroDivisionError:
         return None
 
 
 def solve(arithmetic: Any, a: Objects, b: Objects) -> Objects:
     """X with A·X = B."""
-    if _is_series(a, b):
+    if is_series(a, b):
         return _series_of(a, b)
     try:
-        x = _objects(_flint(a).solve(_flint(b)).entries(), b.shape)
+        x = objects(_flint(a).solve(_flint(b)).entries(), b.shape)
     except ZeroDivisionError:
-        return _unknown(b.shape)
+        return unknown(b.shape)
     if arithmetic.u is None:
         return x
     inverse = _inverse(a)
     if inverse is None:
-        return _unknown(b.shape)
-    lost = _sizes(inverse) @ _moved(a, arithmetic.u) @ _sizes(x)
-    return _objects([v + arb(0, 2 * r.abs_upper()) for v, r in zip(x.flat, lost.flat, strict=True)], b.shape)
+        return unknown(b.shape)
+    lost = _sizes(inverse) @ moved(a, arithmetic.u) @ _sizes(x)
+    return objects([v + arb(0, 2 * r.abs_upper()) for v, r in zip(x.flat, lost.flat, strict=True)], b.shape)
 
 
 def inv(arithmetic: Any, a: Objects) -> Objects:
     """A⁻¹."""
-    return solve(arithmetic, a, _identity(a.shape[0]))
+    return solve(arithmetic, a, identity(a.shape[0]))
 
 
 def slogdet(arithmetic: Any, a: Objects) -> Objects:
     """log|det A|."""
-    if _is_series(a):
+    if is_series(a):
         return _series_of_determinant(arithmetic, a)
     value = abs(_flint(a).det()).log()
     if arithmetic.u is None or not value.is_finite():
-        return _objects([value], (1,))
+        return objects([value], (1,))
     inverse = _inverse(a)
     if inverse is None:
-        return _unknown((1,))
-    lost = sum((x for x in (_sizes(inverse) * _moved(a, arithmetic.u).T).flat), arb(0))  # |det(A + ΔA)/det A − 1| about
+        return unknown((1,))
+    lost = sum((x for x in (_sizes(inverse) * moved(a, arithmetic.u).T).flat), arb(0))  # |det(A + ΔA)/det A − 1| about
     if not lost < 0.25:
-        return _unknown((1,))
+        return unknown((1,))
     n = a.shape[0]
-    return _objects([value + arb(0, (2 * lost + n * ELEMENTARY * arithmetic.u * (1 + value.abs_upper())).abs_upper())], (1,))
+    return objects([value + arb(0, (2 * lost + n * ELEMENTARY * arithmetic.u * (1 + value.abs_upper())).abs_upper())], (1,))
 
 
-def _is_series(*matrices: Objects) -> bool:
+def gathered(parts: Sequence[Objects], count: int, shape: tuple[int, ...]) -> Objects:
+    """Series from their coefficients, each in an array."""
+    return objects([arb_series(list(xs), count) for xs in zip(*(f.flat for f in parts), strict=True)], shape)
+
+
+def is_series(*matrices: Objects) -> bool:
+    """Whether some entry is a series."""
     return any(isinstance(x, arb_series) for m in matrices for x in m.flat)
 
 
-def _terms(*matrices: Objects) -> int:
+def terms_of(*matrices: Objects) -> int:
+    """Their longest length."""
     return max(x.prec for m in matrices for x in m.flat if isinstance(x, arb_series))
 
 
-def _coefficient(a: Objects, k: int) -> Objects:
-    return _objects([x[k] if isinstance(x, arb_series) else x if k == 0 else arb(0) for x in a.flat], a.shape)
+def coefficient(a: Objects, k: int) -> Objects:
+    """One coefficient of all entries."""
+    return objects([x[k] if isinstance(x, arb_series) else x if k == 0 else arb(0) for x in a.flat], a.shape)
 
 
 def _series_of(a: Objects, b: Objects) -> Objects:
     """One coefficient after the other: A₀Xₖ = Bₖ − Σᵢ AᵢXₖ₋ᵢ."""
-    inverse, terms = _inverse(_coefficient(a, 0)), _terms(a, b)
+    inverse, terms = _inverse(coefficient(a, 0)), terms_of(a, b)
     if inverse is None:  # nor is any derivative known
-        return _objects([arb_series([arb.nan()] * terms, terms) for _ in b.flat], b.shape)
+        return objects([arb_series([arb.nan()] * terms, terms) for _ in b.flat], b.shape)
     found: list[Objects] = []
     for k in range(terms):
-        right = _coefficient(b, k)
+        right = coefficient(b, k)
         for i in range(1, k + 1):
-            right = right - _coefficient(a, i) @ found[k - i]
+            right = right - coefficient(a, i) @ found[k - i]
         found.append(inverse @ right)
-    return _objects([arb_series(list(xs), terms) for xs in zip(*(f.flat for f in found), strict=True)], b.shape)
+    return gathered(found, terms, b.shape)
 
 
 def _series_of_determinant(arithmetic: Any, a: Objects) -> Objects:
     """(log|det A|)' = tr(A⁻¹A')."""
-    terms = _terms(a)
-    first = abs(_flint(_coefficient(a, 0)).det()).log()
+    terms = terms_of(a)
+    first = abs(_flint(coefficient(a, 0)).det()).log()
     inverse = inv(arithmetic, a)
     found = [first]
     for k in range(1, terms):
         parts = (
-            (_coefficient(inverse, k - 1 - i) @ ((i + 1) * _coefficient(a, i + 1))).trace() for i in range(k)
+            (coefficient(inverse, k - 1 - i) @ ((i + 1) * coefficient(a, i + 1))).trace() for i in range(k)
         )  # the (k − 1)-th coefficient of the product
         found.append(sum(parts, arb(0)) / k)
-    return _objects([arb_series(found, terms)], (1,))
+    return objects([arb_series(found, terms)], (1,))
 
 
 def by_points(f: Callable[..., Any]) -> Callable[..., Any]:

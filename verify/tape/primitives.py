@@ -18,7 +18,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from verify.rounding import COMPOSED, ELEMENTARY
-from verify.tape import balls, linear
+from verify.tape import balls, linear, spectral
 
 Number = int | float | Fraction | str
 """An exact number, or the name of one: see `NAMED`."""
@@ -398,6 +398,14 @@ ROWS = (
         name="slogdet", floats=linear.by_points(lambda a: np.linalg.slogdet(a)[1][:, None]), ball=linear.slogdet, domain=(LINE,),
         form="composite", shape=lambda a: (1,), partials=lambda a, g, v, x: (a.mul(g, a.inv(x).swapaxes(0, 1)),),
         rate=lambda a, v, ins, d: a.dot(a.inv(ins[0]).swapaxes(0, 1).reshape(1, -1), d[0].reshape(1, -1)),
+    ),
+    Primitive(
+        name="eigenvalues", floats=linear.by_points(spectral.float_eigenvalues), ball=spectral.eigenvalues, domain=(LINE,),
+        form="composite", shape=lambda a: a[:1], partials=spectral.values_adjoint, rate=spectral.values_rate,
+    ),
+    Primitive(
+        name="eigenvectors", floats=linear.by_points(spectral.float_eigenvectors), ball=spectral.eigenvectors, domain=(LINE,),
+        form="composite", shape=lambda a: a, partials=spectral.vectors_adjoint, rate=spectral.vectors_rate,
     ),
 )  # fmt: skip
 

@@ -80,14 +80,14 @@ class Instruction:
         return [(r, 1) for r in dict.fromkeys(self.ins[0][element].tolist())]
 
 
-class Place(NamedTuple):
+class Definition(NamedTuple):
     """Where a register is written: an instruction and the element of its (flattened) outputs."""
 
     instruction: Instruction
     element: int
 
 
-class Places(Mapping[int, Place]):
+class Definitions(Mapping[int, Definition]):
     """Where each register is written, looked up in two columns: a record has tens of thousands."""
 
     def __init__(self, instructions: Sequence[Instruction], size: int) -> None:
@@ -97,11 +97,11 @@ class Places(Mapping[int, Place]):
             which[i.outs], element[i.outs] = n, np.arange(i.outs.size).reshape(i.outs.shape)
         self._which, self._element = which.tolist(), element.tolist()
 
-    def __getitem__(self, register: int) -> Place:
+    def __getitem__(self, register: int) -> Definition:
         n = self._which[register]
         if n < 0:
             raise KeyError(register)
-        return Place(self.instructions[n], self._element[register])
+        return Definition(self.instructions[n], self._element[register])
 
     def __contains__(self, register: object) -> bool:
         return isinstance(register, (int, np.integer)) and self._which[register] >= 0
@@ -138,9 +138,9 @@ class Tape:
         return {}
 
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> Definitions:
         """By register, what writes it; inputs and constants are not among them."""
-        return Places(self.instructions, self.size)
+        return Definitions(self.instructions, self.size)
 
     @cached_property
     def fused(self) -> Tape:
@@ -411,7 +411,7 @@ def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) 
     return found[::-1]
 
 
-class Term(NamedTuple):
+class Addend(NamedTuple):
     """A register that an output is a sum of, how often it is in it (`net`), and how often it is added or taken away (`gross`)."""
 
     register: int
@@ -419,7 +419,7 @@ class Term(NamedTuple):
     gross: int
 
 
-def additive(tape: Tape, output: int) -> list[Term]:
+def additive(tape: Tape, output: int) -> list[Addend]:
     """What an output is a sum of, as written; each register once."""
     weights, waiting, found = {output: (1, 1)}, [-output], []
     while waiting:
@@ -427,7 +427,7 @@ def additive(tape: Tape, output: int) -> list[Term]:
         net, gross = weights.pop(r)
         place = tape.places.get(r)
         if place is None or place.instruction.op not in SUMS:
-            found.append(Term(r, net, gross))
+            found.append(Addend(r, net, gross))
             continue
         i, e = place
         operands = (

@@ -322,9 +322,25 @@ class Traced(Recorded):
         return float(self._as_text() or self.recorder.fail("it makes a plain number of one that is differentiated"))
 
     def __int__(self) -> int:
-        return int(self._as_text() or self.recorder.fail("it makes a whole number of one that is differentiated"))
+        return int(self._as_text() or self._whole("trunc"))
 
-    __index__ = __int__
+    def __index__(self) -> int:
+        return self.recorder.fail("it takes a number that is differentiated for a whole one")
+
+    def _whole(self, name: str) -> Any:
+        """The whole numbers that they are rounded to, plain."""
+        from verify.traced.steps import whole
+
+        return whole(self, name)
+
+    def __trunc__(self) -> int:
+        return int(self._whole("trunc"))
+
+    def __floor__(self) -> int:
+        return int(self._whole("floor"))
+
+    def __ceil__(self) -> int:
+        return int(self._whole("ceil"))
 
     def _as_text(self) -> Any:
         """Its number in an array, where text is made of it: `"%.3f" % loss`. (An array's own % asks for no plain number.)"""
@@ -336,7 +352,7 @@ class Traced(Recorded):
         return np.reshape(self.values, 1).tolist()[0] or "0"
 
     def __round__(self, digits: int | None = None) -> Any:
-        self.recorder.fail("it rounds numbers that are differentiated")
+        return int(self._whole("rint")) if digits is None else np.round(self, digits)
 
     def item(self, *at: Any) -> Any:
         """One entry: it stays on the record."""
@@ -351,6 +367,8 @@ class Traced(Recorded):
         """In another precision."""
         if np.dtype(dtype).kind == "b":
             return self != 0
+        if np.dtype(dtype).kind in "iu":
+            return self._whole("trunc").astype(dtype)[()]
         if np.dtype(dtype).kind != "f":
             self.recorder.fail(f"it makes {np.dtype(dtype)} numbers of ones that are differentiated")
         return cast(self.copy(), dtype)

@@ -9,14 +9,14 @@ import numpy as np
 from verify.tape import linear
 from verify.tape.tape import Registers
 from verify.traced.array import Traced, lifted, recorder_of
-from verify.traced.recorder import Recorder, line_of_code
+from verify.traced.recorder import Recorder
 
 
 def cholesky(a: Any, *, upper: bool = False) -> Traced:
     """L with LLᵀ = A, of which the lower triangle is read; Lᵀ of the upper one with `upper`."""
-    x = _matrix(lifted(recorder_of(a), a), "cholesky")
+    x = one_matrix(lifted(recorder_of(a), a), "cholesky")
     recorder = x.recorder
-    recorder.b.line = line_of_code()
+    recorder.b.line = recorder.line
     registers = linear.cholesky(recorder.b, x.registers.T if upper else x.registers)
     values = recorder.factored(np.linalg.cholesky, x.values.T if upper else x.values)
     return Traced(recorder, values.T if upper else values, registers.T if upper else registers)
@@ -42,7 +42,7 @@ def cho_solve(factor: tuple[Any, bool], b: Any, *_: Any, **__: Any) -> Traced:
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False, *_: Any, **__: Any) -> Traced:
     """Solves Tx = b, T a triangle of A, by substitution."""
     recorder = recorder_of(a, b)
-    x, y = _matrix(lifted(recorder, a), "solve_triangular"), lifted(recorder, b)
+    x, y = one_matrix(lifted(recorder, a), "solve_triangular"), lifted(recorder, b)
     turned = trans not in (0, "N")
     matrix, values = (x.registers.T, x.values.T) if turned else (x.registers, x.values)
     below = lower != turned
@@ -52,7 +52,7 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
         np.fill_diagonal(matrix, one)
         np.fill_diagonal(triangle, 1)
     columns = y.registers.reshape(len(matrix), -1)
-    recorder.b.line = line_of_code()
+    recorder.b.line = recorder.line
     found = _substituted(recorder, matrix, columns) if below else _substituted(recorder, matrix[::-1, ::-1], columns[::-1])[::-1]
     return Traced(recorder, recorder.factored(np.linalg.solve, triangle, y.values), found.reshape(y.shape))
 
@@ -68,7 +68,8 @@ def _substituted(recorder: Recorder, lower: Registers, y: Registers) -> Register
     return found
 
 
-def _matrix(x: Traced, name: str) -> Traced:
+def one_matrix(x: Traced, name: str) -> Traced:
+    """It, where it is one."""
     if x.ndim != 2:
         x.recorder.fail(f"it calls {name} with stacks of matrices")
     return x

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.tape.tape import Registers
-from verify.traced import factors, infinite, lookup, windows
+from verify.traced import arrangements, decompositions, factors, infinite, lookup, orders, steps, windows
 from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted, recorder_of, stacked
 from verify.traced.products import einsum, matmul
 from verify.traced.recorder import Recorder
@@ -150,45 +150,6 @@ def _arg(name: str, above: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return which
 
 
-def _sorted(x: Traced, axis: int = -1, **_: Any) -> Any:
-    order = _argsort(x, axis=axis)
-    return x.moved(np.take_along_axis, order, axis)
-
-
-def _argsort(x: Traced, axis: int = -1, **_: Any) -> Any:
-    if x.recorder.strict:
-        return _sorted_by_asking(x, axis)
-    order = np.argsort(x.values, axis=axis, kind="stable")
-    rows = np.moveaxis(np.take_along_axis(x.registers, order, axis), axis, -1)
-    low, high = rows[..., :-1], rows[..., 1:]
-    if not np.all(x.recorder.decide(x.recorder.above(high, low), np.ones(low.shape, bool))):
-        x.recorder.fail("it sorts equal entries")
-    return order
-
-
-def _sorted_by_asking(x: Traced, axis: int) -> Any:
-    """The order that comparisons come to, whatever the numbers are."""
-    rows = np.moveaxis(x.registers, axis, -1)
-    found = np.empty(rows.shape, np.intp)
-    for at in np.ndindex(*rows.shape[:-1]):
-        row, order = rows[at], list[int]()
-        for k in range(len(row)):  # behind the last that is not above it, as a stable sort puts it
-            n = len(order)
-            while n and bool(x.recorder.decide(x.recorder.above(row[order[n - 1]], row[k]), np.bool_(True))):
-                n -= 1
-            order.insert(n, k)
-        found[at] = order
-    return np.moveaxis(found, -1, axis)
-
-
-def _median(x: Traced, axis: Any = None, **options: Any) -> Any:
-    if options:
-        x.recorder.fail("it calls np.median with further options")
-    rows = _sorted(x.ravel() if axis is None else x.moved(np.moveaxis, axis, -1))
-    n = rows.shape[-1]
-    return (rows[..., (n - 1) // 2] + rows[..., n // 2]) / 2
-
-
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     recorder = recorder_of(x, weights)
     if not isinstance(weights, Traced) or isinstance(x, Recorded):
@@ -322,6 +283,10 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     if len(axes) == 1 or ord in (None, "fro"):
         axis = None if axis is None else axes if len(axes) > 1 else axes[0]
         found = _norm_of_vectors(x, 2 if ord in (None, "fro") else ord, axis, keepdims)
+    elif x.ndim == 2 and ord in (2, -2, "nuc"):
+        sizes = decompositions.svdvals(x)
+        found = sizes.sum() if ord == "nuc" else sizes[0 if ord == 2 else -1]
+        found = found.reshape(1, 1) if keepdims else found
     elif len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
         summed, over = axes if abs(ord) == 1 else axes[::-1]
         sums = _sum(abs(x), axis=summed, keepdims=True)
@@ -483,12 +448,64 @@ def _apply_along_axis(f: Callable[..., Any], axis: int, x: Any, *args: Any, **kw
     return shaped if found.ndim == 1 else shaped.moved(np.moveaxis, -1, axis)
 
 
+def _nan_var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    x = lifted(recorder_of(x), x)
+    there = ~infinite.nans(x.recorder, x.registers)
+    return _var(_without_nan(x, 0.0), axis=axis, ddof=ddof, keepdims=keepdims, where=there)
+
+
+def _put_mask(x: Any, mask: Any, values: Any) -> None:
+    if np.size(values) != 1:
+        recorder_of(x, mask, values).fail("it calls np.putmask with several numbers")
+    x[mask] = values if not np.ndim(values) else np.ravel(values)[0]
+
+
+def _piecewise(x: Any, conditions: Any, functions: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+    recorder = recorder_of(x)
+    masks = [conditions] if np.ndim(conditions) == np.ndim(x) else [*conditions]
+    pieces = [*functions] if len(functions) > len(masks) else [*functions, 0]
+    found: Any = filled(recorder, np.shape(x), 0, x.dtype)
+    rest = np.ones(np.shape(x), bool)
+    for mask in masks:
+        rest = rest & ~np.asarray(mask)
+    for mask, piece in ((rest, pieces[-1]), *zip(masks, pieces[:-1], strict=True)):
+        found[mask] = piece(x[mask], *args, **kwargs) if callable(piece) else piece
+    return found
+
+
+def _of_first(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of an array that may be a list."""
+    return lambda x, *args, **kwargs: f(lifted(recorder_of(x), x), *args, **kwargs)
+
+
+def _stacked(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of matrices, of stacks of them too: one after the other."""
+
+    def each(*operands: Any) -> Any:
+        recorder = recorder_of(*operands)
+        xs = [lifted(recorder, a) for a in operands]
+        if not any(x.ndim > 2 for x in xs):
+            return f(*xs)
+        lead = np.broadcast_shapes(*(x.shape[:-2] for x in xs))
+        whole = [x.moved(np.broadcast_to, (*lead, *x.shape[-2:])).reshape(-1, *x.shape[-2:]) for x in xs]
+        found = [f(*ms) for ms in zip(*whole, strict=True)]
+        if isinstance(found[0], tuple):
+            return tuple(_in_a_stack(recorder, [*part], lead) for part in zip(*found, strict=True))
+        return _in_a_stack(recorder, found, lead)
+
+    return each
+
+
+def _in_a_stack(recorder: Recorder, parts: list[Any], lead: tuple[int, ...]) -> Any:
+    if not has_recorded(parts):
+        return np.reshape(parts, lead)
+    return stacked(recorder, parts).reshape(*lead, *parts[0].shape)
+
+
 def _solve(name: str) -> Callable[..., Any]:
     def solved(*operands: Any) -> Any:
         recorder = recorder_of(*operands)
         xs = [lifted(recorder, a) for a in operands]
-        if any(x.ndim > 2 for x in xs):
-            recorder.fail(f"it calls np.linalg.{name} with stacks of matrices")
         values = recorder.factored(getattr(np.linalg, name), *(x.values for x in xs))
         columns = [x.registers if x.ndim == 2 else x.registers[:, None] for x in xs]
         return Traced(recorder, values, recorder.apply(name, *columns).reshape(np.shape(values)))
@@ -507,6 +524,10 @@ def _det(x: Traced) -> Any:
     return _like(np.exp(value) * sign, np.linalg.det(x.values))
 
 
+def _cholesky(a: Any, *, upper: bool = False) -> Any:
+    return _stacked(lambda x: factors.cholesky(x, upper=upper))(a)
+
+
 def _multi_dot(arrays: Sequence[Any]) -> Any:
     found = arrays[0]
     for a in arrays[1:]:
@@ -518,9 +539,10 @@ METHODS: dict[str, Callable[..., Any]] = {
     "sum": _sum, "mean": _mean, "var": _var, "std": _std, "prod": _prod, "max": _reduced("max"), "min": _reduced("min"),
     "cumsum": _cumulated("cumsum", "add"), "cumprod": _cumulated("cumprod", "mul"), "ptp": _ptp,
     "argmax": _arg("argmax", lambda best, rest: (best, rest)), "argmin": _arg("argmin", lambda best, rest: (rest, best)),
-    "argsort": _argsort, "clip": _clip, "dot": _dot, "trace": _trace, "conj": lambda x: x, "conjugate": lambda x: x,
+    "argsort": orders.argsort, "argpartition": orders.argpartition, "clip": _clip, "dot": _dot, "trace": _trace, "conj": lambda x: x,
+    "conjugate": lambda x: x,
     "any": lambda x, **k: (x != 0).any(**k), "all": lambda x, **k: (x != 0).all(**k), "nonzero": lambda x: (x != 0).nonzero(),
-    "searchsorted": lookup.searchsorted, "round": lambda x, *_: x.recorder.fail("it rounds numbers that are differentiated"),
+    "searchsorted": lookup.searchsorted, "round": steps.rounded,
 }  # fmt: skip
 """Methods of arrays, beside those that move entries."""
 
@@ -550,18 +572,32 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.where: _where, np.clip: _clip, np.dot: _dot, np.vdot: lambda a, b: _dot(np.ravel(a), np.ravel(b)), np.inner: _inner,
     np.outer: _outer, np.tensordot: _tensordot, np.einsum: _einsum, np.linalg.norm: _norm, np.average: _average, np.diff: _diff,
     np.diag: _diag, np.pad: windows.pad, np.convolve: windows.convolve, np.correlate: windows.correlate,
-    np.lib.stride_tricks.sliding_window_view: _moving(np.lib.stride_tricks.sliding_window_view), np.linalg.cholesky: factors.cholesky,
+    np.lib.stride_tricks.sliding_window_view: _moving(np.lib.stride_tricks.sliding_window_view), np.linalg.cholesky: _cholesky,
     np.searchsorted: lookup.searchsorted, np.digitize: lookup.digitize, np.interp: lookup.interp, np.trapezoid: _trapezoid,
     np.nansum: _nan_reduced("sum"), np.nanmax: _nan_reduced("max"), np.nanmin: _nan_reduced("min"), np.nanprod: _nan_reduced("prod"),
     np.nanmean: _nan_mean, np.isclose: _close, np.allclose: lambda a, b, *e, **k: bool(np.all(np.asarray(_close(a, b, *e, **k)))),
-    np.fill_diagonal: _fill_diagonal, np.sort: _sorted, np.put_along_axis: _put_along_axis, np.copyto: _copyto, np.select: _select,
+    np.fill_diagonal: _fill_diagonal, np.sort: _of_first(orders.sorted_), np.partition: _of_first(orders.partition),
+    np.put_along_axis: _put_along_axis, np.copyto: _copyto, np.select: _select,
     np.zeros_like: _full_like(0), np.ones_like: _full_like(1), np.empty_like: _full_like(0),
     np.full_like: lambda x, fill, **k: _full_like(0)(x, fill, **k), np.array_equal: _array_equal, np.shape: _shape,
     np.ndim: lambda x: x.ndim, np.size: lambda x, axis=None: x.size if axis is None else x.shape[axis], np.nan_to_num: _nan_to_num,
-    np.apply_along_axis: _apply_along_axis, np.linalg.solve: _solve("solve"), np.linalg.inv: _solve("inv"),
-    np.linalg.slogdet: _slogdet, np.linalg.det: _det, np.linalg.multi_dot: _multi_dot, np.real: lambda x: x,
+    np.apply_along_axis: _apply_along_axis, np.linalg.solve: _stacked(_solve("solve")),
+    np.linalg.inv: _stacked(_solve("inv")),
+    np.linalg.eigh: decompositions.eigh, np.linalg.eigvalsh: decompositions.eigvalsh, np.linalg.svd: decompositions.svd,
+    np.linalg.svdvals: decompositions.svdvals, np.linalg.qr: decompositions.qr, np.linalg.lstsq: decompositions.lstsq,
+    np.linalg.pinv: decompositions.pinv, np.linalg.matrix_power: decompositions.matrix_power, np.kron: arrangements.kron,
+    np.cross: arrangements.cross, np.meshgrid: arrangements.meshgrid, np.cov: arrangements.cov, np.corrcoef: arrangements.corrcoef,
+    np.polyval: arrangements.polyval, np.vander: arrangements.vander, np.insert: arrangements.insert, np.gradient: arrangements.gradient,
+    np.ediff1d: arrangements.ediff1d, np.block: arrangements.block, np.extract: arrangements.extract,
+    np.fix: steps.stepped("trunc"), np.nanvar: _nan_var, np.nanstd: lambda *a, **k: np.sqrt(_nan_var(*a, **k)),
+    np.triu_indices_from: lambda x, k=0: np.triu_indices(x.shape[-2], k, x.shape[-1]),
+    np.tril_indices_from: lambda x, k=0: np.tril_indices(x.shape[-2], k, x.shape[-1]),
+    np.diag_indices_from: lambda x: np.diag_indices(x.shape[0], x.ndim), np.place: _put_mask, np.putmask: _put_mask,
+    np.piecewise: _piecewise, np.array_str: lambda x, *_, **__: str(x), np.array_repr: lambda x, *_, **__: repr(x),
+    np.array2string: lambda x, *_, **__: str(x), np.linalg.slogdet: _stacked(_slogdet), np.linalg.det: _stacked(_det),
+    np.linalg.multi_dot: _multi_dot, np.real: lambda x: x,
     np.append: lambda x, y, axis=None: _appended(x, y, axis), np.iscomplexobj: lambda _: False, np.isrealobj: lambda _: True,
-    np.median: _median, np.bincount: _bincount,
+    np.median: _of_first(orders.median), np.quantile: orders.quantile, np.percentile: orders.percentile, np.bincount: _bincount,
     np.flatnonzero: lambda x: np.flatnonzero((x if isinstance(x, Truths) else x != 0).decided()),
     np.count_nonzero: lambda x, **k: np.count_nonzero((x if isinstance(x, Truths) else x != 0).decided(), **k),
     np.argwhere: lambda x: np.argwhere((x if isinstance(x, Truths) else x != 0).decided()),

@@ -11,7 +11,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -25,7 +25,7 @@ from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder, Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
-from verify.traced.recorder import GUARD, Kept, NotTraced, Recorder
+from verify.traced.recorder import FRONT_ENDS, GUARD, Kept, NotTraced, Recorder
 from verify.traced.swapped import swapped
 
 MOST_LINES = 100
@@ -168,7 +168,7 @@ def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], rec
         for a, r in zip(given, inputs, strict=True)
     ]
     try:
-        with swapped(f, recorder) as own, np.errstate(all="ignore"):
+        with _ready(f, recorder) as own, np.errstate(all="ignore"):
             returned = own(*arguments)
     except Kept as kept:
         if kept.buffer is None:
@@ -186,6 +186,11 @@ def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], rec
     if recorder.failure is not None:
         raise recorder.failure
     return returned
+
+
+def _ready(f: Callable[..., Any], recorder: Recorder) -> AbstractContextManager[Callable[..., Any]]:
+    """The function, with what stands in for numpy's; of a framework nothing needs to."""
+    return swapped(f, recorder) if getattr(f, "framework", None) not in FRONT_ENDS else nullcontext(f)
 
 
 @contextmanager

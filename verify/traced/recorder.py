@@ -5,10 +5,11 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from importlib import import_module
 from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, NoReturn
@@ -22,12 +23,14 @@ from verify.traced import infinite
 OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
 """Where numpy lies, and scipy: an environment may borrow them from another one."""
-LIBRARIES = (BESIDE + "numpy" + os.sep, BESIDE + "scipy" + os.sep, OWN)
+LIBRARIES = (*(BESIDE + library + os.sep for library in ("numpy", "scipy", "torch", "jax", "jaxlib")), OWN)
 """Where code lies that is nobody's formula."""
 BITS = {"float64": 24, "float32": 12}
 """Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""
 ROUNDINGS = 64.0
 """Roundings, of the size of the largest number of an array, that such constants may have behind them."""
+FRONT_ENDS = {"torch": "verify.traced.tensors", "jax": "verify.traced.jaxpr"}
+"""What follows code that computes in a framework."""
 GUARD = 1e-7
 """A constant that is added to keep a logarithm or a quotient finite is no larger. Who leaves it out of a gradient changes less than
 rounding in single precision does.
@@ -60,8 +63,9 @@ class Recorder:
     that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
     code, which takes ties as it is written; with `strict` ties are as written too, and nothing decides before it is asked for. `looked`
     says that the code has asked about numbers otherwise, whether they are finite say, and `told` that it has made text of them.
-    `infinite` are the registers of constants that are not finite.
-    `singles` are single numbers, `buffers` arrays that the code brings along and writes into.
+    `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
+    the line that it is at.
+    `opposites` are truths that are others', negated, `singles` single numbers, `buffers` arrays that the code brings along and writes into.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -74,9 +78,23 @@ class Recorder:
     infinite: dict[int, float] = field(default_factory=dict)
     buffers: dict[int, Any] = field(default_factory=dict)
     singles: dict[Any, Registers] = field(default_factory=dict)
+    opposites: dict[int, int] = field(default_factory=dict)
     told: bool = False
     looked: bool = False
     failure: NotTraced | None = None
+    at: Line | None = None
+
+    def follow(self, library: str, f: Callable[..., Any], arguments: Sequence[Any], known: dict[Any, Any] | None = None) -> Any:
+        """What a function of a framework's arrays returns for arrays, recorded ones among them; what is to be `known` the next time is kept
+        there. Raises NotTraced.
+        """
+        found: Any = import_module(FRONT_ENDS[library]).followed(self, f, arguments, known)
+        return found
+
+    @property
+    def line(self) -> Line | None:
+        """The line of the candidate's own code that is running."""
+        return line_of_code() if self.at is None else self.at
 
     def constants(self, values: Any) -> Registers:
         """Registers of numbers that the code brings along. Of those with long mantissas is kept from which size they may be rounded."""
@@ -108,7 +126,7 @@ class Recorder:
 
     def apply(self, name: str, *operands: Any, parameter: Any = None) -> Registers:
         """One primitive, with the line of code that asks for it."""
-        self.b.line = line_of_code()
+        self.b.line = self.line
         found: Registers | None = infinite.applied(self, name, operands, parameter) if self.infinite else None
         return getattr(self.b, name)(*operands, parameter=parameter) if found is None else found
 
@@ -138,22 +156,30 @@ class Recorder:
                 found[~closed] = self.above(first[~closed], second[~closed])
             return found
         if self.written or self.strict:
-            self.b.line = line_of_code()
+            self.b.line = self.line
             return self.b.gt(first, second)  # type: ignore[no-any-return]
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
         low, high = np.where(flipped, second, first), np.where(flipped, first, second)
         b = self.b
-        b.line = line_of_code()
+        b.line = self.line
         open_ = b.lt(self.hole, 0)
         base: Registers = b.or_(b.gt(low, high), b.and_(b.not_(b.lt(low, high)), open_))
         if not np.any(flipped):
             return base
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
 
+    def negated(self, truths: Registers) -> Registers:
+        """The opposites, decided together with these. (Two questions of code are not: where both are equal it may take either side.)"""
+        found: Registers = self.b.not_(truths)
+        self.opposites.update(zip(np.ravel(found).tolist(), np.ravel(truths).tolist(), strict=True))
+        return found
+
     def _closed(self, x: Registers, y: Registers) -> NDArray[np.bool_]:
-        """Where a comparison is of two constants, or with one that is not finite, which compares with all others alike."""
+        """Where a comparison is of two constants, of a number with itself (`x != x` asks for NaN), or with one that is not finite, which
+        compares with all others alike.
+        """
         fixed = [np.array([isinstance(self.b.number(np.intp(r)), Fraction) for r in c.ravel().tolist()], bool) for c in (x, y)]
-        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | (fixed[0] & fixed[1]).reshape(x.shape))
+        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | (fixed[0] & fixed[1]).reshape(x.shape) | (x == y))
 
     def _standing(self, r: int) -> float | Fraction:
         """A number to compare by."""
@@ -181,23 +207,27 @@ class Recorder:
         shape, flat = np.shape(values), np.ravel(values)
         found = np.empty(flat.size, bool)
         for k, (r, v) in enumerate(zip(registers.ravel().tolist(), flat.tolist(), strict=True)):
+            turned = False
+            while r in self.opposites:
+                r, turned = self.opposites[r], not turned
             if self.written:
-                found[k] = self.forced.get(r, v)
-                self.decided.setdefault(r, bool(found[k]))
+                truth = self.forced.get(r, v != turned)
+                self.decided.setdefault(r, bool(truth))
             else:
-                found[k] = self.decided.setdefault(r, self.forced.get(r, v))
+                truth = self.decided.setdefault(r, self.forced.get(r, v != turned))
+            found[k] = truth != turned
         return found.reshape(shape)
 
     def keeps(self, buffer: Any) -> NoReturn:
         """Raises Kept: the code is to run again with another array in place of a buffer that it writes into."""
-        self.failure = Kept("it writes numbers that are differentiated into an array that it keeps", line_of_code())
+        self.failure = Kept("it writes numbers that are differentiated into an array that it keeps", self.line)
         if id(buffer) not in self.buffers and buffer.base is None:
             self.failure.buffer = buffer
         raise self.failure
 
     def fail(self, what: str) -> NoReturn:
         """Raises NotTraced."""
-        self.failure = NotTraced(what, line_of_code())
+        self.failure = NotTraced(what, self.line)
         raise self.failure
 
     def factored(self, f: Callable[..., Any], *matrices: Any) -> Any:
@@ -223,6 +253,12 @@ def line_of_code() -> Line | None:
     if frame is None:
         return None
     return _line(frame.f_code, frame.f_lineno, frame.f_lasti)
+
+
+def line_at(code: CodeType, at: int) -> Line | None:
+    """The line of an instruction of some code."""
+    number = next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]
+    return None if number is None else _line(code, number, at)
 
 
 @lru_cache(maxsize=1 << 14)

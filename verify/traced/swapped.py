@@ -324,6 +324,7 @@ def _always(modules: tuple[str, ...]) -> dict[int, Any]:
 LISTED = {
     id(f) for f in (np.sum, np.mean, np.prod, np.max, np.min, np.amax, np.amin, np.var, np.std,
         np.argmax, np.argmin, np.argsort, np.sort, np.median,
+        np.partition, np.argpartition, np.quantile, np.percentile, np.round,
                 np.cumsum, np.cumprod, np.diff, np.abs, np.dot, np.clip, np.linalg.norm, np.ravel, np.nansum, np.nanmean)
 }  # fmt: skip
 """Functions that code calls with lists of numbers, of which numpy makes arrays before a recorded one is asked."""
@@ -382,7 +383,8 @@ MATHEMATICAL = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt, "sin": np.sin,
     "cos": np.cos, "tan": np.tan, "tanh": np.tanh, "sinh": np.sinh, "cosh": np.cosh, "atan": np.arctan, "asin": np.arcsin,
     "acos": np.arccos, "atan2": np.arctan2, "fabs": np.abs, "pow": np.power, "hypot": np.hypot, "exp2": np.exp2, "cbrt": np.cbrt,
-    "isfinite": np.isfinite, "isnan": np.isnan, "isinf": np.isinf, "fsum": sum, "prod": lambda xs: _product(xs),
+    "fmod": np.fmod, "copysign": np.copysign, "isfinite": np.isfinite, "isnan": np.isnan, "isinf": np.isinf, "fsum": sum,
+    "prod": lambda xs: _product(xs),
     "erf": "erf", "erfc": "erfc", "lgamma": "gammaln",
 }  # fmt: skip
 """What stands for functions of Python's module where their argument is recorded."""

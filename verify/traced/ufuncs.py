@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from verify.tape.tape import Registers
-from verify.traced import infinite
+from verify.traced import infinite, steps
 from verify.traced.array import Recorded, Traced, Truths, cast, lifted
 from verify.traced.recorder import Recorder
 
@@ -25,6 +25,16 @@ def _plain(name: str) -> Callable[..., Registers]:
 def _sign(r: R, x: Registers) -> Registers:
     zero = r.b.constants(0)
     return r.apply("where", r.above(x, zero), 1, r.apply("where", r.above(zero, x), -1, 0))
+
+
+def _heaviside(r: R, x: Registers, y: Registers) -> Registers:
+    zero = r.b.constants(0)
+    return r.apply("where", r.above(x, zero), 1, r.apply("where", r.above(zero, x), 0, y))
+
+
+def _copysign(r: R, x: Registers, y: Registers) -> Registers:
+    size = r.apply("abs", x)
+    return r.apply("where", r.above(r.b.constants(0), y), r.apply("neg", size), size)
 
 
 def _logit(r: R, x: Registers) -> Registers:
@@ -94,7 +104,7 @@ NUMBERS: dict[str, Callable[..., Registers]] = {
     "arcsin": _plain("asin"), "arccos": _plain("acos"), "arctan": _plain("atan"), "arctan2": _plain("atan2"),
     "arcsinh": _asinh, "arccosh": _acosh, "arctanh": _atanh,
     "hypot": lambda r, x, y: r.apply("sqrt", r.apply("add", r.apply("square", x), r.apply("square", y))),
-    "absolute": _plain("abs"), "fabs": _plain("abs"), "sign": _sign,
+    "absolute": _plain("abs"), "fabs": _plain("abs"), "sign": _sign, "heaviside": _heaviside, "copysign": _copysign,
     "maximum": _pair("max"), "fmax": _pair("max"), "minimum": _pair("min"), "fmin": _pair("min"),
     "logaddexp": _plain("logaddexp"), "logaddexp2": _log_base_2,
     "deg2rad": lambda r, x: r.apply("mul", x, r.apply("div", "pi", 180)),
@@ -143,6 +153,8 @@ def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], opt
         found = _power(recorder, ufunc, inputs)
     elif name in NUMBERS:
         found = _numbers(recorder, ufunc, NUMBERS[name], inputs)
+    elif name in steps.OF_UFUNCS:
+        found = steps.OF_UFUNCS[name](*inputs)
     else:
         recorder.fail(f"it calls np.{name}")
     if options.get("dtype") is not None:

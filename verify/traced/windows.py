@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,3 +54,28 @@ def as_strided(x: Traced, shape: Any = None, strides: Any = None, **_: Any) -> A
         x.recorder.fail("it calls as_strided on memory that lies otherwise")
     view = np.lib.stride_tricks.as_strided
     return x.like(view(x.values, shape, strides), view(x.registers, shape, None if strides is None else [s // size * own for s in strides]))
+
+
+def slid(x: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Any:
+    """Windows over the last axes (…, n₁, …), as an array (…, places, window): a convolution is a product with these."""
+    n = len(kernel)
+    spans = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
+    seen: Any = np.lib.stride_tricks.sliding_window_view(x, spans, axis=tuple(range(-n, 0)))
+    return seen[(..., *(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation))]
+
+
+def dilated(x: Any, steps: Sequence[int]) -> Any:
+    """With zeros between the entries along the last axes."""
+    for axis, step in enumerate(steps, x.ndim - len(steps)):
+        if step > 1:
+            spaced = np.moveaxis(np.stack([x, *[x * 0] * (step - 1)], axis=-1), -1, axis + 1)
+            x = np.reshape(spaced, (*x.shape[:axis], x.shape[axis] * step, *x.shape[axis + 1 :]))
+            x = x[(slice(None),) * axis + (slice(0, x.shape[axis] - step + 1),)]
+    return x
+
+
+def windowed(x: Any, edges: Sequence[tuple[int, int]], value: float = 0.0) -> Any:
+    """With a number around it along the last axes, or with less of itself where an edge is negative."""
+    edges = [(0, 0)] * (x.ndim - len(edges)) + [*edges]
+    inside = x[tuple(slice(max(0, -a), n + min(0, b)) for n, (a, b) in zip(x.shape, edges, strict=True))]
+    return np.pad(inside, [(max(0, a), max(0, b)) for a, b in edges], constant_values=value)

@@ -15,11 +15,11 @@ from verify import bulk
 from verify.candidates import Misbehaviour
 from verify.cases import Case, families
 from verify.cases.bulk import FAMILY, anywhere
-from verify.cases.simpler import shrunk
+from verify.cases.shrinking import shrunk
 from verify.evidence import Finding
 from verify.laws import LAWS, Law, Subject
 from verify.laws.surroundings import borrowed
-from verify.oracle import InstanceOracle, Oracle
+from verify.oracle import Truth
 from verify.profiles import PROFILES
 from verify.traced import NotTraced
 from verify.trial import engine
@@ -44,12 +44,12 @@ FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
 
 
-def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched) -> Result:
-    """Draws the profile's number of cases from every family and measures the law on each.
+def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched, part: bulk.Part = bulk.WHOLE) -> Result:
+    """Draws the profile's number of cases from every family and measures the law on each; or has one `part` of a large search.
 
     Stops at the first break, which is shrunk to the smallest case that still breaks the law.
     """
-    return Trial(Derived(law, subject, profile, seed), watch).run()
+    return Trial(Derived(law, subject, profile, seed, part), watch).run()
 
 
 def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, avoided: Sequence[Case] = ()) -> Result:
@@ -57,7 +57,7 @@ def again(law: Law, subject: Subject, case: Case, *, watch: Watch = unwatched, a
     return Trial(Derived(law, subject), watch).again(case, avoided)
 
 
-def draw(oracle: Oracle | InstanceOracle, *, profile: str, seed: int) -> list[Case]:
+def draw(oracle: Truth, *, profile: str, seed: int) -> list[Case]:
     """The profile's cases from every family, whatever is judged on them."""
     found = families(oracle).items()
     return [d.case for name, (strategy, share) in found for d in engine.drawn(strategy, _seed_of(name, seed), _most(share, profile))]
@@ -65,12 +65,13 @@ def draw(oracle: Oracle | InstanceOracle, *, profile: str, seed: int) -> list[Ca
 
 @dataclass(frozen=True)
 class Derived:
-    """A law on a candidate beside its oracle. Only a search asks for `profile` and `seed`."""
+    """A law on a candidate beside its oracle. Only a search asks for `profile` and `seed`; a `part` of a large one is in bulk alone."""
 
     law: Law
     subject: Subject
     profile: str = "quick"
     seed: int = 0
+    part: bulk.Part = bulk.WHOLE
 
     @property
     def name(self) -> str:
@@ -96,6 +97,9 @@ class Derived:
 
     def search(self, trial: Trial) -> None:
         """Every family by itself; then, if none breaks the law, in bulk."""
+        if self.part.number:
+            self._search_in_bulk(trial)
+            return
         with borrowed():
             for name, (strategy, share) in self.subject.once("families", lambda: _families(self.subject)).items():
                 if trial.failure is None:
@@ -121,8 +125,8 @@ class Derived:
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
         """Leaves out of the counterexample what it can do without. Of inputs by name the engine has shrunk the bytes."""
-        if isinstance(self.subject.oracle, Oracle):
-            objective = self.subject.oracle.objective
+        if (oracle := self.subject.oracle.scored) is not None:
+            objective = oracle.objective
             free, own = objective.classes is None, objective.parameters
             shrunk(case, breaks, MOST_SIMPLIFICATIONS, classes=free, defaults=own)
 
@@ -138,7 +142,7 @@ class Derived:
     def _search_in_bulk(self, trial: Trial) -> None:
         """Rounds of the bulk search until the law breaks on one of its suspects, which the engine then shrinks from its bytes."""
         law, subject, tally = self.law, self.subject, trial.tally
-        for round_ in bulk.search(law, subject, profile=self.profile, seed=self.seed, watch=trial.watch):
+        for round_ in bulk.search(law, subject, profile=self.profile, seed=self.seed, watch=trial.watch, part=self.part):
             worst = sorted(round_.suspects, key=lambda s: -s.strain)[:MOST_SUSPECTS]
             tally.held += round_.held
             tally.undecided += Counter({HELD_LESS: round_.tied, NOT_ASKED: round_.failed - len(worst)})

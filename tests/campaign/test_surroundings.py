@@ -1,0 +1,155 @@
+"""What a candidate leaves behind of what a process shares is told, and whoever is judged next in the same process finds all as before."""
+
+from __future__ import annotations
+
+import locale
+import os
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from misbehaving import right
+
+from verify import Verdict
+from verify.api import judge_all
+from verify.campaign.task import Request
+from verify.laws import surroundings
+
+RIGHT = """
+import decimal, gc, locale, os, signal, sys, warnings
+import numpy as np
+
+def f(W, X, y, reg):
+    {each}
+    S = X @ W.T
+    P = np.exp(S - S.max(1, keepdims=True))
+    P /= P.sum(1, keepdims=True)
+    loss = -np.log(P[np.arange(len(X)), y]).mean() + reg * (W * W).sum()
+    P[np.arange(len(X)), y] -= 1
+    return loss, P.T @ X / len(X) + 2 * reg * W
+"""
+
+BREAKS = {
+    "changes the current folder": "os.chdir('/')",
+    "changes np.seterr": "np.seterr(all='raise')",
+    "changes the locale": "locale.setlocale(locale.LC_ALL, 'C.UTF-8')",
+}
+DOES = BREAKS | {
+    "changes the filters of warnings": "warnings.simplefilter('error')",
+    "changes the decimal context": "decimal.getcontext().prec = 2",
+    "changes environment variables": "os.environ['VERIFY_LEFT_THIS'] = '1'",
+    "changes sys.path": "sys.path.insert(0, '/nowhere')",
+    "changes handlers of signals": "signal.signal(signal.SIGALRM, print)",
+    "changes when garbage is collected": "gc.disable()",
+    "replaces standard streams": "sys.stdin = None",
+    "changes the umask of files": "os.umask(0o777)",
+    "changes the recursion limit": "sys.setrecursionlimit(777)",
+    "changes numpy's print options": "np.set_printoptions(precision=2)",
+}
+OF_LIBRARIES = {
+    "changes torch's default dtype": "torch.set_default_dtype(torch.float64)",
+    "changes how many threads torch takes": "torch.set_num_threads(7)",
+    "switches torch's detection of anomalies on or off": "torch.autograd.set_detect_anomaly(True)",
+    "switches torch's gradients on or off": "torch.set_grad_enabled(False)",
+    "changes jax's configuration": "jax.config.update('jax_debug_nans', True)",
+}
+
+
+def library(act: str) -> str | None:
+    return next((name for name in ("torch", "jax") if act.startswith(f"{name}.")), None)
+
+
+ALL = [
+    pytest.param(told, act, marks=pytest.mark.skipif(bool((it := library(act)) and find_spec(it) is None), reason="it is not installed"))
+    for told, act in (DOES | OF_LIBRARIES).items()
+]
+
+
+@pytest.fixture
+def alone():
+    """How all stands for a candidate, where nobody was before it: to be compared with how it stands after others."""
+    before = locale.setlocale(locale.LC_ALL)
+    states = {}
+
+    def f(W, X, y, reg):
+        states.setdefault("seen", {s: s.look() for s in surroundings.APART})
+        return right(W, X, y, reg)
+
+    def seen(*first: Request):
+        states.clear()
+        report = judge_all([*first, request(f, laws=("value",))], in_process=True)
+        assert report.outcomes[-1].result.verdict is Verdict.HOLDS
+        return states["seen"], report.outcomes
+
+    seen()  # loads what is loaded at first
+    yield seen
+    assert locale.setlocale(locale.LC_ALL) == before
+
+
+def request(candidate, laws=("value", "purity")):
+    return Request(candidate=candidate, loss="softmax_cross_entropy", profile="quick", laws=laws)
+
+
+def written(folder: Path, act: str, *, on_import: bool) -> str:
+    more = f"import {it}\n" if (it := library(act)) else ""
+    text = more + RIGHT.format(each="pass" if on_import else act) + (f"\n{act}\n" if on_import else "")
+    (folder / "mine.py").write_text(text, encoding="utf-8")
+    return f"{folder / 'mine.py'}:f"
+
+
+@pytest.mark.parametrize("on_import", [True, False])
+@pytest.mark.parametrize(("told", "act"), ALL)
+def test_it_is_told_and_the_next_candidate_finds_all_as_before(tmp_path, alone, told, act, on_import):
+    if library(act):
+        with warnings.catch_warnings(action="ignore"):
+            import_module(library(act))
+    there, _ = alone()
+    after, (value, purity, _) = alone(request(written(tmp_path, act, on_import=on_import)))
+    assert [s.told for s in there if s.differ(there[s], after[s])] == []
+    assert value.result.verdict is Verdict.HOLDS
+    if on_import:
+        assert purity.result.verdict is Verdict.HOLDS
+        assert purity.result.limitations == (f"when it is imported, it {told}",)
+    elif told in BREAKS:
+        assert purity.result.diagnosis["message"] == f"the candidate {told}"
+    else:
+        assert (purity.result.verdict, purity.result.limitations) == (Verdict.HOLDS, (told,))
+
+
+def test_a_file_finds_what_it_has_set_up_when_it_is_asked_again(tmp_path):
+    """It is imported once, and each law may count on that."""
+    act = "os.environ['VERIFY_LEFT_THIS'] = '1'"
+    text = RIGHT.format(each="assert os.environ['VERIFY_LEFT_THIS'] == '1'") + f"\n{act}\n"
+    (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+    for law in ("value", "purity"):
+        report = judge_all([request(f"{tmp_path / 'mine.py'}:f", laws=(law,))], in_process=True, captured=True)
+        assert report.verdict is Verdict.HOLDS
+        assert "VERIFY_LEFT_THIS" not in os.environ
+
+
+def test_what_libraries_set_up_as_they_are_loaded_is_not_told(tmp_path):
+    """Whose doing it was nobody knows then."""
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "some_library.py").write_text("import warnings; warnings.simplefilter('ignore')\n", encoding="utf-8")
+    (tmp_path / "mine.py").write_text(
+        "import sys\nsys.path.insert(0, __file__.replace('mine.py', 'site-packages'))\nimport some_library\n" + RIGHT.format(each="pass"),
+        encoding="utf-8",
+    )
+    report = judge_all([request(f"{tmp_path / 'mine.py'}:f")])
+    assert [o.result.limitations for o in report.outcomes] == [(), ()]
+
+
+def test_files_of_the_judge_can_be_read_whatever_the_umask(tmp_path):
+    """A worker's notes are read by another process, which need not be the administrator's."""
+    from verify.campaign import executor
+
+    task = request(written(tmp_path, "os.umask(0o777)", on_import=True), laws=("value",)).tasks()[0]
+    before = os.umask(0o777)
+    try:
+        outcome = executor.recorded(task, tmp_path / "notes" / "0", tmp_path / "printed")
+    finally:
+        os.umask(before)
+    assert outcome.result.verdict is Verdict.HOLDS
+    assert [path.stat().st_mode & 0o700 for path in (tmp_path / "notes", tmp_path / "notes" / "0")] == [0o700, 0o600]

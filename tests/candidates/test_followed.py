@@ -1,0 +1,282 @@
+"""Code of torch and jax as a formula: what is recorded of it is what it computes, with the lines of its author."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify import Verdict, check
+from verify.tape import enclose
+from verify.tape.balls import precision
+from verify.traced import NotTraced
+from verify.traced.array import Recorded
+from verify.traced.record import as_written, balls, recorded
+
+pytestmark = pytest.mark.filterwarnings("ignore:'encoding' argument not specified:EncodingWarning")  # of jax, as it looks for devices
+
+RANDOM = np.random.default_rng(3)
+X, Y = RANDOM.normal(size=(3, 4)), RANDOM.normal(size=(3, 4))
+IMAGE, KERNEL = RANDOM.normal(size=(1, 2, 5, 4)), RANDOM.normal(size=(3, 2, 3, 2))
+
+
+def record(library, f, *given):
+    """The record of a function of a framework's arrays."""
+
+    def followed(*arrays):
+        recorder = next(a.recorder for a in arrays if isinstance(a, Recorded))
+        return recorder.follow(library, f, arrays)
+
+    followed.framework = library
+    return recorded(followed, given, u=2.0**-53)
+
+
+def value(found, *given):
+    """What a record denotes, at any numbers."""
+    with precision():
+        run = enclose.run(found.tape, balls(given, len(given), found.guards))
+    return np.array([float(run.values[r]) for r in found.outputs.ravel().tolist()])
+
+
+def torch_programs():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    F = torch.nn.functional
+
+    def in_place(x):
+        y = x.clone()
+        y[0] = 2 * y[1]
+        y[:, 1] += x[:, 0]
+        y.T[2].mul_(3)
+        y[y > 0.5] = -1.0
+        return y.square().sum(1)
+
+    def branches(x):
+        return x.exp() if x.sum() > 0 else -x
+
+    def picked(x):
+        best, at = x.max(dim=1)
+        return best + x.gather(1, at[:, None]).squeeze(1) + x.topk(2).values.prod(1) + x.sort(dim=1, descending=True).values[:, 0]
+
+    def scattered(x):
+        at = torch.tensor([0, 0, 2])
+        return torch.zeros(4, 4, dtype=x.dtype).index_add(0, at, x).scatter_add(1, torch.tensor([[0, 0], [1, 2]]), x[:2, :2])
+
+    return {
+        "in place": (in_place, X), "branches": (branches, X), "picked": (picked, X), "scattered": (scattered, X),
+        "norms": (lambda x: F.layer_norm(x, (4,)) + F.normalize(x) + torch.linalg.vector_norm(x, ord=3), X),
+        "losses": (lambda x, y: F.cross_entropy(x, y.softmax(1)) + F.huber_loss(x, y) + F.kl_div(x, y.sigmoid(), reduction="sum"), X, Y),
+        "convolved": (lambda x, w: F.conv2d(x, w, stride=2, padding=1), IMAGE, KERNEL),
+        "groups": (lambda x, w: F.conv2d(x, w[:2, :1], groups=2, dilation=(1, 2)), IMAGE, KERNEL),
+        "turned round": (lambda x, w: F.conv_transpose2d(x, w[:2], stride=2, padding=1, output_padding=1), IMAGE, KERNEL),
+        "unfolded": (lambda x: F.unfold(x, 2).square().sum(1), IMAGE),
+        "pooled": (lambda x: F.max_pool2d(x, 2, 1, padding=1).sum(1) + F.avg_pool2d(x, 2, 1, padding=1).sum(1), IMAGE),
+        "attention": (lambda x, y: F.scaled_dot_product_attention(x[None, None], y[None, None], (x * y)[None, None]), X, Y),
+        "distances": (lambda x, y: torch.cdist(x, y) + torch.einsum("ij,kj->ik", x, y), X, Y),
+        "activations": (lambda x: F.gelu(x) + F.mish(x) + F.softplus(x) + F.elu(x) + F.hardswish(x) + F.logsigmoid(x), X),
+        "single": (lambda x: (x.float() * 3).double(), X.astype(np.float32).astype(np.float64)),
+    }  # fmt: skip
+
+
+def jax_programs():
+    jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
+    jnp, lax = jax.numpy, jax.lax
+
+    def loops(x):
+        sums = lax.scan(lambda c, row: (c + row, c * row), jnp.zeros(4, x.dtype), x, reverse=True)[1]
+        chosen = lax.cond(x[0, 0] > 0, lambda a: a, lambda a: 2 * a, x)
+        return sums + chosen + lax.while_loop(lambda c: c < 9, lambda c: 2 * c, x[0, 1] ** 2 + 1)
+
+    def moved(x):
+        y = x.at[jnp.array([0, 0])].add(2 * x[:2]).at[1, 2].set(5.0)
+        return y[jnp.array([2, 0])].sum() + lax.dynamic_slice(y, (1, 1), (2, 2)).prod() + jnp.sort(y, axis=0)[0] + jnp.roll(y, 1)[0]
+
+    def labelled(x):
+        return jnp.take_along_axis(x, jnp.array([[0], [3], [1]]), axis=1)
+
+    def drawn(x, seed):
+        return x * jax.random.normal(jax.random.wrap_key_data(seed), x.shape)
+
+    return {
+        "loops": (loops, X), "moved": (moved, X), "labelled": (labelled, X), "drawn": (drawn, X, np.array([0, 3], np.uint32)),
+        "compiled": (jax.jit(lambda x: jax.nn.softmax(x) + jax.nn.gelu(x) + jnp.linalg.norm(x) + jnp.cumsum(x, 1)), X),
+        "products": (lambda x, y: jnp.einsum("ij,kj->ki", x, y) + jax.nn.logsumexp(x @ y.T), X, Y),
+        "convolved": (lambda x, w: lax.conv_general_dilated(x, w, (2, 1), ((1, 2), (0, 1)), (1, 2), (2, 1)), IMAGE, KERNEL),
+        "pooled": (lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 1), "SAME"), IMAGE),
+        "relu": (lambda x: jax.nn.relu(x) + jax.nn.leaky_relu(x) + jnp.clip(x, -0.5, 0.5) + jnp.where(x > 0, x, jnp.exp(x)), X),
+    }  # fmt: skip
+
+
+OF_TORCH = (
+    *("in place", "branches", "picked", "scattered", "norms", "losses", "convolved", "groups", "turned round", "unfolded", "pooled"),
+    *("attention", "distances", "activations", "single"),
+)
+
+
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_what_is_recorded_of_torch_is_what_it_computes(name):
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    f, *given = torch_programs()[name]
+    found, tolerance = record("torch", f, *given), 1e-6 if name == "single" else 1e-13
+    for numbers in (given, [a * (1 + 2.0**-9) for a in given]):
+        due = f(*map(torch.from_numpy, numbers)).numpy().ravel()
+        np.testing.assert_allclose(value(found, *numbers), due, rtol=tolerance, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["loops", "moved", "labelled", "drawn", "compiled", "products", "convolved", "pooled", "relu"])
+def test_what_is_recorded_of_jax_is_what_it_computes(name):
+    jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
+    f, *given = jax_programs()[name]
+    found = record("jax", f, *given)
+    for numbers in (given, [a * (1 + 2.0**-9) if a.dtype.kind == "f" else a for a in given]):
+        with jax.enable_x64(True):
+            due = np.ravel(f(*map(jax.numpy.asarray, numbers)))
+        np.testing.assert_allclose(value(found, *numbers), due, rtol=1e-13, atol=1e-14)
+
+
+def test_lines_are_those_of_the_code():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    found = record("torch", lambda x: torch.nn.functional.gelu(x), X)
+    assert {line["code"] for line in found.listing} == {'found = record("torch", lambda x: torch.nn.functional.gelu(x), X)'}
+    with pytest.raises(NotTraced, match=r"aten.linalg_qr is not followed \(test_followed.py:\d+, `torch.linalg.qr"):
+        record(
+            "torch",
+            lambda x: (
+                torch.linalg.qr(x).R  # the line that is named
+            ),
+            X,
+        )
+    with pytest.raises(NotTraced, match="draws random numbers"):
+        record("torch", lambda x: torch.nn.functional.dropout(x, 0.5), X)
+    with pytest.raises(NotTraced, match="makes a plain number"):
+        record("torch", lambda x: x * x.sum().item(), X)
+
+
+def test_lines_of_what_jax_writes_down():
+    jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
+    found = record("jax", jax.jit(lambda x: jax.nn.relu(x).sum()), X)
+    assert {line["code"] for line in found.listing} == {'found = record("jax", jax.jit(lambda x: jax.nn.relu(x).sum()), X)'}
+    with pytest.raises(NotTraced, match=r"jax's erf_inv is not followed \(test_followed.py"):
+        record("jax", lambda x: jax.lax.erf_inv(jax.numpy.tanh(x)), X)
+
+
+def test_a_relative_error_of_1e_9_in_a_backward_in_single_precision_is_seen():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    class Scaled(torch.autograd.Function):
+        factor = 1.0
+
+        @classmethod
+        def forward(cls, ctx, x, w):
+            ctx.save_for_backward(x, w)
+            return torch.sin(x) * w
+
+        @classmethod
+        def backward(cls, ctx, upstream):
+            x, w = ctx.saved_tensors
+            return upstream * w * torch.cos(x), upstream * torch.sin(x) * cls.factor
+
+    at = X.astype(np.float32), Y.astype(np.float32)
+    laws = ("gradient", "formula")
+    assert check(Scaled, at=at, profile="quick", laws=laws, in_process=True).verdict is Verdict.HOLDS
+    Scaled.factor = 1 + 2.0**-20
+    report = check(Scaled, at=at, profile="quick", laws=laws, in_process=True)
+    broken = {r.law: r.witness for r in report.results if r.verdict is Verdict.BROKEN}
+    assert "formula" in broken, str(report)
+    assert "for w" in str(report) or "w[" in str(report)
+
+
+def test_what_is_custom_in_jax_is_judged_by_the_forward():
+    jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
+
+    def custom(slip):
+        @jax.custom_vjp
+        def f(x, w):
+            return jax.numpy.where(x > 0, x * w, 0.0)
+
+        def backward(saved, upstream):
+            x, w = saved
+            return upstream * w * (x > 0), slip * upstream * x * (x > 0)
+
+        f.defvjp(lambda x, w: (f(x, w), (x, w)), backward)
+        return f
+
+    laws = ("gradient", "formula")
+    right = check(custom(1.0), at=(X, Y), profile="quick", laws=laws, in_process=True)
+    assert right.verdict is Verdict.HOLDS, str(right)
+    assert "formula: own code" in str(right)
+    wrong = check(custom(1.0 + 1e-10), at=(X, Y), profile="quick", laws=laws, in_process=True)
+    assert [r.verdict for r in wrong.results if r.law == "formula"] == [Verdict.BROKEN], str(wrong)
+
+
+def test_a_reference_of_numpy_beside_torch_and_the_reverse():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    def plain(x, y):
+        return np.sum(np.logaddexp(0, x) * y)
+
+    def kernel(x, y):
+        return (torch.nn.functional.softplus(x) * y).sum()
+
+    def pair(x, y):
+        return np.sum(np.logaddexp(0, x) * y), (y / (1 + np.exp(-x)), np.logaddexp(0, x))
+
+    how = {"at": (X, Y), "profile": "quick", "laws": ("value", "gradient"), "in_process": True}
+    for candidate, reference in ((kernel, plain), (pair, kernel)):
+        report = check(candidate, reference=reference, **how)
+        assert report.verdict is Verdict.HOLDS, str(report)
+        assert f":{reference.__qualname__}, " in str(report)
+
+    def other(x, y):
+        return kernel(x, y) * (1 + 1e-9)
+
+    wrong = check(pair, reference=other, **how)
+    assert wrong.verdict is Verdict.BROKEN, str(wrong)
+    assert f":{other.__qualname__}" in str(wrong)
+
+
+def test_an_operator_of_ones_own_is_followed_into_its_code():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    @torch.library.custom_op("verify_tests::wave", mutates_args=(), schema="(Tensor x, Tensor w) -> Tensor")
+    def wave(x, w):
+        return torch.sin(x) * w
+
+    found = record("torch", wave, X, Y)
+    np.testing.assert_allclose(value(found, X + 1, Y), (np.sin(X + 1) * Y).ravel(), rtol=1e-14)
+
+
+def test_arguments_that_a_function_gathers_are_named_by_their_places():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    def gathered(*a):
+        return (torch.exp(a[0]) * a[1]).sum()
+
+    report = check(gathered, at=(X, Y), profile="quick", laws=("gradient",), in_process=True)
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert "gradients for argument_0, argument_1" in str(report)
+
+
+def test_a_gradient_is_read_by_what_holds_in_real_arithmetic_where_floats_see_another_side():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+
+    def hinge(x, w):
+        return torch.relu(x + w - 0.5 - x)
+
+    at = np.array([2.0**30]), np.array([0.5 + 2.0**-26])  # floats: x + w is x + ½, and the hinge is on its kink
+    report = check(hinge, at=at, profile="quick", laws=("formula",), at_only=True, in_process=True)
+    assert report.verdict is not Verdict.BROKEN, str(report)
+
+
+def test_a_gradient_of_jax_is_read_so_too():
+    jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
+
+    def hinge(x, w):
+        return jax.numpy.maximum(jax.numpy.sqrt(x) + w - jax.numpy.sqrt(x) - (0.5 + 2.0**-25), 0.0).sum()
+
+    def gradient(*arrays):
+        recorder = next(a.recorder for a in arrays if isinstance(a, Recorded))
+        return [recorder.follow("jax", jax.grad(hinge, argnums=1), arrays)]
+
+    gradient.framework = "jax"
+    at = np.array([2.0**61]), np.array([0.5 + 2.0**-24])  # floats: √x + w is √x + ½, and the hinge is off; √x is a ball
+    (found,) = as_written(gradient, at)
+    assert value(found, *at).tolist() == [1.0]

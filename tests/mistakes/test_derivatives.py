@@ -1,0 +1,97 @@
+"""A local derivative that is another one is told with its line, where no other line explains the gradient as well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify import Candidate, Verdict, check
+from verify.mistakes import multiple
+from verify.mistakes.derivatives import DERIVATIVES, At
+
+RNG = np.random.default_rng(0)
+W, X = RNG.normal(size=(3, 2)), RNG.normal(size=(4, 3))
+
+
+def net(w):
+    h = np.tanh(X @ w)
+    return np.sum(h**3)
+
+
+def wave(w):
+    s = np.sin(w * 2)
+    return np.sum(s**2)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def cross_entropy(w):
+    p = sigmoid(X @ w)
+    return -np.sum(np.log(p) + np.log(1 - p) * 2)
+
+
+def twice(w):
+    a = np.exp(w)
+    b = np.exp(a)
+    return np.sum(b)
+
+
+def net_slopes(local):
+    def slopes(w):
+        h = np.tanh(X @ w)
+        return X.T @ (3 * h**2 * local(h))
+
+    return slopes
+
+
+def entropy_slopes(w):
+    p = sigmoid(X @ w)
+    return X.T @ ((2 / (1 - p) - 1 / p) * (1 - p))
+
+
+WRONG = {
+    "1 − h": (
+        net,
+        net_slopes(lambda h: 1 - h),
+        "1 − h in place of 1 − h² for the derivative of `h = np.tanh(X @ w)` (test_derivatives.py:",
+    ),
+    "1 + h²": (net, net_slopes(lambda h: 1 + h**2), "1 + h² in place of 1 − h² for the derivative of `h = np.tanh(X @ w)`"),
+    "sin": (wave, lambda w: 4 * np.sin(2 * w) ** 2, "s in place of cos(x) for the derivative of `s = np.sin(w * 2)`"),
+    "sigmoid": (cross_entropy, entropy_slopes, "1 − v in place of v(1 − v) for the derivative of `return 1 / (1 + np.exp(-z))`"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_line_and_the_derivative_are_told(name):
+    loss, slopes, told = WRONG[name]
+    report = check(Candidate(loss=loss, grad=slopes), at=W, profile="quick", laws=("gradient", "formula"))
+    assert report.verdict is Verdict.BROKEN
+    assert told in str(report)
+
+
+def test_where_two_lines_explain_it_none_is_told():
+    """exp′ at a, by its argument a, is what exp′ at w is by its value: a·b for both."""
+
+    def slopes(w):
+        a = np.exp(w)
+        return np.exp(a) * np.sqrt(a)
+
+    report = check(Candidate(loss=twice, grad=slopes), at=W, profile="quick", laws=("gradient",))
+    assert report.verdict is Verdict.BROKEN
+    assert "for the derivative of" not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("shown", "f", "at"), [("1 − v²", np.tanh, 0.3), ("v(1 − v)", sigmoid, 0.3), ("cos(x)", np.sin, 0.3), ("1/(2v)", np.sqrt, 0.3)]
+)
+def test_what_is_shown_is_what_is_computed(shown, f, at):
+    slope = (f(at + 1e-6) - f(at - 1e-6)) / 2e-6
+    assert DERIVATIVES[shown](At(np.array(f(at)), np.array(at))) == pytest.approx(slope, rel=1e-8)
+
+
+def test_a_factor_near_1_is_not_called_1():
+    assert multiple(1 + 3e-10) == "(1 + 3e-10) ×"
+    assert multiple(1 - 2e-7) == "(1 − 2e-07) ×"
+    assert multiple(0.5) == "0.5 ×"

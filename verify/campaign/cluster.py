@@ -1,0 +1,250 @@
+"""Tasks on the workers of a cluster that dask.distributed knows: `verify run --scheduler ADDRESS`, with the extra `cluster`.
+
+The scheduler hands units out, and again where a worker is lost. What a unit comes to does not depend on where it is judged: workers must
+have the same Python, numpy, numba and suite, which is looked at before anything starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib import metadata
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from verify.campaign import project
+from verify.campaign.executor import Done, Refuse, raised
+from verify.campaign.remote import Unit, settings
+from verify.campaign.sources import digest, suite
+from verify.campaign.task import Inapplicable, Outcome, Request, Task, lost_elsewhere
+from verify.errors import UsageError
+
+PATIENCE = 30.0
+"""Seconds that are waited for the scheduler, and for its first worker."""
+
+ALIKE = (
+    "numpy",
+    "numba",
+    "hypothesis",
+    "python-flint",
+    "scipy",
+    "sympy",
+    "distributed",
+    "torch",
+    "jax",
+    "scikit-learn",
+    "verify-gradients",
+)
+"""What must be the same there as here, as far as it is here: numbers depend on it."""
+
+VERSIONS = f"""{{'python': __import__('platform').python_version()}} | {{
+    name: next((d.version for d in __import__('importlib.metadata').metadata.distributions(name=name)), 'none') for name in {ALIKE!r}}}"""
+"""Asks any Python, whether it has verify or not."""
+
+SUITE = "verify (its files)"
+UNITS = 4
+"""Units that wait for each thread of the workers: so many are with the scheduler that nobody waits, and no more."""
+
+
+@contextmanager
+def cluster(address: str, requests: Sequence[Request], *, installed: bool, reports: Path) -> Iterator[Cluster]:
+    """The cluster of the scheduler at an address, with the project on its workers, unless it is `installed` there. `reports` is no part of
+    it.
+
+    Raises UsageError where there is no such scheduler, no worker, or one that differs.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise UsageError("--scheduler needs dask.distributed: pip install 'verify-gradients[cluster]'.") from None
+    folder = Path.cwd()
+    targets = {r.candidate for r in requests if isinstance(r.candidate, str)}
+    of_files = sorted(t for t in targets if t.rpartition(":")[0].endswith(".py"))
+    if installed and of_files:
+        raise UsageError(
+            f"{of_files[0]} is a file here, and --installed sends none. Name candidates as package.module:function, or leave it out."
+        )
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a lost worker is told by us
+    try:
+        _is_there(address)
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UsageError(
+            f"there is no scheduler at {address!r} ({error or type(error).__name__}). Start one with `dask scheduler`."
+        ) from None
+    try:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise UsageError(f"the scheduler at {address} has no workers. Start some with `dask worker {address}`.") from None
+        _compare(client, address)
+        own_package = (
+            not installed and len(of_files) < len(targets - {t for t in targets if t.startswith("verify.")}) and project.is_built(folder)
+        )
+        files = None if installed else project.packed(folder, reports.absolute())
+        wheel = project.wheel(folder) if own_package else None
+        from verify.campaign.luggage import Luggage
+
+        luggage = Luggage(f"verify-{uuid4().hex}", files, wheel, settings())
+        client.register_plugin(luggage, name=luggage.name)
+        depends = {str(p): digest(str(folder / p)) for p in project.files(folder, reports.absolute())} if own_package else None
+        try:
+            yield Cluster(client, luggage.name, depends)
+        finally:
+            with suppress(Exception):  # the scheduler may have gone
+                client.unregister_worker_plugin(luggage.name)
+    finally:
+        with suppress(Exception):  # it may have gone
+            client.close(timeout=PATIENCE)
+
+
+def _is_there(address: str) -> None:
+    """Raises OSError or ValueError where nobody listens: a client of dask that finds nobody waits for itself when it goes."""
+    from distributed.comm import get_address_host_port, parse_address
+
+    kind, _ = parse_address(address)
+    if kind in ("tcp", "tls"):
+        socket.create_connection(get_address_host_port(address), timeout=PATIENCE).close()
+
+
+class Cluster:
+    """Judges tasks on the workers of a cluster, as `executor.execute` does here."""
+
+    def __init__(self, client: Any, luggage: str, depends: Mapping[str, str | None] | None) -> None:
+        """`depends` are the project's files where its wheel is judged, of which the workers do not know what it was made from."""
+        self._client, self._luggage, self._depends = client, luggage, depends
+
+    @property
+    def workers(self) -> int:
+        """How many there are now."""
+        return len(self._client.nthreads())
+
+    @property
+    def threads(self) -> int:
+        """Units that they judge at a time."""
+        return sum(self._client.nthreads().values())
+
+    def execute(
+        self,
+        tasks: Sequence[Task],
+        *,
+        timeout: float | None,
+        on_done: Done = lambda _: None,
+        on_refused: Refuse = raised,
+        before: Sequence[Outcome | Inapplicable] = (),
+    ) -> list[Outcome | Inapplicable]:
+        """See `Execute`. What is asked of the workers is given up where this is left."""
+        import distributed
+
+        outcomes: dict[int, Outcome | Inapplicable] = {}
+        left = iter(_units(tasks))
+        waiting: dict[Any, list[int]] = {}
+        refused: set[int] = set()
+        done = distributed.as_completed(loop=self._client.loop)
+
+        def ask() -> bool:
+            mine = next(left, None)
+            if mine is None:
+                return False
+            request = tasks[mine[0]].request
+            if id(request) not in refused:
+                known = tuple(o for o in before if o.task.request.name == request.name)
+                unit = Unit(tuple(tasks[i] for i in mine), timeout, known)
+                from verify.campaign.luggage import judge
+
+                future = self._client.submit(judge, unit, self._luggage, pure=False)
+                waiting[future.key] = mine
+                futures[future.key] = future
+                done.add(future)
+            return True
+
+        futures: dict[Any, Any] = {}
+        try:
+            while len(waiting) < max(1, UNITS * self.threads) and ask():
+                pass
+            while waiting:
+                future = next(done)
+                mine = waiting.pop(future.key)
+                for i, outcome in zip(mine, self._answer(future, [tasks[i] for i in mine]), strict=True):
+                    if isinstance(outcome, UsageError):
+                        if id(tasks[i].request) not in refused:
+                            refused.add(id(tasks[i].request))
+                            on_refused(tasks[i], outcome)
+                    elif outcome is not None:
+                        outcomes[i] = outcome
+                        on_done(outcome)
+                del futures[future.key]
+                future.release()
+                while len(waiting) < max(1, UNITS * self.threads) and ask():
+                    pass
+        finally:
+            if futures:
+                with suppress(Exception):
+                    self._client.cancel([*futures.values()], force=True)
+        return [outcomes[i] for i in range(len(tasks)) if i in outcomes]
+
+    def _answer(self, future: Any, tasks: Sequence[Task]) -> Iterator[Outcome | Inapplicable | UsageError | None]:
+        """What a unit came to, as outcomes of the tasks that were asked here."""
+        try:
+            answer = future.result()
+        except Exception as error:  # workers were lost over it again and again, or something is wrong there
+            answer, why = None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no more is told'}"
+        else:
+            why = "the process that judged it ended"
+        if isinstance(answer, UsageError):
+            yield from [answer] * len(tasks)
+            return
+        for task, outcome in zip(tasks, answer or [None] * len(tasks), strict=True):
+            if outcome is None:
+                yield lost_elsewhere(task, why)
+            elif self._depends is None or outcome.sources is None:
+                yield replace(outcome, task=task)
+            else:
+                yield replace(outcome, task=task, sources=outcome.sources | {"files": outcome.sources["files"] | self._depends})
+
+
+def _units(tasks: Sequence[Task]) -> Iterator[list[int]]:
+    """What is judged together: all laws on a candidate at a dtype, which share what is true; each part of a large search by itself."""
+    for (_, _, part), group in groupby(range(len(tasks)), key=lambda i: (id(tasks[i].request), tasks[i].dtype, tasks[i].part)):
+        mine = [*group]
+        yield from [[i] for i in mine] if part else [mine]
+
+
+def here() -> dict[str, str]:
+    """The versions that count, of this Python."""
+    found = {"python": platform.python_version()}
+    for name in ALIKE:
+        found[name] = "none"
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _compare(client: Any, address: str) -> None:
+    """Raises UsageError with a table of what differs on the scheduler or on workers."""
+    own = here()
+    theirs = {"the scheduler": client.run_on_scheduler(eval, VERSIONS)} | client.run(eval, VERSIONS)
+    differ = {
+        (what, version, there[what]): [w for w, t in theirs.items() if t[what] == there[what]]
+        for there in theirs.values()
+        for what, version in own.items()
+        if there[what] != version and version != "none"
+    }
+    if not differ:
+        files = suite()
+        differ = {(SUITE, files[:8], there[:8]): [w] for w, there in client.run(suite).items() if there != files}
+    if differ:
+        rows = [("", "here", "there", "where"), *((*what, _named(where)) for what, where in differ.items())]
+        widths = [max(len(row[k]) for row in rows) for k in range(3)]
+        table = "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]).rstrip() for row in rows)
+        raise UsageError(f"what judges on {address} is not what is here:\n\n{table}\n\nInstall the same there; no task was started.")
+
+
+def _named(where: Sequence[str]) -> str:
+    return where[0] if len(where) == 1 else f"{where[0]} and {len(where) - 1} more"

@@ -1,0 +1,117 @@
+"""Large searches: a law that holds is searched on in bulk, by problems of any number, in parts that anybody may judge in any order.
+
+A part is one task with a seed of its own, so that what is found depends neither on how many processes or machines there are, nor on which
+of them ends first. Where a part breaks the law its counterexample is made simple there; the first part that does counts, and its case is
+asked again here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import ceil
+
+from verify.campaign.task import Inapplicable, Outcome, Task
+from verify.cases.case import IN_BULK
+from verify.evidence import Verdict
+from verify.trial import Result
+
+SEARCHED = ("value", "gradient")
+"""The laws that have a screen, by which problems are looked at in bulk."""
+
+ROUNDS = 10
+"""How often a part meets every number of examples: some 100,000 problems of what is compiled, 6,000 of what is not."""
+
+LARGE, LARGER = 5e7, 16
+"""Problems of a search whose parts begin to grow with it, and how much they do at most: fewer of them come home, each in less than the time
+limit.
+"""
+
+WAVES = 64, 1 << 17
+"""Parts that are asked for together, at first and at last; in between twice as many each time. A break is heard of after them."""
+
+Judge = Callable[[Sequence[Task]], Sequence[Outcome | Inapplicable]]
+"""Judges tasks, and returns their outcomes in order."""
+
+
+def searched(outcomes: Sequence[Outcome | Inapplicable], problems: int, judge: Judge, again: Judge) -> list[Outcome | Inapplicable]:
+    """The same outcomes; those of laws that hold, and can be looked at in bulk, with what so many further problems came to. What is broken
+    there is judged `again`, at its case.
+    """
+    found = list(outcomes)
+    rounds = int(ROUNDS * min(LARGER, max(1.0, problems / LARGE)))
+    first = {i: replace(o.task, part=1, rounds=rounds) for i, o in enumerate(outcomes) if _goes_on(o)}
+    parts = {i: [o] for i, o in zip(first, judge([*first.values()]), strict=True)}
+    most = {i: ceil(problems / size) for i, (part,) in parts.items() if (size := _size(part)) and _holds(part)}
+    for wave in _waves({i: n for i, n in most.items() if n > 1}):
+        there = [(i, k) for i, k in wave if all(map(_holds, parts[i]))]  # nobody searches on where one has broken it
+        for (i, _), part in zip(there, judge([replace(first[i], part=k) for i, k in there]), strict=True):
+            parts[i].append(part)
+        parts = {i: [_together(mine)] if all(map(_holds, mine)) else mine for i, mine in parts.items()}
+    for i, mine in parts.items():
+        whole = outcomes[i]
+        assert isinstance(whole, Outcome)
+        broken = next((p for p in mine if isinstance(p, Outcome) and not _holds(p)), None)
+        held = [p for p in mine if _holds(p)]
+        found[i] = _together([whole, *held]) if broken is None else _confirmed(whole, held, broken, again)
+    return found
+
+
+def _goes_on(o: Outcome | Inapplicable) -> bool:
+    return isinstance(o, Outcome) and o.task.law in SEARCHED and o.result.verdict is Verdict.HOLDS
+
+
+def _waves(most: dict[int, int]) -> Iterator[list[tuple[int, int]]]:
+    """Parts from the second on, of all searches in turn."""
+    wave, (size, most_at_once) = [], WAVES
+    for k in range(2, max(most.values(), default=0) + 1):
+        wave += [(i, k) for i, n in most.items() if k <= n]
+        if len(wave) >= size:
+            yield wave
+            wave, size = [], min(2 * size, most_at_once)
+    if wave:
+        yield wave
+
+
+def _size(part: Outcome | Inapplicable) -> int:
+    return part.result.families.get(IN_BULK, 0) if isinstance(part, Outcome) else 0
+
+
+def _holds(part: Outcome | Inapplicable) -> bool:
+    """Whether nothing is broken: a part in which all lay on ties says little, and harms nothing."""
+    return isinstance(part, Outcome) and part.result.verdict is not Verdict.BROKEN
+
+
+def _together(parts: Sequence[Outcome | Inapplicable]) -> Outcome:
+    """One outcome of several, the first of which says the rest."""
+    all_ = [p for p in parts if isinstance(p, Outcome)]
+    return replace(all_[0], result=_sum([p.result for p in all_]))
+
+
+def _sum(results: Sequence[Result]) -> Result:
+    first = results[0]
+    worst = max(results, key=lambda r: r.strain)
+    return replace(
+        first,
+        cases=sum(r.cases for r in results),
+        decided=sum(r.decided for r in results),
+        undecided=dict(sum((Counter(r.undecided) for r in results), Counter[str]())),
+        families=dict(sum((Counter(r.families) for r in results), Counter[str]())),
+        seconds=sum(r.seconds for r in results),
+        strain=worst.strain,
+        worst=worst.worst,
+    )
+
+
+def _confirmed(whole: Outcome, held: Sequence[Outcome | Inapplicable], broken: Outcome, again: Judge) -> Outcome:
+    """The broken part's outcome, where its case breaks the law here, too. If not, nobody is accused."""
+    witness = broken.result.witness
+    here = None if witness is None else again([replace(whole.task, case=witness.case)])[0]
+    if isinstance(here, Outcome) and here.result.verdict is Verdict.BROKEN:
+        counted = _sum([whole.result, *(p.result for p in held if isinstance(p, Outcome)), broken.result])
+        counts = {name: getattr(counted, name) for name in ("cases", "decided", "undecided", "families", "seconds")}
+        return replace(broken, task=whole.task, result=replace(broken.result, **counts))
+    reason = f"part {broken.task.part} of the large search broke the law where it was judged, and not when its case was asked again here"
+    result = replace(whole.result, verdict=Verdict.SILENT, undecided=whole.result.undecided | {reason: 1})
+    return replace(whole, result=result, passing=True)

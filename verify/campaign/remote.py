@@ -1,0 +1,138 @@
+"""Units of tasks, judged under the same guard as at home by a process that somebody else has started: a worker of dask does.
+
+A unit is what is asked of one candidate together. It comes over standard input and is judged by guarded workers, as `verify run` has
+them: a candidate that hangs or ends its process costs its task. What it came to goes to standard output. The process ends with whoever
+has started it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from verify.campaign import process_group
+from verify.campaign.executor import execute
+from verify.campaign.sources import CACHES, SETTINGS
+from verify.campaign.task import Inapplicable, Outcome, Task
+from verify.errors import UsageError
+
+LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Tasks of one request at one dtype; `before` is what is known of its candidate."""
+
+    tasks: tuple[Task, ...]
+    timeout: float | None
+    before: tuple[Outcome | Inapplicable, ...] = ()
+
+
+Answer = tuple[Outcome | Inapplicable | None, ...] | UsageError
+"""An outcome for each task of a unit, None where there is none; or why the request cannot be judged."""
+
+
+def settings() -> dict[str, str]:
+    """The environment variables that libraries go by when they compute: elsewhere they shall compute alike."""
+    return {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in CACHES}
+
+
+class Judge:
+    """A process that judges one unit after the other in a folder."""
+
+    def __init__(self, folder: Path, library: Path, settings: Mapping[str, str]) -> None:
+        """Modules are looked for in `library`, too."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS) or name in CACHES}
+        path = os.pathsep.join([str(library), *filter(None, [own.get("PYTHONPATH")])])
+        self._process = subprocess.Popen(  # noqa: S603  # Python itself
+            [sys.executable, "-m", __name__],
+            cwd=folder,
+            env=own | dict(settings) | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def ask(self, unit: Unit) -> Answer | None:
+        """What a unit came to; None where the process has ended, which is good for nothing then."""
+        try:
+            _write(self._process.stdin, unit)
+            answer: Answer = _read(self._process.stdout)
+        except (OSError, EOFError):
+            self.end()
+            return None
+        return answer
+
+    def end(self) -> None:
+        """Ends it, with all that it has started."""
+        others = process_group.below(self._process.pid)
+        self._process.kill()
+        process_group.end(self._process.pid, others)
+        self._process.communicate()
+
+
+def _write(pipe: BinaryIO | Any, told: Any) -> None:
+    packed = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
+    pipe.write(LENGTH.pack(len(packed)) + packed)
+    pipe.flush()
+
+
+def _read(pipe: BinaryIO | Any) -> Any:
+    """What was written. Raises EOFError where the other side has ended."""
+    head = pipe.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        raise EOFError
+    (length,) = LENGTH.unpack(head)
+    packed = pipe.read(length)
+    if len(packed) < length:
+        raise EOFError
+    return pickle.loads(packed)  # noqa: S301  # from a process of ours, over a pipe that nobody else has
+
+
+def judged(unit: Unit) -> Answer:
+    """What a unit comes to in this process, in its current folder."""
+    request = replace(unit.tasks[0].request, folder=os.getcwd())
+    refused: list[UsageError] = []
+    outcomes = execute(
+        [replace(task, request=request) for task in unit.tasks],
+        timeout=unit.timeout,
+        on_refused=lambda _, error: refused.append(error),
+        before=[replace(o, task=replace(o.task, request=request)) for o in unit.before],
+        cores=1,
+    )
+    if refused:
+        return refused[0]
+    found = {(o.task.law, o.task.part): o for o in outcomes}
+    return tuple(found.get((task.law, task.part)) for task in unit.tasks)
+
+
+def main() -> None:
+    """Judges units until the other side ends."""
+    process_group.adopt()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whoever prints answers nothing
+    units: queue.SimpleQueue[Unit] = queue.SimpleQueue()
+
+    def listen() -> None:
+        try:
+            while True:
+                units.put(_read(sys.stdin.buffer))
+        finally:
+            os._exit(0)  # nobody is left to hear an answer; what is forked from here ends likewise
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        _write(answers, judged(units.get()))
+
+
+if __name__ == "__main__":
+    main()

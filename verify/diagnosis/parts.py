@@ -1,0 +1,189 @@
+"""Parts of a gradient that are counted otherwise: missing, halved, of another sign, divided by another size, added once more.
+
+A *free* change is a part of the gradient that may be counted any number of times: c times its matrix is added, so it stands there
+1 + c times. The others are done or not done. A change that does not exist on a case (dividing by N − 1 for one example) adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.decomposition import Decomposition
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Coefficient, Message, counted, number, times
+from verify.terms import Role
+
+OF_THE_LABEL = frozenset({"label", *(str(Role(True, switch, sign)) for switch in (False, True) for sign in (-1, 0, 1))})
+"""Parts that stand in the entries of each example's label."""
+
+
+def part_counted(v: Vocabulary, change: Change, c: Coefficient) -> Message:
+    """A part that stands there 1 + c times."""
+    factor, part = 1 + c, change.part  # a fraction stays one
+    name, of_label = v.names.get(part, part), part in OF_THE_LABEL
+    if part == "penalty":
+        return _penalty(v, factor)
+    if factor == -1:
+        return Message("sign", f"{name} has the wrong sign", v.own if of_label else "all")
+    if factor == 0:
+        if part == "whole":
+            return Message("term-missing", "the gradient is 0")
+        return Message("label-term", f"{name} is missing", v.own) if of_label else Message("term-missing", f"{name} is missing")
+    if of_label:
+        return Message("label-term", f"{name} is {counted(factor)}", v.own)
+    return Message("scaled", f"{name} is {times(factor)} what it must be")
+
+
+def _penalty(v: Vocabulary, factor: Coefficient) -> Message:
+    due = "" if v.rate is None else v.weights(v.rate)
+    if factor == 0:
+        return Message("penalty-missing", "the penalty's gradient is missing" + (f": + {due} is not added" if due else ""))
+    if factor == -1:
+        return Message("sign", "the penalty's gradient has the wrong sign: it is subtracted where it must be added")
+    instead = "" if v.rate is None else f": {v.weights(v.rate * factor)} where {due} is due"
+    return Message("penalty-factor", f"the penalty's gradient is {times(factor)} what it must be{instead}")
+
+
+@told_by({"counted": part_counted})
+def parts(decomposition: Decomposition) -> Added:
+    """Each part, and each role of a term."""
+    for name, matrix in decomposition.parts.items():
+        yield Change("counted", name, free=True), matrix
+    for role, dS in decomposition.by_role.items() if decomposition.targets is None else ():
+        yield Change("counted", str(role), free=True), decomposition.sum_of(dS)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A factor that is made of the sizes N, C and D, and what is said of a part, by its name, that has it: of a mean, and of a sum.
+    `of_label` tells how often that counts what belongs to each example's label.
+    """
+
+    factor: Callable[[int, int, int], float]
+    of_mean: str
+    of_sum: str = ""
+    of_label: str | None = None
+
+    def sentence(self, name: str, *, is_mean: bool) -> str:
+        """A part by its name."""
+        return (self.of_mean if is_mean or not self.of_sum else self.of_sum).format(name)
+
+
+def _where_n_is_due(size: str, factor: Callable[[int, int, int], float], off: str) -> Size:
+    return Size(factor, f"{{}} is divided by {size} where N is due", f"{{}} is off by the factor {off}")
+
+
+SIZES: Mapping[str, Size] = {
+    "× N": Size(lambda N, C, D: N, "{} lacks its 1/N", "{} is multiplied by N"),
+    "/ N": Size(lambda N, C, D: 1 / N, "{} is divided by N twice", "{} is divided by N, and the loss is a sum"),
+    "/ C": Size(lambda N, C, D: 1 / C, "{} is divided by the number of classes", of_label="1/C times"),
+    "× C": Size(lambda N, C, D: C, "{} is multiplied by the number of classes", of_label="once for every class"),
+    "/ D": Size(lambda N, C, D: 1 / D, "{} is divided by the number of features"),
+    "× D": Size(lambda N, C, D: D, "{} is multiplied by the number of features"),
+    "× (C − 1)": Size(
+        lambda N, C, D: C - 1, "{} is counted once for every class but one, C − 1 times", of_label="once for every other class"
+    ),
+    "/ (C − 1)": Size(lambda N, C, D: 1 / max(C - 1, 1), "{} is divided by C − 1, the number of the other classes"),
+    "× N / C": _where_n_is_due("C", lambda N, C, D: N / C, "N / C"),
+    "× N / D": _where_n_is_due("D", lambda N, C, D: N / D, "N / D"),
+    "× N / (N − 1)": _where_n_is_due("N − 1", lambda N, C, D: N / (N - 1) if N > 1 else 1.0, "N / (N − 1)"),
+    "× N / (N + 1)": _where_n_is_due("N + 1", lambda N, C, D: N / (N + 1), "N / (N + 1)"),
+    "/ √N": Size(lambda N, C, D: N**-0.5, "{} is off by the factor 1/√N"),
+    "× √N": Size(lambda N, C, D: N**0.5, "{} is off by the factor √N"),
+}
+"""What a part may be multiplied by, in the order in which explanations are told."""
+
+OF_THE_PENALTY: Mapping[str, str] = {"× N": "{} is multiplied by N", "/ N": "{} is divided by N: only the data term is a mean"}
+"""Of the penalty, which is no mean."""
+
+
+def _reduced(v: Vocabulary, change: Change, _: Coefficient) -> Message:
+    name, size = v.names.get(change.part, change.part), SIZES[change.how]
+    if size.of_label is not None and change.part in OF_THE_LABEL - {"label"}:
+        return Message("label-term", f"{name} is counted {size.of_label}", v.own)
+    if change.part == "penalty" and change.how in OF_THE_PENALTY:
+        return Message("reduction", OF_THE_PENALTY[change.how].format(name))
+    return Message("reduction", size.sentence(name, is_mean=v.is_mean))
+
+
+def _also(v: Vocabulary, change: Change, c: Coefficient) -> Message:
+    factor = "" if c == 1 else f"{number(c)} × "
+    return Message("term-extra", f"{factor}{v.names.get(change.part, change.part)} {change.how} is added")
+
+
+@told_by({"reduced": _reduced, "also": _also})
+def reduced(decomposition: Decomposition) -> Added:
+    """Multiplied by a size, or divided by it; or that is added."""
+    there = (decomposition.targets is None, not decomposition.form.is_apart)  # classes, features
+    factors = {
+        how: size.factor(decomposition.N, decomposition.C, decomposition.shape[1])
+        for how, size in SIZES.items()
+        if all(is_there or letter not in how for letter, is_there in zip("CD", there, strict=True))
+    }
+    for name, matrix in decomposition.parts.items():
+        for how, factor in factors.items():
+            yield Change("reduced", name, how), (factor - 1) * matrix
+            if name in ("data", "penalty") or (name in ("label", "others") and how in ("× N", "/ N")):
+                yield Change("also", name, how, free=True), factor * matrix
+
+
+@told_by({"reduced": _reduced, "also": _also})
+def reduced_roles(decomposition: Decomposition) -> Added:
+    """The same of parts of parts: a role that is alone is the label's part, or the others'."""
+    roles = decomposition.by_role
+    sizes = ("× N", "/ N") if decomposition.targets is not None else ("× N", "/ N", "× C", "/ C", "× (C − 1)")
+    for role, dS in roles.items() if len(roles) > 2 or decomposition.targets is not None else ():
+        for how in sizes:
+            factor = SIZES[how].factor(decomposition.N, decomposition.C, decomposition.shape[1])
+            yield Change("reduced", str(role), how), (factor - 1) * decomposition.sum_of(dS)
+            if how in ("× N", "/ N"):
+                yield Change("also", str(role), how, free=True), factor * decomposition.sum_of(dS)
+
+
+OWN_FEATURES = "features of the own examples"
+AS_IT_IS = {"ones": "a constant", "matrix of scores": "the matrix of scores"}
+"""What is added as it is; all else is a sum over the examples."""
+
+
+def added(v: Vocabulary, change: Change, c: Coefficient) -> Message:
+    """Something that has nothing to do with the loss."""
+    if change.part == OWN_FEATURES:
+        what = f"{v.features(c)}, once per example{', as a mean,' if v.is_mean else ','} too many"
+        return Message("label-term", f"the label's {v.axes.row} has {what}: its own margin or its 1 is counted otherwise", v.own)
+    what = AS_IT_IS.get(change.part, f"the sum of the {change.part}") + (f", {change.how}" if change.how else "")
+    return Message(
+        "term-extra", f"{what}, {number(c if c > 0 else -c)} times, is {'added to' if c > 0 else 'subtracted from'} the gradient"
+    )
+
+
+@told_by({"extra": added})
+def constants(decomposition: Decomposition) -> Added:
+    """A constant."""
+    yield Change("extra", "ones", free=True), np.ones(decomposition.shape)
+
+
+@told_by({"extra": added})
+def features(decomposition: Decomposition) -> Added:
+    """Sums of scores and features."""
+    ones = np.ones((decomposition.N, decomposition.C))
+    yield Change("extra", "scores", free=True), decomposition.sum_of(decomposition.scores)
+    yield Change("extra", "features of every example", free=True), decomposition.sum_of(ones)
+    if decomposition.targets is None:
+        yield Change("extra", "features of every example, divided by C", free=True), decomposition.sum_of(ones / decomposition.C)
+
+
+@told_by({"extra": added})
+def scores(decomposition: Decomposition) -> Added:
+    """Of scores: the scores themselves, and constants."""
+    sizes = (
+        {"N": decomposition.N, "C": decomposition.C, "N and C": decomposition.N * decomposition.C}
+        if decomposition.targets is None
+        else {"N": decomposition.N}
+    )
+    for how, size in {"": 1, **{f"divided by {of}": size for of, size in sizes.items()}}.items():
+        yield Change("extra", "matrix of scores", how, free=True), decomposition.form.by_class(decomposition.scores) / size
+        yield Change("extra", "ones", how, free=True), np.full(decomposition.shape, 1 / size)

@@ -1,0 +1,138 @@
+"""What the candidate answers on a decomposition, seen as an error beside what rounding allows: of the gradient, or of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from verify.candidates import Misbehaviour
+from verify.diagnosis import changes, hessians, losses
+from verify.diagnosis.change import Change, Table
+from verify.diagnosis.decomposition import Decomposition, Floats
+from verify.diagnosis.regression import Observation
+from verify.laws import Subject
+from verify.oracle import exact
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """`given` is what was answered and `error` how far off it is, NaN where the answer is not finite: a gradient with a row for each class,
+    a Hessian (N, C), a loss (1, 1); `radius` and `magnitude` of its entries; `strain` under the law.
+    """
+
+    decomposition: Decomposition
+    given: Floats
+    error: Floats
+    radius: Floats
+    magnitude: Floats
+    strain: float
+    smooth: bool
+
+    @property
+    def broken(self) -> bool:
+        """Whether the law is broken here."""
+        return not self.strain <= 1
+
+    @property
+    def finite(self) -> bool:
+        """Whether the answer is made of numbers."""
+        return bool(np.all(np.isfinite(self.error)))
+
+
+Asking = Callable[[Subject, Decomposition], Residual | None]
+"""None where the candidate gives no answer."""
+
+
+def at_gradient(subject: Subject, decomposition: Decomposition) -> Residual | None:
+    """The error from the one gradient; on kinks, from its first corner."""
+    try:
+        g = subject.answer(decomposition.case).gradient
+    except Misbehaviour:
+        return None
+    truth = decomposition.point.gradient
+    finite = bool(np.all(np.isfinite(g)))
+    error = truth.offset(g) if finite else np.full(g.shape, np.nan)
+    strain = truth.strain(error) if finite else np.inf
+    given, error, radius, magnitude = map(decomposition.form.by_class, (g, error, truth.radius, truth.magnitude))
+    return Residual(decomposition, given, error, radius, magnitude, strain, truth.is_single)
+
+
+def at_loss(subject: Subject, decomposition: Decomposition) -> Residual | None:
+    """The error of the loss."""
+    try:
+        value = subject.answer(decomposition.case).value
+    except Misbehaviour:
+        return None
+    truth = decomposition.point.value
+    error = exact.error(value, truth.exact)
+    strain = abs(error) / truth.radius if np.isfinite(error) else np.inf
+    e, radius, size = (np.array([[x]]) for x in (error, truth.radius, truth.magnitude))
+    return Residual(decomposition, np.array([[value]]), e, radius, size, strain, smooth=True)
+
+
+def at_hessian(subject: Subject, decomposition: Decomposition) -> Residual | None:
+    """The error of the Hessian's diagonal (N, C); None on its kinks too, where several are right."""
+    try:
+        H = subject.answer(decomposition.case).curvature
+    except Misbehaviour:
+        return None
+    rows = decomposition.point.curvatures
+    if H is None or decomposition.curvature is None:
+        return None
+    only = [[choices[0] for choices in row if choices] for row in rows]
+    error = np.array(
+        [[exact.error(float(h), decomposition.share * q.exact) for h, q in zip(*pair, strict=True)] for pair in zip(H, only, strict=True)]
+    )
+    radius, size = (decomposition.share * np.array([[getattr(q, name) for q in row] for row in only]) for name in ("radius", "magnitude"))
+    strain = float(np.max(np.abs(error) / radius)) if np.all(np.isfinite(error)) else np.inf
+    return Residual(decomposition, H, np.where(np.isfinite(error), error, np.nan), radius, size, strain, smooth=True)
+
+
+def observation(residual: Residual, table: Table) -> Observation:
+    """The equations of a residual by the changes given."""
+    radius, size = max(float(np.max(residual.radius)), LEAST), float(np.max(residual.magnitude))
+    return Observation(residual.error, radius, radius / max(size, radius), table)
+
+
+LEAST = 1e-30
+"""Radii below this count as this: what is off by less needs no explanation."""
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One of the things that a candidate answers: how it is looked at, and what may have been done differently."""
+
+    name: str
+    residual: Asking
+    catalogue: Callable[[Decomposition], Table]
+    few: Callable[[Decomposition, tuple[Change, ...]], Table]
+    precise: Callable[[Residual, str], bool]
+
+
+def _gradient_is_of(residual: Residual, coarse: str) -> bool:
+    return bool(
+        np.all(
+            np.abs(residual.error) <= residual.decomposition.form.by_class(residual.decomposition.judged_in(coarse).point.gradient.radius)
+        )
+    )
+
+
+def _loss_is_of(residual: Residual, coarse: str) -> bool:
+    return bool(np.all(np.abs(residual.error) <= residual.decomposition.judged_in(coarse).point.value.radius))
+
+
+def _from(catalogue: Callable[[Decomposition], Table]) -> Callable[[Decomposition, tuple[Change, ...]], Table]:
+    return lambda decomposition, names: Table(names, catalogue(decomposition).of_names(names))
+
+
+def _hessian_is_of(residual: Residual, coarse: str) -> bool:
+    rows = residual.decomposition.judged_in(coarse).point.curvatures
+    radius = np.array([[choices[0].radius for choices in row if choices] for row in rows])
+    return radius.shape == residual.error.shape and bool(np.all(np.abs(residual.error) <= residual.decomposition.share * radius))
+
+
+GRADIENT = Aspect("gradient", at_gradient, changes.changes, changes.few, _gradient_is_of)
+LOSS = Aspect("loss", at_loss, losses.changes, _from(losses.changes), _loss_is_of)
+HESSIAN = Aspect("Hessian", at_hessian, hessians.changes, _from(hessians.changes), _hessian_is_of)

@@ -1,0 +1,125 @@
+"""What may be done to a finished gradient, or to a part of it: another order, the transpose, a function of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.decomposition import Decomposition, Floats
+from verify.diagnosis.vocabulary import Vocabulary
+from verify.diagnosis.wording import Axes, Coefficient, Message
+
+Function = Callable[[Floats], Floats]
+
+
+def _swapped(G: Floats) -> Floats:
+    return G[[1, 0, *range(2, len(G))]] if len(G) > 1 else G
+
+
+ORDERS: dict[str, Function] = {
+    "{rows} moved down": lambda G: np.roll(G, 1, axis=0),
+    "{rows} moved up": lambda G: np.roll(G, -1, axis=0),
+    "{rows} reversed": lambda G: G[::-1],
+    "{columns} moved right": lambda G: np.roll(G, 1, axis=1),
+    "{columns} moved left": lambda G: np.roll(G, -1, axis=1),
+    "{columns} reversed": lambda G: G[:, ::-1],
+    "first two {rows} swapped": _swapped,
+    "last two {rows} swapped": lambda G: _swapped(G[::-1])[::-1],
+}
+"""In words with places for the names of the axes."""
+
+TRANSPOSES: dict[str, Function] = {
+    "read": lambda G: G.T.reshape(G.shape),
+    "written": lambda G: G.reshape(G.shape[::-1]).T,
+}
+"""The numbers of the transpose, in the shape of the gradient."""
+
+TOUCHES: dict[str, Function] = {
+    "its absolute value": np.abs,
+    "its sign": np.sign,
+    "divided by its norm": lambda G: G / (np.linalg.norm(G) or 1.0),
+    "clipped to [−1, 1]": lambda G: np.clip(G, -1, 1),
+    "divided by its greatest entry": lambda G: G / (np.max(np.abs(G), initial=0.0) or 1.0),
+    "without its negative entries": lambda G: np.maximum(G, 0),
+    "its square": lambda G: G * G,
+    "centred over the classes": lambda G: G - G.mean(axis=0),
+    "centred over the {across}": lambda G: G - G.mean(axis=1, keepdims=True),
+}
+
+DONE: dict[str, dict[str, Function]] = {"permuted": ORDERS, "transposed": TRANSPOSES, "touched": TOUCHES}
+"""What may be done to a finished gradient, or to a part of it."""
+
+
+def done(name: str, matrix: Floats, kinds: Sequence[str] = tuple(DONE)) -> Added:
+    """Everything of these kinds that may be done to a matrix."""
+    for kind in kinds:
+        for how, function in DONE[kind].items():
+            yield Change(kind, name, how), function(matrix) - matrix
+
+
+ORDERS_OF_ROWS = frozenset(how for how in ORDERS if "{rows}" in how)
+CODES = {"divided by its norm": "scaled", "divided by its greatest entry": "scaled", "clipped to [−1, 1]": "clipped"}
+"""Of what is done to the entries; the rest are `entries`."""
+
+
+def tell(axes: Axes, name: str, change: Change) -> Message:
+    """What was done to a matrix that is called so, and whose rows and columns are."""
+    if change.kind == "transposed":
+        return Message("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
+    if change.kind == "permuted":
+        return Message("class-swapped" if change.how in ORDERS_OF_ROWS else "entries", f"{name} has its {axes.told(change.how)}")
+    return Message(CODES.get(change.how, "entries"), f"in place of {name} stands: {axes.told(change.how)}")
+
+
+def _done(v: Vocabulary, change: Change, _: Coefficient) -> Message:
+    return tell(v.axes, v.names.get(change.part, change.part), change)
+
+
+def _features(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    return Message("entries", f"the data gradient is taken with {change.how} in place of the features")
+
+
+@told_by({"permuted": _done})
+def permuted(decomposition: Decomposition) -> Added:
+    """Rows or columns in another order."""
+    roles = {str(role): decomposition.sum_of(dS) for role, dS in decomposition.by_role.items()}
+    for name, matrix in (decomposition.parts | roles).items():
+        yield from done(name, matrix, ["permuted"])
+
+
+@told_by({"transposed": _done})
+def transposed(decomposition: Decomposition) -> Added:
+    """The numbers of the transpose."""
+    for name in ("whole", "data", "penalty"):
+        yield from done(name, decomposition.parts[name], ["transposed"])
+
+
+@told_by({"touched": _done})
+def transformed(decomposition: Decomposition) -> Added:
+    """Something done to the finished gradient."""
+    for name in ("whole", "data"):
+        yield from done(name, decomposition.parts[name], ["touched"])
+
+
+@told_by({"features": _features})
+def featured(decomposition: Decomposition) -> Added:
+    """Something done to the features."""
+    yield (
+        Change("features", "data", "ones"),
+        decomposition.sum_of(decomposition.all_slopes, np.ones_like(decomposition.X)) - decomposition.data,
+    )
+    yield Change("features", "data", "squares"), decomposition.sum_of(decomposition.all_slopes, decomposition.X**2) - decomposition.data
+    yield (
+        Change("features", "data", "absolute values"),
+        decomposition.sum_of(decomposition.all_slopes, np.abs(decomposition.X)) - decomposition.data,
+    )
+
+
+@told_by({"touched": _done})
+def summed(decomposition: Decomposition) -> Added:
+    """Of scores: what belongs to all examples, for each of them."""
+    total = np.broadcast_to(decomposition.data.sum(axis=1, keepdims=True), decomposition.shape)
+    for how, instead in (("its sum over the examples", total), ("its mean over the examples", total / decomposition.N)):
+        yield Change("touched", "data", how), instead - decomposition.data

@@ -1,0 +1,111 @@
+"""What is true of what a candidate claims to compute, whatever that is a function of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.oracle import exact
+from verify.oracle.formula import Formula
+from verify.oracle.point import Point
+from verify.rounding import smallest_normal, unit_roundoff
+from verify.spec.claim import Claim
+from verify.spec.relations import Relation
+
+if TYPE_CHECKING:
+    from verify.oracle.instance import InstanceOracle
+    from verify.oracle.oracle import Oracle
+
+Floats = NDArray[np.floating]
+Values = Mapping[str, Any]
+
+
+class Truth(ABC):
+    """The truth about a claim, for candidates that compute in `dtype`. `constants` are its parameters.
+
+    `code` is the candidate's own, where that is the formula.
+    """
+
+    code: Any = None
+
+    def __init__(self, claim: Claim, dtype: str) -> None:
+        self.claim, self.dtype = claim, dtype
+        self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
+        self.constants = [exact.ball(p) for p in claim.parameters.values()]
+        self._rounded_constants = [exact.rounded(p, dtype, *claim.unsure.get(name, ())) for name, p in claim.parameters.items()]
+
+    @property
+    def scored(self) -> Oracle | None:
+        """Itself, where it is that of a loss with labels."""
+        return None
+
+    @property
+    def named(self) -> InstanceOracle | None:
+        """Itself, where it is that of a function of named inputs."""
+        return None
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """The values of the parameters."""
+        return self.claim.parameters
+
+    @property
+    def claims_convexity(self) -> bool:
+        """Whether it is claimed to be convex."""
+        return self.claim.claims_convexity
+
+    @property
+    @abstractmethod
+    def relations(self) -> tuple[Relation, ...]:
+        """What is known of its values at several places: claimed, or by its form."""
+
+    @property
+    @abstractmethod
+    def example(self) -> Formula:
+        """The formula in a small form, which shows whether it has switches or is curved."""
+
+    @property
+    @abstractmethod
+    def has_switches(self) -> bool:
+        """Whether there are kinks."""
+
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether nothing is curved anywhere."""
+        return self.example.piecewise_linear
+
+    def with_parameters(self, values: Mapping[str, float]) -> Self:
+        """The same at other values of some parameters."""
+        return type(self)(self.claim.at(values), self.dtype)
+
+    @abstractmethod
+    def examine(self) -> None:
+        """Raises UsageError where the formula is none, or a claim of its author is certainly false there. Tests examine what ships."""
+
+    @abstractmethod
+    def at(self, **values: Any) -> Point:
+        """Everything at one point. Raises ValueError where these are no values of it."""
+
+    def contains(self, values: Values) -> bool:  # noqa: ARG002
+        """Whether all that is differentiated lies in its domain."""
+        return True
+
+    def is_elsewhere(self, values: Values) -> bool:  # noqa: ARG002
+        """Whether code is asked away from its example: its domain may end there."""
+        return False
+
+    @abstractmethod
+    def stretched(self, values: Values, d: Floats) -> tuple[Floats, Floats]:
+        """(x, d): the point on the grid on which steps are exact, and a direction along which a unit step stays in the domain."""
+
+    @abstractmethod
+    def moves(self, values: Values, d: Floats) -> float:
+        """How far a unit step along d may move any score, or any input."""
+
+    @abstractmethod
+    def elsewhere(self, values: Values) -> Values:
+        """Other values."""

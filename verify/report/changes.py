@@ -1,0 +1,69 @@
+"""What is not as the baseline has it, told: what changes in meaning first, the rest counted.
+
+Another machine, or another version of a library, moves the last digits of most figures. A reader is shown verdicts, what is new or missing,
+and figures that moved by more than `MEANS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+from verify.report.reading import Document, Entry, visible
+
+MEANS = 2.0
+"""Times by which a strain or a sensitivity moves before it is shown first. It is half of the least margin by which the gate fails."""
+
+FLOOR = {"strain": 0.02, "sensitivity": 0.0}
+"""Figures below these count as these: there a maximum says which roundings the cases happened to meet. The errors in ulps are not among
+them: their maximum comes from entries that cancel, and moves by any factor."""
+
+
+def matters(change: Entry) -> bool:
+    """Whether it is a change in meaning: a verdict, a result that is new or missing, a strain or a sensitivity beyond a factor of MEANS."""
+    what = change["what"]
+    if what not in FLOOR:
+        return bool(what != "ulps")
+    low, high = sorted(max(inf if (x := change[k]) is None else float(x), FLOOR[what]) for k in ("before", "now"))
+    return not high <= MEANS * low
+
+
+def split(document: Document) -> tuple[list[dict[str, Any]], list[Entry]]:
+    """(what changed in meaning, with results of one candidate that are new or missing together; the rest). Nothing without a gate.
+
+    Verdicts come first, then what is new or missing, then figures.
+    """
+    changes = document.get("gate", {}).get("changes", [])
+    first, rest = [c for c in changes if matters(c)], [c for c in changes if not matters(c)]
+    groups: dict[tuple[object, ...], list[Entry]] = {}
+    for c in first:
+        alone = () if c["what"] == "result" else (c["dtype"], c["law"], c["what"])
+        groups.setdefault((c["candidate"], c["loss"], c["before"] is None, c["now"] is None, *alone), []).append(c)
+    order = {"verdict": 0, "result": 1}
+    told = [_together(of) for of in groups.values()]
+    return sorted(told, key=lambda c: order.get(c["what"], 2)), rest
+
+
+def _together(changes: list[Entry]) -> dict[str, Any]:
+    """Results of one candidate that are all new, or all missing, as one row; of any other change the row itself."""
+    one = changes[0]
+    if len(changes) == 1:
+        return dict(one)
+    laws, dtypes = (list(dict.fromkeys(c[k] for c in changes)) for k in ("law", "dtype"))
+    row = {**one, "law": f"{len(laws)} laws" if len(laws) > 1 else laws[0], "dtype": ", ".join(dtypes)}
+    return row | {k: None if one[k] is None else _counted(c[k] for c in changes) for k in ("before", "now")}
+
+
+def _counted(verdicts: Any) -> str:
+    found: dict[str, int] = {}
+    for v in verdicts:
+        found[v] = found.get(v, 0) + 1
+    return ", ".join(f"{n} {v}" for v, n in found.items())
+
+
+def line(change: Mapping[str, Any]) -> str:
+    """One change in a line of text."""
+    before, now = ("none" if change[k] is None else change[k] for k in ("before", "now"))
+    what = "" if change["what"] in ("verdict", "result") else f"{change['what']} "
+    return visible(f"{change['candidate']} ({change['loss']}, {change['dtype']}), {change['law']}: {what}{before} → {now}")

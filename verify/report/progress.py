@@ -1,0 +1,130 @@
+"""How far a command has come: a bar on a terminal, lines in a log, nothing where quiet; always on standard error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from typing import Any
+
+import click
+
+from verify.elapsed import now
+from verify.report.reading import visible
+from verify.report.text import console
+
+OnPart = Callable[[float, str], None]
+"""Hears how much is done, from 0 to 1, and what there is to tell."""
+
+LINES = 10
+"""Lines in a log of a task that is told by its parts."""
+
+OnOutcome = Callable[[str, str, str, int, float], None]
+"""Hears of an outcome: the candidate's name, the dtype and law, what it came to, the problems that were judged for it and their worst
+strain.
+"""
+OnStart = Callable[[int], object]
+"""Hears how many outcomes are due."""
+
+WIDEST = 48
+"""Letters of a candidate's name beside a bar; the end of a name tells most."""
+
+
+class Underway:
+    """Which candidate is judged: the first of those that have outcomes and want more, else the one after the last that has any.
+
+    >>> at = Underway(["a.py:f", "a.py:f", "b.py:g", "c.py:h"])
+    >>> at.name, at.heard("a.py:f"), at.heard("a.py:f"), at.heard("b.py:g")
+    ('a.py:f', 'a.py:f', 'b.py:g', 'c.py:h')
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """`names` has the candidate's name for each outcome that is due, in their order."""
+        self._left, self._order, self._seen = Counter(names), list(dict.fromkeys(names)), set[str]()
+
+    @property
+    def name(self) -> str:
+        """Its name; nothing where no outcome is due."""
+        unfinished = [n for n in self._order if self._left[n] > 0]
+        begun = [n for n in unfinished if n in self._seen]
+        last = max((self._order.index(n) for n in self._seen), default=-1)
+        return next((n for n in (*begun, *(n for n in unfinished if self._order.index(n) > last), *unfinished)), "")
+
+    def heard(self, name: str) -> str:
+        """Counts an outcome of this candidate, and returns who is judged now."""
+        self._left[name] -= 1
+        self._seen.add(name)
+        return self.name
+
+
+@contextmanager
+def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[tuple[OnStart, OnOutcome]]:
+    """One step for each outcome, with the name of the candidate that is judged, how fast, and the worst strain so far."""
+    if quiet:
+        yield (lambda _: None), (lambda _, __, ___, ____, _____: None)
+        return
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        done, due = count(1), [len(names)]
+
+        def line(name: str, what: str, came_to: str, _: int, __: float) -> None:
+            click.echo(f"[{next(done)}/{due[0]}] {visible(name)} {what}: {visible(came_to)}", err=True)
+
+        yield partial(due.__setitem__, 0), line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # a tenth of a second, for a bar
+
+    underway = Underway(names)
+    columns: Any = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task(_judging(underway.name), total=len(names))
+        began, problems, worst = now(), [0], [0.0]
+
+        def heard(name: str, _: str, __: str, judged: int, strain: float) -> None:
+            problems[0], worst[0] = problems[0] + judged, max(worst[0], strain)
+            told = f"{problems[0] / max(now() - began, 1.0):,.0f} problems/s, worst strain {worst[0]:.2g}"
+            bar.update(task, advance=1, description=f"{_judging(underway.heard(name))}, {told}")
+
+        yield (lambda total: bar.update(task, total=total)), heard
+
+
+def _judging(name: str) -> str:
+    told = visible(name)
+    return f"judging {told if len(told) <= WIDEST else '…' + told[-WIDEST:]}" if told else "judging"
+
+
+@contextmanager
+def progress(label: str, *, quiet: bool) -> Iterator[OnPart]:
+    """`on_part` for one task of this label."""
+    if quiet:
+        yield lambda _, __: None
+        return
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield _lines(label)
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task(label, total=1.0, told="")
+        yield lambda part, told: bar.update(task, completed=part, told=told)
+
+
+def _lines(label: str) -> OnPart:
+    told_up_to = [0]
+
+    def on_part(part: float, told: str) -> None:
+        if int(part * LINES) > told_up_to[0]:
+            told_up_to[0] = int(part * LINES)
+            click.echo(f"[{part:4.0%}] {label}: {told}", err=True)
+
+    return on_part

@@ -1,0 +1,144 @@
+"""What sorts, on a record: an order is decided by comparing neighbours. Where they are equal either may come first: both are followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from verify.tape.tape import Registers
+from verify.traced.array import Traced, lifted, recorder_of
+from verify.traced.recorder import Recorder
+
+
+def argsort(x: Traced, axis: Any = -1, kind: Any = None, **more: Any) -> Any:
+    """`np.argsort`: as the code has it, as long as its neighbours come to that."""
+    if axis is None:
+        x, axis = x.ravel(), -1
+    kind = "stable" if more.get("stable") or x.recorder.strict else kind
+    order = np.argsort(x.values, axis=axis, kind=kind)
+    return _each_row(x, order, axis, lambda row, begun: _inserted(x.recorder, row, begun))
+
+
+def _each_row(x: Traced, order: Any, axis: int, f: Callable[[Registers, list[int]], list[int]]) -> Any:
+    rows, orders = np.moveaxis(x.registers, axis, -1), np.moveaxis(order, axis, -1)
+    found = np.empty(orders.shape, np.intp)
+    for at in np.ndindex(*orders.shape[:-1]):
+        found[at] = f(rows[at], orders[at].tolist())
+    return np.moveaxis(found, -1, axis)
+
+
+def _inserted(recorder: Recorder, row: Registers, begun: list[int]) -> list[int]:
+    """In the order that comparisons come to, from one that is nearly so: each behind the last that is not above it."""
+    if recorder.strict:  # whatever the numbers are
+        begun = sorted(begun)
+    elif not _any_above(recorder, row[begun[:-1]], row[begun[1:]]):
+        return begun
+    order: list[int] = []
+    for k in begun:
+        n = len(order)
+        while n and _is_above(recorder, row[order[n - 1]], row[k], recorder.strict):
+            n -= 1
+        order.insert(n, k)
+    return order
+
+
+def _any_above(recorder: Recorder, x: Registers, y: Registers) -> bool:
+    return bool(x.size) and bool(np.any(recorder.decide(recorder.above(x, y), np.zeros(x.size, bool))))
+
+
+def _is_above(recorder: Recorder, x: Any, y: Any, guess: bool) -> bool:
+    return bool(recorder.decide(recorder.above(x, y), np.bool_(guess)))
+
+
+def sorted_(x: Traced, axis: Any = -1, **more: Any) -> Any:
+    """`np.sort`."""
+    if axis is None:
+        x, axis = x.ravel(), -1
+    return _taken(x, argsort(x, axis, **more), np.argsort(x.values, axis, kind="stable" if more.get("stable") else more.get("kind")), axis)
+
+
+def _taken(x: Traced, order: Any, own: Any, axis: int) -> Any:
+    """The numbers in an order. In another one than the code's `own`, where some are equal, nothing is known: code that asks which entries
+    have such a number (`x == np.median(x)`) has all of them, and is right elsewhere.
+    """
+    found = x.moved(np.take_along_axis, order, axis)
+    r = x.recorder
+    if r.strict or r.written or np.array_equal(order, own):
+        return found
+    return Traced(r, found.values, r.b.mul(found.registers, r.hole))  # whose slopes are not known either
+
+
+def argpartition(x: Traced, kth: Any, axis: Any = -1, **_: Any) -> Any:
+    """`np.argpartition`: as the code has it, as long as what is left of each place is not above it, and what is right not below."""
+    if axis is None:
+        x, axis = x.ravel(), -1
+    if x.recorder.strict:
+        return argsort(x, axis)
+    n = x.shape[axis]
+    places = sorted({int(k) % n for k in np.ravel(kth)})
+    order = np.argpartition(x.values, kth, axis=axis)
+    return _each_row(x, order, axis, lambda row, begun: _parted(x.recorder, row, begun, places))
+
+
+def _parted(recorder: Recorder, row: Registers, order: list[int], places: list[int]) -> list[int]:
+    first = 0
+    for p in places:
+        ends = [*order[first:p], *order[p + 1 :]]
+        there = [row[order[p]]] * len(ends)
+        low, high = row[ends[: p - first]], row[ends[p - first :]]
+        if _any_above(recorder, low, np.array(there[: p - first], np.intp)) or _any_above(
+            recorder, np.array(there[p - first :], np.intp), high
+        ):
+            return _inserted(recorder, row, order)  # sorted it is parted, too
+        first = p + 1
+    return order
+
+
+def partition(x: Traced, kth: Any, axis: Any = -1, **more: Any) -> Any:
+    """`np.partition`."""
+    if axis is None:
+        x, axis = x.ravel(), -1
+    return _taken(x, argpartition(x, kth, axis, **more), np.argpartition(x.values, kth, axis), axis)
+
+
+def median(x: Traced, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    """`np.median`."""
+    if options.keys() - {"overwrite_input"} or options.get("out") is not None:
+        x.recorder.fail("it calls np.median with out=")
+    rows, shape = _in_a_row(x, axis)
+    rows = sorted_(rows)
+    n = rows.shape[-1]
+    found = (rows[..., (n - 1) // 2] + rows[..., n // 2]) / 2
+    return found.reshape(shape) if keepdims else found
+
+
+def _in_a_row(x: Traced, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    """With all that is reduced in the last axis, and the shape that keeps the others."""
+    if axis is None:
+        return x.ravel(), (1,) * x.ndim
+    axes = [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    kept = [k for k in range(x.ndim) if k not in axes]
+    rows = x.transpose(*kept, *axes).reshape(*(x.shape[k] for k in kept), -1)
+    return rows, tuple(1 if k in axes else n for k, n in enumerate(x.shape))
+
+
+def quantile(x: Any, q: Any, axis: Any = None, **options: Any) -> Any:
+    """`np.quantile`, straight between neighbours."""
+    recorder = recorder_of(x, q)
+    if isinstance(q, Traced) or options.pop("method", "linear") != "linear" or options.keys() - {"keepdims"}:
+        recorder.fail("it calls np.quantile by a number that is differentiated, or with further options")
+    rows, shape = _in_a_row(lifted(recorder, x), axis)
+    rows = sorted_(rows)
+    place = np.asarray(q, np.float64) * (rows.shape[-1] - 1)
+    low = np.floor(place).astype(int)
+    high, part = np.minimum(low + 1, rows.shape[-1] - 1), place - low
+    found = rows[..., low] + (rows[..., high] - rows[..., low]) * part
+    found = found.moved(np.moveaxis, -1, 0) if place.ndim else found
+    return found.reshape(*place.shape, *shape) if options.get("keepdims") else found
+
+
+def percentile(x: Any, q: Any, axis: Any = None, **options: Any) -> Any:
+    """`np.percentile`."""
+    return quantile(x, q if isinstance(q, Traced) else np.true_divide(q, 100), axis, **options)

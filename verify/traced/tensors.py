@@ -1,0 +1,260 @@
+"""torch's code as a formula: its operators are recorded as they are called, on real tensors, below autograd.
+
+Registers lie beside the memory of tensors, one for each number, so that views, writes in place and what is saved for a backward lead to
+them as they lead to the numbers. What an operator computes says its rule (`aten.py`), else the operators that torch itself takes it apart
+into. A comparison that decides which code runs is decided by the recorder, as numpy's are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch._decomp import decomposition_table
+from torch._library.custom_ops import OPDEFS
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
+
+from verify.tape.tape import Registers
+from verify.traced.array import Recorded, Traced, Truths, lifted, truths
+from verify.traced.aten import OVERLOADS, RULES, Later
+from verify.traced.recorder import Recorder
+
+HALF = (torch.float16, torch.bfloat16)
+"""Formats whose rounding is not followed."""
+
+
+def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any], _: Any = None) -> Any:
+    """What `f`, a function of tensors, returns for arrays, recorded ones among them: recorded arrays for tensors that depend on these,
+    plain ones for the others. Raises NotTraced.
+    """
+    mode = _Following(recorder)
+    given = tree_map(mode.tensor, tuple(arguments), is_leaf=lambda a: isinstance(a, Recorded))
+    with mode:
+        returned = f(*given)
+    if recorder.failure is not None:  # torch may have wrapped what was raised
+        raise recorder.failure
+    return tree_map(lambda a: mode.array(a) if isinstance(a, torch.Tensor) else a, returned)
+
+
+class _Following(TorchDispatchMode):  # type: ignore[misc]
+    """`registers` of memory by its address, which is held so that no other tensor gets it; `pending` are whole numbers to be decided."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+        self.held: dict[int, tuple[Any, torch.dtype, Registers]] = {}
+        self.pending: dict[int, tuple[Any, torch.Tensor, Callable[[], Any]]] = {}
+
+    # Arrays and tensors
+
+    def tensor(self, a: Any) -> Any:
+        """An argument, as a tensor where it is an array."""
+        if isinstance(a, Recorded):
+            t = torch.from_numpy(np.array(a.values))
+            self._set(t, a)
+            return t
+        if isinstance(a, np.ndarray):
+            return torch.from_numpy(np.array(a))
+        return a.item() if isinstance(a, np.generic) else a
+
+    def array(self, t: torch.Tensor) -> Any:
+        """What a tensor holds, recorded where it is."""
+        t = t.detach()
+        self._decided([t])
+        if t.layout is not torch.strided:
+            t = t.to_dense()
+        if not self._is_recorded(t):
+            return _numbers(t)
+        kind = Truths if t.dtype is torch.bool else Traced
+        found = _numbers(t)
+        return kind(self.recorder, found if found.ndim else found[()], self._view(t))
+
+    def _is_recorded(self, t: torch.Tensor) -> bool:
+        return t.layout is torch.strided and _key(t) in self.held
+
+    def _view(self, t: torch.Tensor) -> Registers:
+        """The registers of a tensor, on those of its memory."""
+        _, dtype, registers = self.held[_key(t)]
+        if dtype.itemsize != t.element_size() or t.dtype.is_complex:
+            self.recorder.fail(f"it takes {dtype} numbers for {t.dtype}".replace("torch.", ""))
+        strides = tuple(s * registers.itemsize for s in t.stride())
+        return np.lib.stride_tricks.as_strided(registers[t.storage_offset() :], tuple(t.shape), strides, writeable=True)
+
+    def _set(self, t: torch.Tensor, found: Any) -> None:
+        """Has a tensor's memory hold what has been found, in the tensor's precision."""
+        if t.dtype.is_complex:
+            self.recorder.fail("it computes with complex numbers")
+        if t.dtype is torch.bool:
+            registers = truths(self.recorder, found).registers
+        else:
+            new = lifted(self.recorder, found)
+            own = new.values.dtype
+            if t.dtype in HALF:
+                self.recorder.fail(f"it computes in {str(t.dtype).removeprefix('torch.')}")
+            lower = own.kind == "f" and t.dtype is torch.float32 and own.itemsize > t.element_size()
+            registers = self.recorder.apply("round_to", new.registers, parameter="float32") if lower else new.registers
+        key = _key(t)
+        if key not in self.held:
+            whole = t.untyped_storage().nbytes() // t.element_size()
+            if whole == t.numel() and t.is_contiguous():
+                self.held[key] = t.untyped_storage(), t.dtype, np.array(np.broadcast_to(registers, tuple(t.shape)), np.intp).ravel()
+                return
+            before = torch.empty(0, dtype=t.dtype).set_(t.untyped_storage(), 0, (whole,))
+            known = truths(self.recorder, _numbers(before)) if t.dtype is torch.bool else lifted(self.recorder, _numbers(before))
+            self.held[key] = t.untyped_storage(), t.dtype, np.array(known.registers, np.intp)
+        self._view(t)[...] = registers
+
+    def _decided(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Has whole numbers that are asked for be decided."""
+        for t in tensors if self.pending else ():
+            if (waiting := self.pending.pop(_key(t), None)) is not None:
+                _, own, made = waiting
+                own.copy_(torch.as_tensor(np.asarray(made())))
+
+    # Operators
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # torch's protocol
+        kwargs = kwargs or {}
+        leaves = [a for a in tree_flatten((args, kwargs))[0] if isinstance(a, torch.Tensor) and a.layout is torch.strided]
+        self._decided(leaves)
+        mine = [t for t in leaves if self._is_recorded(t)]
+        if torch.Tag.nondeterministic_seeded in op.tags and _rule(op) is None and not _drops_nothing(op, args, kwargs):
+            self.recorder.fail(f"it draws random numbers, by {_name(op)}")
+        if not mine:
+            return op(*args, **kwargs)
+        if op is torch.ops.aten._local_scalar_dense.default:
+            return self._number(mine[0])
+        if _rule(op) is None and op._can_decompose():  # as it does where autograd is on; it may be a view, or a copy
+            with self:
+                return op.decompose(*args, **kwargs)
+        if op.is_view or _name(op) in UNCHANGED:
+            return op(*args, **kwargs)
+        return self._computed(op, args, kwargs)
+
+    def _number(self, t: torch.Tensor) -> Any:
+        if t.dtype is not torch.bool:
+            self.recorder.fail("it makes a plain number of one that is differentiated")
+        return bool(self.recorder.decide(self._view(t).reshape(()), np.asarray(_numbers(t))))
+
+    def _computed(self, op: Any, args: Any, kwargs: Any) -> Any:
+        written = [*_written(op, args, kwargs)]
+        rule = _rule(op)
+        if rule is None and op in decomposition_table:
+            with self:
+                taken_apart = decomposition_table[op](*args, **kwargs)
+            if written:
+                return taken_apart
+            found = tree_map(lambda a: self.array(a) if isinstance(a, torch.Tensor) else a, taken_apart)
+        elif rule is None and (code := _code(op)) is not None and not written:
+            with self:
+                return code(*args, **kwargs)
+        elif rule is None:
+            self.recorder.fail(f"{_name(op)} is not followed")
+        else:
+            found = self._by_rule(rule, op, args, kwargs)
+        returned = op(*args, **kwargs)
+        into = written if all(r.alias_info is not None for r in op._schema.returns) else tree_flatten(returned)[0]
+        parts = [found] if len(into) == 1 and isinstance(found, (Recorded, np.ndarray, np.generic, float, int, bool, Later)) else [*found]
+        for t, part in zip(into, parts, strict=False):
+            self._keep(t, part)
+        return returned
+
+    def _by_rule(self, rule: Callable[..., Any], op: Any, args: Any, kwargs: Any) -> Any:
+        def given(a: Any) -> Any:
+            return self.array(a) if isinstance(a, torch.Tensor) else a
+
+        plain = {name: a for name, a in kwargs.items() if name not in FORMATS}
+        own, named = tree_map(given, args), tree_map(given, plain)
+        for name in _outputs(op):
+            named.pop(name, None)
+        with np.errstate(all="ignore"):
+            try:
+                return rule(*own, **named)
+            except (TypeError, ValueError, IndexError, AttributeError) as error:
+                if self.recorder.failure is not None:
+                    raise self.recorder.failure from None
+                self.recorder.fail(f"{_name(op)} is not followed ({type(error).__name__}: {str(error)[:80]})")
+
+    def _keep(self, t: Any, part: Any) -> None:
+        if not isinstance(t, torch.Tensor):
+            return
+        if isinstance(part, Later):
+            self.pending[_key(t)] = t.untyped_storage(), t, part.made
+        elif t.dtype is torch.bool and not isinstance(part, Recorded) and not self._is_recorded(t):
+            t.copy_(torch.as_tensor(np.broadcast_to(part, tuple(t.shape)).copy()))  # it was decided, maybe otherwise than by floats
+        elif t.is_floating_point() or t.dtype is torch.bool:
+            if isinstance(part, Recorded) or self._is_recorded(t):
+                alike = np.ndim(part) <= t.ndim  # what torch's decomposition gives beside the output may be something else
+                self._set(t, part if alike else Traced(self.recorder, np.float64(0), self.recorder.hole))
+        elif isinstance(part, Recorded):
+            whole = (
+                part.decided() if isinstance(part, Truths) else self.recorder.fail("it makes whole numbers of ones that are differentiated")
+            )
+            t.copy_(torch.as_tensor(np.asarray(whole)).reshape(t.shape))
+        elif part is not None and np.shape(part) == tuple(t.shape):
+            t.copy_(torch.as_tensor(np.asarray(part)))
+
+
+UNCHANGED = {
+    *(f"aten.{name}" for name in ("is_same_size", "_unsafe_view", "_reshape_alias", "empty_strided")), "prim.device",
+    *(f"aten.{name}_like" for name in ("full", "zeros", "ones", "empty")),
+    *(f"aten.new_{name}" for name in ("full", "zeros", "ones", "empty", "empty_strided")),
+}  # fmt: skip
+"""What asks for no numbers, or leaves them where they are."""
+FORMATS = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "generator"}
+"""Arguments that a rule does not ask about: the precision is that of what came out."""
+
+
+def _drops_nothing(op: Any, args: Any, kwargs: Any) -> bool:
+    """Whether an operator that may leave out numbers by chance leaves out none."""
+    named = [a.name for a in op._schema.arguments]
+    if "dropout_p" not in named:
+        return False
+    place = named.index("dropout_p")
+    return bool((args[place] if place < len(args) else kwargs.get("dropout_p", 0.0)) == 0.0)
+
+
+def _rule(op: Any) -> Callable[..., Any] | None:
+    name = op._schema.name.partition("::")[2]
+    exact = OVERLOADS.get(f"{name}.{op._overloadname}")
+    if exact is not None or name in RULES:
+        return exact or RULES[name]
+    return RULES.get(name[:-1]) if name.endswith("_") and not name.endswith("__") else None
+
+
+def _code(op: Any) -> Callable[..., Any] | None:
+    """The Python code of an operator that somebody has written by `torch.library.custom_op`."""
+    return getattr(OPDEFS.get(op._schema.name), "_init_fn", None)
+
+
+def _name(op: Any) -> str:
+    return f"{op._schema.name.replace('::', '.')}"
+
+
+def _outputs(op: Any) -> Iterator[str]:
+    """The names of arguments that are only written to."""
+    for a in op._schema.arguments:
+        if a.kwarg_only and a.alias_info is not None and a.alias_info.is_write:
+            yield a.name
+
+
+def _written(op: Any, args: Any, kwargs: Any) -> Iterator[torch.Tensor]:
+    """The tensors that an operator writes to."""
+    for k, a in enumerate(op._schema.arguments):
+        if a.alias_info is not None and a.alias_info.is_write:
+            value = kwargs.get(a.name) if a.kwarg_only or k >= len(args) else args[k]
+            yield from (t for t in tree_flatten(value)[0] if isinstance(t, torch.Tensor))
+
+
+def _key(t: torch.Tensor) -> int:
+    found: int = t.untyped_storage()._cdata
+    return found
+
+
+def _numbers(t: torch.Tensor) -> Any:
+    """As numpy holds them: half precisions in single, on other memory."""
+    t = t.detach().resolve_neg()
+    return (t.float() if t.dtype in (torch.float16, torch.bfloat16) else t).cpu().numpy()
