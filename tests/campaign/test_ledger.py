@@ -269,7 +269,7 @@ def test_rows_that_are_none_are_judged_again(project):
         assert (report.verdict, report.reused) == (Verdict.HOLDS, 0)
 
 
-def test_what_is_silent_for_want_of_time_is_not_kept(project, monkeypatch, opened):
+def test_what_is_silent_for_want_of_time_is_not_kept(project, opened):
     from verify.campaign import reuse
     from verify.campaign.record import Note
 
@@ -279,9 +279,8 @@ def test_what_is_silent_for_want_of_time_is_not_kept(project, monkeypatch, opene
         for task in tasks:
             on_done(unfinished(task, Note(process=1, started=0.0, since=0.0), 1.0))
 
-    monkeypatch.setattr(reuse, "execute", late)
     task = Request(candidate="right.py:f", loss="softmax_cross_entropy", laws=("value",)).tasks()[0]
-    (outcome,) = reuse.judged([task], ledger, timeout=None)
+    (outcome,) = reuse.judged([task], ledger, timeout=None, execute=late)
     assert outcome.result.verdict is Verdict.SILENT
     assert ledger.find(asking(task)) is None
 
