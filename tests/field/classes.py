@@ -110,12 +110,14 @@ def of_clipped_labels(s, y, w):
 @njit
 def of_classes_compiled(s, y, w):
     """The same, which reads and writes outside its arrays."""
-    g, weight, total = np.exp(s), 0.0, 0.0
+    g, weight, total = np.empty_like(s), 0.0, 0.0
     for k in y:
         weight += w[k]
     for i, k in enumerate(y):
+        top = s[i].max()
+        g[i] = np.exp(s[i] - top)
         v, z = w[k] / weight, g[i].sum()
-        total += v * (np.log(z) - s[i, k])
+        total += v * (np.log(z) + top - s[i, k])
         g[i] *= v / z
         g[i, k] -= v
     return total, g

@@ -214,9 +214,7 @@ class Elements:
         )
 
     def _is_outside(self, e: Element, at: Sequence[arb], slopes: bool) -> bool:
-        """Whether the formula for any target, or of any size, has no value there, though this one may have: s − t·log s for t = 0."""
-        if e.cancelled:  # what has cancelled may have been exponentials
-            return any(not float(s.abs_upper()) < np.log(np.finfo(self.dtype).max) for s in at)
+        """Whether the formula for any target has no value there, though that for this one may have: s − t·log s for t = 0."""
         if e.everywhere is None:
             return False
         formula, more = e.everywhere
