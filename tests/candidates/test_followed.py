@@ -60,8 +60,12 @@ def torch_programs():
         at = torch.tensor([0, 0, 2])
         return torch.zeros(4, 4, dtype=x.dtype).index_add(0, at, x).scatter_add(1, torch.tensor([[0, 0], [1, 2]]), x[:2, :2])
 
+    def along_the_last(x):
+        zero, one = torch.tensor([0]), torch.tensor([1])
+        return x.index_fill(-1, one, 9.0).index_copy(-1, zero, x[:, 2:3]).index_add(-1, zero, x[:, 3:])
+
     return {
-        "in place": (in_place, X), "branches": (branches, X), "picked": (picked, X), "scattered": (scattered, X),
+        "along the last": (along_the_last, X), "in place": (in_place, X), "branches": (branches, X), "picked": (picked, X), "scattered": (scattered, X),
         "norms": (lambda x: F.layer_norm(x, (4,)) + F.normalize(x) + torch.linalg.vector_norm(x, ord=3), X),
         "losses": (lambda x, y: F.cross_entropy(x, y.softmax(1)) + F.huber_loss(x, y) + F.kl_div(x, y.sigmoid(), reduction="sum"), X, Y),
         "convolved": (lambda x, w: F.conv2d(x, w, stride=2, padding=1), IMAGE, KERNEL),

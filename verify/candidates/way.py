@@ -152,15 +152,6 @@ class Labelled(Way):
         """The same at other values of parameters of the loss that it takes."""
         return replace(self, extras=with_parameters(self.extras, parameters))
 
-    @property
-    def answers_alone(self) -> bool:
-        """Whether its loss can be asked for without the gradient."""
-        return False
-
-    def value(self, **values: Any) -> float:
-        """The loss alone, on copies of the values, of one that `answers_alone`. Raises Misbehaviour."""
-        return self(**values).value
-
     def weighted(self, weights: tuple[float, ...]) -> Self:
         """The same with these weights of the examples."""
         return replace(self, weights=weights)

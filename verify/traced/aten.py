@@ -266,21 +266,21 @@ def _picked_along(x: Any, dim: int, index: Any) -> Any:
     return np.take(x, index, axis=dim) if x.ndim else x
 
 
+def _at(x: Any, dim: int, index: Any) -> tuple[Any, ...]:
+    """These places of one axis, which may be counted from the end."""
+    return (slice(None),) * (dim % max(1, x.ndim)) + (index,)
+
+
 def _added_along(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
     found = _copied(x, source)
-    at = (slice(None),) * (dim % max(1, x.ndim)) + (index,)
-    np.add.at(found, at, source if _is_one(alpha) else source * alpha)
+    np.add.at(found, _at(x, dim, index), source if _is_one(alpha) else source * alpha)
     return found
 
 
 def _copied_along(x: Any, dim: int, index: Any, source: Any) -> Any:
     found = _copied(x, source)
-    found[(slice(None),) * dim + (index,)] = source
+    found[_at(x, dim, index)] = source
     return found
-
-
-def _filled_along(x: Any, dim: int, index: Any, value: Any) -> Any:
-    return _copied_along(x, dim, index, value)
 
 
 def _filled(x: Any, mask: Any, value: Any) -> Any:
@@ -516,7 +516,7 @@ RULES: dict[str, Rule] = {
     "_cdist_forward": _distances, "_pdist_forward": _pairwise, "_trilinear": _trilinear,
     "index": _picked, "index_put": _put, "_unsafe_index": _picked, "_unsafe_index_put": _put, "_index_put_impl": _put,
     "gather": _gather, "scatter": _scattered, "scatter_add": _scattered_sum, "scatter_reduce": _scattered_by,
-    "index_select": _picked_along, "index_add": _added_along, "index_copy": _copied_along, "index_fill": _filled_along,
+    "index_select": _picked_along, "index_add": _added_along, "index_copy": _copied_along, "index_fill": _copied_along,
     "masked_fill": _filled, "masked_select": _chosen, "take": lambda x, at: np.ravel(x)[at],
     "cat": _joined, "stack": _stacked, "constant_pad_nd": _padded, "flip": lambda x, dims: np.flip(x, tuple(dims)), "roll": _rolled,
     "repeat": lambda x, repeats: np.tile(x, tuple(repeats)), "tril": _lower, "triu": _upper,
