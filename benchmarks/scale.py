@@ -132,7 +132,7 @@ def main() -> None:
     scheduler, ledger = 1 / (units or 500.0), 1 / rows
     print(f"{'problems':>8} {'cores':>7} {'candidate':18} {'parts':>10} {'of seconds':>10} {'takes':>12} {'beyond ideal':>12}")
     for problems in (1e9, 1e12):
-        rounds = ROUNDS_OF[problems]
+        rounds = large.rounds_of(problems)
         for cores in (2, 100, 10_000):
             for name, (outcomes, seconds) in measured.items():
                 size = outcomes[0].result.families[IN_BULK] * rounds / ROUNDS
@@ -143,8 +143,6 @@ def main() -> None:
                 told = f"{takes / 3600:,.2f} h" if takes > 600 else f"{takes:,.0f} s"
                 print(f"{problems:8.0e} {cores:7,} {name:18} {count:10,} {np.mean(times):10.1f} {told:>12} {takes / ideal - 1:11.1%}")
 
-
-ROUNDS_OF = {n: int(large.ROUNDS * min(large.LARGER, max(1.0, n / large.LARGE))) for n in (1e9, 1e12)}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -507,11 +507,8 @@ def _judge(
     **how: Any,
 ) -> Report:
     from verify.api import judge_all
-
-    if not in_process:
-        import_module("verify.report.text")  # now, while the workers' server starts, and not when all wait for it
     from verify.campaign.task import Outcome
-    from verify.report.progress import outcomes
+    from verify.report.progress import outcomes  # and rich: now, while the workers' server starts, and not when all wait for it
 
     heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), **how}
     names = [t.request.name for r in requests for t in r.tasks()]

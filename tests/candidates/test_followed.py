@@ -65,7 +65,8 @@ def torch_programs():
         return x.index_fill(-1, one, 9.0).index_copy(-1, zero, x[:, 2:3]).index_add(-1, zero, x[:, 3:])
 
     return {
-        "along the last": (along_the_last, X), "in place": (in_place, X), "branches": (branches, X), "picked": (picked, X), "scattered": (scattered, X),
+        "along the last": (along_the_last, X),
+        "in place": (in_place, X), "branches": (branches, X), "picked": (picked, X), "scattered": (scattered, X),
         "norms": (lambda x: F.layer_norm(x, (4,)) + F.normalize(x) + torch.linalg.vector_norm(x, ord=3), X),
         "losses": (lambda x, y: F.cross_entropy(x, y.softmax(1)) + F.huber_loss(x, y) + F.kl_div(x, y.sigmoid(), reduction="sum"), X, Y),
         "convolved": (lambda x, w: F.conv2d(x, w, stride=2, padding=1), IMAGE, KERNEL),
@@ -111,24 +112,31 @@ def jax_programs():
 
 OF_TORCH = (
     *("in place", "branches", "picked", "scattered", "norms", "losses", "convolved", "groups", "turned round", "unfolded", "pooled"),
-    *("attention", "distances", "activations", "single"),
+    *("along the last", "attention", "distances", "activations", "single"),
 )
 
 
 @pytest.mark.parametrize("name", OF_TORCH)
 def test_what_is_recorded_of_torch_is_what_it_computes(name):
     torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
-    f, *given = torch_programs()[name]
+    programs = torch_programs()
+    assert set(programs) == set(OF_TORCH)  # which is known without torch, too
+    f, *given = programs[name]
     found, tolerance = record("torch", f, *given), 1e-6 if name == "single" else 1e-13
     for numbers in (given, [a * (1 + 2.0**-9) for a in given]):
         due = f(*map(torch.from_numpy, numbers)).numpy().ravel()
         np.testing.assert_allclose(value(found, *numbers), due, rtol=tolerance, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["loops", "moved", "labelled", "drawn", "compiled", "products", "convolved", "pooled", "relu"])
+OF_JAX = ("loops", "moved", "labelled", "drawn", "compiled", "products", "convolved", "pooled", "relu")
+
+
+@pytest.mark.parametrize("name", OF_JAX)
 def test_what_is_recorded_of_jax_is_what_it_computes(name):
     jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
-    f, *given = jax_programs()[name]
+    programs = jax_programs()
+    assert set(programs) == set(OF_JAX)
+    f, *given = programs[name]
     found = record("jax", f, *given)
     for numbers in (given, [a * (1 + 2.0**-9) if a.dtype.kind == "f" else a for a in given]):
         with jax.enable_x64(True):

@@ -20,8 +20,8 @@ from uuid import uuid4
 
 from verify.campaign import project
 from verify.campaign.executor import Done, Refuse, raised
-from verify.campaign.remote import Unit, settings
-from verify.campaign.sources import digest, suite
+from verify.campaign.remote import Unit
+from verify.campaign.sources import digest, settings, suite
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, lost_elsewhere
 from verify.errors import UsageError
 

@@ -40,7 +40,7 @@ def searched(outcomes: Sequence[Outcome | Inapplicable], problems: int, judge: J
     there is judged `again`, at its case.
     """
     found = list(outcomes)
-    rounds = int(ROUNDS * min(LARGER, max(1.0, problems / LARGE)))
+    rounds = rounds_of(problems)
     first = {i: replace(o.task, part=1, rounds=rounds) for i, o in enumerate(outcomes) if _goes_on(o)}
     parts = {i: [o] for i, o in zip(first, judge([*first.values()]), strict=True)}
     most = {i: ceil(problems / size) for i, (part,) in parts.items() if (size := _size(part)) and _holds(part)}
@@ -58,20 +58,25 @@ def searched(outcomes: Sequence[Outcome | Inapplicable], problems: int, judge: J
     return found
 
 
+def rounds_of(problems: float) -> int:
+    """Rounds of each part of a search by so many problems."""
+    return int(ROUNDS * min(LARGER, max(1.0, problems / LARGE)))
+
+
 def _goes_on(o: Outcome | Inapplicable) -> bool:
     return isinstance(o, Outcome) and o.task.law in SEARCHED and o.result.verdict is Verdict.HOLDS
 
 
 def _waves(most: dict[int, int]) -> Iterator[list[tuple[int, int]]]:
-    """Parts from the second on, of all searches in turn."""
+    """Parts from the second on, of all searches in turn; in a wave those of one search stand together, whose candidate is imported once."""
     wave, (size, most_at_once) = [], WAVES
     for k in range(2, max(most.values(), default=0) + 1):
         wave += [(i, k) for i, n in most.items() if k <= n]
         if len(wave) >= size:
-            yield wave
+            yield sorted(wave)
             wave, size = [], min(2 * size, most_at_once)
     if wave:
-        yield wave
+        yield sorted(wave)
 
 
 def _size(part: Outcome | Inapplicable) -> int:

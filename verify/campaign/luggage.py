@@ -22,7 +22,7 @@ class Luggage(WorkerPlugin):  # type: ignore[misc]  # of an extra, whose types a
     """What every worker of dask gets, those that join later too."""
 
     def __init__(self, name: str, files: bytes | None, wheel: bytes | None, settings: Mapping[str, str]) -> None:
-        """`files` are a zip of the project's folder, `wheel` one of its package; `settings` are as `remote.settings` has them."""
+        """`files` are a zip of the project's folder, `wheel` one of its package; `settings` are as `sources.settings` has them."""
         self.name, self.files, self.wheel, self.settings = name, files, wheel, dict(settings)
 
     def setup(self, worker: Any) -> None:

@@ -19,9 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from verify.campaign import process_group
+from verify.campaign import process_group, sources
 from verify.campaign.executor import execute
-from verify.campaign.sources import CACHES, SETTINGS
 from verify.campaign.task import Inapplicable, Outcome, Task
 from verify.errors import UsageError
 
@@ -41,17 +40,13 @@ Answer = tuple[Outcome | Inapplicable | None, ...] | UsageError
 """An outcome for each task of a unit, None where there is none; or why the request cannot be judged."""
 
 
-def settings() -> dict[str, str]:
-    """The environment variables that libraries go by when they compute: elsewhere they shall compute alike."""
-    return {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in CACHES}
-
-
 class Judge:
     """A process that judges one unit after the other in a folder."""
 
     def __init__(self, folder: Path, library: Path, settings: Mapping[str, str]) -> None:
         """Modules are looked for in `library`, too."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS) or name in CACHES}
+        here = sources.settings()
+        own = {name: value for name, value in os.environ.items() if name not in here}
         path = os.pathsep.join([str(library), *filter(None, [own.get("PYTHONPATH")])])
         self._process = subprocess.Popen(  # noqa: S603  # Python itself
             [sys.executable, "-m", __name__],

@@ -199,13 +199,17 @@ def _distributions() -> Mapping[str, list[str]]:
     return metadata.packages_distributions()
 
 
+def settings() -> dict[str, str]:
+    """The environment variables that libraries go by when they compute: elsewhere they shall compute alike."""
+    return {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in CACHES}
+
+
 @lru_cache(maxsize=1)
 def machine() -> str:
     """What stands for this suite, its libraries, Python, the processor and how libraries are told to compute."""
-    told = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in CACHES}
     versions = {name: metadata.version(name) for name in LIBRARIES}
     where = [platform.machine(), processor(), processors(os.getpid()), os.environ.get("PYTHONPATH"), blas()]
-    return _of([sys.version, versions, where, told, [*_suite()]])
+    return _of([sys.version, versions, where, settings(), [*_suite()]])
 
 
 def suite() -> str:

@@ -6,7 +6,8 @@ and figures that moved by more than `MEANS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
@@ -55,11 +56,8 @@ def _together(changes: list[Entry]) -> dict[str, Any]:
     return row | {k: None if one[k] is None else _counted(c[k] for c in changes) for k in ("before", "now")}
 
 
-def _counted(verdicts: Any) -> str:
-    found: dict[str, int] = {}
-    for v in verdicts:
-        found[v] = found.get(v, 0) + 1
-    return ", ".join(f"{n} {v}" for v, n in found.items())
+def _counted(verdicts: Iterable[str]) -> str:
+    return ", ".join(f"{n} {v}" for v, n in Counter(verdicts).items())
 
 
 def line(change: Mapping[str, Any]) -> str:

@@ -42,15 +42,15 @@ class Underway:
 
     def __init__(self, names: Sequence[str]) -> None:
         """`names` has the candidate's name for each outcome that is due, in their order."""
-        self._left, self._order, self._seen = Counter(names), list(dict.fromkeys(names)), set[str]()
+        self._left, self._places, self._seen = Counter(names), {n: k for k, n in enumerate(dict.fromkeys(names))}, set[str]()
 
     @property
     def name(self) -> str:
         """Its name; nothing where no outcome is due."""
-        unfinished = [n for n in self._order if self._left[n] > 0]
+        unfinished = [n for n in self._places if self._left[n] > 0]
         begun = [n for n in unfinished if n in self._seen]
-        last = max((self._order.index(n) for n in self._seen), default=-1)
-        return next((n for n in (*begun, *(n for n in unfinished if self._order.index(n) > last), *unfinished)), "")
+        last = max((self._places[n] for n in self._seen), default=-1)
+        return next((n for n in (*begun, *(n for n in unfinished if self._places[n] > last), *unfinished)), "")
 
     def heard(self, name: str) -> str:
         """Counts an outcome of this candidate, and returns who is judged now."""

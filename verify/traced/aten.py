@@ -268,7 +268,7 @@ def _picked_along(x: Any, dim: int, index: Any) -> Any:
 
 def _at(x: Any, dim: int, index: Any) -> tuple[Any, ...]:
     """These places of one axis, which may be counted from the end."""
-    return (slice(None),) * (dim % max(1, x.ndim)) + (index,)
+    return (*[slice(None)] * (dim % max(1, x.ndim)), index)
 
 
 def _added_along(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
