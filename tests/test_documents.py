@@ -242,7 +242,8 @@ ADAPTERS |= {"verify.traced.jaxpr": "jax", "verify.traced.tensors": "torch", "ve
 """The modules that import what only an extra brings."""
 
 
-@pytest.mark.filterwarnings("ignore::EncodingWarning:dask")
+@pytest.mark.filterwarnings("ignore:'encoding' argument not specified:EncodingWarning:dask.config")
+@pytest.mark.filterwarnings("ignore:'encoding' argument not specified:EncodingWarning:distributed.config")
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(verify.__path__, "verify.") if not m.name.endswith("__main__")])
 def test_docstrings_run_and_every_module_says_what_it_is_for(name):
     if name in ADAPTERS:
