@@ -1,10 +1,18 @@
-"""Workers import what is installed, whatever lies in the current folder."""
+"""Workers import what is installed, whatever lies in the current folder; their server outlives whoever turns away, or is replaced."""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import time
+from multiprocessing import forkserver
 from pathlib import Path
+
+import pytest
+
+from verify.campaign import server, workers
 
 RIGHT = """
 import numpy as np
@@ -25,3 +33,34 @@ def test_a_folder_called_verify_is_not_imported(tmp_path):
     command = [str(Path(sys.executable).parent / "verify"), "check", "mine.py:f", "--loss", "softmax_cross_entropy", "--profile", "quick"]
     run = subprocess.run([*command, "--law", "value"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False)
     assert (run.returncode, "the wrong verify" in run.stdout + run.stderr) == (0, False), run.stderr
+
+
+@pytest.fixture
+def asked():
+    """Asks the server of the workers for a process, and says no more than `words`; its process before."""
+
+    def ask(words: bytes) -> int:
+        server.context()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(forkserver._forkserver._forkserver_address)
+            client.send(words)
+        return forkserver._forkserver._forkserver_pid
+
+    return ask
+
+
+def test_the_server_goes_on_where_somebody_asks_for_nothing(asked):
+    before = asked(b"")
+    assert workers.each(os.getppid, [()]) == [before]
+
+
+def test_a_server_that_is_ending_is_replaced(asked):
+    before = asked(b"what it does not expect")
+    address = forkserver._forkserver._forkserver_address
+    while True:
+        with socket.socket(socket.AF_UNIX) as client:
+            if client.connect_ex(address):
+                break
+        time.sleep(0.01)
+    assert os.waitpid(before, os.WNOHANG) == (0, 0)  # it is there still
+    assert workers.each(os.getppid, [()]) != [before]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
 import re
 import shutil
 import signal
-import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -392,29 +391,26 @@ def killed_until_it_ends(folder: Path, seed: int, kills: int) -> tuple[str, int]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells when a process began")
-def test_folders_of_servers_that_live_no_more_are_swept(tmp_path, monkeypatch):
-    """Of runs that were killed together with their server: what was named by us at once, what `multiprocessing` named when it is old."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    sockets = {}
-    for name in ("pymp-dead", "pymp-alive", "pymp-young", "pymp-other"):
-        (tmp_path / name).mkdir()
-        with contextlib.chdir(tmp_path / name):
-            sockets[name] = socket.socket(socket.AF_UNIX)
-            sockets[name].bind("listener-x")
-            sockets[name].listen()
-    for name in ("pymp-dead", "pymp-young", "pymp-other"):
-        sockets[name].close()
-    (tmp_path / "pymp-other" / "mine").write_text("somebody's", encoding="utf-8")
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        ours = tmp_path / f"{leftovers.mine(other.pid)}x"
-        ours.mkdir()
-        for folder in tmp_path.iterdir():
-            os.utime(folder, (1, 1) if folder.name != "pymp-young" else None)
+def test_folders_of_servers_that_live_no_more_are_swept(monkeypatch):
+    """Those of runs that were killed together with their server. Of a stranger's nobody can tell whether it is of use."""
+    home = Path(tempfile.mkdtemp())  # whose name is short: there are sockets
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    (home / "pymp-other").mkdir()
+    os.utime(home / "pymp-other", (1, 1))
+    served = "from verify.campaign import server; from multiprocessing import forkserver; server.context()\n"
+    served += "print(forkserver._forkserver._forkserver_pid, flush=True); input()"
+    command, environment = [sys.executable, "-c", served], {**os.environ, "TMPDIR": str(home)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        server = int(run.stdout.readline())
+        (ours,) = home.glob("verify-*")
+        assert stat.S_ISSOCK(next(ours.iterdir()).stat().st_mode)
         leftovers.sweep()
         assert ours.exists()
+        for process in (server, run.pid):
+            os.kill(process, signal.SIGKILL)
     leftovers.sweep()
-    assert {path.name for path in tmp_path.iterdir()} == {"pymp-alive", "pymp-young", "pymp-other"}
-    sockets["pymp-alive"].close()
+    assert [path.name for path in home.iterdir()] == ["pymp-other"]
+    shutil.rmtree(home)
 
 
 SEEDS = range(1, 26) if os.environ.get("VERIFY_TEST_PROFILE") == "deep" else range(1, 2)

@@ -6,27 +6,39 @@ Only the server imports this, before anything else. Signals to the command's gro
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import time
 import warnings
 from contextlib import suppress
+from multiprocessing import reduction
+from socket import socket
 
 from verify.campaign import leftovers, process_group
-
-WAITS, WAIT = 40, 0.05
-"""How often, and for how many seconds, a server waits for its command to have ended."""
 
 
 def _clean(process: int, command: int) -> None:
     if os.getpid() == process:  # and not a copy of it
         process_group.end_all_below()
-        for _ in range(WAITS):  # a command that is ending may be there still; one that goes on needs its folders
+        for _ in range(leftovers.WAITS):  # a command that is ending may be there still; one that goes on needs its folders
             if os.getppid() != command:
                 break
-            time.sleep(WAIT)
+            time.sleep(leftovers.WAIT)
         leftovers.sweep(command if os.getppid() != command else None)
 
 
+_received = reduction.recvfds
+
+
+def _received_or_gone(sock: socket, size: int) -> list[int]:
+    """The server goes on with the next one where somebody who asked for a process is gone before they said what for: it would end."""
+    try:
+        return _received(sock, size)
+    except EOFError:
+        raise ConnectionAbortedError(errno.ECONNABORTED, "who asked is gone") from None  # which the server expects
+
+
+reduction.recvfds = _received_or_gone
 with suppress(OSError, AttributeError):
     os.setpgid(0, 0)
 process_group.prctl(process_group.PR_SET_CHILD_SUBREAPER, 1)

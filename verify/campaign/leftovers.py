@@ -1,26 +1,26 @@
-"""What a run leaves in shared places when it is killed: a temporary folder, and semaphores. The next one removes it.
+"""What a run leaves in shared places when it is killed: temporary folders, and semaphores. The next one removes it.
 
-Both are named by the process that made them, and by when that began, since numbers of processes are given again.
+All are named by the process that made them, and by when that began, since numbers of processes are given again.
 """
 
 from __future__ import annotations
 
-import errno
+import multiprocessing
 import os
 import shutil
-import socket
-import stat
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from verify.elapsed import started
 
 SEMAPHORES = Path("/dev/shm")  # noqa: S108  # where Linux shows them
 PREFIX = "verify"
+WAITS, WAIT = 40, 0.05
+"""How often, and for how many seconds, a server waits for its command to have ended."""
 
 
 def mine(process: int | None = None) -> str:
@@ -43,22 +43,19 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-OLD = 3600.0
-"""Seconds after which a folder that somebody is just making is none any more."""
+MOST = 70
+"""Bytes of the name of a folder of sockets: with theirs the system takes some hundred."""
 
 
-def _nobody_listens(folder: Path) -> bool:
-    """Whether it is an old folder of `multiprocessing`, with sockets of servers that live no more and nothing else."""
-    with suppress(OSError):
-        there = [*folder.iterdir()]
-        if time.time() - folder.stat().st_mtime < OLD or not all(stat.S_ISSOCK(path.lstat().st_mode) for path in there):
-            return False
-        for path in there:
-            with socket.socket(socket.AF_UNIX) as asking:
-                if asking.connect_ex(str(path)) != errno.ECONNREFUSED:
-                    return False
-        return True
-    return False
+def own_sockets() -> None:
+    """Has `multiprocessing` put the sockets of this process into a folder that is named by it, if it has none yet: nobody else can tell
+    whether such a folder is of use, since who asks a server for that and says nothing ends it.
+    """
+    settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    if sys.platform == "win32" or "tempdir" in settings or len(os.fsencode(tempfile.gettempdir())) + len(mine()) > MOST:
+        return
+    settings["tempdir"] = folder = tempfile.mkdtemp(prefix=mine())
+    Finalize(None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-100)
 
 
 def sweep(ended: int | None = None) -> None:
@@ -73,8 +70,3 @@ def sweep(ended: int | None = None) -> None:
                     gone = int(process) == ended or started(int(process)) != since
                     if since and space == _space() and gone and left.lstat().st_uid == os.getuid():
                         shutil.rmtree(left, ignore_errors=True) if left.is_dir() and not left.is_symlink() else left.unlink()
-    with suppress(OSError):
-        for left in Path(tempfile.gettempdir()).glob("pymp-*"):  # of what had no name of ours
-            with suppress(OSError):
-                if left.lstat().st_uid == os.getuid() and not left.is_symlink() and _nobody_listens(left):
-                    shutil.rmtree(left, ignore_errors=True)

@@ -9,6 +9,7 @@ import platform
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, spawn
@@ -122,9 +123,19 @@ else:
             _launching.ours = True
             try:
                 with _environment(_settings()):  # a candidate may have ended the server, which begins again then
-                    super()._launch(process_obj)  # type: ignore[misc]
+                    self._begin(process_obj)
             finally:
                 _launching.ours = False
+
+        def _begin(self, process_obj: Any) -> None:
+            """A server that is ending takes no more orders, and is there for some time still."""
+            for _ in range(2 * leftovers.WAITS):
+                with suppress(ConnectionError):
+                    super()._launch(process_obj)  # type: ignore[misc]
+                    return
+                self._fds: list[int] = []
+                time.sleep(leftovers.WAIT)
+            super()._launch(process_obj)  # type: ignore[misc]
 
     class _Process(ForkServerProcess):
         @staticmethod
@@ -150,6 +161,7 @@ else:
 
     def context() -> BaseContext:
         """How processes are started: by the server, which starts now if it does not run."""
+        leftovers.own_sockets()
         found = _Context()
         found.set_forkserver_preload(_preloaded)
         with _environment(_settings()), _deaf():
