@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verify.campaign import large, reuse, witness
-from verify.campaign.executor import Done, Execute, Refuse, execute, execute_here, raised
+from verify.campaign.executor import Done, Execute, Refuse, Say, execute, execute_here, raised
 from verify.campaign.ledger import Ledger
 from verify.campaign.server import remember
 from verify.campaign.task import Inapplicable, Outcome, Refused, Request, Task, unasked
@@ -264,7 +265,7 @@ def judge_all(
     on_done: Done = lambda _: None,
     ledger: Ledger | None = None,
     fresh: bool = False,
-    say: Callable[[str], object] = lambda _: None,
+    say: Say = lambda _: None,
     partial: bool = False,
     elsewhere: Execute | None = None,
     problems: int = 0,
@@ -297,13 +298,14 @@ def judge_all(
             on_done(outcome)
 
     def here(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
-        return _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse)
+        return _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse, say=say)
 
     def judge(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
         if ledger is not None and not in_process:
             seconds("timeout", timeout)
-            how: dict[str, Any] = {"timeout": timeout, "fresh": fresh, "say": say, "execute": elsewhere or execute}
-            return reuse.judged(tasks, ledger, on_done=heard, on_refused=refuse, **how)
+            how: dict[str, Any] = {"timeout": timeout, "fresh": fresh, "say": say}
+            carried_out = elsewhere or functools.partial(execute, say=say)
+            return reuse.judged(tasks, ledger, on_done=heard, on_refused=refuse, execute=carried_out, **how)
         if elsewhere is not None:
             return elsewhere(tasks, timeout=timeout, on_done=heard, on_refused=refuse)
         return here(tasks)
@@ -366,10 +368,11 @@ def _judged(
     captured: bool = False,
     on_done: Done = lambda _: None,
     on_refused: Refuse = raised,
+    say: Say = lambda _: None,
 ) -> list[Outcome | Inapplicable]:
     seconds("timeout", timeout)
     if not in_process:
-        return execute(tasks, timeout=timeout, on_done=on_done, on_refused=on_refused)
+        return execute(tasks, timeout=timeout, on_done=on_done, on_refused=on_refused, say=say)
     if timeout is not None:
         raise UsageError("a time limit cannot be kept in this process. Leave out either timeout or in_process.")
     return execute_here(tasks, captured=captured, on_done=on_done, on_refused=on_refused)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from verify.api import judge_all
 from verify.campaign import executor, memory
 from verify.campaign.task import Request
 from verify.form import form_of
+from verify.report.formats import as_json
+from verify.report.model import Report
 
 FILE = Path(__file__).parents[1] / "misbehaving.py"
 LAWS = ("value", "purity")
@@ -114,9 +115,36 @@ def test_an_exception_on_a_case_that_is_asked_to_name_a_mistake_does_not_hide_th
 
 def test_a_candidate_that_has_hung_is_given_less_time(monkeypatch):
     monkeypatch.setattr(executor, "AFTER_A_HANG", 1.5)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # one law after the other
+    monkeypatch.setattr(executor, "processors", lambda _: 1)  # one law after the other
     outcomes = judged("sleeps_in_c", timeout=3, laws=("value", "gradient"))["sleeps_in_c"]
     assert [o.result.diagnosis["message"][-5:] for o in outcomes.values()] == ["n 3 s", "1.5 s"]
+
+
+def test_whoever_waits_for_an_answer_is_told_so_once(monkeypatch):
+    monkeypatch.setattr(executor, "SILENCE", 0.5)
+    said: list[str] = []
+    judge_all(
+        [Request(candidate=f"{FILE}:always_sleeps", loss="softmax_cross_entropy", profile="quick", laws=LAWS)], timeout=3, say=said.append
+    )
+    assert said == [f"{FILE}:always_sleeps float64 value: at the same case for 0.5 s; it is given 3 s (--timeout)"]
+
+
+@pytest.fixture(scope="module")
+def on_one():
+    return on_workers(1)
+
+
+def on_workers(cores: int):
+    names = ("right", "exits", "one_row_too_few", "counts")
+    requests = [Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=LAWS) for name in names]
+    outcomes = executor.execute([t for r in requests for t in r.tasks()], timeout=None, cores=cores)
+    report = Report.of(outcomes, profile="quick", seed=0, seconds=0.0)
+    return as_json({**report.to_dict(), "environment": None})
+
+
+@pytest.mark.parametrize("cores", [2, 4])
+def test_the_report_does_not_depend_on_the_number_of_workers(on_one, cores):
+    assert on_workers(cores) == on_one
 
 
 def test_a_candidate_that_hangs_on_the_first_question_is_asked_it_once():

@@ -27,6 +27,7 @@ from verify.campaign.ledger import NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
 from verify.campaign.sources import _library
 from verify.campaign.task import Request, unfinished
+from verify.elapsed import now
 from verify.report.formats import as_json
 
 LAWS = ("value", "gradient")
@@ -362,9 +363,9 @@ def test_file_systems_of_several_machines_are_known(tmp_path):
     assert not shared_by_machines(Path("/elsewhere") / NAME, mounts)
 
 
-def killed_until_it_ends(folder: Path, seed: int, kills: int) -> tuple[str, int]:
-    """Runs `verify run` there, kills it so often at random moments, then lets it end: what it reports then, and how many outcomes were told
-    before a kill. Each of them must have been kept.
+def killed_until_it_ends(folder: Path, seed: int, kills: int, seconds: float = 0.0) -> tuple[str, int]:
+    """Runs `verify run` there, kills it so often at random moments of so many seconds, then lets it end: what it reports then, and how
+    many outcomes were told before a kill. Each of them must have been kept.
     """
     (folder / "pyproject.toml").write_text(
         '[tool.verify]\nprofile = "quick"\n'
@@ -375,7 +376,7 @@ def killed_until_it_ends(folder: Path, seed: int, kills: int) -> tuple[str, int]
     chance, seen = random.Random(seed), 0
     for _ in range(kills):
         with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as run:
-            time.sleep(chance.uniform(0.5, 4))
+            time.sleep(chance.uniform(0, seconds))
             os.killpg(run.pid, signal.SIGKILL)
             lines = re.findall(r"\[\d+/\d+\] (\S+) (\S+) (\S+): (\w+)", run.stderr.read().decode())
         seen += len(lines)
@@ -419,9 +420,11 @@ KILLS = 4
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
+    """Its report, and how long it takes."""
     folder = tmp_path_factory.mktemp("undisturbed")
     write(folder)
-    return killed_until_it_ends(folder, seed=0, kills=0)[0]
+    began = now()
+    return killed_until_it_ends(folder, seed=0, kills=0)[0], now() - began
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
@@ -429,8 +432,9 @@ def undisturbed(tmp_path_factory):
 def test_a_run_that_was_killed_goes_on_and_reports_the_same(tmp_path, undisturbed, seed):
     """A hundred kills at random moments in all, `tox -e kills`: no outcome that was told is lost."""
     write(tmp_path)
-    report, told_before = killed_until_it_ends(tmp_path, seed=seed, kills=KILLS)
-    assert report == undisturbed
+    expected, seconds = undisturbed
+    report, told_before = killed_until_it_ends(tmp_path, seed=seed, kills=KILLS, seconds=seconds)
+    assert report == expected
     with closing(sqlite3.connect(tmp_path / "reports" / "latest" / NAME)) as rows:
         (kept,) = rows.execute("SELECT count(*) FROM answers WHERE subject NOT NULL").fetchone()
     assert kept == 4

@@ -38,11 +38,13 @@ from verify.campaign.task import (
 )
 from verify.campaign.workers import awake, end_orphans, workers
 from verify.cases import Case
-from verify.elapsed import Starved, now
+from verify.elapsed import Starved, now, processors
 from verify.errors import UsageError
 from verify.storage import go_home
 
 Done = Callable[[Outcome | Inapplicable], None]
+Say = Callable[[str], object]
+"""Hears what is of interest beside outcomes."""
 Refuse = Callable[[Task, UsageError], None]
 """Hears of a task that cannot be judged, since something was used wrongly; it may raise that. No task of the same request is judged."""
 
@@ -94,6 +96,9 @@ MOST_UNFIT = 100
 WITH_THE_SERVER = 255
 """What is told of a worker whose server has ended. A worker may also end so itself."""
 
+SILENCE = 10.0
+"""Seconds at one case after which whoever waits is told so, once for each candidate."""
+
 HUNG = 0.5
 """Part of the time limit that a single case takes where the candidate hangs: one that goes on to another case is slow."""
 
@@ -111,20 +116,21 @@ def execute(
     on_refused: Refuse = raised,
     before: Sequence[Outcome | Inapplicable] = (),
     cores: int | None = None,
+    say: Say = lambda _: None,
 ) -> list[Outcome | Inapplicable]:
-    """All outcomes in the order of the tasks; `on_done` is called as each ends. Raises UsageError from a worker, unless `on_refused`
-    goes on without the request. What is known of the same candidates from `before` counts as if it were found now. So many `cores` are
-    taken, all if none is said.
+    """All outcomes in the order of the tasks; `on_done` is called as each ends, `say` where a candidate gives no answer for long. Raises
+    UsageError from a worker, unless `on_refused` goes on without the request. What is known of the same candidates from `before` counts
+    as if it were found now. So many `cores` are taken, all that this process may use if none is said.
     """
     outcomes: dict[int, Outcome | Inapplicable] = {}
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
-    cores = cores or os.cpu_count() or 1
+    cores = cores or processors(os.getpid())
     prepare({t.request.loss for t in tasks})
     with leftovers.temporary() as folder, awake(TICK), ExitStack() as everyone:
 
         def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
             room = everyone.enter_context(ExitStack())
-            found = _Crew(tasks, timeout or DEFAULT_TIMEOUT, folder, room, alone=alone)
+            found = _Crew(tasks, timeout or DEFAULT_TIMEOUT, folder, room, say, alone=alone)
             for outcome in before:
                 if outcome.task.request.name == tasks[mine[0]].request.name:
                     found.learns(outcome)
@@ -197,6 +203,7 @@ class _Crew:
     timeout: float
     folder: Path
     room: ExitStack
+    say: Say
     waiting: dict[Future[Outcome | Inapplicable], int] = field(default_factory=dict)
     missing: dict[int, float] = field(default_factory=dict)
     alone: bool = False
@@ -211,6 +218,7 @@ class _Crew:
     waits: dict[int, _Waits] = field(default_factory=dict)
     noted: dict[int, Note] = field(default_factory=dict)
     unfit: int = 0
+    said: bool = False
     seconds: float = field(default_factory=lambda: SECONDS)
     refused: list[tuple[Task, UsageError]] = field(default_factory=list)
 
@@ -362,6 +370,10 @@ class _Crew:
         if waits is None or waits.started != note.started:
             waits = self.waits[i] = _Waits(Starved(note.process), note.started, note.since)
         on_task, on_case = waits.had(note, limit / LOOKS)
+        if not self.said and SILENCE <= on_case < HUNG * limit:
+            self.said = True
+            at = f"{task.request.name} {task.dtype} {task.law}"
+            self.say(f"{at}: at the same case for {SILENCE:g} s; it is given {limit:g} s (--timeout)")
         if on_task < limit:
             return starved(task, note, on_task, now() - note.started) if now() - note.started > MOST_WAITING * limit else None
         if gone or (note.conventions and on_task - on_case > limit):

@@ -18,6 +18,7 @@ from verify.campaign.reuse import pictures as asking_for_pictures
 from verify.campaign.sources import Sources, needed
 from verify.campaign.task import Request
 from verify.campaign.workers import workers
+from verify.elapsed import processors
 from verify.errors import UsageError
 
 
@@ -32,7 +33,7 @@ def measured(
     known: list[Any] = [None if fresh else look_up(ledger, name, r.folder) for name, (r, _) in zip(names, jobs, strict=True)]
     limit = timeout or DEFAULT_TIMEOUT
     if None in known:
-        with workers(known.count(None)) as pool:
+        with workers(min(known.count(None), processors(os.getpid()))) as pool:
             waiting = {i: pool.schedule(_told, args=[*jobs[i]], timeout=limit) for i, there in enumerate(known) if there is None}
             for i, future in waiting.items():
                 try:

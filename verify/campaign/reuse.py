@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from verify.campaign import documents
-from verify.campaign.executor import AFTER_A_HANG, DEFAULT_TIMEOUT, Done, Execute, Refuse, execute, raised
+from verify.campaign.executor import AFTER_A_HANG, DEFAULT_TIMEOUT, Done, Execute, Refuse, Say, execute, raised
 from verify.campaign.ledger import Ledger, Row
 from verify.campaign.sources import Sources, question, stand
 from verify.campaign.task import Inapplicable, Outcome, Request, Task
@@ -24,8 +24,6 @@ from verify.evidence import Verdict
 
 LOOK = 0.25
 """Seconds between two looks for what another run is going to answer."""
-
-Say = Callable[[str], object]
 
 
 def judged(

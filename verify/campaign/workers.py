@@ -17,16 +17,15 @@ from pebble import ProcessPool
 from verify.campaign import memory, output, process_group, sources
 from verify.campaign.server import context
 from verify.candidates import suite
+from verify.elapsed import processors
 
 T = TypeVar("T")
 
 
 @contextmanager
 def workers(most: int) -> Iterator[ProcessPool]:
-    """A pool of at most so many processes, no more than there are cores. They are gone when the block ends."""
-    pool = ProcessPool(
-        max_workers=max(1, min(most, os.cpu_count() or 1)), context=context(), initializer=_start, initargs=[memory.allowance()]
-    )
+    """A pool of at most so many processes. They are gone when the block ends."""
+    pool = ProcessPool(max_workers=max(1, most), context=context(), initializer=_start, initargs=[memory.allowance()])
     try:
         yield pool
         pool.close()  # type: ignore[no-untyped-call]
@@ -70,7 +69,7 @@ def end_orphans() -> None:
 
 def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """`f` of each tuple of arguments, in order, on worker processes. Raises what `f` raises."""
-    with workers(len(arguments)) as pool:
+    with workers(min(len(arguments), processors(os.getpid()))) as pool:
         return [future.result() for future in [pool.schedule(f, args=list(a)) for a in arguments]]
 
 
