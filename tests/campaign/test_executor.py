@@ -64,3 +64,20 @@ def test_a_server_that_is_ending_is_replaced(asked):
         time.sleep(0.01)
     assert os.waitpid(before, os.WNOHANG) == (0, 0)  # it is there still
     assert workers.each(os.getppid, [()]) != [before]
+
+
+SCRIPT = """
+from multiprocessing import spawn
+before = spawn.get_preparation_data
+import verify
+print(verify.check("mine.py:f", loss="softmax_cross_entropy", profile="quick", laws=("value",)).verdict)
+print(spawn.get_preparation_data is before)
+"""
+
+
+def test_a_script_that_calls_us_is_run_once(tmp_path):
+    """Though it has no `if __name__ == "__main__"`; and what others start is told of theirs as before."""
+    (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    run = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True)
+    assert run.stdout == "Verdict.HOLDS\nTrue\n"

@@ -108,24 +108,27 @@ else:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
     from multiprocessing.popen_forkserver import Popen
 
-    _launching = threading.local()
-    _all_of_it = spawn.get_preparation_data
+    _launching = threading.Lock()
 
-    def _without_main(name: str) -> dict[str, Any]:
-        """What a new process is told, for ours without the script that calls us: it would be run again, and judge again."""
-        told = _all_of_it(name)
-        return {k: v for k, v in told.items() if not (getattr(_launching, "ours", False) and k.startswith("init_main"))}
+    @contextmanager
+    def _without_main() -> Iterator[None]:
+        """What is started in the block by this thread is not told of the script that calls us: it would be run again, and judge again."""
+        ours = threading.get_ident()
 
-    spawn.get_preparation_data = _without_main
+        def told(name: str) -> dict[str, Any]:
+            return {k: v for k, v in all_of_it(name).items() if not (k.startswith("init_main") and threading.get_ident() == ours)}
+
+        with _launching:
+            all_of_it, spawn.get_preparation_data = spawn.get_preparation_data, told
+            try:
+                yield
+            finally:
+                spawn.get_preparation_data = all_of_it
 
     class _Popen(Popen):
         def _launch(self, process_obj: Any) -> None:
-            _launching.ours = True
-            try:
-                with _environment(_settings()):  # a candidate may have ended the server, which begins again then
-                    self._begin(process_obj)
-            finally:
-                _launching.ours = False
+            with _without_main(), _environment(_settings()):  # a candidate may have ended the server, which begins again then
+                self._begin(process_obj)
 
         def _begin(self, process_obj: Any) -> None:
             """A server that is ending takes no more orders, and is there for some time still."""
