@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.util
@@ -37,12 +38,16 @@ def load_file(path: Path) -> ModuleType:
         location.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        if isinstance(error, ImportError) and "attempted relative import" in str(error):
+        if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError) and _imports_relatively(file):
             return _of_package(path, file)
         if isinstance(error, UsageError):  # what the file states is no spec: a sentence already
             raise UsageError(f"{path}: {error}") from None
         raise UsageError(f"{path} does not import. Its own error:\n\n{_own_traceback(error)}") from None
     return module
+
+
+def _imports_relatively(file: Path) -> bool:
+    return any(isinstance(part, ast.ImportFrom) and part.level for part in ast.walk(ast.parse(file.read_bytes())))
 
 
 def _of_package(path: Path, file: Path) -> ModuleType:
