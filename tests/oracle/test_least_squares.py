@@ -22,6 +22,15 @@ def test_what_is_left_is_no_more_than_beside_scipys(seed):
     assert np.linalg.norm(A @ tau - b) <= (1 + 1e-9) * nnls(A, b)[1] + 1e-14 * np.linalg.norm(b)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_multipliers_that_another_one_makes_needless_are_let_go(seed):
+    """Columns that are much alike: the first to enter leave again."""
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(12, 1)) + 0.3 * rng.normal(size=(12, 8))
+    b = A @ rng.normal(size=8)
+    assert np.linalg.norm(A @ non_negative(A, b) - b) <= (1 + 1e-9) * nnls(A, b)[1]
+
+
 def test_what_light_rows_ask_for_is_heard_beside_heavy_ones():
     light = 2.0**-30
     tau = non_negative(np.array([[light, -light, 0.0], [10.0, 10.0, 10.0]]), np.array([light / 2, 10.0]))

@@ -7,12 +7,10 @@ have the same Python, numpy, numba and suite, which is looked at before anything
 from __future__ import annotations
 
 import logging
-import platform
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib import metadata
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -87,13 +85,14 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
         own_package = (
             not installed and len(of_files) < len(targets - {t for t in targets if t.startswith("verify.")}) and project.is_built(folder)
         )
-        files = None if installed else project.packed(folder, reports.absolute())
+        there = [] if installed else project.files(folder, reports.absolute())
+        files = None if installed else project.packed(folder, there)
         wheel = project.wheel(folder) if own_package else None
         from verify.campaign.luggage import Luggage
 
         luggage = Luggage(f"verify-{uuid4().hex}", files, wheel, settings())
         client.register_plugin(luggage, name=luggage.name)
-        depends = {str(p): digest(str(folder / p)) for p in project.files(folder, reports.absolute())} if own_package else None
+        depends = {str(p): digest(str(folder / p)) for p in there} if own_package else None
         try:
             yield Cluster(client, luggage.name, depends)
         finally:
@@ -144,6 +143,9 @@ class Cluster:
 
         outcomes: dict[int, Outcome | Inapplicable] = {}
         left = iter(_units(tasks))
+        known: dict[str, list[Outcome | Inapplicable]] = {}
+        for o in before:
+            known.setdefault(o.task.request.name, []).append(o)
         waiting: dict[Any, list[int]] = {}
         refused: set[int] = set()
         done = distributed.as_completed(loop=self._client.loop)
@@ -154,8 +156,7 @@ class Cluster:
                 return False
             request = tasks[mine[0]].request
             if id(request) not in refused:
-                known = tuple(o for o in before if o.task.request.name == request.name)
-                unit = Unit(tuple(tasks[i] for i in mine), timeout, known)
+                unit = Unit(tuple(tasks[i] for i in mine), timeout, tuple(known.get(request.name, ())))
                 from verify.campaign.luggage import judge
 
                 future = self._client.submit(judge, unit, self._luggage, pure=False)
@@ -164,10 +165,14 @@ class Cluster:
                 done.add(future)
             return True
 
+        def fill() -> None:
+            most = max(1, UNITS * self.threads)
+            while len(waiting) < most and ask():
+                pass
+
         futures: dict[Any, Any] = {}
         try:
-            while len(waiting) < max(1, UNITS * self.threads) and ask():
-                pass
+            fill()
             while waiting:
                 future = next(done)
                 mine = waiting.pop(future.key)
@@ -181,8 +186,7 @@ class Cluster:
                         on_done(outcome)
                 del futures[future.key]
                 future.release()
-                while len(waiting) < max(1, UNITS * self.threads) and ask():
-                    pass
+                fill()
         finally:
             if futures:
                 with suppress(Exception):
@@ -216,19 +220,9 @@ def _units(tasks: Sequence[Task]) -> Iterator[list[int]]:
         yield from [[i] for i in mine] if part else [mine]
 
 
-def here() -> dict[str, str]:
-    """The versions that count, of this Python."""
-    found = {"python": platform.python_version()}
-    for name in ALIKE:
-        found[name] = "none"
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
-
-
 def _compare(client: Any, address: str) -> None:
     """Raises UsageError with a table of what differs on the scheduler or on workers."""
-    own = here()
+    own = eval(VERSIONS)  # noqa: S307  # ours
     theirs = {"the scheduler": client.run_on_scheduler(eval, VERSIONS)} | client.run(eval, VERSIONS)
     differ = {
         (what, version, there[what]): [w for w, t in theirs.items() if t[what] == there[what]]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from io import BytesIO
@@ -57,10 +57,9 @@ def _below(folder: Path, root: Path) -> Iterator[Path]:
             yield path.relative_to(root)
 
 
-def packed(folder: Path, reports: Path) -> bytes:
-    """All of them in one zip. Raises UsageError where they are too large to be sent."""
-    there, size = files(folder, reports), 0
-    whole = BytesIO()
+def packed(folder: Path, there: Sequence[Path]) -> bytes:
+    """The files of a folder in one zip. Raises UsageError where they are too large to be sent."""
+    whole, size = BytesIO(), 0
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as zipped:
         for path in there:
             size += (folder / path).stat().st_size
