@@ -59,12 +59,14 @@ def test_verdicts_come_first_and_new_results_are_one_row():
     told = [
         ("order", "strain", 0.1, 0.9),
         *((law, "result", None, "holds") for law in ("value", "purity")),
+        ("curvature", "result", "holds", None),
         ("gradient", "verdict", "holds", "broken"),
     ]
     first, rest = split(gated(*NOISE, *told))
     assert [line(c) for c in first] == [
         "mine.py:f (huber, float64), gradient: holds → broken",
         "mine.py:f (huber, float64), 2 laws: none → 2 holds",
+        "mine.py:f (huber, float64), curvature: holds → none",
         "mine.py:f (huber, float64), order: strain 0.1 → 0.9",
     ]
     assert len(rest) == len(NOISE)
