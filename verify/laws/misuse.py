@@ -1,7 +1,8 @@
 """Arguments that do not fit each other, or that a domain excludes: which of them does a candidate take without a word?
 
 Compiled code may answer by reading and writing outside its arrays, so the questions are asked in a forked copy of the process,
-which may be lost: one for all, and another for those that are left where it is. A candidate that cannot even answer a valid question there (thread pools do not survive a fork) is not asked.
+which may be lost: one for all, and another for those that are left where it is. A candidate that cannot even answer a valid
+question there (thread pools do not survive a fork) is not asked.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _told(subject: Subject, case: Case, wrongs: Iterable[tuple[str, Case]]) -> t
     """What it does about each, None where it does not take the valid `case`. One at which a copy was lost is the first that another copy is
     asked: what came before may have done the harm.
     """
-    named = {what: wrong for what, wrong in wrongs}
+    named = dict(wrongs)
     asks = [partial(_ask, subject, c) for c in (case, *named.values())]
     said: list[bytes] = []
     while len(said) < len(asks):
