@@ -20,5 +20,6 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded stays: it is not looked through for garbage again and again."""
+    """What is loaded stays: it is not looked through for garbage again and again, nor is what a test makes after each few objects."""
     gc.freeze()
+    gc.set_threshold(20_000)

@@ -108,3 +108,11 @@ def test_to_keep_the_suite_is_no_change_of_it(monkeypatch):
     monkeypatch.setattr(suite, "_kept", [])
     suite.keep()
     assert suite.suite()._is_as_before()
+
+
+def test_between_two_laws_the_suite_is_looked_at_once(monkeypatch):
+    first, old = suite.suite(), evidence.judge
+    monkeypatch.setattr(evidence, "judge", lambda _: Verdict.HOLDS)
+    assert suite.suite(looked=True) is first
+    assert first.restore() == "replaces verify.evidence.judge for the whole process"
+    assert evidence.judge is old

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from implementations import softmax
 
 import verify
 from verify import UsageError
+from verify.cli import WRONG_USAGE, cli
 from verify.gate import Baseline, Policy, judged
 from verify.gate.baseline import rounded
 from verify.gate.rules import NOISE, WORSE, exit_code
@@ -363,15 +365,21 @@ reason = "known since 1999"
 """
 
 
-def test_the_life_of_a_baseline(tmp_path):
+def test_the_life_of_a_baseline(tmp_path, monkeypatch):
     """Each of the four that must turn the gate red does so from end to end: worse by 1e-9, silent, stale, edited."""
     report, baseline = tmp_path / "reports" / "latest" / "report.json", tmp_path / "baseline.json"
+    monkeypatch.chdir(tmp_path)
 
     def run(words, code):
-        done = subprocess.run(
-            [sys.executable, "-m", "verify", *words.split()], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
+        """On processes of its own where candidates are judged."""
+        if words.startswith("run"):
+            done = subprocess.run(
+                [sys.executable, "-m", "verify", *words.split()], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
+            )
+            assert done.returncode == code, done.stdout + done.stderr
+            return done.stdout
+        done = CliRunner().invoke(cli, words.split(), standalone_mode=False)
+        assert (WRONG_USAGE if isinstance(done.exception, UsageError) else done.return_value) == code, done.output
         return done.stdout
 
     def written():
@@ -392,6 +400,7 @@ def test_the_life_of_a_baseline(tmp_path):
     assert '+  {"candidate": "mine.py:f"' in run("gate reports/latest/report.json --update-baseline --diff", 0)
     assert "gate: passed" in run("run --quiet --fresh", 0)
     assert written() == kept  # same seed, same machine, same report outside its header
+    fresh = report.read_bytes()
     assert "gate: passed" in run("run --quiet", 0)
     assert written() == kept
     told = run("gate reports/latest/report.json", 1)
@@ -400,7 +409,7 @@ def test_the_life_of_a_baseline(tmp_path):
     run("gate reports/latest/report.json --update-baseline", 2)
     assert baseline.read_bytes() == stored
     assert "gate: passed" in run("gate reports/latest/report.json --accept-reused", 0)
-    run("run --quiet --fresh", 0)
+    report.write_bytes(fresh)
 
     (tmp_path / "deviations.toml").write_text(DEVIATION, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(PROJECT + 'deviations = "deviations.toml"\n', encoding="utf-8")

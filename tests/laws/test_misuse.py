@@ -13,6 +13,7 @@ from field import classes, inputs
 
 from verify import Candidate, Verdict, check
 from verify.candidates import forked
+from verify.laws import misuse
 
 FIELD = Path(inputs.__file__)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked there")
@@ -99,6 +100,27 @@ def test_what_ends_or_holds_up_the_process_is_survived_and_told(monkeypatch):
         "crashes the interpreter on a label beyond the last class",
         "hangs on a negative label",
     }
+
+
+def test_a_harmed_copy_is_not_told_of_the_question_that_came_next():
+    harmed = []
+
+    def is_harmed_by_large_labels(s, y):
+        if harmed:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if y.max() >= s.shape[1]:
+            harmed.append(y)
+            raise IndexError("a label that is none")
+        return is_weighed(s, y)
+
+    assert told(is_harmed_by_large_labels, "WEIGHED", classes) == {"takes a negative label"}
+
+
+def test_one_copy_answers_all_questions_that_do_it_no_harm(monkeypatch):
+    asked, one = [], misuse.in_one_copy
+    monkeypatch.setattr(misuse, "in_one_copy", lambda asks: (asked.append(len(asks)), one(asks))[1])
+    assert told(is_weighed, "WEIGHED", classes) == {"takes a negative label"}
+    assert asked == [4]  # the valid one, both labels, and fewer of them
 
 
 def test_nothing_is_asked_of_what_answers_nothing_and_of_its_own_code():

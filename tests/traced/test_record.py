@@ -18,6 +18,7 @@ from verify.tape.tape import Builder
 from verify.traced import NotTraced, recorded
 from verify.traced.gap import slopes
 from verify.traced.record import as_written
+from verify.traced.swapped import _places_of
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])
@@ -501,3 +502,15 @@ def test_what_keeps_nothing_is_not_asked_again():
         recorded(lambda x: np.fft.fft(np.array([f(x)])), [np.ones(3)], u=2.0**-53)
     assert len(asked) == 3
     assert np.ndarray not in asked
+
+
+def test_only_the_candidate_s_own_code_is_looked_through(tmp_path, monkeypatch):
+    """Not what loads its module, which pytest's leads on from."""
+    (tmp_path / "alone.py").write_text("import numpy as np\n\ndef f(x):\n    return np.sum(x * x)\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    import alone
+
+    assert alone.__spec__.loader is not None
+    modules, cells, attributes, _ = _places_of(alone.f)
+    assert [names["__name__"] for names in modules] == ["alone"]
+    assert (cells, attributes) == ([], [])

@@ -83,7 +83,7 @@ def _apart(request: Request) -> AbstractContextManager[None]:
 
 
 def _performed_apart(task: Task, record: Record | None, *, goes_on: bool) -> Outcome | Inapplicable:
-    before = suite.suite()
+    before = suite.suite(looked=goes_on)
     try:
         for subject in () if goes_on else _SUBJECTS.values():
             subject.forget()

@@ -1,4 +1,4 @@
-"""A question that may cost the process that asks it is asked in a forked copy: compiled code reads and writes outside its arrays."""
+"""Questions that may cost the process that asks them are asked in a forked copy: compiled code reads and writes outside its arrays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from verify.elapsed import Starved, now
 
@@ -20,11 +20,16 @@ LOOK = 0.1
 MOST = 20 * PATIENCE
 """Seconds after which it is waited for no longer, however busy the machine is."""
 
-HANGS, STARVED = b"h", b"w"
+LOST, HANGS, STARVED = UNANSWERED = b"", b"h", b"w"
 
 
 def in_a_copy(ask: Callable[[], bytes]) -> bytes:
     """What a forked copy said, one byte; nothing where it was lost. One that says nothing is ended after PATIENCE: HANGS, or STARVED."""
+    return in_one_copy([ask])[0]
+
+
+def in_one_copy(asks: Sequence[Callable[[], bytes]]) -> list[bytes]:
+    """What one forked copy said to each question in turn. The first that it did not answer is the last."""
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # forking beside threads: the copy is asked a valid question first
@@ -35,12 +40,16 @@ def in_a_copy(ask: Callable[[], bytes]) -> bytes:
         for stream in (1, 2):
             os.dup2(nowhere, stream)
         try:
-            os.write(write, ask())
+            for ask in asks:
+                os.write(write, ask())
         finally:
             os._exit(0)
     os.close(write)
     try:
-        return _heard(child, read)
+        said: list[bytes] = []
+        while len(said) < len(asks) and (not said or said[-1] not in UNANSWERED):
+            said.append(_heard(child, read))
+        return said
     finally:
         os.kill(child, signal.SIGKILL)  # it stays until it is waited for, so that its number is nobody else's
         os.waitpid(child, 0)

@@ -1,19 +1,21 @@
 """Arguments that do not fit each other, or that a domain excludes: which of them does a candidate take without a word?
 
 Compiled code may answer by reading and writing outside its arrays, so the questions are asked in a forked copy of the process,
-which may be lost. A candidate that cannot even answer a valid question there (thread pools do not survive a fork) is not asked.
+which may be lost: one for all, and another for those that are left where it is. A candidate that cannot even answer a valid
+question there (thread pools do not survive a fork) is not asked.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from math import isfinite
 
 import numpy as np
 
 from verify.candidates import Misbehaviour
-from verify.candidates.forked import HANGS, STARVED, in_a_copy
+from verify.candidates.forked import HANGS, STARVED, UNANSWERED, in_one_copy
 from verify.cases import Case
 from verify.form import Form
 from verify.laws.law import Subject
@@ -35,15 +37,25 @@ def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     W, X = np.zeros((loss.scores(objective.classes or 3), 2), dtype), np.array([[0.5, 1.0], [0.25, 1.0]], dtype)
     linear = {"W": W, "X": X, "y": np.array([0, loss.labels(2) - 1]), "reg": 0.0}
     case = Case(values=objective.form.of_linear(linear), family="misuse", differentiated=(objective.form.point,))
-    if sys.platform == "win32" or _reaction(subject, case) != "takes":
+    if sys.platform == "win32":
         return ()
-    wrongs = _misuses(case, objective.form, classes=not loss.targets, rows=not subject.candidate.flat)
-    return _told(subject, wrongs)
+    return _told(subject, case, _misuses(case, objective.form, classes=not loss.targets, rows=not subject.candidate.flat)) or ()
 
 
-def _told(subject: Subject, wrongs: Iterable[tuple[str, Case]]) -> tuple[str, ...]:
-    reactions = {what: _reaction(subject, wrong) for what, wrong in wrongs}
-    return tuple(f"{reaction} {what}" for what, reaction in reactions.items() if reaction)
+def _told(subject: Subject, case: Case, wrongs: Iterable[tuple[str, Case]]) -> tuple[str, ...] | None:
+    """What it does about each, None where it does not take the valid `case`. One at which a copy was lost is the first that another copy is
+    asked: what came before may have done the harm.
+    """
+    named = dict(wrongs)
+    asks = [partial(_ask, subject, c) for c in (case, *named.values())]
+    said: list[bytes] = []
+    while len(said) < len(asks):
+        heard = in_one_copy(asks[len(said) :])
+        if not said and heard[0] != TAKEN:
+            return None
+        said += heard[:-1] if len(heard) > 1 and heard[-1] in UNANSWERED else heard
+    reactions = zip(named, map(_reaction, said[1:]), strict=True)
+    return tuple(f"{reaction} {what}" for what, reaction in reactions if reaction)
 
 
 def _misuses(case: Case, form: Form, *, classes: bool, rows: bool) -> Iterator[tuple[str, Case]]:
@@ -64,8 +76,9 @@ def _of_inputs(subject: Subject, problem: Problem, dtype: str) -> tuple[str, ...
     """
     for seed in range(TRIES if problem.example is None else 0):
         case = Case(values=small(problem, size=SIZE, seed=seed, dtype=dtype), family="misuse", differentiated=problem.differentiated)
-        if _reaction(subject, case) == "takes":
-            return _told(subject, _outside(problem, case))
+        told = _told(subject, case, _outside(problem, case))
+        if told is not None:
+            return told
     return ()
 
 
@@ -101,9 +114,8 @@ def _none_of(problem: Problem, i: Input) -> Iterator[tuple[str, float]]:
         yield f"{value:g} in {i.name}, which is outside {domain}", value
 
 
-def _reaction(subject: Subject, case: Case) -> str:
+def _reaction(said: bytes) -> str:
     """What to say of it: "takes", nothing where it is refused, else what becomes of the process."""
-    said = in_a_copy(lambda: _ask(subject, case))
     return {REFUSED: "", TAKEN: "takes", HANGS: "hangs on", STARVED: ""}.get(said, "crashes the interpreter on")
 
 

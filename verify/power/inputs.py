@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 from verify.candidates import Call
 from verify.cases.inputs import ordinary
 from verify.difference import parted
-from verify.laws import LAWS, Law, Subject
+from verify.laws import LAWS, Answers, Law, Subject
 from verify.laws.bad_input import only_tells
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
 from verify.power.mutants import VISIBLE, Mutant
-from verify.power.table import KEPT, Power, breaks, sensitivity
+from verify.power.table import KEPT, Power, answers_of, breaks, sensitivity
 from verify.problem import Input, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.function import UPSTREAM
 from verify.spec.relations import Affine, Homogeneous, Separable, ShiftInvariant, Symmetric
 from verify.trial import draw
+
+T = TypeVar("T")
 
 Floats = NDArray[np.float64]
 Change = Callable[[Values, Point, Floats], Floats]
@@ -43,6 +45,7 @@ class Maker:
         self.oracle, self.problem = oracle, oracle.problem
         self.names = tuple(i.name for i in sorted(self.problem.inputs, key=lambda i: i.parameter is not None))
         self._known: OrderedDict[Hashable, tuple[Point, Floats]] = OrderedDict()
+        self._paths: OrderedDict[Hashable, dict[str, Floats]] = OrderedDict()
 
     def subject(self, f: Callable[..., Any], **kept: Any) -> Subject:
         """An implementation beside the truth."""
@@ -51,13 +54,16 @@ class Maker:
 
     def truth(self, values: Values) -> tuple[Point, Floats]:
         """What is true, and one gradient of those that are."""
-        key = tuple((np.asarray(a).dtype.char, np.shape(a), np.asarray(a).tobytes()) for a in values.values())
-        if key not in self._known:
+
+        def found() -> tuple[Point, Floats]:
             point = self.oracle.at(**values)
-            self._known[key] = point, np.array([float(c) for c in point.gradient.center.ravel()])
-            if len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return self._known[key]
+            return point, np.array([float(c) for c in point.gradient.center.ravel()])
+
+        return _kept(self._known, values, found)
+
+    def paths(self, values: Values) -> dict[str, Floats]:
+        """What comes through each subexpression there: the same for every mistake that is made with it."""
+        return _kept(self._paths, values, lambda: paths(self.oracle, values))
 
     def made(self, change: Change | None = None, value: Callable[[float], float] = lambda v: v) -> Callable[..., Any]:
         """The implementation with another gradient, or another value."""
@@ -84,6 +90,16 @@ class Maker:
             return right(*(change(values[n]) if n == name else values[n] for n in self.names))
 
         return f
+
+
+def _kept(all_: OrderedDict[Hashable, T], values: Values, find: Callable[[], T]) -> T:
+    """What is found at these values, once for all that are made."""
+    key = tuple((np.asarray(a).dtype.char, np.shape(a), np.asarray(a).tobytes()) for a in values.values())
+    if key not in all_:
+        all_[key] = find()
+        if len(all_) > KEPT:
+            all_.popitem(last=False)
+    return all_[key]
 
 
 def wrong(maker: Maker) -> list[Mutant]:
@@ -113,7 +129,7 @@ def _inputs(maker: Maker) -> Iterator[Mutant]:
 def _paths(maker: Maker) -> Iterator[Mutant]:
     """A path left out, twice, or with the wrong sign, where one is seen at two sizes and is not all of the gradient."""
     cases = ordinary(maker.oracle, 2, alike=True) + ordinary(maker.oracle, 8)
-    columns = [(maker.truth(c.values)[1], paths(maker.oracle, c.values)) for c in cases]
+    columns = [(maker.truth(c.values)[1], maker.paths(c.values)) for c in cases]
     names = [n for n in sorted(columns[0][1], key=likelier) if sum(n in found for _, found in columns) > len(columns) // 2]
     seen: list[list[Floats]] = []
     for name in names:
@@ -125,7 +141,7 @@ def _paths(maker: Maker) -> Iterator[Mutant]:
         for factor, (_, words, _) in FACTORS.items():
 
             def change(values: Values, _: Point, g: Floats, name: str = name, factor: float = factor) -> Floats:
-                column = paths(maker.oracle, values).get(name)
+                column = maker.paths(values).get(name)
                 return g if column is None else g + factor * column
 
             yield Mutant(f"what comes through {name} {words}", "path", maker.made(change))
@@ -243,7 +259,7 @@ def _behaviour(maker: Maker) -> Iterator[Mutant]:
 
     if not only_tells(maker.subject(right)):
         yield Mutant("NaN taken for 0", "behaviour", clean)
-    yield Mutant("other bits each second time", "behaviour", wavers)
+    yield Mutant("other bits each second time", "behaviour", wavers, wavers=True)
     yield Mutant("writes to its inputs", "behaviour", spoils)
 
 
@@ -252,15 +268,19 @@ def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Seq
     maker, truths = Maker(oracle), OrderedDict[Hashable, Point]()
     cases = draw(oracle, profile=profile, seed=seed)
 
-    def subject(f: Callable[..., Any]) -> Subject:
-        return maker.subject(f, truths=truths, kept=KEPT)
+    def subject(f: Callable[..., Any], answers: Answers | None = None) -> Subject:
+        return maker.subject(f, truths=truths, kept=KEPT, answers=answers)
 
     right = subject(maker.made())
     asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(right) is None and not LAWS[name].only_tells(right)]
     catalogue = wrong(maker)
 
-    def broken(law: Law, f: Callable[..., Any]) -> bool:
-        return any(breaks(law, subject(f), case) for case in cases)
+    def broken(law: Law, f: Callable[..., Any], answers: Answers | None = None) -> bool:
+        return any(breaks(law, subject(f, answers), case) for case in cases)
+
+    def killers(m: Mutant) -> tuple[str, ...]:
+        answers = answers_of(m)
+        return tuple(law.name for law in asked if broken(law, m.f, answers))
 
     def sees(law: Law) -> dict[str, float]:
         return sensitivity(
@@ -277,7 +297,7 @@ def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Seq
         cases=len(cases),
         laws=tuple(law.name for law in asked),
         families={m.name: m.family for m in catalogue},
-        kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in catalogue},
+        kills={m.name: killers(m) for m in catalogue},
         sensitivity={law.name: sees(law) for law in asked},
         false_alarms=tuple(law.name for law in asked if broken(law, maker.made())),
     )

@@ -29,13 +29,14 @@ VISIBLE = 1e3
 @dataclass(frozen=True)
 class Mutant:
     """A wrong implementation, its name, and the family of mistakes that it belongs to; `when` it is another than the right one, if not
-    everywhere.
+    everywhere; and whether its answer depends on what it was asked before, or on chance.
     """
 
     name: str
     family: str
     f: Callable[..., Any]
     when: Callable[[Parts], bool] | None = None
+    wavers: bool = False
 
 
 def on_a_kink(p: Parts) -> bool:
@@ -139,7 +140,7 @@ def _losses(reference: Reference) -> Iterator[Mutant]:
     yield Mutant("loss off by 1e-3", "loss", _made(reference, loss=lambda p: p.loss * (1 + 1e-3)))
     if reference.oracle.dtype == "float64":
         yield Mutant("loss in single precision", "loss", _made(reference, loss=lambda p: float(np.float32(p.loss))))
-    yield Mutant("loss of the last W as long as W hardly changes", "loss", _stale(_made(reference)))
+    yield Mutant("loss of the last W as long as W hardly changes", "loss", _stale(_made(reference)), wavers=True)
 
 
 def _loss_with(k: int, factor: float) -> Callable[[Parts], float]:
@@ -350,10 +351,10 @@ def _behaviour(reference: Reference) -> Iterator[Mutant]:
         loss, G = f(W, X, y, reg)
         return float(W.dtype.type(loss * (1 + 1e-3 * (len(X) % 2)))), G
 
-    yield Mutant("answers by accident, within rounding", "behaviour", by_accident)
+    yield Mutant("answers by accident, within rounding", "behaviour", by_accident, wavers=True)
     yield Mutant("writes to W", "behaviour", writes)
-    yield Mutant("returns its own buffer", "behaviour", shares)
-    yield Mutant("remembers answers by the identity of W", "behaviour", remembers)
+    yield Mutant("returns its own buffer", "behaviour", shares, wavers=True)
+    yield Mutant("remembers answers by the identity of W", "behaviour", remembers, wavers=True)
     if _has_classes(reference):  # one row is in C order anyway
         yield Mutant("reads W as if it were in C order", "behaviour", reads_memory)
     yield Mutant("takes NaN for 0", "behaviour", swallows)

@@ -13,7 +13,7 @@ import numpy as np
 from verify.candidates import Linear, Misbehaviour, Scores
 from verify.cases import Case
 from verify.evidence import Verdict, judge
-from verify.laws import LAWS, Law, Subject
+from verify.laws import LAWS, Answers, Law, Subject
 from verify.oracle import Oracle, Point
 from verify.power.hessians import Hessians, of_each_example, times
 from verify.power.mutants import Candidate, Mutant, mutants, off_by, on_a_kink, right
@@ -83,17 +83,21 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
     reference, truths = Reference(oracle), OrderedDict[Hashable, Point]()
     cases = draw(oracle, profile=profile, seed=seed)
 
-    def subject(f: Candidate) -> Subject:
+    def subject(f: Candidate, answers: Answers | None = None) -> Subject:
         # Misuse leads to limitations only, which no table counts.
-        return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT, answered={"misuse": ()})
+        return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT, answers=answers, answered={"misuse": ()})
 
     wrong = [m for m in mutants(reference) if not _is_right(oracle, reference, m, cases)]
     looks_compiled = subject(next(m.f for m in wrong if hasattr(m.f, "py_func")))
     asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(looks_compiled) is None]
 
-    def broken(law: Law, f: Candidate) -> bool:
-        judged = subject(f)
+    def broken(law: Law, f: Candidate, answers: Answers | None = None) -> bool:
+        judged = subject(f, answers)
         return law.why_not(judged) is None and any(breaks(law, judged, case) for case in cases)
+
+    def killers(m: Mutant) -> tuple[str, ...]:
+        answers = answers_of(m)
+        return tuple(law.name for law in asked if broken(law, m.f, answers))
 
     def sees(law: Law) -> dict[str, float]:
         flat = [case for case in _tails(oracle) if _is_flat(oracle, reference, case)] if law.name == "gradient" else []
@@ -114,7 +118,7 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
         cases=len(cases),
         laws=(*(law.name for law in asked), *hessians.sensitivity),
         families={m.name: m.family for m in wrong} | dict.fromkeys(hessians.kills, "hessian"),
-        kills={m.name: tuple(law.name for law in asked if broken(law, m.f)) for m in wrong} | hessians.kills,
+        kills={m.name: killers(m) for m in wrong} | hessians.kills,
         sensitivity={law.name: sees(law) for law in asked} | hessians.sensitivity,
         false_alarms=(*(law.name for law in asked if broken(law, right(reference))), *hessians.false_alarms),
     )
@@ -171,6 +175,11 @@ def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
     caught: dict[str, tuple[str, ...]] = {name: (law.name,) if broken(f) else () for name, f in catalogue.mutants()}
     seen = sensitivity({"hessian": lambda e: broken(catalogue.made(times(1 + e)))})
     return _Hessians(caught, {law.name: seen}, (law.name,) if broken(catalogue.made()) else ())
+
+
+def answers_of(m: Mutant) -> Answers | None:
+    """Where the answers of a mutant are kept, for all laws; None of one that may answer the same question in another way."""
+    return None if m.wavers else Answers()
 
 
 def breaks(law: Law, subject: Subject, case: Case) -> bool:

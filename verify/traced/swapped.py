@@ -24,8 +24,8 @@ from verify.traced.array import Recorded, Traced, cast, has_recorded, lifted, pl
 from verify.traced.functions import METHODS, filled
 from verify.traced.recorder import BESIDE, OWN, Recorder
 
-LIBRARY = tuple({*(sysconfig.get_path(p) + os.sep for p in ("stdlib", "platstdlib", "purelib", "platlib")), BESIDE, OWN})
-"""Where code lies that is not the candidate's."""
+LIBRARY = tuple({*(sysconfig.get_path(p) + os.sep for p in ("stdlib", "platstdlib", "purelib", "platlib")), BESIDE, OWN, "<frozen "})
+"""Where code lies that is not the candidate's, or what stands for the place of Python's own."""
 MOST = 10_000
 """Objects that are looked through for modules."""
 
@@ -160,11 +160,11 @@ def _places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], 
                 waiting += [c.cell_contents for c in own]
                 if id(one.__globals__) not in found:
                     found[id(one.__globals__)] = one.__globals__
-                    waiting += [v for v in one.__globals__.values() if _leads_on(v)]
+                    waiting += _used(one.__globals__)
         elif isinstance(one, ModuleType):
             file = getattr(one, "__file__", None)
             if file and _is_own(file, one.__name__, root):
-                waiting += [v for v in vars(one).values() if _leads_on(v)]
+                waiting += _used(vars(one))
         elif isinstance(one, type):
             if one.__module__ not in ("builtins", "numpy"):
                 waiting += [v for v in vars(one).values() if isinstance(v, (FunctionType, staticmethod, classmethod))]
@@ -182,6 +182,11 @@ def _places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], 
 
 LEAVES = {"builtins", "numpy", "collections", "types", "functools", "random", "pathlib", "logging"}
 """Modules of objects in which no code of the candidate is looked for."""
+
+
+def _used(names: dict[str, Any]) -> list[Any]:
+    """What a module's names lead to: not those that Python gives it, since its loader leads through all of pytest where that loads it."""
+    return [value for name, value in names.items() if not name.startswith("__") and _leads_on(value)]
 
 
 def _leads_on(value: Any) -> bool:
