@@ -185,6 +185,9 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--reference", default=None, metavar="TARGET", help="Without a spec: another function of the same inputs, to judge by its code."
 )
+@click.option(
+    "--surrogate", default=None, metavar="TARGET", help="Without a spec: the function whose gradient a straight-through estimator returns."
+)
 @click.option("--wrt", default=None, metavar="NAME[,NAME]", help="Without a spec: which inputs the returned gradients are for.")
 @click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
 @click.option(
@@ -222,6 +225,7 @@ def check(
     target: str,
     loss: str,
     reference: str | None,
+    surrogate: str | None,
     at: str | None,
     wrt: str | None,
     dtype: str | None,
@@ -255,6 +259,7 @@ def check(
         target,
         loss=None if loss == "none" else loss,
         reference=reference,
+        surrogate=surrogate,
         inputs=options.pop("inputs"),
         at_only=options.pop("at_only"),
         at=None if at is None else given(at),

@@ -21,6 +21,7 @@ def without_spec(
     inputs: Any = None,
     wrt: Any = None,
     reference: Any = None,
+    surrogate: Any = None,
     at_only: bool = False,
     convex: bool = False,
     formula: str | None = None,
@@ -32,8 +33,12 @@ def without_spec(
 
     Raises UsageError for what is not allowed.
     """
-    if reference is not None and not isinstance(reference, str) and not callable(reference):
-        raise UsageError(f"the reference is {type(reference).__name__}; give a function of the candidate's inputs or 'file.py:function'.")
+    for what, other in (("reference", reference), ("surrogate", surrogate)):
+        if other is not None and not isinstance(other, str) and not callable(other):
+            raise UsageError(f"the {what} is {type(other).__name__}; give a function of the candidate's inputs or 'file.py:function'.")
+    if surrogate is not None and (reference is not None or formula == "own"):
+        other = "a reference" if reference is not None else "formula='own'"
+        raise UsageError(f"a surrogate and {other} are both given, and either is the formula of the gradient. Leave one of them out.")
     if inputs is not None and at_only:
         raise UsageError("inputs are declared to be drawn, and at_only asks at one example alone. Leave one of them out.")
     given = None if at is None else example(at)
@@ -50,6 +55,7 @@ def without_spec(
         is_drawn=at is None,
         wrt=names("wrt", wrt),
         reference=reference,
+        surrogate=surrogate,
         at_only=at_only,
         convex=convex,
         formula=formula,
