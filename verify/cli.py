@@ -188,6 +188,9 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--surrogate", default=None, metavar="TARGET", help="Without a spec: the function whose gradient a straight-through estimator returns."
 )
+@click.option(
+    "--derivative", type=int, default=1, metavar="1|2", help="Without a spec: 2 judges the second derivative, too: double backward."
+)
 @click.option("--wrt", default=None, metavar="NAME[,NAME]", help="Without a spec: which inputs the returned gradients are for.")
 @click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
 @click.option(
@@ -226,6 +229,7 @@ def check(
     loss: str,
     reference: str | None,
     surrogate: str | None,
+    derivative: int,
     at: str | None,
     wrt: str | None,
     dtype: str | None,
@@ -260,6 +264,7 @@ def check(
         loss=None if loss == "none" else loss,
         reference=reference,
         surrogate=surrogate,
+        derivative=derivative,
         inputs=options.pop("inputs"),
         at_only=options.pop("at_only"),
         at=None if at is None else given(at),

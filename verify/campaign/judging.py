@@ -270,6 +270,9 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
         told["formula"]["reference"] = name_of(request.reference or request.surrogate)
     if request.surrogate is not None:
         told["formula"]["surrogate"] = True
+    if request.derivative == 2:
+        told["derivative"] = 2
+    limitations = (*limitations, *(f.beside if isinstance(f, Layered) else ()))
     if request.surrogate is not None and task.law in VALUE_LAWS:  # which ask what it does itself
         pair = Pair(f, request.convex, own, None, beside)
         found = _own_code(task, f, own, watch, None)
@@ -359,7 +362,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
         )
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
     wrt = task.request.wrt
-    layer = layered(f, at, upstream, wrt)
+    layer = layered(f, at, upstream, wrt, twice=task.request.derivative == 2)
     if layer is None:
         own = arguments_of(adapted(f, upstream), at)
         f = _called(f, own, upstream, "the candidate")
@@ -461,7 +464,17 @@ def _declared(request: Request, own: Arguments) -> dict[str, Input]:
 
 def _pair_key(request: Request) -> tuple[Hashable, ...]:
     others = tuple(None if other is None else _Same(other, request.folder) for other in (request.reference, request.surrogate))
-    return (*_key(request), request.seed, request.at, request.wrt, request.convex, request.at_only, request.inputs, *others)
+    return (
+        *_key(request),
+        request.seed,
+        request.at,
+        request.wrt,
+        request.convex,
+        request.at_only,
+        request.inputs,
+        request.derivative,
+        *others,
+    )
 
 
 _ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}

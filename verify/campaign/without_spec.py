@@ -8,7 +8,7 @@ from typing import Any
 from verify.campaign.task import Request
 from verify.campaign.witness import NO_LOSS
 from verify.candidates.example import example
-from verify.errors import UsageError, names
+from verify.errors import UsageError, names, shown
 from verify.problem import different, input_of
 from verify.spec.annotated import annotated
 from verify.spec.declared import declared, texts
@@ -22,6 +22,7 @@ def without_spec(
     wrt: Any = None,
     reference: Any = None,
     surrogate: Any = None,
+    derivative: int = 1,
     at_only: bool = False,
     convex: bool = False,
     formula: str | None = None,
@@ -39,10 +40,16 @@ def without_spec(
     if surrogate is not None and (reference is not None or formula == "own"):
         other = "a reference" if reference is not None else "formula='own'"
         raise UsageError(f"a surrogate and {other} are both given, and either is the formula of the gradient. Leave one of them out.")
+    if derivative not in (1, 2) or isinstance(derivative, bool):
+        raise UsageError(f"derivative is {shown(derivative)}; give 1 for the gradient, or 2 for the second derivative, too.")
+    if derivative == 2 and (reference is not None or surrogate is not None or inputs is not None):
+        raise UsageError(
+            "derivative=2 is judged by the candidate's own code, around an example. Leave reference, surrogate and inputs out."
+        )
     if inputs is not None and at_only:
         raise UsageError("inputs are declared to be drawn, and at_only asks at one example alone. Leave one of them out.")
     given = None if at is None else example(at)
-    own = annotated(candidate, given and given.given) if inputs is None and not at_only else None
+    own = annotated(candidate, given and given.given) if inputs is None and not at_only and derivative == 1 else None
     told = texts(inputs) if inputs is not None else {} if own is None else dict(own.texts)
     drawn = different([input_of(name, a) for name, a in declared(told).items()])
     there = given or example(drawn)
@@ -56,6 +63,7 @@ def without_spec(
         wrt=names("wrt", wrt),
         reference=reference,
         surrogate=surrogate,
+        derivative=derivative,
         at_only=at_only,
         convex=convex,
         formula=formula,

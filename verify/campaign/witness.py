@@ -181,6 +181,7 @@ def task(found: Mapping[str, Any]) -> Task:
         convex=convex,
         formula=formula,
         reference=None if told_formula.get("surrogate") else other,
+        derivative=int(conventions.get("derivative", 1)) if of_pair else 1,
         surrogate=other if told_formula.get("surrogate") else None,
     )
     return Task(request, told["dtype"], told["law"], case)
