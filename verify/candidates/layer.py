@@ -91,7 +91,8 @@ def layered(
                 "derivative is 2, and the candidate is none that a framework differentiates: give a function of torch or jax, an "
                 "autograd.Function, a custom_vjp or a module that returns its outputs alone."
             )
-        return _twice(*found, first, v, upstream)
+        layer, own, named = found
+        return _twice(layer, own, named, first, v, upstream)
     there = adapted(f, upstream)
     found = _of_pair(there, at, wrt) if isinstance(there, Candidate) else of_object(there, at) or layer_of(f, Example(at))
     if found is None:
