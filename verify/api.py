@@ -33,6 +33,8 @@ def check(
     *,
     loss: str | None = None,
     reference: str | Callable[..., Any] | None = None,
+    surrogate: str | Callable[..., Any] | None = None,
+    derivative: int = 1,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
@@ -76,7 +78,9 @@ def check(
     are for, where that cannot be found out. `inputs` declares dimensions and domains, "x: n d, y: n | labels(c)", in place of an example or
     beside it: then sizes vary. The formula is the code of `reference`, another function of the same inputs ('file.py:function'
     or a function), or the loss's own, recorded while it runs; where it cannot be recorded, differences of what it returns stand in, and
-    the report says why. `formula="own"` or `"differences"` pins which. `convex=True` claims that f is convex.
+    the report says why. `formula="own"` or `"differences"` pins which. Where the gradient is meant to be another one, a straight-through
+    estimator's, `surrogate` is the function whose gradient it is; the value is judged by the candidate's own code. With
+    `derivative=2` the second derivative is judged, too, of functions of torch and jax. `convex=True` claims that f is convex.
 
     `dtypes` are ("float64",) if not given; of a pair the dtype of `at`.
 
@@ -93,6 +97,8 @@ def check(
         candidate,
         loss=loss,
         reference=reference,
+        surrogate=surrogate,
+        derivative=derivative,
         signature=signature,
         layout=layout,
         reduction=reduction,
@@ -126,6 +132,8 @@ def requested(
     *,
     loss: str | None = None,
     reference: str | Callable[..., Any] | None = None,
+    surrogate: str | Callable[..., Any] | None = None,
+    derivative: int = 1,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
@@ -174,13 +182,16 @@ def requested(
     if reference is not None and (loss is not None or formula == "own"):
         other = "loss" if loss is not None else "formula='own'"
         raise UsageError(f"{other} and a reference are both given, and either is the formula to judge by. Leave one of them out.")
-    if loss is not None and (at is not None or convex or formula is not None or wrt is not None or at_only or inputs is not None):
-        raise UsageError("at=x, inputs, at_only, wrt, convex=True and formula go with loss=None. Leave them out, or the loss.")
+    pair = (at, inputs, wrt, surrogate, formula)
+    if loss is not None and (convex or at_only or derivative != 1 or any(given is not None for given in pair)):
+        raise UsageError(
+            "at=x, inputs, at_only, wrt, surrogate, derivative, convex=True and formula go with loss=None. Leave them out, or the loss."
+        )
     if loss is None:
         _whole(candidate, pins)
         more: dict[str, Any] = {"laws": chosen, "profile": profile, "seed": seed, "dtypes": dtypes}
-        own: dict[str, Any] = {"at": at, "inputs": inputs, "wrt": wrt, "at_only": at_only}
-        return without_spec(candidate, reference=reference, convex=convex, formula=formula, **own, **more)
+        own: dict[str, Any] = {"at": at, "inputs": inputs, "wrt": wrt, "at_only": at_only, "derivative": derivative}
+        return without_spec(candidate, reference=reference, surrogate=surrogate, convex=convex, formula=formula, **own, **more)
     given = ("float64",) if dtypes is None else dtypes
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
 

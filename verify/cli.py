@@ -185,6 +185,12 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--reference", default=None, metavar="TARGET", help="Without a spec: another function of the same inputs, to judge by its code."
 )
+@click.option(
+    "--surrogate", default=None, metavar="TARGET", help="Without a spec: the function whose gradient a straight-through estimator returns."
+)
+@click.option(
+    "--derivative", type=int, default=1, metavar="1|2", help="Without a spec: 2 judges the second derivative, too: double backward."
+)
 @click.option("--wrt", default=None, metavar="NAME[,NAME]", help="Without a spec: which inputs the returned gradients are for.")
 @click.option("--convex", is_flag=True, help="Without a spec: claim that the loss is convex.")
 @click.option(
@@ -222,6 +228,8 @@ def check(
     target: str,
     loss: str,
     reference: str | None,
+    surrogate: str | None,
+    derivative: int,
     at: str | None,
     wrt: str | None,
     dtype: str | None,
@@ -255,6 +263,8 @@ def check(
         target,
         loss=None if loss == "none" else loss,
         reference=reference,
+        surrogate=surrogate,
+        derivative=derivative,
         inputs=options.pop("inputs"),
         at_only=options.pop("at_only"),
         at=None if at is None else given(at),

@@ -77,6 +77,8 @@ def torch_programs():
         "attention": (lambda x, y: F.scaled_dot_product_attention(x[None, None], y[None, None], (x * y)[None, None]), X, Y),
         "distances": (lambda x, y: torch.cdist(x, y) + torch.einsum("ij,kj->ik", x, y), X, Y),
         "activations": (lambda x: F.gelu(x) + F.mish(x) + F.softplus(x) + F.elu(x) + F.hardswish(x) + F.logsigmoid(x), X),
+        "whole": (lambda x, y: x.round() + y.floor() * x.ceil() + x.frac() + (4 * x).trunc() + x.round(decimals=1), X, Y),
+        "remainders": (lambda x, y: x % y + x.fmod(y) + x // y + torch.div(x, y, rounding_mode="trunc"), 4 * X, Y),
         "single": (lambda x: (x.float() * 3).double(), X.astype(np.float32).astype(np.float64)),
     }  # fmt: skip
 
@@ -106,13 +108,14 @@ def jax_programs():
         "products": (lambda x, y: jnp.einsum("ij,kj->ki", x, y) + jax.nn.logsumexp(x @ y.T), X, Y),
         "convolved": (lambda x, w: lax.conv_general_dilated(x, w, (2, 1), ((1, 2), (0, 1)), (1, 2), (2, 1)), IMAGE, KERNEL),
         "pooled": (lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 1), "SAME"), IMAGE),
+        "whole": (lambda x, y: jnp.round(x) + jnp.floor(y) * jnp.ceil(x) + x % y + jnp.fmod(x, y), 4 * X, Y),
         "relu": (lambda x: jax.nn.relu(x) + jax.nn.leaky_relu(x) + jnp.clip(x, -0.5, 0.5) + jnp.where(x > 0, x, jnp.exp(x)), X),
     }  # fmt: skip
 
 
 OF_TORCH = (
     *("in place", "branches", "picked", "scattered", "norms", "losses", "convolved", "groups", "turned round", "unfolded", "pooled"),
-    *("along the last", "attention", "distances", "activations", "single"),
+    *("along the last", "attention", "distances", "activations", "whole", "remainders", "single"),
 )
 
 
@@ -128,7 +131,7 @@ def test_what_is_recorded_of_torch_is_what_it_computes(name):
         np.testing.assert_allclose(value(found, *numbers), due, rtol=tolerance, atol=1e-14)
 
 
-OF_JAX = ("loops", "moved", "labelled", "drawn", "compiled", "products", "convolved", "pooled", "relu")
+OF_JAX = ("loops", "moved", "labelled", "drawn", "compiled", "products", "convolved", "pooled", "whole", "relu")
 
 
 @pytest.mark.parametrize("name", OF_JAX)

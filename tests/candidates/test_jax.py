@@ -12,6 +12,7 @@ from verify import Verdict, check
 
 jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
 jnp = jax.numpy
+pytestmark = pytest.mark.filterwarnings("ignore:'encoding' argument not specified:EncodingWarning")  # of jax, as it looks for devices
 
 LAWS = ("value", "gradient", "order", "consistency", "purity")
 
@@ -163,7 +164,7 @@ def test_a_layer_is_compiled_once_a_shape():
         return jnp.tanh(x) * w
 
     check(f, at=INPUTS[:2], profile="quick", laws=("gradient",))
-    assert len(traced) <= 4  # once to look at it, its outputs and its gradients, and jax.vjp's own
+    assert len(traced) <= 5  # to look at it; its outputs and its gradients, each compiled once and written down once
 
 
 def test_a_layer_is_judged_by_a_numpy_reference():
@@ -190,3 +191,24 @@ def test_a_function_of_arrays_is_judged_by_a_spec_of_named_inputs():
     report = check(off, loss=spec, laws=("gradient",), profile="quick")
     assert report.verdict is Verdict.BROKEN
     assert ": beta[" in str(report)
+
+
+def test_a_second_derivative_goes_through_the_backward():
+    def softplus(cut):
+        @jax.custom_vjp
+        def f(x):
+            return jnp.logaddexp(x, 0.0)
+
+        f.defvjp(lambda x: (f(x), x), lambda x, up: (up * cut(jax.nn.sigmoid(x)),))
+        return f
+
+    how = {"at": np.array([0.5, -1.25, 2.0]), "profile": "quick", "laws": ("gradient",)}
+    right = check(softplus(lambda s: s), derivative=2, **how)
+    assert right.verdict is Verdict.HOLDS, str(right)
+    assert "gradients for x, first_upstream" in str(right)
+    assert check(softplus(jax.lax.stop_gradient), **how).verdict is Verdict.HOLDS
+    wrong = check(softplus(jax.lax.stop_gradient), derivative=2, **how)
+    assert wrong.verdict is Verdict.BROKEN, str(wrong)
+    called = check(softplus(lambda s: jax.pure_callback(np.asarray, jax.ShapeDtypeStruct(s.shape, s.dtype), s)), derivative=2, **how)
+    assert called.verdict is Verdict.HOLDS, str(called)
+    assert "cannot be differentiated twice" in str(called)

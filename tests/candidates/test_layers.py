@@ -175,3 +175,62 @@ def test_wrong_use_is_told(name):
     f, at, message = WRONG_USE[name]
     with pytest.raises(UsageError, match=message):
         verify.check(f, at=at, profile="quick", laws=("gradient",))
+
+
+STAIRS = np.array([0.3, -1.7, 2.2, 0.8])
+
+
+def straight_through(backward, forward=lambda x: np.round(x)):
+    return pair(forward, backward)
+
+
+def clipped(x):
+    return np.clip(x, -1.0, 1.0)
+
+
+@pytest.mark.parametrize("formula", [None, "differences"])
+def test_a_straight_through_estimator_is_judged_by_its_surrogate(formula):
+    how = {"at": STAIRS, "surrogate": clipped, "formula": formula, "profile": "quick", "laws": ("value", *LAWS)}
+    right = verify.check(straight_through(lambda upstream, x: upstream * (np.abs(x) <= 1)), **how)
+    assert right.verdict is verify.Verdict.HOLDS, str(right)
+    assert "formula of the gradient: " in str(right)
+    assert ("value" in {r.law for r in right.results}) is (formula is None)  # that of the stairs, by their own code
+    wrong = verify.check(straight_through(lambda upstream, x: upstream * (np.abs(x) <= 2)), **how)
+    broken = {r.law for r in wrong.results if r.verdict is verify.Verdict.BROKEN}
+    assert broken == {"gradient", *(() if formula else ("formula",))}, str(wrong)
+
+
+def test_an_estimator_of_a_number_keeps_what_its_gradient_needs():
+    kept = {}
+
+    def loss(x):
+        kept["sign"] = np.abs(x) <= 1
+        return np.round(x).sum()
+
+    def grad(x):
+        return kept["sign"] * 1.0
+
+    how = {"at": STAIRS, "profile": "quick", "laws": LAWS}
+    report = verify.check(verify.Candidate(loss=loss, grad=grad), surrogate=lambda x: clipped(x).sum(), **how)
+    assert report.verdict is verify.Verdict.HOLDS, str(report)
+    both = verify.check(lambda x: (np.round(x).sum(), np.ones(4)), surrogate=lambda x: x.sum(), **how)
+    assert both.verdict is verify.Verdict.HOLDS, str(both)
+
+
+def test_a_surrogate_is_told_to_a_replay_and_goes_with_no_other_formula(tmp_path, monkeypatch):
+    (tmp_path / "stairs.py").write_text(
+        "import numpy as np\ndef f(x): return np.round(x).sum(), np.ones(4)\ndef g(x): return np.clip(x, -1, 1).sum()\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    how = {"at": STAIRS, "profile": "quick", "laws": ("gradient",), "in_process": True}
+    report = verify.check("stairs.py:f", surrogate="stairs.py:g", **how)
+    (entry,) = report.to_dict()["results"]
+    assert entry["verdict"] == "broken"
+    again = verify.replay(entry["witness"]["id"], in_process=True)
+    assert again.verdict is verify.Verdict.BROKEN
+    assert again.conventions["stairs.py:f"]["formula"]["surrogate"] is True
+    for other in ({"reference": "stairs.py:g"}, {"formula": "own"}):
+        with pytest.raises(UsageError, match="either is the formula of the gradient"):
+            verify.check("stairs.py:f", surrogate="stairs.py:g", **how, **other)
+    with pytest.raises(UsageError, match="the surrogate is int"):
+        verify.check("stairs.py:f", surrogate=1, **how)

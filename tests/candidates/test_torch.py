@@ -720,3 +720,102 @@ def test_a_function_of_named_inputs_that_returns_no_tensor_is_told():
     report = check(lambda x, gamma, beta: [F.relu(x)], loss=f"{NAMED}:LAYER_NORM", laws=("value",), profile="quick")
     assert report.verdict is Verdict.BROKEN
     assert "returned list, where a tensor is due" in str(report)
+
+
+class Twice(torch.autograd.Function):
+    """Its gradient by what it is handed, so that it can be differentiated again."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w, x**2)
+        return x**3 * w
+
+    @staticmethod
+    def backward(ctx, v):
+        x, w, _ = ctx.saved_tensors
+        return 3 * x**2 * w * v, x**3 * v
+
+
+class TwiceOfSaved(Twice):
+    """What forward computed is a constant to autograd: the gradient is right, the second derivative is not."""
+
+    @staticmethod
+    def backward(ctx, v):
+        x, w, square = ctx.saved_tensors
+        return 3 * square * w * v, square * x * v
+
+
+class TwiceRefused(Twice):
+    """Refuses to be differentiated again."""
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, v):
+        return Twice.backward(ctx, v)
+
+
+class ExponentialCut(torch.autograd.Function):
+    """Of one array; its gradient is cut off from what it depends on."""
+
+    @staticmethod
+    def forward(ctx, x):
+        y = x.exp()
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, v):
+        return v * ctx.saved_tensors[0].detach()
+
+
+AGAIN = {"at": (np.array([0.5, -1.25, 2.0]), np.array([1.0, 2.0, -1.5])), "profile": "quick", "laws": ("gradient", "formula")}
+
+
+def test_a_double_backward_is_judged_by_the_code_of_the_backward():
+    right = check(Twice, derivative=2, **AGAIN)
+    assert right.verdict is Verdict.HOLDS, str(right)
+    assert "gradients for x, w, first_upstream" in str(right)
+    assert check(TwiceOfSaved, **AGAIN).verdict is Verdict.HOLDS
+    wrong = check(TwiceOfSaved, derivative=2, **AGAIN)
+    assert {r.law for r in wrong.results if r.verdict is Verdict.BROKEN} == {"gradient", "formula"}, str(wrong)
+    assert "`x**2`" in str(wrong)
+    cut = check(ExponentialCut, derivative=2, **(AGAIN | {"at": AGAIN["at"][0]}))
+    assert cut.verdict is Verdict.BROKEN, str(cut)
+
+
+def test_what_cannot_be_differentiated_twice_says_so():
+    report = check(TwiceRefused, derivative=2, **AGAIN)
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert "its gradient alone is judged: it raised RuntimeError: a backward is marked once_differentiable" in str(report)
+    assert "first_upstream" not in str(report)
+
+
+def test_a_loss_that_is_one_number_has_a_second_derivative():
+    how = {"at": AGAIN["at"][0], "derivative": 2, "profile": "quick", "laws": ("gradient",)}
+    right = check(lambda x: Twice.apply(x, x).sum(), **how)
+    assert right.verdict is Verdict.HOLDS, str(right)
+    assert "twice" not in str(right)
+    wrong = check(lambda x: ExponentialCut.apply(x).sum(), **how)
+    assert wrong.verdict is Verdict.BROKEN, str(wrong)
+
+
+def test_a_second_derivative_is_of_a_framework_and_of_its_own_code():
+    for given, told in (
+        ({"derivative": 3}, "derivative is 3"),
+        ({"derivative": 2, "reference": lambda x, w: x * w}, "by the candidate's own code"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            check(Twice, **AGAIN, **given)
+    with pytest.raises(UsageError, match="none that a framework differentiates"):
+        check(lambda x, w: ((x * w).sum(), (w, x)), derivative=2, **AGAIN)
+
+
+def test_a_witness_of_a_second_derivative_is_replayed(tmp_path, monkeypatch):
+    text = "import torch\n\ndef f(x):\n    return x ** 3 + (x.detach() - x) ** 2 * x\n"  # its gradient is 3x², and the second one is not 6x
+    (tmp_path / "cut.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    report = check("cut.py:f", at=AGAIN["at"][0], derivative=2, profile="quick", laws=("gradient",), in_process=True)
+    (entry,) = report.to_dict()["results"]
+    assert entry["verdict"] == "broken", str(report)
+    assert "first_upstream" in entry["witness"]["values"]
+    assert verify.replay(entry["witness"]["id"], in_process=True).verdict is Verdict.BROKEN

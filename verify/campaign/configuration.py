@@ -18,7 +18,7 @@ from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import names, penalties
 
-CODE_KEYS = ("at", "inputs", "wrt", "reference", "at_only", "convex", "formula")
+CODE_KEYS = ("at", "inputs", "wrt", "reference", "surrogate", "derivative", "at_only", "convex", "formula")
 CANDIDATE_KEYS = ("target", "loss", "dtypes", *PINS, *CODE_KEYS)
 
 

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
+from functools import wraps
 from traceback import walk_tb
 from typing import Any, TypeVar
 
@@ -38,10 +39,10 @@ from verify.candidates import (
     told_of_upstream,
 )
 from verify.candidates.answer import Incomplete
-from verify.candidates.arguments import Arguments, arguments_of, by_arguments, slots, to_plain
+from verify.candidates.arguments import Arguments, arguments_of, by_arguments, loss_and_gradient, loss_of, slots, to_plain
 from verify.candidates.compiled import compile_anew
 from verify.candidates.example import Example
-from verify.candidates.layer import forward_of, layered
+from verify.candidates.layer import Layered, forward_of, layered
 from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
 from verify.cases import Case, scored
 from verify.conventions import Conventions, Question, find_out, find_out_inputs, inputs
@@ -251,10 +252,10 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
     watch = unwatched if record is None else record.begins
     f, own = _arguments(task, f, at, watch)
     framework, here = framework_of(f), own.at(task.dtype)
-    other = None if request.reference is None else _imported(request.reference, request.folder)[0]
-    reference = None if other is None else _reference(other, own)
-    pair = Pair(f, request.convex, own, reference, {name: a for name, a in here.items() if name not in own.differentiated})
-    found = _own_code(task, f, own, watch, reference)
+    reference, beside = _reference(request, own), {name: a for name, a in here.items() if name not in own.differentiated}
+    asked = f if request.surrogate is None or reference is None else _with_value_of(reference, f)
+    pair = Pair(asked, request.convex, own, reference, beside)
+    found = _own_code(task, asked, own, watch, reference)
     go_home(request.folder)
     why, operations = (found, None) if isinstance(found, str) else (None, found[1])
     source = "differences" if why is not None else "own" if reference is None else "reference"
@@ -265,8 +266,18 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
         "fits": True,
         "formula": {"source": source, "operations": operations, "why": why},
     }
-    if request.reference is not None:
-        told["formula"]["reference"] = name_of(request.reference)
+    if reference is not None:
+        told["formula"]["reference"] = name_of(request.reference or request.surrogate)
+    if request.surrogate is not None:
+        told["formula"]["surrogate"] = True
+    if request.derivative == 2:
+        told["derivative"] = 2
+    limitations = (*limitations, *(f.beside if isinstance(f, Layered) else ()))
+    if request.surrogate is not None and task.law in VALUE_LAWS:  # which ask what it does itself
+        pair = Pair(f, request.convex, own, None, beside)
+        found = _own_code(task, f, own, watch, None)
+        if isinstance(found, str) and task.law == "value":
+            return Inapplicable(task, found)
     if own.returned is None:
         limitations = (*limitations, NO_GRADIENT)
     question: Estimated | Derived
@@ -317,8 +328,9 @@ def _own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] |
     f, own = _arguments(task, f, request.at, unwatched)
     if harm is not None:
         return own, str(harm)
-    other = None if request.reference is None else _imported(request.reference, request.folder)[0]
-    return own, _own_code(task, f, own, unwatched, None if other is None else _reference(other, own))
+    reference = _reference(request, own)
+    asked = f if request.surrogate is None or reference is None else _with_value_of(reference, f)
+    return own, _own_code(task, asked, own, unwatched, reference)
 
 
 def function_of(request: Request) -> Callable[..., Any]:
@@ -350,7 +362,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
         )
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
     wrt = task.request.wrt
-    layer = layered(f, at, upstream, wrt)
+    layer = layered(f, at, upstream, wrt, twice=task.request.derivative == 2)
     if layer is None:
         own = arguments_of(adapted(f, upstream), at)
         f = _called(f, own, upstream, "the candidate")
@@ -383,14 +395,39 @@ def _called(f: Callable[..., Any], own: Arguments, upstream: Upstream, what: str
     return there if by_arguments(there, own, what) is there else adapted(by_arguments(f, own, what), upstream)
 
 
-def _reference(f: Callable[..., Any], own: Arguments) -> Callable[..., Any]:
-    """A reference as a function of the candidate's arguments: of a layer the same sum of what comes out."""
+def _reference(request: Request, own: Arguments) -> Callable[..., Any] | None:
+    """The reference, or the surrogate, as a function of the candidate's arguments: of a layer the same sum of what comes out."""
+    if (named := request.reference or request.surrogate) is None:
+        return None
+    f, what = _imported(named, request.folder)[0], _told_of_reference(request)
     if not own.drawn:
-        return _called(f, own, Upstream(), "the reference")
+        return _called(f, own, Upstream(), what)
     if (layer := layered(f, Example(dict(zip(own.trees, own.packed(own.values), strict=True))), Upstream())) is not None:
-        return by_arguments(layer[0], own, "the reference")
+        return by_arguments(layer[0], own, what)
     inputs = own.without(UPSTREAM)
-    return forward_of(by_arguments(adapted(f, Upstream()), inputs, "the reference"), [*inputs.trees], len(own.drawn))
+    return forward_of(by_arguments(adapted(f, Upstream()), inputs, what), [*inputs.trees], len(own.drawn))
+
+
+def _told_of_reference(request: Request) -> str:
+    return "the reference" if request.surrogate is None else "the surrogate"
+
+
+def _with_value_of(surrogate: Callable[..., Any], f: Callable[..., Any]) -> Candidate:
+    """The value of a surrogate beside the gradient that a candidate returns."""
+    first = f.loss if isinstance(f, Candidate) else None
+    code, own = surrogate.loss if isinstance(surrogate, Candidate) else surrogate, f.grad if isinstance(f, Candidate) else f
+
+    @wraps(code or surrogate)
+    def value(*arguments: Any) -> Any:
+        return loss_of((code or surrogate)(*arguments))
+
+    @wraps(own)
+    def gradient(*arguments: Any) -> Any:
+        if first is not None:  # it may keep what the gradient needs
+            first(*arguments)
+        return own(*arguments) if isinstance(f, Candidate) else loss_and_gradient(f(*arguments))[1]
+
+    return replace(f, loss=value) if isinstance(f, Layered) else Candidate(loss=value, grad=gradient)
 
 
 def _own_code(
@@ -399,12 +436,13 @@ def _own_code(
     """The candidate judged by the code of its own loss or of the reference, or why it is not; found out once a process."""
     if task.request.formula == "differences":
         return "differences were asked for"
-    key = (*_pair_key(task.request), task.dtype)
+    key = (*_pair_key(task.request), task.dtype, reference is None)
     if key not in _OWN:
         from verify.conventions.own import own_code
 
         watch(Case(values=own.at(task.dtype), family=PROBE, differentiated=own.differentiated))
         how: dict[str, Any] = {"convex": task.request.convex, "alone": task.request.at_only, "declared": _declared(task.request, own)}
+        how |= {"what": _told_of_reference(task.request)}
         _kept(_OWN, key, own_code(f, own, task.dtype, reference=reference, **how))
     found = _OWN[key]
     if isinstance(found, str) and task.request.formula == "own":
@@ -425,8 +463,18 @@ def _declared(request: Request, own: Arguments) -> dict[str, Input]:
 
 
 def _pair_key(request: Request) -> tuple[Hashable, ...]:
-    reference = None if request.reference is None else _Same(request.reference, request.folder)
-    return (*_key(request), request.seed, request.at, request.wrt, request.convex, request.at_only, request.inputs, reference)
+    others = tuple(None if other is None else _Same(other, request.folder) for other in (request.reference, request.surrogate))
+    return (
+        *_key(request),
+        request.seed,
+        request.at,
+        request.wrt,
+        request.convex,
+        request.at_only,
+        request.inputs,
+        request.derivative,
+        *others,
+    )
 
 
 _ARGUMENTS: dict[Hashable, tuple[Callable[..., Any], Arguments]] = {}

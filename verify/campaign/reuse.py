@@ -166,8 +166,8 @@ def _subject(task: Task) -> str:
 def _about(request: Request) -> list[Any]:
     pins = {f.name: getattr(request.pins, f.name) for f in fields(Pins)}
     at = None if request.at is None else repr(request.at.key)
-    code = [request.reference, request.wrt, request.convex, request.formula, request.at_only, request.inputs, request.is_drawn]
-    return [request.name, request.loss, request.dtypes[0], pins, at, *code]
+    code = [request.reference, request.surrogate, request.wrt, request.convex, request.formula, request.at_only, request.inputs]
+    return [request.name, request.loss, request.dtypes[0], pins, at, *code, request.is_drawn, request.derivative]
 
 
 def pictures(request: Request, dtype: str) -> str:

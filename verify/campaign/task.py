@@ -46,8 +46,8 @@ def _laws() -> dict[str, str]:
 class Request:
     """One candidate and how it is to be judged. `candidate` is a target string or a callable. With `at` it is a pair without a spec,
     which may claim to be `convex`, and is judged by the code of a `reference`, or by its own, where that can be recorded, unless `formula`
-    says "own" or "differences"; around that example, or with `at_only` there alone. The example `is_drawn` where the user declares inputs
-    and gives none. Files are named relative to the `folder`.
+    says "own" or "differences", and its gradient by that of a `surrogate`; the second `derivative` too; around that example, or with
+    `at_only` there alone. The example `is_drawn` where the user declares inputs and gives none. Files are named relative to the `folder`.
 
     Raises UsageError for a dtype, law, profile or convention that does not exist.
     """
@@ -62,6 +62,8 @@ class Request:
     at: Example | None = None
     wrt: tuple[str, ...] | None = None
     reference: str | Callable[..., Any] | None = None
+    surrogate: str | Callable[..., Any] | None = None
+    derivative: int = 1
     convex: bool = False
     formula: str | None = None
     at_only: bool = False

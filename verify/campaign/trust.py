@@ -24,7 +24,7 @@ DEEPEST = 8
 
 
 def named(witness: Mapping[str, Any]) -> list[str]:
-    """All that would be imported to judge it again: the candidate, its reference, and a spec or penalty in a file."""
+    """All that would be imported to judge it again: the candidate, its reference or surrogate, and a spec or penalty in a file."""
     conventions = witness.get("conventions") or {}
     reference = (conventions.get("formula") or {}).get("reference")
     files = [name for name in (witness["loss"], conventions.get("penalty")) if isinstance(name, str) and re.search(r"\.py(:|$)", name)]
@@ -47,7 +47,7 @@ def strange(witness: Mapping[str, Any]) -> list[str]:
     table = tool(Path.cwd()) or {}
     candidates = table.get("candidates")
     listed = [c for c in candidates if isinstance(c, dict)] if isinstance(candidates, list) else []
-    known = {c[key] for c in listed for key in ("target", "loss", "penalty", "reference") if isinstance(c.get(key), str)}
+    known = {c[key] for c in listed for key in ("target", "loss", "penalty", "reference", "surrogate") if isinstance(c.get(key), str)}
     return [name for name in named(witness) if name not in known and not _is_own(name)]
 
 

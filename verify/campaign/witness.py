@@ -168,6 +168,7 @@ def task(found: Mapping[str, Any]) -> Task:
     convex = conventions.get("convex") == "claimed"
     told_formula = conventions.get("formula") or {"source": "differences"}  # older witnesses have none
     formula = told_formula["source"] if of_pair and told_formula["source"] != "reference" else None
+    other = told_formula.get("reference") if of_pair else None
     request = Request(
         candidate=told["candidate"],
         loss=told["loss"],
@@ -179,7 +180,9 @@ def task(found: Mapping[str, Any]) -> Task:
         wrt=case.differentiated if of_pair and "at" in conventions else None,
         convex=convex,
         formula=formula,
-        reference=told_formula.get("reference") if of_pair else None,
+        reference=None if told_formula.get("surrogate") else other,
+        derivative=int(conventions.get("derivative", 1)) if of_pair else 1,
+        surrogate=other if told_formula.get("surrogate") else None,
     )
     return Task(request, told["dtype"], told["law"], case)
 

@@ -63,8 +63,9 @@ def adapted(f: Callable[..., Any], upstream: Upstream = ONES) -> Callable[..., A
     return _adapted(f, upstream, (f,), both=True)
 
 
-def layer_of(f: Callable[..., Any], at: Example) -> Any:
-    """A layer of a framework, as its adapter's `layer` has it, where the example has several inputs, or it has parameters; else None.
+def layer_of(f: Callable[..., Any], at: Example, *, single: bool = False) -> Any:
+    """A layer of a framework, as its adapter's `layer` has it, where the example has several inputs, or it has parameters, or is a `single`
+    array and that is taken; else None.
 
     Raises UsageError where it gives nothing at the example.
     """
@@ -72,7 +73,7 @@ def layer_of(f: Callable[..., Any], at: Example) -> Any:
     own = [library for library, adapter in there.items() if adapter.is_own(f)]
     for library in own or [library for library in there if uses(f, library, (f,))]:
         try:
-            return there[library].layer(f, at)
+            return there[library].layer(f, at, single=single)
         except Misbehaviour as error:
             if own or _mentions((f,), library):
                 raise UsageError(f"{getattr(f, '__name__', 'the candidate')} gives no output at the example: it {error}.") from None

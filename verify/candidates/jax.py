@@ -42,13 +42,14 @@ def is_own(f: object) -> bool:
     return type(f).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
-def layer(f: Any, at: Example) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
-    """A function of several inputs as a layer, its arguments and the example by their names."""
+def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Pulling, Arguments, dict[str, Any]] | None:
+    """A function of several inputs as a layer, its arguments and the example by their names; of a `single` array, too."""
     own = arguments_of(f, at)
-    if own.alone:
+    if own.alone and not single:
         return None
-    named_ = dict(at.given) if isinstance(at.given, dict) else dict(zip(own.trees, at.given, strict=True))
-    found = asked(Pulling(f=f, names=tuple(own.trees)).looked_at, (own.packed(own.at(at.dtype)),))
+    whole = {"x": own.values["x"]} if own.alone else at.given
+    named_ = dict(whole) if isinstance(whole, dict) else dict(zip(own.trees, whole, strict=True))
+    found = asked(Pulling(f=f, names=tuple(named_)).looked_at, (own.packed(own.at(at.dtype)),))
     return None if found is None else (found, own, named_)
 
 
@@ -105,6 +106,29 @@ class Pulling:
             return None
         places = tuple(k for k, y in enumerate(leaves) if jax.numpy.issubdtype(y.dtype, jax.numpy.floating))
         return replace(self, places=places)
+
+    def twice(self, name: str, given: tuple[Any, ...]) -> Pulling:
+        """With its gradients among its outputs, for an upstream gradient that is one more input. Raises what jax does where it cannot be
+        differentiated twice there.
+        """
+
+        def both(*inputs: Any) -> list[Any]:
+            *own, upstream = inputs
+            real = dict[Any, Any]()
+            mapped(lambda path, a: real.__setitem__(path, a) if _is_real(a) else None, tuple(own))
+
+            def forward(*arrays: Any) -> list[Any]:
+                known = dict(zip(real, arrays, strict=True))
+                return self._outputs(*mapped(lambda path, a: known.get(path, a), tuple(own)))
+
+            y, back = jax.vjp(forward, *real.values())
+            weights = zip(upstream if isinstance(upstream, (tuple, list)) else [upstream], y, strict=True)
+            return [*y, *back([jax.numpy.asarray(v, out.dtype) for v, out in weights])]
+
+        places = tuple(range(len(self.places) + len(_paths(given[:-1]))))
+        found = replace(self, f=named(self.f, both, "jax"), names=(*self.names, name), places=places, compiled={}, written={})
+        found._run("gradients", given, found._run("outputs", given, []))
+        return found
 
     def outputs(self, *inputs: Any) -> list[Any]:
         """See `Layer`."""

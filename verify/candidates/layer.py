@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -62,28 +62,70 @@ class Layer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Layered(Candidate):
-    """A layer as a loss and its gradients. `pull` asks it in other ways, `told` is what there is to say of its upstream gradient."""
+    """A layer as a loss and its gradients. `pull` asks it in other ways, `told` is what there is to say of its upstream gradient, and
+    `beside` what it cannot do.
+    """
 
     pull: Callable[..., Any] = field(kw_only=True)
     told: dict[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
 
 def layered(
-    f: Callable[..., Any], given: Example, upstream: Upstream, wrt: Sequence[str] | None = None
-) -> tuple[Candidate, Example] | None:
-    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer.
+    f: Callable[..., Any], given: Example, upstream: Upstream, wrt: Sequence[str] | None = None, *, twice: bool = False
+) -> tuple[Layered, Example] | None:
+    """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer. Where it
+    is to be differentiated `twice`, its gradients are outputs, too, for an upstream gradient that is one more input.
 
-    Raises UsageError where its backward can be called in no way.
+    Raises UsageError where its backward can be called in no way, and where nobody can differentiate that.
     """
-    at, v = given.given, None
+    at, v, first = given.given, None, None
     if isinstance(at, dict) and UPSTREAM in at and not _takes_upstream(f):
         at, v = {name: a for name, a in at.items() if name != UPSTREAM}, at[UPSTREAM]
+    if twice:
+        if isinstance(at, dict) and FIRST in at:
+            at, first = {name: a for name, a in at.items() if name != FIRST}, at[FIRST]
+        found = layer_of(f, Example(at), single=True)
+        if found is None:
+            raise UsageError(
+                "derivative is 2, and the candidate is none that a framework differentiates: give a function of torch or jax, an "
+                "autograd.Function, a custom_vjp or a module that returns its outputs alone."
+            )
+        layer, own, named = found
+        return _twice(layer, own, named, first, v, upstream)
     there = adapted(f, upstream)
     found = _of_pair(there, at, wrt) if isinstance(there, Candidate) else of_object(there, at) or layer_of(f, Example(at))
     if found is None:
         return None
     layer, own, named = found
     return _stated(layer, own, named, v, upstream)
+
+
+FIRST = "first_upstream"
+"""What the upstream gradient of the first derivative is called where the second is asked for."""
+
+
+def _twice(layer: Any, own: Arguments, at: dict[str, Any], first: Any, v: Any, upstream: Upstream) -> tuple[Layered, Example]:
+    """With its gradients among its outputs; or as it is where it refuses, which is said."""
+    example = Example(at)
+    if first is None:
+        first = _drawn(layer.outputs(*own.packed(own.at(example.dtype))), replace(upstream, seed=(upstream.seed or 0) + 1), example.dtype)
+    whole = {**at, FIRST: first}
+    mine = arguments_of(lambda **_: None, Example(whole))
+    try:
+        both = asked(partial(layer.twice, FIRST), (mine.packed(mine.at(example.dtype)),))
+    except Misbehaviour as error:
+        candidate, stated = _stated(layer, own, at, v, upstream)
+        return replace(candidate, beside=(f"it cannot be differentiated twice, so its gradient alone is judged: it {error}",)), stated
+    return _stated(both, mine, whole, v, upstream)
+
+
+def _drawn(y: Sequence[Any], upstream: Upstream, dtype: str) -> Any:
+    """An upstream gradient for outputs: one array, or a tuple for several."""
+    sizes = [int(np.size(part)) for part in y]
+    drawn = generic(sum(sizes), np.random.default_rng([abs(upstream.seed or 0), sum(sizes)]), positive=upstream.positive)
+    parts = [p.reshape(np.shape(part)).astype(dtype)[()] for p, part in zip(np.split(drawn, np.cumsum(sizes)[:-1]), y, strict=True)]
+    return tuple(parts) if len(y) > 1 else parts[0]
 
 
 def forward_of(f: Callable[..., Any], names: Sequence[str], outputs: int) -> Callable[..., Any]:
@@ -99,17 +141,13 @@ def forward_of(f: Callable[..., Any], names: Sequence[str], outputs: int) -> Cal
     return _signed(loss, forward, [*names, UPSTREAM])
 
 
-def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: Upstream) -> tuple[Candidate, Example]:
+def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: Upstream) -> tuple[Layered, Example]:
     """As a candidate; `own` are the arguments of the layer, by which it has been asked already."""
     names = [*layer.names]
     y = layer.outputs(*own.packed(own.at(Example(at).dtype)))
     many = len(y) > 1
     if v is None:
-        sizes = [int(np.size(part)) for part in y]
-        drawn = generic(sum(sizes), np.random.default_rng([abs(upstream.seed or 0), sum(sizes)]), positive=upstream.positive)
-        dtype = Example(at).dtype
-        parts = [p.reshape(np.shape(part)).astype(dtype)[()] for p, part in zip(np.split(drawn, np.cumsum(sizes)[:-1]), y, strict=True)]
-        v = tuple(parts) if many else parts[0]
+        v = _drawn(y, upstream, Example(at).dtype)
 
     def loss(*arguments: Any) -> Any:
         *inputs, weights = arguments

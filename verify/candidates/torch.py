@@ -60,8 +60,10 @@ def is_own(f: object) -> bool:
     return isinstance(f, torch.nn.Module) or _function(f) is not None or (isinstance(f, type) and issubclass(f, torch.nn.Module))
 
 
-def layer(f: Any, at: Example) -> tuple[Graph, Arguments, dict[str, Any]] | None:
-    """A function of several inputs, or a module with parameters, as a layer, its arguments and the example by their names."""
+def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Arguments, dict[str, Any]] | None:
+    """A function of several inputs, or a module with parameters, as a layer, its arguments and the example by their names; of a `single`
+    array, too.
+    """
     if isinstance(f, type) and issubclass(f, torch.nn.Module):
         f = _made(f)
     parameters = {name: p for name, p in f.named_parameters() if p.requires_grad} if isinstance(f, torch.nn.Module) else {}
@@ -70,7 +72,7 @@ def layer(f: Any, at: Example) -> tuple[Graph, Arguments, dict[str, Any]] | None
     mine = {name: a for name, a in given.items() if name not in known} if isinstance(given, dict) and parameters else given
     inputs = arguments_of(source, Example(mine))
     told = {str(p.dtype).removeprefix("torch.") for p in parameters.values()}
-    if inputs.alone and (not parameters or told != {Example(mine).dtype}):
+    if inputs.alone and not single and (not parameters or told != {Example(mine).dtype}):
         return None
     names = tuple("x" if inputs.alone else name for name in inputs.trees)
     here = {name: p.detach().cpu().numpy().copy() for name, p in parameters.items()}
@@ -227,13 +229,50 @@ class Graph:
             return _Given.apply(leaves[path], t.detach() if own else a) if self.inner else t
 
         tensors = dict(zip(self.names, (mapped(tensor, a, (n,)) for n, a in zip(self.names, inputs, strict=True)), strict=True))
+        return self._called(tensors, real[0] if real else torch.float64), leaves, tensors
+
+    def _called(self, tensors: dict[str, Any], dtype: torch.dtype) -> Any:
         mine = [tensors[name] for name in self.inputs]
         f = self.f
         if isinstance(f, torch.nn.Module):
             state = {name: tensors[name] for name in self.example} if self.plain else tensors.get(PARAMETERS, {})
             buffers = {name: b.clone() for name, b in f.named_buffers()}  # as they were before each call
-            return torch.func.functional_call(f, {**state, **buffers}, tuple(mine)), leaves, tensors
-        return _returned(f, mine, real[0] if real else torch.float64), leaves, tensors
+            return torch.func.functional_call(f, {**state, **buffers}, tuple(mine))
+        return _returned(f, mine, dtype)
+
+    def twice(self, name: str, given: tuple[Any, ...]) -> Graph:
+        """With its gradients among its outputs, for an upstream gradient that is one more input. Raises what autograd does where it cannot
+        be differentiated twice there.
+        """
+
+        def both(*inputs: Any) -> list[Any]:
+            *own, upstream = inputs
+            leaves: dict[Any, torch.Tensor] = {}
+
+            def leaf(path: tuple[Any, ...], a: Any) -> Any:
+                if not (isinstance(a, torch.Tensor) and a.is_floating_point()):
+                    return a
+                leaves[path] = a if a.requires_grad else a.detach().requires_grad_()
+                return leaves[path].clone()  # which may be written into
+
+            with torch.enable_grad():
+                tensors = {n: mapped(leaf, a, (n,)) for n, a in zip(self.names, own, strict=True)}
+                found = _leaves(self._called(tensors, next((a.dtype for a in leaves.values()), torch.float64)))
+                outputs = [found[k] for k in self.places]
+                weights = zip(outputs, upstream if isinstance(upstream, (tuple, list)) else [upstream], strict=True)
+                pairs = [(y, torch.as_tensor(v, dtype=y.dtype).reshape(y.shape)) for y, v in weights if y.requires_grad]
+                asked = [a for path, a in leaves.items() if path not in self.without]
+                ys, vs = [y for y, _ in pairs], [v for _, v in pairs]
+                gradients = torch.autograd.grad(ys, asked, vs, create_graph=True, allow_unused=True) if pairs else [None] * len(asked)
+                return [*outputs, *(torch.zeros_like(a) if g is None else g for a, g in zip(asked, gradients, strict=True))]
+
+        names = (*self.names, name)
+        graph = replace(self, f=both, names=names, inputs=names, example={}, plain=True, inner=True)
+        outputs, arrays, _ = graph._asked(given)
+        if any(node.name().endswith("::Error") for node in _nodes([y.grad_fn for y in outputs])):  # which torch.autograd.grad passes by
+            raise RuntimeError("a backward is marked once_differentiable")
+        graph._gradients(outputs, arrays, [torch.ones_like(y) for y in outputs], [])
+        return replace(graph, places=tuple(range(len(outputs))))
 
     def _pulled(
         self, inputs: Sequence[Any], upstream: list[Any], layout: str, *, closely: bool = False
@@ -490,14 +529,17 @@ def _gradient(outputs: list[torch.Tensor], leaf: torch.Tensor, weights: list[tor
 
 def _own_nodes(roots: Sequence[Any]) -> Iterator[Any]:
     """The nodes of a graph whose backward somebody wrote, in Python or in C++; torch's own are right about this."""
+    return filter(_is_own, _nodes(roots))
+
+
+def _nodes(roots: Sequence[Any]) -> Iterator[Any]:
     todo, seen = [node for node in roots if node is not None], set[Any]()
     while todo:
         node = todo.pop()
         if node not in seen:
             seen.add(node)
             todo += [before for before, _ in node.next_functions if before is not None]
-            if _is_own(node):
-                yield node
+            yield node
 
 
 def _is_own(node: Any) -> bool:

@@ -37,14 +37,15 @@ def own_code(
     *,
     convex: bool,
     reference: Callable[..., Any] | None = None,
+    what: str = "the reference",
     alone: bool = False,
     declared: Mapping[str, Input] | None = None,
 ) -> tuple[Conventions, int] | str:
-    """The conventions of a candidate that is called with these arguments, judged by its own loss's code or by that of a reference, and
-    the operations of that; or why it cannot be recorded. It is looked at near the example too, unless that is judged `alone`. Inputs that
-    are `declared` are drawn from their domains, at other sizes too.
+    """The conventions of a candidate that is called with these arguments, judged by its own loss's code or by that of a reference, told
+    as `what`, and the operations of that; or why it cannot be recorded. It is looked at near the example too, unless that is judged
+    `alone`. Inputs that are `declared` are drawn from their domains, at other sizes too.
     """
-    whose, formula = ("its own code", f) if reference is None else ("the reference", reference)
+    whose, formula = ("its own code", f) if reference is None else (what, reference)
     if (framework := framework_of(formula)) is not None and framework not in FRONT_ENDS:
         return f"{whose} computes in {framework}"
     given = own.at(dtype)
@@ -65,7 +66,7 @@ def own_code(
     try:
         answer = way(**given) if reference is None else None
         if reference is not None and not np.isfinite(value_of(reference, own, given)):
-            return "the reference gives no finite number at the example"
+            return f"{what} gives no finite number at the example"
         record, _ = code.record(given)
         if (operations := record.tape.operations) > OPERATIONS:
             return f"{whose} has {operations} operations here, and up to {OPERATIONS} are recorded"

@@ -213,6 +213,8 @@ SAID_BESIDE = ("fits", "ambiguous", "varied", "found_out", "at")
 
 def _formula(found: Mapping[str, Any]) -> str:
     """Where the formula of a pair without a spec comes from."""
+    if found.get("surrogate"):
+        return _formula({key: a for key, a in found.items() if key != "surrogate"}).replace("formula:", "formula of the gradient:", 1)
     if found["source"] == "own":
         return f"formula: own code, {found['operations']} operations"
     if found["source"] == "reference":

@@ -41,9 +41,9 @@ def _is_one(a: Any) -> bool:
 
 
 def _quotient(a: Any, b: Any, rounding_mode: Any = None) -> Any:
-    if rounding_mode is not None:
-        return _refused("it divides with a remainder")(a, b)
-    return np.divide(a, b)
+    if rounding_mode == "floor":
+        return np.floor_divide(a, b)
+    return np.divide(a, b) if rounding_mode is None else np.trunc(np.divide(a, b))
 
 
 def _refused(what: str) -> Rule:
@@ -483,7 +483,8 @@ UNARY = {
     "sign": _sign, "sgn": _sign, "special_ndtr": sp.ndtr, "special_log_ndtr": sp.log_ndtr, "special_entr": sp.entr,
     "logical_not": lambda x: np.logical_not(x), "bitwise_not": lambda x: np.logical_not(x),
     "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-    **{name: _refused(f"it calls {name}, which jumps") for name in ("floor", "ceil", "round", "trunc", "frac")},
+    **{name: getattr(np, name) for name in ("floor", "ceil", "trunc")}, "frac": lambda x: x - np.trunc(x),
+    "round": lambda x, decimals=0: np.round(x, decimals),
 }  # fmt: skip
 
 BINARY: dict[str, Rule] = {
@@ -493,7 +494,7 @@ BINARY: dict[str, Rule] = {
     "hypot": np.hypot, "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": lambda a, b: np.not_equal(a, b),
     "bitwise_and": np.logical_and, "bitwise_or": np.logical_or, "heaviside": _heaviside,
-    **{name: _refused(f"it calls {name}, which jumps") for name in ("remainder", "fmod", "floor_divide")},
+    **{name: getattr(np, name) for name in ("remainder", "fmod", "floor_divide")},
 }  # fmt: skip
 
 RULES: dict[str, Rule] = {

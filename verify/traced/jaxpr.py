@@ -394,6 +394,12 @@ def _rounded(program: _Program, step: Any, x: Any) -> Any:
     return program.recorder.fail("it rounds numbers that are differentiated")
 
 
+def _to_whole(program: _Program, step: Any, x: Any) -> Any:
+    if step.params["rounding_method"] is not jax.lax.RoundingMethod.TO_NEAREST_EVEN:  # jnp.floor_divide's, behind signs that are equal
+        program.recorder.fail("it rounds halves away from zero")
+    return np.rint(x)
+
+
 def _extreme(f: Callable[..., Any], *, greatest: bool) -> Callable[..., Any]:
     def rule(program: _Program, step: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
         found = f(x, y)
@@ -445,6 +451,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "eq": np.equal, "ne": np.not_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "xor": np.not_equal,
     "is_finite": np.isfinite, "copy": lambda x: x, "copy_p": lambda x: x, "stop_gradient": lambda x: x, "real": lambda x: x,
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high), "pvary": lambda x: x,
+    "floor": np.floor, "ceil": np.ceil, "rem": np.fmod,
 }  # fmt: skip
 
 MOVED = ("gather", "dynamic_slice", "dynamic_update_slice", "pad", "scatter")
@@ -472,6 +479,6 @@ RULES: dict[str, Callable[..., Any]] = {
     "stack": lambda _, step, *xs: np.stack(xs, axis=step.params["axis"]),
     "unstack": lambda _, step, x: [*np.moveaxis(x, step.params["axis"], 0)],
     "optimization_barrier": lambda _, __, *xs: xs, "reduce_precision": _rounded,
-    **{name: _refused(f"it calls {name}, which jumps") for name in ("floor", "ceil", "round", "rem", "nextafter")},
+    "round": _to_whole, "nextafter": _refused("it calls nextafter, which jumps"),
 }  # fmt: skip
 """By the name of the primitive."""
