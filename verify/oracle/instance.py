@@ -19,7 +19,7 @@ from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
 from verify.oracle.swept import SweptFormula
 from verify.oracle.truth import Truth
-from verify.problem import TARGET, Input, Instance, Part, Recording, Stated, Values, mean_by, small
+from verify.problem import Input, Instance, Part, Recording, Stated, Values, mean_by, small
 from verify.rounding import DIRECTION_BITS
 from verify.spec.domains import Domain
 from verify.spec.relations import Relation
@@ -41,6 +41,7 @@ class InstanceOracle(Truth):
         super().__init__(instance, dtype)
         self.instance, self.problem, self.code = instance, instance.problem, instance.problem.code
         self._steepest: dict[Hashable, Floats] = {}
+        self._most_curved: dict[Hashable, float] = {}
 
     @property
     def named(self) -> InstanceOracle:
@@ -108,7 +109,7 @@ class InstanceOracle(Truth):
         off = next((self.instance.unsure.get(name) for name in self.problem.classwise if by == mean_by(name)), None)
         if off is None:
             return 0.0
-        shares = [(p.shares[by], off[_label(p) % len(off)]) for p in parts if p.kept]
+        shares = [(p.shares[by], off[p.label % len(off)]) for p in parts if p.label is not None]
         total = sum(share for share, _ in shares)
         return sum(share * far for share, far in shares) / total if total else 0.0
 
@@ -139,9 +140,20 @@ class InstanceOracle(Truth):
                 *self._rounded_constants,
             ),
             steep=lambda: self._steep(formula, part),
+            curved=lambda j: self._curved(formula, part, j),
             cancelled=cancelled,
-            aside=_size(part) if cancelled else 0.0,
+            aside=max(_size(part) if cancelled else 0.0, self._margin(part)),
+            asymptotic=part.apart,
         )
+
+    def _margin(self, part: Part) -> float:
+        """The size of what an example's own class may add that is taken away again: of the parameters, and of those of that class. See
+        `Oracle`.
+        """
+        if part.label is None:
+            return 0.0
+        own = part.numbers[part.label :: len(part.places)]
+        return sum(abs(float(p)) for p in (*own, *self.parameters.values()))
 
     def _is_cancelled(self, formula: Formula) -> bool:
         """Whether the formula is a constant at this size, and curved at others: a softmax of one class, or a risk set of one."""
@@ -170,6 +182,17 @@ class InstanceOracle(Truth):
 
             self._steepest[key] = steepest(formula, [*part.numbers, *self.instance.parameters.values()])
         return self._steepest[key]
+
+    def _curved(self, formula: Formula, part: Part, j: int) -> float:
+        """The same of the second derivative for input j."""
+        if self.code is not None or not all(i.is_free for i in self.problem.variables):
+            return 0.0
+        key = part.key, part.numbers, j
+        if key not in self._most_curved:
+            from verify.oracle.steepness import most_curved
+
+            self._most_curved[key] = most_curved(formula, j, [*part.numbers, *self.instance.parameters.values()])
+        return self._most_curved[key]
 
     def formula(self, key: Hashable) -> Formula:
         """Of the elements with this key."""
@@ -229,11 +252,6 @@ class InstanceOracle(Truth):
 def _size(part: Part) -> float:
     """Of the numbers whose difference a cancelled formula is: an exponential's logarithm and the like, times its constants."""
     return max(1.0, sum(float(abs(t)) for t in part.numbers))
-
-
-def _label(part: Part) -> int:
-    """The class of an example."""
-    return next(int(numbers[0]) for name, _, numbers in part.key if name == TARGET)  # type: ignore[attr-defined]  # of a loss of labels
 
 
 def _inside(i: Input, x: Floats, d: Floats) -> Floats:

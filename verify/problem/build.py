@@ -224,6 +224,7 @@ def _of_rows(spec: LossSpec) -> Problem:
     rows = [replace(i, dims=i.dims if i.parameter else i.dims[1:]) for i in inputs]
     of_labels = any(isinstance(i.domain, Label) for i in inputs)
     weighing = [i.name for i in inputs if i.parameter is not None and i.parameter.low >= 0 and of_labels]
+    apart = inputs[0].is_free and not any(isinstance(i.domain, (Label, Simplex)) for i in inputs)
 
     def parts(values: Values) -> list[Part]:
         x = np.asarray(values[PREDICTION])
@@ -232,8 +233,9 @@ def _of_rows(spec: LossSpec) -> Problem:
         for k in range(len(x)):
             part = _whole(rows, {i.name: values[i.name] if i.parameter else values[i.name][k] for i in rows})
             kept = ignored is None or int(values[TARGET][k]) != ignored
-            shares = {mean_by(name): float(values[name][int(values[TARGET][k])]) if kept else 0.0 for name in weighing}
-            found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers, kept=kept, shares=shares))
+            label = int(values[TARGET][k]) if of_labels and kept else None
+            shares = {mean_by(name): 0.0 if label is None else float(values[name][label]) for name in weighing}
+            found.append(replace(part, places=part.places + k * m, kept=kept, shares=shares, label=label, apart=apart))
         return found
 
     def stated(formula: Callable[..., Any], key: Hashable) -> Stated:

@@ -105,6 +105,8 @@ class Part:
     """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
     counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name. The numbers end
     with those of parameters that have some for each class; the last `tiny` of them may be left out: see `traced`.
+
+    `label` is the class of one example that has one, and `apart` says that scores have targets of their own, each its number.
     """
 
     key: Hashable
@@ -114,6 +116,8 @@ class Part:
     kept: bool = True
     shares: Mapping[str, float] = field(default_factory=dict)
     tiny: int = 0
+    label: int | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
