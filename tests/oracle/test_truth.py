@@ -8,9 +8,9 @@ import sympy
 
 from verify import UsageError
 from verify.form import LINEAR, SCORES
-from verify.oracle import InstanceOracle, Oracle, truth_of
+from verify.oracle import InstanceOracle, Oracle, instance, truth_of
 from verify.oracle.exact import distance
-from verify.problem import MEAN, SUM, Instance, problem_of, small
+from verify.problem import MEAN, SUM, Instance, problem_of, small, weighted
 from verify.problem.named import problem_named
 from verify.spec import Claims, LossSpec, Objective, positive
 from verify.spec.catalogue import find_loss, find_penalty
@@ -120,3 +120,19 @@ def test_a_hinge_with_margins_of_the_classes_may_count_the_label_too_and_take_it
         loss -= own
     assert 2.0**-54 < distance(float(loss), value.exact) < 0.3 * value.radius
     assert distance(float(loss) + 1e-14, value.exact) > value.radius
+
+
+def test_what_is_true_of_one_example_is_derived_once_whatever_its_weight_and_its_place(monkeypatch):
+    monkeypatch.setattr(instance, "KEPT", 3)
+    truth = truth_of(Instance(problem=weighted(problem_of(find_loss("huber"))), reduction=SUM), "float64")
+
+    def elements(*targets):
+        point = truth.at(prediction=np.array([0.5, 2.0, -1.0]), target=np.array(targets), weights=np.array([3.0, 1.0, 0.0]))
+        assert [float(e.constants[0]) for e in point.data.elements] == [*targets]
+        return point.data.elements
+
+    first, second, third = elements(1.0, 0.25, 1.0)
+    assert first is third is elements(0.25, 0.5, 1.0)[2]
+    assert second is not first
+    elements(2.0, 3.0, 4.0)
+    assert elements(1.0, 1.0, 1.0)[0] is not first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from math import ceil, prod
@@ -28,6 +29,10 @@ Floats = NDArray[np.floating]
 
 CLOSEST = 2.0
 """A unit step, the longest of a ladder, moves a number by at most this part of its distance from an end of its domain."""
+FEW = 8
+"""Numbers of a part whose element is kept: a target, and some for each of a few classes."""
+KEPT = 1024
+"""Elements that are kept: of all labels, of all targets of a list, and of the last ones of a domain."""
 POINTS = 4
 """Values, and half of the points for each, at which it is looked whether a switch turns inside a domain; and the size of all."""
 STEPS = 12
@@ -40,6 +45,7 @@ class InstanceOracle(Truth):
     def __init__(self, instance: Instance, dtype: str) -> None:
         super().__init__(instance, dtype)
         self.instance, self.problem, self.code = instance, instance.problem, instance.problem.code
+        self._elements: OrderedDict[Hashable, Element] = OrderedDict()
         self._steepest: dict[Hashable, Floats] = {}
         self._most_curved: dict[Hashable, float] = {}
 
@@ -83,7 +89,7 @@ class InstanceOracle(Truth):
         parts = self.problem.parts(values)
         x = joined([values[name] for name in self.problem.differentiated])
         data = Elements(
-            elements=[self._element(p) for p in parts],
+            elements=[self.element(p) for p in parts],
             map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self.roundings(values)),
             counts=[p.weight for p in parts],
             number=self._number(parts),
@@ -124,6 +130,20 @@ class InstanceOracle(Truth):
     def roundings(self, values: Values) -> Floats:
         """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
         return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in self.problem.variables])
+
+    def element(self, part: Part) -> Element:
+        """φ of one part, kept for those that are alike, whatever their weights and places: not that of code, which may be another one at
+        every point, and none of many numbers, which hardly come again.
+        """
+        if self.code is not None or len(part.numbers) > FEW:
+            return self._element(part)
+        key = part.key, part.numbers, part.label
+        known = self._elements.get(key)
+        if known is None:
+            known = self._elements[key] = self._element(part)
+            if len(self._elements) > KEPT:
+                self._elements.popitem(last=False)
+        return known
 
     def _element(self, part: Part) -> Element:
         formula = self.formula(part.key)
