@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from math import ceil, prod
@@ -19,7 +20,7 @@ from verify.oracle.maps import SHIFTED, Select
 from verify.oracle.point import Point
 from verify.oracle.swept import SweptFormula
 from verify.oracle.truth import Truth
-from verify.problem import TARGET, Input, Instance, Part, Recording, Stated, Values, mean_by, small
+from verify.problem import Input, Instance, Part, Recording, Stated, Values, mean_by, small
 from verify.rounding import DIRECTION_BITS
 from verify.spec.domains import Domain
 from verify.spec.relations import Relation
@@ -28,6 +29,10 @@ Floats = NDArray[np.floating]
 
 CLOSEST = 2.0
 """A unit step, the longest of a ladder, moves a number by at most this part of its distance from an end of its domain."""
+FEW = 8
+"""Numbers of a part whose element is kept: a target, and some for each of a few classes."""
+KEPT = 1024
+"""Elements that are kept: of all labels, of all targets of a list, and of the last ones of a domain."""
 POINTS = 4
 """Values, and half of the points for each, at which it is looked whether a switch turns inside a domain; and the size of all."""
 STEPS = 12
@@ -40,7 +45,9 @@ class InstanceOracle(Truth):
     def __init__(self, instance: Instance, dtype: str) -> None:
         super().__init__(instance, dtype)
         self.instance, self.problem, self.code = instance, instance.problem, instance.problem.code
+        self._elements: OrderedDict[Hashable, Element] = OrderedDict()
         self._steepest: dict[Hashable, Floats] = {}
+        self._most_curved: dict[Hashable, float] = {}
 
     @property
     def named(self) -> InstanceOracle:
@@ -82,7 +89,7 @@ class InstanceOracle(Truth):
         parts = self.problem.parts(values)
         x = joined([values[name] for name in self.problem.differentiated])
         data = Elements(
-            elements=[self._element(p) for p in parts],
+            elements=[self.element(p) for p in parts],
             map=Select(x, np.array([p.places for p in parts]), self.u, self.tiny, self.roundings(values)),
             counts=[p.weight for p in parts],
             number=self._number(parts),
@@ -108,7 +115,7 @@ class InstanceOracle(Truth):
         off = next((self.instance.unsure.get(name) for name in self.problem.classwise if by == mean_by(name)), None)
         if off is None:
             return 0.0
-        shares = [(p.shares[by], off[_label(p) % len(off)]) for p in parts if p.kept]
+        shares = [(p.shares[by], off[p.label % len(off)]) for p in parts if p.label is not None]
         total = sum(share for share, _ in shares)
         return sum(share * far for share, far in shares) / total if total else 0.0
 
@@ -123,6 +130,20 @@ class InstanceOracle(Truth):
     def roundings(self, values: Values) -> Floats:
         """Of each entry of x: careful code may shift a real number, as softmax does by the greatest one."""
         return np.concatenate([np.full(np.size(values[i.name]), float(SHIFTED * i.is_free)) for i in self.problem.variables])
+
+    def element(self, part: Part) -> Element:
+        """φ of one part, kept for those that are alike, whatever their weights and places: not that of code, which may be another one at
+        every point, and none of many numbers, which hardly come again.
+        """
+        if self.code is not None or len(part.numbers) > FEW:
+            return self._element(part)
+        key = part.key, part.numbers, part.label
+        known = self._elements.get(key)
+        if known is None:
+            known = self._elements[key] = self._element(part)
+            if len(self._elements) > KEPT:
+                self._elements.popitem(last=False)
+        return known
 
     def _element(self, part: Part) -> Element:
         formula = self.formula(part.key)
@@ -139,9 +160,20 @@ class InstanceOracle(Truth):
                 *self._rounded_constants,
             ),
             steep=lambda: self._steep(formula, part),
+            curved=lambda j: self._curved(formula, part, j),
             cancelled=cancelled,
-            aside=_size(part) if cancelled else 0.0,
+            aside=max(_size(part) if cancelled else 0.0, self._margin(part)),
+            asymptotic=part.apart,
         )
+
+    def _margin(self, part: Part) -> float:
+        """The size of what an example's own class may add that is taken away again: of the parameters, and of those of that class. See
+        `Oracle`.
+        """
+        if part.label is None:
+            return 0.0
+        own = part.numbers[part.label :: len(part.places)]
+        return sum(abs(float(p)) for p in (*own, *self.parameters.values()))
 
     def _is_cancelled(self, formula: Formula) -> bool:
         """Whether the formula is a constant at this size, and curved at others: a softmax of one class, or a risk set of one."""
@@ -170,6 +202,17 @@ class InstanceOracle(Truth):
 
             self._steepest[key] = steepest(formula, [*part.numbers, *self.instance.parameters.values()])
         return self._steepest[key]
+
+    def _curved(self, formula: Formula, part: Part, j: int) -> float:
+        """The same of the second derivative for input j."""
+        if self.code is not None or not all(i.is_free for i in self.problem.variables):
+            return 0.0
+        key = part.key, part.numbers, j
+        if key not in self._most_curved:
+            from verify.oracle.steepness import most_curved
+
+            self._most_curved[key] = most_curved(formula, j, [*part.numbers, *self.instance.parameters.values()])
+        return self._most_curved[key]
 
     def formula(self, key: Hashable) -> Formula:
         """Of the elements with this key."""
@@ -229,11 +272,6 @@ class InstanceOracle(Truth):
 def _size(part: Part) -> float:
     """Of the numbers whose difference a cancelled formula is: an exponential's logarithm and the like, times its constants."""
     return max(1.0, sum(float(abs(t)) for t in part.numbers))
-
-
-def _label(part: Part) -> int:
-    """The class of an example."""
-    return next(int(numbers[0]) for name, _, numbers in part.key if name == TARGET)  # type: ignore[attr-defined]  # of a loss of labels
 
 
 def _inside(i: Input, x: Floats, d: Floats) -> Floats:

@@ -224,17 +224,27 @@ def _of_rows(spec: LossSpec) -> Problem:
     rows = [replace(i, dims=i.dims if i.parameter else i.dims[1:]) for i in inputs]
     of_labels = any(isinstance(i.domain, Label) for i in inputs)
     weighing = [i.name for i in inputs if i.parameter is not None and i.parameter.low >= 0 and of_labels]
+    apart = inputs[0].is_free and not any(isinstance(i.domain, (Label, Simplex)) for i in inputs)
 
     def parts(values: Values) -> list[Part]:
         x = np.asarray(values[PREDICTION])
-        m = x.size // len(x)
-        found = []
-        for k in range(len(x)):
-            part = _whole(rows, {i.name: values[i.name] if i.parameter else values[i.name][k] for i in rows})
-            kept = ignored is None or int(values[TARGET][k]) != ignored
-            shares = {mean_by(name): float(values[name][int(values[TARGET][k])]) if kept else 0.0 for name in weighing}
-            found.append(Part(key=part.key, places=part.places + k * m, numbers=part.numbers, kept=kept, shares=shares))
-        return found
+        n = len(x)
+        keys, numbers = _each(inputs, values, n)
+        labels = [None if t == ignored else t for t in np.asarray(values[TARGET]).tolist()] if of_labels else [None] * n
+        places = np.arange(x.size, dtype=np.intp).reshape(n, -1)
+        each = {mean_by(name): np.asarray(values[name], np.float64).tolist() for name in weighing}
+        return [
+            Part(
+                key=key,
+                places=at,
+                numbers=constants,
+                kept=label is not None or not of_labels,
+                shares={by: 0.0 if label is None else found[label] for by, found in each.items()},
+                label=label,
+                apart=apart,
+            )
+            for key, at, constants, label in zip(keys, places, numbers, labels, strict=True)
+        ]
 
     def stated(formula: Callable[..., Any], key: Hashable) -> Stated:
         given = _symbols(rows, key)
@@ -319,6 +329,19 @@ def _whole(inputs: Iterable[Input], values: Values) -> Part:
         elif not i.asked:
             numbers += a.astype(np.float64).ravel().tolist()
     return Part(key=tuple(key), places=np.arange(size, dtype=np.intp), numbers=tuple(numbers))
+
+
+def _each(inputs: Iterable[Input], values: Values, n: int) -> tuple[list[Hashable], list[tuple[float, ...]]]:
+    """Keys and numbers of n examples, as those of `_whole` are for one; parameters are those of all."""
+    keys, numbers = [], [np.empty((n, 0))]
+    for i in inputs:
+        a = np.asarray(values[i.name])
+        rows = (np.broadcast_to(a, (n, *a.shape)) if i.parameter else a).reshape(n, -1)
+        shape = a.shape if i.parameter else a.shape[1:]
+        keys.append([(i.name, shape, tuple(row)) for row in rows.tolist()] if i.asked else [(i.name, shape, ())] * n)
+        if not (i.differentiated or i.asked):
+            numbers.append(rows.astype(np.float64))
+    return [*zip(*keys, strict=True)], [tuple(row) for row in np.concatenate(numbers, axis=1).tolist()]
 
 
 def _symbols(inputs: Iterable[Input], key: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,6 +106,8 @@ class Part:
     """One element: the key of its formula, the places of its inputs in x, the numbers that are constants of the formula, how often it
     counts, whether it is kept, or its label ignored, and what it adds to that by which a reduction divides, by its name. The numbers end
     with those of parameters that have some for each class; the last `tiny` of them may be left out: see `traced`.
+
+    `label` is the class of one example that has one, and `apart` says that scores have targets of their own, each its number.
     """
 
     key: Hashable
@@ -114,6 +117,8 @@ class Part:
     kept: bool = True
     shares: Mapping[str, float] = field(default_factory=dict)
     tiny: int = 0
+    label: int | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,17 +165,17 @@ class Problem:
     example: Values | None = None
     code: Any = None
 
-    @property
+    @cached_property
     def is_weighted(self) -> bool:
         """Whether each element has a weight that is handed in."""
         return any(i.name == WEIGHTS for i in self.inputs)
 
-    @property
+    @cached_property
     def variables(self) -> tuple[Input, ...]:
         """The inputs that a gradient is due for."""
         return tuple(i for i in self.inputs if i.differentiated)
 
-    @property
+    @cached_property
     def classwise(self) -> dict[str, Parameter]:
         """The parameters that have a number for each class, which inputs hold."""
         return {i.name: i.parameter for i in self.inputs if i.parameter is not None}
@@ -180,7 +185,7 @@ class Problem:
         """Those and the others."""
         return {**self.parameters, **self.classwise}
 
-    @property
+    @cached_property
     def differentiated(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(i.name for i in self.variables)
@@ -216,9 +221,10 @@ class Problem:
         for i in self.inputs:
             if isinstance(i.domain, Label):
                 labels = np.asarray(values[i.name])
-                labels = labels[labels != i.domain.ignored]
-                most = found.setdefault(i.domain.size, int(np.max(labels, initial=0)) + 1)
-                if np.min(labels, initial=0) < 0 or np.max(labels, initial=0) >= most:
+                labels = labels if i.domain.ignored is None else labels[labels != i.domain.ignored]
+                least, greatest = labels.min(initial=0), labels.max(initial=0)
+                most = found.setdefault(i.domain.size, int(greatest) + 1)
+                if least < 0 or greatest >= most:
                     raise ValueError(f"{i.name} holds labels outside 0..{most - 1}")
         return found
 
