@@ -43,7 +43,7 @@ class Record:
     """`outputs` are registers of `b` in the shape of what came out, `values` the numbers that the code had, `guards` the inputs that the
     tape has behind those of the code: tiny numbers that are added. `decided` are the truths by which the code went on, for floats with the
     unit roundoff `u`, or in real arithmetic. It is `steady` where nothing else of the inputs' numbers was asked for. Derivatives are taken
-    by the first `variables` of the inputs.
+    by the first `variables` of the inputs. `halved` are functions that have read one triangle of a matrix whose triangles differ.
     """
 
     b: Builder
@@ -55,6 +55,7 @@ class Record:
     u: float | None
     variables: int
     steady: bool = True
+    halved: tuple[str, ...] = ()
 
     @cached_property
     def tape(self) -> Tape:
@@ -272,6 +273,7 @@ class _Runs:
             u=self.u,
             variables=self.variables,
             steady=self.left >= 0 and not self.looked,
+            halved=tuple(dict.fromkeys(name for r in self.recorders for name in r.halved)),
         )
 
     def _ran(self, forced: Mapping[int, bool]) -> tuple[Traced, Recorder]:
