@@ -291,13 +291,17 @@ class _Runs:
     def _tree(self, forced: dict[int, bool], out: Traced, recorder: Recorder) -> Registers:
         free = {r: v for r, v in recorder.decided.items() if r not in forced}
         truths = _truths(self.b, balls(self.given, self.variables, self.guards), free, self.u)
-        first = next((r for r in free if truths[r] is None), None)
-        if first is None or self.left <= 0:
-            self.left -= first is not None
-            return self._guarded(out, {r: truths[r] is not None and v for r, v in free.items()}, known=first is None)
+        open_ = [r for r in free if truths[r] is None]
+        if not open_ or self.left <= 0:
+            self.left -= bool(open_)
+            return self._guarded(out, {r: truths[r] is not None and v for r, v in free.items()}, known=not open_)
+        first = open_[0]
         mine = free[first]
-        own = self._tree({**forced, first: mine}, out, recorder)
         other_out, other = self._ran({**forced, first: not mine})
+        if 2 ** len(open_) > self.left + 2 and set(open_[1:]) <= other.decided.keys():
+            self.left = -1  # they do not depend on each other: all combinations take more runs than are left
+            return self._guarded(out, free, known=True)
+        own = self._tree({**forced, first: mine}, out, recorder)
         if np.shape(other_out.values) != np.shape(out.values):
             raise NotTraced("its branches return arrays of different shapes")
         others = self._tree({**forced, first: not mine}, other_out, other)
