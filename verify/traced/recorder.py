@@ -263,6 +263,7 @@ def line_of_code() -> Line | None:
     return _line(frame.f_code, frame.f_lineno, frame.f_lasti)
 
 
+@lru_cache(maxsize=1 << 14)
 def line_at(code: CodeType, at: int) -> Line | None:
     """The line of an instruction of some code."""
     number = next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]
