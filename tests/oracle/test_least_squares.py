@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear, nnls
 
-from verify.oracle.least_squares import non_negative
+from verify.oracle.least_squares import non_negative, of_simplices
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -29,6 +29,20 @@ def test_multipliers_that_another_one_makes_needless_are_let_go(seed):
     A = rng.normal(size=(12, 1)) + 0.3 * rng.normal(size=(12, 8))
     b = A @ rng.normal(size=8)
     assert np.linalg.norm(A @ non_negative(A, b) - b) <= (1 + 1e-9) * nnls(A, b)[1]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_nearest_point_of_many_simplices_is_no_farther_than_scipys(seed):
+    rng = np.random.default_rng(seed)
+    pairs = rng.integers(-4, 5, (6, 70, 2)) if seed % 2 else rng.normal(size=(6, 70, 2))  # with columns that are the same, and without
+    shares = rng.uniform(size=70) if seed % 3 else np.sign(pairs[2, :, 0] - pairs[2, :, 1]).clip(0, 1)  # within, or on a facet
+    b = (pairs[..., 0] * shares + pairs[..., 1] * (1 - shares)).sum(1)
+    b = b + np.eye(6)[2] * (seed % 4 == 3)
+    tau = of_simplices(pairs.reshape(6, -1), b, np.arange(0, 140, 2))
+    assert np.all(tau >= 0)
+    assert tau.reshape(70, 2).sum(1) == pytest.approx(1)
+    scipys = lsq_linear(pairs[..., 0] - pairs[..., 1], b - pairs[..., 1].sum(1), (0, 1), method="bvls").fun
+    assert np.linalg.norm(pairs.reshape(6, -1) @ tau - b) <= (1 + 1e-9) * np.linalg.norm(scipys) + 1e-12 * np.abs(pairs).sum()
 
 
 def test_what_light_rows_ask_for_is_heard_beside_heavy_ones():

@@ -419,6 +419,24 @@ def test_where_more_is_open_than_is_run_no_slope_is_known():
     assert slopes(record, [arb(0)] * 10) is None
 
 
+def test_branches_that_do_not_depend_on_each_other_are_not_run_until_there_are_too_many():
+    runs = []
+
+    def apart(x):
+        runs.append(1)
+        return sum(2 * v if v > 0 else -v for v in x)
+
+    def chain(x):
+        runs.append(1)
+        return x.sum() if all(v > 0 for v in x) else 2 * x.sum()
+
+    assert not recorded(apart, [np.zeros(10)], u=U).steady
+    assert len(runs) == 2
+    runs.clear()
+    assert recorded(chain, [np.zeros(10)], u=U).steady
+    assert len(runs) == 11
+
+
 def test_closures_are_as_they_were_afterwards():
     data = np.ones(3)
 

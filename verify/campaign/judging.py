@@ -39,7 +39,7 @@ from verify.candidates import (
     told_of_upstream,
 )
 from verify.candidates.answer import Incomplete
-from verify.candidates.arguments import Arguments, arguments_of, by_arguments, loss_and_gradient, loss_of, slots, to_plain
+from verify.candidates.arguments import Arguments, arguments_of, by_arguments, is_symmetric, loss_and_gradient, loss_of, slots, to_plain
 from verify.candidates.compiled import compile_anew
 from verify.candidates.example import Example
 from verify.candidates.layer import Layered, forward_of, layered
@@ -280,6 +280,7 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
             return Inapplicable(task, found)
     if own.returned is None:
         limitations = (*limitations, NO_GRADIENT)
+    limitations = (*limitations, *own.told_symmetric)
     question: Estimated | Derived
     start = Start(here, own.differentiated)
     if isinstance(found, str):
@@ -386,7 +387,17 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
                 ) from None
             alone = isinstance(error, Incomplete) and error.things == 1 and task.request.reference is not None
             own = own.without_gradients() if alone else own
+    own = replace(own, symmetric=_symmetric_inputs(task, f, own))
     return _kept(_ARGUMENTS, key, (f, own))
+
+
+def _symmetric_inputs(task: Task, f: Callable[..., Any], own: Arguments) -> dict[str, str]:
+    from verify.conventions.own import symmetric_inputs
+
+    if not any(map(is_symmetric, own.values.values())):
+        return {}
+    other = None if task.request.reference is None else _imported(task.request.reference, task.request.folder)[0]
+    return symmetric_inputs([f, *([] if other is None else [_reference(other, own)])], own)
 
 
 def _called(f: Callable[..., Any], own: Arguments, upstream: Upstream, what: str) -> Callable[..., Any]:

@@ -162,6 +162,8 @@ def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved
             proof = prove(code, given, shape=told, limit=limit, **how)
         if proof.status == "proved" and request.reference is not None:
             proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))
+        if proof.status == "proved":
+            proof = replace(proof, assumed=(*proof.assumed, *own.told_symmetric))
         if proof.values is None:
             return Proved(candidate=request.name, proof=proof)
         case = Case(values=proof.values, differentiated=own.differentiated, family="proof", seed=request.seed)

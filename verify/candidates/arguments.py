@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from itertools import combinations, permutations
 from typing import Any, NamedTuple
@@ -49,7 +49,9 @@ class Constant(NamedTuple):
 class Arguments:
     """`trees` are the arguments by their names, in order, and `values` the example of each input. Gradients are due for the inputs
     `differentiated`; they come `how` they come, one for each of the trees `returned`, None where a candidate has none. `whole` is the
-    example as it was given, with slots. What is `drawn` is never differentiated: an upstream gradient.
+    example as it was given, with slots. What is `drawn` is never differentiated: an upstream gradient. Of inputs that are `symmetric`,
+    for the reasons that stand there, a matrix X is handed in as (X + Xᵀ)/2, and the gradient G is (G + Gᵀ)/2: all that there is of it along
+    symmetric directions.
     """
 
     trees: Mapping[str, Tree]
@@ -59,6 +61,7 @@ class Arguments:
     returned: Mapping[str, Tree] | None = None
     how: str = ONE
     drawn: tuple[str, ...] = ()
+    symmetric: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alone(self) -> bool:
@@ -69,6 +72,12 @@ class Arguments:
     def told(self) -> str:
         """That array in words."""
         return f"one array of shape {np.shape(self.values['x'])}"
+
+    @property
+    def told_symmetric(self) -> tuple[str, ...]:
+        """How the gradients for symmetric inputs are judged, and why."""
+        how = "of its gradient G the symmetric part is judged, (G + Gᵀ)/2"
+        return tuple(f"{name} is a symmetric matrix, and {why}: {how}" for name, why in self.symmetric.items())
 
     def at(self, dtype: str) -> dict[str, Any]:
         """The example in a dtype: real numbers are of that, all others as they are."""
@@ -83,6 +92,7 @@ class Arguments:
 
     def packed(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """What the candidate is called with; single numbers among several inputs are numbers."""
+        values = {**values, **{n: symmetrised(values[n]) for n in self.symmetric}}
         given = values if self.alone else {n: a[()] if type(a) is np.ndarray and not a.ndim else a for n, a in values.items()}
         return tuple(filled(tree, given) for tree in self.trees.values())
 
@@ -104,6 +114,7 @@ class Arguments:
         found: dict[str, Any] = {}
         for (name, tree), part in zip(self.returned.items(), parts, strict=True):
             found |= dict(self._taken_apart(tree, part, name))
+        found |= {name: symmetrised(found[name]) for name in self.symmetric if name in found}
         return {name: found[name] for name in self.differentiated}
 
     def _taken_apart(self, tree: Tree, part: Any, told: str) -> Iterator[tuple[str, Any]]:
@@ -248,6 +259,21 @@ class Arguments:
             )
         real = self._real(tree)
         return isinstance(part, (tuple, list)) and len(part) == len(tree) and all(self._fits(below, part[k]) for k, below in real)
+
+
+def is_symmetric(a: Any) -> bool:
+    """Whether it is a matrix of real numbers that is equal to its transpose, or a stack of such."""
+    x = np.asarray(a)
+    return x.dtype.kind == "f" and x.ndim > 1 and x.shape[-1] == x.shape[-2] > 1 and np.array_equal(x, np.swapaxes(x, -1, -2))
+
+
+def symmetrised(a: Any) -> Any:
+    """The mean of a matrix and its transpose, of recorded numbers too; what is none, or symmetric, as it is."""
+    if np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
+        return a
+    if isinstance(a, np.ndarray):
+        return a if is_symmetric(a) else (a + np.swapaxes(a, -1, -2)) / 2
+    return a.symmetrised() if hasattr(a, "symmetrised") else symmetrised(np.asarray(a))
 
 
 RUNNING = ("running_", "moving_", "num_batches")

@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.candidates import Answer, Candidate, Misbehaviour
 from verify.candidates.answer import asked, number
-from verify.candidates.arguments import Arguments, loss_and_gradient, loss_of
+from verify.candidates.arguments import Arguments, is_symmetric, loss_and_gradient, loss_of
 from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
 from verify.conventions.pins import Conventions
@@ -20,14 +20,48 @@ from verify.evidence import Evidence
 from verify.oracle.exact import distance, fits
 from verify.oracle.instance import InstanceOracle
 from verify.problem import Input, Instance, Problem, small
+from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
-from verify.traced import Code, NotTraced, code_problem, uncompiled
+from verify.traced import Code, NotTraced, code_problem, recorded, uncompiled
 from verify.traced.recorder import FRONT_ENDS
 
 LOOKED = (0, 1, 2)
 """Seeds of the points at which a record is compared with the code itself: the example, and points near to it."""
+AWRY = 2.0**-16
+"""Of the largest number of a matrix, by what its triangles differ where it is looked which of them code reads."""
 OPERATIONS = 200_000
 """The largest record that is judged: an operation takes some microseconds in balls, and is asked for at hundreds of points."""
+
+
+def symmetric_inputs(codes: Sequence[Callable[..., Any]], own: Arguments) -> dict[str, str]:
+    """The inputs of which some code reads one triangle, as `np.linalg.cholesky` does, though they are symmetric in the example, and why:
+    partial derivatives by single entries are then none of the function that is meant.
+    """
+    found: dict[str, str] = {}
+    for name in own.values:
+        if name not in own.drawn and is_symmetric(own.values[name]):
+            told = [why for f in codes if (why := _reads_a_triangle(f, own, name)) is not None]
+            found |= {name: told[0]} if told else {}
+    return found
+
+
+def _reads_a_triangle(f: Callable[..., Any], own: Arguments, name: str) -> str | None:
+    """Looked at where the numbers above the diagonal are a little off; of code that cannot be recorded, where those below are, too."""
+    here = own.at("float64")
+    above = AWRY * float(np.max(np.abs(here[name]))) * np.triu(np.ones(here[name].shape[-2:]), 1)
+    moved = {**here, name: here[name] + above}
+    names = (*own.differentiated, *(n for n in here if n not in own.differentiated))
+    with suppress(NotTraced):
+        record = recorded(_loss(f, own, names), [moved[n] for n in names], u=unit_roundoff("float64"), variables=len(own.differentiated))
+        return f"{record.halved[0]} reads one triangle of it" if record.halved else None
+    with suppress(Misbehaviour):
+        value = value_of(f, own, here)
+        try:
+            others = [value_of(f, own, {**here, name: here[name] + by}) for by in (above, above.T)]
+        except Misbehaviour:
+            return "it is refused where it is not symmetric"
+        return "one triangle of it is read" if [v == value for v in others] in ([True, False], [False, True]) else None
+    return None
 
 
 def own_code(

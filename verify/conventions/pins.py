@@ -163,8 +163,9 @@ class Conventions:
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
         way, claim = self.candidate, self.objective
-        found = {**way.told, **claim.summed} | way.told | {"fits": self.fits, **claim.told}  # what the way says of the sum stands
-        if way.told.get("signature") == OBJECTIVE:
+        told = way.told
+        found = {**told, **claim.summed} | told | {"fits": self.fits, **claim.told}  # what the way says of the sum stands
+        if told.get("signature") == OBJECTIVE:
             found["hessian"] = HESSIANS[self.approximate]
         framework = framework_of(way.f)
         found |= {"framework": framework} if framework else {}

@@ -161,15 +161,13 @@ class Lines:
         changed: dict[int, Floats] = {}
         straight: dict[int, tuple[Integers, Integers, Floats]] = {}
         for slip in slips:
-            if slip.how == "identity":
-                for inside, (last, outs, sources) in self._lines.get(slip.place.key[:2], ()):
+            if slip.how == "identity" or slip.how in DERIVATIVES:
+                identity = slip.how == "identity"
+                replaced = self._lines.get(slip.place.key[:2], ()) if identity else self.functions[slip.place.key]
+                for inside, (last, outs, sources) in replaced:
                     changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
-                    straight[last] = outs, sources, np.ones(outs.shape)
-                continue
-            if slip.how in DERIVATIVES:
-                for inside, (last, outs, sources) in self.functions[slip.place.key]:
-                    changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
-                    straight[last] = outs, sources, DERIVATIVES[slip.how](At(self.values[outs], self.values[sources]))
+                    slopes = np.ones(outs.shape) if identity else DERIVATIVES[slip.how](At(self.values[outs], self.values[sources]))
+                    straight[last] = outs, sources, slopes
                 continue
             for n, which in self._at(slip.place):
                 before = changed.get(n, self.edges[n].partials)

@@ -159,7 +159,7 @@ class InstanceOracle(Truth):
                 *(n + arb(0, n.abs_upper()) for n in numbers[whole:]),
                 *self._rounded_constants,
             ),
-            steep=lambda: self._steep(formula, part),
+            steep=lambda: self._steep(formula, part, cancelled),
             curved=lambda j: self._curved(formula, part, j),
             cancelled=cancelled,
             aside=max(_size(part) if cancelled else 0.0, self._margin(part)),
@@ -190,12 +190,12 @@ class InstanceOracle(Truth):
         off = [(self.instance.unsure.get(name, (0.0,)), prod(shapes[name])) for name in constants]
         return [far for each, size in off for far in each * (size // len(each))]
 
-    def _steep(self, formula: Formula, part: Part) -> Floats:
+    def _steep(self, formula: Formula, part: Part, cancelled: bool) -> Floats:
         """L of each input, of real numbers: see `steepness`."""
         if self.code is not None or not all(i.is_free for i in self.problem.variables):
             return np.zeros(len(part.places))
         key = part.key, part.numbers
-        if self._is_cancelled(formula):
+        if cancelled:
             return np.full(len(part.places), _size(part))
         if key not in self._steepest:
             from verify.oracle.steepness import steepest  # which looks at many points at once

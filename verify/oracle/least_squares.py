@@ -1,4 +1,6 @@
-"""Least squares with multipliers that are not negative. Of a few columns scipy's takes longer to load than a quick verdict may last."""
+"""Least squares with multipliers that are not negative. Of a few columns scipy's takes longer to load than a quick verdict may last. Of
+the many of simplices, one for each switch that is open, it takes minutes.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +54,50 @@ def non_negative(A: Vector, b: Vector) -> Vector:
             best = _fit(A, b, free)
         tau, rejected[:] = best, False
     return tau
+
+
+def of_simplices(A: Vector, b: Vector, starts: NDArray[np.intp]) -> Vector:
+    """The τ, not negative and of sum 1 in each group of columns, which begin at `starts`, for which A τ comes nearest to b.
+
+    The nearest point of a polytope (P. Wolfe, Mathematical Programming 11, 1976) whose vertices take one column of each group. It lies
+    among few of them, at most one more than there are rows, however many groups there are.
+    """
+    owner = np.repeat(np.arange(len(starts)), np.diff([*starts, A.shape[1]]))
+
+    def farthest(direction: Vector) -> NDArray[np.intp]:
+        pull = direction @ A
+        best = np.flatnonzero(pull == np.maximum.reduceat(pull, starts)[owner])
+        return best[np.unique(owner[best], return_index=True)[1]]
+
+    vertices, weights = [farthest(b)], np.ones(1)
+    points = (A[:, vertices[0]].sum(1) - b)[:, None]
+    for _ in range(ROUNDS * (len(b) + 1)):
+        x = points @ weights
+        vertex = farthest(-x)
+        point, length = A[:, vertex].sum(1) - b, float(np.linalg.norm(x))
+        if x @ (x - point) <= INDEPENDENT * length * np.max(np.linalg.norm(points, axis=0)):
+            break
+        vertices, weights, points = [*vertices, vertex], np.append(weights, 0.0), np.column_stack([points, point])
+        while not ((best := _affine(points)) > 0).all():
+            shares = np.divide(weights, weights - best, out=np.full(len(best), np.inf), where=best <= 0)
+            first = int(np.argmin(shares))
+            weights = weights + shares[first] * (best - weights)
+            kept = weights > 0
+            kept[first] = False
+            vertices, weights, points = [v for v, k in zip(vertices, kept, strict=True) if k], weights[kept], points[:, kept]
+        weights = best
+        if not np.linalg.norm(points @ weights) < length:  # all that is left is rounding
+            break
+    tau = np.zeros(A.shape[1])
+    for vertex, weight in zip(vertices, weights, strict=True):
+        tau[vertex] += weight
+    return tau
+
+
+def _affine(points: Vector) -> Vector:
+    """The coefficients, of sum 1, with which columns come nearest to 0."""
+    found = np.linalg.lstsq(points[:, 1:] - points[:, :1], -points[:, 0], rcond=None)[0]
+    return np.concatenate([[1 - found.sum()], found])
 
 
 def _by_scipy(A: Vector, b: Vector) -> Vector:

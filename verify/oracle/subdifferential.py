@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.oracle.least_squares import non_negative
+from verify.oracle.least_squares import non_negative, of_simplices
 from verify.tape.balls import precision
 from verify.tape.ranges import overflows
 
@@ -24,6 +24,8 @@ Floats = NDArray[np.floating]
 NEGLIGIBLE = 1e-9
 """Multipliers below this are tried as zero; the better of both answers is kept, so nothing is lost by trying."""
 
+MANY = 128
+"""Multipliers beyond which the nearest element is looked for among vertices of the whole set."""
 TRIES = 8
 """Times that a ball is given more vertices."""
 GAIN = 0.9
@@ -270,6 +272,9 @@ class Subdifferential:
         if size == 0:
             return [np.full(len(group), 1 / len(group)) for group in self.groups]
         owner = np.repeat(np.arange(len(self.groups)), [len(group) for group in self.groups])
+        if len(owner) > MANY:
+            tau = of_simplices(A / size, b / size, np.flatnonzero(np.diff(owner, prepend=-1)))
+            return [tau[owner == k] for k in range(len(self.groups))]
         simplex = 10.0 * (owner == np.arange(len(self.groups))[:, None])
         tau = non_negative(np.vstack([A / size, simplex]), np.concatenate([b / size, np.full(len(self.groups), 10.0)]))
         split = [tau[owner == k] for k in range(len(self.groups))]

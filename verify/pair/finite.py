@@ -12,6 +12,7 @@ from math import inf, isfinite, isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.evidence import Evidence, Finding
 from verify.pair.place import GIVEN, grid
@@ -88,5 +89,10 @@ def no_numbers(pair: Pair, case: Case, found: Finding) -> Finding:
     """What a law found, or where it decided nothing, what a gradient that is no number means there."""
     if found.undecided is None or found.evidence or not isfinite(pair.sampled(case.x)):
         return found
-    g = pair.gradient(case.x)
+    try:
+        g = pair.gradient(case.x)
+    except Misbehaviour as error:
+        if error.code != "crashed" or case.family == GIVEN:
+            raise
+        return found  # its domain may end before that of a reference
     return found if np.all(np.isfinite(g)) else of_gradient(pair, case, g) or found

@@ -53,12 +53,15 @@ def exact(value: Number) -> arb:
 
 def nearest(value: Number) -> float:
     """The float of a number."""
-    return NAMED[value][1] if isinstance(value, str) else float(Fraction(value))
+    return NAMED[value][1] if isinstance(value, str) else float(value if isinstance(value, Fraction) else Fraction(value))
 
 
 def is_held(value: Number) -> bool:
     """Whether every dtype holds the number, so that no rounding is charged to it."""
-    return not isinstance(value, str) and balls.held(Fraction(value).numerator, Fraction(value).denominator)
+    if isinstance(value, str):
+        return False
+    q = value if isinstance(value, Fraction) else Fraction(value)  # see `exact`
+    return balls.held(q.numerator, q.denominator)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

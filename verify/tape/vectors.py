@@ -273,9 +273,8 @@ def run(tape: Tape, inputs: Any, radii: Any = 0.0, u: float = U) -> Lanes:
     lanes = Lanes(tape=tape, u=u, values=np.zeros((tape.size, n)), radii=np.zeros((tape.size, n)))
     known = np.isfinite(points)
     lanes.values[tape.inputs], lanes.radii[tape.inputs] = np.where(known, points, 0.0), np.where(known, radii, np.inf)
-    for k, value in tape.constants.items():
-        number = a.number(value)
-        lanes.values[k], lanes.radii[k] = number.value[0], number.radius[0]
+    constants, numbers = _constants(tape, u)
+    lanes.values[constants], lanes.radii[constants] = numbers.value, numbers.radius
     with np.errstate(all="ignore"):
         for i in tape.instructions:
             ins = [lanes.gather(r) for r in i.ins]
@@ -287,6 +286,17 @@ def run(tape: Tape, inputs: Any, radii: Any = 0.0, u: float = U) -> Lanes:
                 found = a.apply(i.row, ins, i.parameter)
             lanes.values[i.outs], lanes.radii[i.outs] = found.value, found.radius
     return lanes
+
+
+def _constants(tape: Tape, u: float) -> tuple[Registers, Wide]:
+    """The registers of a tape's numbers, and these: made once for all runs."""
+    key = "numbers", u
+    if key not in tape.prepared:
+        numbers = [Vectors(1, u).number(value) for value in tape.constants.values()]
+        column = [np.concatenate([getattr(x, part) for x in numbers]) if numbers else np.zeros((0, 1)) for part in ("value", "radius")]
+        tape.prepared[key] = np.array([*tape.constants], np.intp), Wide(*column)
+    found: tuple[Registers, Wide] = tape.prepared[key]
+    return found
 
 
 def _truths(i: Instruction, ins: Sequence[Wide]) -> Wide:

@@ -60,29 +60,13 @@ def _clamp(x: Any, low: Any = None, high: Any = None) -> Any:
     return x if high is None else np.minimum(x, high)
 
 
-def _sign(x: Any) -> Any:
-    return np.where(x > 0, 1.0, np.where(x < 0, -1.0, 0.0))
-
-
 def _dims(dim: Any) -> Any:
     """As numpy has axes."""
     return None if dim is None or (isinstance(dim, (list, tuple)) and not dim) else tuple(dim) if isinstance(dim, (list, tuple)) else dim
 
 
-def _sum(x: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
-    return np.sum(x, axis=_dims(dim), keepdims=keepdim)
-
-
-def _mean(x: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
-    return np.mean(x, axis=_dims(dim), keepdims=keepdim)
-
-
-def _prod(x: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
-    return np.prod(x, axis=_dims(dim), keepdims=keepdim)
-
-
-def _greatest(f: Rule) -> Rule:
-    def rule(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+def _reduced(f: Rule) -> Rule:
+    def rule(x: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
         return f(x, axis=_dims(dim), keepdims=keepdim)
 
     return rule
@@ -120,10 +104,6 @@ def _sorted(x: Any, dim: int = -1, descending: bool = False, **more: Any) -> Any
     return np.take_along_axis(x, at, dim), at
 
 
-def _sorted_stably(x: Any, stable: Any = None, dim: int = -1, descending: bool = False) -> Any:  # noqa: ARG001  # aten's order
-    return _sorted(x, dim, descending)
-
-
 def _topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:  # noqa: A002, ARG001  # aten's names
     found, at = _sorted(x, dim, largest)
     first = [slice(None)] * x.ndim
@@ -139,7 +119,7 @@ def _variance(x: Any, dim: Any = None, correction: Any = 1, keepdim: bool = Fals
 
 
 def _variance_and_mean(x: Any, dim: Any = None, correction: Any = 1, keepdim: bool = False) -> Any:
-    return _variance(x, dim, correction, keepdim), _mean(x, dim, keepdim)
+    return _variance(x, dim, correction, keepdim), np.mean(x, axis=_dims(dim), keepdims=keepdim)
 
 
 def _product_added(matmul: Rule) -> Rule:
@@ -323,6 +303,10 @@ def _pairs(a: Any, n: int) -> list[int]:
     return [*a] * n if len(a) == 1 else [*a]
 
 
+def _both(padding: Sequence[int]) -> list[tuple[int, int]]:
+    return [(p, p) for p in padding]
+
+
 def _convolution(
     x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int
 ) -> Any:
@@ -335,7 +319,7 @@ def _convolution(
 def _correlated(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, _: Any, groups: int) -> Any:
     """Σ over channels and places of the window."""
     n, (out, each, *kernel) = x.ndim - 2, w.shape
-    seen = slid(_padded(x, [p for q in padding[::-1] for p in (q, q)]), kernel, stride, dilation)
+    seen = slid(windowed(x, _both(padding)), kernel, stride, dilation)
     batch, _, *rest = seen.shape
     places, size = rest[:n], each * prod(kernel)
     rows = np.moveaxis(np.reshape(seen, (batch, groups, each, *rest)), 2, 2 + n)
@@ -367,10 +351,10 @@ def _averaged(n: int) -> Rule:
         kernel, padding = _pairs(kernel, n), _pairs(padding, n)
         if ceil_mode:
             return _refused("it calls an average pool with ceil_mode")(x)
-        edges = [p for q in padding[::-1] for p in (q, q)]
-        sums = _windows(_padded(x, edges), kernel, stride).sum(axis=-1)
+        edges = _both(padding)
+        sums = _windows(windowed(x, edges), kernel, stride).sum(axis=-1)
         if divisor is None and not count_include_pad:
-            ones = _padded(np.ones(x.shape[-n:]), edges)
+            ones = windowed(np.ones(x.shape[-n:]), edges)
             return sums / _windows(ones, kernel, stride).sum(axis=-1)
         return sums / (divisor or prod(kernel))
 
@@ -390,10 +374,10 @@ def _pooled(n: int) -> Rule:
         kernel, padding, dilation = _pairs(kernel, n), _pairs(padding, n), _pairs(dilation, n)
         if ceil_mode:
             return _refused("it calls a max pool with ceil_mode")(x)
-        edges = [p for q in padding[::-1] for p in (q, q)]
+        edges = _both(padding)
         steps = _pairs(stride, n) if stride else kernel
-        there = slid(_padded(np.arange(prod(x.shape[-n:])).reshape(x.shape[-n:]), edges, -1), kernel, steps, dilation)
-        seen = slid(_padded(x, edges, -np.inf) if any(padding) else x, kernel, steps, dilation)
+        there = slid(windowed(np.arange(prod(x.shape[-n:])).reshape(x.shape[-n:]), edges, -1), kernel, steps, dilation)
+        seen = slid(windowed(x, edges, -np.inf) if any(padding) else x, kernel, steps, dilation)
         seen, there = (np.reshape(a, (*a.shape[:-n], prod(kernel))) for a in (seen, there))
 
         def at() -> Any:
@@ -469,10 +453,6 @@ def _leaky(x: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, train
     return _refused("it draws random numbers, by rrelu")(x) if training else np.where(x > 0, x, x * ((lower + upper) / 2))
 
 
-def _heaviside(x: Any, values: Any) -> Any:
-    return np.where(x > 0, 1.0, np.where(x < 0, 0.0, values))
-
-
 ANGLES = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
 
 UNARY = {
@@ -480,7 +460,7 @@ UNARY = {
     **{f"a{name}": getattr(np, f"arc{name}") for name in ANGLES},
     "neg": np.negative, "abs": np.abs, "reciprocal": lambda x: 1 / x, "rsqrt": lambda x: 1 / np.sqrt(x), "square": np.square,
     "sigmoid": sp.expit, "erf": sp.erf, "erfc": sp.erfc, "lgamma": sp.gammaln, "digamma": sp.psi, "relu": lambda x: np.maximum(x, 0.0),
-    "sign": _sign, "sgn": _sign, "special_ndtr": sp.ndtr, "special_log_ndtr": sp.log_ndtr, "special_entr": sp.entr,
+    "sign": np.sign, "sgn": np.sign, "special_ndtr": sp.ndtr, "special_log_ndtr": sp.log_ndtr, "special_entr": sp.entr,
     "logical_not": lambda x: np.logical_not(x), "bitwise_not": lambda x: np.logical_not(x),
     "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
     **{name: getattr(np, name) for name in ("floor", "ceil", "trunc")}, "frac": lambda x: x - np.trunc(x),
@@ -493,7 +473,7 @@ BINARY: dict[str, Rule] = {
     "atan2": np.arctan2, "xlogy": sp.xlogy, "special_xlog1py": sp.xlog1py, "logaddexp": np.logaddexp, "logaddexp2": np.logaddexp2,
     "hypot": np.hypot, "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": lambda a, b: np.not_equal(a, b),
-    "bitwise_and": np.logical_and, "bitwise_or": np.logical_or, "heaviside": _heaviside,
+    "bitwise_and": np.logical_and, "bitwise_or": np.logical_or, "heaviside": np.heaviside,
     **{name: getattr(np, name) for name in ("remainder", "fmod", "floor_divide")},
 }  # fmt: skip
 
@@ -503,14 +483,13 @@ RULES: dict[str, Rule] = {
     "where": lambda c, a, b: np.where(c, a, b), "lerp": lambda a, b, w: a + w * (b - a),
     "addcmul": lambda x, a, b, value=1: x + (a * b if _is_one(value) else value * (a * b)),
     "addcdiv": lambda x, a, b, value=1: x + (a / b if _is_one(value) else value * (a / b)),
-    "sum": _sum, "mean": _mean, "prod": _prod, "amax": _greatest(np.max), "amin": _greatest(np.min),
+    "sum": _reduced(np.sum), "mean": _reduced(np.mean), "prod": _reduced(np.prod), "amax": _reduced(np.max), "amin": _reduced(np.min),
     "max": _with_places("max", "argmax"), "min": _with_places("min", "argmin"), "argmax": _arg("argmax"), "argmin": _arg("argmin"),
     "sort": _sorted, "topk": _topk, "var": _variance, "var_mean": _variance_and_mean,
     "std": lambda *a, **k: np.sqrt(_variance(*a, **k)),
     "cumsum": lambda x, dim, **_: np.cumsum(x, axis=dim), "cumprod": lambda x, dim, **_: np.cumprod(x, axis=dim),
     "logcumsumexp": _log_cum_sum_exp, "logsumexp": _log_sum_exp, "linalg_vector_norm": _norm, "norm": _norm_by_scalar,
-    "any": lambda x, dim=None, keepdim=False: np.any(x, axis=_dims(dim), keepdims=keepdim),
-    "all": lambda x, dim=None, keepdim=False: np.all(x, axis=_dims(dim), keepdims=keepdim),
+    "any": _reduced(np.any), "all": _reduced(np.all),
     "mm": np.matmul, "bmm": np.matmul, "dot": np.dot, "mv": np.matmul, "vdot": np.dot,
     "addmm": _product_added(np.matmul), "baddbmm": _product_added(np.matmul), "addmv": _product_added(np.matmul), "addr": _outer_added,
     "addbmm": _all_added, "linear": lambda x, w, b=None: x @ np.swapaxes(w, -1, -2) if b is None else x @ np.swapaxes(w, -1, -2) + b,
@@ -534,5 +513,7 @@ RULES: dict[str, Rule] = {
 }  # fmt: skip
 """By the name of the operator, without its overload."""
 
-OVERLOADS: dict[str, Rule] = {"sort.stable": _sorted_stably, "var.default": lambda x, unbiased=True: _variance(x, None, int(unbiased))}
+OVERLOADS: dict[str, Rule] = {
+    "var.default": lambda x, unbiased=True: _variance(x, None, int(unbiased)),
+}
 """Where one overload has its arguments in another order."""

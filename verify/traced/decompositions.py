@@ -41,24 +41,37 @@ class Factors(NamedTuple):
 
 def eigh(a: Any, UPLO: str = "L") -> Eigen:  # numpy's name
     """`np.linalg.eigh`, of the triangle that is read."""
-    x = factors.one_matrix(lifted(recorder_of(a), a), "np.linalg.eigh")
+    x, registers = _symmetric(a, "np.linalg.eigh", UPLO)
     values, vectors = x.recorder.factored(np.linalg.eigh, x.values, UPLO)
-    registers = symmetric(x.registers, lower=UPLO.upper() == "L")
     found = x.recorder.apply("eigenvalues", registers)
     return Eigen(Traced(x.recorder, values, found), Traced(x.recorder, vectors, _vectors(x, registers, vectors)))
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # numpy's name
     """`np.linalg.eigvalsh`."""
-    x = factors.one_matrix(lifted(recorder_of(a), a), "np.linalg.eigvalsh")
+    x, registers = _symmetric(a, "np.linalg.eigvalsh", UPLO)
     values = x.recorder.factored(np.linalg.eigvalsh, x.values, UPLO)
-    return Traced(x.recorder, values, x.recorder.apply("eigenvalues", symmetric(x.registers, lower=UPLO.upper() == "L")))
+    return Traced(x.recorder, values, x.recorder.apply("eigenvalues", registers))
 
 
-def symmetric(registers: Registers, *, lower: bool) -> Registers:
-    """The matrix of which one triangle is given."""
-    below = np.tril(np.ones(registers.shape, bool))
-    return np.where(below == lower, registers, registers.T) if lower else np.where(below.T, registers, registers.T)
+def eigh_of_scipy(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, **options: Any) -> Any:
+    """`scipy.linalg.eigh`, of one matrix."""
+    if b is not None or any(name.startswith(("subset", "type")) for name in options):
+        recorder_of(a, b).fail("it calls scipy.linalg.eigh of two matrices, or for some eigenvalues")
+    return eigvalsh(a, "UL"[lower]) if eigvals_only else tuple(eigh(a, "UL"[lower]))
+
+
+def eigvalsh_of_scipy(a: Any, b: Any = None, **options: Any) -> Any:
+    """`scipy.linalg.eigvalsh`, of one matrix."""
+    return eigh_of_scipy(a, b, eigvals_only=True, **options)
+
+
+def _symmetric(a: Any, name: str, triangle: str) -> tuple[Traced, Registers]:
+    """A matrix, and the registers of the symmetric one of which its lower triangle ("L") or its upper one ("U") is given."""
+    x = factors.one_matrix(lifted(recorder_of(a), a), name)
+    x.recorder.halves(x.values, name)
+    given = x.registers if triangle.upper() == "L" else x.registers.T
+    return x, np.where(np.tril(np.ones(x.shape, bool)), given, given.T)
 
 
 def _vectors(x: Traced, registers: Registers, own: Any) -> Registers:

@@ -8,14 +8,15 @@ import numpy as np
 
 from verify.tape import linear
 from verify.tape.tape import Registers
-from verify.traced.array import Traced, lifted, recorder_of
+from verify.traced.array import Traced, has_recorded, lifted, recorder_of
 from verify.traced.recorder import Recorder
 
 
-def cholesky(a: Any, *, upper: bool = False) -> Traced:
+def cholesky(a: Any, *, upper: bool = False, name: str = "np.linalg.cholesky") -> Traced:
     """L with LLᵀ = A, of which the lower triangle is read; Lᵀ of the upper one with `upper`."""
-    x = one_matrix(lifted(recorder_of(a), a), "cholesky")
+    x = one_matrix(lifted(recorder_of(a), a), name)
     recorder = x.recorder
+    recorder.halves(x.values, name)
     recorder.b.line = recorder.line
     registers = linear.cholesky(recorder.b, x.registers.T if upper else x.registers)
     values = recorder.factored(np.linalg.cholesky, x.values.T if upper else x.values)
@@ -24,12 +25,12 @@ def cholesky(a: Any, *, upper: bool = False) -> Traced:
 
 def of_scipy(a: Any, lower: bool = False, *_: Any, **__: Any) -> Traced:
     """`scipy.linalg.cholesky`."""
-    return cholesky(a, upper=not lower)
+    return cholesky(a, upper=not lower, name="scipy.linalg.cholesky")
 
 
 def cho_factor(a: Any, lower: bool = False, *_: Any, **__: Any) -> tuple[Traced, bool]:
     """A factor, and which triangle it is in."""
-    return of_scipy(a, lower), lower
+    return cholesky(a, upper=not lower, name="scipy.linalg.cho_factor"), lower
 
 
 def cho_solve(factor: tuple[Any, bool], b: Any, *_: Any, **__: Any) -> Traced:
@@ -37,6 +38,24 @@ def cho_solve(factor: tuple[Any, bool], b: Any, *_: Any, **__: Any) -> Traced:
     c, lower = factor
     first = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
     return solve_triangular(c, first, trans=1 if lower else 0, lower=lower)
+
+
+def solve_of_scipy(a: Any, b: Any, *_: Any, assume_a: str | None = None, **__: Any) -> Any:
+    """`scipy.linalg.solve`, which reads one triangle of what it takes for symmetric."""
+    _taken_for_symmetric(a, assume_a, "scipy.linalg.solve")
+    return np.linalg.solve(a, b)
+
+
+def inv_of_scipy(a: Any, *_: Any, assume_a: str | None = None, **__: Any) -> Any:
+    """`scipy.linalg.inv`, which reads one triangle of what it takes for symmetric."""
+    _taken_for_symmetric(a, assume_a, "scipy.linalg.inv")
+    return np.linalg.inv(a)
+
+
+def _taken_for_symmetric(a: Any, assumed: str | None, name: str) -> None:
+    if assumed is not None and assumed.startswith(("sym", "her", "pos")) and has_recorded([a]):
+        recorder = recorder_of(a)
+        recorder.halves(lifted(recorder, a).values, name)
 
 
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False, *_: Any, **__: Any) -> Traced:

@@ -18,7 +18,6 @@ from jax.extend.core import Literal
 from verify.tape.tape import Line
 from verify.traced import infinite
 from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted
-from verify.traced.aten import _sign
 from verify.traced.functions import METHODS
 from verify.traced.recorder import LIBRARIES, Recorder, line_at
 from verify.traced.windows import dilated, slid, windowed
@@ -447,7 +446,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
     "atan": np.arctan, "atan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh,
     "atanh": np.arctanh, "logistic": sp.expit, "erf": sp.erf, "erfc": sp.erfc, "lgamma": sp.gammaln, "digamma": sp.psi, "pow": np.power,
-    "max": np.maximum, "min": np.minimum, "sign": _sign, "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal,
+    "max": np.maximum, "min": np.minimum, "sign": np.sign, "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal,
     "eq": np.equal, "ne": np.not_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "xor": np.not_equal,
     "is_finite": np.isfinite, "copy": lambda x: x, "copy_p": lambda x: x, "stop_gradient": lambda x: x, "real": lambda x: x,
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high), "pvary": lambda x: x,

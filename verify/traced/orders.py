@@ -16,9 +16,12 @@ def argsort(x: Traced, axis: Any = -1, kind: Any = None, **more: Any) -> Any:
     """`np.argsort`: as the code has it, as long as its neighbours come to that."""
     if axis is None:
         x, axis = x.ravel(), -1
-    kind = "stable" if more.get("stable") or x.recorder.strict else kind
-    order = np.argsort(x.values, axis=axis, kind=kind)
-    return _each_row(x, order, axis, lambda row, begun: _inserted(x.recorder, row, begun))
+    return _compared(x, np.argsort(x.values, axis=axis, kind="stable" if more.get("stable") or x.recorder.strict else kind), axis)
+
+
+def _compared(x: Traced, own: Any, axis: int) -> Any:
+    """The order that comparisons come to, where the code has its own."""
+    return _each_row(x, own, axis, lambda row, begun: _inserted(x.recorder, row, begun))
 
 
 def _each_row(x: Traced, order: Any, axis: int, f: Callable[[Registers, list[int]], list[int]]) -> Any:
@@ -56,7 +59,8 @@ def sorted_(x: Traced, axis: Any = -1, **more: Any) -> Any:
     """`np.sort`."""
     if axis is None:
         x, axis = x.ravel(), -1
-    return _taken(x, argsort(x, axis, **more), np.argsort(x.values, axis, kind="stable" if more.get("stable") else more.get("kind")), axis)
+    own = np.argsort(x.values, axis, kind="stable" if more.get("stable") or x.recorder.strict else more.get("kind"))
+    return _taken(x, _compared(x, own, axis), own, axis)
 
 
 def _taken(x: Traced, order: Any, own: Any, axis: int) -> Any:

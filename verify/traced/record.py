@@ -43,7 +43,7 @@ class Record:
     """`outputs` are registers of `b` in the shape of what came out, `values` the numbers that the code had, `guards` the inputs that the
     tape has behind those of the code: tiny numbers that are added. `decided` are the truths by which the code went on, for floats with the
     unit roundoff `u`, or in real arithmetic. It is `steady` where nothing else of the inputs' numbers was asked for. Derivatives are taken
-    by the first `variables` of the inputs.
+    by the first `variables` of the inputs. `halved` are functions that have read one triangle of a matrix whose triangles differ.
     """
 
     b: Builder
@@ -55,6 +55,7 @@ class Record:
     u: float | None
     variables: int
     steady: bool = True
+    halved: tuple[str, ...] = ()
 
     @cached_property
     def tape(self) -> Tape:
@@ -272,6 +273,7 @@ class _Runs:
             u=self.u,
             variables=self.variables,
             steady=self.left >= 0 and not self.looked,
+            halved=tuple(dict.fromkeys(name for r in self.recorders for name in r.halved)),
         )
 
     def _ran(self, forced: Mapping[int, bool]) -> tuple[Traced, Recorder]:
@@ -289,13 +291,17 @@ class _Runs:
     def _tree(self, forced: dict[int, bool], out: Traced, recorder: Recorder) -> Registers:
         free = {r: v for r, v in recorder.decided.items() if r not in forced}
         truths = _truths(self.b, balls(self.given, self.variables, self.guards), free, self.u)
-        first = next((r for r in free if truths[r] is None), None)
-        if first is None or self.left <= 0:
-            self.left -= first is not None
-            return self._guarded(out, {r: truths[r] is not None and v for r, v in free.items()}, known=first is None)
+        open_ = [r for r in free if truths[r] is None]
+        if not open_ or self.left <= 0:
+            self.left -= bool(open_)
+            return self._guarded(out, {r: truths[r] is not None and v for r, v in free.items()}, known=not open_)
+        first = open_[0]
         mine = free[first]
-        own = self._tree({**forced, first: mine}, out, recorder)
         other_out, other = self._ran({**forced, first: not mine})
+        if 2 ** len(open_) > self.left + 2 and set(open_[1:]) <= other.decided.keys():
+            self.left = -1  # they do not depend on each other: all combinations take more runs than are left
+            return self._guarded(out, free, known=True)
+        own = self._tree({**forced, first: mine}, out, recorder)
         if np.shape(other_out.values) != np.shape(out.values):
             raise NotTraced("its branches return arrays of different shapes")
         others = self._tree({**forced, first: not mine}, other_out, other)

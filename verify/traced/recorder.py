@@ -66,6 +66,7 @@ class Recorder:
     `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
     the line that it is at.
     `opposites` are truths that are others', negated, `singles` single numbers, `buffers` arrays that the code brings along and writes into.
+    `halved` names functions that have read one triangle of a matrix whose triangles differ.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -79,6 +80,7 @@ class Recorder:
     buffers: dict[int, Any] = field(default_factory=dict)
     singles: dict[Any, Registers] = field(default_factory=dict)
     opposites: dict[int, int] = field(default_factory=dict)
+    halved: list[str] = field(default_factory=list)
     told: bool = False
     looked: bool = False
     failure: NotTraced | None = None
@@ -239,6 +241,12 @@ class Recorder:
                 self.fail("it factors a matrix that is singular for some numbers")
             raise
 
+    def halves(self, matrix: Any, function: str) -> None:
+        """Notes it where a function reads one triangle of a matrix that is not symmetric, but for rounding."""
+        apart = np.abs(matrix - np.swapaxes(matrix, -1, -2))
+        if np.any(apart > ROUNDINGS * len(matrix) * np.finfo(np.float64).eps * np.max(np.abs(matrix))):
+            self.halved.append(function)
+
     def owns(self, recorder: Recorder) -> None:
         """Raises NotTraced where numbers were recorded by another one: nobody knows where that was."""
         if recorder is not self:
@@ -255,6 +263,7 @@ def line_of_code() -> Line | None:
     return _line(frame.f_code, frame.f_lineno, frame.f_lasti)
 
 
+@lru_cache(maxsize=1 << 14)
 def line_at(code: CodeType, at: int) -> Line | None:
     """The line of an instruction of some code."""
     number = next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]

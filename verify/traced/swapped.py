@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.traced import factors, windows
+from verify.traced import decompositions, factors, windows
 from verify.traced.array import Recorded, Traced, cast, has_recorded, lifted, plain_index, recorder_of, stacked
 from verify.traced.functions import METHODS, filled
 from verify.traced.recorder import BESIDE, OWN, Recorder
@@ -461,9 +461,9 @@ OF_SCIPY: dict[str, dict[str, Callable[..., Any]]] = {
         "logsumexp": _logsumexp, "softmax": _softmax, "log_softmax": lambda x, axis=None: x - _logsumexp(x, axis=axis, keepdims=True),
     },
     "scipy.linalg": {
-        "norm": np.linalg.norm, "det": np.linalg.det, "inv": lambda a, **_: np.linalg.inv(a), "cholesky": factors.of_scipy,
+        "norm": np.linalg.norm, "det": np.linalg.det, "inv": factors.inv_of_scipy, "cholesky": factors.of_scipy,
         "cho_factor": factors.cho_factor, "cho_solve": factors.cho_solve, "solve_triangular": factors.solve_triangular,
-        "solve": lambda a, b, **_: np.linalg.solve(a, b),
+        "solve": factors.solve_of_scipy, "eigh": decompositions.eigh_of_scipy, "eigvalsh": decompositions.eigvalsh_of_scipy,
     },
     "scipy.spatial.distance": {
         "cdist": _distances, "pdist": lambda x, *e, **k: _distances(x, x, *e, **k)[np.triu_indices(len(x), 1)],
