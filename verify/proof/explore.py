@@ -331,6 +331,7 @@ class Explorer:
         self.runs += 1
         q = self.question
         self._assigned, self._signs = {n: value for n, value, _ in self._trail}, dict[int, Sign]()
+        self.f.begin()
         recorder = Following(self.b, strict=True, guards=self.guards)
         path = recorder.path = Path(self.f, self.b, self._elements, set(self.variables), self, self._read)
         path.forms = Forms(path, self._positive)
@@ -472,6 +473,7 @@ class Explorer:
     def _ask(self, f: Field, answers: Answers, tag: Any) -> None:
         """Has a field take the root of a place, on the path that led there."""
         signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
+        f.begin()
         path = Path(f, self.b, self._inputs(f), set(self.variables), signs, self._read)
         if isinstance(tag, tuple):
             path.element(tag[1])
