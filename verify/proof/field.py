@@ -423,6 +423,15 @@ class Field(Arithmetic):
             c = self.rational(x, one.power)
             if c is not None and c > 0:
                 return self.plus(one.exponent, self._logarithm_of(c))
+        if len(self._pairs) > LONGEST:
+            return None
+        self._asked(x, len(self._pairs) ** 2)
+        for one in self._pairs:  # as Σ exp(s − m), beside Σ exp(s)
+            y = self.times(x, one.power)
+            for two in self._pairs:
+                other = self._powers.get(self.over(y, two.power).v) if two is not one else None
+                if other is not None:
+                    return self.minus(self.plus(other.exponent, two.exponent), one.exponent)
         return None
 
     # Roots
