@@ -99,17 +99,11 @@ def _of_labels(found: Conventions, o: Objective, every: bool) -> BySpec:
     free = loss.domain is not None and not (isinstance(way, Scores) and way.order == "PREDICTIONDATASET")
     label = Label(str(len(loss.targets)) if loss.targets else wide)
     y = Input(name="y", dims=("n",), domain=loss.domain or Real()) if free else Input(name="y", dims=("n",), domain=label, asked=True)
-    inputs = (
-        (
-            Input(name="W", dims=(wide, "d"), domain=Real(), differentiated=True),
-            Input(name="X", dims=("n", "d"), domain=Real()),
-            y,
-            Input(name="reg", dims=(), domain=Positive()),
-        )
-        if linear
-        else (Input(name="scores", dims=("n", wide), domain=Real(), differentiated=True), y)
-    )
-    inputs += tuple(Input(name=name, dims=(), domain=loss.parameters[name].domain) for name in handed)
+    real = Input(name="W", dims=(wide, "d"), domain=Real(), differentiated=True), Input(name="X", dims=("n", "d"), domain=Real())
+    scores = Input(name="scores", dims=("n", wide), domain=Real(), differentiated=True)
+    reg = Input(name="reg", dims=(), domain=Positive())
+    parameters = (Input(name=name, dims=(), domain=loss.parameters[name].domain) for name in handed)
+    inputs = (*real, y, reg, *parameters) if linear else (scores, y, *parameters)
     names = tuple(i.name for i in inputs)
 
     def numbers(values: Values) -> list[Any]:

@@ -217,8 +217,8 @@ def _apart_in_value(code: Code, own: Code, values: Mapping[str, Any]) -> Gap | N
     distance = float(apart.abs_lower()) if apart.is_finite() else 0.0
     if not distance > FAR * size:
         return None
-    how = {"place": VALUE, "line": None, "width": float(apart.rad()), "size": size}
-    return Gap(distance=distance, measured=float(found), expected=float(due), **how)
+    width, measured, expected = map(float, (apart.rad(), found, due))
+    return Gap(place=VALUE, distance=distance, width=width, measured=measured, expected=expected, size=size, line=None)
 
 
 @dataclass(eq=False)
