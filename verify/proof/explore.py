@@ -363,7 +363,7 @@ class Explorer:
             if not q.seeded and _random_numbers() != numbers:
                 raise NotTraced("it draws random numbers: hand in an input that is called seed")
             if recorder.looked or recorder.told:
-                what = "whether numbers are finite" if recorder.looked else "numbers as text"
+                what = "whether numbers are finite, or signs that it does not compare" if recorder.looked else "numbers as text"
                 raise NotTraced(f"it asks for {what}, which no pattern of signs tells")
             wrong = self._wrong(path, loss, gradient)
             same = own is None or self._is_same(path, loss, own)
