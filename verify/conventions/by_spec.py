@@ -174,8 +174,9 @@ def _of_labels(found: Conventions, o: Objective, every: bool) -> BySpec:
     built = _built(f, formula, both, inputs, way.has_loss, case)
     fixed: dict[str, Any] = {name: o.parameters[name] for name in handed}
     fixed |= {"y": ordinary(loss.targets)} if free else {}
-    weighed = any(isinstance(e, Weights) for e in way.extras)
-    return replace(built, fixed=fixed, assumed=("weights of the examples are 1",) if weighed else ())
+    weighed = any(isinstance(e, Weights) for e in way.extras) or (isinstance(way, Scores) and way.order == "PREDICTIONDATASET")
+    assumed = ("weights of the examples are 1",) if weighed else ()
+    return replace(built, fixed=fixed, assumed=(*assumed, *(("the Hessian is not looked at",) if way.has_curvature else ())))
 
 
 def ordinary(targets: Sequence[float] | None) -> tuple[float, ...]:

@@ -27,6 +27,8 @@ MOST_ERROR = -100.0
 """log₂ of the greatest probability of a false claim that is called a proof."""
 ASKED = 3
 """Real points of one pattern at which balls are asked for a gap."""
+CONFIRMED = 8
+"""Patterns that are shown, and at a real point of which balls are asked too: one for a claim of something, others for its rules."""
 FAR = 2.0**-30
 """Of the size of a gradient, a gap at a point far from the example: who drops an exponential where it is small is not refuted by that."""
 VALUE = -1
@@ -229,7 +231,7 @@ class _Tally:
     explorer: Explorer
     patterns: int = 0
     met: int = 0
-    confirmed: bool = False
+    confirmed: int = 0
     refuted: tuple[dict[str, Any], Gap] | None = None
     unsettled: str | None = None
     count: int = 0
@@ -238,13 +240,13 @@ class _Tally:
         """One more; whether it was the last that is needed."""
         if leaf is RESTARTED:
             self.patterns = self.met = self.count = 0
-            self.confirmed, self.unsettled = False, None
+            self.confirmed, self.unsettled = 0, None
             return False
         self.patterns += 1
         fine = not leaf.wrong and leaf.unsaid is None and leaf.same
         points = [] if leaf.undefined else self._points(leaf)
         self.met += bool(points)
-        if fine and (self.confirmed or not points):
+        if fine and (self.confirmed >= CONFIRMED or not points):
             return False
         for values in points[:ASKED]:
             gap = self._gap(values)
@@ -254,7 +256,7 @@ class _Tally:
             if fine and gap is not None:
                 if self.explorer.is_moved_by_guards(leaf):
                     self.count, self.unsettled = self.count + 1, self.unsettled or GUARDED
-                self.confirmed = True
+                self.confirmed += 1
                 return False
         if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
             return self.refuted is not None
