@@ -213,7 +213,14 @@ def _whole(candidate: object, pins: Pins) -> None:
 def prove(
     candidate: str | Callable[..., Any],
     *,
+    loss: str | None = None,
     reference: str | Callable[..., Any] | None = None,
+    signature: str | None = None,
+    layout: str | None = None,
+    reduction: str | None = None,
+    penalty: str | None = None,
+    parameters: Mapping[str, Given] | None = None,
+    classes: int | None = None,
     at: Any = None,
     inputs: str | Mapping[str, str] | None = None,
     wrt: str | Sequence[str] | None = None,
@@ -225,6 +232,9 @@ def prove(
     """Proves that the gradient's code of a candidate is the derivative of its loss's code (or of that of a `reference`), for every real
     value of the inputs at one shape, each pattern of labels, and every sign of what the code compares; refutes it with a real point; or
     says why it does neither. What exactly is claimed: docs/proof.md.
+
+    With `loss`, the name of a spec or FILE.py:NAME, the formula is the spec's: the candidate's value is proved to be that, and its gradient
+    the derivative. Conventions are found out as `check` does, or given as to `check`; `claim` of what is returned says which.
 
     Inputs are told as to `check`, by an example `at`, or declared, `inputs="W: c d, X: n d, y: n | labels(c), reg:"`; a function
     f(W, X, y, reg) or f(scores, y) needs neither. `shape` gives sizes of the declared dimensions, {"n": 2, "d": 2, "c": 3} or
@@ -239,7 +249,15 @@ def prove(
 
     seconds("limit", limit)
     _callable(candidate)
-    request = proof_request(candidate, reference=reference, at=at, inputs=inputs, wrt=wrt, seed=seed)
+    how: dict[str, Any] = {"reference": reference, "at": at, "inputs": inputs, "wrt": wrt, "seed": seed}
+    pins: dict[str, Any] = {"signature": signature, "layout": layout, "reduction": reduction, "penalty": penalty}
+    pins |= {"parameters": parameters, "classes": classes}
+    if loss is None:
+        if given := [name for name, value in pins.items() if value is not None]:
+            raise UsageError(f"{given[0]} is a convention of a spec: give the loss too, or leave it out.")
+        request = proof_request(candidate, **how)
+    else:
+        request = requested(candidate, loss=loss, **how, **pins)
     found = proved(request, shape=sizes(shape), limit=limit, in_process=bool(in_process))
     if found.witness is not None:
         witness.keep([found.witness])

@@ -187,3 +187,14 @@ def of_another_sign(x):
 
 def negative_logarithms(x):
     return np.log(x[0] * x[1]) * x[2], np.array([x[2] / x[0], x[2] / x[1], np.log(-x[0]) + np.log(-x[1]) + 1e-3 * x[0]])
+
+
+def logarithms_of_one_branch(x):
+    return np.where(x > 0, np.exp(np.log(x)), np.exp(0.5 * np.log(x**2))).sum(), np.ones(x.shape)
+
+
+def positive_on_one_branch(x):
+    """Where x₁ is positive, exp(log x₀) is compared; where it is not, x₀ may be anything."""
+    if x[1] > 0:
+        return np.exp(np.log(x[0])) + x[1] if np.exp(np.log(x[0])) > x[1] else x[0] + x[1], np.ones(2)
+    return (x[0] if x[0] > 0 else 7 * x[0]) + x[1], np.ones(2)

@@ -82,6 +82,42 @@ def test_reports_have_proofs():
     assert all("proved at (3,): 1 sign pattern" in render(document, f) for f in ("text", "html"))
 
 
+def test_reports_and_gate_have_the_claim_of_a_spec(tmp_path):
+    from verify.report.formats import render
+
+    target = f"{TARGET}softmax"
+    how = ("--loss", "softmax_cross_entropy", "--law", "purity", "--prove", "--format", "json", "--in-process")
+    document = json.loads(asked("check", target, *how)[1])
+    jsonschema.validate(document, SCHEMA)
+    (proof,) = document["proofs"]
+    claim = "value and gradient of softmax_cross_entropy: reduction mean"
+    assert (proof["status"], proof["claim"], proof["loss"]) == ("proved", claim, "softmax_cross_entropy")
+    assert all(claim in render(document, f) for f in ("text", "html"))
+    found = judged(document | {"selection": None}, Policy.of({"proof": "required"}, tmp_path), None)["gate"]["failures"]
+    assert not [f for f in found if f["rule"] == "proof"]
+    code, told = asked("prove", target, "--loss", "softmax_cross_entropy", "--reduction", "mean", "--in-process")
+    assert code == 0
+    assert f"claim: {claim}" in told
+
+
+def test_sizes_that_code_asks_for_are_not_every_size():
+    """Right at N = 2, and so proved there, by its shape; wrong at others, which the claim does not say."""
+
+    def halved(scores, y):
+        loss, d = proved_losses.softmax(scores, y)
+        return loss, d * len(y) / 2
+
+    def of_three(scores, y):
+        loss, d = proved_losses.softmax(scores, y)
+        return loss, d if len(y) != 3 else 2 * d
+
+    for f in (halved, of_three):
+        found = verify.prove(f, loss="softmax_cross_entropy")
+        assert "every N" not in str(found)
+        assert (found.status, found.proof.shape) == ("proved", "(2, 3)")
+        assert verify.prove(f, loss="softmax_cross_entropy", shape="N=3,C=2").status == "refuted"
+
+
 def test_what_is_refuted_is_broken():
     code, told = asked("check", f"{TARGET}far_away", "--at", "1,2", "--law", "purity", "--prove", "--format", "json", "--in-process")
     document = json.loads(told)

@@ -66,6 +66,8 @@ WRONG = {
     losses.forgets_where_it_is_large: [1.0, -2.0],
     losses.of_another_sign: [1.0, 2.0],
     losses.negative_logarithms: [1.0, 2.0, 3.0],
+    losses.logarithms_of_one_branch: [1.0],
+    losses.positive_on_one_branch: [1.0, 2.0],
 }
 
 

@@ -334,6 +334,12 @@ def _own_code_of(request: Request) -> tuple[Arguments, tuple[Conventions, int] |
     return own, _own_code(task, asked, own, unwatched, reference)
 
 
+def conventions_of(request: Request) -> Conventions:
+    """What is found out about a candidate that is judged by a spec. Raises UsageError as `perform` does."""
+    with _apart(request):
+        return conventions(request)
+
+
 def function_of(request: Request) -> Callable[..., Any]:
     """The candidate's function."""
     with _apart(request):

@@ -12,7 +12,7 @@ from typing import Any
 from pebble import ProcessExpired
 
 from verify.campaign import witness
-from verify.campaign.judging import function_of, own_code_of, perform
+from verify.campaign.judging import conventions_of, function_of, own_code_of, perform
 from verify.campaign.task import Outcome, Request, Task
 from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
@@ -20,12 +20,15 @@ from verify.campaign.workers import workers
 from verify.candidates import Candidate
 from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.cases import Case
+from verify.conventions import Conventions
+from verify.conventions.by_spec import by_spec
+from verify.conventions.by_spec import told as conventions_in_words
 from verify.errors import UsageError
 from verify.pair.shrinking import shrunk
 from verify.problem import Problem, small
-from verify.proof.proved import LIMIT, Proof, prove, real_gap
+from verify.proof.proved import LIMIT, Proof, own_value, prove, real_gap
 from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, is_any, patterns, strays, unfit
-from verify.traced import Code
+from verify.traced import Code, NotTraced
 
 OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
 AT_FIRST = 0.5
@@ -36,12 +39,15 @@ LONGER = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Proved:
-    """What `verify.prove` returns. `witness` is that of a refutation."""
+    """What `verify.prove` returns. `witness` is that of a refutation. By a spec `claim` says what value and gradient are of, by the
+    conventions that were found out.
+    """
 
     candidate: str
     proof: Proof
     witness: Outcome | None = None
     loss: str = NO_LOSS
+    claim: str | None = None
 
     @property
     def status(self) -> str:
@@ -51,6 +57,7 @@ class Proved:
     def __str__(self) -> str:
         lines = [f"{self.candidate}: {self.proof}"]
         parts = ", ".join(f"{name} 2^{x:.0f}" for name, x in self.proof.parts.items() if x > float("-inf"))
+        lines += [] if self.claim is None else [f"  claim: {self.claim}"]
         lines += [f"  error: {parts}"] if self.proof.status == "proved" else []
         lines += [f"  assumed: {told}" for told in self.proof.assumed]
         if self.witness is not None:
@@ -61,7 +68,7 @@ class Proved:
 
     def to_dict(self) -> dict[str, Any]:
         """As a document has it."""
-        found: dict[str, Any] = {"candidate": self.candidate, "loss": self.loss, **self.proof.to_dict()}
+        found: dict[str, Any] = {"candidate": self.candidate, "loss": self.loss, "claim": self.claim, **self.proof.to_dict()}
         if self.witness is not None:
             found["witness"] = witness.document(self.witness)
         return found
@@ -72,7 +79,7 @@ def proofs_of(requests: Sequence[Request], *, in_process: bool = False) -> list[
     found = []
     for request in requests:
         try:
-            p = proved(request_of(request), in_process=in_process)
+            p = proved(request, in_process=in_process)
         except UsageError as error:
             p = Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=str(error)))
         if p.witness is not None:
@@ -81,11 +88,6 @@ def proofs_of(requests: Sequence[Request], *, in_process: bool = False) -> list[
         del told["seconds"]  # which are never the same twice
         found.append(told)
     return found
-
-
-def request_of(request: Request) -> Request:
-    """What is proved of a candidate that is judged by a spec: its own code, until that has been compared with the spec by the laws."""
-    return request if request.at is not None else proof_request(request.candidate, seed=request.seed)
 
 
 def proof_request(candidate: Any, *, at: Any = None, inputs: Any = None, **how: Any) -> Request:
@@ -137,53 +139,117 @@ def proved(request: Request, *, shape: Mapping[str, int] | None = None, limit: f
 def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved:
     """The same in this process; what the candidate prints is left."""
     with redirect_stdout(StringIO()):
-        own, found = own_code_of(request)
-        if isinstance(found, str):
-            return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=found))
-        problem: Problem = found[0].objective.stated
-        code = problem.code
-        assert isinstance(code, Code)
-        if own.returned is None:
-            return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason="it has no gradient"))
-        inputs, example, declared = problem.inputs, own.at(request.dtypes[0]), bool(request.inputs)
-        given, told = patterns(inputs, example, declared, shape)
-        if isinstance(given, str):
-            return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=given))
-        if (other := strays(found[0].candidate, code, small(problem, seed=1) if not request.inputs else given[0])) is not None:
-            return Proved(candidate=request.name, proof=Proof(status="not proved", shape=told, reason=other))
-        loose = [i.name for i in inputs if not i.differentiated and not is_any(i)]
-        ends = {i.name: bounds(i) for i in inputs}
-        wider, told_wider = patterns(inputs, example, declared, shape, apart=True)
-        how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed}
-        proof = None
-        if told_wider != told and not isinstance(wider, str):
-            proof = prove(code, wider, shape=told_wider, limit=limit * AT_FIRST, **how)
-        if proof is None or proof.status in ("not proved", "vacuous"):
-            proof = prove(code, given, shape=told, limit=limit, **how)
-        if proof.status == "proved" and request.reference is not None:
-            proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))
-        if proof.status == "proved":
-            proof = replace(proof, assumed=(*proof.assumed, *own.told_symmetric))
-        if proof.values is None:
-            return Proved(candidate=request.name, proof=proof)
-        case = Case(values=proof.values, differentiated=own.differentiated, family="proof", seed=request.seed)
-        return Proved(candidate=request.name, proof=proof, witness=_outcome(request, code, case, ends))
+        return _by_own_code(request, shape, limit) if request.at is not None else _by_spec(request, shape, limit)
 
 
-def _outcome(request: Request, code: Code, case: Case, ends: Mapping[str, tuple[float, float] | None]) -> Outcome | None:
-    """The refutation as a law's outcome, at a point that is as plain as it can be, with its cause."""
+def _not_proved(request: Request, reason: str, shape: str = "its shape", claim: str | None = None) -> Proved:
+    return Proved(candidate=request.name, loss=request.loss, claim=claim, proof=Proof(status="not proved", shape=shape, reason=reason))
+
+
+def _by_spec(request: Request, shape: dict[str, int], limit: float) -> Proved:
+    """The candidate's value and gradient against a spec's formula."""
+    found = conventions_of(request)
+    if found.complaint is not None:
+        return _not_proved(request, f"it {found.complaint}")
+    if not found.fits:
+        return _not_proved(request, f"it computes {request.loss} by no convention that is known: `verify check` says how it differs")
+    first = _of_conventions(request, found, shape, limit, every=True)
+    if "not traced" not in (first.proof.reason or ""):
+        return first
+    second = _of_conventions(request, found, shape, limit, every=False)  # parameters may have to be plain numbers
+    return first if second.status == "not proved" else second
+
+
+def _of_conventions(request: Request, found: Conventions, shape: dict[str, int], limit: float, *, every: bool) -> Proved:
+    try:
+        stated = by_spec(found, every=every)
+    except NotTraced as error:
+        return _not_proved(request, f"not traced: {error}")
+    given, told = patterns(stated.inputs, {}, True, shape)
+    if isinstance(given, str):
+        return _not_proved(request, given, told)
+    given = [stated.pattern(p) for p in given]
+    values = {name: a for name, a in stated.case(given[0]).items() if name not in stated.fixed or name == "y"}
+    if (other := strays(found.candidate, stated.code, given[0], values)) is not None:
+        return _not_proved(request, other, told)
+    wider, told_wider = patterns(stated.inputs, {}, True, shape, apart=True)
+    loose = [i.name for i in stated.inputs if not (i.differentiated or i.asked) and (i.name in stated.fixed or not is_any(i))]
+    ends = {i.name: None if i.name in stated.fixed else bounds(i) for i in stated.inputs}
+    how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed, "answer": stated.answer}
+    proof = None
+    if told_wider != told and not isinstance(wider, str):
+        proof = prove(stated.code, [stated.pattern(p) for p in wider], shape=told_wider, limit=limit * AT_FIRST, **how)
+    if proof is None or proof.status in ("not proved", "vacuous"):
+        proof = prove(stated.code, given, shape=told, limit=limit, **how)
+    what = "value and gradient" if stated.answer is not None else "gradient"
+    free = [name for name in stated.fixed if name not in proof.held and name != "y"]
+    conventions = ", ".join(filter(None, (conventions_in_words(found, without=free), *(f"every {name}" for name in free))))
+    claim = f"{what} of {request.loss}{conventions and ': '}{conventions}"
+    if proof.status == "proved":
+        proof = replace(proof, assumed=(*proof.assumed, *stated.assumed))
+    made = Proved(candidate=request.name, loss=request.loss, claim=claim, proof=proof)
+    if proof.values is None:
+        return made
+    case = Case(values=proof.values, differentiated=found.objective.differentiated, family="proof", seed=request.seed)
+    own = own_value(stated.code, stated.answer)
+    case = _simplest(stated.code, case, ends, own)
+    return replace(made, witness=_broken(request, replace(case, values=stated.case(case.values)), ("gradient", "value")))
+
+
+def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Proved:
+    """The candidate's own code, or that of a reference, is the formula."""
+    own, found = own_code_of(request)
+    if isinstance(found, str):
+        return _not_proved(request, found)
+    problem: Problem = found[0].objective.stated
+    code = problem.code
+    assert isinstance(code, Code)
+    if own.returned is None:
+        return _not_proved(request, "it has no gradient")
+    inputs, example, declared = problem.inputs, own.at(request.dtypes[0]), bool(request.inputs)
+    given, told = patterns(inputs, example, declared, shape)
+    if isinstance(given, str):
+        return _not_proved(request, given, told)
+    if (other := strays(found[0].candidate, code, small(problem, seed=1) if not request.inputs else given[0])) is not None:
+        return _not_proved(request, other, told)
+    loose = [i.name for i in inputs if not i.differentiated and not is_any(i)]
+    ends = {i.name: bounds(i) for i in inputs}
+    wider, told_wider = patterns(inputs, example, declared, shape, apart=True)
+    how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed}
+    proof = None
+    if told_wider != told and not isinstance(wider, str):
+        proof = prove(code, wider, shape=told_wider, limit=limit * AT_FIRST, **how)
+    if proof is None or proof.status in ("not proved", "vacuous"):
+        proof = prove(code, given, shape=told, limit=limit, **how)
+    if proof.status == "proved" and request.reference is not None:
+        proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))
+    if proof.status == "proved":
+        proof = replace(proof, assumed=(*proof.assumed, *own.told_symmetric))
+    if proof.values is None:
+        return Proved(candidate=request.name, proof=proof)
+    case = Case(values=proof.values, differentiated=own.differentiated, family="proof", seed=request.seed)
+    return Proved(candidate=request.name, proof=proof, witness=_broken(request, _simplest(code, case, ends), ("formula", "gradient")))
+
+
+def _simplest(code: Code, case: Case, ends: Mapping[str, tuple[float, float] | None], own: Code | None = None) -> Case:
+    """A point of a refutation that is as plain as it can be."""
 
     def breaks(other: Case) -> bool:
         nonlocal case
-        gap = real_gap(code, other.values, ends)
+        gap = real_gap(code, other.values, ends, own)
         if gap is None or not gap.distance:
             return False
         case = other
         return True
 
     shrunk(case, case.x, breaks)
+    return case
+
+
+def _broken(request: Request, case: Case, laws: Sequence[str]) -> Outcome | None:
+    """A refutation as the outcome of the first of the laws that breaks there, with its cause."""
     dtype = request.dtypes[0]
-    for law in ("formula", "gradient"):
+    for law in laws:
         found = perform(Task(replace(request, laws=(law,)), dtype, law, case))
         if isinstance(found, Outcome) and found.result.witness is not None:
             return found

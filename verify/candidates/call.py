@@ -133,11 +133,11 @@ class Call(Way):
     def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         if self.own is not None:
             return asked(f, self.packed(tuple(arguments)))
-        mine = {name: value for name, value in self.handed.items() if _takes(f, name)}
+        mine = {name: value for name, value in self.handed.items() if takes(f, name)}
         by_name = [k for k, name in enumerate(self.order[: len(arguments)]) if name in self.problem.classwise]
-        mine |= {own: arguments[k] for k in by_name if (own := _spelled(f, self.order[k])) is not None}
+        mine |= {own: arguments[k] for k in by_name if (own := spelled(f, self.order[k])) is not None}
         plain = tuple(a for k, a in enumerate(arguments) if k not in by_name)
-        return asked(partial(_by_position, f, mine) if mine else f, plain)
+        return asked(partial(by_position, f, mine) if mine else f, plain)
 
     def _value(self, returned: Any, examples: tuple[int, ...]) -> float:
         """One number, or the losses of the examples, which are added without rounding."""
@@ -205,7 +205,7 @@ class Call(Way):
         return replace(self, handed={**self.handed, **{own[name.lower()]: value for name, value in parameters.items()}})
 
 
-def _by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: Any) -> Any:
+def by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: Any) -> Any:
     """f(*arguments, **named), by position where it tells them: what is adapted from a framework takes no names."""
     try:
         told = inspect.signature(f)
@@ -220,7 +220,7 @@ def _by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: An
     return f(*bound.args, **bound.kwargs)
 
 
-def _spelled(f: Callable[..., Any], name: str) -> str | None:
+def spelled(f: Callable[..., Any], name: str) -> str | None:
     """What it calls the argument of a name, whatever its case; None where it takes none."""
     try:
         own = inspect.signature(f).parameters
@@ -230,7 +230,7 @@ def _spelled(f: Callable[..., Any], name: str) -> str | None:
     return name if found is None and any(p.kind is p.VAR_KEYWORD for p in own.values()) else found
 
 
-def _takes(f: Callable[..., Any], name: str) -> bool:
+def takes(f: Callable[..., Any], name: str) -> bool:
     """Whether it takes an argument of the name, as far as it tells: of a pair, only forward may take a parameter."""
     try:
         own = inspect.signature(f).parameters

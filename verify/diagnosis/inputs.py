@@ -207,7 +207,10 @@ def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
 
 
 def _seen(subject: Memoised, case: Case) -> Seen | None:
-    truth = subject.truth(case)
+    try:
+        truth = subject.truth(case)
+    except NotTraced:  # code that divides by a weight, which is 0 there
+        return None
     exact = _denoted(subject, case)
     try:
         answer = subject.answer(case)

@@ -117,4 +117,5 @@ def _along_directions(pair: Pair, case: Case) -> Numbers | None:
 def _grain(pair: Pair, x: Floats) -> Floats:
     """Second differences of the gradient at steps so short that a smooth one has none: what is left is rounding."""
     before, here, after = (pair.gradient(x * x.dtype.type(1 + k * NUDGE)).astype(np.float64) for k in (-1, 0, 1))
-    return np.asarray(np.abs(before - 2 * here + after))
+    with np.errstate(invalid="ignore"):  # beside a pole
+        return np.asarray(np.abs(before - 2 * here + after))

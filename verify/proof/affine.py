@@ -14,8 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     from verify.proof.path import Path
 
-POSITIVE = {"exp", "exp2", "sqrt", "square", "logistic", "softplus", "cosh", "ndtr", "rsqrt"}
+POSITIVE = {"sqrt", "square", "ndtr", "rsqrt"}
 """Primitives that are nowhere negative."""
+POSITIVE_BY_EXP = {"exp", "logistic", "softplus", "cosh"}
+"""Those that are made of the exponential of their operand: that of log x is x, which is positive on this path alone."""
 LONG = 400
 """Bits of a coefficient, beyond which a form is a number of its own."""
 TOLERANCE = 1e-9
@@ -90,6 +92,8 @@ class Forms:
             return _sum((self._product(a, b, x, y), Fraction(1)) for a, b, x, y in zip(ins, ins[half:], xs, xs[half:], strict=False))
         if op == "div" and not xs[1].parts and xs[1].constant:
             return _sum(((xs[0], 1 / xs[1].constant),))
+        if op in POSITIVE_BY_EXP and self.path.f.is_positive_everywhere(self.path.elements[ins[0]]):
+            self.positive.add(element.v)
         if op in POSITIVE or (op == "pow_c" and parameter.denominator == 1 and int(parameter) % 2 == 0):
             self.positive.add(element.v)
         if op == "div" and all(map(self.is_positive, xs)):

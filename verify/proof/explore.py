@@ -53,7 +53,9 @@ class Sign:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leaf:
-    """One pattern: its signs, the entries of the gradient that are not what they must be, and the registers of what was compared."""
+    """One pattern: its signs, the entries of the gradient that are not what they must be, and the registers of what was compared. `same`:
+    that the code's own value is the loss.
+    """
 
     given: tuple[Any, ...]
     signs: tuple[Sign, ...]
@@ -61,20 +63,22 @@ class Leaf:
     loss: int
     gradient: tuple[int, ...]
     undefined: bool = False
+    same: bool = True
     unsaid: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; the first `variables` of the arrays are
-    differentiated. `patterns` are the arguments with each choice of labels. Numbers beside the variables are any, or as they are if
-    `held`; tiny ones that are added are any (`guards`), or 0. Real points are drawn within the `bounds`. Code that is `seeded` gets the
-    seed of the random numbers that it draws.
+    """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; `answer`, in place of `gradient`, a number
+    that must be the loss, and these. The first `variables` of the arrays are differentiated. `patterns` are the arguments with each choice
+    of labels. Numbers beside the variables are any, or as they are if `held`; tiny ones that are added are any (`guards`), or 0. Real
+    points are drawn within the `bounds`. Code that is `seeded` gets the seed of the random numbers that it draws.
     """
 
     loss: Callable[..., Any]
     gradient: Callable[..., Any]
     both: Callable[..., Any] | None = None
+    answer: Callable[..., Any] | None = None
     variables: int
     patterns: tuple[tuple[Any, ...], ...]
     held: frozenset[int] = frozenset()
@@ -87,6 +91,14 @@ def _random_numbers() -> Any:
     """How the generators stand that all code of a process shares."""
     found: Any = np.random.get_state(legacy=False)  # noqa: NPY002  # the legacy global state is the one that code may draw from
     return found["state"]["key"].tobytes(), found["state"]["pos"], found["has_gauss"], random.getstate()
+
+
+def _number(recorder: Recorder, returned: Any) -> int:
+    """The register of a loss."""
+    value = lifted(recorder, returned)
+    if value.size != 1:
+        raise Unsaid(f"the loss has {value.size} numbers")
+    return int(value.registers.ravel()[0])
 
 
 class Late(BaseException):
@@ -331,35 +343,42 @@ class Explorer:
         self.runs += 1
         q = self.question
         self._assigned, self._signs = {n: value for n, value, _ in self._trail}, dict[int, Sign]()
+        self.f.begin()
         recorder = Following(self.b, strict=True, guards=self.guards)
         path = recorder.path = Path(self.f, self.b, self._elements, set(self.variables), self, self._read)
         path.forms = Forms(path, self._positive)
         self._path = path
         told: dict[str, Any] = {"given": given}
-        loss, gradient = -1, tuple[int, ...]()
+        loss, own, gradient = -1, None, tuple[int, ...]()
         numbers = _random_numbers()
         try:
             first = followed(q.both or q.loss, given, self.inputs, recorder)
             first, *out = [first] if q.both is None else first
-            value = lifted(recorder, first)
-            if value.size != 1:
-                raise Unsaid(f"the loss has {value.size} numbers")
-            loss = int(value.registers.ravel()[0])
-            out = followed(q.gradient, given, self.inputs, recorder) if q.both is None else out
+            loss = _number(recorder, first)
+            out = followed(q.answer or q.gradient, given, self.inputs, recorder) if q.both is None else out
+            if q.answer is not None:
+                first, *out = out
+                own = _number(recorder, first)
             gradient = tuple(r for g in out for r in lifted(recorder, g).registers.ravel().tolist())
             if not q.seeded and _random_numbers() != numbers:
                 raise NotTraced("it draws random numbers: hand in an input that is called seed")
             if recorder.looked or recorder.told:
-                what = "whether numbers are finite" if recorder.looked else "numbers as text"
+                what = "whether numbers are finite, or signs that it does not compare" if recorder.looked else "numbers as text"
                 raise NotTraced(f"it asks for {what}, which no pattern of signs tells")
             wrong = self._wrong(path, loss, gradient)
-            if wrong and path.maxima:  # it may matter which is the greatest
+            same = own is None or self._is_same(path, loss, own)
+            if (wrong or not same) and path.maxima:  # it may matter which is the greatest
                 raise Inseparable(path.alike({key for _, key in path.maxima.values()}))
         except Undefined:
             return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, undefined=True)
         except Unsaid as error:
             return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, unsaid=str(error))
-        return Leaf(**told, signs=self._found(), wrong=wrong, loss=loss, gradient=gradient)
+        return Leaf(**told, signs=self._found(), wrong=wrong, loss=loss, gradient=gradient, same=same)
+
+    def _is_same(self, path: Path, loss: int, own: int) -> bool:
+        apart = self.f.minus(path.element(own), path.element(loss))
+        self.budget.shown(apart.n)
+        return apart.is_zero
 
     def _found(self) -> tuple[Sign, ...]:
         return tuple(self._signs.values())
@@ -472,6 +491,7 @@ class Explorer:
     def _ask(self, f: Field, answers: Answers, tag: Any) -> None:
         """Has a field take the root of a place, on the path that led there."""
         signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
+        f.begin()
         path = Path(f, self.b, self._inputs(f), set(self.variables), signs, self._read)
         if isinstance(tag, tuple):
             path.element(tag[1])

@@ -123,12 +123,14 @@ class Budget:
 @dataclass(frozen=True)
 class Pair:
     """An exponent and its exponential: `root` is the element whose 60th power that is, where it was free; else it is a logarithm and its
-    argument.
+    argument, or made of other pairs. exp(log x) is x only where x is positive, which it is on paths that take the logarithms `of` all
+    these values.
     """
 
     exponent: Element
     power: Element
     root: Element | None
+    of: frozenset[Any] = frozenset()
 
 
 @dataclass(eq=False)
@@ -147,7 +149,7 @@ class Field(Arithmetic):
         self.one, self.zero = Element((one,) * len(self.seeds), 0.0, 0.0, True), Element((zero,) * len(self.seeds), 0.0, 0.0, True)
         self._numbers: dict[Any, Element] = {}
         self._pairs: list[Pair] = []
-        self._exponents: dict[Any, Pair] = {self.zero.v: Pair(self.zero, self.one, None)}
+        self._exponents: dict[Any, list[Pair]] = {self.zero.v: [Pair(self.zero, self.one, None)]}
         self._powers: dict[Any, Pair] = {self.one.v: Pair(self.zero, self.one, None)}
         self._angles: list[tuple[Element, Element, Element]] = []
         self._turns: dict[Any, tuple[Element, Element]] = {self.zero.v: (self.zero, self.one)}
@@ -155,6 +157,13 @@ class Field(Arithmetic):
         self._square_roots: dict[Any, Element] = {}
         self._odd_roots: dict[Any, Element] = {}
         self._widest = (1.0, 1.0)
+        self._taken: set[Any] = set()
+
+    def begin(self) -> None:
+        """A path of its own: what others took the logarithm of need not be positive here. What these logarithms are stays, as log|x|: by
+        that all rules of products hold.
+        """
+        self._taken = set()
 
     # Numbers
 
@@ -303,13 +312,27 @@ class Field(Arithmetic):
     def _remember(self, pair: Pair) -> None:
         self._met(pair.exponent, pair.power)
         self._pairs.append(pair)
-        self._exponents.setdefault(pair.exponent.v, pair)
         self._powers.setdefault(pair.power.v, pair)
+        self._stands(pair)
+
+    def _stands(self, pair: Pair) -> None:
+        """One that holds on this path, behind those that do so already: what a path has found it finds again."""
+        if self._pair(pair.exponent.v) is None:
+            self._exponents.setdefault(pair.exponent.v, []).append(pair)
+
+    def _pair(self, exponent: Any) -> Pair | None:
+        """That of an exponent's values, on this path."""
+        return next((pair for pair in self._exponents.get(exponent, ()) if pair.of <= self._taken), None)
+
+    def is_positive_everywhere(self, a: Element) -> bool:
+        """Whether the number that exp(a) is here is positive on other paths too."""
+        pair = self._pair(a.v)
+        return pair is not None and not pair.of
 
     def exponential(self, a: Element) -> Element:
         """exp(a)."""
         self._asked(a, 1 + 8 * len(self._pairs))
-        known = self._exponents.get(a.v)
+        known = self._pair(a.v)
         if known is not None:
             return known.power
         for parts in self._combinations(a):
@@ -317,8 +340,9 @@ class Field(Arithmetic):
                 power = reduce(self.times, (self._power(pair, c) for pair, c in parts))
             except Unsaid:
                 continue
-            self._exponents[a.v] = Pair(a, power, None)
-            self._powers.setdefault(power.v, self._exponents[a.v])
+            found = Pair(a, power, None, frozenset[Any]().union(*(pair.of for pair, _ in parts)))
+            self._stands(found)
+            self._powers.setdefault(power.v, found)
             return power
         root = self.free("exp", self.tag, len(self._pairs))
         root.fixed = a.fixed
@@ -328,7 +352,7 @@ class Field(Arithmetic):
 
     def _combinations(self, a: Element) -> Iterator[list[tuple[Pair, Fraction]]]:
         """Ways to write an exponent by earlier ones."""
-        pairs = self._pairs
+        pairs = [pair for pair in self._pairs if pair.of <= self._taken]
         for one in pairs:
             c = self.rational(a, one.exponent)
             if c is not None and abs(c) <= MOST_COEFFICIENT and WHOLE % c.denominator == 0:
@@ -337,7 +361,7 @@ class Field(Arithmetic):
         for one, c in product(pairs, multiples):
             rest = self.minus(a, self.times(self.number(c), one.exponent))
             for sign in (1, -1):
-                other = self._exponents.get(rest.v if sign > 0 else self.negative(rest).v)
+                other = self._pair(rest.v if sign > 0 else self.negative(rest).v)
                 if other is not None:
                     yield [(one, c), (other, Fraction(sign))]
         if len(pairs) > LONGEST:
@@ -347,7 +371,7 @@ class Field(Arithmetic):
             for two, s in product(pairs[k:], multiples[:2]):
                 rest = self.minus(self.minus(a, self.times(self.number(c), one.exponent)), self.times(self.number(s), two.exponent))
                 for sign in (1, -1):
-                    other = self._exponents.get(rest.v if sign > 0 else self.negative(rest).v)
+                    other = self._pair(rest.v if sign > 0 else self.negative(rest).v)
                     if other is not None:
                         yield [(one, c), (two, s), (other, Fraction(sign))]
 
@@ -365,19 +389,22 @@ class Field(Arithmetic):
         if x.is_zero:
             raise Undefined
         self._asked(x, 2 + 4 * len(self._pairs))
-        known = self._powers.get(x.v)
+        known, of = self._powers.get(x.v), frozenset((x.v,))
         if known is not None:
+            self._taken.add(x.v)
+            self._stands(Pair(known.exponent, x, None, of))
             return known.exponent
         if x.fixed and (q := self.rational(x, self.one)) is not None:
             return self._logarithm_of(q)
         found = self._by_products(x)
+        self._taken.add(x.v)
         if found is None:
             found = self.free("log", self.tag, len(self._pairs))
             found.fixed = x.fixed
-            self._remember(Pair(found, x, None))
+            self._remember(Pair(found, x, None, of))
         else:
-            self._powers[x.v] = Pair(found, x, None)
-            self._exponents.setdefault(found.v, self._powers[x.v])
+            self._powers[x.v] = Pair(found, x, None, of)
+            self._stands(self._powers[x.v])
         return found
 
     def _by_products(self, x: Element) -> Element | None:
@@ -396,6 +423,15 @@ class Field(Arithmetic):
             c = self.rational(x, one.power)
             if c is not None and c > 0:
                 return self.plus(one.exponent, self._logarithm_of(c))
+        if len(self._pairs) > LONGEST:
+            return None
+        self._asked(x, len(self._pairs) ** 2)
+        for one in self._pairs:  # as Σ exp(s − m), beside Σ exp(s)
+            y = self.times(x, one.power)
+            for two in self._pairs:
+                other = self._powers.get(self.over(y, two.power).v) if two is not one else None
+                if other is not None:
+                    return self.minus(self.plus(other.exponent, two.exponent), one.exponent)
         return None
 
     # Roots

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, wraps
 from math import inf
 from typing import Any, Literal
 
@@ -26,8 +27,12 @@ MOST_ERROR = -100.0
 """log₂ of the greatest probability of a false claim that is called a proof."""
 ASKED = 3
 """Real points of one pattern at which balls are asked for a gap."""
+CONFIRMED = 8
+"""Patterns that are shown, and at a real point of which balls are asked too: one for a claim of something, others for its rules."""
 FAR = 2.0**-30
 """Of the size of a gradient, a gap at a point far from the example: who drops an exponential where it is small is not refuted by that."""
+VALUE = -1
+"""The place of a gap of values."""
 GUARDED = "the identity needs tiny numbers to be 0, with which the loss is another one"
 UNSETTLED = 64
 """Patterns that are neither shown nor refuted, after which no others are looked at."""
@@ -37,7 +42,8 @@ UNSETTLED = 64
 class Proof:
     """`labels` and `patterns` count what was gone through, `met` those patterns of which a real point was found, in floats. `error` is log₂
     of the probability that the claim is false, and `parts` what it is made of. `assumed` says how numbers were read, and what stayed as
-    it was given; `reason` why nothing is proved. Of what is refuted: `values` are a real point, and `gap` what balls say there.
+    it was given, `held` which inputs did; `reason` why nothing is proved. Of what is refuted: `values` are a real point, and `gap` what
+    balls say there.
     """
 
     status: Status
@@ -48,6 +54,7 @@ class Proof:
     error: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     reason: str | None = None
     seconds: float = 0.0
     values: Mapping[str, Any] | None = None
@@ -67,7 +74,7 @@ class Proof:
     def to_dict(self) -> dict[str, Any]:
         """As the report has it."""
         found = asdict(replace(self, values=None, gap=None))
-        del found["values"], found["gap"]
+        del found["values"], found["gap"], found["held"]
         return found | {
             "told": str(self),
             "assumed": list(self.assumed),
@@ -88,12 +95,13 @@ def prove(
     held: Sequence[str] = (),
     loose: Sequence[str] = (),
     bounds: Mapping[str, tuple[float, float] | None] | None = None,
+    answer: Callable[..., Any] | None = None,
     seed: int = 0,
     limit: float = LIMIT,
 ) -> Proof:
     """Whether a gradient's code is the derivative of a loss's code, for every real value of the inputs and each of the `patterns` of what
-    is whole numbers. Inputs that are `held` keep their values, and those that are `loose` do where it is not so otherwise. Real points are
-    looked for within the `bounds`.
+    is whole numbers; and whether a value is that loss, where an `answer` returns one with the arrays of the gradient. Inputs that are
+    `held` keep their values, and those that are `loose` do where it is not so otherwise. Real points are looked for within the `bounds`.
     """
     began = time.perf_counter()
     given = tuple(tuple(p[name] for name in code.names) for p in patterns)
@@ -105,7 +113,8 @@ def prove(
         q = Question(
             loss=code.f,
             gradient=code.gradient,
-            both=code.both,
+            both=code.both if answer is None else None,
+            answer=answer,
             variables=code.variables,
             patterns=given,
             held=held_at,
@@ -149,6 +158,10 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
     told |= {"patterns": tally.patterns, "met": tally.met}
     if tally.refuted is not None:
         values, gap = tally.refuted
+        if gap.place == VALUE:
+            due, found = _apart(gap.expected, gap.measured)
+            reason = f"the value is {due} at a point of one pattern, and the code's is {found}"
+            return Proof(status="refuted", reason=reason, values=values, gap=gap, **told), guarded
         name, index = _place(code, values, gap.place)
         due, found = _apart(gap.expected, gap.measured)
         reason = f"d/d{name}{index} is {due} at a point of one pattern, and the code's is {found}"
@@ -158,7 +171,8 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
         return Proof(status="not proved", reason=why, **told), guarded
     parts = explorer.errors()
     most = error_of(parts)
-    told |= {"error": most, "parts": parts, "assumed": _assumed(code, explorer)}
+    held = tuple(name for k, name in enumerate(code.names) if k in q.held)
+    told |= {"error": most, "parts": parts, "assumed": _assumed(code, explorer), "held": held}
     if most > MOST_ERROR:
         return Proof(status="not proved", reason=f"its degrees are too large: the error is up to 2^{most:g}", **told), guarded
     if not tally.confirmed:
@@ -167,18 +181,46 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
     return Proof(status="proved", **told), guarded
 
 
-def real_gap(code: Code, values: Mapping[str, Any], bounds: Mapping[str, tuple[float, float] | None]) -> Gap | None:
-    """What balls say at a real point within the bounds, at which the loss has a value; None where they say nothing, or it is none."""
+def own_value(code: Code, answer: Callable[..., Any] | None) -> Code | None:
+    """The value that an `answer` begins with, as code of the same inputs."""
+    if answer is None:
+        return None
+
+    @wraps(answer)
+    def value(*inputs: Any) -> Any:
+        return answer(*inputs)[0]
+
+    return Code(value, code.names, variables=code.variables)
+
+
+def real_gap(
+    code: Code, values: Mapping[str, Any], bounds: Mapping[str, tuple[float, float] | None], own: Code | None = None
+) -> Gap | None:
+    """What balls say at a real point within the bounds, at which the loss has a value; None where they say nothing, or it is none. With its
+    `own` value the gap of this and the loss, if there is none of the gradient; a formula may have a value that floats overflow at.
+    """
     for name in code.names[: code.variables]:
         low, high = bounds.get(name) or (-inf, inf)
         if not np.all((low < np.asarray(values[name])) & (np.asarray(values[name]) < high)):
             return None
     with suppress(Exception), np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         value = code.f(*(np.array(values[name]) if np.ndim(values[name]) else values[name] for name in code.names))
-        if np.all(np.isfinite(np.asarray(value, float))):
-            with suppress(NotTraced):
-                return code.gap(values)
+        with suppress(NotTraced):
+            if np.all(np.isfinite(np.asarray(value, float))) or (own is not None and code.enclosed(values).is_finite()):
+                found = code.gap(values)
+                return found if own is None or found is None or found.distance else _apart_in_value(code, own, values) or found
     return None
+
+
+def _apart_in_value(code: Code, own: Code, values: Mapping[str, Any]) -> Gap | None:
+    """The gap of two values; None where balls see none."""
+    due, found = code.enclosed(values), own.enclosed(values)
+    apart, size = found - due, float(due.abs_upper())
+    distance = float(apart.abs_lower()) if apart.is_finite() else 0.0
+    if not distance > FAR * size:
+        return None
+    width, measured, expected = map(float, (apart.rad(), found, due))
+    return Gap(place=VALUE, distance=distance, width=width, measured=measured, expected=expected, size=size, line=None)
 
 
 @dataclass(eq=False)
@@ -189,7 +231,7 @@ class _Tally:
     explorer: Explorer
     patterns: int = 0
     met: int = 0
-    confirmed: bool = False
+    confirmed: int = 0
     refuted: tuple[dict[str, Any], Gap] | None = None
     unsettled: str | None = None
     count: int = 0
@@ -198,13 +240,13 @@ class _Tally:
         """One more; whether it was the last that is needed."""
         if leaf is RESTARTED:
             self.patterns = self.met = self.count = 0
-            self.confirmed, self.unsettled = False, None
+            self.confirmed, self.unsettled = 0, None
             return False
         self.patterns += 1
-        fine = not leaf.wrong and leaf.unsaid is None
+        fine = not leaf.wrong and leaf.unsaid is None and leaf.same
         points = [] if leaf.undefined else self._points(leaf)
         self.met += bool(points)
-        if fine and (self.confirmed or not points):
+        if fine and (self.confirmed >= CONFIRMED or not points):
             return False
         for values in points[:ASKED]:
             gap = self._gap(values)
@@ -214,7 +256,7 @@ class _Tally:
             if fine and gap is not None:
                 if self.explorer.is_moved_by_guards(leaf):
                     self.count, self.unsettled = self.count + 1, self.unsettled or GUARDED
-                self.confirmed = True
+                self.confirmed += 1
                 return False
         if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
             return self.refuted is not None
@@ -234,11 +276,21 @@ class _Tally:
         return self.refuted is not None
 
     def _gap(self, values: Mapping[str, Any]) -> Gap | None:
-        return real_gap(self.code, values, dict(zip(self.code.names, self.explorer.question.bounds, strict=False)))
+        q = self.explorer.question
+        return real_gap(self.code, values, dict(zip(self.code.names, q.bounds, strict=False)), self._own)
+
+    @cached_property
+    def _own(self) -> Code | None:
+        """The code's own value, where it must be the loss."""
+        return own_value(self.code, self.explorer.question.answer)
 
     def _told(self, leaf: Leaf, met: bool) -> str:
         if leaf.unsaid is not None:
             return leaf.unsaid
+        if not leaf.wrong:
+            if met:
+                return "the value is the loss by no rule that is known, and balls see no difference"
+            return "the value is not the loss on a pattern of signs that no real point was found for"
         name, index = _place(self.code, self._values(leaf, None), leaf.wrong[0])
         if met:
             return f"d/d{name}{index} is the derivative by no rule that is known, and balls see no difference"

@@ -76,10 +76,10 @@ def bounds(i: Input) -> tuple[float, float] | None:
     return (float(i.domain.low), float(i.domain.high)) if isinstance(i.domain, Domain) else None
 
 
-def strays(candidate: Any, code: Code, values: Mapping[str, Any]) -> str | None:
-    """Why what was recorded is not what runs."""
+def strays(candidate: Any, code: Code, values: Mapping[str, Any], called: Mapping[str, Any] | None = None) -> str | None:
+    """Why what was recorded is not what runs; of a candidate that is `called` by other names."""
     try:
-        gradient = candidate(**{n: np.array(a) if np.ndim(a) else a for n, a in values.items()}).gradient
+        gradient = candidate(**{n: np.array(a) if np.ndim(a) else a for n, a in (called or values).items()}).gradient
         if not np.all(np.isfinite(gradient)):
             return None
         if (found := code.strayed(values, gradient)) is None:

@@ -17,10 +17,12 @@ from verify.problem import Input, Kept, Part, Problem, Recording, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
+from verify.tape import enclose
+from verify.tape.balls import precision
 from verify.tape.tape import Line, Tape
 from verify.traced import about
 from verify.traced.about import About, There
-from verify.traced.gap import Written, slopes, strayed, tape_of, written
+from verify.traced.gap import Written, arithmetic, slopes, strayed, tape_of, written
 from verify.traced.origin import Origin, origin
 from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
 from verify.traced.recorder import NotTraced
@@ -323,6 +325,15 @@ class Code:
         except NotTraced:
             return 0.0
         return float(np.nanmin([found.radius, np.sqrt(unit_roundoff(_dtype(given))) * float(found.exact.abs_upper())]))
+
+    def enclosed(self, values: Values) -> arb:
+        """The value there, with all that tiny numbers that are added may be. Raises NotTraced."""
+        record, _ = self.record(values)
+        given, _ = self._place(values)
+        with precision():
+            run = enclose.run(record.tape, _inputs(given, record, loose=True), arithmetic=arithmetic(record))
+            found: arb = run.values[int(record.outputs)]
+        return found
 
     def gap(self, values: Values) -> Gap | None:
         """See `Gap`; None on a kink, or where nothing is finite. Raises NotTraced."""

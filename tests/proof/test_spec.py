@@ -1,0 +1,109 @@
+"""Candidates against the formula of a spec: value and gradient, by conventions that are found out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from catalogue import right
+from proof import proved_losses as losses
+
+import verify
+from verify.core import multiclass_hinge, softmax_cross_entropy
+from verify.errors import UsageError
+from verify.source import load_file
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def told(f, loss, **how):
+    found = verify.prove(f, loss=loss, **how)
+    return found.status, found.claim
+
+
+def test_conventions_are_found_out_and_told():
+    hinge = "layout (D, C), reduction mean, penalty half-l2, delta 1"
+    assert told(losses.hinge_by_loops, "multiclass_hinge") == ("proved", f"value and gradient of multiclass_hinge: {hinge}")
+    assert told(losses.softmax, "softmax_cross_entropy") == ("proved", "value and gradient of softmax_cross_entropy: reduction mean")
+
+
+SOME = {
+    "huber": "delta 1",  # a domain of targets
+    "hinge_embedding": "every m",  # a parameter that it takes
+    "binary_cross_entropy": "call f(prediction, target)",  # another prediction than scores
+    "cox_efron": "call f(prediction, time, event)",  # a batch
+    "ipo": "call f(a, b, a0, b0, beta)",  # named inputs
+}
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_right_implementations_of_specs_are_proved(name):
+    status, claim = told(getattr(right, name), name)
+    assert status == "proved"
+    assert SOME[name] in claim
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "ipo"])
+def test_gradients_of_specs_that_are_too_long_are_refuted(name):
+    assert told(right.off(getattr(right, name)), name)[0] == "refuted"
+
+
+@pytest.mark.parametrize("kernel", [multiclass_hinge, softmax_cross_entropy], ids=lambda m: m.__name__.rpartition(".")[2])
+def test_kernels_of_the_core_are_their_specs(kernel, monkeypatch):
+    """The Python code of each row, which numba compiles; `exp` and `log` of math are numpy's here."""
+    for name in ("exp", "log"):
+        if hasattr(kernel, name):
+            monkeypatch.setattr(kernel, name, getattr(np, name))
+    if hasattr(kernel, "_greatest"):
+        monkeypatch.setattr(kernel, "_greatest", kernel._greatest.py_func)
+
+    def rows(scores, y):
+        ds, loss = np.zeros_like(scores), 0.0
+        for k in range(len(y)):
+            loss = loss + kernel.row.py_func(scores[k], y[k], 1.0, ds[k])
+        return loss, ds
+
+    status, claim = told(rows, kernel.__name__.rpartition(".")[2], limit=60)
+    assert status == "proved"
+    assert "reduction sum" in claim
+
+
+def test_examples_are_their_specs():
+    course, booster = (load_file(EXAMPLES / f"{name}.py") for name in ("course_svm", "xgboost_objective"))
+    assert told(course.svm_loss_vectorized, "multiclass_hinge", limit=60)[0] == "proved"
+    objective = verify.prove(booster.logistic, loss="binary_logistic")
+    assert objective.status == "proved"
+    assert objective.claim.startswith("gradient of binary_logistic")
+    assert "the Hessian is not looked at" in objective.proof.assumed
+    assert told(booster.squared, "squared_error")[0] == "proved"
+
+
+def shifted(where):
+    """Softmax with another value, and no other gradient, on one side."""
+
+    def f(scores, y):
+        value, d = losses.softmax(scores, y)
+        return value + where(scores[0, 0]), d
+
+    return f
+
+
+def test_a_value_that_is_another_one_somewhere_is_refuted():
+    found = verify.prove(shifted(lambda x: 2.0**-8 * (x > 1000)), loss="softmax_cross_entropy")
+    assert found.status == "refuted"
+    assert "the value is" in found.proof.reason
+    assert found.witness.result.law == "value"
+    assert verify.prove(shifted(lambda _: 0.5), loss="softmax_cross_entropy").status == "not proved"  # by no convention
+
+
+def test_another_gradient_is_refuted_by_a_witness_of_the_spec():
+    found = verify.prove(losses.forgets_one_label, loss="softmax_cross_entropy")
+    assert (found.status, found.witness.result.law) == ("refuted", "gradient")
+    assert found.to_dict()["witness"]["loss"] == "softmax_cross_entropy"
+
+
+def test_conventions_go_with_a_spec():
+    with pytest.raises(UsageError, match="reduction is a convention of a spec"):
+        verify.prove(losses.softmax, reduction="mean")
+    assert told(losses.softmax, "softmax_cross_entropy", reduction="sum")[0] == "not proved"

@@ -1,0 +1,30 @@
+"""A tape played on arrays that record: its operations are written behind those of the code, on the same builder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from verify.tape import floats
+from verify.tape.tape import Registers, Tape
+from verify.traced.array import Recorded, Traced, lifted
+
+
+def played(tape: Tape, inputs: Sequence[Any]) -> Any:
+    """What a tape makes of its inputs, single numbers, recorded or not, in the order of `tape.inputs`: its outputs in a row."""
+    numbers = np.array([x.values if isinstance(x, Recorded) else float(x) for x in inputs], np.float64)
+    values = floats.run(tape, numbers[:, None])[tape.outputs.ravel(), 0]
+    recorder = next((x.recorder for x in inputs if isinstance(x, Recorded)), None)
+    if recorder is None:
+        return values
+    b = recorder.b
+    found: Registers = np.zeros(tape.size, np.intp)
+    found[tape.inputs] = [int(lifted(recorder, x).registers) for x in inputs]
+    for r, number in tape.constants.items():
+        found[r] = b.constants(number)
+    b.line = None  # nobody has written this
+    for i in tape.instructions:
+        found[i.outs] = b.apply(i.row, [found[r] for r in i.ins], i.parameter)
+    return Traced(recorder, values, found[tape.outputs.ravel()])
