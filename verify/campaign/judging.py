@@ -402,8 +402,8 @@ def _symmetric_inputs(task: Task, f: Callable[..., Any], own: Arguments) -> dict
 
     if not any(map(is_symmetric, own.values.values())):
         return {}
-    other = None if task.request.reference is None else _imported(task.request.reference, task.request.folder)[0]
-    return symmetric_inputs([f, *([] if other is None else [_reference(other, own)])], own)
+    other = _reference(task.request, own)
+    return symmetric_inputs([f, *([] if other is None else [other])], own)
 
 
 def _called(f: Callable[..., Any], own: Arguments, upstream: Upstream, what: str) -> Callable[..., Any]:
