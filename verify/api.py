@@ -182,6 +182,8 @@ def requested(
     if reference is not None and (loss is not None or formula == "own"):
         other = "loss" if loss is not None else "formula='own'"
         raise UsageError(f"{other} and a reference are both given, and either is the formula to judge by. Leave one of them out.")
+    if not isinstance(derivative, int) or isinstance(derivative, bool) or derivative not in (1, 2):
+        raise UsageError(f"derivative is {shown(derivative)}; give 1 for the gradient, or 2 for the second derivative, too.")
     pair = (at, inputs, wrt, surrogate, formula)
     if loss is not None and (convex or at_only or derivative != 1 or any(given is not None for given in pair)):
         raise UsageError(

@@ -8,7 +8,7 @@ from typing import Any
 from verify.campaign.task import Request
 from verify.campaign.witness import NO_LOSS
 from verify.candidates.example import example
-from verify.errors import UsageError, names, shown
+from verify.errors import UsageError, names
 from verify.problem import different, input_of
 from verify.spec.annotated import annotated
 from verify.spec.declared import declared, texts
@@ -40,8 +40,6 @@ def without_spec(
     if surrogate is not None and (reference is not None or formula == "own"):
         other = "a reference" if reference is not None else "formula='own'"
         raise UsageError(f"a surrogate and {other} are both given, and either is the formula of the gradient. Leave one of them out.")
-    if derivative not in (1, 2) or isinstance(derivative, bool):
-        raise UsageError(f"derivative is {shown(derivative)}; give 1 for the gradient, or 2 for the second derivative, too.")
     if derivative == 2 and (reference is not None or surrogate is not None or inputs is not None):
         raise UsageError(
             "derivative=2 is judged by the candidate's own code, around an example. Leave reference, surrogate and inputs out."

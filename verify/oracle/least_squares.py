@@ -79,7 +79,8 @@ def of_simplices(A: Vector, b: Vector, starts: NDArray[np.intp]) -> Vector:
             break
         vertices, weights, points = [*vertices, vertex], np.append(weights, 0.0), np.column_stack([points, point])
         while not ((best := _affine(points)) > 0).all():
-            shares = np.divide(weights, weights - best, out=np.full(len(best), np.inf), where=best <= 0)
+            shares = np.where(best > 0, np.inf, 0.0)
+            np.divide(weights, weights - best, out=shares, where=(best <= 0) & (weights > best))
             first = int(np.argmin(shares))
             weights = weights + shares[first] * (best - weights)
             kept = weights > 0
