@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -81,3 +82,12 @@ def test_a_script_that_calls_us_is_run_once(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     run = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True)
     assert run.stdout == "Verdict.HOLDS\nTrue\n"
+
+
+def test_a_server_whose_socket_is_gone_is_replaced():
+    """Whoever removes all temporary files removes it, too."""
+    server.context()
+    before = forkserver._forkserver._forkserver_pid
+    shutil.rmtree(Path(forkserver._forkserver._forkserver_address).parent)
+    assert workers.each(os.getppid, [()]) != [before]
+    assert workers.each(os.getppid, [()]) == [forkserver._forkserver._forkserver_pid]

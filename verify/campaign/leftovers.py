@@ -52,6 +52,8 @@ def own_sockets() -> None:
     whether such a folder is of use, since who asks a server for that and says nothing ends it.
     """
     settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    if "tempdir" in settings:
+        os.makedirs(settings["tempdir"], mode=0o700, exist_ok=True)  # a candidate may have removed it
     if sys.platform == "win32" or "tempdir" in settings or len(os.fsencode(tempfile.gettempdir())) + len(mine()) > MOST:
         return
     settings["tempdir"] = folder = tempfile.mkdtemp(prefix=mine())

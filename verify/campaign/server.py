@@ -131,11 +131,19 @@ else:
                 self._begin(process_obj)
 
         def _begin(self, process_obj: Any) -> None:
-            """A server that is ending takes no more orders, and is there for some time still."""
+            """A server that is ending takes no more orders, and is there for some time still. One whose socket a candidate has removed
+            cannot be asked any more: it is ended.
+            """
             for _ in range(2 * leftovers.WAITS):
-                with suppress(ConnectionError):
+                try:
                     super()._launch(process_obj)  # type: ignore[misc]
                     return
+                except FileNotFoundError:
+                    if (lost := getattr(forkserver._forkserver, "_forkserver_pid", None)) is not None:
+                        os.kill(lost, signal.SIGKILL)
+                    leftovers.own_sockets()
+                except ConnectionError:
+                    pass
                 self._fds: list[int] = []
                 time.sleep(leftovers.WAIT)
             super()._launch(process_obj)  # type: ignore[misc]
