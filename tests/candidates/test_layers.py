@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from candidates import layers
 from candidates.layers import BETA, BUFFERED, EXAMPLE, GAMMA, B, W, X
+from click.testing import CliRunner
 
 import verify
+from verify.campaign.configuration import read
+from verify.cli import cli
 from verify.errors import UsageError
 
 
@@ -234,3 +237,23 @@ def test_a_surrogate_is_told_to_a_replay_and_goes_with_no_other_formula(tmp_path
             verify.check("stairs.py:f", surrogate="stairs.py:g", **how, **other)
     with pytest.raises(UsageError, match="the surrogate is int"):
         verify.check("stairs.py:f", surrogate=1, **how)
+
+
+@pytest.mark.parametrize(("surrogate", "verdict"), [("g", "broken"), ("h", "holds")])
+def test_the_command_and_a_project_take_a_surrogate_and_the_second_derivative(tmp_path, monkeypatch, surrogate, verdict):
+    (tmp_path / "stairs.py").write_text(
+        "import numpy as np\nX = np.array([0.3, -1.7, 2.2])\n"
+        "def f(x): return np.round(x).sum(), np.ones(3)\n"
+        "def g(x): return np.clip(x, -1, 1).sum()\ndef h(x): return x.sum()\n",
+        encoding="utf-8",
+    )
+    table = f'[[tool.verify.candidates]]\ntarget = "stairs.py:f"\nloss = "none"\nat = "stairs.py:X"\nsurrogate = "stairs.py:{surrogate}"\n'
+    twice = '[[tool.verify.candidates]]\ntarget = "stairs.py:f"\nloss = "none"\nat = "stairs.py:X"\nderivative = 2\n'
+    (tmp_path / "pyproject.toml").write_text(table + twice, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    words = f"check stairs.py:f --at stairs.py:X --surrogate stairs.py:{surrogate} --law gradient --profile quick --in-process --quiet"
+    run = CliRunner().invoke(cli, words.split(), standalone_mode=False)
+    assert verdict in run.output, run.output
+    assert [(r.surrogate, r.derivative) for r in read(tmp_path).requests()] == [(f"stairs.py:{surrogate}", 1), (None, 2)]
+    with pytest.raises(UsageError, match="derivative is 3; give 1 for the gradient, or 2"):
+        cli(["check", "stairs.py:f", "--at", "stairs.py:X", "--derivative", "3"], standalone_mode=False)
