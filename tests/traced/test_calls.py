@@ -70,6 +70,8 @@ FOLLOWED = {
     "a quantile": lambda w: np.quantile(w, 0.9) + np.percentile(w.reshape(3, 4), [20, 70], axis=1).sum()
         + np.median(w.reshape(3, 4), axis=0).sum(),
     "parted": lambda w: np.partition(w, -3)[-3:].sum() + (w[np.argpartition(w, 4)[:4]] ** 2).sum() + np.sort(w, axis=None)[2],
+    "parted tables": lambda w: np.partition(w.reshape(3, 4), 2, axis=None)[2] + np.sort(w.reshape(3, 4), axis=None)[5]
+        + np.partition(w.reshape(3, 4), 1, axis=0)[1] @ w[:4] + w[np.argpartition(w.reshape(3, 4), 5, axis=None)[5]] ** 2,
     "eigenvalues": spectral,
     "singular values": singular,
     "factors": factored,
