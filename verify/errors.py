@@ -12,7 +12,14 @@ class UsageError(Exception):
     """Wrong use or configuration: the message says what was given, what is allowed and what to do. Exit code 2."""
 
 
-_SHORT = reprlib.Repr()
+class _Short(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        """Python writes out no number of thousands of digits."""
+        return super().repr_int(x, level) if x.bit_length() < MOST_BITS else f"a whole number of {x.bit_length()} bits"
+
+
+MOST_BITS = 10_000
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 200
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
@@ -22,6 +29,8 @@ def shown(given: object) -> str:
 
     >>> shown("float63"), len(shown("x" * 10**6))
     ("'float63'", 200)
+    >>> shown(16**5000)
+    'a whole number of 20001 bits'
     """
     return _SHORT.repr(given)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.documents import text
-from verify.errors import UsageError, unknown
+from verify.errors import UsageError, shown, unknown
 
 
 def load(file: Path) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def tool(folder: Path) -> dict[str, Any] | None:
     tools = load(file).get("tool", {})
     table = tools.get("verify", {}) if isinstance(tools, dict) else tools
     if not isinstance(table, dict):
-        raise UsageError(f"tool.verify in {file} is {table!r}; it must be a table, [tool.verify].")
+        raise UsageError(f"tool.verify in {file} is {shown(table)}; it must be a table, [tool.verify].")
     known(table, KEYS, "[tool.verify]")
     return table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -91,3 +92,29 @@ def test_a_server_whose_socket_is_gone_is_replaced():
     shutil.rmtree(Path(forkserver._forkserver._forkserver_address).parent)
     assert workers.each(os.getppid, [()]) != [before]
     assert workers.each(os.getppid, [()]) == [forkserver._forkserver._forkserver_pid]
+
+
+def test_a_server_that_is_stopped_goes_on_at_the_end_of_any_pool():
+    """Whoever waits for the end of a worker waits for it."""
+    with workers.workers(1) as pool:
+        assert pool.schedule(stop_the_server).result() == forkserver._forkserver._forkserver_pid
+
+
+def stop_the_server():
+    os.kill(os.getppid(), signal.SIGSTOP)
+    return os.getppid()
+
+
+def test_workers_start_where_the_current_folder_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert workers.each(os.getpid, [()]) != [os.getpid()]
+
+
+def test_sockets_have_a_place_where_that_of_temporary_files_has_a_long_name(tmp_path):
+    home = tmp_path / ("long" * 30)
+    home.mkdir()
+    code = "import os; from verify.campaign import workers; print(workers.each(os.getppid, [()]))"
+    run = [sys.executable, "-c", code]
+    assert subprocess.run(run, env={**os.environ, "TMPDIR": str(home)}, capture_output=True, check=True).stdout.startswith(b"[")

@@ -452,3 +452,20 @@ def test_run_stores_the_kill_tables_and_the_gate_judges_them(tmp_path):
     assert f"of {len(table['mutants'])} wrong implementations caught by 2 laws; survives: " in done.stdout
     whole = judged({**document, "selection": None}, policy(), None)["gate"]
     assert {"power-survivor"} == set(rules(whole))
+
+
+@pytest.mark.parametrize("place", ["tool =", "[tool]\nverify =", "[tool.verify]\nprofile =", "[tool.verify]\ngate ="])
+def test_a_number_that_python_does_not_write_out_is_told_by_its_size(tmp_path, monkeypatch, place):
+    (tmp_path / "pyproject.toml").write_text(f"{place} 0x{'f' * 5000}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="a whole number of 20000 bits"):
+        cli(["run", "--quiet"], standalone_mode=False)
+
+
+def test_a_baseline_that_is_no_text_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "report.json").write_text(as_json(document(softmax())), encoding="utf-8")
+    (tmp_path / "baseline.json").write_bytes(b'{"a": "\xd1"}')
+    words = ["gate", "report.json", "--baseline", "baseline.json", "--update-baseline"]
+    CliRunner().invoke(cli, words, standalone_mode=False, catch_exceptions=False)
+    assert json.loads((tmp_path / "baseline.json").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from verify.campaign.task import DTYPES, Request
 from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
 from verify.conventions import PINS, Pins
-from verify.errors import UsageError, of_type, several, truth, unknown, whole
+from verify.errors import UsageError, of_type, several, shown, truth, unknown, whole
 from verify.profiles import PROFILES
 from verify.settings import known, tool
 from verify.spec.catalogue import names, penalties
@@ -44,7 +44,7 @@ def read(folder: Path) -> Configuration:
         return Configuration(candidates=tuple(core_candidates()))
     candidates = table.get("candidates")
     if candidates is not None and not (isinstance(candidates, list) and all(isinstance(c, dict) for c in candidates)):
-        raise UsageError(f"candidates in {file} is {candidates!r}; give one or more tables [[tool.verify.candidates]].")
+        raise UsageError(f"candidates in {file} is {shown(candidates)}; give one or more tables [[tool.verify.candidates]].")
     profile, seed = table.get("profile", "ci"), table.get("seed", 0)
     of_type("profile", profile, (str,), f"one of {', '.join(PROFILES)}")
     if profile not in PROFILES:

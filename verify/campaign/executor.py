@@ -36,7 +36,7 @@ from verify.campaign.task import (
     unjudged,
     without,
 )
-from verify.campaign.workers import awake, end_orphans, workers
+from verify.campaign.workers import TICK, end_orphans, workers
 from verify.cases import Case
 from verify.elapsed import Starved, now, processors
 from verify.errors import UsageError
@@ -81,9 +81,6 @@ positive one is that of a worker which took its leave when it was told to.
 MOST_ENDS = 3
 """Different cases at which such a signal ends the worker of one task, after which it is asked no more."""
 
-TICK = 0.25
-"""Seconds between two looks at the workers, which cost about 1/1000 of a core."""
-
 AFTER_A_HANG = 30.0
 """The same for a candidate that has hung on another law: it is broken already, and may hang on each."""
 
@@ -126,7 +123,7 @@ def execute(
     candidates = [list(group) for _, group in groupby(range(len(tasks)), key=lambda i: tasks[i].request.name)]
     cores = cores or processors(os.getpid())
     prepare({t.request.loss for t in tasks})
-    with leftovers.temporary() as folder, awake(TICK), ExitStack() as everyone:
+    with leftovers.temporary() as folder, ExitStack() as everyone:
 
         def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
             room = everyone.enter_context(ExitStack())

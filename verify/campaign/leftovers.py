@@ -54,17 +54,23 @@ def own_sockets() -> None:
     settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     if "tempdir" in settings:
         os.makedirs(settings["tempdir"], mode=0o700, exist_ok=True)  # a candidate may have removed it
-    if sys.platform == "win32" or "tempdir" in settings or len(os.fsencode(tempfile.gettempdir())) + len(mine()) > MOST:
+    home = next((home for home in _homes() if len(os.fsencode(home)) + len(mine()) <= MOST and os.access(home, os.W_OK)), None)
+    if sys.platform == "win32" or "tempdir" in settings or home is None:
         return
-    settings["tempdir"] = folder = tempfile.mkdtemp(prefix=mine())
+    settings["tempdir"] = folder = tempfile.mkdtemp(prefix=mine(), dir=home)
     Finalize(None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-100)
+
+
+def _homes() -> tuple[str, str]:
+    """Where temporary folders are: of sockets in the second, where the name of the first is too long."""
+    return tempfile.gettempdir(), "/tmp"  # noqa: S108
 
 
 def sweep(ended: int | None = None) -> None:
     """Removes what processes have left that live no more, and those of the one that has `ended`, which may be ending still."""
     if sys.platform == "win32":
         return
-    for home, before in ((Path(tempfile.gettempdir()), ""), (SEMAPHORES, "sem.")):
+    for home, before in (*((Path(home), "") for home in dict.fromkeys(_homes())), (SEMAPHORES, "sem.")):
         with suppress(OSError):
             for left in home.glob(f"{before}{PREFIX}-*-*-*-*"):
                 with suppress(OSError, ValueError):

@@ -21,6 +21,7 @@ import platformdirs
 
 from verify import kept
 from verify.campaign import leftovers
+from verify.storage import folder
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import RLock
@@ -111,6 +112,20 @@ else:
     _launching = threading.Lock()
 
     @contextmanager
+    def _somewhere() -> Iterator[None]:
+        """In the root, where the current folder is gone: what is started is told where we are."""
+        if folder() is not None:
+            yield
+            return
+        gone = os.open(".", os.O_RDONLY)
+        os.chdir("/")
+        try:
+            yield
+        finally:
+            os.fchdir(gone)
+            os.close(gone)
+
+    @contextmanager
     def _without_main() -> Iterator[None]:
         """What is started in the block by this thread is not told of the script that calls us: it would be run again, and judge again."""
         ours = threading.get_ident()
@@ -118,7 +133,7 @@ else:
         def told(name: str) -> dict[str, Any]:
             return {k: v for k, v in all_of_it(name).items() if not (k.startswith("init_main") and threading.get_ident() == ours)}
 
-        with _launching:
+        with _launching, _somewhere():
             all_of_it, spawn.get_preparation_data = spawn.get_preparation_data, told
             try:
                 yield
@@ -175,7 +190,7 @@ else:
         leftovers.own_sockets()
         found = _Context()
         found.set_forkserver_preload(_preloaded)
-        with _environment(_settings()), _deaf():
+        with _environment(_settings()), _deaf(), _somewhere():
             forkserver.ensure_running()
         return found
 

@@ -21,30 +21,34 @@ from verify.elapsed import processors
 
 T = TypeVar("T")
 
+TICK = 0.25
+"""Seconds between two looks at the workers, which cost about 1/1000 of a core."""
+
 
 @contextmanager
 def workers(most: int) -> Iterator[ProcessPool]:
-    """A pool of at most so many processes. They are gone when the block ends."""
+    """A pool of at most so many processes. They are gone when the block ends, which waits for their server, too."""
     pool = ProcessPool(max_workers=max(1, most), context=context(), initializer=_start, initargs=[memory.allowance()])
-    try:
-        yield pool
-        pool.close()  # type: ignore[no-untyped-call]
-    except BaseException:
-        pool.stop()  # type: ignore[no-untyped-call]
-        raise
-    finally:
-        pool.join()
+    with _awake():
+        try:
+            yield pool
+            pool.close()  # type: ignore[no-untyped-call]
+        except BaseException:
+            pool.stop()  # type: ignore[no-untyped-call]
+            raise
+        finally:
+            pool.join()
 
 
 @contextmanager
-def awake(tick: float) -> Iterator[None]:
-    """Lets the server of the workers go on, if a candidate stops it, every `tick` seconds: by a thread, since whoever waits for the end
-    of a worker waits for the server.
+def _awake() -> Iterator[None]:
+    """Lets the server of the workers go on, if a candidate stops it: by a thread, since whoever waits for the end of a worker waits for
+    the server.
     """
     over = threading.Event()
 
     def wake() -> None:
-        while not over.wait(tick):
+        while not over.wait(TICK):
             server = getattr(forkserver._forkserver, "_forkserver_pid", None)
             if server is not None and sys.platform != "win32":  # where there are neither servers nor signals
                 with suppress(ProcessLookupError):

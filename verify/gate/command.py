@@ -119,7 +119,7 @@ def _update(document: Any, policy: Policy, *, every_line: bool) -> None:
     if document["selection"] is not None:
         raise UsageError("the report judges some laws only, and a baseline needs all of them. Run again without --law.")
     file = policy.folder / policy.baseline
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    before = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     stored = None
     with suppress(UsageError):  # one that cannot be read is replaced
         stored = _stored(policy)

@@ -63,7 +63,7 @@ class Policy:
     def of(cls, table: object, folder: Path) -> Policy:
         """The policy of a table. Raises UsageError for keys and values that do not exist."""
         if not isinstance(table, dict):
-            raise UsageError(f"gate in [tool.verify] is {table!r}; it must be a table, [tool.verify.gate].")
+            raise UsageError(f"gate in [tool.verify] is {shown(table)}; it must be a table, [tool.verify.gate].")
         known(table, KEYS, "[tool.verify.gate]")
         for key in ("baseline", "deviations"):
             of_type(key, table.get(key, ""), (str,), "the path of a file")
@@ -96,7 +96,7 @@ def _proof(given: object) -> tuple[str, ...] | None:
         return ()
     if isinstance(given, list) and given and all(isinstance(name, str) for name in given):
         return tuple(given)
-    raise UsageError(f'proof is {given!r}; give "{PROOF}", or a list of the candidates of which it is.')
+    raise UsageError(f'proof is {shown(given)}; give "{PROOF}", or a list of the candidates of which it is.')
 
 
 def _positive(key: str, given: object) -> float:
@@ -119,7 +119,7 @@ def _deviations(file: Path) -> tuple[Deviation, ...]:
     known(table, ("deviation",), str(file))
     entries = table.get("deviation", [])
     if not (isinstance(entries, list) and all(isinstance(e, dict) for e in entries)):
-        raise UsageError(f"deviation in {file} is {entries!r}; give tables, [[deviation]].")
+        raise UsageError(f"deviation in {file} is {shown(entries)}; give tables, [[deviation]].")
     return tuple(_deviation(e, file) for e in entries)
 
 
