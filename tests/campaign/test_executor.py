@@ -97,12 +97,7 @@ def test_a_server_whose_socket_is_gone_is_replaced():
 def test_a_server_that_is_stopped_goes_on_at_the_end_of_any_pool():
     """Whoever waits for the end of a worker waits for it."""
     with workers.workers(1) as pool:
-        assert pool.schedule(stop_the_server).result() == forkserver._forkserver._forkserver_pid
-
-
-def stop_the_server():
-    os.kill(os.getppid(), signal.SIGSTOP)
-    return os.getppid()
+        pool.schedule(os.kill, args=[forkserver._forkserver._forkserver_pid, signal.SIGSTOP]).result()
 
 
 def test_workers_start_where_the_current_folder_is_gone(tmp_path, monkeypatch):
