@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from proof.kernels import rows_of
 
 import verify
 from verify.core import multiclass_hinge, softmax_cross_entropy
@@ -16,20 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.parametrize("kernel", [multiclass_hinge, softmax_cross_entropy], ids=lambda m: m.__name__.rpartition(".")[2])
 def test_rows_of_the_core_are_proved(kernel, monkeypatch):
-    """The Python code of each row, which numba compiles; `exp` and `log` of math are numpy's here."""
-    for name in ("exp", "log"):
-        if hasattr(kernel, name):
-            monkeypatch.setattr(kernel, name, getattr(np, name))
-    if hasattr(kernel, "_greatest"):
-        monkeypatch.setattr(kernel, "_greatest", kernel._greatest.py_func)
-
-    def scores(s, y):
-        ds, loss = np.zeros_like(s), 0.0
-        for k in range(len(y)):
-            loss = loss + kernel.row.py_func(s[k], y[k], 1.0, ds[k])
-        return loss, ds
-
-    assert verify.prove(scores, limit=60).status == "proved"
+    assert verify.prove(rows_of(kernel, monkeypatch), limit=60).status == "proved"
 
 
 def test_right_examples_are_proved():

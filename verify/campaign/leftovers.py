@@ -52,13 +52,13 @@ def own_sockets() -> None:
     whether such a folder is of use, since who asks a server for that and says nothing ends it.
     """
     settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    if "tempdir" in settings:
-        os.makedirs(settings["tempdir"], mode=0o700, exist_ok=True)  # a candidate may have removed it
-    home = next((home for home in _homes() if len(os.fsencode(home)) + len(mine()) <= MOST and os.access(home, os.W_OK)), None)
-    if sys.platform == "win32" or "tempdir" in settings or home is None:
+    if (known := settings.get("tempdir")) is not None:
+        os.makedirs(known, mode=0o700, exist_ok=True)  # a candidate may have removed it
         return
-    settings["tempdir"] = folder = tempfile.mkdtemp(prefix=mine(), dir=home)
-    Finalize(None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-100)
+    short = (home for home in _homes() if len(os.fsencode(home)) + len(mine()) <= MOST and os.access(home, os.W_OK))
+    if (home := next(short, None)) is not None:
+        settings["tempdir"] = folder = tempfile.mkdtemp(prefix=mine(), dir=home)
+        Finalize(None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-100)
 
 
 def _homes() -> tuple[str, str]:

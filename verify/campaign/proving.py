@@ -26,7 +26,7 @@ from verify.conventions.by_spec import told as conventions_in_words
 from verify.errors import UsageError
 from verify.pair.shrinking import shrunk
 from verify.problem import Problem, small
-from verify.proof.proved import LIMIT, Proof, own_value, prove, real_gap
+from verify.proof.proved import LIMIT, Proof, not_traced, own_value, prove, real_gap
 from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, is_any, patterns, strays, unfit
 from verify.traced import Code, NotTraced
 
@@ -142,8 +142,9 @@ def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved
         return _by_own_code(request, shape, limit) if request.at is not None else _by_spec(request, shape, limit)
 
 
-def _not_proved(request: Request, reason: str, shape: str = "its shape", claim: str | None = None) -> Proved:
-    return Proved(candidate=request.name, loss=request.loss, claim=claim, proof=Proof(status="not proved", shape=shape, reason=reason))
+def _not_proved(request: Request, reason: str | NotTraced, shape: str = "its shape") -> Proved:
+    proof = not_traced(reason, shape=shape) if isinstance(reason, NotTraced) else Proof(status="not proved", shape=shape, reason=reason)
+    return Proved(candidate=request.name, loss=request.loss, proof=proof)
 
 
 def _by_spec(request: Request, shape: dict[str, int], limit: float) -> Proved:
@@ -154,7 +155,7 @@ def _by_spec(request: Request, shape: dict[str, int], limit: float) -> Proved:
     if not found.fits:
         return _not_proved(request, f"it computes {request.loss} by no convention that is known: `verify check` says how it differs")
     first = _of_conventions(request, found, shape, limit, every=True)
-    if "not traced" not in (first.proof.reason or ""):
+    if first.proof.traced:
         return first
     second = _of_conventions(request, found, shape, limit, every=False)  # parameters may have to be plain numbers
     return first if second.status == "not proved" else second
@@ -164,13 +165,13 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     try:
         stated = by_spec(found, every=every)
     except NotTraced as error:
-        return _not_proved(request, f"not traced: {error}")
+        return _not_proved(request, error)
     given, told = patterns(stated.inputs, {}, True, shape)
     if isinstance(given, str):
         return _not_proved(request, given, told)
     given = [stated.pattern(p) for p in given]
     values = {name: a for name, a in stated.case(given[0]).items() if name not in stated.fixed or name == "y"}
-    if (other := strays(found.candidate, stated.code, given[0], values)) is not None:
+    if (other := _strays(found.candidate, stated.code, given[0], values)) is not None:
         return _not_proved(request, other, told)
     wider, told_wider = patterns(stated.inputs, {}, True, shape, apart=True)
     loose = [i.name for i in stated.inputs if not (i.differentiated or i.asked) and (i.name in stated.fixed or not is_any(i))]
@@ -196,6 +197,14 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     return replace(made, witness=_broken(request, replace(case, values=stated.case(case.values)), ("gradient", "value")))
 
 
+def _strays(*what: Any) -> str | NotTraced | None:
+    """See `strays`; or why it cannot be told."""
+    try:
+        return strays(*what)
+    except NotTraced as error:
+        return error
+
+
 def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Proved:
     """The candidate's own code, or that of a reference, is the formula."""
     own, found = own_code_of(request)
@@ -210,7 +219,7 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
     given, told = patterns(inputs, example, declared, shape)
     if isinstance(given, str):
         return _not_proved(request, given, told)
-    if (other := strays(found[0].candidate, code, small(problem, seed=1) if not request.inputs else given[0])) is not None:
+    if (other := _strays(found[0].candidate, code, small(problem, seed=1) if not request.inputs else given[0])) is not None:
         return _not_proved(request, other, told)
     loose = [i.name for i in inputs if not i.differentiated and not is_any(i)]
     ends = {i.name: bounds(i) for i in inputs}
@@ -221,10 +230,9 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
         proof = prove(code, wider, shape=told_wider, limit=limit * AT_FIRST, **how)
     if proof is None or proof.status in ("not proved", "vacuous"):
         proof = prove(code, given, shape=told, limit=limit, **how)
-    if proof.status == "proved" and request.reference is not None:
-        proof = replace(proof, assumed=(*proof.assumed, OF_THE_REFERENCE))
     if proof.status == "proved":
-        proof = replace(proof, assumed=(*proof.assumed, *own.told_symmetric))
+        of_another = () if request.reference is None else (OF_THE_REFERENCE,)
+        proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.told_symmetric))
     if proof.values is None:
         return Proved(candidate=request.name, proof=proof)
     case = Case(values=proof.values, differentiated=own.differentiated, family="proof", seed=request.seed)

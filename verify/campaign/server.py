@@ -155,7 +155,8 @@ else:
                     return
                 except FileNotFoundError:
                     if (lost := getattr(forkserver._forkserver, "_forkserver_pid", None)) is not None:
-                        os.kill(lost, signal.SIGKILL)
+                        with suppress(ProcessLookupError):  # it has ended meanwhile
+                            os.kill(lost, signal.SIGKILL)
                     leftovers.own_sockets()
                 except ConnectionError:
                     pass

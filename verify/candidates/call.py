@@ -133,11 +133,21 @@ class Call(Way):
     def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         if self.own is not None:
             return asked(f, self.packed(tuple(arguments)))
-        mine = {name: value for name, value in self.handed.items() if takes(f, name)}
+        bound, plain = self.bound(f, arguments, self.handed)
+        return asked(bound, plain)
+
+    def bound(
+        self, f: Callable[..., Any], arguments: Sequence[Any], handed: Mapping[str, Any], code: Callable[..., Any] | None = None
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """What is called for `f`, its `code` if that is another, with all that goes by name: what is `handed` in, as far as it takes it,
+        and parameters with a number for each class; and the arguments that are left.
+        """
+        mine = {name: value for name, value in handed.items() if _takes(f, name)}
         by_name = [k for k, name in enumerate(self.order[: len(arguments)]) if name in self.problem.classwise]
-        mine |= {own: arguments[k] for k in by_name if (own := spelled(f, self.order[k])) is not None}
+        mine |= {own: arguments[k] for k in by_name if (own := _spelled(f, self.order[k])) is not None}
         plain = tuple(a for k, a in enumerate(arguments) if k not in by_name)
-        return asked(partial(by_position, f, mine) if mine else f, plain)
+        called = f if code is None else code
+        return partial(_by_position, called, mine) if mine else called, plain
 
     def _value(self, returned: Any, examples: tuple[int, ...]) -> float:
         """One number, or the losses of the examples, which are added without rounding."""
@@ -205,7 +215,7 @@ class Call(Way):
         return replace(self, handed={**self.handed, **{own[name.lower()]: value for name, value in parameters.items()}})
 
 
-def by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: Any) -> Any:
+def _by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: Any) -> Any:
     """f(*arguments, **named), by position where it tells them: what is adapted from a framework takes no names."""
     try:
         told = inspect.signature(f)
@@ -220,7 +230,7 @@ def by_position(f: Callable[..., Any], named: Mapping[str, Any], *arguments: Any
     return f(*bound.args, **bound.kwargs)
 
 
-def spelled(f: Callable[..., Any], name: str) -> str | None:
+def _spelled(f: Callable[..., Any], name: str) -> str | None:
     """What it calls the argument of a name, whatever its case; None where it takes none."""
     try:
         own = inspect.signature(f).parameters
@@ -230,7 +240,7 @@ def spelled(f: Callable[..., Any], name: str) -> str | None:
     return name if found is None and any(p.kind is p.VAR_KEYWORD for p in own.values()) else found
 
 
-def takes(f: Callable[..., Any], name: str) -> bool:
+def _takes(f: Callable[..., Any], name: str) -> bool:
     """Whether it takes an argument of the name, as far as it tells: of a pair, only forward may take a parameter."""
     try:
         own = inspect.signature(f).parameters

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from verify.candidates import Candidate, Linear, Scores
 from verify.candidates.arguments import loss_and_gradient, loss_of
-from verify.candidates.call import BACKWARDS, Call, by_position, spelled, takes
+from verify.candidates.call import BACKWARDS, Call
 from verify.candidates.scores import DataSet
 from verify.candidates.signature import REG, Given, Weights
 from verify.conventions.pins import Conventions
@@ -302,12 +302,9 @@ def _called(way: Call, values: Values, handed: Mapping[str, str]) -> tuple[Any, 
     f, names = way.f, way.problem.differentiated
 
     def ask(g: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-        mine = {own: values.get(handed.get(own, own), value) for own, value in way.handed.items() if takes(g, own)}
-        by_name = [k for k, name in enumerate(way.order[: len(arguments)]) if name in way.problem.classwise]
-        mine |= {own: arguments[k] for k in by_name if (own := spelled(g, way.order[k])) is not None}
-        left = [a for k, a in enumerate(arguments) if k not in by_name]
-        code = uncompiled(g)
-        return (partial(by_position, code, mine) if mine else code)(*left)
+        mine = {own: values.get(handed.get(own, own), value) for own, value in way.handed.items()}
+        bound, plain = way.bound(g, arguments, mine, uncompiled(g))
+        return bound(*plain)
 
     def split(returned: Any) -> list[Any]:
         if isinstance(returned, Mapping):

@@ -42,8 +42,8 @@ UNSETTLED = 64
 class Proof:
     """`labels` and `patterns` count what was gone through, `met` those patterns of which a real point was found, in floats. `error` is log₂
     of the probability that the claim is false, and `parts` what it is made of. `assumed` says how numbers were read, and what stayed as
-    it was given, `held` which inputs did; `reason` why nothing is proved. Of what is refuted: `values` are a real point, and `gap` what
-    balls say there.
+    it was given, `held` which inputs did; `reason` why nothing is proved, and `traced` whether code was recorded at all. Of what is
+    refuted: `values` are a real point, and `gap` what balls say there.
     """
 
     status: Status
@@ -56,6 +56,7 @@ class Proof:
     assumed: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     reason: str | None = None
+    traced: bool = True
     seconds: float = 0.0
     values: Mapping[str, Any] | None = None
     gap: Gap | None = None
@@ -74,13 +75,18 @@ class Proof:
     def to_dict(self) -> dict[str, Any]:
         """As the report has it."""
         found = asdict(replace(self, values=None, gap=None))
-        del found["values"], found["gap"], found["held"]
+        del found["values"], found["gap"], found["held"], found["traced"]
         return found | {
             "told": str(self),
             "assumed": list(self.assumed),
             "parts": {name: round(x, 1) for name, x in self.parts.items() if x > -inf},
             "seconds": round(self.seconds, 3),
         }
+
+
+def not_traced(error: NotTraced, **told: Any) -> Proof:
+    """Of code that cannot be recorded."""
+    return Proof(status="not proved", reason=f"not traced: {error}", traced=False, **told)
 
 
 def _count(n: int, what: str) -> str:
@@ -141,15 +147,16 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
     try:
         explorer = Explorer(q, seed, began + limit)
     except NotTraced as error:
-        return Proof(status="not proved", reason=f"not traced: {error}", **told), False
+        return not_traced(error, **told), False
     tally = _Tally(code, explorer)
     why: str | None = None
+    failed: NotTraced | None = None
     try:
         for leaf in explorer.leaves():
             if tally.takes(leaf):
                 break
     except NotTraced as error:
-        why = f"not traced: {error}"
+        failed = error
     except Late:
         why = f"over the limit of {limit:g} s, after {_count(tally.patterns, 'pattern')}"
     except Unsaid as error:
@@ -166,6 +173,8 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
         due, found = _apart(gap.expected, gap.measured)
         reason = f"d/d{name}{index} is {due} at a point of one pattern, and the code's is {found}"
         return Proof(status="refuted", reason=reason, values=values, gap=gap, **told), guarded
+    if failed is not None:
+        return not_traced(failed, **told), guarded
     why = why or tally.unsettled
     if why is not None:
         return Proof(status="not proved", reason=why, **told), guarded

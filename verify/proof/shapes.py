@@ -18,7 +18,7 @@ from verify.errors import UsageError, unknown
 from verify.problem import Input
 from verify.problem.small import drawn
 from verify.spec.domains import Domain, Label
-from verify.traced import Code, NotTraced
+from verify.traced import Code
 from verify.traced.recorder import LIBRARIES
 
 MOST_LABELS = 1024
@@ -77,7 +77,7 @@ def bounds(i: Input) -> tuple[float, float] | None:
 
 
 def strays(candidate: Any, code: Code, values: Mapping[str, Any], called: Mapping[str, Any] | None = None) -> str | None:
-    """Why what was recorded is not what runs; of a candidate that is `called` by other names."""
+    """Why what was recorded is not what runs; of a candidate that is `called` by other names. Raises NotTraced."""
     try:
         gradient = candidate(**{n: np.array(a) if np.ndim(a) else a for n, a in (called or values).items()}).gradient
         if not np.all(np.isfinite(gradient)):
@@ -86,8 +86,6 @@ def strays(candidate: Any, code: Code, values: Mapping[str, Any], called: Mappin
             return None
     except Misbehaviour as error:
         return f"it {error}"
-    except NotTraced as error:
-        return f"not traced: {error}"
     return f"what runs is not what was recorded: entry {found[0]} of the gradient was {found[1]:.17g} then"
 
 
