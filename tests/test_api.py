@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import replace
 from functools import partial
 
 import pytest
+import sympy
 from implementations import hinge, softmax
 
 import verify
+from verify.spec import Claims, LossSpec, Penalty, Real
+from verify.spec.catalogue import losses
 
 QUICK = partial(verify.check, loss="softmax_cross_entropy", profile="quick", laws=("value",))
 
@@ -113,6 +118,47 @@ def test_a_candidate_that_exits_is_broken_by_behaviour():
         raise SystemExit(3)
 
     assert [r.diagnosis["code"] for r in QUICK(f).results] == ["crashed"]
+
+
+SQUARED = LossSpec(name="squared", per_example=lambda s, t: (s - t) ** 2, target=Real(), claims=Claims(convex=True), source="a textbook")
+
+
+def squared(s, t):
+    return ((s - t) ** 2).mean(), 2 * (s - t) / len(s)
+
+
+def test_a_spec_is_given_as_it_is_and_named_by_its_file():
+    report = verify.check(squared, loss=SQUARED, laws=("value", "gradient"), profile="quick")
+    assert (report.verdict, [*report.losses]) == (verify.Verdict.HOLDS, ["tests/test_api.py:SQUARED"])
+
+
+def test_a_worker_process_finds_a_spec_by_its_file(tmp_path, monkeypatch):
+    stated = "from verify.spec import Claims, LossSpec, Real\n"
+    stated += "SPEC = LossSpec(name='own', per_example=lambda s, t: (s - t) ** 2, target=Real(), claims=Claims(convex=True), source='none')"
+    (tmp_path / "own_spec.py").write_text(stated, encoding="utf-8")
+    (tmp_path / "own_loss.py").write_text("def f(s, t):\n    return ((s - t) ** 2).mean(), (s - t) / len(s)", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    given = importlib.import_module("own_spec").SPEC
+    report = verify.check("own_loss.py:f", loss=given, laws=("gradient",), profile="quick")
+    assert (report.verdict, [*report.losses]) == (verify.Verdict.BROKEN, ["own_spec.py:SPEC"])
+
+
+def test_a_spec_that_no_file_holds_is_judged_in_this_process_alone():
+    first, second = (replace(SQUARED, per_example=lambda s, t, k=k: k * (s - t) ** 2) for k in (1, 2))
+    verdicts = [verify.check(squared, loss=spec, laws=("value",), profile="quick").verdict for spec in (first, second, first)]
+    assert verdicts == [verify.Verdict.HOLDS, verify.Verdict.BROKEN, verify.Verdict.HOLDS]
+    with pytest.raises(verify.UsageError, match="is no variable of a file"):
+        verify.check("mine.py:f", loss=second)
+
+
+def test_a_shipped_spec_and_a_penalty_are_given_as_they_are():
+    penalty = Penalty(name="cubes", per_weight=lambda w: sympy.Abs(w) ** 3)
+    report = verify.check(
+        softmax(penalty=0.0), loss=losses()["softmax_cross_entropy"], penalty=penalty, laws=("gradient",), profile="quick"
+    )
+    assert report.verdict is verify.Verdict.BROKEN
+    assert [*report.losses] == ["softmax_cross_entropy"]
 
 
 WRONG = {

@@ -22,7 +22,10 @@ from verify.conventions import PINS, Pins
 from verify.errors import UsageError, of_type, seconds, several, shown, truth
 from verify.report.model import Report
 from verify.spec.annotated import annotated
-from verify.spec.loss import Given
+from verify.spec.catalogue import is_in_a_file, name_of_spec
+from verify.spec.function import FunctionSpec
+from verify.spec.loss import Given, LossSpec
+from verify.spec.penalty import Penalty
 
 if TYPE_CHECKING:
     from verify.campaign.proving import Proved
@@ -31,14 +34,14 @@ if TYPE_CHECKING:
 def check(
     candidate: str | Callable[..., Any],
     *,
-    loss: str | None = None,
+    loss: str | LossSpec | FunctionSpec | None = None,
     reference: str | Callable[..., Any] | None = None,
     surrogate: str | Callable[..., Any] | None = None,
     derivative: int = 1,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
-    penalty: str | None = None,
+    penalty: str | Penalty | None = None,
     delta: float | None = None,
     parameters: Mapping[str, Given] | None = None,
     classes: int | None = None,
@@ -69,6 +72,7 @@ def check(
 
     What is not given is found out and stated. `parameters` are values of the spec's parameters by name (`delta` is short for one of that
     name; `{"w": (1, 2, 0.5)}` of one that has a number for each class), `classes` the only number of classes that it answers for.
+    `loss` is the name of a spec, FILE.py:NAME, or a spec itself, and so is `penalty`.
     `hessian="approximate"` declares that the Hessian is none exactly: then it must only be finite and of the right sign.
     `gradient="none"` declares that there is none: then the value alone is judged.
 
@@ -119,25 +123,26 @@ def check(
         convex=convex,
         formula=formula,
     )
+    here = not isinstance(candidate, str) if in_process is None else in_process
+    _found_by(request, here=here)
     if timeout is not None and not isinstance(candidate, str):
         raise UsageError("timeout needs a candidate that is named as 'file.py:function': a function of this process cannot be stopped.")
     if in_process is False and not isinstance(candidate, str):
         raise UsageError("in_process=False needs a candidate that is named as 'file.py:function': a function cannot leave this process.")
-    here = not isinstance(candidate, str) if in_process is None else in_process
     return judge_all([request], timeout=timeout, in_process=here, captured=not in_process)
 
 
 def requested(
     candidate: str | Callable[..., Any],
     *,
-    loss: str | None = None,
+    loss: str | LossSpec | FunctionSpec | None = None,
     reference: str | Callable[..., Any] | None = None,
     surrogate: str | Callable[..., Any] | None = None,
     derivative: int = 1,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
-    penalty: str | None = None,
+    penalty: str | Penalty | None = None,
     delta: float | None = None,
     parameters: Mapping[str, Given] | None = None,
     classes: int | None = None,
@@ -156,9 +161,11 @@ def requested(
 ) -> Request:
     """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
     _callable(candidate)
+    loss = name_of_spec(loss) if isinstance(loss, (LossSpec, FunctionSpec)) else loss
+    penalty = name_of_spec(penalty) if isinstance(penalty, Penalty) else penalty
     if not isinstance(loss, str) and loss is not None:
         raise UsageError(
-            f"loss is {shown(loss)}; give the name of a spec (`verify list specs` shows them), FILE.py:NAME, or None with at=x."
+            f"loss is {shown(loss)}; give a spec or its name (`verify list specs` shows them), FILE.py:NAME, or None with at=x."
         )
     truth("at_only", at_only)
     truth("convex", convex)
@@ -198,6 +205,13 @@ def requested(
     return Request(candidate=candidate, loss=loss, pins=pins, dtypes=given, laws=chosen, profile=profile, seed=seed)
 
 
+def _found_by(request: Request, *, here: bool) -> None:
+    """Raises UsageError where a worker process does not find what was given as an object."""
+    for kind, name in (("spec", request.loss), ("penalty", request.pins.penalty)):
+        if not here and name is not None and not is_in_a_file(name):
+            raise UsageError(f"the {kind} {name} is no variable of a file, so no worker process finds it. Make it one, or in_process=True.")
+
+
 def _callable(candidate: object) -> None:
     """Raises UsageError for what can be no candidate."""
     if not isinstance(candidate, str) and not is_layer(candidate) and not callable(candidate):
@@ -215,12 +229,12 @@ def _whole(candidate: object, pins: Pins) -> None:
 def prove(
     candidate: str | Callable[..., Any],
     *,
-    loss: str | None = None,
+    loss: str | LossSpec | FunctionSpec | None = None,
     reference: str | Callable[..., Any] | None = None,
     signature: str | None = None,
     layout: str | None = None,
     reduction: str | None = None,
-    penalty: str | None = None,
+    penalty: str | Penalty | None = None,
     parameters: Mapping[str, Given] | None = None,
     classes: int | None = None,
     at: Any = None,
@@ -235,7 +249,7 @@ def prove(
     value of the inputs at one shape, each pattern of labels, and every sign of what the code compares; refutes it with a real point; or
     says why it does neither. What exactly is claimed: docs/proof.md.
 
-    With `loss`, the name of a spec or FILE.py:NAME, the formula is the spec's: the candidate's value is proved to be that, and its gradient
+    With `loss`, a spec, its name or FILE.py:NAME, the formula is the spec's: the candidate's value is proved to be that, and its gradient
     the derivative. Conventions are found out as `check` does, or given as to `check`; `claim` of what is returned says which.
 
     Inputs are told as to `check`, by an example `at`, or declared, `inputs="W: c d, X: n d, y: n | labels(c), reg:"`; a function
@@ -260,6 +274,7 @@ def prove(
         request = proof_request(candidate, **how)
     else:
         request = requested(candidate, loss=loss, **how, **pins)
+        _found_by(request, here=bool(in_process) or not isinstance(candidate, str))
     found = proved(request, shape=sizes(shape), limit=limit, in_process=bool(in_process))
     if found.witness is not None:
         witness.keep([found.witness])

@@ -17,6 +17,8 @@ from verify.gate.policy import Policy
 from verify.gate.rules import judged
 from verify.report.model import Report
 from verify.report.reading import accepted, details, sentence
+from verify.spec.function import FunctionSpec
+from verify.spec.loss import LossSpec
 
 MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
 
@@ -32,7 +34,9 @@ class Told:
     properties: dict[str, str | int | float]
 
 
-def as_test(candidate: str | Callable[..., Any], *, loss: str | None = None, **options: Any) -> Callable[..., None]:
+def as_test(
+    candidate: str | Callable[..., Any], *, loss: str | LossSpec | FunctionSpec | None = None, **options: Any
+) -> Callable[..., None]:
     """A test of a candidate, to be assigned to a name that pytest collects: `test_svm = verify.as_test(svm_loss, loss="multiclass_hinge")`,
     or without a spec `test_layer = verify.as_test(LayerNorm, at=example)`.
 

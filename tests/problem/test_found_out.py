@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from field import classes as field
-from sympy import Abs, Add, Max, Piecewise, log
+from sympy import Abs, Add, Max, Piecewise, exp, log
 
 from verify import Candidate, Verdict, check, replay
 from verify.conventions import Pins, find_out_inputs
 from verify.oracle import InstanceOracle
 from verify.problem import problem_of
-from verify.spec import Array, Binary, Claims, FunctionSpec, LossSpec, Parameter, Probability, Real, Scores, Vector, positive
+from verify.spec import Array, Binary, Claims, FunctionSpec, LossSpec, Parameter, Probability, Real, Scores, Simplex, Vector, positive
 
 FIELD = Path(field.__file__)
 BOTH = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -353,3 +353,54 @@ def test_of_a_product_the_answers_tell_one_number():
 
     stated = found(f, KINKED).to_dict()
     assert stated.items() >= {"a": 6.0, "b": 1.0, "fits": True, "found_out": {"a": "its loss"}}.items()
+
+
+def distilled(s, t, T):
+    return T**2 * (log(Add(*(exp(a / T) for a in s))) - Add(*(b * a / T for a, b in zip(s, t, strict=True))))
+
+
+DISTILLED = LossSpec(
+    name="distilled",
+    per_example=distilled,
+    target=Simplex(),
+    parameters={"T": positive(default=1)},
+    claims=Claims(convex=True),
+    source="G. Hinton, O. Vinyals, J. Dean, arXiv:1503.02531",
+)
+
+
+def distilling(s, t, T):
+    e = np.exp((s - s.max(1, keepdims=True)) / T)
+    total = e.sum(1, keepdims=True)
+    lost = np.log(total) + s.max(1, keepdims=True) / T - (t * s).sum(1, keepdims=True) / T
+    return T**2 * lost.mean(), T * (e / total - t) / len(s)
+
+
+def without(s, t):
+    return distilling(s, t, 4.0)
+
+
+def with_both(s, t, T=4.0):
+    return distilling(s, t, T)
+
+
+def turned(t, s, T):
+    return distilling(s, t, T)
+
+
+def in_another_case(logits, soft, t):
+    return distilling(logits, soft, t)
+
+
+@pytest.mark.parametrize(
+    ("f", "called", "temperature"),
+    [
+        (without, {}, 4.0),
+        (with_both, {"T": 4.0}, 4.0),
+        (turned, {"T": 1.0}, 1.0),
+        (in_another_case, {"t": 1.0}, 1.0),
+    ],
+)
+def test_a_target_that_is_called_as_a_parameter_in_another_case_is_a_target(f, called, temperature):
+    known = found(f, DISTILLED)
+    assert (known.fits, known.candidate.handed, known.objective.parameters) == (True, called, {"T": temperature})

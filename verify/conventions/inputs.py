@@ -17,7 +17,7 @@ import numpy as np
 from verify.candidates import Candidate, Misbehaviour, adapted, signature
 from verify.candidates.call import BACKWARDS, FIRST, LAST, SAVED, SAVED_FIRST, Call
 from verify.candidates.frameworks import library_of, of_inputs
-from verify.candidates.signature import CACHES, UPSTREAMS, by_position, called, names, order, parameters_of
+from verify.candidates.signature import CACHES, POSITIONAL, UPSTREAMS, by_position, called, names, order, parameters_of
 from verify.conventions import ignored
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
@@ -257,14 +257,25 @@ def handed(f: Callable[..., Any], problem: Problem, pins: Pins, *, optional: boo
     they are some, else at the spec's. Those that it does not need and nobody has pinned are `optional`.
     """
     values = Instance(problem=problem, parameters=_numbers(problem, pins)).parameters
-    known, found = {name.lower(): name for name in problem.all_parameters}, dict[str, float | None]()
+    found = dict[str, float | None]()
     parts = [part for part in (f.loss, f.grad) if part is not None] if isinstance(f, Candidate) else [f]
-    for p in (p for part in parts for p in parameters_of(part) or []):
-        name = known.get(p.name.lower())
-        if name is not None and (optional or p.default is p.empty or name in pins.parameters):
+    for p, name in (named for part in parts for named in _named(part, problem)):
+        if optional or p.default is p.empty or name in pins.parameters:
             free = name in problem.parameters and name not in pins.parameters
             found[p.name] = own_default(problem.parameters[name], p.default, values[name]) if free else values.get(name)
     return found
+
+
+def _named(f: Callable[..., Any], problem: Problem) -> Iterator[tuple[Parameter, str]]:
+    """The arguments that are parameters of the spec, and which: by their names, in whatever case where none has the very name. A loss's
+    prediction and target come first, whatever they are called: `f(s, t)` takes no T.
+    """
+    told, known = parameters_of(f) or [], problem.all_parameters
+    exact = {p.name for p in told if p.name in known}
+    other = {name.lower(): name for name in known if name not in exact}
+    yield from ((p, p.name) for p in told if p.name in exact)
+    left = [p for p in told if p.name not in exact]
+    yield from ((p, other[p.name.lower()]) for p in left[2 if problem.loss else 0 :] if p.name.lower() in other)
 
 
 def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Handed) -> list[tuple[str, ...]]:
@@ -272,7 +283,7 @@ def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Han
     told = names(f)
     if told is None:
         return [tuple(own)]
-    mine = [name for name in told[0] if name not in {h.lower() for h in handed}]
+    mine = _others(f, handed)
     _count(f, problem, own, told, handed)
     by_name = [_meant(name, own) for name in mine[: len(own)]]
     known = [name for name in by_name if name is not None]
@@ -288,6 +299,11 @@ def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Han
     return [tuple(own)]
 
 
+def _others(f: Callable[..., Any], handed: Handed) -> list[str]:
+    """What it calls its other positional arguments."""
+    return [p.name.lower() for p in parameters_of(f) or [] if p.kind in POSITIONAL and p.name not in handed]
+
+
 def _meant(name: str, own: Sequence[str]) -> str | None:
     return next((o for o in own if name == o.lower() or name in OWN_NAMES.get(o, ())), None)
 
@@ -300,7 +316,7 @@ def _count(
     handed: Handed,
 ) -> None:
     """Raises UsageError where the function takes another number of arguments than there are inputs."""
-    needed = told[1] - sum(h.lower() in told[0] for h in handed)
+    needed = told[1] - (len(told[0]) - len(_others(f, handed)))
     if len(own) > told[2] or needed > len(own):
         raise UsageError(
             f"the candidate is {called(f)}, and {problem.name} is called as f({', '.join(own)}). Let it take these, and parameters of the "
@@ -312,7 +328,7 @@ def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Handed) -> tup
     """How a backward may be called, by what it calls its arguments and by how many it takes."""
     assert isinstance(f, Candidate)
     told = names(f.grad)
-    mine = [name for name in told[0] if name not in {h.lower() for h in handed}] if told else []
+    mine = _others(f.grad, handed) if f.grad is not None else []
     likely: tuple[str, ...] = BACKWARDS
     if f.saved is not None:
         likely = (SAVED, SAVED_FIRST) if f.saved else (FIRST, LAST)

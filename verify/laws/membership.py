@@ -1,6 +1,7 @@
 """On a kink, g ∈ ∂f(x): 0, 1, ½ and the mean of the tied are all allowed; a value outside is not.
 
-The gradient law with a simplex that is not trivial, asked only where a switch is exactly 0 in exact arithmetic.
+The gradient law, asked only where a switch is exactly 0 in exact arithmetic: where its pieces have several slopes there is a simplex of
+them, where they have one, as those of (s − t)²·|τ − [s > t]| at s = t, that is the gradient.
 """
 
 from dataclasses import replace
@@ -13,7 +14,8 @@ from verify.laws.law import Law, Subject, has_switches
 
 def measure(subject: Subject, case: Case) -> Finding:
     """One evidence: the entry under the greatest strain."""
-    if subject.truth(case).gradient.is_single:
+    truth = subject.truth(case)
+    if truth.gradient.is_single and not truth.is_at_a_switch:
         return Finding(undecided="not on a kink")
     found = gradient.measure(subject, case)
     return replace(found, evidence=tuple(replace(e, law="membership") for e in found.evidence))

@@ -23,7 +23,7 @@ SWAMPED = "another kink within every step, or rounding swamps them: float64, or 
 def measure(subject: Subject, case: Case) -> Finding:
     """Three pieces of evidence for each step that is shorter than the distance to the next kink on either side."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
-    if line.truth.gradient.is_single:
+    if line.truth.gradient.is_single and not line.truth.is_at_a_switch:
         return Finding(undecided="not on a kink")
     evidence, unclear = [], False
     for h, x_ahead, x_behind in line.steps(*EXPONENTS):

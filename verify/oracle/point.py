@@ -72,6 +72,11 @@ class Point:
         return self.data.pattern
 
     @cached_property
+    def is_at_a_switch(self) -> bool:
+        """Whether more than one piece of a switch is possible, be it that all have one slope there."""
+        return any(fat.open for _, _, fat in self.data.runs)
+
+    @cached_property
     def value(self) -> Value:
         """f(x). The radius: that of the elements, the penalty's, and γ of all additions on all magnitudes: a right candidate may add
         element after element, or weight after weight, to what is already there.

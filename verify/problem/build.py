@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import cycle, islice
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positiv
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
 from verify.spec.loss import Given, LossSpec
 from verify.spec.relations import Affine, Homogeneous, Relation, Separable, ShiftInvariant, Symmetric
+from verify.spec.shipped import plain
 from verify.spec.statement import NoExpression, expression, returned
 from verify.spec.target import Target
 
@@ -191,6 +194,8 @@ def _of_function(spec: FunctionSpec) -> Problem:
 
 def _of_batch(spec: LossSpec) -> Problem:
     inputs = _inputs(spec)
+    if plain("compares", spec, lambda: _compares(spec, inputs)):
+        inputs = [replace(i, asked=True) if i.name == TARGET else i for i in inputs]
 
     def stated(formula: Callable[..., Any], key: Hashable) -> Stated:
         given = _symbols(inputs, key)
@@ -198,6 +203,29 @@ def _of_batch(spec: LossSpec) -> Problem:
         return _expressed(spec, formula, inputs, given, [given[PREDICTION], _targets(spec, given)], told, _classwise(spec, given))
 
     return _of_loss(spec, inputs, stated, parts=lambda values: [_whole(inputs, values)])
+
+
+def _compares(spec: LossSpec, inputs: list[Input]) -> bool:
+    """Whether the formula has to be given its targets as numbers, since it compares them, say: it takes a few, and no symbols for them."""
+
+    def takes(inputs: list[Input]) -> bool:
+        key = [(i.name, shape := (2,) * len(i.dims), _some(i, prod(shape)) if i.asked else ()) for i in inputs]
+        given = _symbols(inputs, key)
+        try:
+            returned("", spec.formula, [given[PREDICTION], _targets(spec, given)], {**_parameters(spec), **_classwise(spec, given)}, None)
+        except UsageError:
+            return False
+        return True
+
+    if not any(i.name == TARGET and isinstance(i.domain, Domain) and not i.asked for i in inputs):
+        return False
+    return not takes(inputs) and takes([replace(i, asked=True) if i.name == TARGET else i for i in inputs])
+
+
+def _some(i: Input, many: int) -> tuple[float, ...]:
+    """So many numbers of its domain, the simplest ones."""
+    assert isinstance(i.domain, Domain)
+    return tuple(islice(cycle(i.domain.values), many))
 
 
 def _expressed(

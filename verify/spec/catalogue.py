@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pkgutil
 import re
+import sys
 from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import verify.specs
@@ -85,6 +87,50 @@ def _nearest(name: str) -> UsageError | None:
     return UsageError(f"unknown loss {name!r}. Did you mean {' or '.join(map(repr, found))}?") if found else None
 
 
+def name_of_spec(given: LossSpec | FunctionSpec | Penalty) -> str:
+    """The name under which this process finds what was given as an object: its own if it ships, FILE.py:NAME where a module holds it.
+    What no file holds, such as a notebook's, is found by this process alone.
+    """
+    ships = all_penalties() if isinstance(given, Penalty) else {given.name: _shipped(given.name)} if given.name in names() else {}
+    if ships.get(given.name) is given:
+        return given.name
+    known = next((name for name, other in _GIVEN.items() if other is given), None)
+    if known is not None:
+        return known
+    place = _variable(given) or f"{given.name} of this process"
+    name, n = place, 2
+    while name in _GIVEN:  # another one, which a cell or a reloaded module had there before: what was found out by it is kept by its name
+        name, n = f"{place} ({n})", n + 1
+    _GIVEN[name] = given
+    return name
+
+
+def is_in_a_file(name: str) -> bool:
+    """Whether another process finds it, too."""
+    return name not in _GIVEN or name.partition(".py:")[2].isidentifier()
+
+
+def _variable(given: object) -> str | None:
+    """FILE.py:NAME of the variable of a module that is this, the path relative to the current folder if it lies there."""
+    formula = next((f for f in map(vars(given).get, ("formula", *FORMULAS)) if f is not None), None)
+    home = sys.modules.get(getattr(formula, "__module__", ""))  # where it is written, rather than where it was imported
+    for module in (home, *list(sys.modules.values())):
+        file = getattr(module, "__file__", None) if isinstance(module, ModuleType) else None
+        if isinstance(file, str) and file.endswith(".py"):
+            path = Path(file).resolve()
+            place = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+            for variable, value in list(vars(module).items()):
+                if value is given:
+                    return f"{place}:{variable}"
+    return None
+
+
+FORMULAS = ("per_example", "per_batch", "per_weight", "per_group")
+"""The fields of specs in which a function states the formula, beside `formula` itself."""
+
+_GIVEN: dict[str, LossSpec | FunctionSpec | Penalty] = {}
+
+
 def find_spec(name: str) -> LossSpec | FunctionSpec:
     """The spec of this name, or of `FILE.py[:NAME]` (NAME is a variable of the file, SPEC by default): of a loss or of a function."""
     own = _in_a_file(name, (LossSpec, FunctionSpec), "SPEC")
@@ -112,6 +158,9 @@ def find_penalty(name: str) -> Penalty:
 
 def _in_a_file(name: str, kinds: tuple[type[T], *tuple[type[U], ...]], default: str) -> T | U | None:
     """What a user's file calls this, or `default`; None where no file is named."""
+    given = _GIVEN.get(name)
+    if isinstance(given, kinds):
+        return given
     file = re.fullmatch(r"(.*\.py)(?::(\w*))?", name)
     if file is None:
         return None
