@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from verify.benchmarks import checked, checkers, peers
 
-from verify.bench import clock, run, telling
+from verify.bench import clock, run, text
 from verify.bench.beside import worse
 from verify.bench.run import SCHEMA, bench, growth
 from verify.bench.table import Setup, Table, tables
@@ -205,7 +205,7 @@ def test_the_command_says_the_same(name):
 
 def test_what_is_not_installed_is_told(monkeypatch):
     monkeypatch.setattr(run, "LIBRARIES", ("numpy", "no-such-library"))
-    told = telling.machine({"environment": run.environment()})
+    told = text.machine({"environment": run.environment()})
     assert told.endswith(f"numpy {np.__version__}; not installed: no-such-library")
 
 
@@ -251,4 +251,4 @@ def test_wrong_use_is_told(tmp_path):
 
 
 def test_times_are_told_in_their_units():
-    assert [telling.seconds(x) for x in (2.0, 0.35, 2e-6, 5e-12)] == ["2 s", "350 ms", "2 µs", "0.005 ns"]
+    assert [text.seconds(x) for x in (2.0, 0.35, 2e-6, 5e-12)] == ["2 s", "350 ms", "2 µs", "0.005 ns"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from verify.bench.telling import Document, cells, columns, compared, drawing, machine, notes, setups
+from verify.bench.text import Document, cells, columns, compared, drawing, machine, notes, setups
 
 
 def page(document: Document, *, report: bool = False) -> str:

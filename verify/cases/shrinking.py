@@ -21,7 +21,7 @@ MOST_SINGLES = 8
 """Examples, features, classes and entries that are tried one by one; of larger cases parts are taken away first."""
 
 
-def simpler(case: Case, *, classes: bool = True, defaults: Mapping[str, float] = NONE) -> Iterator[Case]:
+def shrink_steps(case: Case, *, classes: bool = True, defaults: Mapping[str, float] = NONE) -> Iterator[Case]:
     """Each is simpler than the case: the greatest steps first. Without `classes` all of them stay. Parameters that the case names go to
     their `defaults`.
     """
@@ -37,7 +37,7 @@ def simpler(case: Case, *, classes: bool = True, defaults: Mapping[str, float] =
 
 def lean(case: Case, *, classes: bool = True) -> Generator[Case, bool, None]:
     """As few as need be, for a question that is dear: is sent whether each breaks too. Zeros of the smallest shape come first, then zeros
-    with one size of the case, which is halved; where it is not a size that matters, what is `simpler`.
+    with one size of the case, which is halved; where it is not a size that matters, the `shrink_steps`.
     """
     form = form_of(case.values)
     own = form.dimensions(case.values)
@@ -55,7 +55,7 @@ def lean(case: Case, *, classes: bool = True) -> Generator[Case, bool, None]:
                 low, high = (low, middle) if (yield zeros(**{name: middle})) else (middle, high)
             return
     while True:
-        for other in simpler(case, classes=classes):
+        for other in shrink_steps(case, classes=classes):
             if (yield other):
                 case = other
                 break
@@ -75,7 +75,7 @@ def shrunk(
     tries, again = 0, True
     while again:
         again = False
-        for other in simpler(case, classes=classes, defaults=defaults):
+        for other in shrink_steps(case, classes=classes, defaults=defaults):
             if tries == most:
                 return case
             tries += 1

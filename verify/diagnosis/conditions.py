@@ -137,7 +137,7 @@ STEPS = 12
 def _of_size(words: str, base: Decomposition, size: float) -> Decomposition | None:
     case, dtype = base.case, base.case.dtype
     if words == "N":
-        return Decomposition(base.oracle, reference_cases.many(case, int(size)))
+        return Decomposition(base.oracle, reference_cases.of_size(case, int(size)))
     if words == "C" and base.oracle.objective.classes is not None:
         return None
     if words in ("C", "D"):

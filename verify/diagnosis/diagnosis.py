@@ -168,7 +168,7 @@ class Inquiry:
         if here is None or not here.broken:
             return None
         objective, dtype = self.oracle.objective, self.oracle.dtype
-        ordinary = self._looks(reference_cases.ordinary(objective, dtype))
+        ordinary = self._residuals(reference_cases.ordinary(objective, dtype))
         self.silent = 2 * len(ordinary) < len(reference_cases.ordinary(objective, dtype))
         some = any(residual.broken and residual.finite for residual in ordinary)
         if some and (found := self._everywhere(here, ordinary, most=1)) is not None:
@@ -188,10 +188,10 @@ class Inquiry:
         """The special cases: a `few`, none on kinks, where no explanation is sought on them, but the place and when."""
         objective, dtype = self.oracle.objective, self.oracle.dtype
         if few:
-            return self._looks(reference_cases.of_each_kind(objective, dtype))
-        return self._looks((*reference_cases.special(objective, dtype), *reference_cases.on_kinks(objective, dtype)))
+            return self._residuals(reference_cases.of_each_kind(objective, dtype))
+        return self._residuals((*reference_cases.special(objective, dtype), *reference_cases.on_kinks(objective, dtype)))
 
-    def _looks(self, decompositions: Sequence[Decomposition]) -> list[Residual]:
+    def _residuals(self, decompositions: Sequence[Decomposition]) -> list[Residual]:
         return [residual for s in decompositions if (residual := self.aspect.residual(self.subject, s)) is not None]
 
     def _breaks(self, decomposition: Decomposition) -> bool:
@@ -265,7 +265,7 @@ class Inquiry:
         ):
             if (found := self._sometimes(residuals, most=1)) is not None:
                 return found
-            residuals = [*residuals, *self._looks(reference_cases.of_sizes(here.decomposition))]
+            residuals = [*residuals, *self._residuals(reference_cases.of_sizes(here.decomposition))]
         broken, holding = (
             [residual for residual in residuals if residual.broken],
             [residual for residual in residuals if not residual.broken],

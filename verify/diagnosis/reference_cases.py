@@ -74,8 +74,8 @@ def special(objective: Objective, dtype: str) -> tuple[Decomposition, ...]:
     for seed in (40, 41):
         base = drawn(seed, 4 + seed % 2, C := objective.classes or 3, 3, 0.75, dtype)
         cases += [
-            many(base, 2 * BLOCK - 1 - seed % 2),  # blocks of every size leave another rest
-            many(base, BLOCK // 2),
+            of_size(base, 2 * BLOCK - 1 - seed % 2),  # blocks of every size leave another rest
+            of_size(base, BLOCK // 2),
             base.but(y=np.full_like(base["y"], seed % C)),
             base.but(y=np.where(base["y"] == seed % C, (base["y"] + 1) % C, base["y"])),
             base.but(W=np.zeros_like(base["W"])),
@@ -140,11 +140,11 @@ def of_sizes(decomposition: Decomposition) -> tuple[Decomposition, ...]:
     if decomposition.reg > 0:
         cases += [drawn(66 + seed, *size, dtype) for seed, size in enumerate(_of(objective, few))]
     others: list[Sizes] = [(4, 3 + seed, 4 - seed, 0.625) for seed in range(2)]
-    cases += [many(drawn(70 + seed, *size, dtype), N) for seed, size in enumerate(_of(objective, others))]
+    cases += [of_size(drawn(70 + seed, *size, dtype), N) for seed, size in enumerate(_of(objective, others))]
     return _scenes(objective, dtype, cases)
 
 
-def many(base: Case, N: int) -> Case:
+def of_size(base: Case, N: int) -> Case:
     """N examples, made of a few distinct ones: the oracle judges equal ones once."""
     rows: NDArray[np.intp] = np.random.default_rng(N).integers(0, min(DISTINCT, len(base["y"])), N)
     return base.but(**form_of(base.values).of_examples(base.values, rows))

@@ -25,7 +25,7 @@ SECONDS = 10.0
 
 def shrunk(case: Case, given: Floats, breaks: Callable[[Case], bool]) -> None:
     """Tells `breaks` points that are ever simpler, as long as they break the law."""
-    points, broke, began = simpler(case, given), None, time.process_time()
+    points, broke, began = shrink_steps(case, given), None, time.process_time()
     for _ in range(MOST_TRIES):
         try:
             other = next(points) if broke is None else points.send(broke)
@@ -36,7 +36,7 @@ def shrunk(case: Case, given: Floats, breaks: Callable[[Case], bool]) -> None:
             return
 
 
-def simpler(case: Case, given: Floats) -> Generator[Case, bool, None]:
+def shrink_steps(case: Case, given: Floats) -> Generator[Case, bool, None]:
     """All entries at once to each aim, the simplest first; then halves of those that stayed, down to single ones. Is sent whether each
     point breaks the law too: it is gone on from if it does.
     """

@@ -318,9 +318,9 @@ def _by(entries: Iterable[Entry], key: Callable[[Entry], object]) -> list[list[E
 def counts(document: Document) -> str:
     """How many laws hold, are broken (and in how many findings), are silent; one law on one candidate at one dtype counts once."""
     found, n = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}, len(findings(document))
-    within = {"broken": f" in {many(n, 'finding')}"} if n < found["broken"] else {}
+    within = {"broken": f" in {counted(n, 'finding')}"} if n < found["broken"] else {}
     told = [f"{k} {v}{within.get(v, '')}" for v, k in found.items() if k]
-    refused = [f"{many(len(document['refused']), 'candidate')} not judged"] if document.get("refused") else []
+    refused = [f"{counted(len(document['refused']), 'candidate')} not judged"] if document.get("refused") else []
     return ", ".join([*told, *(f"audit {a['verdict']}" for a in document.get("audits", ())), *refused]) or "nothing judged"
 
 
@@ -336,14 +336,14 @@ def judgement(document: Document) -> str | None:
         return None
     gate = document["gate"]
     failures, warnings = (len(folded(gate[k], document)) for k in ("failures", "warnings"))
-    warned = f", {many(warnings, 'warning')}" if warnings else ""
-    return f"gate: {'passed' if gate['passed'] else many(failures, 'failure')}{warned}"
+    warned = f", {counted(warnings, 'warning')}" if warnings else ""
+    return f"gate: {'passed' if gate['passed'] else counted(failures, 'failure')}{warned}"
 
 
-def many(n: int, what: str) -> str:
+def counted(n: int, what: str) -> str:
     """A number of things.
 
-    >>> many(1, "finding"), many(2, "finding")
+    >>> counted(1, "finding"), counted(2, "finding")
     ('1 finding', '2 findings')
     """
     return f"{n} {what}{'s' if n != 1 else ''}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verify.cases import Case
-from verify.cases.shrinking import lean, shrunk, simpler
+from verify.cases.shrinking import lean, shrink_steps, shrunk
 from verify.form import SCORES
 
 
@@ -50,7 +50,7 @@ def test_what_is_needed_stays(need):
 
 def test_every_simpler_case_is_a_case():
     for start in (case(), case(N=1), case(D=1), case(C=2), case(labels=[0, 0, 0, 0, 0, 0, 5])):
-        for found in simpler(start):
+        for found in shrink_steps(start):
             again = Case.from_dict(found.to_dict(), "float64")  # raises where shapes or labels do not fit
             assert np.array_equal(again["X"][:, -1], np.ones(len(again["X"])))
             assert len(again["W"]) >= 2
