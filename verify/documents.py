@@ -1,4 +1,5 @@
-"""Documents that anybody may have written, read: reports, witnesses, baselines, stored benchmarks. What is none is wrong use.
+"""Documents: written in one way, so that two can be compared line by line, and read, whoever may have written them: reports, witnesses,
+baselines, stored benchmarks. What is none is wrong use.
 
 One schema, `reports/schema.json`, says what each of them holds; here is what JSON leaves open: how deep, how large, each key once.
 """
@@ -6,6 +7,7 @@ One schema, `reports/schema.json`, says what each of them holds; here is what JS
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -22,6 +24,12 @@ LONGEST = 1 << 28
 """Bytes of a file: a report of ten thousand results has a tenth of it."""
 DEEPEST = 40
 """Lists and tables within each other. numpy's arrays have 64 dimensions at most, and those that are judged a few."""
+
+
+def as_json(document: Mapping[str, Any], *, indent: int | None = 1) -> str:
+    """Keys sorted, in UTF-8, a line at the end. Raises ValueError for a number that is not finite."""
+    found = json.dumps(document, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", found)  # half a pair cannot be written as UTF-8
 
 
 def text(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -26,7 +25,7 @@ def command(
     implementation is called broken.
     """
     from verify.campaign.power import tables
-    from verify.report.formats import as_json
+    from verify.documents import as_json
     from verify.report.power import complete, plain, render
     from verify.report.text import console
     from verify.storage import save
@@ -37,7 +36,7 @@ def command(
     if output is not None:
         save(output, as_json({"power": found}) if format_ == "json" else plain(found))
     elif format_ == "json":
-        click.echo(held(json.dumps({"power": found}, indent=1, ensure_ascii=False), "json"))
+        click.echo(held(as_json({"power": found}), "json"), nl=False)
     else:
         console().print(render(found))
     return 0 if complete(found, every_law=not laws) else 1

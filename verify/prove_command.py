@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -37,6 +36,7 @@ def command(target: str, loss: str | None, at: str | None, wrt: str | None, form
     TARGET is as in `verify check`; f(W, X, y, reg) and f(scores, y) need no further word, others --at or --inputs.
     """
     from verify.api import prove
+    from verify.documents import as_json
 
     if at is not None:
         from verify.pair.literals import given
@@ -48,7 +48,7 @@ def command(target: str, loss: str | None, at: str | None, wrt: str | None, form
         **options,
     )
     if format_ == "json":
-        click.echo(json.dumps(found.to_dict(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
+        click.echo(as_json(found.to_dict()), nl=False)
     else:
         click.echo(str(found))
     return EXIT_CODES[found.status]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
@@ -10,18 +9,14 @@ import click
 from verify.api import replay
 from verify.campaign import witness
 from verify.campaign.trust import question
+from verify.documents import as_json
 from verify.errors import UsageError
 from verify.evidence import Verdict
-from verify.report.model import Report
 from verify.report.pytest_function import function
 from verify.report.reading import visible
 from verify.streams import held
 
 EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
-
-
-def _json(report: Report) -> str:
-    return json.dumps(report.to_dict(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @click.command(name="replay")
@@ -46,7 +41,7 @@ def command(witness_: str, format_: str, trust: bool, timeout: float) -> int:
     if asked is not None and not _agreed(asked):
         raise UsageError(f"{asked}. Nothing was imported. Look at that code, then give --trust.")
     report = replay(found, timeout=timeout)
-    click.echo(held(_json(report), "json") if format_ == "json" else str(report), nl=False)
+    click.echo(held(as_json(report.to_dict()), "json") if format_ == "json" else str(report), nl=False)
     return EXIT_CODES[report.verdict]
 
 

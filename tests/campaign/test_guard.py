@@ -15,8 +15,8 @@ from verify import Verdict
 from verify.api import judge_all
 from verify.campaign import executor, memory
 from verify.campaign.task import Request
+from verify.documents import as_json
 from verify.form import form_of
-from verify.report.formats import as_json
 from verify.report.model import Report
 
 FILE = Path(__file__).parents[1] / "misbehaving.py"

@@ -14,8 +14,8 @@ from verify.campaign.executor import execute
 from verify.campaign.ledger import NAME, Ledger
 from verify.campaign.task import Request
 from verify.cases.case import IN_BULK
+from verify.documents import as_json
 from verify.laws import LAWS
-from verify.report.formats import as_json
 
 SOURCE = Path(__file__).parents[1] / "misbehaving.py"
 RARE = """

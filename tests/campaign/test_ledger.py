@@ -27,8 +27,8 @@ from verify.campaign.ledger import NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
 from verify.campaign.sources import _library
 from verify.campaign.task import Request, unfinished
+from verify.documents import as_json
 from verify.elapsed import now
-from verify.report.formats import as_json
 
 LAWS = ("value", "gradient")
 HELPER = "FACTOR = 2\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from verify.report.formats import as_json
+from verify.documents import as_json
 
 pytestmark = [
     pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed: pip install 'verify-gradients[cluster]'"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import verify
-from verify.report.formats import as_json
+from verify.documents import as_json
 from verify.spec.catalogue import specs
 
 ATLAS = Path(__file__).parents[2] / "reports" / "atlas"

@@ -15,11 +15,11 @@ from implementations import softmax
 import verify
 from verify import UsageError
 from verify.cli import WRONG_USAGE, cli
+from verify.documents import as_json
 from verify.gate import Baseline, Policy, judged
 from verify.gate.baseline import rounded
 from verify.gate.rules import NOISE, WORSE, exit_code
 from verify.report import stored
-from verify.report.formats import as_json
 
 LAWS = ("value", "gradient", "order")
 

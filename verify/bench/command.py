@@ -40,7 +40,8 @@ def command(
     from verify.bench.page import page
     from verify.bench.run import bench
     from verify.bench.table import tables
-    from verify.bench.text import alone, as_json, compared, drawing, plain, render
+    from verify.bench.text import alone, compared, drawing, plain, render
+    from verify.documents import as_json
     from verify.errors import UsageError, unknown
     from verify.report.folder import write_again
     from verify.report.text import console

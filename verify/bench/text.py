@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
@@ -18,11 +17,6 @@ Document = Mapping[str, Any]
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 COLUMNS = ("", "median", "quartiles", "ratio", "error")
 SAYS = "says"
-
-
-def as_json(document: Document) -> str:
-    """Sorted and strict."""
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def plain(document: Document) -> str:

@@ -26,6 +26,7 @@ from verify.candidates.arguments import from_plain
 from verify.candidates.example import Example
 from verify.cases import Case, scored
 from verify.conventions import PINS, Pins
+from verify.documents import as_json
 from verify.errors import UsageError, shown
 from verify.form import LINEAR, form_of
 from verify.nested import hexadecimal, nested
@@ -94,8 +95,7 @@ def save(outcomes: Iterable[Outcome], folder: Path) -> list[Path]:
     for outcome in outcomes:
         if outcome.result.witness is not None:
             files.append(folder / f"{identity(outcome)}.json")
-            text = json.dumps(document(outcome), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-            replace(files[-1], text.encode("utf-8", "backslashreplace"))  # half a pair is written as JSON escapes it
+            replace(files[-1], as_json(document(outcome)).encode())
     return files
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from verify.descent.hiker import hiker
 from verify.descent.options import seed_of, tell_files
 from verify.descent.page import render
 from verify.descent.problem import between
+from verify.documents import as_json
 from verify.report.folder import write_again
 from verify.report.progress import progress
 from verify.report.text import console
@@ -30,7 +30,7 @@ def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format
     found, files = write(folder, seed=seed_of(seed), evaluations=budget, report=(folder / "index.html").exists(), quiet=quiet)
     write_again(folder)
     if format_ == "json":
-        click.echo(held(_json(found), "json"), nl=False)
+        click.echo(held(as_json(found, indent=None), "json"), nl=False)
     else:
         console().print(text(found["comparison"]))
     tell_files(*files)
@@ -43,8 +43,4 @@ def write(
     """(document, files). `report`: whether a report lies or will lie beside them as index.html."""
     with progress("hiker", quiet=quiet) as on_part:
         found = hiker(seed=seed, evaluations=evaluations, on_part=on_part)
-    return found, [save(folder / "hiker.html", render(found, report=report)), save(folder / "hiker.json", _json(found))]
-
-
-def _json(found: dict[str, Any]) -> str:
-    return json.dumps(found, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return found, [save(folder / "hiker.html", render(found, report=report)), save(folder / "hiker.json", as_json(found, indent=None))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from verify.descent import three_examples
 from verify.descent.landscape import describe, line, look, plane
 from verify.descent.options import problem_of, seed_of, tell_files
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
+from verify.documents import as_json
 from verify.figures.canvas import Picture
 from verify.report.progress import progress
 from verify.storage import save, writable
@@ -37,7 +37,7 @@ def draw(
             document["plane"] = plane(view)
         if only in (None, "terms"):
             document["terms"] = three_examples.document()
-    files = [save(folder / "landscape.json", as_json(document))]
+    files = [save(folder / "landscape.json", as_json(document, indent=None))]
     for kind, picture in pictures(document).items():
         files += [save(folder / f"{kind}.svg", picture.file), save(folder / f"{kind}.png", picture.png)]
     return document, files
@@ -51,7 +51,7 @@ def pictures(document: Mapping[str, Any]) -> dict[str, Picture]:
 def tell(document: Mapping[str, Any], files: list[Path], format_: str) -> None:
     """The document, or a few lines of what is in it."""
     if format_ == "json":
-        click.echo(held(as_json(document), "json"), nl=False)
+        click.echo(held(as_json(document, indent=None), "json"), nl=False)
     else:
         for sentence in sentences(document):
             click.echo(sentence)
@@ -74,8 +74,3 @@ def sentences(document: Mapping[str, Any]) -> list[str]:
     if "terms" in document:
         said.append(f"terms: L = {document['terms']['loss']:.6g} at w = {document['terms']['w']}, x = {document['terms']['x']}")
     return said
-
-
-def as_json(document: Mapping[str, Any]) -> str:
-    """Sorted and strict."""
-    return json.dumps(document, indent=None, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"

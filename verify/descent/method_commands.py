@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from verify.descent.names import SETTINGS
 from verify.descent.options import FOLDER, problem_of, seed_of, tell_files
 from verify.descent.problem import Problem
 from verify.descent.run import descend, describe
+from verify.documents import as_json
 from verify.errors import UsageError
 from verify.report.progress import progress
 from verify.report.text import console
@@ -39,7 +39,7 @@ def run_one(name: str, settings: Settings, *, resume: Path | None, output: Path 
     history = _run(problem, name, settings, seed, evaluations, before, folder, quiet, _again(asked))
     written = _files(history, folder)
     if format_ == "json":
-        click.echo(held(_json(history.to_dict()), "json"), nl=False)
+        click.echo(held(as_json(history.to_dict()), "json"), nl=False)
     else:
         console().print(comparison.text(comparison.document([history])))
     tell_files(*written)
@@ -60,7 +60,7 @@ def run_all(
     found = comparison.document(histories)
     written += _comparison_files(histories, found, folder)
     if format_ == "json":
-        click.echo(held(_json(found), "json"), nl=False)
+        click.echo(held(as_json(found), "json"), nl=False)
     else:
         console().print(comparison.text(found))
     tell_files(*written[-4:])
@@ -143,7 +143,7 @@ def _files(history: History, folder: Path) -> list[Path]:
     from verify.descent.curves import run_picture
 
     picture = run_picture(history)
-    texts: dict[str, str | bytes] = {"csv": history.to_csv(), "json": _json(history.to_dict()), "svg": picture.file, "png": picture.png}
+    texts: dict[str, str | bytes] = {"csv": history.to_csv(), "json": as_json(history.to_dict()), "svg": picture.file, "png": picture.png}
     return [*(save(folder / f"{history.name}.{kind}", whole) for kind, whole in texts.items()), _keep(history, folder)]
 
 
@@ -151,9 +151,5 @@ def _comparison_files(histories: list[History], found: Mapping[str, Any], folder
     from verify.descent.curves import comparison_picture
 
     picture = comparison_picture(histories)
-    texts: dict[str, str | bytes] = {"csv": comparison.rows(histories), "json": _json(found), "svg": picture.file, "png": picture.png}
+    texts: dict[str, str | bytes] = {"csv": comparison.rows(histories), "json": as_json(found), "svg": picture.file, "png": picture.png}
     return [save(folder / f"compare.{kind}", whole) for kind, whole in texts.items()]
-
-
-def _json(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from verify.descent.options import problem_of, seed_of, tell_files
 from verify.descent.sweep import step_sweep
+from verify.documents import as_json
 from verify.figures.canvas import BLUE, GREY, ORANGE, RED, Picture
 from verify.report.progress import progress
 from verify.report.text import console
@@ -33,7 +33,7 @@ def run_sweep(folder: Path, *, seed: int | None, format_: str, quiet: bool, **op
     problem = problem_of(**options, most=None if options["data"] is None else MOST, raw=True).in_float64()
     with progress("step-sweep", quiet=quiet) as on_part:
         found = step_sweep(problem, seed=seed_of(seed), on_part=on_part)
-    picture, document = sweep_picture(found), json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    picture, document = sweep_picture(found), as_json(found)
     files: dict[str, str | bytes] = {"csv": _csv(found), "json": document, "svg": picture.file, "png": picture.png}
     written = [save(folder / f"step-sweep.{kind}", whole) for kind, whole in files.items()]
     if format_ == "json":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -16,7 +14,7 @@ from verify.streams import held
 
 RENDERINGS = {
     "text": "verify.report.text:plain",
-    "json": "verify.report.formats:as_json",
+    "json": "verify.documents:as_json",
     "html": "verify.report.html:render",
     "markdown": "verify.report.markdown:render",
     "junit": "verify.report.junit:render",
@@ -32,12 +30,6 @@ def render(document: Document, format_: str) -> str:
     module, _, name = RENDERINGS[format_].partition(":")
     rendering: Callable[[Document], str] = getattr(import_module(module), name)
     return rendering(document)
-
-
-def as_json(document: Document) -> str:
-    """Keys sorted, so that two documents can be compared line by line."""
-    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)  # half a pair cannot be written as UTF-8
 
 
 def emit(document: Document, format_: str, output: Path | None) -> None:
