@@ -466,7 +466,7 @@ def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) ->
     if format_ == "json":
         click.echo(streams.held(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False), "json"))
     elif what == "specs":
-        from verify.spec.listing import lines
+        from verify.problem.listing import lines
 
         click.echo(_shown("\n".join(lines(rows, whole=bool(words)))))
     else:
@@ -478,7 +478,7 @@ def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) ->
 
 def _specs(words: Sequence[str], group: str | None) -> list[dict[str, Any]]:
     from verify import kept
-    from verify.spec.listing import rows
+    from verify.problem.listing import rows
 
     found = rows(words, group)
     kept.write()  # what was proved of those that ship

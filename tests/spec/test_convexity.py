@@ -67,10 +67,59 @@ PROVED = {
 }
 
 
-@pytest.mark.parametrize("name", PROVED)
+p, q, s = symbols("p q s", positive=True)
+ATOMS = {
+    "square over linear": ((x**2 + (x - y) ** 2) / p, CONVEX),
+    "a power over a lower one": (p**3 / q**2, CONVEX),
+    "reciprocal of a product": (1 / (p * q), CONVEX),
+    "geometric mean": ((p * q * s) ** Rational(1, 3), CONCAVE),
+    "harmonic mean": (1 / (1 / p + 1 / q), CONCAVE),
+    "negative entropy": (p * log(p), CONVEX),
+    "entropy of what an affine function leaves": (-(1 + x - x) * (p + q) * log(p + q), CONCAVE),
+    "relative entropy": (p * log(p / q), CONVEX),
+    "relative entropy, parted": (p * log(p) - p * log(q) - p + q, CONVEX),
+    "to the middle": (p * log(2 * p / (p + q)) + q * log(2 * q / (p + q)), CONVEX),
+    "perspective of exp": (p * exp(x / p), CONVEX),
+    "p·exp(p)": (p * exp(p), CONVEX),
+    "quotient that rises": ((p + q) / (1 + p + q), CONCAVE),
+    "quotient that falls": ((2 - p) / (3 + p), CONVEX),
+    "distance of roots": ((sqrt(p) - sqrt(q)) ** 2, CONVEX),
+    "3-norm": ((Abs(x) ** 3 + 2 * Abs(x - y) ** 3 + c) ** Rational(1, 3), CONVEX),
+    "norm of hinges": (sqrt(Max(0, x) ** 2 + Max(0, x - y) ** 2), CONVEX),
+    "greatest pair of three": (Max(x + y, y + p, x + p), CONVEX),
+}
+"""Convex analysis' own: what disciplined convex programming has as atoms, and its rules compose of them."""
+
+
+@pytest.mark.parametrize("name", PROVED | ATOMS)
 def test_a_composition_is_proved(name):
-    e, expected = PROVED[name]
-    assert curvature(e, [x, y]) == expected
+    e, expected = (PROVED | ATOMS)[name]
+    assert curvature(e, [x, y, p, q, s]) == expected
+
+
+NOT_OF_POSITIVE = {
+    "product": (p * q, lambda p, q: p * q),
+    "quotient": (p / q, lambda p, q: p / q),
+    "a power over its like": (p**2 / q**2, lambda p, q: p**2 / q**2),
+    "root of a product, twice": (-p * q, lambda p, q: -p * q),
+    "two entropies less their mean": (-p * log(p / q), lambda p, q: -p * np.log(p / q)),
+    "quotient of sums": ((p + 2 * q) / (p + q), lambda p, q: (p + 2 * q) / (p + q)),
+    "Itakura and Saito's": (p / q - log(p / q) - 1, lambda p, q: p / q - np.log(p / q) - 1),
+    "norm below one": ((sqrt(p) + sqrt(q)) ** 2, lambda p, q: (np.sqrt(p) + np.sqrt(q)) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", NOT_OF_POSITIVE)
+def test_what_is_not_convex_of_positive_numbers_is_not_proved(name):
+    e, f = NOT_OF_POSITIVE[name]
+    assert not curvature(e, [p, q]).convex
+    ends = np.random.default_rng(0).exponential(size=(500, 2, 2)) + 0.01
+    assert max(f(*(a + b) / 2) - (f(*a) + f(*b)) / 2 for a, b in ends) > 0.01
+
+
+def test_a_pole_in_between_is_no_proof():
+    """Each has a second derivative > 0 wherever it has a value."""
+    assert [curvature(e, [x]).convex for e in (x + x**-2, x * log(x), x * x ** Rational(1, 2) + 1 / x**4)] == [False] * 3
 
 
 REFUTED = {

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from verify.problem.problem import Problem, Stated
+from verify.problem.build import problem_of
+from verify.problem.convexity import supported
+from verify.problem.problem import Stated
 from verify.problem.small import small
+from verify.spec.function import FunctionSpec
+from verify.spec.loss import LossSpec
 
 LONGEST = 60
 """Operations of a formula that is shown: more fill a page and tell nothing."""
@@ -14,10 +18,11 @@ SHOWN = 2
 """The size of every dimension of the formula that is shown."""
 
 
-def described_problem(problem: Problem) -> dict[str, Any]:
+def described_problem(spec: LossSpec | FunctionSpec) -> dict[str, Any]:
     """The formula as stated in its file, its MathML where it is short, its inputs, its parameters' defaults, its claims and its source."""
     from verify.spec.mathml import row  # with sympy's printers
 
+    problem = problem_of(spec)
     stated = problem.stated(problem.parts(small(problem, size=SHOWN))[0].key)
     assert isinstance(stated, Stated)  # code is nobody's spec
     short = stated.expression.count_ops() <= LONGEST
@@ -28,6 +33,6 @@ def described_problem(problem: Problem) -> dict[str, Any]:
         "mathml": f"<math>{row(stated.expression, symbols)}</math>" if short else "",
         "shown": {"inputs": {i.name: " ".join(i.dims) for i in problem.inputs}, "size": SHOWN},
         "parameters": {name: p.default for name, p in problem.all_parameters.items()},
-        "convexity": "claimed to be convex, and not refuted by any chord tried" if problem.claims.convex else "nothing is claimed of it",
+        "convexity": supported(spec),
         "source": problem.source,
     }

@@ -19,7 +19,7 @@ from verify.evidence import Verdict
 from verify.problem.named import problem_named
 from verify.report.findings import with_findings
 from verify.rounding import keeps_subnormals
-from verify.spec.catalogue import find_loss
+from verify.spec.catalogue import find_loss, find_spec
 from verify.spec.loss import LossSpec
 from verify.spec.shipped import plain
 from verify.trial import Result, Witness
@@ -107,11 +107,10 @@ class Report:
 
     @staticmethod
     def _described(name: str) -> dict[str, Any]:
-        problem = problem_named(name)
-        if problem is not None:
+        if problem_named(name) is not None:
             from verify.problem import described_problem
 
-            return described_problem(problem)
+            return described_problem(find_spec(name))
         spec = find_loss(name)
         return plain("told", spec, lambda: _told(spec))
 

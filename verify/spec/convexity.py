@@ -4,9 +4,11 @@ Affine; a sum, or a multiple ≥ 0, of convex functions; the greatest of convex 
 a power ≥ 1 of a convex function ≥ 0; the norm of affine functions; exp of a convex function; cosh of an affine one and of a convex one
 ≥ 0; log of a sum of exponentials and hyperbolic cosines; −log and negative powers of a concave function; −log of a quotient of
 exponentials, of erfc and of 1 ± erf; log Φ, log Γ, digamma and its derivatives; −log of 1 − exp(−exp) of an affine one; what is
-convex piece by piece, in one variable or, where it rises, in |affine|, with slopes that rise where pieces meet. Parameters are known
-by their domains. What no rule covers is not proved, which does not mean that it is false.
-Source: S. Boyd and L. Vandenberghe, Convex Optimization, 2004, sections 3.2 and 3.5.
+convex piece by piece, in one variable or, where it rises, in |affine|, with slopes that rise where pieces meet; products of powers: the
+geometric mean, the square over what is affine and > 0, the reciprocal of a product; the quotient of two affine functions of one another;
+the perspective y·f(x/y) of what is convex, the relative entropy for one; whatever of one affine function has a second derivative ≥ 0, as
+z·log z. Parameters are known by their domains. What no rule covers is not proved, which does not mean that it is false.
+Source: S. Boyd and L. Vandenberghe, Convex Optimization, 2004, sections 3.1, 3.2 and 3.5.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ from typing import NamedTuple
 
 from verify.errors import UsageError
 from verify.later import sympy
-from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
 from verify.spec.shipped import plain
 
+LONGEST = 40
+"""Operations of a formula whose second derivative, or growth, is looked at."""
 CLASSES = range(2, 7)
 """A spec is a formula for each number of classes and each label; the proof is carried out for these, all labels."""
 
@@ -68,10 +71,8 @@ def _convex_penalty(penalty: Penalty) -> bool:
     return all(curvature(*penalty.expression(size)).convex for size in (range(1, CLASSES[-1] + 1) if penalty.per_group else (1,)))
 
 
-def supported(loss: LossSpec | FunctionSpec) -> str:
-    """What is known of the convexity of a loss, or of a function of inputs, for a reader."""
-    if isinstance(loss, FunctionSpec) or loss.of_inputs:
-        return "convex, only tested" if loss.claims.convex else "nothing claimed of convexity"
+def supported(loss: LossSpec) -> str:
+    """What is known of the convexity of a loss of scores, for a reader."""
     if loss.claims.convex:
         return "convex, proved and tested" if convex_loss(loss) else "convex, only tested; subdifferentials may be outer bounds"
     known = "not convex, shown by a chord" if loss.claims.convex is False else "nothing claimed of convexity"
@@ -118,7 +119,13 @@ def _positive(c: sympy.Expr) -> bool:
 
 def _curvature(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
     found = _by_rules(e, x)
-    return Curvature(_in_pieces(e, x), False) if found == UNKNOWN and isinstance(e, sympy.Add | sympy.Piecewise) else found
+    if found != UNKNOWN:
+        return found
+    if isinstance(e, sympy.Add | sympy.Piecewise):
+        found = Curvature(_in_pieces(e, x), False)
+    if found == UNKNOWN and isinstance(e, sympy.Add | sympy.Mul | sympy.Pow) and e.count_ops() <= LONGEST:
+        found = next((of for rule in (_of_one, _of_perspective, _of_terms) if (of := rule(e, x)) != UNKNOWN), UNKNOWN)
+    return found
 
 
 def _by_rules(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
@@ -132,7 +139,7 @@ def _by_rules(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
         return Curvature(all_convex, all_concave)
     if isinstance(e, sympy.Mul):
         constant, rest = e.as_independent(*x, as_Add=False)
-        return _curvature(rest, x).times(constant) if rest != e else UNKNOWN
+        return _curvature(rest, x).times(constant) if rest != e else _product(e, x)
     if isinstance(e, sympy.Max):
         return Curvature(all_convex, False)
     if isinstance(e, sympy.Min):
@@ -222,15 +229,115 @@ def _power(base: sympy.Expr, n: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curva
     if _nonnegative(n - 1):
         return Curvature(bool(b.convex and base.is_nonnegative), False)
     root = _nonnegative(n) and _nonnegative(1 - n)
-    return Curvature(n == sympy.Rational(1, 2) and _sum_of_squares(base, x), bool(root and b.concave and base.is_nonnegative))
+    norm = bool(n.is_Rational and n.p == 1 and _sum_of_powers(base, sympy.Integer(n.q), x))
+    return Curvature(norm, bool(root and b.concave and base.is_nonnegative))
 
 
-def _sum_of_squares(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:
-    """Whether √e is the norm of affine functions: e is a sum of their squares and of constants ≥ 0."""
-    return all(
-        bool(c.is_nonnegative) and (rest == 1 or (rest.is_Pow and rest.exp == 2 and _curvature(rest.base, x) == AFFINE))
-        for c, rest in (term.as_independent(*x, as_Add=False) for term in sympy.Add.make_args(e))
+def _product(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
+    """Of ∏ bᵢ**nᵢ, the nᵢ constants. Of bᵢ ≥ 0 that are concave it is concave where the nᵢ ≥ 0 add up to 1 at most, and convex where none
+    is > 0; with one power p of what is convex and ≥ 0 among them, or an even one of what is affine, where p ≥ 1 − the sum of the others.
+    A quotient of two affine functions with one direction is a constant and a multiple of 1 over the second.
+    """
+    factors = [b.as_base_exp() for b in e.args]
+    if any(n.free_symbols & x for _, n in factors):
+        return UNKNOWN
+    up, down = [(b, n) for b, n in factors if _positive(n)], [(b, n) for b, n in factors if _nonnegative(-n)]
+    if len(up) + len(down) < len(factors) or not all(_curvature(b, x).concave and b.is_positive for b, _ in down):
+        return UNKNOWN
+    falls = sympy.Add(*(n for _, n in down))
+    if not up:
+        return Curvature(True, False)
+    if len(up) == 1:
+        (b, p), of = up[0], _curvature(up[0][0], x)
+        if ((of.convex and b.is_nonnegative) or (of == AFFINE and p.is_even)) and _nonnegative(p - 1 + falls):
+            return Curvature(True, False)
+        if p == 1 and of == AFFINE and len(down) == 1 and down[0][1] == -1:
+            return _quotient(b, down[0][0], x)
+    rise = sympy.Add(*(n for _, n in up))
+    mean = not down and _nonnegative(1 - rise) and all(_curvature(b, x).concave and b.is_nonnegative for b, _ in up)
+    return Curvature(False, mean)
+
+
+def _quotient(a: sympy.Expr, b: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
+    """Of a/b, affine functions with b > 0 and a = αb + β: it is α + β/b."""
+    if _curvature(b, x) != AFFINE:
+        return UNKNOWN
+    v = next(iter(sorted(b.free_symbols & x, key=str)))
+    beta = sympy.expand(a - sympy.cancel(sympy.diff(a, v) / sympy.diff(b, v)) * b)
+    return UNKNOWN if beta.free_symbols & x else Curvature(True, False).times(beta)
+
+
+def _of_one(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
+    """Of a function of one affine function alone, by its second derivative."""
+    if any(type(a).__name__ not in SMOOTH for a in e.atoms(sympy.Function)):
+        return UNKNOWN
+    v, of = next(iter(x & e.free_symbols)), e
+    if len(x & e.free_symbols) > 1:
+        inner = [a for a in e.atoms(sympy.Add) if a.free_symbols & x and _by_rules(a, x) == AFFINE]
+        if not inner:
+            return UNKNOWN
+        a = max(inner, key=lambda a: (a.count_ops(), str(a)))
+        v = sympy.Dummy(positive=a.is_positive or None, nonnegative=a.is_nonnegative or None, real=True)
+        z = next(iter(sorted(a.free_symbols & x, key=str)))
+        rate = sympy.diff(a, z)
+        of = e.subs(z, (v - sympy.expand(a - rate * z)) / rate)
+        if of.free_symbols & x:
+            return UNKNOWN
+    if not _is_finite(of):
+        return UNKNOWN
+    second = sympy.factor(sympy.together(sympy.diff(of, v, 2)))
+    return Curvature(bool(second.is_nonnegative), bool(second.is_nonpositive))
+
+
+def _is_finite(e: sympy.Expr) -> bool:
+    """Whether an expression certainly has a value wherever its symbols are what they are known to be: between two poles of x + x⁻² it is
+    convex, and across 0 it is not.
+    """
+    powers = [a for a in e.atoms(sympy.Pow) if a.base != sympy.E]
+    return all(a.args[0].is_positive for a in e.atoms(sympy.log)) and all(
+        a.base.is_positive or (a.exp.is_nonnegative and (a.exp.is_integer or a.base.is_nonnegative)) for a in powers
     )
+
+
+SMOOTH = ("exp", "log", "cosh", "sinh", "tanh", "sin", "cos", "atan", "erf", "erfc")
+"""Functions that are smooth wherever `_is_finite` says that they have a value."""
+
+
+def _of_terms(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
+    """Of a square, or a product, of sums: that of the sum of its terms."""
+    terms = sympy.expand(e)
+    return _by_rules(terms, x) if isinstance(terms, sympy.Add) and terms != e else UNKNOWN
+
+
+def _of_perspective(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
+    """Of y·f(x/y), y > 0 one of the variables: that of f. So is whatever grows with all of the variables as they do."""
+    t = sympy.Dummy(positive=True)
+    variables = x & e.free_symbols
+    scale = sorted((v for v in variables if v.is_positive), key=str)
+    if len(variables) < 2 or not scale:
+        return UNKNOWN
+    grown, known = (sympy.expand_log(a) for a in (e.xreplace({v: t * v for v in variables}), e))
+    if sympy.cancel(sympy.expand(grown - t * known)) != 0:
+        return UNKNOWN
+    return _curvature(sympy.expand_log(e.xreplace({scale[0]: sympy.S.One})), x)
+
+
+def _sum_of_powers(e: sympy.Expr, p: sympy.Integer, x: frozenset[sympy.Symbol]) -> bool:
+    """Whether e^(1/p) is a p-norm of affine functions, or of convex ones ≥ 0: e is a sum of multiples ≥ 0 of their powers and of
+    constants ≥ 0.
+    """
+
+    def fits(power: sympy.Expr) -> bool:
+        size = next(iter(power.atoms(sympy.Abs)), None)
+        if size is not None and power == size**p:  # which sympy writes as a²|a| for p = 3
+            return _curvature(size.args[0], x) == AFFINE
+        if not (power.is_Pow and power.exp == p):
+            return False
+        of = _curvature(power.base, x)
+        return (of == AFFINE and bool(p.is_even)) or bool(of.convex and power.base.is_nonnegative)
+
+    terms = (term.as_independent(*x, as_Add=False) for term in sympy.Add.make_args(e))
+    return all(bool(c.is_nonnegative) and (rest == 1 or fits(rest)) for c, rest in terms)
 
 
 def _log_convex(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from verify import kept
+from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
 
@@ -18,9 +19,9 @@ T = TypeVar("T")
 HOME = "verify.specs."
 
 
-def shipped(spec: LossSpec | Penalty) -> tuple[str, str] | None:
+def shipped(spec: LossSpec | FunctionSpec | Penalty) -> tuple[str, str] | None:
     """Where a spec that ships is stated, as a digest of its file, and its name: what follows from it follows from these. None of others."""
-    stated = spec.formula if isinstance(spec, LossSpec) else spec.per_weight or spec.per_group
+    stated = spec.per_weight or spec.per_group if isinstance(spec, Penalty) else spec.formula
     module = getattr(stated, "__module__", None) or ""
     home = sys.modules.get(module)
     if not module.startswith(HOME) or home is None or home.__file__ is None:
@@ -29,7 +30,7 @@ def shipped(spec: LossSpec | Penalty) -> tuple[str, str] | None:
     return (_digest(home.__file__), spec.name) if there else None
 
 
-def plain(what: str, spec: LossSpec | Penalty, make: Callable[[], T]) -> T:
+def plain(what: str, spec: LossSpec | FunctionSpec | Penalty, make: Callable[[], T]) -> T:
     """What is made of a spec and is plain: kept where it ships."""
     home = shipped(spec)
     return make() if home is None else kept.plain([what, *home], make)

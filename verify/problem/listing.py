@@ -10,8 +10,9 @@ from math import isfinite
 from typing import Any
 
 from verify.errors import UsageError, unknown
+from verify.problem.convexity import supported
 from verify.spec.catalogue import PENALTIES, all_penalties, group_of, penalties, plain, specs
-from verify.spec.convexity import convex_penalty, supported
+from verify.spec.convexity import convex_penalty
 from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
