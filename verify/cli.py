@@ -19,6 +19,7 @@ from verify import streams
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 from verify.profiles import PROFILES
+from verify.report.names import EXIT_CODES, FORMATS
 from verify.storage import save, writable
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
-EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 UNWRITTEN = "the report cannot be written"
 WRONG_USAGE, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 2, 3, 5, 130
 ENDED_BY = 128
@@ -39,7 +39,6 @@ MOST_CASES = 1e15
 
 SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
 CONVENTIONS = ("signature", "layout", "reduction", "penalty", "delta", "parameters", "classes", "hessian", "gradient")
-FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 EPILOG = (
     "Exit codes: 0 all laws hold; 1 something is broken; 2 wrong usage or configuration; 3 internal error; "
     "4 nothing broken, but a law is silent; 5 nothing selected."

@@ -11,12 +11,10 @@ from verify.campaign import witness
 from verify.campaign.trust import question
 from verify.documents import as_json
 from verify.errors import UsageError
-from verify.evidence import Verdict
+from verify.report.names import EXIT_CODES
 from verify.report.pytest_function import function
 from verify.report.reading import visible
 from verify.streams import held
-
-EXIT_CODES = {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.SILENT: 4}
 
 
 @click.command(name="replay")

@@ -23,6 +23,10 @@ HERE = Path(__file__).parent
 DOCUMENT = json.loads((HERE / "document.json").read_text(encoding="utf-8"))
 
 
+def test_commands_offer_every_format():
+    assert tuple(RENDERINGS) == FORMATS
+
+
 @pytest.mark.parametrize("format_", RENDERINGS)
 def test_the_golden_file(format_):
     """After a wanted change: VERIFY_GOLDEN=write pytest tests/report, and look at the diff."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verify.report.names import FORMATS
+
 if TYPE_CHECKING:
     from verify.gate.baseline import Baseline
     from verify.gate.policy import Policy
-
-FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
 
 
 @click.command("gate")

@@ -148,7 +148,7 @@ class Select:
 
     @cached_property
     def radii(self) -> Floats:
-        """None where nothing is rounded."""
+        """0 where nothing is rounded."""
         times = np.broadcast_to(np.asarray(self.roundings, np.float64), self.x.size)[self.places]
         return np.asarray((times * self.u * np.abs(self.x.ravel()[self.places]).astype(np.float64) + self.tiny) * (times > 0))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-FORMATS = ["text", "json", "html", "markdown", "junit", "github", "sarif"]
+from verify.report.names import FORMATS
 
 
 @click.command("report")
