@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from random import Random
@@ -18,7 +18,9 @@ from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.internal.escalation import InterestingOrigin
 from hypothesis.strategies import SearchStrategy
 
+from verify.candidates import Misbehaviour
 from verify.cases import Case
+from verify.evidence import Finding
 from verify.laws.surroundings import borrowed, seed_all
 from verify.trial.trial import Trial
 
@@ -32,6 +34,9 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+
+Failure = tuple[Case, Finding | Misbehaviour]
+"""A case that breaks the law, and what was found there."""
 
 Choices = tuple[int | str | bool | float | bytes, ...]
 """What a strategy decided by, in order."""
@@ -87,13 +92,19 @@ def _drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callabl
 
 
 def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
-    """Shrinks what the strategy draws by these choices."""
-    given, broken = Given(choices), dict[bytes, Any]()
+    """Shrinks what the strategy draws by these choices. Most choices that the engine tries make a case that it has tried before, since a
+    small case has no use for most of the bytes: the trial looks at each case once.
+    """
+    given, looked, broken = Given(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
 
     def look(case: Case, data: ConjectureData) -> None:
-        trial.look(case)
-        if trial.failure is not None and trial.failure[0] is case:
-            broken[choices_to_bytes(data.choices)] = trial.failure
+        key = case.key, case.family, case.seed
+        if key not in looked:
+            trial.look(case)
+            looked[key] = trial.failure if trial.failure is not None and trial.failure[0] is case else None
+        failure = looked[key]
+        if failure is not None:
+            broken[choices_to_bytes(data.choices)] = failure
             data.mark_interesting(BROKEN)
 
     with suppress(FlakyReplay):  # it broke the law once, which is enough; the tally has the case
