@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.control import BuildContext
@@ -129,7 +129,8 @@ def _run(test: Callable[[Case, ConjectureData], None], strategy: SearchStrategy[
         test(case, data)
 
     with _whatever_is_loaded(), borrowed():
-        ConjectureRunner(once, settings=how, random=Random(seed), database_key=b"search").run()
+        random = Random(seed)  # noqa: S311  # nothing is kept secret by it
+        ConjectureRunner(once, settings=how, random=random, database_key=b"search").run()
 
 
 class Given(ExampleDatabase):
