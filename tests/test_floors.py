@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -118,6 +119,7 @@ HOMES = {
 }
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name."""
     mapped = {name: Path(import_module(name).__file__).parent for name in ("verify.specs", "verify.benchmarks")}
@@ -135,8 +137,13 @@ def room(module: str) -> str:
     return SAME_ROOM.get(name, name)
 
 
-def imported(source: str) -> Iterator[str]:
-    """The dotted names that a source imports, at any depth, also for types only."""
+@cache
+def imported(source: str) -> tuple[str, ...]:
+    """The dotted names that a source imports, at any depth, also for types only. Each is read once, for all libraries."""
+    return tuple(_imported(source))
+
+
+def _imported(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -19,7 +19,7 @@ from verify.oracle import Oracle
 from verify.profiles import PROFILES
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
-from verify.trial import engine, run
+from verify.trial import Derived, Trial, engine, run
 from verify.trial.derived import FEWEST
 
 SUBJECT = Subject(
@@ -138,3 +138,18 @@ def test_every_family_is_visited_and_counted_with_its_patterns():
     assert result.patterns == len({pattern for _, pattern in seen}) > 5
     assert {"lattice", "generic", "wide", "large", "scores far apart", "scores far off", "near a kink", "digits"} <= result.families.keys()
     assert min(result.families[f] for f in ("wide", "large", "digits")) >= FEWEST
+
+
+def test_the_engine_makes_a_counterexample_small_with_one_look_at_each_case():
+    looked = []
+
+    def measure(_, case):
+        looked.append((case.key, case.family, case.seed))
+        return Finding(evidence=(Evidence(law="a test", measured=float(np.abs(case["W"]).max()), allowed=1.0),))
+
+    search = Trial(Derived(Law(name="a test", statement="", measure=measure), SUBJECT))
+    search.question.search(search)
+    tried = looked[search.tally.families.total() :]  # after those that were drawn
+    assert len(set(tried)) == len(tried) > 10
+    smallest, _ = search.failure
+    assert (np.abs(smallest["W"]).max(), np.count_nonzero(smallest["W"]), smallest["X"].size) == (2.0, 1, 1)

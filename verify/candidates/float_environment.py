@@ -52,6 +52,8 @@ with suppress(OSError, AttributeError):
     _libm = ctypes.PyDLL("libm.so.6" if platform.system() == "Linux" else None)  # which keeps the interpreter's lock: _buffer is shared
     _libm.fegetenv, _libm.fesetenv  # noqa: B018
 _buffer = ctypes.create_string_buffer(SIZE)
+_words = tuple((struct.Struct(r.form).unpack_from, r.offset, sum(r.bits.values())) for r in _here)
+"""How each register is read, and which of its bits are settings: it is done twice a call of a candidate."""
 
 Settings = tuple[int, ...]
 
@@ -61,7 +63,7 @@ def settings() -> Settings:
     if _libm is None or not _here:
         return ()
     _libm.fegetenv(_buffer)
-    return tuple(struct.unpack_from(r.form, _buffer, r.offset)[0] & sum(r.bits.values()) for r in _here)
+    return tuple([read(_buffer, offset)[0] & mask for read, offset, mask in _words])
 
 
 def restore(before: Settings) -> str | None:

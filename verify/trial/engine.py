@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Any, NamedTuple
+from random import Random
+from typing import NamedTuple
 
-from hypothesis import HealthCheck, Phase, given, settings, target
-from hypothesis import seed as with_seed
-from hypothesis.control import current_build_context
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.control import BuildContext
 from hypothesis.database import ExampleDatabase, choices_to_bytes
-from hypothesis.errors import FlakyFailure
+from hypothesis.errors import FlakyReplay
 from hypothesis.internal.conjecture import providers
+from hypothesis.internal.conjecture.data import ConjectureData
+from hypothesis.internal.conjecture.engine import ConjectureRunner
+from hypothesis.internal.escalation import InterestingOrigin
 from hypothesis.strategies import SearchStrategy
 
+from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.laws.surroundings import seed_all
+from verify.evidence import Finding
+from verify.laws.surroundings import borrowed, seed_all
 from verify.trial.trial import Trial
 
 SETTINGS = settings(
@@ -29,6 +34,9 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+
+Failure = tuple[Case, Finding | Misbehaviour]
+"""A case that breaks the law, and what was found there."""
 
 Choices = tuple[int | str | bool | float | bytes, ...]
 """What a strategy decided by, in order."""
@@ -74,48 +82,62 @@ def _drawn_once(strategy: SearchStrategy[Case], seed: str, most: int) -> list[Dr
 def _drawn(strategy: SearchStrategy[Case], seed: str, most: int, strain: Callable[[Case], float] | None = None) -> list[Drawn]:
     found: list[Drawn] = []
 
-    @settings(SETTINGS, max_examples=most, phases=(Phase.generate, Phase.target))
-    @with_seed(seed)
-    @given(strategy)
-    def collect(case: Case) -> None:
-        found.append(Drawn(case, current_build_context().data.choices))
+    def collect(case: Case, data: ConjectureData) -> None:
+        found.append(Drawn(case, data.choices))
         if strain is not None:
-            target(strain(case), label="strain")
+            data.target_observations["strain"] = strain(case)
 
-    _run(collect)
+    _run(collect, strategy, seed, settings(SETTINGS, max_examples=most, phases=(Phase.generate, Phase.target)))
     return found
 
 
-class _Broken(Exception):
-    """Tells the engine that this case is a counterexample, so that it is shrunk."""
-
-
 def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], seed: str) -> None:
-    """Shrinks what the strategy draws by these choices."""
+    """Shrinks what the strategy draws by these choices. Most choices that the engine tries make a case that it has tried before, since a
+    small case has no use for most of the bytes: the trial looks at each case once.
+    """
+    given, looked, broken = Given(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
 
-    @settings(SETTINGS, database=Given(choices), phases=(Phase.reuse, Phase.shrink))
-    @with_seed(seed)  # which would take the database away from settings below it
-    @given(strategy)
-    def look(case: Case) -> None:
-        trial.look(case)
-        if trial.failure is not None and trial.failure[0] is case:
-            raise _Broken
+    def look(case: Case, data: ConjectureData) -> None:
+        key = case.key, case.family, case.seed
+        if key not in looked:
+            trial.look(case)
+            looked[key] = trial.failure if trial.failure is not None and trial.failure[0] is case else None
+        failure = looked[key]
+        if failure is not None:
+            broken[choices_to_bytes(data.choices)] = failure
+            data.mark_interesting(BROKEN)
 
-    with suppress(_Broken, FlakyFailure):  # flaky: it broke the law once, which is enough; the tally has the case
-        _run(look)
+    with suppress(FlakyReplay):  # it broke the law once, which is enough; the tally has the case
+        _run(look, strategy, seed, settings(SETTINGS, database=given, phases=(Phase.reuse, Phase.shrink)))
+    if given.least in broken:  # what broke the law last need not be the simplest
+        trial.tally.failure = broken[given.least]
 
 
-def _run(test: Any) -> None:
-    test._hypothesis_internal_database_key = b"search"  # else the engine digests the source each time
-    with _whatever_is_loaded():
-        test()
+BROKEN = InterestingOrigin.from_exception(AssertionError())
+"""Tells the engine that a case is a counterexample, so that it is shrunk: there is one kind of them."""
+
+
+def _run(test: Callable[[Case, ConjectureData], None], strategy: SearchStrategy[Case], seed: str, how: settings) -> None:
+    """Has the engine run a test as `given` would do, which takes as long for each case as a law does: it prepares what to tell of the case,
+    and puts aside the global random numbers, which here are `borrowed` once for all cases.
+    """
+
+    def once(data: ConjectureData) -> None:
+        seed_all()
+        with BuildContext(data, wrapped_test=test):
+            case = data.draw(strategy)
+        test(case, data)
+
+    with _whatever_is_loaded(), borrowed():
+        random = Random(seed)  # noqa: S311  # nothing is kept secret by it
+        ConjectureRunner(once, settings=how, random=random, database_key=b"search").run()
 
 
 class Given(ExampleDatabase):
     """Hands the engine these choices where it keeps what has failed before and is not yet shrunk, so that it begins with them."""
 
     def __init__(self, choices: Choices) -> None:
-        self.choices = choices
+        self.choices, self.least = choices, b""
 
     def fetch(self, key: bytes) -> Iterator[bytes]:
         """The choices, under any key."""
@@ -123,7 +145,9 @@ class Given(ExampleDatabase):
             yield choices_to_bytes(self.choices)
 
     def save(self, key: bytes, value: bytes) -> None:
-        """Nothing is kept."""
+        """Of the counterexamples that the engine comes to, each simpler than the one before, the last is known."""
+        if not key.endswith(b".secondary"):
+            self.least = value
 
     def delete(self, key: bytes, value: bytes) -> None:
         """Nothing was."""
