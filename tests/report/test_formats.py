@@ -18,6 +18,7 @@ from verify import UsageError
 from verify.report import stored
 from verify.report.formats import RENDERINGS, emit, render
 from verify.report.github import MOST
+from verify.report.names import FORMATS
 
 HERE = Path(__file__).parent
 DOCUMENT = json.loads((HERE / "document.json").read_text(encoding="utf-8"))
