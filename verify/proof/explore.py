@@ -115,13 +115,18 @@ class Following(Recorder):
     """A recorder whose comparisons turn out as a path has them."""
 
     path: Path
+    raised: BaseException | None = None
 
     def decide(self, registers: Any, values: Any) -> Any:
         """See `Recorder`."""
         shape = np.shape(values)
         found = np.empty(int(np.prod(shape)), bool)
         for k, r in enumerate(registers.ravel().tolist()):
-            truth = self.path.truth(r, decided=True)
+            try:
+                truth = self.path.truth(r, decided=True)
+            except BaseException as error:  # numpy, which may have asked, leaves errors out of some questions
+                self.raised = error
+                raise
             if truth is None:
                 raise Unsaid("a comparison is open where both sides are equal everywhere")
             found[k] = bool(truth)
@@ -179,7 +184,7 @@ class Explorer:
         self.degree = 1.0
         self.samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
         self.runs = 0
-        self._stay_open = True
+        self._stay_open, self._done = True, False
         self._tied: set[Any] = set()
         self._times_tied = 0
         now = time.perf_counter()
@@ -352,11 +357,11 @@ class Explorer:
         return self._guard(self.f, register)
 
     def goes_on(self) -> None:
-        """See `Signs`. What is open takes half of the time at most."""
+        """See `Signs`. The first path with open comparisons takes half of the time at most."""
         now = time.perf_counter()
         if now > self.deadline:
             raise Late
-        if now > self._half and self._open:
+        if now > self._half and self._open and not self._done:
             raise Tied(None)
 
     def _guard(self, f: Field, register: int) -> Element:
@@ -457,12 +462,17 @@ class Explorer:
                 raise Inseparable(path.alike({key for _, key in path.maxima.values()}))
             if (wrong or not same) and self._open:  # it may be so for each assignment, or on patterns alone that no numbers have
                 raise Tied(None)
+        except NotTraced:
+            if recorder.raised is not None:
+                raise recorder.raised from None
+            raise
         except (Undefined, Unsaid) as error:
             if self._open:
                 raise Tied(None) from None
             if isinstance(error, Unsaid):
                 return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, unsaid=str(error))
             return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, undefined=True)
+        self._done = True
         told |= {"open": len(self._open), "either": tuple(self._either.values())}
         return Leaf(**told, signs=self._found(), wrong=wrong, loss=loss, gradient=gradient, same=same)
 
@@ -491,7 +501,7 @@ class Explorer:
     # Real points
 
     def following(self, leaf: Leaf) -> tuple[list[int], int]:
-        """The samples that have the signs of a leaf, and at which all is finite: first one of each of its patterns; and how many these are."""
+        """The samples that have the signs of a leaf, and at which all is finite: first one of each of its patterns; and their number."""
         guards = {r: value for value, r in self.guards.items()}
         numbers = self.samples.at(np.array([leaf.loss, *leaf.gradient], np.intp), guards)
         fine = np.all(np.isfinite(numbers), axis=0)

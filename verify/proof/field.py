@@ -196,7 +196,8 @@ class Field(Arithmetic):
     def __post_init__(self) -> None:
         self.of = fmpz_mod_ctx(self.p)
         one, zero = self.of(1), self.of(0)
-        self.one, self.zero = Element((one,) * len(self.seeds), 0.0, 0.0, True), Element((zero,) * len(self.seeds), 0.0, 0.0, True)
+        n = len(self.seeds)
+        self.one, self.zero = Element((one,) * n, 0.0, 0.0, True, positive=True), Element((zero,) * n, 0.0, 0.0, True)
         self._numbers: dict[Any, Element] = {}
         self._pairs: list[Pair] = []
         self._exponents: dict[Any, list[Pair]] = {self.zero.v: [Pair(self.zero, self.one, None)]}

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from verify.proof.affine import Forms
 
 Truth = bool | Element | None
-"""Of a comparison; None where the record leaves it open. A polynomial of bits, 0 or 1 for all of their assignments, where these are open."""
+"""Of a comparison; None where the record leaves it open. If they are open, a polynomial of bits, 0 or 1 for all assignments."""
 
 
 @dataclass(frozen=True)
 class Open:
-    """Which of two registers is greater by the assignments of some bits, as in `Branches`: an entry that is an atom and a sign is the former
-    where the atom has that sign.
+    """Which of two registers is greater by the assignments of some bits, as in `Branches`: where an entry is an atom and a sign it is the
+    former if the atom has that sign.
     """
 
     order: tuple[int, ...]
