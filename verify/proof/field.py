@@ -605,6 +605,8 @@ class Field(Arithmetic):
             pair = self._powers.get(x.v)
             if pair is not None and pair.root is not None:
                 found = self.whole_power(pair.root, WHOLE // 2)
+            elif x.fixed and (q := self.rational(x, self.number("pi"))) is not None:
+                found = self.times(self.root_of(q), self.number("√π"))
             elif x.fixed:
                 raise Unsaid("the root of a number that is no fraction has no rule")
             else:
