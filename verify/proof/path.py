@@ -188,7 +188,7 @@ class Path:
         if op in ("max", "min"):
             operands, found, op = self._of_extreme(r, op, operands)
         elif op == "where" and len(operands) == 2:
-            parameter, op = self.truths[int(i.ins[0][e])], "choice"
+            parameter, op = self._polynomial(self.truths[int(i.ins[0][e])]), "choice"
             found = f.choice(parameter, *(self.elements[k] for k in operands))
         elif op == "where":
             found, op = self.elements[operands[0]], "alias"
