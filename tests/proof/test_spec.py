@@ -75,6 +75,12 @@ def test_parameters_are_given_to_the_command():
     assert "unknown parameter" in str(asked("--parameter", "alpha=2")[2])
 
 
+def test_a_loss_that_is_constant_at_its_shape_proves_nothing():
+    """Two examples have one other each, whose part of all others is 1."""
+    f = right.supervised_contrastive
+    assert told(f, "supervised_contrastive")[0] == told(right.off(f), "supervised_contrastive")[0] == "vacuous"
+
+
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "ipo"])
 def test_gradients_of_specs_that_are_too_long_are_refuted(name):
     assert told(right.off(getattr(right, name)), name)[0] == "refuted"

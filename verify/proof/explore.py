@@ -185,6 +185,7 @@ class Explorer:
         self.samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
         self.runs = 0
         self._stay_open, self._done = True, False
+        self.moves = False  # whether the loss depends on what is differentiated, on some pattern
         self._tied: set[Any] = set()
         self._times_tied = 0
         now = time.perf_counter()
@@ -491,6 +492,7 @@ class Explorer:
         path.element(loss)
         told = [path.element(r) for r in gradient]
         due, found = path.gradient(loss), []
+        self.moves |= any(r in due and not due[r].is_zero for r in variables)
         for k, (r, x) in enumerate(zip(variables, told, strict=True)):
             apart = self.f.minus(x, due.get(r, self.f.zero))
             self.budget.shown(apart.n)

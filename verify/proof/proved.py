@@ -188,6 +188,9 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
     if not tally.confirmed:
         reason = "no real point was found at which both are defined"
         return Proof(status="vacuous", reason=reason, **told), guarded
+    if not explorer.moves:
+        reason = "the loss is constant there, and its derivative 0 on every pattern: try a larger shape, or another example"
+        return Proof(status="vacuous", reason=reason, **told), guarded
     return Proof(status="proved", **told), guarded
 
 
