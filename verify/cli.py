@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import import_module, metadata
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 from verify.profiles import PROFILES
 from verify.report.names import EXIT_CODES, FORMATS
+from verify.settings import numbers
 from verify.storage import save, writable
 
 if TYPE_CHECKING:
@@ -120,27 +121,6 @@ def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> floa
     return given
 
 
-def _numbers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float | tuple[float, ...]]:
-    """NAME=VALUE as a table. Raises UsageError for what is none, and for a name that is given twice."""
-    found: dict[str, tuple[float, ...]] = {}
-    for text in given:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        try:
-            numbers = tuple(map(float, value.split(",")))
-        except ValueError:
-            numbers = (nan,)
-        if not (equals and name) or any(map(isnan, numbers)):
-            raise UsageError(
-                f"--parameter {text!r} is no NAME=VALUE; give a name and a number, such as --parameter delta=2, or one for each class, "
-                "--parameter w=1,2,0.5."
-            )
-        if name in found:
-            twice = " and ".join(",".join(f"{x:g}" for x in n) for n in (found[name], numbers))
-            raise UsageError(f"--parameter {name} is given twice, as {twice}; give it once.")
-        found[name] = numbers
-    return {name: numbers if len(numbers) > 1 else numbers[0] for name, numbers in found.items()}
-
-
 def _problems(_: click.Context, __: click.Parameter, given: str | None) -> int:
     """A whole number, 1e9 too. Raises UsageError for what is none."""
     try:
@@ -208,7 +188,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     "--parameter",
     "parameters",
     multiple=True,
-    callback=_numbers,
+    callback=lambda _, __, given: numbers(given),
     metavar="NAME=VALUE",
     help="Of the loss; repeatable. One for each class: w=1,2,0.5. Found out if not given.",
 )

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from verify.settings import numbers
+
 EXIT_CODES = {"proved": 0, "refuted": 1, "not proved": 4, "vacuous": 4}
 
 
@@ -24,12 +26,22 @@ EXIT_CODES = {"proved": 0, "refuted": 1, "not proved": 4, "vacuous": 4}
 @click.option("--layout", default=None, metavar="NAME", help="Of W, or of scores, as `verify check` takes it. Found out if not given.")
 @click.option("--reduction", default=None, metavar="mean|sum", help="Over the examples. Found out if not given.")
 @click.option("--penalty", default=None, metavar="NAME|FILE.py[:NAME]", help="Found out if not given.")
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    callback=lambda _, __, given: numbers(given),
+    metavar="NAME=VALUE",
+    help="Of the loss; repeatable, as `verify check` takes it. Found out if not given, or proved for every value.",
+)
 @click.option("--shape", default=None, metavar="N=2,D=2,C=3", help="Sizes of declared dimensions; the smallest that show all if not given.")
 @click.option("--limit", type=float, default=None, metavar="SECONDS", help="Of the proof (default 10).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the prime and the points.")
 @click.option("--in-process", is_flag=True, help="Without the guard: for a debugger.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="The document on standard output.")
-def command(target: str, loss: str | None, at: str | None, wrt: str | None, format_: str, **options: Any) -> int:
+def command(
+    target: str, loss: str | None, at: str | None, wrt: str | None, parameters: dict[str, Any], format_: str, **options: Any
+) -> int:
     """Prove, at one shape, that the gradient's code is the derivative of the loss's code for every real input off kinks; with --loss, that
     value and gradient are those of a spec's formula.
 
@@ -45,6 +57,7 @@ def command(target: str, loss: str | None, at: str | None, wrt: str | None, form
         at=None if at is None else given(at),
         wrt=None if wrt is None else tuple(name.strip() for name in wrt.split(",")),
         loss=None if loss in (None, "none") else loss,
+        parameters=parameters or None,
         **options,
     )
     if format_ == "json":

@@ -1,9 +1,10 @@
-"""`[tool.verify]` of pyproject.toml and other TOML: read once, checked key by key."""
+"""`[tool.verify]` of pyproject.toml and other TOML: read once, checked key by key; and the parameters of a loss as a command has them."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,24 @@ def known(table: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
     for key in table:
         if key not in keys:
             raise unknown(f"key in {where}", key, keys)
+
+
+def numbers(given: Sequence[str]) -> dict[str, float | tuple[float, ...]]:
+    """Each --parameter NAME=VALUE, as a table. Raises UsageError for what is none, and for a name that is given twice."""
+    found: dict[str, tuple[float, ...]] = {}
+    for one in given:
+        name, equals, value = (part.strip() for part in one.partition("="))
+        try:
+            values = tuple(map(float, value.split(",")))
+        except ValueError:
+            values = (nan,)
+        if not (equals and name) or any(map(isnan, values)):
+            raise UsageError(
+                f"--parameter {one!r} is no NAME=VALUE; give a name and a number, such as --parameter delta=2, or one for each class, "
+                "--parameter w=1,2,0.5."
+            )
+        if name in found:
+            twice = " and ".join(",".join(f"{x:g}" for x in n) for n in (found[name], values))
+            raise UsageError(f"--parameter {name} is given twice, as {twice}; give it once.")
+        found[name] = values
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}

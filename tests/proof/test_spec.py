@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from catalogue import right
+from click.testing import CliRunner
 from proof import proved_losses as losses
 from proof.kernels import rows_of
 
 import verify
+from verify.cli import cli
 from verify.core import multiclass_hinge, softmax_cross_entropy
 from verify.errors import UsageError
 from verify.source import load_file
@@ -35,6 +37,8 @@ SOME = {
     "binary_cross_entropy": "call f(prediction, target)",  # another prediction than scores
     "cox_efron": "call f(prediction, time, event)",  # a batch
     "ipo": "call f(a, b, a0, b0, beta)",  # named inputs
+    "gaussian_crps": "call f(mu, t, sigma)",  # √π
+    "triplet": "every m",  # numbers that are written where a column of masks says so
 }
 
 
@@ -57,6 +61,24 @@ def test_a_parameter_that_must_be_a_plain_number_stays_at_its_own():
         return margins.sum() / len(y), over / len(y)
 
     assert told(hinge, "multiclass_hinge") == ("proved", "value and gradient of multiclass_hinge: reduction mean, delta 1")
+
+
+def test_parameters_are_given_to_the_command():
+    target, how = f"{Path(right.__file__)}:multiclass_hinge", ("--loss", "multiclass_hinge", "--in-process")
+
+    def asked(*given):
+        found = CliRunner().invoke(cli, ["prove", target, *how, *given], standalone_mode=False)
+        return found.return_value, found.stdout, found.exception
+
+    assert asked("--parameter", "delta=2")[0] == 0
+    assert isinstance(asked("--parameter", "delta")[2], UsageError)
+    assert "unknown parameter" in str(asked("--parameter", "alpha=2")[2])
+
+
+def test_a_loss_that_is_constant_at_its_shape_proves_nothing():
+    """Two examples have one other each, whose part of all others is 1."""
+    f = right.supervised_contrastive
+    assert told(f, "supervised_contrastive")[0] == told(right.off(f), "supervised_contrastive")[0] == "vacuous"
 
 
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "ipo"])

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import product
 from math import log2
 from typing import Any
 
@@ -20,8 +21,8 @@ from flint import arb
 
 from verify.proof.affine import Affine, Forms, contradicts, infeasible, inside
 from verify.proof.constants import Reading, read
-from verify.proof.field import PRIMES, Budget, Element, Field, Undefined, Unsaid, Unsuited, prime
-from verify.proof.path import Inseparable, Path
+from verify.proof.field import PRIMES, Branches, Budget, Element, Field, Tied, Undefined, Unsaid, Unsuited, prime
+from verify.proof.path import Above, Inseparable, Open, Path, Places
 from verify.proof.roots import MOST, Missing, Roots
 from verify.proof.samples import Samples
 from verify.tape import enclose
@@ -36,6 +37,8 @@ POINTS = 2
 PASSED = 40
 """Points at which a root exists, after which it is taken for one that always does."""
 PRIMES_TRIED = 16
+MOST_TIED = 24
+"""Beginnings anew by comparisons that cannot stay open, after which none does."""
 MOVED = 2.0**-10
 """How far a loss may move without the tiny numbers that are added, as a part of its size."""
 
@@ -54,7 +57,8 @@ class Sign:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leaf:
     """One pattern: its signs, the entries of the gradient that are not what they must be, and the registers of what was compared. `same`:
-    that the code's own value is the loss.
+    that the code's own value is the loss. It stands for both signs of each of so many atoms that are `open`; those of `either` are known by
+    registers.
     """
 
     given: tuple[Any, ...]
@@ -65,6 +69,8 @@ class Leaf:
     undefined: bool = False
     same: bool = True
     unsaid: str | None = None
+    open: int = 0
+    either: tuple[Sign, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,16 +115,21 @@ class Following(Recorder):
     """A recorder whose comparisons turn out as a path has them."""
 
     path: Path
+    raised: BaseException | None = None
 
     def decide(self, registers: Any, values: Any) -> Any:
         """See `Recorder`."""
         shape = np.shape(values)
         found = np.empty(int(np.prod(shape)), bool)
         for k, r in enumerate(registers.ravel().tolist()):
-            truth = self.path.truth(r)
+            try:
+                truth = self.path.truth(r, decided=True)
+            except BaseException as error:  # numpy, which may have asked, leaves errors out of some questions
+                self.raised = error
+                raise
             if truth is None:
                 raise Unsaid("a comparison is open where both sides are equal everywhere")
-            found[k] = truth
+            found[k] = bool(truth)
         return found.reshape(shape)
 
 
@@ -126,13 +137,13 @@ class Following(Recorder):
 class Answers:
     """The signs of one path, as they were found: for roots that are looked for at other points."""
 
-    answers: Mapping[tuple[int, int], bool | None]
+    answers: Mapping[tuple[int, int], Above]
     maxima: set[Any]
     inputs: Callable[[Field], dict[int, Element]]
     guard: Callable[[Field, int], Element]
     f: Field
 
-    def above(self, path: Path, x: int, y: int) -> bool | None:  # noqa: ARG002
+    def above(self, path: Path, x: int, y: int, *, decided: bool) -> Above:  # noqa: ARG002
         """See `Signs`."""
         return self.answers[x, y]
 
@@ -143,6 +154,9 @@ class Answers:
     def given(self, register: int) -> Element:
         """See `Signs`."""
         return self.guard(self.f, register)
+
+    def goes_on(self) -> None:
+        """See `Signs`."""
 
 
 @dataclass(eq=False)
@@ -160,6 +174,7 @@ class Explorer:
     def __post_init__(self) -> None:
         q = self.question
         self.b = Builder()
+        self._instructions = Places(self.b)
         self.inputs = inputs_of(self.b, q.patterns[0], q.variables)
         self._split: set[Any] = set()
         self._places: list[tuple[Answers, Any]] = []
@@ -169,6 +184,12 @@ class Explorer:
         self.degree = 1.0
         self.samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
         self.runs = 0
+        self._stay_open, self._done = True, False
+        self.moves = False  # whether the loss depends on what is differentiated, on some pattern
+        self._tied: set[Any] = set()
+        self._times_tied = 0
+        now = time.perf_counter()
+        self._half = now + (self.deadline - now) / 2
         self._anew()
 
     def _name(self, k: int) -> bytes:
@@ -181,6 +202,7 @@ class Explorer:
             self._ask(self.f, answers, tag)
         self.f.roots.known = set(self.f._square_roots)  # of all others it is asked whether they are independent of these
         self._atoms: dict[Any, tuple[int, Element]] = {}
+        self._atom_keys: list[Any] = []
         self._forms: dict[int, Affine] = {}
         self._positive: set[Any] = set()
         self._of_elements: set[Any] = set()
@@ -203,7 +225,7 @@ class Explorer:
 
     # Signs
 
-    def above(self, path: Path, x: int, y: int) -> bool | None:
+    def above(self, path: Path, x: int, y: int, *, decided: bool) -> Above:
         """See `Signs`."""
         if x == y:
             return None
@@ -213,25 +235,69 @@ class Explorer:
             raise Unsaid("it compares what has no value") from None
         if self.f.is_nothing(d):
             return None
+        if d.bits:
+            return self._by_assignments(path, d, x, y, decided=decided)
         if d.fixed:
             q = self.f.rational(d, self.f.one)
             return self._of_numbers(x, y) if q is None else q > 0
-        if (free := path.free_maxima((x, y))) and path.maxima:
-            raise Inseparable(path.alike(free))
-        if not all(d.v):
-            raise Unsaid("a point is on a zero set")
+        self._separable(path, x, y)
         n, sign = self._atom(d)
         if n not in self._forms:
-            self._forms[n] = path.forms.apart(x, y)
-        if n not in self._assigned:
-            known = self._known_sign(path, self._forms[n])
-            if known is None:
-                self._trail.append((n, True, True))
-            self._assigned[n] = True if known is None else known
+            self._forms[n] = path.forms.apart(x, y) if sign else path.forms.apart(y, x)
+        given = self._assigned.get(n)
+        if given is None and (given := self._known_sign(path, self._forms[n])) is None:
+            if self._stays_open(n, decided=decided):
+                if n not in self._either and min(x, y) >= 0:
+                    self._either[n] = Sign(atom=n, assumed=True, x=x, y=y, above=sign)
+                return Open((), ((n, sign),))
+            self._trail.append((n, True, True))
+        self._assigned[n] = True if given is None else given
         positive = self._assigned[n] is sign
-        if n not in self._signs:
+        if n not in self._signs and min(x, y) >= 0:
             self._signs[n] = Sign(atom=n, assumed=self._assigned[n], x=x, y=y, above=positive)
         return positive
+
+    def _separable(self, path: Path, x: int, y: int) -> None:
+        if (free := path.free_maxima((x, y))) and path.maxima:
+            raise Inseparable(path.alike(free))
+
+    def _stays_open(self, n: int, *, decided: bool) -> bool:
+        """Whether an atom that has no sign on this path has both on it."""
+        if decided and n in self._open:
+            raise Tied(frozenset((n,)))
+        if self._stay_open and not decided and self._atom_keys[n] not in self._tied:
+            self._open.add(n)
+            return True
+        return False
+
+    def _by_assignments(self, path: Path, d: Element, x: int, y: int, *, decided: bool) -> Above:
+        """The sign of what depends on bits: for each assignment of a few."""
+        if decided or not isinstance(d, Branches):
+            raise Tied(d.bits)
+        self._separable(path, x, y)
+        found = [
+            self._at(e, dict(zip(d.order, bits, strict=True)))
+            for e, bits in zip(d.table, product((0, 1), repeat=len(d.order)), strict=True)
+        ]
+        return Open(d.order, tuple(found))
+
+    def _at(self, d: Element, bits: Mapping[int, int]) -> bool | tuple[int, bool] | None:
+        """The sign of a difference under an assignment of bits."""
+        if self.f.is_nothing(d):
+            return None
+        if d.fixed:
+            q = self.f.rational(d, self.f.one)
+            if q is None:
+                raise Tied(frozenset(bits))
+            return q > 0
+        n, sign = self._atom(d)
+        if n in bits:
+            return bool(bits[n]) is sign
+        if n in self._assigned:
+            return self._assigned[n] is sign
+        if not self._stays_open(n, decided=False):
+            raise Tied(frozenset(bits))
+        return n, sign
 
     def _known_sign(self, path: Path, x: Affine) -> bool | None:
         """The sign that an atom has beside those that are assumed; None where it may have either. Both may be impossible."""
@@ -252,6 +318,8 @@ class Explorer:
 
     def _atom(self, d: Element) -> tuple[int, bool]:
         """The number of an atom, and whether it has the sign of that."""
+        if not all(d.v):
+            raise Unsaid("a point is on a zero set")
         key = d.v[0] / d.v[1]
         self.f._asked(d, 2 * (1 + len(self._atoms)))  # a product of values at both points is compared
         known = self._atoms.get(key)
@@ -264,6 +332,7 @@ class Explorer:
                 return self._atoms[key][0], True
         self.f._met(d)
         self._atoms[key] = len(self._atoms), d
+        self._atom_keys.append(key)
         return self._atoms[key][0], True
 
     def _of_numbers(self, x: int, y: int) -> bool:
@@ -287,6 +356,14 @@ class Explorer:
     def given(self, register: int) -> Element:
         """See `Signs`."""
         return self._guard(self.f, register)
+
+    def goes_on(self) -> None:
+        """See `Signs`. The first path with open comparisons takes half of the time at most."""
+        now = time.perf_counter()
+        if now > self.deadline:
+            raise Late
+        if now > self._half and self._open and not self._done:
+            raise Tied(None)
 
     def _guard(self, f: Field, register: int) -> Element:
         if register not in self.guards.values():
@@ -322,8 +399,22 @@ class Explorer:
                 self._places.clear()
                 self._anew()
             except Missing as error:
-                self._search(error.tag)
+                if self._open:
+                    self._tie(None)
+                else:
+                    self._search(error.tag)
+            except Tied as error:
+                self._tie(error.atoms)
             yield RESTARTED
+
+    def _tie(self, atoms: frozenset[int] | None) -> None:
+        """From now on these, or all, have one sign on each path."""
+        self._times_tied += 1
+        if atoms is None or self._times_tied > MOST_TIED:
+            self._stay_open = False
+        else:
+            self._tied |= {self._atom_keys[n] for n in atoms}
+        self._anew()
 
     def _explored(self) -> Iterator[Leaf]:
         for given in self.question.patterns:
@@ -343,9 +434,10 @@ class Explorer:
         self.runs += 1
         q = self.question
         self._assigned, self._signs = {n: value for n, value, _ in self._trail}, dict[int, Sign]()
+        self._open, self._either = set[int](), dict[int, Sign]()
         self.f.begin()
         recorder = Following(self.b, strict=True, guards=self.guards)
-        path = recorder.path = Path(self.f, self.b, self._elements, set(self.variables), self, self._read)
+        path = recorder.path = Path(self.f, self._instructions, self._elements, set(self.variables), self, self._read)
         path.forms = Forms(path, self._positive)
         self._path = path
         told: dict[str, Any] = {"given": given}
@@ -369,10 +461,20 @@ class Explorer:
             same = own is None or self._is_same(path, loss, own)
             if (wrong or not same) and path.maxima:  # it may matter which is the greatest
                 raise Inseparable(path.alike({key for _, key in path.maxima.values()}))
-        except Undefined:
+            if (wrong or not same) and self._open:  # it may be so for each assignment, or on patterns alone that no numbers have
+                raise Tied(None)
+        except NotTraced:
+            if recorder.raised is not None:
+                raise recorder.raised from None
+            raise
+        except (Undefined, Unsaid) as error:
+            if self._open:
+                raise Tied(None) from None
+            if isinstance(error, Unsaid):
+                return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, unsaid=str(error))
             return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, undefined=True)
-        except Unsaid as error:
-            return Leaf(**told, signs=self._found(), wrong=(), loss=loss, gradient=gradient, unsaid=str(error))
+        self._done = True
+        told |= {"open": len(self._open), "either": tuple(self._either.values())}
         return Leaf(**told, signs=self._found(), wrong=wrong, loss=loss, gradient=gradient, same=same)
 
     def _is_same(self, path: Path, loss: int, own: int) -> bool:
@@ -390,6 +492,7 @@ class Explorer:
         path.element(loss)
         told = [path.element(r) for r in gradient]
         due, found = path.gradient(loss), []
+        self.moves |= any(r in due and not due[r].is_zero for r in variables)
         for k, (r, x) in enumerate(zip(variables, told, strict=True)):
             apart = self.f.minus(x, due.get(r, self.f.zero))
             self.budget.shown(apart.n)
@@ -399,8 +502,8 @@ class Explorer:
 
     # Real points
 
-    def following(self, leaf: Leaf) -> list[int]:
-        """The samples that have the signs of a pattern, and at which all is finite."""
+    def following(self, leaf: Leaf) -> tuple[list[int], int]:
+        """The samples that have the signs of a leaf, and at which all is finite: first one of each of its patterns; and their number."""
         guards = {r: value for value, r in self.guards.items()}
         numbers = self.samples.at(np.array([leaf.loss, *leaf.gradient], np.intp), guards)
         fine = np.all(np.isfinite(numbers), axis=0)
@@ -408,7 +511,14 @@ class Explorer:
             x, y = (self.samples.at(np.array([getattr(s, name) for s in leaf.signs], np.intp), guards) for name in "xy")
             above = np.array([s.above for s in leaf.signs])[:, None]
             fine &= np.all(np.where(above, x > y, x < y), axis=0)
-        return [int(k) for k in np.flatnonzero(fine)]
+        found = [int(k) for k in np.flatnonzero(fine)]
+        if not leaf.either or not found:
+            return found, min(1, len(found))
+        x, y = (self.samples.at(np.array([getattr(s, name) for s in leaf.either], np.intp), guards)[:, found] for name in "xy")
+        apart = np.flatnonzero(np.all(x != y, axis=0))
+        _, first = np.unique((x > y)[:, apart], axis=1, return_index=True)
+        firsts = [found[apart[k]] for k in sorted(first)]
+        return firsts + [k for k in found if k not in firsts], len(firsts)
 
     def affine_point(self, leaf: Leaf) -> dict[int, Any] | None:
         """Inputs that have the signs of a pattern by linear programming, where what is compared is affine in them."""
@@ -425,7 +535,7 @@ class Explorer:
 
     def is_moved_by_guards(self, leaf: Leaf) -> bool:
         """Whether the loss is another one, at the samples of a pattern, where tiny numbers are 0 that are read as that."""
-        q, at = self.question, self.following(leaf)
+        q, at = self.question, self.following(leaf)[0]
         if q.guards or not self.guards:
             return False
         loss = np.array([leaf.loss], np.intp)
@@ -492,7 +602,7 @@ class Explorer:
         """Has a field take the root of a place, on the path that led there."""
         signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
         f.begin()
-        path = Path(f, self.b, self._inputs(f), set(self.variables), signs, self._read)
+        path = Path(f, self._instructions, self._inputs(f), set(self.variables), signs, self._read)
         if isinstance(tag, tuple):
             path.element(tag[1])
             path.gradient(tag[1])

@@ -10,6 +10,7 @@ log      a free element, or the combination that the rules for products, quotien
 x^(u/v)  roots of odd order are unique in the field, since the prime is chosen so; a square root is either one: see `verify.proof.roots`
 sin, cos by half of the angle, so that their squares add up to 1; angles that are combinations with whole coefficients are added
 erf, …   free, with their symmetries
+bits     a comparison is 0 or 1: see `Branches`
 
 Each element carries a bound on the degree of its numerator and its denominator as polynomials in the free elements, and on the binary
 logarithms of the sums of the sizes of their coefficients: one bound for both, since both grow by the same rules. What is looked up because
@@ -19,6 +20,7 @@ it is equal to another one is counted with these bounds: see `Budget`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
@@ -52,6 +54,9 @@ SMALL = 1 << 40
 MOST_POWER = 64
 LONGEST = 24
 """Elements among which sums of three are looked for."""
+MOST_BITS = 3
+"""Bits by all assignments of which an element is known; beyond that by its multilinear extension alone."""
+NONE: frozenset[int] = frozenset()
 
 
 class Unsaid(BaseException):  # candidates that catch exceptions do not catch it
@@ -84,18 +89,60 @@ def drawn(key: bytes, seed: bytes, below: int) -> int:
     return int.from_bytes(blake2b(seed + b"|" + key, digest_size=64).digest(), "big") % below
 
 
+class Tied(BaseException):
+    """Comparisons that have to turn out one way or the other before anything is computed of them; None for all that are open."""
+
+    def __init__(self, atoms: frozenset[int] | None) -> None:
+        super().__init__(atoms)
+        self.atoms = atoms
+
+
 class Element:
-    """`v` at each point; the bounds `n` of its numerator and `d` of its denominator; whether it is `fixed`, a number alone."""
+    """`v` at each point; the bounds `n` of its numerator and `d` of its denominator; whether it is `fixed`, a number alone; the `bits` that
+    it is a polynomial of; whether it is `positive` for all real inputs, by what it is made of.
+    """
 
-    __slots__ = ("d", "fixed", "n", "v")
+    __slots__ = ("bits", "d", "fixed", "n", "positive", "v")
 
-    def __init__(self, v: tuple[Any, ...], n: float, d: float, fixed: bool = False) -> None:
-        self.v, self.n, self.d, self.fixed = v, n, d, fixed
+    def __init__(
+        self, v: tuple[Any, ...], n: float, d: float, fixed: bool = False, bits: frozenset[int] = NONE, positive: bool = False
+    ) -> None:
+        self.v, self.n, self.d, self.fixed, self.bits, self.positive = v, n, d, fixed, bits, positive
 
     @property
     def is_zero(self) -> bool:
         """Whether it is 0 at all points."""
         return not any(self.v)
+
+    def at(self, chosen: Mapping[int, int]) -> Element:  # noqa: ARG002
+        """Where bits are as chosen."""
+        return self
+
+
+class Branches(Element):
+    """One element in each of the assignments of a few bits, in their `order`: the first half where the first of them is 0. Its values and
+    bounds are those of the multilinear polynomial that it is there, at random values of the bits.
+    """
+
+    __slots__ = ("f", "order", "table")
+
+    def __init__(self, f: Field, order: tuple[int, ...], table: tuple[Element, ...]) -> None:
+        self.f, self.order, self.table = f, order, table
+        self.bits, self.fixed, self.positive = frozenset(order), False, all(x.positive for x in table)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("v", "n", "d"):
+            raise AttributeError(name)
+        x = self.f.extended(self.order, self.table)
+        self.v, self.n, self.d = x.v, x.n, x.d
+        return getattr(self, name)
+
+    def at(self, chosen: Mapping[int, int]) -> Element:
+        """See `Element`."""
+        place = 0
+        for n in self.order:
+            place = 2 * place + chosen[n]
+        return self.table[place]
 
 
 @dataclass
@@ -135,18 +182,22 @@ class Pair:
 
 @dataclass(eq=False)
 class Field(Arithmetic):
-    """Computes at the points that `seeds` stand for, modulo `p`. `roots` choose what square roots are."""
+    """Computes at the points that `seeds` stand for, modulo `p`. `roots` choose what square roots are. What is computed `under` bits is
+    needed for some of their assignments only.
+    """
 
     p: int
     seeds: tuple[bytes, ...]
     roots: Roots
     budget: Budget = field(default_factory=Budget)
     tag: Any = 0
+    under: frozenset[int] = NONE
 
     def __post_init__(self) -> None:
         self.of = fmpz_mod_ctx(self.p)
         one, zero = self.of(1), self.of(0)
-        self.one, self.zero = Element((one,) * len(self.seeds), 0.0, 0.0, True), Element((zero,) * len(self.seeds), 0.0, 0.0, True)
+        n = len(self.seeds)
+        self.one, self.zero = Element((one,) * n, 0.0, 0.0, True, positive=True), Element((zero,) * n, 0.0, 0.0, True)
         self._numbers: dict[Any, Element] = {}
         self._pairs: list[Pair] = []
         self._exponents: dict[Any, list[Pair]] = {self.zero.v: [Pair(self.zero, self.one, None)]}
@@ -164,6 +215,82 @@ class Field(Arithmetic):
         that all rules of products hold.
         """
         self._taken = set()
+        self.under = NONE
+
+    # Bits
+
+    @contextmanager
+    def needed_by(self, bits: frozenset[int]) -> Iterator[None]:
+        """What is computed here is, for some assignments of these bits only."""
+        before, self.under = self.under, self.under | bits
+        try:
+            yield
+        finally:
+            self.under = before
+
+    def bit(self, n: int) -> Element:
+        """1 where an atom is positive, else 0."""
+        return Branches(self, (n,), (self.zero, self.one))
+
+    def choice(self, t: Element, x: Element, y: Element) -> Element:
+        """`x` where the polynomial of bits t is 1, `y` where it is 0."""
+        if self._is_short(t, x, y):
+            return self._by_assignments(lambda t, x, y: y if t.is_zero else x, t, x, y)
+        return self.plus(self.times(t, x), self.times(self.minus(self.one, t), y))
+
+    def selected(self, order: tuple[int, ...], entries: Sequence[Element]) -> Element:
+        """What is one of the entries, by the assignments of some bits."""
+        if not order:
+            return entries[0]
+        half = len(entries) // 2
+        return self.choice(self.bit(order[0]), self.selected(order[1:], entries[half:]), self.selected(order[1:], entries[:half]))
+
+    def extended(self, order: tuple[int, ...], table: Sequence[Element]) -> Element:
+        """The multilinear polynomial of bits with these values, at random values of the bits."""
+        if not order:
+            return table[0]
+        half, b = len(table) // 2, self.free("bit", order[0])
+        low, high = self.extended(order[1:], table[:half]), self.extended(order[1:], table[half:])
+        return self._plus(self._times(self._minus(self.one, b), low), self._times(b, high))
+
+    def _is_short(self, *xs: Element) -> bool:
+        """Whether what is computed of these is known by assignments."""
+        return all(isinstance(x, Branches) or not x.bits for x in xs) and len(NONE.union(*(x.bits for x in xs))) <= MOST_BITS
+
+    def _by_assignments(self, f: Callable[..., Element], *xs: Element) -> Element:
+        order = tuple(sorted(NONE.union(*(x.bits for x in xs))))
+        assignments = [dict(zip(order, bits, strict=True)) for bits in product((0, 1), repeat=len(order))]
+        with self.needed_by(frozenset(order)):
+            table = [f(*(x.at(chosen) for x in xs)) for chosen in assignments]
+        return self._without_idle_bits(order, table)
+
+    def _without_idle_bits(self, order: tuple[int, ...], table: list[Element]) -> Element:
+        for k in range(len(order) - 1, -1, -1):
+            step = 1 << (len(order) - 1 - k)
+            low = [i for i in range(len(table)) if not i & step]
+            if all(table[i].v == table[i | step].v for i in low):
+                for i in low:
+                    if table[i] is not table[i | step]:
+                        self.budget.found(self._minus(table[i], table[i | step]).n)
+                order, table = order[:k] + order[k + 1 :], [table[i] for i in low]
+        return Branches(self, order, tuple(table)) if order else table[0]
+
+    def _of_bits(self, f: Callable[..., Element], *xs: Element) -> Element:
+        """A polynomial of elements of which some have bits."""
+        if self._is_short(*xs):
+            return self._by_assignments(f, *xs)
+        found = f(*xs)
+        found.bits = NONE.union(*(x.bits for x in xs))
+        return found
+
+    def _alone(self, x: Element) -> Element:
+        """Known by its polynomial of bits alone."""
+        return Element(x.v, x.n, x.d, x.fixed, x.bits, x.positive) if isinstance(x, Branches) else x
+
+    def _tied(self, *xs: Element) -> None:
+        """Nothing is computed of these before their bits, and those that they are needed by, are known."""
+        if bits := self.under.union(*(x.bits for x in xs)):
+            raise Tied(bits)
 
     # Numbers
 
@@ -181,7 +308,7 @@ class Field(Arithmetic):
 
     def _rational(self, q: Fraction) -> Element:
         x = self.of(q.numerator) / self.of(q.denominator)
-        return Element((x,) * len(self.seeds), _size(q.numerator), _size(q.denominator), True)
+        return Element((x,) * len(self.seeds), _size(q.numerator), _size(q.denominator), True, positive=q > 0)
 
     def _named(self, name: str) -> Element:
         root_of_pi = self._constant("√π")
@@ -206,11 +333,11 @@ class Field(Arithmetic):
     def _constant(self, name: str) -> Element:
         """A number that is taken as independent of all others."""
         if name not in self._numbers:
-            self._numbers[name] = self._still(self.free("number", name))
+            self._numbers[name] = self._still(self.free("number", name), positive=True)
         return self._numbers[name]
 
-    def _still(self, x: Element) -> Element:
-        return Element(x.v, x.n, x.d, True)
+    def _still(self, x: Element, *, positive: bool = False) -> Element:
+        return Element(x.v, x.n, x.d, True, positive=positive or x.positive)
 
     def root_of(self, q: Fraction) -> Element:
         """√q, of a rational number: the root that is a square itself, so that products of roots are roots of products."""
@@ -222,7 +349,7 @@ class Field(Arithmetic):
             y = x.v[0] ** ((self.p + 1) // 4)
             if y * y != x.v[0]:
                 raise Unsuited
-            self._numbers[key] = Element((y,) * len(self.seeds), x.n + x.d, x.d, True)
+            self._numbers[key] = Element((y,) * len(self.seeds), x.n + x.d, x.d, True, positive=q > 0)
         return self._numbers[key]
 
     def _logarithm_of(self, q: Fraction) -> Element:
@@ -243,27 +370,53 @@ class Field(Arithmetic):
 
     def plus(self, x: Element, y: Element) -> Element:
         """The sum of two."""
+        return self._of_bits(self._plus, x, y) if x.bits or y.bits else self._plus(x, y)
+
+    def _plus(self, x: Element, y: Element) -> Element:
         v = tuple(a + b for a, b in zip(x.v, y.v, strict=True))
-        return Element(v, max(x.n + y.d, y.n + x.d) + 1.0, x.d + y.d, x.fixed and y.fixed)
+        return Element(v, max(x.n + y.d, y.n + x.d) + 1.0, x.d + y.d, x.fixed and y.fixed, positive=x.positive and y.positive)
 
     def minus(self, x: Element, y: Element) -> Element:
         """Their difference."""
+        return self._of_bits(self._minus, x, y) if x.bits or y.bits else self._minus(x, y)
+
+    def _minus(self, x: Element, y: Element) -> Element:
         v = tuple(a - b for a, b in zip(x.v, y.v, strict=True))
         return Element(v, max(x.n + y.d, y.n + x.d) + 1.0, x.d + y.d, x.fixed and y.fixed)
 
     def times(self, x: Element, y: Element) -> Element:
         """Their product."""
-        return Element(tuple(a * b for a, b in zip(x.v, y.v, strict=True)), x.n + y.n, x.d + y.d, x.fixed and y.fixed)
+        return self._of_bits(self._times, x, y) if x.bits or y.bits else self._times(x, y)
+
+    def _times(self, x: Element, y: Element) -> Element:
+        v = tuple(a * b for a, b in zip(x.v, y.v, strict=True))
+        return Element(v, x.n + y.n, x.d + y.d, x.fixed and y.fixed, positive=x.positive and y.positive)
 
     def over(self, x: Element, y: Element) -> Element:
         """Their quotient. Raises Undefined where y is 0."""
+        if not (x.bits or y.bits):
+            return self._over(x, y)
+        if self._is_short(x, y):
+            return self._by_assignments(self._over, x, y)
+        if isinstance(y, Branches):
+            return self.times(x, self._by_assignments(self._over, self.one, y))
+        if y.bits and not y.positive:  # it may be 0 for some assignments, for which nobody needs the quotient
+            raise Tied(y.bits)
+        return self._of_bits(self._over, self._alone(x), y)
+
+    def _over(self, x: Element, y: Element) -> Element:
         if not all(y.v):
             self.budget.found(y.n)
+            self._tied()
             raise Undefined
-        return Element(tuple(a / b for a, b in zip(x.v, y.v, strict=True)), x.n + y.d, x.d + y.n, x.fixed and y.fixed)
+        v = tuple(a / b for a, b in zip(x.v, y.v, strict=True))
+        return Element(v, x.n + y.d, x.d + y.n, x.fixed and y.fixed, positive=x.positive and y.positive)
 
     def negative(self, x: Element) -> Element:
         """The element with the other sign."""
+        return self._of_bits(self._negative, x) if x.bits else self._negative(x)
+
+    def _negative(self, x: Element) -> Element:
         return Element(tuple(-a for a in x.v), x.n, x.d, x.fixed)
 
     def total(self, xs: Iterable[Element]) -> Element:
@@ -279,7 +432,10 @@ class Field(Arithmetic):
             raise Unsaid(f"a power of {n} is beyond what is followed")
         if n < 0:
             return self.whole_power(self.over(self.one, x), -n)
-        return Element(tuple(a**n for a in x.v), n * x.n, n * x.d, x.fixed)
+        return self._of_bits(lambda x: self._power_of(x, n), x) if x.bits else self._power_of(x, n)
+
+    def _power_of(self, x: Element, n: int) -> Element:
+        return Element(tuple(a**n for a in x.v), n * x.n, n * x.d, x.fixed, positive=x.positive)
 
     def is_nothing(self, x: Element) -> bool:
         """Whether it is 0 everywhere, by the points."""
@@ -345,7 +501,7 @@ class Field(Arithmetic):
             self._powers.setdefault(power.v, found)
             return power
         root = self.free("exp", self.tag, len(self._pairs))
-        root.fixed = a.fixed
+        root.fixed, root.bits, root.positive = a.fixed, a.bits, True
         power = self.whole_power(root, WHOLE)
         self._remember(Pair(a, power, root))
         return power
@@ -388,6 +544,8 @@ class Field(Arithmetic):
         """log(x), where x is positive."""
         if x.is_zero:
             raise Undefined
+        if not x.positive and x.v not in self._taken:
+            self._tied(x)  # it is where its operand is positive, which it need not be for all assignments
         self._asked(x, 2 + 4 * len(self._pairs))
         known, of = self._powers.get(x.v), frozenset((x.v,))
         if known is not None:
@@ -400,7 +558,7 @@ class Field(Arithmetic):
         self._taken.add(x.v)
         if found is None:
             found = self.free("log", self.tag, len(self._pairs))
-            found.fixed = x.fixed
+            found.fixed, found.bits = x.fixed, x.bits
             self._remember(Pair(found, x, None, of))
         else:
             self._powers[x.v] = Pair(found, x, None, of)
@@ -447,9 +605,12 @@ class Field(Arithmetic):
             pair = self._powers.get(x.v)
             if pair is not None and pair.root is not None:
                 found = self.whole_power(pair.root, WHOLE // 2)
+            elif x.fixed and (q := self.rational(x, self.number("pi"))) is not None:
+                found = self.times(self.root_of(q), self.number("√π"))
             elif x.fixed:
                 raise Unsaid("the root of a number that is no fraction has no rule")
             else:
+                self._tied(x)
                 found = Element(self.roots.taken(self, x, self.tag), x.n + x.d, x.d)
             self._met(x)
             self._square_roots[x.v] = found
@@ -463,6 +624,7 @@ class Field(Arithmetic):
             return x
         if gcd(order, self.p - 1) != 1:
             raise Unsaid(f"roots of the order {order} are not followed")
+        self._tied(x)
         key = (order, x.v)
         self._asked(x)
         if key not in self._odd_roots:
@@ -484,6 +646,8 @@ class Field(Arithmetic):
 
     def turn(self, a: Element) -> tuple[Element, Element]:
         """sin(a) and cos(a)."""
+        if a.bits:
+            raise Tied(a.bits)
         self._asked(a, 1 + 4 * len(self._angles))
         if a.v in self._turns:
             return self._turns[a.v]
@@ -530,7 +694,7 @@ class Field(Arithmetic):
             if mirrored is not None:
                 return self.negative(mirrored)
         found = self.free(name, self.tag, len(self._others))
-        found.fixed = all(x.fixed for x in ins)
+        found.fixed, found.bits = all(x.fixed for x in ins), NONE.union(*(x.bits for x in ins))
         self._met(*ins)
         self._others[key] = found
         return found
@@ -543,6 +707,7 @@ class Field(Arithmetic):
         key = (name, frozenset(x.v for x in pieces))
         if key not in self._others:
             self._others[key] = self.free(name, self.tag, len(self._others))
+            self._others[key].bits = NONE.union(*(x.bits for x in pieces))
         return self._others[key]
 
     # The primitives
@@ -556,7 +721,12 @@ class Field(Arithmetic):
         rule = RULES.get(row.name)
         if rule is None:
             raise Unsaid(f"{row.name} has no rule")
-        return rule(self, parameter, *(self.element(x) for x in ins))
+        xs = [self.element(x) for x in ins]
+        if not any(x.bits for x in xs) or row.name in POLYNOMIAL:
+            return rule(self, parameter, *xs)
+        if self._is_short(*xs):
+            return self._by_assignments(lambda *ys: rule(self, parameter, *ys), *xs)
+        return rule(self, parameter, *map(self._alone, xs))
 
 
 def _size(n: int) -> float:
@@ -684,6 +854,8 @@ RULES: Mapping[str, Callable[..., Any]] = {
     "round_to": lambda _f, _, x: x,
 }
 """By the primitive; those of rows, matrices and switches are read by `verify.proof.path`."""
+POLYNOMIAL = {"add", "sub", "mul", "div", "neg", "square", "round_to"}
+"""Those that look at the bits of their operands themselves."""
 
 
 def logarithm_of_error(bound: float, points: float) -> float:

@@ -7,33 +7,65 @@ elements is greater.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from verify.proof.constants import Reading
-from verify.proof.field import Element, Field, Undefined, Unsaid
+from verify.proof.field import NONE, Element, Field, Tied, Undefined, Unsaid
 from verify.tape.primitives import PRIMITIVES
 from verify.tape.tape import Builder, Instruction
 
 if TYPE_CHECKING:
     from verify.proof.affine import Forms
 
-Truth = bool | None
-"""Of a comparison; None where the record leaves it open."""
+Truth = bool | Element | None
+"""Of a comparison; None where the record leaves it open. If they are open, a polynomial of bits, 0 or 1 for all assignments."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """Which of two registers is greater by the assignments of some bits, as in `Branches`: where an entry is an atom and a sign it is the
+    former if the atom has that sign.
+    """
+
+    order: tuple[int, ...]
+    entries: tuple[bool | tuple[int, bool] | None, ...]
+
+    @property
+    def bits(self) -> frozenset[int]:
+        """All that it depends on."""
+        return frozenset((*self.order, *(e[0] for e in self.entries if isinstance(e, tuple))))
+
+    def truth(self, f: Field, op: str) -> Element:
+        """Of a comparison by an operator."""
+        return f.selected(self.order, [self._entry(f, op, e) for e in self.entries])
+
+    def _entry(self, f: Field, op: str, e: bool | tuple[int, bool] | None) -> Element:
+        if not isinstance(e, tuple):
+            return f.one if (op in ("le", "ge") if e is None else e is (op in ("gt", "ge"))) else f.zero
+        n, sign = e
+        return f.bit(n) if sign is (op in ("gt", "ge")) else f.minus(f.one, f.bit(n))
+
+
+Above = bool | Open | None
 
 
 class Signs(Protocol):
     """What is assumed of comparisons."""
 
-    def above(self, path: Path, x: int, y: int) -> bool | None:
-        """Whether one register is above another, None where both are equal everywhere."""
+    def above(self, path: Path, x: int, y: int, *, decided: bool) -> Above:
+        """Whether one register is above another, None where both are equal everywhere. It is open only if it need not be `decided`."""
 
     def is_split(self, made_of: Any, key: Any) -> bool:
         """Whether a maximum is to be one of its pieces, rather than a number of its own; by registers, and by elements."""
 
     def given(self, register: int) -> Element:
         """The element of an input that the code has added."""
+
+    def goes_on(self) -> None:
+        """Raises what ends a path that takes too long."""
 
 
 class Inseparable(BaseException):
@@ -44,13 +76,39 @@ class Inseparable(BaseException):
         self.keys = keys
 
 
+class Places:
+    """The instruction that makes a register, and which of its entries that is: found once for all paths of a builder."""
+
+    def __init__(self, b: Builder) -> None:
+        self.b = b
+        self._known: dict[int, tuple[Instruction, int]] = {}
+        self._seen = 0
+
+    def of(self, r: int) -> tuple[Instruction, int] | None:
+        """None of what no instruction makes."""
+        instructions = self.b._instructions
+        while self._seen < len(instructions):
+            i = instructions[self._seen]
+            for e, k in enumerate(i.outs.ravel().tolist()):
+                self._known[k] = i, e
+            self._seen += 1
+        return self._known.get(r)
+
+
 class Path:
     """`inputs` are the elements of the input registers, `readings` of constants; `variables` those that derivatives are taken by."""
 
     def __init__(
-        self, f: Field, b: Builder, inputs: Mapping[int, Element], variables: set[int], signs: Signs, read: Callable[[int, Any], Reading]
+        self,
+        f: Field,
+        places: Places,
+        inputs: Mapping[int, Element],
+        variables: set[int],
+        signs: Signs,
+        read: Callable[[int, Any], Reading],
     ) -> None:
-        self.f, self.b, self.signs, self.variables, self._read = f, b, signs, variables, read
+        self.f, self.b, self.signs, self.variables, self._read = f, places.b, signs, variables, read
+        self._place = places.of
         self.elements: dict[int, Element] = dict(inputs)
         self.moving: set[int] = set(variables)
         self.forms: Forms
@@ -58,19 +116,8 @@ class Path:
         self.made: dict[int, tuple[str, tuple[int, ...], Any]] = {}
         self.truths: dict[int, Truth] = {}
         self.maxima: dict[int, tuple[Any, Any]] = {}
-        self.answers: dict[tuple[int, int], bool | None] = {}
-        self._places: dict[int, tuple[Instruction, int]] = {}
-        self._seen = 0
+        self.answers: dict[tuple[int, int], Above] = {}
         self._own = 0
-
-    def _place(self, r: int) -> tuple[Instruction, int] | None:
-        instructions = self.b._instructions
-        while self._seen < len(instructions):
-            i = instructions[self._seen]
-            for e, k in enumerate(i.outs.ravel().tolist()):
-                self._places[k] = i, e
-            self._seen += 1
-        return self._places.get(r)
 
     def element(self, register: int) -> Element:
         """The value of a register. Raises Unsaid, Undefined."""
@@ -92,7 +139,7 @@ class Path:
                 waiting += missing
                 continue
             waiting.pop()
-            self._compute(r, i, operands)
+            self._compute(r, i, e, operands)
         return elements[register]
 
     def _constant(self, r: int) -> Element:
@@ -118,6 +165,12 @@ class Path:
             truth = self.truth(int(i.ins[0][e]))
             if truth is None:
                 raise Unsaid("a choice is open where both sides of a comparison are equal everywhere")
+            if isinstance(truth, Element):
+                both = int(i.ins[1][e]), int(i.ins[2][e])
+                with self.f.needed_by(truth.bits):
+                    for k in both:
+                        self.element(k)
+                return both
             return (int(i.ins[1 if truth else 2][e]),)
         if i.op == "abs":
             return (int(i.ins[0][e]),)
@@ -125,20 +178,29 @@ class Path:
             return tuple(dict.fromkeys(i.ins[0][e].tolist()))
         raise Unsaid("it computes with a truth")
 
-    def _compute(self, r: int, i: Instruction, operands: tuple[int, ...]) -> None:
+    def _compute(self, r: int, i: Instruction, e: int, operands: tuple[int, ...]) -> None:
         f, op = self.f, i.op
         f.tag = r
         if i.row.form == "composite":
             self._eliminated(i)
             return
+        parameter = i.parameter
         if op in ("max", "min"):
             operands, found, op = self._of_extreme(r, op, operands)
+        elif op == "where" and len(operands) == 2:
+            parameter, op = self._polynomial(self.truths[int(i.ins[0][e])]), "choice"
+            found = f.choice(parameter, *(self.elements[k] for k in operands))
         elif op == "where":
             found, op = self.elements[operands[0]], "alias"
         elif op == "abs":
-            positive = self._above(operands[0], int(self.b.constants(0)))
+            above = self._above(operands[0], int(self.b.constants(0)))
             x = self.elements[operands[0]]
-            found, op = (x, "alias") if positive in (True, None) else (f.negative(x), "neg")
+            if isinstance(above, Open):
+                other = self._new("neg", operands, f.negative(x))
+                parameter, op, operands = above.truth(f, "gt"), "choice", (operands[0], other)
+                found = f.choice(parameter, x, self.elements[other])
+            else:
+                found, op = (x, "alias") if above in (True, None) else (f.negative(x), "neg")
         elif i.row.form in ("row", "matrix") and op != "sum":
             half = len(operands) // 2
             xs = [self.elements[k] for k in operands]
@@ -147,9 +209,10 @@ class Path:
             found = f.total(self.elements[k] for k in operands)
         else:
             found = f.apply(i.row, [self.elements[k] for k in operands], i.parameter)
-        self._put(r, op, operands, found, i.parameter)
+        self._put(r, op, operands, found, parameter)
 
     def _put(self, r: int, op: str, operands: tuple[int, ...], found: Element, parameter: Any = None) -> None:
+        self.signs.goes_on()
         self.elements[r] = found
         self.trace.append((r, op, operands, parameter))
         self.made[r] = op, operands, parameter
@@ -158,8 +221,11 @@ class Path:
 
     def _step(self, op: str, x: int, y: int) -> int:
         """An operation that no code has written, with a register of its own below 0."""
+        return self._new(op, (x, y), self.f.apply(PRIMITIVES[op], [self.elements[x], self.elements[y]]))
+
+    def _new(self, op: str, operands: tuple[int, ...], found: Element, parameter: Any = None) -> int:
         self._own -= 1
-        self._put(self._own, op, (x, y), self.f.apply(PRIMITIVES[op], [self.elements[x], self.elements[y]]))
+        self._put(self._own, op, operands, found, parameter)
         return self._own
 
     def _eliminated(self, i: Instruction) -> None:
@@ -170,6 +236,8 @@ class Path:
         zero, one = (int(self.b.constants(k)) for k in (0, 1))
         for k in (zero, one):
             self.element(k)
+        if bits := self.f.under.union(*(self.elements[k].bits for x in i.ins for k in x.ravel().tolist())):
+            raise Tied(bits)  # which rows are exchanged depends on them
         right = i.ins[1].tolist() if i.op == "solve" else [[one if k == j else zero for j in range(n)] for k in range(n)]
         rows = [[*a, *b] for a, b in zip(i.ins[0].tolist(), right, strict=True)]
         for k in range(n):
@@ -199,46 +267,75 @@ class Path:
         best = pieces[0]
         for k in pieces[1:]:
             above = self._above(k, best)
-            best = k if above is (op == "max") else best
+            if isinstance(above, Open):
+                t, both = above.truth(self.f, "gt" if op == "max" else "lt"), (k, best)
+                best = self._new("choice", both, self.f.choice(t, *(self.elements[x] for x in both)), t)
+            else:
+                best = k if above is (op == "max") else best
         return (best,), self.elements[best], "alias"
 
-    def truth(self, register: int) -> Truth:
-        """How a comparison turns out."""
+    def truth(self, register: int, *, decided: bool = False) -> Truth:
+        """How a comparison turns out; a polynomial of bits only if it need not be `decided`. Raises Tied."""
         if register not in self.truths:
-            self.truths[register] = self._truth(register)
-        return self.truths[register]
+            found = self._truth(register, decided=decided)
+            self.truths[register] = not found.is_zero if isinstance(found, Element) and not found.bits else found
+        found = self.truths[register]
+        if decided and isinstance(found, Element):
+            raise Tied(found.bits)
+        return found
 
-    def _truth(self, register: int) -> Truth:
+    def _truth(self, register: int, *, decided: bool) -> Truth:
         place = self._place(register)
         if place is None:
             raise Unsaid("a number stands for a truth")
-        i, e = place
+        f, (i, e) = self.f, place
         ins = [int(x[e]) for x in i.ins]
         if i.op == "not":
-            inner = self.truth(ins[0])
-            return None if inner is None else not inner
+            inner = self.truth(ins[0], decided=decided)
+            return f.minus(f.one, inner) if isinstance(inner, Element) else None if inner is None else not inner
         if i.op in ("and", "or"):
             whole = i.op == "or"  # what one side alone decides
-            first = self.truth(ins[0])
+            first = self.truth(ins[0], decided=decided)
             if first is whole:
                 return whole
-            second = self.truth(ins[1])
+            with f.needed_by(first.bits if isinstance(first, Element) else NONE):
+                second = self.truth(ins[1], decided=decided)
+            if isinstance(first, Element) or isinstance(second, Element):
+                return self._both(first, second, whole=whole)
             return whole if second is whole else None if None in (first, second) else not whole
         if i.op == "where":
-            choice = self.truth(ins[0])
-            return None if choice is None else self.truth(ins[1 if choice else 2])
+            choice = self.truth(ins[0], decided=decided)
+            if isinstance(choice, Element):
+                with f.needed_by(choice.bits):
+                    return f.choice(choice, *(self._polynomial(self.truth(k)) for k in ins[1:]))
+            return None if choice is None else self.truth(ins[1 if choice else 2], decided=decided)
         if i.op not in ("lt", "le", "gt", "ge"):
             raise Unsaid("a number stands for a truth")
         x, y = ins
-        above = self._above(x, y)
+        above = self._above(x, y, decided=decided)
+        if isinstance(above, Open):
+            return above.truth(f, i.op)
         if above is None:
             return i.op in ("le", "ge")
         return above if i.op in ("gt", "ge") else not above
 
-    def _above(self, x: int, y: int) -> bool | None:
+    def _polynomial(self, truth: Truth) -> Element:
+        if truth is None:
+            raise Unsaid("a choice is open where both sides of a comparison are equal everywhere")
+        return truth if isinstance(truth, Element) else self.f.one if truth else self.f.zero
+
+    def _both(self, first: Truth, second: Truth, *, whole: bool) -> Element:
+        """That both hold, or that one does."""
+        f, x, y = self.f, self._polynomial(first), self._polynomial(second)
+        return f.minus(f.plus(x, y), f.times(x, y)) if whole else f.times(x, y)
+
+    def _above(self, x: int, y: int, *, decided: bool = False) -> Above:
         if (x, y) not in self.answers:
-            self.answers[x, y] = self.signs.above(self, x, y)
-        return self.answers[x, y]
+            self.answers[x, y] = self.signs.above(self, x, y, decided=decided)
+        found = self.answers[x, y]
+        if decided and isinstance(found, Open):
+            raise Tied(found.bits)
+        return found
 
     def alike(self, keys: set[Any]) -> set[Any]:
         """What all maxima are made of that have one of these keys."""
@@ -271,10 +368,15 @@ class Path:
             g = arriving.get(r)
             if g is None or r not in self.moving:
                 continue
-            f.tag = ("gradient", output, r)
+            self.signs.goes_on()
+            f.tag, f.under = ("gradient", output, r), g.bits  # where it is 0 nobody needs what it is multiplied by
             if op in ("alias", "sum") or op == "add":
                 for k in ins:
                     add(k, g)
+            elif op == "choice":
+                for k, t in zip(ins, (parameter, f.minus(f.one, parameter)), strict=True):
+                    if k in self.moving:
+                        add(k, f.times(g, t))
             elif op == "sub":
                 add(ins[0], g)
                 add(ins[1], f.negative(g))
@@ -294,7 +396,7 @@ class Path:
             elif op == "xlogy":
                 x, y = (elements[k] for k in ins)
                 if ins[0] in self.moving:
-                    add(ins[0], f.times(g, f.logarithm(y)))
+                    add(ins[0], f.times(g, f.apply(PRIMITIVES["log"], [y])))
                 if ins[1] in self.moving:
                     add(ins[1], f.times(g, f.over(x, y)))
             elif op == "pow" and ins[1] not in self.moving:
@@ -308,4 +410,5 @@ class Path:
                 for k, part in zip(ins, partials(f, elements[r], *(elements[k] for k in ins), *given), strict=True):
                     if k in self.moving:
                         add(k, f.times(g, f.element(part)))
+        f.under = NONE
         return arriving

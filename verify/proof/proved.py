@@ -90,7 +90,8 @@ def not_traced(error: NotTraced, **told: Any) -> Proof:
 
 
 def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+    told = f"{n:,}" if n < 1 << 40 else f"{'' if n.bit_count() == 1 else 'over '}2^{n.bit_length() - 1}"
+    return f"{told} {what}{'' if n == 1 else 's'}"
 
 
 def prove(
@@ -187,6 +188,9 @@ def _answer(code: Code, q: Question, shape: str, seed: int, began: float, limit:
     if not tally.confirmed:
         reason = "no real point was found at which both are defined"
         return Proof(status="vacuous", reason=reason, **told), guarded
+    if not explorer.moves:
+        reason = "the loss is constant there, and its derivative 0 on every pattern: try a larger shape, or another example"
+        return Proof(status="vacuous", reason=reason, **told), guarded
     return Proof(status="proved", **told), guarded
 
 
@@ -251,13 +255,13 @@ class _Tally:
             self.patterns = self.met = self.count = 0
             self.confirmed, self.unsettled = 0, None
             return False
-        self.patterns += 1
+        self.patterns += 1 << leaf.open
         fine = not leaf.wrong and leaf.unsaid is None and leaf.same
-        points = [] if leaf.undefined else self._points(leaf)
-        self.met += bool(points)
+        points, met = ([], 0) if leaf.undefined else self._points(leaf)
+        self.met += met
         if fine and (self.confirmed >= CONFIRMED or not points):
             return False
-        for values in points[:ASKED]:
+        for values in points:
             gap = self._gap(values)
             if gap is not None and gap.distance > (FAR * gap.size if self.explorer.question.held else 0):  # which may be rounded
                 self.refuted = values, gap
@@ -266,7 +270,8 @@ class _Tally:
                 if self.explorer.is_moved_by_guards(leaf):
                     self.count, self.unsettled = self.count + 1, self.unsettled or GUARDED
                 self.confirmed += 1
-                return False
+                if not leaf.open or self.confirmed >= CONFIRMED:
+                    return False
         if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
             return self.refuted is not None
         self.count += 1
@@ -305,8 +310,10 @@ class _Tally:
             return f"d/d{name}{index} is the derivative by no rule that is known, and balls see no difference"
         return f"d/d{name}{index} is not the derivative on a pattern of signs that no real point was found for"
 
-    def _points(self, leaf: Leaf) -> list[dict[str, Any]]:
-        return [self._values(leaf, k) for k in self.explorer.following(leaf)[:ASKED]]
+    def _points(self, leaf: Leaf) -> tuple[list[dict[str, Any]], int]:
+        """Real points of a leaf, and of how many patterns there are some."""
+        found, met = self.explorer.following(leaf)
+        return [self._values(leaf, k) for k in found[: CONFIRMED if leaf.open else ASKED]], met
 
     def _values(self, leaf: Leaf, sample: int | None) -> dict[str, Any]:
         return {self.code.names[k]: a for k, a in self.explorer.values(leaf.given, sample).items()}

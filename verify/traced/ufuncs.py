@@ -172,7 +172,7 @@ def written(recorder: R, found: Any, into: Any, where: Any = True) -> Any:
     if where is True:
         into[...] = found
     else:
-        where = where.decided() if isinstance(where, Truths) else np.broadcast_to(where, into.shape)
+        where = np.broadcast_to(where.decided() if isinstance(where, Truths) else where, into.shape)
         spread = found.moved(np.broadcast_to, into.shape) if isinstance(found, Recorded) else np.broadcast_to(found, into.shape)
         into[where] = spread[where]
     return into
