@@ -88,3 +88,35 @@ def test_text_of_others_moves_no_cursor_and_starts_no_annotation(here):
     assert "'::error::pwned\n" in err
     assert "\n::error" not in err
     assert "\x1b" not in err
+
+
+INTERRUPTED = """
+import sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "verify.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+from verify.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_is_imported_ends_it_quietly():
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, encoding="utf-8", check=False)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
+PRINTS = "from verify import streams\nstreams.prepare()\nprint('ready', flush=True)\ninput()\nprint('to nobody', flush=True)\nraise SystemExit(7)"
+
+
+def test_a_terminal_that_was_closed_is_no_output_that_cannot_be_written():
+    terminal, there = os.openpty()
+    with subprocess.Popen([sys.executable, "-c", PRINTS], stdin=subprocess.PIPE, stdout=there, stderr=there) as command:
+        os.close(there)
+        assert os.read(terminal, 100)
+        os.close(terminal)
+        command.communicate(b"\n")
+    assert command.returncode == 7
