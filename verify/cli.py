@@ -59,9 +59,10 @@ def main() -> None:
     except UsageError as error:
         click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        told = str(error.__cause__ or error)
+        sys.exit(ENDED_BY + signal.Signals[told] if told in signal.Signals.__members__ else INTERRUPTED)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)

@@ -37,7 +37,9 @@ def command(target: str, loss: str | None, at: str | None, wrt: str | None, form
     TARGET is as in `verify check`; f(W, X, y, reg) and f(scores, y) need no further word, others --at or --inputs.
     """
     from verify.api import prove
+    from verify.campaign.server import quiet
 
+    quiet()
     if at is not None:
         from verify.pair.literals import given
     found = prove(

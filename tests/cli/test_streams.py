@@ -93,10 +93,13 @@ def test_text_of_others_moves_no_cursor_and_starts_no_annotation(here):
 INTERRUPTED = """
 import sys
 
+where, *told = sys.argv[3:]
+del sys.argv[3:]
+
 class Finder:
     def find_spec(self, name, *_):
-        if name == "verify.cli":
-            raise KeyboardInterrupt
+        if name == where:
+            raise KeyboardInterrupt(*told)
 
 sys.meta_path.insert(0, Finder())
 from verify.__main__ import main
@@ -104,12 +107,22 @@ main()
 """
 
 
-def test_ctrl_c_while_the_command_is_imported_ends_it_quietly():
-    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, encoding="utf-8", check=False)
-    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+@pytest.mark.parametrize(("raised", "code"), [("verify.cli", 130), ("verify.laws", 130), ("verify.laws SIGTERM", 143)])
+def test_a_signal_while_the_command_is_imported_ends_it_quietly(raised, code):
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "list", "laws", *raised.split()], capture_output=True, encoding="utf-8", check=False
+    )
+    assert (ended.returncode, ended.stderr.strip()) == (code, "interrupted")
 
 
-PRINTS = "from verify import streams\nstreams.prepare()\nprint('ready', flush=True)\ninput()\nprint('to nobody', flush=True)\nraise SystemExit(7)"
+PRINTS = """
+from verify import streams
+streams.prepare()
+print("ready", flush=True)
+input()
+print("to nobody", flush=True)
+raise SystemExit(7)
+"""
 
 
 def test_a_terminal_that_was_closed_is_no_output_that_cannot_be_written():
