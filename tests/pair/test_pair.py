@@ -414,3 +414,9 @@ def test_lists_that_are_no_array_are_broken(gradient):
 def test_lists_in_themselves_are_gradients_for_none_of_several_inputs():
     with pytest.raises(UsageError, match="a gradient of shape unequal lists, which fits none of"):
         check(lambda x, y: (float(x @ y), in_itself()), at={"x": (1.0, 2.0), "y": (1.0, 3.0)}, laws=("gradient",), profile="quick")
+
+
+@pytest.mark.parametrize("at", [in_itself(), {"x": in_itself()}])
+def test_an_example_in_itself_is_wrong_use(at):
+    with pytest.raises(UsageError, match="nested too deeply"):
+        check(least_squares, at=at)
