@@ -73,8 +73,8 @@ if sys.platform != "win32":
         return Lock(file.detach())
 
     def _nameless() -> int:
-        if sys.platform == "linux":
-            return os.memfd_create("lock")
+        if (of_memory := getattr(os, "memfd_create", None)) is not None:  # Linux has it
+            return int(of_memory("lock"))
         with tempfile.TemporaryFile() as file:
             return os.dup(file.fileno())
 
@@ -105,7 +105,7 @@ if sys.platform != "win32":
     MOST = 1 << 20
     """Bytes that are read at once: room is made for no more than what comes."""
 
-    reduction.register(Answers, connection.reduce_connection)
+    reduction.register(Answers, connection.reduce_connection)  # type: ignore[attr-defined]
 
     def pipe() -> tuple[Answers, connection.Connection]:
         """A pipe: the end to read at, and the one to write to."""
