@@ -178,7 +178,7 @@ else:
         def RLock(self) -> channel.Lock:  # type: ignore[override]
             return channel.Lock()
 
-        def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:  # type: ignore[override]
+        def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:
             return super().Pipe(duplex) if duplex else channel.pipe()
 
     def context() -> BaseContext:

@@ -116,7 +116,8 @@ class Before:
     def __init__(self, _copy: Any = dict) -> None:
         self.old = [_copy(space.names) for space in SPACES]
         self.values, self.modules = [[*names.values()] for names in NAMES], [*sys.modules.values()]
-        self.imports, self.tables = _imports(), [_of_sys.get(name) for name in IMPORTS]
+        self.imports = _imports()
+        self.tables: list[Any] = [_of_sys.get(name) for name in IMPORTS]
         self.path, self.folders = sys.path, [*sys.path]
 
     def stands(self, *, modules: bool = False) -> bool:
@@ -147,8 +148,8 @@ class Before:
     def _restore_imports(self, leave: Leave | None, _zip: Any = zip, _any: Any = any, _list: Any = list) -> str | None:
         told = None
         for name, table, members in _zip(IMPORTS, self.tables, (*self.imports[1:], ())):
-            now = _of_sys.get(name)
-            there = now if now.__class__ is _list else []
+            now: Any = _of_sys.get(name)
+            there: list[Any] = now if now.__class__ is _list else []
             missing = [m for m in members if not _any(m is one for one in there)]
             if (now is table and not missing) or (leave and leave(f"sys.{name}", now)):
                 continue
