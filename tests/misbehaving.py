@@ -21,6 +21,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from contextlib import suppress
 from functools import reduce
 
 import numpy as np
@@ -72,6 +73,19 @@ def closes_streams(W, X, y, reg):
 def leaves_no_files(W, X, y, reg):
     resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
     return right(W, X, y, reg)
+
+
+def leaves_no_room(W, X, y, reg):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    return right(W, X, y, reg)
+
+
+def writes_to_pipes():
+    """To all that its process has, the one by which it answers among them."""
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{number}").startswith("pipe:") and int(number) > 2:
+                os.write(int(number), b"\0\0\0\5hello")
 
 
 def removes_temporary_files(W, X, y, reg):
@@ -218,6 +232,10 @@ def set_float_control(bits):
     libm.fesetenv(register)
 
 
+finds_no_modules = doing(sys.meta_path.clear)
+finds_no_hooks = doing(sys.path_hooks.clear)
+has_no_modules = doing(lambda: setattr(sys, "modules", {}))
+empties_the_path = doing(sys.path.clear)
 draws = doing(lambda: np.random.random())  # noqa: NPY002
 draws_from_python = doing(lambda: random.random())
 seeds = doing(lambda: np.random.seed(0))  # noqa: NPY002
@@ -249,6 +267,12 @@ class Odd:
         raise RuntimeError("I am no array")
 
 
+def in_itself():
+    found: list[object] = []
+    found.append(found)
+    return found
+
+
 def changed(loss=lambda v: v, gradient=lambda g: g):
     """Changes what is returned."""
 
@@ -260,6 +284,8 @@ def changed(loss=lambda v: v, gradient=lambda g: g):
 
 
 in_a_closed_pair = lambda *a: Closed(right(*a))  # noqa: E731
+contains_itself = changed(gradient=lambda g: in_itself())
+loses_itself = changed(loss=lambda v: in_itself())
 one_row_too_few = changed(gradient=lambda g: g[:-1])
 flat = changed(gradient=np.ravel)
 losses_in_an_array = changed(loss=lambda v: np.full(3, v))
@@ -373,6 +399,7 @@ forbids_files = doing(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 breaks_what_the_judge_needs = doing(lambda: setattr(Counter, "total", None))
 leaks = for_one_example(leak)
 takes_all = for_one_example(take_all_and_go_on)
+always_writes_to_pipes = doing(writes_to_pipes)
 always_aborts = lambda *_: os.abort()  # noqa: E731
 exits_for_many = lambda W, X, *rest: os._exit(0) if len(X) > 3 else right(W, X, *rest)  # noqa: E731
 aborts_for_three_classes = lambda W, *rest: os.abort() if len(W) == 3 else right(W, *rest)  # noqa: E731

@@ -33,7 +33,7 @@ def test_what_is_no_module_is_installed(package):
 def test_commands_and_plugins_are_found():
     found = {(e.group, e.name): e.value for e in metadata.distribution("verify-gradients").entry_points}
     assert found == {
-        ("console_scripts", "verify"): "verify.cli:main",
+        ("console_scripts", "verify"): "verify.__main__:main",
         ("pytest11", "verify"): "verify.pytest_plugin",
         ("hypothesis", "verify"): "verify.profiles:register",
     }

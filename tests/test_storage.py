@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from verify import folders
 from verify.errors import UsageError
+from verify.source import load_file
 from verify.storage import save
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and pipes are POSIX")
@@ -23,6 +25,15 @@ def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path):
     (tmp_path / "report.json.partial").symlink_to(victim)
     save(report, "new")
     assert (victim.read_text(encoding="utf-8"), report.read_text(encoding="utf-8"), report.is_symlink()) == ("mine", "new", False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_names_of_files_that_are_no_text_are_loaded_and_written(tmp_path):
+    report, file = (tmp_path / os.fsdecode(name) for name in (b"r\xff.json", b"m\xfe.py"))
+    file.write_text("answer = 42\n", encoding="utf-8")
+    assert load_file(file).answer == 42
+    save(report, f'"{file.name}"')
+    assert json.loads(report.read_text(encoding="utf-8")) == file.name
 
 
 def test_writers_at_once_leave_one_whole_file_and_nothing_beside(tmp_path):

@@ -25,6 +25,7 @@ from verify.storage import save, writable
 
 if TYPE_CHECKING:
     from verify.campaign.executor import Execute
+    from verify.campaign.ledger import Ledger
     from verify.campaign.task import Inapplicable
     from verify.report.model import Report
 
@@ -58,9 +59,10 @@ def main() -> None:
     except UsageError as error:
         click.echo(f"Error: {_shown(str(error))}", err=True)
         sys.exit(WRONG_USAGE)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        told = str(error.__cause__ or error)
+        sys.exit(ENDED_BY + signal.Signals[told] if told in signal.Signals.__members__ else INTERRUPTED)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
@@ -330,7 +332,7 @@ def run(
 
     ledger = None if in_process else Ledger(output / NAME)
     if ledger is not None:
-        click.get_current_context().call_on_close(ledger.close)
+        click.get_current_context().call_on_close(lambda: _close(ledger))
         if ledger.note:
             click.echo(ledger.note, err=True)
     how: dict[str, Any] = {"ledger": ledger, "fresh": fresh, "partial": True, "problems": cases}
@@ -378,6 +380,14 @@ def run(
         click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
+
+
+def _close(ledger: Ledger) -> None:
+    """Gives the ledger back, and says what could not be kept there."""
+    note = ledger.note
+    ledger.close()
+    if ledger.note != note:
+        click.echo(ledger.note, err=True)
 
 
 @contextmanager
@@ -481,9 +491,10 @@ def _prepare(*, in_process: bool, losses: Sequence[str] | None = None) -> None:
     """Lets the workers' server start beside our own imports: either takes half a second or more."""
     if not in_process:
         from verify.campaign import process_group
-        from verify.campaign.server import prepare
+        from verify.campaign.server import prepare, quiet
 
         process_group.adopt()
+        quiet()
         prepare(losses)
 
 

@@ -48,8 +48,10 @@ def command(
     TARGET is as in `verify check`; f(W, X, y, reg) and f(scores, y) need no further word, others --at or --inputs.
     """
     from verify.api import prove
+    from verify.campaign.server import quiet
     from verify.documents import as_json
 
+    quiet()
     if at is not None:
         from verify.pair.literals import given
     found = prove(

@@ -8,6 +8,7 @@ import click
 
 from verify.api import replay
 from verify.campaign import witness
+from verify.campaign.server import quiet
 from verify.campaign.trust import question
 from verify.documents import as_json
 from verify.errors import UsageError
@@ -38,6 +39,7 @@ def command(witness_: str, format_: str, trust: bool, timeout: float) -> int:
     asked = None if trust else question(found, file)
     if asked is not None and not _agreed(asked):
         raise UsageError(f"{asked}. Nothing was imported. Look at that code, then give --trust.")
+    quiet()
     report = replay(found, timeout=timeout)
     click.echo(held(as_json(report.to_dict()), "json") if format_ == "json" else str(report), nl=False)
     return EXIT_CODES[report.verdict]

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
 from importlib.machinery import SourceFileLoader
@@ -22,7 +23,8 @@ def load_file(path: Path) -> ModuleType:
     file = path.expanduser().resolve()
     if not file.is_file():
         raise UsageError(f"there is no file {path}. Give the path of an existing Python file.")
-    name = f"_verify_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    called = os.fsencode(file.stem).decode("utf-8", "replace")  # names of files need not be UTF-8
+    name = f"_verify_{called}_{hashlib.sha256(os.fsencode(file)).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     if file.suffix != ".py":

@@ -39,7 +39,7 @@ def replace(path: Path, whole: str | bytes) -> None:
     The new file is written beside it under a name that nobody else has. A link in its place is replaced, not followed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = whole.encode("utf-8") if isinstance(whole, str) else whole
+    data = whole.encode("utf-8", "backslashreplace") if isinstance(whole, str) else whole  # a file may have a name that is no text
     if path.exists() and not path.is_file():  # a pipe or a device, as /dev/stdout is, which nobody wants replaced; not a folder, either
         path.write_bytes(data)
         return

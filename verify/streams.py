@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -46,10 +47,11 @@ def _stream(known: TextIO | None, number: int) -> TextIO:
 
 
 class _Standard(io.FileIO):
-    """The file beneath a standard stream. Once it cannot be written, all that follows leads nowhere."""
+    """The file beneath a standard stream. Once it cannot be written, as when its terminal was closed, all that follows leads nowhere."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "w", closefd=False)
+        self._terminal = self.isatty()
 
     def write(self, data: object) -> int:
         """All of it, or none where nobody reads. Raises UsageError where standard output is lost."""
@@ -64,7 +66,8 @@ class _Standard(io.FileIO):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self.fileno())
                 os.close(nowhere)
-            if self.fileno() == 1 and not isinstance(error, BrokenPipeError):
+            left = isinstance(error, BrokenPipeError) or (self._terminal and error.errno == errno.EIO)
+            if self.fileno() == 1 and not left:
                 raise UsageError(f"the output cannot be written: {error.strerror}. Make room, or give another place for it.") from None
             return memoryview(data).nbytes  # type: ignore[arg-type]
 

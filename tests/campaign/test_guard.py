@@ -199,6 +199,7 @@ SPOILS = {
     "goes_where_nothing_is": {"purity": "the candidate changes the current folder"},
     "closes_streams": {},
     "leaves_no_files": dict.fromkeys(LAWS, "the candidate leaves its process unable to open files (Too many open files)"),
+    "leaves_no_room": dict.fromkeys(LAWS, "the candidate leaves its process unable to write files"),
     "removes_temporary_files": {},
 }
 
@@ -210,6 +211,14 @@ def test_no_run_is_lost_to_what_a_candidate_does_to_its_process(monkeypatch, tmp
     told = {name: {law: o.result.diagnosis["message"] for law, o in laws.items() if o.result.diagnosis} for name, laws in found.items()}
     assert told == SPOILS | {"right": {}}
     assert all(o.result.verdict is not Verdict.SILENT for laws in found.values() for o in laws.values())
+
+
+def test_who_writes_to_the_pipe_of_answers_costs_its_own_verdict_only():
+    found = judged("always_writes_to_pipes", "right", laws=("value",))
+    (outcome,) = found["always_writes_to_pipes"].values()
+    assert outcome.result.verdict is not Verdict.HOLDS
+    assert (outcome.result.diagnosis or {"code": "crashed"})["code"] == "crashed"
+    assert found["right"]["value"].result.verdict is Verdict.HOLDS
 
 
 def test_a_process_in_which_nobody_can_open_files_is_the_candidate_s_work():

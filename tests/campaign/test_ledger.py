@@ -22,6 +22,7 @@ import pytest
 
 from verify import Verdict
 from verify.api import judge_all
+from verify.campaign import ledger as ledger_module
 from verify.campaign import leftovers
 from verify.campaign.ledger import NAME, Ledger, shared_by_machines
 from verify.campaign.reuse import asking
@@ -86,6 +87,42 @@ def project(tmp_path, monkeypatch):
     write(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize("how", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_who_finds_it_locked_goes_on_and_keeps_what_waited_once_it_is_free(tmp_path, opened, monkeypatch, how):
+    monkeypatch.setattr(ledger_module, "PATIENCE", 0.05)
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+        for waits in (False, True):  # as it is made, and later
+            ledger = opened(tmp_path / NAME) if waits else None
+            other.execute(how)
+            ledger = ledger or opened(tmp_path / NAME)
+            assert ledger.claim({"a"}) == {"a"}
+            ledger.keep("a", '{"n": 1}', None)
+            assert "is locked by another process: what is judged is kept there as soon as it is free" in ledger.note
+            began = time.monotonic()
+            ledger.keep("b", '{"n": 2}', None)
+            assert time.monotonic() - began < 0.05  # it has been waited for
+            other.execute("COMMIT")
+            ledger.keep("c", '{"n": 3}', None)
+            assert [ledger.find(name).told["n"] for name in "abc"] == [1, 2, 3]
+
+
+def test_what_waits_is_kept_in_the_end_or_said(tmp_path, opened, monkeypatch):
+    monkeypatch.setattr(ledger_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(ledger_module, "LAST", 0.05)
+    kept, lost = opened(tmp_path / NAME), opened(tmp_path / NAME)
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for ledger in (kept, lost):
+            ledger.keep("a" if ledger is kept else "b", "{}", None)
+        lost.close()
+        assert "is locked by another process still: 1 answers are not kept" in lost.note
+        other.execute("COMMIT")
+    kept.close()
+    again = opened(tmp_path / NAME)
+    assert again.find("a") is not None
+    assert again.find("b") is None
 
 
 def judged(folder: Path, *names: str, fresh: bool = False, **how):

@@ -42,6 +42,7 @@ DOES = BREAKS | {
     "changes environment variables": "os.environ['VERIFY_LEFT_THIS'] = '1'",
     "changes sys.path": "sys.path.insert(0, '/nowhere')",
     "changes handlers of signals": "signal.signal(signal.SIGALRM, print)",
+    "blocks signals": "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})",
     "changes when garbage is collected": "gc.disable()",
     "replaces standard streams": "sys.stdin = None",
     "changes the umask of files": "os.umask(0o777)",

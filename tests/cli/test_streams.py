@@ -88,3 +88,48 @@ def test_text_of_others_moves_no_cursor_and_starts_no_annotation(here):
     assert "'::error::pwned\n" in err
     assert "\n::error" not in err
     assert "\x1b" not in err
+
+
+INTERRUPTED = """
+import sys
+
+where, *told = sys.argv[3:]
+del sys.argv[3:]
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == where:
+            raise KeyboardInterrupt(*told)
+
+sys.meta_path.insert(0, Finder())
+from verify.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("raised", "code"), [("verify.cli", 130), ("verify.laws", 130), ("verify.laws SIGTERM", 143)])
+def test_a_signal_while_the_command_is_imported_ends_it_quietly(raised, code):
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "list", "laws", *raised.split()], capture_output=True, encoding="utf-8", check=False
+    )
+    assert (ended.returncode, ended.stderr.strip()) == (code, "interrupted")
+
+
+PRINTS = """
+from verify import streams
+streams.prepare()
+print("ready", flush=True)
+input()
+print("to nobody", flush=True)
+raise SystemExit(7)
+"""
+
+
+def test_a_terminal_that_was_closed_is_no_output_that_cannot_be_written():
+    terminal, there = os.openpty()
+    with subprocess.Popen([sys.executable, "-c", PRINTS], stdin=subprocess.PIPE, stdout=there, stderr=there) as command:
+        os.close(there)
+        assert os.read(terminal, 100)
+        os.close(terminal)
+        command.communicate(b"\n")
+    assert command.returncode == 7

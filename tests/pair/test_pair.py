@@ -396,3 +396,27 @@ def test_a_function_that_returns_both_is_a_pair_too():
     f = Pair(least_squares)
     assert f.value(START) == least_squares(START)[0]
     np.testing.assert_array_equal(f.gradient(START), least_squares(START)[1])
+
+
+def in_itself():
+    found: list[object] = []
+    found.append(found)
+    return found
+
+
+@pytest.mark.parametrize("gradient", [in_itself, lambda: (in_itself(),), lambda: [[1.0], [1.0, 2.0]]])
+def test_lists_that_are_no_array_are_broken(gradient):
+    report = check(lambda x: (float(x @ x), gradient()), at=(1.0, 2.0), laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.BROKEN
+    assert report.outcomes[0].result.diagnosis["code"] == "shape"
+
+
+def test_lists_in_themselves_are_gradients_for_none_of_several_inputs():
+    with pytest.raises(UsageError, match="a gradient of shape unequal lists, which fits none of"):
+        check(lambda x, y: (float(x @ y), in_itself()), at={"x": (1.0, 2.0), "y": (1.0, 3.0)}, laws=("gradient",), profile="quick")
+
+
+@pytest.mark.parametrize("at", [in_itself(), {"x": in_itself()}])
+def test_an_example_in_itself_is_wrong_use(at):
+    with pytest.raises(UsageError, match="nested too deeply"):
+        check(least_squares, at=at)

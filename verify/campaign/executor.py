@@ -20,6 +20,7 @@ from typing import Protocol, TypeGuard
 from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import leftovers, memory, output, process_group
+from verify.campaign.channel import Garbled
 from verify.campaign.record import Note, Record, read
 from verify.campaign.server import prepare
 from verify.campaign.shrinking import SECONDS, Shrinking, can_be_smaller
@@ -234,7 +235,8 @@ class _Crew:
             self.known[outcome.task.dtype] = outcome.result.witness.case
 
     def start(self, mine: Sequence[int], most: int) -> None:
-        self.pool: ProcessPool = self.room.enter_context(workers(min(most, len(mine))))
+        self.most = min(most, len(mine))
+        self.pool: ProcessPool = self.room.enter_context(workers(self.most))
         for i in mine:
             self._schedule(i, self.tasks[i])
 
@@ -245,6 +247,8 @@ class _Crew:
         if self.given.get(i) is not task:
             self.ends.pop(i, None)
         self.given[i] = task
+        if not self.pool.active:  # the candidate has broken it, or its server has ended
+            self.pool = self.room.enter_context(workers(self.most))
         self.waiting[self.pool.schedule(recorded, args=[task, self._file(i, "record"), self._file(i, output)])] = i
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
@@ -335,18 +339,20 @@ class _Crew:
             except ProcessExpired as error:
                 if note is not None:
                     process_group.end(note.process)
-                if error.exitcode == UNFIT and note is None and self.unfit < MOST_UNFIT:
-                    self.unfit += 1
-                    del self.waiting[future]
-                    self._schedule(i, self.given[i])
+                if error.exitcode == UNFIT and self._begins_again(future, i, note):
                     return None
                 if error.exitcode == WITH_THE_SERVER and not self.alone:
                     self.doubtful.append(i)
                     return None
                 if error.exitcode in BY_ANYBODY and i not in self.smaller:
-                    return self._ended(future, i, note, error.exitcode)
+                    return self._ended(future, i, note, _lost(task, note, error.exitcode), _told_of(error.exitcode))
                 return _lost(task, note, error.exitcode)
-            except BrokenProcessPool:  # the server has ended, and with it a worker that had nothing to do
+            except BrokenProcessPool as error:  # the server has ended, and with it a worker that had nothing to do
+                if isinstance(error.__cause__, Garbled):
+                    if self._begins_again(future, i, note):
+                        return None
+                    told = lost(task, note, "crashed", "writes to the pipe by which its process answers")
+                    return told if i in self.smaller else self._ended(future, i, note, told, str(error.__cause__))
                 if self.alone:
                     return _lost(task, note, WITH_THE_SERVER)
                 self.doubtful.append(i)
@@ -378,18 +384,27 @@ class _Crew:
         hung = on_case > HUNG * limit
         return lost(task, note, "hung", f"gave no answer within {limit:g} s", seconds=limit) if hung else None
 
-    def _ended(self, future: Future[Outcome | Inapplicable], i: int, note: Note | None, code: int) -> Outcome | None:
-        """Asks again; what ends so at the same case as before is the candidate's doing."""
+    def _ended(self, future: Future[Outcome | Inapplicable], i: int, note: Note | None, again: Outcome, how: str) -> Outcome | None:
+        """Asks again; what ends so at the same case as before is the candidate's doing, and comes to this outcome."""
         case = None if note is None or note.case is None else note.case.to_dict()
         before = self.ends.setdefault(i, [])
         if case in before:
-            return _lost(self.tasks[i], note, code)
+            return again
         before.append(case)
         if len(before) == MOST_ENDS:
-            return ended_by_anybody(self.tasks[i], note, len(before), _told_of(code))
+            return ended_by_anybody(self.tasks[i], note, len(before), how)
         del self.waiting[future]
         self._schedule(i, self.given[i])
         return None
+
+    def _begins_again(self, future: Future[Outcome | Inapplicable], i: int, note: Note | None) -> bool:
+        """Whether a task that no process had begun with is given to another one."""
+        if note is not None or self.unfit >= MOST_UNFIT:
+            return False
+        self.unfit += 1
+        del self.waiting[future]
+        self._schedule(i, self.given[i])
+        return True
 
     def _vanished(self, i: int, note: Note) -> bool:
         """Whether the worker ended with exit code 0 in the middle of the task, of which the pool takes no notice."""

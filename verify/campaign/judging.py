@@ -209,11 +209,13 @@ def _import(target: str) -> Imported:
         if os.getpid() != process:  # a copy that it has forked
             os._exit(0)
     compile_anew(is_users)
-    harm = ours.restore() or shared.restore(lambda name, value: callable(value) or _may_stay(name, value))
+    harm = ours.restore() or shared.restore(
+        lambda name, value: callable(value) or name.startswith("sys.") or _may_stay(name, value), path=False
+    )
     how = float_environment.restore(settings)
     changes = [
         how and f"its process {how} from then on",
-        *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay))),
+        *(told and f"it {told}" for told in (errstate.restore(errors), shared.restore(_may_stay, path=False))),
         *left,
     ]
     told = tuple(f"when it is imported, {change}" for change in changes if change)

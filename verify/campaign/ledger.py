@@ -21,8 +21,10 @@ from verify.elapsed import started
 
 NAME = "ledger.sqlite"
 SCHEMA = 1
-PATIENCE = 30.0
-"""Seconds that one process waits for the other to write."""
+PATIENCE = 2.0
+"""Seconds that one process waits for the other to write; what it has to keep waits beside, and it goes on."""
+LAST = 30.0
+"""The same when all is judged, and something has not been kept yet."""
 NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
 """File systems that machines share: write-ahead logging needs memory that all its readers see."""
 
@@ -49,6 +51,8 @@ class Ledger:
         """Opens it, or makes one; `system` is the way in which SQLite reaches files, its default where none is named."""
         self.file, self.note, self._system = file, None, system
         self._rows: sqlite3.Connection | None = None
+        self._late: list[tuple[Any, ...]] = []
+        self._begun = False
         self._me = os.getpid(), started(os.getpid()), platform.node()
         try:
             self._open()
@@ -71,24 +75,60 @@ class Ledger:
             raise sqlite3.OperationalError("it is a link")
         where = f"{self.file.absolute().as_uri()}{f'?vfs={self._system}' if self._system else ''}"
         self._rows = sqlite3.connect(where, uri=True, timeout=PATIENCE, isolation_level=None)
+        self._begun = False
+        try:
+            self._begin(self._rows)
+        except sqlite3.OperationalError as error:
+            if not self._waits_for_others(error):
+                raise
+
+    def _begin(self, rows: sqlite3.Connection) -> None:
+        """Sees to its journal and its tables, once."""
+        if self._begun:
+            return
         wanted = "DELETE" if shared_by_machines(self.file) else "WAL"
-        (mode,) = self._rows.execute(f"PRAGMA journal_mode={wanted}").fetchone()
-        self._rows.execute("PRAGMA synchronous=FULL")
-        self._rows.execute("BEGIN IMMEDIATE")
-        (schema,) = self._rows.execute("PRAGMA user_version").fetchone()
-        if schema != SCHEMA:  # new, or of another version: what that has is judged again
-            for statement in ("DROP TABLE IF EXISTS answers", "DROP TABLE IF EXISTS claims", *TABLES):
-                self._rows.execute(statement)
-        self._rows.execute("COMMIT")
+        (mode,) = rows.execute(f"PRAGMA journal_mode={wanted}").fetchone()
+        rows.execute("PRAGMA synchronous=FULL")
+        if self._is_of_another_version(rows):
+            rows.execute("BEGIN IMMEDIATE")
+            if self._is_of_another_version(rows):  # new, or what that has is judged again
+                for statement in ("DROP TABLE IF EXISTS answers", "DROP TABLE IF EXISTS claims", *TABLES):
+                    rows.execute(statement)
+            rows.execute("COMMIT")
         if mode != "wal":
             self.note = f"{self.file} lies where SQLite cannot log ahead, on a network for instance: its journal is {mode}, which is slower"
+        self._begun = True
+
+    @staticmethod
+    def _is_of_another_version(rows: sqlite3.Connection) -> bool:
+        return bool(rows.execute("PRAGMA user_version").fetchone()[0] != SCHEMA)
+
+    def _waits_for_others(self, error: sqlite3.Error) -> bool:
+        """Whether another process has it locked: it is waited for no longer until it can be written again."""
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return False
+        self.note = f"{self.file} is locked by another process: what is judged is kept there as soon as it is free"
+        if self._rows is not None:
+            self._rows.rollback()
+        self._patience(0.0)
+        return True
+
+    def _patience(self, seconds: float) -> None:
+        if self._rows is not None:
+            self._rows.execute(f"PRAGMA busy_timeout={1000 * seconds:.0f}")
 
     def _fails(self, error: Exception) -> None:
         self.note = f"{self.file} cannot be used ({error}): what is judged is not kept there"
         self.close()
 
     def close(self) -> None:
-        """Gives the file back, and what is claimed."""
+        """Gives the file back, and what is claimed. What still waits to be kept is kept first; `note` says where it cannot be."""
+        if self._rows is not None and self._late:
+            self._patience(LAST)
+            self._write()
+            if self._late:
+                self.note = f"{self.file} is locked by another process still: {len(self._late)} answers are not kept there"
+                self._late.clear()
         if self._rows is not None:
             with suppress(sqlite3.Error):
                 self._rows.execute("DELETE FROM claims WHERE process=? AND started=? AND machine=?", self._me)
@@ -105,30 +145,45 @@ class Ledger:
         return self._row("SELECT told, sources FROM answers WHERE subject=? AND broken ORDER BY kept DESC LIMIT 1", subject)
 
     def _row(self, query: str, name: str) -> Row | None:
-        with suppress(sqlite3.Error, ValueError, RecursionError):
-            if self._rows is not None:
+        try:
+            if self._rows is not None and self._begun:
                 found = self._rows.execute(query, (name,)).fetchone()
                 return None if found is None else Row(json.loads(found[0]), json.loads(found[1]))
+        except sqlite3.Error as error:
+            self._waits_for_others(error)
+        except (ValueError, RecursionError):
+            pass
         return None
 
     def keep(self, question: str, told: str, sources: Sources | None, *, subject: str | None = None, broken: bool = False) -> None:
-        """Commits an answer, in the place of the one before. Where that fails it is said in `note`, and the run goes on without."""
+        """Commits an answer, in the place of the one before. Where another process has the file locked it is committed with a later one;
+        where that fails it is said in `note`, and the run goes on without.
+        """
         if self._rows is None:
             return
+        self._late.append((question, subject, broken, told, json.dumps(sources)))
+        self._write()
+
+    def _write(self) -> None:
+        """Commits all that is to be kept, if nobody else writes."""
+        assert self._rows is not None
         try:
+            self._begin(self._rows)
             self._rows.execute("BEGIN IMMEDIATE")
             try:
-                self._rows.execute(
-                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, julianday('now'))",
-                    (question, subject, broken, told, json.dumps(sources)),
-                )
-                self._rows.execute("DELETE FROM claims WHERE question=?", (question,))
+                self._rows.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, julianday('now'))", self._late)
+                self._rows.executemany("DELETE FROM claims WHERE question=?", [(question,) for question, *_ in self._late])
                 self._rows.execute("COMMIT")
             except BaseException:
                 self._rows.rollback()
                 raise
         except sqlite3.Error as error:
-            self._fails(error)
+            if not self._waits_for_others(error):
+                self._late.clear()
+                self._fails(error)
+        else:
+            self._late.clear()
+            self._patience(PATIENCE)
 
     def claim(self, questions: Collection[str]) -> set[str]:
         """Those of them that are nobody else's now: they are this process's until they are kept or given back."""
@@ -142,7 +197,8 @@ class Ledger:
             self._rows.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", [(q, *self._me) for q in mine])
             self._rows.execute("COMMIT")
         except sqlite3.Error as error:
-            self._fails(error)
+            if not self._waits_for_others(error):
+                self._fails(error)
             return set(questions)
         return mine
 

@@ -12,6 +12,7 @@ from typing import Any
 from pebble import ProcessExpired
 
 from verify.campaign import witness
+from verify.campaign.channel import Garbled
 from verify.campaign.judging import conventions_of, function_of, own_code_of, perform
 from verify.campaign.task import Outcome, Request, Task
 from verify.campaign.without_spec import without_spec
@@ -131,8 +132,9 @@ def proved(request: Request, *, shape: Mapping[str, int] | None = None, limit: f
             why = f"it gave no answer within {limit + LONGER:g} s"
         except ProcessExpired as lost:
             why = f"it ended its process (exit code {lost.exitcode})"
-        except BrokenProcessPool:
-            why = "it ended the server of all workers"
+        except BrokenProcessPool as broken:
+            garbled = isinstance(broken.__cause__, Garbled)
+            why = "it writes to the pipe by which its process answers" if garbled else "it ended the server of all workers"
     return Proved(candidate=request.name, proof=Proof(status="not proved", shape="its shape", reason=why))
 
 

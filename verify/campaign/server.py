@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver, spawn
+from multiprocessing import forkserver, resource_tracker, spawn
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from verify import kept
-from verify.campaign import leftovers
+from verify.campaign import channel, leftovers
 from verify.storage import folder
 
 if TYPE_CHECKING:
-    from multiprocessing.synchronize import RLock
+    from multiprocessing.connection import Connection
 
 
 def prepare(losses: Iterable[str] | None = None) -> None:
@@ -105,6 +105,9 @@ if sys.platform == "win32":
         """How processes are started."""
         return multiprocessing.get_context("spawn")
 
+    def quiet() -> None:
+        """There is nobody who looks after that."""
+
 else:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
     from multiprocessing.popen_forkserver import Popen
@@ -170,21 +173,13 @@ else:
             return _Popen(process_obj)
 
     class _Context(ForkServerContext):
-        """Keeps its locks as long as it lives: a worker that is still starting when a pool ends finds them, and says nothing."""
-
         Process = _Process
 
-        def __init__(self) -> None:
-            self.locks: list[RLock] = []
+        def RLock(self) -> channel.Lock:  # type: ignore[override]
+            return channel.Lock()
 
-        def RLock(self) -> RLock:
-            process = multiprocessing.current_process()
-            before, process._config["semprefix"] = process._config["semprefix"], f"/{leftovers.mine()}"  # type: ignore[attr-defined]
-            try:
-                self.locks.append(super().RLock())
-            finally:
-                process._config["semprefix"] = before  # type: ignore[attr-defined]
-            return self.locks[-1]
+        def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:
+            return super().Pipe(duplex) if duplex else channel.pipe()
 
     def context() -> BaseContext:
         """How processes are started: by the server, which starts now if it does not run."""
@@ -195,10 +190,24 @@ else:
             forkserver.ensure_running()
         return found
 
+    def quiet() -> None:
+        """Starts the process that looks after what candidates share by `multiprocessing`, with standard error nowhere: what they do to it
+        it would tell there. Only for a command, which nobody else writes to then.
+        """
+        own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            with _deaf(), _somewhere():
+                resource_tracker.ensure_running()
+        finally:
+            os.dup2(own, 2)
+            os.close(own)
+            os.close(nowhere)
+
     @contextmanager
     def _deaf() -> Iterator[None]:
-        """What is started in the block does not hear that a terminal was closed: it ends with us, who have a report to write. Ours is the
-        tracker of semaphores, too, which would complain of those that it has forgotten.
+        """What is started in the block does not hear that a terminal was closed: it ends with us, who have a report to write. So does the
+        process that looks after what candidates share by `multiprocessing`, which would complain of what it has forgotten.
         """
         before = signal.getsignal(signal.SIGHUP)
         with suppress(ValueError):  # not the main thread

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from itertools import combinations, permutations
@@ -119,7 +120,8 @@ class Arguments:
 
     def _taken_apart(self, tree: Tree, part: Any, told: str) -> Iterator[tuple[str, Any]]:
         if isinstance(tree, Slot):
-            alone = isinstance(part, (tuple, list)) and len(part) == 1 and np.ndim(part[0]) == np.ndim(self.values[tree.name]) > 0
+            due = np.ndim(self.values[tree.name])
+            alone = isinstance(part, (tuple, list)) and len(part) == 1 and due > 0 and _dimensions(part[0]) == due
             yield tree.name, part[0] if alone else part
         elif isinstance(tree, dict):
             if not isinstance(part, Mapping):
@@ -243,10 +245,9 @@ class Arguments:
     def _fits(self, tree: Tree, part: Any) -> bool:
         """Whether something may be the gradient for a tree."""
         if isinstance(tree, Slot):
-            try:
-                shape = np.shape(part)
-            except ValueError:  # lists of different lengths
+            if _dimensions(part) is None:
                 return False
+            shape = np.shape(part)
             due = np.shape(self.values[tree.name])
             is_array = part is not None and not isinstance(part, Mapping)
             return self.is_real(tree.name) and is_array and (shape == due or (not due and np.size(part) == 1))
@@ -328,8 +329,19 @@ def _by_name(returned: Mapping[Any, Any], name: Any, told: str) -> Any:
     return returned[key]
 
 
+def _dimensions(part: Any) -> int | None:
+    """How many dimensions something has; None where it is no array, which whoever takes its numbers tells."""
+    with suppress(Exception):  # lists of different lengths, or in themselves, and what answers to nothing
+        return np.ndim(part)
+    return None
+
+
 def _shapes(returned: Any) -> str:
-    if isinstance(returned, (tuple, list)) and not of_numbers(returned):
+    try:
+        in_a_row = isinstance(returned, (tuple, list)) and not of_numbers(returned)
+    except RecursionError:  # a list in itself
+        in_a_row = False
+    if in_a_row:
         return f"gradients of shape {_and([_shape(part) for part in returned])}"
     return f"a gradient of shape {_shape(returned)}"
 
@@ -339,7 +351,7 @@ def _shape(part: Any) -> str:
         if part is None:
             return "None"
         return f"{np.shape(part)}" if not isinstance(part, Mapping) else f"a dict of {', '.join(map(str, part))}"
-    except ValueError:
+    except Exception:  # lists of different lengths, or in themselves
         return "unequal lists"
 
 

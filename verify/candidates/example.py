@@ -51,8 +51,11 @@ def example(at: Any) -> Example:
             at = at()
         except Exception as error:
             raise UsageError(f"at is a function, and raises {told_of(error)}. Give the inputs, or a function that returns them.") from None
-    if isinstance(at, Mapping) or (isinstance(at, (tuple, list)) and not of_numbers(at)):
-        return Example(part(at, "at"))
+    try:
+        if isinstance(at, Mapping) or (isinstance(at, (tuple, list)) and not of_numbers(at)):
+            return Example(part(at, "at"))
+    except RecursionError:
+        raise UsageError(f"at is {reprlib.repr(at)}, which is nested too deeply. Give arrays of numbers, several by their names.") from None
     return Example(at if isinstance(at, (tuple, list)) and at else point(at))
 
 

@@ -24,6 +24,9 @@ import numpy as np
 
 from verify import evidence
 
+if sys.platform != "win32":
+    import resource
+
 MODULES = (builtins, io, math, os, pickle, random, signal, struct, time, np, np.linalg, np.random)
 
 T = TypeVar("T")
@@ -93,6 +96,18 @@ a law.
 """
 SPACES = [Space("the module ", sys.modules), *SHARED]
 NAMES = [space.names for space in SHARED]
+_of_sys = vars(sys)
+IMPORTS = ("meta_path", "path_hooks", "modules")
+"""What Python asks for modules. Where a candidate empties it, or puts something else in its place, nobody finds the next one."""
+
+
+def _imports(_map: Any = map, _id: Any = id, _any: Any = Exception) -> tuple[list[int], list[Any], list[Any]]:
+    """Which objects these are, and what is in the first two."""
+    tables = [_of_sys.get(name) for name in IMPORTS]
+    try:
+        return [*_map(_id, tables)], [*(tables[0] or ())], [*(tables[1] or ())]
+    except _any:  # it is no list any more
+        return [], [], []
 
 
 class Before:
@@ -101,28 +116,60 @@ class Before:
     def __init__(self, _copy: Any = dict) -> None:
         self.old = [_copy(space.names) for space in SPACES]
         self.values, self.modules = [[*names.values()] for names in NAMES], [*sys.modules.values()]
+        self.imports = _imports()
+        self.tables: list[Any] = [_of_sys.get(name) for name in IMPORTS]
+        self.path, self.folders = sys.path, [*sys.path]
 
     def stands(self, *, modules: bool = False) -> bool:
         """Whether nothing has changed since: identities, one after the other, at some nanoseconds a name. Of the `modules` themselves,
         which are as many, only how many there are if they are not asked for.
         """
-        as_many = sys.modules.__len__() == self.modules.__len__()
         return (
-            as_many
+            _same(self.imports, _imports())
+            and (_same(self.folders, _of_sys.get("path")) or not self._missing_folders())
+            and sys.modules.__len__() == self.modules.__len__()
             and _same(self.values, [[*names.values()] for names in NAMES])
             and (not modules or _same(self.modules, [*sys.modules.values()]))
         )
 
-    def restore(self, leave: Leave | None = None, _zip: Any = zip) -> str | None:
+    def restore(self, leave: Leave | None = None, *, path: bool = True, _zip: Any = zip) -> str | None:
         """Puts back what has been replaced or removed, and says the first of it. New names stay: libraries add them as they load; so does
-        what it is asked to `leave`, by its name and what that stands for now.
+        what it is asked to `leave`, by its name and what that stands for now. Of `sys.path` nothing is said, which is the surroundings'.
         """
         if self.stands(modules=True):
             return None
-        told = None
+        told = self._restore_imports(leave)
+        if path:
+            self._restore_path()
         for space, old in _zip(SPACES, self.old):
             told = (None if _same(space.names, old) else space.put_back(old, leave)) or told
         return told
+
+    def _restore_imports(self, leave: Leave | None, _zip: Any = zip, _any: Any = any, _list: Any = list) -> str | None:
+        told = None
+        for name, table, members in _zip(IMPORTS, self.tables, (*self.imports[1:], ())):
+            now: Any = _of_sys.get(name)
+            there: list[Any] = now if now.__class__ is _list else []
+            missing = [m for m in members if not _any(m is one for one in there)]
+            if (now is table and not missing) or (leave and leave(f"sys.{name}", now)):
+                continue
+            if members:
+                table[:] = [*there, *missing]
+            _of_sys[name] = table
+            told = told or f"replaces sys.{name} for the whole process"
+        return told
+
+    def _missing_folders(self, _list: Any = list) -> list[str]:
+        there: Any = _of_sys.get("path")
+        return [folder for folder in self.folders if there.__class__ is not _list or folder not in there]
+
+    def _restore_path(self, _list: Any = list) -> None:
+        """Where modules are that the judge has not loaded yet."""
+        there: Any = _of_sys.get("path")
+        if missing := self._missing_folders():
+            if there.__class__ is not _list:
+                there = _of_sys["path"] = self.path
+            there[:] = [*there, *missing]
 
     def loads(self) -> bool:
         """Whether modules have been loaded since: what is replaced then may be the work of a library, which does so once."""
@@ -197,12 +244,30 @@ def harm() -> str | None:
 
 
 def no_files(_open: Any = os.open, _close: Any = os.close) -> str | None:
-    """What to say where no file can be opened any more."""
+    """What to say where no file can be opened any more, or written."""
     try:
         _close(_open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return f"leaves its process unable to open files ({error.strerror})"
+    if _largest() < min(ENOUGH, _AT_MOST):
+        return "leaves its process unable to write files"
     return None
+
+
+WITHOUT_END = math.inf
+ENOUGH = 1 << 20
+"""Bytes of a file that are room for notes and for what is kept."""
+
+
+def _largest() -> float:
+    """Bytes that a file may have which this process writes."""
+    if sys.platform == "win32":
+        return WITHOUT_END
+    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return WITHOUT_END if soft == resource.RLIM_INFINITY else soft
+
+
+_AT_MOST = _largest()
 
 
 def of_a_library(value: Any) -> bool:

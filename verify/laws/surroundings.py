@@ -159,6 +159,15 @@ def _handlers_as(handlers: dict[int, Any]) -> None:
                 signal.signal(number, handler)
 
 
+def _blocked() -> set[int]:
+    return set() if sys.platform == "win32" else _signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def _blocked_as(blocked: set[int]) -> None:
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 def _collection_as(before: tuple[bool, tuple[int, int, int]]) -> None:
     (gc.enable if before[0] else gc.disable)()
     gc.set_threshold(*before[1])
@@ -218,6 +227,7 @@ SHARED = (
     Shared(told="changes environment variables", look=_variables, put_back=_variables_as, up=True),
     Shared(told="changes sys.path", look=lambda: list(sys.path), put_back=_path_as, up=True),
     Shared(told="changes handlers of signals", look=_handlers, put_back=_handlers_as, up=True),
+    Shared(told="blocks signals", look=_blocked, put_back=_blocked_as),
     Shared(told="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
     Shared(told="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
     Shared(told="changes the umask of files", look=_umask, put_back=os.umask),
@@ -353,13 +363,13 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
         try:
             return f(*arguments, **named)
         finally:
-            replaced, how, loads = names.restore(), float_environment.restore(ours), names.loads()
+            replaced, how, loads = names.restore(path=False), float_environment.restore(ours), names.loads()
             first = _changed(before)
             told = {shared for shared in first if shared.once and not loads}
             if told != first.keys():
                 with suppress(Exception):
                     f(*spare, **named)
-                names.restore()
+                names.restore(path=False)
                 float_environment.restore(ours)
                 told |= first.keys() & _changed(before).keys()
             _set(before, {shared: first.get(shared, now[shared]) for shared in SHARED if shared not in told and not shared.once})
