@@ -216,7 +216,8 @@ def _compiled(f: Callable[..., Any], given: Sequence[Any]) -> Callable[..., Any]
     writes down two programs for it: what answers as it likes is to be seen to.
     """
     try:
-        (first, shape), again = jax.make_jaxpr(f, return_shape=True)(*given), jax.make_jaxpr(f)(*given)
+        first, shape = jax.make_jaxpr(f, return_shape=True)(*given)
+        again = jax.make_jaxpr(lambda *arrays: f(*arrays))(*given)  # another function, since jax keeps what it has written down of one
     except ASKS_FOR_NUMBERS:
         return f
     if not _alike(first, again):
