@@ -253,7 +253,9 @@ def test_lines_are_those_of_the_code():
     torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
     found = record("torch", lambda x: torch.nn.functional.gelu(x), X)
     assert {line["code"] for line in found.listing} == {'found = record("torch", lambda x: torch.nn.functional.gelu(x), X)'}
-    with pytest.raises(NotTraced, match=r"aten.linalg_matrix_exp is not followed \(test_followed.py:\d+, `lambda x: torch.linalg.matrix_exp"):
+    with pytest.raises(
+        NotTraced, match=r"aten.linalg_matrix_exp is not followed \(test_followed.py:\d+, `lambda x: torch.linalg.matrix_exp"
+    ):
         record(
             "torch",
             lambda x: torch.linalg.matrix_exp(x[:, :3]),  # the line that is named

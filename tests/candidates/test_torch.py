@@ -914,3 +914,9 @@ def test_an_input_that_torch_does_not_differentiate_is_left_out_and_a_domain_is_
     with pytest.raises(UsageError) as error:
         check(of_float32_alone, at=x, profile="quick", laws=("gradient",), derivative=2)
     assert "refuses float64" not in str(error.value)
+
+
+def test_numbers_in_bfloat16_are_taken_in_single_precision():
+    at = tuple(torch.tensor(a).bfloat16() for a in AGAIN["at"])
+    report = check(lambda x, w: torch.tanh(x) * w, at=at, profile="quick", laws=("gradient",), at_only=True)
+    assert (report.verdict, {r.dtype for r in report.results}) == (Verdict.HOLDS, {"float32"})
