@@ -83,6 +83,88 @@ def torch_programs():
     }  # fmt: skip
 
 
+TALL, SYMMETRIC = RANDOM.normal(size=(4, 3)), X @ X.T + np.eye(3)
+
+
+def torch_matrices():
+    """Programs of factors, determinants and systems."""
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    la = torch.linalg
+
+    def singular(x):
+        u, s, vh = la.svd(x, full_matrices=False)
+        return u * s + vh[0] + la.svdvals(x)
+
+    def factored(x):
+        q, r = la.qr(x)
+        return q.sum(0) + r @ r.T
+
+    def eigen(x):
+        values, vectors = la.eigh(x)
+        return vectors * values.exp() + la.eigvalsh(x, UPLO="U")
+
+    def solved(x, y):
+        lower = la.cholesky(x)
+        first = la.solve(x.T, y) + torch.cholesky_solve(y, lower) + la.solve(x, y.T, left=False).T
+        return first + la.solve_triangular(lower, y, upper=False) + la.solve(x, y[:, 0])[:, None]
+
+    def stacked(x):
+        y = torch.stack((x, x + torch.eye(3)))
+        return la.cholesky(y, upper=True) + la.det(y)[:, None, None] + la.solve(y, y[:, :, :1]) + la.eigh(y)[1] + la.qr(y)[1]
+
+    return {
+        "singular values": (singular, TALL), "QR": (factored, TALL), "eigenvalues": (eigen, SYMMETRIC), "systems": (solved, SYMMETRIC, X),
+        "determinants": (lambda x: la.det(x) + la.slogdet(x[[1, 0, 2]])[1] + torch.logdet(x), SYMMETRIC), "stacks": (stacked, SYMMETRIC),
+        "inverses": (lambda x, y: la.inv(x) @ y + la.pinv(y).T + la.lstsq(y.T, y.T[:, :2]).solution.sum(), SYMMETRIC, X),
+    }  # fmt: skip
+
+
+OF_MATRICES = ("singular values", "QR", "eigenvalues", "systems", "determinants", "stacks", "inverses")
+
+
+@pytest.mark.parametrize("name", OF_MATRICES)
+def test_what_is_recorded_of_torch_s_matrices_is_what_it_computes(name):
+    programs = torch_matrices()
+    assert set(programs) == set(OF_MATRICES)
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    f, *given = programs[name]
+    found = record("torch", f, *given)
+    for numbers in (given, [a * (1 + 2.0**-9) for a in given]):
+        due = f(*map(torch.from_numpy, numbers)).numpy().ravel()
+        np.testing.assert_allclose(value(found, *numbers), due, rtol=1e-11, atol=1e-12)
+
+
+def test_what_a_factorization_keeps_for_the_backward_is_its_matrix():
+    """An LU factorization is one of the matrix, or of its transpose: the gradient's code is read through it."""
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    how = {"at": SYMMETRIC + np.triu(X[:, :3]), "profile": "quick", "laws": ("gradient", "formula"), "in_process": True, "at_only": True}
+    for slip, due in ((0.0, Verdict.HOLDS), (2.0**-40, Verdict.BROKEN)):
+
+        class Volume(torch.autograd.Function):
+            factor = 1 + slip
+
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return torch.linalg.slogdet(x)[1]
+
+            @classmethod
+            def backward(cls, ctx, v):
+                return v * cls.factor * torch.linalg.inv(ctx.saved_tensors[0]).T
+
+        def both(x):
+            return Volume.apply(x) + torch.linalg.slogdet(x.T)[1] + torch.linalg.solve(x, x[0]).sum()
+
+        report = check(both, **how)
+        assert {r.law: r.verdict for r in report.results}["formula"] is due, str(report)
+
+
+def test_factors_are_not_asked_for_where_there_are_none():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    report = check(lambda x: torch.linalg.qr(x).R, at=TALL[:, :2], profile="quick", laws=("gradient",), in_process=True)
+    assert report.verdict is Verdict.HOLDS, str(report)  # its gradient is no number at 0
+
+
 def jax_programs():
     jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
     jnp, lax = jax.numpy, jax.lax
@@ -147,16 +229,36 @@ def test_what_is_recorded_of_jax_is_what_it_computes(name):
         np.testing.assert_allclose(value(found, *numbers), due, rtol=1e-13, atol=1e-14)
 
 
+def bagged():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    F, at = torch.nn.functional, torch.tensor([0, 2, 2, 1])
+    short, ends = torch.tensor([4]), torch.tensor([2])
+    return {
+        "bags": (lambda x: F.embedding_bag(at, x, torch.tensor([0, 3])) + F.embedding_bag(at.reshape(2, 2), x, mode="max"), X),
+        "weighed": (lambda x: F.embedding_bag(at[None], x, mode="sum", per_sample_weights=x[None, 1], padding_idx=1), X),
+        "alignments": (lambda x: F.ctc_loss(F.log_softmax(x.T[:, None], -1), torch.tensor([[1, 1]]), short, ends), X),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["bags", "weighed", "alignments"])
+def test_what_looks_numbers_up_is_recorded(name):
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    f, x = bagged()[name]
+    found = record("torch", f, x)
+    for numbers in (x, x * (1 + 2.0**-9)):
+        np.testing.assert_allclose(value(found, numbers), f(torch.from_numpy(numbers)).numpy().ravel(), rtol=1e-13, atol=1e-14)
+
+
 def test_lines_are_those_of_the_code():
     torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
     found = record("torch", lambda x: torch.nn.functional.gelu(x), X)
     assert {line["code"] for line in found.listing} == {'found = record("torch", lambda x: torch.nn.functional.gelu(x), X)'}
-    with pytest.raises(NotTraced, match=r"aten.linalg_qr is not followed \(test_followed.py:\d+, `torch.linalg.qr"):
+    with pytest.raises(
+        NotTraced, match=r"aten.linalg_matrix_exp is not followed \(test_followed.py:\d+, `lambda x: torch.linalg.matrix_exp"
+    ):
         record(
             "torch",
-            lambda x: (
-                torch.linalg.qr(x).R  # the line that is named
-            ),
+            lambda x: torch.linalg.matrix_exp(x[:, :3]),  # the line that is named
             X,
         )
     with pytest.raises(NotTraced, match="draws random numbers"):

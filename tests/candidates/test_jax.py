@@ -164,7 +164,28 @@ def test_a_layer_is_compiled_once_a_shape():
         return jnp.tanh(x) * w
 
     check(f, at=INPUTS[:2], profile="quick", laws=("gradient",))
-    assert len(traced) <= 5  # to look at it; its outputs and its gradients, each compiled once and written down once
+    assert (
+        len(traced) <= 7
+    )  # to look at it; its outputs and its gradients, each written down twice to compile it once, and once to record it
+
+
+def test_a_function_of_one_array_is_compiled_once_a_shape_unless_it_answers_as_it_likes():
+    traced = []
+
+    def f(x):
+        traced.append(x.shape)
+        return jnp.tanh(x).sum()
+
+    assert check(f, at=INPUTS[0], profile="quick", laws=("gradient", "order")).verdict is Verdict.HOLDS
+    assert len(traced) <= 6  # its value and its gradient
+
+    def counts(x):
+        traced.append(x.shape)
+        return jnp.tanh(x).sum() * len(traced)
+
+    for g in (counts, lambda x, w: jnp.tanh(x) * w * counts(x)):
+        at = INPUTS[0] if g is counts else INPUTS[:2]
+        assert check(g, at=at, profile="quick", laws=("purity", "consistency"), at_only=True).verdict is Verdict.BROKEN
 
 
 def test_a_layer_is_judged_by_a_numpy_reference():

@@ -819,3 +819,104 @@ def test_a_witness_of_a_second_derivative_is_replayed(tmp_path, monkeypatch):
     assert entry["verdict"] == "broken", str(report)
     assert "first_upstream" in entry["witness"]["values"]
     assert verify.replay(entry["witness"]["id"], in_process=True).verdict is Verdict.BROKEN
+
+
+class Forward(torch.autograd.Function):
+    """With a forward mode by hand."""
+
+    slip = 1.0
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        ctx.save_for_forward(x, w)
+        return x.relu() * w.sin()
+
+    @staticmethod
+    def backward(ctx, v):
+        x, w = ctx.saved_tensors
+        return v * (x > 0) * w.sin(), v * x.relu() * w.cos()
+
+    @classmethod
+    def jvp(cls, ctx, dx, dw):
+        x, w = ctx.saved_tensors
+        return dx * (x >= 0) * w.sin() + cls.slip * dw * x.relu() * w.cos()  # the other slope on the kink
+
+
+class ForwardWrong(Forward):
+    slip = 1.01
+
+
+class ForwardRefused(Forward):
+    @staticmethod
+    def jvp(ctx, dx, dw):
+        raise TypeError("not here")
+
+
+def judged_by_purity(f, at):
+    (result,) = check(f, at=at, profile="quick", laws=("purity",), at_only=True).results
+    return result.diagnosis and (result.diagnosis["code"], result.diagnosis["message"]), result.limitations
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_forward_mode_is_judged_beside_its_backward(dtype):
+    at = np.array([0.5, 0.0, 2.0], dtype), np.array([1.0, 2.0, -1.5], dtype)
+    assert judged_by_purity(Forward, at) == (None, ())
+    (code, told), _ = judged_by_purity(ForwardWrong, at)
+    assert (code, "for w in forward mode, by its jvp" in told) == ("forward-mode", True)
+    assert (
+        "cannot be differentiated in forward mode, though it has a jvp (TypeError: not here)" in judged_by_purity(ForwardRefused, at)[1][0]
+    )
+    (code, _), _ = judged_by_purity(lambda x: ForwardWrong.apply(x, x).sum(), at[0])
+    assert code == "forward-mode"
+
+
+class OneByOne(Twice):
+    """Knows one upstream gradient alone."""
+
+    batch = None
+
+    @classmethod
+    def backward(cls, ctx, v):
+        x, w, square = ctx.saved_tensors
+        try:
+            bool(v.sum() > 0)
+        except RuntimeError:  # by vmap
+            if cls.batch is None:
+                raise
+            v = cls.batch * v
+        return 3 * square * w * v, square * x * v
+
+
+class OneByOneWrong(OneByOne):
+    batch = 2.0
+
+
+def test_a_backward_is_asked_for_several_upstream_gradients_at_once():
+    assert judged_by_purity(Twice, AGAIN["at"]) == (None, ())
+    code, (told,) = judged_by_purity(OneByOne, AGAIN["at"])
+    assert (code, "cannot be asked for several gradients at once, by vmap" in told) == (None, True)
+    (code, told), _ = judged_by_purity(OneByOneWrong, AGAIN["at"])
+    assert (code, "another gradient for x where several" in told) == ("nondeterministic", True)
+
+
+def test_an_input_that_torch_does_not_differentiate_is_left_out_and_a_domain_is_no_format():
+    x, sign = AGAIN["at"][0], np.array([1.0, -1.0, 1.0])
+    report = check(lambda x, sign: F.soft_margin_loss(x, sign), at=(x, sign), profile="quick", laws=("gradient",), at_only=True)
+    (told,) = report.conventions.values()
+    assert (report.verdict, told["wrt"]) == (Verdict.HOLDS, ["x"])
+
+    def of_float32_alone(x):
+        if x.dtype is torch.float64:
+            raise RuntimeError("all elements should be between 0 and 1")
+        return x.sum()
+
+    with pytest.raises(UsageError) as error:
+        check(of_float32_alone, at=x, profile="quick", laws=("gradient",), derivative=2)
+    assert "refuses float64" not in str(error.value)
+
+
+def test_numbers_in_bfloat16_are_taken_in_single_precision():
+    at = tuple(torch.tensor(a).bfloat16() for a in AGAIN["at"])
+    report = check(lambda x, w: torch.tanh(x) * w, at=at, profile="quick", laws=("gradient",), at_only=True)
+    assert (report.verdict, {r.dtype for r in report.results}) == (Verdict.HOLDS, {"float32"})

@@ -71,7 +71,7 @@ def point(at: ArrayLike | None) -> Floats:
     _dense(at, "at")
     try:
         with np.errstate(all="ignore"):
-            x = np.asarray(at)
+            x = np.asarray(_told_in_single(at))
             real = x.dtype.kind in "iufO" or (x.dtype.kind == "V" and "float" in x.dtype.name)  # V: bfloat16 and the like
             x = x if x.dtype in (np.float32, np.float64) or not real else np.asarray(x, dtype=np.float64)
     except Exception:  # whatever an object raises that is no array
@@ -108,7 +108,7 @@ def _leaf(a: Any, told: str) -> Any:
     if callable(a) and not hasattr(a, "__array__"):
         raise UsageError(f"{told} is a function; give numbers, arrays and text, and let the candidate know its functions by itself.")
     try:
-        x = a if isinstance(a, (int, float)) else np.asarray(a)[()]
+        x = a if isinstance(a, (int, float)) else np.asarray(_told_in_single(a))[()]
     except Exception:  # whatever an object raises that is no array
         raise UsageError(f"{told} is a {type(a).__name__}, which is no array. Give numbers, arrays and text, or dicts and lists.") from None
     kind = np.asarray(x).dtype
@@ -126,6 +126,11 @@ def _leaf(a: Any, told: str) -> Any:
     if np.asarray(x).dtype.kind == "f" and not np.all(np.isfinite(x)):
         raise UsageError(f"{told} holds numbers that are not finite; give a finite example.")
     return x
+
+
+def _told_in_single(a: Any) -> Any:
+    """Numbers of torch in bfloat16, which numpy has no format for, in single precision, which holds the same numbers."""
+    return a.float() if str(getattr(a, "dtype", None)) == "torch.bfloat16" else a
 
 
 def _dense(a: Any, told: str) -> None:

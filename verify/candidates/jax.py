@@ -5,6 +5,7 @@ float64 is switched on for the one call that is asked in float64, and for no oth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 
 from verify.candidates.answer import asked
 from verify.candidates.arguments import Arguments, arguments_of
@@ -196,13 +198,38 @@ class Pulling:
             told = [(path, np.shape(a), a.dtype.char if hasattr(a, "dtype") else repr(a)) for path, a in (*real.items(), *rest.items())]
             key = what, *told
             if key not in self.compiled:
-                self.compiled[key] = jax.jit(f)
-                try:
-                    return self.compiled[key](*given)
-                except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError, jax.errors.NonConcreteBooleanIndexError):
-                    self.compiled[key] = None
-            way = self.compiled[key]
-            return f(*given) if way is None else way(*given)
+                self.compiled[key] = _compiled(f, given)
+            return self.compiled[key](*given)
+
+
+ADDRESSES = re.compile(r"0x[0-9a-f]+")
+"""What tells one function from another where jax writes a program down."""
+ASKS_FOR_NUMBERS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+
+
+def _compiled(f: Callable[..., Any], given: Sequence[Any]) -> Callable[..., Any]:
+    """A function of trees of arrays, compiled for arrays like those that are given; or as it is where it asks for numbers, or where jax
+    writes down two programs for it: what answers as it likes is to be seen to.
+    """
+    try:
+        first, shape = jax.make_jaxpr(f, return_shape=True)(*given)
+        again = jax.make_jaxpr(lambda *arrays: f(*arrays))(*given)  # another function, since jax keeps what it has written down of one
+    except ASKS_FOR_NUMBERS:
+        return f
+    if not _alike(first, again):
+        return f
+    run, tree = jax.jit(jaxpr_as_fun(first)), jax.tree.structure(shape)
+    return lambda *arrays: jax.tree.unflatten(tree, run(*jax.tree.leaves(arrays)))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    consts = [*zip(a.consts, b.consts, strict=False)]
+    texts = [ADDRESSES.sub("", str(p.jaxpr)) for p in (a, b)]
+    return len(a.consts) == len(b.consts) and texts[0] == texts[1] and all(np.array_equal(*pair, equal_nan=True) for pair in consts)
 
 
 def _is_real(a: Any) -> bool:
@@ -233,6 +260,7 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
     declared = _is_declared(f)
     passing: dict[tuple[Any, ...], list[int]] = {}
     written: dict[Any, dict[Any, Any]] = {}
+    compiled, seen = dict[Any, Any](), dict[Any, Any]()
 
     def outputs(returned: Any, back: Callable[..., Any], shape: tuple[int, ...]) -> tuple[list[int], dict[int, str]] | None:
         """The places of what is differentiated, and why the others are left out; None of a loss and its gradient."""
@@ -273,17 +301,32 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
         i = variable(f, arguments)
         if (recorder := recorder_in(arguments)) is not None:
             return recorder.follow("jax", partial(followed, i, backward), arguments, written.setdefault((i, backward), {}))
-        with _precise(arguments[i]):
-            given = [_given(a) for a in arguments]
+        arrays = [k for k, a in enumerate(arguments) if isinstance(a, (np.ndarray, np.floating))]
+
+        def computed(own: list[Any], scale: Any) -> Any:
+            given = [*arguments]
+            for k, a in zip(arrays, own, strict=True):
+                given[k] = a
             returned, back = jax.vjp(lambda a: f(*given[:i], a, *given[i + 1 :]), given[i])
-            found = outputs(returned, back, given[i].shape)
+            found = seen[key] = outputs(returned, back, given[i].shape)
             if found is None:
+                return returned
+            leaves, tree = jax.tree.flatten(returned)
+            weights = dict(zip(found[0], upstream.weights([tuple(leaves[k].shape) for k in found[0]]), strict=True))
+            upstreams = [_cotangent(y, weights.get(k), scale) for k, y in enumerate(leaves)]
+            return leaves, back(jax.tree.unflatten(tree, upstreams))[0] if backward else None
+
+        with _precise(arguments[i]):
+            given = [_given(arguments[k]) for k in arrays]
+            key = i, backward, *((np.shape(a), a.dtype.char if k in arrays else repr(a)) for k, a in enumerate(arguments))
+            if key not in compiled:
+                compiled[key] = _compiled(computed, (given, scale))
+            returned = compiled[key](given, scale)
+            if (found := seen[key]) is None:
                 return _array(returned)
-            (chosen, left_out), (leaves, tree) = found, jax.tree.flatten(returned)
+            (chosen, left_out), (leaves, gradient) = found, returned
             shapes = [tuple(y.shape) for y in leaves]
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
-            upstreams = [_cotangent(y, weights.get(k), scale) for k, y in enumerate(leaves)]
-            (gradient,) = back(jax.tree.unflatten(tree, upstreams)) if backward else (None,)
             values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
             value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
             return Pulled(value=value, gradient=_array(gradient), told=upstream.told([shapes[k] for k in chosen], left_out))

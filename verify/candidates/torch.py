@@ -6,7 +6,8 @@ Tensors have the dtype of the arrays that are asked with: nothing is judged at a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +21,7 @@ from verify.candidates.answer import Misbehaviour, asked, told_of
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
 from verify.candidates.frameworks import named, variable
+from verify.candidates.modes import Code, batched, forward_mode, has_jvp
 from verify.candidates.upstream import (
     DRAWN,
     EXPANDED,
@@ -38,6 +40,10 @@ from verify.difference import joined
 from verify.errors import UsageError
 
 OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
+FORMATS = re.compile(r"dtype|scalar type|\b(double|float|half|long)\b", re.IGNORECASE)
+"""What torch says where it refuses a format."""
+CONSTANT = "is not differentiable with respect to argument"
+"""What torch says of an input that must not ask for a gradient."""
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
@@ -134,7 +140,8 @@ def _one_thread() -> Iterator[None]:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
     """What autograd differentiates, as a layer: `names` are its `inputs`, then its parameters, which a module takes by theirs (`plain`) or
-    in a dict. `places` are those of the outputs that are differentiated, `without` the inputs for which no gradient comes back.
+    in a dict. `places` are those of the outputs that are differentiated, `without` the inputs for which no gradient comes back, `constants`
+    those for which torch refuses one.
     """
 
     f: Callable[..., Any]
@@ -146,11 +153,21 @@ class Graph:
     inner: bool
     places: tuple[int, ...] = ()
     without: tuple[tuple[Any, ...], ...] = ()
+    constants: frozenset[Any] = frozenset()
     framework: str = "torch"
 
     def looked_at(self, given: tuple[Any, ...]) -> Graph | None:
         """The same once it has been asked; None where it returns a loss and its gradients itself."""
-        returned, arrays, _ = self._asked(given)
+        try:
+            returned, arrays, _ = self._asked(given)
+        except RuntimeError as error:
+            if self.constants or CONSTANT not in str(error):
+                raise
+            paths = list[Any]()
+            for name, a in zip(self.names, given, strict=True):
+                mapped(lambda path, part: paths.append(path) if isinstance(part, np.ndarray) else None, a, (name,))
+            constants = frozenset(path for path in paths if self._refuses(given, path))
+            return replace(self, constants=constants).looked_at(given) if constants else None
         leaves = _leaves(returned)
         if not any(isinstance(y, torch.Tensor) for y in leaves):
             return None
@@ -166,6 +183,14 @@ class Graph:
         found = graph._gradients(outputs, arrays, [torch.ones_like(y) for y in outputs], [])
         without = tuple(path for path, g in found.items() if g is None and len(path) == 1)
         return replace(graph, without=without if len(without) < len(found) else ())
+
+    def _refuses(self, given: tuple[Any, ...], path: tuple[Any, ...]) -> bool:
+        """Whether torch has no derivative by one input, such as the target of some losses."""
+        try:
+            self._asked(given, alone=path)
+        except RuntimeError as error:
+            return CONSTANT in str(error)
+        return False
 
     def outputs(self, *inputs: Any) -> list[Any]:
         """See `Layer`."""
@@ -201,19 +226,25 @@ class Graph:
     def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:
         """See `Layer`."""
         with _one_thread():
-            found, changed, beside = self._pulled(inputs, upstream, layout, closely=layout == DRAWN)
+            found, changed = self._pulled(inputs, upstream, layout)
         gradient = joined([g for path, g in found.items() if path not in self.without])
         layouts = (STRIDED, EXPANDED) if any(np.size(v) > 1 for v in upstream) else ()
-        return Pulled(value=None, gradient=gradient, changed=any(changed), layouts=layouts, beside=tuple(beside))
+        habits = partial(self._habits, inputs, upstream)
+        return Pulled(value=None, gradient=gradient, changed=any(changed), layouts=layouts, habits=habits)
 
-    def _asked(self, inputs: Sequence[Any], *, leaf: bool = True, alone: Any = None) -> tuple[Any, dict[Any, torch.Tensor], Any]:
+    def _asked(
+        self, inputs: Sequence[Any], *, leaf: bool = True, alone: Any = None, instead: Mapping[Any, torch.Tensor] | None = None
+    ) -> tuple[Any, dict[Any, torch.Tensor], Any]:
         """What comes out, the leaves of the graph by their places, and the tensors that the code has written into. Only the one that is
-        `alone` asks for a gradient, or all.
+        `alone` asks for a gradient, or all. Tensors that are given `instead` are handed over as they are.
         """
         leaves: dict[Any, torch.Tensor] = {}
         real: list[torch.dtype] = []
 
         def tensor(path: tuple[Any, ...], a: Any) -> Any:
+            if instead is not None and path in instead:
+                real.append(instead[path].dtype)
+                return instead[path]
             if isinstance(a, np.generic):
                 return a.item()
             if not isinstance(a, (np.ndarray, torch.Tensor)):
@@ -223,7 +254,7 @@ class Graph:
             if not t.is_floating_point():
                 return t
             real.append(t.dtype)
-            if not leaf or alone not in (None, path):
+            if not leaf or alone not in (None, path) or path in self.constants:
                 return t
             leaves[path] = torch.empty_like(t).requires_grad_() if self.inner else t.requires_grad_()
             return _Given.apply(leaves[path], t.detach() if own else a) if self.inner else t
@@ -274,16 +305,16 @@ class Graph:
         graph._gradients(outputs, arrays, [torch.ones_like(y) for y in outputs], [])
         return replace(graph, places=tuple(range(len(outputs))))
 
-    def _pulled(
-        self, inputs: Sequence[Any], upstream: list[Any], layout: str, *, closely: bool = False
-    ) -> tuple[dict[Any, np.ndarray], list[bool], list[str]]:
+    def _pulled(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> tuple[dict[Any, np.ndarray], list[bool]]:
+        outputs, arrays, weights = self._ready(inputs, upstream, layout)
+        changed: list[bool] = []
+        return _filled(self._gradients(outputs, arrays, weights, changed), arrays), changed
+
+    def _ready(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> tuple[list[Any], dict[Any, torch.Tensor], list[Any]]:
+        """The outputs, the leaves and the weights of the outputs."""
         returned, arrays, _ = self._asked(inputs)
         outputs = [y for k, y in enumerate(_leaves(returned)) if k in self.places]
-        weights = [_weight(np.asarray(v), y, 1.0, layout) for v, y in zip(upstream, outputs, strict=True)]
-        changed: list[bool] = []
-        found = self._gradients(outputs, arrays, weights, changed, keep=closely)
-        g = {path: np.zeros(arrays[path].shape, str(arrays[path].dtype)[6:]) if a is None else _array(a) for path, a in found.items()}
-        return g, changed, self._habits(inputs, outputs, arrays, weights, g) if closely else []
+        return outputs, arrays, [_weight(np.asarray(v), y, 1.0, layout) for v, y in zip(upstream, outputs, strict=True)]
 
     def _gradients(
         self, outputs: list[Any], arrays: dict[Any, torch.Tensor], weights: list[Any], changed: list[bool], *, keep: bool = False
@@ -299,9 +330,16 @@ class Graph:
             path: None if a is None else a if a.layout is torch.strided else a.to_dense() for path, a in zip(arrays, found, strict=True)
         }
 
-    def _habits(self, inputs: Sequence[Any], outputs: list[Any], arrays: Any, weights: list[Any], g: dict[Any, np.ndarray]) -> list[str]:
-        """What it does where less is asked of it: raises Misbehaviour where the answer is another one."""
+    def _habits(self, inputs: Sequence[Any], upstream: list[Any]) -> list[str]:
+        """What it does where less is asked of it, or it is asked in other ways: raises Misbehaviour where the answer is another one."""
+        with _one_thread():
+            return self._habits_alone(inputs, upstream)
+
+    def _habits_alone(self, inputs: Sequence[Any], upstream: list[Any]) -> list[str]:
         told, ignored = list[str](), list[bool]()
+        outputs, arrays, weights = self._ready(inputs, upstream, DRAWN)
+        own = [*_own_nodes([y.grad_fn for y in outputs])]
+        g = _filled(self._gradients(outputs, arrays, weights, ignored, keep=True), arrays)
         if not self._agree(g, self._gradients(outputs, arrays, weights, ignored, keep=True)):
             told.append("answers otherwise to a second backward through the same graph: it changes what it saved, or its upstream gradient")
             return told
@@ -323,7 +361,13 @@ class Graph:
                 raise Misbehaviour(
                     "nondeterministic", f"answers otherwise where a gradient is asked for {path[0]} alone (needs_input_grad)"
                 )
-        return told
+
+        def code(tensors: dict[Any, torch.Tensor]) -> list[Any]:
+            leaves = _leaves(self._asked(inputs, leaf=False, instead=tensors)[0])
+            return [leaves[k] for k in self.places]
+
+        leaves = {path: _tensor(np.array(_at(dict(zip(self.names, inputs, strict=True)), path))) for path in arrays}
+        return [*told, *_otherwise(code, leaves, weights, own)]
 
     @staticmethod
     def _agree(g: dict[Any, np.ndarray], other: dict[Any, Any]) -> bool:
@@ -340,6 +384,25 @@ class Graph:
                     below = below.setdefault(key, {})
                 below[path[-1]] = a
         return {name: as_lists(tree) for name, tree in told.items()}
+
+
+def _filled(found: Mapping[Any, Any], arrays: Mapping[Any, torch.Tensor]) -> dict[Any, np.ndarray]:
+    """Gradients as arrays, of zeros where nothing has come back."""
+    return {path: np.zeros(arrays[path].shape, str(arrays[path].dtype)[6:]) if a is None else _array(a) for path, a in found.items()}
+
+
+def _at(tree: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+def _otherwise(code: Code, leaves: Mapping[Any, torch.Tensor], weights: Sequence[torch.Tensor], own: Sequence[Any]) -> list[str]:
+    """What a backward by hand cannot do in forward mode and for a batch. Raises Misbehaviour where it answers otherwise."""
+    if not own:
+        return []
+    told = batched(code, leaves, weights, same)
+    return [*told, *forward_mode(code, leaves, weights)] if has_jvp(iter(own)) else told
 
 
 def _made(module: type[torch.nn.Module]) -> torch.nn.Module:
@@ -397,7 +460,14 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
             told = {**told, "in place": "as it declares"}
             tensors[i].copy_(before)
         layouts = (STRIDED, EXPANDED) if any(y.numel() > 1 for y in outputs) else ()
-        return Pulled(value=value, gradient=gradient, told=told, changed=any(changed), layouts=layouts)
+        own = [*_own_nodes([y.grad_fn for y in outputs])]
+
+        def code(there: dict[Any, torch.Tensor]) -> list[Any]:
+            found = _leaves(_returned(f, [*map(_tensor, arguments[:i]), there[()], *map(_tensor, arguments[i + 1 :])], leaf.dtype))
+            return [torch.view_as_real(found[k].resolve_conj()) if found[k].is_complex() else found[k] for k in places]
+
+        habits = partial(_otherwise, code, {(): _tensor(np.array(arguments[i]))}, weights, own)
+        return Pulled(value=value, gradient=gradient, told=told, changed=any(changed), layouts=layouts, habits=habits)
 
     def followed(i: int, backward: bool, *tensors: Any) -> Any:
         """The same of tensors: the value, and the gradient or None."""
@@ -442,7 +512,7 @@ def _returned(f: Callable[..., Any], tensors: list[Any], dtype: torch.dtype) -> 
     try:
         return f(*tensors)
     except RuntimeError as error:
-        if not _computes(f, tensors, OTHER.get(dtype)):
+        if not (FORMATS.search(str(error)) and _computes(f, tensors, OTHER.get(dtype))):
             raise
         mine, asked = (str(d).removeprefix("torch.") for d in (OTHER[dtype], dtype))
         raise UsageError(

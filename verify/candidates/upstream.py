@@ -91,8 +91,8 @@ def contracted(weights: Sequence[Floats], outputs: Sequence[Floats]) -> float:
 class Pulled:
     """What a framework answers: the value, the gradient that backward made of the upstream gradient, and what was seen on the way.
 
-    `changed` says that a backward wrote to the upstream gradient that it was handed, `layouts` in which other ways one can be handed over,
-    `beside` what else there is to say.
+    `changed` says that a backward wrote to the upstream gradient that it was handed, `layouts` in which other ways one can be handed over.
+    `habits` asks it in still others and answers what it cannot do; it raises Misbehaviour where the answer is another one.
     """
 
     value: Any
@@ -100,7 +100,7 @@ class Pulled:
     told: dict[str, str] = field(default_factory=dict)
     changed: bool = False
     layouts: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    habits: Callable[[], Sequence[str]] = tuple
 
 
 class Pull(Protocol):
@@ -172,7 +172,7 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
         return []  # it answers as it likes, which is told elsewhere
     if not same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN))):
         raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: twice of it does not give twice the gradient")
-    refused = [*once.beside]
+    refused = [*asked(once.habits, ())]
     for layout in once.layouts:
         plain = once if layout == STRIDED else _asked(pull, arguments, 1.0, EVEN)
         try:

@@ -33,6 +33,8 @@ SHOWN = ("value", "gradient")
 """Laws whose strain says how good a candidate's arithmetic is."""
 SMALL = 2000
 """Operations of code that balls go through in a few milliseconds."""
+FACTORS = ("eigenvalues", "eigenvectors")
+"""Operations of which singular vectors are made."""
 WEAKER = "without a spec, judged by its own loss's code: a loss that is wrong together with its gradient passes"
 
 
@@ -70,7 +72,9 @@ class Recorded(Derived):
             found = found if lost is None else Finding(evidence=(lost, *found.evidence))
             if found.undecided is not None and not found.evidence:
                 found = MEASURES["gradient"](self.pair, case)
-        found = no_numbers(self.pair, case, found)
+        by_differences = no_numbers(self.pair, case, found)
+        if by_differences is not found and (self._is_given(case) or self._is_defined(case)):
+            found = by_differences
         weaker = (WEAKER,) if self.pair.reference is None else ()
         return Finding(evidence=found.evidence, undecided=found.undecided, limitations=(*found.limitations, *weaker))
 
@@ -86,6 +90,15 @@ class Recorded(Derived):
         if found is not None and found.evidence:
             self.about.add(case.key)
         return found
+
+    def _is_defined(self, case: Case) -> bool:
+        """Whether all factors of matrices are known: of one without full rank there are none, whatever floats make of it."""
+        code = self.subject.oracle.code
+        try:
+            factored = any(i.op in FACTORS for i in code.record(case.values)[0].tape.instructions)
+            return not factored or bool(code.enclosed(case.values).is_finite())
+        except NotTraced:
+            return False
 
     def _operations(self, case: Case) -> int:
         code = self.subject.oracle.code

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
 from math import pi, prod, sqrt
 from typing import Any
 
@@ -16,6 +18,7 @@ import scipy.special as sp
 
 from verify.traced.array import Recorded, Truths, lifted
 from verify.traced.functions import METHODS
+from verify.traced.matrices import MATRICES, OWN
 from verify.traced.windows import dilated, slid, windowed
 
 Rule = Callable[..., Any]
@@ -444,6 +447,51 @@ def _multi_label(x: Any, target: Any, reduction: int) -> Any:
     return whole, np.reshape(is_target, np.shape(target))
 
 
+def _bags(
+    w: Any,
+    at: Any,
+    offsets: Any,
+    scale_grad_by_freq: bool = False,  # noqa: ARG001  # of the gradient alone
+    mode: int = 0,
+    sparse: bool = False,  # noqa: ARG001  # of the gradient alone
+    per_sample_weights: Any = None,
+    include_last_offset: bool = False,
+    padding_idx: int = -1,
+) -> Any:
+    """Sums (mode 0), means (1) or the greatest (2) of rows of a table."""
+    ends = np.asarray(offsets).tolist()
+    ends = ends if include_last_offset else [*ends, len(at)]
+    found = []
+    for first, last in pairwise(ends):
+        mine = [k for k in range(first, last) if int(at[k]) != padding_idx]
+        rows = w[np.asarray(at)[mine]] if mine else np.zeros((1, w.shape[1]))
+        rows = rows if per_sample_weights is None or not mine else rows * per_sample_weights[mine][:, None]
+        found.append((np.sum, np.mean, np.max)[mode](rows, axis=0))
+    return (np.stack(found),)
+
+
+def _alignments(x: Any, targets: Any, lengths: Any, target_lengths: Any, blank: int = 0, zero_infinity: bool = False) -> Any:  # noqa: ARG001
+    """−log of the sum over all alignments with blanks between labels, of each example: `x` (steps, examples, classes) are logarithms."""
+    lengths, sizes = (np.asarray(a).ravel().astype(int).tolist() for a in (lengths, target_lengths))
+    targets, found = np.asarray(targets), []
+    for b, (steps, size) in enumerate(zip(lengths, sizes, strict=True)):
+        own = targets[b, :size] if targets.ndim > 1 else targets[sum(sizes[:b]) : sum(sizes[: b + 1])]
+        labels = [blank, *(int(k) for label in own for k in (label, blank))]
+        known = {s: x[0, b, labels[s]] for s in range(min(2, len(labels)))}
+        for t in range(1, steps):
+            before, known = known, {}
+            for s, label in enumerate(labels):
+                skips = s > 1 and label not in (blank, labels[s - 2])
+                ways = [before[r] for r in (s, s - 1, *([s - 2] if skips else [])) if r in before]
+                if ways:
+                    known[s] = reduce(np.logaddexp, ways) + x[t, b, label]
+        ends = [known[s] for s in range(len(labels) - 2, len(labels)) if s in known]
+        if not ends:
+            return _refused("it calls ctc_loss with more labels than steps")(x)
+        found.append(-reduce(np.logaddexp, ends))
+    return (np.stack(found),)
+
+
 def _shrunk_back(upstream: Any, x: Any, threshold: Any) -> Any:
     return np.where(np.abs(x) <= threshold, 0.0, upstream)
 
@@ -509,7 +557,8 @@ RULES: dict[str, Rule] = {
     "clone": lambda x, **_: x.copy(), "_to_copy": lambda x, **_: x.copy(), "contiguous": lambda x, **_: x.copy(),
     "lift_fresh_copy": lambda x: x.copy(), "_conj": lambda x: x,
     "rrelu_with_noise": _leaky, "hardshrink_backward": _shrunk_back, "softshrink_backward": _shrunk_back,
-     "linalg_inv_ex": lambda a, **_: (np.linalg.inv(a), 0),
+    "_embedding_bag": _bags, "_embedding_bag_forward_only": _bags, "_ctc_loss": _alignments,
+    **MATRICES, **OWN,
 }  # fmt: skip
 """By the name of the operator, without its overload."""
 

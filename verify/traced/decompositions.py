@@ -77,6 +77,7 @@ def _symmetric(a: Any, name: str, triangle: str) -> tuple[Traced, Registers]:
 def _vectors(x: Traced, registers: Registers, own: Any) -> Registers:
     """With the signs that the code has."""
     found = x.recorder.apply("eigenvectors", registers)
+    x.recorder.looked = True  # the signs are plain numbers
     along = np.array([float(t) for t in spectral.towards(len(own))]) @ own
     turned = np.flatnonzero(along < 0)
     if turned.size:

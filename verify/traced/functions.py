@@ -478,7 +478,7 @@ def _of_first(f: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, *args, **kwargs: f(lifted(recorder_of(x), x), *args, **kwargs)
 
 
-def _stacked(f: Callable[..., Any]) -> Callable[..., Any]:
+def of_stacks(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function of matrices, of stacks of them too: one after the other."""
 
     def each(*operands: Any) -> Any:
@@ -525,7 +525,7 @@ def _det(x: Traced) -> Any:
 
 
 def _cholesky(a: Any, *, upper: bool = False) -> Any:
-    return _stacked(lambda x: factors.cholesky(x, upper=upper))(a)
+    return of_stacks(lambda x: factors.cholesky(x, upper=upper))(a)
 
 
 def _multi_dot(arrays: Sequence[Any]) -> Any:
@@ -581,8 +581,8 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.zeros_like: _full_like(0), np.ones_like: _full_like(1), np.empty_like: _full_like(0),
     np.full_like: lambda x, fill, **k: _full_like(0)(x, fill, **k), np.array_equal: _array_equal, np.shape: _shape,
     np.ndim: lambda x: x.ndim, np.size: lambda x, axis=None: x.size if axis is None else x.shape[axis], np.nan_to_num: _nan_to_num,
-    np.apply_along_axis: _apply_along_axis, np.linalg.solve: _stacked(_solve("solve")),
-    np.linalg.inv: _stacked(_solve("inv")),
+    np.apply_along_axis: _apply_along_axis, np.linalg.solve: of_stacks(_solve("solve")),
+    np.linalg.inv: of_stacks(_solve("inv")),
     np.linalg.eigh: decompositions.eigh, np.linalg.eigvalsh: decompositions.eigvalsh, np.linalg.svd: decompositions.svd,
     np.linalg.svdvals: decompositions.svdvals, np.linalg.qr: decompositions.qr, np.linalg.lstsq: decompositions.lstsq,
     np.linalg.pinv: decompositions.pinv, np.linalg.matrix_power: decompositions.matrix_power, np.kron: arrangements.kron,
@@ -594,7 +594,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.tril_indices_from: lambda x, k=0: np.tril_indices(x.shape[-2], k, x.shape[-1]),
     np.diag_indices_from: lambda x: np.diag_indices(x.shape[0], x.ndim), np.place: _put_mask, np.putmask: _put_mask,
     np.piecewise: _piecewise, np.array_str: lambda x, *_, **__: str(x), np.array_repr: lambda x, *_, **__: repr(x),
-    np.array2string: lambda x, *_, **__: str(x), np.linalg.slogdet: _stacked(_slogdet), np.linalg.det: _stacked(_det),
+    np.array2string: lambda x, *_, **__: str(x), np.linalg.slogdet: of_stacks(_slogdet), np.linalg.det: of_stacks(_det),
     np.linalg.multi_dot: _multi_dot, np.real: lambda x: x,
     np.append: lambda x, y, axis=None: _appended(x, y, axis), np.iscomplexobj: lambda _: False, np.isrealobj: lambda _: True,
     np.median: _of_first(orders.median), np.quantile: orders.quantile, np.percentile: orders.percentile, np.bincount: _bincount,

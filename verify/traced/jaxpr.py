@@ -298,7 +298,7 @@ def _converted(program: _Program, step: Any, x: Any) -> Any:
     if kind == "b":
         return x != 0
     if kind not in "fV":
-        return program.recorder.fail("it makes whole numbers of ones that are differentiated")
+        return x.astype(wanted)
     if np.dtype(wanted).itemsize < 4:
         return program.recorder.fail(f"it computes in {np.dtype(wanted)}")
     return cast(x, wanted)

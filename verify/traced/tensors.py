@@ -8,6 +8,7 @@ into. A comparison that decides which code runs is decided by the recorder, as n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from verify.tape.tape import Registers
 from verify.traced.array import Recorded, Traced, Truths, lifted, truths
 from verify.traced.aten import OVERLOADS, RULES, Later
+from verify.traced.matrices import OWN
 from verify.traced.recorder import Recorder
 
 HALF = (torch.float16, torch.bfloat16)
@@ -142,6 +144,11 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
     def _computed(self, op: Any, args: Any, kwargs: Any) -> Any:
         written = [*_written(op, args, kwargs)]
         rule = _rule(op)
+        if rule is not None and op._schema.name.partition("::")[2] in OWN:
+            returned = op(*args, **kwargs)
+            own = tree_map(lambda a: _numbers(a) if isinstance(a, torch.Tensor) else a, tuple(returned))
+            self._kept(tree_flatten(returned)[0], self._by_rule(partial(rule, own=own), op, args, kwargs))
+            return returned
         if rule is None and op in decomposition_table:
             with self:
                 taken_apart = decomposition_table[op](*args, **kwargs)
@@ -156,11 +163,13 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
         else:
             found = self._by_rule(rule, op, args, kwargs)
         returned = op(*args, **kwargs)
-        into = written if all(r.alias_info is not None for r in op._schema.returns) else tree_flatten(returned)[0]
+        self._kept(written if all(r.alias_info is not None for r in op._schema.returns) else tree_flatten(returned)[0], found)
+        return returned
+
+    def _kept(self, into: Sequence[Any], found: Any) -> None:
         parts = [found] if len(into) == 1 and isinstance(found, (Recorded, np.ndarray, np.generic, float, int, bool, Later)) else [*found]
         for t, part in zip(into, parts, strict=False):
             self._keep(t, part)
-        return returned
 
     def _by_rule(self, rule: Callable[..., Any], op: Any, args: Any, kwargs: Any) -> Any:
         def given(a: Any) -> Any:
@@ -190,9 +199,7 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
                 alike = np.ndim(part) <= t.ndim  # what torch's decomposition gives beside the output may be something else
                 self._set(t, part if alike else Traced(self.recorder, np.float64(0), self.recorder.hole))
         elif isinstance(part, Recorded):
-            whole = (
-                part.decided() if isinstance(part, Truths) else self.recorder.fail("it makes whole numbers of ones that are differentiated")
-            )
+            whole: Any = part.decided() if isinstance(part, Truths) else lifted(self.recorder, part).astype(np.int64)
             t.copy_(torch.as_tensor(np.asarray(whole)).reshape(t.shape))
         elif part is not None and np.shape(part) == tuple(t.shape):
             t.copy_(torch.as_tensor(np.asarray(part)))
