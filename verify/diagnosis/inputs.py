@@ -123,13 +123,17 @@ RIGHT = "the formula is right, but"
 
 
 def _is_right(subject: Memoised, case: Case) -> bool | None:
-    """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known."""
+    """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known: balls that are wide
+    contain what is wrong, too.
+    """
     code = subject.named.problem.code
     try:
         gap = None if code is None else code.gap(case.values)
     except NotTraced:
         return None
-    return None if gap is None else gap.distance == 0
+    if gap is None or (not gap.distance and gap.widest > EXACT * gap.size):
+        return None
+    return gap.distance == 0
 
 
 def _origin(subject: Memoised, case: Case, worst: Evidence) -> Origin | None:
