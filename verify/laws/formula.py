@@ -37,7 +37,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided=KINK)
     if gap.distance and (other := _strayed(subject, case.values)) is not None:
         return Finding(undecided=f"not recorded: {other}")
-    if not gap.distance and VAGUE * gap.size < gap.widest < inf:
+    if not gap.distance and max(VAGUE * gap.size, SHOWN) < gap.widest < inf:
         return Finding(undecided=WIDE)
     entry = _entry(case, gap.place)
     name, index = case.place(entry)

@@ -289,6 +289,11 @@ class Builder(Arithmetic):
         self._variables += found.ravel().tolist() if variable else []
         return found
 
+    def given(self, registers: Registers) -> NDArray[np.bool_]:
+        """Which of them are constants, or inputs that no derivatives are taken by."""
+        held = set(self._inputs) - set(self._variables)
+        return np.array([r in held or r in self._numbers for r in registers.ravel().tolist()], bool).reshape(registers.shape)
+
     def constants(self, values: Any) -> Registers:
         """Registers of numbers, or of an array of them."""
         if isinstance(values, (str, Fraction)):
