@@ -201,7 +201,7 @@ class Point:
         with precision():
             stretches: list[Stretch] = []
             start, end = arb(0), arb(length)
-            legs: list[_Leg] = self.once(("legs", d.tobytes()), lambda: [])
+            legs: list[_Leg] = self.once(("legs", d.tobytes()), list)
             while True:
                 if len(stretches) == len(legs):
                     legs.append(_Leg(start))

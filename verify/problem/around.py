@@ -98,7 +98,8 @@ ROUNDED = 4
 
 def shown(a: Any, *, alone: bool = False) -> Shown | None:
     """What the numbers of an input have in common that is no accident, and that code may rely on: masks, one 1 a row, rows that sum to 1,
-    or all of them, symmetry, order. None where nothing is seen. The numbers of an input that is `alone` are looked at elsewhere than on a few points.
+    or all of them, symmetry, order. None where nothing is seen. The numbers of an input that is `alone` are looked at elsewhere than on a
+    few points.
     """
     x = np.asarray(a)
     if x.dtype.kind != "f" or not x.ndim:
@@ -111,10 +112,10 @@ def shown(a: Any, *, alone: bool = False) -> Shown | None:
     if x.size >= SORTED and not alone and (low := float(x.min())) in (0.0, -1.0) and set(np.unique(x).tolist()) == {low, 1.0}:
         return _as_it_is(x, f"to be {low:g} or 1")
     symmetric = x.ndim == 2 and np.array_equal(x, x.T)
-    if x.ndim > 1 and 1 < x.size < ROUNDED / STEP / 8 and bool(np.all(x >= 0)):
-        if abs(float(x.sum(dtype=np.float64)) - 1) <= ROUNDED * x.size * np.finfo(x.dtype).eps:
-            told = "to be symmetric, and to sum to 1" if symmetric else "to sum to 1"
-            return Shown(told, lambda y: _is_joint(y, symmetric), lambda y: _joint(y, x, symmetric))
+    several = x.ndim > 1 and 1 < x.size < ROUNDED / STEP / 8 and bool(np.all(x >= 0))
+    if several and abs(float(x.sum(dtype=np.float64)) - 1) <= ROUNDED * x.size * np.finfo(x.dtype).eps:
+        told = "to be symmetric, and to sum to 1" if symmetric else "to sum to 1"
+        return Shown(told, lambda y: _is_joint(y, symmetric), lambda y: _joint(y, x, symmetric))
     if symmetric and np.any(x != np.diag(np.diag(x))) and np.ptp(x) > 0:
         return Shown("to be symmetric", lambda y: bool(np.array_equal(y, y.T)), lambda y: np.triu(y) + np.triu(y, 1).T)
     if x.ndim == 1 and x.size >= SORTED and np.ptp(x) > 0:
