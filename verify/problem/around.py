@@ -156,7 +156,7 @@ def _joint(x: Floats, example: Floats, symmetric: bool) -> Floats:
     wide = wide if wide.sum() > 0 else example.astype(np.float64)
     parts = np.where(example > 0, np.maximum(np.round(wide / wide.sum() / STEP), 1), 0)
     off = int(parts.sum() - 1 / STEP)
-    if symmetric:  # two numbers are moved together, but for one on the diagonal if there is one too many
+    if symmetric and np.any(parts != np.diag(np.diag(parts))):  # two are moved together, but for one on the diagonal if one is left
         if off % 2:
             k = int(np.argmax(np.diag(parts)))
             parts[k, k], off = parts[k, k] - 1, off - 1
