@@ -88,3 +88,14 @@ def test_of_no_wrong_gradient_it_is_said_that_the_formula_is_right():
     for report in (by_points, by_balls):
         assert report.verdict is Verdict.BROKEN, report
         assert "formula is right" not in str(report)
+
+
+def spectrum(x):
+    X = np.fft.rfft(x)
+    return np.sum(X.real**2 + X.imag**2), 2 * np.fft.irfft(X * np.array([8.0, 4, 4, 4, 8]), n=8)
+
+
+def test_a_transform_to_complex_numbers_is_named_with_its_line_and_judged_by_differences():
+    report = check(spectrum, at=RNG.normal(size=8), laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert "its own code cannot be recorded: it calls np.fft.rfft (test_given.py:" in str(report)

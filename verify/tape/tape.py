@@ -50,7 +50,7 @@ class Instruction:
         """The primitive."""
         return PRIMITIVES[self.op]
 
-    def part(self, which: Registers) -> Instruction:
+    def part(self, which: Registers | NDArray[np.bool_]) -> Instruction:
         """Some of the outputs, with what they are made of."""
         return Instruction(
             op=self.op, outs=self.outs[which], ins=tuple(i[which] for i in self.ins), parameter=self.parameter, line=self.line
