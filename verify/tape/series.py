@@ -125,8 +125,8 @@ def _narrowed(
         open_ = over[:, :last] == 0
         may, near = open_.any(1), open_[:, 0]
         if not looked:
-            touching, may = [found[k] for k in np.flatnonzero(near)], may & ~near
-        found, open_, before = [found[k] for k in np.flatnonzero(may)], open_[may], high - low
+            touching, may = [found[k] for k in np.flatnonzero(near).tolist()], may & ~near
+        found, open_, before = [found[k] for k in np.flatnonzero(may).tolist()], open_[may], high - low
         low, high = ends[int(open_.any(0).argmax()) if found else 0], ends[last]
         if not found or not high - low < before / 2:
             break
