@@ -135,7 +135,7 @@ def _is_right(subject: Memoised, case: Case, error: float) -> bool | None:
         if not gap.distance:
             with suppress(Misbehaviour):  # what is no number strays from nothing
                 return True if code.strayed(case.values, subject.answer(case).gradient) is None else None
-        return gap.distance == 0
+        return not gap.distance
     except NotTraced:
         return None
 
