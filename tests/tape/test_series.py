@@ -211,3 +211,52 @@ def test_what_is_made_of_a_switch_that_may_turn_has_no_derivatives():
                         run.total([k])
                 else:
                     assert run.total([k])[1].overlaps((1 + row.index(k)) * arb(2).exp())
+
+
+def crowd(b, x):
+    """Curves that all turn on [0, 2], one that is 0 at the start, and more that do not."""
+    turning = [b.sub(b.square(x[0]), k / 8) for k in range(7, 20)]
+    still = [b.add(b.exp(x[0]), k) for k in range(9)]
+    return b.sum(np.array([[int(relu(b, c)) for c in (b.sub(b.exp(x[0]), 1), *still, *turning)]]))[0]
+
+
+def test_of_many_curves_the_first_that_turns_is_found_in_double_precision_first(monkeypatch):
+    tape = recorded(crowd, [(1,)])
+    asked, alone = [], series.first_zero
+    monkeypatch.setattr(series, "first_zero", lambda f, low, high: asked.append(high - low) or alone(f, low, high))
+    found = kink(tape, 0.0, 2.0)
+    assert found.overlaps(arb(7 / 8).sqrt())
+    assert float(found.rad()) < 1e-28
+    assert min(asked) < 2.0**-20
+    assert kink(tape, 0.0, 0.5) is None
+    monkeypatch.setattr(series, "MANY", 10**6)
+    assert kink(tape, 0.0, 2.0).overlaps(found)
+
+
+def test_switches_that_are_elsewhere_at_the_end_of_a_segment_are_counted():
+    tape = recorded(crowd, [(1,)])
+
+    def line(t):
+        return series.along([arb(0)], [arb(1)], t, 4)
+
+    with precision():
+        assert [series.turned(tape, line, arb(0), arb(t)) for t in (0.5, 1.0, 2.0)] == [0, 1, 13]
+
+
+def test_a_part_of_a_tape_writes_what_is_asked_for_and_no_more():
+    tape = recorded(lambda b, x, w: b.sum(b.exp(b.matmul(x, w)).reshape(1, -1))[0], [(3, 2), (2, 4)])
+    exp = next(i for i in tape.instructions if i.op == "exp")
+    part = tape.only(exp.outs[[5]])
+    assert [i.outs.size for i in part.instructions] == [1, 1]
+    inputs = [arb(k) / 7 for k in range(14)]
+    assert enclose.run(part, inputs).values[exp.outs[5]].overlaps(enclose.run(tape, inputs).values[exp.outs[5]])
+
+
+def test_a_product_of_matrices_of_series_is_that_of_its_entries():
+    tape = recorded(lambda b, x, w: b.matmul(x, w)[1, 2], [(2, 3), (3, 4)])
+    direction = [arb(k % 3) for k in range(18)]  # every third input stays a number
+    with precision():
+        inputs = series.along([arb(k) / 7 for k in range(18)], direction, arb(0), 4)
+        found = enclose.run(tape, inputs).values[int(tape.outputs)]
+        due = sum((inputs[3 + k] * inputs[6 + 4 * k + 2] for k in range(3)), arb(0))
+        assert all(found[k].overlaps(due[k]) and float(found[k].rad()) < 1e-28 for k in range(4))

@@ -7,6 +7,7 @@ what is due, that with the other sign, that of another input, or that for an ups
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -77,7 +78,7 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
     place = _place(subject.named, case, worst)
     if place is not None:
         measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
-    right, lost = _is_right(subject, case), not isfinite(float(worst.where.get("measured", 0.0)))
+    right, lost = _is_right(subject, case, worst.measured), not isfinite(float(worst.where.get("measured", 0.0)))
     if lost and (right is not False or "entry" not in worst.where):
         plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
         return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
@@ -122,14 +123,21 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
 RIGHT = "the formula is right, but"
 
 
-def _is_right(subject: Memoised, case: Case) -> bool | None:
-    """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known."""
+def _is_right(subject: Memoised, case: Case, error: float) -> bool | None:
+    """Whether a gradient's code denotes the gradient of the loss's code at the case; None where that is not known: balls as wide
+    as an error contain what is wrong, too, and what has come out of code that keeps its answers may be another one than was recorded.
+    """
     code = subject.named.problem.code
     try:
         gap = None if code is None else code.gap(case.values)
+        if gap is None or (not gap.distance and gap.widest > VISIBLE * error):
+            return None
+        if not gap.distance:
+            with suppress(Misbehaviour):  # what is no number strays from nothing
+                return True if code.strayed(case.values, subject.answer(case).gradient) is None else None
+        return not gap.distance
     except NotTraced:
         return None
-    return None if gap is None else gap.distance == 0
 
 
 def _origin(subject: Memoised, case: Case, worst: Evidence) -> Origin | None:

@@ -28,6 +28,8 @@ def measure(subject: Subject, case: Case) -> Finding:
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence, unclear, torn = list[Evidence](), False, False
     for h, ahead, _ in line.steps(*EXPONENTS):
+        if line.truth.turned(line.d, h, MOST_KINKS) > MOST_KINKS:
+            continue
         try:
             path = line.truth.path(line.d, h, MOST_KINKS + 1)
         except KinkOnSegment:

@@ -7,6 +7,7 @@ the language has rounded before carry that.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from verify.problem import small
 from verify.traced import NotTraced
 
 KINK = "on a kink of the loss: membership asks there"
+WIDE = "numbers that were rounded before the code got them, as 1/√3 is, leave open what it denotes there"
+VAGUE = 2.0**-20
+"""Part of the size of a gradient from which on what is left open may hide a mistake."""
 SHOWN = 1e-30
 """What is allowed, relative to the size of the gradient: less than anything that a code can mean."""
 
@@ -33,6 +37,8 @@ def measure(subject: Subject, case: Case) -> Finding:
         return Finding(undecided=KINK)
     if gap.distance and (other := _strayed(subject, case.values)) is not None:
         return Finding(undecided=f"not recorded: {other}")
+    if not gap.distance and max(VAGUE * gap.size, SHOWN) < gap.widest < inf:
+        return Finding(undecided=WIDE)
     entry = _entry(case, gap.place)
     name, index = case.place(entry)
     where: dict[str, object] = {"entry": entry, "input": name, "index": index, "measured": gap.measured, "expected": gap.expected}

@@ -6,12 +6,12 @@ candidate is not compared with D⁰: it need not be equal.
 """
 
 from verify.cases import Case
-from verify.difference import backward, centred, direction, forward
+from verify.difference import Floats, backward, centred, direction, forward
 from verify.evidence import Finding
 from verify.laws.crossing import UNCLEAR, mean_slope
 from verify.laws.law import Law, Subject, has_switches, within
 from verify.laws.line import through
-from verify.oracle import KinkOnSegment, Stretch
+from verify.oracle import KinkOnSegment, Point, Stretch
 from verify.rounding import AT_START
 
 EXPONENTS = (2, 6, 10, 14)
@@ -28,11 +28,12 @@ def measure(subject: Subject, case: Case) -> Finding:
     evidence, unclear = [], False
     for h, x_ahead, x_behind in line.steps(*EXPONENTS):
         try:
-            ahead, behind = (line.truth.path(d, h, MOST_AT_START + 2) for d in (line.d, -line.d))
+            ahead = _path(line.truth, line.d, h)
+            behind = ahead and _path(line.truth, -line.d, h)
         except KinkOnSegment:
             unclear = True
             continue
-        if not (_starts_on_its_kinks(ahead, h) and _starts_on_its_kinks(behind, h)):
+        if not ahead or not behind:
             continue
         right, left = mean_slope(ahead, h), -mean_slope(behind, h)
         f_ahead, f_behind, noise = line.value(x_ahead), line.value(x_behind), line.noise_at(h, -h)
@@ -46,9 +47,15 @@ def measure(subject: Subject, case: Case) -> Finding:
     return Finding(evidence=tuple(evidence), undecided=None if seen else UNCLEAR if unclear and not evidence else SWAMPED)
 
 
-def _starts_on_its_kinks(path: list[Stretch], h: float) -> bool:
-    """Whether all kinks of a step are at its start, up to rounding: a margin of 0.9 is met by no float exactly."""
-    return len(path) <= MOST_AT_START + 1 and all(stretch.end < AT_START * h for stretch in path[:-1])
+def _path(truth: Point, d: Floats, h: float) -> list[Stretch]:
+    """That of a step all kinks of which are at its start, up to rounding: a margin of 0.9 is met by no float exactly. Else nothing."""
+    for stretches in range(1, MOST_AT_START + 2):
+        path = truth.path(d, h, stretches)
+        if path[-1].end == h:
+            return path
+        if not path[-1].end < AT_START * h:
+            break
+    return []
 
 
 LAW = Law(

@@ -26,6 +26,7 @@ from verify.tape.balls import Ball, KinkOnSegment, precision
 from verify.tape.enclose import Run
 from verify.tape.ranges import overflows
 from verify.tape.reverse import Quantity
+from verify.tape.series import turned
 
 Floats = NDArray[np.floating]
 T = TypeVar("T")
@@ -205,14 +206,33 @@ class Point:
         with precision():
             stretches: list[Stretch] = []
             start, end = arb(0), arb(length)
-            runs = self.once(("ahead", d.tobytes()), lambda: self._ahead(d, start))  # of whatever length the path is
+            legs: list[_Leg] = self.once(("legs", d.tobytes()), list)
             while True:
-                stop = _until(runs, start, end)
-                stretches.append(_taylor(runs, start, stop))
+                if len(stretches) == len(legs):
+                    legs.append(_Leg(start))
+                leg = legs[len(stretches)]
+                stop, runs = leg.until(end), None
+                if stop is None:
+                    runs = self._from(d, start)
+                    stop = leg.learnt(_until(runs, start, end), end)
+                if stop is end or leg.stretch is None:
+                    stretches.append(_taylor(runs or self._from(d, start), start, stop))
+                    leg.stretch = leg.stretch if stop is end else stretches[-1]
+                else:
+                    stretches.append(leg.stretch)
                 if stop is end or len(stretches) == most:
                     return stretches
                 start = stop
-                runs = self._ahead(d, start)
+
+    def turned(self, d: Floats, length: float, most: int) -> int:
+        """How many switches of formulas that have more than `most` of them are certainly on other pieces at x + length·d."""
+        with precision():
+            lines = [(f.value_tape, line) for f, line, _ in self._lines(d) if len(f.gaps) > most]
+            return sum(turned(tape, line, arb(0), arb(length)) for tape, line in lines)
+
+    def _from(self, d: Floats, start: arb) -> list[_Ahead]:
+        """The same as `_ahead`, once for all paths from here."""
+        return self._ahead(d, start) if start > 0 else self.once(("ahead", d.tobytes()), lambda: self._ahead(d, start))
 
     def jumps(self, d: Floats, low: float, high: float) -> bool:
         """Whether f may jump at some x + td, t in [low, high], where it chooses by what it compares; a maximum does not. So it may, too,
@@ -269,6 +289,32 @@ class Stretch:
     slope: arb
     curvature: arb
     rise: arb
+
+
+@dataclass
+class _Leg:
+    """What paths of one direction have found from a start on, which they share: the next kink, or how far there is none, and the stretch
+    up to the kink.
+    """
+
+    start: arb
+    kink: arb | None = None
+    clear: arb | None = None
+    stretch: Stretch | None = None
+
+    def until(self, end: arb) -> arb | None:
+        """The kink, or the end if that comes first; None where that is to be looked for."""
+        if self.kink is not None and (self.kink < end or self.kink > end):
+            return self.kink if self.kink < end else end
+        return end if self.clear is not None and end <= self.clear else None
+
+    def learnt(self, stop: arb, end: arb) -> arb:
+        """What was looked for up to an end."""
+        if stop is end:
+            self.clear = end
+        else:
+            self.kink = stop
+        return stop
 
 
 def _interval(low: float, high: float) -> arb:

@@ -98,7 +98,8 @@ ROUNDED = 4
 
 def shown(a: Any, *, alone: bool = False) -> Shown | None:
     """What the numbers of an input have in common that is no accident, and that code may rely on: masks, one 1 a row, rows that sum to 1,
-    symmetry, order. None where nothing is seen. The numbers of an input that is `alone` are looked at elsewhere than on a few points.
+    or all of them, symmetry, order. None where nothing is seen. The numbers of an input that is `alone` are looked at elsewhere than on a
+    few points.
     """
     x = np.asarray(a)
     if x.dtype.kind != "f" or not x.ndim:
@@ -110,7 +111,12 @@ def shown(a: Any, *, alone: bool = False) -> Shown | None:
         return Shown("to sum to 1 along its rows", _sums_to_one, lambda y: _summing_to_one(y, x))
     if x.size >= SORTED and not alone and (low := float(x.min())) in (0.0, -1.0) and set(np.unique(x).tolist()) == {low, 1.0}:
         return _as_it_is(x, f"to be {low:g} or 1")
-    if x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, x.T) and np.any(x != np.diag(np.diag(x))) and np.ptp(x) > 0:
+    symmetric = x.ndim == 2 and np.array_equal(x, x.T)
+    several = x.ndim > 1 and 1 < x.size < ROUNDED / STEP / 8 and bool(np.all(x >= 0))
+    if several and abs(float(x.sum(dtype=np.float64)) - 1) <= ROUNDED * x.size * np.finfo(x.dtype).eps:
+        told = "to be symmetric, and to sum to 1" if symmetric else "to sum to 1"
+        return Shown(told, lambda y: _is_joint(y, symmetric), lambda y: _joint(y, x, symmetric))
+    if symmetric and np.any(x != np.diag(np.diag(x))) and np.ptp(x) > 0:
         return Shown("to be symmetric", lambda y: bool(np.array_equal(y, y.T)), lambda y: np.triu(y) + np.triu(y, 1).T)
     if x.ndim == 1 and x.size >= SORTED and np.ptp(x) > 0:
         if np.all(np.diff(x) >= 0):
@@ -137,6 +143,28 @@ def _summing_to_one(x: Floats, example: Floats) -> Floats:
     rows = parts.reshape(-1, parts.shape[-1])
     rows[np.arange(len(rows)), rows.argmax(1)] -= rows.sum(1) - 1 / STEP
     return np.asarray(rows.reshape(parts.shape) * STEP, x.dtype)
+
+
+def _is_joint(x: Floats, symmetric: bool) -> bool:
+    return sum(map(Fraction, x.ravel().tolist())) == 1 and (not symmetric or bool(np.array_equal(x, x.T)))
+
+
+def _joint(x: Floats, example: Floats, symmetric: bool) -> Floats:
+    """Multiples of `STEP` near these numbers that sum to 1, and 0 where the example is: as probabilities of pairs are."""
+    wide = np.where(example == 0, 0.0, np.abs(x.astype(np.float64)))
+    wide = wide + wide.T if symmetric else wide
+    wide = wide if wide.sum() > 0 else example.astype(np.float64)
+    parts = np.where(example > 0, np.maximum(np.round(wide / wide.sum() / STEP), 1), 0)
+    off = int(parts.sum() - 1 / STEP)
+    if symmetric and np.any(parts != np.diag(np.diag(parts))):  # two are moved together, but for one on the diagonal if one is left
+        if off % 2:
+            k = int(np.argmax(np.diag(parts)))
+            parts[k, k], off = parts[k, k] - 1, off - 1
+        i, j = np.unravel_index(int(np.argmax(parts - np.diag(np.diag(parts)))), parts.shape)
+        parts[i, j] = parts[j, i] = parts[i, j] - off / 2
+    else:
+        parts.ravel()[parts.argmax()] -= off
+    return np.asarray(parts * STEP, x.dtype)
 
 
 def keeping(example: Any, drawn: Any, *, alone: bool) -> Any:

@@ -105,8 +105,7 @@ class Balls(Arithmetic):
     def _product(self, a: Objects, b: Objects) -> Objects:
         (n, k), m = a.shape, b.shape[1]
         if any(type(x) is arb_series for c in (a, b) for x in c.flat):
-            values = column((reduce(lambda p, q: p + q, map(lambda p, q: p * q, x, y)) for x in a for y in b.T), n * m)
-            return values.reshape(n, m)
+            return _product_of_series(a, b)
         found = column((arb_mat(n, k, a.ravel().tolist()) * arb_mat(k, m, b.ravel().tolist())).entries(), n * m).reshape(n, m)
         if self.u is None:
             return found
@@ -147,6 +146,29 @@ def _series(one: One, row: Primitive, parameter: Any, xs: Sequence[Ball]) -> arb
             rate += ((p if isinstance(p, (arb, arb_series)) else one.a.number(p)) * _rate(xs[n], k))[k - 1]
         found.append(rate / k)
     return arb_series(found, terms)
+
+
+def _product_of_series(a: Objects, b: Objects) -> Objects:
+    """A product of matrices of which some entries are series: those of their coefficients, one after the other."""
+    (n, _), m = a.shape, b.shape[1]
+    along = [np.array([type(x) is arb_series for x in c.flat], bool).reshape(c.shape) for c in (a, b)]
+    moves = (along[0].any(1, keepdims=True) | along[1].any(0, keepdims=True)).ravel().tolist()
+    terms = min(x.prec for c, s in zip((a, b), along, strict=True) for x in c[s])
+    left, right = (_coefficients(c, terms) for c in (a, b))
+    sums = [[arb(0)] * (n * m) for _ in range(terms)]
+    for k in range(terms):
+        products = [x * right[k - i] for i, x in left.items() if k - i in right]
+        if products:
+            sums[k] = reduce(operator.add, products).entries()
+    return column((arb_series(x, terms) if s else x[0] for s, *x in zip(moves, *sums, strict=True)), n * m).reshape(n, m)
+
+
+def _coefficients(c: Objects, terms: int) -> dict[int, arb_mat]:
+    """The matrices of the coefficients, up to the last that is not all 0."""
+    n, m = c.shape
+    parts = [x.coeffs() if type(x) is arb_series else [x] for x in c.flat]
+    most = min(terms, max(map(len, parts)))
+    return {k: arb_mat(n, m, [x[k] if k < len(x) else 0 for x in parts]) for k in range(most)}
 
 
 def _rate(x: arb_series, terms: int) -> arb_series:
@@ -490,18 +512,21 @@ def _comparing(tape: Tape, i: Instruction, along: bool) -> Step:
 
 def reached(run: Run, outputs: Sequence[int], *, conditions: bool = False) -> list[int]:
     """The switches that these registers depend on through possible pieces, in order; with their conditions if asked."""
-    tape = run.tape
-    seen: set[int] = set()
-    stack = list(outputs)
-    while stack:
-        r = stack.pop()
-        place = tape.places.get(r)
-        if r in seen or place is None:
+    tape, seen = run.tape, np.zeros(run.tape.size, bool)
+    seen[list(outputs)] = True
+    for i in reversed(tape.instructions):
+        asked = seen[i.outs]
+        if not asked.any():
             continue
-        seen.add(r)
-        switch = place.instruction.row.form == "switch"
-        stack += _come_from(place, run, conditions) if switch else tape.operands(r)
-    return [k for k in run.possible if k in seen]
+        if i.row.form == "switch":
+            for e in np.flatnonzero(asked).tolist():
+                seen[_come_from(Definition(i, e), run, conditions)] = True
+        elif i.row.form == "matrix":
+            seen[i.ins[0][asked.any(1)]] = seen[i.ins[1][:, asked.any(0)]] = True
+        else:
+            for r in i.ins:
+                seen[r if i.row.form == "composite" else r[asked]] = True
+    return [k for k in run.possible if seen[k]]
 
 
 def _come_from(place: Definition, run: Run, conditions: bool) -> list[int]:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 from typing import Any, NamedTuple
 
+import numpy as np
 from flint import arb, arb_series
+from numpy.typing import NDArray
 
 from verify.rounding import BALL_BITS, EXACT_BITS
-from verify.tape import enclose
+from verify.tape import enclose, vectors
 from verify.tape.balls import Ball, constant, precision
 from verify.tape.enclose import Objects, Run, column, reached
 from verify.tape.primitives import given
 from verify.tape.tape import Tape
-from verify.tape.zeros import first_zero
+from verify.tape.zeros import first_zero, least
 
 BESIDE = 2.0**-64
 """Beyond a kink that is known up to BALL_BITS: far enough that signs on either side differ, and nothing else has happened."""
+
+MANY = 8
+"""Comparisons from which on double precision tells first which may turn at all, and where."""
+PARTS, LOOKS = 16, 8
+"""Parts of a segment at which is looked at a time, and how often the one in which a gap is 0 is looked at."""
 
 
 class Gap(NamedTuple):
@@ -83,14 +91,70 @@ def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb)
             nearest = end = start + at
     if curved:
         reach = end if end.is_exact() else (end + BESIDE).upper()  # a zero at the end of the straight part has to show
-
-        def differences(t: arb) -> list[arb_series]:
-            found = enclose.run(tape, line(t), taken=run.possible).values
-            return [gap.of(found) for gap in curved]
-
-        first = first_zero(differences, start, reach)
+        sought = _narrowed(tape, curved, line, start, reach) if len(curved) >= MANY else [(curved, start, reach)]
+        found = [first_zero(_differences(run, gaps, line), low, high) for gaps, low, high in sought if gaps]
+        first = least(zeros) if (zeros := [t for t in found if t is not None]) else None
         nearest = first if first is not None and first < end else nearest
     return nearest
+
+
+def _differences(run: Run, gaps: Sequence[Gap], line: Callable[[arb], list[Ball]]) -> Callable[[arb], list[arb_series]]:
+    """What is compared, along the line, on the pieces that a run has taken."""
+    part = run.tape.only(np.array([r for gap in gaps for r in gap if r is not None], np.intp))
+
+    def differences(t: arb) -> list[arb_series]:
+        found = enclose.run(part, line(t), taken=run.possible).values
+        return [gap.of(found) for gap in gaps]
+
+    return differences
+
+
+def _narrowed(
+    tape: Tape, found: Sequence[Gap], line: Callable[[arb], list[Ball]], low: arb, high: arb
+) -> list[tuple[Sequence[Gap], arb, arb]]:
+    """The gaps that may be 0 near the start, and the others that may be the first to be 0, with the segments on which they may, by double
+    precision with radii. Up to the first kink all pieces are those that are taken: what is not 0 on any piece has no part in it.
+    """
+    touching, start = list[Gap](), low
+    for looked in range(LOOKS):
+        ends = [low + (high - low) * k / PARTS for k in range(PARTS)] + [high]
+        signs = _signs(tape, found, line, [*ends, *(a.union(b) for a, b in pairwise(ends))])
+        at, over = signs[:, : PARTS + 1], signs[:, PARTS + 1 :]
+        changes = np.any(np.minimum(np.maximum.accumulate(at, axis=1), np.maximum.accumulate(-at, axis=1)) > 0, axis=0)
+        last = int(np.argmax(changes)) if changes.any() else PARTS
+        open_ = over[:, :last] == 0
+        may, near = open_.any(1), open_[:, 0]
+        if not looked:
+            touching, may = [found[k] for k in np.flatnonzero(near).tolist()], may & ~near
+        found, open_, before = [found[k] for k in np.flatnonzero(may).tolist()], open_[may], high - low
+        low, high = ends[int(open_.any(0).argmax()) if found else 0], ends[last]
+        if not found or not high - low < before / 2:
+            break
+    return [(touching, start, high), (found, low, high)]
+
+
+def turned(tape: Tape, line: Callable[[arb], list[Ball]], start: arb, end: arb) -> int:
+    """How many switches are certainly on other pieces at the end than at the start."""
+    taken = _lanes(tape, line, (start, end)).chosen.values()
+    return sum(int(np.sum(~np.any(may[..., 0] & may[..., 1], axis=0))) for may in taken)
+
+
+def _lanes(tape: Tape, line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> vectors.Lanes:
+    """The tape over balls of t in double precision."""
+    inputs = [list(map(constant, line(t))) for t in where]
+    middles, radii = (np.array([[float(of(x)) for x in at] for at in inputs]).T for of in (arb.mid, arb.rad))
+    return vectors.run(tape, middles, 4 * vectors.U * np.abs(middles) + 2 * radii)  # neither was a float
+
+
+def _signs(tape: Tape, found: Sequence[Gap], line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> NDArray[np.int8]:
+    """The signs that gaps certainly have over balls of t, else 0: (gaps, balls)."""
+    lanes = _lanes(tape, line, where)
+    left, right = (lanes.gather(np.array([g[n] or 0 for g in found], np.intp)) for n in (0, 1))
+    sided = np.array([g.right is not None for g in found])[:, None]
+    apart = left.value - np.where(sided, right.value, 0.0)
+    reach = left.radius + np.where(sided, right.radius, 0.0)
+    sure = np.isfinite(apart) & (np.abs(apart) * (1 - 4 * vectors.U) > reach * (1 + 4 * vectors.U))
+    return np.where(sure, np.sign(apart), 0).astype(np.int8)
 
 
 def _turning(run: Run) -> list[tuple[Gap, bool]]:

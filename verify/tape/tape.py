@@ -50,7 +50,7 @@ class Instruction:
         """The primitive."""
         return PRIMITIVES[self.op]
 
-    def part(self, which: Registers) -> Instruction:
+    def part(self, which: Registers | NDArray[np.bool_]) -> Instruction:
         """Some of the outputs, with what they are made of."""
         return Instruction(
             op=self.op, outs=self.outs[which], ins=tuple(i[which] for i in self.ins), parameter=self.parameter, line=self.line
@@ -169,7 +169,15 @@ class Tape:
 
     def only(self, outputs: Registers) -> Tape:
         """The same registers, of which only those are written that these are made of."""
-        return replace(self, instructions=tuple(_needed(self.instructions, outputs, self.size)), outputs=outputs)
+        needed, found = np.zeros(self.size, bool), []
+        needed[outputs.ravel()] = True
+        for i in reversed(self.instructions):
+            asked = needed[i.outs]
+            if asked.any():
+                found.append(_of_these(i, asked))
+                for r in found[-1].ins:
+                    needed[r] = True
+        return replace(self, instructions=tuple(found[::-1]), outputs=outputs)
 
     def behind(self, registers: Sequence[int]) -> set[int]:
         """All registers that these are made of, they themselves included."""
@@ -280,6 +288,11 @@ class Builder(Arithmetic):
         self._inputs += found.ravel().tolist()
         self._variables += found.ravel().tolist() if variable else []
         return found
+
+    def given(self, registers: Registers) -> NDArray[np.bool_]:
+        """Which of them are constants, or inputs that no derivatives are taken by."""
+        held = set(self._inputs) - set(self._variables)
+        return np.array([r in held or r in self._numbers for r in registers.ravel().tolist()], bool).reshape(registers.shape)
 
     def constants(self, values: Any) -> Registers:
         """Registers of numbers, or of an array of them."""
@@ -409,6 +422,16 @@ def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) 
             for r in i.ins:
                 needed[r] = True
     return found[::-1]
+
+
+def _of_these(i: Instruction, asked: NDArray[np.bool_]) -> Instruction:
+    """What writes at least these of its outputs: of a matrix whole rows and columns."""
+    if asked.all() or i.row.form == "composite":
+        return i
+    if i.row.form != "matrix":
+        return i.part(asked)
+    rows, columns = asked.any(1), asked.any(0)
+    return replace(i, outs=i.outs[np.ix_(rows, columns)], ins=(i.ins[0][rows], i.ins[1][:, columns]))
 
 
 class Addend(NamedTuple):

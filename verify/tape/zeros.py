@@ -14,6 +14,9 @@ from flint import arb, arb_series
 from verify.rounding import MOST_INTERVALS, NARROWINGS
 from verify.tape.balls import KinkOnSegment, sign_ahead, vanishing
 
+MOST_ASKED, FEWEST = 4096, 8
+"""Enclosures of single functions that are worth a zero, and the intervals that are looked at in any case."""
+
 Functions = Callable[[arb], Sequence[arb_series]]
 """The Taylor coefficients g(t), g'(t), … of every function over a ball of t, enclosed."""
 
@@ -28,7 +31,7 @@ def first_zero(functions: Functions, start: arb, end: arb) -> arb | None:
     if not all(signs):
         raise KinkOnSegment
     low, ends = start, [end]
-    for _ in range(MOST_INTERVALS):
+    for _ in range(min(MOST_INTERVALS, max(FEWEST, MOST_ASKED // max(1, len(signs))))):
         if not ends:
             return None
         high = ends[-1]
@@ -40,7 +43,7 @@ def first_zero(functions: Functions, start: arb, end: arb) -> arb | None:
             ends.pop()
             low, orders = high, [0] * len(orders)
         elif all(_sign(over[i][1]) and _crossed(reached[i][0], signs[i]) for i in open_):
-            return _least(_narrowed(functions, i, low, high) for i in open_)
+            return least(_narrowed(functions, i, low, high) for i in open_)
         else:
             ends.append((low.mid() + high) / 2)
     raise KinkOnSegment
@@ -59,7 +62,7 @@ def _narrowed(functions: Functions, i: int, low: arb, high: arb) -> arb:
     return zero
 
 
-def _least(zeros: Iterable[arb]) -> arb:
+def least(zeros: Iterable[arb]) -> arb:
     """The first of them; where two overlap, a ball around both."""
     first, *rest = zeros
     for zero in rest:

@@ -43,7 +43,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
         own = FUNCTIONS.get(f)
         if own is None:
-            self.recorder.fail(f"it calls np.{f.__name__}")
+            self.recorder.fail(f"it calls {f.__module__.replace('numpy', 'np', 1)}.{f.__name__}")
         return own(*args, **kwargs)
 
     @property

@@ -54,7 +54,8 @@ NARROW = 2.0**-90
 @dataclass(frozen=True, kw_only=True)
 class Gap:
     """The entry at which a gradient's code is farthest from the loss's gradient, in units of the `size` of the whole: proved to be off by
-    `distance`. `guarded` says that this vanishes where tiny numbers that only one of both adds may be left out.
+    `distance`. `guarded` says that this vanishes where tiny numbers that only one of both adds may be left out. `widest` is the width of
+    the widest of the balls of all entries: where that is not small, they may be off by more.
     """
 
     place: int
@@ -65,6 +66,7 @@ class Gap:
     size: float
     line: Line | None
     guarded: tuple[float, ...] = ()
+    widest: float = 0.0
 
 
 class Code:
@@ -354,17 +356,20 @@ class Code:
             raise NotTraced(f"the gradient has {len(told)} numbers, where {len(due)} are due")
         size = max((float(t.abs_upper()) for t in due if t.is_finite()), default=0.0)
         worst: Gap | None = None
+        widest = 0.0
         for k, (t, w) in enumerate(zip(due, told, strict=True)):
             apart = w.exact - t
             if not apart.is_finite():
+                widest = float("inf")
                 continue
+            widest = max(widest, float(apart.rad()))
             distance = float(apart.abs_lower())
             distance = distance if distance > NARROW * size else 0.0
             if worst is None or distance > worst.distance:
                 worst = Gap(
                     place=k, distance=distance, width=float(apart.rad()), measured=float(w.exact), expected=float(t), size=size, line=w.line
                 )
-        return worst
+        return None if worst is None else replace(worst, widest=widest)
 
 
 def _in_a_list(loss: Callable[..., Any]) -> Callable[..., Any]:

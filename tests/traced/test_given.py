@@ -1,0 +1,101 @@
+"""What code relies on of data that is handed in beside its variables, and what is never said of code that was not what was recorded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from verify import Verdict, check
+from verify.problem.around import keeping, shown
+
+RNG = np.random.default_rng(1)
+LAWS = ("value", "gradient", "formula")
+
+
+def judged(f, at, **options):
+    return check(f, at=at, laws=LAWS, profile="quick", **options)
+
+
+def neighbours(Y, P, times=4.0):
+    d = Y[:, None] - Y[None]
+    num = 1 / (1 + (d**2).sum(-1))
+    np.fill_diagonal(num, 0)
+    Q, k = num / num.sum(), ~np.eye(len(Y), dtype=bool)
+    return np.sum(P[k] * np.log(P[k] / Q[k])), times * (((P - Q) * num)[:, :, None] * d).sum(1)
+
+
+def joint(n):
+    P = np.abs(RNG.normal(size=(n, n))) * (1 - np.eye(n))
+    return (P + P.T) / (P + P.T).sum()
+
+
+def test_a_gradient_that_needs_all_probabilities_to_sum_to_1_is_judged_where_they_do():
+    at = (RNG.normal(size=(3, 2)), joint(3))
+    assert judged(neighbours, at).verdict is Verdict.HOLDS
+    assert judged(lambda Y, P: neighbours(Y, P, 2.0), at).verdict is Verdict.BROKEN
+
+
+def test_what_is_drawn_beside_probabilities_of_pairs_keeps_their_sum_zeros_and_symmetry():
+    P = joint(5)
+    found = keeping(P, P * RNG.uniform(0.8, 1.2, P.shape), alone=False)
+    assert found.sum() == 1
+    assert np.array_equal(found, found.T)
+    assert np.array_equal(found == 0, P == 0)
+    assert shown(P).told == "to be symmetric, and to sum to 1"
+    R = np.abs(RNG.normal(size=(2, 3)))
+    assert shown(R / R.sum()).told == "to sum to 1"
+    assert shown(R) is None
+
+
+def masked(w, counts, slip=1.0):
+    """Where counts are 0 nothing is summed, and log 0 is not asked for."""
+    seen = counts > 0
+    d = w.sum(1, keepdims=True) - np.log(np.where(seen, counts, 1))
+    return np.sum(seen * d**2), slip * np.repeat((2 * seen * d).sum(1, keepdims=True), w.shape[1], axis=1)
+
+
+def test_a_comparison_of_data_is_no_kink():
+    at = (RNG.normal(size=(2, 2)), np.array([[3.0, 0.0, 1.0], [0.0, 2.0, 7.0]]))
+    report = judged(masked, at, wrt=("w",))
+    assert report.verdict is Verdict.HOLDS
+    assert {r.law: r.verdict for r in report.results} == dict.fromkeys(LAWS, Verdict.HOLDS)
+    assert judged(lambda w, counts: masked(w, counts, 0.5), at, wrt=("w",)).verdict is Verdict.BROKEN
+
+
+KEPT: dict[float, np.ndarray] = {}
+
+
+def stale(w):
+    key = round(float(w[0]), 1)
+    if key not in KEPT:
+        KEPT[key] = 2 * w
+    return np.sum(w**2), KEPT[key]
+
+
+def detached(W):
+    """The largest singular value by a power iteration too short to converge, whose vectors the gradient takes for constants."""
+    u = np.ones(3) / np.sqrt(3)
+    for _ in range(9):
+        v = W.T @ u
+        v = v / np.linalg.norm(v)
+        u = W @ v
+        u = u / np.linalg.norm(u)
+    return u @ W @ v, np.outer(u, v)
+
+
+def test_of_no_wrong_gradient_it_is_said_that_the_formula_is_right():
+    by_points = judged(stale, np.array([0.3, -0.2]))
+    by_balls = judged(detached, np.array([[1.0, 0.2, 0.0], [0.1, 0.9, 0.3], [0.0, 0.4, 0.8]]), at_only=True)
+    for report in (by_points, by_balls):
+        assert report.verdict is Verdict.BROKEN, report
+        assert "formula is right" not in str(report)
+
+
+def spectrum(x):
+    X = np.fft.rfft(x)
+    return np.sum(X.real**2 + X.imag**2), 2 * np.fft.irfft(X * np.array([8.0, 4, 4, 4, 8]), n=8)
+
+
+def test_a_transform_to_complex_numbers_is_named_with_its_line_and_judged_by_differences():
+    report = check(spectrum, at=RNG.normal(size=8), laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert "its own code cannot be recorded: it calls np.fft.rfft (test_given.py:" in str(report)
