@@ -68,7 +68,8 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
         raise UsageError(
             f"{of_files[0]} is a file here, and --installed sends none. Name candidates as package.module:function, or leave it out."
         )
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a lost worker is told by us
+    for library in ("distributed", "tornado"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # a lost worker is told by us, and a run that is ended, too
     try:
         _is_there(address)
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
