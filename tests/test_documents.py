@@ -11,8 +11,12 @@ import tomllib
 
 import pytest
 from documented import README, ROOT, WIDTH, blocks
+from implementations import softmax
 
 import verify
+from verify.diagnosis import changes as of_gradients
+from verify.diagnosis import messages
+from verify.form import LINEAR
 from verify.spec.catalogue import find_penalty
 from verify.spec.convexity import convex_penalty
 
@@ -65,7 +69,8 @@ def of_contributing(first: str) -> str:
 
 def test_the_loss_of_contributing_is_a_loss(folder):
     spec = of_contributing("Squared multiclass hinge")
-    (folder / "squared_hinge.py").write_text(spec, encoding="utf-8")
+    assert spec == (ROOT / "specs/classification/squared_multiclass_hinge.py").read_text(encoding="utf-8")
+    (folder / "my_hinge.py").write_text(spec, encoding="utf-8")
     (folder / "squared.py").write_text(
         blocks("python")[0]
         .replace("margins > 0).astype(X.dtype)", "2 * margins)")
@@ -73,9 +78,9 @@ def test_the_loss_of_contributing_is_a_loss(folder):
         .replace("+ reg * W\n", "+ 2 * reg * W\n"),
         encoding="utf-8",
     )
-    report = verify.check("squared.py:svm_loss", loss="squared_hinge.py", dtypes=("float64", "float32"), profile="quick")
+    report = verify.check("squared.py:svm_loss", loss="my_hinge.py", dtypes=("float64", "float32"), profile="quick")
     assert report.verdict is verify.Verdict.HOLDS
-    wrong = verify.check("linear_svm.py:svm_loss", loss="squared_hinge.py", laws=("value",))
+    wrong = verify.check("linear_svm.py:svm_loss", loss="my_hinge.py", laws=("value",))
     assert wrong.verdict is verify.Verdict.BROKEN
 
 
@@ -235,6 +240,27 @@ def test_the_relations_of_contributing_are_some(folder):
             "batches": verify.Verdict.HOLDS,  # each row is wrong by itself
             "symmetry": verify.Verdict.BROKEN if wrong else verify.Verdict.HOLDS,
         }
+
+
+def cubed(W, X, y, reg):
+    loss, dW = softmax()(W, X, y, reg)
+    return loss, dW**3
+
+
+def test_the_mistake_of_contributing_is_named(monkeypatch):
+    exec(of_contributing("Every entry cubed"), entry := {})
+    own = entry["cubed"]
+    for table in (of_gradients.changes, of_gradients.few):
+        table.cache_clear()
+    monkeypatch.setitem(of_gradients.CATALOGUES, (LINEAR, False), (*of_gradients.OF_CLASSES, own))
+    for kind, sentence in own.sentences.items():
+        monkeypatch.setitem(messages.SENTENCES, kind, sentence)
+    report = verify.check(cubed, loss="softmax_cross_entropy", penalty="l2", laws=("gradient",), profile="quick", in_process=True)
+    for table in (of_gradients.changes, of_gradients.few):
+        table.cache_clear()
+    (result,) = report.results
+    assert result.diagnosis["code"] == "scaled"
+    assert result.diagnosis["message"].startswith("the whole gradient is cubed")
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}

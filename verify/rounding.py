@@ -1,4 +1,4 @@
-"""Unit roundoffs, γₙ, and every chosen constant of the program with its reason.
+"""Unit roundoffs, γₙ, and the chosen constants that several modules share, each with its reason. Those of one module stand there.
 
 Source of the error model: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002,
 chapters 2 and 3: fl(a ∘ b) = (a ∘ b)(1 + θ), |θ| ≤ u, and |θₙ| ≤ γₙ for a product of n such factors.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 SLACK = 4.0
-"""Factor by which a candidate may exceed the derived rounding bound. The only tolerance that is declared, not derived:
-it pays for operations that a right implementation may add (a max-shift, a division by N in two steps)."""
+"""Factor by which a candidate may exceed the derived rounding bound. With a formula it is the one factor of the bounds that is chosen and
+not derived: it pays for operations that a right implementation may add (a max-shift, a division by N in two steps). By differences of a
+loss, where errors are estimated, `verify.pair` has constants of its own."""
 
 ELEMENTARY = 8
 """Roundings charged to one call of exp, log, … Documented worst case of the libraries in use: 3.83 ulp (numpy's

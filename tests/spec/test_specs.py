@@ -9,13 +9,14 @@ import sys
 from fractions import Fraction
 from math import exp, inf, log, nan
 from pathlib import Path
+from pkgutil import ModuleInfo
 
 import numpy as np
 import pytest
 import sympy
 
 from verify.errors import UsageError
-from verify.spec import Claims, FunctionSpec, LossSpec, Objective, Parameter, others, positive
+from verify.spec import Claims, FunctionSpec, LossSpec, Objective, Parameter, catalogue, others, positive
 from verify.spec.catalogue import find_loss, find_penalty, find_spec, group_of, losses, names, penalties, specs
 
 # By the book and apart from the specs: those of kernels of our own. All that ship are held against mpmath: tests/catalogue.
@@ -56,6 +57,13 @@ def test_a_spec_is_named_like_its_file_and_says_where_it_comes_from(name):
     assert spec.aliases or spec.computed_by
     assert name in losses() or isinstance(spec, FunctionSpec) or spec.of_inputs
     assert 12 <= len(Path(module.__file__).read_text(encoding="utf-8").splitlines()) <= 28 or not spec.computed_by
+
+
+def test_two_files_of_one_name_are_an_error(monkeypatch):
+    twice = [ModuleInfo(None, f"verify.specs.{folder}.squared_hinge", False) for folder in ("binary", "classification")]
+    monkeypatch.setattr(catalogue.pkgutil, "walk_packages", lambda *_: twice)
+    with pytest.raises(RuntimeError, match=r"specs\.binary\.squared_hinge and verify\.specs\.classification\.squared_hinge have one name"):
+        catalogue._files.__wrapped__()
 
 
 def test_what_is_found_needs_one_file_alone(tmp_path):

@@ -29,9 +29,16 @@ PENALTIES = "penalties"
 
 @lru_cache(maxsize=1)
 def _files() -> dict[str, str]:
-    """The modules of `verify.specs` and of its folders by the names of their files, in the order of these; none is imported."""
-    found = pkgutil.walk_packages(verify.specs.__path__, "verify.specs.")  # of packages only their docstrings
-    return dict(sorted((m.name.rpartition(".")[2], m.name) for m in found if not m.ispkg))
+    """The modules of `verify.specs` and of its folders by the names of their files, in the order of these; none is imported.
+
+    Raises RuntimeError where two have one name: that is a spec's, whatever its folder.
+    """
+    found: dict[str, str] = {}
+    for m in pkgutil.walk_packages(verify.specs.__path__, "verify.specs."):  # of packages only their docstrings
+        name = m.name.rpartition(".")[2]
+        if not m.ispkg and found.setdefault(name, m.name) != m.name:
+            raise RuntimeError(f"{found[name]} and {m.name} have one name. A spec is named like its file: rename one of them.")
+    return dict(sorted(found.items()))
 
 
 def group_of(module: str) -> str:
