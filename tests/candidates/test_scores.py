@@ -118,6 +118,11 @@ def test_three_functions_of_each_example_are_judged_on_every_law_that_asks_of_th
     assert {r.law for r in report.results} >= {"value", "gradient", "curvature", "order", "enclosure", "convexity", "descent"}
 
 
+def test_losses_of_examples_whose_sum_is_beyond_the_dtype_add_up_to_infinity():
+    one_by_one = Scores(f=lambda s, t: (np.exp(s) - t * s, np.exp(s) - t), per_example=True, each=True, targets=(0, 1))
+    assert one_by_one(scores=np.array([[709.7], [709.5], [709.7]]), y=np.array([0, 1, 0])).value == np.inf
+
+
 SHAPES = {
     "a row": (lambda g: g.ravel(), None),
     "a column of all": (lambda g: g.reshape(-1, 1), None),

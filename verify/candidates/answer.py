@@ -7,7 +7,9 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
+from math import fsum, inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -122,6 +124,25 @@ def pair(returned: Any, names: str) -> tuple[Any, Any]:
 def is_number(returned: Any) -> bool:
     """Whether one number was returned, and nothing else."""
     return isinstance(returned, (float, int, np.number, np.ndarray)) and np.size(returned) == 1 and not isinstance(returned, bool)
+
+
+def summed(losses: Sequence[float]) -> float:
+    """Their sum, rounded once: infinity where that is beyond double precision, NaN of two infinities.
+
+    >>> summed([0.1] * 10), summed([1e308, 1e308, -1e308]), summed([1e308, 1e308]), summed([inf, -inf, 1e308])
+    (1.0, 1e+308, inf, nan)
+    """
+    try:
+        return fsum(losses)
+    except (OverflowError, ValueError):  # on the way to a sum that may be finite; infinities of both signs
+        infinite = [x for x in losses if not isfinite(x)]
+        if infinite:
+            return sum(infinite)
+        whole = sum(map(Fraction, losses), Fraction())
+    try:
+        return float(whole)
+    except OverflowError:
+        return inf if whole > 0 else -inf
 
 
 def halved(arguments: Sequence[Any], places: Sequence[int]) -> None:

@@ -13,13 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from math import fsum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, asked, halved, is_number, number
+from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, asked, halved, is_number, number, summed
 from verify.candidates.arguments import Arguments
 from verify.candidates.candidate import Candidate
 from verify.candidates.signature import POSITIONAL
@@ -152,7 +151,7 @@ class Call(Way):
     def _value(self, returned: Any, examples: tuple[int, ...]) -> float:
         """One number, or the losses of the examples, which are added without rounding."""
         if self.problem.loss and examples and np.shape(returned) == examples:
-            return fsum(array(returned, "loss").ravel().tolist())
+            return summed(array(returned, "loss").ravel().tolist())
         return number(returned)
 
     def _pulled(self, arguments: tuple[Any, ...], shapes: Mapping[str, tuple[int, ...]]) -> Answer:

@@ -12,13 +12,13 @@ class_id first, then group by row_id", its documentation of `train`), in its nat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import fsum, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
+from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair, summed
 from verify.candidates.candidate import Candidate
 from verify.candidates.way import Labelled
 from verify.form import SCORES
@@ -189,7 +189,7 @@ class Scores(Labelled):
         if self.each and np.shape(returned) not in ((examples,), (examples, 1)):
             raise Misbehaviour("shape", f"returned a loss of shape {np.shape(returned)} for {examples} examples")
         if self.per_example and np.shape(returned) in ((examples,), (examples, 1)):
-            return fsum(array(returned, "loss").ravel().tolist())
+            return summed(array(returned, "loss").ravel().tolist())
         return number(returned)
 
     def _shaped(self, found: Floats, due: tuple[int, ...], examples: int, what: str) -> Floats:
