@@ -83,14 +83,23 @@ HALF = {"float64": 2.0**26, "float32": 2.0**12}
 """Ulps by which a number may be off that still has half of its digits."""
 
 
-def unit_roundoff(dtype: str) -> float:
-    """U of `dtype` ("float64" or "float32"): half the distance from 1 to the next float."""
-    return float(np.finfo(dtype).eps) / 2
+HALVES = {"bfloat16": (2.0**-8, 2.0**-126, "float32"), "float16": (2.0**-11, 2.0**-14, "float16")}
+"""Of formats of half precision U, the smallest normal number, and a dtype of numpy's that has their range."""
 
 
-def smallest_normal(dtype: str) -> float:
+def unit_roundoff(dtype: str, half: str | None = None) -> float:
+    """U of `dtype` ("float64" or "float32"), half the distance from 1 to the next float, or of a coarser format of `HALVES`."""
+    return float(np.finfo(dtype).eps) / 2 if half is None else HALVES[half][0]
+
+
+def smallest_normal(dtype: str, half: str | None = None) -> float:
     """The least absolute error that underflow can cause where subnormals are flushed to zero."""
-    return float(np.finfo(dtype).smallest_normal)
+    return float(np.finfo(dtype).smallest_normal) if half is None else HALVES[half][1]
+
+
+def with_range(dtype: str, half: str | None) -> str:
+    """A dtype with the range of what is answered."""
+    return dtype if half is None else HALVES[half][2]
 
 
 def keeps_subnormals(dtype: str) -> bool:

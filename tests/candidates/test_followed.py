@@ -397,3 +397,54 @@ def test_a_gradient_of_jax_is_read_so_too():
     at = np.array([2.0**61]), np.array([0.5 + 2.0**-24])  # floats: √x + w is √x + ½, and the hinge is off; √x is a ball
     (found,) = as_written(gradient, at)
     assert value(found, *at).tolist() == [1.0]
+
+
+def of_torch(slip, out=None, inside=None):
+    torch = pytest.importorskip("torch")
+
+    class Tanh(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.tanh(x.to(inside)).to(out)
+
+        @staticmethod
+        def backward(ctx, v):
+            (x,) = ctx.saved_tensors
+            return (slip * v.to(inside) * (1 - torch.tanh(x.to(inside)) ** 2)).to(out).to(x.dtype)
+
+    return Tanh
+
+
+def of_jax(slip):
+    jax = pytest.importorskip("jax")
+
+    @jax.custom_vjp
+    def f(x):
+        return jax.numpy.tanh(x)
+
+    f.defvjp(lambda x: (f(x), x), lambda x, v: (slip * v * (1 - jax.numpy.tanh(x) ** 2),))
+    return f
+
+
+X = np.array([[0.5, -1.25, 2.0], [0.0, 0.75, -0.3125]], np.float32)
+
+
+@pytest.mark.parametrize("make", [of_torch, of_jax])
+@pytest.mark.parametrize("reference", [np.tanh, lambda x: np.exp(x) / (np.exp(x) + np.exp(-x)) - np.exp(-x) / (np.exp(x) + np.exp(-x))])
+def test_arrays_of_one_array_are_weighed_alike_in_a_candidate_and_its_reference(make, reference):
+    verdicts = [check(make(slip), at=X, reference=reference, profile="quick", laws=("value", "gradient")).verdict for slip in (1, 1.01)]
+    assert verdicts == [Verdict.HOLDS, Verdict.BROKEN]
+
+
+@pytest.mark.parametrize(("format_", "slip"), [("bfloat16", 2), ("float16", 1.1)])
+@pytest.mark.parametrize("inside", ["float32", None])
+def test_answers_in_half_precision_are_judged_by_its_digits(format_, slip, inside):
+    torch = pytest.importorskip("torch")
+    out, how = getattr(torch, format_), {"at": X, "reference": np.tanh, "profile": "quick"}
+    right = check(of_torch(1, out, getattr(torch, inside or format_)), **how)
+    assert right.verdict is Verdict.HOLDS, str(right)
+    assert f"it answers in {format_}, and is judged by what rounding to that may do" in str(right)
+    assert {i.task.law: i.reason for i in right.inapplicable}["descent"].startswith(f"it answers in {format_}")
+    wrong = check(of_torch(slip, out, getattr(torch, inside or format_)), laws=("gradient",), **how)
+    assert wrong.verdict is Verdict.BROKEN

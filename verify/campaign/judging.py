@@ -292,6 +292,7 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
         )
     else:
         law, subject = LAWS[task.law], _subject(found[0], task.dtype)
+        limitations = (*limitations, *found[0].limitations)
         reason = NO_GRADIENT if own.returned is None and task.law not in VALUE_LAWS else law.why_not(subject)
         if request.inputs:
             told["inputs"] = ", ".join(f"{name}: {text}" for name, text in request.inputs)
@@ -371,7 +372,8 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
         )
     upstream = Upstream(seed=task.request.seed, positive=task.request.convex)
     wrt = task.request.wrt
-    layer = layered(f, at, upstream, wrt, twice=task.request.derivative == 2)
+    beside = task.request.reference is not None or task.request.surrogate is not None
+    layer = layered(f, at, upstream, wrt, twice=task.request.derivative == 2, single=beside)
     if layer is None:
         own = arguments_of(adapted(f, upstream), at)
         f = _called(f, own, upstream, "the candidate")

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
+from verify.candidates import half
 from verify.candidates.answer import asked
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
@@ -326,6 +327,8 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
                 return _array(returned)
             (chosen, left_out), (leaves, gradient) = found, returned
             shapes = [tuple(y.shape) for y in leaves]
+            for k in chosen:
+                half.note(str(leaves[k].dtype))
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
             values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
             value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
@@ -377,5 +380,6 @@ def _given(a: Any) -> Any:
 
 def _array(returned: Any) -> Any:
     if isinstance(returned, jax.Array):
+        half.note(str(returned.dtype))
         return np.asarray(returned)
     return tuple(_array(r) for r in returned) if isinstance(returned, (tuple, list)) else returned

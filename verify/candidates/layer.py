@@ -72,10 +72,17 @@ class Layered(Candidate):
 
 
 def layered(
-    f: Callable[..., Any], given: Example, upstream: Upstream, wrt: Sequence[str] | None = None, *, twice: bool = False
+    f: Callable[..., Any],
+    given: Example,
+    upstream: Upstream,
+    wrt: Sequence[str] | None = None,
+    *,
+    twice: bool = False,
+    single: bool = False,
 ) -> tuple[Layered, Example] | None:
     """A layer as a candidate of named inputs, and the example with its upstream gradient and parameters; None of what is no layer. Where it
-    is to be differentiated `twice`, its gradients are outputs, too, for an upstream gradient that is one more input.
+    is to be differentiated `twice`, its gradients are outputs, too, for an upstream gradient that is one more input. A function of a
+    `single` array is one where another is judged beside it, which the same upstream gradient weighs.
 
     Raises UsageError where its backward can be called in no way, and where nobody can differentiate that.
     """
@@ -94,7 +101,7 @@ def layered(
         layer, own, named = found
         return _twice(layer, own, named, first, v, upstream)
     there = adapted(f, upstream)
-    found = _of_pair(there, at, wrt) if isinstance(there, Candidate) else of_object(there, at) or layer_of(f, Example(at))
+    found = _of_pair(there, at, wrt) if isinstance(there, Candidate) else of_object(there, at) or layer_of(f, Example(at), single=single)
     if found is None:
         return None
     layer, own, named = found

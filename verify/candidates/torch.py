@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from verify.candidates import half
 from verify.candidates.answer import Misbehaviour, asked, told_of
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
@@ -578,6 +579,8 @@ def _weight(v: np.ndarray, y: torch.Tensor, scale: float, layout: str) -> torch.
 
 
 def _contracted(weights: list[torch.Tensor], outputs: list[torch.Tensor]) -> float:
+    for y in outputs:
+        half.note(str(y.dtype)[6:])
     return contracted(*([t.detach().cpu().double().numpy() for t in tensors] for tensors in (weights, outputs)))
 
 
@@ -668,6 +671,7 @@ def _tensor(a: Any) -> Any:
 
 def _array(returned: Any) -> Any:
     if isinstance(returned, torch.Tensor):
+        half.note(str(returned.dtype)[6:])
         there = returned.detach().cpu()
         return (there.float() if there.dtype is torch.bfloat16 else there).numpy()
     return tuple(_array(r) for r in returned) if isinstance(returned, (tuple, list)) else returned

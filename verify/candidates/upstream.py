@@ -13,7 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.candidates import half
 from verify.candidates.answer import Misbehaviour, asked
+from verify.rounding import smallest_normal, unit_roundoff
 from verify.spec.function import UPSTREAM
 
 Floats = NDArray[np.floating]
@@ -163,14 +165,16 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     which costs no rounding, and the same numbers in another memory layout must give the same.
     """
     pull = getattr(f, "pull", None)
-    once = None if pull is None else _asked(pull, arguments, 1.0, DRAWN)
+    with half.hearing() as heard:
+        once = None if pull is None else _asked(pull, arguments, 1.0, DRAWN)
+    coarse = half.coarsest(heard)
     if not isinstance(once, Pulled):
         return []
     if once.changed:
         raise changes(UPSTREAM)
     if not np.array_equal(_numbers(once), _numbers(_asked(pull, arguments, 1.0, DRAWN)), equal_nan=True):
         return []  # it answers as it likes, which is told elsewhere
-    if not same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN))):
+    if not same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN)), coarse=coarse):
         raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: twice of it does not give twice the gradient")
     refused = [*asked(once.habits, ())]
     for layout in once.layouts:
@@ -180,7 +184,7 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
         except Misbehaviour:
             refused.append(f"refuses an upstream gradient that is {layout}")
             continue
-        if not same(_numbers(plain), _numbers(found), float(np.max(np.abs(_numbers(plain)), initial=0.0))):
+        if not same(_numbers(plain), _numbers(found), float(np.max(np.abs(_numbers(plain)), initial=0.0)), coarse):
             raise Misbehaviour("nondeterministic", f"answers with another gradient to an upstream gradient that is {layout}")
     return refused
 
@@ -194,14 +198,16 @@ def _numbers(found: Pulled) -> Floats:
     return np.array(found.gradient)
 
 
-def same(a: Floats, b: Floats, size: float = 0.0) -> bool:
-    """Whether two gradients are one, up to half of the digits: another layout may sum in another order, in the size of the largest entry,
-    while scaling by 2 is exact in each entry. What is not finite on either side says nothing.
+def same(a: Floats, b: Floats, size: float = 0.0, coarse: str | None = None) -> bool:
+    """Whether two gradients are one, up to half of the digits of their dtype, or of a `coarse` format of half precision: another layout may
+    sum in another order, in the size of the largest entry, while scaling by 2 is exact in each entry. What is not finite on either side
+    says nothing.
     """
     if a.shape != b.shape:
         return False
     with np.errstate(all="ignore"):
-        eps = np.finfo(b.dtype).eps ** 0.5 if np.issubdtype(b.dtype, np.floating) else 0.0
-        tiny = np.finfo(b.dtype).tiny if np.issubdtype(b.dtype, np.floating) else 0.0
+        real = np.issubdtype(b.dtype, np.floating)
+        eps = (2 * unit_roundoff(b.dtype.name, coarse)) ** 0.5 if real else 0.0
+        tiny = smallest_normal(b.dtype.name, coarse) if real else 0.0
         close = np.abs(a - b) <= eps * np.maximum(np.maximum(np.abs(a), np.abs(b)), size) + tiny / eps if eps else a == b
     return bool(np.all(close | ~np.isfinite(a) | ~np.isfinite(b)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates import Answer, Candidate, Misbehaviour
+from verify.candidates import Answer, Candidate, Misbehaviour, half
 from verify.candidates.answer import asked, number
 from verify.candidates.arguments import Arguments, is_symmetric, loss_and_gradient, loss_of
 from verify.candidates.call import Call
@@ -83,6 +83,7 @@ def own_code(
     if (framework := framework_of(formula)) is not None and framework not in FRONT_ENDS:
         return f"{whose} computes in {framework}"
     given = own.at(dtype)
+    coarse = None if reference is None else _half(f, own, given)
     names = (*own.differentiated, *(n for n in given if n not in own.differentiated))
     code = Code(
         _loss(formula, own, names),
@@ -91,6 +92,7 @@ def own_code(
         variables=len(own.differentiated),
         loss=None if reference is None else _loss(f, own, names),
         both=None if reference is not None or own.returned is None or isinstance(f, Candidate) else _both(f, own, names),
+        half=coarse,
     )
     problem = code_problem(whose, code, given, convex=convex, declared=declared, drawn=own.drawn)
     if declared:
@@ -120,7 +122,18 @@ def own_code(
         return f"{whose} cannot be recorded: {error}"
     except Misbehaviour as error:
         return f"{'it' if reference is None else whose} gives no answer at the example: it {error}"
-    return Conventions(candidate=way, objective=instance, fits=True, question=given), operations
+    told = () if coarse is None else (HALF.format(coarse),)
+    return Conventions(candidate=way, objective=instance, fits=True, question=given, limitations=told), operations
+
+
+def _half(f: Callable[..., Any], own: Arguments, given: Mapping[str, Any]) -> str | None:
+    """The format of half precision in which a candidate answers, if it does."""
+    with half.hearing() as heard, suppress(Misbehaviour):
+        value_of(f, own, given)
+    return half.coarsest(heard)
+
+
+HALF = "it answers in {0}, and is judged by what rounding to that may do"
 
 
 def _check(problem: Problem, given: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from verify.cases import Case
 from verify.difference import coarse
 from verify.evidence import Evidence, Finding
-from verify.laws.law import OUT_OF_RANGE, Law, Subject
+from verify.laws.law import OUT_OF_RANGE, Law, Subject, in_full_precision
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
 
@@ -102,5 +102,9 @@ def _where(method: str, step: float, measured: float, expected: float) -> dict[s
 
 
 LAW = Law(
-    name="descent", statement="a step below 1/L along −g (−g* on a kink) lowers the loss by half of η‖g‖²", measure=measure, needs_loss=True
+    name="descent",
+    statement="a step below 1/L along −g (−g* on a kink) lowers the loss by half of η‖g‖²",
+    measure=measure,
+    inapplicable=in_full_precision,
+    needs_loss=True,
 )

@@ -214,6 +214,12 @@ def claims_convexity(subject: Subject) -> str | None:
     return None if subject.oracle.claims_convexity else "the loss does not claim convexity"
 
 
+def in_full_precision(subject: Subject) -> str | None:
+    """Applies where answers are not in half precision."""
+    half = subject.oracle.half
+    return None if half is None else f"it answers in {half}, where rounding swamps every decrease that is certain"
+
+
 def has_switches(subject: Subject) -> str | None:
     """Applies where there are kinks."""
     return None if subject.oracle.has_switches else "the loss has no switches"

@@ -77,7 +77,7 @@ class Elements:
     """The distinct `elements` (n) of a sum with their `map`, how often each `counts`, which is its weight if it has one, and the `share`
     that all are multiplied by; `number` is how many numbers are added.
 
-    `u` and `tiny` are those of the dtype that candidates compute in.
+    `u` and `tiny` are those of the dtype that candidates compute in, `coarse` where that is half precision.
     """
 
     elements: Sequence[Element]
@@ -88,6 +88,7 @@ class Elements:
     dtype: str
     u: float
     tiny: float
+    coarse: bool = False
 
     @cached_property
     def _roundoff(self) -> arb:
@@ -163,6 +164,8 @@ class Elements:
         largest = np.max(size, axis=1, initial=0.0, keepdims=True)
         steepest = ROUNDINGS * self.u * np.max(self._steep, axis=1, initial=0.0, keepdims=True)
         joint = np.maximum(np.sum(radius, axis=1, keepdims=True), steepest) + gamma(m, self.u) * largest
+        if self.coarse:  # where these would hide whatever is wrong: half precision is the answers' more often than the computation's
+            joint = radius + ROUNDINGS * self.u * largest
         return center, self._reach(np.broadcast_to(joint, size.shape)), self._reach(size)
 
     def _reach(self, sizes: Floats) -> Floats:

@@ -43,8 +43,8 @@ class InstanceOracle(Truth):
     """The truth about one instance of a problem."""
 
     def __init__(self, instance: Instance, dtype: str) -> None:
-        super().__init__(instance, dtype)
         self.instance, self.problem, self.code = instance, instance.problem, instance.problem.code
+        super().__init__(instance, dtype)
         self._elements: OrderedDict[Hashable, Element] = OrderedDict()
         self._steepest: dict[Hashable, Floats] = {}
         self._most_curved: dict[Hashable, float] = {}
@@ -94,7 +94,8 @@ class InstanceOracle(Truth):
             counts=[p.weight for p in parts],
             number=self._number(parts),
             share=self._share(parts),
-            dtype=self.dtype,
+            dtype=self.range,
+            coarse=self.half is not None,
             u=self.u,
             tiny=self.tiny,
         )
@@ -102,7 +103,7 @@ class InstanceOracle(Truth):
         known: dict[str, Any] = (
             {} if code is None else {"aside": lambda: code.careless(values, example), "loose": lambda: code.careless_value(values)}
         )
-        return Point(x=x, data=data, penalty=None, dtype=self.dtype, u=self.u, tiny=self.tiny, **known)
+        return Point(x=x, data=data, penalty=None, dtype=self.range, u=self.u, tiny=self.tiny, **known)
 
     def _number(self, parts: Sequence[Part]) -> int:
         """Roundings of the sum. Weights may be added up, too, and what divides it is as sure as they were found out."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from verify.oracle import exact
 from verify.oracle.formula import Formula
 from verify.oracle.point import Point
-from verify.rounding import smallest_normal, unit_roundoff
+from verify.rounding import smallest_normal, unit_roundoff, with_range
 from verify.spec.claim import Claim
 from verify.spec.relations import Relation
 
@@ -27,14 +27,16 @@ Values = Mapping[str, Any]
 class Truth(ABC):
     """The truth about a claim, for candidates that compute in `dtype`. `constants` are its parameters.
 
-    `code` is the candidate's own, where that is the formula.
+    `code` is the candidate's own, where that is the formula. Who answers in a format of `half` precision has the `range` of that.
     """
 
     code: Any = None
 
     def __init__(self, claim: Claim, dtype: str) -> None:
         self.claim, self.dtype = claim, dtype
-        self.u, self.tiny = unit_roundoff(dtype), smallest_normal(dtype)
+        self.half: str | None = getattr(self.code, "half", None)
+        self.u, self.tiny = unit_roundoff(dtype, self.half), smallest_normal(dtype, self.half)
+        self.range = with_range(dtype, self.half)
         self.constants = [exact.ball(p) for p in claim.parameters.values()]
         self._rounded_constants = [exact.rounded(p, dtype, *claim.unsure.get(name, ())) for name, p in claim.parameters.items()]
 

@@ -73,6 +73,7 @@ class Code:
     """The value of a function of named arrays, and the code of a gradient (which returns an array for each of the first `variables` of
     them), recorded where they are asked for. `unrecorded` says why a gradient is not. `loss` is another code of the same value, if the
     gradient is that of a candidate which is judged by this. `both` returns the value and these arrays in one list, where one code does.
+    The candidate may answer in a format of `half` precision.
     """
 
     def __init__(
@@ -85,8 +86,9 @@ class Code:
         variables: int | None = None,
         loss: Callable[..., Any] | None = None,
         both: Callable[..., Any] | None = None,
+        half: str | None = None,
     ) -> None:
-        self.both = both
+        self.both, self.half = both, half
         self.f, self.names, self._gradient, self.unrecorded = f, names, gradient, unrecorded
         self.variables, self._loss = len(names) if variables is None else variables, None if loss is None else _in_a_list(loss)
         self._records: OrderedDict[Hashable, tuple[Record, bytes]] = OrderedDict()
@@ -106,6 +108,9 @@ class Code:
             raise NotTraced(self.unrecorded or "it has no gradient")
         return self._gradient
 
+    def _unit(self, given: list[Any]) -> float:
+        return unit_roundoff(_dtype(given), self.half)
+
     def _place(self, values: Values) -> tuple[list[Any], Hashable]:
         given = [values[name] for name in self.names]
         return given, _bits(given)
@@ -121,7 +126,7 @@ class Code:
             plain = self._unrecorded(given)
             found = next((r for beside, r in self._latest if beside == plain and r.holds(given)), None)
             if found is None:
-                found = recorded(self.f, given, u=unit_roundoff(_dtype(given)), variables=self.variables)
+                found = recorded(self.f, given, u=self._unit(given), variables=self.variables)
             self._latest = [(plain, found), *((beside, r) for beside, r in self._latest if r is not found)][:LATEST]
             key = found.key
             self._formulas.setdefault(key, Recording(b=found.b, output=int(found.outputs)))
@@ -146,7 +151,7 @@ class Code:
 
         def answer() -> There:
             record, _ = self.record(values)
-            return about.slopes(record, *self._floats(given, record, moved), unit_roundoff(_dtype(given)))
+            return about.slopes(record, *self._floats(given, record, moved), self._unit(given))
 
         given, place = self._place(values)
         return self.once(("slopes", place), answer)
@@ -161,7 +166,7 @@ class Code:
             inputs, off = self._floats(given, record, moved)
             many = np.repeat(inputs[:, None], len(points), axis=1)
             many[: points.shape[1]] = points.T
-            return about.values(record, many, off, unit_roundoff(_dtype(given)))
+            return about.values(record, many, off, self._unit(given))
 
         given, place = self._place(values)
         return self.once(("values", place, points.tobytes()), answer)
@@ -298,7 +303,7 @@ class Code:
         given, _ = self._place(values)
         if len(found) != sum(int(np.size(a)) for a in given[: self.variables]):  # whoever asks for the answer hears of that
             return None
-        half = float(np.sqrt(unit_roundoff(_dtype(given))))
+        half = float(np.sqrt(self._unit(given)))
         size = max((float(w.exact.abs_upper()) for w in found), default=0.0)
         if example is not None and not all(w.radius <= half * size for w in found):
             size = max(size, self._largest(example, _dtype(given)))
@@ -326,7 +331,7 @@ class Code:
             (found,) = written(record, record.tape, _inputs(given, record), _dtype(given))
         except NotTraced:
             return 0.0
-        return float(np.nanmin([found.radius, np.sqrt(unit_roundoff(_dtype(given))) * float(found.exact.abs_upper())]))
+        return float(np.nanmin([found.radius, np.sqrt(self._unit(given)) * float(found.exact.abs_upper())]))
 
     def enclosed(self, values: Values) -> arb:
         """The value there, with all that tiny numbers that are added may be. Raises NotTraced."""

@@ -1,0 +1,36 @@
+"""Half precision: in which format candidates of frameworks answer, heard where their answers become arrays of numpy.
+
+Who answers in bfloat16 or float16 has rounded there, and may have computed there, too: it is judged with the unit roundoff of that format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from verify.rounding import HALVES
+
+_listening: list[set[str]] = []
+
+
+def note(format_: str) -> None:
+    """Says in which format an answer came; of those that are no half precision nothing is kept."""
+    if format_ in HALVES:
+        for heard in _listening:
+            heard.add(format_)
+
+
+@contextmanager
+def hearing() -> Iterator[set[str]]:
+    """The formats of half precision in which answers come meanwhile."""
+    heard: set[str] = set()
+    _listening.append(heard)
+    try:
+        yield heard
+    finally:
+        _listening[:] = [other for other in _listening if other is not heard]
+
+
+def coarsest(heard: set[str]) -> str | None:
+    """The one with the largest unit roundoff; None where nothing was heard."""
+    return max(heard, key=lambda format_: HALVES[format_][0], default=None)
