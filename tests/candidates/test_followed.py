@@ -427,13 +427,13 @@ def of_jax(slip):
     return f
 
 
-X = np.array([[0.5, -1.25, 2.0], [0.0, 0.75, -0.3125]], np.float32)
+ALONE = np.array([[0.5, -1.25, 2.0], [0.0, 0.75, -0.3125]], np.float32)
 
 
 @pytest.mark.parametrize("make", [of_torch, of_jax])
 @pytest.mark.parametrize("reference", [np.tanh, lambda x: np.exp(x) / (np.exp(x) + np.exp(-x)) - np.exp(-x) / (np.exp(x) + np.exp(-x))])
 def test_arrays_of_one_array_are_weighed_alike_in_a_candidate_and_its_reference(make, reference):
-    verdicts = [check(make(slip), at=X, reference=reference, profile="quick", laws=("value", "gradient")).verdict for slip in (1, 1.01)]
+    verdicts = [check(make(slip), at=ALONE, reference=reference, profile="quick", laws=("value", "gradient")).verdict for slip in (1, 1.01)]
     assert verdicts == [Verdict.HOLDS, Verdict.BROKEN]
 
 
@@ -441,7 +441,7 @@ def test_arrays_of_one_array_are_weighed_alike_in_a_candidate_and_its_reference(
 @pytest.mark.parametrize("inside", ["float32", None])
 def test_answers_in_half_precision_are_judged_by_its_digits(format_, slip, inside):
     torch = pytest.importorskip("torch")
-    out, how = getattr(torch, format_), {"at": X, "reference": np.tanh, "profile": "quick"}
+    out, how = getattr(torch, format_), {"at": ALONE, "reference": np.tanh, "profile": "quick"}
     right = check(of_torch(1, out, getattr(torch, inside or format_)), **how)
     assert right.verdict is Verdict.HOLDS, str(right)
     assert f"it answers in {format_}, and is judged by what rounding to that may do" in str(right)
