@@ -22,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from verify.gate.baseline import key_of
 from verify.nested import decimal, leaves
 from verify.report.findings import Finding, findings
-from verify.report.formats import as_json
+from verify.documents import as_json
 from verify.report.html import formula
 from verify.report.reading import conventions, entry, figure, limitations, lost_digits, measured, refusals, values
 from verify.report.stored import read

@@ -7,7 +7,7 @@ import optax
 
 
 def triplet(a, p, q, m):
-    return optax.losses.triplet_margin_loss(a, p, q, margin=m, eps=0.0).mean()
+    return optax.losses.triplet_margin_loss(a, p, q, margin=m).mean()
 
 
 def crammer_singer(scores, y):

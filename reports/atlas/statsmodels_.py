@@ -69,8 +69,14 @@ def glm_probit(scores, y):
 
 
 def cox_breslow(prediction, time, event):
-    return _of(sm.PHReg(time, np.eye(len(time)), status=event, ties="breslow"), prediction)
+    return _of_times(prediction, time, event, "breslow")
 
 
 def cox_efron(prediction, time, event):
-    return _of(sm.PHReg(time, np.eye(len(time)), status=event, ties="efron"), prediction)
+    return _of_times(prediction, time, event, "efron")
+
+
+def _of_times(prediction, time, event, ties):
+    if not event.any():  # then it drops all of them, and has no gradient
+        return 0.0, np.zeros_like(prediction)
+    return _of(sm.PHReg(time, np.eye(len(time)), status=event, ties=ties), prediction)

@@ -1,5 +1,6 @@
-"""torch code whose backward somebody wrote, asked in other ways: in forward mode, by its `jvp`, and for a batch of upstream gradients at
-once, as `vmap` hands them over.
+"""torch code whose backward somebody wrote, asked in other ways: in forward mode, by its `jvp`, and for many upstream gradients at once.
+
+As `vmap` hands them over these are a batch.
 """
 
 from __future__ import annotations

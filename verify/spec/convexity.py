@@ -276,7 +276,7 @@ def _of_one(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
         inner = [a for a in e.atoms(sympy.Add) if a.free_symbols & x and _by_rules(a, x) == AFFINE]
         if not inner:
             return UNKNOWN
-        a = max(inner, key=lambda a: (a.count_ops(), str(a)))
+        a = max(inner, key=lambda a: (bool(a.is_positive), a.count_ops(), str(a)))
         v = sympy.Dummy(positive=a.is_positive or None, nonnegative=a.is_nonnegative or None, real=True)
         z = next(iter(sorted(a.free_symbols & x, key=str)))
         rate = sympy.diff(a, z)
