@@ -264,7 +264,12 @@ def test_the_mistake_of_contributing_is_named(monkeypatch):
 
 
 ADAPTERS = {f"verify.candidates.{library}": library for library in ("jax", "sklearn", "torch")}
-ADAPTERS |= {"verify.candidates.modes": "torch", "verify.traced.jaxpr": "jax", "verify.traced.tensors": "torch", "verify.traced.aten": "torch"}
+ADAPTERS |= {
+    "verify.candidates.modes": "torch",
+    "verify.traced.jaxpr": "jax",
+    "verify.traced.tensors": "torch",
+    "verify.traced.aten": "torch",
+}
 """The modules that import what only an extra brings."""
 
 

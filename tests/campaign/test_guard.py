@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from implementations import softmax
 from verify import Verdict
 from verify.api import judge_all
 from verify.campaign import executor, memory
+from verify.campaign.output import captured
 from verify.campaign.task import Request
 from verify.documents import as_json
 from verify.form import form_of
@@ -210,7 +212,13 @@ def test_no_run_is_lost_to_what_a_candidate_does_to_its_process(monkeypatch, tmp
     found = judged(*SPOILS, "right")
     told = {name: {law: o.result.diagnosis["message"] for law, o in laws.items() if o.result.diagnosis} for name, laws in found.items()}
     assert told == SPOILS | {"right": {}}
-    assert all(o.result.verdict is not Verdict.SILENT for laws in found.values() for o in laws.values())
+    silent = {
+        (name, law): dict(o.result.undecided)
+        for name, laws in found.items()
+        for law, o in laws.items()
+        if o.result.verdict is Verdict.SILENT
+    }
+    assert silent == {}
 
 
 def test_who_writes_to_the_pipe_of_answers_costs_its_own_verdict_only():
@@ -347,3 +355,10 @@ def test_a_candidate_that_takes_all_memory_is_broken_and_gone(name, monkeypatch)
     assert (outcome.result.kind, outcome.result.diagnosis["code"]) == ("behaviour", "crashed")
     assert len(outcome.result.witness.case["X"]) == 1
     assert "memory" in outcome.result.diagnosis["message"].lower() or "allocate" in outcome.result.diagnosis["message"].lower()
+
+
+def test_what_is_printed_into_a_folder_that_is_gone_goes_nowhere(tmp_path, capfd):
+    with captured(tmp_path / "gone" / "output"):
+        os.write(1, b"lost")
+    os.write(1, b"shown")
+    assert capfd.readouterr().out == "shown"

@@ -419,6 +419,18 @@ class _Crew:
         return self.folder / f"{i}.{what}"
 
 
+MOST_OPENINGS = 100
+"""Times that a worker makes the folder of notes, which a candidate of another one may remove again and again."""
+
+
+def _record(notes: Path) -> Record:
+    for _ in range(MOST_OPENINGS):
+        notes.parent.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return Record(notes)
+    return Record(notes)
+
+
 def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     """Performs a task on a worker, which notes what it is doing and keeps what the candidate prints.
 
@@ -432,8 +444,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     go_home(task.request.folder)
     if process_globals.no_files() is not None:
         os._exit(UNFIT)
-    notes.parent.mkdir(mode=0o700, exist_ok=True)  # a candidate may have removed it
-    record = Record(notes)
+    record = _record(notes)
     try:
         with output.captured(printed):
             outcome = perform(task, record, goes_on=True)

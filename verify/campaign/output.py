@@ -21,8 +21,13 @@ STREAMS = (1, 2)
 
 @contextmanager
 def captured(path: Path) -> Iterator[None]:
-    """Standard output and standard error of this process go to a file in the block: Python's, C's and those of its children."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    """Standard output and standard error of this process go to a file in the block: Python's, C's and those of its children. Where its
+    folder is not there, which another candidate may have deleted, they go nowhere.
+    """
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except FileNotFoundError:
+        file = os.open(os.devnull, os.O_WRONLY)
     before = [os.dup(stream) for stream in STREAMS]
     for stream in STREAMS:
         os.dup2(file, stream)
