@@ -399,31 +399,43 @@ def test_a_gradient_of_jax_is_read_so_too():
     assert value(found, *at).tolist() == [1.0]
 
 
-def of_torch(slip, out=None, inside=None):
+def of_torch(slip, out=None, inside=None, forward=1):
     torch = pytest.importorskip("torch")
 
     class Tanh(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
+        def forward(x):
             return torch.tanh(x.to(inside)).to(out)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+            ctx.save_for_forward(*inputs)
 
         @staticmethod
         def backward(ctx, v):
             (x,) = ctx.saved_tensors
             return (slip * v.to(inside) * (1 - torch.tanh(x.to(inside)) ** 2)).to(out).to(x.dtype)
 
+        @staticmethod
+        def jvp(ctx, t):
+            (x,) = ctx.saved_tensors
+            return (forward * t.to(inside) * (1 - torch.tanh(x.to(inside)) ** 2)).to(out)
+
     return Tanh
 
 
-def of_jax(slip):
+def of_jax(slip, out=None, inside=None):
     jax = pytest.importorskip("jax")
 
     @jax.custom_vjp
     def f(x):
-        return jax.numpy.tanh(x)
+        return jax.numpy.tanh(x.astype(inside or x.dtype)).astype(out or x.dtype)
 
-    f.defvjp(lambda x: (f(x), x), lambda x, v: (slip * v * (1 - jax.numpy.tanh(x) ** 2),))
+    def back(x, v):
+        return ((slip * v.astype(inside or x.dtype) * (1 - jax.numpy.tanh(x.astype(inside or x.dtype)) ** 2)).astype(x.dtype),)
+
+    f.defvjp(lambda x: (f(x), x), back)
     return f
 
 
@@ -437,14 +449,34 @@ def test_arrays_of_one_array_are_weighed_alike_in_a_candidate_and_its_reference(
     assert verdicts == [Verdict.HOLDS, Verdict.BROKEN]
 
 
+@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
 @pytest.mark.parametrize(("format_", "slip"), [("bfloat16", 2), ("float16", 1.1)])
 @pytest.mark.parametrize("inside", ["float32", None])
-def test_answers_in_half_precision_are_judged_by_its_digits(format_, slip, inside):
-    torch = pytest.importorskip("torch")
-    out, how = getattr(torch, format_), {"at": ALONE, "reference": np.tanh, "profile": "quick"}
-    right = check(of_torch(1, out, getattr(torch, inside or format_)), **how)
+def test_answers_in_half_precision_are_judged_by_its_digits(library, format_, slip, inside):
+    types, make = pytest.importorskip(library), of_torch if library == "torch" else of_jax
+    out, how = getattr(types, format_), {"at": ALONE, "reference": np.tanh, "profile": "quick"}
+    right = check(make(1, out, getattr(types, inside or format_)), **how)
     assert right.verdict is Verdict.HOLDS, str(right)
     assert f"it answers in {format_}, and is judged by what rounding to that may do" in str(right)
     assert {i.task.law: i.reason for i in right.inapplicable}["descent"].startswith(f"it answers in {format_}")
-    wrong = check(of_torch(slip, out, getattr(torch, inside or format_)), laws=("gradient",), **how)
+    wrong = check(make(slip, out, getattr(types, inside or format_)), laws=("gradient",), **how)
     assert wrong.verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize(("forward", "verdict"), [(1, Verdict.HOLDS), (2, Verdict.BROKEN)])
+@pytest.mark.parametrize("inside", ["float32", "bfloat16"])
+def test_a_forward_mode_in_half_precision_is_held_to_its_digits(forward, verdict, inside):
+    torch = pytest.importorskip("torch")
+    f = of_torch(1, torch.bfloat16, getattr(torch, inside), forward)
+    assert check(f, at=ALONE[:1], reference=np.tanh, profile="quick", laws=("purity",)).verdict is verdict
+
+
+def test_entries_that_are_no_numbers_leave_the_others_comparable():
+    """A row of zeros has no direction, and every other row has."""
+    torch = pytest.importorskip("torch")
+
+    def directions(x):
+        return x / torch.linalg.vector_norm(x, dim=1, keepdim=True)
+
+    zeros = np.vstack([np.zeros(3), ALONE]).astype(np.float32)
+    assert check(directions, at=zeros, profile="quick", laws=("purity",), at_only=True).verdict is Verdict.HOLDS

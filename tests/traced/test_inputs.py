@@ -441,3 +441,22 @@ def test_inputs_may_stand_in_the_configuration(tmp_path):
     (request,) = read(tmp_path).requests()
     assert (request.inputs, request.reference, request.wrt) == ((("x", "n d"), ("y", "n | labels(d)")), "mine.py:g", ("x",))
     assert {name: np.shape(a) for name, a in request.at.given.items()} == {"x": (3, 4), "y": (3,)}
+
+
+def log_sum(x):
+    e = np.exp(x - x.max())
+    return x.max() + np.log(e.sum()), e / e.sum()
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        (lambda x: np.log(np.exp(x).sum()), "the reference is inf at the example"),
+        (lambda x: np.linalg.inv(x).sum(), "the reference gives no answer at the example: it raised LinAlgError"),
+        (lambda x: x, "the reference gives no answer at the example: it returned a loss of type float64 and shape"),
+    ],
+)
+@pytest.mark.parametrize("formula", [None, "differences"])
+def test_nobody_is_accused_of_a_reference_that_has_no_value(reference, says, formula):
+    with np.errstate(all="ignore"), pytest.raises(UsageError, match=says):
+        check(log_sum, at=np.array([1000.0, 2.0]), reference=reference, profile="quick", formula=formula)

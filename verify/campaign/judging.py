@@ -455,20 +455,26 @@ def _own_code(
     task: Task, f: Callable[..., Any], own: Arguments, watch: Watch, reference: Callable[..., Any] | None
 ) -> tuple[Conventions, int] | str:
     """The candidate judged by the code of its own loss or of the reference, or why it is not; found out once a process."""
-    if task.request.formula == "differences":
-        return "differences were asked for"
+    differences = task.request.formula == "differences"
+    if differences and reference is None:
+        return ASKED_FOR
     key = (*_pair_key(task.request), task.dtype, reference is None)
     if key not in _OWN:
-        from verify.conventions.own import own_code
+        from verify.conventions.own import check_reference, own_code
 
         watch(Case(values=own.at(task.dtype), family=PROBE, differentiated=own.differentiated))
+        what = _told_of_reference(task.request)
+        if reference is not None:
+            check_reference(reference, own, task.dtype, what)
         how: dict[str, Any] = {"convex": task.request.convex, "alone": task.request.at_only, "declared": _declared(task.request, own)}
-        how |= {"what": _told_of_reference(task.request)}
-        _kept(_OWN, key, own_code(f, own, task.dtype, reference=reference, **how))
+        _kept(_OWN, key, ASKED_FOR if differences else own_code(f, own, task.dtype, reference=reference, what=what, **how))
     found = _OWN[key]
     if isinstance(found, str) and task.request.formula == "own":
         raise UsageError(f"{task.request.name} cannot be judged by its own code: {found}. Leave out formula, or let it be 'differences'.")
     return found
+
+
+ASKED_FOR = "differences were asked for"
 
 
 def _declared(request: Request, own: Arguments) -> dict[str, Input]:

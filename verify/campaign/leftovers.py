@@ -1,4 +1,4 @@
-"""What a run leaves in shared places when it is killed: temporary folders, and semaphores. The next one removes it.
+"""What a run leaves in shared places when it is killed: temporary folders. The next one removes them.
 
 All are named by the process that made them, and by when that began, since numbers of processes are given again.
 """
@@ -17,7 +17,6 @@ from pathlib import Path
 
 from verify.elapsed import started
 
-SEMAPHORES = Path("/dev/shm")  # noqa: S108  # where Linux shows them
 PREFIX = "verify"
 WAITS, WAIT = 40, 0.05
 """How often, and for how many seconds, a server waits for its command to have ended."""
@@ -70,11 +69,11 @@ def sweep(ended: int | None = None) -> None:
     """Removes what processes have left that live no more, and those of the one that has `ended`, which may be ending still."""
     if sys.platform == "win32":
         return
-    for home, before in (*((Path(home), "") for home in dict.fromkeys(_homes())), (SEMAPHORES, "sem.")):
+    for home in map(Path, dict.fromkeys(_homes())):
         with suppress(OSError):
-            for left in home.glob(f"{before}{PREFIX}-*-*-*-*"):
+            for left in home.glob(f"{PREFIX}-*-*-*-*"):
                 with suppress(OSError, ValueError):
-                    _, process, since, space, _ = left.name.removeprefix(before).split("-", 4)
+                    _, process, since, space, _ = left.name.split("-", 4)
                     gone = int(process) == ended or started(int(process)) != since
                     if since and space == _space() and gone and left.lstat().st_uid == os.getuid():
                         shutil.rmtree(left, ignore_errors=True) if left.is_dir() and not left.is_symlink() else left.unlink()

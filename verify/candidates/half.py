@@ -5,7 +5,7 @@ Who answers in bfloat16 or float16 has rounded there, and may have computed ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from verify.rounding import HALVES
@@ -31,6 +31,6 @@ def hearing() -> Iterator[set[str]]:
         _listening[:] = [other for other in _listening if other is not heard]
 
 
-def coarsest(heard: set[str]) -> str | None:
-    """The one with the largest unit roundoff; None where nothing was heard."""
-    return max(heard, key=lambda format_: HALVES[format_][0], default=None)
+def coarsest(formats: Iterable[str]) -> str | None:
+    """Of formats the one of half precision with the largest unit roundoff; None where none is of half precision."""
+    return max((f for f in formats if f in HALVES), key=lambda f: HALVES[f][0], default=None)

@@ -78,13 +78,14 @@ def graph(f: Callable[..., Any], arguments: Sequence[Any], places: Sequence[int]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pulling:
-    """What `jax.vjp` differentiates, as a layer. `places` are those of the outputs that are differentiated. It is compiled once for each
-    shape, unless it asks for numbers.
+    """What `jax.vjp` differentiates, as a layer. `places` are those of the outputs that are differentiated, `formats` their dtypes at the
+    example. It is compiled once for each shape, unless it asks for numbers.
     """
 
     f: Callable[..., Any]
     names: tuple[str, ...]
     places: tuple[int, ...] = ()
+    formats: tuple[str, ...] = ()
     example: dict[str, Any] = field(default_factory=dict)
     compiled: dict[Any, Any] = field(default_factory=dict)
     written: dict[str, dict[Any, Any]] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class Pulling:
         if not _is_declared(self.f) and len(leaves) > 1 and not shapes[0] and all(shape in due for shape in shapes[1:]):
             return None
         places = tuple(k for k, y in enumerate(leaves) if jax.numpy.issubdtype(y.dtype, jax.numpy.floating))
-        return replace(self, places=places)
+        return replace(self, places=places, formats=tuple(str(leaves[k].dtype) for k in places))
 
     def twice(self, name: str, given: tuple[Any, ...]) -> Pulling:
         """With its gradients among its outputs, for an upstream gradient that is one more input. Raises what jax does where it cannot be
@@ -138,7 +139,7 @@ class Pulling:
         if (recorder := recorder_in(inputs)) is not None:
             found: list[Any] = recorder.follow("jax", self._outputs, inputs, self.written.setdefault("outputs", {}))
             return found
-        return [np.asarray(y) for y in self._run("outputs", inputs, [])]
+        return [_array(y) for y in self._run("outputs", inputs, [])]
 
     def _outputs(self, *inputs: Any) -> list[Any]:
         leaves = jax.tree.leaves(self.f(*inputs))
@@ -174,6 +175,8 @@ class Pulling:
 
     def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:  # noqa: ARG002  # arrays of jax have one layout
         """See `Layer`."""
+        for format_ in self.formats:
+            half.note(format_)
         return Pulled(value=None, gradient=joined([np.asarray(g) for g in self._run("gradients", tuple(inputs), upstream)]))
 
     def _run(self, what: str, inputs: tuple[Any, ...], upstream: list[Any]) -> Any:
@@ -189,8 +192,8 @@ class Pulling:
             return [leaves[k] for k in self.places]
 
         def pulled(own: list[Any], others: list[Any], weights: list[Any]) -> Any:
-            _, back = jax.vjp(lambda *a: forward([*a], others), *own)
-            return back(weights)
+            y, back = jax.vjp(lambda *a: forward([*a], others), *own)
+            return back([jax.numpy.asarray(v, out.dtype) for v, out in zip(weights, y, strict=True)])
 
         f: Any = forward if what == "outputs" else pulled
         with _precise(*real.values()):

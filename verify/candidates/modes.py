@@ -14,7 +14,8 @@ import torch
 from torch.autograd import forward_ad
 
 from verify.candidates.answer import Misbehaviour, told_of
-from verify.candidates.upstream import generic
+from verify.candidates.upstream import generic, same
+from verify.rounding import unit_roundoff
 
 Path = tuple[Any, ...]
 Leaves = Mapping[Path, torch.Tensor]
@@ -33,9 +34,9 @@ def has_jvp(nodes: Iterator[Any]) -> bool:
     return any(f is not None and f.jvp is not torch.autograd.Function.jvp for f in functions)
 
 
-def forward_mode(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor]) -> list[str]:
+def forward_mode(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coarse: str | None) -> list[str]:
     """What to say of ⟨v, Jẋ⟩ by forward mode where it cannot be had. Raises Misbehaviour where it is another number than ⟨Jᵀv, ẋ⟩ by the
-    backward, by half of the digits, at the leaves and beside them.
+    backward, by half of the digits of the leaves, or of the `coarse` format in which outputs come, at the leaves and beside them.
     """
     rng = np.random.default_rng(0)
     along = {path: _drawn(a, rng) for path, a in leaves.items()}
@@ -45,7 +46,7 @@ def forward_mode(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor]) -> li
             warnings.simplefilter("ignore")  # of what torch loads for it
             for away in BESIDE:
                 if wrong is None or wrong:
-                    found = _apart(f, {path: _moved(a, away, rng) for path, a in leaves.items()}, weights, along, rng)
+                    found = _apart(f, {path: _moved(a, away, rng) for path, a in leaves.items()}, weights, along, rng, coarse)
                     wrong = found if wrong is None else wrong & found
     except NotImplementedError:  # of what torch, or some other function in there, has no forward mode for
         return []
@@ -59,10 +60,12 @@ def forward_mode(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor]) -> li
     return []
 
 
-def _apart(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], along: Leaves, rng: np.random.Generator) -> set[Path]:
+def _apart(
+    f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], along: Leaves, rng: np.random.Generator, coarse: str | None
+) -> set[Path]:
     """The leaves for which both modes differ there, off the reach of rounding."""
     first, found = _both(f, leaves, weights, along), set[Path]()
-    half = {path: float(torch.finfo(a.dtype).eps) ** 0.5 for path, a in leaves.items()}
+    half = {path: (2 * unit_roundoff(str(a.dtype)[6:], coarse)) ** 0.5 for path, a in leaves.items()}
     unlike = [path for path, (p, q, size) in first.items() if abs(p - q) > half[path] * size]
     if unlike:
         jolted = [
@@ -97,7 +100,7 @@ def _both(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], along: Leave
     return found
 
 
-def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], same: Callable[[Any, Any, float], bool]) -> list[str]:
+def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coarse: str | None) -> list[str]:
     """What to say where upstream gradients cannot come in a batch (`is_grads_batched`). Raises Misbehaviour where they give another
     gradient than one by one.
     """
@@ -113,7 +116,7 @@ def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], same: Call
     rows = [[v, -0.5 * v.roll(1, -1) if v.ndim else -0.5 * v] for _, v in pairs]
     alone = [back([row[k] for row in rows]) for k in (0, 1, 0)]
     pairwise = [*zip(mine, *alone, strict=True)]
-    if not all(_alike(a, c, same) for _, a, _, c in pairwise):
+    if not all(_alike(a, c, coarse) for _, a, _, c in pairwise):
         return []  # it answers as it likes, which is told elsewhere
     try:
         with warnings.catch_warnings():
@@ -122,18 +125,18 @@ def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], same: Call
     except Exception as error:
         return [f"cannot be asked for several gradients at once, by vmap, as is_grads_batched does ({told_of(error)})"]
     for (path, a, b, _), both in zip(pairwise, together, strict=True):
-        if not all(_alike(one, None if both is None else both[k], same) for k, one in enumerate((a, b))):
+        if not all(_alike(one, None if both is None else both[k], coarse) for k, one in enumerate((a, b))):
             told = "where several upstream gradients come at once, by vmap, as with is_grads_batched"
             raise Misbehaviour("nondeterministic", f"answers with another gradient for {_told(path)} {told}")
     return []
 
 
-def _alike(a: torch.Tensor | None, b: torch.Tensor | None, same: Callable[[Any, Any, float], bool]) -> bool:
+def _alike(a: torch.Tensor | None, b: torch.Tensor | None, coarse: str | None) -> bool:
     """Whether two gradients are one, None being 0."""
     if a is None or b is None:
         return all(t is None or not bool(t.any()) for t in (a, b))
     one, other = (t.detach().to_dense().cpu().numpy() for t in (a, b))
-    return same(one, other, float(np.max(np.abs(one), initial=0.0)))
+    return same(one, other, joint=True, coarse=coarse)
 
 
 def _drawn(a: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -314,7 +314,7 @@ class Graph:
     def _ready(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> tuple[list[Any], dict[Any, torch.Tensor], list[Any]]:
         """The outputs, the leaves and the weights of the outputs."""
         returned, arrays, _ = self._asked(inputs)
-        outputs = [y for k, y in enumerate(_leaves(returned)) if k in self.places]
+        outputs = _noted([y for k, y in enumerate(_leaves(returned)) if k in self.places])
         return outputs, arrays, [_weight(np.asarray(v), y, 1.0, layout) for v, y in zip(upstream, outputs, strict=True)]
 
     def _gradients(
@@ -340,13 +340,13 @@ class Graph:
         told, ignored = list[str](), list[bool]()
         outputs, arrays, weights = self._ready(inputs, upstream, DRAWN)
         own = [*_own_nodes([y.grad_fn for y in outputs])]
-        g = _filled(self._gradients(outputs, arrays, weights, ignored, keep=True), arrays)
-        if not self._agree(g, self._gradients(outputs, arrays, weights, ignored, keep=True)):
+        g, coarse = _filled(self._gradients(outputs, arrays, weights, ignored, keep=True), arrays), _coarse(weights)
+        if not self._agree(coarse, g, self._gradients(outputs, arrays, weights, ignored, keep=True)):
             told.append("answers otherwise to a second backward through the same graph: it changes what it saved, or its upstream gradient")
             return told
         parts = [self._gradients([y], arrays, [v], ignored, keep=True) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
         whole = {path: [p[path] for p in parts if p[path] is not None] for path in g}
-        if len(parts) > 1 and not self._agree(g, {path: sum(ps[1:], ps[0]) if ps else None for path, ps in whole.items()}):
+        if len(parts) > 1 and not self._agree(coarse, g, {path: sum(ps[1:], ps[0]) if ps else None for path, ps in whole.items()}):
             raise Misbehaviour("upstream-ignored", "answers otherwise where one of its outputs is not used: nothing comes back through it")
         for path in g if len(g) > 1 else ():
             if path in self.without:
@@ -358,7 +358,7 @@ class Graph:
             except (RuntimeError, TypeError, AttributeError) as error:
                 told.append(f"cannot be differentiated for {path[0]} alone ({told_of(error)})")
                 continue
-            if not self._agree({path: g[path]}, found):
+            if not self._agree(coarse, {path: g[path]}, found):
                 raise Misbehaviour(
                     "nondeterministic", f"answers otherwise where a gradient is asked for {path[0]} alone (needs_input_grad)"
                 )
@@ -371,9 +371,9 @@ class Graph:
         return [*told, *_otherwise(code, leaves, weights, own)]
 
     @staticmethod
-    def _agree(g: dict[Any, np.ndarray], other: dict[Any, Any]) -> bool:
+    def _agree(coarse: str | None, g: dict[Any, np.ndarray], other: dict[Any, Any]) -> bool:
         pairs = [(a, np.zeros_like(a) if other[path] is None else _array(other[path])) for path, a in g.items()]
-        return all(same(a, b, float(np.max(np.abs(a), initial=0.0))) for a, b in pairs)
+        return all(same(a, b, joint=True, coarse=coarse) for a, b in pairs)
 
     def _told(self, found: dict[Any, Any]) -> dict[str, Any]:
         """Gradients by the names of the arguments."""
@@ -402,8 +402,9 @@ def _otherwise(code: Code, leaves: Mapping[Any, torch.Tensor], weights: Sequence
     """What a backward by hand cannot do in forward mode and for a batch. Raises Misbehaviour where it answers otherwise."""
     if not own:
         return []
-    told = batched(code, leaves, weights, same)
-    return [*told, *forward_mode(code, leaves, weights)] if has_jvp(iter(own)) else told
+    coarse = _coarse(weights)
+    told = batched(code, leaves, weights, coarse)
+    return [*told, *forward_mode(code, leaves, weights, coarse)] if has_jvp(iter(own)) else told
 
 
 def _made(module: type[torch.nn.Module]) -> torch.nn.Module:
@@ -579,8 +580,7 @@ def _weight(v: np.ndarray, y: torch.Tensor, scale: float, layout: str) -> torch.
 
 
 def _contracted(weights: list[torch.Tensor], outputs: list[torch.Tensor]) -> float:
-    for y in outputs:
-        half.note(str(y.dtype)[6:])
+    _noted(outputs)
     return contracted(*([t.detach().cpu().double().numpy() for t in tensors] for tensors in (weights, outputs)))
 
 
@@ -669,9 +669,24 @@ def _tensor(a: Any) -> Any:
     return torch.from_numpy(a) if a.flags.writeable and all(s >= 0 for s in a.strides) else torch.tensor(a)
 
 
+def _formats(tensors: Iterable[torch.Tensor]) -> list[str]:
+    return [str(t.dtype)[6:] for t in tensors]
+
+
+def _noted(outputs: list[Any]) -> list[Any]:
+    for format_ in _formats(outputs):
+        half.note(format_)
+    return outputs
+
+
+def _coarse(weights: Iterable[torch.Tensor]) -> str | None:
+    """The format of half precision in which some output is, whose upstream gradient has its dtype."""
+    return half.coarsest(_formats(weights))
+
+
 def _array(returned: Any) -> Any:
     if isinstance(returned, torch.Tensor):
-        half.note(str(returned.dtype)[6:])
+        _noted([returned])
         there = returned.detach().cpu()
         return (there.float() if there.dtype is torch.bfloat16 else there).numpy()
     return tuple(_array(r) for r in returned) if isinstance(returned, (tuple, list)) else returned

@@ -101,8 +101,6 @@ def own_code(
     way = Call(f=f, problem=problem, order=tuple(given), own=own)
     try:
         answer = way(**given) if reference is None else None
-        if reference is not None and not np.isfinite(value_of(reference, own, given)):
-            return f"{what} gives no finite number at the example"
         record, _ = code.record(given)
         if (operations := record.tape.operations) > OPERATIONS:
             return f"{whose} has {operations} operations here, and up to {OPERATIONS} are recorded"
@@ -124,6 +122,17 @@ def own_code(
         return f"{'it' if reference is None else whose} gives no answer at the example: it {error}"
     told = () if coarse is None else (HALF.format(coarse),)
     return Conventions(candidate=way, objective=instance, fits=True, question=given, limitations=told), operations
+
+
+def check_reference(reference: Callable[..., Any], own: Arguments, dtype: str, what: str) -> None:
+    """Raises UsageError where a reference has no value at the example, which is no fault of the candidate's."""
+    try:
+        value = value_of(reference, own, own.at(dtype))
+    except Misbehaviour as error:
+        told = str(error).rstrip(".")
+        raise UsageError(f"{what} gives no answer at the example: it {told}. Give one that takes the same inputs.") from None
+    if not np.isfinite(value):
+        raise UsageError(f"{what} is {value} at the example, where nothing can be judged by it. Give an example at which it is finite.")
 
 
 def _half(f: Callable[..., Any], own: Arguments, given: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ of their inputs. Where it is given other numbers, as where it compares times, th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from math import isfinite
 from typing import Any
@@ -31,6 +32,7 @@ MOST = 1024
 """Patterns of labels at one size."""
 
 
+@lru_cache(maxsize=64)
 def convex(spec: LossSpec | FunctionSpec) -> bool:
     """Whether a loss or a function of named inputs is proved convex in all that is differentiated, whatever else is handed in."""
     return plain("convex", spec, lambda: _convex(problem_of(spec)))

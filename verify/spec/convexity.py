@@ -269,7 +269,7 @@ def _quotient(a: sympy.Expr, b: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curva
 
 def _of_one(e: sympy.Expr, x: frozenset[sympy.Symbol]) -> Curvature:
     """Of a function of one affine function alone, by its second derivative."""
-    if any(type(a).__name__ not in SMOOTH for a in e.atoms(sympy.Function)):
+    if any(type(a).__name__ not in SMOOTH for a in e.atoms(sympy.core.function.Application)):  # Max and Min, too, are that
         return UNKNOWN
     v, of = next(iter(x & e.free_symbols)), e
     if len(x & e.free_symbols) > 1:
@@ -328,9 +328,8 @@ def _sum_of_powers(e: sympy.Expr, p: sympy.Integer, x: frozenset[sympy.Symbol]) 
     """
 
     def fits(power: sympy.Expr) -> bool:
-        size = next(iter(power.atoms(sympy.Abs)), None)
-        if size is not None and power == size**p:  # which sympy writes as a²|a| for p = 3
-            return _curvature(size.args[0], x) == AFFINE
+        if any(power == size**p and _curvature(size.args[0], x) == AFFINE for size in power.atoms(sympy.Abs)):
+            return True  # which sympy writes as a²|a| for p = 3
         if not (power.is_Pow and power.exp == p):
             return False
         of = _curvature(power.base, x)
