@@ -255,7 +255,7 @@ SAVED, INPUT, ONE, ALL = "saved", "input", "upstream", "upstreams"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Way:
+class BackwardCall:
     """How a backward is called, and which of the things that forward returns are outputs."""
 
     roles: tuple[Role, ...]
@@ -265,12 +265,12 @@ class Way:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pair:
-    """A forward and a backward, called in one way; or in place of that a Jacobian."""
+    """A forward and a backward, called as `call` says; or in place of that a Jacobian."""
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     names: tuple[str, ...]
-    way: Way | None
+    call: BackwardCall | None
     framework: str | None = None
 
     @property
@@ -283,17 +283,17 @@ class Pair:
         return self._outputs(self.forward(*inputs))
 
     def _outputs(self, y: Any) -> list[Any]:
-        if self.way is None or not isinstance(y, (tuple, list)):
+        if self.call is None or not isinstance(y, (tuple, list)):
             return [y if _is_real(y) else np.asarray(y)]
-        return [y[k] for k in self.way.places]
+        return [y[k] for k in self.call.places]
 
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
         """See `Layer`."""
-        if self.way is None:
+        if self.call is None:
             return {self.names[0]: _times(upstream[0], self.backward(*inputs), inputs[0])}
-        saved = self.forward(*inputs)[-1] if self.way.saves else None
+        saved = self.forward(*inputs)[-1] if self.call.saves else None
         by_name = dict(zip(self.names, inputs, strict=True))
-        return self.backward(*[_given(role, saved, by_name, upstream) for role in self.way.roles])
+        return self.backward(*[_given(role, saved, by_name, upstream) for role in self.call.roles])
 
     def pull(self, inputs: Sequence[Any], upstream: list[Any], layout: str) -> Pulled:  # noqa: ARG002  # layouts of inputs are tried by all
         """See `Layer`."""
@@ -335,24 +335,24 @@ def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[Pair, Ar
         return None
     assert f.loss is not None
     forms = names if backward is None else tuple(_own_names(f.loss)[: len(names)])
-    ways = [*_ways(f, forms, names, y)]
+    calls = [*_calls(f, forms, names, y)]
     known = own.for_inputs(wrt) if wrt else own
-    if not ways or not declared:
-        jacobian = Pair(forward=f.loss, backward=f.grad, names=names, way=None)
+    if not calls or not declared:
+        jacobian = Pair(forward=f.loss, backward=f.grad, names=names, call=None)
         if not isinstance(y, (tuple, list)) and _is_jacobian(jacobian, given):
             return jacobian, own, _dict(own, at)
     several = isinstance(y, (tuple, list))
     is_array = any(getattr(part, "ndim", 0) > 0 for part in (y[:1] if several else [y]))
-    if not declared and not (is_array and (ways or several)):
+    if not declared and not (is_array and (calls or several)):
         return None
-    if not ways:
+    if not calls:
         what = f"{len(y)} things" if isinstance(y, (tuple, list)) else "an array"
         told = ", ".join(names)
         raise UsageError(
             f"backward is {called(f)}, and forward returns {what} for {told}. Let it be backward(upstream, saved), where forward returns "
             f"(output, saved), or backward({told}, upstream), one upstream gradient for each output that is differentiated."
         )
-    layers = [Pair(forward=f.loss, backward=f.grad, names=names, way=way) for way in ways]
+    layers = [Pair(forward=f.loss, backward=f.grad, names=names, call=call) for call in calls]
     return _likeliest(layers, known, given, wrt), own, _dict(own, at)
 
 
@@ -384,7 +384,7 @@ def _is_jacobian(layer: Pair, given: tuple[Any, ...]) -> bool:
     return not isinstance(found, (tuple, Mapping)) and r.ndim > 0 and np.shape(found) == (*r.shape, *np.shape(given[0]))
 
 
-def _ways(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> Iterator[Way]:
+def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> Iterator[BackwardCall]:
     """How backward may be called, the likeliest first: by what its arguments are called, then by how many there are."""
     told = parameters_of(f.grad)
     positional = None if told is None else [p for p in told if p.kind in POSITIONAL]
@@ -401,7 +401,7 @@ def _ways(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> I
         for group in [real] if real else []:
             by_name = _by_name(mine, dict(zip(forms, names, strict=False)), len(group), saves=saves)
             if by_name is not None:
-                yield Way(roles=by_name, places=group, saves=saves)
+                yield BackwardCall(roles=by_name, places=group, saves=saves)
             upstreams = [tuple(Role(what=ONE, place=k) for k in range(len(group)))]
             upstreams += [(Role(what=ALL),)] if len(group) > 1 else []
             rest = (Role(what=SAVED),) if saves else tuple(Role(what=INPUT, name=name) for name in names)
@@ -409,7 +409,7 @@ def _ways(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> I
             for v in upstreams:
                 if needed <= len(v) + len(rest) <= most:
                     for first in (False, True) if last else (True, False):
-                        yield Way(roles=(*v, *rest) if first else (*rest, *v), places=group, saves=saves)
+                        yield BackwardCall(roles=(*v, *rest) if first else (*rest, *v), places=group, saves=saves)
 
 
 def _by_name(mine: Sequence[str], inputs: Mapping[str, str], outputs: int, *, saves: bool) -> tuple[Role, ...] | None:
