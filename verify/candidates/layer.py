@@ -264,7 +264,7 @@ class BackwardCall:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pair:
+class ForwardBackward:
     """A forward and a backward, called as `call` says; or in place of that a Jacobian."""
 
     forward: Callable[..., Any]
@@ -317,7 +317,7 @@ def _times(v: Any, jacobian: Any, x: Any) -> Any:
     return (weights * jacobian).sum(axis=tuple(range(k)))
 
 
-def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[Pair, Arguments, dict[str, Any]] | None:
+def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[ForwardBackward, Arguments, dict[str, Any]] | None:
     if f.loss is None or f.hess is not None:
         return None
     own = arguments_of(f, Example(at))
@@ -338,7 +338,7 @@ def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[Pair, Ar
     calls = [*_calls(f, forms, names, y)]
     known = own.for_inputs(wrt) if wrt else own
     if not calls or not declared:
-        jacobian = Pair(forward=f.loss, backward=f.grad, names=names, call=None)
+        jacobian = ForwardBackward(forward=f.loss, backward=f.grad, names=names, call=None)
         if not isinstance(y, (tuple, list)) and _is_jacobian(jacobian, given):
             return jacobian, own, _dict(own, at)
     several = isinstance(y, (tuple, list))
@@ -352,7 +352,7 @@ def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[Pair, Ar
             f"backward is {called(f)}, and forward returns {what} for {told}. Let it be backward(upstream, saved), where forward returns "
             f"(output, saved), or backward({told}, upstream), one upstream gradient for each output that is differentiated."
         )
-    layers = [Pair(forward=f.loss, backward=f.grad, names=names, call=call) for call in calls]
+    layers = [ForwardBackward(forward=f.loss, backward=f.grad, names=names, call=call) for call in calls]
     return _likeliest(layers, known, given, wrt), own, _dict(own, at)
 
 
@@ -373,7 +373,7 @@ def _takes_more(f: Candidate, n: int) -> bool:
     return told is None or len([p for p in told if p.kind in POSITIONAL and p.default is p.empty]) > n
 
 
-def _is_jacobian(layer: Pair, given: tuple[Any, ...]) -> bool:
+def _is_jacobian(layer: ForwardBackward, given: tuple[Any, ...]) -> bool:
     """Whether it takes the inputs alone, and returns a matrix."""
     try:
         inspect.signature(layer.backward).bind(*given)
@@ -430,9 +430,9 @@ def _by_name(mine: Sequence[str], inputs: Mapping[str, str], outputs: int, *, sa
     return tuple(roles) if known and upstreams in (1, outputs) and (not saves or any(r.what == SAVED for r in roles)) else None
 
 
-def _likeliest(layers: Sequence[Pair], own: Arguments, given: tuple[Any, ...], wrt: Sequence[str] | None) -> Pair:
+def _likeliest(layers: Sequence[ForwardBackward], own: Arguments, given: tuple[Any, ...], wrt: Sequence[str] | None) -> ForwardBackward:
     """The first that answers with gradients that fit, and twice of them to twice the upstream gradient; else the first that fits."""
-    fitting = list[Pair]()
+    fitting = list[ForwardBackward]()
     for layer in layers:
         try:
             y = asked(layer.outputs, given)
