@@ -243,7 +243,7 @@ def _is_real(part: Any) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Role:
+class BackwardArgument:
     """What a backward gets in one place: an input by its name, what forward saved, the upstream gradient of one output or of all."""
 
     what: str
@@ -258,7 +258,7 @@ SAVED, INPUT, ONE, ALL = "saved", "input", "upstream", "upstreams"
 class BackwardCall:
     """How a backward is called, and which of the things that forward returns are outputs."""
 
-    roles: tuple[Role, ...]
+    roles: tuple[BackwardArgument, ...]
     places: tuple[int, ...]
     saves: bool
 
@@ -300,7 +300,7 @@ class ForwardBackward:
         return Pulled(value=None, gradient=in_a_row(self.pulled(inputs, upstream)))
 
 
-def _given(role: Role, saved: Any, inputs: Mapping[str, Any], upstream: list[Any]) -> Any:
+def _given(role: BackwardArgument, saved: Any, inputs: Mapping[str, Any], upstream: list[Any]) -> Any:
     """What a backward gets in one place."""
     if role.what == INPUT:
         return inputs[role.name]
@@ -402,9 +402,9 @@ def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> 
             by_name = _by_name(mine, dict(zip(forms, names, strict=False)), len(group), saves=saves)
             if by_name is not None:
                 yield BackwardCall(roles=by_name, places=group, saves=saves)
-            upstreams = [tuple(Role(what=ONE, place=k) for k in range(len(group)))]
-            upstreams += [(Role(what=ALL),)] if len(group) > 1 else []
-            rest = (Role(what=SAVED),) if saves else tuple(Role(what=INPUT, name=name) for name in names)
+            upstreams = [tuple(BackwardArgument(what=ONE, place=k) for k in range(len(group)))]
+            upstreams += [(BackwardArgument(what=ALL),)] if len(group) > 1 else []
+            rest = (BackwardArgument(what=SAVED),) if saves else tuple(BackwardArgument(what=INPUT, name=name) for name in names)
             last = bool(mine) and mine[-1].lower() in UPSTREAMS and mine[0].lower() not in UPSTREAMS
             for v in upstreams:
                 if needed <= len(v) + len(rest) <= most:
@@ -412,21 +412,21 @@ def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> 
                         yield BackwardCall(roles=(*v, *rest) if first else (*rest, *v), places=group, saves=saves)
 
 
-def _by_name(mine: Sequence[str], inputs: Mapping[str, str], outputs: int, *, saves: bool) -> tuple[Role, ...] | None:
+def _by_name(mine: Sequence[str], inputs: Mapping[str, str], outputs: int, *, saves: bool) -> tuple[BackwardArgument, ...] | None:
     """Roles by the names of a backward's arguments, where each input is called as forward calls it."""
-    roles, upstreams, known = list[Role](), 0, 0
+    roles, upstreams, known = list[BackwardArgument](), 0, 0
     for name in mine:
         if name in inputs:
-            roles.append(Role(what=INPUT, name=inputs[name]))
+            roles.append(BackwardArgument(what=INPUT, name=inputs[name]))
             known += 1
         elif saves and name.lower() in CACHES:
-            roles.append(Role(what=SAVED))
+            roles.append(BackwardArgument(what=SAVED))
             known += 1
         else:
-            roles.append(Role(what=ONE, place=upstreams))
+            roles.append(BackwardArgument(what=ONE, place=upstreams))
             upstreams += 1
     if upstreams == 1 and outputs > 1:
-        roles = [Role(what=ALL) if role.what == ONE else role for role in roles]
+        roles = [BackwardArgument(what=ALL) if role.what == ONE else role for role in roles]
     return tuple(roles) if known and upstreams in (1, outputs) and (not saves or any(r.what == SAVED for r in roles)) else None
 
 
