@@ -48,10 +48,10 @@ def origin(record: Record, inputs: Sequence[arb], dtype: str, register: int) -> 
     or where it is not known which one.
     """
     with precision():
-        return _Way(record, inputs, dtype, register).origin()
+        return _Backtrack(record, inputs, dtype, register).origin()
 
 
-class _Way:
+class _Backtrack:
     """The way back from one register."""
 
     def __init__(self, record: Record, inputs: Sequence[arb], dtype: str, register: int) -> None:
