@@ -173,7 +173,7 @@ def execute_here(
     for task in tasks:
         if id(task.request) in refused:
             continue
-        with redirect_stdout(output.Kept()) if captured else nullcontext() as kept:
+        with redirect_stdout(output.Truncated()) if captured else nullcontext() as kept:
             try:
                 outcome = perform(task, goes_on=bool(outcomes))
             except UsageError as error:

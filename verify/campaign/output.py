@@ -54,7 +54,7 @@ def repair() -> None:
                 os.close(nowhere)
 
 
-class Kept(StringIO):
+class Truncated(StringIO):
     """What Python prints while it stands for standard output, up to the same size."""
 
     def write(self, text: str) -> int:
