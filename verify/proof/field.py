@@ -168,7 +168,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Exponential:
     """An exponent and its exponential: `root` is the element whose 60th power that is, where it was free; else it is a logarithm and its
     argument, or made of other pairs. exp(log x) is x only where x is positive, which it is on paths that take the logarithms `of` all
     these values.
@@ -199,9 +199,9 @@ class Field(Arithmetic):
         n = len(self.seeds)
         self.one, self.zero = Element((one,) * n, 0.0, 0.0, True, positive=True), Element((zero,) * n, 0.0, 0.0, True)
         self._numbers: dict[Any, Element] = {}
-        self._pairs: list[Pair] = []
-        self._exponents: dict[Any, list[Pair]] = {self.zero.v: [Pair(self.zero, self.one, None)]}
-        self._powers: dict[Any, Pair] = {self.one.v: Pair(self.zero, self.one, None)}
+        self._pairs: list[Exponential] = []
+        self._exponents: dict[Any, list[Exponential]] = {self.zero.v: [Exponential(self.zero, self.one, None)]}
+        self._powers: dict[Any, Exponential] = {self.one.v: Exponential(self.zero, self.one, None)}
         self._angles: list[tuple[Element, Element, Element]] = []
         self._turns: dict[Any, tuple[Element, Element]] = {self.zero.v: (self.zero, self.one)}
         self._others: dict[Any, Element] = {}
@@ -363,7 +363,7 @@ class Field(Arithmetic):
                 total = self.plus(total, self.times(self.number(sign * k), element))
         total = self._still(total)
         x = self._rational(q)
-        self._remember(Pair(total, x, None))
+        self._remember(Exponential(total, x, None))
         return total
 
     # The operations of the field
@@ -465,18 +465,18 @@ class Field(Arithmetic):
 
     # Exponentials and logarithms
 
-    def _remember(self, pair: Pair) -> None:
+    def _remember(self, pair: Exponential) -> None:
         self._met(pair.exponent, pair.power)
         self._pairs.append(pair)
         self._powers.setdefault(pair.power.v, pair)
         self._stands(pair)
 
-    def _stands(self, pair: Pair) -> None:
+    def _stands(self, pair: Exponential) -> None:
         """One that holds on this path, behind those that do so already: what a path has found it finds again."""
         if self._pair(pair.exponent.v) is None:
             self._exponents.setdefault(pair.exponent.v, []).append(pair)
 
-    def _pair(self, exponent: Any) -> Pair | None:
+    def _pair(self, exponent: Any) -> Exponential | None:
         """That of an exponent's values, on this path."""
         return next((pair for pair in self._exponents.get(exponent, ()) if pair.of <= self._taken), None)
 
@@ -496,17 +496,17 @@ class Field(Arithmetic):
                 power = reduce(self.times, (self._power(pair, c) for pair, c in parts))
             except Unsaid:
                 continue
-            found = Pair(a, power, None, frozenset[Any]().union(*(pair.of for pair, _ in parts)))
+            found = Exponential(a, power, None, frozenset[Any]().union(*(pair.of for pair, _ in parts)))
             self._stands(found)
             self._powers.setdefault(power.v, found)
             return power
         root = self.free("exp", self.tag, len(self._pairs))
         root.fixed, root.bits, root.positive = a.fixed, a.bits, True
         power = self.whole_power(root, WHOLE)
-        self._remember(Pair(a, power, root))
+        self._remember(Exponential(a, power, root))
         return power
 
-    def _combinations(self, a: Element) -> Iterator[list[tuple[Pair, Fraction]]]:
+    def _combinations(self, a: Element) -> Iterator[list[tuple[Exponential, Fraction]]]:
         """Ways to write an exponent by earlier ones."""
         pairs = [pair for pair in self._pairs if pair.of <= self._taken]
         for one in pairs:
@@ -531,7 +531,7 @@ class Field(Arithmetic):
                     if other is not None:
                         yield [(one, c), (two, s), (other, Fraction(sign))]
 
-    def _power(self, pair: Pair, c: Fraction) -> Element:
+    def _power(self, pair: Exponential, c: Fraction) -> Element:
         if c.denominator == 1:
             return self.whole_power(pair.power, int(c))
         if pair.root is None:
@@ -550,7 +550,7 @@ class Field(Arithmetic):
         known, of = self._powers.get(x.v), frozenset((x.v,))
         if known is not None:
             self._taken.add(x.v)
-            self._stands(Pair(known.exponent, x, None, of))
+            self._stands(Exponential(known.exponent, x, None, of))
             return known.exponent
         if x.fixed and (q := self.rational(x, self.one)) is not None:
             return self._logarithm_of(q)
@@ -559,9 +559,9 @@ class Field(Arithmetic):
         if found is None:
             found = self.free("log", self.tag, len(self._pairs))
             found.fixed, found.bits = x.fixed, x.bits
-            self._remember(Pair(found, x, None, of))
+            self._remember(Exponential(found, x, None, of))
         else:
-            self._powers[x.v] = Pair(found, x, None, of)
+            self._powers[x.v] = Exponential(found, x, None, of)
             self._stands(self._powers[x.v])
         return found
 
