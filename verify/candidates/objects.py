@@ -56,7 +56,7 @@ def _forward_name(kind: type) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Kept:
+class ObjectLayer:
     """An object as a layer: `names` are the arguments of its forward, then its parameters. `parameters` are where these stand in it, more
     than once where it keeps one array twice, and `gradients` where theirs do, by the same paths.
     """
@@ -124,7 +124,7 @@ def _numbers(found: Any) -> Iterator[Any]:
         yield found
 
 
-def of_object(f: Any, at: Any) -> tuple[Kept, Arguments, dict[str, Any]] | None:
+def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] | None:
     """The layer, the arguments that it takes, and the example by their names; None of what is no such object.
 
     Raises UsageError where none can be made of a class, or where it does not fit the example.
@@ -167,7 +167,7 @@ def of_object(f: Any, at: Any) -> tuple[Kept, Arguments, dict[str, Any]] | None:
         gradients |= {(Step(True, n),): place for n in names if (place := _gradient_of((Step(True, n),), after)) is not None}
         returned = []
     example = _with(example, kept)
-    layer = Kept(
+    layer = ObjectLayer(
         thing=copy.deepcopy(thing),
         names=(*names, *example),
         inputs=names,
