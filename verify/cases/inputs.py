@@ -22,7 +22,7 @@ from verify.cases.grid import AMPLITUDES, SCALES, decode
 from verify.cases.kinks import MOST_STEPS, NEAREST, SECANT, beside, zero
 from verify.difference import joined
 from verify.oracle import InstanceOracle, exact
-from verify.problem import WEIGHTS, Input, Kept, Problem, of_bytes, sound, weighted
+from verify.problem import WEIGHTS, FromExample, Input, Problem, of_bytes, sound, weighted
 from verify.problem.around import DRAWS, has_zeros, in_dtype, keeping
 from verify.spec.domains import Domain, Label
 from verify.tape.balls import precision
@@ -81,7 +81,7 @@ class Layout:
         return Case(values=sound(self.problem, values), family=family, seed=seed, differentiated=own)
 
     def _numbers(self, i: Input, own: NDArray[np.uint8], sizes: dict[str, int]) -> Any:
-        if isinstance(i.domain, Kept):
+        if isinstance(i.domain, FromExample):
             return in_dtype(i.domain.value, self.dtype)
         shape, largest = i.shape(sizes), i.shape(dict.fromkeys(self.problem.dims, self.most))
         numbers = own[2:].reshape(largest)[tuple(slice(n) for n in shape)]

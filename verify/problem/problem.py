@@ -35,14 +35,14 @@ class Fixed:
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class FromExample:
     """No domain but this value, which the example has."""
 
     value: Any
 
 
 Values = Mapping[str, Any]
-Numbers = Domain | Finite | Label | Simplex | Fixed | Kept
+Numbers = Domain | Finite | Label | Simplex | Fixed | FromExample
 
 MEAN, SUM, WEIGHTED_MEAN, KEPT_MEAN = "mean", "sum", "mean by weights", "mean of what is kept"
 """How elements are added up: the mean, the sum, and their sum over that of the weights, or the number, of those that are not ignored.
@@ -193,7 +193,7 @@ class Problem:
     @property
     def moved(self) -> tuple[str, ...]:
         """The names of what is drawn around an example: of these, and of others that do not keep its values."""
-        return tuple(i.name for i in self.inputs if i.differentiated or not isinstance(i.domain, Kept))
+        return tuple(i.name for i in self.inputs if i.differentiated or not isinstance(i.domain, FromExample))
 
     @property
     def dims(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.problem.around import in_dtype, near
-from verify.problem.problem import WEIGHTS, Fixed, Input, Kept, Problem
+from verify.problem.problem import WEIGHTS, Fixed, FromExample, Input, Problem
 from verify.spec.domains import Label, Simplex
 
 OFTEN = 4
@@ -56,7 +56,7 @@ def sound(problem: Problem, values: dict[str, Any]) -> dict[str, Any]:
 
 def drawn(i: Input, shape: tuple[int, ...], sizes: dict[str, int], rng: np.random.Generator, dtype: str, *, rare: bool = False) -> Any:
     """Ordinary numbers of an input's domain, or any of its list."""
-    if isinstance(i.domain, Kept):
+    if isinstance(i.domain, FromExample):
         return in_dtype(i.domain.value, dtype)
     raw = rng.integers(0, 256, shape, dtype=np.uint8)
     if i.is_free:
@@ -74,7 +74,7 @@ def of_bytes(i: Input, raw: NDArray[np.integer[Any]], sizes: dict[str, int], dty
         return _rows(raw.astype(np.int64)).astype(dtype)
     if isinstance(i.domain, Fixed):
         return np.full(raw.shape, i.domain.values, dtype)
-    assert not isinstance(i.domain, Kept)  # which an example alone has
+    assert not isinstance(i.domain, FromExample)  # which an example alone has
     found = np.array(i.domain.values)[raw.astype(np.int64) % len(i.domain.values)]
     return np.asarray(found.astype(np.int64 if i.whole else dtype))
 

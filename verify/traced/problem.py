@@ -13,7 +13,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.problem import Input, Kept, Part, Problem, Recording, Values
+from verify.problem import FromExample, Input, Part, Problem, Recording, Values
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
@@ -425,7 +425,7 @@ def code_problem(
     variables = code.names[: code.variables]
     free = {*variables, *drawn}
     shown = {
-        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in free else Kept(a))
+        n: Input(name=n, dims=tuple(map(str, np.shape(a))), domain=domain_of(np.asarray(a)) if n in free else FromExample(a))
         for n, a in example.items()
     }
     inputs = tuple(replace(i, differentiated=n in variables) for n, i in (shown | dict(declared or {})).items())
