@@ -25,7 +25,7 @@ from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import Builder, Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
-from verify.traced.recorder import FRONT_ENDS, GUARD, Kept, NotTraced, Recorder
+from verify.traced.recorder import FRONT_ENDS, GUARD, NotTraced, Recorder, WritesBuffer
 from verify.traced.swapped import swapped
 
 MOST_LINES = 100
@@ -171,7 +171,7 @@ def _run(f: Callable[..., Any], given: Sequence[Any], inputs: Sequence[Any], rec
     try:
         with _ready(f, recorder) as own, np.errstate(all="ignore"):
             returned = own(*arguments)
-    except Kept as kept:
+    except WritesBuffer as kept:
         if kept.buffer is None:
             raise
         recorder.buffers[id(kept.buffer)] = kept.buffer

@@ -49,7 +49,7 @@ class NotTraced(BaseException):
         return f"{self.what}{where}"
 
 
-class Kept(NotTraced):
+class WritesBuffer(NotTraced):
     """It writes into an array that it keeps: the `buffer`, where another one can stand in for it."""
 
     buffer: Any = None
@@ -229,8 +229,8 @@ class Recorder:
         return found.reshape(shape)
 
     def keeps(self, buffer: Any) -> NoReturn:
-        """Raises Kept: the code is to run again with another array in place of a buffer that it writes into."""
-        self.failure = Kept("it writes numbers that are differentiated into an array that it keeps", self.line)
+        """Raises WritesBuffer: the code is to run again with another array in place of a buffer that it writes into."""
+        self.failure = WritesBuffer("it writes numbers that are differentiated into an array that it keeps", self.line)
         if id(buffer) not in self.buffers and buffer.base is None:
             self.failure.buffer = buffer
         raise self.failure
