@@ -26,10 +26,10 @@ from verify.candidates.upstream import Pulled, generic
 from verify.difference import joined
 from verify.errors import UsageError
 
-Path = tuple["Step", ...]
+Path = tuple["PathKey", ...]
 
 
-class Step(NamedTuple):
+class PathKey(NamedTuple):
     """One attribute of an object, or one item of a dict or a list."""
 
     attribute: bool
@@ -152,7 +152,7 @@ def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] 
         raise UsageError(f"{type(thing).__name__} gives no gradient at the example: it {error}.") from None
     after = dict(_all(trial))
     parameters, gradients = _parameters(before, after, [*names])
-    returned: list[Path] = [(Step(True, name),) for name in names if any(map(inputs.is_real, _slots(inputs, name)))]
+    returned: list[Path] = [(PathKey(True, name),) for name in names if any(map(inputs.is_real, _slots(inputs, name)))]
     more = len(back) - len(returned) if isinstance(back, (tuple, list)) else 0
     for part in back[len(returned) :] if more > 0 else ():
         fitting = (p for p, a in before if p not in returned and p not in gradients and np.shape(a) == np.shape(part))
@@ -164,7 +164,7 @@ def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] 
     for path in parameters:
         _add(example, _named(path), np.array(_get(thing, path)) if np.ndim(_get(thing, path)) else _get(thing, path))
     if back is None:
-        gradients |= {(Step(True, n),): place for n in names if (place := _gradient_of((Step(True, n),), after)) is not None}
+        gradients |= {(PathKey(True, n),): place for n in names if (place := _gradient_of((PathKey(True, n),), after)) is not None}
         returned = []
     example = _with(example, kept)
     layer = ObjectLayer(
@@ -319,13 +319,13 @@ def _arrays(thing: Any) -> Iterator[tuple[Path, Any]]:
     return ((path, a) for path, a in _all(thing) if _is_real(a))
 
 
-def _parts(thing: Any) -> Iterator[tuple[Step, Any]]:
+def _parts(thing: Any) -> Iterator[tuple[PathKey, Any]]:
     if isinstance(thing, Mapping):
-        yield from ((Step(False, key), value) for key, value in thing.items() if isinstance(key, (str, int)))
+        yield from ((PathKey(False, key), value) for key, value in thing.items() if isinstance(key, (str, int)))
     elif isinstance(thing, (list, tuple)):
-        yield from ((Step(False, k), value) for k, value in enumerate(thing))
+        yield from ((PathKey(False, k), value) for k, value in enumerate(thing))
     elif type(thing).__module__.partition(".")[0] not in ("builtins", "numpy", "types", "functools"):
-        yield from ((Step(True, key), value) for key, value in getattr(thing, "__dict__", {}).items())
+        yield from ((PathKey(True, key), value) for key, value in getattr(thing, "__dict__", {}).items())
 
 
 def _is_real(a: Any) -> bool:
