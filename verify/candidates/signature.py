@@ -47,7 +47,7 @@ REG = "reg"
 
 
 @dataclass(frozen=True)
-class Given:
+class FixedArgument:
     """An argument that is the same in every call: a parameter of the loss, which has a `name`, or a default before an argument that is
     handed in.
     """
@@ -70,7 +70,7 @@ class Weights:
         return np.ones(examples, dtype) if weights is None else np.array(weights, dtype)
 
 
-Extra = str | Given | Weights
+Extra = str | FixedArgument | Weights
 """What is handed in after the first arguments: REG stands for λ."""
 
 
@@ -124,11 +124,11 @@ def taken(f: Callable[..., Any], parameters: Collection[str]) -> dict[str, Any]:
 
 def with_parameters(extras: tuple[Extra, ...], values: Mapping[str, float]) -> tuple[Extra, ...]:
     """The same with other values of the loss's parameters. Raises UsageError for one that is not handed in."""
-    handed = {e.name for e in extras if isinstance(e, Given)}
+    handed = {e.name for e in extras if isinstance(e, FixedArgument)}
     for name in values:
         if name not in handed:
             raise UsageError(f"the candidate does not take {name}, so it cannot be judged at {name} = {values[name]:g}.")
-    return tuple(Given(values.get(str(e.name), e.value), e.name) if isinstance(e, Given) else e for e in extras)
+    return tuple(FixedArgument(values.get(str(e.name), e.value), e.name) if isinstance(e, FixedArgument) else e for e in extras)
 
 
 def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, float] | None = None) -> tuple[Extra, ...]:
@@ -137,7 +137,7 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
 
     Raises UsageError where it needs an argument that is none of these.
     """
-    told, known = parameters_of(f), {name.lower(): Given(value, name) for name, value in (parameters or {}).items()}
+    told, known = parameters_of(f), {name.lower(): FixedArgument(value, name) for name, value in (parameters or {}).items()}
     usual: tuple[Extra, ...] = (REG,) if first == LINEAR else ()
     positional = [p for p in told or () if p.kind in POSITIONAL]
     if told is None or (len(positional) <= first and any(p.kind is p.VAR_POSITIONAL for p in told)):
@@ -146,13 +146,13 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
     used = 0  # how many there are up to the last that is not left at its default
     for p in positional[first:]:
         found.append(_extra(f, p, known, found, first))
-        used = used if isinstance(found[-1], Given) and p.name.lower() not in known else len(found)
+        used = used if isinstance(found[-1], FixedArgument) and p.name.lower() not in known else len(found)
     if left := [p for p in told if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
         raise _unknown(left[0], f, first)
     return tuple(found[:used])
 
 
-def _extra(f: Callable[..., Any], p: inspect.Parameter, known: Mapping[str, Given], before: Sequence[Extra], first: int) -> Extra:
+def _extra(f: Callable[..., Any], p: inspect.Parameter, known: Mapping[str, FixedArgument], before: Sequence[Extra], first: int) -> Extra:
     name, needed, weighted = p.name.lower(), p.default is p.empty, any(isinstance(e, Weights) for e in before)
     if name in known:
         return known[name]
@@ -161,7 +161,7 @@ def _extra(f: Callable[..., Any], p: inspect.Parameter, known: Mapping[str, Give
     if first == LINEAR and REG not in before:
         return REG
     if not needed:
-        return Given(p.default)
+        return FixedArgument(p.default)
     if first == LINEAR or weighted:
         raise _unknown(p, f, first)
     return Weights()  # of scores and targets: what else a booster hands in

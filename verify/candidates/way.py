@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, halved
-from verify.candidates.signature import REG, Extra, Given, Weights, with_parameters
+from verify.candidates.signature import REG, Extra, FixedArgument, Weights, with_parameters
 from verify.form import Form
 
 
@@ -171,4 +171,4 @@ class Labelled(Way):
     def _one(self, e: Extra, examples: int, dtype: np.dtype[Any], reg: float) -> Any:
         if isinstance(e, Weights):
             return e.given(examples, dtype, self.weights)
-        return e.value if isinstance(e, Given) else reg
+        return e.value if isinstance(e, FixedArgument) else reg

@@ -14,7 +14,7 @@ from verify.candidates import Candidate, Linear, Scores
 from verify.candidates.arguments import loss_and_gradient, loss_of
 from verify.candidates.call import BACKWARDS, Call
 from verify.candidates.scores import DataSet
-from verify.candidates.signature import REG, Given, Weights
+from verify.candidates.signature import REG, FixedArgument, Weights
 from verify.conventions.pins import Conventions
 from verify.form import LINEAR
 from verify.oracle.formula import Formula, group_formula, loss_formula, penalty_formula
@@ -93,7 +93,7 @@ def _of_labels(found: Conventions, o: Objective, every: bool) -> BySpec:
     way, loss = found.candidate, o.loss
     assert isinstance(way, (Linear, Scores))
     linear = o.form is LINEAR
-    handed = [str(e.name) for e in way.extras if every and isinstance(e, Given) and e.name in o.parameters]
+    handed = [str(e.name) for e in way.extras if every and isinstance(e, FixedArgument) and e.name in o.parameters]
     score, c = ("1", None) if loss.targets else (None, "c" if o.classes is None else str(o.classes))
     wide = score or c or ""
     free = loss.domain is not None and not (isinstance(way, Scores) and way.order == "PREDICTIONDATASET")

@@ -17,7 +17,7 @@ from verify import form
 from verify.candidates import Candidate, Misbehaviour, Scores, extras
 from verify.candidates.linear import LAYOUTS
 from verify.candidates.scores import CUTS, NONE, ORDERS
-from verify.candidates.signature import SCORES, Given, Weights, names_a_target, order
+from verify.candidates.signature import SCORES, FixedArgument, Weights, names_a_target, order
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import Conventions, Pins, parted
@@ -68,7 +68,7 @@ def find_out(
         known = Conventions(candidate=way, objective=objective, fits=False, complaint=found.complaint, approximate=approximate)
         known = replace(known, question=found.question)
     if known.complaint is None and found.question is not None and _weighs_classes(way, found.question, watch):
-        way = replace(way, extras=tuple(Given(e.otherwise) if isinstance(e, Weights) else e for e in way.extras))
+        way = replace(way, extras=tuple(FixedArgument(e.otherwise) if isinstance(e, Weights) else e for e in way.extras))
         known = replace(known, limitations=(*known.limitations, OF_CLASSES))
     weighs = known.complaint is None and way.order == "PREDICTIONDATASET" and _weighs(way, found.question)
     return replace(known, candidate=replace(way, weighs=weighs), objective=replace(objective, classes=classes))
