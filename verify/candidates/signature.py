@@ -57,7 +57,7 @@ class FixedArgument:
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightsArgument:
     """Weights of the examples. Where none are asked about they are `otherwise`, or ones where they are `needed`."""
 
     otherwise: Any = None
@@ -70,7 +70,7 @@ class Weights:
         return np.ones(examples, dtype) if weights is None else np.array(weights, dtype)
 
 
-Extra = str | FixedArgument | Weights
+Extra = str | FixedArgument | WeightsArgument
 """What is handed in after the first arguments: REG stands for λ."""
 
 
@@ -153,18 +153,18 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
 
 
 def _extra(f: Callable[..., Any], p: inspect.Parameter, known: Mapping[str, FixedArgument], before: Sequence[Extra], first: int) -> Extra:
-    name, needed, weighted = p.name.lower(), p.default is p.empty, any(isinstance(e, Weights) for e in before)
+    name, needed, weighted = p.name.lower(), p.default is p.empty, any(isinstance(e, WeightsArgument) for e in before)
     if name in known:
         return known[name]
     if name in WEIGHT and not weighted:
-        return Weights(None if needed else p.default, needed)
+        return WeightsArgument(None if needed else p.default, needed)
     if first == LINEAR and REG not in before:
         return REG
     if not needed:
         return FixedArgument(p.default)
     if first == LINEAR or weighted:
         raise _unknown(p, f, first)
-    return Weights()  # of scores and targets: what else a booster hands in
+    return WeightsArgument()  # of scores and targets: what else a booster hands in
 
 
 def _unknown(p: inspect.Parameter, f: Callable[..., Any], first: int) -> UsageError:

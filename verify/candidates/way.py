@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates.answer import Answer, halved
-from verify.candidates.signature import REG, Extra, FixedArgument, Weights, with_parameters
+from verify.candidates.signature import REG, Extra, FixedArgument, WeightsArgument, with_parameters
 from verify.form import Form
 
 
@@ -141,12 +141,12 @@ class Labelled(Way):
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of its arguments."""
-        return (*self.first, *(e if e == REG else "weights" if isinstance(e, Weights) else "parameter" for e in self.extras))
+        return (*self.first, *(e if e == REG else "weights" if isinstance(e, WeightsArgument) else "parameter" for e in self.extras))
 
     @property
     def takes_weights(self) -> bool:
         """Whether weights of the examples are handed in."""
-        return any(isinstance(e, Weights) for e in self.extras)
+        return any(isinstance(e, WeightsArgument) for e in self.extras)
 
     def at(self, parameters: Mapping[str, float]) -> Self:
         """The same at other values of parameters of the loss that it takes."""
@@ -169,6 +169,6 @@ class Labelled(Way):
         return tuple(self._one(e, examples, dtype, reg) for e in self.extras)
 
     def _one(self, e: Extra, examples: int, dtype: np.dtype[Any], reg: float) -> Any:
-        if isinstance(e, Weights):
+        if isinstance(e, WeightsArgument):
             return e.given(examples, dtype, self.weights)
         return e.value if isinstance(e, FixedArgument) else reg

@@ -14,7 +14,7 @@ from verify.candidates import Candidate, Linear, Scores
 from verify.candidates.arguments import loss_and_gradient, loss_of
 from verify.candidates.call import BACKWARDS, Call
 from verify.candidates.scores import DataSet
-from verify.candidates.signature import REG, FixedArgument, Weights
+from verify.candidates.signature import REG, FixedArgument, WeightsArgument
 from verify.conventions.pins import Conventions
 from verify.form import LINEAR
 from verify.oracle.formula import Formula, group_formula, loss_formula, penalty_formula
@@ -174,7 +174,7 @@ def _of_labels(found: Conventions, o: Objective, every: bool) -> BySpec:
     built = _built(f, formula, both, inputs, way.has_loss, case)
     fixed: dict[str, Any] = {name: o.parameters[name] for name in handed}
     fixed |= {"y": ordinary(loss.targets)} if free else {}
-    weighed = any(isinstance(e, Weights) for e in way.extras) or (isinstance(way, Scores) and way.order == "PREDICTIONDATASET")
+    weighed = any(isinstance(e, WeightsArgument) for e in way.extras) or (isinstance(way, Scores) and way.order == "PREDICTIONDATASET")
     assumed = ("weights of the examples are 1",) if weighed else ()
     return replace(built, fixed=fixed, assumed=(*assumed, *(("the Hessian is not looked at",) if way.has_curvature else ())))
 
@@ -192,7 +192,7 @@ def _plain(a: Any) -> Any:
 def _extra(e: Any, values: Values, examples: int) -> Any:
     if e == REG:
         return values["reg"]
-    if isinstance(e, Weights):
+    if isinstance(e, WeightsArgument):
         return e.given(examples, np.dtype(np.float64), None)
     return values.get(str(e.name), e.value)
 

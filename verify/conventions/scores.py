@@ -17,7 +17,7 @@ from verify import form
 from verify.candidates import Candidate, Misbehaviour, Scores, extras
 from verify.candidates.linear import LAYOUTS
 from verify.candidates.scores import CUTS, NONE, ORDERS
-from verify.candidates.signature import SCORES, FixedArgument, Weights, names_a_target, order
+from verify.candidates.signature import SCORES, FixedArgument, WeightsArgument, names_a_target, order
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import Conventions, Pins, parted
@@ -68,7 +68,7 @@ def find_out(
         known = Conventions(candidate=way, objective=objective, fits=False, complaint=found.complaint, approximate=approximate)
         known = replace(known, question=found.question)
     if known.complaint is None and found.question is not None and _weighs_classes(way, found.question, watch):
-        way = replace(way, extras=tuple(FixedArgument(e.otherwise) if isinstance(e, Weights) else e for e in way.extras))
+        way = replace(way, extras=tuple(FixedArgument(e.otherwise) if isinstance(e, WeightsArgument) else e for e in way.extras))
         known = replace(known, limitations=(*known.limitations, OF_CLASSES))
     weighs = known.complaint is None and way.order == "PREDICTIONDATASET" and _weighs(way, found.question)
     return replace(known, candidate=replace(way, weighs=weighs), objective=replace(objective, classes=classes))
@@ -91,7 +91,7 @@ def _ways(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[str
         for arguments in [o for o in likely if o in orders] or orders:
             way = replace(base, cut=cut or "", column=column, order=arguments, per_example=what != "scores", each=what == "each")
             weightless = arguments == "PREDICTIONDATASET"
-            yield replace(way, extras=tuple(e for e in way.extras if not isinstance(e, Weights))) if weightless else way
+            yield replace(way, extras=tuple(e for e in way.extras if not isinstance(e, WeightsArgument))) if weightless else way
 
 
 def _returned(f: Callable[..., Any], pins: Pins, signatures: Sequence[str]) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _ignores_order(way: Scores, probe: Question) -> bool:
 
 def _weighs_classes(way: Scores, probe: Question, watch: Watch) -> bool:
     """Whether the weights that it can do without are those of classes."""
-    if not any(isinstance(e, Weights) and not e.needed for e in way.extras):
+    if not any(isinstance(e, WeightsArgument) and not e.needed for e in way.extras):
         return False
     scores, y = probe["scores"], probe["y"]
     if len(y) == scores.shape[1]:
