@@ -22,7 +22,7 @@ from verify.oracle import Oracle, vectorised
 from verify.spec import Claims, LossSpec, Objective
 from verify.spec.catalogue import find_loss, find_penalty
 from verify.trial import run
-from verify.trial.engine import SETTINGS, Given
+from verify.trial.engine import SETTINGS, StoredChoices
 
 DTYPES = ["float64", "float32"]
 
@@ -83,7 +83,7 @@ def _reach(group, side):
 def drawn(choices, strategy):
     found = []
 
-    @settings(SETTINGS, database=Given(choices), phases=(Phase.reuse,))
+    @settings(SETTINGS, database=StoredChoices(choices), phases=(Phase.reuse,))
     @given(strategy)
     def collect(case):
         found.append(case)

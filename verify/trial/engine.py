@@ -95,7 +95,7 @@ def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], 
     """Shrinks what the strategy draws by these choices. Most choices that the engine tries make a case that it has tried before, since a
     small case has no use for most of the bytes: the trial looks at each case once.
     """
-    given, looked, broken = Given(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
+    given, looked, broken = StoredChoices(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
 
     def look(case: Case, data: ConjectureData) -> None:
         key = case.key, case.family, case.seed
@@ -133,7 +133,7 @@ def _run(test: Callable[[Case, ConjectureData], None], strategy: SearchStrategy[
         ConjectureRunner(once, settings=how, random=random, database_key=b"search").run()
 
 
-class Given(ExampleDatabase):
+class StoredChoices(ExampleDatabase):
     """Hands the engine these choices where it keeps what has failed before and is not yet shrunk, so that it begins with them."""
 
     def __init__(self, choices: Choices) -> None:
