@@ -24,7 +24,7 @@ from verify.report.model import Report
 from verify.spec.annotated import annotated
 from verify.spec.catalogue import is_in_a_file, name_of_spec
 from verify.spec.function import FunctionSpec
-from verify.spec.loss import Given, LossSpec
+from verify.spec.loss import LossSpec, ParameterValue
 from verify.spec.penalty import Penalty
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def check(
     reduction: str | None = None,
     penalty: str | Penalty | None = None,
     delta: float | None = None,
-    parameters: Mapping[str, Given] | None = None,
+    parameters: Mapping[str, ParameterValue] | None = None,
     classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
@@ -144,7 +144,7 @@ def requested(
     reduction: str | None = None,
     penalty: str | Penalty | None = None,
     delta: float | None = None,
-    parameters: Mapping[str, Given] | None = None,
+    parameters: Mapping[str, ParameterValue] | None = None,
     classes: int | None = None,
     dtypes: Sequence[str] | None = None,
     profile: str = "ci",
@@ -235,7 +235,7 @@ def prove(
     layout: str | None = None,
     reduction: str | None = None,
     penalty: str | Penalty | None = None,
-    parameters: Mapping[str, Given] | None = None,
+    parameters: Mapping[str, ParameterValue] | None = None,
     classes: int | None = None,
     at: Any = None,
     inputs: str | Mapping[str, str] | None = None,

@@ -21,7 +21,7 @@ from verify.problem import is_mean
 from verify.spec.catalogue import find_penalty
 from verify.spec.claim import Claim
 from verify.spec.fields import number
-from verify.spec.loss import Given, LossSpec, Parameter
+from verify.spec.loss import LossSpec, Parameter, ParameterValue
 from verify.spec.objective import REDUCTIONS, Objective
 
 HESSIANS = ("exact", "approximate")
@@ -41,7 +41,7 @@ class Pins:
     reduction: str | None = None
     penalty: str | None = None
     delta: float | None = None
-    parameters: Mapping[str, Given] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict, hash=False)
     classes: int | None = None
     hessian: str | None = None
     gradient: str | None = None
@@ -96,7 +96,7 @@ def parted(layout: str) -> tuple[str, str]:
     return layout.removesuffix(cut), cut
 
 
-def _numbers(parameters: object, delta: object) -> dict[str, Given]:
+def _numbers(parameters: object, delta: object) -> dict[str, ParameterValue]:
     """All that was given by name, `delta` among it. Raises UsageError for what is no table of numbers, or says two things of one name."""
     if not isinstance(parameters, Mapping):
         raise UsageError(f"parameters is {shown(parameters)}; give a table of numbers by name, such as {{'delta': 2.0}}.")
@@ -111,7 +111,7 @@ def _numbers(parameters: object, delta: object) -> dict[str, Given]:
     return {**given, "delta": short}
 
 
-def _given(what: str, value: Any) -> Given:
+def _given(what: str, value: Any) -> ParameterValue:
     """A number, or one for each class. Raises UsageError for anything else."""
     if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(number(f"one of {what}", v) for v in value)

@@ -30,7 +30,7 @@ from verify.problem.problem import (
 )
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
-from verify.spec.loss import Given, LossSpec
+from verify.spec.loss import LossSpec, ParameterValue
 from verify.spec.relations import Affine, Homogeneous, Relation, Separable, ShiftInvariant, Symmetric
 from verify.spec.shipped import plain
 from verify.spec.statement import NoExpression, expression, returned
@@ -72,7 +72,7 @@ def ignoring(problem: Problem, label: int | None) -> Problem:
 
 
 @lru_cache(maxsize=64)
-def fixed(problem: Problem, name: str, value: Given) -> Problem:
+def fixed(problem: Problem, name: str, value: ParameterValue) -> Problem:
     """The same where a parameter that has a number for each class has this value: one for all, or as many as there are classes then.
 
     Raises UsageError where it lies outside its domain, and where the number of classes is another one.

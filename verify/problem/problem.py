@@ -20,7 +20,7 @@ from verify.later import sympy
 from verify.spec.claim import Claim
 from verify.spec.domains import Domain, Finite, Label, Simplex
 from verify.spec.function import UPSTREAM
-from verify.spec.loss import Claims, Given, Parameter
+from verify.spec.loss import Claims, Parameter, ParameterValue
 from verify.spec.relations import Affine, Homogeneous, Relation, Separable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Fixed:
     """No domain but these numbers: one for each class, or one for all."""
 
-    values: Given
+    values: ParameterValue
 
 
 @dataclass(frozen=True, eq=False)

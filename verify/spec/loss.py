@@ -18,7 +18,7 @@ from verify.spec.relations import RELATIONS, Relation
 from verify.spec.statement import second, stated, takes
 from verify.spec.target import Target
 
-Given = float | tuple[float, ...]
+ParameterValue = float | tuple[float, ...]
 """What a parameter may be given as: a number, or of one that has some for each class as many as there are classes."""
 
 
@@ -44,7 +44,7 @@ class Parameter:
             raise UsageError(f"a parameter has the domain ({self.low}, {self.high}), which is empty; give low < high.")
         object.__setattr__(self, "default", self.check("default", self.default))
 
-    def check(self, name: str, value: Given) -> float:
+    def check(self, name: str, value: ParameterValue) -> float:
         """`value` as a float. Raises UsageError where it is several, or lies outside the domain."""
         if isinstance(value, tuple):
             raise UsageError(f"parameter {name} is {', '.join(f'{v:g}' for v in value)}; it is one number, not one for each class.")
@@ -52,7 +52,7 @@ class Parameter:
             raise UsageError(f"parameter {name} = {value:g} is outside its domain ({self.low}, {self.high}).")
         return float(value)
 
-    def check_each(self, name: str, value: Given) -> Given:
+    def check_each(self, name: str, value: ParameterValue) -> ParameterValue:
         """The same of one that has a number for each class, given as one for all or as one for each."""
         return tuple(self.check(name, v) for v in value) if isinstance(value, tuple) else self.check(name, value)
 
@@ -331,7 +331,7 @@ class LossSpec:
         """The target as the first constant of the formula, where it is one: where it has a domain."""
         return (self.targets[label],) if self.domain and self.targets else ()
 
-    def with_parameters(self, given: Mapping[str, Given]) -> dict[str, float]:
+    def with_parameters(self, given: Mapping[str, ParameterValue]) -> dict[str, float]:
         """The parameters' values: the given ones, checked, and the defaults of the rest."""
         for name in given:
             if name not in self.parameters:
