@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from verify.evidence import NOT_FINITE, Evidence, Finding, Verdict, judge
+from verify.evidence import NOT_FINITE, Evidence, Measurement, Verdict, judge
 
 
 def evidence(measured, allowed, **more):
@@ -39,46 +39,46 @@ HOLDING, BROKEN, NAN = evidence(0.5, 1.0), evidence(1.0 + 2**-52, 1.0), evidence
 
 TABLE = {
     "nothing": ([], Verdict.SILENT),
-    "a finding without evidence": ([Finding()], Verdict.SILENT),
-    "undecided without evidence": ([Finding(undecided="on a kink")], Verdict.SILENT),
-    "undecided though holding": ([Finding(evidence=(HOLDING,), undecided="swamped")], Verdict.SILENT),
-    "one decided": ([Finding(evidence=(HOLDING,))], Verdict.HOLDS),
-    "just at the edge": ([Finding(evidence=(evidence(1.0, 1.0),))], Verdict.HOLDS),
-    "just beyond the edge": ([Finding(evidence=(BROKEN,))], Verdict.BROKEN),
-    "decided and undecided": ([Finding(undecided="on a kink"), Finding(evidence=(HOLDING,))], Verdict.HOLDS),
-    "one of many broken": ([Finding(evidence=(HOLDING,)), Finding(evidence=(HOLDING, BROKEN))], Verdict.BROKEN),
-    "broken though undecided": ([Finding(evidence=(BROKEN,), undecided="swamped")], Verdict.BROKEN),
-    "broken first": ([Finding(evidence=(BROKEN,)), Finding(evidence=(HOLDING,))], Verdict.BROKEN),
-    "not a number": ([Finding(evidence=(HOLDING,)), Finding(evidence=(NAN,))], Verdict.BROKEN),
-    "an allowance that is not finite": ([Finding(evidence=(evidence(inf, inf), evidence(0.0, nan)))], Verdict.SILENT),
-    "one beside what holds": ([Finding(evidence=(evidence(nan, inf), HOLDING))], Verdict.HOLDS),
-    "one beside what breaks": ([Finding(evidence=(evidence(0.0, inf), BROKEN))], Verdict.BROKEN),
-    "nothing measured, nothing allowed": ([Finding(evidence=(evidence(0.0, 0.0),))], Verdict.HOLDS),
+    "a measurement without evidence": ([Measurement()], Verdict.SILENT),
+    "undecided without evidence": ([Measurement(undecided="on a kink")], Verdict.SILENT),
+    "undecided though holding": ([Measurement(evidence=(HOLDING,), undecided="swamped")], Verdict.SILENT),
+    "one decided": ([Measurement(evidence=(HOLDING,))], Verdict.HOLDS),
+    "just at the edge": ([Measurement(evidence=(evidence(1.0, 1.0),))], Verdict.HOLDS),
+    "just beyond the edge": ([Measurement(evidence=(BROKEN,))], Verdict.BROKEN),
+    "decided and undecided": ([Measurement(undecided="on a kink"), Measurement(evidence=(HOLDING,))], Verdict.HOLDS),
+    "one of many broken": ([Measurement(evidence=(HOLDING,)), Measurement(evidence=(HOLDING, BROKEN))], Verdict.BROKEN),
+    "broken though undecided": ([Measurement(evidence=(BROKEN,), undecided="swamped")], Verdict.BROKEN),
+    "broken first": ([Measurement(evidence=(BROKEN,)), Measurement(evidence=(HOLDING,))], Verdict.BROKEN),
+    "not a number": ([Measurement(evidence=(HOLDING,)), Measurement(evidence=(NAN,))], Verdict.BROKEN),
+    "an allowance that is not finite": ([Measurement(evidence=(evidence(inf, inf), evidence(0.0, nan)))], Verdict.SILENT),
+    "one beside what holds": ([Measurement(evidence=(evidence(nan, inf), HOLDING))], Verdict.HOLDS),
+    "one beside what breaks": ([Measurement(evidence=(evidence(0.0, inf), BROKEN))], Verdict.BROKEN),
+    "nothing measured, nothing allowed": ([Measurement(evidence=(evidence(0.0, 0.0),))], Verdict.HOLDS),
 }
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_findings_are_judged(name):
-    findings, verdict = TABLE[name]
-    assert judge(findings) is verdict
-    assert judge(iter(findings)) is verdict
+    measurements, verdict = TABLE[name]
+    assert judge(measurements) is verdict
+    assert judge(iter(measurements)) is verdict
 
 
 @pytest.mark.parametrize("others", [(HOLDING,), (HOLDING, BROKEN)], ids=["holding", "broken"])
 def test_the_worst_evidence_is_under_the_greatest_strain(others):
-    assert Finding(evidence=others).worst is others[-1]
-    assert Finding(evidence=(*others, NAN)).worst is NAN
-    assert Finding(evidence=(NAN, *others)).worst is NAN
+    assert Measurement(evidence=others).worst is others[-1]
+    assert Measurement(evidence=(*others, NAN)).worst is NAN
+    assert Measurement(evidence=(NAN, *others)).worst is NAN
 
 
 def test_what_decides_nothing_is_left_out_and_the_reason_told():
-    assert Finding(evidence=(evidence(nan, inf), HOLDING)) == Finding(evidence=(HOLDING,))
-    assert Finding(evidence=(evidence(nan, inf),)) == Finding(undecided=NOT_FINITE)
-    assert Finding(evidence=(evidence(nan, inf),), undecided="on a kink") == Finding(undecided="on a kink")
+    assert Measurement(evidence=(evidence(nan, inf), HOLDING)) == Measurement(evidence=(HOLDING,))
+    assert Measurement(evidence=(evidence(nan, inf),)) == Measurement(undecided=NOT_FINITE)
+    assert Measurement(evidence=(evidence(nan, inf),), undecided="on a kink") == Measurement(undecided="on a kink")
 
 
 def test_a_finding_without_evidence_has_no_worst():
-    assert Finding().worst is None
+    assert Measurement().worst is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from implementations import hinge
 
 from verify.candidates import Linear
 from verify.cases import Case, families
-from verify.evidence import Evidence, Finding, Verdict
+from verify.evidence import Evidence, Measurement, Verdict
 from verify.laws import Law, Subject
 from verify.oracle import Oracle
 from verify.profiles import PROFILES
@@ -55,7 +55,7 @@ def test_all_laws_look_at_the_same_cases_which_are_drawn_once(profile):
     def law(name):
         def measure(_, case):
             looked.setdefault(name, []).append(case)
-            return Finding(evidence=(Evidence(law=name, measured=float(len(looked[name]) % 3), allowed=100.0),))
+            return Measurement(evidence=(Evidence(law=name, measured=float(len(looked[name]) % 3), allowed=100.0),))
 
         return Law(name=name, statement="", measure=measure)
 
@@ -96,7 +96,7 @@ def test_the_answers_of_the_candidate_lead_the_search_of_every_law():
 
         def measure(_, case):
             seen.append(float(np.abs(case["W"]).sum()))
-            return Finding(evidence=(Evidence(law="a test", measured=0.0, allowed=1.0),))
+            return Measurement(evidence=(Evidence(law="a test", measured=0.0, allowed=1.0),))
 
         run(
             Law(name="a test", statement="", measure=measure),
@@ -114,7 +114,7 @@ def test_a_candidate_that_draws_numbers_draws_the_same_at_every_case():
 
     def measure(*_):
         drawn.append((np.random.rand(), random.random()))  # noqa: NPY002
-        return Finding()
+        return Measurement()
 
     def states():
         return np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
@@ -130,7 +130,7 @@ def test_every_family_is_visited_and_counted_with_its_patterns():
 
     def measure(subject, case):
         seen.append((case.family, subject.truth(case).pattern))
-        return Finding(evidence=(Evidence(law="a test", measured=0.0, allowed=1.0),))
+        return Measurement(evidence=(Evidence(law="a test", measured=0.0, allowed=1.0),))
 
     result = trial(measure)
     assert result.verdict is Verdict.HOLDS
@@ -145,7 +145,7 @@ def test_the_engine_makes_a_counterexample_small_with_one_look_at_each_case():
 
     def measure(_, case):
         looked.append((case.key, case.family, case.seed))
-        return Finding(evidence=(Evidence(law="a test", measured=float(np.abs(case["W"]).max()), allowed=1.0),))
+        return Measurement(evidence=(Evidence(law="a test", measured=float(np.abs(case["W"]).max()), allowed=1.0),))
 
     search = Trial(Derived(Law(name="a test", statement="", measure=measure), SUBJECT))
     search.question.search(search)

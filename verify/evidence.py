@@ -71,7 +71,7 @@ NOT_FINITE = "allowance not finite: smaller numbers would decide it"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Measurement:
     """All that one law found on one case.
 
     `undecided` is None where the law's question was answered, else the reason why it was not, in words that can be
@@ -96,11 +96,11 @@ class Finding:
         return max(self.evidence, key=lambda e: e.strain, default=None)
 
 
-def judge(findings: Iterable[Finding]) -> Verdict:
+def judge(measurements: Iterable[Measurement]) -> Verdict:
     """BROKEN if any strain exceeds 1 (or is NaN), SILENT if no case was decided, else HOLDS."""
     decided = 0
-    for finding in findings:
-        if not all(e.strain <= 1 for e in finding.evidence):
+    for measurement in measurements:
+        if not all(e.strain <= 1 for e in measurement.evidence):
             return Verdict.BROKEN
-        decided += finding.undecided is None and bool(finding.evidence)
+        decided += measurement.undecided is None and bool(measurement.evidence)
     return Verdict.HOLDS if decided else Verdict.SILENT

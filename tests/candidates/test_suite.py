@@ -10,7 +10,7 @@ import pytest
 from verify import evidence, laws, rounding
 from verify.api import check
 from verify.candidates import suite
-from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.evidence import Evidence, Measurement, Verdict, judge
 
 WITHOUT = {
     "a function": (evidence, "judge", lambda _: Verdict.HOLDS, "replaces verify.evidence.judge for the whole process"),
@@ -19,10 +19,10 @@ WITHOUT = {
     "an operator": (Evidence, "__eq__", lambda *_: True, "replaces verify.evidence.Evidence.__eq__ for the whole process"),
     "what Python has": (evidence, "all", lambda _: True, "adds verify.evidence.all to the suite that judges it"),
     "what is looked up first": (
-        Finding,
+        Measurement,
         "__getattribute__",
         None,
-        "adds verify.evidence.Finding.__getattribute__ to the suite that judges it",
+        "adds verify.evidence.Measurement.__getattribute__ to the suite that judges it",
     ),
 }
 
@@ -49,7 +49,7 @@ def test_what_a_table_holds_is_watched_too():
 
 def test_another_code_in_the_same_function_is_seen():
     before, code = suite.Suite(), judge.__code__
-    judge.__code__ = (lambda findings: Verdict.HOLDS).__code__
+    judge.__code__ = (lambda measurements: Verdict.HOLDS).__code__
     assert before.restore() == "changes what verify.evidence.judge does"
     assert judge.__code__ is code
 

@@ -299,11 +299,11 @@ def test_a_probability_that_would_be_subnormal_is_no_break(above):
     objective = Objective(loss=find_loss("softmax_cross_entropy"), penalty=find_penalty("none"))
     subject = Subject(candidate=Linear(f=implementation), oracle=Oracle(objective, "float64"))
     W = np.array([[above], [0.0], [0.0]])
-    finding = LAWS["bad-input"].measure(
+    measurement = LAWS["bad-input"].measure(
         subject, Case(values={"W": W, "X": np.ones((2, 1)), "y": np.array([0, 1]), "reg": 0.0}, family="given")
     )
-    assert judge([finding]) is Verdict.HOLDS
-    assert any(told.startswith("answers inf where the scores") for told in finding.limitations)
+    assert judge([measurement]) is Verdict.HOLDS
+    assert any(told.startswith("answers inf where the scores") for told in measurement.limitations)
 
 
 def test_laws_that_do_not_apply_say_why():

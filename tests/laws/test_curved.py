@@ -208,9 +208,9 @@ def test_a_least_subgradient_that_no_longer_descends_once_it_is_rounded_says_not
     oracle = Oracle(Objective(loss=loss, penalty=find_penalty("none")), "float64")
     right = Subject(candidate=Linear(f=field.RIGHT["PINBALL"], layout="D", targets=loss.targets), oracle=oracle)
     W, X = np.array([[0.5, -(2.0**-54)]]), np.array([[0.0, 1.0], [0.0, 1.0], [-0.0625, 1.0]])
-    finding = LAWS["descent"].measure(right, Case(values={"W": W, "X": X, "y": np.array([2, 3, 2]), "reg": 0.0}, family="near a kink"))
-    assert finding.undecided is not None
-    assert not [e for e in finding.evidence if e.strain > 0.3]
+    measurement = LAWS["descent"].measure(right, Case(values={"W": W, "X": X, "y": np.array([2, 3, 2]), "reg": 0.0}, family="near a kink"))
+    assert measurement.undecided is not None
+    assert not [e for e in measurement.evidence if e.strain > 0.3]
 
 
 def test_a_least_subgradient_that_does_not_fit_says_nothing():
@@ -219,5 +219,5 @@ def test_a_least_subgradient_that_does_not_fit_says_nothing():
     right = subject(loss, 1, lambda s, t, d: np.maximum(np.exp(s) - d, 0), lambda s, t, d: np.where(s > 0, np.exp(s), 0), "float64")
     case = Case(values={"W": np.array([[1.0]]), "X": np.array([[0.0], [10000.0]]), "y": np.array([0, 0]), "reg": 0.0}, family="given")
     with np.errstate(over="ignore"):
-        finding = LAWS["descent"].measure(right, case)
-    assert (finding.evidence, finding.undecided) == ((), OUT_OF_RANGE)
+        measurement = LAWS["descent"].measure(right, case)
+    assert (measurement.evidence, measurement.undecided) == ((), OUT_OF_RANGE)

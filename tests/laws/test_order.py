@@ -36,10 +36,10 @@ def measure(f, loss, where, penalty="none"):
 
 
 def test_forward_is_first_order_and_centred_second_on_a_smooth_loss():
-    finding = measure(softmax(penalty=0.0), "softmax_cross_entropy", SMOOTH)
-    assert finding.undecided is None
+    measurement = measure(softmax(penalty=0.0), "softmax_cross_entropy", SMOOTH)
+    assert measurement.undecided is None
     for method, order in (("forward", 1), ("centred", 2)):
-        errors = {e.where["h"]: e.where["measured"] for e in finding.evidence if e.where["method"] == method}
+        errors = {e.where["h"]: e.where["measured"] for e in measurement.evidence if e.where["method"] == method}
         exact = softmax(penalty=0.0)(**SMOOTH.but(reg=0.0).values)[1]
         slope = float((exact * direction(3, SMOOTH["W"].shape, "float64")).sum())
         a, b = sorted(errors, reverse=True)[2:4]
@@ -47,16 +47,16 @@ def test_forward_is_first_order_and_centred_second_on_a_smooth_loss():
 
 
 def test_differences_of_a_linear_piece_are_exact():
-    finding = measure(hinge(penalty=0.0), "multiclass_hinge", SMOOTH)
-    assert finding.undecided is None
-    assert all(e.allowed < 1e-7 * e.magnitude for e in finding.evidence if e.where["h"] > 1e-6)
+    measurement = measure(hinge(penalty=0.0), "multiclass_hinge", SMOOTH)
+    assert measurement.undecided is None
+    assert all(e.allowed < 1e-7 * e.magnitude for e in measurement.evidence if e.where["h"] > 1e-6)
 
 
 def test_centred_differences_of_a_quadratic_piece_are_exact_and_forward_ones_err_by_half_h_curvature():
     where = SMOOTH.but(reg=0.5)
-    finding = measure(hinge(), "multiclass_hinge", where, "l2")
-    assert finding.undecided is None
-    assert judge([finding]) is Verdict.HOLDS
+    measurement = measure(hinge(), "multiclass_hinge", where, "l2")
+    assert measurement.undecided is None
+    assert judge([measurement]) is Verdict.HOLDS
     halved = measure(hinge(penalty=1.0), "multiclass_hinge", where, "l2")
     assert judge([halved]) is Verdict.BROKEN
 
@@ -78,8 +78,8 @@ def test_order_sees_a_loss_that_goes_stale_where_value_and_gradient_do_not(loss,
 
 @pytest.mark.parametrize("error", [1e-3, 1e-8])
 def test_a_gradient_that_is_a_little_wrong_breaks_order(error):
-    finding = measure(softmax(penalty=0.0, after=lambda G, *_: G * (1 + error)), "softmax_cross_entropy", SMOOTH)
-    assert judge([finding]) is Verdict.BROKEN
+    measurement = measure(softmax(penalty=0.0, after=lambda G, *_: G * (1 + error)), "softmax_cross_entropy", SMOOTH)
+    assert judge([measurement]) is Verdict.BROKEN
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
@@ -89,8 +89,8 @@ def test_a_curvature_that_is_not_the_formulas_breaks_order(factor):
     def bent(W, X, y, reg):
         return softmax_loss(factor * W, X, y, reg) / factor, softmax(penalty=0.0)(factor * W, X, y, reg)[1]
 
-    finding = measure(bent, "softmax_cross_entropy", SMOOTH)
-    assert judge([finding]) is Verdict.BROKEN
+    measurement = measure(bent, "softmax_cross_entropy", SMOOTH)
+    assert judge([measurement]) is Verdict.BROKEN
 
 
 def test_the_window_keeps_rounding_out_of_the_ratio():
@@ -98,5 +98,5 @@ def test_the_window_keeps_rounding_out_of_the_ratio():
 
 
 def test_not_a_number_breaks_order():
-    finding = measure(hinge(penalty=0.0, loss=lambda *a: hinge_loss(*a) * np.nan), "multiclass_hinge", SMOOTH)
-    assert judge([finding]) is Verdict.BROKEN
+    measurement = measure(hinge(penalty=0.0, loss=lambda *a: hinge_loss(*a) * np.nan), "multiclass_hinge", SMOOTH)
+    assert judge([measurement]) is Verdict.BROKEN

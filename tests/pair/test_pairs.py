@@ -83,8 +83,8 @@ def test_what_looks_like_a_jump_may_be_finer_than_the_steps():
     """A group of equal numbers: its norm turns within some hundredths, and the first steps cross that."""
     f, _ = RIGHT["group norm near 100, float32"]
     x = np.array([112, 112, 128, 112, 112, 112], np.float32)
-    finding = MEASURES["gradient"](Pair(f), case_of(x, family="tied", seed=2090490022))  # as a search with seed 3 met it
-    assert [e.strain <= 1 for e in finding.evidence] == [True]  # of the other nothing is known
+    measurement = MEASURES["gradient"](Pair(f), case_of(x, family="tied", seed=2090490022))  # as a search with seed 3 met it
+    assert [e.strain <= 1 for e in measurement.evidence] == [True]  # of the other nothing is known
 
 
 def test_a_feature_is_no_rounding_and_few_digits_are():

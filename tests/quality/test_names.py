@@ -12,7 +12,7 @@ from implementations import OVERFLOWS, WRONG, softmax
 from verify.candidates import Linear
 from verify.conventions import Pins, find_out
 from verify.diagnosis import diagnose
-from verify.evidence import Finding, Verdict
+from verify.evidence import Measurement, Verdict
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
@@ -285,6 +285,9 @@ def test_a_diagnosis_asks_no_more_than_it_needs(name, most):
     result = judged("multiclass_hinge", f)
     oracle = ORACLES["multiclass_hinge", "l2", "float64"]
     diagnose(
-        "gradient", Subject(candidate=Linear(f=counted), oracle=oracle), result.witness.case, Finding(evidence=(result.witness.evidence,))
+        "gradient",
+        Subject(candidate=Linear(f=counted), oracle=oracle),
+        result.witness.case,
+        Measurement(evidence=(result.witness.evidence,)),
     )
     assert len(asked) <= most

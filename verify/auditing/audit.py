@@ -15,7 +15,7 @@ from verify.auditing.entries import numerical
 from verify.candidates import Way
 from verify.cases import Case
 from verify.errors import UsageError
-from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.evidence import Evidence, Measurement, Verdict, judge
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
 
@@ -32,28 +32,28 @@ class Part:
 
     question: str
     point: str
-    findings: tuple[Finding, ...]
+    measurements: tuple[Measurement, ...]
     entries: tuple[Evidence, ...] = ()
     complete: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        """What the findings come to."""
-        return judge(self.findings)
+        """What the measurements come to."""
+        return judge(self.measurements)
 
     @property
     def strain(self) -> float:
-        """The greatest of all findings, 0 where nothing was measured."""
-        return max((e.strain for f in self.findings for e in f.evidence), default=0.0)
+        """The greatest of all measurements, 0 where nothing was measured."""
+        return max((e.strain for f in self.measurements for e in f.evidence), default=0.0)
 
     @property
     def sensitivity(self) -> float:
-        """The smallest relative error of a typical entry that every finding would have seen."""
-        return max((e.resolution for f in self.findings for e in f.evidence), default=inf)
+        """The smallest relative error of a typical entry that every measurement would have seen."""
+        return max((e.resolution for f in self.measurements for e in f.evidence), default=inf)
 
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
-        undecided = sorted({f.undecided for f in self.findings if f.undecided is not None})
+        undecided = sorted({f.undecided for f in self.measurements if f.undecided is not None})
         entries = [e.where | {"allowed": e.allowed} for e in self.entries]
         told = {"question": self.question, "point": self.point, "verdict": self.verdict.value, "undecided": undecided}
         numbers = {"strain": self.strain, "sensitivity": self.sensitivity}
@@ -72,7 +72,7 @@ class Audit:
     @property
     def verdict(self) -> Verdict:
         """Broken if a part is, silent if nothing was decided at all."""
-        return judge([f for p in self.parts for f in p.findings])
+        return judge([f for p in self.parts for f in p.measurements])
 
     @property
     def entries(self) -> list[tuple[int, int]]:
@@ -109,19 +109,19 @@ def _parts(candidate: Way, case: Case, oracle: Oracle | None, seed: int) -> Iter
 
 def _against_truth(subject: Subject, case: Case) -> Iterator[Part]:
     for question in ("value", "gradient", "numerical"):
-        finding = numerical(subject, case) if question == "numerical" else LAWS[question].measure(subject, case)
-        wrong = tuple(e for e in finding.evidence if not e.strain <= 1 and "entry" in e.where)
-        yield Part(question=question, point=case.family, findings=(finding,), entries=wrong)
+        measurement = numerical(subject, case) if question == "numerical" else LAWS[question].measure(subject, case)
+        wrong = tuple(e for e in measurement.evidence if not e.strain <= 1 and "entry" in e.where)
+        yield Part(question=question, point=case.family, measurements=(measurement,), entries=wrong)
 
 
 def _own_loss(candidate: Way, case: Case, seed: int) -> Part:
     ground = Ground(candidate=candidate, case=case)
     everything = np.arange(case.x.size)
     evidence = [ground.along(rademacher(case, everything, seed=seed + i)) for i in range(DIRECTIONS)]
-    findings = tuple(Finding(evidence=(e,), undecided=None if e.sees else "a kink or noise hides a whole entry") for e in evidence)
+    measurements = tuple(Measurement(evidence=(e,), undecided=None if e.sees else "a kink or noise hides a whole entry") for e in evidence)
     broken = [i for i, e in enumerate(evidence) if not e.strain <= 1]
     entries, complete = wrong_entries(ground, seed=seed + broken[0]) if broken else ([], False)
-    return Part(question="own loss", point=case.family, findings=findings, entries=tuple(entries), complete=complete)
+    return Part(question="own loss", point=case.family, measurements=measurements, entries=tuple(entries), complete=complete)
 
 
 def _beside(case: Case, seed: int) -> Case:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws import Subject
 from verify.spec.objective import Objective
 
@@ -17,14 +17,14 @@ STEP = 2.0**-30
 """The core's differences do not cancel, so that a step may be this short: hardly any kink lies within."""
 
 
-def numerical(subject: Subject, case: Case) -> Finding:
+def numerical(subject: Subject, case: Case) -> Measurement:
     """One evidence: the entry that lies farthest outside [D⁻(h), D⁺(h)], relative to the oracle's rounding bound.
 
     Of a convex loss, each subgradient's entries lie between the two. Undecided where the loss is another or has no kernel.
     """
     kernel = _kernel(subject.scored.objective)
     if kernel is None:
-        return Finding(undecided="no convex loss of the core")
+        return Measurement(undecided="no convex loss of the core")
     from verify.core.differences import numerical_gradient  # numba, for which those who only read a report need not wait
 
     delta = subject.scored.objective.parameters.get("delta")
@@ -45,7 +45,7 @@ def numerical(subject: Subject, case: Case) -> Finding:
         width=float(np.max(high - low)) / 2,
         where={"entry": [j, k], "measured": float(g[j, k]), "expected": float(low[j, k] + high[j, k]) / 2},
     )
-    return Finding(evidence=(evidence,))
+    return Measurement(evidence=(evidence,))
 
 
 def _kernel(objective: Objective) -> Any:

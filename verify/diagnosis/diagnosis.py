@@ -27,7 +27,7 @@ from verify.diagnosis.regression import Explanation, System, explains, in_order,
 from verify.diagnosis.residuals import GRADIENT, HESSIAN, LOSS, Aspect, Residual, observation
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Diagnosis
-from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.evidence import Evidence, Measurement, Verdict, judge
 from verify.form import form_of
 from verify.laws import LAWS, Subject
 from verify.laws.consistency import OTHERWISE
@@ -37,7 +37,7 @@ def diagnose(
     law: str,
     subject: Subject,
     case: Case,
-    what: Finding | Misbehaviour,
+    what: Measurement | Misbehaviour,
     watch: Watch = lambda _: None,
     avoided: Sequence[Case] = (),
 ) -> Diagnosis:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.difference import joined
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws import misuse
 from verify.laws.law import Law, Subject
 from verify.oracle import InstanceOracle, Point
@@ -37,15 +37,15 @@ TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 """Score differences at which exp(−difference) is 0 even as a subnormal: beyond 745 and 103."""
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
     looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
     misused = subject.once("misuse", lambda: misuse.taken(subject, case.dtype))
     if (named := subject.oracle.named) is not None:
-        return Finding(evidence=(looked,), limitations=(*_taken(subject, named, case), *misused))
+        return Measurement(evidence=(looked,), limitations=(*_taken(subject, named, case), *misused))
     limitations = [*_poisoned(subject, case), *misused]
     evidence, told = _far_apart(subject, case) if subject.candidate.has_loss and subject.form.classes(case.values) > 1 else ([], [])
-    return Finding(evidence=(looked, *evidence), limitations=(*limitations, *told))
+    return Measurement(evidence=(looked, *evidence), limitations=(*limitations, *told))
 
 
 def _poisoned(subject: Subject, case: Case) -> Iterator[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws import related, weighting
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
@@ -23,12 +23,12 @@ from verify.spec.relations import Relation, Separable
 Floats = NDArray[np.floating]
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
     if subject.oracle.named is not None:
         return related.measured("batches", subject, case, is_sum)
     evidence = [e for a in _arrangements(subject, case) for e in _compare(subject, case, a)]
-    return Finding(evidence=(*evidence, *weighting.measure(subject, case)))
+    return Measurement(evidence=(*evidence, *weighting.measure(subject, case)))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from flint import arb
 
 from verify.cases import Case
 from verify.difference import Floats, centred, direction, forward, moved
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
@@ -23,18 +23,18 @@ GARBAGE = 2.0**-50
 """The power of two nearest to 1e-15: the step at which textbooks show the forward difference failing."""
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """For each method: the error at the best step, every step beyond it, and the forward quotient at 1e-15."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not line.truth.gradient.is_single:
-        return Finding(undecided="on a kink")
+        return Measurement(undecided="on a kink")
     rungs = [(h, ahead, behind, taylor) for h, ahead, behind in line.rungs if (taylor := _smooth(line, h))]
     if not rungs:
-        return Finding(undecided="a kink within every step: a point farther from it would decide it")
+        return Measurement(undecided="a kink within every step: a point farther from it would decide it")
     evidence = [e for method in METHODS for e in _beyond(line, method, rungs)]
     decided = bool(evidence)
     evidence += _garbage(line)
-    return Finding(
+    return Measurement(
         evidence=tuple(evidence),
         undecided=None if decided else "no step is certainly beyond the best one: float64, or a more curved point, would decide it",
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.cases import Case
 from verify.difference import Floats, backward, coarse, direction, forward
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject, claims_convexity
 from verify.laws.line import through
 
@@ -20,7 +20,7 @@ TIED = 3
 """At most so many differences of tied gradients are tried; each costs as much as a dense direction."""
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence for each direction and step."""
     evidence = []
     for d in _directions(subject, case):
@@ -34,7 +34,7 @@ def measure(subject: Subject, case: Case) -> Finding:
             measured = Evidence(law="bracket", measured=float(outside), allowed=noise, magnitude=line.size, width=width, where=where)
             evidence.append(measured)
     seen = any(e.sees for e in evidence)
-    return Finding(
+    return Measurement(
         evidence=tuple(evidence), undecided=None if seen else "rounding swamps every slope: float64, or a steeper point, would decide it"
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour, Way, claims_same_bits, python_of, thread_counts, threads
 from verify.cases import Case
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.form import LINEAR
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
@@ -29,7 +29,7 @@ def inapplicable(subject: Subject) -> str | None:
     return None if python_of(subject.candidate.f) else "the candidate is not compiled by numba"
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """Loss and gradient of both."""
     source = python_of(subject.candidate.f)
     assert source is not None
@@ -45,7 +45,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     candidate, unseen = subject.candidate, None
     if claims_same_bits(candidate.f) and candidate.form is LINEAR:
         unseen = subject.once("threads", lambda: _threads(candidate, case))
-    return Finding(evidence=tuple(evidence), limitations=(unseen,) if unseen else ())
+    return Measurement(evidence=tuple(evidence), limitations=(unseen,) if unseen else ())
 
 
 def _threads(candidate: Way, case: Case) -> str | None:

@@ -7,14 +7,14 @@ import numpy as np
 
 from verify.cases import Case
 from verify.difference import direction
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject, claims_convexity
 from verify.laws.line import through
 
 DISTANCES = (4.0, 0.5, 2.0**-6)
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """Three pieces of evidence for each distance; without a loss the last of them."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence = []
@@ -38,7 +38,7 @@ def measure(subject: Subject, case: Case) -> Finding:
             excess = float(np.maximum(below - above, 0.0))  # NaN stays NaN
             evidence.append(Evidence(law="convexity", measured=excess, allowed=allowed, magnitude=size, where=where))
     seen = any(e.sees for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every pair: float64 would decide it")
+    return Measurement(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every pair: float64 would decide it")
 
 
 LAW = Law(name="convexity", statement="f lies below its chords and above its tangents", measure=measure, inapplicable=claims_convexity)

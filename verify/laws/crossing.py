@@ -11,7 +11,7 @@ from flint import arb
 
 from verify.cases import Case
 from verify.difference import direction, forward
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject, has_switches, within
 from verify.laws.line import JUMP, through
 from verify.oracle import KinkOnSegment, Stretch, precise
@@ -23,7 +23,7 @@ SWAMPED = "rounding swamps the change of the slope: float64, or a sharper kink, 
 UNCLEAR = "a switch may touch its kink without crossing it: a formula whose switches cross theirs would decide it"
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence for each step whose segment crosses at least one kink."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence, unclear, torn = list[Evidence](), False, False
@@ -47,7 +47,7 @@ def measure(subject: Subject, case: Case) -> Finding:
             evidence.append(found)
     seen = any(e.sees for e in evidence)
     why = JUMP if torn else SWAMPED if evidence else UNCLEAR if unclear else NONE
-    return Finding(evidence=tuple(evidence), undecided=None if seen else why)
+    return Measurement(evidence=tuple(evidence), undecided=None if seen else why)
 
 
 @precise

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from math import isfinite
 
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
 from verify.rounding import ulps
 from verify.tape.reverse import Quantity
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence for each example and score."""
     found, point = subject.reply(case).curvature, subject.truth(case)
     assert found is not None
@@ -32,7 +32,7 @@ def measure(subject: Subject, case: Case) -> Finding:
                 continue
             evidence.append(judged(h, list(_shared(choices, share)), [i, j], case.dtype))
     why = OUT_OF_RANGE if lost else "too many kinks at once: a point on fewer would decide it"
-    return Finding(evidence=tuple(evidence), undecided=None if evidence else why)
+    return Measurement(evidence=tuple(evidence), undecided=None if evidence else why)
 
 
 def _shared(choices: list[Quantity], share: int) -> Iterator[Quantity]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.cases import Case
 from verify.difference import coarse
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject, in_full_precision
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
@@ -19,24 +19,26 @@ from verify.oracle import KinkOnSegment
 EXPONENTS = range(0, 16, 3)
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """The decrease along −g (−g* on a kink), and on a kink the distance to a better point."""
     gradient = subject.truth(case).gradient
     if not gradient.is_single and not np.all(np.isfinite(gradient.radius)):  # it has no element of least norm
-        return Finding(undecided=OUT_OF_RANGE)
+        return Measurement(undecided=OUT_OF_RANGE)
     downhill = -subject.answer(case).gradient.astype(np.float64) if gradient.is_single else -gradient.least_norm()
     if not np.all(np.isfinite(downhill)):
         if not gradient.is_single:  # it is the truth that does not fit
-            return Finding(undecided=OUT_OF_RANGE)
-        return Finding(evidence=(Evidence(law="descent", measured=float("nan"), allowed=0.0, where=_where("gradient", 0.0, np.nan, 0.0)),))
+            return Measurement(undecided=OUT_OF_RANGE)
+        return Measurement(
+            evidence=(Evidence(law="descent", measured=float("nan"), allowed=0.0, where=_where("gradient", 0.0, np.nan, 0.0)),)
+        )
     if np.max(np.abs(downhill) - 2 * gradient.radius, initial=0.0) <= 0:
-        return Finding(undecided="stationary: nothing to descend")
+        return Measurement(undecided="stationary: nothing to descend")
     line = through(subject, case, coarse(downhill, case.dtype))
     evidence = [*_decrease(line)]
     if not gradient.is_single and subject.oracle.claims_convexity:
         evidence += _approach(line)
     seen = any(e.sees for e in evidence)
-    return Finding(
+    return Measurement(
         evidence=tuple(evidence),
         undecided=None if seen else "rounding swamps every decrease that is certain: float64, or a steeper point, would decide it",
     )

@@ -5,7 +5,7 @@ It needs no distance from kinks, only that f does not jump. Source: F. H. Clarke
 
 from verify.cases import Case
 from verify.difference import centred, direction, forward
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import JUMP, through
 
@@ -13,7 +13,7 @@ EXPONENTS = (0, 3, 7, 12)
 WIDE = "every enclosure is wider than the slopes: float64, whose steps are shorter, would decide it"
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """Two pieces of evidence a step: the forward and the centred quotient."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     evidence, torn = list[Evidence](), False
@@ -31,7 +31,7 @@ def measure(subject: Subject, case: Case) -> Finding:
                 else:
                     evidence.append(found)
     seen = any(e.sees for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else JUMP if torn else WIDE)
+    return Measurement(evidence=tuple(evidence), undecided=None if seen else JUMP if torn else WIDE)
 
 
 LAW = Law(name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure, needs_loss=True)

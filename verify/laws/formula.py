@@ -14,7 +14,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject
 from verify.problem import small
 from verify.traced import NotTraced
@@ -27,18 +27,18 @@ SHOWN = 1e-30
 """What is allowed, relative to the size of the gradient: less than anything that a code can mean."""
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence: the entry with the widest gap."""
     try:
         gap = subject.oracle.code.gap(case.values)
     except NotTraced as error:
-        return Finding(undecided=f"not recorded: {error}")
+        return Measurement(undecided=f"not recorded: {error}")
     if gap is None:
-        return Finding(undecided=KINK)
+        return Measurement(undecided=KINK)
     if gap.distance and (other := _strayed(subject, case.values)) is not None:
-        return Finding(undecided=f"not recorded: {other}")
+        return Measurement(undecided=f"not recorded: {other}")
     if not gap.distance and max(VAGUE * gap.size, SHOWN) < gap.widest < inf:
-        return Finding(undecided=WIDE)
+        return Measurement(undecided=WIDE)
     entry = _entry(case, gap.place)
     name, index = case.place(entry)
     where: dict[str, object] = {"entry": entry, "input": name, "index": index, "measured": gap.measured, "expected": gap.expected}
@@ -51,7 +51,7 @@ def measure(subject: Subject, case: Case) -> Finding:
     size = gap.size or 1.0
     where["gap"] = gap.distance / size
     evidence = Evidence(law="formula", measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)
-    return Finding(evidence=(evidence,), limitations=told)
+    return Measurement(evidence=(evidence,), limitations=told)
 
 
 def _entry(case: Case, place: int) -> list[int]:

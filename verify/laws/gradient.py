@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.evidence import NOT_FINITE, Evidence, Finding
+from verify.evidence import NOT_FINITE, Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.vectorised import Vectorised
 from verify.rounding import ulps
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence: the entry of the gradient under the greatest strain."""
     truth, g = subject.truth(case).gradient, subject.reply(case).gradient
     judged = truth.judged(g)
     if not judged.any():
-        return Finding(undecided=NOT_FINITE if np.all(np.isfinite(g)) else OUT_OF_RANGE)
+        return Measurement(undecided=NOT_FINITE if np.all(np.isfinite(g)) else OUT_OF_RANGE)
     nearest = truth.distance(g)
     if nearest.strain > 1 and nearest.certified <= 1:
-        return Finding(undecided="membership neither shown nor refuted: a point on fewer kinks would decide it")
+        return Measurement(undecided="membership neither shown nor refuted: a point on fewer kinks would decide it")
     finest = np.min((truth.radius / np.maximum(truth.magnitude, truth.radius))[judged])
     evidence = Evidence(
         law="gradient",
@@ -38,7 +38,7 @@ def measure(subject: Subject, case: Case) -> Finding:
             "ambiguous switches": len(truth.groups),
         },
     )
-    return Finding(evidence=(evidence,))
+    return Measurement(evidence=(evidence,))
 
 
 def input_of(case: Case, entry: tuple[int, ...]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour, Way, process_globals
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.form import Form
 from verify.oracle import InstanceOracle, Oracle, Point, Truth
 from verify.oracle.vectorised import Vectorised
@@ -229,22 +229,22 @@ def _never(_: Subject) -> bool:
     return False
 
 
-def _within_range(measure: Callable[[Subject, Case], Finding]) -> Callable[[Subject, Case], Finding]:
+def _within_range(measure: Callable[[Subject, Case], Measurement]) -> Callable[[Subject, Case], Measurement]:
     """The same question, undecided where an answer that it needs is out of range."""
 
     @wraps(measure)
-    def decided(subject: Subject, case: Case) -> Finding:
+    def decided(subject: Subject, case: Case) -> Measurement:
         try:
             with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
                 return process_globals.undisturbed(lambda: measure(subject, case))
         except OutOfRange:
-            return Finding(undecided=OUT_OF_RANGE)
+            return Measurement(undecided=OUT_OF_RANGE)
         except NotTraced as error:
-            return Finding(undecided=f"not recorded: {error}")
+            return Measurement(undecided=f"not recorded: {error}")
         except Misbehaviour as error:
             if error.code != "crashed" or not subject.oracle.is_elsewhere(case.values):
                 raise
-            return Finding(undecided="refused: outside the domain")
+            return Measurement(undecided="refused: outside the domain")
 
     return decided
 
@@ -259,7 +259,7 @@ class Law:
 
     name: str
     statement: str
-    measure: Callable[[Subject, Case], Finding]
+    measure: Callable[[Subject, Case], Measurement]
     inapplicable: Callable[[Subject], str | None] = always
     needs_loss: bool = False
     screen: Screen | None = None

@@ -7,16 +7,16 @@ them, where they have one, as those of (s − t)²·|τ − [s > t]| at s = t, t
 from dataclasses import replace
 
 from verify.cases import Case
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.laws import gradient
 from verify.laws.law import Law, Subject, has_switches
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence: the entry under the greatest strain."""
     truth = subject.truth(case)
     if truth.gradient.is_single and not truth.is_at_a_switch:
-        return Finding(undecided="not on a kink")
+        return Measurement(undecided="not on a kink")
     found = gradient.measure(subject, case)
     return replace(found, evidence=tuple(replace(e, law="membership") for e in found.evidence))
 

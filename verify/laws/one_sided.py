@@ -7,7 +7,7 @@ candidate is not compared with D⁰: it need not be equal.
 
 from verify.cases import Case
 from verify.difference import Floats, backward, centred, direction, forward
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.laws.crossing import UNCLEAR, mean_slope
 from verify.laws.law import Law, Subject, has_switches, within
 from verify.laws.line import through
@@ -20,11 +20,11 @@ MOST_AT_START = 2
 SWAMPED = "another kink within every step, or rounding swamps them: float64, or a point with fewer kinks, would decide it"
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """Three pieces of evidence for each step that is shorter than the distance to the next kink on either side."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if line.truth.gradient.is_single and not line.truth.is_at_a_switch:
-        return Finding(undecided="not on a kink")
+        return Measurement(undecided="not on a kink")
     evidence, unclear = [], False
     for h, x_ahead, x_behind in line.steps(*EXPONENTS):
         try:
@@ -44,7 +44,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         ):
             evidence.append(within("one-sided", quotient, expected, values * noise / h, line.size, method=method, h=h))
     seen = any(e.sees for e in evidence)
-    return Finding(evidence=tuple(evidence), undecided=None if seen else UNCLEAR if unclear and not evidence else SWAMPED)
+    return Measurement(evidence=tuple(evidence), undecided=None if seen else UNCLEAR if unclear and not evidence else SWAMPED)
 
 
 def _path(truth: Point, d: Floats, h: float) -> list[Stretch]:

@@ -16,7 +16,7 @@ from flint import arb
 
 from verify.cases import Case
 from verify.difference import Floats, centred, direction, forward
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
@@ -50,19 +50,19 @@ class Rung:
         return replace(found, where=found.where | {"measured": line.slope + self.error, "expected": line.slope + middle})
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence for each method and rung on which no kink is crossed."""
     line = through(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not line.truth.gradient.is_single:
-        return Finding(undecided="on a kink")
+        return Measurement(undecided="on a kink")
     rungs = list(_rungs(line))
     if not rungs:
-        return Finding(undecided="a kink within every step: a point farther from it would decide it")
+        return Measurement(undecided="a kink within every step: a point farther from it would decide it")
     answered = any(_confirmed(rs) or _exact(rs, line.size) for rs in _by_method(rungs))
     if not answered and (found := _closer(line, rungs)):
         rungs, answered = [*(r for r in rungs if r not in found), *found], True
     evidence = tuple(r.evidence(line) for r in rungs)
-    return Finding(
+    return Measurement(
         evidence=evidence,
         undecided=None if answered else "no window: rounding swamps every step; float64, or a more curved point, would decide it",
     )

@@ -15,7 +15,7 @@ import numpy as np
 from verify.candidates import Answer, Misbehaviour, changes, keeps, process_globals, upstream_is_kept
 from verify.candidates.signature import is_seed
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.compared import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
@@ -25,16 +25,16 @@ CERTAIN = 2.0**-4
 """Of what sums may be off by: answers that are no farther apart are the same, whatever the truth allows beside."""
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """Raises Misbehaviour where something is changed, or the answer is another one for another memory layout."""
     with process_globals.noting() as seen, borrowed():
-        finding = _measured(subject, case)
+        measurement = _measured(subject, case)
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])
-    return finding
+    return measurement
 
 
-def _measured(subject: Subject, case: Case) -> Finding:
+def _measured(subject: Subject, case: Case) -> Measurement:
     left = list[str]()
     arguments = subject.candidate.arguments(**case.values)
     first = _watched(subject, arguments, left)
@@ -58,7 +58,7 @@ def _measured(subject: Subject, case: Case) -> Finding:
             evidence.append(e)
     way = subject.candidate
     limitations += upstream_is_kept(way.f, way.packed(arguments))
-    return Finding(evidence=tuple(evidence), limitations=(*limitations, *left))
+    return Measurement(evidence=tuple(evidence), limitations=(*limitations, *left))
 
 
 def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> Answer:

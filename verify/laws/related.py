@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from verify.candidates import Answer
 from verify.cases import Case
 from verify.difference import joined
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.compared import close, entrywise
 from verify.laws.gradient import input_of
 from verify.laws.law import OUT_OF_RANGE, OutOfRange, Subject
@@ -38,7 +38,7 @@ def related(subject: Subject, asked: Callable[[Relation], bool]) -> list[Relatio
     return [r for r in subject.oracle.relations if asked(r)]
 
 
-def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation], bool]) -> Finding:
+def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation], bool]) -> Measurement:
     """Value, gradient and slope for each of them. Raises UsageError where one is false of the function: then nobody is judged by it."""
     instance, evidence, lost = subject.named.instance, list[Evidence](), False
     for relation in related(subject, asked):
@@ -52,7 +52,7 @@ def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation],
             slopes = [p.case.parted(p.truth.gradient.center) for p in places] if all(p.truth.gradient.is_single for p in places) else []
             uphold(instance.problem, relation, e, [p.truth.value.exact for p in places], slopes)
             evidence += _compared(law, e, here, there)
-    return Finding(evidence=tuple(evidence)) if evidence else Finding(undecided=OUT_OF_RANGE if lost else NOTHING)
+    return Measurement(evidence=tuple(evidence)) if evidence else Measurement(undecided=OUT_OF_RANGE if lost else NOTHING)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws import related
 from verify.laws.batches import is_sum
 from verify.laws.compared import close, entrywise
@@ -20,7 +20,7 @@ from verify.laws.law import Law, Subject
 from verify.spec.relations import Relation
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """What the loss claims, and the penalty."""
     if subject.oracle.named is not None:
         return related.measured("symmetry", subject, case, moves)
@@ -30,7 +30,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         evidence += _permuted(subject, case)
     if claims.shift_invariant:
         evidence += _balanced(subject, case)
-    return Finding(evidence=tuple(evidence))
+    return Measurement(evidence=tuple(evidence))
 
 
 def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:

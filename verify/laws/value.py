@@ -6,20 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
 from verify.oracle.vectorised import Vectorised
 from verify.rounding import ulps
 
 
-def measure(subject: Subject, case: Case) -> Finding:
+def measure(subject: Subject, case: Case) -> Measurement:
     """One evidence: the returned loss against the ball of the true one."""
     point, value = subject.truth(case), subject.reply(case).value
     truth = point.value
     right = truth.rounds_to(value, case.dtype)
     if not right and not isfinite(value) and point.out_of_range(slopes=False).any():
-        return Finding(undecided=OUT_OF_RANGE)
+        return Measurement(undecided=OUT_OF_RANGE)
     expected = float(truth.exact)
     error = 0.0 if right else distance(value, truth.exact)
     evidence = Evidence(
@@ -30,7 +30,7 @@ def measure(subject: Subject, case: Case) -> Finding:
         ulps=None if right else ulps(error, expected, case.dtype),
         where={"measured": value, "expected": expected},
     )
-    return Finding(evidence=(evidence,))
+    return Measurement(evidence=(evidence,))
 
 
 def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Vectorised) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.pair.place import GIVEN, grid
 from verify.pair.subject import Pair
 from verify.problem.around import scales
@@ -34,17 +34,17 @@ ENTRIES = 3
 """Entries that are not finite and are looked at."""
 
 
-def of_loss(pair: Pair, case: Case) -> Finding | None:
+def of_loss(pair: Pair, case: Case) -> Measurement | None:
     """What a loss that is not finite here means. None where it is finite."""
     value = pair.value(case.x)
     if isfinite(value):
         return None
     if case.family != GIVEN:
-        return Finding(undecided=OUTSIDE)
+        return Measurement(undecided=OUTSIDE)
     if not isnan(value) and (_grows(pair, case.x) or _has_a_pole(pair, case.x)):
-        return Finding(undecided=BEYOND)
+        return Measurement(undecided=BEYOND)
     where = {"method": "the loss at the given point", "measured": value, "expected": nan}
-    return Finding(evidence=(Evidence(law="gradient", measured=nan, allowed=0.0, where=where),))
+    return Measurement(evidence=(Evidence(law="gradient", measured=nan, allowed=0.0, where=where),))
 
 
 def _grows(pair: Pair, x: Floats) -> bool:
@@ -69,7 +69,7 @@ def _has_a_pole(pair: Pair, x: Floats) -> bool:
     return any(isfinite(pair.sampled((x + s * by).astype(x.dtype))) for s in both)
 
 
-def of_gradient(pair: Pair, case: Case, g: Floats) -> Finding | None:
+def of_gradient(pair: Pair, case: Case, g: Floats) -> Measurement | None:
     """Broken where an entry is not finite though the slopes of the loss along it are. None where that is not certain."""
     x, scale = grid(case), scales(case.x)
     for i in np.flatnonzero(~np.isfinite(g))[:ENTRIES]:
@@ -81,11 +81,11 @@ def of_gradient(pair: Pair, case: Case, g: Floats) -> Finding | None:
             expected = (low + high) / 2 / scale.flat[i]
             where = {"entry": entry, "measured": float(g.flat[i]), "expected": expected}
             off = (error + (high - low) / 2) / scale.flat[i]
-            return Finding(evidence=(Evidence(law="gradient", measured=inf, allowed=off, magnitude=abs(expected), where=where),))
+            return Measurement(evidence=(Evidence(law="gradient", measured=inf, allowed=off, magnitude=abs(expected), where=where),))
     return None
 
 
-def no_numbers(pair: Pair, case: Case, found: Finding) -> Finding:
+def no_numbers(pair: Pair, case: Case, found: Measurement) -> Measurement:
     """What a law found, or where it decided nothing, what a gradient that is no number means there."""
     if found.undecided is None or found.evidence or not isfinite(pair.sampled(case.x)):
         return found

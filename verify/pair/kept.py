@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from verify.cases import Case
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.problem.around import Shown, in_dtype, shown
 
 ALONE = frozenset(("consistency", "purity", "bad-input"))
@@ -24,7 +24,9 @@ def properties(example: Mapping[str, Any]) -> dict[str, Shown]:
     return {name: found for name, a in example.items() if (found := shown(a, alone=len(example) == 1)) is not None}
 
 
-def unless_given_up(law: str, known: Mapping[str, Shown], case: Case, found: Finding, measure: Callable[[Case], Finding]) -> Finding:
+def unless_given_up(
+    law: str, known: Mapping[str, Shown], case: Case, found: Measurement, measure: Callable[[Case], Measurement]
+) -> Measurement:
     """What a law found; undecided, with the property that the candidate needs, where it is broken at the case and holds at one like it
     that has the properties exactly.
     """

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import NO_GRADIENT, Misbehaviour, changes, keeps, upstream_is_kept
 from verify.cases import Case
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws.surroundings import borrowed, watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
@@ -51,7 +51,7 @@ STRAIGHT = 0.25
 """A step is short where D⁺ is within this part of its limit: less than the half that descent asks for."""
 
 
-def gradient(pair: Pair, case: Case) -> Finding:
+def gradient(pair: Pair, case: Case) -> Measurement:
     """D⁻ − e ≤ ⟨g, d⟩ ≤ D⁺ + e, both one-sided slopes extrapolated, e their estimated error and what rounding adds to g.
 
     Where f is smooth both are one number. Along two dense directions; one that is broken is narrowed down to an entry. On a kink of a
@@ -59,15 +59,15 @@ def gradient(pair: Pair, case: Case) -> Finding:
     both signs explain it.
     """
     x = grid(case)
-    if (finding := of_loss(pair, case)) is not None:
-        return finding
+    if (measurement := of_loss(pair, case)) is not None:
+        return measurement
     g = pair.gradient(case.x if case.family == GIVEN else x)
-    if not np.all(np.isfinite(g)) and (finding := of_gradient(pair, case, g)) is not None:
-        return finding
+    if not np.all(np.isfinite(g)) and (measurement := of_gradient(pair, case, g)) is not None:
+        return measurement
     g = pair.gradient(x)
     finite = np.isfinite(g)
     if not np.any(finite):
-        return Finding(undecided=STEEP)
+        return Measurement(undecided=STEEP)
     g = np.where(finite, g, 0)
     evidence, kinked = [], False
     for i in range(2):
@@ -77,15 +77,15 @@ def gradient(pair: Pair, case: Case) -> Finding:
             found = _compared(pair, x, g, d, rough=True)
         if found.strain > 1:
             if explained_by_kinks(pair, x, d, found.allowed):
-                return Finding(undecided=KINK)
+                return Measurement(undecided=KINK)
             found = _narrowed(pair, x, g, d, found)
         kinked |= pair.along(x, d).kink
         evidence.append(found)
     if any(e.strain > 1 for e in evidence):
-        return Finding(evidence=tuple(evidence))
+        return Measurement(evidence=tuple(evidence))
     if kinked and not pair.convex and x.size > 1:
-        return Finding(evidence=tuple(evidence), undecided=KINK)
-    return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else UNSETTLED)
+        return Measurement(evidence=tuple(evidence), undecided=KINK)
+    return Measurement(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else UNSETTLED)
 
 
 def _compared(pair: Pair, x: Floats, g: Floats, d: Floats, *, rough: bool = False) -> Evidence:
@@ -164,7 +164,7 @@ def _of_entry(x: Floats, g: Floats, d: Floats, found: Evidence, i: int) -> Evide
     return Evidence(law=found.law, measured=measured, allowed=allowed, magnitude=size, width=width, where=where)
 
 
-def order(pair: Pair, case: Case) -> Finding:
+def order(pair: Pair, case: Case) -> Measurement:
     """(D⁺ − D⁻)(2h)/(D⁺ − D⁻)(h) ≥ 2 and (D⁰(2h) − ⟨g, d⟩)/(D⁰(h) − ⟨g, d⟩) ≥ 2 inside the window, in the limit of short steps.
 
     The first says that forward differences err like h whatever g is; the second that centred ones converge to ⟨g, d⟩: like h², or like h
@@ -177,17 +177,17 @@ def order(pair: Pair, case: Case) -> Finding:
     if not np.isfinite(line.interval[2]):
         return _jump(pair, case, line, d)
     if line.kink:
-        return Finding(undecided=KINK)
-    finding = _order(line, slope, rounding(pair, line, x, d))
-    if not any(e.strain > 1 for e in finding.evidence):
-        return finding
+        return Measurement(undecided=KINK)
+    measurement = _order(line, slope, rounding(pair, line, x, d))
+    if not any(e.strain > 1 for e in measurement.evidence):
+        return measurement
     line = _rough(pair, line, x)
     if not np.isfinite(line.interval[2]):
-        return Finding(undecided=UNSETTLED)
-    finding = _order(line, slope, rounding(pair, line, x, d))
-    if any(e.strain > 1 for e in finding.evidence) and explained_by_kinks(pair, x, d, line.interval[2]):
-        return Finding(undecided=KINK)
-    return finding
+        return Measurement(undecided=UNSETTLED)
+    measurement = _order(line, slope, rounding(pair, line, x, d))
+    if any(e.strain > 1 for e in measurement.evidence) and explained_by_kinks(pair, x, d, line.interval[2]):
+        return Measurement(undecided=KINK)
+    return measurement
 
 
 def _no_limit(line: Slope) -> str | None:
@@ -197,11 +197,11 @@ def _no_limit(line: Slope) -> str | None:
     return KINK if line.kink else None
 
 
-def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Finding:
+def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Measurement:
     """Quotients that grow beyond every slope that there is along the line: the loss jumps. It may, but not wherever it is asked."""
     quotients = np.abs(np.concatenate([line.forward, line.backward])) - np.tile(4 * line.rounding, 2)
     if not np.all(np.isfinite(quotients)):
-        return Finding(undecided=UNSETTLED)
+        return Measurement(undecided=UNSETTLED)
     k = int(np.argmax(quotients))
     steps = [case.x.dtype.type(h) for h in (*line.h, *-line.h, 0.0)]
     steepest = max(abs(_along(pair.gradient(grid(case) + h * d), d)) for h in steps)
@@ -209,11 +209,11 @@ def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Finding:
     excess = max(float(quotients[k]) - steepest, 0.0)
     evidence = Evidence(law="order", measured=excess, allowed=WINDOW * steepest, magnitude=float(quotients[k]), where=where)
     if not evidence.strain > 1:
-        return Finding(undecided=UNSETTLED)
-    return Finding(evidence=(evidence,)) if case.family in (NEAR, MOVED) else Finding(undecided=JUMP)
+        return Measurement(undecided=UNSETTLED)
+    return Measurement(evidence=(evidence,)) if case.family in (NEAR, MOVED) else Measurement(undecided=JUMP)
 
 
-def _order(line: Slope, slope: float, noise: float) -> Finding:
+def _order(line: Slope, slope: float, noise: float) -> Measurement:
     smooth = slice(max(e.first for e in (line.middle, *line.sides)), None)  # a longer step may cross a kink
     low, high, error = line.interval
     found = [
@@ -224,7 +224,7 @@ def _order(line: Slope, slope: float, noise: float) -> Finding:
         )
         if (e := _falling(method, errors[smooth], rounding[smooth], line.h[smooth], abs(slope), high - low + error)) is not None
     ]
-    return Finding(evidence=tuple(found), undecided=None if found else "no window: rounding swamps every step")
+    return Measurement(evidence=tuple(found), undecided=None if found else "no window: rounding swamps every step")
 
 
 def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: float, unsure: float) -> Evidence | None:
@@ -251,7 +251,7 @@ def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: flo
     return Evidence(law="order", measured=max(2.0 - last, 0.0), allowed=allowed, magnitude=1.0, where=where)
 
 
-def bracket(pair: Pair, case: Case) -> Finding:
+def bracket(pair: Pair, case: Case) -> Measurement:
     """D⁻(h) − 2ε/h ≤ ⟨g, d⟩ ≤ D⁺(h) + 2ε/h for every h, kink or not, of a pair that claims to be convex."""
     x = grid(case)
     d = direction(x, case.seed)
@@ -266,10 +266,10 @@ def bracket(pair: Pair, case: Case) -> Finding:
             evidence.append(
                 Evidence(law="bracket", measured=outside, allowed=float(2 * r + noise), magnitude=float(size), width=width, where=where)
             )
-    return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every slope")
+    return Measurement(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every slope")
 
 
-def convexity(pair: Pair, case: Case) -> Finding:
+def convexity(pair: Pair, case: Case) -> Measurement:
     """f(x ± hd) ≥ f(x) ± h⟨g, d⟩ and f(x) ≤ (f(x+hd) + f(x−hd))/2, of a pair that claims to be convex."""
     x = grid(case)
     d = direction(x, case.seed)
@@ -286,10 +286,10 @@ def convexity(pair: Pair, case: Case) -> Finding:
                 where = {"method": what, "h": float(h), "measured": float(below), "expected": float(above)}
                 excess, allowed = float(np.maximum(below - above, 0.0)), float(2 * r * h + h * noise)
                 evidence.append(Evidence(law="convexity", measured=excess, allowed=allowed, magnitude=float(abs(h * slope)), where=where))
-    return Finding(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every pair")
+    return Measurement(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every pair")
 
 
-def descent(pair: Pair, case: Case) -> Finding:
+def descent(pair: Pair, case: Case) -> Measurement:
     """f(x − ηg) ≤ f(x) − (η/2)‖g‖² for some η: a small step along the negative gradient goes down by at least half of what it says.
 
     Each entry is weighed by the square of its scale, as if x were measured in units of it. On a kink a negative subgradient need
@@ -300,11 +300,11 @@ def descent(pair: Pair, case: Case) -> Finding:
     downhill = -pair.gradient(x).astype(np.float64) * scale**2
     steepest = float(np.max(np.abs(downhill / scale), initial=0.0))
     if not np.isfinite(steepest) or steepest == 0:
-        return Finding(undecided="stationary: nothing to descend" if steepest == 0 else "the gradient is not finite")
+        return Measurement(undecided="stationary: nothing to descend" if steepest == 0 else "the gradient is not finite")
     d = (np.round(downhill / scale / steepest * 16) / 16 * scale).astype(x.dtype)
     line, slope = pair.along(x, d), _along(pair.gradient(x), d)
     if (reason := _no_limit(line)) is not None:
-        return Finding(undecided=reason)
+        return Measurement(undecided=reason)
     evidence = []
     for h, ahead, r in zip(line.h, line.ahead, line.rounding, strict=True):
         due, allowed = -h / 2 * slope, float(2 * r * h)
@@ -315,14 +315,14 @@ def descent(pair: Pair, case: Case) -> Finding:
                 Evidence(law="descent", measured=max(float(due) - fell, 0.0), allowed=allowed, magnitude=float(due), where=where)
             )
     if not evidence:
-        return Finding(undecided="rounding swamps every step that is short enough")
+        return Measurement(undecided="rounding swamps every step that is short enough")
     least = min(evidence, key=lambda e: e.strain)
     if least.strain > 1 and explained_by_kinks(pair, x, d, line.interval[2]):
-        return Finding(undecided=KINK)
-    return Finding(evidence=(least,))
+        return Measurement(undecided=KINK)
+    return Measurement(evidence=(least,))
 
 
-def purity(pair: Pair, case: Case) -> Finding:
+def purity(pair: Pair, case: Case) -> Measurement:
     """Loss, gradient and loss again on one array leave it and all else as it was, and answer like on fresh copies of it."""
     x = np.array(case.x)
     before, seen = x.copy(), list[str]()
@@ -353,7 +353,7 @@ def purity(pair: Pair, case: Case) -> Finding:
     if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
         raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
     refused = [*_refusals(pair, before, first), *upstream_is_kept(pair.f, pair.arguments(before))]
-    return Finding(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=(*refused, *kept))
+    return Measurement(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=(*refused, *kept))
 
 
 def _inputs(
@@ -385,20 +385,20 @@ def _read_only(x: Floats) -> Floats:
     return copy
 
 
-def value(pair: Pair, case: Case) -> Finding:
+def value(pair: Pair, case: Case) -> Measurement:
     """|v − f(x)| ≤ what rounding may do to either, of a candidate beside a reference: APART times what it is seen to do."""
     x = case.x
     expected, found = pair.sampled(x), pair.own_loss(np.array(x))
     if not np.isfinite(expected):
-        return Finding(undecided="the reference is not finite here")
+        return Measurement(undecided="the reference is not finite here")
     alone = replace(pair, reference=None, seen={}, grades={})
     noise = pair.noise(x) + alone.noise(x) + GRAIN * float(np.finfo(x.dtype).eps) * abs(expected)
     where = {"method": "value", "measured": found, "expected": expected}
     off = abs(found - expected) if np.isfinite(found) else np.inf
-    return Finding(evidence=(Evidence(law="value", measured=off, allowed=APART * noise, magnitude=abs(expected), where=where),))
+    return Measurement(evidence=(Evidence(law="value", measured=off, allowed=APART * noise, magnitude=abs(expected), where=where),))
 
 
-MEASURES: dict[str, Callable[[Pair, Case], Finding]] = {
+MEASURES: dict[str, Callable[[Pair, Case], Measurement]] = {
     "value": value,
     "gradient": gradient,
     "order": order,

@@ -13,7 +13,7 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.diagnosis import Diagnosis, Numbers, of_inputs, of_numbers
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.pair.laws import rounding
 from verify.pair.place import grid
 from verify.pair.subject import Floats, Pair, direction
@@ -34,7 +34,9 @@ NUDGE = 2.0**-18
 NOT_FINITE = "the computation leaves the range of the dtype, or divides by 0"
 
 
-def told(pair: Pair, case: Case, what: Finding | Misbehaviour, others: Iterator[Case], watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
+def told(
+    pair: Pair, case: Case, what: Measurement | Misbehaviour, others: Iterator[Case], watch: Watch, avoided: Sequence[Case]
+) -> Diagnosis:
     """The name of the bug that broke a law at a case, or what was measured there. `watch` hears of each of the `others` that the pair is
     asked about for that; those `avoided` it is not.
     """

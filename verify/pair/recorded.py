@@ -12,7 +12,7 @@ import numpy as np
 from verify.candidates import Misbehaviour, process_globals
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
-from verify.evidence import Evidence, Finding, Verdict
+from verify.evidence import Evidence, Measurement, Verdict
 from verify.laws.gradient import input_of
 from verify.laws.law import OutOfRange
 from verify.oracle.exact import fits
@@ -57,11 +57,11 @@ class Recorded(Derived):
         else:
             super().search(trial)
 
-    def measure(self, case: Case) -> Finding:
+    def measure(self, case: Case) -> Measurement:
         """Where the case gives up what the example shows, what is found where it does not."""
         return unless_given_up(self.name, properties(self.at.values), case, self._measured(case), self._measured)
 
-    def _measured(self, case: Case) -> Finding:
+    def _measured(self, case: Case) -> Measurement:
         """In double precision where that leaves no doubt, but for the example. Of a gradient that is no number, what differences say."""
         about = None if self._is_given(case) else self._screened(case)
         found = super().measure(case) if about is None else about
@@ -69,16 +69,16 @@ class Recorded(Derived):
             return found
         if self._is_given(case):  # the user asks about this point
             lost = self._out_of_range(case)
-            found = found if lost is None else Finding(evidence=(lost, *found.evidence))
+            found = found if lost is None else Measurement(evidence=(lost, *found.evidence))
             if found.undecided is not None and not found.evidence:
                 found = MEASURES["gradient"](self.pair, case)
         by_differences = no_numbers(self.pair, case, found)
         if by_differences is not found and (self._is_given(case) or self._is_defined(case)):
             found = by_differences
         weaker = (WEAKER,) if self.pair.reference is None else ()
-        return Finding(evidence=found.evidence, undecided=found.undecided, limitations=(*found.limitations, *weaker))
+        return Measurement(evidence=found.evidence, undecided=found.undecided, limitations=(*found.limitations, *weaker))
 
-    def _screened(self, case: Case) -> Finding | None:
+    def _screened(self, case: Case) -> Measurement | None:
         """In double precision; of small code not what the strain is shown of, which has its exact digits for little."""
         try:
             if self.name in SHOWN and self._operations(case) <= SMALL:
@@ -165,7 +165,7 @@ class Recorded(Derived):
     def _is_given(self, case: Case) -> bool:
         return case.x.tobytes() == self.at.x.tobytes()
 
-    def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
+    def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By the record: a line of code, if it is one; else by what all entries have in common, as a pair's gradient."""
         found = super().diagnose(case, what, watch, avoided)
         if found.code != "unknown" or isinstance(what, Misbehaviour):

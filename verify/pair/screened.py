@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from verify.candidates import Answer
 from verify.cases import Case
 from verify.difference import coarse, direction, moved
-from verify.evidence import Evidence, Finding
+from verify.evidence import Evidence, Measurement
 from verify.laws import Subject
 from verify.laws.best_step import GARBAGE
 from verify.laws.crossing import NONE
@@ -36,7 +36,7 @@ EXPONENTS = frozenset((0, 1, 2, 3, 4, 6, 8, 9, 12, 15, 16, 20))
 ON_A_KINK, OFF_KINKS = "on a kink", "not on a kink"
 
 
-def screened(law: str, subject: Subject, case: Case) -> Finding | None:
+def screened(law: str, subject: Subject, case: Case) -> Measurement | None:
     """What the law finds here; None where balls are to say. Raises what the law raises, NotTraced among it."""
     asked = ASKED.get(law)
     return None if asked is None else asked(subject, case)
@@ -68,7 +68,7 @@ def _finite(answer: Answer) -> bool:
     return isfinite(answer.value) and bool(np.all(np.isfinite(answer.gradient)))
 
 
-def _value(subject: Subject, case: Case) -> Finding | None:
+def _value(subject: Subject, case: Case) -> Measurement | None:
     value = subject.reply(case).value
     about, _ = _values(subject, case, case.x.reshape(1, -1))
     if not about.explains(np.array([value])):
@@ -78,10 +78,10 @@ def _value(subject: Subject, case: Case) -> Finding | None:
     told = {"measured": value, "expected": expected}
     allowed = SLACK * float(about.careful[0])
     digits = ulps(error, expected, case.dtype)
-    return Finding(evidence=(Evidence(law="value", measured=error, allowed=allowed, magnitude=abs(expected), ulps=digits, where=told),))
+    return Measurement(evidence=(Evidence(law="value", measured=error, allowed=allowed, magnitude=abs(expected), ulps=digits, where=told),))
 
 
-def _gradient(subject: Subject, case: Case) -> Finding | None:
+def _gradient(subject: Subject, case: Case) -> Measurement | None:
     here, g = there(subject, case), subject.reply(case).gradient
     about, flat = here.gradient, np.ravel(g).astype(np.float64)
     if here.kinked or flat.shape != about.value.shape or not about.explains(flat):
@@ -92,7 +92,7 @@ def _gradient(subject: Subject, case: Case) -> Finding | None:
     expected, allowed = float(about.value[k]), SLACK * float(about.careful[k])
     told = {"entry": [*entry], **input_of(case, entry), "measured": float(flat[k]), "expected": expected, "ambiguous switches": 0}
     finest = float(np.min(about.careful / np.maximum(about.size, about.careful))) or 1.0
-    return Finding(
+    return Measurement(
         evidence=(
             Evidence(
                 law="gradient",
@@ -106,18 +106,18 @@ def _gradient(subject: Subject, case: Case) -> Finding | None:
     )
 
 
-def _formula(subject: Subject, case: Case) -> Finding | None:
+def _formula(subject: Subject, case: Case) -> Measurement | None:
     code, _ = _code(subject)
     here = there(subject, case)
     width = None if here.kinked else code.is_near(case.values, here)
     if width is None:
         return None
     size = float(np.max(here.gradient.size, initial=0.0))
-    return Finding(evidence=(Evidence(law="formula", measured=0.0, allowed=SHOWN * size, magnitude=size, width=width * size),))
+    return Measurement(evidence=(Evidence(law="formula", measured=0.0, allowed=SHOWN * size, magnitude=size, width=width * size),))
 
 
-def _membership(subject: Subject, case: Case) -> Finding | None:
-    return None if there(subject, case).kinked else Finding(undecided=OFF_KINKS)
+def _membership(subject: Subject, case: Case) -> Measurement | None:
+    return None if there(subject, case).kinked else Measurement(undecided=OFF_KINKS)
 
 
 class _Along:
@@ -187,32 +187,32 @@ def _along(subject: Subject, case: Case, d: Floats) -> _Along:
     return _code(subject)[0].once(("along", case.key, d.tobytes()), lambda: _Along(subject, case, d))
 
 
-def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Finding | None]:
+def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Measurement | None]:
     """A law on differences along the direction that the case draws; with a `slope` one on what they tend to, too."""
 
-    def asked(subject: Subject, case: Case) -> Finding | None:
+    def asked(subject: Subject, case: Case) -> Measurement | None:
         along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
         if slope and along.kinked:
-            return Finding(undecided=ON_A_KINK)
+            return Measurement(undecided=ON_A_KINK)
         if not along.explained or not along.steps or (slope and not along.slopes_explained):
             return None
         found = tuple(along.evidence(law, h, slope=slope) for h in along.steps)
-        return Finding(evidence=found) if (along.confirms(law) if slope else any(e.sees for e in found)) else None
+        return Measurement(evidence=found) if (along.confirms(law) if slope else any(e.sees for e in found)) else None
 
     return asked
 
 
-def _crossing(subject: Subject, case: Case) -> Finding | None:
+def _crossing(subject: Subject, case: Case) -> Measurement | None:
     """Asked where other pieces are taken at the end of a step than at its start."""
     along = _along(subject, case, direction(case.seed, case.x.shape, case.dtype))
     if not along.explained:
         return None
     turned = [h for k, h in enumerate(along.steps) if along.patterns[1 + 2 * k] != along.patterns[0]]
     found = tuple(along.evidence("crossing", h, slope=False) for h in turned)
-    return Finding(evidence=found, undecided=None if any(e.sees for e in found) else NONE) if not turned or found else None
+    return Measurement(evidence=found, undecided=None if any(e.sees for e in found) else NONE) if not turned or found else None
 
 
-def _descent(subject: Subject, case: Case) -> Finding | None:
+def _descent(subject: Subject, case: Case) -> Measurement | None:
     """Along −g, at the steps after which the loss has truly fallen by half of what the slope says."""
     here, g = there(subject, case), subject.reply(case).gradient
     if here.kinked or not np.all(np.isfinite(g)) or np.max(np.abs(here.gradient.value) - 16 * here.gradient.careful) <= 0:
@@ -223,10 +223,10 @@ def _descent(subject: Subject, case: Case) -> Finding | None:
     slope = float(np.sum(along.gradient.value * along.direction))
     fell = along.about.value[0] - along.about.value[1::2][: len(along.steps)]
     found = [along.evidence("descent", h, slope=True) for h, by in zip(along.steps, fell, strict=True) if by >= -h / 2 * slope > 0]
-    return Finding(evidence=tuple(found)) if any(e.sees for e in found) else None
+    return Measurement(evidence=tuple(found)) if any(e.sees for e in found) else None
 
 
-ASKED: dict[str, Callable[[Subject, Case], Finding | None]] = {
+ASKED: dict[str, Callable[[Subject, Case], Measurement | None]] = {
     "value": _value,
     "gradient": _gradient,
     "formula": _formula,

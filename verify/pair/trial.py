@@ -10,7 +10,7 @@ from itertools import islice
 from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.pair.kept import properties, unless_given_up
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import told
@@ -45,20 +45,20 @@ class Estimated:
         """The law's."""
         return self.law
 
-    def measure(self, case: Case) -> Finding:
+    def measure(self, case: Case) -> Measurement:
         """Where the case gives up what the example shows, what is found where it does not."""
         return unless_given_up(self.law, properties(self.at.values), case, self._measured(case), self._measured)
 
-    def _measured(self, case: Case) -> Finding:
+    def _measured(self, case: Case) -> Measurement:
         """Away from the given point a candidate may refuse: its domain may end there."""
         try:
-            finding = MEASURES[self.law](self.pair, case)
+            measurement = MEASURES[self.law](self.pair, case)
         except Misbehaviour as error:
             if error.code == "crashed" and case.family not in (GIVEN, "stored"):
-                return Finding(undecided="refused: outside the domain")
+                return Measurement(undecided="refused: outside the domain")
             raise
         weaker = self.law == "gradient" and self.pair.reference is None
-        return replace(finding, limitations=(*finding.limitations, WEAKER)) if weaker else finding
+        return replace(measurement, limitations=(*measurement.limitations, WEAKER)) if weaker else measurement
 
     def pattern(self, case: Case) -> None:
         """Nobody knows the pieces of the loss."""
@@ -68,8 +68,8 @@ class Estimated:
         ahead = deque(islice(places(self.at, self.seed), 1 if self.alone else PLACES[self.profile]))
         while ahead and trial.failure is None:
             there = ahead.popleft()
-            finding = trial.look(there)
-            if isinstance(finding, Finding) and finding.undecided in (KINK, JUMP) and there.family != MOVED and not self.alone:
+            measurement = trial.look(there)
+            if isinstance(measurement, Measurement) and measurement.undecided in (KINK, JUMP) and there.family != MOVED and not self.alone:
                 ahead.appendleft(moved(there))
 
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
@@ -79,7 +79,7 @@ class Estimated:
         if case.family != GIVEN:
             shrunk(case, self.at.x, breaks)
 
-    def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
+    def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By differences there, at the given point and at others near it."""
         others = (p for p in islice(places(self.at, self.seed), LOOKED_AT) if p.family in (GIVEN, NEAR))
         return told(self.pair, case, what, others, watch, avoided)

@@ -16,7 +16,7 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case, families
 from verify.cases.bulk import FAMILY, anywhere
 from verify.cases.shrinking import shrunk
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.laws import LAWS, Law, Subject
 from verify.laws.surroundings import borrowed
 from verify.oracle import Truth
@@ -83,7 +83,7 @@ class Derived:
         """The oracle's."""
         return self.subject.oracle.dtype
 
-    def measure(self, case: Case) -> Finding:
+    def measure(self, case: Case) -> Measurement:
         """The law at the values of the parameters that the case names."""
         return self.law.measure(*_placed(self.subject, case))
 
@@ -116,10 +116,10 @@ class Derived:
         def strain(case: Case) -> float:
             watch(case, drawn=True)
             try:
-                findings = [law.measure(*_placed(subject, case)) for law in laws]
+                measurements = [law.measure(*_placed(subject, case)) for law in laws]
             except Misbehaviour:
                 return 0.0
-            return min(1.0, max((e.strain for f in findings for e in f.evidence), default=0.0))
+            return min(1.0, max((e.strain for f in measurements for e in f.evidence), default=0.0))
 
         return subject.once(f"drawn {seed} {most}", lambda: engine.drawn(strategy, seed, most, strain))
 
@@ -130,7 +130,7 @@ class Derived:
             free, own = objective.classes is None, objective.parameters
             shrunk(case, breaks, MOST_SIMPLIFICATIONS, classes=free, defaults=own)
 
-    def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
+    def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By what is true at the case and at others beside it, at the values of the parameters that it names."""
         there, bare = _placed(self.subject, case)
         values = {name: value for name, value in case.values.items() if name not in bare.values}

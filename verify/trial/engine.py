@@ -20,7 +20,7 @@ from hypothesis.strategies import SearchStrategy
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.evidence import Finding
+from verify.evidence import Measurement
 from verify.laws.surroundings import borrowed, seed_all
 from verify.trial.trial import Trial
 
@@ -35,7 +35,7 @@ SETTINGS = settings(
 )
 
 
-Failure = tuple[Case, Finding | Misbehaviour]
+Failure = tuple[Case, Measurement | Misbehaviour]
 """A case that breaks the law, and what was found there."""
 
 Choices = tuple[int | str | bool | float | bytes, ...]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from verify.candidates import Misbehaviour
 from verify.cases import Case
-from verify.evidence import Evidence, Finding, Verdict, judge
+from verify.evidence import Evidence, Measurement, Verdict, judge
 from verify.trial.result import Result, Witness, order_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Question(Protocol):
     def dtype(self) -> str:
         """The name of it."""
 
-    def measure(self, case: Case) -> Finding:
+    def measure(self, case: Case) -> Measurement:
         """The law on a case. Raises Misbehaviour."""
 
     def pattern(self, case: Case) -> Hashable:
@@ -56,7 +56,7 @@ class Question(Protocol):
     def simplify(self, case: Case, breaks: Callable[[Case], bool]) -> None:
         """Tells simpler cases than one that breaks the law; `breaks` says whether one breaks it likewise, and keeps it then."""
 
-    def diagnose(self, case: Case, what: Finding | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
+    def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """The name of the mistake that broke the law at a case. `watch` hears of each case that is asked for that; none of `avoided` is."""
 
 
@@ -64,30 +64,30 @@ class Question(Protocol):
 class Tally:
     """What is counted while the engine draws; it stops counting when it begins to shrink."""
 
-    findings: list[Finding] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
     families: Counter[str] = field(default_factory=Counter)
     patterns: set[Hashable] = field(default_factory=set)
     worst: tuple[Case, Evidence] | None = None
     farthest: tuple[Case, Evidence] | None = None
-    failure: tuple[Case, Finding | Misbehaviour] | None = None
+    failure: tuple[Case, Measurement | Misbehaviour] | None = None
     held: int = 0
     undecided: Counter[str] = field(default_factory=Counter)
 
-    def count(self, pattern: Callable[[], Hashable], case: Case, finding: Finding | Misbehaviour, *, broken: bool) -> None:
+    def count(self, pattern: Callable[[], Hashable], case: Case, measurement: Measurement | Misbehaviour, *, broken: bool) -> None:
         """Takes note of what was found at a case."""
         if self.failure is None:
             self.families[case.family] += 1
             if (active := pattern()) is not None:
                 self.patterns.add(active)
-            if isinstance(finding, Finding):
-                self.findings.append(finding)
-                self._compare(case, finding)
+            if isinstance(measurement, Measurement):
+                self.measurements.append(measurement)
+                self._compare(case, measurement)
         if broken:
-            self.failure = (case, finding)
+            self.failure = (case, measurement)
 
-    def _compare(self, case: Case, finding: Finding) -> None:
+    def _compare(self, case: Case, measurement: Measurement) -> None:
         """Keeps the case if none before it was under greater strain, or farther off in ulps."""
-        for e in finding.evidence:
+        for e in measurement.evidence:
             if self.worst is None or e.strain > self.worst[1].strain:
                 self.worst = (case, e)
             if e.ulps is not None and (self.farthest is None or e.ulps > (self.farthest[1].ulps or 0.0)):
@@ -101,7 +101,7 @@ class Trial:
         self.question, self.watch, self.tally, self._began = question, watch, Tally(), time.perf_counter()
 
     @property
-    def failure(self) -> tuple[Case, Finding | Misbehaviour] | None:
+    def failure(self) -> tuple[Case, Measurement | Misbehaviour] | None:
         """The simplest case so far that breaks the law, and what was found there."""
         return self.tally.failure
 
@@ -117,27 +117,27 @@ class Trial:
         self.look(case)
         return self._result(avoided)
 
-    def look(self, case: Case) -> Finding | Misbehaviour:
+    def look(self, case: Case) -> Measurement | Misbehaviour:
         """Measures the law on a case and counts what was found."""
         self.watch(case)
-        finding: Finding | Misbehaviour
+        measurement: Measurement | Misbehaviour
         try:
-            finding = self.question.measure(case)
+            measurement = self.question.measure(case)
         except Misbehaviour as error:
-            finding = error
-        broken = isinstance(finding, Misbehaviour) or judge([finding]) is Verdict.BROKEN
-        self.tally.count(lambda: self.question.pattern(case), case, finding, broken=broken)
-        return finding
+            measurement = error
+        broken = isinstance(measurement, Misbehaviour) or judge([measurement]) is Verdict.BROKEN
+        self.tally.count(lambda: self.question.pattern(case), case, measurement, broken=broken)
+        return measurement
 
     def _likewise(self, wanted: object) -> Callable[[Case], bool]:
         """Whether a case breaks the law in the same way: a crash is no smaller wrong number."""
 
         def breaks(case: Case) -> bool:
             before = self.failure
-            finding = self.look(case)
+            measurement = self.look(case)
             if self.failure is before:
                 return False
-            if _way(finding) == wanted:
+            if _way(measurement) == wanted:
                 return True
             self.tally.failure = before
             return False
@@ -145,9 +145,9 @@ class Trial:
         return breaks
 
     def _result(self, avoided: Sequence[Case] = ()) -> Result:
-        tally, findings, seconds = self.tally, self.tally.findings, time.perf_counter() - self._began
-        evidence = [e for f in findings for e in f.evidence]
-        decided = [f for f in findings if f.undecided is None and f.evidence]
+        tally, measurements, seconds = self.tally, self.tally.measurements, time.perf_counter() - self._began
+        evidence = [e for f in measurements for e in f.evidence]
+        decided = [f for f in measurements if f.undecided is None and f.evidence]
         witness, named = None, None
         if tally.failure is not None:
             case, what = tally.failure
@@ -157,11 +157,11 @@ class Trial:
         return Result(
             law=self.question.name,
             dtype=self.question.dtype,
-            verdict=Verdict.BROKEN if tally.failure else judge(findings),
+            verdict=Verdict.BROKEN if tally.failure else judge(measurements),
             kind=None if named is None else named.kind,
             cases=tally.families.total(),
             decided=len(decided) + tally.held,
-            undecided=dict(Counter(f.undecided for f in findings if f.undecided) + tally.undecided),
+            undecided=dict(Counter(f.undecided for f in measurements if f.undecided) + tally.undecided),
             families=dict(tally.families),
             patterns=len(tally.patterns),
             strain=max((e.strain for e in evidence), default=inf if tally.failure else 0.0),
@@ -173,11 +173,11 @@ class Trial:
             worst=_place(tally.worst),
             farthest=_place(tally.farthest),
             spread=dict(sorted(Counter(order_of(e.ulps) for e in evidence if e.ulps is not None).items())),
-            limitations=tuple(sorted({told for f in findings for told in f.limitations})),
+            limitations=tuple(sorted({told for f in measurements for told in f.limitations})),
         )
 
 
-def _way(what: Finding | Misbehaviour) -> object:
+def _way(what: Measurement | Misbehaviour) -> object:
     from verify.diagnosis import is_lost
 
     return what.code if isinstance(what, Misbehaviour) else is_lost(what.worst)
