@@ -10,9 +10,9 @@ from sympy import Abs, Max, Rational, Symbol, exp, log, loggamma, symbols
 
 import verify
 from verify.spec import Claims, LossSpec
+from verify.spec.exact_target import ExactTarget
 from verify.spec.margins import with_margin
 from verify.spec.mathml import branches, described
-from verify.spec.target import Target
 
 s, t = symbols("s t", real=True)
 TABLE, HALVES, LIST = {-1: 3, 0: 1, 1: 2.5, 2.5: 0.25}, {0.5: 2, 1.0: 3}, (5, 1, 3)
@@ -64,15 +64,15 @@ def test_long_fractions_are_shown_as_decimals():
 
 
 def test_a_target_is_exact_beside_symbols_and_numbers():
-    half, g = Target(1, 2), Symbol("g", real=True)
+    half, g = ExactTarget(1, 2), Symbol("g", real=True)
     assert (half * s, s - half, half - s, half / 3 * s) == (s / 2, s - Rational(1, 2), Rational(1, 2) - s, s / 6)
     assert half ** Rational(1, 2) == sympy.sqrt(2) / 2
     assert (half**g, s**half, 2**half) == (Rational(1, 2) ** g, sympy.sqrt(s), sympy.sqrt(2))
     assert (exp(half), Max(half, 0), log(half)) == (exp(Rational(1, 2)), Rational(1, 2), -log(2))
     assert sympy.Eq(half, 1) == sympy.false
-    assert loggamma(Target(5) + 1) == log(120)
-    assert math.factorial(Target(3)) == 6
-    assert [10, 20][(Target(1) + 1) / 2] == 20
+    assert loggamma(ExactTarget(5) + 1) == log(120)
+    assert math.factorial(ExactTarget(3)) == 6
+    assert [10, 20][(ExactTarget(1) + 1) / 2] == 20
     with pytest.raises(TypeError, match=r"the target 0\.5 is no whole number"):
         [10, 20][half]
 

@@ -29,12 +29,12 @@ from verify.problem.problem import (
     mean_by,
 )
 from verify.spec.domains import Binary, Censored, Domain, Finite, Label, Positive, Prediction, Real, Simplex, Vector
+from verify.spec.exact_target import ExactTarget
 from verify.spec.function import UPSTREAM, Array, FunctionSpec
 from verify.spec.loss import LossSpec, ParameterValue
 from verify.spec.relations import Affine, Homogeneous, Relation, Separable, ShiftInvariant, Symmetric
 from verify.spec.shipped import plain
 from verify.spec.statement import NoExpression, expression, returned
-from verify.spec.target import Target
 
 PREDICTION, TARGET, TIME, EVENT = "prediction", "target", "time", "event"
 
@@ -383,7 +383,7 @@ def _symbols(inputs: Iterable[Input], key: Any) -> dict[str, Any]:
         if not i.asked:
             found[i.name] = named(i.name, shape)
             continue
-        exact = [int(t) if isinstance(i.domain, Label) else Target(t) for t in numbers]
+        exact = [int(t) if isinstance(i.domain, Label) else ExactTarget(t) for t in numbers]
         row = np.empty(len(exact), dtype=object)
         row[:] = exact
         found[i.name] = array(row).reshape(shape) if shape else exact[0]

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from verify.errors import UsageError
 from verify.later import sympy
+from verify.spec.exact_target import ExactTarget
 from verify.spec.loss import LossSpec
-from verify.spec.target import Target
 
 SCORES = (Fraction(3, 8), Fraction(-11, 8))
 """At which both are compared, and at the target itself: `s == t` is false of symbols, too."""
@@ -28,7 +28,7 @@ def one_for_all_targets(loss: LossSpec) -> None:
     for t in [t for t in loss.targets if abs(t) <= LARGEST][:MANY]:
         for s in map(sympy.Rational, (*SCORES, t)):
             there = _number(general.subs, {score: s, target: sympy.Rational(t)})
-            own = _number(loss.formula, s, Target(t), **{p.name: v for p, v in values.items()})
+            own = _number(loss.formula, s, ExactTarget(t), **{p.name: v for p, v in values.items()})
             if own is not None and (there is None or abs(there - own) > CLOSE * (1 + abs(own))):
                 other = "no number" if there is None else f"{there:g}"
                 raise UsageError(

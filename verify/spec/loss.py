@@ -13,10 +13,10 @@ from typing import Any
 from verify.errors import UsageError, of_type, unknown
 from verify.later import sympy
 from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
+from verify.spec.exact_target import ExactTarget
 from verify.spec.fields import as_float32, by_name, number, told
 from verify.spec.relations import RELATIONS, Relation
 from verify.spec.statement import second, stated, takes
-from verify.spec.target import Target
 
 ParameterValue = float | tuple[float, ...]
 """What a parameter may be given as: a number, or of one that has some for each class as many as there are classes."""
@@ -349,7 +349,7 @@ class LossSpec:
         s = [sympy.Symbol(f"s{j}", real=True) for j in range(classes)]
         p = {name: sympy.Symbol(name, real=True) for name in self.parameters}
         t = [self.symbol_of_target] if self.domain else []
-        arguments = [*s, *(t or [Target(self.targets[label])])] if self.targets else [list(s), label]
+        arguments = [*s, *(t or [ExactTarget(self.targets[label])])] if self.targets else [list(s), label]
         place = f"targets in {self.domain}" if self.domain else self.place(classes, label)
         return stated(self.name, self.formula, arguments, p, place, self.target or self.targets), [*s, *t, *p.values()]
 

@@ -12,9 +12,9 @@ from sympy import Expr, Float, Rational, Symbol, sympify
 from sympy.printing.mathml import mathml
 
 from verify.spec.convexity import supported
+from verify.spec.exact_target import ExactTarget
 from verify.spec.loss import LossSpec
 from verify.spec.statement import exactly
-from verify.spec.target import Target
 
 CLASSES, LABEL = 3, 0
 """The formula depends on the number of classes and the label; three show its form without filling the line."""
@@ -68,7 +68,7 @@ def branches(loss: LossSpec) -> list[Branch]:
 class _Asked(Symbol):  # type: ignore[misc]
     """A symbol for the target that answers comparisons as one of its values does."""
 
-    value: Target
+    value: ExactTarget
 
     def __lt__(self, other: Any) -> Any:
         return self.value < other
@@ -86,11 +86,11 @@ class _Asked(Symbol):  # type: ignore[misc]
 def _general(loss: LossSpec, s: Symbol, parameters: dict[str, Symbol], value: float, own: Expr) -> Expr | None:
     """The formula in t on the branch of this value; None where the code does not tell."""
     t = _Asked("t", real=True)
-    t.value = Target(value)
+    t.value = ExactTarget(value)
     try:
         e = loss.formula(s, t, **parameters).xreplace({t: Symbol("t", real=True)})
         e = exactly(e)
-        return e if e.subs(Symbol("t", real=True), sympify(Target(value))) == own else None
+        return e if e.subs(Symbol("t", real=True), sympify(ExactTarget(value))) == own else None
     except Exception:  # the author's code, which was written for numbers
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 from verify.later import sympy
 
 
-class Target(Fraction):
+class ExactTarget(Fraction):
     """An exact fraction that equals and hashes like the number that it is, `t == 0.5` and `TABLE[t]` included, indexes like a whole
     number where it is one, and beside a symbol becomes a sympy.Rational. A sympy number does neither: Rational(1, 2) != 0.5.
     """
@@ -40,13 +40,13 @@ def _exact(name: str) -> Callable[..., Any]:
 
     def method(self: Fraction, *others: Any) -> Any:
         found = own(self, *others)
-        return Target(found) if isinstance(found, Fraction) else found
+        return ExactTarget(found) if isinstance(found, Fraction) else found
 
     return method
 
 
 for _name in ("add", "sub", "mul", "truediv", "mod"):
-    setattr(Target, f"__{_name}__", _exact(f"__{_name}__"))
-    setattr(Target, f"__r{_name}__", _exact(f"__r{_name}__"))
+    setattr(ExactTarget, f"__{_name}__", _exact(f"__{_name}__"))
+    setattr(ExactTarget, f"__r{_name}__", _exact(f"__r{_name}__"))
 for _name in ("neg", "pos", "abs"):
-    setattr(Target, f"__{_name}__", _exact(f"__{_name}__"))
+    setattr(ExactTarget, f"__{_name}__", _exact(f"__{_name}__"))
