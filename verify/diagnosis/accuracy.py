@@ -9,7 +9,7 @@ import numpy as np
 
 from verify.diagnosis import reference_cases
 from verify.diagnosis.decomposition import Decomposition, Floats
-from verify.diagnosis.formats import BITS, holding
+from verify.diagnosis.float_formats import BITS, holding
 from verify.diagnosis.memoised import Memoised
 from verify.diagnosis.residuals import Aspect, Residual
 from verify.oracle import Oracle

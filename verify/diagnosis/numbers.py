@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from verify.diagnosis.change import Change, Table
 from verify.diagnosis.decomposition import Floats
-from verify.diagnosis.formats import BITS, holding
+from verify.diagnosis.float_formats import BITS, holding
 from verify.diagnosis.regression import Observation, System, simplest
 from verify.diagnosis.transformations import done, tell
 from verify.diagnosis.wording import Axes, Coefficient, Diagnosis, Message, number, times
