@@ -10,7 +10,7 @@ from verify.evidence import NOT_FINITE, Evidence, Measurement, Verdict, judge
 
 
 def evidence(measured, allowed, **more):
-    return Evidence(law="a law", measured=measured, allowed=allowed, **more)
+    return Evidence(measured=measured, allowed=allowed, **more)
 
 
 @pytest.mark.parametrize(

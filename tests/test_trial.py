@@ -55,7 +55,7 @@ def test_all_laws_look_at_the_same_cases_which_are_drawn_once(profile):
     def law(name):
         def measure(_, case):
             looked.setdefault(name, []).append(case)
-            return Measurement(evidence=(Evidence(law=name, measured=float(len(looked[name]) % 3), allowed=100.0),))
+            return Measurement(evidence=(Evidence(measured=float(len(looked[name]) % 3), allowed=100.0),))
 
         return Law(name=name, statement="", measure=measure)
 
@@ -96,7 +96,7 @@ def test_the_answers_of_the_candidate_lead_the_search_of_every_law():
 
         def measure(_, case):
             seen.append(float(np.abs(case["W"]).sum()))
-            return Measurement(evidence=(Evidence(law="a test", measured=0.0, allowed=1.0),))
+            return Measurement(evidence=(Evidence(measured=0.0, allowed=1.0),))
 
         run(
             Law(name="a test", statement="", measure=measure),
@@ -130,7 +130,7 @@ def test_every_family_is_visited_and_counted_with_its_patterns():
 
     def measure(subject, case):
         seen.append((case.family, subject.truth(case).pattern))
-        return Measurement(evidence=(Evidence(law="a test", measured=0.0, allowed=1.0),))
+        return Measurement(evidence=(Evidence(measured=0.0, allowed=1.0),))
 
     result = trial(measure)
     assert result.verdict is Verdict.HOLDS
@@ -145,7 +145,7 @@ def test_the_engine_makes_a_counterexample_small_with_one_look_at_each_case():
 
     def measure(_, case):
         looked.append((case.key, case.family, case.seed))
-        return Measurement(evidence=(Evidence(law="a test", measured=float(np.abs(case["W"]).max()), allowed=1.0),))
+        return Measurement(evidence=(Evidence(measured=float(np.abs(case["W"]).max()), allowed=1.0),))
 
     search = Trial(Derived(Law(name="a test", statement="", measure=measure), SUBJECT))
     search.question.search(search)

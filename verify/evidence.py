@@ -31,7 +31,6 @@ class Evidence:
     of the candidate's dtype. `where` holds what a reader needs to find the place again: entry, step, expected value.
     """
 
-    law: str
     measured: float
     allowed: float
     magnitude: float = 0.0

@@ -107,7 +107,7 @@ def test_what_is_provably_equal_is_left_out():
 
 
 def test_a_law_whose_body_is_gone_is_idle_and_what_only_it_caught_survives(monkeypatch):
-    looked = Measurement(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),))
+    looked = Measurement(evidence=(Evidence(measured=0.0, allowed=0.0),))
     monkeypatch.setitem(table.LAWS, "purity", replace(LAWS["purity"], measure=lambda subject, case: looked))
     found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=FEW)
     assert found.idle == ["purity"]
@@ -118,7 +118,7 @@ def test_a_law_whose_body_is_gone_is_idle_and_what_only_it_caught_survives(monke
 
 
 def test_a_law_that_breaks_the_right_implementation_is_a_false_alarm(monkeypatch):
-    cries = Measurement(evidence=(Evidence(law="value", measured=1.0, allowed=0.0),))
+    cries = Measurement(evidence=(Evidence(measured=1.0, allowed=0.0),))
     monkeypatch.setitem(table.LAWS, "value", replace(LAWS["value"], measure=lambda subject, case: cries))
     found = measure(oracle("softmax_cross_entropy"), profile="quick", seed=0, laws=("value", "gradient"))
     assert found.false_alarms == ("value",)

@@ -138,6 +138,6 @@ def test_how_a_candidate_behaves_is_broken_wherever_it_shows(law):
     """It is not asked again elsewhere, where a candidate may behave."""
     example = {"t": np.array([[0.25, 0.75]])}
     case = Case(values={"t": np.array([[0.5, 0.75]])}, family="near", differentiated=("t",))
-    broken, held = (Measurement(evidence=(Evidence(law=law, measured=measured, allowed=0.0),)) for measured in (1.0, 0.0))
+    broken, held = (Measurement(evidence=(Evidence(measured=measured, allowed=0.0),)) for measured in (1.0, 0.0))
     assert unless_given_up(law, properties(example), case, broken, lambda _: held) is broken
     assert unless_given_up("gradient", properties(example), case, broken, lambda _: held).undecided

@@ -37,7 +37,6 @@ def _alone(ground: Ground, entry: int, seed: int) -> Evidence:
     told, (j, k) = ground.along(d), divmod(entry, d.shape[1])
     scale = float(d[j, k])
     return Evidence(
-        law="directions",
         measured=told.measured / abs(scale),
         allowed=told.allowed / abs(scale),
         magnitude=told.magnitude / abs(scale),

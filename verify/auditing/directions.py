@@ -59,7 +59,6 @@ class Ground:
         terms = (self.gradient * d)[d != 0]
         measured, own = fsum(terms), SLACK * self.u * fsum(np.abs(terms))
         return Evidence(
-            law="directions",
             measured=max(low - measured, measured - high, 0.0),
             allowed=error + own,
             magnitude=float(np.median(np.abs(terms))),

@@ -38,7 +38,6 @@ def numerical(subject: Subject, case: Case) -> Measurement:
     outside = np.where(np.isfinite(g), np.maximum(np.maximum(low - g, g - high), 0), np.inf)
     j, k = (int(i) for i in np.unravel_index(int(np.argmax(outside / allowed)), g.shape))
     evidence = Evidence(
-        law="numerical",
         measured=float(outside[j, k]),
         allowed=float(allowed[j, k]),
         magnitude=float(np.median(np.abs(between))),

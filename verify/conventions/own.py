@@ -194,7 +194,7 @@ def _differs(whose: str, value: float, instance: Instance, values: Mapping[str, 
     truth = InstanceOracle(instance, dtype).at(**values).value
     if not np.isfinite(value) or not truth.exact.is_finite() or not np.isfinite(truth.radius):
         return None
-    e = Evidence(law="value", measured=distance(value, truth.exact), allowed=truth.radius)
+    e = Evidence(measured=distance(value, truth.exact), allowed=truth.radius)
     return f"{whose} returns {value:.17g}, and what was recorded of it is {float(truth.exact):.17g}" if e.strain > 1 else None
 
 

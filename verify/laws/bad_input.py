@@ -39,7 +39,7 @@ TOO_FAR = {"float64": 1000.0, "float32": 200.0}
 
 def measure(subject: Subject, case: Case) -> Measurement:
     """Raises Misbehaviour where poison vanishes that must show; else what was taken, and the loss at scores very far apart."""
-    looked = Evidence(law="bad-input", measured=0.0, allowed=0.0)
+    looked = Evidence(measured=0.0, allowed=0.0)
     misused = subject.once("misuse", lambda: misuse.taken(subject, case.dtype))
     if (named := subject.oracle.named) is not None:
         return Measurement(evidence=(looked,), limitations=(*_taken(subject, named, case), *misused))
@@ -149,7 +149,7 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
         return [], [f"{shown} where the scores of an example differ by {gap:g} and the loss is finite"]
     where = {"method": f"loss, scores {gap:g} apart", "measured": answer.value, "expected": expected}
     error = distance(answer.value, truth.exact)
-    return [Evidence(law="bad-input", measured=error, allowed=truth.radius, magnitude=abs(expected), where=where)], []
+    return [Evidence(measured=error, allowed=truth.radius, magnitude=abs(expected), where=where)], []
 
 
 def _answer(subject: Subject, case: Case) -> Answer | None:

@@ -26,7 +26,7 @@ Floats = NDArray[np.floating]
 def measure(subject: Subject, case: Case) -> Measurement:
     """Value and gradient of the whole against those of its parts, of its double, and of its reverse."""
     if subject.oracle.named is not None:
-        return related.measured("batches", subject, case, is_sum)
+        return related.measured(subject, case, is_sum)
     evidence = [e for a in _arrangements(subject, case) for e in _compare(subject, case, a)]
     return Measurement(evidence=(*evidence, *weighting.measure(subject, case)))
 
@@ -60,7 +60,7 @@ def _compare(subject: Subject, case: Case, a: Arrangement) -> Iterator[Evidence]
     if subject.candidate.has_loss:
         value = sum(w * part.value for w, part in zip(a.weights, answers, strict=True))
         allowed = truth.value.radius + sum(w * t.value.radius for w, t in zip(a.weights, truths, strict=True))
-        yield close("batches", f"loss, {a.what}", whole.value, value, allowed, truth.value.magnitude)
+        yield close(f"loss, {a.what}", whole.value, value, allowed, truth.value.magnitude)
     if all(t.gradient.is_single for t in (truth, *truths)):
 
         def summed(parts: Sequence[Floats]) -> Floats:
@@ -68,7 +68,7 @@ def _compare(subject: Subject, case: Case, a: Arrangement) -> Iterator[Evidence]
             return np.asarray(np.sum([w * form.back(values, part.astype(np.float64), examples) for w, part, examples in added], axis=0))
 
         gradient, radius = summed([part.gradient for part in answers]), truth.gradient.radius + summed([t.gradient.radius for t in truths])
-        yield entrywise("batches", a.what, whole.gradient, gradient, radius, truth.gradient.magnitude)
+        yield entrywise(a.what, whole.gradient, gradient, radius, truth.gradient.magnitude)
 
 
 def is_sum(relation: Relation) -> bool:

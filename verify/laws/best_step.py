@@ -84,7 +84,7 @@ def _beyond(line: Line, method: str, rungs: list[tuple[float, Floats, Floats, li
             f_ahead = line.value(ahead)
             quotient = forward(f_ahead, line.here.value, h) if method == "forward" else centred(f_ahead, line.value(behind), h)
             place = f"{method}, {'best' if h == best else 'beyond the best'} step"
-            found.append(within("best-step", quotient - line.slope, truncation[h], rounding[h], line.size, method=place, h=h))
+            found.append(within(quotient - line.slope, truncation[h], rounding[h], line.size, method=place, h=h))
     return found
 
 
@@ -99,7 +99,7 @@ def _garbage(line: Line) -> list[Evidence]:
         return []
     error = forward(line.value(ahead), line.here.value, GARBAGE) - line.slope
     noise = 2 * line.noise_at(GARBAGE) / GARBAGE + line.slope_noise
-    return [within("best-step", error, truncation, noise, 0.0, method="forward", h=GARBAGE)]
+    return [within(error, truncation, noise, 0.0, method="forward", h=GARBAGE)]
 
 
 def inapplicable(subject: Subject) -> str | None:

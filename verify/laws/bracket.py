@@ -31,7 +31,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
             outside = np.maximum(max(low - line.slope, line.slope - high), 0.0)  # NaN stays NaN
             where = {"method": "bracket", "h": h, "measured": line.slope, "expected": low if line.slope < low else high}
             width = max(high - low, 0.0) / 2
-            measured = Evidence(law="bracket", measured=float(outside), allowed=noise, magnitude=line.size, width=width, where=where)
+            measured = Evidence(measured=float(outside), allowed=noise, magnitude=line.size, width=width, where=where)
             evidence.append(measured)
     seen = any(e.sees for e in evidence)
     return Measurement(

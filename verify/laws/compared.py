@@ -9,14 +9,14 @@ import numpy as np
 from verify.evidence import Evidence
 
 
-def close(law: str, method: str, measured: float, expected: float, allowed: float, magnitude: float) -> Evidence:
+def close(method: str, measured: float, expected: float, allowed: float, magnitude: float) -> Evidence:
     """Two numbers that ought to be the same. NaN is like NaN, infinity like infinity."""
     same = measured == expected or (isnan(measured) and isnan(expected))
     where = {"method": method, "measured": measured, "expected": expected}
-    return Evidence(law=law, measured=0.0 if same else abs(measured - expected), allowed=allowed, magnitude=magnitude, where=where)
+    return Evidence(measured=0.0 if same else abs(measured - expected), allowed=allowed, magnitude=magnitude, where=where)
 
 
-def entrywise(law: str, what: str, measured: np.ndarray, expected: np.ndarray, allowed: np.ndarray, size: np.ndarray) -> Evidence:
+def entrywise(what: str, measured: np.ndarray, expected: np.ndarray, allowed: np.ndarray, size: np.ndarray) -> Evidence:
     """The entry of two gradients under the greatest strain, of those with a finite allowance. NaN is like NaN, infinity like infinity."""
     measured = measured.astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -25,7 +25,6 @@ def entrywise(law: str, what: str, measured: np.ndarray, expected: np.ndarray, a
     strain = np.where(np.isfinite(allowed), strain, -1.0)
     at = tuple(int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
     return Evidence(
-        law=law,
         measured=float(error[at]),
         allowed=float(allowed[at]),
         magnitude=float(size[at]),

@@ -38,10 +38,10 @@ def measure(subject: Subject, case: Case) -> Measurement:
     evidence = []
     if subject.candidate.has_loss:
         allowed = 2 * (truth.value.radius + truth.careful(abs(plain.value)))
-        evidence.append(close("compiled", "loss", compiled.value, plain.value, allowed, truth.value.magnitude))
+        evidence.append(close("loss", compiled.value, plain.value, allowed, truth.value.magnitude))
     if truth.gradient.is_single:
         radius, size = 2 * (truth.gradient.radius + truth.careful(float(np.max(np.abs(plain.gradient))))), truth.gradient.magnitude
-        evidence.append(entrywise("compiled", "gradient", compiled.gradient, plain.gradient, radius, size))
+        evidence.append(entrywise("gradient", compiled.gradient, plain.gradient, radius, size))
     candidate, unseen = subject.candidate, None
     if claims_same_bits(candidate.f) and candidate.form is LINEAR:
         unseen = subject.once("threads", lambda: _threads(candidate, case))

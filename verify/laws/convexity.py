@@ -36,7 +36,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
         ):
             where = {"method": what, "h": t, "measured": below, "expected": above}
             excess = float(np.maximum(below - above, 0.0))  # NaN stays NaN
-            evidence.append(Evidence(law="convexity", measured=excess, allowed=allowed, magnitude=size, where=where))
+            evidence.append(Evidence(measured=excess, allowed=allowed, magnitude=size, where=where))
     seen = any(e.sees for e in evidence)
     return Measurement(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every pair: float64 would decide it")
 

@@ -40,7 +40,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
         quotient = forward(line.value(ahead), line.here.value, h)
         jump = max(abs(float(b.slope - a.slope)) for a, b in pairwise(path))
         where = {"method": "forward", "h": h, "kinks": len(path) - 1}
-        found = within("crossing", quotient, mean_slope(path, h), 2 * line.noise_at(h) / h, jump, **where)
+        found = within(quotient, mean_slope(path, h), 2 * line.noise_at(h) / h, jump, **where)
         if line.is_torn(found, 0.0, h):
             torn = True
         else:

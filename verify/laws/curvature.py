@@ -49,7 +49,7 @@ def _exact(h: float, choices: list[Quantity], entry: list[int], dtype: str) -> E
     expected = float(nearest.exact)
     where = {"entry": entry, "measured": h, "expected": expected}
     far = ulps(error, expected, dtype)
-    return Evidence(law="curvature", measured=error, allowed=nearest.radius, magnitude=abs(expected), ulps=far, where=where)
+    return Evidence(measured=error, allowed=nearest.radius, magnitude=abs(expected), ulps=far, where=where)
 
 
 def _approximate(h: float, choices: list[Quantity], entry: list[int], dtype: str) -> Evidence:  # noqa: ARG001
@@ -58,7 +58,7 @@ def _approximate(h: float, choices: list[Quantity], entry: list[int], dtype: str
     expected = float(least.exact)
     short = 0.0 if isfinite(h) and h > 0 else max(expected - h, 0.0) if isfinite(h) else float("nan")
     where = {"entry": entry, "measured": h, "expected": expected}
-    return Evidence(law="curvature", measured=short, allowed=least.radius, magnitude=abs(expected), where=where)
+    return Evidence(measured=short, allowed=least.radius, magnitude=abs(expected), where=where)
 
 
 def inapplicable(subject: Subject) -> str | None:

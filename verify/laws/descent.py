@@ -28,9 +28,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
     if not np.all(np.isfinite(downhill)):
         if not gradient.is_single:  # it is the truth that does not fit
             return Measurement(undecided=OUT_OF_RANGE)
-        return Measurement(
-            evidence=(Evidence(law="descent", measured=float("nan"), allowed=0.0, where=_where("gradient", 0.0, np.nan, 0.0)),)
-        )
+        return Measurement(evidence=(Evidence(measured=float("nan"), allowed=0.0, where=_where("gradient", 0.0, np.nan, 0.0)),))
     if np.max(np.abs(downhill) - 2 * gradient.radius, initial=0.0) <= 0:
         return Measurement(undecided="stationary: nothing to descend")
     line = through(subject, case, coarse(downhill, case.dtype))
@@ -49,7 +47,7 @@ def _decrease(line: Line) -> list[Evidence]:
     single = line.truth.gradient.is_single
     slope = line.slope if single else line.truth.gradient.support(line.d)
     if slope >= 0 and single:  # g is no gradient at all
-        return [Evidence(law="descent", measured=slope, allowed=line.slope_noise, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
+        return [Evidence(measured=slope, allowed=line.slope_noise, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
     if slope >= 0:  # −g* was rounded so coarsely that it no longer descends: the candidate has no part in it
         return []
     evidence = []
@@ -63,7 +61,7 @@ def _decrease(line: Line) -> list[Evidence]:
         fell, due = line.here.value - line.value(x), -eta / 2 * slope
         allowed = 2 * line.noise_at(eta) + eta * line.slope_noise
         short = float(np.maximum(due - fell, 0.0))  # NaN stays NaN
-        evidence.append(Evidence(law="descent", measured=short, allowed=allowed, magnitude=due, where=_where("decrease", eta, fell, due)))
+        evidence.append(Evidence(measured=short, allowed=allowed, magnitude=due, where=_where("decrease", eta, fell, due)))
     return evidence
 
 
@@ -89,7 +87,6 @@ def _approach(line: Line) -> list[Evidence]:
         short = float(np.maximum(step * better - closer, 0.0))
         return [
             Evidence(
-                law="descent",
                 measured=short,
                 allowed=allowed,
                 magnitude=step * better,

@@ -25,7 +25,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
         ):
             slopes = line.truth.slopes(line.d, low, h)
             if slopes.is_finite():
-                found = within("enclosure", quotient, slopes, values * noise / h, line.size, method=method, h=h)
+                found = within(quotient, slopes, values * noise / h, line.size, method=method, h=h)
                 if line.is_torn(found, low, h):
                     torn = True
                 else:

@@ -50,7 +50,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
         told = (f"the loss adds {numbers}, and the gradient is that of the loss without it: they differ where that matters",)
     size = gap.size or 1.0
     where["gap"] = gap.distance / size
-    evidence = Evidence(law="formula", measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)
+    evidence = Evidence(measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)
     return Measurement(evidence=(evidence,), limitations=told)
 
 

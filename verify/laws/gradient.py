@@ -25,7 +25,6 @@ def measure(subject: Subject, case: Case) -> Measurement:
         return Measurement(undecided="membership neither shown nor refuted: a point on fewer kinks would decide it")
     finest = np.min((truth.radius / np.maximum(truth.magnitude, truth.radius))[judged])
     evidence = Evidence(
-        law="gradient",
         measured=nearest.residual,
         allowed=nearest.allowed,
         magnitude=nearest.allowed / float(finest),

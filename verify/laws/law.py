@@ -195,13 +195,13 @@ class Subject:
         return self.truths[key]
 
 
-def within(law: str, value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:
+def within(value: float, truth: arb, noise: float, magnitude: float, **where: Any) -> Evidence:
     """The evidence that a value lies within `noise` of a true ball: none where that has no end."""
     middle, half = float(truth.mid()), float(truth.rad())
     outside = float(np.maximum(abs(value - middle) - half, 0.0))  # NaN stays NaN
     told = where | {"measured": value, "expected": middle}
     allowed = noise if np.isfinite(middle) and np.isfinite(half) else np.inf
-    return Evidence(law=law, measured=outside, allowed=allowed, magnitude=magnitude, width=half, where=told)
+    return Evidence(measured=outside, allowed=allowed, magnitude=magnitude, width=half, where=told)
 
 
 def always(_: Subject) -> str | None:

@@ -4,8 +4,6 @@ The gradient law, asked only where a switch is exactly 0 in exact arithmetic: wh
 them, where they have one, as those of (s − t)²·|τ − [s > t]| at s = t, that is the gradient.
 """
 
-from dataclasses import replace
-
 from verify.cases import Case
 from verify.evidence import Measurement
 from verify.laws import gradient
@@ -17,8 +15,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
     truth = subject.truth(case)
     if truth.gradient.is_single and not truth.is_at_a_switch:
         return Measurement(undecided="not on a kink")
-    found = gradient.measure(subject, case)
-    return replace(found, evidence=tuple(replace(e, law="membership") for e in found.evidence))
+    return gradient.measure(subject, case)
 
 
 LAW = Law(name="membership", statement="on kinks, g is one of the allowed subgradients", measure=measure, inapplicable=has_switches)

@@ -42,7 +42,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
             ("backward", backward(f_behind, line.here.value, h), left, 2),
             ("centred", centred(f_ahead, f_behind, h), (right + left) / 2, 1),
         ):
-            evidence.append(within("one-sided", quotient, expected, values * noise / h, line.size, method=method, h=h))
+            evidence.append(within(quotient, expected, values * noise / h, line.size, method=method, h=h))
     seen = any(e.sees for e in evidence)
     return Measurement(evidence=tuple(evidence), undecided=None if seen else UNCLEAR if unclear and not evidence else SWAMPED)
 

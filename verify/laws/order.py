@@ -45,7 +45,7 @@ class Rung:
 
     def evidence(self, line: Line) -> Evidence:
         """The error against its envelope."""
-        found = within("order", self.error, self.truncation, self.rounding, line.size, method=self.method, h=self.h)
+        found = within(self.error, self.truncation, self.rounding, line.size, method=self.method, h=self.h)
         middle = float(self.truncation.mid())
         return replace(found, where=found.where | {"measured": line.slope + self.error, "expected": line.slope + middle})
 

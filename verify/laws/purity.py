@@ -43,7 +43,7 @@ def _measured(subject: Subject, case: Case) -> Measurement:
     if not np.array_equal(first.gradient, kept, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
     _declared(subject, case, kept)
-    evidence, limitations = [Evidence(law="purity", measured=0.0, allowed=0.0)], []
+    evidence, limitations = [Evidence(measured=0.0, allowed=0.0)], []
     for what, laid_out in _layouts(arguments):
         try:
             answer = _watched(subject, laid_out, left)
@@ -107,8 +107,8 @@ def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: fl
     sums = [2 * truth.careful(size) for size in (abs(value), slopes)]
     if subject.oracle.code is not None:  # whose truth takes longest to derive, where no other law has asked for it
         alike = [
-            close("purity", "loss", answer.value, value, sums[0], abs(value)),
-            entrywise("purity", what, answer.gradient, gradient, np.full(gradient.shape, sums[1]), np.full(gradient.shape, slopes)),
+            close("loss", answer.value, value, sums[0], abs(value)),
+            entrywise(what, answer.gradient, gradient, np.full(gradient.shape, sums[1]), np.full(gradient.shape, slopes)),
         ]
         if all(e.strain <= CERTAIN for e in alike):
             yield from alike
@@ -116,9 +116,9 @@ def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: fl
     if any(subject.excused(truth, v, g) for v, g in ((answer.value, answer.gradient), (value, gradient))):
         return  # an infinity on the way is NaN or infinity in the end, as the sums are arranged
     if subject.candidate.has_loss:
-        yield close("purity", "loss", answer.value, value, 2 * truth.value.radius + sums[0], truth.value.magnitude)
+        yield close("loss", answer.value, value, 2 * truth.value.radius + sums[0], truth.value.magnitude)
     if truth.gradient.is_single:
-        yield entrywise("purity", what, answer.gradient, gradient, 2 * truth.gradient.radius + sums[1], truth.gradient.magnitude)
+        yield entrywise(what, answer.gradient, gradient, 2 * truth.gradient.radius + sums[1], truth.gradient.magnitude)
 
 
 def _otherwise(what: str, e: Evidence) -> str:

@@ -38,7 +38,7 @@ def related(subject: Subject, asked: Callable[[Relation], bool]) -> list[Relatio
     return [r for r in subject.oracle.relations if asked(r)]
 
 
-def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation], bool]) -> Measurement:
+def measured(subject: Subject, case: Case, asked: Callable[[Relation], bool]) -> Measurement:
     """Value, gradient and slope for each of them. Raises UsageError where one is false of the function: then nobody is judged by it."""
     instance, evidence, lost = subject.named.instance, list[Evidence](), False
     for relation in related(subject, asked):
@@ -51,7 +51,7 @@ def measured(law: str, subject: Subject, case: Case, asked: Callable[[Relation],
             places = (here, *there)
             slopes = [p.case.parted(p.truth.gradient.center) for p in places] if all(p.truth.gradient.is_single for p in places) else []
             uphold(instance.problem, relation, e, [p.truth.value.exact for p in places], slopes)
-            evidence += _compared(law, e, here, there)
+            evidence += _compared(e, here, there)
     return Measurement(evidence=tuple(evidence)) if evidence else Measurement(undecided=OUT_OF_RANGE if lost else NOTHING)
 
 
@@ -75,13 +75,13 @@ class Judged:
         return joined([np.asarray(a, np.float64) for a in parts])
 
 
-def _compared(law: str, e: Equation, here: Judged, there: Sequence[Judged]) -> Iterator[Evidence]:
+def _compared(e: Equation, here: Judged, there: Sequence[Judged]) -> Iterator[Evidence]:
     truth, own = here.truth, gamma(len(there) + 2, unit_roundoff("float64"))  # of the sums here: weights, products, additions
     weighed = [(float(t.weight), t.back, p) for t, p in zip(e.terms, there, strict=True)]
     if here.has_loss:
         due = sum(w * p.answer.value for w, _, p in weighed)
         room = sum(w * _wider(p.truth.value.radius, p.truth.value.magnitude, own) for w, _, p in weighed)
-        yield close(law, f"loss, {e.what}", here.answer.value, due, truth.value.radius + room, truth.value.magnitude)
+        yield close(f"loss, {e.what}", here.answer.value, due, truth.value.radius + room, truth.value.magnitude)
     if not all(p.truth.gradient.is_single for p in (here, *there)):
         return
     slopes, rooms = np.zeros(here.case.x.shape), truth.gradient.radius
@@ -91,19 +91,19 @@ def _compared(law: str, e: Equation, here: Judged, there: Sequence[Judged]) -> I
             total + w * joined([*back(given).values()]).astype(np.float64)
             for total, given in ((slopes, p.answer.gradients), (rooms, p.case.parted(wider)))
         )
-    found = entrywise(law, e.what, here.answer.gradient, slopes, rooms, truth.gradient.magnitude)
+    found = entrywise(e.what, here.answer.gradient, slopes, rooms, truth.gradient.magnitude)
     yield replace(found, where=found.where | input_of(here.case, tuple(found.where["entry"])))
     if e.direction is not None and (here.has_loss or not e.degree):
-        yield _slope(law, e, here)
+        yield _slope(e, here)
 
 
-def _slope(law: str, e: Equation, here: Judged) -> Evidence:
+def _slope(e: Equation, here: Judged) -> Evidence:
     d, g, truth = here.along(e.direction or {}), here.answer.gradient.astype(np.float64), here.truth
     due, room = (e.degree * here.answer.value, abs(e.degree) * truth.value.radius) if e.degree else (0.0, 0.0)
     wider = _wider(truth.gradient.radius, truth.gradient.magnitude, gamma(d.size + 2, unit_roundoff("float64")))
     allowed = room + float(np.sum(np.where(d == 0, 0.0, np.abs(d) * wider)))
     size = float(np.sum(np.abs(d) * truth.gradient.magnitude))
-    return close(law, f"slope, {e.what}", float(np.sum(d * g)), due, allowed, size)
+    return close(f"slope, {e.what}", float(np.sum(d * g)), due, allowed, size)
 
 
 def _wider(radius: T, magnitude: T, own: float) -> T:

@@ -23,7 +23,7 @@ from verify.spec.relations import Relation
 def measure(subject: Subject, case: Case) -> Measurement:
     """What the loss claims, and the penalty."""
     if subject.oracle.named is not None:
-        return related.measured("symmetry", subject, case, moves)
+        return related.measured(subject, case, moves)
     claims = subject.scored.objective.loss.claims
     evidence = [*_penalty(subject, case)] if subject.form.is_penalised else []
     if claims.symmetric:
@@ -43,7 +43,7 @@ def _permuted(subject: Subject, case: Case) -> Iterator[Evidence]:
         yield _loss("classes permuted", here.value, there.value, truth.value.radius + truth_there.value.radius, truth.value.magnitude)
     if truth.gradient.is_single and truth_there.gradient.is_single:
         slopes, radius, size = (np.take(a, order, form.axis) for a in (here.gradient, truth.gradient.radius, truth.gradient.magnitude))
-        yield entrywise("symmetry", "classes permuted", there.gradient, slopes, radius + truth_there.gradient.radius, size)
+        yield entrywise("classes permuted", there.gradient, slopes, radius + truth_there.gradient.radius, size)
 
 
 def _balanced(subject: Subject, case: Case) -> Iterator[Evidence]:
@@ -51,7 +51,7 @@ def _balanced(subject: Subject, case: Case) -> Iterator[Evidence]:
     bare = case.but(**subject.form.bare(case.values))
     truth, gradient = subject.truth(bare).gradient, subject.answer(bare).gradient.astype(np.float64)
     total, allowed, size = (a.sum(axis=subject.form.axis, keepdims=True) for a in (gradient, truth.radius, truth.magnitude))
-    yield entrywise("symmetry", "sum over the classes", total, np.zeros_like(total), allowed, size)
+    yield entrywise("sum over the classes", total, np.zeros_like(total), allowed, size)
 
 
 def _penalty(subject: Subject, case: Case) -> Iterator[Evidence]:
@@ -63,7 +63,7 @@ def _penalty(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 
 def _loss(what: str, measured: float, expected: float, allowed: float, size: float) -> Evidence:
-    return close("symmetry", f"loss, {what}", measured, expected, allowed, size)
+    return close(f"loss, {what}", measured, expected, allowed, size)
 
 
 def moves(relation: Relation) -> bool:

@@ -23,7 +23,6 @@ def measure(subject: Subject, case: Case) -> Measurement:
     expected = float(truth.exact)
     error = 0.0 if right else distance(value, truth.exact)
     evidence = Evidence(
-        law="value",
         measured=error,
         allowed=truth.radius if not right else 0.0,
         magnitude=0.0 if right else abs(expected),

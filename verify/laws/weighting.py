@@ -174,7 +174,6 @@ def _worst(here: Weighing, what: str, share: float) -> Evidence | None:
     at = tuple(int(i) for i in np.unravel_index(int(np.argmax(strain)), strain.shape))
     where = {"method": f"{what}, weighted", "measured": float(here.weighted[what][at]), "expected": float(due[at]), "weights": True}
     return Evidence(
-        law="batches",
         measured=float(error[at]),
         allowed=float(allowed[at]),
         magnitude=abs(float(due[at])),

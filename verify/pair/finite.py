@@ -44,7 +44,7 @@ def of_loss(pair: Pair, case: Case) -> Measurement | None:
     if not isnan(value) and (_grows(pair, case.x) or _has_a_pole(pair, case.x)):
         return Measurement(undecided=BEYOND)
     where = {"method": "the loss at the given point", "measured": value, "expected": nan}
-    return Measurement(evidence=(Evidence(law="gradient", measured=nan, allowed=0.0, where=where),))
+    return Measurement(evidence=(Evidence(measured=nan, allowed=0.0, where=where),))
 
 
 def _grows(pair: Pair, x: Floats) -> bool:
@@ -81,7 +81,7 @@ def of_gradient(pair: Pair, case: Case, g: Floats) -> Measurement | None:
             expected = (low + high) / 2 / scale.flat[i]
             where = {"entry": entry, "measured": float(g.flat[i]), "expected": expected}
             off = (error + (high - low) / 2) / scale.flat[i]
-            return Measurement(evidence=(Evidence(law="gradient", measured=inf, allowed=off, magnitude=abs(expected), where=where),))
+            return Measurement(evidence=(Evidence(measured=inf, allowed=off, magnitude=abs(expected), where=where),))
     return None
 
 

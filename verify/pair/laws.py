@@ -95,12 +95,12 @@ def _compared(pair: Pair, x: Floats, g: Floats, d: Floats, *, rough: bool = Fals
     slope = _along(g, d)
     allowed = error + rounding(pair, line, x, d)
     if not np.isfinite(line.here) or not np.isfinite(error):
-        return Evidence(law="gradient", measured=0.0, allowed=np.inf)
+        return Evidence(measured=0.0, allowed=np.inf)
     outside = max(low - slope, slope - high, 0.0)
     expected = low if slope < low else high if slope > high else slope
     where = {"method": "slope along a dense direction", "measured": slope, "expected": expected}
     size = max(float(np.max(np.abs(g.astype(np.float64) * d), initial=0.0)), abs(low), abs(high))
-    return Evidence(law="gradient", measured=outside, allowed=allowed, magnitude=size, width=(high - low) / 2, where=where)
+    return Evidence(measured=outside, allowed=allowed, magnitude=size, width=(high - low) / 2, where=where)
 
 
 def _along(g: Floats, d: Floats) -> float:
@@ -161,7 +161,7 @@ def _of_entry(x: Floats, g: Floats, d: Floats, found: Evidence, i: int) -> Evide
     where = {"entry": place, "measured": float(g.flat[i]), "expected": found.where["expected"] / step}
     size, width = found.magnitude / abs(step), found.width / abs(step)
     allowed, measured = found.allowed / abs(step), found.measured / abs(step)
-    return Evidence(law=found.law, measured=measured, allowed=allowed, magnitude=size, width=width, where=where)
+    return Evidence(measured=measured, allowed=allowed, magnitude=size, width=width, where=where)
 
 
 def order(pair: Pair, case: Case) -> Measurement:
@@ -207,7 +207,7 @@ def _jump(pair: Pair, case: Case, line: Slope, d: Floats) -> Measurement:
     steepest = max(abs(_along(pair.gradient(grid(case) + h * d), d)) for h in steps)
     where = {"method": "greatest quotient", "h": float(line.h[k % len(line.h)]), "measured": float(quotients[k]), "expected": steepest}
     excess = max(float(quotients[k]) - steepest, 0.0)
-    evidence = Evidence(law="order", measured=excess, allowed=WINDOW * steepest, magnitude=float(quotients[k]), where=where)
+    evidence = Evidence(measured=excess, allowed=WINDOW * steepest, magnitude=float(quotients[k]), where=where)
     if not evidence.strain > 1:
         return Measurement(undecided=UNSETTLED)
     return Measurement(evidence=(evidence,)) if case.family in (NEAR, MOVED) else Measurement(undecided=JUMP)
@@ -240,7 +240,7 @@ def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: flo
         if inside.any() or not WINDOW * rounding[k] <= size or not abs(errors[k]) <= rounding[k]:
             return None
         where = {"method": f"exact {method} difference", "h": float(h[k]), "measured": float(errors[k]), "expected": 0.0}
-        return Evidence(law="order", measured=abs(float(errors[k])), allowed=float(WINDOW * rounding[k]), magnitude=size, where=where)
+        return Evidence(measured=abs(float(errors[k])), allowed=float(WINDOW * rounding[k]), magnitude=size, where=where)
     k = max(runs)
     before, last = (float(errors[i - 1] / errors[i]) for i in (k - 1, k))
     noise = 4 * float((rounding[k - 1] + 4 * rounding[k]) / abs(errors[k]))
@@ -248,7 +248,7 @@ def _falling(method: str, errors: Floats, rounding: Floats, h: Floats, size: flo
         return None
     allowed = ROUGH + 4 * abs(last - before) + noise
     where = {"method": f"ratio of {method} errors", "h": float(h[k]), "measured": last, "expected": 2.0}
-    return Evidence(law="order", measured=max(2.0 - last, 0.0), allowed=allowed, magnitude=1.0, where=where)
+    return Evidence(measured=max(2.0 - last, 0.0), allowed=allowed, magnitude=1.0, where=where)
 
 
 def bracket(pair: Pair, case: Case) -> Measurement:
@@ -263,9 +263,7 @@ def bracket(pair: Pair, case: Case) -> Measurement:
             outside = float(np.maximum(max(low - slope, slope - high), 0.0))
             where = {"method": "bracket", "h": float(h), "measured": slope, "expected": float(low if slope < low else high)}
             size, width = max(abs(low), abs(high)), max(float(high - low), 0.0) / 2
-            evidence.append(
-                Evidence(law="bracket", measured=outside, allowed=float(2 * r + noise), magnitude=float(size), width=width, where=where)
-            )
+            evidence.append(Evidence(measured=outside, allowed=float(2 * r + noise), magnitude=float(size), width=width, where=where))
     return Measurement(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every slope")
 
 
@@ -285,7 +283,7 @@ def convexity(pair: Pair, case: Case) -> Measurement:
             if np.isfinite(above) and np.isfinite(r):
                 where = {"method": what, "h": float(h), "measured": float(below), "expected": float(above)}
                 excess, allowed = float(np.maximum(below - above, 0.0)), float(2 * r * h + h * noise)
-                evidence.append(Evidence(law="convexity", measured=excess, allowed=allowed, magnitude=float(abs(h * slope)), where=where))
+                evidence.append(Evidence(measured=excess, allowed=allowed, magnitude=float(abs(h * slope)), where=where))
     return Measurement(evidence=tuple(evidence), undecided=None if any(e.sees for e in evidence) else "rounding swamps every pair")
 
 
@@ -311,9 +309,7 @@ def descent(pair: Pair, case: Case) -> Measurement:
         fell, true = float(line.here - ahead), (line.interval[0] + line.interval[1]) / 2
         if np.isfinite(ahead) and due > WINDOW * allowed and abs(-fell / h - true) <= STRAIGHT * abs(true):
             where = {"method": "decrease", "h": float(h), "measured": fell, "expected": float(due)}
-            evidence.append(
-                Evidence(law="descent", measured=max(float(due) - fell, 0.0), allowed=allowed, magnitude=float(due), where=where)
-            )
+            evidence.append(Evidence(measured=max(float(due) - fell, 0.0), allowed=allowed, magnitude=float(due), where=where))
     if not evidence:
         return Measurement(undecided="rounding swamps every step that is short enough")
     least = min(evidence, key=lambda e: e.strain)
@@ -353,7 +349,7 @@ def purity(pair: Pair, case: Case) -> Measurement:
     if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
         raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
     refused = [*_refusals(pair, before, first), *upstream_is_kept(pair.f, pair.arguments(before))]
-    return Measurement(evidence=(Evidence(law="purity", measured=0.0, allowed=0.0),), limitations=(*refused, *kept))
+    return Measurement(evidence=(Evidence(measured=0.0, allowed=0.0),), limitations=(*refused, *kept))
 
 
 def _inputs(
@@ -395,7 +391,7 @@ def value(pair: Pair, case: Case) -> Measurement:
     noise = pair.noise(x) + alone.noise(x) + GRAIN * float(np.finfo(x.dtype).eps) * abs(expected)
     where = {"method": "value", "measured": found, "expected": expected}
     off = abs(found - expected) if np.isfinite(found) else np.inf
-    return Measurement(evidence=(Evidence(law="value", measured=off, allowed=APART * noise, magnitude=abs(expected), where=where),))
+    return Measurement(evidence=(Evidence(measured=off, allowed=APART * noise, magnitude=abs(expected), where=where),))
 
 
 MEASURES: dict[str, Callable[[Pair, Case], Measurement]] = {

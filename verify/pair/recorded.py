@@ -123,7 +123,7 @@ class Recorded(Derived):
         due = truth.value.exact
         if not isfinite(answer.value) and fits(due, case.dtype) and not truth.value.rounds_to(answer.value, case.dtype):
             where = {"method": "the loss at the given point", "measured": answer.value, "expected": float(due)}
-            return Evidence(law="gradient", measured=inf, allowed=0.0, magnitude=abs(float(due)), where=where)
+            return Evidence(measured=inf, allowed=0.0, magnitude=abs(float(due)), where=where)
         slopes, g = truth.gradient, answer.gradient
         lost = [e for e in np.argwhere(~np.isfinite(g)) if fits(slopes.center[tuple(e)], case.dtype)] if slopes.is_single else []
         if not lost:
@@ -131,7 +131,7 @@ class Recorded(Derived):
         entry = tuple(int(i) for i in lost[0])
         expected = float(slopes.center[entry])
         where = {"entry": [*entry], **input_of(case, entry), "measured": float(g[entry]), "expected": expected}
-        return Evidence(law="gradient", measured=inf, allowed=0.0, magnitude=abs(expected), where=where)
+        return Evidence(measured=inf, allowed=0.0, magnitude=abs(expected), where=where)
 
     def noted(self, result: Result) -> Result:
         """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps."""

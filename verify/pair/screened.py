@@ -78,7 +78,7 @@ def _value(subject: Subject, case: Case) -> Measurement | None:
     told = {"measured": value, "expected": expected}
     allowed = SLACK * float(about.careful[0])
     digits = ulps(error, expected, case.dtype)
-    return Measurement(evidence=(Evidence(law="value", measured=error, allowed=allowed, magnitude=abs(expected), ulps=digits, where=told),))
+    return Measurement(evidence=(Evidence(measured=error, allowed=allowed, magnitude=abs(expected), ulps=digits, where=told),))
 
 
 def _gradient(subject: Subject, case: Case) -> Measurement | None:
@@ -95,7 +95,6 @@ def _gradient(subject: Subject, case: Case) -> Measurement | None:
     return Measurement(
         evidence=(
             Evidence(
-                law="gradient",
                 measured=float(error[k]),
                 allowed=allowed,
                 magnitude=allowed / (SLACK * finest),
@@ -113,7 +112,7 @@ def _formula(subject: Subject, case: Case) -> Measurement | None:
     if width is None:
         return None
     size = float(np.max(here.gradient.size, initial=0.0))
-    return Measurement(evidence=(Evidence(law="formula", measured=0.0, allowed=SHOWN * size, magnitude=size, width=width * size),))
+    return Measurement(evidence=(Evidence(measured=0.0, allowed=SHOWN * size, magnitude=size, width=width * size),))
 
 
 def _membership(subject: Subject, case: Case) -> Measurement | None:
@@ -157,7 +156,7 @@ class _Along:
             k = 1 + 2 * self.steps.index(h)
             truncation = float(self.about.value[k] - self.about.value[0]) / h - slope
             unsure = float(self.about.radius[k] + self.about.radius[0]) / h + noise
-            seen[h] = abs(truncation) - unsure, abs(truncation) + unsure, self.evidence(law, h, slope=True).allowed
+            seen[h] = abs(truncation) - unsure, abs(truncation) + unsure, self.evidence(h, slope=True).allowed
         if law == "order":
             windows = {h for h, (least, _, rounding) in seen.items() if least >= WINDOW * rounding}
             return any(
@@ -166,7 +165,7 @@ class _Along:
         best = min(seen, key=lambda h: seen[h][1] + seen[h][2])
         return any(h >= BEYOND * best and least - rounding > sum(seen[best][1:]) for h, (least, _, rounding) in seen.items())
 
-    def evidence(self, law: str, h: float, *, slope: bool) -> Evidence:
+    def evidence(self, h: float, *, slope: bool) -> Evidence:
         """The forward difference at a step of the ladder, beside the true one; and beside the `slope`, whose error counts then."""
         k, off = 1 + 2 * self.steps.index(h), self.about.off(self.values)
         measured, allowed = float(off[0] + off[k]) / h, 2 * SLACK * float(max(self.about.careful[0], self.about.careful[k])) / h
@@ -180,7 +179,7 @@ class _Along:
             "measured": float(self.values[k] - self.values[0]) / h,
             "expected": float(self.about.value[k] - self.about.value[0]) / h,
         }
-        return Evidence(law=law, measured=min(measured, allowed), allowed=allowed, magnitude=size, where=told)
+        return Evidence(measured=min(measured, allowed), allowed=allowed, magnitude=size, where=told)
 
 
 def _along(subject: Subject, case: Case, d: Floats) -> _Along:
@@ -196,7 +195,7 @@ def _differences(law: str, *, slope: bool) -> Callable[[Subject, Case], Measurem
             return Measurement(undecided=ON_A_KINK)
         if not along.explained or not along.steps or (slope and not along.slopes_explained):
             return None
-        found = tuple(along.evidence(law, h, slope=slope) for h in along.steps)
+        found = tuple(along.evidence(h, slope=slope) for h in along.steps)
         return Measurement(evidence=found) if (along.confirms(law) if slope else any(e.sees for e in found)) else None
 
     return asked
@@ -208,7 +207,7 @@ def _crossing(subject: Subject, case: Case) -> Measurement | None:
     if not along.explained:
         return None
     turned = [h for k, h in enumerate(along.steps) if along.patterns[1 + 2 * k] != along.patterns[0]]
-    found = tuple(along.evidence("crossing", h, slope=False) for h in turned)
+    found = tuple(along.evidence(h, slope=False) for h in turned)
     return Measurement(evidence=found, undecided=None if any(e.sees for e in found) else NONE) if not turned or found else None
 
 
@@ -222,7 +221,7 @@ def _descent(subject: Subject, case: Case) -> Measurement | None:
         return None
     slope = float(np.sum(along.gradient.value * along.direction))
     fell = along.about.value[0] - along.about.value[1::2][: len(along.steps)]
-    found = [along.evidence("descent", h, slope=True) for h, by in zip(along.steps, fell, strict=True) if by >= -h / 2 * slope > 0]
+    found = [along.evidence(h, slope=True) for h, by in zip(along.steps, fell, strict=True) if by >= -h / 2 * slope > 0]
     return Measurement(evidence=tuple(found)) if any(e.sees for e in found) else None
 
 
