@@ -21,6 +21,10 @@ class Verdict(Enum):
     SILENT = "silent"
 
 
+LOSS, GRADIENT, HESSIAN = "loss", "gradient", "Hessian"
+"""What a candidate answers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """One comparison: `measured ≤ allowed` is what the law demands.
@@ -28,7 +32,8 @@ class Evidence:
     Where the truth is an interval, `measured` is the distance from it and `width` half its length. `magnitude` is the
     size of the quantity that was judged (same unit as `measured`); `(allowed + width) / magnitude` is then the smallest
     relative error that this comparison would have seen. `ulps` is `measured` in units of the last place
-    of the candidate's dtype. `where` holds what a reader needs to find the place again: entry, step, expected value.
+    of the candidate's dtype. `where` holds what a reader needs to find the place again: entry, step, expected value. `answer` is which
+    of the candidate's was compared, LOSS say, where not all that the law compares is the same.
     """
 
     measured: float
@@ -37,6 +42,7 @@ class Evidence:
     width: float = 0.0
     ulps: float | None = None
     where: dict[str, Any] = field(default_factory=dict)
+    answer: str | None = None
 
     @property
     def strain(self) -> float:

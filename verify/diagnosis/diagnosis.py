@@ -139,20 +139,10 @@ def _named(subject: Memoised, aspect: Aspect, case: Case) -> Diagnosis | None:
 
 
 def _aspects(law: str, worst: Evidence, subject: Memoised) -> tuple[Aspect, ...]:
-    """What a law is about: laws about quotients of the loss alone, about the gradient, or about both."""
-    if law == "curvature":
-        return () if subject.approximate else (HESSIAN,)
-    return tuple(a for a in _about(law, worst) if a is not LOSS or subject.candidate.has_loss)
-
-
-def _about(law: str, worst: Evidence) -> tuple[Aspect, ...]:
-    if law in ("value", "enclosure", "crossing", "one-sided") or str(worst.where.get("method", "")).startswith("loss"):
-        return (LOSS,)
-    return (GRADIENT,) if law in ("gradient", "membership") else (GRADIENT, LOSS) if law in OF_BOTH else ()
-
-
-OF_BOTH = ("bracket", "order", "best-step", "descent", "convexity", "batches", "symmetry")
-"""Laws that a wrong gradient breaks and a wrong loss too; the gradient is asked first."""
+    """The answers that may be what is wrong: that which was compared, else those that the law judges."""
+    answers = LAWS[law].judges if worst.answer is None else (worst.answer,)
+    asked = {GRADIENT: True, LOSS: subject.candidate.has_loss, HESSIAN: not subject.approximate}
+    return tuple(aspect for answer in answers for aspect, is_asked in asked.items() if aspect.name == answer and is_asked)
 
 
 class Inquiry:

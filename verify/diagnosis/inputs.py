@@ -24,6 +24,7 @@ from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
 from verify.diagnosis.wording import Diagnosis
 from verify.difference import joined
 from verify.evidence import Evidence
+from verify.laws import LAWS
 from verify.mistakes import FACTORS, Lines, likelier, multiple, paths
 from verify.oracle import InstanceOracle, Point
 from verify.problem import MEAN, WEIGHTS, mean_by
@@ -80,7 +81,7 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         measured, entries = measured.replace(f"entry {worst.where['entry']}", place), place
     right, lost = _is_right(subject, case, worst.measured), not isfinite(float(worst.where.get("measured", 0.0)))
     if lost and (right is not False or "entry" not in worst.where):
-        plain = Diagnosis("overflow", measured, entries, "precision", answer=_about(law))
+        plain = Diagnosis("overflow", measured, entries, "precision", answer=_judged(law))
         return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
     seen = [s for s in (_seen(subject, c) for c in ordinary(subject.named, CASES)) if s is not None]
     if not subject.candidate.has_gradient:
@@ -112,12 +113,18 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         return Diagnosis("precision", told, entries, "precision", measured=measured)
     names = [name for name in subject.named.problem.differentiated if any(s.wrong(name) for s in wrong)]
     if any(_value_is_wrong(subject, s) for s in wrong) or not names:
-        answer = "loss" if wrong else _about(law)
+        answer = "loss" if wrong else _judged(law)
         return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
     if len(subject.named.problem.differentiated) == 1:
         return Diagnosis("unknown", measured, entries, answer="gradient")
     told = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
     return Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient")
+
+
+def _judged(law: str) -> str | None:
+    """The answer that a law judges, where it is one."""
+    (answer,) = answers if len(answers := LAWS[law].judges) == 1 else (None,)
+    return answer
 
 
 RIGHT = "the formula is right, but"
@@ -186,11 +193,6 @@ def _numbers(subject: Memoised, s: Seen) -> dict[str, Numbers]:
         ahead = behind = g
     grain = {name: np.abs(behind[name].astype(np.float64) - 2 * g[name] + ahead[name].astype(np.float64)) for name in g}
     return {name: Numbers(g[name], s.due[name], s.radius[name], np.asarray(grain[name])) for name in g}
-
-
-def _about(law: str) -> str | None:
-    """The answer that a law is about, where it is about one."""
-    return "loss" if law in ("value", "enclosure", "crossing", "one-sided") else "gradient" if law in ("gradient", "membership") else None
 
 
 def _near_an_end(subject: Memoised, every: list[Seen], wrong: list[Seen]) -> str | None:

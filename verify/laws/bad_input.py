@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
 from verify.difference import joined
-from verify.evidence import Evidence, Measurement
+from verify.evidence import LOSS, Evidence, Measurement
 from verify.laws import misuse
 from verify.laws.law import Law, Subject
 from verify.oracle import InstanceOracle, Point
@@ -149,7 +149,7 @@ def _far_apart(subject: Subject, case: Case) -> tuple[list[Evidence], list[str]]
         return [], [f"{shown} where the scores of an example differ by {gap:g} and the loss is finite"]
     where = {"method": f"loss, scores {gap:g} apart", "measured": answer.value, "expected": expected}
     error = distance(answer.value, truth.exact)
-    return [Evidence(measured=error, allowed=truth.radius, magnitude=abs(expected), where=where)], []
+    return [Evidence(measured=error, allowed=truth.radius, magnitude=abs(expected), where=where, answer=LOSS)], []
 
 
 def _answer(subject: Subject, case: Case) -> Answer | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.evidence import Evidence, Measurement
+from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws import related, weighting
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
@@ -60,7 +60,7 @@ def _compare(subject: Subject, case: Case, a: Arrangement) -> Iterator[Evidence]
     if subject.candidate.has_loss:
         value = sum(w * part.value for w, part in zip(a.weights, answers, strict=True))
         allowed = truth.value.radius + sum(w * t.value.radius for w, t in zip(a.weights, truths, strict=True))
-        yield close(f"loss, {a.what}", whole.value, value, allowed, truth.value.magnitude)
+        yield close(f"loss, {a.what}", whole.value, value, allowed, truth.value.magnitude, answer=LOSS)
     if all(t.gradient.is_single for t in (truth, *truths)):
 
         def summed(parts: Sequence[Floats]) -> Floats:
@@ -86,5 +86,6 @@ LAW = Law(
     name="batches",
     statement="the whole is the weighted mean of its parts; order and duplicates change nothing",
     measure=measure,
+    judges=(GRADIENT, LOSS),
     inapplicable=inapplicable,
 )

@@ -10,7 +10,7 @@ from flint import arb
 
 from verify.cases import Case
 from verify.difference import Floats, centred, direction, forward, moved
-from verify.evidence import Evidence, Measurement
+from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
@@ -111,6 +111,7 @@ LAW = Law(
     name="best-step",
     statement="the error of a difference is least near the predicted step",
     measure=measure,
+    judges=(GRADIENT, LOSS),
     inapplicable=inapplicable,
     needs_loss=True,
 )

@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.cases import Case
 from verify.difference import Floats, backward, coarse, direction, forward
-from verify.evidence import Evidence, Measurement
+from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, claims_convexity
 from verify.laws.line import through
 
@@ -53,6 +53,7 @@ LAW = Law(
     name="bracket",
     statement="D⁻(h) ≤ ⟨g, d⟩ ≤ D⁺(h) for every h, kinks or not",
     measure=measure,
+    judges=(GRADIENT, LOSS),
     inapplicable=claims_convexity,
     needs_loss=True,
 )

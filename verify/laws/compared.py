@@ -9,11 +9,11 @@ import numpy as np
 from verify.evidence import Evidence
 
 
-def close(method: str, measured: float, expected: float, allowed: float, magnitude: float) -> Evidence:
+def close(method: str, measured: float, expected: float, allowed: float, magnitude: float, *, answer: str | None = None) -> Evidence:
     """Two numbers that ought to be the same. NaN is like NaN, infinity like infinity."""
     same = measured == expected or (isnan(measured) and isnan(expected))
     where = {"method": method, "measured": measured, "expected": expected}
-    return Evidence(measured=0.0 if same else abs(measured - expected), allowed=allowed, magnitude=magnitude, where=where)
+    return Evidence(measured=0.0 if same else abs(measured - expected), allowed=allowed, magnitude=magnitude, where=where, answer=answer)
 
 
 def entrywise(what: str, measured: np.ndarray, expected: np.ndarray, allowed: np.ndarray, size: np.ndarray) -> Evidence:

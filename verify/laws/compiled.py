@@ -12,7 +12,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour, Way, claims_same_bits, python_of, thread_counts, threads
 from verify.cases import Case
-from verify.evidence import Measurement
+from verify.evidence import LOSS, Measurement
 from verify.form import LINEAR
 from verify.laws.compared import close, entrywise
 from verify.laws.law import Law, Subject
@@ -38,7 +38,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
     evidence = []
     if subject.candidate.has_loss:
         allowed = 2 * (truth.value.radius + truth.careful(abs(plain.value)))
-        evidence.append(close("loss", compiled.value, plain.value, allowed, truth.value.magnitude))
+        evidence.append(close("loss", compiled.value, plain.value, allowed, truth.value.magnitude, answer=LOSS))
     if truth.gradient.is_single:
         radius, size = 2 * (truth.gradient.radius + truth.careful(float(np.max(np.abs(plain.gradient))))), truth.gradient.magnitude
         evidence.append(entrywise("gradient", compiled.gradient, plain.gradient, radius, size))

@@ -7,7 +7,7 @@ import numpy as np
 
 from verify.cases import Case
 from verify.difference import direction
-from verify.evidence import Evidence, Measurement
+from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, claims_convexity
 from verify.laws.line import through
 
@@ -41,4 +41,10 @@ def measure(subject: Subject, case: Case) -> Measurement:
     return Measurement(evidence=tuple(evidence), undecided=None if seen else "rounding swamps every pair: float64 would decide it")
 
 
-LAW = Law(name="convexity", statement="f lies below its chords and above its tangents", measure=measure, inapplicable=claims_convexity)
+LAW = Law(
+    name="convexity",
+    statement="f lies below its chords and above its tangents",
+    measure=measure,
+    judges=(GRADIENT, LOSS),
+    inapplicable=claims_convexity,
+)

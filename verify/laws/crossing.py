@@ -11,7 +11,7 @@ from flint import arb
 
 from verify.cases import Case
 from verify.difference import direction, forward
-from verify.evidence import Evidence, Measurement
+from verify.evidence import LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, has_switches, within
 from verify.laws.line import JUMP, through
 from verify.oracle import KinkOnSegment, Stretch, precise
@@ -60,6 +60,7 @@ LAW = Law(
     name="crossing",
     statement="across kinks, D⁺(h) is the mean of the slopes between them",
     measure=measure,
+    judges=(LOSS,),
     inapplicable=has_switches,
     needs_loss=True,
 )

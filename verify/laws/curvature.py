@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from math import isfinite
 
 from verify.cases import Case
-from verify.evidence import Evidence, Measurement
+from verify.evidence import HESSIAN, Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
 from verify.rounding import ulps
@@ -70,5 +70,6 @@ LAW = Law(
     name="curvature",
     statement="the Hessian's diagonal is the second derivative of the active piece",
     measure=measure,
+    judges=(HESSIAN,),
     inapplicable=inapplicable,
 )

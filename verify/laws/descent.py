@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.cases import Case
 from verify.difference import coarse
-from verify.evidence import Evidence, Measurement
+from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject, in_full_precision
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
@@ -104,6 +104,7 @@ LAW = Law(
     name="descent",
     statement="a step below 1/L along −g (−g* on a kink) lowers the loss by half of η‖g‖²",
     measure=measure,
+    judges=(GRADIENT, LOSS),
     inapplicable=in_full_precision,
     needs_loss=True,
 )

@@ -5,7 +5,7 @@ It needs no distance from kinks, only that f does not jump. Source: F. H. Clarke
 
 from verify.cases import Case
 from verify.difference import centred, direction, forward
-from verify.evidence import Evidence, Measurement
+from verify.evidence import LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import JUMP, through
 
@@ -34,4 +34,6 @@ def measure(subject: Subject, case: Case) -> Measurement:
     return Measurement(evidence=tuple(evidence), undecided=None if seen else JUMP if torn else WIDE)
 
 
-LAW = Law(name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure, needs_loss=True)
+LAW = Law(
+    name="enclosure", statement="D(h) ∈ [min, max]⟨∂f, d⟩ over the segment, kinks or not", measure=measure, judges=(LOSS,), needs_loss=True
+)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.evidence import NOT_FINITE, Evidence, Measurement
+from verify.evidence import GRADIENT, NOT_FINITE, Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.vectorised import Vectorised
 from verify.rounding import ulps
@@ -54,4 +54,4 @@ def screen(_: NDArray[np.float64], gradients: NDArray[np.float64], truth: Vector
     return (outside / truth.allowed).max(axis=(1, 2)), ~truth.tied
 
 
-LAW = Law(name="gradient", statement="dist(g, ∂f(x)) ≤ rounding, kinks included", measure=measure, screen=screen)
+LAW = Law(name="gradient", statement="dist(g, ∂f(x)) ≤ rounding, kinks included", measure=measure, judges=(GRADIENT,), screen=screen)

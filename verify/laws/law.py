@@ -253,13 +253,15 @@ def _within_range(measure: Callable[[Subject, Case], Measurement]) -> Callable[[
 class Law:
     """`measure(subject, case)` returns what it found; it never judges. `inapplicable(subject)` says why there is nothing to ask.
 
-    A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its inequality on many problems at
-    once, in double precision: it finds suspects for `measure`. Where it `only_tells` of limitations nothing breaks it.
+    `judges` are the candidate's answers that may be what is wrong where it is broken, the likeliest first: none of a law about how the
+    candidate behaves. A law that `needs_loss` asks nothing of objectives that return gradients only. `screen` is its inequality on many
+    problems at once, in double precision: it finds suspects for `measure`. Where it `only_tells` of limitations nothing breaks it.
     """
 
     name: str
     statement: str
     measure: Callable[[Subject, Case], Measurement]
+    judges: tuple[str, ...] = ()
     inapplicable: Callable[[Subject], str | None] = always
     needs_loss: bool = False
     screen: Screen | None = None

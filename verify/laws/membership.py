@@ -5,7 +5,7 @@ them, where they have one, as those of (s − t)²·|τ − [s > t]| at s = t, t
 """
 
 from verify.cases import Case
-from verify.evidence import Measurement
+from verify.evidence import GRADIENT, Measurement
 from verify.laws import gradient
 from verify.laws.law import Law, Subject, has_switches
 
@@ -18,4 +18,10 @@ def measure(subject: Subject, case: Case) -> Measurement:
     return gradient.measure(subject, case)
 
 
-LAW = Law(name="membership", statement="on kinks, g is one of the allowed subgradients", measure=measure, inapplicable=has_switches)
+LAW = Law(
+    name="membership",
+    statement="on kinks, g is one of the allowed subgradients",
+    measure=measure,
+    judges=(GRADIENT,),
+    inapplicable=has_switches,
+)

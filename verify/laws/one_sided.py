@@ -7,7 +7,7 @@ candidate is not compared with D⁰: it need not be equal.
 
 from verify.cases import Case
 from verify.difference import Floats, backward, centred, direction, forward
-from verify.evidence import Measurement
+from verify.evidence import LOSS, Measurement
 from verify.laws.crossing import UNCLEAR, mean_slope
 from verify.laws.law import Law, Subject, has_switches, within
 from verify.laws.line import through
@@ -59,5 +59,10 @@ def _path(truth: Point, d: Floats, h: float) -> list[Stretch]:
 
 
 LAW = Law(
-    name="one-sided", statement="D⁺ → f'(x; d) and D⁻ → −f'(x; −d) on kinks", measure=measure, inapplicable=has_switches, needs_loss=True
+    name="one-sided",
+    statement="D⁺ → f'(x; d) and D⁻ → −f'(x; −d) on kinks",
+    measure=measure,
+    judges=(LOSS,),
+    inapplicable=has_switches,
+    needs_loss=True,
 )

@@ -16,7 +16,7 @@ from flint import arb
 
 from verify.cases import Case
 from verify.difference import Floats, centred, direction, forward
-from verify.evidence import Evidence, Measurement
+from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws.law import Law, Subject, within
 from verify.laws.line import Line, through
 from verify.oracle import KinkOnSegment
@@ -126,4 +126,10 @@ def _exact(rungs: list[Rung], size: float) -> bool:
     return all(r.truncation.is_zero() for r in rungs) and any(0 < WINDOW * r.rounding <= size for r in rungs)
 
 
-LAW = Law(name="order", statement="D⁺ errs like h, D⁰ like h²; exactly 0 where f is linear (quadratic)", measure=measure, needs_loss=True)
+LAW = Law(
+    name="order",
+    statement="D⁺ errs like h, D⁰ like h²; exactly 0 where f is linear (quadratic)",
+    measure=measure,
+    judges=(GRADIENT, LOSS),
+    needs_loss=True,
+)

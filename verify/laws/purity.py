@@ -15,7 +15,7 @@ import numpy as np
 from verify.candidates import Answer, Misbehaviour, changes, keeps, process_globals, upstream_is_kept
 from verify.candidates.signature import is_seed
 from verify.cases import Case
-from verify.evidence import Evidence, Measurement
+from verify.evidence import LOSS, Evidence, Measurement
 from verify.laws.compared import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
@@ -107,7 +107,7 @@ def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: fl
     sums = [2 * truth.careful(size) for size in (abs(value), slopes)]
     if subject.oracle.code is not None:  # whose truth takes longest to derive, where no other law has asked for it
         alike = [
-            close("loss", answer.value, value, sums[0], abs(value)),
+            close("loss", answer.value, value, sums[0], abs(value), answer=LOSS),
             entrywise(what, answer.gradient, gradient, np.full(gradient.shape, sums[1]), np.full(gradient.shape, slopes)),
         ]
         if all(e.strain <= CERTAIN for e in alike):
@@ -116,7 +116,7 @@ def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: fl
     if any(subject.excused(truth, v, g) for v, g in ((answer.value, answer.gradient), (value, gradient))):
         return  # an infinity on the way is NaN or infinity in the end, as the sums are arranged
     if subject.candidate.has_loss:
-        yield close("loss", answer.value, value, 2 * truth.value.radius + sums[0], truth.value.magnitude)
+        yield close("loss", answer.value, value, 2 * truth.value.radius + sums[0], truth.value.magnitude, answer=LOSS)
     if truth.gradient.is_single:
         yield entrywise(what, answer.gradient, gradient, 2 * truth.gradient.radius + sums[1], truth.gradient.magnitude)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from verify.candidates import Answer
 from verify.cases import Case
 from verify.difference import joined
-from verify.evidence import Evidence, Measurement
+from verify.evidence import LOSS, Evidence, Measurement
 from verify.laws.compared import close, entrywise
 from verify.laws.gradient import input_of
 from verify.laws.law import OUT_OF_RANGE, OutOfRange, Subject
@@ -81,7 +81,7 @@ def _compared(e: Equation, here: Judged, there: Sequence[Judged]) -> Iterator[Ev
     if here.has_loss:
         due = sum(w * p.answer.value for w, _, p in weighed)
         room = sum(w * _wider(p.truth.value.radius, p.truth.value.magnitude, own) for w, _, p in weighed)
-        yield close(f"loss, {e.what}", here.answer.value, due, truth.value.radius + room, truth.value.magnitude)
+        yield close(f"loss, {e.what}", here.answer.value, due, truth.value.radius + room, truth.value.magnitude, answer=LOSS)
     if not all(p.truth.gradient.is_single for p in (here, *there)):
         return
     slopes, rooms = np.zeros(here.case.x.shape), truth.gradient.radius

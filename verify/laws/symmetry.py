@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from verify.cases import Case
-from verify.evidence import Evidence, Measurement
+from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws import related
 from verify.laws.batches import is_sum
 from verify.laws.compared import close, entrywise
@@ -63,7 +63,7 @@ def _penalty(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 
 def _loss(what: str, measured: float, expected: float, allowed: float, size: float) -> Evidence:
-    return close(f"loss, {what}", measured, expected, allowed, size)
+    return close(f"loss, {what}", measured, expected, allowed, size, answer=LOSS)
 
 
 def moves(relation: Relation) -> bool:
@@ -80,5 +80,6 @@ LAW = Law(
     name="symmetry",
     statement="classes may be renamed and scores shifted; the loss is affine in λ",
     measure=measure,
+    judges=(GRADIENT, LOSS),
     inapplicable=inapplicable,
 )

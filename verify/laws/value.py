@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
-from verify.evidence import Evidence, Measurement
+from verify.evidence import LOSS, Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject
 from verify.oracle.exact import distance
 from verify.oracle.vectorised import Vectorised
@@ -37,4 +37,4 @@ def screen(values: NDArray[np.float64], _: NDArray[np.float64], truth: Vectorise
     return np.abs(values - truth.value) / truth.value_allowed, np.ones(len(values), bool)
 
 
-LAW = Law(name="value", statement="|v − f(x)| ≤ rounding", measure=measure, needs_loss=True, screen=screen)
+LAW = Law(name="value", statement="|v − f(x)| ≤ rounding", measure=measure, judges=(LOSS,), needs_loss=True, screen=screen)

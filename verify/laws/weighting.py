@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import Answer, Misbehaviour
 from verify.cases import Case
-from verify.evidence import Evidence
+from verify.evidence import GRADIENT, HESSIAN, LOSS, Evidence
 from verify.laws.law import Subject
 from verify.rounding import SLACK, gamma
 from verify.tape.reverse import Quantity
@@ -30,8 +30,6 @@ FARTHEST = 12
 """Weights lie between 2^-12 and 2^12: far from each other, and the gradient of ordinary scores stays in the range of float32."""
 UNFLOORED = 2.0**-6
 """A Hessian that is declared an approximation may be kept above a small floor: only entries beyond it are known to be in proportion."""
-
-LOSS, GRADIENT, HESSIAN = "loss", "gradient", "Hessian"
 
 
 def weights_of(case: Case) -> Floats:
