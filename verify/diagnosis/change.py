@@ -26,14 +26,14 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class DesignMatrix:
     """Changes with what each adds to the gradient of one decomposition: row k of `rows` (K, C·D) belongs to name k."""
 
     names: tuple[Change, ...]
     rows: Floats
 
     @classmethod
-    def of(cls, added: Mapping[Change, Floats]) -> Table:
+    def of(cls, added: Mapping[Change, Floats]) -> DesignMatrix:
         """From one matrix for each change."""
         return cls(one_object(tuple(added)), np.stack([matrix.ravel() for matrix in added.values()]))
 
@@ -54,7 +54,7 @@ def one_object(names: tuple[Change, ...]) -> tuple[Change, ...]:
 _ONES: dict[tuple[Change, ...], tuple[Change, ...]] = {}
 
 
-def union(tables: Sequence[Table]) -> tuple[Change, ...]:
+def union(tables: Sequence[DesignMatrix]) -> tuple[Change, ...]:
     """The names of all tables, each once, in order."""
     return _union(tuple(_Same(names) for names in {id(t.names): t.names for t in tables}.values()))
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from verify.diagnosis import omissions, parts, penalties, probabilities, slopes, targets, transformations
-from verify.diagnosis.change import Change, Mistakes, Table
+from verify.diagnosis.change import Change, DesignMatrix, Mistakes
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.form import LINEAR, SCORES, Form
 
@@ -16,17 +16,17 @@ Catalogue = tuple[Mistakes, ...]
 
 
 @lru_cache(maxsize=128)
-def changes(decomposition: Decomposition) -> Table:
+def changes(decomposition: Decomposition) -> DesignMatrix:
     """Every change, in the same order for every decomposition of one objective."""
     found: dict[Change, Floats] = {}
     with np.errstate(all="ignore"):  # what is not finite explains nothing
         for mistakes in _catalogue(decomposition):
             found |= dict(mistakes.columns(decomposition))
-    return Table.of(found)
+    return DesignMatrix.of(found)
 
 
 @lru_cache(maxsize=1024)
-def few(decomposition: Decomposition, names: tuple[Change, ...]) -> Table:
+def few(decomposition: Decomposition, names: tuple[Change, ...]) -> DesignMatrix:
     """These changes alone, which some other decomposition had."""
     found: dict[Change, Floats] = dict.fromkeys(names, np.zeros(decomposition.shape))
     kinds = {name.kind for name in names}
@@ -34,7 +34,7 @@ def few(decomposition: Decomposition, names: tuple[Change, ...]) -> Table:
         for mistakes in _catalogue(decomposition):
             if kinds & mistakes.sentences.keys():
                 found |= {name: matrix for name, matrix in mistakes.columns(decomposition) if name in found}
-    return Table.of(found)
+    return DesignMatrix.of(found)
 
 
 def _catalogue(decomposition: Decomposition) -> Catalogue:

@@ -6,19 +6,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, Table, told_by
+from verify.diagnosis.change import Added, Change, DesignMatrix, told_by
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, number, times
 
 
 @lru_cache(maxsize=128)
-def changes(decomposition: Decomposition) -> Table:
+def changes(decomposition: Decomposition) -> DesignMatrix:
     """Every change; none on a kink."""
     if decomposition.curvature is None:
-        return Table((), np.zeros((0, decomposition.N * decomposition.C)))
+        return DesignMatrix((), np.zeros((0, decomposition.N * decomposition.C)))
     with np.errstate(all="ignore"):
-        return Table.of({change: matrix for mistakes in CATALOGUE for change, matrix in mistakes.columns(decomposition)})
+        return DesignMatrix.of({change: matrix for mistakes in CATALOGUE for change, matrix in mistakes.columns(decomposition)})
 
 
 def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Message:

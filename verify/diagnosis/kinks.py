@@ -11,7 +11,7 @@ import numpy as np
 from verify.cases import Case
 from verify.cases.adapted import adapted
 from verify.cases.kinks import has_kinks, solve
-from verify.diagnosis.change import Change, Table
+from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.regression import Observation, System
 from verify.diagnosis.residuals import Residual, at_gradient, observation
@@ -91,7 +91,9 @@ def _observation(residual: Residual) -> Observation:
     columns = {BOTH: tied, REST: rest} | ({LABEL: of_label, OTHERS: of_others} if decomposition.targets is None else {})
     return observation(
         residual,
-        Table.of({WHOLE: decomposition.whole} | {c: decomposition.sum_of(decomposition.slopes(count)) for c, count in columns.items()}),
+        DesignMatrix.of(
+            {WHOLE: decomposition.whole} | {c: decomposition.sum_of(decomposition.slopes(count)) for c, count in columns.items()}
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.change import Change, Mistakes, Table, told_by
+from verify.diagnosis.change import Change, DesignMatrix, Mistakes, told_by
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.targets import OTHER_TARGETS
 from verify.diagnosis.vocabulary import Vocabulary
@@ -19,10 +19,10 @@ Added = Iterator[tuple[Change, float]]
 
 
 @lru_cache(maxsize=128)
-def changes(decomposition: Decomposition) -> Table:
+def changes(decomposition: Decomposition) -> DesignMatrix:
     """Every change as a matrix of one entry."""
     with np.errstate(all="ignore"):
-        return Table.of(
+        return DesignMatrix.of(
             {change: np.array([value]) for mistakes in CATALOGUES[decomposition.form] for change, value in mistakes.columns(decomposition)}
         )
 

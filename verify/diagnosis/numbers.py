@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.change import Change, Table
+from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Floats
 from verify.diagnosis.float_formats import BITS, holding
 from verify.diagnosis.regression import Observation, System, simplest
@@ -90,7 +90,7 @@ def _observation(s: Numbers) -> Observation:
             found |= {Change("row", "whole", place, free=True): row, Change("column", "whole", place, free=True): column}
     with np.errstate(all="ignore"):
         found |= dict(done("whole", matrix))
-    return Observation(_matrix(s.gradient - s.truth), radius, radius / max(size, radius), Table.of(found))
+    return Observation(_matrix(s.gradient - s.truth), radius, radius / max(size, radius), DesignMatrix.of(found))
 
 
 def _matrix(a: Floats) -> Floats:

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.change import Change, Table, union
+from verify.diagnosis.change import Change, DesignMatrix, union
 from verify.diagnosis.decomposition import Floats
 from verify.diagnosis.wording import Coefficient
 from verify.rounding import EXPLAINED, GREATEST_DENOMINATOR
@@ -29,7 +29,7 @@ class Observation:
     error: Floats
     radius: float
     unit: float
-    table: Table
+    table: DesignMatrix
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Explanation:
 class Equations:
     """The stacked and scaled columns of the changes over several decompositions: what does not depend on the candidate."""
 
-    def __init__(self, tables: Sequence[tuple[Table, float, float]]) -> None:
+    def __init__(self, tables: Sequence[tuple[DesignMatrix, float, float]]) -> None:
         names = union([t for t, _, _ in tables])
         rows = [t.of_names(names) / radius for t, radius, _ in tables]
         A = np.concatenate(rows, axis=1).T if rows else np.zeros((0, 0))

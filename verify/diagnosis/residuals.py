@@ -9,7 +9,7 @@ import numpy as np
 
 from verify.candidates import Misbehaviour
 from verify.diagnosis import changes, hessians, losses
-from verify.diagnosis.change import Change, Table
+from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.regression import Observation
 from verify.laws import Subject
@@ -90,7 +90,7 @@ def at_hessian(subject: Subject, decomposition: Decomposition) -> Residual | Non
     return Residual(decomposition, H, np.where(np.isfinite(error), error, np.nan), radius, size, strain, smooth=True)
 
 
-def observation(residual: Residual, table: Table) -> Observation:
+def observation(residual: Residual, table: DesignMatrix) -> Observation:
     """The equations of a residual by the changes given."""
     radius, size = max(float(np.max(residual.radius)), LEAST), float(np.max(residual.magnitude))
     return Observation(residual.error, radius, radius / max(size, radius), table)
@@ -106,8 +106,8 @@ class Aspect:
 
     name: str
     residual: Asking
-    catalogue: Callable[[Decomposition], Table]
-    few: Callable[[Decomposition, tuple[Change, ...]], Table]
+    catalogue: Callable[[Decomposition], DesignMatrix]
+    few: Callable[[Decomposition, tuple[Change, ...]], DesignMatrix]
     precise: Callable[[Residual, str], bool]
 
 
@@ -123,8 +123,8 @@ def _loss_is_of(residual: Residual, coarse: str) -> bool:
     return bool(np.all(np.abs(residual.error) <= residual.decomposition.judged_in(coarse).point.value.radius))
 
 
-def _from(catalogue: Callable[[Decomposition], Table]) -> Callable[[Decomposition, tuple[Change, ...]], Table]:
-    return lambda decomposition, names: Table(names, catalogue(decomposition).of_names(names))
+def _from(catalogue: Callable[[Decomposition], DesignMatrix]) -> Callable[[Decomposition, tuple[Change, ...]], DesignMatrix]:
+    return lambda decomposition, names: DesignMatrix(names, catalogue(decomposition).of_names(names))
 
 
 def _hessian_is_of(residual: Residual, coarse: str) -> bool:
