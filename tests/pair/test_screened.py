@@ -44,7 +44,7 @@ def softmax(w, slip=0.0, late=0.0):
 def asked(monkeypatch, f, dtype, laws=tuple(screened.ASKED)):
     """The findings of both, by law and case, where the screen has one."""
     found = []
-    measured = recorded.Recorded._screened
+    measured = recorded.RecordedPair._screened
 
     def both(self, case):
         about = measured(self, case)
@@ -53,7 +53,7 @@ def asked(monkeypatch, f, dtype, laws=tuple(screened.ASKED)):
         return about
 
     monkeypatch.setattr(recorded, "SMALL", 0)
-    monkeypatch.setattr(recorded.Recorded, "_screened", both)
+    monkeypatch.setattr(recorded.RecordedPair, "_screened", both)
     report = check(f, loss=None, at=W, profile="quick", laws=laws, dtypes=(dtype,))
     return report, found
 
@@ -93,7 +93,7 @@ class Off:
 @pytest.mark.parametrize("law", ["value", "gradient", "enclosure", "order", "best-step", "crossing", "descent"])
 def test_what_is_not_explained_is_left_to_balls(monkeypatch, law):
     seen = []
-    measured = recorded.Recorded._screened
+    measured = recorded.RecordedPair._screened
 
     def heard(self, case):
         about = measured(self, case)
@@ -102,7 +102,7 @@ def test_what_is_not_explained_is_left_to_balls(monkeypatch, law):
         return about
 
     monkeypatch.setattr(recorded, "SMALL", 0)
-    monkeypatch.setattr(recorded.Recorded, "_screened", heard)
+    monkeypatch.setattr(recorded.RecordedPair, "_screened", heard)
     check(hinge, loss=None, at=W, profile="quick", laws=(law,))
     assert seen
     of_slopes = law in ("gradient", "order", "best-step", "descent")

@@ -245,7 +245,7 @@ _CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
 
 def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inapplicable:
     """The same without a spec."""
-    from verify.pair import WEAKER, Estimated, Pair, Recorded, Start, why_not  # for which nobody waits who has one
+    from verify.pair import WEAKER, Estimated, Pair, RecordedPair, Start, why_not  # for which nobody waits who has one
 
     request = task.request
     f, limitations, harm = _imported(request.candidate, request.folder)
@@ -300,14 +300,14 @@ def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inappl
             question = Derived(law, subject, request.profile, request.seed)
         else:
             told["formula"]["recorded"] = _listed(found[0].objective.stated)
-            question = Recorded(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
+            question = RecordedPair(law, subject, request.profile, request.seed, pair=pair, at=start, alone=request.at_only)
     if reason is not None:
         return Inapplicable(task, reason)
     if record is not None:
         record.found(told, place_of(f))
     trial = Trial(question, watch)
     result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
-    if isinstance(question, Recorded):
+    if isinstance(question, RecordedPair):
         result = question.noted(result)
     swamped = bool(own.drawn) and task.law == "order"  # a sum over all that comes out may be too large for its dtype's steps
     if why is None and result.verdict is Verdict.SILENT and task.case is None and (swamped or why_not(task.law, pair) is not None):

@@ -2,8 +2,8 @@
 
 from verify.pair.laws import why_not
 from verify.pair.place import Start, case_of
-from verify.pair.recorded import WEAKER, Recorded
+from verify.pair.recorded import WEAKER, RecordedPair
 from verify.pair.subject import Pair
 from verify.pair.trial import Estimated
 
-__all__ = ["WEAKER", "Estimated", "Pair", "Recorded", "Start", "case_of", "why_not"]
+__all__ = ["WEAKER", "Estimated", "Pair", "RecordedPair", "Start", "case_of", "why_not"]

@@ -39,7 +39,7 @@ WEAKER = "without a spec, judged by its own loss's code: a loss that is wrong to
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded(Derived):
+class RecordedPair(Derived):
     """The truth is derived from the record. Where that decides nothing, differences of the same loss may. It is asked around the point
     `at`, or there `alone`.
     """
