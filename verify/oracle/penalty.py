@@ -17,7 +17,7 @@ from verify.oracle import exact
 from verify.oracle.elements import ORDER, ZERO, Element, Elements, Line, Runs, corner, line, magnitudes, radii
 from verify.oracle.formula import Formula, group_formula, norms_of, parabola
 from verify.oracle.maps import Objects, Select
-from verify.oracle.subdifferential import Generator, Round, Scattered
+from verify.oracle.subdifferential import BallGenerator, Generator, Scattered
 from verify.rounding import SLACK, gamma
 from verify.spec.penalty import Penalty
 from verify.tape.balls import Ball, precision
@@ -210,11 +210,11 @@ class Groups:
         yield from self._counted.groups()
 
     @cached_property
-    def rounds(self) -> list[Round]:
+    def rounds(self) -> list[BallGenerator]:
         """The balls of the norms that are 0."""
         groups = product(self._places, self._norms)
         return [
-            Round(self.W.shape, row[lengths > 0], abs(self.reg) * lengths[lengths > 0])
+            BallGenerator(self.W.shape, row[lengths > 0], abs(self.reg) * lengths[lengths > 0])
             for row, (lengths, _) in groups
             if self._is_zero(row, lengths)
         ]

@@ -85,7 +85,7 @@ class Scattered:
 
 
 @dataclass(frozen=True)
-class Round:
+class BallGenerator:
     """A ball, {Σ lengths_k · u_k at places_k : ‖u‖₂ ≤ 1}: what no vertices span."""
 
     shape: tuple[int, ...]
@@ -108,9 +108,9 @@ class Round:
         size = np.max(np.abs(along), initial=0.0)
         return along / (size or 1.0), size
 
-    def judged(self, which: NDArray[np.bool_]) -> Round:
+    def judged(self, which: NDArray[np.bool_]) -> BallGenerator:
         """0 in the other entries."""
-        return Round(self.shape, self.places, np.where(which.ravel()[self.places], self.lengths, 0.0))
+        return BallGenerator(self.shape, self.places, np.where(which.ravel()[self.places], self.lengths, 0.0))
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Subdifferential:
     groups: list[list[Generator]]
     dtype: str = "float64"
     excused: Callable[[], NDArray[np.bool_]] | None = None
-    rounds: Sequence[Round] = ()
+    rounds: Sequence[BallGenerator] = ()
 
     @property
     def is_single(self) -> bool:
