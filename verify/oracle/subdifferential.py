@@ -114,7 +114,7 @@ class BallGenerator:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedEntries:
     """A generator in the entries that are judged."""
 
     whole: Generator
@@ -221,7 +221,7 @@ class Subdifferential:
         """The set as far as these entries show it: the others are 0, and of radius 1."""
         center = self.center.copy()
         center[~judged] = arb(0)
-        groups: list[list[Generator]] = [[Judged(g, judged) for g in group] for group in self.groups]
+        groups: list[list[Generator]] = [[JudgedEntries(g, judged) for g in group] for group in self.groups]
         rounds = [r.judged(judged) for r in self.rounds]
         return replace(self, center=center, radius=np.where(judged, self.radius, 1.0), groups=groups, rounds=rounds)
 
