@@ -32,14 +32,14 @@ SECONDS = {"ci": 2.0, "deep": 120.0}
 
 
 @dataclass(frozen=True)
-class Part:
+class SearchPart:
     """A part of a large search, from number 1 on, and how often it meets every number of examples."""
 
     number: int = 0
     rounds: int = 0
 
 
-WHOLE = Part()
+WHOLE = SearchPart()
 """No part: the search of a profile."""
 
 
@@ -65,7 +65,9 @@ class Round:
     suspects: tuple[Suspect, ...]
 
 
-def search(law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None], part: Part = WHOLE) -> Iterator[Round]:
+def search(
+    law: Law, subject: Subject, *, profile: str, seed: int, watch: Callable[[Case], None], part: SearchPart = WHOLE
+) -> Iterator[Round]:
     """One round after the other, none where the law has no screen, or the penalty is over groups; `watch` hears of a problem of each batch
     before the candidate does. A `part` of a large search has problems of its own, by whatever profile, and all of them.
     """

@@ -12,7 +12,7 @@ from traceback import walk_tb
 from typing import Any, TypeVar
 
 from verify import form, kept
-from verify.bulk import Part
+from verify.bulk import SearchPart
 from verify.campaign.record import Record
 from verify.campaign.sources import is_users
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
@@ -143,7 +143,7 @@ def _result(task: Task, found: Conventions, record: Record | None) -> Result | s
         own = found.objective.form
         case = task.case if own is None else scored.of_form(task.case, own)
         return again(law, subject, case, watch=watch, avoided=task.avoided)
-    part = Part(task.part, task.rounds)
+    part = SearchPart(task.part, task.rounds)
     return run(law, subject, profile=task.request.profile, seed=task.request.seed, watch=watch, part=part)
 
 

@@ -44,7 +44,7 @@ FEWEST = 2
 """Cases of a family at least: the first that the engine draws is the simplest, all zeros."""
 
 
-def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched, part: bulk.Part = bulk.WHOLE) -> Result:
+def run(law: Law, subject: Subject, *, profile: str, seed: int, watch: Watch = unwatched, part: bulk.SearchPart = bulk.WHOLE) -> Result:
     """Draws the profile's number of cases from every family and measures the law on each; or has one `part` of a large search.
 
     Stops at the first break, which is shrunk to the smallest case that still breaks the law.
@@ -71,7 +71,7 @@ class Derived:
     subject: Subject
     profile: str = "quick"
     seed: int = 0
-    part: bulk.Part = bulk.WHOLE
+    part: bulk.SearchPart = bulk.WHOLE
 
     @property
     def name(self) -> str:
