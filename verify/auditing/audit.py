@@ -27,7 +27,7 @@ BESIDE = 2.0**-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class AuditPart:
     """One of the `QUESTIONS` at one point. `entries` names what is wrong; `complete`: whether nothing else was seen to be."""
 
     question: str
@@ -67,7 +67,7 @@ class Audit:
     examples: int
     shape: tuple[int, int]
     dtype: str
-    parts: tuple[Part, ...]
+    parts: tuple[AuditPart, ...]
 
     @property
     def verdict(self) -> Verdict:
@@ -97,7 +97,7 @@ def audit(candidate: Way, cases: Sequence[Case], oracle: Oracle | None = None, *
     return Audit(examples=len(cases[0]["X"]), shape=cases[0].x.shape, dtype=cases[0].dtype, parts=tuple(parts))
 
 
-def _parts(candidate: Way, case: Case, oracle: Oracle | None, seed: int) -> Iterator[Part]:
+def _parts(candidate: Way, case: Case, oracle: Oracle | None, seed: int) -> Iterator[AuditPart]:
     if oracle is not None:
         subject = Subject(candidate=candidate, oracle=oracle)
         yield from _against_truth(subject, case)
@@ -107,21 +107,21 @@ def _parts(candidate: Way, case: Case, oracle: Oracle | None, seed: int) -> Iter
     yield _own_loss(candidate, _beside(case, seed), seed)
 
 
-def _against_truth(subject: Subject, case: Case) -> Iterator[Part]:
+def _against_truth(subject: Subject, case: Case) -> Iterator[AuditPart]:
     for question in ("value", "gradient", "numerical"):
         measurement = numerical(subject, case) if question == "numerical" else LAWS[question].measure(subject, case)
         wrong = tuple(e for e in measurement.evidence if not e.strain <= 1 and "entry" in e.where)
-        yield Part(question=question, point=case.family, measurements=(measurement,), entries=wrong)
+        yield AuditPart(question=question, point=case.family, measurements=(measurement,), entries=wrong)
 
 
-def _own_loss(candidate: Way, case: Case, seed: int) -> Part:
+def _own_loss(candidate: Way, case: Case, seed: int) -> AuditPart:
     ground = Ground(candidate=candidate, case=case)
     everything = np.arange(case.x.size)
     evidence = [ground.along(rademacher(case, everything, seed=seed + i)) for i in range(DIRECTIONS)]
     measurements = tuple(Measurement(evidence=(e,), undecided=None if e.sees else "a kink or noise hides a whole entry") for e in evidence)
     broken = [i for i, e in enumerate(evidence) if not e.strain <= 1]
     entries, complete = wrong_entries(ground, seed=seed + broken[0]) if broken else ([], False)
-    return Part(question="own loss", point=case.family, measurements=measurements, entries=tuple(entries), complete=complete)
+    return AuditPart(question="own loss", point=case.family, measurements=measurements, entries=tuple(entries), complete=complete)
 
 
 def _beside(case: Case, seed: int) -> Case:
