@@ -17,7 +17,7 @@ from verify.descent import three_examples
 from verify.descent.bounds import truth_of
 from verify.descent.kinks import kink_lines
 from verify.descent.landscape import line, look, plane
-from verify.descent.problem import Problem, Split, digits_split
+from verify.descent.problem import Split, TrainingProblem, digits_split
 from verify.descent.scenery import line_picture
 from verify.errors import UsageError
 from verify.oracle import Oracle
@@ -27,7 +27,7 @@ from verify.spec.catalogue import find_penalty
 
 
 def view_of(loss="multiclass_hinge", examples=4, **options):
-    return look(Problem(split=digits_split().first(examples), loss=loss, reg=0.0), **options)
+    return look(TrainingProblem(split=digits_split().first(examples), loss=loss, reg=0.0), **options)
 
 
 @cache
@@ -149,7 +149,7 @@ def test_the_lines_of_a_plane_are_where_margins_vanish():
 @pytest.mark.parametrize("weight", range(3))
 def test_the_terms_add_up_to_the_cores_loss(weight):
     X, y = np.array([[float(x)] for x in three_examples.EXAMPLES]), np.array(three_examples.LABELS)
-    three = Problem(split=Split(name="notes", X=X, y=y, X_test=X, y_test=y, classes=3), reg=0.0)
+    three = TrainingProblem(split=Split(name="notes", X=X, y=y, X_test=X, y_test=y, classes=3), reg=0.0)
     found = three_examples.document()["weights"][weight]
     for w, loss in zip(found["w"], found["loss"], strict=True):
         W = np.array([[float(v)] for v in three_examples.WEIGHTS])
@@ -164,7 +164,7 @@ def test_the_terms_add_up_to_the_cores_loss(weight):
 
 def test_the_terms_kinks_are_the_oracles():
     X, y = np.array([[float(x)] for x in three_examples.EXAMPLES]), np.array(three_examples.LABELS)
-    three = Problem(split=Split(name="notes", X=X, y=y, X_test=X, y_test=y, classes=3), reg=0.0)
+    three = TrainingProblem(split=Split(name="notes", X=X, y=y, X_test=X, y_test=y, classes=3), reg=0.0)
     W, d = np.array([[float(v)] for v in three_examples.WEIGHTS]), np.array([[0.0], [1.0], [0.0]])
     W[1] = -three_examples.REACH
     path = truth_of(three, W).path(d, 2.0 * three_examples.REACH, 100)

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from verify.descent.bounds import certain_step, smooth_gap, subgradient_gap, truth_of
 from verify.descent.methods import first_state
 from verify.descent.optimisers import State, batch_rows, gradient_descent, local_search, minibatch_descent, random_search, sgd, watched
-from verify.descent.problem import Problem, Split, digits_split
+from verify.descent.problem import Split, TrainingProblem, digits_split
 from verify.oracle import Oracle
 from verify.rounding import gamma, unit_roundoff
 
@@ -20,7 +20,7 @@ LOSSES = ("multiclass_hinge", "softmax_cross_entropy")
 
 
 def problem(loss, examples=60, reg=2.0**-6):
-    return Problem(split=digits_split().first(examples), loss=loss, reg=reg)
+    return TrainingProblem(split=digits_split().first(examples), loss=loss, reg=reg)
 
 
 def few(loss, examples=12):
@@ -28,7 +28,7 @@ def few(loss, examples=12):
     split = digits_split()
     rows = np.flatnonzero(split.y < 3)[:examples]
     X = np.ascontiguousarray(split.X[rows][:, [12, 20, 28, 36, 64]])
-    return Problem(split=Split(name="few", X=X, y=split.y[rows], X_test=X, y_test=split.y[rows], classes=3), loss=loss, reg=2.0**-6)
+    return TrainingProblem(split=Split(name="few", X=X, y=split.y[rows], X_test=X, y_test=split.y[rows], classes=3), loss=loss, reg=2.0**-6)
 
 
 def noise(f, W):
@@ -144,7 +144,7 @@ def test_duplicated_data_changes_nothing():
     f, W = dyadic(128)
     s = f.split
     twice = Split(name="twice", X=np.vstack([s.X, s.X]), y=np.concatenate([s.y, s.y]), X_test=s.X_test, y_test=s.y_test)
-    double = Problem(split=twice, loss=f.loss, reg=f.reg)
+    double = TrainingProblem(split=twice, loss=f.loss, reg=f.reg)
     assert double(W)[0] == f(W)[0]
     assert double(W)[1].tobytes() == f(W)[1].tobytes()
     one, two = State(W=W), State(W=W)

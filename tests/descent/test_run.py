@@ -14,14 +14,14 @@ import pytest
 from verify.descent.history import load
 from verify.descent.methods import prepare
 from verify.descent.names import SETTINGS
-from verify.descent.problem import Problem, Split, digits_split
+from verify.descent.problem import Split, TrainingProblem, digits_split
 from verify.descent.run import descend
 from verify.errors import UsageError
 
 
 @pytest.fixture(scope="module")
 def problem():
-    return Problem(split=digits_split().first(150))
+    return TrainingProblem(split=digits_split().first(150))
 
 
 def run(problem, name, *, evaluations=6, seed=0, before=None, **settings):
@@ -93,7 +93,7 @@ def test_long_runs_keep_a_row_now_and_then(problem):
 
 
 def test_the_ordering_of_the_methods_on_the_digits():
-    problem = Problem(split=digits_split())
+    problem = TrainingProblem(split=digits_split())
     at = {name: run(problem, name, evaluations=300).rows[-1] for name in ("random-search", "local-search", "gradient")}
     at["minibatch"] = run(problem, "minibatch", evaluations=20).rows[-1]
     at["sgd"] = run(problem, "sgd", evaluations=5).rows[-1]
@@ -117,7 +117,7 @@ def test_float32_stays_float32():
     split = digits_split().first(60)
     small = Split(name="small", X=split.X.astype(np.float32), y=split.y, X_test=split.X_test.astype(np.float32), y_test=split.y_test)
     for name in SETTINGS:
-        assert run(Problem(split=small), name, evaluations=2).state.W.dtype == np.float32
+        assert run(TrainingProblem(split=small), name, evaluations=2).state.W.dtype == np.float32
 
 
 WRONG = {
@@ -129,8 +129,8 @@ WRONG = {
     "a batch too large": (lambda p: prepare(p, "minibatch", seed=0, batch=151), "give a whole number from 1 to 150"),
     "half a batch": (lambda p: prepare(p, "minibatch", seed=0, batch=1.5), "batch is 1.5"),
     "no evaluations": (lambda p: run(p, "sgd", evaluations=0), "evaluations is 0"),
-    "an unknown loss": (lambda p: Problem(split=p.split, loss="hinge"), "Did you mean 'multiclass_hinge'?"),
-    "a negative penalty": (lambda p: Problem(split=p.split, reg=-1.0), "reg is -1.0"),
+    "an unknown loss": (lambda p: TrainingProblem(split=p.split, loss="hinge"), "Did you mean 'multiclass_hinge'?"),
+    "a negative penalty": (lambda p: TrainingProblem(split=p.split, reg=-1.0), "reg is -1.0"),
     "too many examples": (lambda p: p.split.first(151), "examples is 151; give a whole number from 1 to 150"),
     "a step that leaves the floats": (lambda p: run(p, "gradient", step=1e300), "Give a smaller --step; 1/L is 0."),
 }

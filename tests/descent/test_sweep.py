@@ -13,13 +13,13 @@ from verify.cli import cli
 from verify.descent.methods import first_state
 from verify.descent.numerical import Counted, numerical_gradient
 from verify.descent.options import problem_of
-from verify.descent.problem import Problem, digits_split
+from verify.descent.problem import TrainingProblem, digits_split
 from verify.descent.sweep import STEPS, step_sweep
 from verify.errors import UsageError
 
 
 def raw(loss, examples=40):
-    return Problem(split=digits_split(raw=True).first(examples), loss=loss, reg=1e-4)
+    return TrainingProblem(split=digits_split(raw=True).first(examples), loss=loss, reg=1e-4)
 
 
 def value(f, W):

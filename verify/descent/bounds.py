@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 
 from verify.descent.optimisers import Floats
-from verify.descent.problem import Problem
+from verify.descent.problem import TrainingProblem
 from verify.oracle import Oracle, Point
 
 HALVINGS = 12
@@ -34,7 +34,7 @@ class Certain:
     kink: bool
 
 
-def truth_of(problem: Problem, W: Floats) -> Point:
+def truth_of(problem: TrainingProblem, W: Floats) -> Point:
     """What the oracle knows of a problem at W."""
     return Oracle(problem.objective, problem.dtype.name).at(W=W, X=problem.split.X, y=problem.split.y, reg=problem.reg)
 

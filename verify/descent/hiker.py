@@ -15,7 +15,7 @@ from verify.descent.landscape import describe, line, look, plane
 from verify.descent.methods import first_state, prepare
 from verify.descent.names import SETTINGS
 from verify.descent.optimisers import Floats, State, gradient_descent
-from verify.descent.problem import Problem, digits_split
+from verify.descent.problem import TrainingProblem, digits_split
 from verify.descent.run import descend
 from verify.descent.sweep import step_sweep
 from verify.report.progress import OnPart
@@ -30,16 +30,16 @@ def hiker(*, seed: int = 0, evaluations: int = 300, on_part: OnPart = lambda _, 
     """The document of the page: landscape, terms, comparison, promises, step sizes; on the embedded digits."""
     on_part(0.0, "the landscape")
     few = digits_split().first(SEEN)
-    views = {loss: look(Problem(split=few, loss=loss, reg=0.0), seed=seed) for loss in (LOSS, SMOOTH)}
+    views = {loss: look(TrainingProblem(split=few, loss=loss, reg=0.0), seed=seed) for loss in (LOSS, SMOOTH)}
     scenery = {loss: describe(view, "start", seed) | {"line": line(view)} for loss, view in views.items()}
     scenery[LOSS]["plane"] = plane(views[LOSS])
-    problem = Problem(split=digits_split(), loss=LOSS, reg=REG)
+    problem = TrainingProblem(split=digits_split(), loss=LOSS, reg=REG)
     histories = []
     for i, name in enumerate(SETTINGS):
         on_part(0.1 + 0.12 * i, name)
         histories.append(descend(problem, prepare(problem, name, seed=seed), evaluations=evaluations))
     on_part(0.7, "the steps")
-    raw = Problem(split=digits_split(raw=True), loss=LOSS, reg=REG)
+    raw = TrainingProblem(split=digits_split(raw=True), loss=LOSS, reg=REG)
     return {
         "schema": SCHEMA,
         "seed": seed,
@@ -52,7 +52,7 @@ def hiker(*, seed: int = 0, evaluations: int = 300, on_part: OnPart = lambda _, 
     }
 
 
-def promises(problem: Problem, histories: Sequence[History], seed: int) -> dict[str, Any]:
+def promises(problem: TrainingProblem, histories: Sequence[History], seed: int) -> dict[str, Any]:
     """What theory promises of gradient descent here, beside what happened.
 
     The first step: how far along −g a fall is certain, and how deep it is at half of that. The whole way: the gap to the best
@@ -74,7 +74,7 @@ def promises(problem: Problem, histories: Sequence[History], seed: int) -> dict[
     } | _gap(problem, histories, best, W)
 
 
-def _gap(problem: Problem, histories: Sequence[History], best: History, W: Floats) -> dict[str, Any]:
+def _gap(problem: TrainingProblem, histories: Sequence[History], best: History, W: Floats) -> dict[str, Any]:
     """The walk of `gradient` once more, since its gradients are not kept."""
     (walk,) = (h for h in histories if h.name == "gradient")
     step, steps = float(walk.about["settings"]["step"]), walk.state.iteration

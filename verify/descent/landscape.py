@@ -16,7 +16,7 @@ from verify.descent.bounds import truth_of
 from verify.descent.kinks import Kink, kink_lines, kinks_along
 from verify.descent.methods import first_state, positive, prepare
 from verify.descent.optimisers import Floats
-from verify.descent.problem import Problem, between
+from verify.descent.problem import TrainingProblem, between
 from verify.difference import direction, on_grid
 from verify.errors import unknown
 from verify.report.progress import OnPart
@@ -32,7 +32,7 @@ STEPS = 128
 class View:
     """What is looked at: a problem, the middle W of the slices, their directions W₁ and W₂, and the greatest |a|, |b|."""
 
-    problem: Problem
+    problem: TrainingProblem
     W: Floats
     directions: tuple[Floats, Floats]
     reach: float
@@ -42,14 +42,14 @@ class View:
         real = self.W.dtype.type
         return np.asarray(self.W + real(a) * self.directions[0] + real(b) * self.directions[1])
 
-    def one(self, example: int) -> Problem:
+    def one(self, example: int) -> TrainingProblem:
         """The problem of a single training example."""
         s = self.problem.split
         alone = replace(s, X=s.X[example : example + 1], y=s.y[example : example + 1])
-        return Problem(split=alone, loss=self.problem.loss, reg=self.problem.reg)
+        return TrainingProblem(split=alone, loss=self.problem.loss, reg=self.problem.reg)
 
 
-def look(problem: Problem, *, at: str = "start", reach: float = 32.0, seed: int = 0) -> View:
+def look(problem: TrainingProblem, *, at: str = "start", reach: float = 32.0, seed: int = 0) -> View:
     """A view along two random directions of about unit length. `reach` is rounded up to a power of two.
 
     Raises UsageError for a place that does not exist and a reach that is not a number greater than 0.
@@ -82,7 +82,7 @@ def line(view: View, *, on_part: OnPart = lambda _, __: None) -> dict[str, Any]:
     return {"a": a, "examples": examples, "average": [view.problem(W)[0] for W in weights]}
 
 
-def _kinks(view: View, f: Problem) -> list[Kink]:
+def _kinks(view: View, f: TrainingProblem) -> list[Kink]:
     """The kinks of one example's line, from its left end; t becomes a."""
     left = truth_of(f, view.at(-view.reach))
     found = kinks_along(left, view.directions[0], 2 * view.reach)

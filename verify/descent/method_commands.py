@@ -14,7 +14,7 @@ from verify.descent.history import History, load
 from verify.descent.methods import prepare
 from verify.descent.names import SETTINGS
 from verify.descent.options import FOLDER, problem_of, seed_of, tell_files
-from verify.descent.problem import Problem
+from verify.descent.problem import TrainingProblem
 from verify.descent.run import descend, describe
 from verify.documents import as_json
 from verify.errors import UsageError
@@ -67,7 +67,7 @@ def run_all(
     return 0
 
 
-def _asked(before: History | None, *, evaluations: int | None, seed: int | None, **options: Any) -> tuple[Problem, int, int]:
+def _asked(before: History | None, *, evaluations: int | None, seed: int | None, **options: Any) -> tuple[TrainingProblem, int, int]:
     """(problem, seed, evaluations): what is given, else what the checkpoint says, else the defaults."""
     if before is None:
         return problem_of(**options), seed_of(seed), EVALUATIONS if evaluations is None else evaluations
@@ -85,7 +85,7 @@ def _again(asked: Mapping[str, Any]) -> str:
 
 
 def _run(
-    problem: Problem,
+    problem: TrainingProblem,
     name: str,
     settings: Settings,
     seed: int,

@@ -10,7 +10,7 @@ import numpy as np
 
 from verify.descent.names import SETTINGS
 from verify.descent.optimisers import State, gradient_descent, local_search, minibatch_descent, random_search, sgd
-from verify.descent.problem import Problem, between
+from verify.descent.problem import TrainingProblem, between
 from verify.errors import UsageError, of_type, unknown
 
 START = 1e-3
@@ -49,7 +49,7 @@ class Method:
         return 1 if self.batch is None else -(-examples // self.batch)
 
 
-def prepare(problem: Problem, name: str, *, seed: int, **given: float | int | None) -> Method:
+def prepare(problem: TrainingProblem, name: str, *, seed: int, **given: float | int | None) -> Method:
     """The method of this name on this problem. What is not given has its default, what the method does not know is refused.
 
     Raises UsageError for an unknown name or setting and for values that are not allowed.
@@ -69,13 +69,13 @@ def prepare(problem: Problem, name: str, *, seed: int, **given: float | int | No
     return Method(name=name, settings=settings, advance=steps[name], batch=None if batch is None else int(batch))
 
 
-def first_state(problem: Problem, seed: int) -> State:
+def first_state(problem: TrainingProblem, seed: int) -> State:
     """Where every method starts: normal weights of standard deviation START."""
     W = START * np.random.default_rng(seed).normal(size=problem.shape)
     return State(W=W.astype(problem.dtype))
 
 
-def _settings(problem: Problem, name: str, given: Mapping[str, float | int | None]) -> dict[str, float | int]:
+def _settings(problem: TrainingProblem, name: str, given: Mapping[str, float | int | None]) -> dict[str, float | int]:
     for key, value in given.items():
         if value is not None and key not in SETTINGS[name]:
             raise UsageError(f"{name} has no {key}. It takes: {', '.join(SETTINGS[name])}.")

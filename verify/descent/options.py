@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from verify.descent.problem import Problem
+    from verify.descent.problem import TrainingProblem
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
@@ -70,13 +70,13 @@ def seed_of(given: int | None) -> int:
 
 def problem_of(
     *, loss: str | None, reg: float | None, data: Path | None, examples: int | None, most: int | None = None, raw: bool = False
-) -> Problem:
+) -> TrainingProblem:
     """The problem that the options name; what is unusual about its data is told on standard error.
 
     `most` training examples are taken where --examples says nothing and there are more. `raw` pixels are not scaled to 0..1.
     """
     from verify.data.cifar10 import cifar10
-    from verify.descent.problem import Problem, cifar10_split, digits_split
+    from verify.descent.problem import TrainingProblem, cifar10_split, digits_split
 
     if data is None:
         split = digits_split(raw=raw)
@@ -87,7 +87,7 @@ def problem_of(
         split = cifar10_split(found, raw=raw)
     if examples is None and most is not None and len(split.X) > most:
         examples = most
-    return Problem(
+    return TrainingProblem(
         split=split.first(examples), loss=DEFAULTS["loss"] if loss is None else loss, reg=DEFAULTS["reg"] if reg is None else reg
     )
 

@@ -101,7 +101,7 @@ def kernels() -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Problem:
+class TrainingProblem:
     """f(W) = (1/N) Σ_i ℓ(W x_i, y_i) + λ‖W‖² over a split's training examples; W is (classes, D).
 
     Raises UsageError for a loss that has no kernel, and for a λ that is negative or not finite.
@@ -143,11 +143,11 @@ class Problem:
         """What W must be."""
         return self.split.X.dtype
 
-    def in_float64(self) -> Problem:
+    def in_float64(self) -> TrainingProblem:
         """The same with float64 features: differences of a step of 1e-5 drown in the rounding of float32."""
         s = self.split
         X, X_test = s.X.astype(np.float64), s.X_test.astype(np.float64)
-        return Problem(split=replace(s, X=X, X_test=X_test), loss=self.loss, reg=self.reg)
+        return TrainingProblem(split=replace(s, X=X, X_test=X_test), loss=self.loss, reg=self.reg)
 
     @property
     def objective(self) -> Objective:

@@ -12,7 +12,7 @@ import numpy as np
 from verify.descent.history import History, Row
 from verify.descent.methods import Method, first_state
 from verify.descent.optimisers import Floats, State, watched
-from verify.descent.problem import Problem, between
+from verify.descent.problem import TrainingProblem, between
 from verify.errors import UsageError
 
 MOST_ROWS = 2_000
@@ -21,7 +21,7 @@ MOST_ROWS = 2_000
 OnRow = Callable[[History], None]
 
 
-def describe(problem: Problem, method: Method, evaluations: int) -> dict[str, Any]:
+def describe(problem: TrainingProblem, method: Method, evaluations: int) -> dict[str, Any]:
     """What was asked for, in the words of the document."""
     return {
         "method": method.name,
@@ -39,7 +39,7 @@ def describe(problem: Problem, method: Method, evaluations: int) -> dict[str, An
 
 
 def descend(
-    problem: Problem, method: Method, *, evaluations: int, before: History | None = None, on_row: OnRow = lambda _: None
+    problem: TrainingProblem, method: Method, *, evaluations: int, before: History | None = None, on_row: OnRow = lambda _: None
 ) -> History:
     """The history of `method` on `problem` with so many evaluations of the loss of all training examples.
 
@@ -79,12 +79,12 @@ def _kept(method: Method, evaluations: int, per_pass: int) -> Callable[[int], bo
     return lambda k: k % every == 0 or k == total or (method.batch is not None and k % (passes * per_pass) == 0)
 
 
-def _begin(problem: Problem, method: Method) -> History:
+def _begin(problem: TrainingProblem, method: Method) -> History:
     state = first_state(problem, int(method.settings["seed"]))
     return History(about={}, rows=(), state=state if method.batch is None else watched(problem, state))
 
 
-def _row(problem: Problem, method: Method, s: State, accuracy: float) -> Row:
+def _row(problem: TrainingProblem, method: Method, s: State, accuracy: float) -> Row:
     spent = method.seen(s.iteration, problem.examples) / problem.examples
     return Row(iteration=s.iteration, evaluations=spent, loss=s.loss, best=s.best, test_accuracy=accuracy)
 
@@ -92,7 +92,7 @@ def _row(problem: Problem, method: Method, s: State, accuracy: float) -> Row:
 class _Accuracy:
     """The accuracy of the best weights, computed again only where they changed."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: TrainingProblem) -> None:
         self.problem, self._known = problem, 0.0
         self._of: Floats | None = None
 
@@ -103,7 +103,7 @@ class _Accuracy:
         return self._known
 
 
-def _alive(state: State, method: Method, problem: Problem) -> None:
+def _alive(state: State, method: Method, problem: TrainingProblem) -> None:
     if isfinite(state.loss) and np.all(np.isfinite(state.W)):
         return
     advice = f"Give a smaller --step; 1/L is {1 / problem.smoothness:.3g} here." if "step" in method.settings else "Give smaller weights."

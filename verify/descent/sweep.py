@@ -15,7 +15,7 @@ from verify.descent.bounds import truth_of
 from verify.descent.methods import first_state
 from verify.descent.numerical import Counted, numerical_gradient
 from verify.descent.optimisers import Floats
-from verify.descent.problem import Problem
+from verify.descent.problem import TrainingProblem
 from verify.report.progress import OnPart
 
 SCHEMA = "verify-step-sweep/1"
@@ -29,7 +29,7 @@ BISECTIONS = 60
 DOUBLINGS = 60
 
 
-def step_sweep(problem: Problem, *, seed: int = 0, on_part: OnPart = lambda _, __: None) -> dict[str, Any]:
+def step_sweep(problem: TrainingProblem, *, seed: int = 0, on_part: OnPart = lambda _, __: None) -> dict[str, Any]:
     """The whole experiment from small random weights, as the document.
 
     `prediction`: η·slope + η²/2·curvature with the oracle's f' and f'' at W along −g, g being the centred numerical gradient. For
@@ -76,7 +76,7 @@ def step_sweep(problem: Problem, *, seed: int = 0, on_part: OnPart = lambda _, _
     }
 
 
-def _trials(problem: Problem, f: Counted, W: Floats, on_part: OnPart) -> tuple[list[dict[str, Any]], Floats]:
+def _trials(problem: TrainingProblem, f: Counted, W: Floats, on_part: OnPart) -> tuple[list[dict[str, Any]], Floats]:
     """The numerical gradients with their evaluations and their errors against the kernel's own; and the first of them."""
     exact, found, first = problem(W)[1], [], W
     size = float(np.max(np.abs(exact)))
@@ -94,7 +94,7 @@ def _within(on_part: OnPart, trial: int, told: str) -> Callable[[float], None]:
     return lambda part: on_part(0.9 * (trial + part) / len(TRIALS), told)
 
 
-def _lowest(problem: Problem, W: Floats, g: Floats) -> float | None:
+def _lowest(problem: TrainingProblem, W: Floats, g: Floats) -> float | None:
     """The step at which the loss along −g is least: where its slope changes sign."""
 
     def rising(eta: float) -> bool:
