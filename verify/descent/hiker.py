@@ -10,7 +10,7 @@ import numpy as np
 
 from verify.descent import compare, three_examples
 from verify.descent.bounds import certain_step, subgradient_gap, truth_of
-from verify.descent.history import History, Row
+from verify.descent.history import History, Progress
 from verify.descent.landscape import describe, line, look, plane
 from verify.descent.methods import first_state, prepare
 from verify.descent.names import SETTINGS
@@ -98,5 +98,6 @@ def curves_of(document: Mapping[str, Any]) -> list[History]:
     """The document's curves as histories again, for the picture; where the walks ended is not kept."""
     about, state = {"chance": document["comparison"]["chance"]}, State(W=np.zeros((0, 0)))
     return [
-        History(about=about | {"method": name}, rows=tuple(Row(**r) for r in document["curves"][name]), state=state) for name in SETTINGS
+        History(about=about | {"method": name}, rows=tuple(Progress(**r) for r in document["curves"][name]), state=state)
+        for name in SETTINGS
     ]

@@ -20,7 +20,7 @@ REMEDY = "Give the NAME.npz that a run left in its --output folder."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Progress:
     """After `iteration` steps: `evaluations` of the whole loss were computed (mini-batches count by their share), the last step
     saw `loss`, the least loss of all training examples known so far is `best`, and its weights get `test_accuracy`.
     """
@@ -37,7 +37,7 @@ class History:
     """One run: what was asked for (`about`: method, settings, loss, reg, data, …), its rows, and where it stands."""
 
     about: Mapping[str, Any]
-    rows: tuple[Row, ...]
+    rows: tuple[Progress, ...]
     state: State
 
     @property
@@ -75,8 +75,8 @@ def load(file: Path) -> History:
             told = json.loads(str(archive["told"]))
             arrays = {key: archive[key] for key in ("W", "best_at") if key in archive}
         state = State(**arrays, iteration=told["iteration"], loss=float.fromhex(told["loss"]), best=float.fromhex(told["best"]))
-        names = [f.name for f in fields(Row)]
-        rows = tuple(Row(**dict(zip(names, r, strict=True))) for r in told["rows"])
+        names = [f.name for f in fields(Progress)]
+        rows = tuple(Progress(**dict(zip(names, r, strict=True))) for r in told["rows"])
         return History(about=told["about"], rows=rows, state=state)
     except OSError as error:
         raise UsageError(
@@ -88,10 +88,10 @@ def load(file: Path) -> History:
         ) from None
 
 
-def table(rows: Iterable[Row], **first: str) -> str:
+def table(rows: Iterable[Progress], **first: str) -> str:
     """Rows as CSV, each preceded by the columns `first`."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*first, *(f.name for f in fields(Row))])
+    writer.writerow([*first, *(f.name for f in fields(Progress))])
     writer.writerows([*first.values(), *(repr(x) for x in asdict(r).values())] for r in rows)
     return text.getvalue()

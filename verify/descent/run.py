@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.descent.history import History, Row
+from verify.descent.history import History, Progress
 from verify.descent.methods import Method, first_state
 from verify.descent.optimisers import Floats, State, watched
 from verify.descent.problem import TrainingProblem, between
@@ -84,9 +84,9 @@ def _begin(problem: TrainingProblem, method: Method) -> History:
     return History(about={}, rows=(), state=state if method.batch is None else watched(problem, state))
 
 
-def _row(problem: TrainingProblem, method: Method, s: State, accuracy: float) -> Row:
+def _row(problem: TrainingProblem, method: Method, s: State, accuracy: float) -> Progress:
     spent = method.seen(s.iteration, problem.examples) / problem.examples
-    return Row(iteration=s.iteration, evaluations=spent, loss=s.loss, best=s.best, test_accuracy=accuracy)
+    return Progress(iteration=s.iteration, evaluations=spent, loss=s.loss, best=s.best, test_accuracy=accuracy)
 
 
 class _Accuracy:
