@@ -21,7 +21,7 @@ REACH = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Term:
+class HingeTerm:
     """max(0, slope·w + constant): one term as a function of one weight w, the others being fixed."""
 
     example: int
@@ -45,14 +45,14 @@ class Term:
         return f"max(0, w{j}·x{i} − w{y}·x{i} + 1)"
 
 
-def terms(weight: int, weights: Sequence[Q] = WEIGHTS) -> list[Term]:
+def terms(weight: int, weights: Sequence[Q] = WEIGHTS) -> list[HingeTerm]:
     """The six terms as functions of w_weight."""
     found = []
     for i, (x, y) in enumerate(zip(EXAMPLES, LABELS, strict=True)):
         for j in (j for j in range(len(weights)) if j != y):
             slope = x * ((weight == j) - (weight == y))
             constant = x * (weights[j] - weights[y]) + MARGIN - slope * weights[weight]
-            found.append(Term(example=i, against=j, slope=slope, constant=constant))
+            found.append(HingeTerm(example=i, against=j, slope=slope, constant=constant))
     return found
 
 
