@@ -14,7 +14,7 @@ from verify.campaign.task import Request
 from verify.candidates import Linear, Misbehaviour
 from verify.cases import Case
 from verify.evidence import Verdict
-from verify.laws import LAWS, Answers, Subject, law
+from verify.laws import LAWS, AnswerCache, Subject, law
 from verify.oracle import Oracle
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
@@ -35,7 +35,7 @@ def counted():
 
 def test_laws_share_answers_and_those_about_behaviour_ask_again():
     f, calls = counted()
-    subject = Subject(candidate=Linear(f=f), oracle=ORACLE, answers=Answers())
+    subject = Subject(candidate=Linear(f=f), oracle=ORACLE, answers=AnswerCache())
     for name in ("value", "gradient", "enclosure", "order", "bracket", "batches", "symmetry"):
         LAWS[name].measure(subject, CASE)
     assert set(calls.values()) == {1}
@@ -50,7 +50,7 @@ def test_laws_share_answers_and_those_about_behaviour_ask_again():
 
 def test_the_latest_are_kept_and_what_raises_is_asked_again(monkeypatch):
     f, calls = counted()
-    subject, other = Subject(candidate=Linear(f=f), oracle=ORACLE, answers=Answers()), CASE.but(reg=1.0)
+    subject, other = Subject(candidate=Linear(f=f), oracle=ORACLE, answers=AnswerCache()), CASE.but(reg=1.0)
     monkeypatch.setattr(law, "NUMBERS", 40)  # of one case and its answer, 9 + 3 + 1 + 1 + 9 and one for the Hessian that there is not
     for case, times in ((CASE, 1), (CASE, 1), (other, 1), (other, 1), (CASE, 2)):
         subject.reply(case)
@@ -64,7 +64,7 @@ def test_the_latest_are_kept_and_what_raises_is_asked_again(monkeypatch):
         raise ValueError
 
     asked: list[int] = []
-    subject = Subject(candidate=Linear(f=refuses), oracle=ORACLE, answers=Answers())
+    subject = Subject(candidate=Linear(f=refuses), oracle=ORACLE, answers=AnswerCache())
     for _ in range(2):
         with pytest.raises(Misbehaviour):
             subject.reply(CASE)

@@ -48,7 +48,7 @@ from verify.cases import Case, scored
 from verify.conventions import Conventions, Question, find_out, find_out_inputs, inputs
 from verify.errors import UsageError, unknown
 from verify.evidence import Verdict
-from verify.laws import LAWS, Answers, Subject, surroundings
+from verify.laws import LAWS, AnswerCache, Subject, surroundings
 from verify.oracle import Point, Truth, truth_of
 from verify.problem import Input, Problem, input_of, small, upstream_of
 from verify.problem.named import problem_named
@@ -546,7 +546,7 @@ def _subject(found: Conventions, dtype: str) -> Subject:
         candidate=found.candidate,
         oracle=oracle,
         truths=truths,
-        answers=Answers(),
+        answers=AnswerCache(),
         approximate=found.approximate,
         other_values=found.other_values,
         kept=_kept_of(oracle),

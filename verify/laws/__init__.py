@@ -23,7 +23,7 @@ from verify.laws import (
     symmetry,
     value,
 )
-from verify.laws.law import Answers, Law, OutOfRange, Subject
+from verify.laws.law import AnswerCache, Law, OutOfRange, Subject
 
 _VALUES: tuple[ModuleType, ...] = (value, gradient, formula, curvature)
 _DIFFERENCES: tuple[ModuleType, ...] = (enclosure, bracket, order, best_step, crossing)
@@ -33,4 +33,4 @@ _STRUCTURE: tuple[ModuleType, ...] = (batches, symmetry, purity, compiled, bad_i
 
 LAWS: dict[str, Law] = {m.LAW.name: m.LAW for m in (*_VALUES, *_DIFFERENCES, *_KINKS, *_SHAPE, *_STRUCTURE)}
 
-__all__ = ["LAWS", "Answers", "Law", "OutOfRange", "Subject"]
+__all__ = ["LAWS", "AnswerCache", "Law", "OutOfRange", "Subject"]

@@ -45,7 +45,7 @@ VALUES = 4096
 """Losses that are kept where no gradient was asked for: those of some hundred lines."""
 
 
-class Answers:
+class AnswerCache:
     """The latest answers of a candidate, by their cases: laws ask for many of the same."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Subject:
     oracle: Truth
     truths: OrderedDict[Hashable, Point] = field(default_factory=OrderedDict, repr=False, compare=False)
     kept: int = KEPT
-    answers: Answers | None = field(default=None, repr=False, compare=False)
+    answers: AnswerCache | None = field(default=None, repr=False, compare=False)
     answered: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     approximate: bool = False
     other_values: tuple[Mapping[str, float], ...] = ()
@@ -123,7 +123,7 @@ class Subject:
                 oracle=oracle,
                 other_values=(),
                 truths=OrderedDict(),
-                answers=None if self.answers is None else Answers(),
+                answers=None if self.answers is None else AnswerCache(),
             )
         return self.elsewhere[key]
 

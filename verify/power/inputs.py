@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from verify.candidates import Call
 from verify.cases.inputs import ordinary
 from verify.difference import parted
-from verify.laws import LAWS, Answers, Law, Subject
+from verify.laws import LAWS, AnswerCache, Law, Subject
 from verify.laws.bad_input import only_tells
 from verify.mistakes import FACTORS, likelier, paths
 from verify.oracle import InstanceOracle, Point
@@ -268,14 +268,14 @@ def measure_inputs(oracle: InstanceOracle, *, profile: str, seed: int, laws: Seq
     maker, truths = Maker(oracle), OrderedDict[Hashable, Point]()
     cases = draw(oracle, profile=profile, seed=seed)
 
-    def subject(f: Callable[..., Any], answers: Answers | None = None) -> Subject:
+    def subject(f: Callable[..., Any], answers: AnswerCache | None = None) -> Subject:
         return maker.subject(f, truths=truths, kept=KEPT, answers=answers)
 
     right = subject(maker.made())
     asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(right) is None and not LAWS[name].only_tells(right)]
     catalogue = wrong(maker)
 
-    def broken(law: Law, f: Callable[..., Any], answers: Answers | None = None) -> bool:
+    def broken(law: Law, f: Callable[..., Any], answers: AnswerCache | None = None) -> bool:
         return any(breaks(law, subject(f, answers), case) for case in cases)
 
     def killers(m: Mutant) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from verify.candidates import Linear, Misbehaviour, Scores
 from verify.cases import Case
 from verify.evidence import Verdict, judge
-from verify.laws import LAWS, Answers, Law, Subject
+from verify.laws import LAWS, AnswerCache, Law, Subject
 from verify.oracle import Oracle, Point
 from verify.power.hessians import Hessians, of_each_example, times
 from verify.power.mutants import Candidate, Mutant, mutants, off_by, on_a_kink, right
@@ -83,7 +83,7 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
     reference, truths = Reference(oracle), OrderedDict[Hashable, Point]()
     cases = draw(oracle, profile=profile, seed=seed)
 
-    def subject(f: Candidate, answers: Answers | None = None) -> Subject:
+    def subject(f: Candidate, answers: AnswerCache | None = None) -> Subject:
         # Misuse leads to limitations only, which no table counts.
         return Subject(candidate=Linear(f=f), oracle=oracle, truths=truths, kept=KEPT, answers=answers, answered={"misuse": ()})
 
@@ -91,7 +91,7 @@ def measure(oracle: Oracle, *, profile: str, seed: int, laws: Sequence[str] | No
     looks_compiled = subject(next(m.f for m in wrong if hasattr(m.f, "py_func")))
     asked = [LAWS[name] for name in laws or LAWS if LAWS[name].why_not(looks_compiled) is None]
 
-    def broken(law: Law, f: Candidate, answers: Answers | None = None) -> bool:
+    def broken(law: Law, f: Candidate, answers: AnswerCache | None = None) -> bool:
         judged = subject(f, answers)
         return law.why_not(judged) is None and any(breaks(law, judged, case) for case in cases)
 
@@ -177,9 +177,9 @@ def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
     return _Hessians(caught, {law.name: seen}, (law.name,) if broken(catalogue.made()) else ())
 
 
-def answers_of(m: Mutant) -> Answers | None:
+def answers_of(m: Mutant) -> AnswerCache | None:
     """Where the answers of a mutant are kept, for all laws; None of one that may answer the same question in another way."""
-    return None if m.wavers else Answers()
+    return None if m.wavers else AnswerCache()
 
 
 def breaks(law: Law, subject: Subject, case: Case) -> bool:
