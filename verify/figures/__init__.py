@@ -1,5 +1,5 @@
 """Pictures of a report's measurements, as SVG that is the same to the byte for the same numbers. The only home of matplotlib."""
 
-from verify.figures.draw import PICTURES, Picture, pictures
+from verify.figures.draw import PICTURES, CaptionedFigure, pictures
 
-__all__ = ["PICTURES", "Picture", "pictures"]
+__all__ = ["PICTURES", "CaptionedFigure", "pictures"]

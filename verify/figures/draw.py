@@ -17,7 +17,7 @@ Measured = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class CaptionedFigure:
     """A drawing with its caption and what it says in words."""
 
     name: str
@@ -26,7 +26,7 @@ class Picture:
     svg: str
 
 
-def pictures(name: str, measured: Measured, spread: Mapping[str, int] | None, only: tuple[str, ...]) -> list[Picture]:
+def pictures(name: str, measured: Measured, spread: Mapping[str, int] | None, only: tuple[str, ...]) -> list[CaptionedFigure]:
     """The pictures of one candidate that its measurements allow, in order; `name` is unique on the page."""
     data = {**measured, **({"spread": spread} if spread else {})}
     found = []
@@ -34,7 +34,7 @@ def pictures(name: str, measured: Measured, spread: Mapping[str, int] | None, on
         if key in only and data.get(key):
             words = f"{title}: {_words(key, data[key])}"
             drawn = svg(f"{name}-{key}", words, partial(_into, draw, data[key]))
-            found.append(Picture(name=key, title=title, caption=caption, svg=drawn))
+            found.append(CaptionedFigure(name=key, title=title, caption=caption, svg=drawn))
     return found
 
 
