@@ -24,7 +24,7 @@ MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulp
 
 
 @dataclass(frozen=True)
-class Told:
+class TestOutcome:
     """`outcome` is "passed", "failed", "skipped" (nothing to ask, or silence that the policy allows) or "declared" (a deviation that was
     declared with a reason); `properties` are plain numbers and texts for reports.
     """
@@ -67,20 +67,20 @@ def in_profile(request: Request, profile: str | None) -> Request:
     return request if profile is None else replace(request, profile=profile)
 
 
-def tell(task: Task, policy: Policy) -> Told:
+def tell(task: Task, policy: Policy) -> TestOutcome:
     """Judges one law and applies the policy to it: limits, silence, declared deviations. The baseline and what concerns a whole run
     (its time, deviations that no longer happen) are left to the gate. Raises UsageError where the candidate cannot be found.
     """
     began = time.perf_counter()
     outcome = perform(task)
     if isinstance(outcome, Inapplicable):
-        return Told("skipped", f"not asked: {outcome.reason}", _named(task) | {"verdict": "not asked"})
+        return TestOutcome("skipped", f"not asked: {outcome.reason}", _named(task) | {"verdict": "not asked"})
     report = Report.of([outcome], profile=task.request.profile, seed=task.request.seed, seconds=time.perf_counter() - began)
     witness.keep(report.outcomes)
     return _ruled(report.to_dict(), task, policy)
 
 
-def _ruled(document: Mapping[str, Any], task: Task, policy: Policy) -> Told:
+def _ruled(document: Mapping[str, Any], task: Task, policy: Policy) -> TestOutcome:
     (entry,) = document["results"]
     here = replace(policy, baseline=None, time_budget=None, deviations=() if entry["verdict"] == "holds" else policy.deviations)
     document = judged({**document, "selection": [task.law]}, here, None)
@@ -91,10 +91,10 @@ def _ruled(document: Mapping[str, Any], task: Task, policy: Policy) -> Told:
     declared = accepted(document, entry)
     if document["gate"]["failures"]:
         more = [f"{f['sentence']}\nto accept: {f['accept']}" for f in document["gate"]["failures"] if not f["told"]]
-        return Told("failed", "\n".join([said, *more]).strip(), properties)
+        return TestOutcome("failed", "\n".join([said, *more]).strip(), properties)
     if declared is not None:
-        return Told("declared", f"{declared}: {said}", properties)
-    return Told("passed" if entry["verdict"] == "holds" else "skipped", said, properties)
+        return TestOutcome("declared", f"{declared}: {said}", properties)
+    return TestOutcome("passed" if entry["verdict"] == "holds" else "skipped", said, properties)
 
 
 def _named(task: Task) -> dict[str, str | int | float]:
