@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from verify.cases.adapted import adapted, among, of_targets
 from verify.cases.case import IN_BULK, Case
-from verify.cases.grid import CLASSES, Decoded, Layout, lattice
+from verify.cases.grid import CLASSES, Decoded, GridBytes, lattice
 from verify.oracle import Oracle
 
 FAMILY = IN_BULK
@@ -36,9 +36,9 @@ def anywhere(oracle: Oracle) -> st.SearchStrategy[Case]:
     return drawn.map(lambda c: adapted(c, oracle))
 
 
-def layout(oracle: Oracle) -> Layout:
+def layout(oracle: Oracle) -> GridBytes:
     """How the bytes of its problems are read."""
-    return Layout(examples=EXAMPLES, features=FEATURES, classes=among(oracle, CLASSES))
+    return GridBytes(examples=EXAMPLES, features=FEATURES, classes=among(oracle, CLASSES))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ HEAD = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class GridBytes:
     """How a string of bytes is read as a problem whose sizes lie in these ranges.
 
     One string, and each number at the same place in it whatever the sizes are: to the engine that is a single choice, which it makes
@@ -96,7 +96,7 @@ def lattice(
     dtype: str, *, family: str = "lattice", examples: Range = (1, 6), features: Range = (1, 5), classes: Range = CLASSES
 ) -> st.SearchStrategy[Case]:
     """Weights and data on the grid, the bias in the last column; N, D and C in the given ranges."""
-    layout = Layout(examples=examples, features=features, classes=classes)
+    layout = GridBytes(examples=examples, features=features, classes=classes)
     return st.binary(min_size=layout.length, max_size=layout.length).map(lambda raw: layout.case(raw, dtype=dtype, family=family))
 
 
