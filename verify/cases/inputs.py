@@ -49,7 +49,7 @@ KINKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class InputBytes:
     """How a string of bytes is read: `least` and `most` are the sizes of every named dimension."""
 
     problem: Problem
@@ -158,12 +158,12 @@ def _origin(oracle: InstanceOracle) -> Case:
     return case.but(**{i.name: np.zeros_like(case[i.name]) for i in oracle.problem.variables if i.is_free})
 
 
-def _layout(oracle: InstanceOracle, sizes: Mapping[int, tuple[int, int]]) -> Layout:
+def _layout(oracle: InstanceOracle, sizes: Mapping[int, tuple[int, int]]) -> InputBytes:
     least, most = sizes[min(max(1, len(oracle.problem.dims)), max(sizes))]
-    return Layout(problem=oracle.problem, dtype=oracle.dtype, least=least, most=most)
+    return InputBytes(problem=oracle.problem, dtype=oracle.dtype, least=least, most=most)
 
 
-def _drawn(layout: Layout, family: str) -> st.SearchStrategy[Case]:
+def _drawn(layout: InputBytes, family: str) -> st.SearchStrategy[Case]:
     return st.binary(min_size=layout.length, max_size=layout.length).map(lambda raw: layout.case(raw, family))
 
 
