@@ -28,7 +28,7 @@ from verify.tape.derive import Curvature, Second, cut_slopes
 from verify.tape.enclose import Run
 from verify.tape.ranges import Ranges
 from verify.tape.reverse import Pieces, Quantity, upper
-from verify.tape.series import Gap
+from verify.tape.series import Comparison
 from verify.tape.tape import Builder, Tape, degrees
 
 Terms = tuple[int, ...]
@@ -322,7 +322,7 @@ class Formula:
         return series.next_kink(run, line, start, end)
 
     @cached_property
-    def gaps(self) -> list[Gap]:
+    def gaps(self) -> list[Comparison]:
         """What is compared: where it is 0 a switch turns. A switch comes before those within it."""
         return series.gaps(self.value_tape)
 

@@ -29,7 +29,7 @@ PARTS, LOOKS = 16, 8
 """Parts of a segment at which is looked at a time, and how often the one in which a gap is 0 is looked at."""
 
 
-class Gap(NamedTuple):
+class Comparison(NamedTuple):
     """Two registers that are compared, or one and 0: where they are equal a switch turns."""
 
     left: int
@@ -49,11 +49,11 @@ def along(point: Sequence[arb], direction: Sequence[arb], t: Ball, terms: int) -
     return [arb_series([x + t * d, d], terms) if not d.is_zero() else x for x, d in zip(point, direction, strict=True)]
 
 
-def sides(tape: Tape, switch: int, taken: int | None = None) -> Iterator[Gap]:
+def sides(tape: Tape, switch: int, taken: int | None = None) -> Iterator[Comparison]:
     """What decides a switch; of that only what could end the piece that is taken."""
     i, e = tape.places[switch]
     if i.op == "abs":
-        yield Gap(int(i.ins[0][e]), None)
+        yield Comparison(int(i.ins[0][e]), None)
     elif i.op == "where":
         yield from _compared(tape, int(i.ins[0][e]))
     else:
@@ -61,16 +61,16 @@ def sides(tape: Tape, switch: int, taken: int | None = None) -> Iterator[Gap]:
         for b in range(len(pieces)):
             for a in range(b):
                 if taken in (None, a, b):
-                    yield Gap(pieces[a], pieces[b])
+                    yield Comparison(pieces[a], pieces[b])
 
 
-def _compared(tape: Tape, truth: int) -> Iterator[Gap]:
+def _compared(tape: Tape, truth: int) -> Iterator[Comparison]:
     i, e = tape.places[truth]
     if i.op in ("and", "or", "not"):
         for r in i.ins:
             yield from _compared(tape, int(r[e]))
     else:
-        yield Gap(int(i.ins[0][e]), int(i.ins[1][e]))
+        yield Comparison(int(i.ins[0][e]), int(i.ins[1][e]))
 
 
 def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb) -> arb | None:
@@ -80,7 +80,7 @@ def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb)
     Raises KinkOnSegment where they cannot. Switches that the outputs do not depend on, on the pieces that are taken, are none.
     """
     tape, nearest = run.tape, None
-    curved: list[Gap] = []
+    curved: list[Comparison] = []
     for gap, straight in _turning(run):
         difference = gap.of(run.values)
         if not isinstance(difference, arb_series) or difference.length() == 0:
@@ -98,7 +98,7 @@ def next_kink(run: Run, line: Callable[[arb], list[Ball]], start: arb, end: arb)
     return nearest
 
 
-def _differences(run: Run, gaps: Sequence[Gap], line: Callable[[arb], list[Ball]]) -> Callable[[arb], list[arb_series]]:
+def _differences(run: Run, gaps: Sequence[Comparison], line: Callable[[arb], list[Ball]]) -> Callable[[arb], list[arb_series]]:
     """What is compared, along the line, on the pieces that a run has taken."""
     part = run.tape.only(np.array([r for gap in gaps for r in gap if r is not None], np.intp))
 
@@ -110,12 +110,12 @@ def _differences(run: Run, gaps: Sequence[Gap], line: Callable[[arb], list[Ball]
 
 
 def _narrowed(
-    tape: Tape, found: Sequence[Gap], line: Callable[[arb], list[Ball]], low: arb, high: arb
-) -> list[tuple[Sequence[Gap], arb, arb]]:
+    tape: Tape, found: Sequence[Comparison], line: Callable[[arb], list[Ball]], low: arb, high: arb
+) -> list[tuple[Sequence[Comparison], arb, arb]]:
     """The gaps that may be 0 near the start, and the others that may be the first to be 0, with the segments on which they may, by double
     precision with radii. Up to the first kink all pieces are those that are taken: what is not 0 on any piece has no part in it.
     """
-    touching, start = list[Gap](), low
+    touching, start = list[Comparison](), low
     for looked in range(LOOKS):
         ends = [low + (high - low) * k / PARTS for k in range(PARTS)] + [high]
         signs = _signs(tape, found, line, [*ends, *(a.union(b) for a, b in pairwise(ends))])
@@ -146,7 +146,7 @@ def _lanes(tape: Tape, line: Callable[[arb], list[Ball]], where: Sequence[arb]) 
     return vectors.run(tape, middles, 4 * vectors.U * np.abs(middles) + 2 * radii)  # neither was a float
 
 
-def _signs(tape: Tape, found: Sequence[Gap], line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> NDArray[np.int8]:
+def _signs(tape: Tape, found: Sequence[Comparison], line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> NDArray[np.int8]:
     """The signs that gaps certainly have over balls of t, else 0: (gaps, balls)."""
     lanes = _lanes(tape, line, where)
     left, right = (lanes.gather(np.array([g[n] or 0 for g in found], np.intp)) for n in (0, 1))
@@ -157,12 +157,12 @@ def _signs(tape: Tape, found: Sequence[Gap], line: Callable[[arb], list[Ball]], 
     return np.where(sure, np.sign(apart), 0).astype(np.int8)
 
 
-def _turning(run: Run) -> list[tuple[Gap, bool]]:
+def _turning(run: Run) -> list[tuple[Comparison, bool]]:
     """What may end a piece that is taken, of the switches that the outputs depend on, and whether it is straight along any line: looked
     for once for the same pieces.
     """
     tape, key = run.tape, ("turning", *map(tuple, run.possible.values()))
-    found: list[tuple[Gap, bool]] | None = tape.prepared.get(key)
+    found: list[tuple[Comparison, bool]] | None = tape.prepared.get(key)
     if found is None:
         taken = {k: run.possible[k] for k in reached(run, tape.outputs.ravel().tolist(), conditions=True)}
         found = [(gap, gap.degree(tape) <= 1) for k, (piece,) in taken.items() for gap in sides(tape, k, piece)]
@@ -170,7 +170,7 @@ def _turning(run: Run) -> list[tuple[Gap, bool]]:
     return found
 
 
-def gaps(tape: Tape) -> list[Gap]:
+def gaps(tape: Tape) -> list[Comparison]:
     """All that is compared. A switch comes before those within it, which may turn where nothing else does, like the one of |s| in a
     formula that asks for |s| ≤ δ.
     """
@@ -190,7 +190,7 @@ def _switches_behind(tape: Tape) -> dict[int, int]:
     return found
 
 
-def sign(tape: Tape, inputs: Sequence[Ball], gap: Gap) -> int | None:
+def sign(tape: Tape, inputs: Sequence[Ball], gap: Comparison) -> int | None:
     """The exact sign of a gap; None where it stays undecided up to EXACT_BITS (never for polynomials)."""
     bits = BALL_BITS
     while bits <= EXACT_BITS:
