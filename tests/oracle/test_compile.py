@@ -18,7 +18,7 @@ from verify.spec.catalogue import find_loss, penalties
 from verify.spec.loss import LossSpec
 from verify.tape import enclose, reverse
 from verify.tape.balls import precision
-from verify.tape.derive import Curvature
+from verify.tape.derive import SecondDerivatives
 
 U = unit_roundoff("float64")
 WIDER = {"value": 1.5, "slope": 2.0, "curvature": 3.0}
@@ -85,7 +85,7 @@ def compared(name, at):
             assert low.overlaps(new_low), (j, low, new_low)
             assert high.overlaps(new_high), (j, high, new_high)
             found["slope"] = max(found["slope"], ratio(new_radius, radius, size, formula.additions + 2))
-            limits, new_limits = formula.curvature(j, *old), Curvature(tape, out).at(j, *new)
+            limits, new_limits = formula.curvature(j, *old), SecondDerivatives(tape, out).at(j, *new)
             assert (limits is None) == (new_limits is None)
             if limits is not None and new_limits is not None:
                 assert all(any(p.exact.overlaps(q.exact) for q in new_limits) for p in limits)

@@ -12,7 +12,7 @@ from tape.truth import contains, is_narrow
 
 from verify.tape import enclose, floats, linear, reverse, series, vectors
 from verify.tape.balls import precision
-from verify.tape.derive import Curvature
+from verify.tape.derive import SecondDerivatives
 
 
 def weights(b, x):
@@ -103,7 +103,7 @@ def test_values_slopes_and_curvatures(name, seed):
             assert found[j].radius < 1e-7
         d = [arb(int(k == 1)) for k in range(len(x))]
         run = enclose.run(tape, series.along([arb(float(v)) for v in x], d, arb(0), 3))
-        (second,) = Curvature(tape, out).at(1, thin, fat)
+        (second,) = SecondDerivatives(tape, out).at(1, thin, fat)
         assert series.slope(thin, d, out).overlaps(found[1].exact)
         assert run.registers[out][1].overlaps(found[1].exact)
         assert second.exact.overlaps(2 * run.registers[out][2])

@@ -10,7 +10,7 @@ from tape.networks import NETS, drawn, needs_torch, recorded, relu, runs, torch
 
 from verify.tape import enclose, series
 from verify.tape.balls import KinkOnSegment, precision
-from verify.tape.derive import Curvature
+from verify.tape.derive import SecondDerivatives
 from verify.tape.tape import Builder, degrees
 
 
@@ -103,7 +103,7 @@ def test_slopes_and_curvatures_of_networks_agree_three_ways(name):
     (slopes,) = torch.autograd.grad(flat(z), z, create_graph=True)
     with precision():
         thin, fat = runs(tape, x)
-        curvature = Curvature(tape, out)
+        curvature = SecondDerivatives(tape, out)
         for j in (0, len(x) // 2, len(x) - 1):
             d = [arb(int(k == j)) for k in range(len(x))]
             run = enclose.run(tape, series.along([arb(float(v)) for v in x], d, arb(0), 3), ahead=True)
@@ -134,7 +134,7 @@ def test_curvatures_at_kinks_are_all_limits(name):
     f, at, expected = LIMITS[name]
     tape = of_one(f)
     with precision():
-        found = Curvature(tape, int(tape.outputs)).at(0, *runs(tape, [at], 1e-30))
+        found = SecondDerivatives(tape, int(tape.outputs)).at(0, *runs(tape, [at], 1e-30))
     assert sorted(float(q.exact) for q in found) == expected
 
 
@@ -144,7 +144,7 @@ def test_too_many_limits_are_none():
     parts = [b.mul(3.0**k, b.square(relu(b, b.mul(2.0**k, x))))[0] for k in range(8)]
     tape = b.tape(b.sum(np.array(parts)[None])[0])
     with precision():
-        assert Curvature(tape, int(tape.outputs)).at(0, *runs(tape, [0.0], 1e-30)) is None
+        assert SecondDerivatives(tape, int(tape.outputs)).at(0, *runs(tape, [0.0], 1e-30)) is None
 
 
 def test_of_equal_limits_the_widest_is_kept():
@@ -154,7 +154,7 @@ def test_of_equal_limits_the_widest_is_kept():
         pieces = [near_0, lambda b, x: b.mul(0, x)][:: 1 - 2 * order]
         tape = of_one(lambda b, x, p=pieces: b.where(b.gt(x, 0), p[0](b, x), p[1](b, x)))
         with precision():
-            (found,) = Curvature(tape, int(tape.outputs)).at(0, *runs(tape, [0.0], 1e-30))
+            (found,) = SecondDerivatives(tape, int(tape.outputs)).at(0, *runs(tape, [0.0], 1e-30))
         assert found.exact == 0
         assert found.magnitude > 1e9  # constants that are multiplied are exact: what is lost is lost in their sum
 

@@ -24,7 +24,7 @@ from verify.spec.penalty import Penalty
 from verify.spec.shipped import shipped
 from verify.tape import enclose, reverse, series, stored
 from verify.tape.balls import Ball, precision
-from verify.tape.derive import Curvature, Second, cut_slopes
+from verify.tape.derive import Second, SecondDerivatives, cut_slopes
 from verify.tape.enclose import Run
 from verify.tape.ranges import Ranges
 from verify.tape.reverse import Pieces, Quantity, upper
@@ -101,7 +101,7 @@ class Formula:
         self = cls.__new__(cls)
         self._stated = stated
         self.value_tape, self.tape, *curvature = stored.read(found["tapes"])
-        self._curvature = Curvature(curvature[0], int(curvature[0].outputs)) if curvature else None
+        self._curvature = SecondDerivatives(curvature[0], int(curvature[0].outputs)) if curvature else None
         self.arity, self.constants, self.value_terms = int(found["arity"]), tuple(found["constants"]), tuple(found["terms"])
         self._asked = dict(found["asked"])
         self._find_switches()
@@ -354,9 +354,9 @@ def _all(slopes: Slopes) -> list[int]:
     return [t for part in slopes for terms in part.values() for t in terms]
 
 
-def _curvature(b: Builder, terms: Terms) -> Curvature:
+def _curvature(b: Builder, terms: Terms) -> SecondDerivatives:
     (total,) = b.sum(np.array([terms], np.intp)).tolist()
-    return Curvature(b.tape(np.array(total, np.intp)), total)
+    return SecondDerivatives(b.tape(np.array(total, np.intp)), total)
 
 
 def _slope_of(slopes: Slopes, run: Run, v: Sequence[arb], inner: list[arb]) -> arb:

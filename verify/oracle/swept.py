@@ -15,7 +15,7 @@ from flint import arb
 
 from verify.oracle.formula import Formula
 from verify.tape import reverse, series, switch_slopes
-from verify.tape.derive import Curvature
+from verify.tape.derive import SecondDerivatives
 from verify.tape.enclose import Run, reached
 from verify.tape.ranges import Ranges
 from verify.tape.reverse import Pieces, adjoints
@@ -43,8 +43,8 @@ class SweptFormula(Formula):
         return self.value_terms[0]
 
     @cached_property
-    def _curvature(self) -> Curvature:  # type: ignore[override]  # asked for by few
-        return Curvature(self.value_tape, self.output)
+    def _curvature(self) -> SecondDerivatives:  # type: ignore[override]  # asked for by few
+        return SecondDerivatives(self.value_tape, self.output)
 
     @cached_property
     def mentioned(self) -> tuple[frozenset[str], frozenset[str]]:

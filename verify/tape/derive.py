@@ -155,7 +155,7 @@ class Second:
 
 
 @dataclass
-class Curvature:
+class SecondDerivatives:
     """The second derivatives of one output of a tape."""
 
     tape: Tape
