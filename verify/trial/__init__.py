@@ -9,12 +9,12 @@ from verify.trial.result import Result, Witness
 
 if TYPE_CHECKING:
     from verify.trial.derived import Derived, again, draw, run
-    from verify.trial.trial import Question, Trial, Watch, unwatched
+    from verify.trial.trial import LawOnCandidate, Trial, Watch, unwatched
 
-__all__ = ["Derived", "Question", "Result", "Trial", "Watch", "Witness", "again", "draw", "run", "unwatched"]
+__all__ = ["Derived", "LawOnCandidate", "Result", "Trial", "Watch", "Witness", "again", "draw", "run", "unwatched"]
 
 __getattr__ = found_in(
     __name__,
     dict.fromkeys(("Derived", "again", "draw", "run"), "verify.trial.derived")
-    | dict.fromkeys(("Question", "Trial", "Watch", "unwatched"), "verify.trial.trial"),
+    | dict.fromkeys(("LawOnCandidate", "Trial", "Watch", "unwatched"), "verify.trial.trial"),
 )

@@ -33,7 +33,7 @@ def unwatched(_: Case, /, *, drawn: bool = False) -> None:
     """Nobody hears of it."""
 
 
-class Question(Protocol):
+class LawOnCandidate(Protocol):
     """One law on one candidate at one dtype, as a trial needs it."""
 
     @property
@@ -97,7 +97,7 @@ class Tally:
 class Trial:
     """One `question`, asked once. `watch` hears of each case before the candidate does."""
 
-    def __init__(self, question: Question, watch: Watch = unwatched) -> None:
+    def __init__(self, question: LawOnCandidate, watch: Watch = unwatched) -> None:
         self.question, self.watch, self.tally, self._began = question, watch, Tally(), time.perf_counter()
 
     @property
