@@ -45,7 +45,7 @@ from verify.candidates.example import Example
 from verify.candidates.layer import Layered, forward_of, layered
 from verify.candidates.signature import LINEAR, SCORES, by_position, called, likely
 from verify.cases import Case, scored
-from verify.conventions import Conventions, Question, find_out, find_out_inputs, inputs
+from verify.conventions import Conventions, Probe, find_out, find_out_inputs, inputs
 from verify.errors import UsageError, unknown
 from verify.evidence import Verdict
 from verify.laws import LAWS, AnswerCache, Subject, surroundings
@@ -155,7 +155,7 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
         asked: list[Case] = []
         problem = problem_named(request.loss)
 
-        def heard(question: Question) -> None:
+        def heard(question: Probe) -> None:
             asked.append(_case(question, (form.form_of(question).point,) if problem is None else problem.differentiated))
             watch(asked[-1])
 
@@ -587,7 +587,7 @@ def _known(objective: Claim, dtype: str) -> Known:
     return _KNOWN[key]
 
 
-def _case(question: Question, differentiated: Sequence[str]) -> Case:
+def _case(question: Probe, differentiated: Sequence[str]) -> Case:
     return Case(values=question, family=PROBE, differentiated=tuple(differentiated))
 
 

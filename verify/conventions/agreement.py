@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.candidates import Answer, Labelled, Misbehaviour
 from verify.conventions.parameter import M, asked_too, loss_system, sized, solutions
-from verify.conventions.probes import Question, Watch
+from verify.conventions.probes import Probe, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
 from verify.spec.objective import Objective
@@ -33,17 +33,17 @@ class Asked(Generic[W]):
     candidate: W
     dtype: str
     watch: Watch
-    probes: list[Question] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
-    def ask(self, probes: Sequence[Question]) -> None:
+    def ask(self, probes: Sequence[Probe]) -> None:
         """Asks more."""
         for probe in probes:
             self.watch(probe)
             self.answers.append(self.candidate(**probe))
             self.probes.append(probe)
 
-    def ask_where_finite(self, probes: Sequence[Question]) -> None:
+    def ask_where_finite(self, probes: Sequence[Probe]) -> None:
         """Asks more, and leaves out what it gives no answer to: it overflows there, which is no convention."""
         for probe in probes:
             with suppress(Misbehaviour):
@@ -59,17 +59,17 @@ class Asked(Generic[W]):
         """The same of the gradient."""
         return self._all(objective, self._gradient)
 
-    def _all(self, objective: Objective, at: Callable[[Oracle, Question, Answer], bool]) -> bool:
+    def _all(self, objective: Objective, at: Callable[[Oracle, Probe, Answer], bool]) -> bool:
         oracle = Oracle(objective, self.dtype)
         return all(at(oracle, p, a) for p, a in zip(self.probes, self.answers, strict=True))
 
     @staticmethod
-    def _value(oracle: Oracle, probe: Question, answer: Answer) -> bool:
+    def _value(oracle: Oracle, probe: Probe, answer: Answer) -> bool:
         truth = oracle.at(**probe).value
         return distance(answer.value, truth.exact) <= truth.radius
 
     @staticmethod
-    def _gradient(oracle: Oracle, probe: Question, answer: Answer) -> bool:
+    def _gradient(oracle: Oracle, probe: Probe, answer: Answer) -> bool:
         return bool(oracle.at(**probe).gradient.distance(answer.gradient).strain <= 1)
 
     def fitting(self, members: Sequence[Objective], *, free: Sequence[str]) -> list[Objective]:
@@ -130,7 +130,7 @@ class Decision(Generic[W]):
     fits: list[tuple[Asked[W], list[Objective]]]
     answered: list[Asked[W]]
     complaint: Misbehaviour | None
-    question: Question
+    question: Probe
 
     @property
     def used(self) -> tuple[W, Objective]:
@@ -155,7 +155,7 @@ class Decision(Generic[W]):
 def decide(
     ways: Sequence[W],
     members: Sequence[Objective],
-    points: Sequence[Sequence[Question]],
+    points: Sequence[Sequence[Probe]],
     *,
     free: Sequence[str],
     every: bool,

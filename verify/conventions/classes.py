@@ -8,7 +8,7 @@ from verify.candidates.answer import Misbehaviour
 from verify.candidates.way import Way
 from verify.conventions.agreement import Decision, W
 from verify.conventions.pins import Pins
-from verify.conventions.probes import Question, Watch
+from verify.conventions.probes import Probe, Watch
 from verify.errors import UsageError
 from verify.spec.loss import LossSpec
 
@@ -22,7 +22,7 @@ Decided = Callable[[int, Sequence[int]], Decision[W]]
 
 
 def of_classes(
-    decided: Decided[W], probe: Callable[[int], Question], loss: LossSpec, pins: Pins, examples: int, watch: Watch
+    decided: Decided[W], probe: Callable[[int], Probe], loss: LossSpec, pins: Pins, examples: int, watch: Watch
 ) -> tuple[Decision[W], int | None]:
     """What is decided, and the number of classes that the candidate is asked about, None for any.
 
@@ -48,7 +48,7 @@ def of_classes(
     return other, classes
 
 
-def _answers(way: Way, probe: Question, watch: Watch) -> bool:
+def _answers(way: Way, probe: Probe, watch: Watch) -> bool:
     watch(probe)
     try:
         way(**probe)

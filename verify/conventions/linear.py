@@ -16,7 +16,7 @@ from verify.candidates.signature import LINEAR, extras
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import Conventions, Pins
-from verify.conventions.probes import Question, Watch
+from verify.conventions.probes import Probe, Watch
 from verify.errors import UsageError
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
@@ -75,7 +75,7 @@ def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float]) -> Ite
         yield Objective(loss=loss, penalty=find_penalty(penalty), reduction=reduction, parameters=parameters)
 
 
-def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Question]:
+def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Probe]:
     """Points with λ ≠ 0, so that all penalties differ, and with N = D = C = `size`: compiled code does not check its bounds, so
     a layout must be tried on shapes that fit all of them. One example is for those that take no more.
     """
@@ -87,7 +87,7 @@ def _probes(loss: LossSpec, dtype: str, size: int, examples: int) -> Iterator[Qu
         yield {"W": W.astype(dtype), "X": X[:examples].astype(dtype), "y": y[:examples], "reg": 0.375}
 
 
-def _by_penalty(members: Sequence[Objective], candidate: Linear, probe: Question, dtype: str, watch: Watch) -> Objective | None:
+def _by_penalty(members: Sequence[Objective], candidate: Linear, probe: Probe, dtype: str, watch: Watch) -> Objective | None:
     """The first member with the penalty by which the loss differs from the one with λ = 0, whatever else is wrong in it; if there is
     none, the gradient.
     """
@@ -109,7 +109,7 @@ def _by_penalty(members: Sequence[Objective], candidate: Linear, probe: Question
     return None
 
 
-def _ignores_feature_order(candidate: Linear, probe: Question) -> bool:
+def _ignores_feature_order(candidate: Linear, probe: Probe) -> bool:
     """Whether swapping two features in W and X leaves the loss as it is, up to half of the digits."""
     W, X = probe["W"], probe["X"]
     swapped = [1, 0, *range(2, W.shape[1])]

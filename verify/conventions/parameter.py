@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Answer
-from verify.conventions.probes import Question
+from verify.conventions.probes import Probe
 from verify.form import Form
 from verify.oracle import InstanceOracle, Oracle, Point
 from verify.oracle.formula import Formula, loss_formula
@@ -75,16 +75,16 @@ LANES = 2**15
 """Examples that are evaluated at once: some hundred registers of them take 25 MB."""
 
 
-Answered = tuple[Question, Answer]
+Answered = tuple[Probe, Answer]
 
 
-def sized(probe: Question, form: Form, sizes: tuple[float, ...] = SIZES) -> list[Question]:
+def sized(probe: Probe, form: Form, sizes: tuple[float, ...] = SIZES) -> list[Probe]:
     """The probe with weights, or scores, of other sizes."""
     x = probe[form.point]
     return [{**probe, form.point: np.asarray(x * x.dtype.type(size))} for size in sizes]
 
 
-def asked_too(probes: Sequence[Question], objective: Objective) -> list[Question]:
+def asked_too(probes: Sequence[Probe], objective: Objective) -> list[Probe]:
     """More points, on which parameters show that make no difference on these: weights of other sizes; and from the second probe on all
     targets as near to 0 as there are, so that small weights come near to the target, where a loss bends.
     """

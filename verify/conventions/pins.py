@@ -15,7 +15,7 @@ from verify.candidates.scores import CUTS, NONE, OBJECTIVE, ORDERS
 from verify.candidates.signature import EMPTY, SIGNATURES, taken
 from verify.candidates.upstream import told_of_upstream
 from verify.candidates.way import Way
-from verify.conventions.probes import Question
+from verify.conventions.probes import Probe
 from verify.errors import UsageError, of_type, shown, unknown
 from verify.problem import is_mean
 from verify.spec.catalogue import find_penalty
@@ -136,7 +136,7 @@ class Conventions:
     objective: Claim
     fits: bool
     complaint: Misbehaviour | None = None
-    question: Question | None = field(default=None, compare=False)
+    question: Probe | None = field(default=None, compare=False)
     limitations: tuple[str, ...] = ()
     approximate: bool = False
     doubts: Mapping[str, tuple[object, ...]] = field(default_factory=dict)

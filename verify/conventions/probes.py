@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Question = Mapping[str, Any]
+Probe = Mapping[str, Any]
 """Values by name: those of the form of an objective, or those of a function of named inputs."""
 
-Watch = Callable[[Question], None]
+Watch = Callable[[Probe], None]
 
 
-def unwatched(_: Question) -> None:
+def unwatched(_: Probe) -> None:
     """Nobody hears of it."""

@@ -21,7 +21,7 @@ from verify.candidates.signature import SCORES, FixedArgument, WeightsArgument, 
 from verify.conventions.agreement import Decision, decide
 from verify.conventions.classes import of_classes
 from verify.conventions.pins import Conventions, Pins, parted
-from verify.conventions.probes import Question, Watch
+from verify.conventions.probes import Probe, Watch
 from verify.conventions.weights import OF_CLASSES, are_of_classes
 from verify.errors import UsageError
 from verify.spec.catalogue import find_penalty
@@ -110,7 +110,7 @@ def _members(loss: LossSpec, pins: Pins, parameters: Mapping[str, float], signat
         yield Objective(loss=loss, penalty=find_penalty("none"), reduction=reduction, parameters=parameters, form=form.SCORES)
 
 
-def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator[Question]:
+def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator[Probe]:
     """Points at which no score is a label, and the label differs from example to example."""
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
@@ -119,7 +119,7 @@ def _probes(loss: LossSpec, dtype: str, examples: int, classes: int) -> Iterator
         yield {"scores": scores[:examples], "y": y[:examples]}
 
 
-def _chosen(answered: Sequence[Scores], probe: Question) -> Scores | None:
+def _chosen(answered: Sequence[Scores], probe: Probe) -> Scores | None:
     """The first way in which the candidate answers; of the ways that differ from it by the order of numbers in one row, the one in which
     examples may change places.
     """
@@ -130,7 +130,7 @@ def _chosen(answered: Sequence[Scores], probe: Question) -> Scores | None:
     return next((way for way in alike if len(alike) > 1 and _ignores_order(way, probe)), first)
 
 
-def _ignores_order(way: Scores, probe: Question) -> bool:
+def _ignores_order(way: Scores, probe: Probe) -> bool:
     """Whether the gradient follows two examples that change places, up to half of the digits."""
     scores, y = probe["scores"], probe["y"]
     swapped = [1, 0, *range(2, len(y))] if len(y) > 1 else [0]
@@ -142,7 +142,7 @@ def _ignores_order(way: Scores, probe: Question) -> bool:
     return bool(np.allclose(before.gradient[swapped], after.gradient, rtol=half, atol=0, equal_nan=True))
 
 
-def _weighs_classes(way: Scores, probe: Question, watch: Watch) -> bool:
+def _weighs_classes(way: Scores, probe: Probe, watch: Watch) -> bool:
     """Whether the weights that it can do without are those of classes."""
     if not any(isinstance(e, WeightsArgument) and not e.needed for e in way.extras):
         return False
@@ -153,7 +153,7 @@ def _weighs_classes(way: Scores, probe: Question, watch: Watch) -> bool:
     return are_of_classes(lambda n: way.weighted((1.0,) * n)(scores, y), len(y), scores.shape[1])
 
 
-def _weighs(way: Scores, probe: Question) -> bool:
+def _weighs(way: Scores, probe: Probe) -> bool:
     """Whether the candidate asks a data set for the weights of its examples."""
     arguments = way.arguments(**probe)
     with suppress(Misbehaviour):
