@@ -56,7 +56,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleTerms:
     """One example's terms of the loss and of its gradient, its greatest |score|, and the value of each switch."""
 
     losses: tuple[float, ...]
@@ -86,7 +86,7 @@ class Parts:
     X: Floats
     y: NDArray[np.integer[Any]]
     share: float
-    examples: list[Example]
+    examples: list[ExampleTerms]
     penalty: float
     slope: Floats
 
@@ -133,7 +133,7 @@ class Reference:
 
     def _take_apart(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
         numerator, denominator = self.oracle.objective.share(len(X))
-        known: dict[tuple[bytes, int], Example] = {}
+        known: dict[tuple[bytes, int], ExampleTerms] = {}
         for x, label in zip(X, y, strict=True):
             key = (x.tobytes(), int(label))
             if key not in known:
@@ -141,7 +141,7 @@ class Reference:
         examples = [known[x.tobytes(), int(label)] for x, label in zip(X, y, strict=True)]
         return Parts(W, X, y, numerator / denominator, examples, *self.penalty(W, reg))
 
-    def example(self, scores: Sequence[arb], label: int) -> Example:
+    def example(self, scores: Sequence[arb], label: int) -> ExampleTerms:
         """One example, of which these are the scores (C,), taken apart."""
         element = self.oracle.element(len(scores), label)
         formula = element.formula
@@ -150,7 +150,7 @@ class Reference:
             losses = tuple(float(run.values[t]) for t in formula.value_terms)
             switches = tuple(float(run.values[k]) for k in formula.switches)
             own = None if self.oracle.objective.loss.targets else label
-            return Example(losses, tuple(_terms(formula, run, own)), max(abs(float(s)) for s in scores), switches)
+            return ExampleTerms(losses, tuple(_terms(formula, run, own)), max(abs(float(s)) for s in scores), switches)
 
     def penalty(self, W: Floats, reg: float) -> tuple[float, Floats]:
         """(λR(W), λ∇R(W))."""

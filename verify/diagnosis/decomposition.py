@@ -15,11 +15,11 @@ from verify.errors import UsageError
 from verify.oracle import Oracle, Point, exact
 from verify.spec import Objective
 from verify.spec.margins import with_margin
-from verify.terms import Example, Reference, Role, Term
+from verify.terms import ExampleTerms, Reference, Role, Term
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer[Any]]
-Counts = Callable[[Example, Term, int], float]
+Counts = Callable[[ExampleTerms, Term, int], float]
 
 
 class Decomposition:
@@ -36,7 +36,7 @@ class Decomposition:
         numerator, denominator = oracle.objective.share(self.N)
         self.share = numerator / denominator
         self._reference = Reference(oracle)
-        self._known: dict[tuple[bytes, int], Example] = {}
+        self._known: dict[tuple[bytes, int], ExampleTerms] = {}
         self._elsewhere: dict[tuple[str, str], Decomposition] = {}
 
     @cached_property
@@ -69,7 +69,7 @@ class Decomposition:
         """Λ; 0 where there is no penalty."""
         return float(self.case.values.get("reg", 0.0))
 
-    def examples(self, y: Labels) -> list[Example]:
+    def examples(self, y: Labels) -> list[ExampleTerms]:
         """Each example's terms under the labels y; equal examples are derived once."""
         found = []
         for x, which, label in zip(self.case[self.form.rows], self.point.which, y, strict=True):
@@ -241,7 +241,7 @@ class Decomposition:
         return Decomposition(_Shifted(self.oracle, parameters), self.case)
 
 
-def _untied(_: Example, t: Term, label: int) -> float:
+def _untied(_: ExampleTerms, t: Term, label: int) -> float:
     return float(not t.tied)
 
 

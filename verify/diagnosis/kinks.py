@@ -19,7 +19,7 @@ from verify.diagnosis.wording import AXES, Diagnosis, number, times
 from verify.laws import Subject
 from verify.oracle import Oracle
 from verify.spec import Objective
-from verify.terms import Example, Term
+from verify.terms import ExampleTerms, Term
 
 LABEL, OTHERS, REST = Change("tied", "label", free=True), Change("tied", "others", free=True), Change("tied", "rest", free=True)
 BOTH, WHOLE = Change("tied", "both", free=True), Change("tied", "whole", free=True)
@@ -66,7 +66,7 @@ def _start(residuals: Sequence[Residual]) -> int | None:
     return starts.pop() if len(starts) == 1 else None
 
 
-def _starts(e: Example) -> Iterator[int | None]:
+def _starts(e: ExampleTerms) -> Iterator[int | None]:
     for switch in {t.switch for t in e.terms if t.tied and t.value}:
         taken = sorted((t.entry, t.value) for t in e.terms if t.switch == switch and t.value and not t.tied)
         instead = sorted((t.entry, -t.value) for t in e.terms if t.switch == switch and t.value and t.tied)
@@ -76,16 +76,16 @@ def _starts(e: Example) -> Iterator[int | None]:
 def _observation(residual: Residual) -> Observation:
     decomposition = residual.decomposition
 
-    def tied(e: Example, t: Term, label: int) -> float:
+    def tied(e: ExampleTerms, t: Term, label: int) -> float:
         return float(t.tied)
 
-    def of_label(e: Example, t: Term, label: int) -> float:
+    def of_label(e: ExampleTerms, t: Term, label: int) -> float:
         return float(t.tied and t.entry == label)
 
-    def of_others(e: Example, t: Term, label: int) -> float:
+    def of_others(e: ExampleTerms, t: Term, label: int) -> float:
         return float(t.tied and t.entry != label)
 
-    def rest(e: Example, t: Term, label: int) -> float:
+    def rest(e: ExampleTerms, t: Term, label: int) -> float:
         return float(not t.tied and e.ties)
 
     columns = {BOTH: tied, REST: rest} | ({LABEL: of_label, OTHERS: of_others} if decomposition.targets is None else {})

@@ -12,7 +12,7 @@ from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.parts import OWN_FEATURES, added
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, counted, number
-from verify.terms import Example, Term
+from verify.terms import ExampleTerms, Term
 
 
 def _label(v: Vocabulary, change: Change, _: Coefficient) -> Message:
@@ -164,9 +164,9 @@ def _one(slopes: Floats) -> float:
     return float(known[0]) if len(known) == 1 else 0.0
 
 
-def _by_value(e: Example, t: Term, _: int) -> float:
+def _by_value(e: ExampleTerms, t: Term, _: int) -> float:
     return e.switches[t.switch] if t.switch is not None and not t.tied else 0.0
 
 
-def _greatest_only(e: Example, t: Term, _: int) -> float:
+def _greatest_only(e: ExampleTerms, t: Term, _: int) -> float:
     return float(t.switch is not None and not t.tied and e.switches[t.switch] == max(e.switches))

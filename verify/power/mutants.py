@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from verify.oracle import Oracle, exact
 from verify.rounding import unit_roundoff
 from verify.spec import Objective
-from verify.terms import Example, Parts, Reference, Role, Term
+from verify.terms import ExampleTerms, Parts, Reference, Role, Term
 
 Floats = NDArray[np.floating]
 Answer = tuple[float, Floats]
@@ -60,7 +60,7 @@ def mutants(reference: Reference) -> list[Mutant]:
 def _made(
     reference: Reference,
     parts: Callable[[Parts], Parts] = lambda p: p,
-    term: Callable[[Term, Example, int], float] | None = None,
+    term: Callable[[Term, ExampleTerms, int], float] | None = None,
     entry: Callable[[Term, int], int] | None = None,
     after: Callable[[Floats, Parts], Floats] = lambda G, p: G,
     loss: Callable[[Parts], float] = lambda p: p.loss,
@@ -83,7 +83,7 @@ def _made(
     return f
 
 
-def _untied(t: Term, e: Example, label: int) -> float:
+def _untied(t: Term, e: ExampleTerms, label: int) -> float:
     return float(not t.tied)
 
 
@@ -91,7 +91,7 @@ def _own(t: Term, C: int) -> int:
     return t.entry
 
 
-def _score_gradients(p: Parts, term: Callable[[Term, Example, int], float], entry: Callable[[Term, int], int]) -> Floats:
+def _score_gradients(p: Parts, term: Callable[[Term, ExampleTerms, int], float], entry: Callable[[Term, int], int]) -> Floats:
     dS, C = np.zeros((len(p.X), len(p.W))), len(p.W)
     for ds, e, label in zip(dS, p.examples, p.y, strict=True):
         for t in e.terms:
@@ -123,7 +123,7 @@ def _terms(reference: Reference) -> Iterator[Mutant]:
             yield Mutant(f"{role} given to the next class", "term", _made(reference, entry=_next_for(role)))
 
 
-def _factor_of(role: Role, factor: float) -> Callable[[Term, Example, int], float]:
+def _factor_of(role: Role, factor: float) -> Callable[[Term, ExampleTerms, int], float]:
     return lambda t, e, label: (not t.tied) * (factor if t.role == role else 1.0)
 
 
@@ -168,7 +168,7 @@ def _kinks(reference: Reference) -> Iterator[Mutant]:
         return
     for value in (2.0, -0.1):
         yield Mutant(f"{value:g} on a kink", "kink", _made(reference, term=_ties_as(value)), on_a_kink)
-    ways: tuple[tuple[str, Callable[[Term, Example, int], float]], ...] = (
+    ways: tuple[tuple[str, Callable[[Term, ExampleTerms, int], float]], ...] = (
         ("> for the label, ≥ for the others", lambda t, e, label: float(not t.tied or t.entry != label)),
         ("≥ for the label, > for the others", lambda t, e, label: float(not t.tied or t.entry == label)),
         ("nothing on a kink", lambda t, e, label: float(not t.tied and not e.ties)),
@@ -177,7 +177,7 @@ def _kinks(reference: Reference) -> Iterator[Mutant]:
         yield Mutant(name, "kink", _made(reference, term=term), on_a_kink)
 
 
-def _ties_as(value: float) -> Callable[[Term, Example, int], float]:
+def _ties_as(value: float) -> Callable[[Term, ExampleTerms, int], float]:
     return lambda t, e, label: value if t.tied else 1.0
 
 
