@@ -23,7 +23,7 @@ from verify.diagnosis.memoised import Memoised, Watch
 from verify.diagnosis.messages import tell
 from verify.diagnosis.other_conventions import another
 from verify.diagnosis.places import FIXED, pattern
-from verify.diagnosis.regression import Explanation, System, explains, in_order, simplest
+from verify.diagnosis.regression import ErrorSystem, Explanation, explains, in_order, simplest
 from verify.diagnosis.residuals import GRADIENT, HESSIAN, LOSS, Aspect, Residual, observation
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Diagnosis
@@ -213,8 +213,8 @@ class Inquiry:
         precise = accuracy.coarser(self.aspect, self.subject, smooth) or accuracy.shrinking(self.aspect, self.subject, smooth)
         return None if precise is None else Diagnosis("precision", precise, kind="precision")
 
-    def _system(self, residuals: Sequence[Residual]) -> System:
-        return System([observation(residual, self.aspect.catalogue(residual.decomposition)) for residual in residuals])
+    def _system(self, residuals: Sequence[Residual]) -> ErrorSystem:
+        return ErrorSystem([observation(residual, self.aspect.catalogue(residual.decomposition)) for residual in residuals])
 
     def _told(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
         told = tell(self.words, found.terms)

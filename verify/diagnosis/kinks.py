@@ -13,7 +13,7 @@ from verify.cases.adapted import adapted
 from verify.cases.kinks import has_kinks, solve
 from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Decomposition
-from verify.diagnosis.regression import Observation, System
+from verify.diagnosis.regression import ErrorSystem, Observation
 from verify.diagnosis.residuals import Residual, at_gradient, observation
 from verify.diagnosis.wording import AXES, Diagnosis, number, times
 from verify.laws import Subject
@@ -30,7 +30,7 @@ def named(broken: Sequence[Residual]) -> Diagnosis | None:
     tied = [residual for residual in broken if residual.finite and not residual.smooth]
     if not tied:
         return None
-    found = System([_observation(residual) for residual in tied]).explained()
+    found = ErrorSystem([_observation(residual) for residual in tied]).explained()
     if not found:
         return None
     counts = dict(found[0].terms)

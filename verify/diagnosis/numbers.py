@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Floats
 from verify.diagnosis.float_formats import BITS, holding
-from verify.diagnosis.regression import Observation, System, simplest
+from verify.diagnosis.regression import ErrorSystem, Observation, simplest
 from verify.diagnosis.transformations import done, tell
 from verify.diagnosis.wording import Axes, Coefficient, Diagnosis, Message, number, times
 from verify.rounding import unit_roundoff
@@ -43,7 +43,7 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
     usable = [s for s in seen if np.all(np.isfinite(s.gradient)) and np.all(np.isfinite(s.error))]
     if sum(s.truth.size for s in usable) < ENOUGH or not any(np.any(s.wrong) for s in usable):
         return None
-    system = System([_observation(s) for s in usable])
+    system = ErrorSystem([_observation(s) for s in usable])
     found = simplest(system)
     if found is not None and len(found.terms) == 1:
         ((change, c),) = found.terms
@@ -116,7 +116,7 @@ SMALLEST = 2.0**-1000
 """What stands for a size of 0 where it is divided by."""
 
 
-def _rounded(seen: Sequence[Numbers], system: System, dtype: str) -> Diagnosis | None:
+def _rounded(seen: Sequence[Numbers], system: ErrorSystem, dtype: str) -> Diagnosis | None:
     """Errors of a format that holds every number of the gradient; or as small as those of single precision, that jump as roundings do."""
     if not system.is_noise():
         return None

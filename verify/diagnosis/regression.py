@@ -87,7 +87,7 @@ equations = lru_cache(maxsize=16)(Equations)
 """Once for the fixed cases of an objective, whatever is asked on them."""
 
 
-class System:
+class ErrorSystem:
     """The equations of several observations."""
 
     def __init__(self, observations: Sequence[Observation]) -> None:
@@ -161,7 +161,7 @@ def explains(found: Explanation, there: Observation) -> bool:
         return bool(np.max(np.abs(there.error.ravel() - c @ there.table.rows)) <= allowed)
 
 
-def simplest(system: System, most: int = 2) -> Explanation | None:
+def simplest(system: ErrorSystem, most: int = 2) -> Explanation | None:
     """The first in order, None where there is none."""
     return next(iter(in_order(system.explained(most))), None)
 
