@@ -23,7 +23,7 @@ RADIUS = 0.03
 """Of local search. On the digits 300 steps of 0.01 stop early for want of way, 0.1 for want of luck."""
 
 STEPS = {"gradient": 1.0, "minibatch": 1.0, "sgd": 0.25}
-"""η in units of 1/L (`Problem.smoothness`). One example's gradient is longer and noisier than the mean's: hence the quarter."""
+"""η in units of 1/L (`TrainingProblem.smoothness`). One example's gradient is longer and noisier than the mean's: hence the quarter."""
 
 BATCH = 64
 

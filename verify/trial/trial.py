@@ -1,6 +1,6 @@
 """A trial: a law is asked at one case after the other, what it finds is counted, and a counterexample is made simple and named.
 
-What differs between a truth that an oracle derives and one that is estimated stands behind `Question`: where cases come from, what is
+What differs between a truth that an oracle derives and one that is estimated stands behind `LawOnCandidate`: where cases come from, what is
 simpler than a case, and what a mistake is called.
 """
 
