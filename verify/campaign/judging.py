@@ -53,7 +53,7 @@ from verify.oracle import Point, Truth, truth_of
 from verify.problem import Input, Problem, input_of, small, upstream_of
 from verify.problem.named import problem_named
 from verify.spec.catalogue import find_loss
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.declared import declared
 from verify.spec.function import UPSTREAM
 from verify.storage import go_home
@@ -576,7 +576,7 @@ Known = tuple[Truth, OrderedDict[Hashable, Point]]
 _KNOWN: dict[Hashable, Known] = {}
 
 
-def _known(objective: Claim, dtype: str) -> Known:
+def _known(objective: ClaimedFunction, dtype: str) -> Known:
     """What is true of an objective, and the points at which that is known already."""
     values = (getattr(objective, f.name) for f in fields(objective))
     key = (dtype, *(tuple(v.items()) if isinstance(v, Mapping) else v for v in values))

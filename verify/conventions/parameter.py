@@ -26,14 +26,14 @@ from verify.oracle.formula import Formula, loss_formula
 from verify.oracle.vectorised import local
 from verify.problem import Fixed, Instance, Part, Values, fixed, mean_by
 from verify.rounding import SLACK
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.loss import Parameter
 from verify.spec.objective import Objective
 from verify.tape import floats
 from verify.tape.balls import precision
 
 Floats = NDArray[np.float64]
-M = TypeVar("M", bound=Claim)
+M = TypeVar("M", bound=ClaimedFunction)
 
 HIGHEST, LOWEST = 10, -20
 """Powers of 2 between which the distance from an end of the domain lies, or from 0 where it has none."""

@@ -19,7 +19,7 @@ from verify.conventions.probes import Probe
 from verify.errors import UsageError, of_type, shown, unknown
 from verify.problem import is_mean
 from verify.spec.catalogue import find_penalty
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.fields import number
 from verify.spec.loss import LossSpec, Parameter, ParameterValue
 from verify.spec.objective import REDUCTIONS, Objective
@@ -133,7 +133,7 @@ class Conventions:
     """
 
     candidate: Way
-    objective: Claim
+    objective: ClaimedFunction
     fits: bool
     complaint: Misbehaviour | None = None
     question: Probe | None = field(default=None, compare=False)

@@ -15,7 +15,7 @@ from verify.form import SCORES
 from verify.oracle import truth_of
 from verify.problem import Instance, Problem, small
 from verify.spec.catalogue import find_penalty
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.objective import Objective
 
@@ -33,7 +33,7 @@ DTYPE = "float32"
 """Whose range the formula must stay in: the narrower one, so that both are judged at the same values."""
 
 
-def other_values(claimed: Claim, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
+def other_values(claimed: ClaimedFunction, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
     """Values of the named parameters, none of them all the defaults: at each the formula is real and what the spec claims of it, and its
     numbers stay in the range of float32 on ordinary cases.
     """
@@ -82,13 +82,13 @@ def _lost(stated: LossSpec | Problem, parameters: Mapping[str, float]) -> float:
 
 
 @singledispatch
-def _ordinary(stated: Any, parameters: Mapping[str, float]) -> tuple[Claim, Mapping[str, Any]]:
+def _ordinary(stated: Any, parameters: Mapping[str, float]) -> tuple[ClaimedFunction, Mapping[str, Any]]:
     """What is stated at these values of its parameters, and values of its inputs."""
     return Instance(problem=stated, parameters=parameters), small(stated, size=SOME, dtype=DTYPE)
 
 
 @_ordinary.register
-def _(stated: LossSpec, parameters: Mapping[str, float]) -> tuple[Claim, Mapping[str, Any]]:
+def _(stated: LossSpec, parameters: Mapping[str, float]) -> tuple[ClaimedFunction, Mapping[str, Any]]:
     labels = np.array(stated.some_labels(SOME))
     scores = np.random.default_rng(0).normal(size=(stated.scores(SOME), len(labels))).T.astype(DTYPE)
     return Objective(loss=stated, penalty=find_penalty("none"), parameters=parameters, form=SCORES), {"scores": scores, "y": labels}

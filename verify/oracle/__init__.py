@@ -6,7 +6,7 @@ from verify.oracle.point import Point, Stretch, Value
 from verify.oracle.subdifferential import Distance, Subdifferential
 from verify.oracle.truth import Truth
 from verify.problem import Instance
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.objective import Objective
 from verify.tape.balls import KinkOnSegment, precise
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def truth_of(claim: Claim, dtype: str) -> Truth:
+def truth_of(claim: ClaimedFunction, dtype: str) -> Truth:
     """The truth about what a candidate claims to compute."""
     if isinstance(claim, Instance):
         return InstanceOracle(claim, dtype)

@@ -13,7 +13,7 @@ from verify.oracle import exact
 from verify.oracle.formula import Formula
 from verify.oracle.point import Point
 from verify.rounding import smallest_normal, unit_roundoff, with_range
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.relations import Relation
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Truth(ABC):
 
     code: Any = None
 
-    def __init__(self, claim: Claim, dtype: str) -> None:
+    def __init__(self, claim: ClaimedFunction, dtype: str) -> None:
         self.claim, self.dtype = claim, dtype
         self.half: str | None = getattr(self.code, "half", None)
         self.u, self.tiny = unit_roundoff(dtype, self.half), smallest_normal(dtype, self.half)

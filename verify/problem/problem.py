@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from verify.errors import unknown
 from verify.later import sympy
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.domains import Domain, Finite, Label, Simplex
 from verify.spec.function import UPSTREAM
 from verify.spec.loss import Claims, Parameter, ParameterValue
@@ -230,7 +230,7 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Instance(Claim):
+class Instance(ClaimedFunction):
     """A problem with the values of its parameters and its reduction."""
 
     problem: Problem

@@ -8,7 +8,7 @@ from typing import Any
 
 from verify.errors import unknown
 from verify.form import LINEAR, Form
-from verify.spec.claim import Claim
+from verify.spec.claimed_function import ClaimedFunction
 from verify.spec.convexity import convex_penalty
 from verify.spec.loss import LossSpec, Parameter
 from verify.spec.penalty import Penalty
@@ -18,7 +18,7 @@ REDUCTIONS = ("mean", "sum")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Objective(Claim):
+class Objective(ClaimedFunction):
     """A loss, its parameters' values, a penalty and a reduction over the examples.
 
     `form` says what it is a function of; the scores themselves have the penalty "none". `classes` is the only number of classes that is

@@ -12,7 +12,7 @@ from verify.spec.loss import Parameter
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Claim(ABC):
+class ClaimedFunction(ABC):
     """A formula at values of its parameters. `unsure` says of those that were found out how far each of their numbers may be off, of its
     size: one for each class, or for all. `form` is what a loss with labels is a function of, None of a function of named inputs.
     """
