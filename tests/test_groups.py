@@ -15,7 +15,7 @@ from test_penalties import softmax, without_bias
 from verify import UsageError, Verdict, check
 from verify.conventions.pins import Pins
 from verify.oracle import Oracle
-from verify.oracle.claims import examine_penalty
+from verify.oracle.loss_claims import examine_penalty
 from verify.spec import Objective, Penalty
 from verify.spec.catalogue import find_loss
 from verify.spec.convexity import convex_penalty

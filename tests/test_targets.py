@@ -12,8 +12,8 @@ from sympy import Max, Or, Piecewise, exp, log, sqrt
 from verify import UsageError, Verdict, check
 from verify.cases.adapted import of_targets
 from verify.oracle import Oracle
-from verify.oracle.claims import examine
 from verify.oracle.formula import loss_formula
+from verify.oracle.loss_claims import examine
 from verify.spec import Binary, Claims, Count, LossSpec, Objective, Parameter, Positive, Real, Sign, positive
 from verify.spec.catalogue import find_penalty
 from verify.spec.convexity import convex_loss

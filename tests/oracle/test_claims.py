@@ -10,9 +10,9 @@ from sympy import Abs, Add, And, Eq, Max, Min, Or, Piecewise, Rational, cosh, er
 
 from verify.conventions import Pins, find_out
 from verify.errors import UsageError
-from verify.oracle import claims as examination
-from verify.oracle.claims import examine, examine_what_is_new
-from verify.oracle.examined import examine_problem
+from verify.oracle import loss_claims as examination
+from verify.oracle.loss_claims import examine, examine_what_is_new
+from verify.oracle.problem_claims import examine_problem
 from verify.problem.build import problem_of
 from verify.spec import Claims, LossSpec, Parameter, expm1, log1p, log_ndtr, logistic, others, positive, softplus
 from verify.spec.catalogue import find_spec, names

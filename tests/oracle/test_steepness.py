@@ -106,7 +106,7 @@ def test_a_way_of_writing_another_loss_is_refused():
     from sympy import exp, log
 
     from verify import UsageError
-    from verify.oracle.claims import examine
+    from verify.oracle.loss_claims import examine
     from verify.spec import Claims, LossSpec
 
     known = {

@@ -17,7 +17,7 @@ from verify.campaign.configuration import read
 from verify.cli import cli
 from verify.conventions import Pins, find_out_inputs
 from verify.oracle import InstanceOracle
-from verify.oracle.examined import examine_problem
+from verify.oracle.problem_claims import examine_problem
 from verify.power import measure_inputs
 from verify.power.inputs import Maker, wrong
 from verify.problem import Instance, fixed, problem_of, with_classes

@@ -20,7 +20,7 @@ from verify.cases.inputs import ordinary
 from verify.conventions import Pins, find_out_inputs
 from verify.conventions.inputs import ASKED, CONFIRMED, PROBES
 from verify.oracle import InstanceOracle
-from verify.oracle.examined import examine_problem
+from verify.oracle.problem_claims import examine_problem
 from verify.problem import Instance, problem_of, small
 from verify.spec import (
     Array,

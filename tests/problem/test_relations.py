@@ -20,7 +20,7 @@ from verify.cases.inputs import ordinary
 from verify.evidence import judge
 from verify.laws import LAWS, Subject
 from verify.oracle import InstanceOracle
-from verify.oracle.examined import examine_problem, uphold
+from verify.oracle.problem_claims import examine_problem, uphold
 from verify.power import measure_inputs
 from verify.problem import Instance, equations, problem_of, weighted
 from verify.spec import (

@@ -29,7 +29,7 @@ from sympy import (
 
 from verify import Verdict, check
 from verify.errors import UsageError
-from verify.oracle.claims import bulge, examine
+from verify.oracle.loss_claims import bulge, examine
 from verify.spec import Chord, Claims, LossSpec, Parameter, log_ndtr, positive
 from verify.spec.catalogue import all_penalties, losses
 from verify.spec.convexity import AFFINE, UNKNOWN, Curvature, convex_loss, convex_penalty, curvature, supported

@@ -34,7 +34,7 @@ from sympy.codegen import cfunctions
 
 from verify.api import judge_all, requested
 from verify.errors import UsageError
-from verify.oracle.claims import examine
+from verify.oracle.loss_claims import examine
 from verify.report.formats import render
 from verify.spec import Chord, Claims, LossSpec, Parameter, positive
 from verify.spec.catalogue import find_loss

@@ -10,8 +10,8 @@ from verify.campaign.workers import each
 from verify.errors import unknown
 from verify.laws import LAWS
 from verify.oracle import InstanceOracle, Oracle
-from verify.oracle.claims import examine
-from verify.oracle.examined import examine_problem
+from verify.oracle.loss_claims import examine
+from verify.oracle.problem_claims import examine_problem
 from verify.power import measure, measure_inputs
 from verify.problem import Instance
 from verify.problem.named import problem_named

@@ -17,8 +17,8 @@ from verify.conventions.pins import Conventions, Pins
 from verify.conventions.probes import Watch, unwatched
 from verify.conventions.varied import other_values
 from verify.errors import UsageError
-from verify.oracle.claims import examine_penalty, examine_what_is_new
-from verify.oracle.examined import examine_problem
+from verify.oracle.loss_claims import examine_penalty, examine_what_is_new
+from verify.oracle.problem_claims import examine_problem
 from verify.problem import Problem
 from verify.spec.catalogue import find_penalty
 from verify.spec.loss import LossSpec

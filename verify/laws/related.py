@@ -22,7 +22,7 @@ from verify.laws.compared import close, entrywise
 from verify.laws.gradient import input_of
 from verify.laws.law import OUT_OF_RANGE, OutOfRange, Subject
 from verify.oracle import Point
-from verify.oracle.examined import uphold
+from verify.oracle.problem_claims import uphold
 from verify.problem import Equation, Values, equations
 from verify.rounding import gamma, unit_roundoff
 from verify.spec.relations import Relation

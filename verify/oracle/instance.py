@@ -61,7 +61,7 @@ class InstanceOracle(Truth):
 
     def examine(self) -> None:
         """Raises UsageError where the function is not what its author claims."""
-        from verify.oracle.examined import examine_problem  # which asks for the truth itself
+        from verify.oracle.problem_claims import examine_problem  # which asks for the truth itself
 
         examine_problem(self.problem, self.parameters)
 

@@ -154,7 +154,7 @@ class Oracle(Truth):
 
     def examine(self) -> None:
         """Raises UsageError where the loss is not what it claims to be."""
-        from verify.oracle.claims import examine_what_is_new  # which nobody waits for who has the formula compiled
+        from verify.oracle.loss_claims import examine_what_is_new  # which nobody waits for who has the formula compiled
 
         examine_what_is_new(self.objective.loss, self.parameters)
 

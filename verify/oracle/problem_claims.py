@@ -14,9 +14,9 @@ from flint import arb, fmpq
 
 from verify.errors import UsageError
 from verify.oracle import exact
-from verify.oracle.claims import CONTINUOUS, Along
 from verify.oracle.formula import Formula
 from verify.oracle.instance import InstanceOracle
+from verify.oracle.loss_claims import CONTINUOUS, Along
 from verify.problem import Equation, Instance, Problem, Values, check_relations, equations, small
 from verify.spec.relations import Relation, Symmetric
 from verify.tape.balls import precision
