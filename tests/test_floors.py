@@ -19,7 +19,7 @@ FLOORS = (
     ("folders", "later"),
     ("errors", "evidence", "profiles", "rounding", "core"),
     ("documents",),
-    ("data", "difference", "elapsed", "figures", "form", "kept", "nested", "settings", "slope", "source", "storage", "streams"),
+    ("data", "difference", "disk_cache", "elapsed", "figures", "form", "nested", "settings", "slope", "source", "storage", "streams"),
     ("tape",),
     ("spec",),
     ("problem",),

@@ -466,11 +466,11 @@ def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) ->
 
 
 def _specs(words: Sequence[str], group: str | None) -> list[dict[str, Any]]:
-    from verify import kept
+    from verify import disk_cache
     from verify.problem.listing import rows
 
     found = rows(words, group)
-    kept.write()  # what was proved of those that ship
+    disk_cache.write()  # what was proved of those that ship
     return found
 
 

@@ -11,7 +11,7 @@ from functools import wraps
 from traceback import walk_tb
 from typing import Any, TypeVar
 
-from verify import form, kept
+from verify import disk_cache, form
 from verify.bulk import SearchPart
 from verify.campaign.record import Record
 from verify.campaign.sources import is_users
@@ -96,10 +96,10 @@ def _performed_apart(task: Task, record: Record | None, *, goes_on: bool) -> Out
         return _deceived(task, changed, record)
     changed = before.restore()
     if changed is None:
-        kept.write()
+        disk_cache.write()
         return outcome
     if isinstance(outcome, Outcome) and outcome.result.verdict is Verdict.BROKEN:
-        kept.drop()
+        disk_cache.drop()
         return outcome
     return _deceived(task, changed, record)
 
@@ -108,7 +108,7 @@ def _deceived(task: Task, changed: str, record: Record | None) -> Outcome:
     """The outcome of a task whose judge the candidate changed, told with the last case that it was asked about. What was made meanwhile
     is kept for nobody.
     """
-    kept.drop()
+    disk_cache.drop()
     note = None if record is None else record.note
     case, cases = (note.case, note.before) if note else (None, 0)
     result = failed(task, Misbehaviour("nondeterministic", changed), case, cases=cases)

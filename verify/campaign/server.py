@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from verify import kept
+from verify import disk_cache
 from verify.campaign import channel, leftovers
 from verify.storage import folder
 
@@ -31,7 +31,7 @@ def prepare(losses: Iterable[str] | None = None) -> None:
     """Starts the server that workers are forked from: it imports what they need while this process still imports its own; what only some
     `losses` need, where they are known and others are asked, is left to be imported where it is.
     """
-    new = losses is None or not all(loss == "none" or kept.has(["asked", loss]) for loss in losses)
+    new = losses is None or not all(loss == "none" or disk_cache.has(["asked", loss]) for loss in losses)
     of_pairs = losses is None or "none" in losses
     _preloaded[:] = [KEEPER, *WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
     context()
@@ -51,8 +51,8 @@ def remember(losses: Iterable[str]) -> None:
     """Keeps that these have been asked about: of those that ship the formulas are kept by then."""
     for loss in losses:
         if ".py" not in loss:
-            kept.plain(["asked", loss], lambda: True)
-    kept.write()
+            disk_cache.plain(["asked", loss], lambda: True)
+    disk_cache.write()
 
 
 CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))

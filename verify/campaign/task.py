@@ -9,7 +9,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from verify import kept
+from verify import disk_cache
 from verify.campaign.record import Note
 from verify.campaign.sources import Sources
 from verify.candidates import (
@@ -33,7 +33,7 @@ FORMULAS = ("own", "differences")
 def laws() -> dict[str, str]:
     """What each law says, by its name. It is kept, so that who asks for it alone loads no law."""
     known = sys.modules.get("verify.laws")
-    return kept.plain(["laws"], _laws) if known is None else _laws()
+    return disk_cache.plain(["laws"], _laws) if known is None else _laws()
 
 
 def _laws() -> dict[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 from flint import arb, fmpq
 from numpy.typing import NDArray
 
-from verify import kept
+from verify import disk_cache
 from verify.errors import UsageError
 from verify.later import sympy
 from verify.spec.loss import LossSpec
@@ -407,7 +407,7 @@ def _kept(what: str, key: Sequence[Any], stated: Callable[[], Stated]) -> Formul
         except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
             raise UsageError(f"{what}: {error}") from None
 
-    return kept.kept(key, made, Formula.told, lambda found: Formula.read(found, stated))
+    return disk_cache.cached(key, made, Formula.told, lambda found: Formula.read(found, stated))
 
 
 def _digest(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol]) -> str:
@@ -436,7 +436,7 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
     if home is None:
         return _any_target(spec)
 
-    return kept.kept(
+    return disk_cache.cached(
         ["any target", *home],
         lambda: _any_target(spec),
         lambda made: None if made is None else made.told(),

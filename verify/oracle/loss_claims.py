@@ -12,7 +12,7 @@ from itertools import pairwise, permutations, product
 import numpy as np
 from flint import arb
 
-from verify import kept
+from verify import disk_cache
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.formula import Formula, loss_formula, penalty_formula
@@ -62,7 +62,7 @@ def examine_what_is_new(loss: LossSpec, given: Mapping[str, float] | None = None
     if home is None:
         examine(loss, given)
     elif values != loss.with_parameters({}):
-        kept.plain(["examined", *home, *values.values()], lambda: examine(loss, given))
+        disk_cache.plain(["examined", *home, *values.values()], lambda: examine(loss, given))
 
 
 def examine_penalty(penalty: Penalty) -> None:

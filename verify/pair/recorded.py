@@ -17,10 +17,10 @@ from verify.laws.gradient import input_of
 from verify.laws.law import OutOfRange
 from verify.oracle.exact import fits
 from verify.pair.finite import no_numbers
-from verify.pair.kept import properties, unless_given_up
 from verify.pair.laws import MEASURES
 from verify.pair.naming import told
 from verify.pair.place import GIVEN, NEAR, Start, places
+from verify.pair.properties import properties, unless_given_up
 from verify.pair.screened import screened, there
 from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair

@@ -11,10 +11,10 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.diagnosis import Diagnosis
 from verify.evidence import Measurement
-from verify.pair.kept import properties, unless_given_up
 from verify.pair.laws import JUMP, KINK, MEASURES
 from verify.pair.naming import told
 from verify.pair.place import GIVEN, MOVED, NEAR, Start, moved, places
+from verify.pair.properties import properties, unless_given_up
 from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair
 from verify.trial import Trial, Watch

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from verify import kept
+from verify import disk_cache
 from verify.report.audit import lines
 from verify.report.changes import split
 from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
@@ -173,8 +173,8 @@ def _drawn(name: str, survey: Entry, spread: Entry | None, wanted: tuple[str, ..
 
     shown = json.dumps([name, survey, spread, wanted], sort_keys=True)
     key = ["pictures", metadata.version("matplotlib"), hashlib.sha256(shown.encode()).hexdigest()]
-    drawn = kept.plain(key, draw)
-    kept.write()
+    drawn = disk_cache.plain(key, draw)
+    disk_cache.write()
     return drawn
 
 

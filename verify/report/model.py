@@ -11,7 +11,7 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
-from verify import kept
+from verify import disk_cache
 from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused, laws
 from verify.campaign.witness import NO_LOSS, identity, told
 from verify.candidates.signature import OF_SCORES
@@ -141,7 +141,7 @@ class Report:
             "conventions": self.conventions,
             **self._refusals(),
         }
-        kept.write()
+        disk_cache.write()
         return with_findings(document)
 
     def _refusals(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from verify import kept
+from verify import disk_cache
 from verify.spec.function import FunctionSpec
 from verify.spec.loss import LossSpec
 from verify.spec.penalty import Penalty
@@ -33,7 +33,7 @@ def shipped(spec: LossSpec | FunctionSpec | Penalty) -> tuple[str, str] | None:
 def plain(what: str, spec: LossSpec | FunctionSpec | Penalty, make: Callable[[], T]) -> T:
     """What is made of a spec and is plain: kept where it ships."""
     home = shipped(spec)
-    return make() if home is None else kept.plain([what, *home], make)
+    return make() if home is None else disk_cache.plain([what, *home], make)
 
 
 @lru_cache(maxsize=64)

@@ -35,7 +35,7 @@ LONGEST = 1 << 20
 _waiting: dict[str, str] = {}
 
 
-def kept(key: Key, make: Callable[[], T], told: Callable[[T], Any], read: Callable[[Any], T]) -> T:
+def cached(key: Key, make: Callable[[], T], told: Callable[[T], Any], read: Callable[[Any], T]) -> T:
     """What is kept by this key, else what is made, to be kept. `told` is its plain form, from which it is `read`.
 
     Raises what `make` raises. What cannot be told or read is made.
@@ -55,7 +55,7 @@ def kept(key: Key, make: Callable[[], T], told: Callable[[T], Any], read: Callab
 
 def plain(key: Key, make: Callable[[], T]) -> T:
     """The same of what is plain itself."""
-    found: T = kept(key, make, lambda made: made, lambda entry: entry)
+    found: T = cached(key, make, lambda made: made, lambda entry: entry)
     return found
 
 

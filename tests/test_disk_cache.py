@@ -14,7 +14,7 @@ import pytest
 from sympy import Abs, Add, Max, Piecewise, Symbol, polygamma
 
 import verify
-from verify import kept
+from verify import disk_cache
 from verify.oracle import formula as formulas
 from verify.oracle.formula import Formula, any_target_formula, compiled, loss_formula, norms_of, parabola, penalty_formula
 from verify.spec import Claims, LossSpec, Penalty, log_ndtr, positive
@@ -32,11 +32,11 @@ CACHED = [
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """A cache of the test's own, that processes it starts have as well."""
-    kept.drop()
+    disk_cache.drop()
     anew()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     yield tmp_path / "verify-gradients"
-    kept.drop()
+    disk_cache.drop()
     anew()
 
 
@@ -131,7 +131,7 @@ def whole(f):
 @pytest.mark.parametrize("name", FORMULAS)
 def test_a_formula_that_is_read_is_the_one_that_was_made(name, monkeypatch):
     made = FORMULAS[name]()
-    kept.write()
+    disk_cache.write()
     anew()
     read = []
     monkeypatch.setattr(Formula, "read", classmethod(lambda cls, *told, _read=Formula.read: read.append(told) or _read(*told)))
@@ -159,7 +159,7 @@ def test_formulas_that_differ_are_kept_apart(home):
     ]  # fmt: skip
     for one in several:
         compiled("a test", lambda one=one: one)
-    kept.write()
+    disk_cache.write()
     assert len(list(folder(home).iterdir())) == len(several)
     for one in several:
         assert whole(compiled("a test", lambda one=one: one)) == whole(Formula(*one))
@@ -173,38 +173,38 @@ def folder(home):
 def made(key, value="made"):
     """What is found by a key, and whether it was made."""
     asked = []
-    return kept.plain(key, lambda: asked.append(1) or value), bool(asked)
+    return disk_cache.plain(key, lambda: asked.append(1) or value), bool(asked)
 
 
 def test_what_is_kept_is_found_and_nothing_is_written_before_it_may_be(home):
     assert made(["a"]) == ("made", True)
     assert made(["a"]) == ("made", False)
-    kept.drop()
+    disk_cache.drop()
     assert made(["a"]) == ("made", True)
     assert not list(folder(home).iterdir())
-    kept.write()
+    disk_cache.write()
     assert made(["a"], "again") == ("made", False)
     assert made(["b"], "another") == ("another", True)
     assert stat.S_IMODE(folder(home).stat().st_mode) == 0o700
-    assert kept.has(["a"])
-    assert not kept.has(["c"])
+    assert disk_cache.has(["a"])
+    assert not disk_cache.has(["c"])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"key": ["b"], "value": 1}', '{"key": ["a"]}', "\udcff"])
 def test_an_entry_that_is_broken_or_foreign_is_made_again(home, text):
     made(["a"])
-    kept.write()
+    disk_cache.write()
     (entry,) = folder(home).iterdir()
     entry.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert made(["a"], "again") == ("again", True)
-    kept.write()
+    disk_cache.write()
     assert made(["a"]) == ("again", False)
 
 
 def test_a_formula_of_a_broken_entry_is_made_again(home):
     spec = losses()["multiclass_hinge"]
     first = whole(loss_formula(spec, 2, 0))
-    kept.write()
+    disk_cache.write()
     (entry,) = folder(home).iterdir()
     for part in json.loads(entry.read_text(encoding="utf-8"))["value"]:
         found = json.loads(entry.read_text(encoding="utf-8"))
@@ -212,7 +212,7 @@ def test_a_formula_of_a_broken_entry_is_made_again(home):
         entry.write_text(json.dumps(found), encoding="utf-8")
         anew()
         assert whole(loss_formula(spec, 2, 0)) == first
-        kept.write()
+        disk_cache.write()
 
 
 @pytest.mark.parametrize("how", ["no folder", "read-only", "of others", "a file"])
@@ -227,18 +227,18 @@ def test_without_a_folder_nothing_is_kept_and_nothing_said(home, how, monkeypatc
             monkeypatch.setattr("os.access", lambda *_: False)
         else:
             folder(home).chmod(0o777 if how == "of others" else 0o500)
-    kept.drop()
+    disk_cache.drop()
     assert made(["a"]) == ("made", True)
-    kept.write()
+    disk_cache.write()
     assert made(["a"]) == ("made", True)
-    assert not kept.has(["a"])
+    assert not disk_cache.has(["a"])
 
 
 def test_the_oldest_go(home, monkeypatch):
-    monkeypatch.setattr(kept, "MOST", 8)
+    monkeypatch.setattr(disk_cache, "MOST", 8)
     for k in range(20):
         made([k])
-        kept.write()
+        disk_cache.write()
     assert len(list(folder(home).iterdir())) <= 8
     assert made([19]) == ("made", False)
 

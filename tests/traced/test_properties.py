@@ -8,7 +8,7 @@ import pytest
 from verify import Verdict, check
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement
-from verify.pair.kept import ALONE, properties, unless_given_up
+from verify.pair.properties import ALONE, properties, unless_given_up
 from verify.problem.around import DRAWS, keeping, shown
 
 RNG = np.random.default_rng(5)
