@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from verify.mistakes.derivatives import DERIVATIVES, NOT_STRAIGHT, At
 from verify.tape.floats import Floats as Arithmetic
 from verify.tape.primitives import given
-from verify.tape.tape import Instruction, Line, Tape
+from verify.tape.tape import Instruction, SourceLine, Tape
 from verify.traced import Record
 
 Floats = NDArray[np.float64]
@@ -336,7 +336,7 @@ class Lines:
         """All places."""
         return sorted(self._places(), key=lambda p: (p.slot is not None or not _is_all(self.line(p)), p.steps != "all"))
 
-    def line(self, place: Site) -> Line:
+    def line(self, place: Site) -> SourceLine:
         """Where it is."""
         n = self.places[place.key][-1] if place.key[2] != ALL else self._lines[place.key[:2]][-1][1][0]
         line = self.tape.instructions[n].line
@@ -422,7 +422,7 @@ DONE: dict[str, Callable[[Edges, Floats, float], Floats]] = {
 """What becomes of the partials of a place."""
 
 
-def told(slip: Slip, line: Line) -> str:
+def told(slip: Slip, line: SourceLine) -> str:
     """The slip in words, after `the gradient`."""
     what = told_place(slip.place, line)
     if slip.how in DERIVATIVES:
@@ -437,7 +437,7 @@ def told(slip: Slip, line: Line) -> str:
     return f"{verb} what comes through {what}"
 
 
-def derivative_told(slip: Slip, line: Line, due: str | None) -> str:
+def derivative_told(slip: Slip, line: SourceLine, due: str | None) -> str:
     """The same of a derivative, with the one that is `due` if that has a form. A value that has a name in the code is called by that."""
     named = re.match(r"([A-Za-z_]\w*)\s*=(?!=)", line.code) if slip.place.key[2] == ALL or _is_all(line) else None
     texts = [slip.how, *([] if due is None else [due])]
@@ -461,7 +461,7 @@ def multiple(factor: float) -> str:
     return f"{factor:.6g} ×" if abs(off) >= 1e-5 else f"(1 {'−' if off < 0 else '+'} {abs(off):.2g}) ×"
 
 
-def told_place(place: Site, line: Line) -> str:
+def told_place(place: Site, line: SourceLine) -> str:
     """A place in words."""
     part = line.part if place.key[2] != ALL and (place.slot is not None or not _is_all(line)) else ""
     where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
@@ -470,20 +470,20 @@ def told_place(place: Site, line: Line) -> str:
     return f"{where}, from one step to the next" if place.steps == "earlier" else where
 
 
-def _is_all(line: Line) -> bool:
+def _is_all(line: SourceLine) -> bool:
     """Whether an expression is what the line gives a name, or returns."""
     code = _bare(line.code)
     return code.endswith(line.part) and bool(re.fullmatch(r"[^=<>!]*=\s*|return\s+", code[: -len(line.part)]))
 
 
-def _operand(place: Site, line: Line) -> str:
+def _operand(place: Site, line: SourceLine) -> str:
     written = _operands(line)
     if place.slot is None or place.slot >= len(written) or len(text := ast.unparse(written[place.slot])) > LONGEST:
         return f"operand {(place.slot or 0) + 1}"
     return f"`{text}`"
 
 
-def _operands(line: Line) -> list[ast.expr]:
+def _operands(line: SourceLine) -> list[ast.expr]:
     try:
         e = ast.parse(line.part, mode="eval").body
     except SyntaxError:

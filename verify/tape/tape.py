@@ -23,7 +23,7 @@ from verify.tape.primitives import NAMED, PRIMITIVES, Number, Primitive, is_held
 Registers = NDArray[np.intp]
 
 
-class Line(NamedTuple):
+class SourceLine(NamedTuple):
     """The line of code that an instruction was recorded from, and the expression on it where that is known."""
 
     file: str
@@ -43,7 +43,7 @@ class Instruction:
     outs: Registers
     ins: tuple[Registers, ...]
     parameter: Any = None
-    line: Line | None = None
+    line: SourceLine | None = None
 
     @property
     def row(self) -> Primitive:
@@ -271,7 +271,7 @@ class Builder(Arithmetic):
     it has its own line. Nothing else is folded.
     """
 
-    line: Line | None = None
+    line: SourceLine | None = None
     shared: bool = True
     _size: int = 0
     _inputs: list[int] = field(default_factory=list)

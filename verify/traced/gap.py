@@ -19,7 +19,7 @@ from verify.tape.balls import precision
 from verify.tape.enclose import Balls
 from verify.tape.primitives import Number, Primitive
 from verify.tape.reverse import adjoints
-from verify.tape.tape import Line, Tape
+from verify.tape.tape import SourceLine, Tape
 from verify.traced.record import Record
 
 
@@ -67,7 +67,7 @@ class Written(NamedTuple):
 
     exact: arb
     radius: float
-    line: Line | None
+    line: SourceLine | None
 
 
 def tape_of(records: Sequence[Record]) -> Tape:
@@ -88,7 +88,7 @@ def _apart(wide: arb, exact: arb) -> float:
     return bound if bound == bound else np.inf
 
 
-def _line(tape: Any, register: int) -> Line | None:
+def _line(tape: Any, register: int) -> SourceLine | None:
     place = tape.places.get(register)
     return None if place is None else place.instruction.line
 

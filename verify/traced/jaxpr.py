@@ -15,7 +15,7 @@ import numpy as np
 import scipy.special as sp
 from jax.extend.core import Literal
 
-from verify.tape.tape import Line
+from verify.tape.tape import SourceLine
 from verify.traced import infinite
 from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted
 from verify.traced.functions import METHODS
@@ -209,7 +209,7 @@ def _literal(v: Any) -> Any:
     return np.asarray(v.val, v.aval.dtype)[()]
 
 
-def _line_of(step: Any) -> Line | None:
+def _line_of(step: Any) -> SourceLine | None:
     traceback = getattr(step.source_info, "traceback", None)
     if traceback is None:
         return None

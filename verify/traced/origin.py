@@ -21,7 +21,7 @@ from verify.tape import enclose, floats
 from verify.tape.balls import precision
 from verify.tape.enclose import Run
 from verify.tape.reverse import adjoints
-from verify.tape.tape import Line
+from verify.tape.tape import SourceLine
 from verify.traced.gap import arithmetic
 from verify.traced.record import Record
 
@@ -37,7 +37,7 @@ class Origin:
 
     code: str
     told: str
-    line: Line | None
+    line: SourceLine | None
 
     def __str__(self) -> str:
         return self.told
@@ -107,7 +107,7 @@ class _Backtrack:
         pieces = place.instruction.pieces(place.element)
         return [pieces[p][0] for p in self.exact.possible.get(k, range(len(pieces)))]
 
-    def _told(self, k: int, line: Line | None) -> Origin:
+    def _told(self, k: int, line: SourceLine | None) -> Origin:
         value, x = float(self.floats[k]), self.exact.values[k]
         code = "what it computes" if line is None else f"`{line.part or line.code}`"
         where = "" if line is None else f" ({os.path.basename(line.file)}:{line.number})"
@@ -126,7 +126,7 @@ class _Backtrack:
         shown = self._difference(k, line) or at or f": it is {_short(arb(value))}, exactly {_short(x)}"
         return Origin("precision", f"{code} loses {digits}{shown}{where}", line)
 
-    def _difference(self, k: int, line: Line | None) -> str | None:
+    def _difference(self, k: int, line: SourceLine | None) -> str | None:
         """Of a difference of two numbers, one of which the code gives a name: that beside the other."""
         i, _ = self.tape.places[k]
         written = _parsed(line)
@@ -144,7 +144,7 @@ LONGEST = 30
 """Characters of an operand that is shown."""
 
 
-def _parsed(line: Line | None) -> ast.AST | None:
+def _parsed(line: SourceLine | None) -> ast.AST | None:
     try:
         return None if line is None or not line.part else ast.parse(line.part, mode="eval").body
     except SyntaxError:

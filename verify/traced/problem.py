@@ -19,7 +19,7 @@ from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape import enclose
 from verify.tape.balls import precision
-from verify.tape.tape import Line, Tape
+from verify.tape.tape import SourceLine, Tape
 from verify.traced import about
 from verify.traced.about import About, There
 from verify.traced.gap import Written, arithmetic, slopes, strayed, tape_of, written
@@ -64,7 +64,7 @@ class Gap:
     measured: float
     expected: float
     size: float
-    line: Line | None
+    line: SourceLine | None
     guarded: tuple[float, ...] = ()
     widest: float = 0.0
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.tape.tape import Builder, Line, Registers
+from verify.tape.tape import Builder, Registers, SourceLine
 from verify.traced import infinite
 
 OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -40,7 +40,7 @@ rounding in single precision does.
 class NotTraced(BaseException):
     """The code does something that a record cannot follow: what, and on which line. No code that catches exceptions catches it."""
 
-    def __init__(self, what: str, line: Line | None = None) -> None:
+    def __init__(self, what: str, line: SourceLine | None = None) -> None:
         super().__init__(what)
         self.what, self.line = what, line
 
@@ -84,7 +84,7 @@ class Recorder:
     told: bool = False
     looked: bool = False
     failure: NotTraced | None = None
-    at: Line | None = None
+    at: SourceLine | None = None
 
     def follow(self, library: str, f: Callable[..., Any], arguments: Sequence[Any], known: dict[Any, Any] | None = None) -> Any:
         """What a function of a framework's arrays returns for arrays, recorded ones among them; what is to be `known` the next time is kept
@@ -94,7 +94,7 @@ class Recorder:
         return found
 
     @property
-    def line(self) -> Line | None:
+    def line(self) -> SourceLine | None:
         """The line of the candidate's own code that is running."""
         return line_of_code() if self.at is None else self.at
 
@@ -261,7 +261,7 @@ class Recorder:
             self.fail("it uses numbers that an earlier call has kept")
 
 
-def line_of_code() -> Line | None:
+def line_of_code() -> SourceLine | None:
     """The line of the candidate's own code that is running."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
@@ -272,18 +272,18 @@ def line_of_code() -> Line | None:
 
 
 @lru_cache(maxsize=1 << 14)
-def line_at(code: CodeType, at: int) -> Line | None:
+def line_at(code: CodeType, at: int) -> SourceLine | None:
     """The line of an instruction of some code."""
     number = next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]
     return None if number is None else _line(code, number, at)
 
 
 @lru_cache(maxsize=1 << 14)
-def _line(code: CodeType, number: int, at: int) -> Line:
+def _line(code: CodeType, number: int, at: int) -> SourceLine:
     """The line, and the expression that one of its instructions evaluates."""
     first, last, begin, end = next(islice(code.co_positions(), at // 2, None), (None,) * 4)
     text = linecache.getline(code.co_filename, number)
     part = ""
     if first == last == number and begin is not None and end is not None:
         part = text.encode()[begin:end].decode(errors="replace")  # columns count bytes
-    return Line(code.co_filename, number, text.strip(), part)
+    return SourceLine(code.co_filename, number, text.strip(), part)
