@@ -19,7 +19,7 @@ import numpy as np
 
 from verify.campaign.executor import execute, recorded
 from verify.campaign.judging import perform
-from verify.campaign.record import Record
+from verify.campaign.record import TaskNotes
 from verify.campaign.task import Request
 from verify.candidates import Linear, float_environment
 from verify.cases import Case
@@ -82,7 +82,7 @@ def main() -> None:
             values={"W": rng.normal(size=(10, 65)), "X": rng.normal(size=(32, 65)), "y": rng.integers(0, 10, 32), "reg": 0.5},
             family="benchmark",
         )
-        record, names = Record(Path(folder) / "record"), dict[str, object]()
+        record, names = TaskNotes(Path(folder) / "record"), dict[str, object]()
         exec(SOURCE, names)  # noqa: S102
         f: Callable[..., object] = names["loss"]  # type: ignore[assignment]
         candidate = Linear(f=f)

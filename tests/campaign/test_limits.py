@@ -12,7 +12,7 @@ import pytest
 from verify import Verdict
 from verify.api import judge_all
 from verify.campaign import executor
-from verify.campaign.record import Record, read
+from verify.campaign.record import TaskNotes, read
 from verify.campaign.task import Request
 from verify.cases import Case
 from verify.elapsed import now
@@ -42,14 +42,14 @@ def test_a_clock_that_is_set_ends_nobody(monkeypatch, step):
 def test_notes_are_of_the_clock_that_all_processes_share(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: -1e6)
     before = now()
-    Record(tmp_path / "record").close()
+    TaskNotes(tmp_path / "record").close()
     note = read(tmp_path / "record")
     assert before <= note.started == note.since <= now()
 
 
 def test_cases_that_are_only_drawn_do_not_count(tmp_path):
     """Which law draws them for all depends on how tasks are dealt to workers."""
-    record, case = Record(tmp_path / "record"), Case(values={"W": np.zeros(1)}, family="a test")
+    record, case = TaskNotes(tmp_path / "record"), Case(values={"W": np.zeros(1)}, family="a test")
     for drawn in (True, True, False, True, False, False):
         record.begins(case, drawn=drawn)
     record.close()

@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import leftovers, memory, output, process_group
 from verify.campaign.channel import Garbled
-from verify.campaign.record import Note, Record, read
+from verify.campaign.record import Note, TaskNotes, read
 from verify.campaign.server import prepare
 from verify.campaign.shrinking import SECONDS, Shrinking, can_be_smaller
 from verify.campaign.sources import needed
@@ -423,12 +423,12 @@ MOST_OPENINGS = 100
 """Times that a worker makes the folder of notes, which a candidate of another one may remove again and again."""
 
 
-def _record(notes: Path) -> Record:
+def _record(notes: Path) -> TaskNotes:
     for _ in range(MOST_OPENINGS):
         notes.parent.mkdir(mode=0o700, exist_ok=True)
         with suppress(FileNotFoundError):
-            return Record(notes)
-    return Record(notes)
+            return TaskNotes(notes)
+    return TaskNotes(notes)
 
 
 def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from verify import disk_cache, form
 from verify.bulk import SearchPart
-from verify.campaign.record import Record
+from verify.campaign.record import TaskNotes
 from verify.campaign.sources import is_users
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
@@ -62,7 +62,7 @@ from verify.trial import Derived, Result, Trial, Watch, again, run, unwatched
 T = TypeVar("T")
 
 
-def perform(task: Task, record: Record | None = None, *, goes_on: bool = False) -> Outcome | Inapplicable:
+def perform(task: Task, record: TaskNotes | None = None, *, goes_on: bool = False) -> Outcome | Inapplicable:
     """Runs one task in this process, and notes in `record` what it is busy with. Where it `goes_on`, nobody but the suite has run since the
     last, and what a candidate answered to that stands.
 
@@ -83,7 +83,7 @@ def _apart(request: Request) -> AbstractContextManager[None]:
     return surroundings.apart(_Same(request.candidate, request.folder))
 
 
-def _performed_apart(task: Task, record: Record | None, *, goes_on: bool) -> Outcome | Inapplicable:
+def _performed_apart(task: Task, record: TaskNotes | None, *, goes_on: bool) -> Outcome | Inapplicable:
     before = suite.suite(looked=goes_on)
     try:
         for subject in () if goes_on else _SUBJECTS.values():
@@ -104,7 +104,7 @@ def _performed_apart(task: Task, record: Record | None, *, goes_on: bool) -> Out
     return _deceived(task, changed, record)
 
 
-def _deceived(task: Task, changed: str, record: Record | None) -> Outcome:
+def _deceived(task: Task, changed: str, record: TaskNotes | None) -> Outcome:
     """The outcome of a task whose judge the candidate changed, told with the last case that it was asked about. What was made meanwhile
     is kept for nobody.
     """
@@ -115,7 +115,7 @@ def _deceived(task: Task, changed: str, record: Record | None) -> Outcome:
     return Outcome(task, result, note.conventions if note else None, place=note.place if note else None)
 
 
-def _performed(task: Task, record: Record | None) -> Outcome | Inapplicable:
+def _performed(task: Task, record: TaskNotes | None) -> Outcome | Inapplicable:
     if task.request.at is not None:
         return _of_pair(task, task.request.at, record)
     if task.case is not None and task.case.family == PROBE and record is not None:
@@ -128,7 +128,7 @@ def _performed(task: Task, record: Record | None) -> Outcome | Inapplicable:
     return Outcome(task, _limited(result, found.limitations), found.to_dict(), place=place_of(found.candidate.f))
 
 
-def _result(task: Task, found: Conventions, record: Record | None) -> Result | str:
+def _result(task: Task, found: Conventions, record: TaskNotes | None) -> Result | str:
     """What becomes of the law, or the reason why it has nothing to ask."""
     if found.complaint is not None:
         return failed(task, found.complaint, None if found.question is None else _asked_about(found))
@@ -243,7 +243,7 @@ _CHANGED: dict[Hashable, tuple[Misbehaviour, Case]] = {}
 """What a candidate changed when it was first asked, and the first case."""
 
 
-def _of_pair(task: Task, at: Example, record: Record | None) -> Outcome | Inapplicable:
+def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Inapplicable:
     """The same without a spec."""
     from verify.pair import WEAKER, Estimated, Pair, RecordedPair, Start, why_not  # for which nobody waits who has one
 
@@ -601,7 +601,7 @@ PROBE = "probe"
 """The family of the first questions."""
 
 
-def _ask(request: Request, case: Case, record: Record) -> None:
+def _ask(request: Request, case: Case, record: TaskNotes) -> None:
     """Asks a first question alone, in the likeliest way: a candidate that ends its process there does so whatever its conventions are."""
     problem = problem_named(request.loss)
     if problem is not None:

@@ -38,7 +38,7 @@ class Note:
     ended: str | None = None
 
 
-class Record:
+class TaskNotes:
     """The notes of one task, the latest in the place of those before. Only the process that judges writes, others `read`."""
 
     def __init__(self, path: Path) -> None:
