@@ -256,3 +256,20 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(case):
     loaded = set(run.stdout.splitlines()[-1].split())
     assert "verify" in loaded
     assert not loaded & {"flint", "hypothesis", "jinja2", "jsonschema", "matplotlib", "numba", "numpy", "pebble", "rich", "scipy", "sympy"}
+
+
+TWICE = {
+    "Affine": "what algebra calls so: of a function of inputs, and of a form over a field",
+    "Element": "a summand of a loss, as Contributing has it; of a field, as algebra has it",
+}
+"""Public classes that share their name, and why."""
+
+
+def test_a_class_has_a_name_of_its_own():
+    homes = {}
+    for module, path in modules().items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: where for name, where in homes.items() if len(where) > 1 and name not in TWICE} == {}
+    assert [name for name in TWICE if len(homes.get(name, ())) < 2] == []
