@@ -328,3 +328,19 @@ def test_every_promise_of_the_guard_has_a_test_that_there_is():
         source = (ROOT / "tests" / file).read_text(encoding="utf-8")
         assert f"\ndef {name}(" in source, (file, name)
         assert f'"{parameter}"' in source, (file, parameter)
+
+
+PAGES = sorted(
+    {
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md", "reports/atlas/README.md")),
+    }
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_is_folded(page):
+    """Tables, code and lines that are one link or one piece of code cannot be."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in prose.splitlines() if len(line) > WIDTH and not line.lstrip().startswith("|")]
+    assert [line for line in lines if not line.startswith("    ") and " " in re.sub(r"`[^`]*`|\]\([^)]*\)", "", line.strip(" -*"))] == []
