@@ -124,6 +124,14 @@ def test_a_second_process_compiles_nothing_and_no_process_runs_a_kernel_that_was
     assert edited[1:3] == ["0", "1"]
 
 
+def test_another_installation_of_the_same_sources_compiles_nothing(home, tmp_path):
+    roots = [tmp_path / "here", tmp_path / "there"]
+    for root in roots:
+        shutil.copytree(CORE.parent, root / "verify", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    first, second = (compute(home, root) for root in roots)
+    assert (first[0], first[1:3], second[1:3]) == (second[0], ["0", "1"], ["1", "0"])
+
+
 def test_a_cache_home_that_is_a_file_stops_nothing(home):
     home.write_text("no folder", encoding="utf-8")
     loss, *_, path = compute(home)

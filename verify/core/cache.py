@@ -2,7 +2,8 @@
 
 numba's own cache looks at the file of the outermost function only, so a kernel whose helper changed would be served stale:
 a verifier would pass code that no longer exists. The folder's name is therefore a hash of this package's sources, of
-numba's version and of Python's. It is private to the user, since a cache is pickle and whoever writes it runs code.
+numba's version and of Python's. It is private to the user, since a cache is pickle and whoever writes it runs code. Of one version
+installed in several places each kernel is compiled once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import caching
 
 from verify.folders import folder
 
@@ -23,15 +25,35 @@ MOST = 8
 """Folders that are kept, of some megabytes each: as many versions as one user works with at a time."""
 
 
+SHARED = hasattr(caching, "UserProvidedCacheLocator") and hasattr(numba.config, "CACHE_LOCATOR_CLASSES")
+"""Whether this numba lets us say where in our folder; else it adds the path of the file, so that each place has kernels of its own."""
+
+if SHARED:
+
+    class Shared(caching.UserProvidedCacheLocator):  # type: ignore[misc]  # numba ships no types
+        """Our folder itself, wherever the source lies: the folder's name says all of it."""
+
+        def __init__(self, py_func: Any, py_file: str) -> None:
+            super().__init__(py_func, py_file)
+            self._cache_path = str(numba.config.CACHE_DIR)
+
+        def get_source_stamp(self) -> str:
+            """That of every source."""
+            return ""
+
+
 @contextmanager
 def kernel_cache() -> Iterator[None]:
     """Functions that are declared with `cache=True` in this block are cached in our folder; others keep theirs."""
-    config: Any = numba.config
-    before, config.CACHE_DIR = config.CACHE_DIR, str(_folder())
+    settings = {"CACHE_DIR": str(_folder())} | ({"CACHE_LOCATOR_CLASSES": "verify.core.cache.Shared"} if SHARED else {})
+    before = {name: getattr(numba.config, name) for name in settings}
     try:
+        for name, value in settings.items():
+            setattr(numba.config, name, value)
         yield
     finally:
-        config.CACHE_DIR = before
+        for name, value in before.items():
+            setattr(numba.config, name, value)
 
 
 def _folder() -> Path:
