@@ -25,17 +25,18 @@ MOST = 8
 """Folders that are kept, of some megabytes each: as many versions as one user works with at a time."""
 
 
-SHARED = hasattr(caching, "UserProvidedCacheLocator") and hasattr(numba.config, "CACHE_LOCATOR_CLASSES")
+config: Any = numba.config
+SHARED = hasattr(caching, "UserProvidedCacheLocator") and hasattr(config, "CACHE_LOCATOR_CLASSES")
 """Whether this numba lets us say where in our folder; else it adds the path of the file, so that each place has kernels of its own."""
 
 if SHARED:
 
-    class Shared(caching.UserProvidedCacheLocator):  # type: ignore[misc]  # numba ships no types
+    class Shared(caching.UserProvidedCacheLocator):
         """Our folder itself, wherever the source lies: the folder's name says all of it."""
 
         def __init__(self, py_func: Any, py_file: str) -> None:
-            super().__init__(py_func, py_file)
-            self._cache_path = str(numba.config.CACHE_DIR)
+            super().__init__(py_func, py_file)  # type: ignore[no-untyped-call]
+            self._cache_path = config.CACHE_DIR
 
         def get_source_stamp(self) -> str:
             """That of every source."""
@@ -46,14 +47,14 @@ if SHARED:
 def kernel_cache() -> Iterator[None]:
     """Functions that are declared with `cache=True` in this block are cached in our folder; others keep theirs."""
     settings = {"CACHE_DIR": str(_folder())} | ({"CACHE_LOCATOR_CLASSES": "verify.core.cache.Shared"} if SHARED else {})
-    before = {name: getattr(numba.config, name) for name in settings}
+    before = {name: getattr(config, name) for name in settings}
     try:
         for name, value in settings.items():
-            setattr(numba.config, name, value)
+            setattr(config, name, value)
         yield
     finally:
         for name, value in before.items():
-            setattr(numba.config, name, value)
+            setattr(config, name, value)
 
 
 def _folder() -> Path:
