@@ -42,8 +42,8 @@ GREAT = 2**17
 MOST_SUMS = 2**23
 """Numbers in the sums of all partitions; greater W get fewer partitions."""
 
-SMALL = 2**13
-"""Multiply-adds N·C·D up to which `plain` is about as fast or faster, since it is one call."""
+SMALL = 2**12
+"""Multiply-adds N·C·D up to which `plain` is about as fast or faster, since it is one call; one long example is slower from here on."""
 
 SHARED = 2**21
 """Multiply-adds from which the rows are parted, so that more than one thread can help: a tenth of a millisecond's."""
