@@ -242,8 +242,8 @@ INTERPRETED = """
 import numpy as np
 from verify.core import batched, differences, multiclass_hinge, softmax_cross_entropy
 rng = np.random.default_rng(0)
-for N in (5, 700):
-    W, X, y = rng.normal(size=(3, 16)), rng.normal(size=(N, 16)), rng.integers(0, 3, N)
+for N, C in ((5, 3), (700, 3), (40, 20)):
+    W, X, y = rng.normal(size=(C, 16)), rng.normal(size=(N, 16)), rng.integers(0, C, N)
     for f in (multiclass_hinge.l2, softmax_cross_entropy.l2):
         value, dW = f(W, X, y, 0.5)
         print(value, *dW[0], *batched.evaluate(f, W[None], X[None], y[None], 0.5)[0])
@@ -258,7 +258,7 @@ def test_without_jit_all_is_interpreted():
         run = subprocess.run([sys.executable, "-c", INTERPRETED], env=place, capture_output=True, encoding="utf-8", check=False)
         assert run.returncode == 0, run.stderr
         told.append(np.array(run.stdout.split(), float))
-    assert len(told[0]) == 4 * (1 + 16 + 1 + 16)
+    assert len(told[0]) == 6 * (1 + 16 + 1 + 16)
     np.testing.assert_allclose(told[0], told[1], rtol=1e-9, atol=1e-12)
 
 

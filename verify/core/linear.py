@@ -19,12 +19,17 @@ from numba.extending import overload
 from verify.core.penalty import with_squares
 from verify.core.tiles import accumulate, scores
 from verify.core.vectors import BYTES
+from verify.core.wide import WIDE
 
 BLOCK = 2**19
 """Bytes of X in one block of rows, which then stays in the second-level cache."""
 
 FEWEST, FLUSH = 16, 64
-"""Rows of a block: whole tiles, whose gradients are added up in the dtype of W before they go into float64, 64 roundings at most."""
+"""Rows of a block: whole tiles, whose gradients are added up in registers, in the dtype of W: 64 roundings at most."""
+
+GATHERED = 8
+"""Blocks whose gradients are added up in the dtype of W before they go into float64: as many roundings more, an eighth of the conversions.
+"""
 
 PARTITIONS, SHARE = 16, 240
 """Contiguous parts of the rows, each with sums of its own, and their least rows: fewer are not worth the sums. Their number follows from
@@ -37,8 +42,8 @@ GREAT = 2**17
 MOST_SUMS = 2**23
 """Numbers in the sums of all partitions; greater W get fewer partitions."""
 
-SMALL = 2**13
-"""Multiply-adds N·C·D up to which `plain` is about as fast or faster, since it is one call."""
+SMALL = 2**12
+"""Multiply-adds N·C·D up to which `plain` is about as fast or faster, since it is one call; one long example is slower from here on."""
 
 SHARED = 2**21
 """Multiply-adds from which the rows are parted, so that more than one thread can help: a tenth of a millisecond's."""
@@ -84,23 +89,31 @@ def plain(row, W, X, y, parameter, coefficient, bias, dW):
 
 
 @njit(inline="always", error_model="numpy")
-def blocks(row, W, panels, X, y, parameter, first, last, sums):
+def blocks(row, row_of_many, W, panels, X, y, parameter, first, last, sums):
     """Σ_i ℓ(W x_i, y_i) over the rows first..last of X, whose labels are known to be right; adds its gradient to `sums` (C, D). `panels`
-    are of W or of no size. Inlined into the file of each loss, as `plain` is.
+    are of W or of no size. Inlined into the file of each loss, as `plain` is; from WIDE classes on with the row formula for many.
     """
     (C, D), lanes = W.shape, BYTES // W.itemsize
     most = max(FEWEST, min(FLUSH, BLOCK // max(1, D * W.itemsize) // FEWEST * FEWEST))
     width = -(-C // lanes) * lanes
     width += lanes if width % 512 == 0 else 0  # a column of it would meet itself in the cache
-    S, dS, room = np.empty((most, width), W.dtype), np.empty((most, width), W.dtype), _room(X, most)
+    S, room = np.empty((most, width), W.dtype), _room(X, most)
+    dS = S if C >= WIDE else np.empty((most, width), W.dtype)
+    near = _near(W, sums)
     loss, lost = 0.0, 0.0
     for i in range(first, last, most):
         rows = min(most, last - i)
         block, at = _block(X, i, rows, room)
         scores(W, panels, block, at, rows, S)
-        for r in range(rows):
-            loss, lost = _plus(loss, lost, row(S[r, :C], y[i + r], W.dtype.type(parameter), dS[r, :C]))
-        accumulate(dS, C, block, at, rows, sums)
+        if C < WIDE:
+            for r in range(rows):
+                loss, lost = _plus(loss, lost, row(S[r, :C], y[i + r], W.dtype.type(parameter), dS[r, :C]))
+        else:
+            for r in range(rows):
+                loss, lost = _plus(loss, lost, row_of_many(S[r, :C], y[i + r], W.dtype.type(parameter)))
+        accumulate(dS, C, block, at, rows, near)
+        if i + rows == last or (i - first) // most % GATHERED == GATHERED - 1:
+            _flush(near, sums)
     return _rounded(loss, lost)
 
 
@@ -127,6 +140,39 @@ def _block(X: Any, first: int, rows: int, room: Any) -> tuple[Any, int]:
     """An array and the place in it from which on the rows of X from `first` on lie one behind the other: X itself, or a copy in `room`."""
     room[:rows] = X[first : first + rows]
     return room, 0
+
+
+def _near(W: Any, sums: Any) -> Any:
+    """Where gradients are added up in the dtype of W: `sums` itself if it has that."""
+    return sums if W.dtype == sums.dtype else np.zeros(W.shape, W.dtype)
+
+
+def _flush(near: Any, sums: Any) -> None:
+    """Moves what was added up in `near` to `sums`."""
+    if near is not sums:
+        sums += near
+        near[:] = 0
+
+
+@overload(_near)
+def _near_compiled(W, sums):
+    if W.dtype == sums.dtype:
+        return lambda W, sums: sums  # noqa: ARG005
+    return lambda W, sums: np.zeros(W.shape, W.dtype)  # noqa: ARG005
+
+
+@overload(_flush)
+def _flush_compiled(near, sums):
+    if near.dtype == sums.dtype:
+        return lambda near, sums: None  # noqa: ARG005
+
+    def flushed(near, sums):
+        for j in range(sums.shape[0]):
+            for k in range(sums.shape[1]):
+                sums[j, k] += near[j, k]
+                near[j, k] = 0
+
+    return flushed
 
 
 @overload(_room)

@@ -5,6 +5,7 @@ from numba import njit
 from verify.core.batched import together
 from verify.core.linear import blocks, plain
 from verify.core.objective import objectives
+from verify.core.wide import total
 
 
 @njit(cache=True, error_model="numpy")
@@ -21,6 +22,23 @@ def row(s, y, delta, ds):
     return loss
 
 
+@njit(error_model="numpy")
+def row_of_many(s, y, delta):
+    """The same for many classes; dℓ/ds replaces the scores."""
+    own, count = s[y], 0
+    for j in range(s.size):
+        margin = s[j] - own + delta
+        s[j] = s.dtype.type(0) if margin <= 0 else margin  # NaN goes through
+    s[y] = 0
+    loss = total(s)
+    for j in range(s.size):
+        active = not s[j] <= 0
+        count += active
+        s[j] = active
+    s[y] = -count
+    return loss
+
+
 @njit(cache=True, error_model="numpy")
 def kernel(W, X, y, delta, coefficient, bias, dW):
     """The plain driver with this row."""
@@ -30,7 +48,7 @@ def kernel(W, X, y, delta, coefficient, bias, dW):
 @njit(cache=True, error_model="numpy", nogil=True)
 def part(W, panels, X, y, delta, first, last, sums):
     """The blocked driver with this row."""
-    return blocks(row, W, panels, X, y, delta, first, last, sums)
+    return blocks(row, row_of_many, W, panels, X, y, delta, first, last, sums)
 
 
 @njit(cache=True, error_model="numpy")

@@ -34,7 +34,7 @@ class LinearObjective(Protocol):
     W is (C, D), X is (N, D) of the same dtype (float64 or float32), in any memory layout; y is (N,) of integers in 0..C−1, reg
     is λ; dW is (C, D) in that dtype, written into `out` where it is given. `delta` replaces the loss's parameter.
     Error: that of the scores, relative γ_D of their terms' magnitudes in W's dtype, and of the row formula. Sums over the examples add
-    γ_64 in W's dtype and γ_{N/16} in float64, or γ_N in float64 where N·C·D ≤ SMALL. The same bits on any number of threads.
+    γ_72 in W's dtype and γ_{N/16} in float64, or γ_N in float64 where N·C·D ≤ SMALL. The same bits on any number of threads.
     Infinite numbers in X may give NaN in entries that they do not enter. `out` may be W or X itself, but overlap no part of them otherwise.
     Raises TypeError for dtypes and ValueError for shapes, labels and values outside that.
 

@@ -7,6 +7,7 @@ from numba import njit
 from verify.core.batched import together
 from verify.core.linear import blocks, plain
 from verify.core.objective import objectives
+from verify.core.wide import exponential, greatest, total
 
 
 @njit(cache=True, error_model="numpy")
@@ -21,6 +22,19 @@ def row(s, y, _, ds):
         ds[j] /= total
     ds[y] -= 1
     return log(total) + (top - s[y])
+
+
+@njit(error_model="numpy")
+def row_of_many(s, y, _):
+    """The same for many classes; dℓ/ds replaces the scores."""
+    top, own = greatest(s), s[y]
+    for j in range(s.size):
+        s[j] = exponential(s[j] - top)
+    whole = total(s)
+    for j in range(s.size):
+        s[j] /= whole
+    s[y] -= 1
+    return log(whole) + (top - own)
 
 
 @njit(error_model="numpy")
@@ -42,7 +56,7 @@ def kernel(W, X, y, unused, coefficient, bias, dW):
 @njit(cache=True, error_model="numpy", nogil=True)
 def part(W, panels, X, y, unused, first, last, sums):
     """The blocked driver with this row."""
-    return blocks(row, W, panels, X, y, unused, first, last, sums)
+    return blocks(row, row_of_many, W, panels, X, y, unused, first, last, sums)
 
 
 @njit(cache=True, error_model="numpy")

@@ -12,7 +12,7 @@ from verify.core.vectors import BYTES, ROWS, VECTORS, dots, outers
 TALL = 8
 """Rows of a tile of one vector: as many sums as two units of four cycles keep going."""
 
-CHUNK = 128
+CHUNK = 256
 """Features whose part of a panel stays in the first-level cache; their sums meet the scores one by one, which rounds less."""
 
 ENDING = 8
