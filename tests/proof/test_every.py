@@ -204,8 +204,49 @@ def test_every_size_of_the_formula_of_a_spec():
     assert found.every.why is None
 
 
-def test_code_that_goes_on_by_comparisons_is_proved_at_one_size():
-    assert "goes on by a comparison of numbers" in verify.prove(losses.hinge_by_loops).every.why
+def rectified(x):
+    loss, d = 0.0, np.zeros(len(x))
+    for k in range(len(x)):
+        if x[k] > 0:
+            loss += x[k] ** 2
+            d[k] = 2 * x[k]
+    return loss / len(x), d / len(x)
+
+
+@pytest.mark.parametrize(("f", "inputs"), [(losses.hinge_by_loops, LINEAR), (rectified, "x: n")], ids=["hinge", "rectified"])
+def test_code_that_goes_on_by_comparisons_of_one_example(f, inputs):
+    found = sizes(f, inputs, limit=60)
+    assert found.why is None, found
+    assert found.some_signs
+    assert "on paths that were drawn" in str(found)
+
+
+def twice_if_both_are_positive(x):
+    loss, d = rectified(x)
+    return loss, 2 * d if len(x) > 2 and x[0] > 0 and x[-1] > 0 else d
+
+
+def by_rank(x):
+    w, order, d = np.arange(len(x)) / len(x), np.argsort(x), np.zeros(len(x))
+    d[order] = w
+    return x[order] @ w, d
+
+
+def by_the_sign_of_what_is_shared(w, x):
+    return (x.sum() * w, x.sum()) if w > 0 else (-x.sum() * w, -x.sum())
+
+
+PATHS = {
+    twice_if_both_are_positive: ("x: n", "one example's part is not the same wherever it is met, of 3"),
+    by_rank: ("x: n", "it goes on by a comparison of two examples"),
+    by_the_sign_of_what_is_shared: ("w:, x: n", "it goes on by a comparison of what its examples share"),
+}
+
+
+@pytest.mark.parametrize("f", PATHS, ids=lambda f: f.__name__)
+def test_paths_of_several_examples_are_proved_at_one_size(f):
+    inputs, why = PATHS[f]
+    assert why in sizes(f, inputs).why
 
 
 def test_inputs_that_stay_as_in_the_example_are_not_every_size():

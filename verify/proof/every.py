@@ -39,6 +39,8 @@ FIRST, SECOND = 2, 3
 """The sizes from which it is seen which constants follow the number of examples."""
 SIZES = (1, FIRST, SECOND, 4, 5, 6, 7, 8, 128)
 """At which the record is looked at."""
+DRAWN = 64
+"""Records of the first two sizes in all, of code that goes on by comparisons, to meet all that one example decides."""
 MOST_PATTERNS = 32
 """Patterns of labels of one size that are all recorded; of others each label throughout, and all of them in turn."""
 
@@ -52,20 +54,29 @@ class Every:
     dimension: str
     sizes: tuple[int, ...] = ()
     all_labels: int | None = None
+    some_signs: bool = False
     error: float | None = None
     why: str | None = None
 
     def __str__(self) -> str:
         if self.why is not None:
             return f"not every {self.dimension}: {self.why}"
-        beyond = "" if self.all_labels is None else f" (all labels up to {self.all_labels}, some beyond)"
+        signs = ["on paths that were drawn"] if self.some_signs else []
+        labels = [] if self.all_labels is None else [f"all labels up to {self.all_labels}, some beyond"]
+        beyond = f" ({'; '.join([*labels, *signs])})" if labels or signs else ""
         where = f"at which the record is a sum over examples of the same terms, as it is at {_told(self.sizes)}{beyond}"
         return f"every {self.dimension} {where}: error ≤ 2^{self.error:g}"
 
     def to_dict(self) -> dict[str, Any]:
         """As the report has it."""
         found: dict[str, Any] = {"scope": "every size" if self.why is None else "shape", "dimension": self.dimension}
-        found |= {"recorded": list(self.sizes), "all_labels": self.all_labels, "error": self.error, "why": self.why}
+        found |= {
+            "recorded": list(self.sizes),
+            "all_labels": self.all_labels,
+            "some_signs": self.some_signs,
+            "error": self.error,
+            "why": self.why,
+        }
         return found | {"told": str(self)}
 
 
@@ -113,17 +124,15 @@ def at_every_size(
         return Every(dimension=dimension, why=str(error))
     if proof.status != "proved":
         return Every(dimension=dimension, why=f"the terms of one example are not proved: {proof.reason}")
-    return Every(dimension=dimension, sizes=looked_at, all_labels=all_labels, error=proof.error)
+    return Every(dimension=dimension, sizes=looked_at, all_labels=all_labels, some_signs=records.goes_on, error=proof.error)
 
 
-class _Straight(Recorder):
-    """A recorder of code that does the same for all numbers."""
+class _Noting(Recorder):
+    """A recorder that notes the truths by which the code goes on, and how they turned out."""
 
     def decide(self, registers: Any, values: Any) -> NDArray[np.bool_]:
         """See `Recorder`."""
-        tape = self.b.tape(np.ravel(registers))
-        if not tape.behind(tape.outputs.tolist()).isdisjoint(tape.inputs.tolist()):
-            self.fail("it goes on by a comparison of numbers, so that a record holds for some of them only")
+        self.decided.update(zip(np.ravel(registers).tolist(), np.ravel(values).astype(bool).tolist(), strict=True))
         return np.asarray(values, bool)
 
 
@@ -131,6 +140,8 @@ Terms = tuple[int, ...]
 """Expressions: of the loss, of the code's own value if that is asked for, and of each entry of the gradient."""
 Label = tuple[Any, ...]
 """The whole numbers of one example."""
+Kind = tuple[Label, frozenset[tuple[int, bool]]] | None
+"""Of an example: its label, and the comparisons of its numbers by which the code went on; None of what is shared."""
 
 
 @dataclass(eq=False)
@@ -154,6 +165,7 @@ class _Records:
             raise NoSum("it draws random numbers")
         self.axes = [i.dims.index(self.dimension) if self.dimension in i.dims else None for i in self.named]
         self.labelled: list[Input] = []
+        self.goes_on = False  # by comparisons of numbers
         self.example = self._given(FIRST, np.random.default_rng(0))
         self.recorded = [is_recorded(a, k < self.code.variables) for k, a in enumerate(self.example)]
         for i, a, axis, recorded in zip(self.named, self.example, self.axes, self.recorded, strict=True):
@@ -204,36 +216,38 @@ class _Records:
         known = {n: self._at(n) for n in (FIRST, SECOND)}
         first, second = (terms for terms, _ in known.values())
         if first.keys() != second.keys():
-            raise NoSum("not every label is met at each size")
+            raise NoSum(f"its records at {FIRST} examples and at {SECOND} have not the same labels, or comparisons that it goes on by")
         template = Template(self.e, (FIRST, SECOND))
-        self.terms = {label: tuple(map(template.common, x, second[label])) for label, x in first.items()}
+        self.terms = {kind: tuple(map(template.common, x, second[kind])) for kind, x in first.items()}
         complete, all_labels = True, 0
         for n in sizes:
             found, whole = known[n] if n in known else self._at(n)
             complete &= whole
             all_labels = n if complete else all_labels
-            for label, terms in found.items():
-                if label not in self.terms or terms != tuple(template.at(x, n) for x in self.terms[label]):
+            for kind, terms in found.items():
+                if kind not in self.terms or terms != tuple(template.at(x, n) for x in self.terms[kind]):
                     raise NoSum(f"its record at {n} examples is another one than at {FIRST}")
         return all_labels if self.labelled else None
 
-    def _at(self, n: int) -> tuple[dict[Label | None, Terms], bool]:
-        """By label the terms of an example, and those that are shared; and whether all labels were looked at."""
-        rng, found = np.random.default_rng(n), dict[Label | None, Terms]()
+    def _at(self, n: int) -> tuple[dict[Kind, Terms], bool]:
+        """By kind the terms of an example, and those that are shared; and whether all labels were looked at."""
+        rng, found = np.random.default_rng(n), dict[Kind, Terms]()
         patterns, whole = self._patterns(n, rng)
-        for labels in patterns:
+        for k, labels in enumerate(patterns * (DRAWN // len(patterns) if n in (FIRST, SECOND) else 2)):
+            if k >= len(patterns) and not self.goes_on:
+                break
             if time.perf_counter() > self.deadline:
                 raise NoSum("its records at other sizes take longer than the limit")
-            for label, terms in self._taken_apart(n, self._given(n, rng, labels), labels):
-                if found.setdefault(label, terms) != terms:
-                    what = "what its examples share" if label is None else "one example's part"
+            for kind, terms in self._taken_apart(n, self._given(n, rng, labels), labels):
+                if found.setdefault(kind, terms) != terms:
+                    what = "what its examples share" if kind is None else "one example's part"
                     raise NoSum(f"{what} is not the same wherever it is met, of {n} examples")
         return found, whole
 
-    def _taken_apart(self, n: int, given: tuple[Any, ...], labels: Sequence[Label]) -> Iterator[tuple[Label | None, Terms]]:
+    def _taken_apart(self, n: int, given: tuple[Any, ...], labels: Sequence[Label]) -> Iterator[tuple[Kind, Terms]]:
         code, b = self.code, Builder()
         registers = inputs_of(b, given, code.variables)
-        recorder, numbers = _Straight(b, strict=True), random_numbers()
+        recorder, numbers = _Noting(b, strict=True), random_numbers()
         both = None if self.answer is not None else code.both
         first = followed(both or code.f, given, registers, recorder)
         value, *out = [first] if both is None else first
@@ -261,16 +275,30 @@ class _Records:
         for p in (*values, *(p for of, _ in slopes for p in of)):
             if p.coupled is not None:
                 raise NoSum("two examples are coupled", p.coupled)
-        zero = self.e.zero
+        zero, paths = self.e.zero, self._paths(apart, recorder)
         for k in range(n):
             terms = [p.parts.get(k, zero) for p in values]
             for of, own in slopes:
                 terms += [p.parts.get(k, zero) for p in of] if own is None else [_of_one(of[place], k) for place in own[k]]
-            yield (labels[k] if labels else ()), tuple(terms)
+            yield (labels[k], frozenset(paths.get(k, ()))), tuple(terms)
         terms = [apart.of_shared(p.shared) for p in values]
         for of, own in slopes:
             terms += [apart.of_shared(p.shared) for p in of] if own is None else [zero] * len(own[0])
         yield None, tuple(terms)
+
+    def _paths(self, apart: Apart, recorder: Recorder) -> dict[int, list[tuple[int, bool]]]:
+        """By example the comparisons that the code went on by."""
+        found: dict[int, list[tuple[int, bool]]] = {}
+        for r, truth in recorder.decided.items():
+            p = apart.part(r)
+            if p.coupled is not None or p.who is None or p.whole is None:
+                raise NoSum("it goes on by a comparison of two examples", p.coupled)
+            if p.who == SHARED and not apart.is_constant(r):
+                raise NoSum("it goes on by a comparison of what its examples share")
+            if p.who != SHARED:
+                self.goes_on = True
+                found.setdefault(p.who, []).append((p.whole, truth))
+        return found
 
 
 def _registers(recorder: Recorder, returned: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -297,7 +325,7 @@ def _of_terms(records: _Records, bounds: Mapping[str, Any], seed: int, limit: fl
     ones = [a if axis is None else np.take(a, 0, axis) for a, axis in zip(records.example, axes, strict=True)]
     taken = [k for k, is_number in enumerate(records.recorded) if is_number]
     entries = [e.of(INPUT, k, place) for k in taken for place in range(np.size(ones[k]))]
-    kinds = [terms for label, terms in records.terms.items() if label is not None or any(x != e.zero for x in terms)]
+    kinds = [terms for kind, terms in records.terms.items() if kind is not None or any(x != e.zero for x in terms)]
     values = 1 if records.answer is None else 2
     losses = [tape_of(e, terms[:1], entries) for terms in kinds]
     answers = [tape_of(e, terms[values - 1 :], entries) for terms in kinds]

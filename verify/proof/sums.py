@@ -37,6 +37,7 @@ class Expressions:
     def __init__(self) -> None:
         self._known: dict[Any, int] = {}
         self.keys: list[tuple[Any, ...]] = []
+        self.fixed: list[bool] = []  # of no input
         self.zero = self.of(NUMBER, Fraction(0))
 
     def of(self, *key: Any) -> int:
@@ -44,6 +45,7 @@ class Expressions:
         if key not in self._known:
             self._known[key] = len(self.keys)
             self.keys.append(key)
+            self.fixed.append(key[0] != INPUT and (key[0] in (NUMBER, SIZE) or all(self.fixed[k] for k in key[2:])))
         return self._known[key]
 
     def operation(self, op: str, *operands: int, parameter: Any = None) -> int:
@@ -119,6 +121,11 @@ class Apart:
             raise NoSum("it computes with numbers that are not finite")
         return self.known[r]
 
+    def is_constant(self, r: int) -> bool:
+        """Whether no input is behind a register."""
+        tape = self.b.tape(np.array([r], np.intp))
+        return tape.behind([r]).isdisjoint(tape.inputs.tolist())
+
     def _of(self, i: Instruction) -> Iterator[Part]:
         form, op = i.row.form, i.op
         if form == "composite":
@@ -159,6 +166,9 @@ class Apart:
                 parts.setdefault(k, []).append(term)
             for term, times in x.shared.items():
                 shared[term] = shared.get(term, 0) + times
+        if who is not None and who != SHARED and shared and all(self.e.fixed[x] for x in shared):
+            parts.setdefault(who, []).append(self.of_shared(shared))  # numbers beside an example are its own
+            shared = {}
         return Part(who, whole, {k: self.e.sum(terms) for k, terms in parts.items()}, shared)
 
     def _mapped(self, x: Part, f: Callable[[int], int]) -> Part:
@@ -175,7 +185,8 @@ class Apart:
         if SHARED not in (x.who, y.who):  # of two examples, or of one, of which it is no sum any more
             return Part(None, None, NOTHING, NOTHING, i.line or UNKNOWN) if who is None or whole is None else self._alone(who, whole)
         if who == SHARED and whole is not None:
-            return self._alone(who, whole)
+            nothing = not x.shared or (op == "mul" and not y.shared)
+            return Part(who, whole, NOTHING, NOTHING) if nothing else self._alone(who, whole)
         if y.who == SHARED:
             found = self._mapped(x, lambda a: self.e.operation(op, a, y.whole or 0))
         else:
