@@ -47,8 +47,8 @@ MOST_PATTERNS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Every:
-    """At which `sizes` of a dimension the record is a sum over examples of terms that are proved, up to which of them at `all_labels`, and
-    log₂ of the `error` of that; or `why` nothing is said of other sizes than one.
+    """At which `sizes` of a dimension the record is a sum over examples of terms that are proved, up to which of them at `all_labels`, on
+    `some_signs` of what the code goes on by, and log₂ of the `error` of that; or `why` nothing is said of other sizes than one.
     """
 
     dimension: str
@@ -226,7 +226,7 @@ class _Records:
             all_labels = n if complete else all_labels
             for kind, terms in found.items():
                 if kind not in self.terms or terms != tuple(template.at(x, n) for x in self.terms[kind]):
-                    raise NoSum(f"its record at {n} examples is another one than at {FIRST}")
+                    raise NoSum(f"its record at {n} example{'' if n == 1 else 's'} is another one than at {FIRST}")
         return all_labels if self.labelled else None
 
     def _at(self, n: int) -> tuple[dict[Kind, Terms], bool]:

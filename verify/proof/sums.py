@@ -38,10 +38,14 @@ class Expressions:
         self._known: dict[Any, int] = {}
         self.keys: list[tuple[Any, ...]] = []
         self.fixed: list[bool] = []  # of no input
-        self.zero = self.of(NUMBER, Fraction(0))
+        self.zero, self.one = (self.of(NUMBER, Fraction(k)) for k in range(2))
 
     def of(self, *key: Any) -> int:
-        """That of a key."""
+        """That of a key. A product or quotient by 1 is the other operand: of one example a mean is none."""
+        if key[0] in ("mul", "div") and key[3] == self.one:
+            return int(key[2])
+        if key[0] == "mul" and key[2] == self.one:
+            return int(key[3])
         if key not in self._known:
             self._known[key] = len(self.keys)
             self.keys.append(key)
@@ -258,7 +262,7 @@ class Template:
 
     @property
     def _differ(self) -> str:
-        return "its record at {} examples is another one than at {}".format(*self.sizes)
+        return "its record at {} examples is another one than at {}".format(*self.sizes[::-1])
 
     def _size(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> int:
         if not (a[0] == b[0] == NUMBER and isinstance(a[1], Fraction) and isinstance(b[1], Fraction)):
