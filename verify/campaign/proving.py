@@ -30,7 +30,7 @@ from verify.pair.shrinking import shrunk
 from verify.problem import Input, Problem, small
 from verify.proof.every import EXAMPLES, Every, at_every_size
 from verify.proof.proved import LIMIT, Proof, not_traced, own_value, prove, real_gap
-from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, is_any, patterns, sizes_of, strays, unfit
+from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, patterns, sizes_of, strays, unfit
 from verify.traced import Code, NotTraced
 
 OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
@@ -195,7 +195,7 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     conventions = ", ".join(filter(None, (conventions_in_words(found, without=free), *(f"every {name}" for name in free))))
     claim = f"{what} of {request.loss}{conventions and ': '}{conventions}"
     if proof.status == "proved":
-        proof = replace(proof, assumed=(*proof.assumed, *stated.assumed))
+        proof = replace(proof, assumed=(*proof.assumed, *stated.assumed, *_kept(stated.inputs)))
     made = Proved(candidate=request.name, loss=request.loss, claim=claim, proof=proof)
     if proof.status == "proved":
         sizes = sizes_of(stated.inputs, shape, apart=proof.shape != told)
@@ -207,6 +207,10 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     own = own_value(stated.code, stated.answer)
     case = _simplest(stated.code, case, ends, own)
     return replace(made, witness=_broken(request, replace(case, values=stated.case(case.values)), ("gradient", "value")))
+
+
+def _kept(inputs: Sequence[Input]) -> list[str]:
+    return [f"not every {name} is {ignored}" for name, ignored in ignoring(inputs).items()]
 
 
 def _without_examples(
@@ -264,7 +268,7 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
         proof = prove(code, given, shape=told, limit=limit, **how)
     if proof.status == "proved":
         of_another = () if request.reference is None else (OF_THE_REFERENCE,)
-        proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.told_symmetric))
+        proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.told_symmetric, *_kept(inputs)))
     made = Proved(candidate=request.name, proof=proof)
     if proof.status == "proved" and declared:
         sizes = sizes_of(inputs, shape, apart=proof.shape != told)

@@ -110,7 +110,13 @@ def patterns(
     count = prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
     if count > MOST_LABELS:
         return f"there are {count:,} patterns of labels, and {MOST_LABELS} are gone through: give a smaller shape", told
-    return [values | found for found in _labelled(labels, values)], told
+    ignored = ignoring(inputs)
+    return [values | found for found in _labelled(labels, values) if all(np.any(found[name] != k) for name, k in ignored.items())], told
+
+
+def ignoring(inputs: Sequence[Input]) -> dict[str, int]:
+    """The label that is ignored, by the inputs that may have it: a mean of what is kept is of nothing where all have."""
+    return {i.name: i.domain.ignored for i in inputs if isinstance(i.domain, Label) and i.domain.ignored is not None}
 
 
 def sizes_of(inputs: Sequence[Input], shape: Mapping[str, int], *, apart: bool = False) -> dict[str, int]:
