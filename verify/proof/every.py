@@ -42,7 +42,7 @@ SIZES = (1, FIRST, SECOND, 4, 5, 6, 7, 8, 128)
 DRAWN = 64
 """Records of the first two sizes in all, of code that goes on by comparisons, to meet all that one example decides."""
 MOST_PATTERNS = 32
-"""Patterns of labels of one size that are all recorded; of others each label throughout, and all of them in turn."""
+"""Patterns of labels of one size that are all recorded; of others each label throughout, all of them in turn, and drawn ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def at_every_size(
     up at some, `also` at one of the caller's. `pattern` makes of values what the code takes, as it does for a proof, in which some inputs
     were `held`; the rest is as `prove` has it. None where no dimension is one of examples.
     """
-    deadline = time.perf_counter() + limit
+    deadline = time.process_time() + limit
     dimension = next((d for i in inputs for d in i.dims if d.lower() == EXAMPLES), None)
     if dimension is None:
         return None
@@ -119,7 +119,7 @@ def at_every_size(
         records = _Records(code, tuple(inputs), sizes, dimension, pattern, answer, deadline)
         looked_at = tuple(sorted({*SIZES, *(() if also is None else (also,))}))
         all_labels = records.compared(looked_at)
-        proof = _of_terms(records, bounds or {}, seed, deadline - time.perf_counter())
+        proof = _of_terms(records, bounds or {}, seed, deadline - time.process_time())
     except (NoSum, NotTraced, Unsaid) as error:
         return Every(dimension=dimension, why=str(error))
     if proof.status != "proved":
@@ -203,9 +203,11 @@ class _Records:
         k = len(self.labels)
         if k**n <= MOST_PATTERNS:
             return list(product(self.labels, repeat=n)), True
-        in_turn = [tuple(self.labels[(j + t) % k] for j in range(n)) for t in range(k if n <= SECOND else 1)]
-        throughout = [(label,) * n for label in self.labels] if n <= SECOND else []
-        return [*in_turn, *throughout, tuple(self.labels[j] for j in rng.integers(0, k, n))], False
+        at_random = tuple(self.labels[j] for j in rng.integers(0, k, n))
+        if n > SECOND:
+            return [at_random], False
+        in_turn = [tuple(self.labels[(j + t) % k] for j in range(n)) for t in range(k)]
+        return [*in_turn, *((label,) * n for label in self.labels), at_random], False
 
     # Records
 
@@ -236,7 +238,7 @@ class _Records:
         for k, labels in enumerate(patterns * (DRAWN // len(patterns) if n in (FIRST, SECOND) else 2)):
             if k >= len(patterns) and not self.goes_on:
                 break
-            if time.perf_counter() > self.deadline:
+            if time.process_time() > self.deadline:
                 raise NoSum("its records at other sizes take longer than the limit")
             for kind, terms in self._taken_apart(n, self._given(n, rng, labels), labels):
                 if found.setdefault(kind, terms) != terms:
