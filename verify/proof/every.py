@@ -235,7 +235,7 @@ class _Records:
         """By kind the terms of an example, and those that are shared; and whether all labels were looked at."""
         rng, found = np.random.default_rng(n), dict[Kind, Terms]()
         patterns, whole = self._patterns(n, rng)
-        for k, labels in enumerate(patterns * (DRAWN // len(patterns) if n in (FIRST, SECOND) else 2)):
+        for k, labels in enumerate(patterns * (max(1, DRAWN // len(patterns)) if n in (FIRST, SECOND) else 2)):
             if k >= len(patterns) and not self.goes_on:
                 break
             if time.process_time() > self.deadline:
