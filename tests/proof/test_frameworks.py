@@ -125,8 +125,7 @@ def proved(path, name, **how):
     ("name", "how"),
     [
         ("softmax", {}),
-        ("softmax", {"loss": "softmax_cross_entropy"}),
-        ("by_autograd", {}),
+        ("by_autograd", {"loss": "softmax_cross_entropy"}),
         ("Hinge", {"inputs": SCORES}),
         ("LayerNorm", {"inputs": LAYER}),
     ],
