@@ -137,6 +137,13 @@ def inverted(x):
     return b @ a, -a * a
 
 
+def asks_whether_it_is_finite(x):
+    """As all real numbers are."""
+    top = np.where(np.isfinite(x.max()), x.max(), 0.0)
+    e = np.exp(x - top)
+    return top + np.log(e.sum()), e / e.sum() if not np.isnan(e).any() else x
+
+
 # Wrong ones
 
 
@@ -168,8 +175,8 @@ def counts_the_greatest(x):
     return x.max() - x.mean(), (x == x.max()) * 0.5 - 1 / 3
 
 
-def asks_for_its_size(x):
-    return np.sum(x * x), 2 * x if np.isfinite(x).all() else x
+def asks_where_it_has_a_value(x):
+    return np.sum(x * x), 2 * x if np.isfinite(np.log(x)).all() else x
 
 
 def asks_for_text(x):

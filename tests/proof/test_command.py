@@ -15,7 +15,7 @@ import verify
 from verify.cli import cli
 from verify.errors import UsageError
 from verify.gate.policy import Policy
-from verify.gate.rules import judged
+from verify.gate.rules import _proofs, judged
 
 TARGET = f"{Path(proved_losses.__file__)}:"
 SCHEMA = json.loads((Path(__file__).parents[2] / "reports" / "schema.json").read_text(encoding="utf-8"))
@@ -92,6 +92,8 @@ def test_reports_and_gate_have_the_claim_of_a_spec(tmp_path):
     (proof,) = document["proofs"]
     claim = "value and gradient of softmax_cross_entropy: reduction mean"
     assert (proof["status"], proof["claim"], proof["loss"]) == ("proved", claim, "softmax_cross_entropy")
+    assert (proof["sizes"]["scope"], proof["sizes"]["recorded"][-1], proof["sizes"]["why"]) == ("every size", 128, None)
+    assert all("every n at which" in render(document, f) for f in ("text", "html"))
     assert all(claim in render(document, f) for f in ("text", "html"))
     found = judged(document | {"selection": None}, Policy.of({"proof": "required"}, tmp_path), None)["gate"]["failures"]
     assert not [f for f in found if f["rule"] == "proof"]
@@ -113,7 +115,7 @@ def test_sizes_that_code_asks_for_are_not_every_size():
 
     for f in (halved, of_three):
         found = verify.prove(f, loss="softmax_cross_entropy")
-        assert "every N" not in str(found)
+        assert found.every.why is not None
         assert (found.status, found.proof.shape) == ("proved", "(2, 3)")
         assert verify.prove(f, loss="softmax_cross_entropy", shape="N=3,C=2").status == "refuted"
 
@@ -140,6 +142,18 @@ def test_the_gate_requires_proofs(tmp_path):
     assert failures(["b", "c"]) == [
         "b is not proved, which is required: why",
         "c is not proved, which is required: no proof was asked for: verify run --prove",
+    ]
+    sizes = {"scope": "every size", "told": "every n"}, {"scope": "shape", "told": "not every n: why"}, None
+    document["proofs"] = [{"candidate": c, "status": "proved", "told": "proved", "sizes": s} for c, s in zip("abc", sizes, strict=True)]
+    document["results"] = [{"candidate": c} for c in "abc"]
+
+    def failed(proof):
+        return [ruling["sentence"] for _, ruling in _proofs(document, Policy.of({"proof": proof}, tmp_path), None)]
+
+    assert failed("required") == []
+    assert failed("every size") == [
+        "b is proved at one shape, and every size is required: not every n: why",
+        "c is proved at one shape, and every size is required: no dimension of its inputs is one of examples",
     ]
     with pytest.raises(UsageError, match="proof is 3"):
         Policy.of({"proof": 3}, tmp_path)

@@ -61,7 +61,7 @@ WRONG = {
     losses.kink_moved_a_little: [1.0, -2.0],
     losses.far_away: [1.0, -2.0],
     losses.counts_the_greatest: [1.0, -2.0, 0.5],
-    losses.asks_for_its_size: [1.0, -2.0],
+    losses.asks_where_it_has_a_value: [1.0, 2.0],
     losses.asks_for_text: [1.0, -2.0],
     losses.forgets_where_it_is_large: [1.0, -2.0],
     losses.of_another_sign: [1.0, 2.0],
@@ -180,6 +180,13 @@ def test_tiny_numbers_are_read_as_nothing_only_where_that_is_needed():
     assert "1e-12 is read as 0" in proved(guarded, at=[1.0, 2.0]).assumed
     exact = lambda x: (np.sum(np.log(x + 1e-12)), 1 / (x + 1e-12))  # noqa: E731
     assert "1e-12 is read as any number" in proved(exact, at=[1.0, 2.0]).assumed
+
+
+def test_real_numbers_are_finite_where_they_have_a_value():
+    found = proved(losses.asks_whether_it_is_finite, at=[1.0, 2.0, 0.5])
+    assert found.status == "proved"
+    assert "real numbers are finite, where it asks" in found.assumed
+    assert "signs that it does not compare" in proved(losses.asks_where_it_has_a_value, at=[1.0, 2.0]).reason
 
 
 def squares(x, t):

@@ -49,6 +49,13 @@ def test_right_implementations_of_specs_are_proved(name):
     assert SOME[name] in claim
 
 
+def test_the_mean_of_what_is_kept_is_proved_where_something_is():
+    found = verify.prove(right.weighted_cross_entropy, loss="weighted_cross_entropy")
+    assert found.status == "proved"
+    assert "not every target is -100" in found.proof.assumed
+    assert verify.prove(right.off(right.weighted_cross_entropy), loss="weighted_cross_entropy").status == "refuted"
+
+
 def test_a_parameter_that_must_be_a_plain_number_stays_at_its_own():
     """Where the code cannot take a recorded one: the claim does not say every delta then."""
 

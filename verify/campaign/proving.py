@@ -19,6 +19,7 @@ from verify.campaign.without_spec import without_spec
 from verify.campaign.witness import NO_LOSS
 from verify.campaign.workers import workers
 from verify.candidates import Candidate
+from verify.candidates.frameworks import adapted
 from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.cases import Case
 from verify.conventions import Conventions
@@ -26,9 +27,10 @@ from verify.conventions.by_spec import by_spec
 from verify.conventions.by_spec import told as conventions_in_words
 from verify.errors import UsageError
 from verify.pair.shrinking import shrunk
-from verify.problem import Problem, small
+from verify.problem import Input, Problem, small
+from verify.proof.every import EXAMPLES, Every, at_every_size
 from verify.proof.proved import LIMIT, Proof, not_traced, own_value, prove, real_gap
-from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, is_any, patterns, strays, unfit
+from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, patterns, sizes_of, strays, unfit
 from verify.traced import Code, NotTraced
 
 OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
@@ -41,7 +43,7 @@ LONGER = 30.0
 @dataclass(frozen=True, kw_only=True)
 class Proved:
     """What `verify.prove` returns. `witness` is that of a refutation. By a spec `claim` says what value and gradient are of, by the
-    conventions that were found out.
+    conventions that were found out. `every` says whether it holds at other numbers of examples; None where there are none.
     """
 
     candidate: str
@@ -49,6 +51,7 @@ class Proved:
     witness: Outcome | None = None
     loss: str = NO_LOSS
     claim: str | None = None
+    every: Every | None = None
 
     @property
     def status(self) -> str:
@@ -59,6 +62,7 @@ class Proved:
         lines = [f"{self.candidate}: {self.proof}"]
         parts = ", ".join(f"{name} 2^{x:.0f}" for name, x in self.proof.parts.items() if x > float("-inf"))
         lines += [] if self.claim is None else [f"  claim: {self.claim}"]
+        lines += [] if self.every is None else [f"  {self.every}"]
         lines += [f"  error: {parts}"] if self.proof.status == "proved" else []
         lines += [f"  assumed: {told}" for told in self.proof.assumed]
         if self.witness is not None:
@@ -70,6 +74,7 @@ class Proved:
     def to_dict(self) -> dict[str, Any]:
         """As a document has it."""
         found: dict[str, Any] = {"candidate": self.candidate, "loss": self.loss, "claim": self.claim, **self.proof.to_dict()}
+        found["sizes"] = None if self.every is None else self.every.to_dict()
         if self.witness is not None:
             found["witness"] = witness.document(self.witness)
         return found
@@ -100,7 +105,7 @@ def proof_request(candidate: Any, *, at: Any = None, inputs: Any = None, **how: 
     if at is not None or inputs is not None or annotated(candidate) is not None:
         return without_spec(candidate, at=at, inputs=inputs, **how)
     probe = Request(candidate=candidate, loss=NO_LOSS)
-    f = function_of(probe)
+    f = adapted(function_of(probe))
     first = (f.loss or f.grad) if isinstance(f, Candidate) else f
     names = [p.name for p in parameters_of(first) or () if p.kind in POSITIONAL and p.default is p.empty]
     tried: list[str] = []
@@ -168,6 +173,7 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
         stated = by_spec(found, every=every)
     except NotTraced as error:
         return _not_proved(request, error)
+    shape, also = _without_examples(stated.inputs, {}, shape, declared=True)
     given, told = patterns(stated.inputs, {}, True, shape)
     if isinstance(given, str):
         return _not_proved(request, given, told)
@@ -189,14 +195,41 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     conventions = ", ".join(filter(None, (conventions_in_words(found, without=free), *(f"every {name}" for name in free))))
     claim = f"{what} of {request.loss}{conventions and ': '}{conventions}"
     if proof.status == "proved":
-        proof = replace(proof, assumed=(*proof.assumed, *stated.assumed))
+        proof = replace(proof, assumed=(*proof.assumed, *stated.assumed, *_kept(stated.inputs)))
     made = Proved(candidate=request.name, loss=request.loss, claim=claim, proof=proof)
+    if proof.status == "proved":
+        sizes = sizes_of(stated.inputs, shape, apart=proof.shape != told)
+        how = {"pattern": stated.pattern, "answer": stated.answer, "bounds": ends, "seed": request.seed, "held": proof.held}
+        made = _at_every(made, at_every_size(stated.code, stated.inputs, sizes, also=also, limit=limit * AT_FIRST, **how), also)
     if proof.values is None:
         return made
     case = Case(values=proof.values, differentiated=found.objective.differentiated, family="proof", seed=request.seed)
     own = own_value(stated.code, stated.answer)
     case = _simplest(stated.code, case, ends, own)
     return replace(made, witness=_broken(request, replace(case, values=stated.case(case.values)), ("gradient", "value")))
+
+
+def _kept(inputs: Sequence[Input]) -> list[str]:
+    return [f"not every {name} is {ignored}" for name, ignored in ignoring(inputs).items()]
+
+
+def _without_examples(
+    inputs: Sequence[Input], example: Mapping[str, Any], shape: dict[str, int], *, declared: bool
+) -> tuple[dict[str, int], int | None]:
+    """A shape without a number of examples that has too many patterns of labels to go through, and that number."""
+    less = {name: n for name, n in shape.items() if name.lower() != EXAMPLES}
+    if len(less) == len(shape) or not isinstance(patterns(inputs, example, declared, shape)[0], str):
+        return shape, None
+    return less, next(n for name, n in shape.items() if name not in less)
+
+
+def _at_every(made: Proved, found: Every | None, also: int | None) -> Proved:
+    """What is proved at one number of examples, and at which others; also at the one that was asked for, or it is not proved."""
+    if also is None or (found is not None and found.why is None):
+        return replace(made, every=found)
+    why = "there is none of examples" if found is None else found.why
+    reason = f"there are too many patterns of labels at {also} examples, and it is proved at {made.proof.shape} alone: {why}"
+    return replace(made, proof=replace(made.proof, status="not proved", reason=reason, error=None, parts={}))
 
 
 def _strays(*what: Any) -> str | NotTraced | None:
@@ -218,6 +251,7 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
     if own.returned is None:
         return _not_proved(request, "it has no gradient")
     inputs, example, declared = problem.inputs, own.at(request.dtypes[0]), bool(request.inputs)
+    shape, also = _without_examples(inputs, example, shape, declared=declared)
     given, told = patterns(inputs, example, declared, shape)
     if isinstance(given, str):
         return _not_proved(request, given, told)
@@ -234,9 +268,14 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
         proof = prove(code, given, shape=told, limit=limit, **how)
     if proof.status == "proved":
         of_another = () if request.reference is None else (OF_THE_REFERENCE,)
-        proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.told_symmetric))
+        proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.told_symmetric, *_kept(inputs)))
+    made = Proved(candidate=request.name, proof=proof)
+    if proof.status == "proved" and declared:
+        sizes = sizes_of(inputs, shape, apart=proof.shape != told)
+        how = {"bounds": ends, "seed": request.seed, "held": proof.held}
+        made = _at_every(made, at_every_size(code, inputs, sizes, also=also, limit=limit * AT_FIRST, **how), also)
     if proof.values is None:
-        return Proved(candidate=request.name, proof=proof)
+        return made
     case = Case(values=proof.values, differentiated=own.differentiated, family="proof", seed=request.seed)
     return Proved(candidate=request.name, proof=proof, witness=_broken(request, _simplest(code, case, ends), ("formula", "gradient")))
 

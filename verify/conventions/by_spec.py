@@ -24,7 +24,7 @@ from verify.spec.domains import Label, Positive, Real
 from verify.spec.function import UPSTREAM
 from verify.spec.objective import Objective
 from verify.traced import Code, NotTraced, uncompiled
-from verify.traced.played import played
+from verify.traced.played import entries_of, played
 
 FIRST, LAST, SAVED, SAVED_FIRST = BACKWARDS
 
@@ -235,7 +235,7 @@ def _of_inputs(found: Conventions, every: bool) -> BySpec:
         values = dict(zip(names, given, strict=True))
         marked, entries = _marked(problem.inputs, plain, values)
         parts = problem.parts(marked)
-        x = [e for i in ordered if i.differentiated for e in _entries(values[i.name])]
+        x = [e for i in ordered if i.differentiated for e in entries_of(values[i.name])]
         parameters = [values.get(name, value) for name, value in o.parameters.items()]
 
         def number(t: float) -> Any:
@@ -258,11 +258,6 @@ def _of_inputs(found: Conventions, every: bool) -> BySpec:
     return replace(_built(f, formula, both, inputs, way.has_loss, case), fixed=fixed, asked=asked)
 
 
-def _entries(a: Any) -> list[Any]:
-    flat = a.reshape(-1) if np.ndim(a) else [a]
-    return [flat[k] for k in range(np.size(a))]
-
-
 def _marked(inputs: Sequence[Input], plain: Sequence[Input], values: Values) -> tuple[dict[str, Any], dict[float, Any]]:
     """The values with a mark in place of each number that is a constant of formulas, and what the marks stand for: so it is seen which
     element has which of them.
@@ -274,7 +269,7 @@ def _marked(inputs: Sequence[Input], plain: Sequence[Input], values: Values) -> 
     for i in plain:
         a = values[i.name]
         marks = [MARK + len(entries) + k for k in range(np.size(a))]
-        entries |= dict(zip(marks, _entries(a), strict=True))
+        entries |= dict(zip(marks, entries_of(a), strict=True))
         found[i.name] = np.array(marks).reshape(np.shape(a))
     return {i.name: found[i.name] for i in inputs}, entries
 

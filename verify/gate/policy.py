@@ -15,7 +15,8 @@ from verify.settings import known, load
 KEYS = ("baseline", "deviations", "max-strain", "max-ulps", "min-sensitivity", "proof", "silent", "time-budget")
 DEVIATION_KEYS = ("candidate", "law", "loss", "dtype", "reason")
 SILENT = ("fail", "warn")
-PROOF = "required"
+PROOF = ("required", "every size")
+"""At one shape, or at each number of examples at which the record is a sum over these."""
 EVERY = "*"
 """What stands for all laws of a candidate in a deviation."""
 DTYPES = ("float64", "float32")
@@ -45,7 +46,7 @@ class Deviation:
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """Limits by dtype; `baseline` and `deviations_file` are paths as written, relative to `folder`. `proof` names the candidates that must
-    be proved, none for all of them; None where no proof is asked for.
+    be proved, none for all of them, at `every_size` of a sum over examples or at one shape; None where no proof is asked for.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Policy:
     min_sensitivity: Mapping[str, float] = field(default_factory=dict)
     time_budget: float | None = None
     proof: tuple[str, ...] | None = None
+    every_size: bool = False
 
     @classmethod
     def of(cls, table: object, folder: Path) -> Policy:
@@ -85,18 +87,19 @@ class Policy:
             min_sensitivity=_limits("min-sensitivity", table.get("min-sensitivity", {})),
             time_budget=table.get("time-budget"),
             proof=proof,
+            every_size=table.get("proof") == PROOF[1],
         )
 
 
 def _proof(given: object) -> tuple[str, ...] | None:
-    """`"required"` of all candidates, or the names of some."""
+    """One of PROOF of all candidates, or the names of some."""
     if given is None:
         return None
-    if given == PROOF:
+    if given in PROOF:
         return ()
     if isinstance(given, list) and given and all(isinstance(name, str) for name in given):
         return tuple(given)
-    raise UsageError(f'proof is {shown(given)}; give "{PROOF}", or a list of the candidates of which it is.')
+    raise UsageError(f'proof is {shown(given)}; give "{PROOF[0]}", "{PROOF[1]}", or a list of the candidates of which it is.')
 
 
 def _positive(key: str, given: object) -> float:

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
-from verify.gate.policy import EVERY, Policy
+from verify.gate.policy import EVERY, PROOF, Policy
 from verify.report.power import finest
 from verify.report.reading import cause, measured, refusals
 
@@ -131,6 +131,10 @@ def _proofs(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
         told = found[name]["told"] if name in found else "no proof was asked for: verify run --prove"
         if name not in found or found[name]["status"] != "proved":
             yield True, _ruling("proof", f"{name} is not proved, which is required: {told}", "take it out of proof in [tool.verify.gate]")
+        elif policy.every_size and (found[name].get("sizes") or {}).get("scope") != PROOF[1]:
+            sizes = found[name].get("sizes") or {"told": "no dimension of its inputs is one of examples"}
+            told = f"{name} is proved at one shape, and every size is required: {sizes['told']}"
+            yield True, _ruling("proof", told, 'give proof = "required" in [tool.verify.gate]')
 
 
 def _stale(document: Document, policy: Policy, _: Baseline | None) -> Rulings:

@@ -93,7 +93,7 @@ class Question:
     seeded: bool = False
 
 
-def _random_numbers() -> Any:
+def random_numbers() -> Any:
     """How the generators stand that all code of a process shares."""
     found: Any = np.random.get_state(legacy=False)  # noqa: NPY002  # the legacy global state is the one that code may draw from
     return found["state"]["key"].tobytes(), found["state"]["pos"], found["has_gauss"], random.getstate()
@@ -185,6 +185,7 @@ class Explorer:
         self.samples = Samples(self.b, q.patterns[0], q.variables, self.seed, held=q.held, bounds=q.bounds)
         self.runs = 0
         self._stay_open, self._done = True, False
+        self.real = False  # whether the code asks if numbers are finite
         self.moves = False  # whether the loss depends on what is differentiated, on some pattern
         self._tied: set[Any] = set()
         self._times_tied = 0
@@ -442,7 +443,7 @@ class Explorer:
         self._path = path
         told: dict[str, Any] = {"given": given}
         loss, own, gradient = -1, None, tuple[int, ...]()
-        numbers = _random_numbers()
+        numbers = random_numbers()
         try:
             first = followed(q.both or q.loss, given, self.inputs, recorder)
             first, *out = [first] if q.both is None else first
@@ -452,10 +453,11 @@ class Explorer:
                 first, *out = out
                 own = _number(recorder, first)
             gradient = tuple(r for g in out for r in lifted(recorder, g).registers.ravel().tolist())
-            if not q.seeded and _random_numbers() != numbers:
+            if not q.seeded and random_numbers() != numbers:
                 raise NotTraced("it draws random numbers: hand in an input that is called seed")
+            self.real |= recorder.real
             if recorder.looked or recorder.told:
-                what = "whether numbers are finite, or signs that it does not compare" if recorder.looked else "numbers as text"
+                what = "whether numbers have a value, or signs that it does not compare" if recorder.looked else "numbers as text"
                 raise NotTraced(f"it asks for {what}, which no pattern of signs tells")
             wrong = self._wrong(path, loss, gradient)
             same = own is None or self._is_same(path, loss, own)

@@ -350,6 +350,8 @@ def _assumptions(code: Code, explorer: Explorer) -> Iterator[str]:
     yield from (f"{x} is read as {told}" for x, told in read if x != told)
     for guard in explorer.guards:
         yield f"{guard:g} is read as any number" if q.guards else f"{guard:g} is read as 0"
+    if explorer.real:
+        yield "real numbers are finite, where it asks"
     kept = [name for k, name in enumerate(code.names) if k in q.held]
     whole = [n for k, n in enumerate(code.names) if not is_recorded(q.patterns[0][k], k < q.variables) and len(q.patterns) == 1]
     if kept or whole:

@@ -95,7 +95,6 @@ def patterns(
     """Values of all inputs with each pattern of labels, and the shape in words; or why there are too many. Sizes that are not given are
     the smallest, or with `apart` such that no two dimensions have one. Raises UsageError for a dimension that there is not.
     """
-    dims = list(dict.fromkeys(d for i in inputs for d in (*i.dims, *_classes(i)) if not d.isdigit()))
     if not is_declared:
         if shape:
             raise UsageError("shape is of inputs that are declared; an example has its own. Leave it out, or declare inputs.")
@@ -103,6 +102,26 @@ def patterns(
         return [dict(example)], str(*shapes.values()) if len(shapes) == 1 else ", ".join(
             f"{n} {s or 'a number'}" for n, s in shapes.items()
         )
+    sizes, classes = sizes_of(inputs, shape, apart=apart), {d for i in inputs for d in _classes(i)}
+    rng = np.random.default_rng(0)
+    values = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in inputs}
+    labels = {i.name: choices(i, sizes) for i in inputs if np.asarray(values[i.name]).dtype.kind in "iub"}
+    told = f"({', '.join(str(sizes[d]) for d in _sorted(list(sizes), classes))})" if len(sizes) != 1 else f"({next(iter(sizes.values()))},)"
+    count = prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
+    if count > MOST_LABELS:
+        return f"there are {count:,} patterns of labels, and {MOST_LABELS} are gone through: give a smaller shape", told
+    ignored = ignoring(inputs)
+    return [values | found for found in _labelled(labels, values) if all(np.any(found[name] != k) for name, k in ignored.items())], told
+
+
+def ignoring(inputs: Sequence[Input]) -> dict[str, int]:
+    """The label that is ignored, by the inputs that may have it: a mean of what is kept is of nothing where all have."""
+    return {i.name: i.domain.ignored for i in inputs if isinstance(i.domain, Label) and i.domain.ignored is not None}
+
+
+def sizes_of(inputs: Sequence[Input], shape: Mapping[str, int], *, apart: bool = False) -> dict[str, int]:
+    """By dimension, as `patterns` has them. Raises UsageError for a dimension that there is not."""
+    dims = list(dict.fromkeys(d for i in inputs for d in (*i.dims, *_classes(i)) if not d.isdigit()))
     given = {name.lower(): n for name, n in shape.items()}
     for name in given:
         if name not in map(str.lower, dims):
@@ -110,15 +129,7 @@ def patterns(
     classes = {d for i in inputs for d in _classes(i)}
     others = [d for d in _sorted(dims, classes) if d not in classes]
     last = others[-1] if apart and len(others) == 2 else None
-    sizes = {d: given.get(d.lower(), CLASSES if d in classes else APART if d == last else SIZE) for d in dims}
-    rng = np.random.default_rng(0)
-    values = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in inputs}
-    labels = {i.name: _choices(i, sizes) for i in inputs if np.asarray(values[i.name]).dtype.kind in "iub"}
-    told = f"({', '.join(str(sizes[d]) for d in _sorted(dims, classes))})" if len(dims) != 1 else f"({sizes[dims[0]]},)"
-    count = prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
-    if count > MOST_LABELS:
-        return f"there are {count:,} patterns of labels, and {MOST_LABELS} are gone through: give a smaller shape", told
-    return [values | found for found in _labelled(labels, values)], told
+    return {d: given.get(d.lower(), CLASSES if d in classes else APART if d == last else SIZE) for d in dims}
 
 
 def _classes(i: Input) -> tuple[str, ...]:
@@ -130,7 +141,8 @@ def _sorted(dims: Sequence[str], classes: set[str]) -> list[str]:
     return sorted(dims, key=lambda d: (d in classes, d.lower() != "n"))
 
 
-def _choices(i: Input, sizes: Mapping[str, int]) -> list[Any]:
+def choices(i: Input, sizes: Mapping[str, int]) -> list[Any]:
+    """The values that a whole number has of a domain that lists them."""
     if isinstance(i.domain, Label):
         n = int(i.domain.size) if i.domain.size.isdigit() else sizes[i.domain.size]
         return [*range(n), *([] if i.domain.ignored is None else [i.domain.ignored])]

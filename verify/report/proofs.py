@@ -11,5 +11,6 @@ def proofs(document: Document) -> list[str]:
     for p in document.get("proofs", ()):
         found.append(f"{visible(p['candidate'])}: {visible(p['told'])}")
         found += [f"  claim: {visible(p['claim'])}"] if p.get("claim") else []
+        found += [f"  {visible(p['sizes']['told'])}"] if p.get("sizes") else []
         found += [f"  assumed: {visible(told)}" for told in p["assumed"]]
     return found

@@ -28,3 +28,9 @@ def played(tape: Tape, inputs: Sequence[Any]) -> Any:
     for i in tape.instructions:
         found[i.outs] = b.apply(i.row, [found[r] for r in i.ins], i.parameter)
     return Traced(recorder, values, found[tape.outputs.ravel()])
+
+
+def entries_of(a: Any) -> list[Any]:
+    """The single numbers of an array, recorded or not."""
+    flat = a.reshape(-1) if np.ndim(a) else [a]
+    return [flat[k] for k in range(np.size(a))]

@@ -63,6 +63,7 @@ class Recorder:
     that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
     code, which takes ties as it is written; with `strict` ties are as written too, and nothing decides before it is asked for. `looked`
     says that the code has asked about numbers otherwise, whether they are finite say, and `told` that it has made text of them.
+    `real` says that it was asked with `strict` of numbers that have a value everywhere, which as real ones are finite.
     `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
     the line that it is at.
     `opposites` are truths that are others', negated, `singles` single numbers, `buffers` arrays that the code brings along and writes into.
@@ -83,6 +84,7 @@ class Recorder:
     halved: list[str] = field(default_factory=list)
     told: bool = False
     looked: bool = False
+    real: bool = False
     failure: NotTraced | None = None
     at: SourceLine | None = None
 

@@ -129,6 +129,33 @@ COMPARED: dict[str, Callable[[R, Registers, Registers], Registers]] = {
 JOINED = {"logical_and": "and_", "bitwise_and": "and_", "logical_or": "or_", "bitwise_or": "or_", "logical_not": "not_", "invert": "not_"}
 LOOKED_AT = {"isfinite", "isnan", "isinf", "signbit"}
 """What code may ask about numbers without a difference to what is recorded."""
+FINITE = {"isfinite": True, "isnan": False, "isinf": False}
+"""Those that have one answer for all real numbers."""
+TOTAL = {
+    *(
+        "add",
+        "sub",
+        "mul",
+        "neg",
+        "square",
+        "sum",
+        "dot",
+        "matmul",
+        "max",
+        "min",
+        "abs",
+        "where",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "and",
+        "or",
+        "not",
+    ),
+    *("exp", "expm1", "exp2", "logistic", "softplus", "logaddexp", "tanh", "sinh", "cosh", "erf", "erfc", "ndtr", "sin", "cos", "atan"),
+}
+"""Operations that have a value for all real numbers."""
 REDUCED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
 
 
@@ -142,6 +169,8 @@ def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], opt
         from verify.traced.products import matmul
 
         found: Any = matmul(lifted(recorder, inputs[0]), lifted(recorder, inputs[1]))
+    elif name in FINITE and recorder.strict and (real := _as_real(recorder, ufunc, inputs[0])) is not None:
+        found = real
     elif name in LOOKED_AT:
         recorder.looked = True
         found = ufunc(*(x.values if isinstance(x, Recorded) else x for x in inputs))
@@ -160,6 +189,15 @@ def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], opt
     if options.get("dtype") is not None:
         found = cast(found, options["dtype"])
     return found if into is None else written(recorder, found, into[0], where)
+
+
+def _as_real(recorder: R, ufunc: np.ufunc, x: Any) -> Any:
+    """Whether numbers are finite, in real arithmetic: all are but those that the code brings along. None where they may have no value."""
+    x = lifted(recorder, x)
+    if any(i.op not in TOTAL for i in recorder.b.tape(x.registers.ravel()).instructions):
+        return None
+    recorder.real = True
+    return np.where(infinite.among(recorder, x.registers), ufunc(x.values), FINITE[ufunc.__name__])[()]
 
 
 def written(recorder: R, found: Any, into: Any, where: Any = True) -> Any:

@@ -1,0 +1,321 @@
+"""Records that are sums over examples: of one and the same expression for each example, whatever their number.
+
+A record at one size is taken apart by the operations on its tape. Each register is shared, of one example, or a sum of such: sums,
+differences, and products and quotients by what is shared are gone through, as Σ (a + b)/n is Σ a/n + Σ b/n. What comes of an example is an
+expression of its own entries and of what is shared. All else that two examples enter couples them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from verify.proof.constants import DENOMINATOR, read
+from verify.tape.primitives import PRIMITIVES
+from verify.tape.tape import Builder, Instruction, Line, Registers, Tape
+
+SHARED = -1
+"""In place of an example."""
+NUMBER, INPUT, SIZE = "number", "input", "size"
+"""Expressions that are no operations: a constant, an entry of an input, and a + b·n of the number n of examples, or 1 over that."""
+
+
+class NoSum(Exception):
+    """Why a record is no sum over examples of one expression: in words, and the line."""
+
+    def __init__(self, what: str, line: Line | None = None) -> None:
+        super().__init__(what if line is None or not line.number else f"{what} (line {line.number}: {line.code})")
+
+
+class Expressions:
+    """Each expression once, by its number: an operation, its parameter, and the numbers of its operands."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, int] = {}
+        self.keys: list[tuple[Any, ...]] = []
+        self.fixed: list[bool] = []  # of no input
+        self.zero, self.one = (self.of(NUMBER, Fraction(k)) for k in range(2))
+
+    def of(self, *key: Any) -> int:
+        """That of a key. A product or quotient by 1 is the other operand: of one example a mean is none."""
+        if key[0] in ("mul", "div") and key[3] == self.one:
+            return int(key[2])
+        if key[0] == "mul" and key[2] == self.one:
+            return int(key[3])
+        if key not in self._known:
+            self._known[key] = len(self.keys)
+            self.keys.append(key)
+            self.fixed.append(key[0] != INPUT and (key[0] in (NUMBER, SIZE) or all(self.fixed[k] for k in key[2:])))
+        return self._known[key]
+
+    def operation(self, op: str, *operands: int, parameter: Any = None) -> int:
+        """One of others."""
+        return self.of(op, parameter, *operands)
+
+    def sum(self, terms: Sequence[int]) -> int:
+        """A sum; of one term that term."""
+        return terms[0] if len(terms) == 1 else self.operation("sum", *terms)
+
+    def operands(self, expression: int) -> tuple[int, ...]:
+        """Those of an operation; none of what is none."""
+        key = self.keys[expression]
+        return () if key[0] in (NUMBER, INPUT, SIZE) else key[2:]
+
+    def with_operands(self, expression: int, operands: Sequence[int]) -> int:
+        """The same operation of others."""
+        return self.of(*self.keys[expression][:2], *operands)
+
+
+def in_order(roots: Sequence[Any], behind: Callable[[Any], Sequence[Any]], known: Mapping[Any, Any]) -> Iterator[Any]:
+    """All that is behind these and not yet known, what it is made of first. Who takes it from here puts it among what is known."""
+    waiting = list(roots)
+    while waiting:
+        one = waiting[-1]
+        missing = [] if one in known else [k for k in behind(one) if k not in known]
+        if missing:
+            waiting += missing
+            continue
+        waiting.pop()
+        if one not in known:
+            yield one
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of a register: its expression where it is of one example (`who`) or shared, and `parts`, the expressions that it is
+    the sum of: by the example, and how often each is added of those that are shared. Of a register that couples examples the line.
+    """
+
+    who: int | None
+    whole: int | None
+    parts: Mapping[int, int]
+    shared: Mapping[int, int]
+    coupled: Line | None = None
+
+
+NOTHING: Mapping[int, int] = {}
+UNKNOWN = Line("", 0, "")
+"""Of an operation that nobody has written."""
+
+
+class Apart:
+    """The registers of a builder taken apart. `entries` are the inputs' expressions, each with its example or SHARED, of `n` examples."""
+
+    def __init__(self, e: Expressions, b: Builder, entries: Mapping[int, tuple[int, int]], n: int) -> None:
+        self.e, self.b = e, b
+        self.known: dict[int, Part] = {r: self._alone(who, x) for r, (who, x) in entries.items()}
+        for r, value in b._numbers.items():
+            self.known[r] = self._alone(SHARED, e.of(NUMBER, value if isinstance(value, str) else meant(Fraction(value), n)))
+        for i in b._instructions:
+            for r, part in zip(i.outs.ravel().tolist(), self._of(i), strict=True):
+                self.known[r] = part
+
+    def _alone(self, who: int, x: int) -> Part:
+        if who != SHARED:
+            return Part(who, x, {who: x}, NOTHING)
+        return Part(who, x, NOTHING, NOTHING if x == self.e.zero else {x: 1})
+
+    def part(self, r: int) -> Part:
+        """What is known of a register. Raises NoSum."""
+        if r not in self.known:
+            raise NoSum("it computes with numbers that are not finite")
+        return self.known[r]
+
+    def is_constant(self, r: int) -> bool:
+        """Whether no input is behind a register."""
+        tape = self.b.tape(np.array([r], np.intp))
+        return tape.behind([r]).isdisjoint(tape.inputs.tolist())
+
+    def _of(self, i: Instruction) -> Iterator[Part]:
+        form, op = i.row.form, i.op
+        if form == "composite":
+            yield from (Part(None, None, NOTHING, NOTHING, i.line or UNKNOWN) for _ in range(i.outs.size))
+        elif form == "matrix":
+            rows, columns = i.ins[0].tolist(), i.ins[1].T.tolist()
+            yield from (self._products(i, row, column) for row in rows for column in columns)
+        elif op == "dot":
+            yield from (self._products(i, *rows) for rows in zip(i.ins[0].tolist(), i.ins[1].tolist(), strict=True))
+        else:
+            operands = [x.tolist() for x in i.ins]
+            for k in range(len(i.outs)):
+                yield self._operation(i, operands[0][k] if np.ndim(i.ins[0]) > 1 else [x[k] for x in operands])
+
+    def _operation(self, i: Instruction, registers: Sequence[int]) -> Part:
+        xs, op = [self.part(r) for r in registers], i.op
+        if any(x.coupled for x in xs):
+            return next(x for x in xs if x.coupled)
+        who = _who(xs)
+        whole = None if who is None else self.e.operation(op, *(x.whole for x in xs if x.whole is not None), parameter=i.parameter)
+        if op in ("add", "sum"):
+            return self._sum(who, whole, xs)
+        if op == "sub":
+            return self._sum(who, whole, [xs[0], self._mapped(xs[1], lambda x: self.e.operation("neg", x))])
+        if op == "neg":
+            return self._sum(who, whole, [self._mapped(xs[0], lambda x: self.e.operation("neg", x))])
+        if op == "mul" or (op == "div" and xs[1].who == SHARED):
+            return self._product(i, op, who, whole, *xs)
+        if who is None or whole is None:
+            return Part(None, None, NOTHING, NOTHING, i.line or UNKNOWN)
+        return self._alone(who, whole)
+
+    def _sum(self, who: int | None, whole: int | None, xs: Sequence[Part]) -> Part:
+        parts: dict[int, list[int]] = {}
+        shared: dict[int, int] = {}
+        for x in xs:
+            for k, term in x.parts.items():
+                parts.setdefault(k, []).append(term)
+            for term, times in x.shared.items():
+                shared[term] = shared.get(term, 0) + times
+        if who is not None and who != SHARED and shared and all(self.e.fixed[x] for x in shared):
+            parts.setdefault(who, []).append(self.of_shared(shared))  # numbers beside an example are its own
+            shared = {}
+        return Part(who, whole, {k: self.e.sum(terms) for k, terms in parts.items()}, shared)
+
+    def _mapped(self, x: Part, f: Callable[[int], int]) -> Part:
+        """A linear function of each part."""
+        shared = {f(self.of_shared(x.shared)): 1} if x.shared else NOTHING
+        return Part(x.who, x.whole, {k: f(term) for k, term in x.parts.items()}, shared)
+
+    def of_shared(self, shared: Mapping[int, int]) -> int:
+        """One expression of what is shared."""
+        terms = [self.e.operation("mul", self.e.of(NUMBER, Fraction(times)), x) for x, times in shared.items()]
+        return self.e.sum(terms) if terms else self.e.zero
+
+    def _product(self, i: Instruction, op: str, who: int | None, whole: int | None, x: Part, y: Part) -> Part:
+        if SHARED not in (x.who, y.who):  # of two examples, or of one, of which it is no sum any more
+            return Part(None, None, NOTHING, NOTHING, i.line or UNKNOWN) if who is None or whole is None else self._alone(who, whole)
+        if who == SHARED and whole is not None:
+            nothing = not x.shared or (op == "mul" and not y.shared)
+            return Part(who, whole, NOTHING, NOTHING) if nothing else self._alone(who, whole)
+        if y.who == SHARED:
+            found = self._mapped(x, lambda a: self.e.operation(op, a, y.whole or 0))
+        else:
+            found = self._mapped(y, lambda a: self.e.operation(op, x.whole or 0, a))
+        return Part(who, whole, found.parts, found.shared)
+
+    def _products(self, i: Instruction, left: Sequence[int], right: Sequence[int]) -> Part:
+        xs, ys = [self.part(r) for r in left], [self.part(r) for r in right]
+        if any(x.coupled for x in (*xs, *ys)):
+            return next(x for x in (*xs, *ys) if x.coupled)
+        who, terms = _who([*xs, *ys]), []
+        whole = None if who is None else self.e.operation("dot", *(x.whole for x in (*xs, *ys) if x.whole is not None))
+        for x, y in zip(xs, ys, strict=True):
+            one = _who([x, y])
+            wholes = None if one is None else self.e.operation("mul", *(z.whole for z in (x, y) if z.whole is not None))
+            terms.append(self._product(i, "mul", one, wholes, x, y))
+            if terms[-1].coupled:
+                return terms[-1]
+        return self._sum(who, whole, terms)
+
+
+def _who(xs: Sequence[Part]) -> int | None:
+    """Of which example all these are, or SHARED; None of several."""
+    found = {x.who for x in xs} - {SHARED}
+    return SHARED if not found else found.pop() if len(found) == 1 else None
+
+
+def meant(value: Fraction, n: int) -> Fraction:
+    """A constant as its author meant it, where that is a fraction, or one over the number of examples."""
+    told = read(value)
+    if told.fraction is None or told.fraction != value or value.denominator == 1:
+        return value if told.fraction is None else told.fraction
+    near = (value * n).limit_denominator(DENOMINATOR) / n
+    return near if float(near) == float(value) else value
+
+
+# From sizes to every size
+
+
+class Template:
+    """Expressions in which constants that follow the number n of examples are sizes: those that two records have in common."""
+
+    def __init__(self, e: Expressions, sizes: tuple[int, int]) -> None:
+        self.e, self.sizes = e, sizes
+        self._common: dict[tuple[int, int], int] = {}
+        self._at: dict[int, dict[int, int]] = {}
+
+    def common(self, x: int, y: int) -> int:
+        """Of an expression at the first of the sizes and one at the second. Raises NoSum."""
+        e, known = self.e, self._common
+
+        def behind(pair: tuple[int, int]) -> Sequence[tuple[int, int]]:
+            a, b = pair
+            if a == b or not (e.operands(a) or e.operands(b)):
+                return ()
+            if e.keys[a][:2] != e.keys[b][:2] or len(e.keys[a]) != len(e.keys[b]):
+                raise NoSum(self._differ)
+            return [*zip(e.operands(a), e.operands(b), strict=True)]
+
+        for pair in in_order([(x, y)], behind, known):
+            a, b = pair
+            if a == b:
+                known[pair] = a
+            elif e.operands(a):
+                known[pair] = e.with_operands(a, [known[k] for k in zip(e.operands(a), e.operands(b), strict=True)])
+            else:
+                known[pair] = self._size(e.keys[a], e.keys[b])
+        return known[x, y]
+
+    @property
+    def _differ(self) -> str:
+        return "its record at {} examples is another one than at {}".format(*self.sizes[::-1])
+
+    def _size(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> int:
+        if not (a[0] == b[0] == NUMBER and isinstance(a[1], Fraction) and isinstance(b[1], Fraction)):
+            raise NoSum(self._differ)
+        forms = [(False, *self._line(a[1], b[1]))]
+        if a[1] and b[1]:
+            forms.append((True, *self._line(1 / a[1], 1 / b[1])))
+        whole = [f for f in forms if f[1].denominator == f[2].denominator == 1]
+        chosen = min(whole or forms, key=lambda f: f[1] != 0)  # a multiple of n before other lines
+        return self.e.of(SIZE, *chosen)
+
+    def _line(self, a: Fraction, b: Fraction) -> tuple[Fraction, Fraction]:
+        n, m = self.sizes
+        slope = (b - a) / (m - n)
+        return a - slope * n, slope
+
+    def at(self, x: int, n: int) -> int:
+        """The expression of so many examples. Raises NoSum where a size divides by 0."""
+        e, known = self.e, self._at.setdefault(n, {})
+        for one in in_order([x], e.operands, known):
+            key = e.keys[one]
+            if key[0] == SIZE:
+                value = key[2] + key[3] * n
+                if key[1] and not value:
+                    raise NoSum(f"it divides by 0 at {n} examples")
+                known[one] = e.of(NUMBER, 1 / value if key[1] else value)
+            else:
+                known[one] = e.with_operands(one, [known[k] for k in e.operands(one)]) if e.operands(one) else one
+        return known[x]
+
+
+def tape_of(e: Expressions, expressions: Sequence[int], entries: Sequence[int]) -> Tape:
+    """Some expressions as a tape of single numbers: the entries of inputs, and the number of examples behind them."""
+    b = Builder()
+    inputs, n = b.inputs(len(entries)), b.inputs(())
+    known: dict[int, Registers] = dict(zip(entries, inputs, strict=True))
+    for one in in_order(expressions, e.operands, known):
+        key = e.keys[one]
+        if key[0] == NUMBER:
+            known[one] = b.constants(key[1])
+        elif key[0] == SIZE:
+            line = b.add(key[2], b.mul(key[3], n))
+            known[one] = b.div(1, line) if key[1] else line
+        elif key[0] == INPUT:
+            raise NoSum("it takes an entry of another example")
+        else:
+            known[one] = _applied(b, key[0], [known[k] for k in key[2:]], key[1])
+    return b.tape(np.array([known[x] for x in expressions], np.intp))
+
+
+def _applied(b: Builder, op: str, operands: Sequence[Registers], parameter: Any) -> Any:
+    row = PRIMITIVES[op]
+    if row.form == "row" or op in ("max", "min"):
+        flat = np.array(operands, np.intp)
+        return b.apply(row, np.split(flat, 2) if op == "dot" else [flat], parameter)
+    return b.apply(row, operands, parameter)
