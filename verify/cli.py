@@ -20,7 +20,7 @@ from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
 from verify.profiles import PROFILES
 from verify.report.names import EXIT_CODES, FORMATS
-from verify.settings import numbers
+from verify.settings import numbers, tool
 from verify.storage import save, writable
 
 if TYPE_CHECKING:
@@ -313,7 +313,10 @@ def run(
 ) -> int:
     """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
     writable(output, UNWRITTEN)
-    _prepare(in_process=in_process)
+    from verify.campaign.server import CORE, remember
+
+    core = "candidates" not in (tool(Path.cwd()) or {})
+    _prepare(in_process=in_process, losses=[CORE] if core else None)
     from verify.campaign.configuration import read
     from verify.gate.command import configured
 
@@ -338,6 +341,8 @@ def run(
     how: dict[str, Any] = {"ledger": ledger, "fresh": fresh, "partial": True, "problems": cases}
     with _until_ended(), _elsewhere(scheduler, requests, installed, output) as elsewhere:
         report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, elsewhere=elsewhere, **how)
+    if core and not in_process:
+        remember([CORE])
     from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
@@ -508,8 +513,11 @@ def _judge(
 ) -> Report:
     from verify.api import judge_all
     from verify.campaign.task import Outcome
+    from verify.report.model import installed, libraries
     from verify.report.progress import outcomes  # and rich: now, while the workers' server starts, and not when all wait for it
 
+    for header in (installed, libraries):  # of the report, to be known by then
+        header()
     heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), **how}
     names = [t.request.name for r in requests for t in r.tasks()]
     # The document alone goes to standard output.

@@ -142,7 +142,9 @@ def execute(
             doubtful: list[list[int]] = []
             while candidates or crews:
                 while candidates and len(crews) < abreast:
-                    crews.append(crew(candidates.pop(0), cores // abreast, alone=alone))
+                    mine = candidates.pop(0)
+                    each = cores // abreast if candidates or alone else cores  # who is the last has all of them in the end
+                    crews.append(crew(mine, each, alone=alone))
                 wait([future for crew in crews for future in crew.waiting], timeout=TICK, return_when=FIRST_COMPLETED)
                 for c in crews:
                     for i, outcome in c.ended():
@@ -222,7 +224,8 @@ class _Crew:
 
     def close(self) -> None:
         """Ends its processes, and what the candidate has started there, in sessions of its own too."""
-        started = {process: process_group.below(process) for process in self.processes}
+        parents = process_group.family()
+        started = {process: process_group.below(process, parents) for process in self.processes}
         self.room.close()
         for process, others in started.items():
             process_group.end(process, others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from multiprocessing import util
 from pathlib import Path
@@ -16,6 +16,9 @@ theirs.
 """
 
 PROC = Path("/proc")
+Parents = Mapping[int, tuple[int, int]]
+"""Of processes the one that started each, and its session."""
+
 ROUNDS = 20
 """Times that what is left is looked for: a process may start others while it is being ended."""
 
@@ -58,9 +61,9 @@ def end(process: int, others: Iterable[int] = ()) -> None:
                 os.kill(other, signal.SIGKILL)
 
 
-def below(process: int) -> list[int]:
-    """All that a process has started, and what that has, and so on, as far as the system tells."""
-    parents = _parents()
+def below(process: int, parents: Parents | None = None) -> list[int]:
+    """All that a process has started, and what that has, and so on, as far as the system tells, now or when it told of the `parents`."""
+    parents = family() if parents is None else parents
     found = [process]
     for one in found:
         found += [child for child, (parent, _) in parents.items() if parent == one]
@@ -86,7 +89,7 @@ def end_adopted() -> None:
 
 def end_orphans(server: int) -> None:
     """Ends what candidates have left behind in sessions of their own: the server of the workers is its parent, once it has lost its own."""
-    parents = _parents()
+    parents = family()
     ours = parents.get(server, (0, 0))[1]
     for left in [child for child, (parent, session) in parents.items() if parent == server and session != ours]:
         end(left, [left, *below(left)])
@@ -106,14 +109,14 @@ def end_all_below() -> None:
             return
 
 
-def _parents() -> dict[int, tuple[int, int]]:
+def family() -> Parents:
     """Of each process its parent and its session; none where the system does not tell."""
     found = {}
     with suppress(OSError):
-        for member in PROC.iterdir():
-            if member.name.isdecimal():
-                with suppress(OSError, ValueError, IndexError):
-                    fields = (member / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-                    if fields[0] != "Z":
-                        found[int(member.name)] = int(fields[1]), int(fields[3])
+        for name in os.listdir(PROC):
+            if name.isdecimal():
+                with suppress(OSError, ValueError, IndexError), open(f"{PROC}/{name}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+                    if fields[0] != b"Z":
+                        found[int(name)] = int(fields[1]), int(fields[3])
     return found

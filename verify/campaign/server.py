@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker, spawn
 from multiprocessing.context import BaseContext
@@ -27,17 +27,21 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
-def prepare(losses: Iterable[str] | None = None) -> None:
+def prepare(losses: Collection[str] | None = None) -> None:
     """Starts the server that workers are forked from: it imports what they need while this process still imports its own; what only some
-    `losses` need, where they are known and others are asked, is left to be imported where it is.
+    `losses` need, where they are known and others are asked, is left to be imported where it is. For those of the `CORE` it imports numba.
     """
     new = losses is None or not all(loss == "none" or disk_cache.has(["asked", loss]) for loss in losses)
-    of_pairs = losses is None or "none" in losses
-    _preloaded[:] = [KEEPER, *WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
+    of_core, of_pairs = losses is not None and CORE in losses, losses is None or "none" in losses
+    _preloaded[:] = [KEEPER, *(KERNELS if of_core else ()), *WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
     context()
 
 
 KEEPER = "verify.campaign.keeper"
+CORE = "core"
+"""Stands for all losses of the built-in core."""
+KERNELS = ("verify.candidates.numba_ready",)
+"""numba takes a second, in each worker where the server has not imported it; each candidate of the core has workers of its own."""
 WORK = ("verify.campaign.executor", "verify.campaign.judging")
 FORMULAS = ("verify.oracle.compiler",)
 """sympy, half a second. Formulas of what ships are kept, so that it is loaded only where they are new; files load it themselves."""

@@ -47,8 +47,10 @@ class _Loaded:
 
     def hears(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Of the interpreter's own events: what is opened to be read, by Python, the system's loader or SQLite; modules that are sought;
-        folders that are listed; and other processes, whose reading nobody sees.
+        folders that are listed; and other processes, whose reading nobody sees. Most events are none of these.
         """
+        if event not in HEARD:
+            return
         with suppress(Exception):  # which would be that of the code that it hears of
             if event == "open":
                 if isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
@@ -66,6 +68,7 @@ class _Loaded:
 FILES = ("ctypes.dlopen", "sqlite3.connect")
 FOLDERS = ("os.listdir", "os.scandir")
 PROCESSES = ("os.fork", "os.posix_spawn", "os.exec", "os.system", "subprocess.Popen")
+HEARD = frozenset({"open", "import", *FILES, *FOLDERS, *PROCESSES})
 
 
 def _is_by_users(frame: FrameType | None) -> bool:

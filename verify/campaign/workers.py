@@ -24,6 +24,11 @@ T = TypeVar("T")
 TICK = 0.25
 """Seconds between two looks at the workers, which cost about 1/1000 of a core."""
 
+COLLECT = 20_000, 20, 20
+"""When Python looks for garbage in cycles. What is kept of many points is none of it, and at Python's own 700 objects to look through that
+takes a tenth of the time of a law.
+"""
+
 
 @contextmanager
 def workers(most: int) -> Iterator[ProcessPool]:
@@ -93,3 +98,4 @@ def _start(allowed: int) -> None:
     sources.begin()
     os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law
+    gc.set_threshold(*COLLECT)

@@ -25,7 +25,7 @@ from verify.proof.explore import random_numbers
 from verify.proof.field import Unsaid
 from verify.proof.proved import Proof, prove
 from verify.proof.shapes import choices
-from verify.proof.sums import INPUT, NUMBER, SHARED, Apart, Expressions, NoSum, Part, Template, tape_of
+from verify.proof.sums import INPUT, NUMBER, SHARED, Apart, Expressions, NoSum, Piece, Template, tape_of
 from verify.tape.tape import Builder
 from verify.traced import Code, NotTraced
 from verify.traced.array import lifted
@@ -311,7 +311,7 @@ def _registers(recorder: Recorder, returned: Any, shape: tuple[int, ...]) -> NDA
     return found.reshape(shape)
 
 
-def _of_one(p: Part, example: int) -> int:
+def _of_one(p: Piece, example: int) -> int:
     """The expression of a slope by an entry of an example."""
     if p.whole is None or p.who not in (example, SHARED):
         raise NoSum("the gradient by the numbers of one example takes those of another")

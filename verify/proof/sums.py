@@ -16,7 +16,7 @@ import numpy as np
 
 from verify.proof.constants import DENOMINATOR, read
 from verify.tape.primitives import PRIMITIVES
-from verify.tape.tape import Builder, Instruction, Line, Registers, Tape
+from verify.tape.tape import Builder, Instruction, Registers, SourceLine, Tape
 
 SHARED = -1
 """In place of an example."""
@@ -27,7 +27,7 @@ NUMBER, INPUT, SIZE = "number", "input", "size"
 class NoSum(Exception):
     """Why a record is no sum over examples of one expression: in words, and the line."""
 
-    def __init__(self, what: str, line: Line | None = None) -> None:
+    def __init__(self, what: str, line: SourceLine | None = None) -> None:
         super().__init__(what if line is None or not line.number else f"{what} (line {line.number}: {line.code})")
 
 
@@ -85,7 +85,7 @@ def in_order(roots: Sequence[Any], behind: Callable[[Any], Sequence[Any]], known
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Piece:
     """What is known of a register: its expression where it is of one example (`who`) or shared, and `parts`, the expressions that it is
     the sum of: by the example, and how often each is added of those that are shared. Of a register that couples examples the line.
     """
@@ -94,11 +94,11 @@ class Part:
     whole: int | None
     parts: Mapping[int, int]
     shared: Mapping[int, int]
-    coupled: Line | None = None
+    coupled: SourceLine | None = None
 
 
 NOTHING: Mapping[int, int] = {}
-UNKNOWN = Line("", 0, "")
+UNKNOWN = SourceLine("", 0, "")
 """Of an operation that nobody has written."""
 
 
@@ -107,19 +107,19 @@ class Apart:
 
     def __init__(self, e: Expressions, b: Builder, entries: Mapping[int, tuple[int, int]], n: int) -> None:
         self.e, self.b = e, b
-        self.known: dict[int, Part] = {r: self._alone(who, x) for r, (who, x) in entries.items()}
+        self.known: dict[int, Piece] = {r: self._alone(who, x) for r, (who, x) in entries.items()}
         for r, value in b._numbers.items():
             self.known[r] = self._alone(SHARED, e.of(NUMBER, value if isinstance(value, str) else meant(Fraction(value), n)))
         for i in b._instructions:
             for r, part in zip(i.outs.ravel().tolist(), self._of(i), strict=True):
                 self.known[r] = part
 
-    def _alone(self, who: int, x: int) -> Part:
+    def _alone(self, who: int, x: int) -> Piece:
         if who != SHARED:
-            return Part(who, x, {who: x}, NOTHING)
-        return Part(who, x, NOTHING, NOTHING if x == self.e.zero else {x: 1})
+            return Piece(who, x, {who: x}, NOTHING)
+        return Piece(who, x, NOTHING, NOTHING if x == self.e.zero else {x: 1})
 
-    def part(self, r: int) -> Part:
+    def part(self, r: int) -> Piece:
         """What is known of a register. Raises NoSum."""
         if r not in self.known:
             raise NoSum("it computes with numbers that are not finite")
@@ -130,10 +130,10 @@ class Apart:
         tape = self.b.tape(np.array([r], np.intp))
         return tape.behind([r]).isdisjoint(tape.inputs.tolist())
 
-    def _of(self, i: Instruction) -> Iterator[Part]:
+    def _of(self, i: Instruction) -> Iterator[Piece]:
         form, op = i.row.form, i.op
         if form == "composite":
-            yield from (Part(None, None, NOTHING, NOTHING, i.line or UNKNOWN) for _ in range(i.outs.size))
+            yield from (Piece(None, None, NOTHING, NOTHING, i.line or UNKNOWN) for _ in range(i.outs.size))
         elif form == "matrix":
             rows, columns = i.ins[0].tolist(), i.ins[1].T.tolist()
             yield from (self._products(i, row, column) for row in rows for column in columns)
@@ -144,7 +144,7 @@ class Apart:
             for k in range(len(i.outs)):
                 yield self._operation(i, operands[0][k] if np.ndim(i.ins[0]) > 1 else [x[k] for x in operands])
 
-    def _operation(self, i: Instruction, registers: Sequence[int]) -> Part:
+    def _operation(self, i: Instruction, registers: Sequence[int]) -> Piece:
         xs, op = [self.part(r) for r in registers], i.op
         if any(x.coupled for x in xs):
             return next(x for x in xs if x.coupled)
@@ -159,10 +159,10 @@ class Apart:
         if op == "mul" or (op == "div" and xs[1].who == SHARED):
             return self._product(i, op, who, whole, *xs)
         if who is None or whole is None:
-            return Part(None, None, NOTHING, NOTHING, i.line or UNKNOWN)
+            return Piece(None, None, NOTHING, NOTHING, i.line or UNKNOWN)
         return self._alone(who, whole)
 
-    def _sum(self, who: int | None, whole: int | None, xs: Sequence[Part]) -> Part:
+    def _sum(self, who: int | None, whole: int | None, xs: Sequence[Piece]) -> Piece:
         parts: dict[int, list[int]] = {}
         shared: dict[int, int] = {}
         for x in xs:
@@ -173,31 +173,31 @@ class Apart:
         if who is not None and who != SHARED and shared and all(self.e.fixed[x] for x in shared):
             parts.setdefault(who, []).append(self.of_shared(shared))  # numbers beside an example are its own
             shared = {}
-        return Part(who, whole, {k: self.e.sum(terms) for k, terms in parts.items()}, shared)
+        return Piece(who, whole, {k: self.e.sum(terms) for k, terms in parts.items()}, shared)
 
-    def _mapped(self, x: Part, f: Callable[[int], int]) -> Part:
+    def _mapped(self, x: Piece, f: Callable[[int], int]) -> Piece:
         """A linear function of each part."""
         shared = {f(self.of_shared(x.shared)): 1} if x.shared else NOTHING
-        return Part(x.who, x.whole, {k: f(term) for k, term in x.parts.items()}, shared)
+        return Piece(x.who, x.whole, {k: f(term) for k, term in x.parts.items()}, shared)
 
     def of_shared(self, shared: Mapping[int, int]) -> int:
         """One expression of what is shared."""
         terms = [self.e.operation("mul", self.e.of(NUMBER, Fraction(times)), x) for x, times in shared.items()]
         return self.e.sum(terms) if terms else self.e.zero
 
-    def _product(self, i: Instruction, op: str, who: int | None, whole: int | None, x: Part, y: Part) -> Part:
+    def _product(self, i: Instruction, op: str, who: int | None, whole: int | None, x: Piece, y: Piece) -> Piece:
         if SHARED not in (x.who, y.who):  # of two examples, or of one, of which it is no sum any more
-            return Part(None, None, NOTHING, NOTHING, i.line or UNKNOWN) if who is None or whole is None else self._alone(who, whole)
+            return Piece(None, None, NOTHING, NOTHING, i.line or UNKNOWN) if who is None or whole is None else self._alone(who, whole)
         if who == SHARED and whole is not None:
             nothing = not x.shared or (op == "mul" and not y.shared)
-            return Part(who, whole, NOTHING, NOTHING) if nothing else self._alone(who, whole)
+            return Piece(who, whole, NOTHING, NOTHING) if nothing else self._alone(who, whole)
         if y.who == SHARED:
             found = self._mapped(x, lambda a: self.e.operation(op, a, y.whole or 0))
         else:
             found = self._mapped(y, lambda a: self.e.operation(op, x.whole or 0, a))
-        return Part(who, whole, found.parts, found.shared)
+        return Piece(who, whole, found.parts, found.shared)
 
-    def _products(self, i: Instruction, left: Sequence[int], right: Sequence[int]) -> Part:
+    def _products(self, i: Instruction, left: Sequence[int], right: Sequence[int]) -> Piece:
         xs, ys = [self.part(r) for r in left], [self.part(r) for r in right]
         if any(x.coupled for x in (*xs, *ys)):
             return next(x for x in (*xs, *ys) if x.coupled)
@@ -212,7 +212,7 @@ class Apart:
         return self._sum(who, whole, terms)
 
 
-def _who(xs: Sequence[Part]) -> int | None:
+def _who(xs: Sequence[Piece]) -> int | None:
     """Of which example all these are, or SHARED; None of several."""
     found = {x.who for x in xs} - {SHARED}
     return SHARED if not found else found.pop() if len(found) == 1 else None

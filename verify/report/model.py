@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from math import isfinite, isnan
 from pathlib import Path
@@ -158,7 +159,12 @@ def _told(spec: LossSpec) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """The header: what may differ between two runs of the same code."""
-    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    return installed() | {"floats": {dtype: _floats(dtype) for dtype in DTYPES}, "libraries": libraries()}
+
+
+@lru_cache(maxsize=1)
+def installed() -> dict[str, Any]:
+    """What does not change while this process lives, and takes it some time to find out."""
     return {
         "verify": metadata.version("verify-gradients"),
         "python": platform.python_version(),
@@ -166,9 +172,13 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "floats": {dtype: _floats(dtype) for dtype in DTYPES},
-        "libraries": libraries,
     }
+
+
+@lru_cache(maxsize=1)
+def libraries() -> dict[str, str]:
+    """The versions of those that take part in a judgement."""
+    return {name: metadata.version(name) for name in LIBRARIES}
 
 
 def processor() -> str:
@@ -177,7 +187,8 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, None) or platform.processor()
 
 
 def _floats(dtype: str) -> str:
