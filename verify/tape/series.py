@@ -140,8 +140,7 @@ def turned(tape: Tape, line: Callable[[arb], list[Ball]], start: arb, end: arb) 
 
 
 def leaves(run: Run, line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> NDArray[np.bool_]:
-    """At which t a switch that the outputs depend on is certainly not on the piece that it took `ahead` of the start: it has turned before.
-    """
+    """At which t a switch that the outputs depend on has certainly left the piece that it took `ahead` of the start."""
     tape, lanes = run.tape, _lanes(run.tape, line, where)
     taken = {k: run.possible[k] for k in reached(run, tape.outputs.ravel().tolist())}
     found = np.zeros(len(where), bool)
