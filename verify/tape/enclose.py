@@ -97,7 +97,11 @@ class Balls(Arithmetic):
             value = ball(*xs)
             return arb(value, unit * size(value.abs_upper(), *(x.abs_upper() for x in xs)))  # type: ignore[misc]
 
-        return sized if size is not None else rounded if len(row.domain) == 1 else rounded_pair
+        if size is not None:
+            return sized
+        if len(row.domain) == 1:
+            return rounded
+        return rounded_pair
 
     def _unit(self, row: Primitive, parameter: Any) -> arb | None:
         """What one evaluation may err by, relative to its size; None where it does not."""
