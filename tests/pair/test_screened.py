@@ -11,6 +11,7 @@ import pytest
 from verify import Verdict, check
 from verify.candidates import Answer
 from verify.laws import LAWS
+from verify.oracle import Point
 from verify.pair import recorded, screened
 from verify.traced.about import About
 from verify.trial.derived import Derived
@@ -132,3 +133,33 @@ def test_what_is_not_known_to_be_explained_is_not(answer):
     """The truth may lie anywhere in its radius."""
     number = About(value=np.zeros(1), radius=np.ones(1), careful=np.full(1, 1.5), size=np.ones(1))
     assert number.explains(np.array([answer])) is (answer + 1 <= 1.5)
+
+
+def test_steps_that_are_too_long_are_left_out_of_descent_and_nothing_else_is(monkeypatch):
+    """Balls would say the same of each of them, and take longer."""
+    data = np.linspace(-1.0, 1.5, 12)
+
+    def wrong(x):
+        e = np.maximum(x[0] * data + x[1], 0) - np.abs(x[2] - data)
+        on, side = x[0] * data + x[1] > 0, np.sign(x[2] - data)
+        return np.sum(e * e), 2.2 * np.array([np.sum(e * on * data), np.sum(e * on), -np.sum(e * side)])
+
+    asked, path = [], Point.path
+
+    def counted(self, d, length, most):
+        asked.append((self.x.tobytes(), d.tobytes(), length))
+        return path(self, d, length, most)
+
+    monkeypatch.setattr(Point, "path", counted)
+
+    def judged():
+        asked.clear()
+        report = check(lambda x: wrong(x), at=np.array([0.7, 0.4, 0.3]), laws=("descent",), profile="quick")
+        (found,) = (o.result for o in report.outcomes)
+        return (found.verdict, found.strain, found.decided, found.cases), len(set(asked))
+
+    found, few = judged()
+    monkeypatch.setattr(Point, "short", lambda self, d, steps, slope: [*steps])
+    due, many = judged()
+    assert found == due
+    assert few < many

@@ -241,6 +241,8 @@ def test_switches_that_are_elsewhere_at_the_end_of_a_segment_are_counted():
 
     with precision():
         assert [series.turned(tape, line, arb(0), arb(t)) for t in (0.5, 1.0, 2.0)] == [0, 1, 13]
+        ahead = enclose.run(tape, line(arb(0)), ahead=True)
+        assert series.leaves(ahead, line, [arb(t) for t in (0.5, 0.875, 1.0, 2.0)]).tolist() == [False, False, True, True]
 
 
 def test_a_part_of_a_tape_writes_what_is_asked_for_and_no_more():

@@ -98,4 +98,33 @@ def spectrum(x):
 def test_a_transform_to_complex_numbers_is_named_with_its_line_and_judged_by_differences():
     report = check(spectrum, at=RNG.normal(size=8), laws=("gradient",), profile="quick")
     assert report.verdict is Verdict.HOLDS
-    assert "its own code cannot be recorded: it calls np.fft.rfft (test_given.py:" in str(report)
+    assert "its own code cannot be recorded: it calls np.fft.rfft, which computes with complex numbers (test_given.py:" in str(report)
+
+
+def smoothed(x, slip=1.0):
+    """A low-pass filter beside what it must come to."""
+    low = np.abs(np.fft.fftfreq(len(x))) < 0.3
+    e = np.real(np.fft.ifft(np.fft.fft(x) * low)) - 1
+    return np.sum(e**2), slip * 2 * np.real(np.fft.ifft(np.fft.fft(e) * low))
+
+
+def test_a_wrong_gradient_of_a_transform_is_found_by_differences():
+    at = RNG.normal(size=8)
+    assert check(smoothed, at=at, laws=("gradient",), profile="quick").verdict is Verdict.HOLDS
+    assert check(lambda x: smoothed(x, 0.125), at=at, laws=("gradient",), profile="quick").verdict is Verdict.BROKEN
+
+
+def iterated(x, slip=1.0):
+    """A fixed point by as many steps as nobody needs, and its derivative."""
+    m, rate = np.zeros_like(x), 0.0
+    for _ in range(1600):
+        m = 0.5 * m + x
+        rate = 0.5 * rate + 1
+    return np.sum(m * m), slip * 2 * m * rate
+
+
+def test_a_long_iteration_is_told_with_its_line_and_judged_by_differences():
+    right, wrong = (check(f, at=RNG.normal(size=2), laws=("gradient",), at_only=True) for f in (iterated, lambda x: iterated(x, 1.01)))
+    assert (right.verdict, wrong.verdict) == (Verdict.HOLDS, Verdict.BROKEN)
+    assert "takes 3202 steps here one after another, and up to 3000 are judged by a record (test_given.py:" in str(right)
+    assert "`m = 0.5 * m + x`" in str(right)

@@ -141,3 +141,43 @@ def test_how_a_candidate_behaves_is_broken_wherever_it_shows(law):
     broken, held = (Measurement(evidence=(Evidence(measured=measured, allowed=0.0),)) for measured in (1.0, 0.0))
     assert unless_given_up(law, properties(example), case, broken, lambda _: held) is broken
     assert unless_given_up("gradient", properties(example), case, broken, lambda _: held).undecided
+
+
+class Keeper:
+    """A loss with a cache, a history and a slot, as notebooks have them."""
+
+    __slots__ = ("cache", "data", "history", "last")
+
+    def __init__(self, data):
+        self.data, self.cache, self.history, self.last = data, {"by": {}}, [], None
+
+    def __call__(self, w):
+        e = w - self.data
+        self.cache["by"]["residuals"] = (e, self.data)
+        self.history.append(e * 2)
+        self.history.append(self.data * 2)
+        self.last = e
+        return np.sum(e * e), 2 * e
+
+
+def arrays(value):
+    if isinstance(value, dict):
+        return [a for v in value.values() for a in arrays(v)]
+    return [a for v in value for a in arrays(v)] if isinstance(value, (list, tuple)) else [value]
+
+
+def test_what_code_keeps_is_plain_after_a_judgement_and_data_is_what_it_was():
+    data = np.array([0.5, -1.0, 2.0])
+    keeper, calls = Keeper(data), []
+
+    def f(w):
+        calls.append({"w": w, "data": data})
+        return keeper(w)
+
+    report = check(f, at=np.array([0.3, 0.7, -1.1]), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    found = [keeper.last, *arrays(keeper.cache), *arrays(keeper.history), *arrays(calls)]
+    assert len(found) > 100
+    assert {type(a) for a in found} == {np.ndarray}
+    assert keeper.cache["by"]["residuals"][1] is data
+    assert all(call["data"] is data for call in calls)

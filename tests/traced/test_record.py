@@ -18,7 +18,7 @@ from verify.tape.tape import Builder
 from verify.traced import NotTraced, recorded
 from verify.traced.gap import slopes
 from verify.traced.record import as_written
-from verify.traced.swapped import _places_of
+from verify.traced.swapped import places_of
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])
@@ -356,6 +356,19 @@ def test_what_is_not_followed_is_said_with_its_line(name):
     assert words in str(error.value)
 
 
+def test_a_loop_is_recorded_up_to_a_number_of_operations(monkeypatch):
+    def f(x):
+        for _ in range(100):
+            x = 0.5 * x
+        return x.sum()
+
+    x = np.array([1.0, 2.0])
+    assert recorded(f, [x], u=U).tape.operations == 201
+    monkeypatch.setattr("verify.traced.recorder.MOST_INSTRUCTIONS", 60)
+    with pytest.raises(NotTraced, match=r"more than 60 operations, up to which code is recorded .*0\.5 \* x"):
+        recorded(f, [x], u=U)
+
+
 def test_code_that_catches_everything_does_not_hide_that_it_is_not_followed():
     def f(x):
         try:
@@ -529,6 +542,6 @@ def test_only_the_candidate_s_own_code_is_looked_through(tmp_path, monkeypatch):
     import alone
 
     assert alone.__spec__.loader is not None
-    modules, cells, attributes, _ = _places_of(alone.f)
+    modules, cells, attributes, _ = places_of(alone.f)
     assert [names["__name__"] for names in modules] == ["alone"]
     assert (cells, attributes) == ([], [])

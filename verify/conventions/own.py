@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
@@ -22,13 +24,17 @@ from verify.oracle.instance import InstanceOracle
 from verify.problem import Input, Instance, Problem, small
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
-from verify.traced import Code, NotTraced, code_problem, recorded, uncompiled
+from verify.traced import Code, NotTraced, Record, code_problem, recorded, uncompiled
 from verify.traced.recorder import FRONT_ENDS
 
 LOOKED = (0, 1, 2)
 """Seeds of the points at which a record is compared with the code itself: the example, and points near to it."""
 AWRY = 2.0**-16
 """Of the largest number of a matrix, by what its triangles differ where it is looked which of them code reads."""
+STEPS = 3000
+"""The longest chain of instructions that wait for each other that is judged, as those of a loop of iterations: however few numbers each of
+them has, it takes some ten microseconds in every reading.
+"""
 OPERATIONS = 200_000
 """The largest record that is judged: an operation takes some microseconds in balls, and is asked for at hundreds of points."""
 
@@ -104,6 +110,8 @@ def own_code(
         record, _ = code.record(given)
         if (operations := record.tape.operations) > OPERATIONS:
             return f"{whose} has {operations} operations here, and up to {OPERATIONS} are recorded"
+        if (steps := len(record.tape.fused.instructions)) > STEPS:
+            return f"{whose} takes {steps} steps here one after another, and up to {STEPS} are judged by a record{_most_on(record)}"
         if answer is not None and (why := _out_of_range(answer, instance, given, dtype)) is not None:
             return why
         for seed in LOOKED[:1] if alone else LOOKED:
@@ -122,6 +130,12 @@ def own_code(
         return f"{'it' if reference is None else whose} gives no answer at the example: it {error}"
     told = () if coarse is None else (HALF.format(coarse),)
     return Conventions(candidate=way, objective=instance, fits=True, question=given, limitations=told), operations
+
+
+def _most_on(record: Record) -> str:
+    """The line of code that most of a record comes from."""
+    lines = Counter(i.line for i in record.tape.instructions if i.line is not None).most_common(1)
+    return "".join(f" ({os.path.basename(line.file)}:{line.number}, `{line.code}`)" for line, _ in lines)
 
 
 def check_reference(reference: Callable[..., Any], own: Arguments, dtype: str, what: str) -> None:

@@ -216,12 +216,20 @@ def _place(oracle: InstanceOracle, case: Case, worst: Evidence) -> str | None:
     return f"{name}{index or ''}"
 
 
+def _true(subject: Memoised, case: Case) -> tuple[Point, Floats | None]:
+    """What is true there, and what a gradient's code denotes: once for all laws that a code breaks. Raises NotTraced."""
+    code = subject.named.problem.code
+    if code is None:
+        return subject.truth(case), None
+    found: tuple[Point, Floats | None] = code.once(("named", case.key), lambda: (subject.truth(case), _denoted(subject, case)))
+    return found
+
+
 def _seen(subject: Memoised, case: Case) -> Seen | None:
     try:
-        truth = subject.truth(case)
+        truth, exact = _true(subject, case)
     except NotTraced:  # code that divides by a weight, which is 0 there
         return None
-    exact = _denoted(subject, case)
     try:
         answer = subject.answer(case)
         value, given = answer.value, answer.gradient

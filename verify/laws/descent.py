@@ -50,8 +50,14 @@ def _decrease(line: Line) -> list[Evidence]:
         return [Evidence(measured=slope, allowed=line.slope_noise, magnitude=0.0, where=_where("slope", 0.0, slope, 0.0))]
     if slope >= 0:  # −g* was rounded so coarsely that it no longer descends: the candidate has no part in it
         return []
-    evidence = []
-    for eta, x, _ in line.steps(*EXPONENTS):
+    evidence, steps = [], line.steps(*EXPONENTS)
+    try:
+        left = line.truth.short(line.d, [eta for eta, _, _ in steps], -slope)
+    except KinkOnSegment:
+        return []
+    for eta, x, _ in steps:
+        if eta not in left:
+            continue
         try:
             path = line.truth.path(line.d, eta, 2)
         except KinkOnSegment:

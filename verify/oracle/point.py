@@ -26,11 +26,13 @@ from verify.tape.balls import Ball, KinkOnSegment, precision
 from verify.tape.enclose import Run
 from verify.tape.ranges import overflows
 from verify.tape.reverse import Quantity
-from verify.tape.series import turned
+from verify.tape.series import leaves, turned
 
 Floats = NDArray[np.floating]
 T = TypeVar("T")
 
+MARGIN = 2.0**-50
+"""Part of a number that more than covers its rounding to a float."""
 MOST_LOOKED = 64
 """Kinks on a segment at which it is looked whether f jumps."""
 
@@ -223,6 +225,19 @@ class Point:
                 if stop is end or len(stretches) == most:
                     return stretches
                 start = stop
+
+    def short(self, d: Floats, steps: Sequence[float], slope: float) -> list[float]:
+        """The steps that are left where those are out that certainly reach a kink, or are certainly longer than the `slope` by the
+        curvature at the start: double precision tells the former, and no kink is looked for. Raises KinkOnSegment as `path` does.
+        """
+        with precision():
+            runs = self._from(d, arb(0))
+            curvature = float((2 * _together(runs)[2]).lower())
+            left = [h for h in steps if not h * (curvature - abs(curvature) * MARGIN) > slope]
+            kinked = np.zeros(len(left), bool)
+            for r in runs if left else ():
+                kinked |= leaves(r.run, r.line, [arb(h) for h in left])
+            return [h for h, k in zip(left, kinked.tolist(), strict=True) if not k]
 
     def turned(self, d: Floats, length: float, most: int) -> int:
         """How many switches of formulas that have more than `most` of them are certainly on other pieces at x + length·d."""

@@ -79,6 +79,8 @@ def constant(x: Ball) -> arb:
 
 def quotient(x: Ball, y: Ball) -> Ball:
     """x/y. Nothing is known of a series where y may be 0 at its start: python-flint raises there."""
+    if type(x) is arb and type(y) is arb:
+        return x / y
     series = [z for z in (x, y) if isinstance(z, arb_series)]
     if series and constant(y).contains(0):
         terms = min(z.prec for z in series)

@@ -85,15 +85,23 @@ class Balls(Arithmetic):
         if unit is None:
             return ball
 
-        def rounded(*xs: arb) -> arb:
-            value = ball(*xs)
+        def rounded(x: arb) -> arb:
+            value = ball(x)
+            return arb(value, unit * value.abs_upper())
+
+        def rounded_pair(x: arb, y: arb) -> arb:
+            value = ball(x, y)
             return arb(value, unit * value.abs_upper())
 
         def sized(*xs: arb) -> arb:
             value = ball(*xs)
             return arb(value, unit * size(value.abs_upper(), *(x.abs_upper() for x in xs)))  # type: ignore[misc]
 
-        return rounded if size is None else sized
+        if size is not None:
+            return sized
+        if len(row.domain) == 1:
+            return rounded
+        return rounded_pair
 
     def _unit(self, row: Primitive, parameter: Any) -> arb | None:
         """What one evaluation may err by, relative to its size; None where it does not."""

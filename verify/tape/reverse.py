@@ -166,13 +166,19 @@ class BallAdjoints:
     sizes: dict[int, float] = field(default_factory=dict)
 
     def add(self, registers: Registers, parts: Column, through: Column | None) -> None:
-        """One more part for each of these registers."""
-        for r, p in zip(registers.tolist(), parts, strict=True):
-            self.parts.setdefault(r, []).append(p)
-        if self.a.u is not None:
-            sizes = through if through is not None else map(upper, parts)
-            for r, s in zip(registers.tolist(), sizes, strict=True):
-                self.sizes[r] = self.sizes.get(r, 0.0) + float(s)
+        """One more part for each of these registers; without roundings it is summed at once."""
+        known, exact, places = self.parts, self.a.u is None, registers.tolist()
+        for r, p in zip(places, parts.tolist(), strict=True):
+            if r not in known:
+                known[r] = [p]
+            elif exact:
+                known[r][0] += p
+            else:
+                known[r].append(p)
+        if not exact:
+            sizes, total = through.tolist() if through is not None else map(upper, parts.tolist()), self.sizes
+            for r, s in zip(places, sizes, strict=True):
+                total[r] = total.get(r, 0.0) + s
 
     def live(self, registers: Registers) -> NDArray[np.bool_]:
         """Which of them anything has come to."""
@@ -200,15 +206,20 @@ def adjoints(run: Run, possible: Mapping[int, list[int]], start: int, sign: int 
     """The adjoints of all inputs, and of the open switches, of one register."""
     found = BallAdjoints(run.arithmetic)
     found.add(np.array([start]), column([arb(sign)], 1), None)
+    moving = run.tape.moving.tolist()
 
     def switch(i: Instruction, _: Adjoints) -> None:
         g, sizes = found.total(i.outs)
-        for e, k in enumerate(i.outs.tolist()):
+        arrive: list[tuple[int, int, arb]] = []
+        for e, (k, pieces) in enumerate(i.choices):
             if len(possible[k]) > 1:
                 continue  # it is cut here
-            r, s = i.pieces(e)[possible[k][0]]
-            if run.tape.moving[r]:
-                found.add(np.array([r]), column([g[e] if s > 0 else -g[e]], 1), None if sizes is None else sizes[e : e + 1])
+            r, s = pieces[possible[k][0]]
+            if moving[r]:
+                arrive.append((e, r, g[e] if s > 0 else -g[e]))
+        if arrive:
+            which, registers, parts = zip(*arrive, strict=True)
+            found.add(np.array(registers), column(parts, len(parts)), None if sizes is None else sizes[list(which)])
 
     sweep(run.tape.fused, run.arithmetic, lambda r: run.registers[r], found, switch, lambda g, p: _product(run.arithmetic, g, p))
     return found

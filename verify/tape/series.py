@@ -139,6 +139,22 @@ def turned(tape: Tape, line: Callable[[arb], list[Ball]], start: arb, end: arb) 
     return sum(int(np.sum(~np.any(may[..., 0] & may[..., 1], axis=0))) for may in taken)
 
 
+def leaves(run: Run, line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> NDArray[np.bool_]:
+    """At which t a switch that the outputs depend on has certainly left the piece that it took `ahead` of the start."""
+    tape, lanes = run.tape, _lanes(run.tape, line, where)
+    taken = {k: run.possible[k] for k in reached(run, tape.outputs.ravel().tolist())}
+    found = np.zeros(len(where), bool)
+    for i in lanes.tape.instructions:
+        if i.row.form != "switch":
+            continue
+        may = lanes.chosen[int(i.outs[0])]
+        for e, (k, pieces) in enumerate(i.choices):
+            if k in taken and len(pieces) == len(may):  # a row that holds a number twice has other places
+                (piece,) = taken[k]
+                found |= ~may[piece, e]
+    return found
+
+
 def _lanes(tape: Tape, line: Callable[[arb], list[Ball]], where: Sequence[arb]) -> vectors.Lanes:
     """The tape over balls of t in double precision."""
     inputs = [list(map(constant, line(t))) for t in where]

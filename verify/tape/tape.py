@@ -282,6 +282,11 @@ class Builder(Arithmetic):
     _instructions: list[Instruction] = field(default_factory=list)
     _known: dict[Any, int] = field(default_factory=dict)
 
+    @property
+    def length(self) -> int:
+        """How many instructions there are."""
+        return len(self._instructions)
+
     def inputs(self, shape: int | tuple[int, ...] = (), *, variable: bool = True) -> Registers:
         """Registers of an input; derivatives are taken by it if it is a `variable`."""
         found = self._new(int(np.prod(shape))).reshape(shape)

@@ -43,7 +43,8 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
         own = FUNCTIONS.get(f)
         if own is None:
-            self.recorder.fail(f"it calls {f.__module__.replace('numpy', 'np', 1)}.{f.__name__}")
+            name = f"{f.__module__.replace('numpy', 'np', 1)}.{f.__name__}"
+            self.recorder.fail(f"it calls {name}" + (", which computes with complex numbers" if name.startswith("np.fft.") else ""))
         return own(*args, **kwargs)
 
     @property

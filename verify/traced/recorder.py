@@ -31,6 +31,8 @@ ROUNDINGS = 64.0
 """Roundings, of the size of the largest number of an array, that such constants may have behind them."""
 FRONT_ENDS = {"torch": "verify.traced.tensors", "jax": "verify.traced.jaxpr"}
 """What follows code that computes in a framework."""
+MOST_INSTRUCTIONS = 100_000
+"""Operations that one run of code may record one by one: some fifty microseconds each, whether they are of one number or of many."""
 GUARD = 1e-7
 """A constant that is added to keep a logarithm or a quotient finite is no larger. Who leaves it out of a gradient changes less than
 rounding in single precision does.
@@ -66,6 +68,7 @@ class Recorder:
     `real` says that it was asked with `strict` of numbers that have a value everywhere, which as real ones are finite.
     `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
     the line that it is at.
+    Of a run of code no more is recorded than up to `most` instructions.
     `opposites` are truths that are others', negated, `singles` single numbers, `buffers` arrays that the code brings along and writes into.
     `halved` names functions that have read one triangle of a matrix whose triangles differ.
     """
@@ -87,6 +90,10 @@ class Recorder:
     real: bool = False
     failure: NotTraced | None = None
     at: SourceLine | None = None
+    most: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.most = self.b.length + MOST_INSTRUCTIONS
 
     def follow(self, library: str, f: Callable[..., Any], arguments: Sequence[Any], known: dict[Any, Any] | None = None) -> Any:
         """What a function of a framework's arrays returns for arrays, recorded ones among them; what is to be `known` the next time is kept
@@ -131,6 +138,8 @@ class Recorder:
     def apply(self, name: str, *operands: Any, parameter: Any = None) -> Registers:
         """One primitive, with the line of code that asks for it."""
         self.b.line = self.line
+        if self.b.length > self.most:
+            self.fail(f"it takes more than {MOST_INSTRUCTIONS} operations, up to which code is recorded")
         found: Registers | None = infinite.applied(self, name, operands, parameter) if self.infinite else None
         return getattr(self.b, name)(*operands, parameter=parameter) if found is None else found
 

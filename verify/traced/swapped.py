@@ -30,12 +30,18 @@ MOST = 10_000
 """Objects that are looked through for modules."""
 
 
+FOLLOWED: list[Callable[..., Any]] = []
+"""Functions whose code has been recorded: what they keep is looked through behind a judgement, see `left`."""
+
+
 @contextmanager
 def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[..., Any]]:
     """The function with what stands in, which is taken away again whatever happens."""
+    if f not in FOLLOWED:
+        FOLLOWED.append(f)
     replaced, forget = _replacements(recorder)
     before: list[Callable[[], object]] = [forget]
-    modules, cells, others, recorder.buffers = _places_of(f)
+    modules, cells, others, recorder.buffers = places_of(f)
     try:
         for a in recorder.buffers.values():
             replaced[id(a)] = _copy_of(recorder, a)
@@ -132,7 +138,7 @@ def _uncompiled(value: Any) -> Any:
 
 
 @lru_cache(maxsize=32)
-def _places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], list[dict[str, Any]], dict[int, Any]]:
+def places_of(f: Callable[..., Any]) -> tuple[list[dict[str, Any]], list[Any], list[dict[str, Any]], dict[int, Any]]:
     """Where the candidate's code looks up what it uses: the names of its own modules, its closures, the attributes of its objects; and the
     buffers among them that it has been seen to write into.
     """

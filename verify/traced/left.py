@@ -1,0 +1,123 @@
+"""What recorded calls have left in the candidate's own objects: plain numbers take its place.
+
+A cache that code keeps (`self.cache`, a dict of its module, an attribute of a function) holds after a recorded call what that call
+computed. Nothing else of the user's is touched, and what an array stood in for is put back itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from verify.traced.array import Recorded
+from verify.traced.swapped import FOLLOWED, LEAVES, Data, places_of, uncompiled
+
+MOST = 100_000
+"""Objects that are looked through."""
+PUT = (list, dict, tuple, set)
+"""Containers in which code keeps what it has computed."""
+
+
+def tidy(functions: list[Callable[..., Any]]) -> None:
+    """Has all that these functions keep be plain again."""
+    seen: dict[int, Any] = {}
+    waiting: list[Any] = [*functions]
+    for f in functions:
+        modules, cells, attributes, _ = places_of(f)
+        waiting += [*modules, *cells, *attributes]
+    while waiting and len(seen) < MOST:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen[id(one)] = one  # kept, so that no other object has its number meanwhile
+        for value, put in _kept(one):
+            plain = _plain(value)
+            if plain is not value:
+                with suppress(Exception):  # what lets nobody write keeps it
+                    put(plain)
+            elif _leads_on(value):
+                waiting.append(value)
+
+
+def _leads_on(value: Any) -> bool:
+    known = isinstance(value, (*PUT, FunctionType, MethodType, type, partial, staticmethod, classmethod, CellType))
+    if known or type(value).__module__ in LEAVES or isinstance(value, ModuleType):
+        return known
+    return hasattr(value, "__dict__") or hasattr(type(value), "__slots__")
+
+
+def _kept(one: Any) -> Iterator[tuple[Any, Callable[[Any], object]]]:
+    """What an object holds, and what puts another thing in its place."""
+    if isinstance(one, dict):
+        own = ((key, value) for key, value in [*one.items()] if not (isinstance(key, str) and key.startswith("__")))
+        yield from ((value, partial(one.__setitem__, key)) for key, value in own)
+    elif isinstance(one, list):
+        yield from ((value, partial(one.__setitem__, k)) for k, value in enumerate([*one]))
+    elif isinstance(one, CellType):
+        try:
+            yield one.cell_contents, partial(setattr, one, "cell_contents")
+        except ValueError:  # it is empty
+            return
+    else:
+        yield from ((value, _nowhere) for value in _beside(one))
+        names = getattr(one, "__dict__", None)
+        if isinstance(one, type):
+            yield from ((value, partial(setattr, one, name)) for name, value in [*vars(one).items()] if not name.startswith("__"))
+        elif isinstance(names, dict):
+            yield names, _nowhere
+        for name in _slots(one):
+            yield getattr(one, name), partial(setattr, one, name)
+
+
+def _beside(one: Any) -> list[Any]:
+    """What an object leads to that cannot be replaced in it."""
+    if isinstance(one, (tuple, set)):
+        return [*one]
+    if isinstance(one, partial):
+        return [one.func, one.args, one.keywords]
+    if isinstance(one, MethodType):
+        return [one.__func__, one.__self__]
+    if isinstance(one, (staticmethod, classmethod)):
+        return [one.__func__]
+    if isinstance(one, FunctionType):
+        return [*(one.__closure__ or ()), one.__defaults__ or (), one.__kwdefaults__ or {}]
+    if (plain := uncompiled(one)) is not one:
+        return [plain]
+    return [] if isinstance(one, type) else [type(one)]
+
+
+def _slots(one: Any) -> list[str]:
+    if isinstance(one, (type, FunctionType)) or type(one).__module__ in LEAVES:
+        return []
+    names = (name for c in type(one).__mro__ for name in np.atleast_1d(getattr(c, "__slots__", ())).tolist())
+    return [name for name in names if not name.startswith("__") and hasattr(one, name)]
+
+
+def _nowhere(_: Any) -> None:
+    """It stays: what holds it is looked through by itself."""
+
+
+def _plain(value: Any) -> Any:
+    """The value itself, unless it is, or is a tuple with, what was recorded."""
+    if isinstance(value, Recorded):
+        return np.array(value.values) if isinstance(value.values, np.ndarray) else value.values
+    if isinstance(value, Data):
+        kept = value.kept
+        same = kept is not None and kept.__array_interface__ == value.__array_interface__
+        return kept if same else value.view(np.ndarray)
+    if type(value) is tuple:
+        parts = tuple(map(_plain, value))
+        return parts if any(a is not b for a, b in zip(parts, value, strict=True)) else value
+    return value
+
+
+def tidy_all() -> None:
+    """The same of all functions that have been recorded since the last time."""
+    functions = [*FOLLOWED]
+    FOLLOWED.clear()
+    tidy(functions)
