@@ -233,3 +233,59 @@ def test_a_second_derivative_goes_through_the_backward():
     called = check(softplus(lambda s: jax.pure_callback(np.asarray, jax.ShapeDtypeStruct(s.shape, s.dtype), s)), derivative=2, **how)
     assert called.verdict is Verdict.HOLDS, str(called)
     assert "cannot be differentiated twice" in str(called)
+
+
+MATRIX = np.random.default_rng(0).normal(size=(3, 3)) + np.diag([1.0, 2.0, 3.0])
+V = np.array([0.7, -1.2, 0.3])
+
+
+def by_eigenvectors(M):
+    values, vectors = jnp.linalg.eigh(M + M.T)
+    return values[0] * vectors[0, 1] * vectors[1, 1]
+
+
+def by_singular_vectors(M):
+    u, s, vh = jnp.linalg.svd(M[:, :2], full_matrices=False)
+    return s[1] * u[0, 0] * vh[0, 1] + jnp.linalg.svd(M, compute_uv=False)[1]
+
+
+def by_qr(M):
+    q, r = jnp.linalg.qr(M)
+    return jnp.sum(V * q[:, 1]) + jnp.sum(V * r[0])
+
+
+def by_triangles(M):
+    b = jax.scipy.linalg.solve_triangular(M, V, lower=True, trans=1)
+    return jnp.sum(V * jax.lax.linalg.triangular_solve(M, b[None], left_side=False, lower=True, unit_diagonal=True)[0])
+
+
+FACTORED = {
+    "eigh": by_eigenvectors,
+    "svd": by_singular_vectors,
+    "qr": by_qr,
+    "solve, by rows that are swapped": lambda M: jnp.sum(V * jnp.linalg.inv(M[::-1])[1]),
+    "triangular": by_triangles,
+}
+
+
+@pytest.mark.parametrize("name", FACTORED)
+def test_factors_of_matrices_are_followed(name):
+    report = check(FACTORED[name], at=MATRIX, at_only=True, laws=("value", "gradient"), profile="quick")
+    assert report.verdict is Verdict.HOLDS, str(report)
+    assert "formula: own code" in str(report)
+
+
+def test_a_wrong_backward_of_a_system_is_broken():
+    @jax.custom_vjp
+    def solved(M, b):
+        return jnp.linalg.solve(M, b)
+
+    def backward(kept, up):
+        M, y = kept
+        g = jnp.linalg.solve(M, up)  # of the transpose is due
+        return -jnp.outer(g, y), g
+
+    solved.defvjp(lambda M, b: ((y := jnp.linalg.solve(M, b)), (M, y)), backward)
+    report = check(solved, at=(MATRIX, V), at_only=True, laws=("gradient",), profile="quick")
+    assert report.verdict is Verdict.BROKEN
+    assert "formula: own code" in str(report)

@@ -450,6 +450,21 @@ def test_branches_that_do_not_depend_on_each_other_are_not_run_until_there_are_t
     assert len(runs) == 11
 
 
+def test_whole_numbers_that_are_made_of_whole_ones_are_no_branches():
+    runs, table, at = [], np.array([0.0, 1.0, -1.0, 2.0]), [0.3, 1.6, 2.4, 0.8]
+
+    def interpolated(x):
+        runs.append(1)
+        below = np.floor(x)
+        ahead = (-(-1 - below * 1)).astype(int)
+        return np.sum(table[ahead - 1] + (x - below) * (table[ahead] - table[ahead - 1]))
+
+    record = recorded(interpolated, [np.array(at)], u=U)
+    assert record.steady
+    assert len(runs) == 1
+    assert [float(s.mid()) for s in slopes(record, [*map(arb, at)])] == [1, -2, 3, 1]
+
+
 def test_closures_are_as_they_were_afterwards():
     data = np.ones(3)
 

@@ -184,7 +184,7 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
         except Misbehaviour:
             refused.append(f"refuses an upstream gradient that is {layout}")
             continue
-        if not same(_numbers(plain), _numbers(found), joint=True, coarse=coarse):
+        if not same(_numbers(plain), _numbers(found), joint=True, coarse=coarse, beside=_numbers(once)):
             raise Misbehaviour("nondeterministic", f"answers with another gradient to an upstream gradient that is {layout}")
     return refused
 
@@ -198,14 +198,16 @@ def _numbers(found: Pulled) -> Floats:
     return np.array(found.gradient)
 
 
-def same(a: Floats, b: Floats, *, joint: bool = False, coarse: str | None = None) -> bool:
+def same(a: Floats, b: Floats, *, joint: bool = False, coarse: str | None = None, beside: Floats | None = None) -> bool:
     """Whether two gradients are one, up to half of the digits of their dtype, or of a `coarse` format of half precision. They are digits
-    of the largest entry where they are `joint`: another layout may sum in another order, while scaling by 2 is exact in each entry. What
-    is not finite on either side says nothing.
+    of the largest entry where they are `joint`: another layout may sum in another order, while scaling by 2 is exact in each entry. So they
+    are of that of a gradient `beside`, for an upstream gradient that is as large: these may be all that cancels to 0, as in batch norm.
+    What is not finite on either side says nothing.
     """
     if a.shape != b.shape:
         return False
-    size = float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a))) if joint else 0.0
+    known = () if not joint else (a,) if beside is None else (a, beside)
+    size = max((float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x))) for x in known), default=0.0)
     with np.errstate(all="ignore"):
         real = np.issubdtype(b.dtype, np.floating)
         eps = (2 * unit_roundoff(b.dtype.name, coarse)) ** 0.5 if real else 0.0

@@ -16,7 +16,7 @@ import scipy.special as sp
 from jax.extend.core import Literal
 
 from verify.tape.tape import SourceLine
-from verify.traced import infinite
+from verify.traced import infinite, matrices
 from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted
 from verify.traced.functions import METHODS
 from verify.traced.recorder import LIBRARIES, Recorder, line_at
@@ -165,6 +165,16 @@ class _Program:
                 return carry
             carry = self._called(params["body_jaxpr"], [*fixed, *carry])
         return self.recorder.fail(f"a loop goes on for more than {MOST_ROUNDS} rounds")
+
+    def solved(self, params: dict[str, Any], ins: list[Any]) -> list[Any]:
+        """A linear system, by the code that solves it: beside that stand its matrix's products, and the code for the transposed one."""
+        lengths, inner = params["const_lengths"], params["jaxprs"]
+        before = lengths.matvec + lengths.vecmat
+        return self._called(inner.solve, [*ins[before : before + lengths.solve], *ins[sum(lengths) :]])
+
+    def own(self, step: Any, *ins: Any) -> list[Any]:
+        """What jax makes of the numbers, by an operator with several results."""
+        return [*map(np.asarray, step.primitive.bind(*[_given(a.values if isinstance(a, Recorded) else a) for a in ins], **step.params))]
 
     def moved(self, step: Any, *ins: Any) -> Any:
         """What jax makes of arrays of registers, by an operator that moves numbers."""
@@ -387,6 +397,45 @@ def _cholesky(program: _Program, step: Any, x: Any) -> Any:  # noqa: ARG001
     return np.linalg.cholesky(x)
 
 
+def _eigh(program: _Program, step: Any, x: Any) -> Any:
+    vectors, values = program.own(step, x)
+    found = matrices.eigh(x, "L" if step.params["lower"] else "U", own=(values, vectors))
+    return found[1], found[0]
+
+
+def _svd(program: _Program, step: Any, x: Any) -> Any:
+    if not step.params["compute_uv"]:
+        return [matrices.svd(x, compute_uv=False, own=())[1]]
+    s, u, vh = program.own(step, x)
+    found = matrices.svd(x, step.params["full_matrices"], own=(u, s, vh))
+    return found[1], found[0], found[2]
+
+
+def _qr(program: _Program, step: Any, x: Any) -> Any:
+    if step.params["pivoting"]:
+        return program.recorder.fail("jax's qr with pivoting is not followed")
+    return matrices.qr(x, "complete" if step.params["full_matrices"] else "reduced", own=program.own(step, x))
+
+
+def _lu(program: _Program, step: Any, x: Any) -> Any:
+    """The factors of one matrix, below and above the diagonal, for the order of its rows that jax has chosen."""
+    if np.ndim(x) != 2 or x.shape[0] != x.shape[1]:
+        return program.recorder.fail("jax's lu of other matrices than single square ones is not followed")
+    own, pivots, order = program.own(step, x)
+    program.recorder.looked = True  # the order of the rows are plain numbers
+    found = lifted(program.recorder, x)[order].copy()
+    for k in range(len(order) - 1):
+        found[k + 1 :, k] = found[k + 1 :, k] / found[k, k]
+        found[k + 1 :, k + 1 :] = found[k + 1 :, k + 1 :] - found[k + 1 :, k : k + 1] * found[k, k + 1 :]
+    return Traced(program.recorder, own, found.registers), pivots, order
+
+
+def _triangular(program: _Program, step: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
+    p = step.params
+    upper, matrix = (p["lower"], np.swapaxes(a, -1, -2)) if p["transpose_a"] else (not p["lower"], a)
+    return matrices.triangular(matrix, b, upper=upper, left=p["left_side"], unitriangular=p["unit_diagonal"])
+
+
 def _rounded(program: _Program, step: Any, x: Any) -> Any:
     if step.params["mantissa_bits"] >= 23:
         return x
@@ -438,7 +487,8 @@ def _equal(program: _Program, step: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
 CALLS = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call",
          "custom_vjp_call_jaxpr", "custom_lin", "core_closed_call"}  # fmt: skip
 """What has a program inside: a custom derivative the one of its value."""
-LOOPS: dict[str, Callable[..., Any]] = {"scan": _Program.scan, "cond": _Program.cond, "while": _Program.while_}
+LOOPS: dict[str, Callable[..., Any]] = {"scan": _Program.scan, "cond": _Program.cond, "while": _Program.while_,
+                                         "custom_linear_solve": _Program.solved}  # fmt: skip
 
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "abs": np.abs,
@@ -469,7 +519,8 @@ RULES: dict[str, Callable[..., Any]] = {
     "integer_pow": _whole_power, "sort": _sorted, "scatter-add": _added_at, "scatter_add": _added_at,
     "conv_general_dilated": _convolution, "reduce_window_sum": _over_windows("sum", 0.0),
     "reduce_window_max": _over_windows("max", -np.inf), "reduce_window_min": _over_windows("min", np.inf),
-    "rev": _mirrored, "split": _parted, "cholesky": _cholesky,
+    "rev": _mirrored, "split": _parted,
+    "cholesky": _cholesky, "eigh": _eigh, "svd": _svd, "qr": _qr, "lu": _lu, "triangular_solve": _triangular,
     "reshape": lambda _, step, x: np.reshape(x, step.params["new_sizes"]),
     "transpose": lambda _, step, x: np.transpose(x, step.params["permutation"]),
     "squeeze": lambda _, step, x: np.squeeze(x, tuple(step.params["dimensions"])),

@@ -1,7 +1,7 @@
-"""Rules of torch's operators on matrices: factors, determinants, systems.
+"""Rules of torch's operators on matrices, jax's among them: factors, determinants, systems.
 
-LAPACK leaves the signs of vectors and the order of rows open, so that rules which need them are handed what torch itself has returned. What
-an LU factorization keeps for the backward alone stands for the matrix that it is of.
+LAPACK leaves the signs of vectors and the order of rows open, so that rules which need them are handed what the framework itself has
+returned. What an LU factorization keeps for torch's backward alone stands for the matrix that it is of.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def _signs(mine: Any, own: Any) -> Any:
     return np.where(np.sum(mine * own, axis=0) < 0, -1.0, 1.0)
 
 
-def _svd(x: Any, full_matrices: bool = False, compute_uv: bool = True, *, own: Any, **_: Any) -> Any:
+def svd(x: Any, full_matrices: bool = False, compute_uv: bool = True, *, own: Any, **_: Any) -> Any:
+    """(U, S, Vh), with the signs of `own`, which is the same of plain numbers; of S alone the others are None."""
     if not compute_uv:
         return None, _matrices(decompositions.svdvals)(x), None
 
@@ -56,7 +57,8 @@ def _svd(x: Any, full_matrices: bool = False, compute_uv: bool = True, *, own: A
     return of_stacks(one)(x, own[0], own[2])
 
 
-def _eigh(x: Any, UPLO: str = "L", compute_v: bool = True, *, own: Any) -> Any:  # aten's name
+def eigh(x: Any, UPLO: str = "L", compute_v: bool = True, *, own: Any) -> Any:  # aten's name
+    """(eigenvalues, eigenvectors), with the signs of `own`."""
     if not compute_v:
         return _matrices(decompositions.eigvalsh)(x, UPLO=UPLO), None
 
@@ -67,7 +69,8 @@ def _eigh(x: Any, UPLO: str = "L", compute_v: bool = True, *, own: Any) -> Any: 
     return of_stacks(one)(x, own[1])
 
 
-def _qr(x: Any, mode: str = "reduced", *, own: Any) -> Any:
+def qr(x: Any, mode: str = "reduced", *, own: Any) -> Any:
+    """(Q, R), with the signs of `own`."""
     square = np.shape(x)[-1] == np.shape(x)[-2]
 
     def one(x: Traced, right: Traced) -> Any:
@@ -88,7 +91,8 @@ def _cholesky(a: Any, upper: bool = False, **_: Any) -> Any:
     return _matrices(factors.cholesky)(a, upper=upper, name="torch.linalg.cholesky"), 0
 
 
-def _triangular(a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
+def triangular(a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
+    """What solves aX = b, or Xa = b."""
     how = {"lower": not upper, "unit_diagonal": unitriangular}
     solved = _matrices(factors.solve_triangular)
     return solved(a, b, **how) if left else np.swapaxes(solved(a, np.swapaxes(b, -1, -2), trans=1, **how), -1, -2)
@@ -164,13 +168,13 @@ def _least_squares(a: Any, b: Any, *_: Any, **__: Any) -> Any:
 
 
 OWN: dict[str, Rule] = {
-    "_linalg_svd": _svd, "_linalg_eigh": _eigh, "linalg_qr": _qr, "_linalg_solve_ex": _solved, "_linalg_det": _determinant,
+    "_linalg_svd": svd, "_linalg_eigh": eigh, "linalg_qr": qr, "_linalg_solve_ex": _solved, "_linalg_det": _determinant,
     "_linalg_slogdet": _log_determinant,
 }  # fmt: skip
-"""Rules that are handed what torch itself has returned, as `own`."""
+"""Rules that are handed what the framework itself has returned, as `own`."""
 
 MATRICES: dict[str, Rule] = {
-    "linalg_inv_ex": _inverse, "linalg_cholesky_ex": _cholesky, "linalg_solve_triangular": _triangular,
+    "linalg_inv_ex": _inverse, "linalg_cholesky_ex": _cholesky, "linalg_solve_triangular": triangular,
     "cholesky_solve": _cholesky_solved, "cholesky_inverse": _cholesky_inverse, "linalg_lu_solve": _solved_again,
     "linalg_pinv": _pseudo_inverse, "linalg_lstsq": _least_squares,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import ceil, floor, trunc
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,14 +42,21 @@ STEPS = {
 }  # fmt: skip
 
 
+EXACTLY: dict[str, Callable[[Fraction], int]] = {"floor": floor, "ceil": ceil, "trunc": trunc, "rint": round}
+"""The same of constants."""
+
+
 def whole(x: Traced, name: str, found: Any = None) -> Whole:
     """The whole numbers, plain, that code goes on with; `found` are those that it has itself."""
-    recorder, step = x.recorder, STEPS[name]
-    if recorder.strict and not all(isinstance(recorder.b.number(np.intp(r)), Fraction) for r in np.ravel(x.registers).tolist()):
+    recorder, step, values = x.recorder, STEPS[name], np.asarray(x.values, np.float64)
+    known = [recorder.b.number(np.intp(r)) for r in np.ravel(x.registers).tolist()]
+    fixed = [number for number in known if isinstance(number, Fraction)]
+    if recorder.strict and len(fixed) < len(known):
         recorder.fail(f"it calls np.{name}")  # of all numbers there are too many
-    values = np.asarray(x.values, np.float64)
     if not np.all(np.isfinite(values)):
         recorder.fail(f"it calls np.{name} of numbers that are not finite")
+    if len(fixed) == len(known):  # nothing is left to compare, as in code that goes on with whole numbers
+        return np.array([*map(EXACTLY[name], fixed)], np.float64).reshape(values.shape)
     n = np.asarray(step.f(values) if found is None else found, np.float64).copy().reshape(-1)
     registers = np.ravel(x.registers)
     left = np.arange(n.size)

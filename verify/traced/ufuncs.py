@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
@@ -228,7 +229,36 @@ def _numbers(recorder: R, ufunc: np.ufunc, f: Callable[..., Registers], inputs: 
     plain = [x.numbers(_float_beside(inputs)) if isinstance(x, Truths) else x for x in inputs]
     with np.errstate(all="ignore"):
         values = ufunc(*_values(plain))
-    return Traced(recorder, values, f(recorder, *(_registers(recorder, ufunc, x) for x in plain)))
+    columns = [_registers(recorder, ufunc, x) for x in plain]
+    whole = _of_whole(recorder, ufunc, columns)
+    return Traced(recorder, values, f(recorder, *columns) if whole is None else whole)
+
+
+OF_WHOLE: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.negative: operator.neg
+}  # fmt: skip
+HELD = 1 << 24
+"""Whole numbers up to this are held by all floats that are followed."""
+
+
+def _of_whole(recorder: R, ufunc: np.ufunc, columns: Sequence[Registers]) -> Registers | None:
+    """What comes of constants that are whole numbers, which is one: code computes indices of them, `(np.floor(x) + 1).astype(int)`, and a
+    sum would have them compared again. None of all else.
+    """
+    if ufunc not in OF_WHOLE:
+        return None
+    known = recorder.b.number
+    if any(not _is_whole(known(np.intp(r))) for c in columns for r in c.ravel().tolist()):
+        return None
+    spread = np.broadcast_arrays(*columns)
+    found = [OF_WHOLE[ufunc](*map(known, pair)) for pair in zip(*(c.ravel() for c in spread), strict=True)]
+    if not all(map(_is_whole, found)):
+        return None
+    return recorder.constants(np.array([*map(int, found)], np.int64).reshape(spread[0].shape))
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, Fraction) and number.denominator == 1 and abs(number) <= HELD
 
 
 def _registers(recorder: R, ufunc: np.ufunc, x: Any) -> Registers:
