@@ -1,4 +1,4 @@
-"""What follows from code alone, kept on disk between processes: JSON, which runs nothing, found as long as that code stands as it did.
+"""A cache on disk of what follows from code alone: JSON, which runs nothing, valid as long as that code is unchanged.
 
 The folder is named by a digest of our own sources, of Python and of the libraries that formulas are made with; a key tells the rest, such
 as the source of a spec. An entry that is broken or of another key is made again. Nothing is written before somebody says so who knows that

@@ -1,4 +1,4 @@
-"""How long a process had for something: the time that passed, less what it waited for a processor that others held.
+"""The clock of time limits: the time that passed, less what a process waited for a processor that others held.
 
 A limit on passed time alone blames code for a busy machine; one on processor time alone never ends what sleeps. The clock is the
 system's monotonic one: the same in all processes, set by nobody, and on Linux it stands while the machine is suspended.

@@ -1,4 +1,4 @@
-"""What is loaded when one of its names is first used: sympy, half a second, for which nobody waits who needs no formula; rooms of ours."""
+"""Lazy imports: sympy, which takes half a second, and packages of ours are loaded when one of their names is first used."""
 
 from __future__ import annotations
 

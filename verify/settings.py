@@ -1,4 +1,4 @@
-"""`[tool.verify]` of pyproject.toml and other TOML: read once, checked key by key; and the parameters of a loss as a command has them."""
+"""Reads `[tool.verify]` of pyproject.toml and other TOML, checked key by key; and parameters of a loss from a command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server of the workers does beside: it sees that the command has ended, by whatever, and leaves nothing of it behind.
+"""Watches the command from the server of the workers: when it has ended, for whatever reason, nothing of it is left behind.
 
 Only the server imports this, before anything else. Signals to the command's group do not reach it: it ends with the command, by a pipe.
 """

@@ -1,4 +1,4 @@
-"""The project on the workers of dask: its files, unpacked where each worker keeps its own, and processes that judge there."""
+"""The project on the workers of dask: unpacks its files where each worker keeps its own, and starts processes that judge there."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True)
 class Unit:
-    """Tasks of one request at one dtype; `before` is what is known of its candidate."""
+    """What travels to a worker of a cluster: tasks of one request at one dtype. `before` is what is known of its candidate."""
 
     tasks: tuple[Task, ...]
     timeout: float | None

@@ -1,4 +1,4 @@
-"""Questions that may cost the process that asks them are asked in a forked copy: compiled code reads and writes outside its arrays."""
+"""Asks in a forked copy of the process what may end it: compiled code may read and write outside its arrays."""
 
 from __future__ import annotations
 

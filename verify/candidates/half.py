@@ -1,4 +1,4 @@
-"""Half precision: in which format candidates of frameworks answer, heard where their answers become arrays of numpy.
+"""Half precision: in which format (bfloat16, float16) a framework's candidate answered, noted where that becomes an array of numpy.
 
 Who answers in bfloat16 or float16 has rounded there, and may have computed there, too: it is judged with the unit roundoff of that format.
 """

@@ -1,4 +1,4 @@
-"""numba with what it sets up when it first loads a kernel. Only a server imports this whose workers judge our own: they have it then."""
+"""Warms numba up: does what it does when it first loads a kernel. Imported only by a server whose workers judge our own kernels."""
 
 from contextlib import suppress
 

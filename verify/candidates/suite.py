@@ -1,4 +1,4 @@
-"""The suite's own names. A candidate that replaces one of them is judged as it likes: what was replaced is put back, and told.
+"""Guards the suite's own names: a candidate that replaces one could decide its verdict, so what was replaced is put back, and told.
 
 It is no lock. Code that runs in the judge's process can do whatever the judge can: what is done here notices the plain ways.
 """

@@ -1,4 +1,4 @@
-"""Conventions are found out, then stated: which member of the spec's family a candidate claims to be, and how it is called.
+"""Finds out a candidate's conventions: which member of the spec's family it claims to be (layout, reduction, penalty), how it is called.
 
 What a user pins is read without what finds out the rest.
 """

@@ -1,4 +1,4 @@
-"""Code as the formula: whether the loss of a candidate, or of a reference beside it, can be recorded, and the candidate's gradient."""
+"""A candidate without a spec: whether its own loss, or its reference, can be recorded as the formula, and its gradient too."""
 
 from __future__ import annotations
 

@@ -291,7 +291,7 @@ def grid(domain: Parameter) -> list[float]:
 
 
 class System(ABC, Generic[M]):
-    """What members answer less what the candidate does, by the values of the parameters, in units of the candidate's answers.
+    """The equations that are solved for parameters: what members answer less what the candidate does, in units of the latter.
 
     Each member answers its share of a sum, and a rest (members, answers) that no parameter changes. `answers` are the candidate's, to one
     question each, and `sizes` (questions,) what their errors are measured by. Parameters are numbers in a row, at first the `defaults`;

@@ -1,4 +1,4 @@
-"""The first questions: a few fixed points, which someone may hear of before the candidate does."""
+"""The first questions to a candidate: types of a fixed point (`Probe`), and of the `watch` that is told of it before."""
 
 from __future__ import annotations
 

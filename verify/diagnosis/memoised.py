@@ -1,4 +1,4 @@
-"""The candidate as a diagnosis asks it: someone hears of each case first, and no case is asked twice."""
+"""A candidate that is asked each case once: its answers are remembered, and a `watch` is told of a case before it is asked."""
 
 from __future__ import annotations
 

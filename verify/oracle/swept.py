@@ -1,4 +1,4 @@
-"""The formula that code is: its slopes are swept at each point, through the switches that are closed there.
+"""A recorded formula: its slopes come from reverse mode anew at each point, through the pieces that the switches take there.
 
 A formula that an author states is small, and asked for at thousands of points: its slopes are recorded once. Code may choose by hundreds of
 numbers, nearly all of them far from where they turn.

@@ -1,4 +1,4 @@
-"""A break that is there only where a property of the example was given up says nothing: code may rely on what its inputs have in common.
+"""Properties of an example that code may rely on (rows that sum to 1): a break only at points that lack them says nothing.
 
 Nothing else tells p − t, which is the gradient where rows of t sum to 1, from a gradient that is wrong.
 """

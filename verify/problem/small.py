@@ -1,4 +1,4 @@
-"""Numbers of the domains of a problem's inputs."""
+"""Small values of a problem's inputs, drawn from their domains, at which it is examined or first asked."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Balls(Arithmetic):
 
 @dataclass(frozen=True, eq=False)
 class One(Arithmetic):
-    """The same with single balls, or series, for columns."""
+    """`Balls` whose columns are single balls, or series."""
 
     a: Balls
 

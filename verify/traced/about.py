@@ -1,5 +1,6 @@
-"""What a record's value and slopes are, in double precision with radii, at many points at once: an answer that is far within what rounding
-explains needs no balls.
+"""The quick look at a record: its value and slopes at many points at once, in double precision with radii.
+
+An answer that is far within what rounding explains needs no balls.
 """
 
 from __future__ import annotations

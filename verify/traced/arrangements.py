@@ -1,4 +1,4 @@
-"""Functions of numpy that are made of others, on a record."""
+"""numpy's functions that are made of its others, such as `kron`, on a record."""
 
 from __future__ import annotations
 

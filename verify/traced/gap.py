@@ -25,7 +25,7 @@ from verify.traced.record import Record
 
 @dataclass(frozen=True, eq=False)
 class Blurred(Balls):
-    """Exact but for constants that were rounded before."""
+    """Balls that are exact but for constants that were rounded before the code got them."""
 
     blur: Mapping[Number, float] = field(default_factory=dict)
 
@@ -37,7 +37,7 @@ class Blurred(Balls):
 
 
 class Careful(Balls):
-    """As careful floats compute that never go to another format: a cast to a lower one is a choice, and no rounding that is owed."""
+    """Balls for floats that never go to another format: a cast to a lower one is a choice, and no rounding that is owed."""
 
     def _unit(self, row: Primitive, parameter: Any) -> arb | None:
         return super()._unit(row, "float64" if row.name == "round_to" else parameter)

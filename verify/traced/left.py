@@ -1,4 +1,4 @@
-"""What recorded calls have left in the candidate's own objects: plain numbers take its place.
+"""Cleans up after a recording: recorded numbers that stay in the candidate's own objects are replaced by plain ones.
 
 A cache that code keeps (`self.cache`, a dict of its module, an attribute of a function) holds after a recorded call what that call
 computed. Nothing else of the user's is touched, and what an array stood in for is put back itself.

@@ -1,4 +1,4 @@
-"""A tape played on arrays that record: its operations are written behind those of the code, on the same builder."""
+"""Plays a tape on recording arrays: its operations are written behind those of the code, on the same builder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the candidate's own modules while it is recorded, in place of what makes plain numbers of recorded ones.
+"""Swaps, while a candidate is recorded, the functions in its own modules that would make plain numbers of recorded ones.
 
 numpy's elementwise functions and functions of arrays ask a recorded array themselves. Those that make arrays, `math`, `float` and functions
 that are compiled do not, so they are replaced by name in the modules that the candidate is written in, and put back.

@@ -1,4 +1,4 @@
-"""One law on one candidate: the search for a case that breaks it. The only room that runs Hypothesis' engine, which a result needs not."""
+"""One law on one candidate: the search for a case that breaks it. The only package that runs Hypothesis' engine."""
 
 from __future__ import annotations
 
