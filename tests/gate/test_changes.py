@@ -80,7 +80,9 @@ def test_the_page_shows_them_first_and_folds_the_rest():
     assert "broken" in shown
     assert "250 other figures moved" in folded
     assert not re.search(r"<details[^>]*\bopen", section)
-    assert "no verdict, and no figure by more than a factor of 2" in render(gated(*NOISE)).partition('id="changes"')[2]
+    assert (
+        "No verdict changed, and no strain or sensitivity by more than a factor of 2." in render(gated(*NOISE)).partition('id="changes"')[2]
+    )
 
 
 def test_the_command_tells_them(tmp_path, monkeypatch):

@@ -35,13 +35,14 @@ def tidy(functions: list[Callable[..., Any]]) -> None:
         if id(one) in seen:
             continue
         seen[id(one)] = one  # kept, so that no other object has its number meanwhile
-        for value, put in _kept(one):
-            plain = _plain(value)
-            if plain is not value:
-                with suppress(Exception):  # what lets nobody write keeps it
-                    put(plain)
-            elif _leads_on(value):
-                waiting.append(value)
+        with suppress(Exception):  # of an object that answers nobody who asks for its attributes
+            for value, put in _kept(one):
+                plain = _plain(value)
+                if plain is not value:
+                    with suppress(Exception):  # what lets nobody write keeps it
+                        put(plain)
+                elif _leads_on(value):
+                    waiting.append(value)
 
 
 def _leads_on(value: Any) -> bool:
