@@ -160,6 +160,15 @@ class Keeper:
         return np.sum(e * e), 2 * e
 
 
+class Sealed:
+    """Has no attribute, and says so in its own way, as nodes of numba's compiler do."""
+
+    __module__ = "numba.core.ir"
+
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
 def arrays(value):
     if isinstance(value, dict):
         return [a for v in value.values() for a in arrays(v)]
@@ -168,9 +177,10 @@ def arrays(value):
 
 def test_what_code_keeps_is_plain_after_a_judgement_and_data_is_what_it_was():
     data = np.array([0.5, -1.0, 2.0])
-    keeper, calls = Keeper(data), []
+    keeper, calls, sealed = Keeper(data), [], [Sealed()]
 
     def f(w):
+        assert sealed
         calls.append({"w": w, "data": data})
         return keeper(w)
 
