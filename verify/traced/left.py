@@ -6,16 +6,17 @@ computed. Nothing else of the user's is touched, and what an array stood in for 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
-from types import CellType, FunctionType, MethodType, ModuleType
+from functools import lru_cache, partial
+from types import CellType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from verify.traced.array import Recorded
-from verify.traced.swapped import FOLLOWED, LEAVES, Data, places_of, uncompiled
+from verify.traced.swapped import FOLLOWED, LEAVES, LIBRARY, Data, places_of, uncompiled
 
 MOST = 100_000
 """Objects that are looked through."""
@@ -46,15 +47,30 @@ def tidy(functions: list[Callable[..., Any]]) -> None:
 
 
 def _leads_on(value: Any) -> bool:
-    known = isinstance(value, (*PUT, FunctionType, MethodType, type, partial, staticmethod, classmethod, CellType))
-    if known or type(value).__module__ in LEAVES or isinstance(value, ModuleType):
-        return known
-    return hasattr(value, "__dict__") or hasattr(type(value), "__slots__")
+    """Whether code of the user's may have put something there: what belongs to a library is full of its own."""
+    if isinstance(value, FunctionType):
+        return not value.__code__.co_filename.startswith(LIBRARY)
+    if isinstance(value, type):
+        return _is_own(value.__module__)
+    known = isinstance(value, (*PUT, MethodType, SimpleNamespace, partial, staticmethod, classmethod, CellType))
+    return known or (_is_own(type(value).__module__) and not isinstance(value, ModuleType)) or uncompiled(value) is not value
+
+
+@lru_cache(maxsize=1024)
+def _is_own(module: str) -> bool:
+    """Whether a module is of no library."""
+    if module in LEAVES or module in sys.builtin_module_names:
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is None or not file.startswith(LIBRARY)
 
 
 def _kept(one: Any) -> Iterator[tuple[Any, Callable[[Any], object]]]:
     """What an object holds, and what puts another thing in its place."""
-    if isinstance(one, dict):
+    plain: Any = uncompiled(one)
+    if plain is not one:
+        yield plain, _nowhere
+    elif isinstance(one, dict):
         own = ((key, value) for key, value in [*one.items()] if not (isinstance(key, str) and key.startswith("__")))
         yield from ((value, partial(one.__setitem__, key)) for key, value in own)
     elif isinstance(one, list):
@@ -87,8 +103,6 @@ def _beside(one: Any) -> list[Any]:
         return [one.__func__]
     if isinstance(one, FunctionType):
         return [*(one.__closure__ or ()), one.__defaults__ or (), one.__kwdefaults__ or {}]
-    if (plain := uncompiled(one)) is not one:
-        return [plain]
     return [] if isinstance(one, type) else [type(one)]
 
 
