@@ -238,6 +238,27 @@ def test_a_package_travels_as_its_wheel(two, tmp_path):
     assert run(folder).returncode == 0
 
 
+LEVELS = """
+import logging
+from pathlib import Path
+from verify.campaign.cluster import cluster
+from verify.errors import UsageError
+try:
+    with cluster("tcp://127.0.0.1:9", [], installed=True, reports=Path("reports")):
+        pass
+except UsageError:
+    known = logging.root.manager.loggerDict.items()
+    loggers = [l for name, l in known if name.partition(".")[0] in ("distributed", "tornado") and isinstance(l, logging.Logger)]
+    print(len(loggers) > 3, {l.getEffectiveLevel() for l in loggers} == {logging.CRITICAL})
+"""
+
+
+def test_libraries_log_no_traceback_beside_what_is_told(tmp_path):
+    command = [sys.executable, "-c", LEVELS]
+    told = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, encoding="utf-8", check=False)
+    assert told.stdout.split() == ["True", "True"], told.stderr
+
+
 def test_a_run_that_is_ended_keeps_what_was_judged(two, tmp_path):
     folder = project(tmp_path / "mine", "right", "hangs")
     with subprocess.Popen(

@@ -46,6 +46,9 @@ VERSIONS = f"""{{'python': __import__('platform').python_version()}} | {{
 """Asks any Python, whether it has verify or not."""
 
 SUITE = "verify (its files)"
+LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
+"""Those whose level dask sets: one that has its own does not follow the one above it."""
+
 UNITS = 4
 """Units that wait for each thread of the workers: so many are with the scheduler that nobody waits, and no more."""
 
@@ -68,8 +71,8 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
         raise UsageError(
             f"{of_files[0]} is a file here, and --installed sends none. Name candidates as package.module:function, or leave it out."
         )
-    for library in ("distributed", "tornado"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)  # a lost worker is told by us, and a run that is ended, too
+    for logger in LOGGERS:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # a lost worker is told by us, and a run that is ended, too
     try:
         _is_there(address)
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
