@@ -10,6 +10,10 @@ from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.pair.properties import ALONE, properties, unless_given_up
 from verify.problem.around import DRAWS, keeping, shown
+from verify.tape.tape import Builder
+from verify.traced.left import tidy_all
+from verify.traced.recorder import Recorder
+from verify.traced.swapped import swapped
 
 RNG = np.random.default_rng(5)
 ROWS = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])
@@ -191,3 +195,19 @@ def test_what_code_keeps_is_plain_after_a_judgement_and_data_is_what_it_was():
     assert {type(a) for a in found} == {np.ndarray}
     assert keeper.cache["by"]["residuals"][1] is data
     assert all(call["data"] is data for call in calls)
+
+
+def test_functions_that_let_nobody_compare_them_are_recorded():
+    class Incomparable:
+        def __eq__(self, other):
+            raise ValueError("the truth of arrays is ambiguous")
+
+        __hash__ = object.__hash__
+
+        def __call__(self, w):
+            return np.sum(w * w)
+
+    for f in (Incomparable(), Incomparable()):
+        with swapped(f, Recorder(Builder())) as followed:
+            assert followed is f
+    tidy_all()

@@ -133,6 +133,6 @@ def _plain(value: Any) -> Any:
 
 def tidy_all() -> None:
     """The same of all functions that have been recorded since the last time."""
-    functions = [*FOLLOWED]
+    functions = [*FOLLOWED.values()]
     FOLLOWED.clear()
     tidy(functions)

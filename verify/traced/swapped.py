@@ -30,15 +30,16 @@ MOST = 10_000
 """Objects that are looked through for modules."""
 
 
-FOLLOWED: list[Callable[..., Any]] = []
-"""Functions whose code has been recorded: what they keep is looked through behind a judgement, see `left`."""
+FOLLOWED: dict[int, Callable[..., Any]] = {}
+"""Functions whose code has been recorded, by their ids: what they keep is looked through behind a judgement, see `left`. Equality is the
+user's own: that of arrays has no truth.
+"""
 
 
 @contextmanager
 def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[..., Any]]:
     """The function with what stands in, which is taken away again whatever happens."""
-    if f not in FOLLOWED:
-        FOLLOWED.append(f)
+    FOLLOWED[id(f)] = f
     replaced, forget = _replacements(recorder)
     before: list[Callable[[], object]] = [forget]
     modules, cells, others, recorder.buffers = places_of(f)
