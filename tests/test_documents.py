@@ -61,14 +61,14 @@ def test_the_readme_counts_what_the_page_of_checkers_says():
         assert counted == [len(functions) - accused - passed, len(functions), accused, of[0], passed, of[1]], tool
 
 
-def of_contributing(first: str) -> str:
-    """The example whose docstring begins so."""
-    (found,) = (b for b in blocks("python", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")) if b.lstrip('"').startswith(first))
+def example(first: str, page: str = "docs/specs.md") -> str:
+    """The example of a page whose docstring begins so."""
+    (found,) = (b for b in blocks("python", (ROOT / page).read_text(encoding="utf-8")) if b.lstrip('"').startswith(first))
     return found
 
 
 def test_the_loss_of_contributing_is_a_loss(folder):
-    spec = of_contributing("Squared multiclass hinge")
+    spec = example("Squared multiclass hinge", "CONTRIBUTING.md")
     assert spec == (ROOT / "specs/classification/squared_multiclass_hinge.py").read_text(encoding="utf-8")
     (folder / "my_hinge.py").write_text(spec, encoding="utf-8")
     (folder / "squared.py").write_text(
@@ -100,8 +100,8 @@ def objective(prediction, target, gamma={gamma}):
 """
 
 
-def test_the_loss_of_one_score_of_contributing_is_one(folder):
-    spec = of_contributing("Focal loss")
+def test_the_loss_of_one_score_of_the_specs_page_is_one(folder):
+    spec = example("Focal loss")
     (folder / "focal.py").write_text(spec, encoding="utf-8")
     for gamma in (2, 1):
         (folder / f"objective{gamma}.py").write_text(FOCAL.format(gamma=gamma), encoding="utf-8")
@@ -117,15 +117,15 @@ def test_the_loss_of_one_score_of_contributing_is_one(folder):
         assert ("gamma 1.0 (found out from its gradient)" in str(report)) == (given is None)
 
 
-def test_the_penalty_of_contributing_is_one(folder):
-    penalty = of_contributing("Elastic net")
+def test_the_penalty_of_the_specs_page_is_one(folder):
+    penalty = example("Elastic net")
     (folder / "my_penalty.py").write_text(penalty, encoding="utf-8")
     assert find_penalty("my_penalty.py").bias is False
     assert convex_penalty(find_penalty("my_penalty.py"))
 
 
-def test_the_penalty_of_groups_of_contributing_is_one(folder):
-    (folder / "my_penalty.py").write_text(of_contributing("Sparse group lasso"), encoding="utf-8")
+def test_the_penalty_of_groups_of_the_specs_page_is_one(folder):
+    (folder / "my_penalty.py").write_text(example("Sparse group lasso"), encoding="utf-8")
     assert convex_penalty(find_penalty("my_penalty.py"))
     code = """
 def svm_loss(W, X, y, reg):
@@ -155,8 +155,8 @@ def objective(prediction, target):
 """
 
 
-def test_the_loss_of_real_targets_of_contributing_is_one(folder):
-    spec = of_contributing("Huber's loss")
+def test_the_loss_of_real_targets_of_the_specs_page_is_one(folder):
+    spec = example("Huber's loss")
     (folder / "huber.py").write_text(spec, encoding="utf-8")
     laws = ("gradient", "curvature")
     for name, factor, verdict in (("right", "", verify.Verdict.HOLDS), ("wrong", " * (1 + (target > 500))", verify.Verdict.BROKEN)):
@@ -209,8 +209,8 @@ def backward(dy, saved):
 
 
 @pytest.mark.parametrize("first", INPUTS)
-def test_the_functions_of_inputs_of_contributing_are_some(folder, first):
-    (folder / "spec.py").write_text(of_contributing(first), encoding="utf-8")
+def test_the_functions_of_inputs_of_the_specs_page_are_some(folder, first):
+    (folder / "spec.py").write_text(example(first), encoding="utf-8")
     for name, wrong in (("right", ""), ("wrong", " * 1.25")):
         (folder / f"{name}.py").write_text(f"import numpy as np\n{INPUTS[first].replace('{wrong}', wrong)}", encoding="utf-8")
         target = f"{name}.py:{'forward,backward' if 'forward' in INPUTS[first] else 'f'}"
@@ -229,8 +229,8 @@ def f(x, w):
 """
 
 
-def test_the_relations_of_contributing_are_some(folder):
-    (folder / "cosines.py").write_text(of_contributing("The cosine of the angle"), encoding="utf-8")
+def test_the_relations_of_the_specs_page_are_some(folder):
+    (folder / "cosines.py").write_text(example("The cosine of the angle"), encoding="utf-8")
     for name, wrong in (("right", ""), ("wrong", " * 0.5")):
         (folder / f"{name}.py").write_text(COSINES.replace("{wrong}", wrong), encoding="utf-8")
         report = verify.check(
@@ -248,7 +248,7 @@ def cubed(W, X, y, reg):
 
 
 def test_the_mistake_of_contributing_is_named(monkeypatch):
-    exec(of_contributing("Every entry cubed"), entry := {})
+    exec(example("Every entry cubed", "CONTRIBUTING.md"), entry := {})
     own = entry["cubed"]
     for table in (of_gradients.changes, of_gradients.few):
         table.cache_clear()
