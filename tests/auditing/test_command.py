@@ -65,7 +65,7 @@ def test_an_entry_that_only_large_problems_have_is_named_in_every_format(checked
     text = render(document, "text")
     assert "audit broken for softmax_cross_entropy (float64), mine.py:wrong at 10 × 3073 weights and 50 examples" in text
     assert "entry [4, 1234] is" in text
-    assert "broken: 1 holds, audit broken" in text
+    assert "broken: 1 of 1 check holds, audit broken" in text
     for format_ in ("github", "sarif", "junit", "markdown", "html"):
         assert re.search(r"(\[|#91;)4, 1234", render(document, format_)), format_
 

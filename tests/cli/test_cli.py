@@ -18,9 +18,11 @@ import pytest
 from click.testing import CliRunner
 
 from verify import UsageError
+from verify.campaign import configuration
 from verify.campaign.configuration import read
 from verify.campaign.process_group import below
 from verify.cli import cli
+from verify.spec.catalogue import penalties
 
 MODULE = [sys.executable, "-m", "verify"]
 SCRIPT = [str(Path(sys.executable).parent / "verify")]
@@ -160,7 +162,7 @@ def test_a_spec_is_found_by_what_people_call_it(verify):
 
 def test_what_is_right_ends_with_0(verify):
     done = verify(f"check mine.py:right {SOFTMAX} {ONE_LAW}", command=SCRIPT, code=0)
-    assert "holds: 1 holds" in done.stdout
+    assert "holds: 1 of 1 check holds" in done.stdout
     assert "layout (C, D), reduction mean, penalty l2" in done.stdout
     assert "[1/1] mine.py:right float64 value: holds" in done.stderr
 
@@ -171,7 +173,7 @@ def test_what_is_wrong_ends_with_1_and_a_sentence(verify):
         assert f"gradient law broken for softmax_cross_entropy ({dtype}), mine:wrong: entry [" in done.stdout
     assert "allowed" in done.stdout
     assert "witness: N=" in done.stdout
-    assert "broken: 2 broken" in done.stdout
+    assert "broken: 0 of 2 checks hold, 2 broken" in done.stdout
     assert done.stderr == ""
 
 
@@ -254,6 +256,14 @@ WRONG_CONFIGURATION = {
     "a layout that is a number": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\nlayout = 3", "layout"),
     "a margin that is text": ("[[tool.verify.candidates]]\ntarget = 'a:f'\nloss = 'b'\ndelta = 'x'", "delta"),
 }
+
+
+def test_the_kernels_are_asked_for_the_penalties_that_they_have(tmp_path, monkeypatch):
+    """Another penalty of weights.py needs no kernel: it is found out from what users have written."""
+    usual = read(tmp_path).candidates
+    assert {c["target"].rpartition(":")[2] for c in usual} == {"none", "l2", "l2_no_bias", "half_l2", "half_l2_no_bias"}
+    monkeypatch.setattr(configuration, "penalties", lambda: {**penalties(), "l4": None})
+    assert read(tmp_path).candidates == usual
 
 
 @pytest.mark.parametrize("case", WRONG_CONFIGURATION)
@@ -348,7 +358,7 @@ def test_a_terminal_has_colours_unless_it_asks_for_none(tmp_path, setting, colou
     shown = os.read(ours, 100_000).decode()
     os.close(ours)
     assert done.returncode == 0, done.stderr
-    assert "holds: 1 holds" in shown
+    assert "holds: 1 of 1 check holds" in shown
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", shown)) is coloured
 
 

@@ -310,7 +310,7 @@ def test_laws_that_do_not_apply_say_why():
     report = check(RIGHT["softmax_cross_entropy"]["shifted by the maximum"], loss="softmax_cross_entropy", profile="quick")
     reasons = {o.task.law: o.reason for o in report.inapplicable}
     assert set(reasons) == {"crossing", "membership", "one-sided", "compiled", "curvature", "formula"}
-    assert reasons["crossing"] == "the loss has no switches"
+    assert reasons["crossing"] == "the formula has no switches: no max, abs or comparison"
 
 
 def test_a_negative_subgradient_on_a_kink_need_not_descend_and_holds():

@@ -348,7 +348,7 @@ def test_laws_that_do_not_apply_say_why():
     report = check(inputs.dice, loss=f"{PLAIN}:DICE", profile="quick", laws=LAWS_OF_RELATIONS)
     reasons = {o.task.law: o.reason for o in report.inapplicable}
     assert reasons == {
-        "batches": "the function is no sum over examples by its form, and claims to be none over a dimension",
+        "batches": "neither the function's form nor its claims say that it is a sum over examples",
         "symmetry": "the function claims no symmetry",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -63,12 +64,21 @@ def read(folder: Path) -> Configuration:
 
 
 def core_candidates() -> Iterable[Mapping[str, Any]]:
-    """Every loss that has both a spec and a kernel, with every penalty, at both dtypes. The core itself is not imported."""
+    """Every kernel of the core whose loss has a spec, with each penalty that it has, at both dtypes. Their files are read, not imported."""
     core = find_spec("verify.core")
-    kernels = {m.name for m in pkgutil.iter_modules(core.submodule_search_locations if core else None)}
+    folders = core.submodule_search_locations if core else None
+    kernels = {m.name for m in pkgutil.iter_modules(folders)}
     for loss in names():
-        for penalty in penalties() if loss in kernels else ():
-            yield {"target": f"verify.core.{loss}:{penalty.replace('-', '_')}", "loss": loss, "dtypes": list(DTYPES)}
+        has = _assigned(Path((folders or [""])[0], f"{loss}.py").read_text(encoding="utf-8")) if loss in kernels else set()
+        for penalty in (name.replace("-", "_") for name in penalties()):
+            if penalty in has:
+                yield {"target": f"verify.core.{loss}:{penalty}", "loss": loss, "dtypes": list(DTYPES)}
+
+
+def _assigned(source: str) -> set[str]:
+    """The names that a module's top level assigns."""
+    at_top = (node for statement in ast.parse(source).body if isinstance(statement, ast.Assign) for node in ast.walk(statement))
+    return {node.id for node in at_top if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...] | None) -> Request:

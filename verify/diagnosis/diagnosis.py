@@ -169,7 +169,7 @@ class Inquiry:
         if some and (found := self._everywhere(here, ordinary, most=2) or self._precision([here, *ordinary])) is not None:
             return found
         if some and not here.finite:
-            told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on the one shown; no change of a term explains it"
+            told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on others; no known mistake explains it"
             return Diagnosis("unknown", told)
         everywhere = all(residual.broken and _usable(residual) for residual in ordinary)
         return self._somewhere(here, [here, *ordinary, *(rest or self._special(few=everywhere))], everywhere=everywhere)
@@ -196,10 +196,10 @@ class Inquiry:
             return None
         for e in found:
             if not _usable(here) or self._explains(e, here):
-                return self._told(e, beside="" if here.finite else "on the one shown it is not even finite")
+                return self._told(e, beside="" if here.finite else "elsewhere it is not even finite")
         # What explains the case shown as well and takes more changes: the others of as many have been tried.
         both = simplest(self._system([here, *smooth])) if len(found[0].terms) == 1 else None
-        return self._told(found[0], beside="on the one shown it does not explain all") if both is None else self._told(both)
+        return self._told(found[0], beside="elsewhere it does not explain all") if both is None else self._told(both)
 
     def _explains(self, found: Explanation, residual: Residual) -> bool:
         return explains(found, observation(residual, self.aspect.few(residual.decomposition, tuple(change for change, _ in found.terms))))

@@ -79,7 +79,7 @@ def is_sum(relation: Relation) -> bool:
 def inapplicable(subject: Subject) -> str | None:
     """Applies to losses of scores, and to functions that are sums, by their form or by what is claimed of them."""
     known = related.related(subject, is_sum)
-    return None if known else "the function is no sum over examples by its form, and claims to be none over a dimension"
+    return None if known else "neither the function's form nor its claims say that it is a sum over examples"
 
 
 LAW = Law(

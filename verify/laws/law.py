@@ -222,7 +222,7 @@ def in_full_precision(subject: Subject) -> str | None:
 
 def has_switches(subject: Subject) -> str | None:
     """Applies where there are kinks."""
-    return None if subject.oracle.has_switches else "the loss has no switches"
+    return None if subject.oracle.has_switches else "the formula has no switches: no max, abs or comparison"
 
 
 def _never(_: Subject) -> bool:

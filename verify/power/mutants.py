@@ -140,7 +140,7 @@ def _losses(reference: Reference) -> Iterator[Mutant]:
     yield Mutant("loss off by 1e-3", "loss", _made(reference, loss=lambda p: p.loss * (1 + 1e-3)))
     if reference.oracle.dtype == "float64":
         yield Mutant("loss in single precision", "loss", _made(reference, loss=lambda p: float(np.float32(p.loss))))
-    yield Mutant("loss of the last W as long as W hardly changes", "loss", _stale(_made(reference)), wavers=True)
+    yield Mutant("loss not computed anew where W hardly changes", "loss", _stale(_made(reference)), wavers=True)
 
 
 def _loss_with(k: int, factor: float) -> Callable[[Parts], float]:

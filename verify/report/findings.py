@@ -316,12 +316,14 @@ def _by(entries: Iterable[Entry], key: Callable[[Entry], object]) -> list[list[E
 
 
 def counts(document: Document) -> str:
-    """How many laws hold, are broken (and in how many findings), are silent; one law on one candidate at one dtype counts once."""
-    found, n = {v: sum(r["verdict"] == v for r in document["results"]) for v in VERDICTS}, len(findings(document))
+    """How many checks hold, are broken (and in how many findings), are silent. A check is one law on one candidate at one dtype."""
+    results, n = document["results"], len(findings(document))
+    found = {v: sum(r["verdict"] == v for r in results) for v in VERDICTS}
     within = {"broken": f" in {counted(n, 'finding')}"} if n < found["broken"] else {}
-    told = [f"{k} {v}{within.get(v, '')}" for v, k in found.items() if k]
+    hold = [f"{found['holds']} of {'1 check holds' if len(results) == 1 else f'{len(results)} checks hold'}"] if results else []
+    others = [f"{k} {v}{within.get(v, '')}" for v, k in found.items() if k and v != "holds"]
     refused = [f"{counted(len(document['refused']), 'candidate')} not judged"] if document.get("refused") else []
-    return ", ".join([*told, *(f"audit {a['verdict']}" for a in document.get("audits", ())), *refused]) or "nothing judged"
+    return ", ".join([*hold, *others, *(f"audit {a['verdict']}" for a in document.get("audits", ())), *refused]) or "nothing judged"
 
 
 def summary(document: Document) -> str:

@@ -31,7 +31,7 @@ def plain(tables: Sequence[Mapping[str, Any]]) -> str:
 def _parts(found: Mapping[str, Any]) -> list[RenderableType]:
     letters = dict(zip(found["laws"], ascii_lowercase, strict=False))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("wrong implementation", "family", "caught by"):
+    for title in ("wrong implementation", "kind", "caught by"):
         table.add_column(title, overflow="fold", no_wrap=title == "caught by")
     for mutant in found["mutants"]:
         caught = found["kills"][mutant["name"]]

@@ -202,7 +202,7 @@ def conventions(document: Document) -> Iterator[tuple[str, str]]:
         varied |= {"inputs": f"inputs {found['inputs']}"} if "inputs" in found else {}
         told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)
         what = "gradient" if found.get("signature") == "objective" else "loss"
-        doubt = "" if found.get("fits") else f": its {what} fits no member of the family, so these are assumed"
+        doubt = "" if found.get("fits") else f": its {what} fits no combination of conventions, so these are assumed"
         yield visible(name), visible(told + doubt)
         yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
 
