@@ -19,7 +19,7 @@ import numpy as np
 
 from verify.campaign.executor import execute, recorded
 from verify.campaign.judging import perform
-from verify.campaign.record import TaskNotes
+from verify.campaign.notes import TaskNotes
 from verify.campaign.task import Request
 from verify.candidates import Linear, float_environment
 from verify.cases import Case

@@ -61,7 +61,7 @@ def parts(target: str, loss: str) -> tuple[list[Outcome], list[float]]:
 
 def rows_a_second(outcome: Outcome, folder: Path, rows: int = 300) -> float:
     """Rows that the ledger commits."""
-    ledger, told = Ledger(folder / "ledger.sqlite"), json.dumps(documents.told(outcome))
+    ledger, told = Ledger(folder / "ledger.sqlite"), json.dumps(documents.as_data(outcome))
     began = time.perf_counter()
     for k in range(rows):
         ledger.keep(str(k), told, {"files": {}, "libraries": {}}, subject="x")
@@ -120,7 +120,7 @@ def main() -> None:
         measured = {name: parts(*how) for name, how in kinds.items()}
         outcome = measured["numpy"][0][0]
         rows, units = rows_a_second(outcome, Path(folder)), units_a_second(outcome)
-    text = json.dumps(documents.told(outcome))
+    text = json.dumps(documents.as_data(outcome))
     print(f"{'candidate':18} {'problems/s and core':>20} {'spread of times':>16}")
     rates = {}
     for name, (outcomes, seconds) in measured.items():

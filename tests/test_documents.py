@@ -333,7 +333,9 @@ def test_every_promise_of_the_guard_has_a_test_that_there_is():
 PAGES = sorted(
     {
         *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md", "reports/atlas/README.md")),
+        *(ROOT / "reports/atlas").rglob("*.md"),
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md", "examples/README.md")),
+        ROOT / "verify/data/README.md",
     }
 )
 

@@ -16,7 +16,7 @@ import pytest
 
 import verify
 from verify.api import requested
-from verify.bench.beside import all_beside, stored
+from verify.bench.comparison import all_beside, stored
 from verify.bench.run import SCHEMA as BENCH
 from verify.campaign import witness
 from verify.campaign.configuration import read as configuration
@@ -252,7 +252,7 @@ def use_baseline(file, r):
 
 def use_benchmarks(file, r):
     for b in all_beside(stored(file)):
-        b.told()
+        b.in_words()
 
 
 def use_project(file, r):

@@ -159,7 +159,7 @@ def requested(
     convex: bool = False,
     formula: str | None = None,
 ) -> Request:
-    """What the arguments of `check` ask for. Raises UsageError for what is not known or not allowed."""
+    """The request that the arguments of `check` make. Raises UsageError for what is not known or not allowed."""
     _callable(candidate)
     loss = name_of_spec(loss) if isinstance(loss, (LossSpec, FunctionSpec)) else loss
     penalty = name_of_spec(penalty) if isinstance(penalty, Penalty) else penalty

@@ -450,7 +450,7 @@ def _kill_tables(report: Report) -> list[dict[str, Any]]:
 @click.option("--group", default=None, metavar="NAME", help="Only specs of this group: regression, binary, …")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) -> int:
-    """What there is: the specs, the laws, or the candidates that `verify run` would judge here.
+    """The specs, the laws, or the candidates that `verify run` would judge here.
 
     Of specs WORDS are searched in names, other names, formulas and the functions of libraries; all that is known of those is shown.
     """

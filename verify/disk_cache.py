@@ -35,10 +35,10 @@ LONGEST = 1 << 20
 _waiting: dict[str, str] = {}
 
 
-def cached(key: Key, make: Callable[[], T], told: Callable[[T], Any], read: Callable[[Any], T]) -> T:
-    """What is kept by this key, else what is made, to be kept. `told` is its plain form, from which it is `read`.
+def cached(key: Key, make: Callable[[], T], as_data: Callable[[T], Any], read: Callable[[Any], T]) -> T:
+    """What is kept by this key, else what is made, to be kept. `as_data` is its plain form, from which it is `read`.
 
-    Raises what `make` raises. What cannot be told or read is made.
+    Raises what `make` raises. What cannot be as_data or read is made.
     """
     name = _name(key)
     with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
@@ -47,7 +47,7 @@ def cached(key: Key, make: Callable[[], T], told: Callable[[T], Any], read: Call
     if _home() is None or len(_waiting) == MOST:  # of what nobody has written
         return made
     with suppress(ValueError, TypeError, RecursionError):  # of what has no plain form
-        whole = json.dumps({"key": key, "value": told(made)})
+        whole = json.dumps({"key": key, "value": as_data(made)})
         if len(whole) <= LONGEST:
             _waiting[name] = whole
     return made

@@ -1,4 +1,4 @@
-"""What can go wrong on the user's side, as opposed to the candidate's or ours."""
+"""Errors on the user's side, as opposed to the candidate's or ours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
 
 def shown(given: object) -> str:
-    """What was given, in code, as far as a sentence can hold it, even where an object cannot say what it is.
+    """The value given, as code, as far as a sentence can hold it, even where an object cannot say what it is.
 
     >>> shown("float63"), len(shown("x" * 10**6))
     ("'float63'", 200)
@@ -74,7 +74,7 @@ def seconds(kind: str, given: object) -> None:
 
 
 def several(kind: str, given: object, such_as: str) -> tuple[Any, ...]:
-    """What a list or a tuple holds. Raises UsageError for what is none; a text is none, either."""
+    """The items of a list or a tuple. Raises UsageError for what is none; a text is none, either."""
     try:
         if isinstance(given, (str, bytes, Mapping)):
             raise TypeError

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Verdict(Enum):
-    """What became of a law: it holds, it is broken, or nothing was decided."""
+    """The verdict on a law: it holds, it is broken, or nothing was decided."""
 
     HOLDS = "holds"
     BROKEN = "broken"
@@ -22,7 +22,7 @@ class Verdict(Enum):
 
 
 LOSS, GRADIENT, HESSIAN = "loss", "gradient", "Hessian"
-"""What a candidate answers."""
+"""The answers of a candidate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Evidence:
 
     @property
     def decides(self) -> bool:
-        """Whether the allowance is finite: one that is not decides nothing."""
+        """True if the allowance is finite: one that is not decides nothing."""
         return isfinite(self.allowed)
 
     @property
@@ -67,12 +67,12 @@ class Evidence:
 
     @property
     def sees(self) -> bool:
-        """Whether a quantity that is wrong altogether would have been noticed: the allowance does not swamp it."""
+        """True if a quantity that is wrong altogether would be noticed: the allowance does not swamp it."""
         return self.resolution < 1
 
 
 NOT_FINITE = "allowance not finite: smaller numbers would decide it"
-"""Why evidence without a finite allowance decides nothing."""
+"""The reason given where evidence has no finite allowance, and so decides nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a loss with labels is judged as a function of, by the names of its values: linear scores of weights and data, or the scores."""
+"""The arguments of a loss with labels, by their names: linear scores of weights and data, or the scores."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import click
 def command(
     losses: tuple[str, ...], penalty: str, dtype: str, profile: str, seed: int, laws: tuple[str, ...], format_: str, output: Path | None
 ) -> int:
-    """How many wrong implementations does each law catch, and how small an error would it have seen?
+    """Show how many wrong implementations each law catches, and the smallest error that it sees.
 
     The wrong ones are made from each spec's own terms. Ends with 1 if one of them survives, if a law catches none, or if the right
     implementation is called broken.

@@ -1,4 +1,4 @@
-"""How many cases a law is judged on, by profile; the same numbers for a user's own Hypothesis tests."""
+"""Profiles: the number of cases that a law is judged on; the same numbers for a user's own Hypothesis tests."""
 
 from __future__ import annotations
 

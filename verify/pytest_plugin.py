@@ -119,7 +119,7 @@ class LawItem(pytest.Item):
         return str(excinfo.value) if isinstance(excinfo.value, UsageError) else super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the tests stand."""
+        """The file and line of the test."""
         return self.path, None, self.name
 
 

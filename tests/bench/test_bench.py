@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from verify.benchmarks import checked, checkers, peers
 
 from verify.bench import clock, run, text
-from verify.bench.beside import worse
+from verify.bench.comparison import worse
 from verify.bench.run import SCHEMA, bench, growth
 from verify.bench.table import Setup, Table, tables
 from verify.cli import cli

@@ -308,7 +308,7 @@ def test_rows_that_are_none_are_judged_again(project):
 
 def test_what_is_silent_for_want_of_time_is_not_kept(project, opened):
     from verify.campaign import reuse
-    from verify.campaign.record import Note
+    from verify.campaign.notes import Note
 
     ledger = opened(project / NAME)
 

@@ -12,7 +12,7 @@ import pytest
 from verify import Verdict
 from verify.api import judge_all
 from verify.campaign import executor
-from verify.campaign.record import TaskNotes, read
+from verify.campaign.notes import TaskNotes, read
 from verify.campaign.task import Request
 from verify.cases import Case
 from verify.elapsed import now

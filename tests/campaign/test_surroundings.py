@@ -108,7 +108,7 @@ def test_it_is_told_and_the_next_candidate_finds_all_as_before(tmp_path, alone, 
             import_module(library(act))
     there, _ = alone()
     after, (value, purity, _) = alone(request(written(tmp_path, act, on_import=on_import)))
-    assert [s.told for s in there if s.differ(there[s], after[s])] == []
+    assert [s.effect for s in there if s.differ(there[s], after[s])] == []
     assert value.result.verdict is Verdict.HOLDS
     if on_import:
         assert purity.result.verdict is Verdict.HOLDS

@@ -33,12 +33,12 @@ def test_large_outputs_have_weights_of_their_own_too():
 
 def test_what_is_done_is_said():
     left_out = {2: "which is not differentiable"}
-    assert Upstream(seed=0).told([()], {}) == {}
-    assert Upstream(seed=0).told([(3, 4)], {}) == {"upstream": "drawn at random for outputs of shape (3, 4)"}
-    assert Upstream(seed=0, positive=True).told([(3,), ()], left_out) == {
+    assert Upstream(seed=0).described([()], {}) == {}
+    assert Upstream(seed=0).described([(3, 4)], {}) == {"upstream": "drawn at random for outputs of shape (3, 4)"}
+    assert Upstream(seed=0, positive=True).described([(3,), ()], left_out) == {
         "upstream": "drawn at random, all positive, for outputs of shape (3,) and (); output 2 is left out, which is not differentiable"
     }
-    assert Upstream().told([(3,)], {}) == {"upstream": "1 for each entry of the output: the losses of the examples are added"}
+    assert Upstream().described([(3,)], {}) == {"upstream": "1 for each entry of the output: the losses of the examples are added"}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ TOLD = {
 @pytest.mark.parametrize("name", WAYS)
 def test_each_tells_what_it_is(name):
     way = WAYS[name]
-    assert (way.form, way.is_of_matrices, way.told) == TOLD[name]
+    assert (way.form, way.is_of_matrices, way.described) == TOLD[name]
     assert (way.takes_weights, way.flat, way.has_gradient, way.keeps("W")) == (False, False, True, False)
     assert way.packed((1, 2)) == (1, 2)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from verify.mistakes import Lines, Slip, told
+from verify.mistakes import Lines, Slip, in_words
 from verify.traced.record import as_run
 
 X = np.array([0.5, -1.2, 0.8])
@@ -55,7 +55,7 @@ def test_a_place_that_a_loop_comes_by_again_is_changed_each_time():
         if s.code == "path-missing" and s.place.key[2] == "x[1] * h" and s.place.slot == 1 and s.place.steps == "all"
     )
     assert np.allclose(lines.gradient([slip]), [0.0, X[1] * (X[1] * X[0] + X[2]) + X[2], 1.0])  # the last step alone is carried back
-    assert told(slip, lines.line(slip.place)).startswith("lacks what comes through `h` in `x[1] * h` (test_lines.py:")
+    assert in_words(slip, lines.line(slip.place)).startswith("lacks what comes through `h` in `x[1] * h` (test_lines.py:")
 
 
 HOW = {
@@ -83,7 +83,7 @@ def test_a_line_of_several_operations_is_left_out_as_a_whole():
 
     lines = lines_of(f)
     (slip,) = (s for s in lines.slips() if s.how == "identity" and np.allclose(lines.gradient([s]), 2 / (1 + np.exp(-X))))
-    assert "leaves out the derivative of `p = 1 / (1 + np.exp(-x))`" in told(slip, lines.line(slip.place))
+    assert "leaves out the derivative of `p = 1 / (1 + np.exp(-x))`" in in_words(slip, lines.line(slip.place))
 
 
 def test_another_constant_is_put_in_one_place():
@@ -109,7 +109,7 @@ def test_an_expression_over_several_lines_is_a_place():
 
     lines = lines_of(f)
     for s in lines.slips():
-        assert "(test_lines.py:" in told(s, lines.line(s.place))
+        assert "(test_lines.py:" in in_words(s, lines.line(s.place))
     assert any(np.allclose(lines.gradient([s]), [0, 0, np.cos(X[2])]) for s in lines.slips())
 
 

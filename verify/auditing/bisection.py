@@ -1,4 +1,4 @@
-"""Which entries are wrong: groups in which gradient and loss disagree are halved until single entries are left."""
+"""Bisection of wrong entries: groups in which gradient and loss disagree are halved until single entries are left."""
 
 from __future__ import annotations
 

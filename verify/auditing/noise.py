@@ -1,4 +1,4 @@
-"""How much a loss trembles: the standard deviation of its own rounding, from a table of differences.
+"""The noise of a loss: the standard deviation of its own rounding, from a table of differences.
 
 Nine values at equal small steps: their fourth differences see nothing of a smooth function and 70 times the variance of the noise.
 Source: J. J. Moré and S. M. Wild, Estimating Computational Noise, SIAM J. Sci. Comput. 33 (2011).

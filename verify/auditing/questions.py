@@ -1,4 +1,4 @@
-"""What an audit asks, as reports tell it."""
+"""The questions of an audit, as reports tell it."""
 
 QUESTIONS = {
     "value": "the loss against the oracle's",

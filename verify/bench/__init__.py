@@ -1,1 +1,1 @@
-"""How fast the core is, beside whatever is installed: contestants take turns, answers are compared, a busy machine is noticed."""
+"""Benchmarks: the core beside whatever is installed. Contestants take turns, answers are compared, a busy machine is noticed."""

@@ -36,7 +36,7 @@ def command(
     links the page.
     Rounds in which other processes kept the machine busy are dropped. The gradient's full size takes 3.5 GB of memory.
     """
-    from verify.bench.beside import stored, worse
+    from verify.bench.comparison import stored, worse
     from verify.bench.page import page
     from verify.bench.run import bench
     from verify.bench.table import tables

@@ -1,4 +1,4 @@
-"""What is timed: a table of setups, each with contestants that do the same work."""
+"""A table of setups to time, each with contestants that do the same work."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from verify.bench.beside import Beside, beside
+from verify.bench.comparison import Beside, beside
 from verify.figures.canvas import BLUE, GREEN, GREY, ORANGE, RED, svg
 
 Document = Mapping[str, Any]

@@ -15,7 +15,7 @@ from verify.trial import Result, Witness
 WITNESSES = ("witness", "worst", "farthest")
 
 
-def told(outcome: Outcome | Inapplicable) -> dict[str, Any]:
+def as_data(outcome: Outcome | Inapplicable) -> dict[str, Any]:
     """The outcome without its task."""
     if isinstance(outcome, Inapplicable):
         return {"reason": outcome.reason}
@@ -42,9 +42,9 @@ def read(task: Task, found: Mapping[str, Any]) -> Outcome | Inapplicable:
 def exact(outcome: Outcome | Inapplicable) -> tuple[str, Outcome | Inapplicable] | None:
     """The outcome as text, and as it comes back from there. None where it does not come back as it was: it may hold what is no number."""
     try:
-        text = json.dumps(told(outcome))
+        text = json.dumps(as_data(outcome))
         back = read(outcome.task, json.loads(text))
-        return (text, back) if json.dumps(told(back)) == text else None
+        return (text, back) if json.dumps(as_data(back)) == text else None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
 

@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import leftovers, memory, output, process_group
 from verify.campaign.channel import Garbled
-from verify.campaign.record import Note, TaskNotes, read
+from verify.campaign.notes import Note, TaskNotes, read
 from verify.campaign.server import prepare
 from verify.campaign.shrinking import SECONDS, Shrinking, can_be_smaller
 from verify.campaign.sources import needed

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from verify import disk_cache, form
 from verify.bulk import SearchPart
-from verify.campaign.record import TaskNotes
+from verify.campaign.notes import TaskNotes
 from verify.campaign.sources import is_users
 from verify.campaign.task import Inapplicable, Outcome, Request, Task, failed
 from verify.candidates import (
@@ -25,6 +25,7 @@ from verify.candidates import (
     Scores,
     Upstream,
     adapted,
+    error_line,
     errstate,
     extras,
     float_environment,
@@ -35,8 +36,7 @@ from verify.candidates import (
     process_globals,
     resolve,
     suite,
-    told_of,
-    told_of_upstream,
+    upstream_described,
 )
 from verify.candidates.answer import Incomplete
 from verify.candidates.arguments import Arguments, arguments_of, by_arguments, is_symmetric, loss_and_gradient, loss_of, slots, to_plain
@@ -262,7 +262,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
     why, operations = (found, None) if isinstance(found, str) else (None, found[1])
     source = "differences" if why is not None else "own" if reference is None else "reference"
     told: dict[str, Any] = {
-        "signature": own.told if own.alone else called(f),
+        "signature": own.in_words if own.alone else called(f),
         **({} if own.alone else {"wrt": list(own.differentiated), "at": to_plain(own.whole)}),
         "convex": "claimed" if request.convex else "not claimed",
         "fits": True,
@@ -282,7 +282,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
             return Inapplicable(task, found)
     if own.returned is None:
         limitations = (*limitations, NO_GRADIENT)
-    limitations = (*limitations, *own.told_symmetric)
+    limitations = (*limitations, *own.symmetry_notes)
     question: Estimated | Derived
     start = Start(here, own.differentiated)
     if isinstance(found, str):
@@ -313,7 +313,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
     if why is None and result.verdict is Verdict.SILENT and task.case is None and (swamped or why_not(task.law, pair) is not None):
         # what differences do not ask at all is asked where it can be decided
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
-    told |= ({"framework": framework} if framework else {}) | told_of_upstream(f)
+    told |= ({"framework": framework} if framework else {}) | upstream_described(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))
 
 
@@ -629,4 +629,4 @@ def interruption(task: Task, error: Exception) -> str | None:
     module = getattr(f.loss or f.grad if isinstance(f, Candidate) else f, "__module__", None)
     if module is None or all(frame.f_globals.get("__name__") != module for frame, _ in walk_tb(error.__traceback__)):
         return None
-    return f"raised {told_of(error)}, when it was not asked"
+    return f"raised {error_line(error)}, when it was not asked"

@@ -23,8 +23,7 @@ from verify.candidates.frameworks import adapted
 from verify.candidates.signature import POSITIONAL, called, parameters_of
 from verify.cases import Case
 from verify.conventions import Conventions
-from verify.conventions.by_spec import by_spec
-from verify.conventions.by_spec import told as conventions_in_words
+from verify.conventions.by_spec import by_spec, conventions_in_words
 from verify.errors import UsageError
 from verify.pair.shrinking import shrunk
 from verify.problem import Input, Problem, small
@@ -268,7 +267,7 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
         proof = prove(code, given, shape=told, limit=limit, **how)
     if proof.status == "proved":
         of_another = () if request.reference is None else (OF_THE_REFERENCE,)
-        proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.told_symmetric, *_kept(inputs)))
+        proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.symmetry_notes, *_kept(inputs)))
     made = Proved(candidate=request.name, proof=proof)
     if proof.status == "proved" and declared:
         sizes = sizes_of(inputs, shape, apart=proof.shape != told)

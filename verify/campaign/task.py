@@ -10,7 +10,7 @@ from traceback import extract_tb
 from typing import Any
 
 from verify import disk_cache
-from verify.campaign.record import Note
+from verify.campaign.notes import Note
 from verify.campaign.sources import Sources
 from verify.candidates import (
     Misbehaviour,

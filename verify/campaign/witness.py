@@ -62,7 +62,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     """All that is needed to judge the case again, and what was said of it."""
     task, result = outcome.task, outcome.result
     assert result.witness is not None
-    case = told(result.witness.case, task.request.loss)
+    case = as_data(result.witness.case, task.request.loss)
     return {
         "schema": SCHEMA,
         "id": identity(outcome),
@@ -78,7 +78,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def told(case: Case, loss: str) -> dict[str, Any]:
+def as_data(case: Case, loss: str) -> dict[str, Any]:
     """The case as plain data; the values of linear scores stand beside `values` too, and the targets that its labels stand for."""
     found = case.to_dict()
     if loss == NO_LOSS or problem_named(loss) is not None:

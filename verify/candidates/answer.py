@@ -1,4 +1,4 @@
-"""What a candidate answers, and what it is called when it does not."""
+"""A candidate's answer, and the names of its misbehaviours."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             raise  # by the user
-        raise Misbehaviour("crashed", f"raised {told_of(error)}") from error
+        raise Misbehaviour("crashed", f"raised {error_line(error)}") from error
     finally:
         sys.setrecursionlimit(depth)
         how = float_environment.restore(before)
@@ -98,7 +98,7 @@ def _put_back(shared: process_globals.Before) -> None:
         process_globals.note(told)
 
 
-def told_of(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """Its type and the first line of what it says, which is code of the candidate's too."""
     try:
         text = str(error).split("\n")[0][:200]
@@ -175,7 +175,7 @@ def _array(returned: Any) -> NDArray[Any]:
     except ValueError:  # rows of different lengths
         raise Misbehaviour("shape", "returned nested sequences that are no array") from None
     except Exception as error:
-        raise Misbehaviour("dtype", f"returned {type(returned).__name__}, which is no array: {told_of(error)}") from error
+        raise Misbehaviour("dtype", f"returned {type(returned).__name__}, which is no array: {error_line(error)}") from error
 
 
 PLAIN = {np.ndarray, np.float64, np.float32, float, int}

@@ -1,4 +1,4 @@
-"""What a candidate without a spec is called with, as named inputs, and which of them each of its gradients is for.
+"""The arguments of a candidate without a spec, as named inputs, and which of them each of its gradients is for.
 
 An argument is an input, or a dict, a list or a tuple of inputs, which are named as one gets at them: `W`, `params['W1']`, `layers[0]`. The
 suite knows inputs alone: here, and nowhere else, they are put together for the candidate, and what it returns is taken apart.
@@ -70,12 +70,12 @@ class Arguments:
         return isinstance(self.whole, Slot)
 
     @property
-    def told(self) -> str:
+    def in_words(self) -> str:
         """That array in words."""
         return f"one array of shape {np.shape(self.values['x'])}"
 
     @property
-    def told_symmetric(self) -> tuple[str, ...]:
+    def symmetry_notes(self) -> tuple[str, ...]:
         """How the gradients for symmetric inputs are judged, and why."""
         how = "of its gradient G the symmetric part is judged, (G + Gᵀ)/2"
         return tuple(f"{name} is a symmetric matrix, and {why}: {how}" for name, why in self.symmetric.items())
@@ -155,7 +155,7 @@ class Arguments:
             if name not in known:
                 raise unknown("input", name, known)
             if not any(map(self.is_real, slots(known[name]))):
-                raise UsageError(f"{name} holds no real numbers, and is not differentiated. Gradients may be for {self._told_real()}.")
+                raise UsageError(f"{name} holds no real numbers, and is not differentiated. Gradients may be for {self._real_in_words()}.")
         trees = {name: known[name] for name in dict.fromkeys(wrt)}
         by_name = isinstance(returned, Mapping) and all(_key(returned, name) is not None for name in trees)
         if not by_name and returned is not None and not self.trees.keys() >= trees.keys() and not self._fit(trees, returned):
@@ -178,7 +178,7 @@ class Arguments:
         """The arguments that hold real numbers."""
         return {name: tree for name, tree in self.trees.items() if any(map(self.is_real, slots(tree)))}
 
-    def _told_real(self) -> str:
+    def _real_in_words(self) -> str:
         return _and([f"{name} of shape {np.shape(self.values[name])}" for name in self.values if self.is_real(name)])
 
     def for_all(self) -> Arguments:
@@ -216,7 +216,7 @@ class Arguments:
             return self._with(trees, ONE)
         if in_a_row and len(returned) == len(trees):
             return self._with(trees, EACH)  # by order: one that has another shape is wrong
-        raise UsageError(f"it returns {_shapes(returned)}, which fits none of {self._told_real()}. {WRT.format(next(iter(trees)))}")
+        raise UsageError(f"it returns {_shapes(returned)}, which fits none of {self._real_in_words()}. {WRT.format(next(iter(trees)))}")
 
     def _found_by_name(self, returned: Mapping[Any, Any], trees: Mapping[str, Tree]) -> Arguments:
         known = {**{name: Slot(name) for name in self.values if self.is_real(name)}, **trees}

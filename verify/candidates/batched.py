@@ -1,4 +1,4 @@
-"""What a candidate answers to many small problems of one size: asked directly, since a guard around each call costs more than the
+"""A candidate's answers to many small problems of one size: asked directly, since a guard around each call costs more than the
 call. Whoever finds something here asks again in the ordinary way.
 """
 

@@ -1,4 +1,4 @@
-"""How a function of named inputs is called: the order of its arguments, the parameters that it takes, and what it returns.
+"""The call of a function of named inputs: the order of its arguments, the parameters that it takes, and what it returns.
 
 f(x, gamma)                → (value, gradients), or (value, ∂x, ∂gamma)
 loss(x, gamma), grad(x, gamma)
@@ -63,7 +63,7 @@ class Call(Way):
         return not isinstance(self.f, Candidate) or self.f.has_gradient
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """Its arguments by the inputs' names, and how its backward is called."""
         backward = {"backward": self.backward} if self.backward else {}
         return {"call": f"f({', '.join([*self.order, *self.handed])})", **backward}
@@ -124,7 +124,7 @@ class Call(Way):
             return Answer(value, self._gradients(self._asked(self.f.grad, arguments), shapes))
         returned = self._asked(self.f, arguments)
         if not isinstance(returned, (tuple, list)) or len(returned) == 1:
-            message = f"returned {type(returned).__name__}, not a pair (value, {self._told()})"
+            message = f"returned {type(returned).__name__}, not a pair (value, {self._gradients_due()})"
             raise Incomplete(message, 1) if is_number(returned) or type(returned) is np.ndarray else Misbehaviour("shape", message)
         first, *rest = returned
         return Answer(self._value(first, examples), self._gradients(rest[0] if len(rest) == 1 else rest, shapes))
@@ -192,10 +192,10 @@ class Call(Way):
             parts = list(returned)
         else:
             what = f"{len(returned)} things" if isinstance(returned, (tuple, list)) else type(returned).__name__
-            raise Misbehaviour("shape", f"returned {what}, not {self._told()}")
+            raise Misbehaviour("shape", f"returned {what}, not {self._gradients_due()}")
         return {name: self._shaped(name, array(g, "gradient"), shapes[name]) for name, g in zip(names, parts, strict=True)}
 
-    def _told(self) -> str:
+    def _gradients_due(self) -> str:
         names = self.problem.differentiated
         return f"the gradient for {names[0]}" if len(names) == 1 else f"gradients for {', '.join(names[:-1])} and {names[-1]}"
 

@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def has_gradient(self) -> bool:
-        """Whether there is one."""
+        """True if it has a gradient."""
         return self.grad is not None
 
     @property
@@ -67,7 +67,7 @@ class Candidate:
 
 
 def name_of(candidate: object) -> str:
-    """What a candidate is called in the report: its target string, else its function's qualified name."""
+    """The name of a candidate in the report: its target string, else its function's qualified name."""
     if isinstance(candidate, str):
         return candidate
     if isinstance(candidate, Candidate):

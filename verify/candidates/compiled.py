@@ -1,4 +1,4 @@
-"""What a function that numba compiled tells of itself: its Python source, and whether threads may change its bits."""
+"""Functions that numba compiled: their Python source, and whether threads may change its bits."""
 
 from __future__ import annotations
 

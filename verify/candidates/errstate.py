@@ -1,4 +1,4 @@
-"""What numpy does about errors with floats: it ignores them, warns, raises or calls. It is one setting for all code of a thread.
+"""numpy's handling of floating-point errors: it ignores them, warns, raises or calls. It is one setting for all code of a thread.
 
 While a candidate is asked they are all handed to a function that nobody else knows: whatever it sets differs from that, also where it
 sets what most code does.

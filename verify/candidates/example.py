@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verify.candidates.answer import told_of
+from verify.candidates.answer import error_line
 from verify.errors import UsageError
 
 Floats = NDArray[np.floating]
@@ -50,7 +50,9 @@ def example(at: Any) -> Example:
         try:
             at = at()
         except Exception as error:
-            raise UsageError(f"at is a function, and raises {told_of(error)}. Give the inputs, or a function that returns them.") from None
+            raise UsageError(
+                f"at is a function, and raises {error_line(error)}. Give the inputs, or a function that returns them."
+            ) from None
     try:
         if isinstance(at, Mapping) or (isinstance(at, (tuple, list)) and not of_numbers(at)):
             return Example(part(at, "at"))
@@ -71,7 +73,7 @@ def point(at: ArrayLike | None) -> Floats:
     _dense(at, "at")
     try:
         with np.errstate(all="ignore"):
-            x = np.asarray(_told_in_single(at))
+            x = np.asarray(_in_single(at))
             real = x.dtype.kind in "iufO" or (x.dtype.kind == "V" and "float" in x.dtype.name)  # V: bfloat16 and the like
             x = x if x.dtype in (np.float32, np.float64) or not real else np.asarray(x, dtype=np.float64)
     except Exception:  # whatever an object raises that is no array
@@ -108,7 +110,7 @@ def _leaf(a: Any, told: str) -> Any:
     if callable(a) and not hasattr(a, "__array__"):
         raise UsageError(f"{told} is a function; give numbers, arrays and text, and let the candidate know its functions by itself.")
     try:
-        x = a if isinstance(a, (int, float)) else np.asarray(_told_in_single(a))[()]
+        x = a if isinstance(a, (int, float)) else np.asarray(_in_single(a))[()]
     except Exception:  # whatever an object raises that is no array
         raise UsageError(f"{told} is a {type(a).__name__}, which is no array. Give numbers, arrays and text, or dicts and lists.") from None
     kind = np.asarray(x).dtype
@@ -128,7 +130,7 @@ def _leaf(a: Any, told: str) -> Any:
     return x
 
 
-def _told_in_single(a: Any) -> Any:
+def _in_single(a: Any) -> Any:
     """Numbers of torch in bfloat16, which numpy has no format for, in single precision, which holds the same numbers."""
     return a.float() if str(getattr(a, "dtype", None)) == "torch.bfloat16" else a
 

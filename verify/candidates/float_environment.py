@@ -1,4 +1,4 @@
-"""How this process computes with floats: rounding, traps, and what becomes of subnormal numbers.
+"""The floating-point environment of this process: rounding, traps, and what becomes of subnormal numbers.
 
 It is one register of the processor for everything that runs in a thread. A shared library that was built with -ffast-math sets it
 when it is loaded: from then on all code there takes subnormal numbers for 0, and nothing says so.

@@ -1,4 +1,4 @@
-"""Which framework a candidate computes in, and the adapter for it: each is one file that wraps what the user wrote as a numpy function.
+"""The framework that a candidate computes in, and its adapter: each is one file that wraps what the user wrote as a numpy function.
 
 No framework is imported that the user's code has not imported itself.
 """

@@ -36,7 +36,7 @@ class Linear(Labelled):
         return LAYOUTS[self.layout]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """Its layouts."""
         data = {} if self.data == "ND" else {"data": DATA_LAYOUTS[self.data]}
         return {"layout": self.convention, **data, **({"weights": "taken"} if self.takes_weights else {})}

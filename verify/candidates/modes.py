@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.autograd import forward_ad
 
-from verify.candidates.answer import Misbehaviour, told_of
+from verify.candidates.answer import Misbehaviour, error_line
 from verify.candidates.upstream import generic, same
 from verify.rounding import unit_roundoff
 
@@ -51,11 +51,11 @@ def forward_mode(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coars
     except NotImplementedError:  # of what torch, or some other function in there, has no forward mode for
         return []
     except Exception as error:
-        return [f"cannot be differentiated in forward mode, though it has a jvp ({told_of(error)})"]
+        return [f"cannot be differentiated in forward mode, though it has a jvp ({error_line(error)})"]
     for path in leaves:
         if path in (wrong or ()):
             raise Misbehaviour(
-                "forward-mode", f"has another derivative for {_told(path)} in forward mode, by its jvp, than by its backward"
+                "forward-mode", f"has another derivative for {_path_in_words(path)} in forward mode, by its jvp, than by its backward"
             )
     return []
 
@@ -123,11 +123,11 @@ def batched(f: Code, leaves: Leaves, weights: Sequence[torch.Tensor], coarse: st
             warnings.simplefilter("ignore")  # of how fast that is
             together = back([torch.stack(row) for row in rows], is_grads_batched=True)
     except Exception as error:
-        return [f"cannot be asked for several gradients at once, by vmap, as is_grads_batched does ({told_of(error)})"]
+        return [f"cannot be asked for several gradients at once, by vmap, as is_grads_batched does ({error_line(error)})"]
     for (path, a, b, _), both in zip(pairwise, together, strict=True):
         if not all(_alike(one, None if both is None else both[k], coarse) for k, one in enumerate((a, b))):
             told = "where several upstream gradients come at once, by vmap, as with is_grads_batched"
-            raise Misbehaviour("nondeterministic", f"answers with another gradient for {_told(path)} {told}")
+            raise Misbehaviour("nondeterministic", f"answers with another gradient for {_path_in_words(path)} {told}")
     return []
 
 
@@ -149,5 +149,5 @@ def _moved(a: torch.Tensor, part: float, rng: np.random.Generator) -> torch.Tens
     return a.detach() + part * size * _drawn(a, rng) if part else a.detach().clone()
 
 
-def _told(path: Path) -> str:
+def _path_in_words(path: Path) -> str:
     return "".join([str(path[0]), *(f"[{key!r}]" for key in path[1:])]) if path else "its input"

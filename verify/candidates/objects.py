@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from verify.candidates.answer import Misbehaviour, asked, told_of
+from verify.candidates.answer import Misbehaviour, asked, error_line
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example
 from verify.candidates.signature import POSITIONAL, called
@@ -220,7 +220,7 @@ def _made(kind: type, at: Any) -> tuple[Any, Any]:
         np.random.seed(0)  # noqa: NPY002
         return kind(*copy.deepcopy(positional), **copy.deepcopy(mine)), left
     except Exception as error:
-        raise UsageError(f"{kind.__name__} cannot be made from the example: {told_of(error)}. Give an object of it.") from None
+        raise UsageError(f"{kind.__name__} cannot be made from the example: {error_line(error)}. Give an object of it.") from None
     finally:
         np.random.set_state(numbers)  # noqa: NPY002
 

@@ -126,7 +126,7 @@ class Scores(Labelled):
         return f"{ORDERS[self.order]}, {CUTS[self.cut]}" if self.flat else ORDERS[self.order]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """What comes back, and the orders where they are not told by that."""
         objective = self.per_example and not self.each
         found: dict[str, Any] = {"signature": OBJECTIVE if objective else "scores", **({"reduction": NONE} if self.each else {})}

@@ -1,4 +1,4 @@
-"""Which signature a candidate has: by what it calls its arguments, by how many it takes, and by what it returns."""
+"""The signature of a candidate, by the names of its arguments, by how many it takes, and by what it returns."""
 
 from __future__ import annotations
 

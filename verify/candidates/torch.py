@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from verify.candidates import half
-from verify.candidates.answer import Misbehaviour, asked, told_of
+from verify.candidates.answer import Misbehaviour, asked, error_line
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
 from verify.candidates.frameworks import named, variable
@@ -208,9 +208,9 @@ class Graph:
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
         """See `Layer`."""
         if (recorder := recorder_in((*inputs, *upstream))) is not None:
-            return self._told(recorder.follow("torch", self._pulled_alone, (*inputs, *upstream)))
+            return self._by_name(recorder.follow("torch", self._pulled_alone, (*inputs, *upstream)))
         with _one_thread():
-            return self._told(self._pulled(inputs, upstream, DRAWN)[0])
+            return self._by_name(self._pulled(inputs, upstream, DRAWN)[0])
 
     def _pulled_alone(self, *given: Any) -> dict[Any, Any]:
         """The gradients of tensors, as tensors."""
@@ -356,7 +356,7 @@ class Graph:
             try:
                 found = self._gradients(some, alone, weights, ignored)
             except (RuntimeError, TypeError, AttributeError) as error:
-                told.append(f"cannot be differentiated for {path[0]} alone ({told_of(error)})")
+                told.append(f"cannot be differentiated for {path[0]} alone ({error_line(error)})")
                 continue
             if not self._agree(coarse, {path: g[path]}, found):
                 raise Misbehaviour(
@@ -375,7 +375,7 @@ class Graph:
         pairs = [(a, np.zeros_like(a) if other[path] is None else _array(other[path])) for path, a in g.items()]
         return all(same(a, b, joint=True, coarse=coarse) for a, b in pairs)
 
-    def _told(self, found: dict[Any, Any]) -> dict[str, Any]:
+    def _by_name(self, found: dict[Any, Any]) -> dict[str, Any]:
         """Gradients by the names of the arguments."""
         told: dict[Any, Any] = {}
         for path, a in found.items():
@@ -414,7 +414,7 @@ def _made(module: type[torch.nn.Module]) -> torch.nn.Module:
             torch.manual_seed(0)
             return module()
     except Exception as error:
-        told = f"{module.__name__} is a class of modules and cannot be made without arguments ({told_of(error)})"
+        told = f"{module.__name__} is a class of modules and cannot be made without arguments ({error_line(error)})"
         raise UsageError(f"{told}. Give an object of it, {module.__name__}(…).") from None
 
 
@@ -518,8 +518,8 @@ def _returned(f: Callable[..., Any], tensors: list[Any], dtype: torch.dtype) -> 
             raise
         mine, asked = (str(d).removeprefix("torch.") for d in (OTHER[dtype], dtype))
         raise UsageError(
-            f"the candidate computes in {mine} and refuses {asked} ({told_of(error)}). Ask it in {mine}, with --dtype {mine} or an array "
-            f"`at` of that dtype, or convert its parameters: module.{'double' if asked == 'float64' else 'float'}()."
+            f"the candidate computes in {mine} and refuses {asked} ({error_line(error)}). Ask it in {mine}, with --dtype {mine} or an "
+            f"array `at` of that dtype, or convert its parameters: module.{'double' if asked == 'float64' else 'float'}()."
         ) from None
 
 
@@ -567,7 +567,7 @@ def _chosen(leaves: list[Any], upstream: Upstream) -> tuple[list[int], dict[str,
     chosen = chosen if upstream.seed is not None else chosen[:1]
     shapes = [(*leaves[k].shape, 2) if leaves[k].is_complex() else tuple(leaves[k].shape) for k in chosen]
     left_out = {k: "since the first is the loss" if k in found else NOT_DIFFERENTIABLE for k in range(len(leaves)) if k not in chosen}
-    return chosen, upstream.told(shapes, left_out)
+    return chosen, upstream.described(shapes, left_out)
 
 
 def _weight(v: np.ndarray, y: torch.Tensor, scale: float, layout: str) -> torch.Tensor:
@@ -596,7 +596,7 @@ def _gradient(outputs: list[torch.Tensor], leaf: torch.Tensor, weights: list[tor
     except RuntimeError as error:
         if "incompatible with .grad()" not in str(error):
             raise
-        raise UsageError(f"the candidate cannot be differentiated for x alone: {told_of(error)}") from None
+        raise UsageError(f"the candidate cannot be differentiated for x alone: {error_line(error)}") from None
     return np.zeros(leaf.shape) if g is None else _array(g if g.layout is torch.strided else g.to_dense())
 
 

@@ -1,4 +1,4 @@
-"""What comes back to a candidate that returns an array: an upstream gradient, one weight for each entry of what it returned.
+"""The upstream gradient for a candidate that returns an array: one weight for each entry of what it returned.
 
 f(x) = Σ_k ⟨v_k, y_k(x)⟩ with weights v that are drawn once is a loss like any other, and its gradient is what backward answers to v.
 Weights of 1 would not do: a backward that forgets its upstream gradient, transposes it or sums it up is right for them.
@@ -47,7 +47,7 @@ class Upstream:
         drawn = generic(sum(sizes), np.random.default_rng([abs(self.seed), sum(sizes)]), positive=self.positive)
         return [part.reshape(shape) for part, shape in zip(np.split(drawn, np.cumsum(sizes)[:-1]), shapes, strict=True)]
 
-    def told(self, shapes: Sequence[Shape], left_out: Mapping[int, str]) -> dict[str, str]:
+    def described(self, shapes: Sequence[Shape], left_out: Mapping[int, str]) -> dict[str, str]:
         """The weights in words, and which outputs have none and why; nothing where one number alone came back, which is the loss."""
         said = [f"output {k} is left out, {why}" for k, why in left_out.items()]
         if [int(np.prod(shape)) for shape in shapes] != [1]:
@@ -138,7 +138,7 @@ def answering(pull: Pull) -> Callable[..., Any]:
     return call
 
 
-def told_of_upstream(f: Any) -> dict[str, str]:
+def upstream_described(f: Any) -> dict[str, str]:
     """What there is to say of the upstream gradient of an adapted candidate, once it has been asked."""
     return dict(getattr(f, "told", {}))
 

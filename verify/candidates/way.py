@@ -65,7 +65,7 @@ class Way(ABC):
 
     @property
     @abstractmethod
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """How it is called, for the report."""
 
     @property

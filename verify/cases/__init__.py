@@ -1,4 +1,4 @@
-"""Where laws are tested: Hypothesis strategies that build valid cases instead of filtering for them. A case itself loads none of them."""
+"""Cases: Hypothesis strategies that build valid cases instead of filtering for them. A case itself loads none of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from verify.cases.case import Case
 from verify.later import found_in
 
 if TYPE_CHECKING:
+    from verify.cases.families import families
     from verify.cases.kinks import has_kinks
-    from verify.cases.offered import families
 
 __all__ = ["Case", "families", "has_kinks"]
 
-__getattr__ = found_in(__name__, {"families": "verify.cases.offered", "has_kinks": "verify.cases.kinks"})
+__getattr__ = found_in(__name__, {"families": "verify.cases.families", "has_kinks": "verify.cases.kinks"})

@@ -12,8 +12,8 @@ from verify.conventions.probes import Probe
 from verify.later import found_in
 
 if TYPE_CHECKING:
-    from verify.conventions.finding import find_out, find_out_inputs
+    from verify.conventions.inference import find_out, find_out_inputs
 
 __all__ = ["PINS", "Conventions", "Pins", "Probe", "find_out", "find_out_inputs"]
 
-__getattr__ = found_in(__name__, dict.fromkeys(("find_out", "find_out_inputs"), "verify.conventions.finding"))
+__getattr__ = found_in(__name__, dict.fromkeys(("find_out", "find_out_inputs"), "verify.conventions.inference"))

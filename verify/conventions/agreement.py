@@ -1,4 +1,4 @@
-"""Which members of the family a candidate's answers agree with: on points where members still agree with each other, more is asked."""
+"""The combinations of conventions that a candidate's answers agree with; where several still do, more points are asked."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def elsewhere(objective: M, free: Sequence[str]) -> Iterator[M]:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision(Generic[W]):
-    """The ways in which the candidate claims members of the family, those in which it answers, and else its complaint at `question`."""
+    """The ways in which the candidate claims combinations, those in which it answers, and else its complaint at `question`."""
 
     fits: list[tuple[Asked[W], list[Objective]]]
     answered: list[Asked[W]]

@@ -64,7 +64,7 @@ def by_spec(found: Conventions, *, every: bool = True) -> BySpec:
     return _of_labels(found, found.objective, every) if isinstance(found.objective, Objective) else _of_inputs(found, every)
 
 
-def told(found: Conventions, *, without: Sequence[str] = ()) -> str:
+def conventions_in_words(found: Conventions, *, without: Sequence[str] = ()) -> str:
     """The claim's conventions in words, without some parameters."""
     skipped = ("signature", "fits", "found_out", "varied", "ambiguous", "hessian", "framework", "weights")
     return ", ".join(f"{name} {_shown(value)}" for name, value in found.to_dict().items() if name not in (*skipped, *without))

@@ -1,4 +1,4 @@
-"""How many classes a candidate answers for: any number, or one that is fixed in its code."""
+"""The number of classes that a candidate answers for: any number, or one that is fixed in its code."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def of_classes(
 ) -> tuple[Decision[W], int | None]:
     """What is decided, and the number of classes that the candidate is asked about, None for any.
 
-    That is the pinned one, or one that is found out: the candidate answers for that many, as a member of the family if it does so for
-    several, and refuses all the others.
+    That is the pinned one, or one that is found out: the candidate answers for that many, by some combination of conventions if it does so
+    for several, and refuses all the others.
     """
     if pins.classes is not None and loss.targets:
         raise UsageError(f"classes is {pins.classes}, and {loss.name} has one score and no classes; leave it out.")

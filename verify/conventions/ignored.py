@@ -1,4 +1,4 @@
-"""Whether a candidate knows of the labels that its spec ignores: code that is written for classes alone is right as well.
+"""Labels that a spec ignores, and whether a candidate knows of them: code that is written for classes alone is right as well.
 
 Such code may look the label up, and read or write outside its arrays: it is asked in a copy of the process first, and what lies beside its
 arrays there is no zero, by which it would seem to ignore the label.
@@ -32,13 +32,13 @@ def ignored_by(problem: Problem) -> int | None:
     return next(labels, None) if MEAN in problem.reductions else None
 
 
-def told(label: int) -> str:
+def limitation(label: int) -> str:
     """Of a candidate that does not know it."""
     return f"does not compute the loss where a label is {label}, which the spec ignores, and is judged where each label is a class"
 
 
 def is_known(label: int, found: Conventions, dtype: str) -> bool:
-    """Whether what is a member of the family where each label is a class is one, in some mean, where the label is ignored too."""
+    """Whether the combination that fits where each label is a class fits, by some mean, where the label is ignored too."""
     way, claim = found.candidate, found.objective
     problem = ignoring(claim.stated, label)
     drawn = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in ASKED]

@@ -74,7 +74,7 @@ def find_out(f: Callable[..., Any], problem: Problem, pins: Pins, handed: Handed
         return _of_weights(f, problem, pins, handed, dtype, watch)
     found = _of_weights(f, ignoring(problem, None), pins, handed, dtype, watch)
     if found.fits and not ignored.is_known(label, found, dtype):
-        return replace(found, limitations=(*found.limitations, ignored.told(label)))
+        return replace(found, limitations=(*found.limitations, ignored.limitation(label)))
     return _of_weights(f, problem, pins, handed, dtype, watch)
 
 
@@ -102,7 +102,7 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
     pairs = [(way, member, known) for (way, known), member in product(answered, members)]
     found = [(way, member, known) for way, member, known in pairs if fits(InstanceOracle(member, dtype), way, known)]
     if len({member for _, member, _ in found}) > 1:
-        found = _told_apart(found, problem, dtype, watch)
+        found = _distinguished(found, problem, dtype, watch)
     own = {h.lower() for h in handed}
     free = [n for n in problem.parameters if n not in pins.parameters and n.lower() not in own]
     for way, _ in answered if free and not found else ():
@@ -128,7 +128,7 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
 Fit = tuple[Call, Instance, list[Asked]]
 
 
-def _told_apart(found: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
+def _distinguished(found: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
     """Those that fit at more points: where no label is ignored, say, a mean of what is kept is that of all."""
     more = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in (*ASKED, *CONFIRMED)]
     left: list[Fit] = []

@@ -34,7 +34,7 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, handed: Mapping[
     """The conventions of `f`, by calling it on a few fixed points in every layout that is not pinned, with the parameters that it is
     `handed`.
 
-    Where its loss fits no member of the family, the layout is the one in which it does not depend on the order of the
+    Where its loss fits no combination of conventions, the layout is the one in which it does not depend on the order of the
     features, the penalty the one by which the loss, else the gradient, differs from that with λ = 0, and the rest are the pins and the
     defaults.
     """

@@ -1,4 +1,4 @@
-"""The parameters of a loss, such as the margin of a hinge, from the candidate's own answers: where no member of the family fits at the
+"""The parameters of a loss, such as the margin of a hinge, from the candidate's own answers: where nothing fits at the
 defaults, one may at other values of one parameter, or of several together.
 
 What the members answer is a small system of equations, one for each answer, which is solved in double precision from many starts at

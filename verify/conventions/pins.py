@@ -1,4 +1,4 @@
-"""What the user fixed, and what was found out."""
+"""Conventions that the user pinned, and those that were found out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from verify.candidates.frameworks import framework_of
 from verify.candidates.linear import LAYOUTS
 from verify.candidates.scores import CUTS, NONE, OBJECTIVE, ORDERS
 from verify.candidates.signature import EMPTY, SIGNATURES, taken
-from verify.candidates.upstream import told_of_upstream
+from verify.candidates.upstream import upstream_described
 from verify.candidates.way import Way
 from verify.conventions.probes import Probe
 from verify.errors import UsageError, of_type, shown, unknown
@@ -146,7 +146,7 @@ class Conventions:
     def telling(self, free: Collection[str], up_to_a_factor: Collection[str] = ()) -> Conventions:
         """The same, saying which of the free parameters have other values than the defaults, and from what they were found out."""
         o = self.objective
-        given, domains = o.told, o.domains
+        given, domains = o.described, o.domains
         whence = f"its {'loss' if self.candidate.has_loss else 'gradient'}"
         told = {}
         for name in (name for name in free if self.fits and given[name] != domains[name].default):
@@ -163,14 +163,14 @@ class Conventions:
     def to_dict(self) -> dict[str, Any]:
         """For the report."""
         way, claim = self.candidate, self.objective
-        told = way.told
-        found = {**told, **claim.summed} | told | {"fits": self.fits, **claim.told}  # what the way says of the sum stands
+        told = way.described
+        found = {**told, **claim.summed} | told | {"fits": self.fits, **claim.described}  # what the way says of the sum stands
         if told.get("signature") == OBJECTIVE:
             found["hessian"] = HESSIANS[self.approximate]
         framework = framework_of(way.f)
         found |= {"framework": framework} if framework else {}
         if claim.form is not None:
-            found |= told_of_upstream(way.f)
+            found |= upstream_described(way.f)
             found |= {"ambiguous": {name: list(values) for name, values in self.doubts.items()}} if self.doubts else {}
         return found | self._varied | self._found_out
 

@@ -1,4 +1,4 @@
-"""What is no candidate of any signature, told before anyone is accused: what was found, what is allowed, and the nearest right thing."""
+"""Refusals of what is no candidate of any signature, before anyone is accused: what was found, what is allowed, the nearest right thing."""
 
 from __future__ import annotations
 

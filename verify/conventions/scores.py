@@ -39,7 +39,7 @@ def find_out(
 ) -> Conventions:
     """The conventions of `f`, by calling it on a few fixed points in every way that is not pinned, with the parameters that it is `handed`.
 
-    Where it fits no member of the family, the first way stands in which it answers, as a mean, or of each example alone. Whether N·C
+    Where it fits no combination of conventions, the first way stands in which it answers, as a mean, or of each example alone. Whether N·C
     numbers come example by example or class by class is then told by whether examples may change places.
     """
     if pins.penalty not in (None, "none"):

@@ -1,4 +1,4 @@
-"""Parameters of a function of named inputs from its own answers, where no member of the family fits at the defaults.
+"""Parameters of a function of named inputs from its own answers, where nothing fits at the defaults.
 
 Questions are ordinary values, values of other sizes, where bends lie far out and small constants show, and rare ones of the domains. What
 solves the equations is believed where it fits, in balls, all of them and others that nothing was solved from.

@@ -71,7 +71,7 @@ def _types(dtype: Any) -> tuple[Any, ...]:
 
 @njit(inline="always", error_model="numpy")
 def together(row, W, X, y, parameter, coefficients, bias, dW, values, first, last):
-    """What `linear.plain` computes, of the problems first..last out of `values.size`, whose W (C, D), X (N, D) and y (N,) are stacked.
+    """The answers of `linear.plain` for the problems first..last out of `values.size`, whose W (C, D), X (N, D) and y (N,) are stacked.
 
     In the same room: to allocate it for each costs as much as a small problem. So do references to arrays that are handed to a
     function, which is why its loops are written out here again.

@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept between runs.
+"""The cache of compiled kernels between runs.
 
 numba's own cache looks at the file of the outermost function only, so a kernel whose helper changed would be served stale:
 a verifier would pass code that no longer exists. The folder's name is therefore a hash of this package's sources, of

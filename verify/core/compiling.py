@@ -1,4 +1,4 @@
-"""When kernels are compiled: for one signature a dtype, when it is first needed, and never by surprise of a caller's types."""
+"""Compilation of kernels: for one signature a dtype, when it is first needed, and never by surprise of a caller's types."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class LinearObjective(Protocol):
     change: Any
     kinks: Any
     same_bits: bool
-    """What it claims, and the law `compiled` tests: no number of threads changes its answer."""
+    """A claim, tested by the law `compiled`: no number of threads changes its answer."""
 
     py_func: Callable[..., Answer]
     """The same function, interpreted: nothing compiled takes part. Same arguments, same answer within rounding."""

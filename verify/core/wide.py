@@ -1,4 +1,4 @@
-"""What row formulas of many classes are made of: loops over the classes without a chain from one to the next, so that they become vectors.
+"""Parts of row formulas of many classes: loops over the classes without a chain from one to the next, so that they become vectors.
 
 Sums have as many chains as there are lanes, an order that follows from the shape; nothing else is reordered, and NaN goes through.
 """

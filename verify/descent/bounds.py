@@ -1,4 +1,4 @@
-"""How far a step must get, and how far k steps: what theory promises of gradient descent on these losses.
+"""Bounds of gradient descent on these losses: how far theory says that a step must get, and k steps.
 
 Sources: A. Beck and M. Teboulle, SIAM J. Imaging Sciences 2 (2009), theorem 3.1, for the smooth case; N. Z. Shor, Minimization
 Methods for Non-Differentiable Functions, Springer 1985, chapter 2, for subgradients. Both proofs hold for every point V, not

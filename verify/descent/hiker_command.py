@@ -1,4 +1,4 @@
-"""What `verify descend hiker` does: the whole story, its page and its numbers."""
+"""`verify descend hiker`: the whole story, its page and its numbers."""
 
 from __future__ import annotations
 

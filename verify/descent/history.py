@@ -1,4 +1,4 @@
-"""What a run leaves behind: a row per step, as CSV and JSON, and a checkpoint from which it goes on."""
+"""The history of a run: a row per step, as CSV and JSON, and a checkpoint from which it goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the loss has kinks along a line and in a plane: exactly, by the oracle, from the weights' true bits."""
+"""The kinks of the loss along a line and in a plane: exactly, by the oracle, from the weights' true bits."""
 
 from __future__ import annotations
 

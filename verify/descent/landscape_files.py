@@ -1,4 +1,4 @@
-"""What `verify landscape` does: compute the slices, draw them, write JSON, SVG and PNG."""
+"""`verify landscape`: compute the slices, draw them, write JSON, SVG and PNG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `verify descend NAME` and `--compare` do: run, keep a checkpoint, write the files, tell."""
+"""`verify descend NAME` and `--compare`: run, keep a checkpoint, write the files, tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is descended: one loss of the core over training data, with test data to tell how well it went."""
+"""The loss that is descended: one loss of the core over training data, with test data to tell how well it went."""
 
 from __future__ import annotations
 

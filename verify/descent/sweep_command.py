@@ -1,4 +1,4 @@
-"""What `verify descend step-sweep` does: the experiment, its table, its picture, its files."""
+"""`verify descend step-sweep`: the experiment, its table, its picture, its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bug is: the probable mistake behind a broken law, told with its entries. Nothing of it is loaded before a law is broken."""
+"""Diagnosis: the probable mistake behind a broken law, told with its entries. Nothing of it is loaded before a law is broken."""
 
 from __future__ import annotations
 

@@ -98,6 +98,6 @@ class Mistakes:
     sentences: Mapping[str, Sentence]
 
 
-def told_by(sentences: Mapping[str, Sentence]) -> Callable[[Columns], Mistakes]:
+def with_sentences(sentences: Mapping[str, Sentence]) -> Callable[[Columns], Mistakes]:
     """The columns together with the sentences that tell them."""
     return lambda columns: Mistakes(columns, sentences)

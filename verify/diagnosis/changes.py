@@ -1,4 +1,4 @@
-"""Which mistakes are looked for in a gradient: each with the matrix, a row for each class, that it adds to the true one of a case."""
+"""The catalogue of mistakes in a gradient: each with the matrix, a row for each class, that it adds to the true one of a case."""
 
 from __future__ import annotations
 

@@ -196,10 +196,10 @@ class Inquiry:
             return None
         for e in found:
             if not _usable(here) or self._explains(e, here):
-                return self._told(e, beside="" if here.finite else "elsewhere it is not even finite")
+                return self._diagnosis(e, beside="" if here.finite else "elsewhere it is not even finite")
         # What explains the case shown as well and takes more changes: the others of as many have been tried.
         both = simplest(self._system([here, *smooth])) if len(found[0].terms) == 1 else None
-        return self._told(found[0], beside="elsewhere it does not explain all") if both is None else self._told(both)
+        return self._diagnosis(found[0], beside="elsewhere it does not explain all") if both is None else self._diagnosis(both)
 
     def _explains(self, found: Explanation, residual: Residual) -> bool:
         return explains(found, observation(residual, self.aspect.few(residual.decomposition, tuple(change for change, _ in found.terms))))
@@ -216,7 +216,7 @@ class Inquiry:
     def _system(self, residuals: Sequence[Residual]) -> ErrorSystem:
         return ErrorSystem([observation(residual, self.aspect.catalogue(residual.decomposition)) for residual in residuals])
 
-    def _told(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
+    def _diagnosis(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
         told = tell(self.words, found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
@@ -239,9 +239,9 @@ class Inquiry:
             return None
         holding = [residual for residual in residuals if not residual.broken and residual.smooth and self._would_show(found, residual)]
         if not holding:
-            return self._told(found)
+            return self._diagnosis(found)
         condition = self._when(smooth, holding)
-        return None if condition is None else self._told(found, condition)
+        return None if condition is None else self._diagnosis(found, condition)
 
     def _somewhere(self, here: Residual, residuals: Sequence[Residual], *, everywhere: bool) -> Diagnosis | None:
         """What breaks on some cases only, when, and where. What breaks `everywhere`, and is not explained there, is not by more cases."""
@@ -279,7 +279,7 @@ class Inquiry:
             return Diagnosis("margin", nearby)
         places = pattern(smooth) if self.aspect is GRADIENT else None
         if places is not None:
-            places, code = self.words.axes.told(places), "entries" if places in FIXED else "unknown"
+            places, code = self.words.axes.filled(places), "entries" if places in FIXED else "unknown"
             when = "" if condition is None else f", only when {condition}"
             return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
         if condition is not None:

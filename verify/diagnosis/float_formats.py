@@ -1,4 +1,4 @@
-"""Which coarser format holds numbers that were meant for a finer one: float16, bfloat16 or float32."""
+"""Coarser formats that hold numbers meant for a finer one: float16, bfloat16 or float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may have been done differently in a Hessian's diagonal: each change with what it adds to the true one of a decomposition, (N, C)."""
+"""The catalogue of mistakes in a Hessian's diagonal: each change with what it adds to the true one of a decomposition, (N, C)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, DesignMatrix, told_by
+from verify.diagnosis.change import Added, Change, DesignMatrix, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, number, times
@@ -39,7 +39,7 @@ def _counted(factor: Coefficient) -> str:
     return f"the Hessian is {times(factor)} what it must be{meant}"
 
 
-@told_by({"hessian": _hessian})
+@with_sentences({"hessian": _hessian})
 def _diagonals(decomposition: Decomposition) -> Added:
     assert decomposition.curvature is not None
     H: Floats = decomposition.share * decomposition.curvature

@@ -1,4 +1,4 @@
-"""What a candidate does on a kink, and where it believes the kink to be."""
+"""The candidate's choice on a kink, and where it believes the kink to be."""
 
 from __future__ import annotations
 

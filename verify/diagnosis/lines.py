@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.mistakes import Lines, Site, Slip, derivative_told, told, told_place
+from verify.mistakes import Lines, Site, Slip, derivative_in_words, in_words, place_in_words
 from verify.rounding import GREATEST_DENOMINATOR
 
 Floats = NDArray[np.float64]
@@ -127,7 +127,7 @@ class _Inquiry:
     def tell(self, *slips: Slip) -> Found:
         """The first code, and all sentences."""
         where = [self.first.lines.line(s.place) for s in slips]
-        sentence = ", and ".join(dict.fromkeys(told(s, line) for s, line in zip(slips, where, strict=True)))
+        sentence = ", and ".join(dict.fromkeys(in_words(s, line) for s, line in zip(slips, where, strict=True)))
         return Found(slips[0].code, sentence, tuple(dict.fromkeys((line.file, line.number) for line in where)))
 
     def plain(self) -> Found | None:
@@ -176,7 +176,7 @@ class _Inquiry:
             for c in dict.fromkeys([*(float(f"{number:.{digits}g}") for digits in DIGITS), number]):
                 if c != own and all(p.explained(self._having(p, place, c)) for p in self.points):
                     line = self.first.lines.line(place)
-                    told_of = f"is that for {c:g} where the loss has {own:g}, in {told_place(replace(place, slot=None), line)}"
+                    told_of = f"is that for {c:g} where the loss has {own:g}, in {place_in_words(replace(place, slot=None), line)}"
                     return Found("constant", told_of, ((line.file, line.number),))
         return None
 
@@ -225,7 +225,7 @@ class _Inquiry:
             return None
         ((s, due),) = found.values()
         line = lines.line(s.place)
-        return Found(s.code, derivative_told(s, line, due), ((line.file, line.number),))
+        return Found(s.code, derivative_in_words(s, line, due), ((line.file, line.number),))
 
     def two(self) -> Found | None:
         """Two slips together, of those that leave no number open."""

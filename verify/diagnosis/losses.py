@@ -1,4 +1,4 @@
-"""What may have been done differently in the loss: each change with the number that it adds to the true value of a decomposition."""
+"""The catalogue of mistakes in the loss: each change with the number that it adds to the true value of a decomposition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.change import Change, DesignMatrix, Mistakes, told_by
+from verify.diagnosis.change import Change, DesignMatrix, Mistakes, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.targets import OTHER_TARGETS
 from verify.diagnosis.vocabulary import Vocabulary
@@ -54,7 +54,7 @@ def _other(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 COUNTED, REDUCED, ADDED, OTHER = "loss counted", "loss reduced", "loss added", "loss other"
 
 
-@told_by({COUNTED: _in_loss})
+@with_sentences({COUNTED: _in_loss})
 def _counted(decomposition: Decomposition) -> Added:
     data, penalty = _data(decomposition), decomposition.penalty_value
     for name, value in (("loss", data + penalty), ("the data term", data), ("the penalty", penalty)):
@@ -63,13 +63,13 @@ def _counted(decomposition: Decomposition) -> Added:
         yield Change(COUNTED, f"term {k + 1} of the formula", free=True), decomposition.share * float(total)
 
 
-@told_by({REDUCED: _of_a_size})
+@with_sentences({REDUCED: _of_a_size})
 def _reduced(decomposition: Decomposition) -> Added:
     N, C = decomposition.N, decomposition.C
     yield from _times(decomposition, {"× N": N, "/ N": 1 / N, "/ C": 1 / C, "× C": C, "/ (N − 1) × N": N / (N - 1) if N > 1 else 1.0})
 
 
-@told_by({REDUCED: _of_a_size})
+@with_sentences({REDUCED: _of_a_size})
 def _by_features(decomposition: Decomposition) -> Added:
     yield from _times(decomposition, {"/ D": 1 / decomposition.D})
 
@@ -84,7 +84,7 @@ def _times(decomposition: Decomposition, factors: Mapping[str, float]) -> Added:
             yield Change(REDUCED, name, how), (factor - 1) * value
 
 
-@told_by({ADDED: _beside})
+@with_sentences({ADDED: _beside})
 def _penalised(decomposition: Decomposition) -> Added:
     W, reg = decomposition.W, decomposition.reg
     sums = {
@@ -96,12 +96,12 @@ def _penalised(decomposition: Decomposition) -> Added:
     yield Change(ADDED, "‖W‖² (without λ)", free=True), float(np.sum(W * W))
 
 
-@told_by({ADDED: _beside})
+@with_sentences({ADDED: _beside})
 def _scored(decomposition: Decomposition) -> Added:
     yield Change(ADDED, "‖S‖² of the scores S", free=True), float(np.sum(decomposition.scores**2))
 
 
-@told_by({ADDED: _beside})
+@with_sentences({ADDED: _beside})
 def _constants(decomposition: Decomposition) -> Added:
     yield Change(ADDED, "a constant for each example", free=True), decomposition.share * decomposition.N
     yield Change(ADDED, "a constant", free=True), 1.0
@@ -109,7 +109,7 @@ def _constants(decomposition: Decomposition) -> Added:
     yield Change(ADDED, "a constant for each example and class", free=True), decomposition.share * decomposition.N * decomposition.C
 
 
-@told_by({COUNTED: _in_loss, OTHER: _other})
+@with_sentences({COUNTED: _in_loss, OTHER: _other})
 def _examples(decomposition: Decomposition) -> Added:
     each = decomposition.share * decomposition.losses
     for name, some in (
@@ -125,7 +125,7 @@ def _examples(decomposition: Decomposition) -> Added:
     )
 
 
-@told_by({COUNTED: _in_loss, OTHER: _other})
+@with_sentences({COUNTED: _in_loss, OTHER: _other})
 def _switches(decomposition: Decomposition) -> Added:
     values = [np.array(e.switches) for e in decomposition.examples(decomposition.y)]
     if not any(v.size for v in values):
@@ -141,7 +141,7 @@ def _switches(decomposition: Decomposition) -> Added:
     yield Change(COUNTED, "the margins of the last switch", free=True), share * sum(float(v[-1]) for v in values if v.size)
 
 
-@told_by({COUNTED: _in_loss, OTHER: _other})
+@with_sentences({COUNTED: _in_loss, OTHER: _other})
 def _labelled(decomposition: Decomposition) -> Added:
     if decomposition.targets is not None:
         yield from _of_targets(decomposition)
@@ -167,7 +167,7 @@ def _of_targets(decomposition: Decomposition) -> Added:
             yield Change(OTHER, f"{how} stands in place of the target t"), _data(other) - data
 
 
-@told_by({OTHER: _other})
+@with_sentences({OTHER: _other})
 def _shifted(decomposition: Decomposition) -> Added:
     for name, value in decomposition.oracle.objective.parameters.items():
         for other in dict.fromkeys((0.0, 2 * value, value / 2, -value, 1.0)):

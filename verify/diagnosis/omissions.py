@@ -1,4 +1,4 @@
-"""What may have been left out of a gradient, or counted otherwise: an entry, a class, a feature, some examples."""
+"""Omissions: what may have been left out of a gradient, or counted otherwise, such as an entry, a class, a feature, some examples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.parts import part_counted
 from verify.diagnosis.penalties import of_bias
@@ -27,11 +27,11 @@ ENTRIES = {
 
 
 def _entry(v: Vocabulary, change: Change, c: Coefficient) -> Message:
-    place = v.axes.told(ENTRIES[change.how])
+    place = v.axes.filled(ENTRIES[change.how])
     return Message("entries", f"{place} is {times(1 + c)} what it must be" if c != -1 else f"{place} is 0", place)
 
 
-@told_by({"entry": _entry})
+@with_sentences({"entry": _entry})
 def entries(decomposition: Decomposition) -> Added:
     """An entry in a corner."""
     for place, j, k in (("[0, 0]", 0, 0), ("[0, -1]", 0, -1), ("[-1, 0]", -1, 0), ("[-1, -1]", -1, -1)):
@@ -61,7 +61,7 @@ def _in(v: Vocabulary, change: Change, c: Coefficient, place: str, missing: str)
 
 
 def _place(v: Vocabulary, known: Mapping[str, str], what: str, which: str) -> str:
-    return v.axes.told(known.get(which) or which.format(what))
+    return v.axes.filled(known.get(which) or which.format(what))
 
 
 def _class(_: Vocabulary, change: Change, c: Coefficient) -> Message:
@@ -69,7 +69,7 @@ def _class(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("class-missing", f"{what} are left out") if c == -1 else Message("scaled", f"{what} are {counted(1 + c)}")
 
 
-@told_by({"row": _row, "class": _class})
+@with_sentences({"row": _row, "class": _class})
 def classes(decomposition: Decomposition) -> Added:
     """A class left out: its row alone, or all that comes from its switch."""
     for place, j in (("first", 0), ("second", 1), ("last", decomposition.C - 1)):
@@ -89,7 +89,7 @@ def classes(decomposition: Decomposition) -> Added:
         yield Change("row", "data", place, free=True), decomposition.sum_of(decomposition.all_slopes * rows)
 
 
-@told_by({"column": _column})
+@with_sentences({"column": _column})
 def columns(decomposition: Decomposition) -> Added:
     """A feature left out, those beyond so many, or the rest that blocks of so many leave."""
     for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), *_blocks(decomposition.D, COLUMNS_AT_ONCE)):
@@ -117,7 +117,7 @@ def example(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("scaled" if change.part == OF_A_TARGET else "example-missing", f"{examples} is {counted(1 + c)}")
 
 
-@told_by({"example": example})
+@with_sentences({"example": example})
 def examples(decomposition: Decomposition) -> Added:
     """An example left out, or some of them, or nothing but one."""
     N, share = decomposition.N, decomposition.share

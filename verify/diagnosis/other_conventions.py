@@ -1,4 +1,4 @@
-"""Right, but as another member of the family than was asked for: another penalty, a sum for a mean, another margin.
+"""Right, but by another convention than was asked for: another penalty, a sum for a mean, another margin.
 
 Where nothing is pinned the candidate's own loss decides which member it is judged as, so this is seen where something is. Loss and
 gradient must be right together: a gradient that is another member's than the loss's is wrong.

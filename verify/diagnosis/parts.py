@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, counted, number, times
@@ -48,7 +48,7 @@ def _penalty(v: Vocabulary, factor: Coefficient) -> Message:
     return Message("penalty-factor", f"the penalty's gradient is {times(factor)} what it must be{instead}")
 
 
-@told_by({"counted": part_counted})
+@with_sentences({"counted": part_counted})
 def parts(decomposition: Decomposition) -> Added:
     """Each part, and each role of a term."""
     for name, matrix in decomposition.parts.items():
@@ -115,7 +115,7 @@ def _also(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("term-extra", f"{factor}{v.names.get(change.part, change.part)} {change.how} is added")
 
 
-@told_by({"reduced": _reduced, "also": _also})
+@with_sentences({"reduced": _reduced, "also": _also})
 def reduced(decomposition: Decomposition) -> Added:
     """Multiplied by a size, or divided by it; or that is added."""
     there = (decomposition.targets is None, not decomposition.form.is_apart)  # classes, features
@@ -131,7 +131,7 @@ def reduced(decomposition: Decomposition) -> Added:
                 yield Change("also", name, how, free=True), factor * matrix
 
 
-@told_by({"reduced": _reduced, "also": _also})
+@with_sentences({"reduced": _reduced, "also": _also})
 def reduced_roles(decomposition: Decomposition) -> Added:
     """The same of parts of parts: a role that is alone is the label's part, or the others'."""
     roles = decomposition.by_role
@@ -160,13 +160,13 @@ def added(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     )
 
 
-@told_by({"extra": added})
+@with_sentences({"extra": added})
 def constants(decomposition: Decomposition) -> Added:
     """A constant."""
     yield Change("extra", "ones", free=True), np.ones(decomposition.shape)
 
 
-@told_by({"extra": added})
+@with_sentences({"extra": added})
 def features(decomposition: Decomposition) -> Added:
     """Sums of scores and features."""
     ones = np.ones((decomposition.N, decomposition.C))
@@ -176,7 +176,7 @@ def features(decomposition: Decomposition) -> Added:
         yield Change("extra", "features of every example, divided by C", free=True), decomposition.sum_of(ones / decomposition.C)
 
 
-@told_by({"extra": added})
+@with_sentences({"extra": added})
 def scores(decomposition: Decomposition) -> Added:
     """Of scores: the scores themselves, and constants."""
     sizes = (

@@ -1,4 +1,4 @@
-"""What else the gradient of a penalty may be, and what λ may be multiplied by."""
+"""Mistakes in the gradient of a penalty, and in the factor of λ."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary, multiple
 from verify.diagnosis.wording import Coefficient, Message
@@ -58,7 +58,7 @@ def _times_lambda(v: Vocabulary, change: Change, _: Coefficient) -> Message:
     return Message("scaled", f"{v.names[change.part]} is multiplied by λ")
 
 
-@told_by({"weights": _weights, "times λ": _times_lambda})
+@with_sentences({"weights": _weights, "times λ": _times_lambda})
 def penalised(decomposition: Decomposition) -> Added:
     """λW is free everywhere, in columns that the penalty leaves out too."""
     W, reg, bias = decomposition.W, decomposition.reg, np.arange(decomposition.D) == decomposition.D - 1

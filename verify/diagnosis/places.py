@@ -1,4 +1,4 @@
-"""Where in the gradient the errors are, when they are in one place only."""
+"""The place of errors in a gradient, when they are in one place only."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What may stand where the probabilities are due, in a loss of several classes whose terms vary with the scores."""
+"""Mistakes in the probabilities, in a loss of several classes whose terms vary with the scores."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.targets import weighted as told_as_weighted
 from verify.diagnosis.vocabulary import Vocabulary
@@ -17,7 +17,7 @@ def _scores(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("scaled" if change.how in UNNORMALISED else "term-extra", f"in place of the probabilities stands: {change.how}")
 
 
-@told_by({"scores": _scores})
+@with_sentences({"scores": _scores})
 def replaced(decomposition: Decomposition) -> Added:
     """Another function of the scores where the varying terms of the loss stand."""
     varying = sum(
@@ -54,7 +54,7 @@ def replaced(decomposition: Decomposition) -> Added:
         yield Change("scores", "varying", how), decomposition.sum_of(dS - varying)
 
 
-@told_by({"weighted": told_as_weighted})
+@with_sentences({"weighted": told_as_weighted})
 def weighted(decomposition: Decomposition) -> Added:
     """The right slopes times something, as where a slope is taken once more, or an example counts by how sure it is."""
     if not any(not role.switch and role.sign == 0 for role in decomposition.by_role):

@@ -1,4 +1,4 @@
-"""What the candidate answers on a decomposition, seen as an error beside what rounding allows: of the gradient, or of the loss."""
+"""Residuals: the error of a candidate's answer on a decomposition, beside what rounding allows: of the gradient, or of the loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may stand where the slopes ∂ℓ/∂s of several classes are due: those of other labels, of another parameter, of other switches."""
+"""Mistakes in the slopes ∂ℓ/∂s of several classes: those of other labels, of another parameter, of other switches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.parts import OWN_FEATURES, added
 from verify.diagnosis.vocabulary import Vocabulary
@@ -22,7 +22,7 @@ def _label(v: Vocabulary, change: Change, _: Coefficient) -> Message:
     return Message("label-term", f"the label's own part stands in the wrong {v.axes.row}: it takes {whose}")
 
 
-@told_by({"label": _label})
+@with_sentences({"label": _label})
 def labelled(decomposition: Decomposition) -> Added:
     """Other labels: in all of the gradient, or for the label's own terms only."""
     y, C = decomposition.y, decomposition.C
@@ -63,7 +63,7 @@ def smoothed(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("label-term", f"label smoothing: every example is {counted(c)} with the other target, and not so in the loss")
 
 
-@told_by({"smoothed": smoothed, "extra": added})
+@with_sentences({"smoothed": smoothed, "extra": added})
 def own_labels(decomposition: Decomposition) -> Added:
     """The label's 1 spread, or counted otherwise."""
     own = (np.arange(decomposition.C) == decomposition.y[:, None]).astype(float)
@@ -100,7 +100,7 @@ def leak(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("term-extra", f"a switch that is off is {counted(c)}, as in a leaky hinge, where 0 times is due")
 
 
-@told_by({"parameter": _parameter, "leak": leak})
+@with_sentences({"parameter": _parameter, "leak": leak})
 def shifted(decomposition: Decomposition) -> Added:
     """A parameter (the margin) that is another one in the gradient only."""
     for name, value in decomposition.oracle.objective.parameters.items():
@@ -131,7 +131,7 @@ def _valued(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("term-extra", f"{number(c)} × the margins themselves are added to their indicators")
 
 
-@told_by({"activity": _activity, "valued": _valued})
+@with_sentences({"activity": _activity, "valued": _valued})
 def activity(decomposition: Decomposition) -> Added:
     """Terms behind switches counted by how many are on, and switches whose value stands where their slope is due."""
     behind = decomposition.slopes(lambda e, t, label: float(not t.tied and t.switch is not None))

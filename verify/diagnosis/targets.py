@@ -1,4 +1,4 @@
-"""What may have been done differently in a loss of one score: another target, another function of the score, weights.
+"""Mistakes in a loss of one score: another target, another function of the score, weights.
 
 There are no classes: what takes the place of the label's part is what the target adds to the slope at a target of 0.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from verify.cases.kinks import has_kinks
-from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats, Labels
 from verify.diagnosis.omissions import OF_A_TARGET, example
 from verify.diagnosis.parts import added
@@ -46,7 +46,7 @@ def _target(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("label-term", f"the gradient is that of another target than the loss's: it takes {change.how} for the target t")
 
 
-@told_by({"target": _target, "smoothed": smoothed})
+@with_sentences({"target": _target, "smoothed": smoothed})
 def _targets(decomposition: Decomposition) -> Added:
     for how, change in OTHER_TARGETS.items():
         other = decomposition.with_targets(change)
@@ -59,7 +59,7 @@ def _targets(decomposition: Decomposition) -> Added:
         yield Change("target", "data", f"{how} target"), decomposition.relabelled(order(decomposition.y)) - decomposition.data
 
 
-@told_by({"example": example})
+@with_sentences({"example": example})
 def _by_target(decomposition: Decomposition) -> Added:
     for k, t in enumerate((decomposition.oracle.objective.loss.targets or ())[:MOST_TARGETS]):
         yield (
@@ -109,7 +109,7 @@ def _slope(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 UNNORMALISED = "exp(s) − t"
 
 
-@told_by({"slope": _slope})
+@with_sentences({"slope": _slope})
 def _functions(decomposition: Decomposition) -> Added:
     """Another function f of the score in f(s) − t, and in −t·f(−t·s)."""
     s, t, slopes = decomposition.scores, _column(decomposition), decomposition.all_slopes
@@ -132,7 +132,7 @@ def weighted(v: Vocabulary, change: Change, _: Coefficient) -> Message:
     return Message("term-missing" if change.how == CURVED else "scaled", f"the slope ∂ℓ/∂s of each example is {change.how}")
 
 
-@told_by({"weighted": weighted, "extra": added})
+@with_sentences({"weighted": weighted, "extra": added})
 def _weighted(decomposition: Decomposition) -> Added:
     """The right slope ∂ℓ/∂s times, or put through, something."""
     s, t, slopes = decomposition.scores, _column(decomposition), decomposition.all_slopes
@@ -159,7 +159,7 @@ def _weighted(decomposition: Decomposition) -> Added:
     yield Change("extra", "targets", times, free=True), decomposition.sum_of(t)
 
 
-@told_by({"weighted": weighted})
+@with_sentences({"weighted": weighted})
 def _rectified(decomposition: Decomposition) -> Added:
     """Where the sign of a slope is that of its target, as in classification, the examples of that target are left out."""
     slopes = decomposition.all_slopes
@@ -176,7 +176,7 @@ def _margin(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("margin", f"the margin's constant is {how} in the gradient, such as the 1 of max(0, 1 − t·s)")
 
 
-@told_by({"margin": _margin, "leak": leak})
+@with_sentences({"margin": _margin, "leak": leak})
 def _margins(decomposition: Decomposition) -> Added:
     """A constant in a switch, such as the 1 of max(0, 1 − t·s), that is another one in the gradient; or no switch at all."""
     for how in MARGINS if has_kinks(decomposition.oracle) else ():

@@ -1,4 +1,4 @@
-"""What may be done to a finished gradient, or to a part of it: another order, the transpose, a function of its entries."""
+"""Transformations of a finished gradient, or of a part of it: another order, the transpose, a function of its entries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, told_by
+from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Axes, Coefficient, Message
@@ -69,8 +69,8 @@ def tell(axes: Axes, name: str, change: Change) -> Message:
     if change.kind == "transposed":
         return Message("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
     if change.kind == "permuted":
-        return Message("class-swapped" if change.how in ORDERS_OF_ROWS else "entries", f"{name} has its {axes.told(change.how)}")
-    return Message(CODES.get(change.how, "entries"), f"in place of {name} stands: {axes.told(change.how)}")
+        return Message("class-swapped" if change.how in ORDERS_OF_ROWS else "entries", f"{name} has its {axes.filled(change.how)}")
+    return Message(CODES.get(change.how, "entries"), f"in place of {name} stands: {axes.filled(change.how)}")
 
 
 def _done(v: Vocabulary, change: Change, _: Coefficient) -> Message:
@@ -81,7 +81,7 @@ def _features(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("entries", f"the data gradient is taken with {change.how} in place of the features")
 
 
-@told_by({"permuted": _done})
+@with_sentences({"permuted": _done})
 def permuted(decomposition: Decomposition) -> Added:
     """Rows or columns in another order."""
     roles = {str(role): decomposition.sum_of(dS) for role, dS in decomposition.by_role.items()}
@@ -89,21 +89,21 @@ def permuted(decomposition: Decomposition) -> Added:
         yield from done(name, matrix, ["permuted"])
 
 
-@told_by({"transposed": _done})
+@with_sentences({"transposed": _done})
 def transposed(decomposition: Decomposition) -> Added:
     """The numbers of the transpose."""
     for name in ("whole", "data", "penalty"):
         yield from done(name, decomposition.parts[name], ["transposed"])
 
 
-@told_by({"touched": _done})
+@with_sentences({"touched": _done})
 def transformed(decomposition: Decomposition) -> Added:
     """Something done to the finished gradient."""
     for name in ("whole", "data"):
         yield from done(name, decomposition.parts[name], ["touched"])
 
 
-@told_by({"features": _features})
+@with_sentences({"features": _features})
 def featured(decomposition: Decomposition) -> Added:
     """Something done to the features."""
     yield (
@@ -117,7 +117,7 @@ def featured(decomposition: Decomposition) -> Added:
     )
 
 
-@told_by({"touched": _done})
+@with_sentences({"touched": _done})
 def summed(decomposition: Decomposition) -> Added:
     """Of scores: what belongs to all examples, for each of them."""
     total = np.broadcast_to(decomposition.data.sum(axis=1, keepdims=True), decomposition.shape)

@@ -1,4 +1,4 @@
-"""How the parts of one objective are called, and what its penalty's derivative looks like in code."""
+"""The names of the parts of one objective, and its penalty's derivative as code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Vocabulary:
         self.oracle = oracle
         one = oracle.objective.loss.targets is not None
         self.axes = AXES[oracle.objective.form]
-        self.names, self.own = (OF_ONE_SCORE, "all") if one else (NAMES, self.axes.told("the {row} of each example's label"))
+        self.names, self.own = (OF_ONE_SCORE, "all") if one else (NAMES, self.axes.filled("the {row} of each example's label"))
         formula = penalty_formula(oracle.objective.penalty)
         quadratic = formula.quadratic
         self.rate = None if quadratic is None or not formula.value_terms else Fraction(2 * float(quadratic[2]))

@@ -1,4 +1,4 @@
-"""What is wrong with weights of the examples: they are forgotten, squared, or those of other examples, and in which of the answers."""
+"""Mistakes in the weights of examples: they are forgotten, squared, or those of other examples, and in which of the answers."""
 
 from __future__ import annotations
 

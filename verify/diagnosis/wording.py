@@ -1,4 +1,4 @@
-"""What is said of a mistake, and numbers as people write them."""
+"""The sentence on a mistake, and numbers as people write them."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Axes:
     columns: str = "columns"
     across: str = "features"
 
-    def told(self, words: str) -> str:
+    def filled(self, words: str) -> str:
         """Words with these names in their places.
 
-        >>> Axes().told("the last {row}"), AXES[SCORES].told("{rows} reversed")
+        >>> Axes().filled("the last {row}"), AXES[SCORES].filled("{rows} reversed")
         ('the last row', 'classes reversed')
         """
         return words.format(**vars(self))

@@ -1,4 +1,4 @@
-"""How pictures are drawn: matplotlib's SVG made fit for a page, light or dark, beside others; and PNG on white.
+"""Pictures: matplotlib's SVG made fit for a page, light or dark, beside others; and PNG on white.
 
 Text and axes of an SVG take the colour of the text around them (`currentColor`), so that one picture serves light and dark pages; texts
 stay texts, and ids are the same in every run.

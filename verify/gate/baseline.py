@@ -1,4 +1,4 @@
-"""What was reached before: the worst strain, sensitivity and ulps of every loss × candidate × dtype × law.
+"""The baseline: the worst strain, sensitivity and ulps of every loss × candidate × dtype × law.
 
 The file is written by `verify gate --update-baseline` and by nothing else: it ends with a digest of what it says, so that an
 edit by hand is noticed. One line a result, so that a diff of it can be reviewed.

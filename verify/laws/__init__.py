@@ -1,4 +1,4 @@
-"""What must hold: one file a law, each opening with its inequality."""
+"""The laws: one file a law, each opening with its inequality."""
 
 from types import ModuleType
 

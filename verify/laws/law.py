@@ -1,4 +1,4 @@
-"""What a law is: a name, its inequality, and a function that measures it on one case."""
+"""A law: a name, its inequality, and a function that measures it on one case."""
 
 from __future__ import annotations
 

@@ -39,10 +39,10 @@ def taken(subject: Subject, dtype: str) -> tuple[str, ...]:
     case = Case(values=objective.form.of_linear(linear), family="misuse", differentiated=(objective.form.point,))
     if sys.platform == "win32":
         return ()
-    return _told(subject, case, _misuses(case, objective.form, classes=not loss.targets, rows=not subject.candidate.flat)) or ()
+    return _reactions(subject, case, _misuses(case, objective.form, classes=not loss.targets, rows=not subject.candidate.flat)) or ()
 
 
-def _told(subject: Subject, case: Case, wrongs: Iterable[tuple[str, Case]]) -> tuple[str, ...] | None:
+def _reactions(subject: Subject, case: Case, wrongs: Iterable[tuple[str, Case]]) -> tuple[str, ...] | None:
     """What it does about each, None where it does not take the valid `case`. One at which a copy was lost is the first that another copy is
     asked: what came before may have done the harm.
     """
@@ -76,7 +76,7 @@ def _of_inputs(subject: Subject, problem: Problem, dtype: str) -> tuple[str, ...
     """
     for seed in range(TRIES if problem.example is None else 0):
         case = Case(values=small(problem, size=SIZE, seed=seed, dtype=dtype), family="misuse", differentiated=problem.differentiated)
-        told = _told(subject, case, _outside(problem, case))
+        told = _reactions(subject, case, _outside(problem, case))
         if told is not None:
             return told
     return ()

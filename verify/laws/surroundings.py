@@ -1,4 +1,4 @@
-"""What a process shares: random numbers, numpy's errors, functions, the settings for floats. A candidate leaves them as they are.
+"""The state that a process shares: random numbers, numpy's errors, functions, the settings for floats. A candidate leaves them as they are.
 
 Two kinds. What changes the numbers of whoever comes next, or what its code does, is a break. What else is left behind is a limitation,
 told and no break. What a library sets up when it is loaded or first asked is neither: where that may be, it counts only if it comes again.
@@ -39,7 +39,7 @@ class Shared:
     it `up` when they are loaded.
     """
 
-    told: str
+    effect: str
     look: Callable[[], Any]
     put_back: Callable[[Any], object]
     differ: Callable[[Any, Any], bool] = ne
@@ -209,40 +209,40 @@ def _loaded_before(differ: Callable[[Any, Any], bool]) -> Callable[[Any, Any], b
 
 
 SHARED = (
-    Shared(told=GENERATORS[0], look=_numpy_random, put_back=_stays, breaks=True, once=True),
-    Shared(told=GENERATORS[1], look=_python_random, put_back=_stays, breaks=True, once=True),
-    Shared(told="changes np.seterr", look=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
-    Shared(told="changes np.setbufsize", look=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
-    Shared(told="changes the current folder", look=folder, put_back=_folder_as, breaks=True),
+    Shared(effect=GENERATORS[0], look=_numpy_random, put_back=_stays, breaks=True, once=True),
+    Shared(effect=GENERATORS[1], look=_python_random, put_back=_stays, breaks=True, once=True),
+    Shared(effect="changes np.seterr", look=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
+    Shared(effect="changes np.setbufsize", look=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
+    Shared(effect="changes the current folder", look=folder, put_back=_folder_as, breaks=True),
     Shared(
-        told="changes the locale",
+        effect="changes the locale",
         look=lambda: locale.setlocale(locale.LC_ALL),
         put_back=lambda before: locale.setlocale(locale.LC_ALL, before),
         breaks=True,
     ),
-    Shared(told="changes the filters of warnings", look=lambda: list(warnings.filters), put_back=_filters_as, up=True),
+    Shared(effect="changes the filters of warnings", look=lambda: list(warnings.filters), put_back=_filters_as, up=True),
     Shared(
-        told="changes the decimal context", look=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
+        effect="changes the decimal context", look=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
     ),
-    Shared(told="changes environment variables", look=_variables, put_back=_variables_as, up=True),
-    Shared(told="changes sys.path", look=lambda: list(sys.path), put_back=_path_as, up=True),
-    Shared(told="changes handlers of signals", look=_handlers, put_back=_handlers_as, up=True),
-    Shared(told="blocks signals", look=_blocked, put_back=_blocked_as),
-    Shared(told="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
-    Shared(told="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
-    Shared(told="changes the umask of files", look=_umask, put_back=os.umask),
-    Shared(told="changes the recursion limit", look=sys.getrecursionlimit, put_back=sys.setrecursionlimit),
-    Shared(told="changes numpy's print options", look=np.get_printoptions, put_back=lambda before: np.set_printoptions(**before)),
+    Shared(effect="changes environment variables", look=_variables, put_back=_variables_as, up=True),
+    Shared(effect="changes sys.path", look=lambda: list(sys.path), put_back=_path_as, up=True),
+    Shared(effect="changes handlers of signals", look=_handlers, put_back=_handlers_as, up=True),
+    Shared(effect="blocks signals", look=_blocked, put_back=_blocked_as),
+    Shared(effect="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
+    Shared(effect="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
+    Shared(effect="changes the umask of files", look=_umask, put_back=os.umask),
+    Shared(effect="changes the recursion limit", look=sys.getrecursionlimit, put_back=sys.setrecursionlimit),
+    Shared(effect="changes numpy's print options", look=np.get_printoptions, put_back=lambda before: np.set_printoptions(**before)),
     Shared(
-        told="draws from torch's global random numbers",
+        effect="draws from torch's global random numbers",
         **_torch("get_rng_state", "set_rng_state", lambda a, b: not a.equal(b)),
         own=False,
     ),
-    Shared(told="changes torch's default dtype", **_torch("get_default_dtype", "set_default_dtype")),
-    Shared(told="changes how many threads torch takes", **_torch("get_num_threads", "set_num_threads")),
-    Shared(told="switches torch's detection of anomalies on or off", **_torch("is_anomaly_enabled", "set_anomaly_enabled")),
-    Shared(told="switches torch's gradients on or off", **_torch("is_grad_enabled", "set_grad_enabled")),
-    Shared(told="changes jax's configuration", look=_jax, put_back=_jax_as, differ=_loaded_before(ne)),
+    Shared(effect="changes torch's default dtype", **_torch("get_default_dtype", "set_default_dtype")),
+    Shared(effect="changes how many threads torch takes", **_torch("get_num_threads", "set_num_threads")),
+    Shared(effect="switches torch's detection of anomalies on or off", **_torch("is_anomaly_enabled", "set_anomaly_enabled")),
+    Shared(effect="switches torch's gradients on or off", **_torch("is_grad_enabled", "set_grad_enabled")),
+    Shared(effect="changes jax's configuration", look=_jax, put_back=_jax_as, differ=_loaded_before(ne)),
 )
 
 
@@ -266,7 +266,7 @@ def remember(*, anew: bool) -> None:
         _at_first.update({shared: state for shared, state in looks.items() if state is not None})
 
 
-APART = tuple(shared for shared in SHARED if shared.told not in GENERATORS)
+APART = tuple(shared for shared in SHARED if shared.effect not in GENERATORS)
 """What is looked at where one candidate comes after another: the global random numbers are `borrowed` in any case."""
 
 _own: dict[Hashable, tuple[States, States]] = {}
@@ -303,15 +303,15 @@ def importing(target: str, told: list[str]) -> Iterator[None]:
     """Tells what the import of a candidate in the block changes; nothing of it is put back, since the candidate may count on it. Of what
     libraries set up, too, nothing is told where one was loaded.
     """
-    before, modules = {shared: shared.look() for shared in APART if shared.told not in PUT_BACK}, {*sys.modules}
+    before, modules = {shared: shared.look() for shared in APART if shared.effect not in PUT_BACK}, {*sys.modules}
     yield
     libraries = any(process_globals.is_installed(getattr(sys.modules[n], "__file__", None) or "") for n in sys.modules.keys() - modules)
     for shared, state in before.items():
         after = shared.look()
-        if shared.told == "changes sys.path":
+        if shared.effect == "changes sys.path":
             after = [path for path in after if path in state or not _holds(path, target)]
         if shared.differ(state, after) and not (shared.up and libraries):
-            told.append(f"it {shared.told}")
+            told.append(f"it {shared.effect}")
 
 
 PUT_BACK = "changes np.seterr", "draws from torch's global random numbers"
@@ -376,7 +376,7 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
             if not loads:
                 seen.extend([replaced] if replaced else [])
                 seen.extend([f"changes how the process computes with floats: it {how} from then on"] if how else [])
-            seen.extend(shared.told for shared in SHARED if shared in told and shared.breaks)
-            left.extend(shared.told for shared in SHARED if shared in told and not shared.breaks)
+            seen.extend(shared.effect for shared in SHARED if shared in told and shared.breaks)
+            left.extend(shared.effect for shared in SHARED if shared in told and not shared.breaks)
 
     return g

@@ -422,11 +422,11 @@ DONE: dict[str, Callable[[Edges, Floats, float], Floats]] = {
 """What becomes of the partials of a place."""
 
 
-def told(slip: Slip, line: SourceLine) -> str:
+def in_words(slip: Slip, line: SourceLine) -> str:
     """The slip in words, after `the gradient`."""
-    what = told_place(slip.place, line)
+    what = place_in_words(slip.place, line)
     if slip.how in DERIVATIVES:
-        return derivative_told(slip, line, None)
+        return derivative_in_words(slip, line, None)
     if slip.how in ("bare", "identity"):
         return f"leaves out the derivative of {what}"
     if slip.how == "mean":
@@ -437,7 +437,7 @@ def told(slip: Slip, line: SourceLine) -> str:
     return f"{verb} what comes through {what}"
 
 
-def derivative_told(slip: Slip, line: SourceLine, due: str | None) -> str:
+def derivative_in_words(slip: Slip, line: SourceLine, due: str | None) -> str:
     """The same of a derivative, with the one that is `due` if that has a form. A value that has a name in the code is called by that."""
     named = re.match(r"([A-Za-z_]\w*)\s*=(?!=)", line.code) if slip.place.key[2] == ALL or _is_all(line) else None
     texts = [slip.how, *([] if due is None else [due])]
@@ -450,7 +450,7 @@ def derivative_told(slip: Slip, line: SourceLine, due: str | None) -> str:
         if any(re.search(rf"(?<![a-z]){k}(?![a-z])", t) for t in texts) and not (k == "v" and named)
     ]
     part = not named and not line.code.startswith("return ")
-    what = f"`{line.part}` ({os.path.basename(line.file)}:{line.number})" if part else told_place(slip.place, line)
+    what = f"`{line.part}` ({os.path.basename(line.file)}:{line.number})" if part else place_in_words(slip.place, line)
     instead = "" if due is None else f" in place of {texts[1]}"
     return f"has {texts[0]}{instead} for the derivative of {what}{', ' if used else ''}{' and '.join(used)}"
 
@@ -461,7 +461,7 @@ def multiple(factor: float) -> str:
     return f"{factor:.6g} ×" if abs(off) >= 1e-5 else f"(1 {'−' if off < 0 else '+'} {abs(off):.2g}) ×"
 
 
-def told_place(place: Site, line: SourceLine) -> str:
+def place_in_words(place: Site, line: SourceLine) -> str:
     """A place in words."""
     part = line.part if place.key[2] != ALL and (place.slot is not None or not _is_all(line)) else ""
     where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"

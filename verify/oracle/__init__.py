@@ -1,4 +1,4 @@
-"""What is true: enclosures of values, subdifferentials and derivatives, derived from a spec by ball arithmetic."""
+"""The truth: enclosures of values, subdifferentials and derivatives, derived from a spec by ball arithmetic."""
 
 from verify.oracle.instance import InstanceOracle
 from verify.oracle.oracle import Oracle

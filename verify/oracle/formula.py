@@ -76,12 +76,12 @@ class Formula:
         """Those of its subexpressions."""
         return Formula(*self._stated()).registers
 
-    def told(self) -> dict[str, Any]:
+    def as_data(self) -> dict[str, Any]:
         """Plain data, from which it is `read`. Raises ValueError where it has none."""
         curvature = [] if self._curvature is None else [self._curvature.tape]
         few = self.arity <= FEW
         return {
-            "tapes": stored.told([self.value_tape, self.tape, *curvature]),
+            "tapes": stored.as_data([self.value_tape, self.tape, *curvature]),
             "arity": self.arity,
             "constants": list(self.constants),
             "terms": list(self.value_terms),
@@ -407,7 +407,7 @@ def _kept(what: str, key: Sequence[Any], stated: Callable[[], Stated]) -> Formul
         except (ValueError, TypeError, NotImplementedError, RecursionError) as error:
             raise UsageError(f"{what}: {error}") from None
 
-    return disk_cache.cached(key, made, Formula.told, lambda found: Formula.read(found, stated))
+    return disk_cache.cached(key, made, Formula.as_data, lambda found: Formula.read(found, stated))
 
 
 def _digest(e: sympy.Expr, variables: Sequence[sympy.Symbol], constants: Sequence[sympy.Symbol]) -> str:
@@ -439,7 +439,7 @@ def any_target_formula(spec: LossSpec) -> Formula | None:
     return disk_cache.cached(
         ["any target", *home],
         lambda: _any_target(spec),
-        lambda made: None if made is None else made.told(),
+        lambda made: None if made is None else made.as_data(),
         lambda found: None if found is None else Formula.read(found, lambda: _with_a_target(spec)),
     )
 

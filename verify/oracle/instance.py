@@ -1,4 +1,4 @@
-"""What is true of a function of named inputs, for candidates that compute in a dtype: see `point`."""
+"""The truth of a function of named inputs, for candidates that compute in a dtype: see `point`."""
 
 from __future__ import annotations
 

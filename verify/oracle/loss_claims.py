@@ -1,4 +1,4 @@
-"""Whether a loss is what its author claims: refuted by balls, so that no rounding can refute a claim that is true.
+"""Claims of a loss, examined: refuted by balls, so that no rounding can refute a claim that is true.
 
 What every formula must be is examined too: that it can be compiled for every label, depends on its scores, and is continuous.
 """
@@ -16,11 +16,11 @@ from verify import disk_cache
 from verify.errors import UsageError
 from verify.oracle import exact
 from verify.oracle.formula import Formula, loss_formula, penalty_formula
-from verify.spec.asked import one_for_all_targets
 from verify.spec.convexity import convex_loss
 from verify.spec.loss import Chord, Claims, LossSpec
 from verify.spec.penalty import Penalty
 from verify.spec.shipped import shipped
+from verify.spec.symbolic_targets import one_for_all_targets
 from verify.tape.balls import precision
 from verify.tape.enclose import Run
 from verify.tape.series import sides

@@ -1,4 +1,4 @@
-"""How the inputs of the elements of a sum come from its point x, exactly and as careful code has them; and how slopes go back to x."""
+"""Maps from the point x of a sum to the inputs of its elements, exactly and as careful code has them; and how slopes go back to x."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is true of f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), or of φ(S), for candidates that compute in a dtype: see `point`."""
+"""The truth of f(W) = reduce_i ℓ(W x_i, y_i) + λ R(W), or of φ(S), for candidates that compute in a dtype: see `point`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is true of a sum over elements at one point, and what a careful candidate may answer there.
+"""The truth of a sum over elements at one point, and what a careful candidate may answer there.
 
 A candidate works in floating point, so it is judged on what careful code may have as the inputs of each element (for scores the box
 S ± γ_{D+2} |X||W|ᵀ). On top come the roundings of each formula, of the sum over the elements, of the way back to x and of the penalty, all

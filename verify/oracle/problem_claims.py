@@ -1,4 +1,4 @@
-"""Whether a function of named inputs is what its author claims: compiled, a function of its inputs, real somewhere, and convex and related
+"""Claims of a function of named inputs, examined: compiled, a function of its inputs, real somewhere, and convex and related
 to itself where it says so. Refuted by balls, so that no rounding can refute a claim that is true.
 """
 

@@ -1,4 +1,4 @@
-"""How steep a formula is along each score on the whole line: the size of the numbers whose difference its slope may be computed as.
+"""The steepness of a formula along each score, on the whole line: the size of the numbers whose difference its slope may be computed as.
 
 p − 1 and −exp(−s)/(1 + exp(−s)) are the same slope, and σ(ts) − 1 is another usual way of writing it: code that is right rounds at the
 size 1 of p where the slope itself is next to nothing. So a slope that is bounded by L along a score, whatever that is, may be off by
@@ -75,7 +75,7 @@ def _size(parts: Sequence[tuple[Second, int]], inputs: Sequence[arb]) -> float:
     return float(abs(total).mid()) if total.is_finite() else float("nan")
 
 
-def told(loss: LossSpec) -> str:
+def slopes_in_words(loss: LossSpec) -> str:
     """For readers of a report: whether slopes of this loss may be computed as differences, with its default parameters."""
     constants, C = [p.default for p in loss.parameters.values()], loss.scores(SHOWN)
     labels = loss.some_labels(1) if loss.targets else (0,)

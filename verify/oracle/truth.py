@@ -1,4 +1,4 @@
-"""What is true of what a candidate claims to compute, whatever that is a function of."""
+"""The truth of what a candidate claims to compute, whatever that is a function of."""
 
 from __future__ import annotations
 

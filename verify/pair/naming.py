@@ -34,7 +34,7 @@ NUDGE = 2.0**-18
 NOT_FINITE = "the computation leaves the range of the dtype, or divides by 0"
 
 
-def told(
+def diagnosed(
     pair: Pair, case: Case, what: Measurement | Misbehaviour, others: Iterator[Case], watch: Watch, avoided: Sequence[Case]
 ) -> Diagnosis:
     """The name of the bug that broke a law at a case, or what was measured there. `watch` hears of each of the `others` that the pair is

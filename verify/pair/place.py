@@ -1,4 +1,4 @@
-"""Where a pair is judged: at the point that the user gave, and around it."""
+"""The points at which a pair is judged: the one that the user gave, and those around it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from verify.laws.law import OutOfRange
 from verify.oracle.exact import fits
 from verify.pair.finite import no_numbers
 from verify.pair.laws import MEASURES
-from verify.pair.naming import told
+from verify.pair.naming import diagnosed
 from verify.pair.place import GIVEN, NEAR, Start, places
 from verify.pair.properties import properties, unless_given_up
 from verify.pair.screened import screened, there
@@ -135,7 +135,7 @@ class RecordedPair(Derived):
 
     def noted(self, result: Result) -> Result:
         """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps."""
-        result = self._told(result)
+        result = self._with_balls(result)
         place, code = result.farthest, self.subject.oracle.code
         if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:
             return result
@@ -147,7 +147,7 @@ class RecordedPair(Derived):
         evidence = replace(place.evidence, where=where | {"loses": str(found)})
         return replace(result, farthest=replace(place, evidence=evidence))
 
-    def _told(self, result: Result) -> Result:
+    def _with_balls(self, result: Result) -> Result:
         """With what balls say where the candidate was under the greatest strain, and where it is farthest off: that is shown."""
         if self.name not in SHOWN or result.worst is None or result.verdict is not Verdict.HOLDS:
             return result
@@ -171,7 +171,7 @@ class RecordedPair(Derived):
         if found.code != "unknown" or isinstance(what, Misbehaviour):
             return found
         others = (p for p in islice(places(self.at, self.seed), LOOKED_AT) if p.family in (GIVEN, NEAR))
-        other = told(self.pair, case, what, others, watch, avoided)
+        other = diagnosed(self.pair, case, what, others, watch, avoided)
         if other.code != "unknown":
             return other
         return replace(found, code="precision") if found.kind == "precision" else found

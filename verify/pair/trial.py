@@ -12,7 +12,7 @@ from verify.cases import Case
 from verify.diagnosis import Diagnosis
 from verify.evidence import Measurement
 from verify.pair.laws import JUMP, KINK, MEASURES
-from verify.pair.naming import told
+from verify.pair.naming import diagnosed
 from verify.pair.place import GIVEN, MOVED, NEAR, Start, moved, places
 from verify.pair.properties import properties, unless_given_up
 from verify.pair.shrinking import shrunk
@@ -82,4 +82,4 @@ class Estimated:
     def diagnose(self, case: Case, what: Measurement | Misbehaviour, watch: Watch, avoided: Sequence[Case]) -> Diagnosis:
         """By differences there, at the given point and at others near it."""
         others = (p for p in islice(places(self.at, self.seed), LOOKED_AT) if p.family in (GIVEN, NEAR))
-        return told(self.pair, case, what, others, watch, avoided)
+        return diagnosed(self.pair, case, what, others, watch, avoided)

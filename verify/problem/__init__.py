@@ -1,4 +1,4 @@
-"""What is asked of a candidate, whatever its inputs are: named arrays with domains, and a sum over elements."""
+"""Problems: what is asked of a candidate, whatever its inputs are. Named arrays with domains, and a sum over elements."""
 
 from verify.problem.build import EVENT, PREDICTION, TARGET, TIME, fixed, ignoring, input_of, problem_of, upstream_of, weighted, with_classes
 from verify.problem.described import described_problem

@@ -46,7 +46,7 @@ def lines(found: Sequence[Row], *, whole: bool) -> Iterator[str]:
     """For a reader: a line each below its group, or the `whole` that is known of each."""
     if whole:
         for k, row in enumerate(found):
-            yield from ([""] if k else []) + [f"{row['name']}  ({row['group']})", *(f"  {line}" for line in _told(row))]
+            yield from ([""] if k else []) + [f"{row['name']}  ({row['group']})", *(f"  {line}" for line in _details(row))]
         return
     width = max(len(row["name"]) for row in found)
     for group, of_group in groupby(found, key=lambda row: row["group"]):
@@ -54,7 +54,7 @@ def lines(found: Sequence[Row], *, whole: bool) -> Iterator[str]:
         yield from (f"  {row['name'].ljust(width)}  {row['formula']}  {row['convexity']}" for row in of_group)
 
 
-def _told(row: Row) -> Iterator[str]:
+def _details(row: Row) -> Iterator[str]:
     yield row["formula"]
     for title, field in (("other names", "aliases"), ("computed by", "computed_by")):
         if row[field]:

@@ -260,7 +260,7 @@ class Instance(ClaimedFunction):
         return self.problem.differentiated
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """Of a parameter with a number for each class these, where they are fixed."""
         domains = {name: self.problem.input(name).domain for name in self.problem.classwise}
         values = {name: domain.values if isinstance(domain, Fixed) else EACH for name, domain in domains.items()}

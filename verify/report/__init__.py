@@ -1,1 +1,1 @@
-"""What is told: one model of a report, and its renderings."""
+"""The report: one model of it, and its renderings."""

@@ -10,10 +10,10 @@ from verify.report.reading import Document, Entry, figure, visible
 
 def lines(document: Document) -> list[str]:
     """All audits of a document; nothing where there are none."""
-    return [line for a in document.get("audits", ()) for line in told_of(a)]
+    return [line for a in document.get("audits", ()) for line in entry_lines(a)]
 
 
-def told_of(audit: Entry) -> list[str]:
+def entry_lines(audit: Entry) -> list[str]:
     """One audit."""
     return list(_lines(audit))
 

@@ -1,4 +1,4 @@
-"""What is not as the baseline has it, told: what changes in meaning first, the rest counted.
+"""Changes since the baseline: what changed in meaning first, the rest counted.
 
 Another machine, or another version of a library, moves the last digits of most figures. A reader is shown verdicts, what is new or missing,
 and figures that moved by more than `MEANS`.

@@ -224,7 +224,7 @@ def paragraph(found: Finding, document: Document) -> str:
     """The finding in lines: the cause, what was measured at each dtype, the smallest case once, and the laws that it costs."""
     told = [*headline(found), *sentences(found), *smallest(found)]
     if len(found.laws) > 1:
-        told.append(laws_told(found))
+        told.append(laws_in_words(found))
     return "\n  ".join([*told, *declared(found, document)])
 
 
@@ -245,17 +245,17 @@ def smallest(found: Finding) -> list[str]:
     return [*case_lines(found.shown), *last_printed(found.shown)]
 
 
-def laws_told(found: Finding) -> str:
+def laws_in_words(found: Finding) -> str:
     """What the finding costs, or which laws are silent."""
-    return _told(found.shown["verdict"], found.laws, found.dtypes)
+    return _laws_in_words(found.shown["verdict"], found.laws, found.dtypes)
 
 
-def _told(verdict: str, laws: Sequence[str], dtypes: Sequence[str]) -> str:
+def _laws_in_words(verdict: str, laws: Sequence[str], dtypes: Sequence[str]) -> str:
     """Laws and dtypes in words.
 
-    >>> _told("broken", ["gradient", "order", "descent", "bracket", "convexity"], ["float64"])
+    >>> _laws_in_words("broken", ["gradient", "order", "descent", "bracket", "convexity"], ["float64"])
     'breaks gradient, order, descent and two more'
-    >>> _told("silent", ["order", "best-step"], ["float64", "float32"])
+    >>> _laws_in_words("silent", ["order", "best-step"], ["float64", "float32"])
     'silent for the same reason: order and best-step, at float64 and float32'
     """
     at = f", at {' and '.join(dtypes)}" if len(dtypes) > 1 else ""
@@ -292,7 +292,7 @@ def folded(rulings: Iterable[Entry], document: Document) -> list[dict[str, Any]]
     found = []
     for one, *more in _by(rulings, lambda s: homes.get(_key(s)) if s["told"] else None):
         laws, dtypes = (list(dict.fromkeys(s[k] for s in (one, *more))) if more else [] for k in ("law", "dtype"))
-        found.append({**one, "sentence": f"{one['sentence']}; {_told(one['rule'], laws, dtypes)}"} if more else dict(one))
+        found.append({**one, "sentence": f"{one['sentence']}; {_laws_in_words(one['rule'], laws, dtypes)}"} if more else dict(one))
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from verify.report.audit import told_of
-from verify.report.findings import findings, laws_told
+from verify.report.audit import entry_lines
+from verify.report.findings import findings, laws_in_words
 from verify.report.reading import Document, Entry, accepted, details, refusals, sentence, visible
 
 MEASURED = ("verdict", "kind", "cases", "decided", "strain", "sensitivity", "ulps")
@@ -36,7 +36,7 @@ def _pointers(document: Document) -> dict[int, str]:
     for n, f in enumerate(every, 1):
         cause = f"{f.cause}; " if f.cause is not None else ""
         shown = f"{f.shown['law']}[{f.shown['dtype']}]"
-        told |= {id(r): f"finding {n} of {len(every)}: {cause}{laws_told(f)}; its smallest case: {shown}" for r in f.members}
+        told |= {id(r): f"finding {n} of {len(every)}: {cause}{laws_in_words(f)}; its smallest case: {shown}" for r in f.members}
     return told
 
 
@@ -56,7 +56,7 @@ def _case(entry: Entry, seconds: float) -> ET.Element:
 
 
 def _audit(audit: Entry) -> ET.Element:
-    case, told = _case(dict(audit) | {"law": "audit"}, 0.0), told_of(audit)
+    case, told = _case(dict(audit) | {"law": "audit"}, 0.0), entry_lines(audit)
     if audit["verdict"] == "broken":
         _failure(case, told[0], "\n".join(told))
     return case

@@ -14,7 +14,7 @@ from typing import Any
 
 from verify import disk_cache
 from verify.campaign.task import DTYPES, Inapplicable, Outcome, Refused, laws
-from verify.campaign.witness import NO_LOSS, identity, told
+from verify.campaign.witness import NO_LOSS, as_data, identity
 from verify.candidates.signature import OF_SCORES
 from verify.evidence import Verdict
 from verify.problem.named import problem_named
@@ -75,7 +75,7 @@ class Report:
 
     @property
     def conventions(self) -> dict[str, dict[str, Any]]:
-        """What was found out about each candidate: layout, reduction, penalty, parameters."""
+        """Conventions found out of each candidate: layout, reduction, penalty, parameters."""
         return {o.task.request.name: o.conventions for o in self.outcomes if o.conventions is not None}
 
     @property
@@ -85,12 +85,12 @@ class Report:
 
     @property
     def judged(self) -> int:
-        """How many answers there are: outcomes, and laws that have nothing to ask."""
+        """Number of answers: outcomes, and laws that have nothing to ask."""
         return len(self.outcomes) + len(self.inapplicable)
 
     @property
     def reused(self) -> int:
-        """How many of them are from earlier runs."""
+        """Number of those taken from earlier runs."""
         return sum(o.reused for o in self.outcomes) + sum(i.reused for i in self.inapplicable)
 
     @property
@@ -102,7 +102,7 @@ class Report:
 
     @property
     def losses(self) -> dict[str, dict[str, Any]]:
-        """What was asked of the candidates: each loss with its formula, its parameters and its source."""
+        """The losses that were asked for, each with its formula, its parameters and its source."""
         names = dict.fromkeys(o.task.request.loss for o in self.outcomes)
         return {name: self._described(name) for name in names if name != NO_LOSS}
 
@@ -113,7 +113,7 @@ class Report:
 
             return described_problem(find_spec(name))
         spec = find_loss(name)
-        return plain("told", spec, lambda: _told(spec))
+        return plain("told", spec, lambda: _described(spec))
 
     def __str__(self) -> str:
         """The report as plain text, for `print` and notebooks."""
@@ -150,11 +150,11 @@ class Report:
         return {"refused": told} if told else {}
 
 
-def _told(spec: LossSpec) -> dict[str, Any]:
-    from verify.oracle.steepness import told
+def _described(spec: LossSpec) -> dict[str, Any]:
+    from verify.oracle.steepness import slopes_in_words
     from verify.spec.mathml import described  # with sympy's printers
 
-    return described(spec) | {"slopes": told(spec)}
+    return described(spec) | {"slopes": slopes_in_words(spec)}
 
 
 def environment() -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _entry(o: Outcome) -> dict[str, Any]:
 
 def _witness(w: Witness, loss: str) -> dict[str, Any]:
     """The case in exact hexadecimal floats, and what was measured there against what is allowed."""
-    found = told(w.case, loss)
+    found = as_data(w.case, loss)
     if w.case.values.keys() == {"x"}:  # a pair without a spec
         found |= {"x": [float(v).hex() for v in w.case.x.ravel()], "shape": list(w.case.x.shape)}
     if w.evidence is not None:

@@ -1,4 +1,4 @@
-"""What commands say of a report before one is made: the formats that it comes in, and their exit codes."""
+"""Names that commands need before a report is made: the formats that it comes in, and their exit codes."""
 
 from __future__ import annotations
 

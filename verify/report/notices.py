@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verify.report.findings import Finding, declared, findings, folded, headline, laws_told, sentences, silences, smallest
+from verify.report.findings import Finding, declared, findings, folded, headline, laws_in_words, sentences, silences, smallest
 from verify.report.reading import PRINTED, Document, Entry, accepted, refusals, visible
 
 
@@ -44,7 +44,7 @@ def notices(document: Document) -> list[Notice]:
 
 def _of(document: Document, found: Finding) -> Notice:
     shown = found.shown
-    told = [*headline(found), sentences(found)[0], *([laws_told(found)] if len(found.members) > 1 else [])]
+    told = [*headline(found), sentences(found)[0], *([laws_in_words(found)] if len(found.members) > 1 else [])]
     return Notice(
         rule=shown["law"],
         title=f"{shown['law']} law {shown['verdict']}",

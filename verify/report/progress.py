@@ -1,4 +1,4 @@
-"""How far a command has come: a bar on a terminal, lines in a log, nothing where quiet; always on standard error."""
+"""The progress of a command: a bar on a terminal, lines in a log, nothing where quiet; always on standard error."""
 
 from __future__ import annotations
 

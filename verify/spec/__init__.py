@@ -1,4 +1,4 @@
-"""What must be computed: formulas in sympy. The only home of sympy, which is not loaded before a formula is."""
+"""Specs: formulas in sympy. The only home of sympy, which is not loaded before a formula is."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Where specs are found: every file in `verify.specs` and its folders, and any file that a user names."""
+"""The places where specs are found: every file in `verify.specs` and its folders, and any file that a user names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one candidate claims to compute: a member of a family, told apart by the values of its parameters and by how its sum is scaled."""
+"""The function that one candidate claims to compute: a spec with its parameters' values and the scale of its sum."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ClaimedFunction(ABC):
         """Whether f is claimed to be convex in all of them."""
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """What there is to say of each parameter."""
         return dict(self.parameters)
 

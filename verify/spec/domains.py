@@ -59,7 +59,7 @@ class Domain:
         return bool(self.holds(t))
 
     def holds(self, a: Any) -> Any:
-        """Whether a number belongs to it; of an array which of its numbers do, compared in their own dtype."""
+        """True if a number belongs to it; of an array which of its numbers do, compared in their own dtype."""
         inside = (a >= self.low) & (a <= self.high) if self.closed else (a > self.low) & (a < self.high)
         return inside & (a == a // 1) if self.whole else inside
 
@@ -71,7 +71,7 @@ class Domain:
 
     @property
     def unbounded(self) -> bool:
-        """Whether every real number belongs to it."""
+        """True if every real number belongs to it."""
         return not self.whole and not isfinite(self.low) and not isfinite(self.high)
 
     def _drawn(self) -> list[float]:
@@ -231,7 +231,7 @@ class Censored:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a loss is a function of: its dimensions and the domain of its numbers."""
+    """The argument of a loss: its dimensions and the domain of its numbers."""
 
     name: str
     dims: tuple[str, ...]

@@ -62,7 +62,7 @@ def as_float32(t: float) -> float:
     return float(found)
 
 
-def told(name: str, **given: object) -> None:
+def tuple_of_texts(name: str, **given: object) -> None:
     """Raises UsageError where what a spec says beside its formula, by its fields, is no tuple of texts."""
     for what, texts in given.items():
         if not isinstance(texts, tuple) or not all(isinstance(text, str) and text for text in texts):

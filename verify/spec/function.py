@@ -10,12 +10,12 @@ from typing import Any
 
 from verify.errors import UsageError, of_type
 from verify.spec.domains import DOMAINS, Domain, Finite, Label, Real, Simplex
-from verify.spec.fields import by_name, told
+from verify.spec.fields import by_name, tuple_of_texts
 from verify.spec.loss import Claims, Parameter
 from verify.spec.statement import takes
 
 Numbers = Domain | Finite | Label | Simplex
-"""What one number of an array may be, or of a simplex the row that it stands in."""
+"""The domain of one number of an array, or of a simplex the row that it stands in."""
 
 UPSTREAM = "upstream"
 """The input that weighs the entries of an array that comes out."""
@@ -47,12 +47,12 @@ class Array:
 
     @property
     def is_real(self) -> bool:
-        """Whether its numbers can be moved a little."""
+        """True if its numbers can be moved a little."""
         return isinstance(self.domain, Domain) and not self.domain.whole
 
     @property
     def is_differentiated(self) -> bool:
-        """Whether a gradient is due for it."""
+        """True if a gradient is due for it."""
         return self.is_real if self.differentiated is None else self.differentiated
 
     @property
@@ -93,7 +93,7 @@ class FunctionSpec:
     def __post_init__(self) -> None:
         of_type("the name of a function", self.name, (str,), "text")
         of_type(f"the source of {self.name}", self.source, (str,), "text: where the formula comes from")
-        told(self.name, aliases=self.aliases, computed_by=self.computed_by)
+        tuple_of_texts(self.name, aliases=self.aliases, computed_by=self.computed_by)
         given: object = self.formula
         if not callable(given):
             raise UsageError(f"the formula of {self.name} is {given!r}; give a function of its inputs: lambda x: (x**2).sum().")

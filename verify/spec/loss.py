@@ -1,4 +1,4 @@
-"""What a loss is: one example's formula over its scores, its parameters, what it claims, where it comes from."""
+"""The spec of a loss: one example's formula over its scores, its parameters, what it claims, where it comes from."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from verify.errors import UsageError, of_type, unknown
 from verify.later import sympy
 from verify.spec.domains import DOMAINS, PREDICTIONS, VECTORS, Censored, Domain, Finite, Label, Prediction, Simplex, Vector
 from verify.spec.exact_target import ExactTarget
-from verify.spec.fields import as_float32, by_name, number, told
+from verify.spec.fields import as_float32, by_name, number, tuple_of_texts
 from verify.spec.relations import RELATIONS, Relation
 from verify.spec.statement import second, stated, takes
 
 ParameterValue = float | tuple[float, ...]
-"""What a parameter may be given as: a number, or of one that has some for each class as many as there are classes."""
+"""The value of a parameter: a number, or of one that has some for each class as many as there are classes."""
 
 
 @by_name(default="1")
@@ -58,7 +58,7 @@ class Parameter:
 
     @property
     def domain(self) -> Domain:
-        """Of its numbers."""
+        """The domain of its numbers."""
         return Domain("Real", self.low, self.high, closed=False)
 
 
@@ -95,7 +95,7 @@ class Chord:
 @by_name(convex="True, or None to claim nothing")
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What the author says of the loss beyond its formula; laws apply by these and test them.
+    """Properties that the author claims of the loss, beyond its formula; they decide which laws apply, and are tested.
 
     `convex`: True; or False, with the `chord` that shows it; or None, where nothing is claimed. A claim that is false is refused
     before anyone is judged by it. `symmetric`: renaming the classes renames the scores' roles and nothing else.
@@ -177,7 +177,7 @@ class LossSpec:
     def __post_init__(self) -> None:
         of_type("the name of a loss", self.name, (str,), "text")
         of_type(f"the source of {self.name}", self.source, (str,), "text: where the formula comes from")
-        told(self.name, aliases=self.aliases, computed_by=self.computed_by)
+        tuple_of_texts(self.name, aliases=self.aliases, computed_by=self.computed_by)
         self._check_formula()
         if not isinstance(self.claims, Claims):
             raise UsageError(
@@ -240,14 +240,14 @@ class LossSpec:
 
     @property
     def formula(self) -> Callable[..., sympy.Expr]:
-        """Of one example, or of a batch."""
+        """The formula of one example, or of a batch."""
         found = self.per_example or self.per_batch
         assert found is not None
         return found
 
     @property
     def of_one_number(self) -> bool:
-        """Whether a target is one number."""
+        """True if a target is one number."""
         return not isinstance(self.target, (Simplex, Vector, Censored))
 
     @property
@@ -264,7 +264,7 @@ class LossSpec:
 
     @property
     def of_inputs(self) -> bool:
-        """Whether it is a function of named inputs: of anything else than scores with one label or number each, one by one."""
+        """True if it is a function of named inputs: of anything else than scores with one label or number each, one by one."""
         named = isinstance(self.prediction, Prediction) and self.prediction.name in ("Score()", "Scores()")
         ignores = isinstance(self.target, Label) and self.target.ignored is not None
         odd = not self.of_one_number or not (self.prediction is None or named)
@@ -310,11 +310,11 @@ class LossSpec:
                 raise UsageError(f"{self.name} has a parameter called {name}, as what else is handed in is; give it another name, w say.")
 
     def scores(self, classes: int) -> int:
-        """How many scores one example has: one where there are targets, else one for each class."""
+        """Number of scores of one example: one where there are targets, else one for each class."""
         return 1 if self.targets else classes
 
     def labels(self, classes: int) -> int:
-        """How many labels there are."""
+        """Number of labels."""
         return len(self.targets) if self.targets else classes
 
     def some_labels(self, classes: int) -> range:
@@ -355,7 +355,7 @@ class LossSpec:
 
 
 OTHERS = ("prediction", "target", "weights", "time", "event")
-"""What the inputs of a loss are called beside its parameters."""
+"""Names of a loss's inputs, beside its parameters."""
 SHOWN = 6
 """Labels that stand for those of a domain."""
 

@@ -1,4 +1,4 @@
-"""What a penalty is: λ·R(W) with R(W) = Σ ρ(W_jk), or Σ ρ(w) over groups of weights, of all columns or all but the last (the bias)."""
+"""The spec of a penalty: λ·R(W) with R(W) = Σ ρ(W_jk), or Σ ρ(w) over groups of weights, of all columns or all but the last (the bias)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from math import sqrt
 
 from verify.errors import UsageError, of_type, unknown
 from verify.later import sympy
-from verify.spec.fields import by_name, told
+from verify.spec.fields import by_name, tuple_of_texts
 from verify.spec.statement import stated
 
 GROUPS = ("feature", "class")
-"""What a group is: the weights of one feature, over all classes, or those of one class, over all features."""
+"""A group: the weights of one feature, over all classes, or those of one class, over all features."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Penalty:
 
     def __post_init__(self) -> None:
         of_type("the name of a penalty", self.name, (str,), "text")
-        told(self.name, aliases=self.aliases, computed_by=self.computed_by)
+        tuple_of_texts(self.name, aliases=self.aliases, computed_by=self.computed_by)
         for name, shown in (("per_weight", "one weight: lambda w: Abs(w)"), ("per_group", f"a list of weights: {NORM}")):
             given: object = getattr(self, name)
             if given is not None and not callable(given):

@@ -9,7 +9,7 @@ import numpy as np
 from verify.cases import Case, has_kinks
 from verify.cases.kinks import solve
 from verify.laws import Subject
-from verify.survey.rounding import short
+from verify.survey.digits import short
 
 POINTS = 12
 

@@ -1,4 +1,4 @@
-"""What a reading of a tape computes with: the primitives by their names, on columns of whatever the reading holds."""
+"""The arithmetic of a reading of a tape: the primitives by their names, on columns of whatever the reading holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a number on the way of a tape leaves the range of a dtype: there infinity and NaN say nothing against who computes it.
+"""The first number on the way of a tape that leaves the range of a dtype: there infinity and NaN say nothing against who computes it.
 
 A formula has ways that stay finite where it is a logarithm of a sum of exponentials, or a product of powers of such sums (softmax,
 logistic, softplus and what is made of them): of these only the result is looked at, since who overflows on the way has chosen the wrong

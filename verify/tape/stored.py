@@ -12,7 +12,7 @@ from verify.tape.primitives import NAMED, PRIMITIVES, Number
 from verify.tape.tape import Instruction, Registers, Tape
 
 
-def told(tapes: Sequence[Tape]) -> dict[str, Any]:
+def as_data(tapes: Sequence[Tape]) -> dict[str, Any]:
     """Tapes of one builder, the last the longest: what JSON holds. Raises ValueError for a parameter that has no plain form."""
     instructions = list({id(i): i for tape in tapes for i in tape.instructions}.values())
     place = {id(i): k for k, i in enumerate(instructions)}

@@ -1,4 +1,4 @@
-"""What a trial comes to."""
+"""The result of a trial."""
 
 from __future__ import annotations
 

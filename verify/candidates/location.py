@@ -1,4 +1,4 @@
-"""Where a candidate's code stands, for annotations beside it."""
+"""File and line of a candidate's code, for annotations beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conventions are found out, then stated: which member of the spec's family a candidate claims to be, and how it is called.
+"""Conventions are found out, then stated: what exactly a candidate claims to compute, and how it is called.
 
 The candidate's own loss decides, on points where all members differ by far more than their rounding. Its gradient is then judged
 against that member.
@@ -70,18 +70,18 @@ def find_out(f: Callable[..., Any], loss: LossSpec, pins: Pins, dtype: str = "fl
 def _with_parameters(
     f: Callable[..., Any], loss: LossSpec, pins: Pins, found: Callable[[Mapping[str, float]], Conventions], watch: Watch
 ) -> Conventions:
-    """What is found where the candidate is handed the parameters that it takes; only those that it needs or that are fixed, where it is no
-    member of the family at its own defaults of the others, which are something else then.
+    """What is found where the candidate is handed the parameters that it takes; only those that it needs or that are fixed, where it fits
+    no combination of conventions at its own defaults of the others, which are something else then.
     """
 
-    def told(given: Mapping[str, float]) -> Conventions:
+    def claimed(given: Mapping[str, float]) -> Conventions:
         return found(given).telling([name for name in loss.parameters if name not in given and name not in pins.parameters])
 
     handed, needed = pins.handed(f, loss), pins.handed(f, loss, optional=False)
-    first = told(handed)
+    first = claimed(handed)
     if first.fits:
         return _varied(first, other_values(first.objective, [name for name in handed if name not in pins.parameters]), watch)
-    second = first if needed == handed else told(needed)
+    second = first if needed == handed else claimed(needed)
     if not second.fits and (first.complaint is None or second.complaint is not None):
         return first
     own = {name: f"{name} = {value:g}" for name, value in handed.items() if name not in needed}

@@ -1,4 +1,4 @@
-"""How many times as long as the first contestant the fastest of the others takes, size by size, and whether that got worse."""
+"""The ratio of the fastest peer's time to the core's, size by size, and whether it got worse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Beside(NamedTuple):
     peer: str
     ratio: Mapping[str, float]
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """The ratio with its quartiles."""
         return f"{self.ratio['median']:.2f} × ({self.ratio['low']:.2f} … {self.ratio['high']:.2f}, {self.peer})"
 
@@ -64,7 +64,7 @@ def worse(now: Document, before: Document) -> list[str]:
     if not both:
         raise UsageError("what is stored has none of the setups that were timed. Store another one: --output FOLDER writes bench.json.")
     return [
-        f"{found.table}, {found.setup}: {found.told()}, and it was {was.told()}"
+        f"{found.table}, {found.setup}: {found.in_words()}, and it was {was.in_words()}"
         for found, was in both
         if found.ratio["high"] < was.ratio["low"]
     ]
