@@ -229,7 +229,7 @@ def test_laws_that_are_silent_for_one_reason_are_told_once():
     told = [paragraph(s, document).splitlines() for s in silences(document)]
     assert [t[0].partition(" law silent")[0] for t in told] == ["crossing", "order"]
     assert told[0][1:] == ["  silent for the same reason: crossing and one-sided"]
-    assert (document["findings"], counted(document)) == ([], "3 silent")
+    assert (document["findings"], counted(document)) == ([], "0 of 3 checks hold, 3 silent")
     assert render(document, "github").count("::warning") == 2
 
 

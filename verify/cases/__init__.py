@@ -8,9 +8,9 @@ from verify.cases.case import Case
 from verify.later import found_in
 
 if TYPE_CHECKING:
-    from verify.cases.families import families
     from verify.cases.kinks import has_kinks
+    from verify.cases.mixture import families
 
 __all__ = ["Case", "families", "has_kinks"]
 
-__getattr__ = found_in(__name__, {"families": "verify.cases.families", "has_kinks": "verify.cases.kinks"})
+__getattr__ = found_in(__name__, {"families": "verify.cases.mixture", "has_kinks": "verify.cases.kinks"})

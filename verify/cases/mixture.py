@@ -1,4 +1,4 @@
-"""The families of cases that an objective has, each with its share."""
+"""The mixture of cases that an objective is judged on: its families, each with its share."""
 
 from __future__ import annotations
 
