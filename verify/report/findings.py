@@ -329,7 +329,7 @@ def counts(document: Document) -> str:
 def summary(document: Document) -> str:
     """One line: the verdict, the counts, how many cases, how long, which seed."""
     cases, wall = sum(r["cases"] for r in document["results"]), document["environment"]["wall"]
-    return f"{document['verdict']}: {counts(document)} ({cases} cases, {wall:.1f} s, seed {document['seed']})"
+    return f"{document['verdict']}: {counts(document)} ({counted(cases, 'case')}, {wall:.1f} s, seed {document['seed']})"
 
 
 def judgement(document: Document) -> str | None:
