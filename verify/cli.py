@@ -86,7 +86,7 @@ ELSEWHERE = {
     "gate": ("verify.gate.command", "Apply [tool.verify.gate] and its baseline to a report.json."),
     "descend": ("verify.descent.command", "Walk down the loss of real data: the optimisers of the course notes."),
     "landscape": ("verify.descent.landscape_command", "Draw slices of the loss with their exact kinks."),
-    "power": ("verify.power_command", "Which law catches which wrong gradient, and how small an error it would have seen."),
+    "power": ("verify.power_command", "Show which law catches which wrong gradient, and the smallest error that it sees."),
     "prove": ("verify.prove_command", "Prove that a gradient's code is the derivative of its loss's code."),
     "replay": ("verify.replay_command", "Judge one stored counterexample again."),
     "report": ("verify.report.command", "Render the report.json of an earlier run in another format."),
@@ -450,7 +450,7 @@ def _kill_tables(report: Report) -> list[dict[str, Any]]:
 @click.option("--group", default=None, metavar="NAME", help="Only specs of this group: regression, binary, …")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 def list_(what: str, words: tuple[str, ...], group: str | None, format_: str) -> int:
-    """The specs, the laws, or the candidates that `verify run` would judge here.
+    """List the specs, the laws, or the candidates that `verify run` would judge here.
 
     Of specs WORDS are searched in names, other names, formulas and the functions of libraries; all that is known of those is shown.
     """
