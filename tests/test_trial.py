@@ -14,7 +14,7 @@ from implementations import hinge
 from verify.candidates import Linear
 from verify.cases import Case, families
 from verify.evidence import Evidence, Measurement, Verdict
-from verify.laws import Law, Subject
+from verify.laws import LAWS, Law, Subject
 from verify.oracle import Oracle
 from verify.profiles import PROFILES
 from verify.spec import Objective
@@ -29,6 +29,13 @@ SUBJECT = Subject(
 
 def trial(measure):
     return run(Law(name="a test", statement="", measure=measure), SUBJECT, profile="quick", seed=0)
+
+
+def test_a_law_that_says_no_values_is_told_by_its_error():
+    """`where` is for the reader: a law that leaves it out is judged all the same."""
+    law = replace(LAWS["value"], measure=lambda _, case: Measurement(evidence=(Evidence(measured=1.0, allowed=0.25),)))
+    found = run(law, SUBJECT, profile="quick", seed=0)
+    assert (found.verdict, found.diagnosis["message"]) == (Verdict.BROKEN, "the loss is off by 1, allowed 0.25")
 
 
 @pytest.mark.parametrize("most", [engine.UNSTEERED, engine.UNSTEERED + 1])

@@ -32,7 +32,8 @@ class Evidence:
     Where the truth is an interval, `measured` is the distance from it and `width` half its length. `magnitude` is the
     size of the quantity that was judged (same unit as `measured`); `(allowed + width) / magnitude` is then the smallest
     relative error that this comparison would have seen. `ulps` is `measured` in units of the last place
-    of the candidate's dtype. `where` holds what a reader needs to find the place again: entry, step, expected value. `answer` is which
+    of the candidate's dtype. `where` holds what a reader needs to find the place again:
+    `entry`, step `h`, and the values `measured` and `expected`, which the sentence of a finding compares. `answer` is which
     of the candidate's was compared, LOSS say, where not all that the law compares is the same.
     """
 

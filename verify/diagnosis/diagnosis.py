@@ -281,9 +281,9 @@ class Inquiry:
         if places is not None:
             places, code = self.words.axes.filled(places), "entries" if places in FIXED else "unknown"
             when = "" if condition is None else f", only when {condition}"
-            return Diagnosis(code, f"wrong only in {places}{when}; no change of a term explains it", f"{places}{when}")
+            return Diagnosis(code, f"wrong only in {places}{when}; no known mistake explains it", f"{places}{when}")
         if condition is not None:
-            return Diagnosis("unknown", f"wrong only when {condition}; no change of a term explains it", f"all, only when {condition}")
+            return Diagnosis("unknown", f"wrong only when {condition}; no known mistake explains it", f"all, only when {condition}")
         return None
 
     def _when(self, broken: Sequence[Residual], holding: Sequence[Residual]) -> str | None:
@@ -341,6 +341,8 @@ def _sentence(worst: Evidence) -> str:
     """What was measured and what is allowed."""
     place = f"entry {worst.where['entry']}" if "entry" in worst.where else worst.where.get("method", "the loss")
     step = f" at h = {worst.where['h']:g}" if "h" in worst.where else ""
+    if not {"measured", "expected"} <= worst.where.keys():
+        return f"{place}{step} is off by {worst.measured:.2g}, allowed {worst.allowed:.2g}"
     return f"{place}{step} is {worst.where['measured']:.17g}, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
 
 
