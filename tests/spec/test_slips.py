@@ -240,7 +240,7 @@ def test_who_is_not_judged_stands_in_every_format(tmp_path):
     for name in ("text", "json", "html", "markdown", "junit", "github", "sarif"):
         told = html.unescape(render(document, name))
         assert "returned nothing (None); it must return one sympy expression" in told
-    assert "1 holds, 1 candidate not judged" in render(document, "text")
+    assert "1 of 1 check holds, 1 candidate not judged" in render(document, "text")
     with pytest.raises(UsageError, match="returned nothing"):
         judge_all(requests[:1], in_process=True)
 
