@@ -137,7 +137,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         rows.setdefault(tuple(found[k] for k in ("candidate", "loss", "dtype", "profile", "seed")), []).append(found)
     for (candidate, loss, dtype, profile, seed), laws in sorted(rows.items(), key=str):
         counts = Counter(f["verdict"] for f in laws)
-        counted = ", ".join(f"{counts[v]} {v}" for v in ("holds", "broken", "silent", "not asked") if counts[v])
+        words = {"holds": "holds" if counts["holds"] == 1 else "hold", "broken": "broken", "silent": "silent", "not asked": "not asked"}
+        counted = ", ".join(f"{counts[v]} {word}" for v, word in words.items() if counts[v])
         worst = max((f for f in laws if "strain" in f), key=lambda f: float(f["strain"]), default=None)
         strained = f", worst strain {float(worst['strain']):.2g} ({worst['law']})" if worst else ""
         terminalreporter.write_line(visible(f"{candidate} ({loss}, {dtype}): {counted}{strained}; profile {profile}, seed {seed}"))

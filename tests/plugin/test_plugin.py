@@ -124,7 +124,7 @@ def test_the_summary_has_a_line_for_each_candidate_and_dtype(judged):
     lines = done.stdout.partition("= verify =")[2].splitlines()
     assert "losses:half (softmax_cross_entropy, float64): " in done.stdout
     (line,) = (x for x in lines if x.startswith("losses.py:softmax (softmax_cross_entropy, float32)"))
-    assert "2 holds, 1 not asked, worst strain 0.0" in line
+    assert "2 hold, 1 not asked, worst strain 0.0" in line
     assert line.endswith("profile quick, seed 0")
 
 
