@@ -19,6 +19,15 @@ def pytest_collection() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONG = ("tests/bench/", "tests/cluster/", "tests/examples/", "tests/gate/", "tests/test_pages.py", "tests/campaign/test_ledger.py")
+"""Where single tests take ten seconds or more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They begin first, so that at the end no process waits for another one's."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 def pytest_collection_finish() -> None:
     """What is loaded stays: it is not looked through for garbage again and again, nor is what a test makes after each few objects."""
     gc.freeze()

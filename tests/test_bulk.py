@@ -14,7 +14,7 @@ from sympy import Abs, Max, Piecewise, exp
 from verify import bulk
 from verify.candidates import Linear, Scores, answers
 from verify.cases import Case
-from verify.cases.bulk import ROUND, anywhere, batches
+from verify.cases.bulk import ROUND, batches
 from verify.evidence import Verdict
 from verify.form import SCORES
 from verify.laws import LAWS, Subject
@@ -97,7 +97,8 @@ def test_the_engine_draws_the_same_case_from_the_same_choices(case):
     truth = oracle(case, "float32")
     for batch in list(batches(truth, seed=3, examples=100, rounds=1))[:10]:
         b = len(batch.raw) - 1
-        (there,), here = drawn(batch.choices(b), anywhere(truth)), batch.case(b)
+        strategy, choices = batch.drawn(b)
+        (there,), here = drawn(choices, strategy), batch.case(b)
         due = {name: np.asarray(part[b]).tobytes() for name, part in batch.problems.items()}
         for found in (there, here):
             assert {name: np.asarray(value).tobytes() for name, value in found.values.items()} == due

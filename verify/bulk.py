@@ -13,6 +13,7 @@ from itertools import islice
 from math import inf
 
 import numpy as np
+from hypothesis.strategies import SearchStrategy
 
 from verify.candidates import answers, python_of
 from verify.cases import Case
@@ -45,12 +46,13 @@ WHOLE = SearchPart()
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """The problem of a batch that is under the greatest strain, where that is too great."""
+    """The problem of a batch that is under the greatest strain, where that is too great, and how a strategy comes to it."""
 
     strain: float
     size: int
-    choices: Choices
     case: Case
+    strategy: SearchStrategy[Case]
+    choices: Choices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,4 +105,6 @@ def _look(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vect
     counts = int(np.sum(holds & single)), int(np.sum(holds & ~single)), int(np.sum(~holds))
     if not counts[2]:
         return *counts, None
-    return *counts, Suspect(strain=float(strain[worst]), size=(N + C) * D, choices=batch.choices(worst), case=batch.case(worst))
+    strategy, choices = batch.drawn(worst)
+    found = Suspect(strain=float(strain[worst]), size=(N + C) * D, case=batch.case(worst), strategy=strategy, choices=choices)
+    return *counts, found

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
-from importlib import import_module, metadata
+from importlib import import_module
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,7 +113,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(metadata.version("verify-gradients"), prog_name="verify")
+@click.version_option(package_name="verify-gradients", prog_name="verify")
 def cli() -> None:
     """Tells whether a hand-written loss and its gradient are right, how accurately, at kinks too."""
 
@@ -315,8 +315,9 @@ def run(
     writable(output, UNWRITTEN)
     from verify.campaign.server import CORE, remember
 
-    core = "candidates" not in (tool(Path.cwd()) or {})
-    _prepare(in_process=in_process, losses=[CORE] if core else None)
+    listed = (tool(Path.cwd()) or {}).get("candidates")
+    core = listed is None
+    _prepare(in_process=in_process, losses=[CORE] if core else _losses(listed) if not power else None)
     from verify.campaign.configuration import read
     from verify.gate.command import configured
 
@@ -385,6 +386,12 @@ def run(
         click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
     return WRONG_USAGE if report.refused else code
+
+
+def _losses(listed: Any) -> list[str] | None:
+    """The losses of the candidates that a project lists; None where it does not list them as it has to, which is told later."""
+    losses: list[Any] = [c.get("loss") for c in listed if isinstance(c, dict)] if isinstance(listed, list) else [None]
+    return losses if all(isinstance(loss, str) for loss in losses) else None
 
 
 def _close(ledger: Ledger) -> None:

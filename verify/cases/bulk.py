@@ -1,6 +1,6 @@
 """Problems of the grid by the hundred thousand, decoded together: for what goes wrong once in thousands of cases, or for one size only.
 
-Each is the string of bytes from which the strategy `anywhere` builds the same case, so that the engine can shrink what is found.
+Each is a string of bytes from which a strategy builds the same case, so that the engine can shrink what is found.
 """
 
 from __future__ import annotations
@@ -29,13 +29,6 @@ ROUND = EXAMPLES[1]
 Choices = tuple[bytes]
 
 
-def anywhere(oracle: Oracle) -> st.SearchStrategy[Case]:
-    """The strategy whose choices `Batch.choices` tells."""
-    sizes = layout(oracle)
-    drawn = lattice(oracle.dtype, family=FAMILY, examples=sizes.examples, features=sizes.features, classes=sizes.classes)
-    return drawn.map(lambda c: adapted(c, oracle))
-
-
 def layout(oracle: Oracle) -> GridBytes:
     """How the bytes of its problems are read."""
     return GridBytes(examples=EXAMPLES, features=FEATURES, classes=among(oracle, CLASSES))
@@ -52,9 +45,14 @@ class Batch:
     raw: NDArray[np.uint8]
     problems: Mapping[str, NDArray[Any]]
 
-    def choices(self, b: int) -> Choices:
-        """What the strategy `anywhere` draws for the b-th problem."""
-        return (self.raw[b].tobytes(),)
+    def drawn(self, b: int) -> tuple[st.SearchStrategy[Case], Choices]:
+        """A strategy of problems that are no larger, and the choices by which it draws the b-th. The string of a layout in which larger
+        ones have room would be thousands of bytes long, and the engine takes milliseconds for each look at it.
+        """
+        there, oracle = layout(self.oracle), self.oracle
+        here = there.up_to(*self.size)
+        cases = lattice(oracle.dtype, family=FAMILY, examples=here.examples, features=here.features, classes=here.classes)
+        return cases.map(lambda c: adapted(c, oracle)), (here.of_largest(self.raw[b], there),)
 
     def case(self, b: int) -> Case:
         """The b-th problem as a case."""

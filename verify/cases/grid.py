@@ -63,6 +63,18 @@ class GridBytes:
         N, D, C = self.examples[1], self.features[1], self.classes[1]
         return HEAD + C * D + N * D + N
 
+    def up_to(self, N: int, D: int, C: int) -> GridBytes:
+        """That of problems which are no larger than this."""
+        return GridBytes(examples=(self.examples[0], N), features=(self.features[0], D), classes=(self.classes[0], C))
+
+    def of_largest(self, raw: NDArray[np.uint8], other: GridBytes) -> bytes:
+        """What stands here for the problem that a string (length,) of the `other` layout stands for, if it is of the largest size here."""
+        N, D, C = self.examples[1], self.features[1], self.classes[1]
+        split = np.split(raw, np.cumsum([HEAD, other.classes[1] * other.features[1], other.examples[1] * other.features[1]]))
+        numbers = (part.reshape(-1, other.features[1])[:rows, :D] for part, rows in zip(split[1:3], (C, N), strict=True))
+        own = np.concatenate([split[0], *(part.ravel() for part in numbers), split[3][:N]])
+        return self.with_sizes(own[None], N, D, C).tobytes()
+
     def with_sizes(self, raw: NDArray[np.uint8], N: int, D: int, C: int) -> NDArray[np.uint8]:
         """Strings (B, length) of problems of this size."""
         raw[:, :3] = [n - low for n, (low, _) in zip((N, D, C), (self.examples, self.features, self.classes), strict=True)]

@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 
 INK = "#010203"
 """Stands for the page's own colour of text; replaced by `currentColor`."""
@@ -47,6 +48,26 @@ UNDATED = {"Date": None, "Creator": None, "Format": None, "Type": None}
 DECIMALS = 2
 """Of coordinates: a hundredth of a point."""
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Powers(LogFormatterSciNotation):
+    """Ticks of a logarithmic axis as plain text, 2×10⁻³: to parse what matplotlib writes takes a third of a picture's time."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The tick's text, as matplotlib writes it where that is not of this kind."""
+        told = super().__call__(x, pos)
+        found = re.fullmatch(r"\$\\mathdefault\{(.*?)(?:\^\{(.*?)\})?\}\$", told)
+        return told if found is None else found[1].replace(r"\times", "×") + (found[2] or "").translate(RAISED)
+
+
+def _plain(figure: Figure) -> None:
+    for axes in figure.axes:
+        for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
+            if scale == "log":
+                axis.set_major_formatter(Powers())
+                axis.set_minor_formatter(Powers())
+
 
 def svg(name: str, label: str, draw: Callable[[Axes], None], *, width: float = 5.2, height: float = 3.2) -> str:
     """The SVG element of one drawing; `name` keeps its ids apart from those of other figures, `label` is read to who cannot see it."""
@@ -54,6 +75,7 @@ def svg(name: str, label: str, draw: Callable[[Axes], None], *, width: float = 5
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
+        _plain(figure)
         buffer = StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata=UNDATED)
     return _fit(buffer.getvalue(), name, label)
@@ -67,6 +89,7 @@ class Picture:
         with mpl.rc_context(LARGE):  # type: ignore[arg-type]
             self._figure = Figure(figsize=(width, height), layout="constrained")
             draw(self._figure)
+            _plain(self._figure)
             self._svg = self._render()
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from verify.figures.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, svg
+from verify.figures.canvas import BLUE, GREEN, GREY, INK, ORANGE, RAISED, RED, svg
 
 Measured = Mapping[str, Any]
 
@@ -56,9 +56,6 @@ def _curve(ax: Axes, c: Measured) -> None:
     ax.plot(h, _numbers(c["centred rounding"]), color=GREY, linestyle="-.", linewidth=1, label="rounding floor ε/h")
     ax.set(xscale="log", yscale="log", xlabel="step h (dotted: predicted best)", ylabel="|D(h) − f′|")
     ax.legend(fontsize=7)
-
-
-RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _spread(ax: Axes, s: Mapping[str, int]) -> None:

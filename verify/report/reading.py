@@ -35,7 +35,10 @@ def visible(text: object, *, lines: bool = False) -> str:
     >>> print(visible("a\x1b[31m\nb"))
     a\x1b[31m\nb
     """
-    return "".join(c if _shows(c) or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in str(text))
+    told = str(text)
+    if told.isascii() and told.isprintable():  # nearly every one
+        return told
+    return "".join(c if _shows(c) or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in told)
 
 
 def _shows(c: str) -> bool:

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from verify import bulk
 from verify.candidates import Misbehaviour
 from verify.cases import Case, families
-from verify.cases.bulk import FAMILY, anywhere
+from verify.cases.bulk import FAMILY
 from verify.cases.shrinking import shrunk
 from verify.evidence import Measurement
 from verify.laws import LAWS, Law, Subject
@@ -154,7 +154,7 @@ class Derived:
             if trial.failure is not None:
                 for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
                     before = trial.failure
-                    engine.search_from(suspect.choices, trial, _at(anywhere(subject.scored), subject.own), _seed_of(FAMILY, self.seed))
+                    engine.search_from(suspect.choices, trial, _at(suspect.strategy, subject.own), _seed_of(FAMILY, self.seed))
                     if trial.failure is not before:
                         return
                 return
