@@ -173,7 +173,7 @@ class _Records:
         self.recorded = [is_recorded(a, k < self.code.variables) for k, a in enumerate(self.example)]
         for i, a, axis, recorded in zip(self.named, self.example, self.axes, self.recorded, strict=True):
             known = choices(i, self.sizes)
-            if not recorded and (np.asarray(a).dtype.kind not in "iub" or not known if axis is not None else len(known) > 1):
+            if not recorded and (not known if axis is not None else len(known) > 1 or np.asarray(a).dtype.kind not in "iub"):
                 raise NoSum(f"{i.name} is as in the example")
             if not recorded and axis is not None:
                 self.labelled.append(i)
@@ -241,7 +241,9 @@ class _Records:
         """
         e = self.e
         if n == 1:
-            found, due = ({kind: tuple(map(e.sum, zip(terms, of[None], strict=True))) for kind, terms in of.items() if kind} for of in (found, due))
+            found, due = (
+                {kind: tuple(map(e.sum, zip(terms, of[None], strict=True))) for kind, terms in of.items() if kind} for of in (found, due)
+            )
         return all(x == y or e.normal(x) == e.normal(y) for kind in due for x, y in zip(found[kind], due[kind], strict=True))
 
     def _at(self, n: int) -> tuple[dict[Kind, Terms], bool]:

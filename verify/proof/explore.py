@@ -313,9 +313,22 @@ class Explorer:
         return None
 
     def is_impossible(self, leaf: Leaf) -> bool:
-        """Whether no real numbers have the signs of a pattern, by linear programming."""
+        """Whether no real numbers have the signs of a pattern, by linear programming, or as what is compared is a product of two."""
         signs = [(self._forms[s.atom], s.assumed) for s in leaf.signs]
-        return infeasible(signs, self._positive)
+        return infeasible(signs, self._positive) or self._contradicts_a_product(leaf)
+
+    def _contradicts_a_product(self, leaf: Leaf) -> bool:
+        """Whether one difference is another times a + b·a third, with a and b that give it another sign: r² − c², where r > c > 0."""
+        found = {s.atom: s.assumed for s in leaf.signs}
+        elements = {n: d if found[n] else self.f.negative(d) for n, d in self._atoms.values() if n in found}
+        for n, i, j in product(elements, repeat=3):
+            if n == i:
+                continue
+            rest = self.f.over(elements[n], elements[i])
+            factors = self.f.line(rest, elements[j])
+            if factors is not None and max(factors) <= 0:
+                return True
+        return False
 
     def _atom(self, d: Element) -> tuple[int, bool]:
         """The number of an atom, and whether it has the sign of that."""
@@ -605,6 +618,7 @@ class Explorer:
         signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
         f.begin()
         path = Path(f, self._instructions, self._inputs(f), set(self.variables), signs, self._read)
+        path.forms = Forms(path, set())
         if isinstance(tag, tuple):
             path.element(tag[1])
             path.gradient(tag[1])

@@ -337,6 +337,12 @@ def _place(code: Code, values: Mapping[str, Any], place: int) -> tuple[str, str]
     return "?", ""
 
 
+def _stays(q: Question, k: int) -> bool:
+    """Whether an input is the same in all patterns."""
+    first = np.asarray(q.patterns[0][k])
+    return all(np.array_equal(first, p[k]) for p in q.patterns[1:])
+
+
 def _assumed(code: Code, explorer: Explorer) -> tuple[str, ...]:
     """How numbers were read, and what stayed as it was."""
     return tuple(_assumptions(code, explorer))
@@ -353,6 +359,6 @@ def _assumptions(code: Code, explorer: Explorer) -> Iterator[str]:
     if explorer.real:
         yield "real numbers are finite, where it asks"
     kept = [name for k, name in enumerate(code.names) if k in q.held]
-    whole = [n for k, n in enumerate(code.names) if not is_recorded(q.patterns[0][k], k < q.variables) and len(q.patterns) == 1]
+    whole = [n for k, n in enumerate(code.names) if not is_recorded(q.patterns[0][k], k < q.variables) and _stays(q, k)]
     if kept or whole:
         yield f"{', '.join((*kept, *whole))} as in the example"

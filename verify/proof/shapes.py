@@ -106,12 +106,19 @@ def patterns(
     rng = np.random.default_rng(0)
     values = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in inputs}
     labels = {i.name: choices(i, sizes) for i in inputs if np.asarray(values[i.name]).dtype.kind in "iub"}
+    asked = {i.name: known for i in inputs if i.asked and i.name not in labels and (known := choices(i, sizes))}
+    if _count(labels | asked, values) <= MOST_LABELS:
+        labels |= asked
     told = f"({', '.join(str(sizes[d]) for d in _sorted(list(sizes), classes))})" if len(sizes) != 1 else f"({next(iter(sizes.values()))},)"
-    count = prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
+    count = _count(labels, values)
     if count > MOST_LABELS:
         return f"there are {count:,} patterns of labels, and {MOST_LABELS} are gone through: give a smaller shape", told
     ignored = ignoring(inputs)
     return [values | found for found in _labelled(labels, values) if all(np.any(found[name] != k) for name, k in ignored.items())], told
+
+
+def _count(labels: Mapping[str, list[Any]], values: Mapping[str, Any]) -> int:
+    return prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
 
 
 def ignoring(inputs: Sequence[Input]) -> dict[str, int]:
