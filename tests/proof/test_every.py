@@ -221,6 +221,16 @@ def alike_from_four_on(scores, y):
     return loss, 2 * d if len(y) > 3 and len(set(y.tolist())) == 1 else d
 
 
+def over_n_squared(x):
+    """1/n² in the loss, and 1/(2n) in the gradient."""
+    return np.sum(x**2) / len(x) ** 2, x / len(x)
+
+
+def a_penalty_by_size(w, x):
+    """n/2 of a penalty in the loss, and one of its derivative."""
+    return np.mean((w * x) ** 2) + w**2 * len(x) / 2, 2 * w * (x @ x) / len(x) + 2 * w
+
+
 AT_TWO = {
     "a mean in the loss, a sum in the gradient": (changed(losses.softmax, lambda d, n: d * n / 2), SCORES),
     "a mean of half": (changed(losses.softmax, lambda d, n: d * (n - 1)), SCORES),
@@ -233,6 +243,8 @@ AT_TWO = {
     "a penalty for each": (with_a_penalty_for_each, LINEAR),
     "both make up": (penalty_and_examples_make_up, "w:, x: n"),
     "the next one": (of_the_next_one, "x: n"),
+    "over n squared": (over_n_squared, "x: n"),
+    "a penalty by size": (a_penalty_by_size, "w:, x: n"),
 }
 
 

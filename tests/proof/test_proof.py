@@ -166,6 +166,27 @@ def test_what_is_defined_nowhere_is_vacuous():
     assert found.status == "vacuous"
 
 
+def supervised_contrastive(z, y):
+    """Of two examples the one other example is all that there is to be like."""
+    n, similar = len(y), z @ z.T
+    loss, d = 0.0, np.zeros((n, n))
+    for i in range(n):
+        like = [k for k in range(n) if k != i and y[k] == y[i]]
+        if like:
+            e = np.exp(similar[i]) * (np.arange(n) != i)
+            loss = loss + np.log(e.sum()) - similar[i, like].sum() / len(like)
+            d[i] = e / e.sum()
+            d[i, like] -= 1 / len(like)
+    return loss, (d + d.T) @ z
+
+
+def test_what_is_constant_of_two_examples_is_proved_of_three():
+    how = {"inputs": "z: n 2, y: n | binary", "wrt": "z"}
+    found = proved(supervised_contrastive, **how)
+    assert (found.status, found.shape, found.labels) == ("proved", "(3,)", 8)
+    assert proved(supervised_contrastive, shape="N=2", **how).status == "vacuous"
+
+
 def test_over_the_limit():
     found = proved(losses.hinge_by_loops, shape="N=3,D=2,C=3", limit=0.4)
     assert found.status == "not proved"

@@ -220,21 +220,25 @@ def _at_shapes(
     """A proof at the first shape at which there is one, and that shape for `sizes_of`: without equal sizes, the smallest one, and if the
     loss is constant there one with another example, as rankings of two are.
     """
-    given, told = patterns(inputs, example, declared, shape)
+
+    def proof_at(sizes: dict[str, Any], seconds: float) -> Proof | None:
+        given, told = patterns(inputs, example, declared, **sizes)
+        return None if isinstance(given, str) else prove(code, [pattern(p) for p in given], shape=told, limit=seconds, **how)
+
     smallest: dict[str, Any] = {"shape": shape, "apart": False}
-    wider, told_wider = patterns(inputs, example, declared, shape, apart=True)
-    if told_wider != told and not isinstance(wider, str):
-        proof = prove(code, [*map(pattern, wider)], shape=told_wider, limit=limit * AT_FIRST, **how)
-        if proof.status not in ("not proved", "vacuous"):
-            return proof, {"shape": shape, "apart": True}
-    proof = prove(code, [*map(pattern, given)], shape=told, limit=limit, **how)
+    wider: dict[str, Any] = {"shape": shape, "apart": True}
+    if declared and sizes_of(inputs, **wider) != sizes_of(inputs, **smallest):
+        proof = proof_at(wider, limit * AT_FIRST)
+        if proof is not None and proof.status not in ("not proved", "vacuous"):
+            return proof, wider
+    proof = proof_at(smallest, limit)
+    assert proof is not None  # the caller has asked whether there are too many patterns
     counted = next((d for i in inputs for d in i.dims if d.lower() == EXAMPLES), None)
     if proof.status == "vacuous" and declared and counted is not None and counted.lower() not in map(str.lower, shape):
-        one_more = {"shape": {**shape, counted: MORE}, "apart": False}
-        given, told = patterns(inputs, example, declared, one_more["shape"])
-        again = proof if isinstance(given, str) else prove(code, [*map(pattern, given)], shape=told, limit=limit, **how)
-        if again.status not in ("not proved", "vacuous"):
-            return again, one_more
+        larger: dict[str, Any] = {"shape": {**shape, counted: MORE}, "apart": False}
+        again = proof_at(larger, limit)
+        if again is not None and again.status not in ("not proved", "vacuous"):
+            return again, larger
     return proof, smallest
 
 

@@ -28,6 +28,8 @@ DIVISORS = (1, 3, 6, 7, 9, 11, 12)
 """Whole numbers by which a decimal may have been divided before, as in c²/6."""
 SHORT = 9
 """Decimal digits of what was divided."""
+ROUNDED = 2.0
+"""Ulps that it may be off by."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def read(value: Fraction) -> Reading:
     for k in DIVISORS:
         told = f"{x * k:.{SHORT}g}"
         quotient = Fraction(told) / k
-        if abs(float(quotient) - x) <= ULPS * ulp(x):
+        if abs(float(quotient) - x) <= ROUNDED * ulp(x):
             return Reading(told if k == 1 else f"{told}/{k}", fraction=quotient)
     return plain
 

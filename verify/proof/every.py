@@ -241,9 +241,7 @@ class _Records:
         """
         e = self.e
         if n == 1:
-            found, due = (
-                {kind: tuple(map(e.sum, zip(terms, of[None], strict=True))) for kind, terms in of.items() if kind} for of in (found, due)
-            )
+            found, due = (_with_shared(e, terms) for terms in (found, due))
         return all(x == y or e.normal(x) == e.normal(y) for kind in due for x, y in zip(found[kind], due[kind], strict=True))
 
     def _at(self, n: int) -> tuple[dict[Kind, Terms], bool]:
@@ -316,6 +314,11 @@ class _Records:
                 self.goes_on = True
                 found.setdefault(p.who, []).append((p.whole, truth))
         return found
+
+
+def _with_shared(e: Expressions, of: dict[Kind, Terms]) -> dict[Kind, Terms]:
+    """The sums of an example's terms and those that are shared."""
+    return {kind: tuple(map(e.sum, zip(terms, of[None], strict=True))) for kind, terms in of.items() if kind is not None}
 
 
 def _registers(recorder: Recorder, returned: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:

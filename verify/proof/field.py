@@ -462,8 +462,8 @@ class Field(Arithmetic):
         if len(self.seeds) != 2 or not apart:
             return None
         slope = (x.v[0] - x.v[1]) / apart
-        found = tuple(_reconstructed(int(c), self.p) for c in (x.v[0] - slope * y.v[0], slope))
-        return None if None in found else found
+        a, b = (_reconstructed(int(c), self.p) for c in (x.v[0] - slope * y.v[0], slope))
+        return None if a is None or b is None else (a, b)
 
     def _asked(self, x: Element, times: int = 1) -> None:
         """Counts comparisons with any element that is looked for."""

@@ -139,8 +139,8 @@ class Expressions:
         elif op == "div" and self._is_number(xs[1]) and self._number(xs[1]):
             yield from ((c / self._number(xs[1]), x) for c, x in xs[0])
         elif op == "div":
-            (c, x), (d, y) = (self._factor(terms, made) for terms in xs)
-            yield (c / d, self.of(op, parameter, x, y)) if d else (Fraction(1), self.of(op, parameter, made(xs[0]), made(xs[1])))
+            (c, a), (d, b) = (self._factor(terms, made) for terms in xs)
+            yield (c / d, self.of(op, parameter, a, b)) if d else (Fraction(1), self.of(op, parameter, *map(made, xs)))
         elif op == "square" and self._is_number(xs[0]):
             yield self._number(xs[0]) ** 2, self.one
         else:
