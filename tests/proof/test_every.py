@@ -327,12 +327,21 @@ def test_paths_of_several_examples_are_proved_at_one_size(f):
     assert why in sizes(f, inputs).why
 
 
-def test_inputs_that_stay_as_in_the_example_are_not_every_size():
-    def cross_entropy(s, t):
-        p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
-        return -np.sum(t * np.log(p)), p - t
+def cross_entropy(s, t):
+    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
+    return -np.sum(t * np.log(p)), p - t
 
+
+def test_rows_that_add_up_to_one_are_any_such():
     found = sizes(cross_entropy, "s: n c, t: n c | simplex")
+    assert found.why is None
+    assert verify.prove(cross_entropy, inputs="s: n c, t: n c", wrt="s").status == "refuted"
+    over_examples = sizes(lambda x, t: (np.sum(x * t), t), "x: n, t: n | simplex")
+    assert over_examples.why is None
+
+
+def test_inputs_that_stay_as_in_the_example_are_not_every_size():
+    found = sizes(lambda x, t: (np.sum(x * t), np.where(t > 2, 0, t)), "x: n, t: n | probability")
     assert found.why == "t as in the example"
 
 

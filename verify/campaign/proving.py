@@ -30,7 +30,7 @@ from verify.pair.shrinking import shrunk
 from verify.problem import Input, Problem, small
 from verify.proof.every import EXAMPLES, Every, at_every_size
 from verify.proof.proved import LIMIT, Proof, not_traced, own_value, prove, real_gap
-from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, patterns, sizes_of, strays, unfit
+from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, on_simplex, patterns, sizes_of, strays, unfit
 from verify.traced import Code, NotTraced
 
 OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
@@ -186,6 +186,7 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     loose = [i.name for i in stated.inputs if not (i.differentiated or i.asked) and (i.name in stated.fixed or not is_any(i))]
     ends = {i.name: None if i.name in stated.fixed else bounds(i) for i in stated.inputs}
     how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed, "answer": stated.answer}
+    how["simplex"] = on_simplex(stated.inputs)
     proof, at = _at_shapes(stated.code, stated.inputs, {}, shape, limit, pattern=stated.pattern, **how)
     what = "value and gradient" if stated.answer is not None else "gradient"
     free = [name for name in stated.fixed if name not in proof.held and name != "y"]
@@ -292,7 +293,7 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
         return _not_proved(request, other, told)
     loose = [i.name for i in inputs if not i.differentiated and not is_any(i)]
     ends = {i.name: bounds(i) for i in inputs}
-    how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed}
+    how: dict[str, Any] = {"loose": loose, "simplex": on_simplex(inputs), "bounds": ends, "seed": request.seed}
     proof, at = _at_shapes(code, inputs, example, shape, limit, declared=declared, **how)
     if proof.status == "proved":
         of_another = () if request.reference is None else (OF_THE_REFERENCE,)

@@ -24,7 +24,7 @@ from verify.problem.small import drawn
 from verify.proof.explore import random_numbers
 from verify.proof.field import Unsaid
 from verify.proof.proved import Proof, prove
-from verify.proof.shapes import choices
+from verify.proof.shapes import choices, on_simplex
 from verify.proof.sums import INPUT, NUMBER, SHARED, SIZE, Apart, Expressions, NoSum, Piece, Template, tape_of
 from verify.tape.tape import Builder
 from verify.traced import Code, NotTraced
@@ -379,4 +379,5 @@ def _of_terms(records: _Records, bounds: Mapping[str, Any], seed: int, limit: fl
     given = dict(zip(names, (*(ones[k] for k in taken), float(FIRST)), strict=False))
     ends = {**bounds, names[-2]: (0.0, inf)}
     how: dict[str, Any] = {"bounds": ends, "seed": seed, "limit": limit, "answer": answer if values == 2 else None}
+    how["simplex"] = on_simplex([i for i in records.inputs if records.dimension not in i.dims[-1:]])
     return prove(terms, [{**given, names[-1]: k} for k in range(len(kinds))], **how)

@@ -77,8 +77,9 @@ class Leaf:
 class Question:
     """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; `answer`, in place of `gradient`, a number
     that must be the loss, and these. The first `variables` of the arrays are differentiated. `patterns` are the arguments with each choice
-    of labels. Numbers beside the variables are any, or as they are if `held`; tiny ones that are added are any (`guards`), or 0. Real
-    points are drawn within the `bounds`. Code that is `seeded` gets the seed of the random numbers that it draws.
+    of labels. Numbers beside the variables are any, any with rows that add up to 1 on a `simplex`, or as they are if `held`; tiny ones that
+    are added are any (`guards`), or 0. Real points are drawn within the `bounds`. Code that is `seeded` gets the seed of the random numbers
+    that it draws.
     """
 
     loss: Callable[..., Any]
@@ -88,6 +89,7 @@ class Question:
     variables: int
     patterns: tuple[tuple[Any, ...], ...]
     held: frozenset[int] = frozenset()
+    simplex: frozenset[int] = frozenset()
     guards: bool = True
     bounds: tuple[tuple[float, float] | None, ...] = ()
     seeded: bool = False
@@ -217,6 +219,9 @@ class Explorer:
                 continue
             for e, (r, x) in enumerate(zip(registers.ravel().tolist(), np.ravel(a).tolist(), strict=True)):
                 found[r] = self._read(r, Fraction(x)).element(f) if k in q.held else f.free("input", k, e)
+            if k in q.simplex - q.held:
+                for *others, last in registers.reshape(-1, registers.shape[-1]).tolist():
+                    found[last] = f.minus(f.one, f.total(found[r] for r in others))
         return found
 
     @property

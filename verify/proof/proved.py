@@ -101,6 +101,7 @@ def prove(
     shape: str = "",
     held: Sequence[str] = (),
     loose: Sequence[str] = (),
+    simplex: Sequence[str] = (),
     bounds: Mapping[str, tuple[float, float] | None] | None = None,
     answer: Callable[..., Any] | None = None,
     seed: int = 0,
@@ -108,7 +109,8 @@ def prove(
 ) -> Proof:
     """Whether a gradient's code is the derivative of a loss's code, for every real value of the inputs and each of the `patterns` of what
     is whole numbers; and whether a value is that loss, where an `answer` returns one with the arrays of the gradient. Inputs that are
-    `held` keep their values, and those that are `loose` do where it is not so otherwise. Real points are looked for within the `bounds`.
+    `held` keep their values, and those that are `loose` do where it is not so otherwise; rows on a `simplex` add up to 1. Real points are
+    looked for within the `bounds`.
     """
     began = time.perf_counter()
     given = tuple(tuple(p[name] for name in code.names) for p in patterns)
@@ -125,6 +127,7 @@ def prove(
             variables=code.variables,
             patterns=given,
             held=held_at,
+            simplex=frozenset(k for k, name in enumerate(names) if name in simplex),
             guards=guards,
             bounds=ends,
             seeded=any(is_seed(name) for name in names),

@@ -17,7 +17,7 @@ from verify.candidates.arguments import loss_and_gradient
 from verify.errors import UsageError, unknown
 from verify.problem import Input
 from verify.problem.small import drawn
-from verify.spec.domains import Domain, Label
+from verify.spec.domains import Domain, Label, Simplex
 from verify.traced import Code
 from verify.traced.recorder import LIBRARIES
 
@@ -69,6 +69,11 @@ def is_any(i: Input) -> bool:
     example.
     """
     return isinstance(i.domain, Domain) and (i.is_free or (i.domain.low == 0 and i.domain.high == inf))
+
+
+def on_simplex(inputs: Sequence[Input]) -> list[str]:
+    """Those of which rows add up to 1, and which are not differentiated."""
+    return [i.name for i in inputs if isinstance(i.domain, Simplex) and not i.differentiated]
 
 
 def bounds(i: Input) -> tuple[float, float] | None:
