@@ -94,8 +94,9 @@ def test_parameters_are_given_to_the_command():
 
 def test_a_loss_that_is_constant_at_its_shape_proves_nothing():
     """Two examples have one other each, whose part of all others is 1."""
-    f = right.supervised_contrastive
-    assert told(f, "supervised_contrastive")[0] == told(right.off(f), "supervised_contrastive")[0] == "vacuous"
+    for f, at_three in ((right.supervised_contrastive, "proved"), (right.off(right.supervised_contrastive), "refuted")):
+        assert told(f, "supervised_contrastive", shape="N=2")[0] == "vacuous"
+        assert told(f, "supervised_contrastive")[0] == at_three
 
 
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "ipo"])
