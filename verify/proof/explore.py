@@ -37,6 +37,8 @@ POINTS = 2
 PASSED = 40
 """Points at which a root exists, after which it is taken for one that always does."""
 PRIMES_TRIED = 16
+MOST_FACTORS = 12
+"""Differences of a pattern among which one is looked for that is a product of two."""
 MOST_TIED = 24
 """Beginnings anew by comparisons that cannot stay open, after which none does."""
 MOVED = 2.0**-10
@@ -325,6 +327,8 @@ class Explorer:
     def _contradicts_a_product(self, leaf: Leaf) -> bool:
         """Whether one difference is another times a + b·a third, with a and b that give it another sign: r² − c², where r > c > 0."""
         found = {s.atom: s.assumed for s in leaf.signs}
+        if len(found) > MOST_FACTORS:
+            return False
         elements = {n: d if found[n] else self.f.negative(d) for n, d in self._atoms.values() if n in found}
         for n, i, j in product(elements, repeat=3):
             if n == i:
