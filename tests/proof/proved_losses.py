@@ -75,6 +75,35 @@ def exact_gelu(x):
     return np.sum(x * 0.5 * (1 + special.erf(x / np.sqrt(2)))), 0.5 * (1 + special.erf(x / np.sqrt(2))) + x * density
 
 
+def with_priors(x, w):
+    """Exponents of three summands each, beside products of two exponentials and a number: w·exp(x) and exp(x + log w − m)."""
+    moved = x + np.log(w)
+    e = np.exp(moved - moved.max())
+    return np.log(np.sum(w * np.exp(x))) - x[0], e / e.sum() - np.array([1.0, 0.0, 0.0])
+
+
+def cauchit(x):
+    """By the angle on either side, so that no digits are lost."""
+    p = np.where(x > 0, 0.5 + np.arctan(x) / np.pi, np.arctan2(1, -x) / np.pi)
+    return -np.sum(np.log(0.5 + np.arctan(x) / np.pi)), -1 / (np.pi * (1 + x**2) * p)
+
+
+def log_of_three(x):
+    """The logarithm of a product of three, before those of its factors."""
+    u, v = 1 + np.exp(x[0]), 1 + np.exp(x[1])
+    product = np.log((1 + x[2] ** 2) * u * v)
+    return product * (np.log(u) + np.log(v) + np.log(1 + x[2] ** 2)), 2 * product * np.array(
+        [1 - 1 / u, 1 - 1 / v, 2 * x[2] / (1 + x[2] ** 2)]
+    )
+
+
+def biweight(x):
+    """|x| ≤ c in the loss and (x/c)² < 1 in the gradient, and c²/6 computed before."""
+    c = 4.685
+    u = 1 - np.minimum(1, (x / c) ** 2)
+    return np.where(np.abs(x) <= c, c**2 / 6 * (1 - (1 - (x / c) ** 2) ** 3), c**2 / 6).sum(), x * u**2
+
+
 def turned(x):
     return np.sum(np.sin(x) ** 2), np.sin(2 * x)
 
@@ -157,6 +186,16 @@ def another_root_on_another_branch(x):
 
 def product_of_roots(x):
     return np.sqrt(x[0] ** 2 * x[1] ** 2), np.array([x[1], x[0]])
+
+
+def biweight_of_another_width(x):
+    loss, _ = biweight(x)
+    return loss, x * (1 - np.minimum(1, (x / 4.686) ** 2)) ** 2
+
+
+def angles_of_both_sides(x):
+    """π/2 less the angle of the reciprocal, where x is positive alone."""
+    return np.sum(np.arctan2(x, 1 + 0 * x)), 1 / (1 + x**2) + np.arctan2(1, x) - np.pi / 2 + np.arctan2(x, 1) + 1e-3 * (x < 0)
 
 
 def dependent_roots(x):

@@ -41,6 +41,51 @@ def sample_variance(x):
     return np.sum(x**2) / (len(x) - 0.5), 2 * x / (len(x) - 0.5)
 
 
+def line_by_a_loop(w, X, t):
+    """The intercept is in each example's residual, whose sum has n of it."""
+    loss, slope, m = 0, np.zeros(2), len(t)
+    for x, due in zip(X, t, strict=True):
+        r = w[0] * x + w[1] - due
+        loss += r**2
+        slope = slope + r * np.array([x, 1.0])
+    return loss / (2 * m), slope / m
+
+
+def two_over_n(w, x, t):
+    """2/n is 1 at two examples."""
+    r = w * x - t
+    return np.mean(r**2), (2 / len(t)) * (x @ r)
+
+
+def with_the_label_left_in(scores, y):
+    """Each example's own margin is 1, and n of them are taken off at the end."""
+    n = len(y)
+    over = np.maximum(0, scores - scores[np.arange(n), y][:, None] + 1)
+    d = (over > 0) * 1.0
+    d[np.arange(n), y] -= d.sum(axis=1)
+    return (over.sum() - n) / n, d / n
+
+
+def squares_of_margins(scores, y):
+    """Of one example 0² is its own, of more it is shared."""
+    over = np.maximum(0, scores - scores[np.arange(len(y)), y][:, None] + 1)
+    over[np.arange(len(y)), y] = 0
+    d = 2 * over
+    d[np.arange(len(y)), y] = -d.sum(axis=1)
+    return np.sum(over**2) / len(y), d / len(y)
+
+
+def normal_density(x):
+    """√(2π), rounded before the code gets it, is that in the record of other sizes too."""
+    p = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    return -np.mean(p), x * p / len(x)
+
+
+def of_pairs(x):
+    """A mean of means, over n² in all."""
+    return np.sum(x**2 / len(x)) / len(x), 2 * x / len(x) ** 2
+
+
 SCORES = "scores: n c, y: n | labels(c)"
 RIGHT = {
     losses.hinge: LINEAR,
@@ -50,6 +95,12 @@ RIGHT = {
     least_squares: "w: d, X: n d, t: n, reg:",
     all_entries: "x: n d, t: n d",
     sample_variance: "x: n",
+    line_by_a_loop: "w: 2, X: n, t: n",
+    two_over_n: "w:, x: n, t: n",
+    with_the_label_left_in: SCORES,
+    squares_of_margins: SCORES,
+    normal_density: "x: n",
+    of_pairs: "x: n",
 }
 
 
@@ -165,17 +216,35 @@ def of_the_next_one(x):
     return np.sum(x**2), 2 * x + (len(x) - 2) * np.roll(x, 1)
 
 
+def alike_from_four_on(scores, y):
+    loss, d = losses.softmax(scores, y)
+    return loss, 2 * d if len(y) > 3 and len(set(y.tolist())) == 1 else d
+
+
+def over_n_squared(x):
+    """1/n² in the loss, and 1/(2n) in the gradient."""
+    return np.sum(x**2) / len(x) ** 2, x / len(x)
+
+
+def a_penalty_by_size(w, x):
+    """n/2 of a penalty in the loss, and one of its derivative."""
+    return np.mean((w * x) ** 2) + w**2 * len(x) / 2, 2 * w * (x @ x) / len(x) + 2 * w
+
+
 AT_TWO = {
     "a mean in the loss, a sum in the gradient": (changed(losses.softmax, lambda d, n: d * n / 2), SCORES),
     "a mean of half": (changed(losses.softmax, lambda d, n: d * (n - 1)), SCORES),
     "another branch at 3": (twice_at(3), SCORES),
     "another branch at 7": (twice_at(7), SCORES),
     "another branch from 100 on": (changed(losses.softmax, lambda d, n: 2 * d if n > 100 else d), SCORES),
+    "where all labels are alike": (alike_from_four_on, SCORES),
     "nothing from the third on": (changed(losses.softmax, lambda d, n: np.concatenate([d[:2], 0 * d[2:]])), SCORES),
     "shuffled from 4 on": (changed(losses.softmax, lambda d, n: np.roll(d, 1, axis=0) if n > 3 else d), SCORES),
     "a penalty for each": (with_a_penalty_for_each, LINEAR),
     "both make up": (penalty_and_examples_make_up, "w:, x: n"),
     "the next one": (of_the_next_one, "x: n"),
+    "over n squared": (over_n_squared, "x: n"),
+    "a penalty by size": (a_penalty_by_size, "w:, x: n"),
 }
 
 
@@ -211,7 +280,18 @@ def rectified(x):
     return loss / len(x), d / len(x)
 
 
-@pytest.mark.parametrize(("f", "inputs"), [(losses.hinge_by_loops, LINEAR), (rectified, "x: n")], ids=["hinge", "rectified"])
+def perceptron(scores, y):
+    """The derivative of the greatest score is that of the one that it is, on the path that says which."""
+    n, d = np.arange(len(y)), np.zeros(scores.shape)
+    d[n, scores.argmax(axis=1)] += 1
+    d[n, y] -= 1
+    return np.mean(scores.max(axis=1) - scores[n, y]), d / len(y)
+
+
+GOES_ON = {losses.hinge_by_loops: LINEAR, rectified: "x: n", perceptron: SCORES}
+
+
+@pytest.mark.parametrize(("f", "inputs"), GOES_ON.items(), ids=lambda f: getattr(f, "__name__", ""))
 def test_code_that_goes_on_by_comparisons_of_one_example(f, inputs):
     found = sizes(f, inputs, limit=60)
     assert found.why is None, found
@@ -247,12 +327,21 @@ def test_paths_of_several_examples_are_proved_at_one_size(f):
     assert why in sizes(f, inputs).why
 
 
-def test_inputs_that_stay_as_in_the_example_are_not_every_size():
-    def cross_entropy(s, t):
-        p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
-        return -np.sum(t * np.log(p)), p - t
+def cross_entropy(s, t):
+    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
+    return -np.sum(t * np.log(p)), p - t
 
+
+def test_rows_that_add_up_to_one_are_any_such():
     found = sizes(cross_entropy, "s: n c, t: n c | simplex")
+    assert found.why is None
+    assert verify.prove(cross_entropy, inputs="s: n c, t: n c", wrt="s").status == "refuted"
+    over_examples = sizes(lambda x, t: (np.sum(x * t), t), "x: n, t: n | simplex")
+    assert over_examples.why is None
+
+
+def test_inputs_that_stay_as_in_the_example_are_not_every_size():
+    found = sizes(lambda x, t: (np.sum(x * t), np.where(t > 2, 0, t)), "x: n, t: n | probability")
     assert found.why == "t as in the example"
 
 

@@ -24,6 +24,10 @@ RIGHT = {
     losses.gelu: {"at": [1.0, -2.0]},
     losses.exact_gelu: {"at": [1.0, -2.0]},
     losses.turned: {"at": [1.0, -2.0]},
+    losses.with_priors: {"at": (np.array([1.0, 2.0, 0.5]), np.array([0.5, 1.0, 2.0])), "wrt": "x"},
+    losses.cauchit: {"at": [1.0, -2.0]},
+    losses.log_of_three: {"at": [1.0, -2.0, 0.5]},
+    losses.biweight: {"at": [1.0, -5.0]},
     losses.huber: {"at": [0.5, -2.0]},
     losses.layer_norm: {"at": [1.0, 2.0, 0.5]},
     losses.cosine: {"at": (np.array([1.0, 2.0]), np.array([0.5, -1.0]))},
@@ -57,6 +61,8 @@ def test_patterns_of_the_hinge():
 WRONG = {
     losses.root_of_square: [1.0, 2.0],
     losses.product_of_roots: [1.0, 2.0],
+    losses.biweight_of_another_width: [1.0, -5.0],
+    losses.angles_of_both_sides: [1.0, -2.0],
     losses.dependent_roots: [1.0, 2.0],
     losses.kink_moved_a_little: [1.0, -2.0],
     losses.far_away: [1.0, -2.0],
@@ -158,6 +164,27 @@ def test_what_is_defined_nowhere_is_vacuous():
     code = Code(lambda x: nowhere(x)[0], ("x",), lambda x: [nowhere(x)[1]])
     found = prove(code, [{"x": np.array([1.0, 2.0])}])
     assert found.status == "vacuous"
+
+
+def supervised_contrastive(z, y):
+    """Of two examples the one other example is all that there is to be like."""
+    n, similar = len(y), z @ z.T
+    loss, d = 0.0, np.zeros((n, n))
+    for i in range(n):
+        like = [k for k in range(n) if k != i and y[k] == y[i]]
+        if like:
+            e = np.exp(similar[i]) * (np.arange(n) != i)
+            loss = loss + np.log(e.sum()) - similar[i, like].sum() / len(like)
+            d[i] = e / e.sum()
+            d[i, like] -= 1 / len(like)
+    return loss, (d + d.T) @ z
+
+
+def test_what_is_constant_of_two_examples_is_proved_of_three():
+    how = {"inputs": "z: n 2, y: n | binary", "wrt": "z"}
+    found = proved(supervised_contrastive, **how)
+    assert (found.status, found.shape, found.labels) == ("proved", "(3,)", 8)
+    assert proved(supervised_contrastive, shape="N=2", **how).status == "vacuous"
 
 
 def test_over_the_limit():

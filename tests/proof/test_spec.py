@@ -49,6 +49,16 @@ def test_right_implementations_of_specs_are_proved(name):
     assert SOME[name] in claim
 
 
+def test_targets_that_a_spec_lists_are_gone_through():
+    """Its formula asks which is greater, so they are no recorded numbers."""
+    found = verify.prove(right.pairwise_hinge, loss="pairwise_hinge")
+    assert (found.status, found.proof.labels, found.proof.assumed) == ("proved", 4, ())
+    others = verify.prove(right.brier, loss="brier")
+    assert (others.status, others.proof.assumed, others.every.why) == ("proved", (), None)
+    too_many = verify.prove(right.cox_efron, loss="cox_efron")
+    assert (too_many.proof.labels, too_many.proof.assumed) == (4, ("time as in the example",))
+
+
 def test_the_mean_of_what_is_kept_is_proved_where_something_is():
     found = verify.prove(right.weighted_cross_entropy, loss="weighted_cross_entropy")
     assert found.status == "proved"
@@ -84,8 +94,9 @@ def test_parameters_are_given_to_the_command():
 
 def test_a_loss_that_is_constant_at_its_shape_proves_nothing():
     """Two examples have one other each, whose part of all others is 1."""
-    f = right.supervised_contrastive
-    assert told(f, "supervised_contrastive")[0] == told(right.off(f), "supervised_contrastive")[0] == "vacuous"
+    for f, at_three in ((right.supervised_contrastive, "proved"), (right.off(right.supervised_contrastive), "refuted")):
+        assert told(f, "supervised_contrastive", shape="N=2")[0] == "vacuous"
+        assert told(f, "supervised_contrastive")[0] == at_three
 
 
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "ipo"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -29,12 +29,14 @@ from verify.pair.shrinking import shrunk
 from verify.problem import Input, Problem, small
 from verify.proof.every import EXAMPLES, Every, at_every_size
 from verify.proof.proved import LIMIT, Proof, not_traced, own_value, prove, real_gap
-from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, patterns, sizes_of, strays, unfit
+from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, on_simplex, patterns, sizes_of, strays, unfit
 from verify.traced import Code, NotTraced
 
 OF_THE_REFERENCE = "the loss is the reference's: what the candidate returns as its own is not looked at"
 AT_FIRST = 0.5
 """Part of the limit for a shape without equal sizes; the smallest one comes after it, where that does not suffice."""
+MORE = 3
+"""Examples where the loss is constant of the smallest number."""
 LONGER = 30.0
 """Seconds beside the limit for what comes before a proof, and for the witness after it."""
 
@@ -176,19 +178,15 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     given, told = patterns(stated.inputs, {}, True, shape)
     if isinstance(given, str):
         return _not_proved(request, given, told)
-    given = [stated.pattern(p) for p in given]
-    values = {name: a for name, a in stated.case(given[0]).items() if name not in stated.fixed or name == "y"}
-    if (other := _strays(found.candidate, stated.code, given[0], values)) is not None:
+    first = stated.pattern(given[0])
+    values = {name: a for name, a in stated.case(first).items() if name not in stated.fixed or name == "y"}
+    if (other := _strays(found.candidate, stated.code, first, values)) is not None:
         return _not_proved(request, other, told)
-    wider, told_wider = patterns(stated.inputs, {}, True, shape, apart=True)
     loose = [i.name for i in stated.inputs if not (i.differentiated or i.asked) and (i.name in stated.fixed or not is_any(i))]
     ends = {i.name: None if i.name in stated.fixed else bounds(i) for i in stated.inputs}
     how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed, "answer": stated.answer}
-    proof = None
-    if told_wider != told and not isinstance(wider, str):
-        proof = prove(stated.code, [stated.pattern(p) for p in wider], shape=told_wider, limit=limit * AT_FIRST, **how)
-    if proof is None or proof.status in ("not proved", "vacuous"):
-        proof = prove(stated.code, given, shape=told, limit=limit, **how)
+    how["simplex"] = on_simplex(stated.inputs)
+    proof, at = _at_shapes(stated.code, stated.inputs, {}, shape, limit, pattern=stated.pattern, **how)
     what = "value and gradient" if stated.answer is not None else "gradient"
     free = [name for name in stated.fixed if name not in proof.held and name != "y"]
     conventions = ", ".join(filter(None, (conventions_in_words(found, without=free), *(f"every {name}" for name in free))))
@@ -197,7 +195,7 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
         proof = replace(proof, assumed=(*proof.assumed, *stated.assumed, *_kept(stated.inputs)))
     made = Proved(candidate=request.name, loss=request.loss, claim=claim, proof=proof)
     if proof.status == "proved":
-        sizes = sizes_of(stated.inputs, shape, apart=proof.shape != told)
+        sizes = sizes_of(stated.inputs, **at)
         how = {"pattern": stated.pattern, "answer": stated.answer, "bounds": ends, "seed": request.seed, "held": proof.held}
         made = _at_every(made, at_every_size(stated.code, stated.inputs, sizes, also=also, limit=limit * AT_FIRST, **how), also)
     if proof.values is None:
@@ -206,6 +204,42 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     own = own_value(stated.code, stated.answer)
     case = _simplest(stated.code, case, ends, own)
     return replace(made, witness=_broken(request, replace(case, values=stated.case(case.values)), ("gradient", "value")))
+
+
+def _at_shapes(
+    code: Code,
+    inputs: Sequence[Input],
+    example: Mapping[str, Any],
+    shape: Mapping[str, int],
+    limit: float,
+    *,
+    declared: bool = True,
+    pattern: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    **how: Any,
+) -> tuple[Proof, dict[str, Any]]:
+    """A proof at the first shape at which there is one, and that shape for `sizes_of`: without equal sizes, the smallest one, and if the
+    loss is constant there one with another example, as rankings of two are.
+    """
+
+    def proof_at(sizes: dict[str, Any], seconds: float) -> Proof | None:
+        given, told = patterns(inputs, example, declared, **sizes)
+        return None if isinstance(given, str) else prove(code, [pattern(p) for p in given], shape=told, limit=seconds, **how)
+
+    smallest: dict[str, Any] = {"shape": shape, "apart": False}
+    wider: dict[str, Any] = {"shape": shape, "apart": True}
+    if declared and sizes_of(inputs, **wider) != sizes_of(inputs, **smallest):
+        proof = proof_at(wider, limit * AT_FIRST)
+        if proof is not None and proof.status not in ("not proved", "vacuous"):
+            return proof, wider
+    proof = proof_at(smallest, limit)
+    assert proof is not None  # the caller has asked whether there are too many patterns
+    counted = next((d for i in inputs for d in i.dims if d.lower() == EXAMPLES), None)
+    if proof.status == "vacuous" and declared and counted is not None and counted.lower() not in map(str.lower, shape):
+        larger: dict[str, Any] = {"shape": {**shape, counted: MORE}, "apart": False}
+        again = proof_at(larger, limit)
+        if again is not None and again.status not in ("not proved", "vacuous"):
+            return again, larger
+    return proof, smallest
 
 
 def _kept(inputs: Sequence[Input]) -> list[str]:
@@ -258,19 +292,14 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
         return _not_proved(request, other, told)
     loose = [i.name for i in inputs if not i.differentiated and not is_any(i)]
     ends = {i.name: bounds(i) for i in inputs}
-    wider, told_wider = patterns(inputs, example, declared, shape, apart=True)
-    how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed}
-    proof = None
-    if told_wider != told and not isinstance(wider, str):
-        proof = prove(code, wider, shape=told_wider, limit=limit * AT_FIRST, **how)
-    if proof is None or proof.status in ("not proved", "vacuous"):
-        proof = prove(code, given, shape=told, limit=limit, **how)
+    how: dict[str, Any] = {"loose": loose, "simplex": on_simplex(inputs), "bounds": ends, "seed": request.seed}
+    proof, at = _at_shapes(code, inputs, example, shape, limit, declared=declared, **how)
     if proof.status == "proved":
         of_another = () if request.reference is None else (OF_THE_REFERENCE,)
         proof = replace(proof, assumed=(*proof.assumed, *of_another, *own.symmetry_notes, *_kept(inputs)))
     made = Proved(candidate=request.name, proof=proof)
     if proof.status == "proved" and declared:
-        sizes = sizes_of(inputs, shape, apart=proof.shape != told)
+        sizes = sizes_of(inputs, **at)
         how = {"bounds": ends, "seed": request.seed, "held": proof.held}
         made = _at_every(made, at_every_size(code, inputs, sizes, also=also, limit=limit * AT_FIRST, **how), also)
     if proof.values is None:

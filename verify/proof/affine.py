@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from verify.proof.field import Element
     from verify.proof.path import Path
 
 POSITIVE = {"sqrt", "square", "ndtr", "rsqrt"}
@@ -51,6 +52,7 @@ class Forms:
 
     def __init__(self, path: Path, positive: set[Any]) -> None:
         self.path, self.positive, self.known = path, positive, dict[int, Affine]()
+        self.elements: dict[Any, Element] = {}  # by their keys
 
     def of(self, register: int) -> Affine:
         """The form of a register that has been computed."""
@@ -105,13 +107,17 @@ class Forms:
             scaled, factor = (y, x.constant) if not x.parts else (x, y.constant)
             return _sum(((scaled, factor),))
         elements = self.path.elements
-        key = self.path.f.times(elements[a], elements[b]).v
+        product = self.path.f.times(elements[a], elements[b])
+        key = product.v
+        self.elements[key] = product
         if elements[a].v == elements[b].v or (self.is_positive(x) and self.is_positive(y)):
             self.positive.add(key)
         return Affine({key: Fraction(1)}, Fraction(0))
 
     def _alone(self, r: int) -> Affine:
-        return Affine({self.path.elements[r].v: Fraction(1)}, Fraction(0))
+        element = self.path.elements[r]
+        self.elements[element.v] = element
+        return Affine({element.v: Fraction(1)}, Fraction(0))
 
     def is_positive(self, x: Affine) -> bool:
         """Whether it is certainly nowhere negative."""

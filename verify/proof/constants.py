@@ -24,6 +24,12 @@ DENOMINATOR = 1000
 ROOTED = 400
 """The greatest denominator of a fraction, and numerator and denominator of one under a root."""
 ULPS = 4.0
+DIVISORS = (1, 3, 6, 7, 9, 11, 12)
+"""Whole numbers by which a decimal may have been divided before, as in c²/6."""
+SHORT = 9
+"""Decimal digits of what was divided."""
+ROUNDED = 2.0
+"""Ulps that it may be off by."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,11 @@ def read(value: Fraction) -> Reading:
         whole = round(exp(x))
         if 1 < whole <= DENOMINATOR and abs(exp(x) - whole) <= ULPS * 2 * ulp(exp(x)):
             return Reading(f"log {whole}", log=whole)
+    for k in DIVISORS:
+        told = f"{x * k:.{SHORT}g}"
+        quotient = Fraction(told) / k
+        if abs(float(quotient) - x) <= ROUNDED * ulp(x):
+            return Reading(told if k == 1 else f"{told}/{k}", fraction=quotient)
     return plain
 
 

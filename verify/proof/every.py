@@ -24,8 +24,8 @@ from verify.problem.small import drawn
 from verify.proof.explore import random_numbers
 from verify.proof.field import Unsaid
 from verify.proof.proved import Proof, prove
-from verify.proof.shapes import choices
-from verify.proof.sums import INPUT, NUMBER, SHARED, Apart, Expressions, NoSum, Piece, Template, tape_of
+from verify.proof.shapes import choices, on_simplex
+from verify.proof.sums import INPUT, NUMBER, SHARED, SIZE, Apart, Expressions, NoSum, Piece, Template, tape_of
 from verify.tape.tape import Builder
 from verify.traced import Code, NotTraced
 from verify.traced.array import lifted
@@ -43,6 +43,9 @@ DRAWN = 64
 """Records of the first two sizes in all, of code that goes on by comparisons, to meet all that one example decides."""
 MOST_PATTERNS = 32
 """Patterns of labels of one size that are all recorded; of others each label throughout, all of them in turn, and drawn ones."""
+MOST_ALIKE = 9
+"""The size from which on labels are drawn alone."""
+LATE = "its records at other sizes take longer than the limit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +173,7 @@ class _Records:
         self.recorded = [is_recorded(a, k < self.code.variables) for k, a in enumerate(self.example)]
         for i, a, axis, recorded in zip(self.named, self.example, self.axes, self.recorded, strict=True):
             known = choices(i, self.sizes)
-            if not recorded and (np.asarray(a).dtype.kind not in "iub" or not known if axis is not None else len(known) > 1):
+            if not recorded and (not known if axis is not None else len(known) > 1 or np.asarray(a).dtype.kind not in "iub"):
                 raise NoSum(f"{i.name} is as in the example")
             if not recorded and axis is not None:
                 self.labelled.append(i)
@@ -204,10 +207,11 @@ class _Records:
         if k**n <= MOST_PATTERNS:
             return list(product(self.labels, repeat=n)), True
         at_random = tuple(self.labels[j] for j in rng.integers(0, k, n))
+        throughout = [(label,) * n for label in self.labels]
         if n > SECOND:
-            return [at_random], False
+            return [at_random, *(throughout if n < MOST_ALIKE else ())], False
         in_turn = [tuple(self.labels[(j + t) % k] for j in range(n)) for t in range(k)]
-        return [*in_turn, *((label,) * n for label in self.labels), at_random], False
+        return [*in_turn, *throughout, at_random], False
 
     # Records
 
@@ -226,10 +230,19 @@ class _Records:
             found, whole = known[n] if n in known else self._at(n)
             complete &= whole
             all_labels = n if complete else all_labels
-            for kind, terms in found.items():
-                if kind not in self.terms or terms != tuple(template.at(x, n) for x in self.terms[kind]):
-                    raise NoSum(f"its record at {n} example{'' if n == 1 else 's'} is another one than at {FIRST}")
+            due = {kind: tuple(template.at(x, n) for x in self.terms[kind]) for kind in found if kind in self.terms}
+            if found.keys() != due.keys() or not self._is_same(found, due, n):
+                raise NoSum(f"its record at {n} example{'' if n == 1 else 's'} is another one than at {FIRST}")
         return all_labels if self.labelled else None
+
+    def _is_same(self, found: dict[Kind, Terms], due: dict[Kind, Terms], n: int) -> bool:
+        """Whether records have the terms that they must have. Of one example its terms and those that are shared are one sum: which number
+        is whose is not seen.
+        """
+        e = self.e
+        if n == 1:
+            found, due = (_with_shared(e, terms) for terms in (found, due))
+        return all(x == y or e.normal(x) == e.normal(y) for kind in due for x, y in zip(found[kind], due[kind], strict=True))
 
     def _at(self, n: int) -> tuple[dict[Kind, Terms], bool]:
         """By kind the terms of an example, and those that are shared; and whether all labels were looked at."""
@@ -239,7 +252,7 @@ class _Records:
             if k >= len(patterns) and not self.goes_on:
                 break
             if time.process_time() > self.deadline:
-                raise NoSum("its records at other sizes take longer than the limit")
+                raise NoSum(LATE)
             for kind, terms in self._taken_apart(n, self._given(n, rng, labels), labels):
                 if found.setdefault(kind, terms) != terms:
                     what = "what its examples share" if kind is None else "one example's part"
@@ -303,6 +316,11 @@ class _Records:
         return found
 
 
+def _with_shared(e: Expressions, of: dict[Kind, Terms]) -> dict[Kind, Terms]:
+    """The sums of an example's terms and those that are shared."""
+    return {kind: tuple(map(e.sum, zip(terms, of[None], strict=True))) for kind, terms in of.items() if kind is not None}
+
+
 def _registers(recorder: Recorder, returned: Any, shape: tuple[int, ...]) -> NDArray[np.intp]:
     """Of what was returned in place of an array of this shape."""
     found = lifted(recorder, returned).registers
@@ -321,23 +339,35 @@ def _of_one(p: Piece, example: int) -> int:
 # The terms
 
 
+def _where(e: Expressions, decided: frozenset[tuple[int, bool]], terms: Sequence[int]) -> list[int]:
+    """The terms where comparisons turn out as they did, and 0 elsewhere."""
+    for truth, outcome in sorted(decided):
+        terms = [e.operation("where", truth, *((x, e.zero) if outcome else (e.zero, x))) for x in terms]
+    return list(terms)
+
+
 def _of_terms(records: _Records, bounds: Mapping[str, Any], seed: int, limit: float) -> Proof:
-    """The proof of the terms of each label, and of what is shared: as code of one example and of the number of all."""
+    """The proof of the terms of each kind, each with its part of what is shared: as code of one example and of the number of all."""
     code, e, axes = records.code, records.e, records.axes
+    if limit <= 0:
+        raise NoSum(LATE)
     ones = [a if axis is None else np.take(a, 0, axis) for a, axis in zip(records.example, axes, strict=True)]
     taken = [k for k, is_number in enumerate(records.recorded) if is_number]
     entries = [e.of(INPUT, k, place) for k in taken for place in range(np.size(ones[k]))]
-    kinds = [terms for kind, terms in records.terms.items() if kind is not None or any(x != e.zero for x in terms)]
+    shared, n = records.terms[None], e.of(SIZE, 1, Fraction(0), Fraction(1), Fraction(1))
+    parts = [x if x == e.zero else e.operation("div", x, n) for x in shared]
+    kinds = [_where(e, kind[1], [x if r == e.zero else e.sum((x, r)) for x, r in zip(terms, parts, strict=True)])
+             for kind, terms in records.terms.items() if kind is not None]  # fmt: skip
     values = 1 if records.answer is None else 2
     losses = [tape_of(e, terms[:1], entries) for terms in kinds]
     answers = [tape_of(e, terms[values - 1 :], entries) for terms in kinds]
     shapes = [np.shape(a) for a in ones[: code.variables]]
 
     def loss(*given: Any) -> Any:
-        return played(losses[given[-1]], [x for a in given[:-1] for x in entries_of(a)])[0]
+        return played(losses[given[-1]], [x for a in given[:-1] for x in entries_of(a)], written=True)[0]
 
     def answer(*given: Any) -> list[Any]:
-        found = played(answers[given[-1]], [x for a in given[:-1] for x in entries_of(a)])
+        found = played(answers[given[-1]], [x for a in given[:-1] for x in entries_of(a)], written=True)
         ends = [1, *(1 + int(t) for t in np.cumsum([prod(shape) for shape in shapes]))]
         return [found[0], *(found[i:j].reshape(shape) for i, j, shape in zip(ends, ends[1:], shapes, strict=False))]
 
@@ -349,4 +379,5 @@ def _of_terms(records: _Records, bounds: Mapping[str, Any], seed: int, limit: fl
     given = dict(zip(names, (*(ones[k] for k in taken), float(FIRST)), strict=False))
     ends = {**bounds, names[-2]: (0.0, inf)}
     how: dict[str, Any] = {"bounds": ends, "seed": seed, "limit": limit, "answer": answer if values == 2 else None}
+    how["simplex"] = on_simplex([i for i in records.inputs if records.dimension not in i.dims[-1:]])
     return prove(terms, [{**given, names[-1]: k} for k in range(len(kinds))], **how)

@@ -37,6 +37,8 @@ POINTS = 2
 PASSED = 40
 """Points at which a root exists, after which it is taken for one that always does."""
 PRIMES_TRIED = 16
+MOST_FACTORS = 12
+"""Differences of a pattern among which one is looked for that is a product of two."""
 MOST_TIED = 24
 """Beginnings anew by comparisons that cannot stay open, after which none does."""
 MOVED = 2.0**-10
@@ -77,8 +79,9 @@ class Leaf:
 class Question:
     """`loss` returns one number and `gradient` a list of arrays, or `both` the number and these; `answer`, in place of `gradient`, a number
     that must be the loss, and these. The first `variables` of the arrays are differentiated. `patterns` are the arguments with each choice
-    of labels. Numbers beside the variables are any, or as they are if `held`; tiny ones that are added are any (`guards`), or 0. Real
-    points are drawn within the `bounds`. Code that is `seeded` gets the seed of the random numbers that it draws.
+    of labels. Numbers beside the variables are any, any with rows that add up to 1 on a `simplex`, or as they are if `held`; tiny ones that
+    are added are any (`guards`), or 0. Real points are drawn within the `bounds`. Code that is `seeded` gets the seed of the random numbers
+    that it draws.
     """
 
     loss: Callable[..., Any]
@@ -88,6 +91,7 @@ class Question:
     variables: int
     patterns: tuple[tuple[Any, ...], ...]
     held: frozenset[int] = frozenset()
+    simplex: frozenset[int] = frozenset()
     guards: bool = True
     bounds: tuple[tuple[float, float] | None, ...] = ()
     seeded: bool = False
@@ -217,6 +221,9 @@ class Explorer:
                 continue
             for e, (r, x) in enumerate(zip(registers.ravel().tolist(), np.ravel(a).tolist(), strict=True)):
                 found[r] = self._read(r, Fraction(x)).element(f) if k in q.held else f.free("input", k, e)
+            if k in q.simplex - q.held:
+                for *others, last in registers.reshape(-1, registers.shape[-1]).tolist():
+                    found[last] = f.minus(f.one, f.total(found[r] for r in others))
         return found
 
     @property
@@ -313,9 +320,24 @@ class Explorer:
         return None
 
     def is_impossible(self, leaf: Leaf) -> bool:
-        """Whether no real numbers have the signs of a pattern, by linear programming."""
+        """Whether no real numbers have the signs of a pattern, by linear programming, or as what is compared is a product of two."""
         signs = [(self._forms[s.atom], s.assumed) for s in leaf.signs]
-        return infeasible(signs, self._positive)
+        return infeasible(signs, self._positive) or self._contradicts_a_product(leaf)
+
+    def _contradicts_a_product(self, leaf: Leaf) -> bool:
+        """Whether one difference is another times a + b·a third, with a and b that give it another sign: r² − c², where r > c > 0."""
+        found = {s.atom: s.assumed for s in leaf.signs}
+        if len(found) > MOST_FACTORS:
+            return False
+        elements = {n: d if found[n] else self.f.negative(d) for n, d in self._atoms.values() if n in found}
+        for n, i, j in product(elements, repeat=3):
+            if n == i:
+                continue
+            rest = self.f.over(elements[n], elements[i])
+            factors = self.f.line(rest, elements[j])
+            if factors is not None and max(factors) <= 0:
+                return True
+        return False
 
     def _atom(self, d: Element) -> tuple[int, bool]:
         """The number of an atom, and whether it has the sign of that."""
@@ -605,6 +627,7 @@ class Explorer:
         signs = Answers(answers.answers, answers.maxima, answers.inputs, answers.guard, f)
         f.begin()
         path = Path(f, self._instructions, self._inputs(f), set(self.variables), signs, self._read)
+        path.forms = Forms(path, set())
         if isinstance(tag, tuple):
             path.element(tag[1])
             path.gradient(tag[1])

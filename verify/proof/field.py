@@ -183,7 +183,7 @@ class Exponential:
 @dataclass(eq=False)
 class Field(Arithmetic):
     """Computes at the points that `seeds` stand for, modulo `p`. `roots` choose what square roots are. What is computed `under` bits is
-    needed for some of their assignments only.
+    needed for some of their assignments only. `summands` of an exponent are other elements with factors, where it is known as their sum.
     """
 
     p: int
@@ -192,6 +192,7 @@ class Field(Arithmetic):
     budget: Budget = field(default_factory=Budget)
     tag: Any = 0
     under: frozenset[int] = NONE
+    summands: Callable[[Element], Sequence[tuple[Element, Fraction]]] = lambda _: ()
 
     def __post_init__(self) -> None:
         self.of = fmpz_mod_ctx(self.p)
@@ -454,6 +455,16 @@ class Field(Arithmetic):
         k = self._rational(q)
         return q if all(a == b * c for a, b, c in zip(x.v, y.v, k.v, strict=True)) else None
 
+    def line(self, x: Element, y: Element) -> tuple[Fraction, Fraction] | None:
+        """The a and b for which x is a + b·y, where they have few digits: they are found at two points, as each of 2^160 might be."""
+        apart = y.v[0] - y.v[1]
+        self._asked(x)
+        if len(self.seeds) != 2 or not apart:
+            return None
+        slope = (x.v[0] - x.v[1]) / apart
+        a, b = (_reconstructed(int(c), self.p) for c in (x.v[0] - slope * y.v[0], slope))
+        return None if a is None or b is None else (a, b)
+
     def _asked(self, x: Element, times: int = 1) -> None:
         """Counts comparisons with any element that is looked for."""
         n, d = self._widest
@@ -509,6 +520,8 @@ class Field(Arithmetic):
     def _combinations(self, a: Element) -> Iterator[list[tuple[Exponential, Fraction]]]:
         """Ways to write an exponent by earlier ones."""
         pairs = [pair for pair in self._pairs if pair.of <= self._taken]
+        if not a.bits and (summands := self.summands(a)):
+            yield from self._by_summands(a, summands)
         for one in pairs:
             c = self.rational(a, one.exponent)
             if c is not None and abs(c) <= MOST_COEFFICIENT and WHOLE % c.denominator == 0:
@@ -530,6 +543,18 @@ class Field(Arithmetic):
                     other = self._pair(rest.v if sign > 0 else self.negative(rest).v)
                     if other is not None:
                         yield [(one, c), (two, s), (other, Fraction(sign))]
+
+    def _by_summands(self, a: Element, summands: Sequence[tuple[Element, Fraction]]) -> Iterator[list[tuple[Exponential, Fraction]]]:
+        """By the exponential of each summand, which may be new."""
+        if any(x.bits or abs(c) > MOST_COEFFICIENT or WHOLE % c.denominator for x, c in summands):
+            return
+        if not self.is_nothing(self.minus(a, self.total(self.times(self.number(c), x) for x, c in summands))):
+            return
+        for x, _ in summands:
+            self.exponential(x)
+        found = [(pair, c) for x, c in summands if (pair := self._pair(x.v)) is not None]
+        if len(found) == len(summands):
+            yield found
 
     def _power(self, pair: Exponential, c: Fraction) -> Element:
         if c.denominator == 1:
@@ -583,13 +608,17 @@ class Field(Arithmetic):
                 return self.plus(one.exponent, self._logarithm_of(c))
         if len(self._pairs) > LONGEST:
             return None
-        self._asked(x, len(self._pairs) ** 2)
+        self._asked(x, 3 * len(self._pairs) ** 2)
         for one in self._pairs:  # as Σ exp(s − m), beside Σ exp(s)
-            y = self.times(x, one.power)
+            y, z = self.times(x, one.power), self.over(x, one.power)
             for two in self._pairs:
                 other = self._powers.get(self.over(y, two.power).v) if two is not one else None
                 if other is not None:
                     return self.minus(self.plus(other.exponent, two.exponent), one.exponent)
+                for w, sign in ((self.over(z, two.power), 1), (self.times(y, two.power), -1)):
+                    if (other := self._powers.get(w.v)) is not None:
+                        both = self.plus(one.exponent, two.exponent)
+                        return self.plus(other.exponent, both) if sign > 0 else self.minus(other.exponent, both)
         return None
 
     # Roots
@@ -807,6 +836,15 @@ def _tan(f: Field, x: Element) -> Element:
     return f.over(*f.turn(x))
 
 
+def _atan2(f: Field, y: Element, x: Element) -> Element:
+    """By the angle beyond that of the positive side, where one of both is positive."""
+    if x.positive:
+        return f.other("atan", None, f.over(y, x), odd=True)
+    if y.positive:
+        return f.minus(_half(f, f.number("pi")), f.other("atan", None, f.over(x, y), odd=True))
+    return f.other("atan2", None, y, x)
+
+
 def _log1p(f: Field, x: Element) -> Element:
     return f.logarithm(f.plus(f.one, x))
 
@@ -849,7 +887,7 @@ RULES: Mapping[str, Callable[..., Any]] = {
     "asin": lambda f, _, x: f.other("asin", None, x, odd=True),
     "acos": lambda f, _, x: f.minus(_half(f, f.number("pi")), f.other("asin", None, x, odd=True)),
     "atan": lambda f, _, x: f.other("atan", None, x, odd=True),
-    "atan2": lambda f, _, y, x: f.other("atan2", None, y, x),
+    "atan2": lambda f, _, y, x: _atan2(f, y, x),
     "xlogy": lambda f, _, x, y: _xlogy(f, x, y),
     "round_to": lambda _f, _, x: x,
 }

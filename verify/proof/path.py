@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -208,8 +210,19 @@ class Path:
         elif op == "sum":
             found = f.total(self.elements[k] for k in operands)
         else:
+            f.summands = partial(self._summands, operands)
             found = f.apply(i.row, [self.elements[k] for k in operands], i.parameter)
         self._put(r, op, operands, found, parameter)
+
+    def _summands(self, operands: tuple[int, ...], x: Element) -> list[tuple[Element, Fraction]]:
+        """What an operand is the sum of, with factors, if that is more than one."""
+        k = next((k for k in operands if self.elements[k] is x), None)
+        if k is None:
+            return []
+        form = self.forms.of(k)
+        found = [(self.forms.elements[key], c) for key, c in form.parts.items()]
+        found += [(self.f.one, form.constant)] if form.constant else []
+        return found if len(found) > 1 else []
 
     def _put(self, r: int, op: str, operands: tuple[int, ...], found: Element, parameter: Any = None) -> None:
         self.signs.goes_on()

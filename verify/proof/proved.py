@@ -101,6 +101,7 @@ def prove(
     shape: str = "",
     held: Sequence[str] = (),
     loose: Sequence[str] = (),
+    simplex: Sequence[str] = (),
     bounds: Mapping[str, tuple[float, float] | None] | None = None,
     answer: Callable[..., Any] | None = None,
     seed: int = 0,
@@ -108,7 +109,8 @@ def prove(
 ) -> Proof:
     """Whether a gradient's code is the derivative of a loss's code, for every real value of the inputs and each of the `patterns` of what
     is whole numbers; and whether a value is that loss, where an `answer` returns one with the arrays of the gradient. Inputs that are
-    `held` keep their values, and those that are `loose` do where it is not so otherwise. Real points are looked for within the `bounds`.
+    `held` keep their values, and those that are `loose` do where it is not so otherwise; rows on a `simplex` add up to 1. Real points are
+    looked for within the `bounds`.
     """
     began = time.perf_counter()
     given = tuple(tuple(p[name] for name in code.names) for p in patterns)
@@ -125,6 +127,7 @@ def prove(
             variables=code.variables,
             patterns=given,
             held=held_at,
+            simplex=frozenset(k for k, name in enumerate(names) if name in simplex),
             guards=guards,
             bounds=ends,
             seeded=any(is_seed(name) for name in names),
@@ -337,6 +340,12 @@ def _place(code: Code, values: Mapping[str, Any], place: int) -> tuple[str, str]
     return "?", ""
 
 
+def _stays(q: Question, k: int) -> bool:
+    """Whether an input is the same in all patterns."""
+    first = np.asarray(q.patterns[0][k])
+    return all(np.array_equal(first, p[k]) for p in q.patterns[1:])
+
+
 def _assumed(code: Code, explorer: Explorer) -> tuple[str, ...]:
     """How numbers were read, and what stayed as it was."""
     return tuple(_assumptions(code, explorer))
@@ -353,6 +362,6 @@ def _assumptions(code: Code, explorer: Explorer) -> Iterator[str]:
     if explorer.real:
         yield "real numbers are finite, where it asks"
     kept = [name for k, name in enumerate(code.names) if k in q.held]
-    whole = [n for k, n in enumerate(code.names) if not is_recorded(q.patterns[0][k], k < q.variables) and len(q.patterns) == 1]
+    whole = [n for k, n in enumerate(code.names) if not is_recorded(q.patterns[0][k], k < q.variables) and _stays(q, k)]
     if kept or whole:
         yield f"{', '.join((*kept, *whole))} as in the example"

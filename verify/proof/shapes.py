@@ -17,7 +17,7 @@ from verify.candidates.arguments import loss_and_gradient
 from verify.errors import UsageError, unknown
 from verify.problem import Input
 from verify.problem.small import drawn
-from verify.spec.domains import Domain, Label
+from verify.spec.domains import Domain, Label, Simplex
 from verify.traced import Code
 from verify.traced.recorder import LIBRARIES
 
@@ -71,6 +71,11 @@ def is_any(i: Input) -> bool:
     return isinstance(i.domain, Domain) and (i.is_free or (i.domain.low == 0 and i.domain.high == inf))
 
 
+def on_simplex(inputs: Sequence[Input]) -> list[str]:
+    """Those of which rows add up to 1, and which are not differentiated."""
+    return [i.name for i in inputs if isinstance(i.domain, Simplex) and not i.differentiated]
+
+
 def bounds(i: Input) -> tuple[float, float] | None:
     """What its numbers are between; None where only the example is known to be right."""
     return (float(i.domain.low), float(i.domain.high)) if isinstance(i.domain, Domain) else None
@@ -106,12 +111,19 @@ def patterns(
     rng = np.random.default_rng(0)
     values = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in inputs}
     labels = {i.name: choices(i, sizes) for i in inputs if np.asarray(values[i.name]).dtype.kind in "iub"}
+    asked = {i.name: known for i in inputs if i.asked and i.name not in labels and (known := choices(i, sizes))}
+    if _count(labels | asked, values) <= MOST_LABELS:
+        labels |= asked
     told = f"({', '.join(str(sizes[d]) for d in _sorted(list(sizes), classes))})" if len(sizes) != 1 else f"({next(iter(sizes.values()))},)"
-    count = prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
+    count = _count(labels, values)
     if count > MOST_LABELS:
         return f"there are {count:,} patterns of labels, and {MOST_LABELS} are gone through: give a smaller shape", told
     ignored = ignoring(inputs)
     return [values | found for found in _labelled(labels, values) if all(np.any(found[name] != k) for name, k in ignored.items())], told
+
+
+def _count(labels: Mapping[str, list[Any]], values: Mapping[str, Any]) -> int:
+    return prod(len(c) ** int(np.size(values[name])) for name, c in labels.items())
 
 
 def ignoring(inputs: Sequence[Input]) -> dict[str, int]:

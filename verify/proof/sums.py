@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,11 @@ from verify.tape.tape import Builder, Instruction, Registers, SourceLine, Tape
 SHARED = -1
 """In place of an example."""
 NUMBER, INPUT, SIZE = "number", "input", "size"
-"""Expressions that are no operations: a constant, an entry of an input, and a + b·n of the number n of examples, or 1 over that."""
+"""Expressions that are no operations: a constant, an entry of an input, and c·(a + b·n)^k of the number n of examples, by k, a, b and c."""
+LINEAR = "linear"
+"""An operation that no tape has: the sum of its operands by twos, each a factor and what it is multiplied by."""
+MOST_POWER = 3
+"""Of the number of examples in a constant."""
 
 
 class NoSum(Exception):
@@ -39,6 +44,9 @@ class Expressions:
         self.keys: list[tuple[Any, ...]] = []
         self.fixed: list[bool] = []  # of no input
         self.zero, self.one = (self.of(NUMBER, Fraction(k)) for k in range(2))
+        self._linear: dict[bool, dict[int, tuple[tuple[Fraction, int], ...]]] = {False: {}, True: {}}
+        self._forms: dict[int, int] = {}
+        self._known_forms: dict[Any, int] = {}
 
     def of(self, *key: Any) -> int:
         """That of a key. A product or quotient by 1 is the other operand: of one example a mean is none."""
@@ -68,6 +76,93 @@ class Expressions:
     def with_operands(self, expression: int, operands: Sequence[int]) -> int:
         """The same operation of others."""
         return self.of(*self.keys[expression][:2], *operands)
+
+    # Numbers taken out of sums and products
+
+    def normal(self, expression: int) -> int:
+        """The same for all that are equal by the laws of sums, and of products with numbers."""
+        return self._made(self._terms(expression, merged=True))
+
+    def spread(self, expression: int) -> int:
+        """As a sum of products of one number each, 1 and 0 too: of the same form at all sizes at which it is of the same operations."""
+        return self._made_of_all(self._terms(expression, merged=False))
+
+    def _terms(self, expression: int, *, merged: bool) -> tuple[tuple[Fraction, int], ...]:
+        known = self._linear[merged]
+        for one in in_order([expression], self.operands, known):
+            found = list(self._spread(one, known, self._made if merged else self._made_of_all))
+            if merged:
+                sums: dict[int, Fraction] = {}
+                for c, x in found:
+                    sums[x] = sums.get(x, Fraction(0)) + c
+                found = sorted(((c, x) for x, c in sums.items() if c), key=lambda term: term[1])
+            else:
+                found.sort(key=lambda term: self._form(term[1]))
+            known[one] = tuple(found)
+        return known[expression]
+
+    def _made(self, terms: Sequence[tuple[Fraction, int]]) -> int:
+        if not terms:
+            return self.zero
+        if len(terms) == 1 and (terms[0][0] == 1 or terms[0][1] == self.one):
+            return terms[0][1] if terms[0][0] == 1 else self.of(NUMBER, terms[0][0])
+        return self._made_of_all(terms)
+
+    def _made_of_all(self, terms: Sequence[tuple[Fraction, int]]) -> int:
+        return self.of(LINEAR, None, *(k for c, x in terms for k in (self.of(NUMBER, c), x)))
+
+    def _form(self, expression: int) -> int:
+        """What it is but for its numbers, as a number of its own that is the same for all sizes."""
+        for one in in_order([expression], self.operands, self._forms):
+            key = self.keys[one]
+            form = (key[0],) if key[0] in (NUMBER, SIZE) else key if key[0] == INPUT else (*key[:2], *(self._forms[k] for k in key[2:]))
+            self._forms[one] = self._known_forms.setdefault(form, len(self._known_forms))
+        return self._forms[expression]
+
+    def _spread(self, one: int, known: Mapping[int, Sequence[tuple[Fraction, int]]], made: Callable[..., int]) -> Iterator[Any]:
+        op, parameter, *operands = self.keys[one] if self.operands(one) else (None, None)
+        xs = [known[k] for k in operands]
+        if op is None:
+            value = self.keys[one][1]
+            yield (value, self.one) if self.keys[one][0] == NUMBER and isinstance(value, Fraction) else (Fraction(1), one)
+        elif op in ("add", "sum"):
+            yield from (term for x in xs for term in x)
+        elif op in ("sub", "neg"):
+            yield from (xs[0] if op == "sub" else ())
+            yield from ((-c, x) for c, x in xs[-1])
+        elif op == LINEAR:
+            yield from ((self._number(c) * d, x) for c, terms in zip(xs[::2], xs[1::2], strict=True) for d, x in terms)
+        elif op in ("mul", "dot"):
+            half = len(xs) // 2
+            for x, y in zip(xs[:half], xs[half:], strict=True):
+                yield from self._product(x, y, made)
+        elif op == "div" and self._is_number(xs[1]) and self._number(xs[1]):
+            yield from ((c / self._number(xs[1]), x) for c, x in xs[0])
+        elif op == "div":
+            (c, a), (d, b) = (self._factor(terms, made) for terms in xs)
+            yield (c / d, self.of(op, parameter, a, b)) if d else (Fraction(1), self.of(op, parameter, *map(made, xs)))
+        elif op == "square" and self._is_number(xs[0]):
+            yield self._number(xs[0]) ** 2, self.one
+        else:
+            yield Fraction(1), self.of(op, parameter, *map(made, xs))
+
+    def _product(self, x: Sequence[Any], y: Sequence[Any], made: Callable[..., int]) -> Iterator[tuple[Fraction, int]]:
+        for number, other in ((x, y), (y, x)):
+            if self._is_number(number):
+                yield from ((self._number(number) * c, k) for c, k in other)
+                return
+        (c, a), (d, b) = (self._factor(terms, made) for terms in (x, y))
+        yield c * d, self.of("mul", None, *sorted((a, b), key=lambda k: (self._form(k), k)))
+
+    def _factor(self, terms: Sequence[Any], made: Callable[..., int]) -> tuple[Fraction, int]:
+        """A number, and what it is multiplied by."""
+        return terms[0] if len(terms) == 1 else (Fraction(1), made(terms))
+
+    def _is_number(self, terms: Sequence[Any]) -> bool:
+        return all(x == self.one for _, x in terms)
+
+    def _number(self, terms: Sequence[Any]) -> Fraction:
+        return sum((c for c, _ in terms), Fraction(0))
 
 
 def in_order(roots: Sequence[Any], behind: Callable[[Any], Sequence[Any]], known: Mapping[Any, Any]) -> Iterator[Any]:
@@ -239,7 +334,15 @@ class Template:
         self._at: dict[int, dict[int, int]] = {}
 
     def common(self, x: int, y: int) -> int:
-        """Of an expression at the first of the sizes and one at the second. Raises NoSum."""
+        """Of an expression at the first of the sizes and one at the second: of the same operations, or of the same where numbers are taken
+        out of sums and products, as 2/n is 1 at the first. Raises NoSum.
+        """
+        try:
+            return self._of_both(x, y)
+        except NoSum:
+            return self._of_both(self.e.spread(x), self.e.spread(y))
+
+    def _of_both(self, x: int, y: int) -> int:
         e, known = self.e, self._common
 
         def behind(pair: tuple[int, int]) -> Sequence[tuple[int, int]]:
@@ -267,12 +370,17 @@ class Template:
     def _size(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> int:
         if not (a[0] == b[0] == NUMBER and isinstance(a[1], Fraction) and isinstance(b[1], Fraction)):
             raise NoSum(self._differ)
-        forms = [(False, *self._line(a[1], b[1]))]
+        forms = [(1, *self._line(a[1], b[1]))]
         if a[1] and b[1]:
-            forms.append((True, *self._line(1 / a[1], 1 / b[1])))
+            forms.append((-1, *self._line(1 / a[1], 1 / b[1])))
+            n, m = map(Fraction, self.sizes)
+            for k in range(2, MOST_POWER + 1):
+                for power in (k, -k):
+                    if a[1] / n**power == b[1] / m**power:
+                        return self.e.of(SIZE, power, Fraction(0), Fraction(1), a[1] / n**power)
         whole = [f for f in forms if f[1].denominator == f[2].denominator == 1]
         chosen = min(whole or forms, key=lambda f: f[1] != 0)  # a multiple of n before other lines
-        return self.e.of(SIZE, *chosen)
+        return self.e.of(SIZE, *chosen, Fraction(1))
 
     def _line(self, a: Fraction, b: Fraction) -> tuple[Fraction, Fraction]:
         n, m = self.sizes
@@ -286,9 +394,9 @@ class Template:
             key = e.keys[one]
             if key[0] == SIZE:
                 value = key[2] + key[3] * n
-                if key[1] and not value:
+                if key[1] < 0 and not value:
                     raise NoSum(f"it divides by 0 at {n} examples")
-                known[one] = e.of(NUMBER, 1 / value if key[1] else value)
+                known[one] = e.of(NUMBER, key[4] * value ** key[1])
             else:
                 known[one] = e.with_operands(one, [known[k] for k in e.operands(one)]) if e.operands(one) else one
         return known[x]
@@ -305,9 +413,13 @@ def tape_of(e: Expressions, expressions: Sequence[int], entries: Sequence[int]) 
             known[one] = b.constants(key[1])
         elif key[0] == SIZE:
             line = b.add(key[2], b.mul(key[3], n))
-            known[one] = b.div(1, line) if key[1] else line
+            power = reduce(b.mul, [line] * abs(key[1]))
+            known[one] = b.mul(key[4], power) if key[1] > 0 else b.div(key[4], power)
         elif key[0] == INPUT:
             raise NoSum("it takes an entry of another example")
+        elif key[0] == LINEAR:
+            terms = [b.mul(known[c], known[x]) for c, x in zip(key[2::2], key[3::2], strict=True)]
+            known[one] = reduce(b.add, terms) if terms else b.constants(0)
         else:
             known[one] = _applied(b, key[0], [known[k] for k in key[2:]], key[1])
     return b.tape(np.array([known[x] for x in expressions], np.intp))

@@ -12,8 +12,10 @@ from verify.tape.tape import Registers, Tape
 from verify.traced.array import Recorded, Traced, lifted
 
 
-def played(tape: Tape, inputs: Sequence[Any]) -> Any:
-    """What a tape makes of its inputs, single numbers, recorded or not, in the order of `tape.inputs`: its outputs in a row."""
+def played(tape: Tape, inputs: Sequence[Any], *, written: bool = False) -> Any:
+    """What a tape makes of its inputs, single numbers, recorded or not, in the order of `tape.inputs`: its outputs in a row. Of a tape that
+    was `written` by code, constants that are floats are what the code brought along, which may have been rounded before.
+    """
     numbers = np.array([x.values if isinstance(x, Recorded) else float(x) for x in inputs], np.float64)
     values = floats.run(tape, numbers[:, None])[tape.outputs.ravel(), 0]
     recorder = next((x.recorder for x in inputs if isinstance(x, Recorded)), None)
@@ -23,7 +25,8 @@ def played(tape: Tape, inputs: Sequence[Any]) -> Any:
     found: Registers = np.zeros(tape.size, np.intp)
     found[tape.inputs] = [int(lifted(recorder, x).registers) for x in inputs]
     for r, number in tape.constants.items():
-        found[r] = b.constants(number)
+        rounded = written and not isinstance(number, str) and float(number) == number
+        found[r] = recorder.constants(float(number)) if rounded else b.constants(number)
     b.line = None  # nobody has written this
     for i in tape.instructions:
         found[i.outs] = b.apply(i.row, [found[r] for r in i.ins], i.parameter)
