@@ -13,11 +13,10 @@ from itertools import islice
 from math import inf
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from verify.candidates import answers, python_of
 from verify.cases import Case
-from verify.cases.bulk import ROUND, Batch, Choices, batches
+from verify.cases.bulk import ROUND, Batch, batches
 from verify.laws import Law, Subject
 from verify.laws.law import Screen
 from verify.oracle import vectorised
@@ -46,13 +45,17 @@ WHOLE = SearchPart()
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """The problem of a batch that is under the greatest strain, where that is too great, and how a strategy comes to it."""
+    """The problem of a batch that is under the greatest strain, where that is too great, and its number in the `batch`."""
 
     strain: float
     size: int
-    case: Case
-    strategy: SearchStrategy[Case]
-    choices: Choices
+    batch: Batch
+    number: int
+
+    @property
+    def case(self) -> Case:
+        """The problem as a case."""
+        return self.batch.case(self.number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,4 @@ def _look(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vect
     counts = int(np.sum(holds & single)), int(np.sum(holds & ~single)), int(np.sum(~holds))
     if not counts[2]:
         return *counts, None
-    strategy, choices = batch.drawn(worst)
-    found = Suspect(strain=float(strain[worst]), size=(N + C) * D, case=batch.case(worst), strategy=strategy, choices=choices)
-    return *counts, found
+    return *counts, Suspect(strain=float(strain[worst]), size=(N + C) * D, batch=batch, number=worst)

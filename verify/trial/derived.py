@@ -154,7 +154,8 @@ class Derived:
             if trial.failure is not None:
                 for suspect in sorted(round_.suspects, key=lambda s: s.size)[:MOST_SUSPECTS]:
                     before = trial.failure
-                    engine.search_from(suspect.choices, trial, _at(suspect.strategy, subject.own), _seed_of(FAMILY, self.seed))
+                    strategy, choices = suspect.batch.drawn(suspect.number)
+                    engine.search_from(choices, trial, _at(strategy, subject.own), _seed_of(FAMILY, self.seed))
                     if trial.failure is not before:
                         return
                 return
