@@ -94,6 +94,15 @@ def test_a_right_one_holds_with_a_gap_of_0(name, dtype):
     assert told["formula"]["source"] == "own"
 
 
+def test_a_right_one_is_not_silent_where_float32_swamps_every_step():
+    def far(x):
+        return 1000 + 0.001 * (x * x).sum(), np.float32(0.002) * x
+
+    report = check(far, at=np.array([0.3, -1.2, 2.9], np.float32), laws=("gradient", "order"), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert "not asked: order (no window" in str(report)
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_one_is_broken_and_named(name):
     f, x, code, words = WRONG[name]
