@@ -94,6 +94,16 @@ def test_a_right_one_holds_with_a_gap_of_0(name, dtype):
     assert told["formula"]["source"] == "own"
 
 
+def test_of_two_files_that_are_alike_the_one_that_is_judged_is_named(tmp_path):
+    told = []
+    for name in ("mine.py", "theirs.py"):
+        (tmp_path / name).write_text("def f(x):\n    y = x * x\n    return (x + y).sum(), 1 + 0 * x\n", encoding="utf-8")
+        report = check(f"{tmp_path}/{name}:f", at=np.array([0.5, -1.5]), laws=("formula",), profile="quick", in_process=True)
+        told.append(report.results[0].diagnosis["message"])
+    assert "mine.py:2" in told[0]
+    assert "theirs.py:2" in told[1]
+
+
 def test_a_right_one_is_not_silent_where_float32_swamps_every_step():
     def far(x):
         return 1000 + 0.001 * (x * x).sum(), np.float32(0.002) * x

@@ -279,22 +279,28 @@ def line_of_code() -> SourceLine | None:
         frame = frame.f_back
     if frame is None:
         return None
-    return _line(frame.f_code, frame.f_lineno, frame.f_lasti)
+    return _line(frame.f_code.co_filename, frame.f_code, frame.f_lineno, frame.f_lasti)
 
 
-@lru_cache(maxsize=1 << 14)
 def line_at(code: CodeType, at: int) -> SourceLine | None:
     """The line of an instruction of some code."""
-    number = next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]
-    return None if number is None else _line(code, number, at)
+    number = _number_at(code, at)
+    return None if number is None else _line(code.co_filename, code, number, at)
 
 
 @lru_cache(maxsize=1 << 14)
-def _line(code: CodeType, number: int, at: int) -> SourceLine:
-    """The line, and the expression that one of its instructions evaluates."""
+def _number_at(code: CodeType, at: int) -> int | None:
+    return next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]
+
+
+@lru_cache(maxsize=1 << 14)
+def _line(file: str, code: CodeType, number: int, at: int) -> SourceLine:
+    """The line, and the expression that one of its instructions evaluates. The code alone does not tell its file: that of two files in
+    which the same lines stand at the same place is equal.
+    """
     first, last, begin, end = next(islice(code.co_positions(), at // 2, None), (None,) * 4)
-    text = linecache.getline(code.co_filename, number)
+    text = linecache.getline(file, number)
     part = ""
     if first == last == number and begin is not None and end is not None:
         part = text.encode()[begin:end].decode(errors="replace")  # columns count bytes
-    return SourceLine(code.co_filename, number, text.strip(), part)
+    return SourceLine(file, number, text.strip(), part)
