@@ -78,7 +78,12 @@ WRONG = {
     "1e-10 of one entry": (norms.off_by_little, norms.X, "entries", "1 of 8"),
     "twice": (lambda w: (softmax(w)[0], 2 * softmax(w)[1]), W, "scaled", "twice"),
     "a sum for a mean": (lambda w: (softmax(w)[0], 5 * softmax(w)[1]), W, "scaled", "5"),
-    "a sixth of single precision": (lambda x: ((x * x / 6).sum(), 2 * float(np.float32(1 / 6)) * x), W, "scaled", ": 1/6 is rounded to single"),
+    "a sixth of single precision": (
+        lambda x: ((x * x / 6).sum(), 2 * float(np.float32(1 / 6)) * x),
+        W,
+        "scaled",
+        ": 1/6 is rounded to single",
+    ),
 }
 
 

@@ -189,8 +189,8 @@ def _by_entries(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | 
 
 
 def _rounded_constant(subject: Memoised, seen: list[Seen]) -> str:
-    """Where a gradient of double precision is off by one factor that is 1 but for a rounding to single precision: the constant of the loss's
-    code, or its inverse, that is off by just that when it is rounded so.
+    """Where a gradient of double precision is off by one factor, which is 1 but for a rounding to single precision: the constant of the
+    loss's code, or its inverse, that is off by just that when it is rounded so.
     """
     point = next((a for s in seen if s.case.dtype == "float64" and (a := _answered(subject, s)) is not None), None)
     if point is None:

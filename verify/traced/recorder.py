@@ -25,6 +25,8 @@ BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
 """Where numpy lies, and scipy: an environment may borrow them from another one."""
 LIBRARIES = (*(BESIDE + library + os.sep for library in ("numpy", "scipy", "torch", "jax", "jaxlib")), OWN)
 """Where code lies that is nobody's formula."""
+ASKING = OWN + "campaign" + os.sep
+"""Where code lies that has candidates called."""
 BITS = {"float64": 24, "float32": 12}
 """Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""
 ROUNDINGS = 64.0
@@ -275,7 +277,9 @@ class Recorder:
 def line_of_code() -> SourceLine | None:
     """The line of the candidate's own code that is running."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
+    while frame is not None and (file := frame.f_code.co_filename).startswith(LIBRARIES):
+        if file.startswith(ASKING):  # it runs by itself, as torch's own backward does: the next line is that of whoever has asked
+            return None
         frame = frame.f_back
     if frame is None:
         return None
