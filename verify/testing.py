@@ -10,6 +10,7 @@ from typing import Any
 
 from verify.api import requested
 from verify.campaign import witness
+from verify.campaign.executor import tidy
 from verify.campaign.judging import perform
 from verify.campaign.task import Inapplicable, Request, Task
 from verify.errors import unknown
@@ -53,7 +54,11 @@ def as_test(
     request = requested(candidate, loss=loss, **options)
 
     def test(*_: object) -> None:
-        report = Report.of([perform(t) for t in request.tasks()], profile=request.profile, seed=request.seed, seconds=0.0)
+        try:
+            outcomes = [perform(t) for t in request.tasks()]
+        finally:
+            tidy()
+        report = Report.of(outcomes, profile=request.profile, seed=request.seed, seconds=0.0)
         if report.verdict.value != "holds":
             raise AssertionError(str(report))
 
@@ -72,7 +77,10 @@ def tell(task: Task, policy: Policy) -> TestOutcome:
     (its time, deviations that no longer happen) are left to the gate. Raises UsageError where the candidate cannot be found.
     """
     began = time.perf_counter()
-    outcome = perform(task)
+    try:
+        outcome = perform(task)
+    finally:
+        tidy()
     if isinstance(outcome, Inapplicable):
         return TestOutcome("skipped", f"not asked: {outcome.reason}", _named(task) | {"verdict": "not asked"})
     report = Report.of([outcome], profile=task.request.profile, seed=task.request.seed, seconds=time.perf_counter() - began)

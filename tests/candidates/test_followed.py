@@ -267,6 +267,12 @@ def test_lines_are_those_of_the_code():
         record("torch", lambda x: x * x.sum().item(), X)
 
 
+def test_what_torch_runs_by_itself_is_on_no_line_of_whoever_asks():
+    torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
+    report = check(lambda x: torch.nn.functional.avg_pool1d(x, 2).sum(), at=np.ones((1, 2)), laws=("gradient", "formula"), profile="quick")
+    assert "the gradient's code cannot be recorded: aten.avg_pool2d_backward is not followed)" in str(report)
+
+
 def test_lines_of_what_jax_writes_down():
     jax = pytest.importorskip("jax", reason="jax is not installed: tox -e jax")
     found = record("jax", jax.jit(lambda x: jax.nn.relu(x).sum()), X)

@@ -58,6 +58,27 @@ def test_a_place_that_a_loop_comes_by_again_is_changed_each_time():
     assert in_words(slip, lines.line(slip.place)).startswith("lacks what comes through `h` in `x[1] * h` (test_lines.py:")
 
 
+def test_only_what_goes_on_from_itself_is_told_as_steps():
+    def half(x):
+        return np.tanh(x / 2)
+
+    def calls(x):
+        return half(x[0]) + 3 * half(x[1])
+
+    def loop(x):
+        h = x[0]
+        for _ in range(2):
+            h = half(h)
+        return h
+
+    def words(f):
+        lines = lines_of(f)
+        return {lines.when(s.place) for s in lines.slips() if s.place.steps == "earlier"}
+
+    assert words(calls) == {", the first time that it runs"}
+    assert words(loop) == {", from one step to the next"}
+
+
 HOW = {
     "bare": lambda x: DATA.T @ np.ones(2),
     "mean": lambda x: DATA.T @ (1 - np.tanh(DATA @ x) ** 2) / 2,

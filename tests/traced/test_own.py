@@ -78,6 +78,12 @@ WRONG = {
     "1e-10 of one entry": (norms.off_by_little, norms.X, "entries", "1 of 8"),
     "twice": (lambda w: (softmax(w)[0], 2 * softmax(w)[1]), W, "scaled", "twice"),
     "a sum for a mean": (lambda w: (softmax(w)[0], 5 * softmax(w)[1]), W, "scaled", "5"),
+    "a sixth of single precision": (
+        lambda x: ((x * x / 6).sum(), 2 * float(np.float32(1 / 6)) * x),
+        W,
+        "scaled",
+        ": 1/6 is rounded to single",
+    ),
 }
 
 
@@ -92,6 +98,25 @@ def test_a_right_one_holds_with_a_gap_of_0(name, dtype):
     assert max(r.strain for r in report.results) < 0.3
     (told,) = report.conventions.values()
     assert told["formula"]["source"] == "own"
+
+
+def test_of_two_files_that_are_alike_the_one_that_is_judged_is_named(tmp_path):
+    told = []
+    for name in ("mine.py", "theirs.py"):
+        (tmp_path / name).write_text("def f(x):\n    y = x * x\n    return (x + y).sum(), 1 + 0 * x\n", encoding="utf-8")
+        report = check(f"{tmp_path}/{name}:f", at=np.array([0.5, -1.5]), laws=("formula",), profile="quick", in_process=True)
+        told.append(report.results[0].diagnosis["message"])
+    assert "mine.py:2" in told[0]
+    assert "theirs.py:2" in told[1]
+
+
+def test_a_right_one_is_not_silent_where_float32_swamps_every_step():
+    def far(x):
+        return 1000 + 0.001 * (x * x).sum(), np.float32(0.002) * x
+
+    report = check(far, at=np.array([0.3, -1.2, 2.9], np.float32), laws=("gradient", "order"), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    assert "not asked: order (no window" in str(report)
 
 
 @pytest.mark.parametrize("name", WRONG)

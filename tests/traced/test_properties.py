@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import UserList, deque
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
-from verify import Verdict, check
+from verify import Verdict, as_test, check, prove
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement
 from verify.pair.properties import ALONE, properties, unless_given_up
@@ -20,6 +23,7 @@ ROWS = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.6, 0.2, 0.2]])
 SQUARE = np.array([[2.0, 0.5, -0.3], [0.5, 1.5, 0.25], [-0.3, 0.25, 3.0]])
 TIMES = np.array([0.1, 0.45, 0.9, 2.5, 2.75])
 SCORES = RNG.normal(size=(3, 3))
+START = np.array([0.3, 0.7, -1.1])
 
 
 def cross_entropy(s, t, slip=1.0):
@@ -195,6 +199,43 @@ def test_what_code_keeps_is_plain_after_a_judgement_and_data_is_what_it_was():
     assert {type(a) for a in found} == {np.ndarray}
     assert keeper.cache["by"]["residuals"][1] is data
     assert all(call["data"] is data for call in calls)
+
+
+class Kept(NamedTuple):
+    loss: object
+    slope: object
+
+
+def hoarding():
+    """A right pair that keeps what it is called with, and all places where it does."""
+    recent, losses, frozen, raised, listed = deque(maxlen=3), set(), [frozenset()], [ValueError()], UserList()
+    named = []
+
+    def f(w):
+        loss = w @ w
+        if type(w) is not np.ndarray:
+            recent.append(w)
+            losses.add(loss)
+            frozen[0] = frozenset([(loss, 1)])
+            raised[0].args = (loss,)
+            listed.append(loss)
+            named.append(Kept(loss, w))
+        return loss, 2 * w
+
+    return f, lambda: [*recent, *losses, *(x for pair in frozen[0] for x in pair), *raised[0].args, *listed, *(x for k in named for x in k)]
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [lambda f: check(f, at=START, laws=("gradient",), profile="quick"), lambda f: prove(f, at=START), lambda f: as_test(f, at=START)()],
+    ids=["check", "prove", "as_test"],
+)
+def test_whatever_code_keeps_things_in_holds_plain_ones_after_a_judgement_in_its_process(judge):
+    f, kept = hoarding()
+    judge(f)
+    found = kept()
+    assert len(found) > 6
+    assert {type(x) for x in found} <= {np.ndarray, np.float64, int}
 
 
 def test_functions_that_let_nobody_compare_them_are_recorded():

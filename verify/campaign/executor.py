@@ -186,11 +186,11 @@ def execute_here(
             outcomes.append(_told(outcome, kept.getvalue() if kept else ""))
             on_done(outcomes[-1])
     finally:
-        _tidy()
+        tidy()
     return outcomes
 
 
-def _tidy() -> None:
+def tidy() -> None:
     """What recorded calls have left in the user's own objects is to be plain: nobody else's process ends here."""
     if "verify.traced.swapped" in sys.modules:
         from verify.traced.left import tidy_all

@@ -232,6 +232,9 @@ def _may_stay(name: str, value: object) -> bool:
 
 PURITY, MODULE = "purity", "the module "
 
+DECISIVE = ("value", "formula", "gradient", "purity", "consistency")
+"""The laws on which the verdict of recorded code rests: where another one decides nothing, it is not asked."""
+
 KEPT = 64
 """Candidates whose conventions are remembered."""
 
@@ -309,9 +312,9 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
     result = trial.run() if task.case is None else trial.again(task.case, task.avoided)
     if isinstance(question, RecordedPair):
         result = question.noted(result)
-    swamped = bool(own.drawn) and task.law == "order"  # a sum over all that comes out may be too large for its dtype's steps
-    if why is None and result.verdict is Verdict.SILENT and task.case is None and (swamped or why_not(task.law, pair) is not None):
-        # what differences do not ask at all is asked where it can be decided
+    may_be_silent = task.law in DECISIVE and why_not(task.law, pair) is None
+    if why is None and result.verdict is Verdict.SILENT and task.case is None and not may_be_silent:
+        # Steps that the dtype swamps say nothing of the code, and what differences do not ask at all is asked where it can be decided.
         return Inapplicable(task, max(result.undecided, key=result.undecided.__getitem__, default="nothing was decided"))
     told |= ({"framework": framework} if framework else {}) | upstream_described(f)
     return Outcome(task, _limited(result, limitations), told, place=place_of(f))

@@ -28,6 +28,7 @@ from verify.laws import LAWS
 from verify.mistakes import FACTORS, Lines, likelier, multiple, paths
 from verify.oracle import InstanceOracle, Point
 from verify.problem import MEAN, WEIGHTS, mean_by
+from verify.rounding import unit_roundoff
 from verify.spec.function import UPSTREAM
 from verify.traced import NotTraced, Origin
 
@@ -53,6 +54,8 @@ POINTS = 3
 """Points at which all entries are looked at together."""
 NUDGE = 2.0**-18
 """Relative step of second differences: its square is beyond the digits of float32, and steps of half precision are longer."""
+ALMOST = 2.0**-48
+"""What is left of a factor that is 1 but for a few roundings of double precision."""
 PRECISE = 0.5
 """Part of a dtype's digits that a right formula with too much rounding keeps."""
 
@@ -89,7 +92,8 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         return Diagnosis(code, told, "all", measured=measured if told != measured else None, answer="loss")
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
-        return replace(by_entries, measured=measured)
+        rounded = _rounded_constant(subject, seen) if by_entries.code == "scaled" else ""
+        return replace(by_entries, message=by_entries.message + rounded, measured=measured)
     if right and law in ("gradient", "membership"):
         origin = _origin(subject, case, worst)
         if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
@@ -182,6 +186,24 @@ def _by_entries(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | 
     if not numbers or len(case.values) > 1:
         return of_inputs(numbers, case.dtype)
     return of_numbers([n for seen_there in numbers for n in seen_there.values()], case.dtype)
+
+
+def _rounded_constant(subject: Memoised, seen: list[Seen]) -> str:
+    """Where a gradient of double precision is off by one factor, which is 1 but for a rounding to single precision: the constant of the
+    loss's code, or its inverse, that is off by just that when it is rounded so.
+    """
+    point = next((a for s in seen if s.case.dtype == "float64" and (a := _answered(subject, s)) is not None), None)
+    if point is None:
+        return ""
+    wrong = np.abs(point.given - point.due) > point.radius
+    off = point.given[wrong] / point.due[wrong] - 1
+    if not (off.size and np.ptp(off) <= ALMOST and ALMOST < np.max(np.abs(off)) <= 2 * unit_roundoff("float32")):
+        return ""
+    for number in dict.fromkeys(map(point.lines.constant, point.lines.constants())):
+        for told, n in ((f"{number:g}", number), (f"1/{number:g}", 1 / number if number else 0.0)):
+            if isfinite(n) and n and abs(float(np.float32(n)) / n - 1 - off[0]) <= ALMOST:
+                return f": {told} is rounded to single precision in it"
+    return ""
 
 
 def _numbers(subject: Memoised, s: Seen) -> dict[str, Numbers]:

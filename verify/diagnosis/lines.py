@@ -127,7 +127,8 @@ class _Inquiry:
     def tell(self, *slips: Slip) -> Found:
         """The first code, and all sentences."""
         where = [self.first.lines.line(s.place) for s in slips]
-        sentence = ", and ".join(dict.fromkeys(in_words(s, line) for s, line in zip(slips, where, strict=True)))
+        sentences = (in_words(s, line, self.first.lines.when(s.place)) for s, line in zip(slips, where, strict=True))
+        sentence = ", and ".join(dict.fromkeys(sentences))
         return Found(slips[0].code, sentence, tuple(dict.fromkeys((line.file, line.number) for line in where)))
 
     def plain(self) -> Found | None:

@@ -343,6 +343,27 @@ class Lines:
         assert line is not None
         return line
 
+    def when(self, place: Site) -> str:
+        """In which of its runs, in words that follow the place; nothing where all are meant."""
+        runs = self.places.get(place.key, [])
+        if place.steps == "all":
+            return ""
+        if place.steps == "earlier" and self._goes_on(runs):
+            return ", from one step to the next"
+        if place.steps == "earlier" and len(runs) > 2:
+            return ", but for the last time that it runs"
+        return f", the {ORDINALS[0 if place.steps == 'earlier' else int(place.steps)]} time that it runs"
+
+    def _goes_on(self, runs: list[int]) -> bool:
+        """Whether the last run computes with what an earlier one has made, as a loop does, and two calls of one function need not."""
+        reached = np.zeros(self.tape.size, bool)
+        for n in range(runs[0], runs[-1] + 1):
+            e = self.edges[n]
+            reached[e.outs[reached[e.operands]]] = True
+            if n in runs[:-1]:
+                reached[e.outs] = True
+        return bool(np.any(reached[self.edges[runs[-1]].outs]))
+
     def _places(self) -> Iterator[Site]:
         for key, runs in sorted(self.places.items(), key=lambda item: -item[1][-1]):
             apart = key not in self._many and not all(self._is_of_itself(n) for n in runs)
@@ -384,6 +405,7 @@ ALIKE = 1e-9
 """Part of a derivative by which floats may miss it."""
 FEW = 6
 """Runs of one place that are looked at one by one."""
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 SIMPLE = (("path-missing", "times", 0.0), ("path-doubled", "times", 2.0), ("path-sign", "times", -1.0))
 SPREAD = (("reduction-mean", "mean"), ("broadcast-sum", "first"), ("broadcast-sum", "last"))
@@ -422,9 +444,9 @@ DONE: dict[str, Callable[[Edges, Floats, float], Floats]] = {
 """What becomes of the partials of a place."""
 
 
-def in_words(slip: Slip, line: SourceLine) -> str:
-    """The slip in words, after `the gradient`."""
-    what = place_in_words(slip.place, line)
+def in_words(slip: Slip, line: SourceLine, when: str = "") -> str:
+    """The slip in words, after `the gradient`; `when` is what `Lines.when` says of its place."""
+    what = place_in_words(slip.place, line) + when
     if slip.how in DERIVATIVES:
         return derivative_in_words(slip, line, None)
     if slip.how in ("bare", "identity"):
@@ -467,7 +489,7 @@ def place_in_words(place: Site, line: SourceLine) -> str:
     where = f"`{part or _bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
     if place.slot is not None:
         where = f"{_operand(place, line)} in {where}"
-    return f"{where}, from one step to the next" if place.steps == "earlier" else where
+    return where
 
 
 def _is_all(line: SourceLine) -> bool:

@@ -18,6 +18,8 @@ from verify.tape.tape import Registers
 if TYPE_CHECKING:
     from verify.traced.recorder import Recorder
 
+FEW = 16
+"""Registers that are looked up one by one, as loops over numbers have them: it takes less time than to sort them."""
 WHAT = "it computes with infinity, or with what is no number, in a way that is not followed"
 
 
@@ -30,7 +32,12 @@ def register(recorder: Recorder, value: float) -> int:
 
 def among(recorder: Recorder, registers: Any) -> NDArray[np.bool_]:
     """Which of these are not finite."""
-    return np.asarray(np.isin(registers, [*recorder.infinite])) if recorder.infinite else np.zeros(np.shape(registers), bool)
+    found = np.asarray(registers)
+    if not recorder.infinite:
+        return np.zeros(found.shape, bool)
+    if found.size <= FEW:
+        return np.array([r in recorder.infinite for r in found.ravel().tolist()], bool).reshape(found.shape)
+    return np.asarray(np.isin(found, [*recorder.infinite]))
 
 
 def nans(recorder: Recorder, registers: Any) -> NDArray[np.bool_]:

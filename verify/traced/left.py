@@ -7,6 +7,7 @@ computed. Nothing else of the user's is touched, and what an array stood in for 
 from __future__ import annotations
 
 import sys
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -20,8 +21,8 @@ from verify.traced.swapped import FOLLOWED, LEAVES, LIBRARY, Data, places_of, un
 
 MOST = 100_000
 """Objects that are looked through."""
-PUT = (list, dict, tuple, set)
-"""Containers in which code keeps what it has computed."""
+PUT = (list, dict, tuple, set, frozenset, deque, ChainMap, UserDict, UserList, BaseException)
+"""In which code keeps what it has computed."""
 
 
 def tidy(functions: list[Callable[..., Any]]) -> None:
@@ -73,8 +74,10 @@ def _kept(one: Any) -> Iterator[tuple[Any, Callable[[Any], object]]]:
     elif isinstance(one, dict):
         own = ((key, value) for key, value in [*one.items()] if not (isinstance(key, str) and key.startswith("__")))
         yield from ((value, partial(one.__setitem__, key)) for key, value in own)
-    elif isinstance(one, list):
+    elif isinstance(one, (list, deque)):
         yield from ((value, partial(one.__setitem__, k)) for k, value in enumerate([*one]))
+    elif isinstance(one, set):
+        yield from ((value, partial(_instead, one, value)) for value in [*one])
     elif isinstance(one, CellType):
         try:
             yield one.cell_contents, partial(setattr, one, "cell_contents")
@@ -82,6 +85,8 @@ def _kept(one: Any) -> Iterator[tuple[Any, Callable[[Any], object]]]:
             return
     else:
         yield from ((value, _nowhere) for value in _beside(one))
+        if isinstance(one, BaseException):
+            yield one.args, partial(setattr, one, "args")
         names = getattr(one, "__dict__", None)
         if isinstance(one, type):
             yield from ((value, partial(setattr, one, name)) for name, value in [*vars(one).items()] if not name.startswith("__"))
@@ -93,7 +98,7 @@ def _kept(one: Any) -> Iterator[tuple[Any, Callable[[Any], object]]]:
 
 def _beside(one: Any) -> list[Any]:
     """What an object leads to that cannot be replaced in it."""
-    if isinstance(one, (tuple, set)):
+    if isinstance(one, (tuple, frozenset)):
         return [*one]
     if isinstance(one, partial):
         return [one.func, one.args, one.keywords]
@@ -113,21 +118,29 @@ def _slots(one: Any) -> list[str]:
     return [name for name in names if not name.startswith("__") and hasattr(one, name)]
 
 
+def _instead(among: set[Any], value: Any, plain: Any) -> None:
+    """Arrays are in no set of a plain call: they are left out."""
+    among.discard(value)
+    among.add(plain)
+
+
 def _nowhere(_: Any) -> None:
     """It stays: what holds it is looked through by itself."""
 
 
 def _plain(value: Any) -> Any:
-    """The value itself, unless it is, or is a tuple with, what was recorded."""
+    """The value itself, unless it is, or is a tuple or a frozen set with, what was recorded."""
     if isinstance(value, Recorded):
         return np.array(value.values) if isinstance(value.values, np.ndarray) else value.values
     if isinstance(value, Data):
         kept = value.kept
         same = kept is not None and kept.__array_interface__ == value.__array_interface__
         return kept if same else value.view(np.ndarray)
-    if type(value) is tuple:
-        parts = tuple(map(_plain, value))
-        return parts if any(a is not b for a, b in zip(parts, value, strict=True)) else value
+    if isinstance(value, (tuple, frozenset)):
+        whole = [*value]
+        parts = [*map(_plain, whole)]
+        if any(a is not b for a, b in zip(parts, whole, strict=True)):
+            return tuple.__new__(type(value), parts) if isinstance(value, tuple) else frozenset(parts)
     return value
 
 

@@ -25,6 +25,8 @@ BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
 """Where numpy lies, and scipy: an environment may borrow them from another one."""
 LIBRARIES = (*(BESIDE + library + os.sep for library in ("numpy", "scipy", "torch", "jax", "jaxlib")), OWN)
 """Where code lies that is nobody's formula."""
+ASKING = OWN + "campaign" + os.sep
+"""Where code lies that has candidates called."""
 BITS = {"float64": 24, "float32": 12}
 """Significant bits of a constant that is taken as meant, by its dtype: longer ones were rounded before the code got them."""
 ROUNDINGS = 64.0
@@ -275,26 +277,34 @@ class Recorder:
 def line_of_code() -> SourceLine | None:
     """The line of the candidate's own code that is running."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
+    while frame is not None and (file := frame.f_code.co_filename).startswith(LIBRARIES):
+        if file.startswith(ASKING):  # it runs by itself, as torch's own backward does: the next line is that of whoever has asked
+            return None
         frame = frame.f_back
     if frame is None:
         return None
-    return _line(frame.f_code, frame.f_lineno, frame.f_lasti)
+    return _line(frame.f_code.co_filename, frame.f_code, frame.f_lineno, frame.f_lasti)
 
 
-@lru_cache(maxsize=1 << 14)
 def line_at(code: CodeType, at: int) -> SourceLine | None:
     """The line of an instruction of some code."""
-    number = next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]
-    return None if number is None else _line(code, number, at)
+    number = _number_at(code, at)
+    return None if number is None else _line(code.co_filename, code, number, at)
 
 
 @lru_cache(maxsize=1 << 14)
-def _line(code: CodeType, number: int, at: int) -> SourceLine:
-    """The line, and the expression that one of its instructions evaluates."""
+def _number_at(code: CodeType, at: int) -> int | None:
+    return next(islice(code.co_positions(), at // 2, None), (None,) * 4)[0]
+
+
+@lru_cache(maxsize=1 << 14)
+def _line(file: str, code: CodeType, number: int, at: int) -> SourceLine:
+    """The line, and the expression that one of its instructions evaluates. The code alone does not tell its file: that of two files in
+    which the same lines stand at the same place is equal.
+    """
     first, last, begin, end = next(islice(code.co_positions(), at // 2, None), (None,) * 4)
-    text = linecache.getline(code.co_filename, number)
+    text = linecache.getline(file, number)
     part = ""
     if first == last == number and begin is not None and end is not None:
         part = text.encode()[begin:end].decode(errors="replace")  # columns count bytes
-    return SourceLine(code.co_filename, number, text.strip(), part)
+    return SourceLine(file, number, text.strip(), part)
