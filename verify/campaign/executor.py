@@ -32,6 +32,8 @@ from verify.campaign.task import (
     ended_by_anybody,
     lost,
     named,
+    not_begun,
+    not_started,
     starved,
     unfinished,
     unjudged,
@@ -88,6 +90,14 @@ AFTER_A_HANG = 30.0
 UNFIT = 254
 """What a worker ends with that a candidate has spoilt before it began with its task."""
 
+MOST_STARTS = 3
+"""Tries to start the processes of a candidate."""
+
+PATIENCE = 60.0
+"""Seconds for which no process takes up a task of a candidate, or one that has taken it up does not begin with it: what the candidate has
+left there, a hook that sleeps for instance, holds it. Others are asked in its place.
+"""
+
 MOST_UNFIT = 100
 """Such ends of the workers of one candidate, after which they are taken for its own."""
 
@@ -99,6 +109,10 @@ SILENCE = 10.0
 
 HUNG = 0.5
 """Part of the time limit that a single case takes where the candidate hangs: one that goes on to another case is slow."""
+
+
+class NotStarted(Exception):
+    """No process could be started, and why."""
 
 
 def raised(_: Task, error: UsageError) -> None:
@@ -228,6 +242,8 @@ class _Crew:
     ends: dict[int, list[object]] = field(default_factory=dict)
     waits: dict[int, _Waits] = field(default_factory=dict)
     noted: dict[int, Note] = field(default_factory=dict)
+    begun: dict[int, float] = field(default_factory=dict)
+    idle: float | None = None
     unfit: int = 0
     said: bool = False
     seconds: float = field(default_factory=lambda: SECONDS)
@@ -258,15 +274,29 @@ class _Crew:
         self._file(i, "record").unlink(missing_ok=True)  # of the time before
         self.missing.pop(i, None)
         self.noted.pop(i, None)
+        self.begun.pop(i, None)
         if self.given.get(i) is not task:
             self.ends.pop(i, None)
         self.given[i] = task
-        if not self.pool.active:  # the candidate has broken it, or its server has ended
-            self.pool = self.room.enter_context(workers(self.most))
-        self.waiting[self.pool.schedule(recorded, args=[task, self._file(i, "record"), self._file(i, output)])] = i
+        self.waiting[self._future([task, self._file(i, "record"), self._file(i, output)])] = i
+
+    def _future(self, arguments: Sequence[object]) -> Future[Outcome | Inapplicable]:
+        """The outcome of a task on one of the processes, which are started if they are not there; where they cannot be, why."""
+        for _ in range(MOST_STARTS):
+            try:
+                if not self.pool.active:  # the candidate has broken it, or its server has ended
+                    self.pool = self.room.enter_context(workers(self.most))
+                return self.pool.schedule(recorded, args=arguments)
+            except (BrokenProcessPool, OSError, RuntimeError) as error:  # the system has no files, processes or threads to give, say
+                why = NotStarted(str(error.__cause__ or error))
+        failed: Future[Outcome | Inapplicable] = Future()
+        failed.set_exception(why)
+        return failed
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look, or has taken too long."""
+        if self._is_held_up():
+            self._start_anew()
         for future, i in list(self.waiting.items()):
             if future not in self.waiting:
                 continue  # its request was refused meanwhile
@@ -303,6 +333,23 @@ class _Crew:
             if self._try(i, self.smaller[i].next()):
                 return
             yield i, _told(lost, self._printed(i, lost))
+
+    def _is_held_up(self) -> bool:
+        """Whether no process takes up any task: the one whose turn it is to take one may be held."""
+        if not self.waiting or any(future.running() or future.done() for future in self.waiting):
+            self.idle = None
+            return False
+        self.idle = self.idle or now()
+        return now() - self.idle > PATIENCE
+
+    def _start_anew(self) -> None:
+        """Gives all that waits to other processes, which are new."""
+        self.idle = None
+        self.unfit += 1
+        self.pool.stop()  # type: ignore[no-untyped-call]
+        again, self.waiting = [*self.waiting.values()], {}
+        for i in again:
+            self._schedule(i, self.given[i], "tries" if i in self.smaller else "output")
 
     def _refuse(self, task: Task, error: UsageError) -> None:
         """Gives up all that waits of the same request."""
@@ -373,12 +420,14 @@ class _Crew:
                 return None
             except UsageError:
                 raise
+            except NotStarted as error:
+                return not_started(task, str(error))
             except Exception as error:  # whatever else escapes from a worker is the task's outcome, and no end of the run
                 return unjudged(task, note, error)
         gone = note is None and i in self.noted  # a candidate may remove the files of others
         note = self.noted[i] if note is None and gone else note
         if note is None:
-            return None
+            return self._not_begun(future, i)
         self.noted[i] = note
         if self._vanished(i, note):
             return _lost(task, note, 0)
@@ -419,6 +468,13 @@ class _Crew:
         del self.waiting[future]
         self._schedule(i, self.given[i])
         return True
+
+    def _not_begun(self, future: Future[Outcome | Inapplicable], i: int) -> Outcome | None:
+        """A task of which there is no note yet: a process that has taken it up long ago is held by what the candidate left there."""
+        if not future.running() or now() - self.begun.setdefault(i, now()) < PATIENCE:
+            return None
+        future.cancel()
+        return None if self._begins_again(future, i, None) else not_begun(self.tasks[i], self.unfit)
 
     def _vanished(self, i: int, note: Note) -> bool:
         """Whether the worker ended with exit code 0 in the middle of the task, of which the pool takes no notice."""
@@ -466,8 +522,8 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         if harm is not None and _code(outcome) != "crashed":
             return lost(task, record.note, "crashed", harm)
         return replace(outcome, sources=needed(task.request.folder))
-    except UsageError:
-        raise
+    except UsageError as error:  # in the suite's own class, which alone is known where this is read
+        raise UsageError(_text(error)) from None
     except Exception as error:
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
@@ -480,6 +536,13 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
         record.close()
+
+
+def _text(error: Exception) -> str:
+    try:
+        return "".join(str(error))
+    except Exception:  # the candidate's own class
+        return type(error).__name__
 
 
 def _code(outcome: Outcome | Inapplicable) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from verify.campaign.unpickling import unpickled
 from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.elapsed import now
@@ -98,11 +99,11 @@ def _to_name(case: Case | None) -> bool:
 
 
 def read(path: Path) -> Note | None:
-    """The latest note; None where nothing was begun. The file holds what our own worker wrote, in a folder of ours."""
+    """The latest note; None where nothing was begun, or somebody else has written to the file."""
     try:
         told = path.read_bytes()
         (length,) = LENGTH.unpack_from(told)
-        note: Note = pickle.loads(told[LENGTH.size : LENGTH.size + length])  # noqa: S301
-    except (OSError, struct.error, EOFError, pickle.UnpicklingError):
+        note = unpickled(told[LENGTH.size : LENGTH.size + length])
+    except Exception:  # whatever is written there can be read as anything
         return None
-    return note
+    return note if isinstance(note, Note) else None
