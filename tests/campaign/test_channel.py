@@ -13,7 +13,7 @@ import pytest
 from misbehaving import Text
 
 from verify import Verdict
-from verify.campaign import channel, record
+from verify.campaign import channel, output, record
 
 TRIES = "import fcntl, sys\ntry: fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)\nexcept OSError: sys.exit('taken')"
 
@@ -82,6 +82,22 @@ def test_notes_that_are_something_else_are_none(tmp_path):
     told = pickle.dumps("no note")
     (tmp_path / "record").write_bytes(record.LENGTH.pack(len(told)) + told)
     assert record.read(tmp_path / "record") is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with names and devices are POSIX")
+@pytest.mark.parametrize("other", ["a pipe", "a device without end", "a folder", "nothing"])
+def test_what_stands_in_the_place_of_a_worker_s_files_is_not_waited_for(tmp_path, other):
+    """A candidate may put it there."""
+    file = tmp_path / "1.record"
+    if other == "a pipe":
+        os.mkfifo(file)
+    elif other == "a folder":
+        file.mkdir()
+    elif other == "a device without end":
+        file.symlink_to("/dev/zero")
+    assert record.read(file) is None
+    assert output.said(file) == ""
+    output.trim(file)
 
 
 def test_data_of_the_suite_and_exceptions_come_through(ends):

@@ -14,8 +14,11 @@ from verify.campaign.unpickling import unpickled
 from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.elapsed import now
+from verify.storage import read_part
 
 LENGTH = struct.Struct("<Q")
+MOST = 1 << 30
+"""Bytes of a note: its case has to be in memory several times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,7 @@ def _to_name(case: Case | None) -> bool:
 def read(path: Path) -> Note | None:
     """The latest note; None where nothing was begun, or somebody else has written to the file."""
     try:
-        told = path.read_bytes()
+        told = read_part(path, MOST)
         (length,) = LENGTH.unpack_from(told)
         note = unpickled(told[LENGTH.size : LENGTH.size + length])
     except Exception:  # whatever is written there can be read as anything
