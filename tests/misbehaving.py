@@ -101,6 +101,23 @@ def removes_temporary_files(W, X, y, reg):
     return right(W, X, y, reg)
 
 
+def puts_others_in_the_place_of_notes(W, X, y, reg):
+    """A pipe where those of all other tasks are to be, a folder where what is printed is, and at last a file in the place of all of it."""
+    with open(f"/proc/{os.getppid()}/stat", encoding="utf-8") as server:
+        command = server.read().rpartition(")")[2].split()[1]
+    for folder in glob.glob(os.path.join(tempfile.gettempdir(), f"verify-{command}-*")):
+        for i in range(20):
+            with suppress(OSError):
+                os.mkfifo(os.path.join(folder, f"{i}.record"))
+            with suppress(OSError):
+                os.mkdir(os.path.join(folder, f"{i}.output"))
+        if len(X) == 1:
+            shutil.rmtree(folder, ignore_errors=True)
+            with open(folder, "w", encoding="utf-8"):
+                pass
+    return right(W, X, y, reg)
+
+
 def ends_the_server(W, X, y, reg):
     """Ends the process that workers come from, and answers."""
     if len(X) == 1:

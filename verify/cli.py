@@ -376,7 +376,8 @@ def run(
         save(output / "report.json", render(document, "json"))
         write(document, output)
     finally:  # without a page, or without a file at all for a disk that is full, what was found is shown
-        _forget(output / "witness", kept)
+        if kept is not None:
+            _forget(output / "witness", kept)
         emit(document, format_, None)
     if ended_by:
         click.echo(f"ended by {ended_by}: {output / 'report.json'} has what was judged, and verify run goes on from there", err=True)
@@ -384,7 +385,7 @@ def run(
     if report.reused:
         click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
-    return WRONG_USAGE if report.refused else code
+    return WRONG_USAGE if report.refused or kept is None else code
 
 
 def _close(ledger: Ledger) -> None:
@@ -531,14 +532,16 @@ def _judge(
         return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
 
 
-def _keep(report: Report, folder: Path) -> set[str]:
-    """The counterexamples beside the report, by the names of their files."""
+def _keep(report: Report, folder: Path) -> set[str] | None:
+    """The counterexamples beside the report, by the names of their files; None where they cannot be written, which is said."""
     from verify.campaign import witness
 
     try:
         return {file.name for file in witness.save(report.outcomes, folder)}
     except OSError as error:
-        raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
+        told = f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output."
+        click.echo(f"Error: {told} report.json has them, too.", err=True)
+        return None
 
 
 def _forget(folder: Path, kept: set[str]) -> None:

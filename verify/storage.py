@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from contextlib import suppress
@@ -70,6 +71,15 @@ def folder() -> str | None:
     with suppress(OSError):  # it is gone
         return os.getcwd()
     return None
+
+
+def clear(path: Path) -> None:
+    """Removes whatever stands there, a folder too; what cannot be removed stays."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def read_part(path: Path, most: int, *, last: bool = False) -> bytes:

@@ -234,6 +234,7 @@ SPOILS = {
     "leaves_no_files": dict.fromkeys(LAWS, "the candidate leaves its process unable to open files (Too many open files)"),
     "leaves_no_room": dict.fromkeys(LAWS, "the candidate leaves its process unable to write files"),
     "removes_temporary_files": {},
+    "puts_others_in_the_place_of_notes": {},
 }
 
 

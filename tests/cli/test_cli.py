@@ -315,6 +315,19 @@ def test_run_judges_every_candidate_and_writes_the_report(verify, tmp_path):
     assert "index.html" in done.stderr
 
 
+def test_a_run_whose_witnesses_cannot_be_written_leaves_its_report(verify, tmp_path):
+    """A candidate may have put a file in the place of their folder."""
+    configure(tmp_path, CANDIDATE.format("wrong"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "witness").touch()
+    done = verify("run --law value --law gradient --profile quick --output out", code=2, leaves=["out"])
+    assert "the witnesses cannot be written to out/witness" in done.stderr
+    (broken,) = (
+        r for r in json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"] if r["verdict"] == "broken"
+    )
+    assert broken["witness"]["values"]
+
+
 def test_a_hang_and_a_lost_process_cost_their_own_law_only(verify, tmp_path):
     configure(tmp_path, "[tool.verify]\nprofile = 'quick'\n" + CANDIDATE.format("hangs") + CANDIDATE.format("leaves"))
     done = verify("run --law purity --law value --timeout 4 --format json --output out", code=1, leaves=["out"])

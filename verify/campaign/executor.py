@@ -43,7 +43,7 @@ from verify.campaign.workers import TICK, end_orphans, workers
 from verify.cases import Case
 from verify.elapsed import Starved, now, processors
 from verify.errors import UsageError
-from verify.storage import go_home
+from verify.storage import clear, go_home
 
 Done = Callable[[Outcome | Inapplicable], None]
 Say = Callable[[str], object]
@@ -271,7 +271,7 @@ class _Crew:
             self._schedule(i, self.tasks[i])
 
     def _schedule(self, i: int, task: Task, output: str = "output") -> None:
-        self._file(i, "record").unlink(missing_ok=True)  # of the time before
+        clear(self._file(i, "record"))  # of the time before
         self.missing.pop(i, None)
         self.noted.pop(i, None)
         self.begun.pop(i, None)
@@ -490,13 +490,16 @@ class _Crew:
 
 
 MOST_OPENINGS = 100
-"""Times that a worker makes the folder of notes, which a candidate of another one may remove again and again."""
+"""Times that a worker makes the folder of notes, which a candidate of another one may remove again and again, or replace."""
 
 
 def _record(notes: Path) -> TaskNotes:
     for _ in range(MOST_OPENINGS):
-        notes.parent.mkdir(mode=0o700, exist_ok=True)
-        with suppress(FileNotFoundError):
+        if not notes.parent.is_dir():
+            clear(notes.parent)
+        with suppress(OSError):
+            notes.parent.mkdir(mode=0o700, exist_ok=True)
+            clear(notes)
             return TaskNotes(notes)
     return TaskNotes(notes)
 
@@ -522,8 +525,11 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         if harm is not None and _code(outcome) != "crashed":
             return lost(task, record.note, "crashed", harm)
         return replace(outcome, sources=needed(task.request.folder))
-    except UsageError as error:  # in the suite's own class, which alone is known where this is read
-        raise UsageError(_text(error)) from None
+    except UsageError as error:
+        harm = process_globals.no_files() or record.harm()
+        if harm is not None:  # whatever could not be read for want of files
+            return lost(task, record.note, "crashed", harm)
+        raise UsageError(_text(error)) from None  # in the suite's own class, which alone is known where this is read
     except Exception as error:
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):

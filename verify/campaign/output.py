@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 
-from verify.storage import read_part
+from verify.storage import clear, read_part
 
 KEPT = 2000
 """Bytes of a task's output that the report keeps: the first, or the last where the process was lost and they may say why."""
@@ -27,8 +27,10 @@ def captured(path: Path) -> Iterator[None]:
     folder is not there, which another candidate may have deleted, they go nowhere.
     """
     try:
+        if not path.is_file() or path.is_symlink():
+            clear(path)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except FileNotFoundError:
+    except OSError:
         file = os.open(os.devnull, os.O_WRONLY)
     before = [os.dup(stream) for stream in STREAMS]
     for stream in STREAMS:

@@ -16,6 +16,8 @@ from verify.cases.case import NAMING
 from verify.elapsed import now
 from verify.storage import read_part
 
+NOWHERE_ELSE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""No link is followed, and no pipe waited for, that a candidate has put in the place of a file."""
 LENGTH = struct.Struct("<Q")
 MOST = 1 << 30
 """Bytes of a note: its case has to be in memory several times."""
@@ -46,7 +48,7 @@ class TaskNotes:
     """The notes of one task, the latest in the place of those before. Only the process that judges writes, others `read`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOWHERE_ELSE, 0o600)
         self._is = os.fstat(self._file)
         began = now()
         self.note = Note(process=os.getpid(), started=began, since=began)
