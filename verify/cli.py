@@ -37,6 +37,9 @@ ENDED_BY = 128
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says where a disk, or a user's share of it, is full."""
 
+NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+"""The same where it has no files, memory or processes to give."""
+
 MOST_CASES = 1e15
 
 SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
@@ -66,6 +69,10 @@ def main() -> None:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
+            sys.exit(WRONG_USAGE)
+        if isinstance(error, OSError) and error.errno in NO_MORE:
+            told = f"the system gives this command no more: {error.strerror}. Raise its limits (ulimit -n, ulimit -u)"
+            click.echo(f"Error: {told}; verify run goes on from its ledger.", err=True)
             sys.exit(WRONG_USAGE)
         import traceback
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from click.testing import CliRunner
 from verify import UsageError
 from verify.campaign.configuration import read
 from verify.campaign.process_group import below
-from verify.cli import cli
+from verify.cli import cli, main
 
 MODULE = [sys.executable, "-m", "verify"]
 SCRIPT = [str(Path(sys.executable).parent / "verify")]
@@ -372,6 +373,17 @@ def test_a_full_disk_is_told_in_a_sentence(words):
         done = subprocess.run([*MODULE, *words], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 2
     assert re.fullmatch(r"Error: the output cannot be written: .*\. Make room, or give another place for it\.\n", done.stderr)
+
+
+def test_a_system_that_has_no_more_to_give_is_told_in_a_sentence(monkeypatch, capsys):
+    def fails(**_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(cli, "main", fails)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "no more: Too many open files. Raise its limits" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups and /proc are POSIX")
