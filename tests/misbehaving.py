@@ -20,11 +20,15 @@ import sys
 import tempfile
 import time
 import warnings
+import weakref
 from collections import Counter
 from contextlib import suppress
 from functools import reduce
 
 import numpy as np
+
+from verify.candidates import Misbehaviour
+from verify.errors import UsageError
 
 
 def right(W, X, y, reg):
@@ -97,11 +101,40 @@ def removes_temporary_files(W, X, y, reg):
     return right(W, X, y, reg)
 
 
+def puts_others_in_the_place_of_notes(W, X, y, reg):
+    """A pipe where those of all other tasks are to be, a folder where what is printed is, and at last a file in the place of all of it."""
+    with open(f"/proc/{os.getppid()}/stat", encoding="utf-8") as server:
+        command = server.read().rpartition(")")[2].split()[1]
+    for folder in glob.glob(os.path.join(tempfile.gettempdir(), f"verify-{command}-*")):
+        for i in range(20):
+            with suppress(OSError):
+                os.mkfifo(os.path.join(folder, f"{i}.record"))
+            with suppress(OSError):
+                os.mkdir(os.path.join(folder, f"{i}.output"))
+        if len(X) == 1:
+            shutil.rmtree(folder, ignore_errors=True)
+            with open(folder, "w", encoding="utf-8"):
+                pass
+    return right(W, X, y, reg)
+
+
 def ends_the_server(W, X, y, reg):
     """Ends the process that workers come from, and answers."""
     if len(X) == 1:
         os.kill(os.getppid(), signal.SIGKILL)
     return right(W, X, y, reg)
+
+
+def limits_the_server(W, X, y, reg):
+    """Takes all files from it, and answers."""
+    resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, 3))
+    return right(W, X, y, reg)
+
+
+def hooks_files(event, arguments):
+    """Hears of files that are opened, and never comes back from a worker's notes."""
+    if event == "open" and str(arguments[0]).endswith(".record"):
+        time.sleep(1000)
 
 
 def stops_the_server(W, X, y, reg):
@@ -289,6 +322,8 @@ loses_itself = changed(loss=lambda v: in_itself())
 one_row_too_few = changed(gradient=lambda g: g[:-1])
 flat = changed(gradient=np.ravel)
 losses_in_an_array = changed(loss=lambda v: np.full(3, v))
+dead = changed(gradient=weakref.proxy)
+a_duration = changed(loss=lambda v: np.timedelta64(int(v), "s"))
 in_single_precision = changed(gradient=lambda g: g.astype(np.float32))
 in_whole_numbers = changed(gradient=lambda g: g.astype(np.int64))
 of_objects = changed(gradient=lambda g: g.astype(object))
@@ -310,6 +345,21 @@ def interrupts_the_judge(W, X, y, reg):
 
 
 libc = ctypes.CDLL(None)
+
+
+class Text(str):
+    """Runs where it is unpickled."""
+
+    __slots__ = ()
+
+    def __reduce__(self):
+        return os._exit, (9,)
+
+
+class RunsElsewhere(UsageError):
+    """The same as an exception."""
+
+    __reduce__ = Text.__reduce__
 
 
 def once(act):
@@ -380,6 +430,8 @@ wrong_and_aborts_on_more = wrong_and_on_some(os.abort, [(8, 3, 4), (2, 3, 4), (5
 wrong_and_sleeps = wrong_and_on_some(lambda: libc.sleep(1000))
 wrong_and_raises = wrong_and_on_some(lambda: throw(ValueError("eight examples are too many")))
 raises = for_one_example(lambda: throw(ValueError("one example is too few")))
+raises_what_runs_elsewhere = for_one_example(lambda: throw(RunsElsewhere("hello")))
+raises_as_the_suite_does = for_one_example(lambda: throw(Misbehaviour(5, Text("hello"))))  # type: ignore[arg-type]
 interrupts = for_one_example(lambda: throw(KeyboardInterrupt))
 exits = for_one_example(lambda: sys.exit(3))
 exits_at_once = for_one_example(lambda: os._exit(7))
@@ -394,6 +446,9 @@ asks_for_too_much = for_one_example(lambda: np.ones(1 << 42))
 kills_its_group = for_one_example(lambda: os.killpg(0, signal.SIGKILL))
 drops_modules = doing(lambda: [sys.modules.pop(n) for n in list(sys.modules) if n.startswith(("verify.", "numpy"))])
 breaks_numpy = doing(lambda: setattr(np, "abs", None))
+replaces_float = doing(lambda: setattr(builtins, "float", lambda _=0: 0.0))
+replaces_zip = doing(lambda: setattr(builtins, "zip", lambda *_, **__: iter(())))
+sleeps_in_a_hook = once(lambda: sys.addaudithook(hooks_files))
 forbids_open = doing(lambda: setattr(builtins, "open", None))
 forbids_files = doing(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)))
 breaks_what_the_judge_needs = doing(lambda: setattr(Counter, "total", None))

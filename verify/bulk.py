@@ -97,7 +97,7 @@ def search(
 
 def examples_of(subject: Subject) -> int:
     """How many examples a batch has."""
-    return COMPILED if python_of(subject.candidate.f) else INTERPRETED
+    return COMPILED if python_of(subject.candidate.f) is not None else INTERPRETED
 
 
 def _look(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vectorised) -> tuple[int, int, int, Suspect | None]:

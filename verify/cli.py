@@ -37,6 +37,9 @@ ENDED_BY = 128
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says where a disk, or a user's share of it, is full."""
 
+NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+"""The same where it has no files, memory or processes to give."""
+
 MOST_CASES = 1e15
 
 SIGNATURES = "f(W, X, y, reg) → (loss, dW); f(scores, y) → (loss, dscores); f(prediction, target) → (grad, hess). Found out if not given."
@@ -66,6 +69,10 @@ def main() -> None:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
+            sys.exit(WRONG_USAGE)
+        if isinstance(error, OSError) and error.errno in NO_MORE:
+            told = f"the system gives this command no more: {error.strerror}. Raise its limits (ulimit -n, ulimit -u)"
+            click.echo(f"Error: {told}; verify run goes on from its ledger.", err=True)
             sys.exit(WRONG_USAGE)
         import traceback
 
@@ -377,7 +384,8 @@ def run(
         save(output / "report.json", render(document, "json"))
         write(document, output)
     finally:  # without a page, or without a file at all for a disk that is full, what was found is shown
-        _forget(output / "witness", kept)
+        if kept is not None:
+            _forget(output / "witness", kept)
         emit(document, format_, None)
     if ended_by:
         click.echo(f"ended by {ended_by}: {output / 'report.json'} has what was judged, and verify run goes on from there", err=True)
@@ -385,7 +393,7 @@ def run(
     if report.reused:
         click.echo(f"reused {report.reused} of {report.judged} answers of earlier runs; --fresh judges all again", err=True)
     click.echo(f"report: {output / 'index.html'}, {output / 'report.json'}", err=True)
-    return WRONG_USAGE if report.refused else code
+    return WRONG_USAGE if report.refused or kept is None else code
 
 
 def _losses(listed: Any) -> list[str] | None:
@@ -538,14 +546,16 @@ def _judge(
         return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
 
 
-def _keep(report: Report, folder: Path) -> set[str]:
-    """The counterexamples beside the report, by the names of their files."""
+def _keep(report: Report, folder: Path) -> set[str] | None:
+    """The counterexamples beside the report, by the names of their files; None where they cannot be written, which is said."""
     from verify.campaign import witness
 
     try:
         return {file.name for file in witness.save(report.outcomes, folder)}
     except OSError as error:
-        raise UsageError(f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output.") from None
+        told = f"the witnesses cannot be written to {folder}: {error.strerror}. Give another place with --output."
+        click.echo(f"Error: {told} report.json has them, too.", err=True)
+        return None
 
 
 def _forget(folder: Path, kept: set[str]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from functools import cache
@@ -68,6 +71,29 @@ def folder() -> str | None:
     with suppress(OSError):  # it is gone
         return os.getcwd()
     return None
+
+
+def clear(path: Path) -> None:
+    """Removes whatever stands there, a folder too; what cannot be removed stays."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def read_part(path: Path, most: int, *, last: bool = False) -> bytes:
+    """The first bytes of a file, at most so many, or the last. Raises OSError where there is none, or something else than a file in its
+    place: what somebody else has put there, a pipe or a device, is not waited for.
+    """
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    with open(file, "rb") as opened:
+        there = os.fstat(file)
+        if not stat.S_ISREG(there.st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        if last:
+            opened.seek(max(0, there.st_size - most))
+        return opened.read(min(most, there.st_size))
 
 
 def go_home(home: str | None) -> None:

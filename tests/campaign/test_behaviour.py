@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from misbehaving import right
 
 import verify
 from verify import Verdict
@@ -50,6 +52,9 @@ DOES = {
     "flat": ("gradient", "shape", "returned a gradient of shape (16,)"),
     "contains_itself": ("gradient", "shape", "returned nested sequences that are no array"),
     "loses_itself": ("value", "shape", "returned nested sequences that are no array"),
+    "dead": ("gradient", "dtype", "ReferenceError"),
+    "a_duration": ("value", "shape", "returned a loss of type timedelta64[s]"),
+    "raises_as_the_suite_does": ("value", "crashed", "raised Misbehaviour: hello"),
     "losses_in_an_array": ("value", "shape", "returned a loss of type float64 and shape (3,)"),
     "none": ("value", "shape", "returned NoneType, not a pair"),
     "an_object": ("gradient", "dtype", "Odd"),
@@ -83,8 +88,10 @@ def test_it_is_broken_with_a_code_and_a_witness(outcomes, name):
     assert result.witness is not None
 
 
-def test_functions_that_are_replaced_accuse_no_other_law():
-    request = Request(candidate=f"{FILE}:breaks_numpy", loss="softmax_cross_entropy", profile="quick", laws=("value",))
+@pytest.mark.parametrize("name", ["breaks_numpy", "replaces_float", "replaces_zip"])
+def test_functions_that_are_replaced_accuse_no_other_law(name):
+    """What the suite has derived with them meanwhile is derived again."""
+    request = Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=("value",))
     assert judge_all([request], in_process=True, captured=True).verdict is Verdict.HOLDS
 
 
@@ -111,6 +118,38 @@ def test_a_verdict_that_is_replaced_misleads_no_other_law(name):
     request = Request(candidate=f"{FILE}:{name}", loss="softmax_cross_entropy", profile="quick", laws=("gradient",))
     (outcome,) = judge_all([request], in_process=True, captured=True).outcomes
     assert (outcome.result.verdict, outcome.result.kind) == (Verdict.BROKEN, "wrong")
+
+
+class Odd:
+    """Calls things as the suite calls some of its own, and is neither true nor the same as anything."""
+
+    __hash__ = None
+    framework, told, pull, py_func, loss_alone = ["mine"], "abc", "it", 5, 6
+
+    def __call__(self, W, X, y, reg):
+        return right(W, X, y, reg)
+
+    def __getattr__(self, name):
+        return self
+
+    def __bool__(self):
+        raise ValueError("neither")
+
+    __eq__ = __len__ = __bool__
+
+
+def around_itself(W, X, y, reg):
+    return right(W, X, y, reg)
+
+
+around_itself.__wrapped__ = around_itself
+
+
+@pytest.mark.parametrize("f", [Odd(), MagicMock(side_effect=right), around_itself], ids=["odd", "mock", "around itself"])
+def test_an_object_may_have_attributes_and_answers_of_any_kind(f):
+    assert verify.check(f, loss="softmax_cross_entropy", profile="quick", laws=("value", "purity")).verdict is Verdict.HOLDS
+    loss = lambda W, X, y, reg: f(W, X, y, reg)[0]  # noqa: E731
+    assert verify.Candidate(loss=loss, grad=f).first is loss
 
 
 @pytest.mark.parametrize("name", ["lowers_the_recursion_limit", "in_a_closed_pair"])

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import pickle
+import struct
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from misbehaving import Text
 
-from verify.campaign import channel
+from verify import Verdict
+from verify.campaign import channel, output, record
 
 TRIES = "import fcntl, sys\ntry: fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)\nexcept OSError: sys.exit('taken')"
 
@@ -48,6 +53,57 @@ def test_what_is_no_message_is_told(ends, written):
     os.write(ends[1].fileno(), written)
     with pytest.raises(channel.Garbled, match="cannot be read"):
         ends[0].recv()
+
+
+NO_DATA = {
+    "of a candidate's": pickle.dumps(Text("hello")),
+    "a module that is not loaded": b"cantigravity\nfly\n.",
+    "a function": b"cbuiltins\neval\n.",
+    "a function of the suite's": b"cverify.cli\nmain\n.",
+    "no such name": b"cos\nno_such_name\n.",
+    "no pickle": b"0000.",
+    "no text": b"\x80\x04\x8c\x02\xff\xfe.",
+    "larger than memory": b"\x80\x04\x96" + struct.pack("<Q", 1 << 60) + b".",
+}
+
+
+@pytest.mark.parametrize("told", NO_DATA)
+def test_what_is_no_data_of_the_suite_s_is_not_run_by_who_reads_it(ends, tmp_path, told):
+    """Neither what came through the pipe, nor what somebody has written in the place of a worker's notes."""
+    ends[1].send_bytes(NO_DATA[told])
+    with pytest.raises(channel.Garbled, match="cannot be read"):
+        ends[0].recv()
+    (tmp_path / "record").write_bytes(record.LENGTH.pack(len(NO_DATA[told])) + NO_DATA[told])
+    assert record.read(tmp_path / "record") is None
+    assert "antigravity" not in sys.modules
+
+
+def test_notes_that_are_something_else_are_none(tmp_path):
+    told = pickle.dumps("no note")
+    (tmp_path / "record").write_bytes(record.LENGTH.pack(len(told)) + told)
+    assert record.read(tmp_path / "record") is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with names and devices are POSIX")
+@pytest.mark.parametrize("other", ["a pipe", "a device without end", "a folder", "nothing"])
+def test_what_stands_in_the_place_of_a_worker_s_files_is_not_waited_for(tmp_path, other):
+    """A candidate may put it there."""
+    file = tmp_path / "1.record"
+    if other == "a pipe":
+        os.mkfifo(file)
+    elif other == "a folder":
+        file.mkdir()
+    elif other == "a device without end":
+        file.symlink_to("/dev/zero")
+    assert record.read(file) is None
+    assert output.said(file) == ""
+    output.trim(file)
+
+
+def test_data_of_the_suite_and_exceptions_come_through(ends):
+    sent = [np.float32(1.5), np.arange(6.0).reshape(2, 3)[:, ::2], ValueError("x"), Verdict.HOLDS, frozenset({2j})]
+    ends[1].send(sent)
+    assert repr(ends[0].recv()) == repr(sent)
 
 
 def test_a_message_that_goes_no_further_is_waited_for_in_vain(ends, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -73,6 +74,36 @@ def test_a_candidate_that_ends_the_server_of_all_workers_is_broken_and_nobody_el
     assert result.diagnosis["message"] == "the candidate ended its process (exit code 255, or that of all workers)"
     assert result.witness is not None
     assert [found[name]["value"].result.verdict for name in ("right", "stops_the_server")] == [Verdict.HOLDS] * 2
+
+
+def test_a_candidate_that_takes_its_files_from_the_server_costs_nobody_the_run(capfd):
+    found = judged("limits_the_server", "right", laws=("value",))
+    assert found["limits_the_server"]["value"].result.verdict is not Verdict.SILENT
+    assert found["right"]["value"].result.verdict is Verdict.HOLDS
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_process_that_does_not_begin_with_its_next_task_is_replaced(monkeypatch):
+    """What was left there holds it, where it is not asked."""
+    monkeypatch.setattr(executor, "PATIENCE", 1.0)
+    monkeypatch.setattr(executor, "processors", lambda _: 1)  # one process for all laws
+    found = judged("sleeps_in_a_hook", laws=("value", "gradient", "purity"))["sleeps_in_a_hook"]
+    assert [o.result.verdict for o in found.values()] == [Verdict.HOLDS] * 3
+
+
+def test_where_no_process_can_be_started_nobody_is_accused_and_it_is_said(monkeypatch):
+    def none(*_, **__):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("verify.campaign.channel.pipe", none)
+    result = judged("right", laws=("value",))["right"]["value"].result
+    assert result.verdict is Verdict.SILENT
+    assert next(iter(result.undecided)).startswith("no process could be started ([Errno 24] Too many open files)")
+
+
+def test_an_exception_that_would_run_where_it_is_read_is_the_candidate_s():
+    result = judged("raises_what_runs_elsewhere", laws=("value",))["raises_what_runs_elsewhere"]["value"].result
+    assert result.diagnosis["message"] == "the candidate raised RunsElsewhere: hello"
 
 
 @pytest.mark.parametrize("name", ["loops", "sleeps_in_c"])
@@ -203,6 +234,7 @@ SPOILS = {
     "leaves_no_files": dict.fromkeys(LAWS, "the candidate leaves its process unable to open files (Too many open files)"),
     "leaves_no_room": dict.fromkeys(LAWS, "the candidate leaves its process unable to write files"),
     "removes_temporary_files": {},
+    "puts_others_in_the_place_of_notes": {},
 }
 
 

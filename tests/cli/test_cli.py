@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from verify import UsageError
 from verify.campaign import configuration
 from verify.campaign.configuration import read
 from verify.campaign.process_group import below
-from verify.cli import cli
+from verify.cli import cli, main
 from verify.spec.catalogue import penalties
 
 MODULE = [sys.executable, "-m", "verify"]
@@ -325,6 +326,19 @@ def test_run_judges_every_candidate_and_writes_the_report(verify, tmp_path):
     assert "index.html" in done.stderr
 
 
+def test_a_run_whose_witnesses_cannot_be_written_leaves_its_report(verify, tmp_path):
+    """A candidate may have put a file in the place of their folder."""
+    configure(tmp_path, CANDIDATE.format("wrong"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "witness").touch()
+    done = verify("run --law value --law gradient --profile quick --output out", code=2, leaves=["out"])
+    assert "the witnesses cannot be written to out/witness" in done.stderr
+    (broken,) = (
+        r for r in json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"] if r["verdict"] == "broken"
+    )
+    assert broken["witness"]["values"]
+
+
 def test_a_hang_and_a_lost_process_cost_their_own_law_only(verify, tmp_path):
     configure(tmp_path, "[tool.verify]\nprofile = 'quick'\n" + CANDIDATE.format("hangs") + CANDIDATE.format("leaves"))
     done = verify("run --law purity --law value --timeout 4 --format json --output out", code=1, leaves=["out"])
@@ -369,6 +383,17 @@ def test_a_full_disk_is_told_in_a_sentence(words):
         done = subprocess.run([*MODULE, *words], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 2
     assert re.fullmatch(r"Error: the output cannot be written: .*\. Make room, or give another place for it\.\n", done.stderr)
+
+
+def test_a_system_that_has_no_more_to_give_is_told_in_a_sentence(monkeypatch, capsys):
+    def fails(**_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(cli, "main", fails)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "no more: Too many open files. Raise its limits" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups and /proc are POSIX")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from multiprocessing import connection, reduction
 from typing import Any
 
+from verify.campaign.unpickling import unpickled
 from verify.elapsed import now
 
 PAUSE = 0.001
@@ -98,7 +99,7 @@ if sys.platform != "win32":
             """The next message. Raises EOFError where nobody writes any more."""
             told = self.recv_bytes()
             try:
-                return reduction.ForkingPickler.loads(told)
+                return unpickled(told)
             except Exception as error:
                 raise Garbled(f"a message cannot be read: {error}") from error
 

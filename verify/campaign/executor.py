@@ -32,6 +32,8 @@ from verify.campaign.task import (
     ended_by_anybody,
     lost,
     named,
+    not_begun,
+    not_started,
     starved,
     unfinished,
     unjudged,
@@ -41,7 +43,7 @@ from verify.campaign.workers import TICK, end_orphans, workers
 from verify.cases import Case
 from verify.elapsed import Starved, now, processors
 from verify.errors import UsageError
-from verify.storage import go_home
+from verify.storage import clear, go_home
 
 Done = Callable[[Outcome | Inapplicable], None]
 Say = Callable[[str], object]
@@ -88,6 +90,14 @@ AFTER_A_HANG = 30.0
 UNFIT = 254
 """What a worker ends with that a candidate has spoilt before it began with its task."""
 
+MOST_STARTS = 3
+"""Tries to start the processes of a candidate."""
+
+PATIENCE = 60.0
+"""Seconds for which no process takes up a task of a candidate, or one that has taken it up does not begin with it: what the candidate has
+left there, a hook that sleeps for instance, holds it. Others are asked in its place.
+"""
+
 MOST_UNFIT = 100
 """Such ends of the workers of one candidate, after which they are taken for its own."""
 
@@ -99,6 +109,10 @@ SILENCE = 10.0
 
 HUNG = 0.5
 """Part of the time limit that a single case takes where the candidate hangs: one that goes on to another case is slow."""
+
+
+class NotStarted(Exception):
+    """No process could be started, and why."""
 
 
 def raised(_: Task, error: UsageError) -> None:
@@ -228,6 +242,8 @@ class _Crew:
     ends: dict[int, list[object]] = field(default_factory=dict)
     waits: dict[int, _Waits] = field(default_factory=dict)
     noted: dict[int, Note] = field(default_factory=dict)
+    begun: dict[int, float] = field(default_factory=dict)
+    idle: float | None = None
     unfit: int = 0
     said: bool = False
     seconds: float = field(default_factory=lambda: SECONDS)
@@ -255,18 +271,32 @@ class _Crew:
             self._schedule(i, self.tasks[i])
 
     def _schedule(self, i: int, task: Task, output: str = "output") -> None:
-        self._file(i, "record").unlink(missing_ok=True)  # of the time before
+        clear(self._file(i, "record"))  # of the time before
         self.missing.pop(i, None)
         self.noted.pop(i, None)
+        self.begun.pop(i, None)
         if self.given.get(i) is not task:
             self.ends.pop(i, None)
         self.given[i] = task
-        if not self.pool.active:  # the candidate has broken it, or its server has ended
-            self.pool = self.room.enter_context(workers(self.most))
-        self.waiting[self.pool.schedule(recorded, args=[task, self._file(i, "record"), self._file(i, output)])] = i
+        self.waiting[self._future([task, self._file(i, "record"), self._file(i, output)])] = i
+
+    def _future(self, arguments: Sequence[object]) -> Future[Outcome | Inapplicable]:
+        """The outcome of a task on one of the processes, which are started if they are not there; where they cannot be, why."""
+        for _ in range(MOST_STARTS):
+            try:
+                if not self.pool.active:  # the candidate has broken it, or its server has ended
+                    self.pool = self.room.enter_context(workers(self.most))
+                return self.pool.schedule(recorded, args=arguments)
+            except (BrokenProcessPool, OSError, RuntimeError) as error:  # the system has no files, processes or threads to give, say
+                why = NotStarted(str(error.__cause__ or error))
+        failed: Future[Outcome | Inapplicable] = Future()
+        failed.set_exception(why)
+        return failed
 
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look, or has taken too long."""
+        if self._is_held_up():
+            self._start_anew()
         for future, i in list(self.waiting.items()):
             if future not in self.waiting:
                 continue  # its request was refused meanwhile
@@ -303,6 +333,23 @@ class _Crew:
             if self._try(i, self.smaller[i].next()):
                 return
             yield i, _told(lost, self._printed(i, lost))
+
+    def _is_held_up(self) -> bool:
+        """Whether no process takes up any task: the one whose turn it is to take one may be held."""
+        if not self.waiting or any(future.running() or future.done() for future in self.waiting):
+            self.idle = None
+            return False
+        self.idle = self.idle or now()
+        return now() - self.idle > PATIENCE
+
+    def _start_anew(self) -> None:
+        """Gives all that waits to other processes, which are new."""
+        self.idle = None
+        self.unfit += 1
+        self.pool.stop()  # type: ignore[no-untyped-call]
+        again, self.waiting = [*self.waiting.values()], {}
+        for i in again:
+            self._schedule(i, self.given[i], "tries" if i in self.smaller else "output")
 
     def _refuse(self, task: Task, error: UsageError) -> None:
         """Gives up all that waits of the same request."""
@@ -373,12 +420,14 @@ class _Crew:
                 return None
             except UsageError:
                 raise
+            except NotStarted as error:
+                return not_started(task, str(error))
             except Exception as error:  # whatever else escapes from a worker is the task's outcome, and no end of the run
                 return unjudged(task, note, error)
         gone = note is None and i in self.noted  # a candidate may remove the files of others
         note = self.noted[i] if note is None and gone else note
         if note is None:
-            return None
+            return self._not_begun(future, i)
         self.noted[i] = note
         if self._vanished(i, note):
             return _lost(task, note, 0)
@@ -420,6 +469,13 @@ class _Crew:
         self._schedule(i, self.given[i])
         return True
 
+    def _not_begun(self, future: Future[Outcome | Inapplicable], i: int) -> Outcome | None:
+        """A task of which there is no note yet: a process that has taken it up long ago is held by what the candidate left there."""
+        if not future.running() or now() - self.begun.setdefault(i, now()) < PATIENCE:
+            return None
+        future.cancel()
+        return None if self._begins_again(future, i, None) else not_begun(self.tasks[i], self.unfit)
+
     def _vanished(self, i: int, note: Note) -> bool:
         """Whether the worker ended with exit code 0 in the middle of the task, of which the pool takes no notice."""
         if _lives(note.process):
@@ -434,13 +490,16 @@ class _Crew:
 
 
 MOST_OPENINGS = 100
-"""Times that a worker makes the folder of notes, which a candidate of another one may remove again and again."""
+"""Times that a worker makes the folder of notes, which a candidate of another one may remove again and again, or replace."""
 
 
 def _record(notes: Path) -> TaskNotes:
     for _ in range(MOST_OPENINGS):
-        notes.parent.mkdir(mode=0o700, exist_ok=True)
-        with suppress(FileNotFoundError):
+        if not notes.parent.is_dir():
+            clear(notes.parent)
+        with suppress(OSError):
+            notes.parent.mkdir(mode=0o700, exist_ok=True)
+            clear(notes)
             return TaskNotes(notes)
     return TaskNotes(notes)
 
@@ -466,8 +525,11 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         if harm is not None and _code(outcome) != "crashed":
             return lost(task, record.note, "crashed", harm)
         return replace(outcome, sources=needed(task.request.folder))
-    except UsageError:
-        raise
+    except UsageError as error:
+        harm = process_globals.no_files() or record.harm()
+        if harm is not None:  # whatever could not be read for want of files
+            return lost(task, record.note, "crashed", harm)
+        raise UsageError(_text(error)) from None  # in the suite's own class, which alone is known where this is read
     except Exception as error:
         spent = memory.exhausted()
         if spent is None and not isinstance(error, MemoryError):
@@ -480,6 +542,13 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
         record.close()
+
+
+def _text(error: Exception) -> str:
+    try:
+        return "".join(str(error))
+    except Exception:  # the candidate's own class
+        return type(error).__name__
 
 
 def _code(outcome: Outcome | Inapplicable) -> str | None:

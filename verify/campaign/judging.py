@@ -629,7 +629,7 @@ def interruption(task: Task, error: Exception) -> str | None:
         f = task.request.candidate if callable(task.request.candidate) else resolve(task.request.candidate)
     except Exception:  # it may have moved
         return None
-    module = getattr(f.loss or f.grad if isinstance(f, Candidate) else f, "__module__", None)
+    module = getattr(f.first if isinstance(f, Candidate) else f, "__module__", None)
     if module is None or all(frame.f_globals.get("__name__") != module for frame, _ in walk_tb(error.__traceback__)):
         return None
     return f"raised {error_line(error)}, when it was not asked"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import errno
 import os
+import sys
 import time
 import warnings
 from contextlib import suppress
@@ -18,13 +19,19 @@ from verify.campaign import leftovers, process_group
 
 
 def _clean(process: int, command: int) -> None:
-    if os.getpid() == process:  # and not a copy of it
+    if os.getpid() != process:  # a copy of it
+        return
+    with suppress(OSError):  # who has taken all its files away has no others cleaned
         process_group.end_all_below()
         for _ in range(leftovers.WAITS):  # a command that is ending may be there still; one that goes on needs its folders
             if os.getppid() != command:
                 break
             time.sleep(leftovers.WAIT)
         leftovers.sweep(command if os.getppid() != command else None)
+
+
+def _silently(*_: object) -> None:
+    """What ends the server, a limit that a candidate has set for it say, is seen by the command and told there."""
 
 
 _received = reduction.recvfds
@@ -43,4 +50,5 @@ with suppress(OSError, AttributeError):
     os.setpgid(0, 0)
 process_group.prctl(process_group.PR_SET_CHILD_SUBREAPER, 1)
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")  # of what was left to it
+sys.excepthook = _silently
 atexit.register(_clean, os.getpid(), os.getppid())

@@ -10,11 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from verify.campaign.unpickling import unpickled
 from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.elapsed import now
+from verify.storage import read_part
 
+NOWHERE_ELSE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""No link is followed, and no pipe waited for, that a candidate has put in the place of a file."""
 LENGTH = struct.Struct("<Q")
+MOST = 1 << 30
+"""Bytes of a note: its case has to be in memory several times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,7 @@ class TaskNotes:
     """The notes of one task, the latest in the place of those before. Only the process that judges writes, others `read`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOWHERE_ELSE, 0o600)
         self._is = os.fstat(self._file)
         began = now()
         self.note = Note(process=os.getpid(), started=began, since=began)
@@ -98,11 +104,11 @@ def _to_name(case: Case | None) -> bool:
 
 
 def read(path: Path) -> Note | None:
-    """The latest note; None where nothing was begun. The file holds what our own worker wrote, in a folder of ours."""
+    """The latest note; None where nothing was begun, or somebody else has written to the file."""
     try:
-        told = path.read_bytes()
+        told = read_part(path, MOST)
         (length,) = LENGTH.unpack_from(told)
-        note: Note = pickle.loads(told[LENGTH.size : LENGTH.size + length])  # noqa: S301
-    except (OSError, struct.error, EOFError, pickle.UnpicklingError):
+        note = unpickled(told[LENGTH.size : LENGTH.size + length])
+    except Exception:  # whatever is written there can be read as anything
         return None
-    return note
+    return note if isinstance(note, Note) else None

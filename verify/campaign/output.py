@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 
+from verify.storage import clear, read_part
+
 KEPT = 2000
 """Bytes of a task's output that the report keeps: the first, or the last where the process was lost and they may say why."""
 
@@ -25,8 +27,10 @@ def captured(path: Path) -> Iterator[None]:
     folder is not there, which another candidate may have deleted, they go nowhere.
     """
     try:
+        if not path.is_file() or path.is_symlink():
+            clear(path)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except FileNotFoundError:
+    except OSError:
         file = os.open(os.devnull, os.O_WRONLY)
     before = [os.dup(stream) for stream in STREAMS]
     for stream in STREAMS:
@@ -84,17 +88,14 @@ def _flush() -> None:
 def trim(path: Path) -> None:
     """Cuts a file of output that has grown without measure."""
     with suppress(OSError):
-        if path.stat().st_size > MOST:
+        if path.lstat().st_size > MOST and path.is_file() and not path.is_symlink():
             os.truncate(path, KEPT)
 
 
 def said(path: Path, *, last: bool = False) -> str:
     """The first of what was printed, or the last; empty where nothing was."""
     try:
-        with path.open("rb") as file:
-            if last:
-                file.seek(max(0, path.stat().st_size - KEPT))
-            text = file.read(KEPT)
+        text = read_part(path, KEPT, last=last)
     except OSError:
         return ""
     return text.decode("utf-8", "replace").replace("\r\n", "\n").rstrip()

@@ -108,7 +108,7 @@ def proof_request(candidate: Any, *, at: Any = None, inputs: Any = None, **how: 
         return without_spec(candidate, at=at, inputs=inputs, **how)
     probe = Request(candidate=candidate, loss=NO_LOSS)
     f = adapted(function_of(probe))
-    first = (f.loss or f.grad) if isinstance(f, Candidate) else f
+    first = f.first if isinstance(f, Candidate) else f
     names = [p.name for p in parameters_of(first) or () if p.kind in POSITIONAL and p.default is p.empty]
     tried: list[str] = []
     for text in {4: LINEAR, 3: WITHOUT_REG, 2: SCORES}.get(len(names), ()):

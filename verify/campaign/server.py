@@ -165,7 +165,7 @@ else:
                         with suppress(ProcessLookupError):  # it has ended meanwhile
                             os.kill(lost, signal.SIGKILL)
                     leftovers.own_sockets()
-                except ConnectionError:
+                except (ConnectionError, EOFError):  # or it has ended before it had begun
                     pass
                 self._fds: list[int] = []
                 time.sleep(leftovers.WAIT)

@@ -211,6 +211,17 @@ def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Out
     return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
 
 
+def not_begun(task: Task, times: int) -> Outcome:
+    """What a task came to with which no process began: each was held up."""
+    told = f"no process began with it, {times} times: what the candidate leaves behind holds them, or the machine is too busy"
+    return _silent(task, None, told, 0.0)
+
+
+def not_started(task: Task, why: str) -> Outcome:
+    """What a task came to for which no process could be started."""
+    return _silent(task, None, f"no process could be started ({why}); ask again when the system has more to give", 0.0)
+
+
 def lost_elsewhere(task: Task, why: str) -> Outcome:
     """What a task came to whose workers on other machines were lost: by the candidate, or by whoever owns the machines."""
     return _silent(task, None, f"it was lost on the cluster ({why}); ask again, or here without --scheduler", 0.0)

@@ -94,6 +94,7 @@ def _start(allowed: int) -> None:
     os.dup2(nowhere, 1)
     output.line_by_line()
     memory.limit(allowed)
+    sys.excepthook = sys.__excepthook__  # its server is silent
     suite.keep()
     sources.begin()
     os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours

@@ -367,7 +367,7 @@ def arguments_of(f: Callable[..., Any], given: Example) -> Arguments:
     """The arguments of a candidate from an example of them: by name of a dict, else by position; of a function of one argument, what is
     written in numbers alone is one array. Raises UsageError where they do not fit.
     """
-    first = (f.loss or f.grad) if isinstance(f, Candidate) else f
+    first = f.first if isinstance(f, Candidate) else f
     own, at = parameters_of(first), given.given
     positional = [p for p in own or () if p.kind in POSITIONAL]
     if isinstance(at, dict):

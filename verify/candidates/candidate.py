@@ -50,6 +50,11 @@ class Candidate:
         return self.grad is not None
 
     @property
+    def first(self) -> Callable[..., Any]:
+        """The loss, or the gradient where there is none."""
+        return self.grad if self.loss is None else self.loss
+
+    @property
     def telling(self) -> Callable[..., Any]:
         """The part that tells how all are called: the gradient, or of a loss alone that."""
         if not self.has_gradient:

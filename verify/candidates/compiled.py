@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,8 +12,17 @@ from typing import Any
 
 def python_of(f: Callable[..., Any]) -> Callable[..., Any] | None:
     """The Python function behind a numba dispatcher, else None."""
-    source: Callable[..., Any] | None = getattr(f, "py_func", None)
+    source: Callable[..., Any] | None = inspect.getattr_static(f, "py_func", None)  # not what an object makes of any name
     return source
+
+
+def unwrapped(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that decorators have wrapped; itself where it is wrapped in itself, or does not tell."""
+    try:
+        found: Callable[..., Any] = inspect.unwrap(f)
+    except Exception:  # an object of the user's may answer with anything
+        return f
+    return found
 
 
 def claims_same_bits(f: Callable[..., Any]) -> bool:
@@ -31,7 +41,7 @@ def compile_anew(is_users: Callable[[str], bool]) -> None:
     for module, _ in there:
         for f in [*vars(module).values()]:
             index = getattr(getattr(getattr(f, "_cache", None), "_cache_file", None), "_index_path", None)
-            if python_of(f) is not None and isinstance(index, str) and os.path.exists(index) and os.stat(index).st_mtime_ns <= written:
+            if isinstance(index, str) and python_of(f) is not None and os.path.exists(index) and os.stat(index).st_mtime_ns <= written:
                 with suppress(Exception):  # it cannot be written, say: then nothing is taken from there
                     f._cache.flush()
                     f.recompile()

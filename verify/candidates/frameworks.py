@@ -20,6 +20,7 @@ import numpy as np
 
 from verify.candidates.answer import Misbehaviour
 from verify.candidates.candidate import Candidate
+from verify.candidates.compiled import python_of, unwrapped
 from verify.candidates.example import Example
 from verify.candidates.signature import order
 from verify.candidates.upstream import DRAWN, Upstream, recorder_in
@@ -120,7 +121,8 @@ def _behind(f: Callable[..., Any], backward: Callable[..., Any], library: str) -
 
 def framework_of(f: Callable[..., Any]) -> str | None:
     """The framework of an adapted candidate, None for numpy."""
-    return getattr(f.telling if isinstance(f, Candidate) else f, "framework", None)
+    found = getattr(f.telling if isinstance(f, Candidate) else f, "framework", None)
+    return found if isinstance(found, str) and found in ADAPTERS else None  # an object of the user's may call anything so
 
 
 def _adapted(f: Callable[..., Any], upstream: Upstream, beside: tuple[Callable[..., Any], ...], *, both: bool) -> Callable[..., Any]:
@@ -202,7 +204,7 @@ def uses(f: Callable[..., Any], library: str, beside: tuple[Callable[..., Any], 
     """Whether a function is of the library, or what it mentions is, its own helpers included; or its file imports the library, and it
     mentions neither that, nor another, nor numpy, nor do the functions `beside` it, which belong to the same candidate.
     """
-    if hasattr(f, "py_func"):  # numba compiled it, for numpy's arrays
+    if python_of(f) is not None:  # numba compiled it, for numpy's arrays
         return False
     for mine in ((f,), beside):
         if _mentions(mine, library):
@@ -213,12 +215,12 @@ def uses(f: Callable[..., Any], library: str, beside: tuple[Callable[..., Any], 
 
 
 def _imports(f: Callable[..., Any], library: str) -> bool:
-    space = getattr(inspect.unwrap(f), "__globals__", {})
+    space = getattr(unwrapped(f), "__globals__", {})
     return any(_is_of(value, library) for value in space.values() if isinstance(value, ModuleType))
 
 
 def _mentions(functions: tuple[Callable[..., Any], ...], library: str) -> bool:
-    return any(_is_of(value, library) for f in functions for value in (f, inspect.unwrap(f), *_mentioned(inspect.unwrap(f), set())))
+    return any(_is_of(value, library) for f in functions for value in (f, unwrapped(f), *_mentioned(unwrapped(f), set())))
 
 
 def _mentioned(f: object, seen: set[int]) -> Iterator[object]:

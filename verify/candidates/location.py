@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.candidates.candidate import Candidate
+from verify.candidates.compiled import python_of, unwrapped
 
 
 def place_of(f: Any) -> dict[str, str | int] | None:
@@ -14,11 +15,12 @@ def place_of(f: Any) -> dict[str, str | int] | None:
 
     Absolute paths tell of the machine and not of the code, so they are left out.
     """
-    f = f.loss or f.grad if isinstance(f, Candidate) else f  # a pair is where its loss is
-    f = getattr(inspect.unwrap(f), "py_func", inspect.unwrap(f))  # numba keeps the function that it compiled
+    f = unwrapped(f.first if isinstance(f, Candidate) else f)  # a pair is where its loss is
+    code = python_of(f)  # numba keeps the function that it compiled
+    f = f if code is None else code
     try:
         file, (_, line) = inspect.getsourcefile(f), inspect.getsourcelines(f)
-    except (TypeError, OSError):
+    except Exception:  # an object of the user's may answer with anything
         return None
     try:
         return {"file": Path(file or "").resolve().relative_to(Path.cwd()).as_posix(), "line": max(1, line)}

@@ -210,15 +210,17 @@ def stood(before: Before) -> bool:
     return _watch.trusted or before.stands()
 
 
-def undisturbed(ask: Callable[[], T]) -> T:
+def undisturbed(ask: Callable[[], T], forget: Callable[[], object] = lambda: None) -> T:
     """What `ask` returns or raises, in which the suite asks candidates and else nobody runs. The names are looked at once, after it. Where
-    they do not stand as before they are put back, and all of it is asked again, with a look before and after each call.
+    they do not stand as before they are put back, and all of it is asked again, with a look before and after each call: what the suite has
+    computed with those meanwhile, and kept, it is to `forget`.
     """
     before, outer, _watch.trusted = now(), _watch.trusted, True
     try:
         return _not_misled(before, ask)
     except _Misled:
         _watch.trusted = False
+        forget()
         return ask()
     finally:
         _watch.trusted = outer

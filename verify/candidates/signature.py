@@ -86,10 +86,10 @@ def names(f: Callable[..., Any]) -> tuple[list[str], float, float] | None:
 
 
 def parameters_of(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
-    """The parameters of a function, of a pair those of its gradient, if it has one; None where a compiled one does not tell."""
+    """The parameters of a function, of a pair those of its gradient, if it has one; None where it does not tell, as compiled ones may."""
     try:
         return list(inspect.signature(f.telling if isinstance(f, Candidate) else f).parameters.values())
-    except (TypeError, ValueError):
+    except Exception:  # an object of the user's may answer with anything
         return None
 
 

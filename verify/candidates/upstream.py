@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Protocol
 
 import numpy as np
@@ -140,7 +141,8 @@ def answering(pull: Pull) -> Callable[..., Any]:
 
 def upstream_described(f: Any) -> dict[str, str]:
     """What there is to say of the upstream gradient of an adapted candidate, once it has been asked."""
-    return dict(getattr(f, "told", {}))
+    told = getattr(f, "told", None)
+    return dict(told) if isinstance(told, dict) else {}  # an object of the user's may call anything so
 
 
 def changes(name: str) -> Misbehaviour:
@@ -164,7 +166,7 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     Raises Misbehaviour where the backward writes to the upstream gradient, or does not follow it: twice of it must give twice the gradient,
     which costs no rounding, and the same numbers in another memory layout must give the same.
     """
-    pull = getattr(f, "pull", None)
+    pull = getattr(f, "pull", None) if isinstance(f, FunctionType) else None  # an object of the user's may call anything so
     with half.hearing() as heard:
         once = None if pull is None else _asked(pull, arguments, 1.0, DRAWN)
     coarse = half.coarsest(heard)

@@ -353,7 +353,7 @@ def _built(
     def gradients(*given: Any) -> list[Any]:
         return both(dict(zip(names, given, strict=True)))[1]
 
-    @wraps(uncompiled((f.loss or f.grad) if isinstance(f, Candidate) else f))
+    @wraps(uncompiled(f.first if isinstance(f, Candidate) else f))
     def answer(*given: Any) -> list[Any]:
         value, found = both(dict(zip(names, given, strict=True)))
         return [value, *found]

@@ -163,7 +163,7 @@ def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
 
 def _weights_of(f: Callable[..., Any], problem: Problem) -> list[Parameter]:
     """The arguments that are called as weights are, and are no parameters of the problem."""
-    first = f.loss or f.grad if isinstance(f, Candidate) else f
+    first = f.first if isinstance(f, Candidate) else f
     others = {name.lower() for name in problem.all_parameters}
     return [p for p in parameters_of(first) or () if p.name.lower() in signature.WEIGHT - others]
 

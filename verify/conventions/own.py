@@ -214,7 +214,7 @@ def _differs(whose: str, value: float, instance: Instance, values: Mapping[str, 
 
 def _loss(f: Callable[..., Any], own: Arguments, names: Sequence[str]) -> Callable[..., Any]:
     """The loss alone, of the inputs in this order."""
-    code = uncompiled(f.loss or f if isinstance(f, Candidate) else f)
+    code = uncompiled(f.loss if isinstance(f, Candidate) and f.loss is not None else f)
     code = getattr(code, "loss_alone", code) if framework_of(code) in FRONT_ENDS else code
 
     @wraps(code)  # by which its modules are found

@@ -26,7 +26,7 @@ WIDE, SOME = 64, 1000
 
 def inapplicable(subject: Subject) -> str | None:
     """Applies to functions that numba compiled."""
-    return None if python_of(subject.candidate.f) else "the candidate is not compiled by numba"
+    return None if python_of(subject.candidate.f) is not None else "the candidate is not compiled by numba"
 
 
 def measure(subject: Subject, case: Case) -> Measurement:

@@ -150,6 +150,13 @@ class Subject:
             if subject.answers is not None:
                 subject.answers.clear()
 
+    def forget_all(self) -> None:
+        """What was answered, and what was derived."""
+        self.forget()
+        for subject in (self, *self.elsewhere.values()):
+            subject.truths.clear()
+            subject.answered.clear()
+
     def ask(self, case: Case) -> Answer:
         """What the candidate answers at the case now."""
         return self.candidate(**case.values)
@@ -236,7 +243,7 @@ def _within_range(measure: Callable[[Subject, Case], Measurement]) -> Callable[[
     def decided(subject: Subject, case: Case) -> Measurement:
         try:
             with np.errstate(all="ignore"):  # a warning of ours would be taken for one of the candidate
-                return process_globals.undisturbed(lambda: measure(subject, case))
+                return process_globals.undisturbed(lambda: measure(subject, case), subject.forget_all)
         except OutOfRange:
             return Measurement(undecided=OUT_OF_RANGE)
         except NotTraced as error:

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import wraps
 from operator import ne
 from pathlib import Path
 from typing import Any
@@ -352,7 +351,6 @@ def watched(f: Callable[..., Any], seen: list[str], left: list[str] | None = Non
 
 
 def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callable[..., Any]:
-    @wraps(f, updated=())
     def g(*arguments: Any, **named: Any) -> Any:
         spare = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
         seed_all(UNLIKELY)

@@ -84,7 +84,7 @@ class RecordedPair(Derived):
             if self.name in SHOWN and self._operations(case) <= SMALL:
                 return None
             with np.errstate(all="ignore"):
-                found = process_globals.undisturbed(lambda: screened(self.name, self.subject, case))
+                found = process_globals.undisturbed(lambda: screened(self.name, self.subject, case), self.subject.forget_all)
         except (NotTraced, OutOfRange, Misbehaviour):
             return None
         if found is not None and found.evidence:
