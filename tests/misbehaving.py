@@ -180,6 +180,12 @@ def slow(W, X, y, reg):
     return right(W, X, y, reg)
 
 
+def slower(W, X, y, reg):
+    """A law that asks on twenty steps is at one case for longer than a candidate may hang in the test."""
+    time.sleep(0.2)
+    return right(W, X, y, reg)
+
+
 def writes_to(name):
     """Changes one of its inputs."""
 

@@ -13,7 +13,7 @@ import pytest
 from misbehaving import Text
 
 from verify import Verdict
-from verify.campaign import channel, output, record
+from verify.campaign import channel, notes, output
 
 TRIES = "import fcntl, sys\ntry: fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)\nexcept OSError: sys.exit('taken')"
 
@@ -73,15 +73,15 @@ def test_what_is_no_data_of_the_suite_s_is_not_run_by_who_reads_it(ends, tmp_pat
     ends[1].send_bytes(NO_DATA[told])
     with pytest.raises(channel.Garbled, match="cannot be read"):
         ends[0].recv()
-    (tmp_path / "record").write_bytes(record.LENGTH.pack(len(NO_DATA[told])) + NO_DATA[told])
-    assert record.read(tmp_path / "record") is None
+    (tmp_path / "record").write_bytes(notes.HEAD.pack(0, len(NO_DATA[told])) + NO_DATA[told])
+    assert notes.read(tmp_path / "record") is None
     assert "antigravity" not in sys.modules
 
 
 def test_notes_that_are_something_else_are_none(tmp_path):
     told = pickle.dumps("no note")
-    (tmp_path / "record").write_bytes(record.LENGTH.pack(len(told)) + told)
-    assert record.read(tmp_path / "record") is None
+    (tmp_path / "record").write_bytes(notes.HEAD.pack(0, len(told)) + told)
+    assert notes.read(tmp_path / "record") is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes with names and devices are POSIX")
@@ -95,7 +95,7 @@ def test_what_stands_in_the_place_of_a_worker_s_files_is_not_waited_for(tmp_path
         file.mkdir()
     elif other == "a device without end":
         file.symlink_to("/dev/zero")
-    assert record.read(file) is None
+    assert notes.read(file) is None
     assert output.said(file) == ""
     output.trim(file)
 

@@ -328,7 +328,7 @@ def test_a_candidate_that_leaves_its_process_elsewhere_is_broken(left):
 
 
 def test_slow_is_not_broken():
-    (outcome,) = judged("slow", timeout=3, laws=("order",))["slow"].values()
+    (outcome,) = judged("slower", timeout=3, laws=("order",))["slower"].values()
     assert outcome.result.verdict is Verdict.SILENT
     assert list(outcome.result.undecided) == ["the law takes longer than 3 s; --timeout and --profile set how much"]
 

@@ -108,7 +108,7 @@ SILENCE = 10.0
 """Seconds at one case after which whoever waits is told so, once for each candidate."""
 
 HUNG = 0.5
-"""Part of the time limit that a single case takes where the candidate hangs: one that goes on to another case is slow."""
+"""Part of the time limit that a single call takes where the candidate hangs: one that goes on to another call is slow."""
 
 
 class NotStarted(Exception):
@@ -435,7 +435,7 @@ class _Crew:
         waits = self.waits.get(i)
         if waits is None or waits.started != note.started:
             waits = self.waits[i] = _Waits(Starved(note.process), note.started, note.since)
-        on_task, on_case = waits.had(note, limit / LOOKS)
+        on_task, on_case, on_call = waits.had(note, limit / LOOKS)
         if not self.said and SILENCE <= on_case < HUNG * limit:
             self.said = True
             at = f"{task.request.name} {task.dtype} {task.law}"
@@ -444,8 +444,9 @@ class _Crew:
             return starved(task, note, on_task, now() - note.started) if now() - note.started > MOST_WAITING * limit else None
         if gone or (note.conventions and on_task - on_case > limit):
             return unfinished(task, note, limit)
-        hung = on_case > HUNG * limit
-        return lost(task, note, "hung", f"gave no answer within {limit:g} s", seconds=limit) if hung else None
+        if on_call > HUNG * limit:
+            return lost(task, note, "hung", f"gave no answer within {limit:g} s", seconds=limit)
+        return unfinished(task, note, limit) if on_case > limit else None
 
     def _ended(self, future: Future[Outcome | Inapplicable], i: int, note: Note | None, again: Outcome, how: str) -> Outcome | None:
         """Asks again; what ends so at the same case as before is the candidate's doing, and comes to this outcome."""
@@ -511,6 +512,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     """
     from verify.campaign.judging import interruption, perform  # loaded there
     from verify.candidates import process_globals
+    from verify.candidates.answer import heard_by
 
     output.repair()
     os.umask(0o077)  # whatever a candidate has made of it, others read the notes
@@ -518,6 +520,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     if process_globals.no_files() is not None:
         os._exit(UNFIT)
     record = _record(notes)
+    heard_by(record.calls)
     try:
         with output.captured(printed):
             outcome = perform(task, record, goes_on=True)
@@ -541,6 +544,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     except BaseException as error:  # KeyboardInterrupt and the like: nobody but the candidate can raise it here
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
+        heard_by(None)
         record.close()
 
 
@@ -565,21 +569,27 @@ def _likewise(outcome: Outcome, task: Task) -> Outcome:
 
 @dataclass
 class _Waits:
-    """What others kept the worker of a task from, in all and before the case that it is at."""
+    """What others kept the worker of a task from, in all and before the case, and the call, that it is at."""
 
     starved: Starved
     started: float
     since: float
     before: float = 0.0
+    called: tuple[int, float, float] = (-1, 0.0, 0.0)
 
-    def had(self, note: Note, every: float) -> tuple[float, float]:
-        """Seconds that it had for the task, and of these for the case. A look that is not due is left out."""
+    def had(self, note: Note, every: float) -> tuple[float, float, float]:
+        """Seconds that it had for the task, of these for the case, and of these since a call was seen to begin. A look that is not due is
+        left out.
+        """
         if note.since != self.since:
             self.since, self.before = note.since, self.starved.seconds
+        if note.calls != self.called[0]:
+            self.called = note.calls, now(), self.starved.seconds
         if now() - self.starved.looked >= every:
             self.starved.look()
         passed, of_case, waited = now() - note.started, now() - note.since, self.starved.seconds
-        return passed - waited, max(0.0, of_case - (waited - self.before))
+        on_case = max(0.0, of_case - (waited - self.before))
+        return passed - waited, on_case, min(on_case, max(0.0, now() - self.called[1] - (waited - self.called[2])))
 
 
 def _lost(task: Task, note: Note | None, code: int) -> Outcome:

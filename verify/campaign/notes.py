@@ -18,7 +18,8 @@ from verify.storage import read_part
 
 NOWHERE_ELSE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """No link is followed, and no pipe waited for, that a candidate has put in the place of a file."""
-LENGTH = struct.Struct("<Q")
+CALLS, HEAD = struct.Struct("<Q"), struct.Struct("<QQ")
+"""How often the candidate was called, which changes between notes; and in front of a note that with its length."""
 MOST = 1 << 30
 """Bytes of a note: its case has to be in memory several times."""
 
@@ -29,7 +30,8 @@ class Note:
     and how many were before.
 
     `conventions` and `place` are what was found out about the candidate; None as long as that is going on. `witness` is the case that
-    broke the law, while its mistake is being named. `ended` tells why the process gives up, where it knows.
+    broke the law, while its mistake is being named. `ended` tells why the process gives up, where it knows, and `calls` how often the
+    candidate was called.
     """
 
     process: int
@@ -42,6 +44,7 @@ class Note:
     place: dict[str, str | int] | None = None
     witness: Case | None = None
     ended: str | None = None
+    calls: int = 0
 
 
 class TaskNotes:
@@ -50,7 +53,7 @@ class TaskNotes:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOWHERE_ELSE, 0o600)
         self._is = os.fstat(self._file)
-        began = now()
+        self._calls, began = 0, now()
         self.note = Note(process=os.getpid(), started=began, since=began)
         self._write()
 
@@ -80,6 +83,12 @@ class TaskNotes:
         self.note = replace(self.note, case=case, drawn=drawn, since=now(), before=before, witness=witness if _to_name(case) else None)
         self._write()
 
+    def calls(self) -> None:
+        """Notes that the candidate is called: one that is called again and again is slow, and does not hang."""
+        self._calls += 1
+        if self.harm() is None:
+            os.pwrite(self._file, CALLS.pack(self._calls), 0)
+
     def ends(self, why: str) -> None:
         """Notes why the process gives up."""
         self.note = replace(self.note, ended=why)
@@ -95,7 +104,7 @@ class TaskNotes:
         if self.harm() is not None:  # another file may have its number by now
             raise OSError(errno.EBADF, "the file of notes was closed")
         told = pickle.dumps(self.note, pickle.HIGHEST_PROTOCOL)
-        os.pwrite(self._file, LENGTH.pack(len(told)) + told, 0)
+        os.pwrite(self._file, HEAD.pack(self._calls, len(told)) + told, 0)
 
 
 def _to_name(case: Case | None) -> bool:
@@ -107,8 +116,8 @@ def read(path: Path) -> Note | None:
     """The latest note; None where nothing was begun, or somebody else has written to the file."""
     try:
         told = read_part(path, MOST)
-        (length,) = LENGTH.unpack_from(told)
-        note = unpickled(told[LENGTH.size : LENGTH.size + length])
+        calls, length = HEAD.unpack_from(told)
+        note = unpickled(told[HEAD.size : HEAD.size + length])
     except Exception:  # whatever is written there can be read as anything
         return None
-    return note if isinstance(note, Note) else None
+    return replace(note, calls=calls) if isinstance(note, Note) else None
