@@ -12,7 +12,8 @@ from typing import Any
 
 def python_of(f: Callable[..., Any]) -> Callable[..., Any] | None:
     """The Python function behind a numba dispatcher, else None."""
-    source: Callable[..., Any] | None = inspect.getattr_static(f, "py_func", None)  # not what an object makes of any name
+    there = inspect.getattr_static(f, "py_func", None) is not None  # and not what an object makes of any name
+    source: Callable[..., Any] | None = getattr(f, "py_func", None) if there else None
     return source
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import half
 from verify.candidates.answer import Misbehaviour, asked
+from verify.candidates.candidate import Candidate
 from verify.rounding import smallest_normal, unit_roundoff
 from verify.spec.function import UPSTREAM
 
@@ -166,7 +167,7 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     Raises Misbehaviour where the backward writes to the upstream gradient, or does not follow it: twice of it must give twice the gradient,
     which costs no rounding, and the same numbers in another memory layout must give the same.
     """
-    pull = getattr(f, "pull", None) if isinstance(f, FunctionType) else None  # an object of the user's may call anything so
+    pull = getattr(f, "pull", None) if isinstance(f, (FunctionType, Candidate)) else None  # an object of the user's may call anything so
     with half.hearing() as heard:
         once = None if pull is None else _asked(pull, arguments, 1.0, DRAWN)
     coarse = half.coarsest(heard)

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import update_wrapper
 from operator import ne
 from pathlib import Path
 from typing import Any
@@ -377,4 +378,7 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
             seen.extend(shared.effect for shared in SHARED if shared in told and shared.breaks)
             left.extend(shared.effect for shared in SHARED if shared in told and not shared.breaks)
 
+    vars(g)["__wrapped__"] = f  # by its parameters it is told how it is called
+    with suppress(Exception):  # an object of the user's may answer with anything
+        update_wrapper(g, f, updated=())
     return g
