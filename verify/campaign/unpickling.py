@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict, deque
+from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +21,7 @@ ARRAYS = {
 }
 """What arrays and numbers of numpy are made by, in its versions."""
 RAISES = ("pebble.common.types", "RemoteException.rebuild_exception")
-PLAIN = (set, frozenset, complex, bytearray, slice, range, OrderedDict, MappingProxyType)
+PLAIN = (set, frozenset, complex, bytearray, slice, range, OrderedDict, Counter, defaultdict, deque, Decimal, Fraction, MappingProxyType)
 
 
 def unpickled(told: bytes) -> Any:
