@@ -85,11 +85,14 @@ def test_a_script_that_calls_us_is_run_once(tmp_path):
     assert run.stdout == "Verdict.HOLDS\nTrue\n"
 
 
-def test_a_server_whose_socket_is_gone_is_replaced():
-    """Whoever removes all temporary files removes it, too."""
+@pytest.mark.parametrize("instead", [None, "a file"])
+def test_a_server_whose_socket_is_gone_is_replaced(instead):
+    """Whoever removes all temporary files removes it, too, and may put others in their place."""
     server.context()
-    before = forkserver._forkserver._forkserver_pid
-    shutil.rmtree(Path(forkserver._forkserver._forkserver_address).parent)
+    before, home = forkserver._forkserver._forkserver_pid, Path(forkserver._forkserver._forkserver_address).parent
+    shutil.rmtree(home)
+    if instead:
+        home.touch()
     assert workers.each(os.getppid, [()]) != [before]
     assert workers.each(os.getppid, [()]) == [forkserver._forkserver._forkserver_pid]
 

@@ -16,6 +16,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 
 from verify.elapsed import started
+from verify.storage import clear
 
 PREFIX = "verify"
 WAITS, WAIT = 40, 0.05
@@ -52,7 +53,9 @@ def own_sockets() -> None:
     """
     settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     if (known := settings.get("tempdir")) is not None:
-        os.makedirs(known, mode=0o700, exist_ok=True)  # a candidate may have removed it
+        if not os.path.isdir(known):  # a candidate may have removed it, or put something else in its place
+            clear(Path(known))
+        os.makedirs(known, mode=0o700, exist_ok=True)
         return
     short = (home for home in _homes() if len(os.fsencode(home)) + len(mine()) <= MOST and os.access(home, os.W_OK))
     if (home := next(short, None)) is not None:
