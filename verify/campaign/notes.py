@@ -20,6 +20,8 @@ NOWHERE_ELSE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """No link is followed, and no pipe waited for, that a candidate has put in the place of a file."""
 CALLS, HEAD = struct.Struct("<Q"), struct.Struct("<QQ")
 """How often the candidate was called, which changes between notes; and in front of a note that with its length."""
+EVERY = 0.1
+"""Seconds in which a call is noted once: most take microseconds, and to note one takes as long."""
 MOST = 1 << 30
 """Bytes of a note: its case has to be in memory several times."""
 
@@ -53,7 +55,8 @@ class TaskNotes:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOWHERE_ELSE, 0o600)
         self._is = os.fstat(self._file)
-        self._calls, began = 0, now()
+        began = self._called = now()
+        self._calls = 0
         self.note = Note(process=os.getpid(), started=began, since=began)
         self._write()
 
@@ -85,7 +88,10 @@ class TaskNotes:
 
     def calls(self) -> None:
         """Notes that the candidate is called: one that is called again and again is slow, and does not hang."""
-        self._calls += 1
+        self._calls, at = self._calls + 1, now()
+        if at - self._called < EVERY:
+            return
+        self._called = at
         if self.harm() is None:
             os.pwrite(self._file, CALLS.pack(self._calls), 0)
 
