@@ -60,6 +60,8 @@ NO_DATA = {
     "a module that is not loaded": b"cantigravity\nfly\n.",
     "a function": b"cbuiltins\neval\n.",
     "a function of the suite's": b"cverify.cli\nmain\n.",
+    "another's class, by a module of the suite's": b"\x80\x04\x8c\x17verify.campaign.project\x8c\x10subprocess.Popen\x93.",
+    "another's class, in a module of the suite's": b"cverify.campaign.project\nPath\n.",
     "no such name": b"cos\nno_such_name\n.",
     "no pickle": b"0000.",
     "no text": b"\x80\x04\x8c\x02\xff\xfe.",

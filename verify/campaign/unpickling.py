@@ -34,9 +34,11 @@ def unpickled(told: bytes) -> Any:
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """The class, or function that makes an array, if it is one of those."""
-        if module.partition(".")[0] in OURS or (module, name) in ARRAYS:
+        if (module, name) in ARRAYS or (module, name) == RAISES:
+            return super().find_class(module, name)
+        if module.partition(".")[0] in OURS:
             found = super().find_class(module, name)
-            if isinstance(found, type) or (module, name) in ARRAYS or (module, name) == RAISES:
+            if isinstance(found, type) and found.__module__.partition(".")[0] in OURS:  # not one that the module uses, such as Popen
                 return found
         elif "." not in name:
             found = getattr(sys.modules.get(module), name, None)
