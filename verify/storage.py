@@ -73,6 +73,10 @@ def folder() -> str | None:
     return None
 
 
+NOWHERE_ELSE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""No link is followed, and no pipe waited for, that somebody has put in the place of a file."""
+
+
 def clear(path: Path) -> None:
     """Removes whatever stands there, a folder too; what cannot be removed stays."""
     with suppress(OSError):
@@ -86,7 +90,7 @@ def read_part(path: Path, most: int, *, last: bool = False) -> bytes:
     """The first bytes of a file, at most so many, or the last. Raises OSError where there is none, or something else than a file in its
     place: what somebody else has put there, a pipe or a device, is not waited for.
     """
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | NOWHERE_ELSE)
     with open(file, "rb") as opened:
         there = os.fstat(file)
         if not stat.S_ISREG(there.st_mode):

@@ -79,4 +79,4 @@ def sweep(ended: int | None = None) -> None:
                     _, process, since, space, _ = left.name.split("-", 4)
                     gone = int(process) == ended or started(int(process)) != since
                     if since and space == _space() and gone and left.lstat().st_uid == os.getuid():
-                        shutil.rmtree(left, ignore_errors=True) if left.is_dir() and not left.is_symlink() else left.unlink()
+                        clear(left)

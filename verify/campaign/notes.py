@@ -14,10 +14,8 @@ from verify.campaign.unpickling import unpickled
 from verify.cases import Case
 from verify.cases.case import NAMING
 from verify.elapsed import now
-from verify.storage import read_part
+from verify.storage import NOWHERE_ELSE, read_part
 
-NOWHERE_ELSE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""No link is followed, and no pipe waited for, that a candidate has put in the place of a file."""
 CALLS, HEAD = struct.Struct("<Q"), struct.Struct("<QQ")
 """How often the candidate was called, which changes between notes; and in front of a note that with its length."""
 EVERY = 0.1

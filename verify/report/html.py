@@ -7,8 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
-from importlib import metadata
 from math import inf, isnan
 from pathlib import PurePath
 from typing import Any
@@ -18,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from verify import disk_cache
+from verify.campaign.sources import version
 from verify.report.audit import lines
 from verify.report.changes import split
 from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
@@ -173,14 +172,10 @@ def _drawn(name: str, survey: Entry, spread: Entry | None, wanted: tuple[str, ..
         return [asdict(p) for p in pictures(name, survey, spread, wanted)]
 
     shown = json.dumps([name, survey, spread, wanted], sort_keys=True)
-    key = ["pictures", _version("matplotlib"), hashlib.sha256(shown.encode()).hexdigest()]
+    key = ["pictures", version("matplotlib"), hashlib.sha256(shown.encode()).hexdigest()]
     drawn = disk_cache.plain(key, draw)
     disk_cache.write()
     return drawn
-
-
-_version = cache(metadata.version)
-"""Which is read from a file."""
 
 
 def _recorded(document: Document, found: Sequence[Finding]) -> Iterator[dict[str, Any]]:
