@@ -107,6 +107,9 @@ def verify(tmp_path):
     return run
 
 
+CANDIDATE = "[[tool.verify.candidates]]\ntarget = 'mine.py:{}'\nloss = 'softmax_cross_entropy'\n"
+
+
 def configure(folder: Path, text: str) -> None:
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
 
@@ -267,6 +270,32 @@ def test_the_kernels_are_asked_for_the_penalties_that_they_have(tmp_path, monkey
     assert read(tmp_path).candidates == usual
 
 
+PREPARED = {
+    "those that are listed": (CANDIDATE.format("f"), "", ["softmax_cross_entropy"]),
+    "whatever kill tables need": (CANDIDATE.format("f"), " --power", None),
+    "the core's": ("[tool.verify]\n", "", ["core"]),
+    "one that is not said": ("[[tool.verify.candidates]]\ntarget = 'mine.py:f'\n", "", None),
+    "no list": ("[tool.verify]\ncandidates = 3\n", "", None),
+}
+
+
+@pytest.mark.parametrize("case", PREPARED)
+def test_the_server_of_a_run_is_told_which_losses_it_is_for(tmp_path, monkeypatch, case):
+    """Before all else: sympy, half a second, is for those alone that are new."""
+    text, words, due = PREPARED[case]
+    asked = []
+
+    def prepare(*, in_process, losses):
+        asked.append(losses)
+        raise UsageError("that is all")
+
+    monkeypatch.setattr("verify.cli._prepare", prepare)
+    monkeypatch.chdir(tmp_path)
+    configure(tmp_path, text)
+    assert str(CliRunner().invoke(cli, f"run{words}".split()).exception) == "that is all"
+    assert asked == [due]
+
+
 @pytest.mark.parametrize("case", WRONG_CONFIGURATION)
 def test_a_wrong_configuration_is_a_usage_error_that_names_the_key(tmp_path, case):
     text, message = WRONG_CONFIGURATION[case]
@@ -308,9 +337,6 @@ def test_a_document_can_go_to_a_file_and_nothing_else_is_left(verify, tmp_path):
     assert [p.name for p in (tmp_path / "a/b").iterdir()] == ["report.json"]
     assert done.stdout == ""
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["a", "mine.py"]
-
-
-CANDIDATE = "[[tool.verify.candidates]]\ntarget = 'mine.py:{}'\nloss = 'softmax_cross_entropy'\n"
 
 
 def test_run_judges_every_candidate_and_writes_the_report(verify, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from verify.conventions import Pins, find_out
 from verify.figures import PICTURES, pictures
+from verify.figures.canvas import svg
 from verify.laws import Subject
 from verify.oracle import Oracle
 from verify.report.html import formula, render
@@ -61,6 +62,18 @@ def test_every_picture_is_drawn_the_same_to_the_byte(measured):
     assert [p.name for p in first] == list(PICTURES)
     assert first == second
     assert all(re.search(r'<svg viewBox="[^"]+" role="img" aria-label="[^"]{20,}">', p.svg) for p in first)
+
+
+def test_ticks_of_a_logarithmic_axis_are_plain_text():
+    """To parse matplotlib's own way of writing them takes as long as the rest of a picture."""
+
+    def draw(axes):
+        axes.plot([2e-4, 5e-4], [1e-12, 1e3])
+        axes.set(xscale="log", yscale="log")
+
+    drawn = svg("a", "a line", draw)
+    assert "mathdefault" not in drawn
+    assert {"10⁻⁸", "10²", "2×10⁻⁴"} <= set(re.findall(r"<text[^>]*>([^<]*)</text>", drawn))
 
 
 def test_a_curve_shows_both_ends_of_the_v(measured):
