@@ -289,3 +289,9 @@ def test_a_wrong_backward_of_a_system_is_broken():
     report = check(solved, at=(MATRIX, V), at_only=True, laws=("gradient",), profile="quick")
     assert report.verdict is Verdict.BROKEN
     assert "formula: own code" in str(report)
+
+
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+def test_an_example_in_half_precision_says_in_what_it_is_judged(half):
+    report = check(lambda x: jnp.tanh(x) * x, at=(jnp.array([0.5, -1.0], half),), profile="quick", laws=("value",))
+    assert f"the example is in {half}, and the code is judged in float64: how it computes in half precision is not asked" in str(report)

@@ -257,3 +257,32 @@ def test_the_command_and_a_project_take_a_surrogate_and_the_second_derivative(tm
     assert [(r.surrogate, r.derivative) for r in read(tmp_path).requests()] == [(f"stairs.py:{surrogate}", 1), (None, 2)]
     with pytest.raises(UsageError, match="derivative is 3; give 1 for the gradient, or 2"):
         cli(["check", "stairs.py:f", "--at", "stairs.py:X", "--derivative", "3"], standalone_mode=False)
+
+
+def gates(x, h):
+    a = np.tanh(x + h)
+    return (a * h, a + x), (a, h)
+
+
+def gates_back(upstream, saved):
+    (dy, da), (a, h) = upstream, saved
+    inner = (dy * h + da) * (1 - a * a)
+    return inner + da, inner + dy * a
+
+
+def gates_back_apart(dy, da, saved):
+    return gates_back((dy, da), saved)
+
+
+def gates_back_wrong(dy, da, saved):
+    dx, dh = gates_back((dy, da), saved)
+    return dx - da, dh
+
+
+@pytest.mark.parametrize("back", [gates_back, gates_back_apart])
+def test_several_outputs_in_a_tuple_beside_what_is_saved(back):
+    report = verify.check(pair(gates, back), at=(X, 0.5 - X), profile="quick", laws=("gradient", "formula"))
+    assert report.verdict is verify.Verdict.HOLDS, str(report)
+    wrong = verify.check(pair(gates, gates_back_wrong), at=(X, 0.5 - X), profile="quick", laws=("gradient",))
+    assert wrong.verdict is verify.Verdict.BROKEN
+    assert "for x" in str(wrong) or "x[" in str(wrong)

@@ -920,3 +920,30 @@ def test_numbers_in_bfloat16_are_taken_in_single_precision():
     at = tuple(torch.tensor(a).bfloat16() for a in AGAIN["at"])
     report = check(lambda x, w: torch.tanh(x) * w, at=at, profile="quick", laws=("gradient",), at_only=True)
     assert (report.verdict, {r.dtype for r in report.results}) == (Verdict.HOLDS, {"float32"})
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_tensor_of_no_dimensions_is_handed_over_as_one_and_judged(right):
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, scale):
+            ctx.save_for_backward(x, scale)
+            return x * scale
+
+        @staticmethod
+        def backward(ctx, up):
+            x, scale = ctx.saved_tensors
+            return up * scale, (up * x).sum() if right else (up * x).mean()
+
+    at = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64), torch.tensor(0.5, dtype=torch.float64)
+    report = check(Scaled, at=at, profile="quick", laws=("gradient",))
+    (told,) = report.conventions.values()
+    assert told["wrt"] == ["x", "scale"]
+    assert report.verdict is (Verdict.HOLDS if right else Verdict.BROKEN), str(report)
+    plain = check(lambda x, scale: x * float(scale), at=(at[0], 0.5), profile="quick", laws=("gradient",))
+    assert plain.verdict is Verdict.HOLDS, str(plain)
+
+
+def test_an_example_in_half_precision_says_in_what_it_is_judged():
+    report = check(lambda x: torch.tanh(x), at=torch.tensor([0.5, -1.0]).bfloat16(), profile="quick", laws=("value",))
+    assert "the example is in bfloat16, and the code is judged in float32" in str(report)

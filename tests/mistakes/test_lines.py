@@ -137,3 +137,20 @@ def test_an_expression_over_several_lines_is_a_place():
 def test_the_number_of_edges_is_known_beforehand():
     lines = lines_of(many)
     assert sum(e.outs.size for e in lines.edges) <= lines.size
+
+
+def test_the_lines_that_all_of_some_inputs_goes_through_and_nothing_else():
+    def f(x):
+        a = x[0] * x[1]
+        b = np.exp(a)
+        return b + x[1] * x[2]
+
+    lines, first = lines_of(f), f.__code__.co_firstlineno
+
+    def told(*wanted):
+        return [line.number - first for line in lines.only_of(np.arange(3), frozenset(wanted))]
+
+    assert told(0) == [1]
+    assert told(0, 1) == [1, 2, 3]
+    assert told(2) == [3]
+    assert told(0, 2) == []

@@ -41,8 +41,10 @@ def test_the_line_is_one_that_a_teacher_would_point_at(name):
     assert told["code"] in codes, told
     lines = [place["line"] for place in told.get("places", ())]
     assert all(f"(slips.py:{line})" in told["message"] for line in lines)
-    assert bool(lines) == (told["code"] not in ("unknown", "entries", "scaled", "clipped"))
-    assert not lines or TAGS.get(lines[0]) in tags, told
+    if told["code"] in ("unknown", "entries", "scaled", "clipped"):  # at most the few lines that it must be among
+        assert not lines or not tags or any(TAGS.get(line) in tags for line in lines), told
+    else:
+        assert TAGS.get(lines[0]) in tags, told
 
 
 @pytest.mark.parametrize("name", [*MODELS][::EVERY])

@@ -301,6 +301,45 @@ def test_both_sides_of_an_open_branch_are_in_the_set_of_slopes(f):
     assert sorted(sorted(v) for v in vertices) == [[0], [1]]
 
 
+def longest(x):
+    """As recurrences with logarithms go: the greatest of several numbers, some of which may be −∞, is taken out and put back."""
+    a = [x[0], -np.inf, x[1]]
+    for k in range(2, 6):
+        top = max(a[-1], a[-2], a[-3])
+        a.append(top + np.log(sum(np.exp(v - top) for v in a[-3:])) + min(x[k], 0.0))
+    return a[-1]
+
+
+def test_what_max_and_min_choose_is_no_branch_also_where_numbers_are_equal():
+    runs = []
+
+    def counted(x):
+        runs.append(0)
+        return longest(x)
+
+    record = recorded(counted, [np.zeros(6)], u=U)
+    assert (len(runs), record.decided) == (1, {})
+    assert record.holds([np.arange(6.0) - 3])
+    with precision():
+        found = enclose.run(record.tape, [arb(0.5 * k - 1) for k in range(6)]).values[int(record.outputs)]
+    assert abs(float(found) - longest(0.5 * np.arange(6) - 1)) < 1e-14
+
+
+def test_a_number_is_compared_with_what_was_chosen_among_it_and_others_by_those():
+    def first_of_the_greatest(x):
+        a, b = x[0] * x[1], x[1] * x[2]
+        top, low = max(a, b), min(a, b)
+        assert top >= a
+        assert not low > b
+        return 2 * top if a == top else top - low
+
+    record = recorded(first_of_the_greatest, [np.array([1.0, 3.0, 1.0])], u=U)
+    with precision():
+        run = enclose.run(record.tape, [arb(1), arb(3), arb(0.5)])
+    assert float(run.values[int(record.outputs)]) == 6.0
+    assert [record.holds([np.array([1.0, 3.0, z])]) for z in (0.5, 2.0)] == [True, False]
+
+
 def test_of_all_that_is_open_at_once_every_outcome_is_run():
     def f(x):
         loss = 0.0

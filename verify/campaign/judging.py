@@ -285,7 +285,7 @@ def _of_pair(task: Task, at: Example, record: TaskNotes | None) -> Outcome | Ina
             return Inapplicable(task, found)
     if own.returned is None:
         limitations = (*limitations, NO_GRADIENT)
-    limitations = (*limitations, *own.symmetry_notes)
+    limitations = (*limitations, *own.symmetry_notes, *at.limitations(task.dtype))
     question: Estimated | Derived
     start = Start(here, own.differentiated)
     if isinstance(found, str):

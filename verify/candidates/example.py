@@ -16,15 +16,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from verify.candidates.answer import error_line
 from verify.errors import UsageError
+from verify.rounding import HALVES
 
 Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """`given` is an array, or a tuple, list or dict of numbers, arrays, text and further ones of these. Equal to one with the same bits."""
+    """`given` is an array, or a tuple, list or dict of numbers, arrays, text and further ones of these. Equal to one with the same bits.
+    `halves` are the formats of half precision in which it came: they are no dtype that is judged, and its numbers are in a finer one here.
+    """
 
     given: Any
+    halves: tuple[str, ...] = ()
+
+    def limitations(self, dtype: str) -> tuple[str, ...]:
+        """What there is to say where it is judged in this dtype."""
+        if not self.halves:
+            return ()
+        told = " and ".join(self.halves)
+        return (f"the example is in {told}, and the code is judged in {dtype}: how it computes in half precision is not asked",)
 
     @cached_property
     def key(self) -> Hashable:
@@ -53,12 +64,25 @@ def example(at: Any) -> Example:
             raise UsageError(
                 f"at is a function, and raises {error_line(error)}. Give the inputs, or a function that returns them."
             ) from None
+    halves = tuple(sorted(_halves(at)))
     try:
         if isinstance(at, Mapping) or (isinstance(at, (tuple, list)) and not of_numbers(at)):
-            return Example(part(at, "at"))
+            return Example(part(at, "at"), halves)
     except RecursionError:
         raise UsageError(f"at is {reprlib.repr(at)}, which is nested too deeply. Give arrays of numbers, several by their names.") from None
-    return Example(at if isinstance(at, (tuple, list)) and at else point(at))
+    return Example(at if isinstance(at, (tuple, list)) and at else point(at), halves)
+
+
+def _halves(at: Any, depth: int = 0) -> set[str]:
+    """The formats of half precision of the arrays in it, whoever's these are."""
+    if isinstance(at, (Mapping, tuple, list)) and depth < DEEPEST:
+        return {name for a in (at.values() if isinstance(at, Mapping) else at) for name in _halves(a, depth + 1)}
+    name = str(getattr(at, "dtype", "")).removeprefix("torch.")
+    return {name} & HALVES.keys()
+
+
+DEEPEST = 50
+"""Levels of an example that are looked through: nobody nests arrays deeper."""
 
 
 def of_numbers(a: Any) -> bool:

@@ -256,11 +256,14 @@ SAVED, INPUT, ONE, ALL = "saved", "input", "upstream", "upstreams"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BackwardCall:
-    """How a backward is called, and which of the things that forward returns are outputs."""
+    """How a backward is called, and which of the things that forward returns are outputs: of ((y, z), saved) those of the first, which is
+    `nested`.
+    """
 
     roles: tuple[BackwardArgument, ...]
     places: tuple[int, ...]
     saves: bool
+    nested: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -285,7 +288,8 @@ class ForwardBackward:
     def _outputs(self, y: Any) -> list[Any]:
         if self.call is None or not isinstance(y, (tuple, list)):
             return [y if _is_real(y) else np.asarray(y)]
-        return [y[k] for k in self.call.places]
+        outputs = y[0] if self.call.nested else y
+        return [outputs[k] for k in self.call.places]
 
     def pulled(self, inputs: Sequence[Any], upstream: list[Any]) -> Any:
         """See `Layer`."""
@@ -397,19 +401,22 @@ def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> 
     mine = [p.name for p in (positional or []) if p.default is p.empty]
     for saves in saving:
         outputs = parts[:-1] if saves else parts
+        nested = saves and len(outputs) == 1 and isinstance(outputs[0], (tuple, list))
+        outputs = [*outputs[0]] if nested else outputs
         real = tuple(_real(outputs)) if several else (0,)
         for group in [real] if real else []:
             by_name = _by_name(mine, dict(zip(forms, names, strict=False)), len(group), saves=saves)
             if by_name is not None:
-                yield BackwardCall(roles=by_name, places=group, saves=saves)
+                yield BackwardCall(roles=by_name, places=group, saves=saves, nested=nested)
             upstreams = [tuple(BackwardArgument(what=ONE, place=k) for k in range(len(group)))]
-            upstreams += [(BackwardArgument(what=ALL),)] if len(group) > 1 else []
+            upstreams += [(BackwardArgument(what=ALL),)] if len(group) > 1 or nested else []
             rest = (BackwardArgument(what=SAVED),) if saves else tuple(BackwardArgument(what=INPUT, name=name) for name in names)
             last = bool(mine) and mine[-1].lower() in UPSTREAMS and mine[0].lower() not in UPSTREAMS
             for v in upstreams:
                 if needed <= len(v) + len(rest) <= most:
                     for first in (False, True) if last else (True, False):
-                        yield BackwardCall(roles=(*v, *rest) if first else (*rest, *v), places=group, saves=saves)
+                        roles = (*v, *rest) if first else (*rest, *v)
+                        yield BackwardCall(roles=roles, places=group, saves=saves, nested=nested)
 
 
 def _by_name(mine: Sequence[str], inputs: Mapping[str, str], outputs: int, *, saves: bool) -> tuple[BackwardArgument, ...] | None:

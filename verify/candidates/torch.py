@@ -88,12 +88,30 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Argument
     if isinstance(given, dict):
         example = {name: given.get(name, a) for name, a in example.items()}
     apply = g.apply if (g := _function(f)) else f
-    graph = Graph(f=apply, source=(source, source), names=(*names, *example), inputs=names, example=example, plain=plain, inner=is_own(f))
     values = {"x": inputs.values["x"]} if inputs.alone else mine if isinstance(mine, dict) else dict(zip(inputs.trees, mine, strict=True))
+    scalars = frozenset(_scalars(values))
+    whole = (*names, *example)
+    graph = Graph(
+        f=apply, source=(source, source), names=whole, inputs=names, example=example, plain=plain, inner=is_own(f), scalars=scalars
+    )
     named_ = {**values, **example}
     own = arguments_of(lambda **_: None, Example(named_))
-    found = asked(graph.looked_at, (own.packed(own.at(Example(named_).dtype)),))
+    there = (own.packed(own.at(Example(named_).dtype)),)
+    try:
+        found = asked(graph.looked_at, there)
+    except Misbehaviour:
+        if not scalars:
+            raise
+        found = asked(replace(graph, scalars=frozenset()).looked_at, there)  # it takes plain numbers
     return None if found is None else (found, own, named_)
+
+
+def _scalars(values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """The places of what was a tensor, or an array, of no dimensions: not those of Python's numbers."""
+    found: list[tuple[Any, ...]] = []
+    for name, tree in values.items():
+        mapped(lambda path, a: found.append(path) if isinstance(a, np.floating) else None, tree, (name,))
+    yield from found
 
 
 def graph(f: Callable[..., Any], arguments: Sequence[Any], places: Sequence[int]) -> tuple[Any, Callable[[Any], list[np.ndarray]]]:
@@ -142,7 +160,7 @@ def _one_thread() -> Iterator[None]:
 class Graph:
     """What autograd differentiates, as a layer: `names` are its `inputs`, then its parameters, which a module takes by theirs (`plain`) or
     in a dict. `places` are those of the outputs that are differentiated, `without` the inputs for which no gradient comes back, `constants`
-    those for which torch refuses one.
+    those for which torch refuses one, `scalars` numbers that are handed over as tensors.
     """
 
     f: Callable[..., Any]
@@ -155,6 +173,7 @@ class Graph:
     places: tuple[int, ...] = ()
     without: tuple[tuple[Any, ...], ...] = ()
     constants: frozenset[Any] = frozenset()
+    scalars: frozenset[Any] = frozenset()
     framework: str = "torch"
 
     def looked_at(self, given: tuple[Any, ...]) -> Graph | None:
@@ -247,7 +266,9 @@ class Graph:
                 real.append(instead[path].dtype)
                 return instead[path]
             if isinstance(a, np.generic):
-                return a.item()
+                if path not in self.scalars:
+                    return a.item()
+                a = np.asarray(a)
             if not isinstance(a, (np.ndarray, torch.Tensor)):
                 return a
             own = path[0] in self.example  # parameters lie in a row, which torch's batch_norm needs for its gradients

@@ -18,7 +18,7 @@ from verify.candidates import Misbehaviour
 from verify.cases import Case
 from verify.cases.inputs import ordinary
 from verify.diagnosis import clipping
-from verify.diagnosis.lines import MOST_EDGES, Answered, Found, slip
+from verify.diagnosis.lines import MOST_EDGES, Answered, Found, located, slip
 from verify.diagnosis.memoised import Memoised
 from verify.diagnosis.numbers import Numbers, of_inputs, of_numbers
 from verify.diagnosis.wording import Diagnosis
@@ -93,7 +93,7 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
         rounded = _rounded_constant(subject, seen) if by_entries.code == "scaled" else ""
-        return replace(by_entries, message=by_entries.message + rounded, measured=measured)
+        return _located(subject, case, seen, replace(by_entries, message=by_entries.message + rounded, measured=measured))
     if right and law in ("gradient", "membership"):
         origin = _origin(subject, case, worst)
         if origin is None:  # casts, or a function of a library that is less accurate than it is taken for
@@ -103,7 +103,7 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         return replace(told_by_lines, measured=measured)
     found = _of_gradient(subject, seen) or _of_value(subject, seen)
     if found is None and by_entries is not None:
-        return replace(by_entries, measured=measured)
+        return _located(subject, case, seen, replace(by_entries, measured=measured))
     if found is not None:
         return Diagnosis(found[0], found[1], found[2], measured=measured)
     here = _seen(subject, case)
@@ -120,9 +120,21 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         answer = "loss" if wrong else _judged(law)
         return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
     if len(subject.named.problem.differentiated) == 1:
-        return Diagnosis("unknown", measured, entries, answer="gradient")
+        return _located(subject, case, seen, Diagnosis("unknown", measured, entries, answer="gradient"))
     told = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
-    return Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient")
+    return _located(subject, case, seen, Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient"))
+
+
+def _located(subject: Memoised, case: Case, seen: list[Seen], found: Diagnosis) -> Diagnosis:
+    """With the lines of code that all of what is wrong goes through, where they are few."""
+    if subject.named.problem.code is None or found.kind != "wrong":
+        return found
+    points = _points(subject, case, seen)
+    where = located(points, alike=found.code in ALL_ALIKE) if points else None
+    if where is None:
+        return found
+    what = found.message if found.measured is not None else "the gradient is wrong"
+    return replace(found, message=f"{what}; {where.sentence}", measured=found.measured or found.message, places=where.places)
 
 
 def _judged(law: str) -> str | None:
@@ -311,8 +323,7 @@ def _of_gradient(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | 
 
 def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | None:
     """The same of code: the slip in it that explains the gradients for all inputs, or the slips that explain each."""
-    here = _seen(subject, case)
-    points = [a for s in [*([] if here is None else [here]), *seen] if (a := _answered(subject, s)) is not None][:ALIKE]
+    points = _points(subject, case, seen)
     if not points or not any(np.any(np.abs(p.given - p.due) > p.radius) for p in points):
         return None
     points.sort(key=lambda p: -float(np.max(np.abs(p.given - p.due) - p.radius)))
@@ -324,6 +335,12 @@ def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | Non
     if (most := clipping.norm([(p.given, p.due, bool(np.any(np.abs(p.given - p.due) > p.radius))) for p in points])) is not None:
         return Diagnosis("clipped", f"the gradient is scaled down to a norm of {most:.6g} where it is longer")
     return _input_by_input(case, points, [name for name in case.differentiated if any(s.wrong(name) for s in seen)])
+
+
+def _points(subject: Memoised, case: Case, seen: list[Seen]) -> list[Answered]:
+    """The code at the case and at ordinary ones."""
+    here = _seen(subject, case)
+    return [a for s in [*([] if here is None else [here]), *seen] if (a := _answered(subject, s)) is not None][:ALIKE]
 
 
 def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Diagnosis | None:

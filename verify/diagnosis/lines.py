@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.mistakes import Lines, Site, Slip, derivative_in_words, in_words, place_in_words
+from verify.mistakes import Lines, Site, Slip, derivative_in_words, in_words, line_in_words, place_in_words
 from verify.rounding import GREATEST_DENOMINATOR
+from verify.tape.tape import SourceLine
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +35,12 @@ ANEW = 4
 """Times that a gradient costs where its numbers and partials are computed anew."""
 SEEN = 1e-6
 """Part of the size of a gradient that a slip must change to be looked at."""
+GROUPS = 62
+"""Inputs, or entries of one, that are told apart: bits of a number."""
+WHEREVER = ("times", "mean")
+"""What is done to all that comes through a place, and may be so at another one on the same path."""
+MOST_LINES = 3
+"""Lines that are told beside each other."""
 PAIRED = 400
 """Slips of which two together are tried."""
 
@@ -80,6 +87,30 @@ def slip(points: Sequence[Answered]) -> Found | None:
             return found
         still = inquiry.still
         return _Inquiry(points, still).found() if still else None
+
+
+def located(points: Sequence[Answered], *, alike: bool = False) -> Found | None:
+    """Where it goes wrong as far as that shows in what is wrong and what is right, where no slip explains all of it: the lines that all of
+    what is wrong goes through, and nothing that is right. Where it is wrong everywhere `alike`, by a factor say, which explains it, it may
+    be one local factor that is left out. None where there are more than a few.
+    """
+    with np.errstate(all="ignore"):
+        if alike and (found := _Inquiry(points).bare()) is not None:
+            return found
+    first = points[0]
+    wrong = np.any([np.abs(p.given - p.due) > p.radius for p in points if p.given.shape == first.given.shape], axis=0)
+    _, inputs = np.unique(first.inputs, return_inverse=True)
+    entries = np.arange(wrong.size)
+    for groups in (entries, inputs) if not np.any(inputs) and not np.all(wrong) else (inputs,):
+        if not np.any(wrong) or groups.max() >= GROUPS:
+            continue
+        right = np.isin(groups, groups[wrong], invert=True)
+        lines = first.lines.only_of(groups, frozenset(groups[wrong].tolist()))
+        if 0 < len(lines) <= (MOST_LINES if np.any(groups) else 1):
+            alone = ", and nothing that is right" if np.any(right) else ""
+            told = f"through {' or '.join(map(line_in_words, lines))} goes all of it{alone}"
+            return Found("unknown", told, tuple((line.file, line.number) for line in lines))
+    return None
 
 
 class _Inquiry:
@@ -138,8 +169,39 @@ class _Inquiry:
             if column is None:
                 return None
             if self.first.fits(column) and self.explains(s):
-                return self.tell(s)
+                return self._told_with_others(s, (other for other in self.columns_of(s) if self.first.fits(self.columns[other])))
         return None
+
+    def bare(self) -> Found | None:
+        """The one line whose local factor is left out."""
+        found = dict[tuple[str, int], Slip]()
+        for s in self.first.lines.slips():
+            if s.how == "bare" and (column := self.column(s)) is not None and self.first.fits(column) and self.explains(s):
+                found.setdefault(s.place.key[:2], s)
+        if len(found) != 1:
+            return None
+        told = self.tell(*found.values())
+        return told._replace(sentence=f"it {told.sentence}")
+
+    def columns_of(self, found: Slip) -> Iterator[Slip]:
+        """The same slip at other places, as far as there is time."""
+        for place in self.first.lines.listed:
+            other = replace(found, place=place)
+            if place != found.place and found.how in WHEREVER and self.column(other) is not None:
+                yield other
+
+    def _told_with_others(self, found: Slip, others: Iterator[Slip]) -> Found:
+        """With the other lines where it would be the same, which are further along on one path."""
+        told, lines = self.tell(found), dict[tuple[str, int], SourceLine]()
+        for s in others:
+            line = self.first.lines.line(s.place)
+            where = line.file, line.number
+            if s.place.slot is None and s.place.steps == found.place.steps and where not in {*told.places, *lines} and self.explains(s):
+                lines[where] = line
+        if not lines or len(lines) > MOST_LINES:
+            return told
+        along = " or ".join(map(line_in_words, lines.values()))
+        return Found(told.code, f"{told.sentence}, or through {along}, which comes to the same", (*told.places, *lines))
 
     def simple_factor(self) -> Found | None:
         """A factor that people write."""
@@ -154,7 +216,8 @@ class _Inquiry:
             for c in dict.fromkeys(nearby(f)):
                 s = Slip("path-factor", "times", place, c)
                 if c not in (0.0, 1.0) and self.explains(s):
-                    return self.tell(s)
+                    near = (Slip("path-factor", "times", p, c) for p, g in self._factors() if abs(g - c) <= SEEN * abs(c))
+                    return self._told_with_others(s, near)
         return None
 
     def _factors(self) -> Iterator[tuple[Site, float]]:

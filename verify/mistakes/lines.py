@@ -379,6 +379,26 @@ class Lines:
         ins = self.tape.instructions[n].ins
         return len(ins) == 2 and np.array_equal(*ins)
 
+    def only_of(self, groups: Integers, wanted: frozenset[int]) -> list[SourceLine]:
+        """The lines of which some operands are made of variables of all the `wanted` groups, and of no others: where nothing else is wrong,
+        it goes wrong in one of these, if it does in one line. `groups` are those of the variables.
+        """
+        made = np.zeros(self.tape.size, np.int64)
+        np.bitwise_or.at(made, self.tape.variables, np.int64(1) << groups)
+        lines, operands = dict[tuple[str, int], SourceLine](), dict[tuple[str, int, str, int], int]()
+        for e, i in zip(self.edges, self.tape.instructions, strict=True):
+            np.bitwise_or.at(made, e.outs, made[e.operands])
+            if i.line is not None:
+                lines.setdefault((i.line.file, i.line.number), i.line)
+                for slot in np.unique(e.slots).tolist():
+                    key = i.line.file, i.line.number, i.line.part, slot
+                    operands[key] = operands.get(key, 0) | int(np.bitwise_or.reduce(made[e.operands[e.slots == slot]]))
+        due, found = sum(1 << k for k in wanted), dict[tuple[str, int], int]()
+        for (file, number, *_), of in operands.items():
+            if not of & ~due:
+                found[file, number] = found.get((file, number), 0) | of
+        return [line for key, line in lines.items() if found.get(key) == due]
+
     def constants(self) -> Iterator[Site]:
         """The operands that are one number each."""
         fixed = self.tape.constants
@@ -490,6 +510,11 @@ def place_in_words(place: Site, line: SourceLine) -> str:
     if place.slot is not None:
         where = f"{_operand(place, line)} in {where}"
     return where
+
+
+def line_in_words(line: SourceLine) -> str:
+    """A line in words."""
+    return f"`{_bare(line.code)}` ({os.path.basename(line.file)}:{line.number})"
 
 
 def _is_all(line: SourceLine) -> bool:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib import import_module
 from itertools import islice
 from types import CodeType, FrameType
@@ -72,7 +72,8 @@ class Recorder:
     the line that it is at.
     Of a run of code no more is recorded than up to `most` instructions.
     `opposites` are truths that are others', negated, `singles` single numbers, `buffers` arrays that the code brings along and writes into.
-    `halved` names functions that have read one triangle of a matrix whose triangles differ.
+    `halved` names functions that have read one triangle of a matrix whose triangles differ. `extremes` are single numbers that Python's
+    `max` or `min` has chosen, with those that it has chosen among.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -86,6 +87,7 @@ class Recorder:
     buffers: dict[int, Any] = field(default_factory=dict)
     singles: dict[Any, Registers] = field(default_factory=dict)
     opposites: dict[int, int] = field(default_factory=dict)
+    extremes: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     halved: list[str] = field(default_factory=list)
     told: bool = False
     looked: bool = False
@@ -162,6 +164,8 @@ class Recorder:
     def above(self, x: Registers, y: Registers) -> Registers:
         """Truths of x > y that are open where x = y: there either side may be taken, but by code that is read as it is written."""
         first, second = np.broadcast_arrays(x, y)
+        if self.extremes and first.size == 1 and (found := self._above_one(first, second)) is not None:
+            return found
         closed = self._closed(first, second)
         if np.any(closed):
             pairs = zip(*(map(self._standing, c[closed].tolist()) for c in (first, second)), strict=True)
@@ -190,6 +194,23 @@ class Recorder:
         if not np.any(flipped):
             return base
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
+
+    def _above_one(self, x: Registers, y: Registers) -> Registers | None:
+        """The same of an extreme and one of those that it was chosen among; None of all else."""
+        for one, other, name in ((x, y, "max"), (y, x, "min")):
+            among = self._chosen_among(one, other, name)
+            if among is not None:
+                of = [r for r in among if r != other.item()]
+                pairs = [(np.intp(r), other) if name == "max" else (other, np.intp(r)) for r in of]
+                return reduce(self.b.or_, [self.above(*np.broadcast_arrays(*pair)) for pair in pairs], self.known(np.zeros(x.shape, bool)))
+        if self._chosen_among(y, x, "max") is not None or self._chosen_among(x, y, "min") is not None:
+            return self.known(np.zeros(x.shape, bool))
+        return None
+
+    def _chosen_among(self, one: Registers, other: Registers, name: str) -> tuple[int, ...] | None:
+        """What the extreme `one` of this name was chosen among, where `other` is among them."""
+        how, among = self.extremes.get(one.item(), ("", ()))
+        return among if how == name and other.item() in among else None
 
     def negated(self, truths: Registers) -> Registers:
         """The opposites, decided together with these. (Two questions of code are not: where both are equal it may take either side.)"""

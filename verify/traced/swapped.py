@@ -57,9 +57,10 @@ def swapped(f: Callable[..., Any], recorder: Recorder) -> Iterator[Callable[...,
                     before.append(partial(names.__setitem__, name, value))
                     names[name] = other
         for names in modules:
-            if "float" not in names:
-                before.append(partial(names.pop, "float", None))
-                names["float"] = replaced[id(builtins.float)]
+            for name in BUILTINS:
+                if name not in names:
+                    before.append(partial(names.pop, name, None))
+                    names[name] = replaced[id(getattr(builtins, name))]
         for cell in cells:
             value = cell.cell_contents
             other = _other(value, replaced)
@@ -312,6 +313,37 @@ def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None
     return found, forget
 
 
+BUILTINS = ("float", "max", "min")
+"""Of Python's own functions those that something stands for. They are looked up behind the names of a module."""
+
+
+def _extreme(plain: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Python's `max` or `min`, which takes recorded numbers as numpy's does: by itself it goes on by each comparison, and where several are
+    open the code runs once for each outcome of all of them.
+    """
+
+    def extreme(*args: Any, **options: Any) -> Any:
+        if options or (len(args) == 1 and isinstance(args[0], Recorded)):
+            return plain(*args, **options)
+        rows = [*args[0]] if len(args) == 1 else [*args]
+        if not (len(rows) > 1 and any(map(_is_number, rows)) and all(_is_number(x) or isinstance(x, (int, float)) for x in rows)):
+            return plain(rows)
+        recorder = recorder_of(*rows)
+        if recorder.strict:  # there comparisons are cases of a proof
+            return plain(rows)
+        of = stacked(recorder, rows)
+        found = METHODS[name](of)
+        if (chosen := int(found.registers)) not in of.registers:  # of one number beside infinite ones it is that
+            recorder.extremes[chosen] = name, tuple(of.registers.tolist())
+        return found
+
+    return extreme
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, Traced) and not isinstance(x.values, np.ndarray)
+
+
 MODULES = ("scipy", "scipy.special", "scipy.linalg", "scipy.spatial", "scipy.spatial.distance")
 """Of scipy, where the candidate has imported them."""
 
@@ -322,6 +354,7 @@ def _always(modules: tuple[str, ...]) -> dict[int, Any]:
     found: dict[int, Any] = {id(getattr(math, name)): _mathematical(name) for name in MATHEMATICAL if hasattr(math, name)}
     found |= {id(f): _of_lists(f) for f in (*vars(np).values(), np.linalg.norm) if isinstance(f, np.ufunc) or id(f) in LISTED}
     found |= {id(np.isscalar): lambda x: np.isscalar(x) or (isinstance(x, Recorded) and not isinstance(x.values, np.ndarray))}
+    found |= {id(plain): _extreme(plain, plain.__name__) for plain in (builtins.max, builtins.min)}
     found |= {id(np.r_): Joined(np.r_, rows=True), id(np.c_): Joined(np.c_, rows=False), id(np.vectorize): _vectorized}
     found[id(np.lib.stride_tricks.as_strided)] = _either(np.lib.stride_tricks.as_strided, windows.as_strided)
     for module, functions in OF_SCIPY.items():

@@ -1,0 +1,74 @@
+"""Where a gradient goes wrong, as far as that shows: other lines on the same path, and what no slip explains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import verify
+
+RNG = np.random.default_rng(5)
+EXAMPLE = {"q": RNG.normal(size=(3, 4)), "k": RNG.normal(size=(3, 4)), "b": RNG.normal(size=3)}
+
+
+def attention(q, k, b):
+    s = q @ k.T / np.sqrt(q.shape[1])
+    z = s + b
+    e = np.exp(z)
+    p = e / e.sum(axis=1, keepdims=True)
+    return p, (q, k, p)
+
+
+def of_attention(slip):
+    def backward(upstream, saved):
+        q, k, p = saved
+        d = p * (upstream - (upstream * p).sum(axis=1, keepdims=True))
+        ds = d if slip == "scale" else d / np.sqrt(q.shape[1])
+        dk = (ds if slip == "transposed" else ds.T) @ q
+        return ds @ k, dk, d.mean(axis=0) if slip == "mean" else d.sum(axis=0)
+
+    return verify.Candidate(forward=attention, backward=backward)
+
+
+def row(q, k, b):
+    n = (q * q).sum()
+    r = np.sqrt(n)
+    return q / r + k.sum() + b.sum(), (q, k, b, r)
+
+
+def of_row(upstream, saved):
+    _, k, b, r = saved
+    return upstream / r, np.full(k.shape, upstream.sum()), np.full(b.shape, upstream.sum())
+
+
+CASES = {
+    "one line is read by what is wrong": (of_attention("transposed"), "unknown", {"s = q @ k.T / np.sqrt(q.shape[1])"}),
+    "a mean over a broadcast axis": (of_attention("mean"), "scaled", {"z = s + b"}),
+    "one factor is left out": (of_attention("scale"), "scaled", {"s = q @ k.T / np.sqrt(q.shape[1])"}),
+    "one path has several lines": (verify.Candidate(forward=row, backward=of_row), "path-missing", {"r = np.sqrt(n)", "n = (q * q).sum()"}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_lines_are_told(name):
+    candidate, code, due = CASES[name]
+    (result,) = verify.check(candidate, at=EXAMPLE, profile="quick", laws=("formula",)).results
+    told = result.diagnosis
+    assert told["code"] == code, told
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
+    assert {source[place["line"] - 1].strip() for place in told["places"]} == due, told
+    assert all(f"`{line}` (test_located.py:" in told["message"] for line in due)
+
+
+def test_where_everything_is_wrong_no_line_is_told_that_all_goes_through():
+    def loss(x):
+        s = np.exp(x)
+        t = s * s + s
+        return np.log(t).sum()
+
+    (result,) = verify.check(
+        verify.Candidate(loss=loss, grad=lambda x: np.cos(3 * x)), at=np.array([0.3, -0.7]), profile="quick", laws=("formula",)
+    ).results
+    assert (result.diagnosis["code"], result.diagnosis.get("places", [])) == ("unknown", [])
