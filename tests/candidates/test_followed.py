@@ -64,6 +64,20 @@ def torch_programs():
         zero, one = torch.tensor([0]), torch.tensor([1])
         return x.index_fill(-1, one, 9.0).index_copy(-1, zero, x[:, 2:3]).index_add(-1, zero, x[:, 3:])
 
+    def convolved_back(x, w, stride, padding, dilation, transposed, groups):
+        how = stride, padding, dilation, transposed, [0, 0], groups
+        g = torch.ops.aten.convolution(x, w, None, *how).square()
+        return torch.cat([part.ravel() for part in torch.ops.aten.convolution_backward(g, x, w, [0], *how, [True, True, True])])
+
+    def averaged_back(x):
+        of = torch.ops.aten.avg_pool2d
+        hows = [
+            ([2, 2], [], [0, 0], False, True, None),
+            ([3, 2], [2, 1], [1, 1], False, False, None),
+            ([2, 2], [1, 1], [1, 0], False, True, 3),
+        ]
+        return torch.cat([torch.ops.aten.avg_pool2d_backward(of(x, *how).square(), x, *how).ravel() for how in hows])
+
     return {
         "along the last": (along_the_last, X),
         "in place": (in_place, X), "branches": (branches, X), "picked": (picked, X), "scattered": (scattered, X),
@@ -74,6 +88,10 @@ def torch_programs():
         "turned round": (lambda x, w: F.conv_transpose2d(x, w[:2], stride=2, padding=1, output_padding=1), IMAGE, KERNEL),
         "unfolded": (lambda x: F.unfold(x, 2).square().sum(1), IMAGE),
         "pooled": (lambda x: F.max_pool2d(x, 2, 1, padding=1).sum(1) + F.avg_pool2d(x, 2, 1, padding=1).sum(1), IMAGE),
+        "convolved back": (lambda x, w: convolved_back(x, w, [2, 1], [1, 0], [1, 2], False, 1), IMAGE, KERNEL),
+        "groups back": (lambda x, w: convolved_back(x, w[:2, :1], [2, 2], [1, 1], [1, 1], False, 2), IMAGE, KERNEL),
+        "turned back": (lambda x, w: convolved_back(x, w[:2], [2, 1], [1, 0], [1, 1], True, 1), IMAGE, KERNEL),
+        "averaged back": (averaged_back, IMAGE),
         "attention": (lambda x, y: F.scaled_dot_product_attention(x[None, None], y[None, None], (x * y)[None, None]), X, Y),
         "distances": (lambda x, y: torch.cdist(x, y) + torch.einsum("ij,kj->ik", x, y), X, Y),
         "activations": (lambda x: F.gelu(x) + F.mish(x) + F.softplus(x) + F.elu(x) + F.hardswish(x) + F.logsigmoid(x), X),
@@ -197,6 +215,7 @@ def jax_programs():
 
 OF_TORCH = (
     *("in place", "branches", "picked", "scattered", "norms", "losses", "convolved", "groups", "turned round", "unfolded", "pooled"),
+    *("convolved back", "groups back", "turned back", "averaged back"),
     *("along the last", "attention", "distances", "activations", "whole", "remainders", "single"),
 )
 
@@ -269,8 +288,9 @@ def test_lines_are_those_of_the_code():
 
 def test_what_torch_runs_by_itself_is_on_no_line_of_whoever_asks():
     torch = pytest.importorskip("torch", reason="torch is not installed: tox -e torch")
-    report = check(lambda x: torch.nn.functional.avg_pool1d(x, 2).sum(), at=np.ones((1, 2)), laws=("gradient", "formula"), profile="quick")
-    assert "the gradient's code cannot be recorded: aten.avg_pool2d_backward is not followed)" in str(report)
+    f = torch.nn.functional.avg_pool3d
+    report = check(lambda x: f(x[None, None], 2).sum(), at=np.ones((2, 2, 2)), laws=("gradient", "formula"), profile="quick")
+    assert "the gradient's code cannot be recorded: aten.avg_pool3d_backward is not followed)" in str(report)
 
 
 def test_lines_of_what_jax_writes_down():

@@ -341,6 +341,45 @@ def _transposed(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, more: 
     return _correlated(x, np.reshape(turned, (groups * each, channels // groups, *kernel)), [1] * n, [0] * n, dilation, None, groups)
 
 
+def _convolution_back(
+    g: Any, x: Any, w: Any, _: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int, mask: Any
+) -> Any:
+    """What comes back to what was convolved, to the kernels and to what was added."""
+    n, (out, each, *kernel) = x.ndim - 2, w.shape
+    stride, padding, dilation, more = (_pairs(a, n) for a in (stride, padding, dilation, output_padding))
+    to_x = to_w = None
+    if transposed:  # what is slid over what has changed places
+        seen, by = slid(windowed(g, _both(padding)), kernel, stride, dilation), x
+        to_x = _correlated(g, w, stride, padding, dilation, more, groups) if mask[0] else None
+    else:
+        seen, by = slid(windowed(x, _both(padding)), kernel, stride, dilation), g
+        reached = zip(x.shape[2:], g.shape[2:], stride, padding, dilation, kernel, strict=True)
+        left = [m - ((k - 1) * s - 2 * p + d * (size - 1) + 1) for m, k, s, p, d, size in reached]
+        to_x = _transposed(g, w, stride, padding, dilation, left, groups) if mask[0] else None
+    if mask[1]:
+        batch, places = by.shape[0], prod(by.shape[2:])
+        rows = np.moveaxis(np.reshape(by, (batch, groups, out // groups, places)), 0, 2)
+        cells = np.reshape(np.moveaxis(seen, 1, 1 + n), (batch, places, groups, each * prod(kernel)))
+        cells = np.reshape(np.moveaxis(cells, 2, 0), (groups, batch * places, each * prod(kernel)))
+        to_w = np.reshape(np.reshape(rows, (groups, out // groups, batch * places)) @ cells, w.shape)
+    return to_x, to_w, g.sum(axis=(0, *range(2, 2 + n))) if mask[2] else None
+
+
+def _averaged_back(g: Any, x: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor: Any) -> Any:
+    """Of two axes: each gets its part of what its windows get."""
+    kernel, padding = _pairs(kernel, 2), _pairs(padding, 2)
+    steps = _pairs(stride, 2) if stride else kernel
+    if ceil_mode:
+        return _refused("it calls an average pool with ceil_mode")(g)
+    if divisor is None and not count_include_pad:
+        parts = g / _windows(windowed(np.ones(x.shape[-2:]), _both(padding)), kernel, steps).sum(axis=-1)
+    else:
+        parts = g / (divisor or prod(kernel))
+    reached = zip(x.shape[-2:], g.shape[-2:], kernel, steps, padding, strict=True)
+    edges = [(k - 1 - p, m + p - ((size - 1) * s + 1)) for m, size, k, s, p in reached]
+    return _windows(windowed(dilated(parts, steps), edges), kernel, [1, 1]).sum(axis=-1)
+
+
 def _averaged(n: int) -> Rule:
     def rule(
         x: Any,
@@ -549,6 +588,7 @@ RULES: dict[str, Rule] = {
     "cat": _joined, "stack": _stacked, "constant_pad_nd": _padded, "flip": lambda x, dims: np.flip(x, tuple(dims)), "roll": _rolled,
     "repeat": lambda x, repeats: np.tile(x, tuple(repeats)), "tril": _lower, "triu": _upper,
     "embedding": lambda w, at, *_, **__: w[at],
+    "convolution_backward": _convolution_back, "avg_pool2d_backward": _averaged_back,
     "convolution": _convolution, "avg_pool2d": _averaged(2), "avg_pool3d": _averaged(3),
     "max_pool2d_with_indices": _pooled(2), "max_pool3d_with_indices": _pooled(3),
     "gelu": _gelu, "_softmax": _softmax, "_log_softmax": _log_softmax, "multilabel_margin_loss_forward": _multi_label,
