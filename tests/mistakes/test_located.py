@@ -72,3 +72,11 @@ def test_where_everything_is_wrong_no_line_is_told_that_all_goes_through():
         verify.Candidate(loss=loss, grad=lambda x: np.cos(3 * x)), at=np.array([0.3, -0.7]), profile="quick", laws=("formula",)
     ).results
     assert (result.diagnosis["code"], result.diagnosis.get("places", [])) == ("unknown", [])
+
+
+def test_a_row_is_no_transpose_of_itself():
+    sizes = np.array([1e6, 1.0, 1e-6])
+    pair = verify.Candidate(loss=lambda x: (sizes * x**2).sum(), grad=lambda x: 2 * sizes * x * np.array([1.0, 1.0, 3.0]))
+    at = np.array([1.0, -2.0, 0.5], np.float32)
+    (result,) = verify.check(pair, at=at, profile="quick", laws=("gradient",)).results
+    assert (result.verdict, result.diagnosis["code"] == "transposed") == (verify.Verdict.BROKEN, False), result.diagnosis

@@ -395,7 +395,7 @@ def _of_input(subject: Memoised, seen: list[Seen], name: str) -> tuple[str, str]
     for other in (o for o in seen[0].due if o != name):
         if _agree(seen, name, [s.due[other] for s in seen]):
             return "class-swapped", f"is that for {other}"
-    if _agree(seen, name, [d.T for d in due]):
+    if all(d.ndim > 1 for d in due) and _agree(seen, name, [d.T for d in due]):
         return "transposed", "is the transpose of what it must be"
     return None if subject.named.problem.code is not None else _of_path(subject, name)
 
