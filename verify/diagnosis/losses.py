@@ -8,12 +8,13 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.change import Change, DesignMatrix, Mistakes, with_sentences
+from verify.diagnosis.change import COUNTS, Change, DesignMatrix, Mistakes, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.targets import OTHER_TARGETS
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, number, times
 from verify.form import LINEAR, SCORES, Form
+from verify.terms import Reference
 
 Added = Iterator[tuple[Change, float]]
 
@@ -54,13 +55,24 @@ def _other(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 COUNTED, REDUCED, ADDED, OTHER = "loss counted", "loss reduced", "loss added", "loss other"
 
 
-@with_sentences({COUNTED: _in_loss})
+def _term(k: int) -> Change:
+    return Change(COUNTED, f"term {k + 1} of the formula", free=True)
+
+
+def _mutated_terms(reference: Reference) -> Iterator[Mutation]:
+    for k in range(len(reference.oracle.example.value_terms)):
+        for how, often in COUNTS.items():
+            yield Mutation(f"term {k + 1} of the loss {how}", "loss", _term(k), often)
+    yield Mutation("loss off by 1e-3", "loss", Change(COUNTED, "loss", free=True), 1e-3)
+
+
+@with_sentences({COUNTED: _in_loss}, _mutated_terms)
 def _counted(decomposition: Decomposition) -> Added:
     data, penalty = _data(decomposition), decomposition.penalty_value
     for name, value in (("loss", data + penalty), ("the data term", data), ("the penalty", penalty)):
         yield Change(COUNTED, name, free=True), value
     for k, total in enumerate(decomposition.loss_terms.sum(axis=0)):
-        yield Change(COUNTED, f"term {k + 1} of the formula", free=True), decomposition.share * float(total)
+        yield _term(k), decomposition.share * float(total)
 
 
 @with_sentences({REDUCED: _of_a_size})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.parts import OWN_FEATURES, added
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, counted, number
-from verify.terms import ExampleTerms, Term
+from verify.terms import ExampleTerms, Reference, Term
 
 
 def _label(v: Vocabulary, change: Change, _: Coefficient) -> Message:
@@ -22,7 +22,16 @@ def _label(v: Vocabulary, change: Change, _: Coefficient) -> Message:
     return Message("label-term", f"the label's own part stands in the wrong {v.axes.row}: it takes {whose}")
 
 
-@with_sentences({"label": _label})
+NEXT_LABEL = "the next class's label in the gradient"
+"""What `verify power` calls it, of targets too."""
+
+
+def _mutated_label(reference: Reference) -> Iterator[Mutation]:
+    if reference.label_matters:
+        yield Mutation(NEXT_LABEL, "label", Change("label", "data", "the next class"))
+
+
+@with_sentences({"label": _label}, _mutated_label)
 def labelled(decomposition: Decomposition) -> Added:
     """Other labels: in all of the gradient, or for the label's own terms only."""
     y, C = decomposition.y, decomposition.C
@@ -100,7 +109,14 @@ def leak(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("term-extra", f"a switch that is off is {counted(c)}, as in a leaky hinge, where 0 times is due")
 
 
-@with_sentences({"parameter": _parameter, "leak": leak})
+def _mutated_parameters(reference: Reference) -> Iterator[Mutation]:
+    """Within the domain, where the gradient mentions it: elsewhere the shifted one is equal."""
+    for name, factor in reference.shifts(reference.mentioned[1]):
+        how = {0.5: "halved", 2.0: "doubled"}[factor]
+        yield Mutation(f"{name} × {factor:g} in the gradient", "parameter", Change("parameter", name, how))
+
+
+@with_sentences({"parameter": _parameter, "leak": leak}, _mutated_parameters)
 def shifted(decomposition: Decomposition) -> Added:
     """A parameter (the margin) that is another one in the gradient only."""
     for name, value in decomposition.oracle.objective.parameters.items():

@@ -5,19 +5,20 @@ There are no classes: what takes the place of the label's part is what the targe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from verify.cases.kinks import has_kinks
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats, Labels
 from verify.diagnosis.omissions import OF_A_TARGET, example
 from verify.diagnosis.parts import added
-from verify.diagnosis.slopes import leak, smoothed
+from verify.diagnosis.slopes import NEXT_LABEL, leak, smoothed
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message
 from verify.spec.margins import MARGINS
+from verify.terms import Reference
 
 OTHER_TARGETS: dict[str, Callable[[float], float]] = {
     "1 − t": lambda t: 1 - t,
@@ -68,6 +69,19 @@ def _by_target(decomposition: Decomposition) -> Added:
         )
 
 
+def _mutated_target(reference: Reference) -> Iterator[Mutation]:
+    if reference.label_matters:
+        yield Mutation(NEXT_LABEL, "label", Change("target", "data", NEXT_TARGET))
+
+
+@with_sentences({"target": _target}, _mutated_target)
+def _next_target(decomposition: Decomposition) -> Added:
+    """The target that follows in the spec."""
+    following = (decomposition.y + 1) % len(decomposition.oracle.objective.loss.targets or (0,))
+    yield Change("target", "data", NEXT_TARGET), decomposition.relabelled(following) - decomposition.data
+
+
+NEXT_TARGET = "the next of the possible targets"
 MOST_TARGETS = 8
 """Of a loss with many targets the first stand for the rest."""
 
@@ -192,4 +206,4 @@ def _column(decomposition: Decomposition) -> Floats:
     return decomposition.targets[:, None]
 
 
-OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target, _rectified)
+OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target, _rectified, _next_target)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Axes, Coefficient, Message
+from verify.terms import Reference
 
 Function = Callable[[Floats], Floats]
 
@@ -81,7 +82,12 @@ def _features(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("entries", f"the data gradient is taken with {change.how} in place of the features")
 
 
-@with_sentences({"permuted": _done})
+def _mutated_order(reference: Reference) -> Iterator[Mutation]:
+    for role in reference.roles if reference.has_classes else ():
+        yield Mutation(f"{role} given to the next class", "term", Change("permuted", str(role), "{rows} moved down"))
+
+
+@with_sentences({"permuted": _done}, _mutated_order)
 def permuted(decomposition: Decomposition) -> Added:
     """Rows or columns in another order."""
     roles = {str(role): decomposition.sum_of(dS) for role, dS in decomposition.by_role.items()}
