@@ -17,7 +17,7 @@ import verify
 
 FLOORS = (
     ("folders", "later"),
-    ("errors", "evidence", "profiles", "rounding", "core"),
+    ("errors", "evidence", "library_errors", "profiles", "rounding", "core"),
     ("documents",),
     ("data", "difference", "disk_cache", "elapsed", "figures", "form", "nested", "settings", "slope", "source", "storage", "streams"),
     ("tape",),
