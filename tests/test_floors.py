@@ -16,7 +16,7 @@ import pytest
 import verify
 
 FLOORS = (
-    ("folders", "later"),
+    ("folders", "later", "versions"),
     ("errors", "evidence", "library_errors", "profiles", "rounding", "core"),
     ("documents",),
     ("data", "difference", "disk_cache", "elapsed", "figures", "form", "nested", "settings", "slope", "source", "storage", "streams"),

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -186,7 +186,7 @@ def execute_here(
 
     outcomes: list[Outcome | Inapplicable] = []
     refused: set[int] = set()
-    try:
+    with tidied():
         for task in tasks:
             if id(task.request) in refused:
                 continue
@@ -199,17 +199,19 @@ def execute_here(
                     continue
             outcomes.append(_with_output(outcome, kept.getvalue() if kept else ""))
             on_done(outcomes[-1])
-    finally:
-        tidy()
     return outcomes
 
 
-def tidy() -> None:
-    """What recorded calls have left in the user's own objects is to be plain: nobody else's process ends here."""
-    if "verify.traced.swapped" in sys.modules:
-        from verify.traced.left import tidy_all
+@contextmanager
+def tidied() -> Iterator[None]:
+    """After the block, what recorded calls have left in the user's own objects is plain: nobody else's process ends here."""
+    try:
+        yield
+    finally:
+        if "verify.traced.swapped" in sys.modules:
+            from verify.traced.left import tidy_all
 
-        tidy_all()
+            tidy_all()
 
 
 def _with_output(outcome: Outcome | Inapplicable, printed: str) -> Outcome | Inapplicable:
