@@ -88,6 +88,7 @@ def test_every_change_is_told_by_its_own_sort_of_mistakes(loss, form):
                 assert told.sentence
                 assert not any(mark in told.sentence for mark in "{}"), told.sentence
                 assert not re.search(r"[-−][0-9/.]+ times", told.sentence), told.sentence
+                assert not re.search(r"\b[12] times|\b1 ×|[-−]1[λWx]|stands: |\d/\d[λWx]", told.sentence), told.sentence
 
 
 def test_a_kind_of_change_has_one_sentence():

@@ -29,7 +29,9 @@ ENTRIES = {
 
 def _entry(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     place = v.axes.filled(ENTRIES[change.how])
-    return Message("entries", f"{place} is {times(1 + c)} what it must be" if c != -1 else f"{place} is 0", place)
+    if c in (-1, -2):
+        return Message("entries", f"{place} is 0" if c == -1 else f"{place} has the wrong sign", place)
+    return Message("entries", f"{place} is {times(1 + c)} what it must be", place)
 
 
 @with_sentences({"entry": _entry})
@@ -58,6 +60,8 @@ def _in(v: Vocabulary, change: Change, c: Coefficient, place: str, missing: str)
     name = v.names[change.part]
     if c == -1:
         return Message(missing, f"{name} is missing in {place}", place)
+    if c == -2:
+        return Message("entries", f"{name} has the wrong sign in {place}", place)
     return Message("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
 
 
@@ -185,5 +189,5 @@ EXAMPLES = {
     "first": "the first example",
     "last": "the last example",
     "odd": "every second example",
-    "even": "every second example, from the first on",
+    "even": "every second example (the first, the third, …)",
 }

@@ -14,7 +14,7 @@ import numpy as np
 from verify.diagnosis.change import COUNTS, Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, counted, number, times
+from verify.diagnosis.wording import Coefficient, Message, counted, magnitude, put, times
 from verify.terms import Reference, Role
 
 OF_THE_LABEL = frozenset({"label", *(str(Role(True, switch, sign)) for switch in (False, True) for sign in (-1, 0, 1))})
@@ -133,8 +133,7 @@ def _reduced(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 
 def _also(v: Vocabulary, change: Change, c: Coefficient) -> Message:
-    factor = "" if c == 1 else f"{number(c)} × "
-    return Message("term-extra", f"{factor}{v.names.get(change.part, change.part)} {change.how} is added")
+    return Message("term-extra", put(c, f"{v.names.get(change.part, change.part)} {change.how}"))
 
 
 def _mutated_sizes(_: Reference) -> Iterator[Mutation]:
@@ -179,12 +178,11 @@ AS_IT_IS = {"ones": "a constant", "matrix of scores": "the matrix of scores"}
 def added(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     """Something that has nothing to do with the loss."""
     if change.part == OWN_FEATURES:
-        what = f"{v.features(c)}, once per example{', as a mean,' if v.is_mean else ','} too many"
-        return Message("label-term", f"the label's {v.axes.row} has {what}: its own margin or its 1 is counted otherwise", v.own)
-    what = AS_IT_IS.get(change.part, f"the sum of the {change.part}") + (f", {change.how}" if change.how else "")
-    return Message(
-        "term-extra", f"{what}, {number(c if c > 0 else -c)} times, is {'added to' if c > 0 else 'subtracted from'} the gradient"
-    )
+        what = f"{v.features(magnitude(c))} per example{', averaged,' if v.is_mean else ''}"
+        verb = f"is {'added to' if c > 0 else 'subtracted from'} the label's {v.axes.row}"
+        return Message("label-term", f"{what} {verb}: its own margin, or its 1, is counted otherwise", v.own)
+    what = AS_IT_IS.get(change.part, f"the sum of the {change.part}") + (f", {change.how}," if change.how else "")
+    return Message("term-extra", put(c, what, "the gradient"))
 
 
 @with_sentences({"extra": added})
