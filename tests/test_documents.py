@@ -347,7 +347,7 @@ PAGES = sorted(
     {
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "reports/atlas").rglob("*.md"),
-        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md", "examples/README.md")),
+        *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "reports/README.md", "examples/README.md")),
         ROOT / "verify/data/README.md",
     }
 )

@@ -16,8 +16,8 @@ import pytest
 import verify
 
 FLOORS = (
-    ("folders", "later"),
-    ("errors", "evidence", "profiles", "rounding", "core"),
+    ("folders", "later", "versions"),
+    ("errors", "evidence", "library_errors", "profiles", "rounding", "core"),
     ("documents",),
     ("data", "difference", "disk_cache", "elapsed", "figures", "form", "nested", "settings", "slope", "source", "storage", "streams"),
     ("tape",),

@@ -25,7 +25,7 @@ from verify.gate.baseline import Baseline
 from verify.gate.command import policy_here
 from verify.gate.policy import Policy
 from verify.gate.rules import judged
-from verify.pair.literals import given
+from verify.pair.literals import read_example
 from verify.report import stored as report
 from verify.report.formats import render
 from verify.report.pytest_function import function
@@ -336,7 +336,7 @@ def test_an_example_that_is_none_is_refused(how, ending, tmp_path):
     if ARRAYS[how] is not None:
         file.write_bytes(ARRAYS[how])
     with pytest.raises(UsageError, match="cannot be read"):
-        given(str(file))
+        read_example(str(file))
 
 
 class Odd:

@@ -246,7 +246,7 @@ def check(
     if loss == "none" and audit:
         raise UsageError("--audit looks at a large problem of a loss that is known; a pair without a spec is judged at its point only.")
     if at is not None:
-        from verify.pair.literals import given  # only for those that have no spec
+        from verify.pair.literals import read_example  # only for those that have no spec
     request = requested(
         target,
         loss=None if loss == "none" else loss,
@@ -255,7 +255,7 @@ def check(
         derivative=derivative,
         inputs=options.pop("inputs"),
         at_only=options.pop("at_only"),
-        at=None if at is None else given(at),
+        at=None if at is None else read_example(at),
         wrt=None if wrt is None else tuple(name.strip() for name in wrt.split(",")),
         dtypes=None if dtype is None else tuple(d.strip() for d in dtype.split(",")),
         laws=options.pop("laws") or None,

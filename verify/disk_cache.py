@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 from verify.folders import folder
+from verify.versions import versions
 
 T = TypeVar("T")
 Key = Sequence[Any]
@@ -117,8 +117,7 @@ def _home() -> Path | None:
 @lru_cache(maxsize=1)
 def _digest() -> str:
     """Of each file its size and when it was last written: to read them all would take as long as much of what is kept."""
-    versions = [metadata.version(name) for name in LIBRARIES]
-    return hashlib.sha256(json.dumps([sys.version, versions, [*_sources(Path(__file__).parent)]]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([sys.version, versions(LIBRARIES), [*_sources(Path(__file__).parent)]]).encode()).hexdigest()[:16]
 
 
 def _sources(home: Path) -> Iterator[tuple[str, int, int]]:

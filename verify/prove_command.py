@@ -53,10 +53,10 @@ def command(
 
     quiet()
     if at is not None:
-        from verify.pair.literals import given
+        from verify.pair.literals import read_example
     found = prove(
         target,
-        at=None if at is None else given(at),
+        at=None if at is None else read_example(at),
         wrt=None if wrt is None else tuple(name.strip() for name in wrt.split(",")),
         loss=None if loss in (None, "none") else loss,
         parameters=parameters or None,

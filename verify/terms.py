@@ -7,7 +7,7 @@ the oracle's balls on exact scores, so they are right in the tails too; on a kin
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -78,13 +78,14 @@ class ExampleTerms:
         return any(t.tied for t in self.terms)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parts:
-    """Everything that f(W) and its gradient are summed from."""
+    """Everything that f(W) and its gradient are summed from. Equal to itself only."""
 
     W: Floats
     X: Floats
     y: NDArray[np.integer[Any]]
+    reg: float
     share: float
     examples: list[ExampleTerms]
     penalty: float
@@ -118,6 +119,49 @@ class Reference:
         self.oracle = oracle
         self._parts: OrderedDict[tuple[Any, ...], Parts] = OrderedDict()
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether an example has several scores, one a class."""
+        return not self.oracle.objective.loss.targets
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether the penalty is one of some weights."""
+        return bool(self.oracle.penalised(np.zeros((1, 2))).any())
+
+    @cached_property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles that occur, seen on a small example of three classes whose switches are all on, all off and tied."""
+        found: dict[Role, None] = {}
+        loss = self.oracle.objective.loss
+        for first in (0.0, 9.0, -9.0):
+            scores = [exact.ball(first), *(exact.ball(0.0) for _ in range(loss.scores(3) - 1))]
+            for label in loss.some_labels(3):
+                found |= dict.fromkeys(t.role for t in self.example(scores, label).terms if t.value)
+        return tuple(found)
+
+    @property
+    def label_matters(self) -> bool:
+        """Whether the formula is not the same for two labels."""
+        loss = self.oracle.objective.loss
+        if loss.domain:
+            return True
+        return len({self.oracle.formula(loss.scores(3), label).expression for label in range(min(2, loss.labels(3)))}) > 1
+
+    @property
+    def mentioned(self) -> tuple[Collection[str], Collection[str]]:
+        """The parameters that the formulas of the value and of its gradient mention."""
+        return self.oracle.formula(self.oracle.objective.loss.scores(3), 0).mentioned
+
+    def shifts(self, names: Collection[str]) -> Iterator[tuple[str, float]]:
+        """Each of these parameters with the factors ½ and 2 that leave it in its domain, and change it."""
+        objective = self.oracle.objective
+        for name, value in objective.parameters.items():
+            domain = objective.loss.parameters[name]
+            for factor in (0.5, 2.0):
+                if name in names and domain.low < factor * value < domain.high and factor * value != value:
+                    yield name, factor
+
     def parts(self, W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Parts:
         """W (C, D), X (N, D), y (N,)."""
         key = _key(W, X, y, reg)
@@ -139,7 +183,7 @@ class Reference:
             if key not in known:
                 known[key] = self.example(exact.product(x[None, :], W)[0], int(label))
         examples = [known[x.tobytes(), int(label)] for x, label in zip(X, y, strict=True)]
-        return Parts(W, X, y, numerator / denominator, examples, *self.penalty(W, reg))
+        return Parts(W, X, y, reg, numerator / denominator, examples, *self.penalty(W, reg))
 
     def example(self, scores: Sequence[arb], label: int) -> ExampleTerms:
         """One example, of which these are the scores (C,), taken apart."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from verify.api import requested
 from verify.campaign import witness
-from verify.campaign.executor import tidy
+from verify.campaign.executor import tidied
 from verify.campaign.judging import perform
 from verify.campaign.task import Inapplicable, Request, Task
 from verify.errors import unknown
@@ -54,10 +54,8 @@ def as_test(
     request = requested(candidate, loss=loss, **options)
 
     def test(*_: object) -> None:
-        try:
+        with tidied():
             outcomes = [perform(t) for t in request.tasks()]
-        finally:
-            tidy()
         report = Report.of(outcomes, profile=request.profile, seed=request.seed, seconds=0.0)
         if report.verdict.value != "holds":
             raise AssertionError(str(report))
@@ -77,10 +75,8 @@ def tell(task: Task, policy: Policy) -> TestOutcome:
     (its time, deviations that no longer happen) are left to the gate. Raises UsageError where the candidate cannot be found.
     """
     began = time.perf_counter()
-    try:
+    with tidied():
         outcome = perform(task)
-    finally:
-        tidy()
     if isinstance(outcome, Inapplicable):
         return TestOutcome("skipped", f"not asked: {outcome.reason}", _named(task) | {"verdict": "not asked"})
     report = Report.of([outcome], profile=task.request.profile, seed=task.request.seed, seconds=time.perf_counter() - began)

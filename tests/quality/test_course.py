@@ -65,7 +65,7 @@ SLIPS = {
     "−x for every other class": (hinge(count=lambda _, others: others), HINGE, "gradient", "label-term", "active or not"),
     "a margin of −1, half the penalty": (hinge(margin=-1.0), HINGE, "gradient", "margin", "delta is -1"),
     "a tolerance in the indicator": (hinge(tolerance=1e-3), HINGE, "membership", "margin", "about 0.001 beside the kink"),
-    "a constant, half the penalty": (hinge(offset=1.0), HINGE, "value", "value", "1 × a constant"),
+    "a constant, half the penalty": (hinge(offset=1.0), HINGE, "value", "value", "a constant, 1 for each example, is added"),
     "1 from all classes but the label": (
         softmax(own=lambda p, label: p - (np.arange(len(p)) != label)), SOFTMAX, "gradient", "label-term", "every class but the label",
     ),
@@ -80,7 +80,7 @@ SLIPS = {
     ),
     "every second example only": (
         by_matrix(lambda P, y: (P - np.eye(P.shape[1])[y]) * (np.arange(len(P)) % 2)[:, None]),
-        SOFTMAX, "gradient", "example-missing", "every second example, from the first on is left out",
+        SOFTMAX, "gradient", "example-missing", "every second example (the first, the third, …) is left out",
     ),
     "a number beside the sum of exp": (softmax(beside=1e-3), SOFTMAX, "value", "value", "the loss is"),
     "the label's score not in the loss": (softmax(label_in_loss=False), SOFTMAX, "value", "value", "the loss is"),

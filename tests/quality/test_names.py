@@ -62,7 +62,7 @@ NAMED = {
     "margins instead of indicators": ("scaled", "the margins themselves"),
     "1 not taken from the own class": ("label-term", "missing"),
     "1 added to the own class": ("sign", "of the label has the wrong sign"),
-    "normalised over the examples": ("term-extra", "normalised over the examples"),
+    "normalised over the examples": ("term-extra", "divided by its sum over the examples"),
     "not normalised": ("scaled", "exp of the shifted scores"),
 }
 
@@ -152,9 +152,9 @@ def first_entry_lost(g, s):
 
 
 OF_SCORES = {
-    "the scores": (lambda g, s: g + s / 2, "term-extra", "the matrix of scores, 1/2 times, is added to the gradient"),
-    "a constant": (lambda g, s: g + 0.25 / len(s), "term-extra", "a constant, divided by N, 1/4 times, is added to the gradient"),
-    "a sum": (lambda g, s: g.sum(0) + 0 * g, "entries", "in place of the data term's gradient stands: its sum over the examples"),
+    "the scores": (lambda g, s: g + s / 2, "term-extra", "1/2 × the matrix of scores is added to the gradient"),
+    "a constant": (lambda g, s: g + 0.25 / len(s), "term-extra", "1/4 × a constant, divided by N, is added to the gradient"),
+    "a sum": (lambda g, s: g.sum(0) + 0 * g, "entries", "in place of the data term's gradient stands its sum over the examples"),
     "a class": (lambda g, s: g * (np.arange(s.shape[1]) < s.shape[1] - 1), "class-missing", "is missing in the last class"),
     "an example": (lambda g, s: g * (np.arange(len(s)) > 0)[:, None], "example-missing", "the first example is left out"),
     "an order": (lambda g, s: g[::-1].copy(), "entries", "the whole gradient has its examples reversed"),
@@ -214,7 +214,7 @@ LOSSES = {
 TOLD = {
     "the penalty is missing in the loss": "in the loss, the penalty is missing",
     "the data term lacks its 1/N": "the data term lacks its 1/N",
-    "the label's own margin counted": "1 × a constant",
+    "the label's own margin counted": "a constant, 1 for each example, is added",
 }
 
 

@@ -121,7 +121,7 @@ CUT = {
         lambda s, t: (np.clip(sigmoid(s) - t, -0.7, 0.7), sigmoid(s) * sigmoid(-s)), "gradient", "it stays within [-0.7, 0.7]",
     ),
     "smoothed targets": (
-        lambda s, t: (sigmoid(s) - (0.9 * t + 0.05), sigmoid(s) * sigmoid(-s)), "gradient", "counted 0.05 times with the other target",
+        lambda s, t: (sigmoid(s) - (0.9 * t + 0.05), sigmoid(s) * sigmoid(-s)), "gradient", "0.05 × the slope at the other target",
     ),
 }  # fmt: skip
 

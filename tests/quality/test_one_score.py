@@ -71,7 +71,7 @@ SLOPES: dict[str, tuple[str, Callable[..., Any], str, str]] = {
         "scaled",
         "the slope of the sigmoid",
     ),
-    "positives twice": ("logistic", lambda s, t: (sigmoid(s) - t) * (1 + t), "scaled", "every example with target 1 is counted 2 times"),
+    "positives twice": ("logistic", lambda s, t: (sigmoid(s) - t) * (1 + t), "scaled", "every example with target 1 is counted twice"),
     "2 of the square": ("squares", lambda s, t: 2 * (s - t), "scaled", "the data term's gradient is twice what it must be"),
     "absolute error": ("squares", lambda s, t: np.sign(s - t), "scaled", "1 × its sign stands in place of the slope"),
     "no margin": ("hinge", lambda s, t: -t * (t * s < 0), "margin", "the margin's constant is missing"),
@@ -137,7 +137,7 @@ def test_what_stands_around_the_slopes_is_named_too(name):
 
 HESSIANS = {
     "doubled": (lambda p: 2 * p * (1 - p), "the Hessian is twice what it must be"),
-    "the probability": (lambda p: p, "in place of the Hessian stands: the probabilities p"),
+    "the probability": (lambda p: p, "in place of the Hessian stands the probabilities p"),
     "ones": (np.ones_like, "in place of the Hessian stands 1 × a constant"),
     "sign": (lambda p: -p * (1 - p), "the Hessian has the wrong sign"),
 }

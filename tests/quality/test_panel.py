@@ -67,6 +67,8 @@ SAME = (
 """Kinds of changes that may be one. The first of the catalogue is told."""
 
 
+GARBLED = re.compile(r"(counted|subtracted) [12] times|(?<![-−])\b1 ×|[-−]1[λW]|stands: |\d/\d[λW]")
+"""Twice is no "2 times", −λW no "-1λW", and W/2 no "1/2W"."""
 CATALOGUES = [*of_gradients.CATALOGUES.values(), *losses.CATALOGUES.values(), hessians.CATALOGUE]
 FORMS = [(loss, form) for loss in (*RIGHT, "binary_logistic") for form in (LINEAR, SCORES)]
 
@@ -88,6 +90,7 @@ def test_every_change_is_told_by_its_own_sort_of_mistakes(loss, form):
                 assert told.sentence
                 assert not any(mark in told.sentence for mark in "{}"), told.sentence
                 assert not re.search(r"[-−][0-9/.]+ times", told.sentence), told.sentence
+                assert not GARBLED.search(told.sentence), told.sentence
 
 
 def test_a_kind_of_change_has_one_sentence():

@@ -231,7 +231,7 @@ _vectors(
     "example-missing unknown",
     ("dW = X.T.dot(mask)", "n = min(num_train, 32)\n    dW = X[:n].T.dot(mask[:n])"),
 )
-_vectors("clipped to one", "entries scaled unknown", ("    return loss, dW", "    return loss, np.clip(dW, -1, 1)"))
+_vectors("clipped to one", "clipped entries scaled unknown", ("    return loss, dW", "    return loss, np.clip(dW, -1, 1)"))
 _vectors("normalised", "scaled", ("    return loss, dW", "    return loss, dW / np.linalg.norm(dW)"))
 _vectors("the features' mean taken off", "unknown term-extra", ("dW = X.T.dot(mask)", "dW = (X - X.mean(axis=0)).T.dot(mask)"))
 _vectors("wrong with two classes", "scaled", ("dW = dW / num_train", "dW = dW / num_train / (2 if W.shape[1] == 2 else 1)"))

@@ -303,11 +303,11 @@ example_of_nested = lambda: ({"layers": [np.ones(2)], "b": 0.5}, X)
     ],
 )
 def test_a_witness_names_its_inputs_and_is_replayed(tmp_path, monkeypatch, target, at, more, place):
-    from verify.pair.literals import given
+    from verify.pair.literals import read_example
 
     (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    report = check(target, at=given(at), laws=("gradient",), profile="quick", in_process=True, **more)
+    report = check(target, at=read_example(at), laws=("gradient",), profile="quick", in_process=True, **more)
     (entry,) = report.to_dict()["results"]
     assert entry["verdict"] == "broken"
     assert place in str(report)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib import metadata
 from statistics import median, quantiles
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from verify.bench.clock import PAUSE, SHORTEST, measure
 from verify.bench.table import Setup, Table
 from verify.errors import UsageError
+from verify.versions import OWN, versions
 
 SCHEMA = "verify-bench/1"
 ROUNDS = 9
@@ -98,12 +98,7 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str]
 
 def environment() -> dict[str, Any]:
     """What the times belong to."""
-    versions, absent = {}, []
-    for name in LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            absent.append(name)
+    there = versions(LIBRARIES)
     machine = {"platform": platform.platform(), "machine": platform.machine(), "cores": os.cpu_count()}
-    found = {"libraries": versions, "absent": absent}
-    return machine | {"python": platform.python_version(), "verify": metadata.version("verify-gradients")} | found
+    found = {"libraries": there, "absent": [name for name in LIBRARIES if name not in there]}
+    return machine | {"python": platform.python_version(), "verify": versions([OWN])[OWN]} | found

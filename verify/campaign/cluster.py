@@ -92,16 +92,16 @@ def cluster(address: str, requests: Sequence[Request], *, installed: bool, repor
         there = [] if installed else project.files(folder, reports.absolute())
         files = None if installed else project.packed(folder, there)
         wheel = project.wheel(folder) if own_package else None
-        from verify.campaign.luggage import Luggage
+        from verify.campaign.dask_plugin import ProjectPlugin
 
-        luggage = Luggage(f"verify-{uuid4().hex}", files, wheel, settings())
-        client.register_plugin(luggage, name=luggage.name)
+        plugin = ProjectPlugin(f"verify-{uuid4().hex}", files, wheel, settings())
+        client.register_plugin(plugin, name=plugin.name)
         depends = {str(p): digest(str(folder / p)) for p in there} if own_package else None
         try:
-            yield Cluster(client, luggage.name, depends)
+            yield Cluster(client, plugin.name, depends)
         finally:
             with suppress(Exception):  # the scheduler may have gone
-                client.unregister_worker_plugin(luggage.name)
+                client.unregister_worker_plugin(plugin.name)
     finally:
         with suppress(Exception):  # it may have gone
             client.close(timeout=PATIENCE)
@@ -119,9 +119,9 @@ def _is_there(address: str) -> None:
 class Cluster:
     """Judges tasks on the workers of a cluster, as `executor.execute` does here."""
 
-    def __init__(self, client: Any, luggage: str, depends: Mapping[str, str | None] | None) -> None:
+    def __init__(self, client: Any, plugin: str, depends: Mapping[str, str | None] | None) -> None:
         """`depends` are the project's files where its wheel is judged, of which the workers do not know what it was made from."""
-        self._client, self._luggage, self._depends = client, luggage, depends
+        self._client, self._plugin, self._depends = client, plugin, depends
 
     @property
     def workers(self) -> int:
@@ -161,9 +161,9 @@ class Cluster:
             request = tasks[mine[0]].request
             if id(request) not in refused:
                 unit = Unit(tuple(tasks[i] for i in mine), timeout, tuple(known.get(request.name, ())))
-                from verify.campaign.luggage import judge
+                from verify.campaign.dask_plugin import judge
 
-                future = self._client.submit(judge, unit, self._luggage, pure=False)
+                future = self._client.submit(judge, unit, self._plugin, pure=False)
                 waiting[future.key] = mine
                 futures[future.key] = future
                 done.add(future)

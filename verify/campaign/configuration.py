@@ -85,12 +85,12 @@ def _request(c: Mapping[str, Any], profile: str, seed: int, laws: tuple[str, ...
     if (c["loss"] == NO_LOSS) != ("at" in c or "inputs" in c):
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}": at = [1.0, …] (or inputs) and loss = "none" go together.')
     if c["loss"] == NO_LOSS:
-        from verify.pair.literals import given  # with all that a pair needs, for which nobody waits who has none
+        from verify.pair.literals import read_example  # with all that a pair needs, for which nobody waits who has none
 
         own = {key: c[key] for key in (*CODE_KEYS, "dtypes") if key in c}
         for key in ("at_only", "convex"):
             truth(f"{key} of the candidate {c['target']}", c.get(key, False))
-        own |= {"at": given(own["at"])} if isinstance(own.get("at"), str) else {}
+        own |= {"at": read_example(own["at"])} if isinstance(own.get("at"), str) else {}
         return without_spec(c["target"], **own, laws=laws, profile=profile, seed=seed)
     if beside := [key for key in CODE_KEYS if c.get(key)]:
         raise UsageError(f'the candidate {c["target"]} has loss = "{c["loss"]}" and {", ".join(beside)}, which go with loss = "none".')

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, nullcontext, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -186,7 +186,7 @@ def execute_here(
 
     outcomes: list[Outcome | Inapplicable] = []
     refused: set[int] = set()
-    try:
+    with tidied():
         for task in tasks:
             if id(task.request) in refused:
                 continue
@@ -197,22 +197,24 @@ def execute_here(
                     on_refused(task, error)
                     refused.add(id(task.request))
                     continue
-            outcomes.append(_told(outcome, kept.getvalue() if kept else ""))
+            outcomes.append(_with_output(outcome, kept.getvalue() if kept else ""))
             on_done(outcomes[-1])
-    finally:
-        tidy()
     return outcomes
 
 
-def tidy() -> None:
-    """What recorded calls have left in the user's own objects is to be plain: nobody else's process ends here."""
-    if "verify.traced.swapped" in sys.modules:
-        from verify.traced.left import tidy_all
+@contextmanager
+def tidied() -> Iterator[None]:
+    """After the block, what recorded calls have left in the user's own objects is plain: nobody else's process ends here."""
+    try:
+        yield
+    finally:
+        if "verify.traced.swapped" in sys.modules:
+            from verify.traced.left import tidy_all
 
-        tidy_all()
+            tidy_all()
 
 
-def _told(outcome: Outcome | Inapplicable, printed: str) -> Outcome | Inapplicable:
+def _with_output(outcome: Outcome | Inapplicable, printed: str) -> Outcome | Inapplicable:
     return replace(outcome, printed=printed) if isinstance(outcome, Outcome) and printed else outcome
 
 
@@ -251,7 +253,7 @@ class _Crew:
 
     def close(self) -> None:
         """Ends its processes, and what the candidate has started there, in sessions of its own too."""
-        parents = process_group.family()
+        parents = process_group.parents_and_sessions()
         started = {process: process_group.below(process, parents) for process in self.processes}
         self.room.close()
         for process, others in started.items():
@@ -318,13 +320,13 @@ class _Crew:
             if i not in self.smaller and can_be_smaller(outcome):
                 self.lost.append((i, outcome))  # all else comes first
                 continue
-            yield i, _told(outcome, self._printed(i, outcome))
+            yield i, _with_output(outcome, self._printed(i, outcome))
             self.learns(outcome)
             if _hung(outcome) and not outcome.conventions:  # on the first question, which all the others ask again
                 yield from ((j, _likewise(outcome, self.tasks[j])) for j in self.waiting.values())
                 self.waiting.clear()
                 self.pool.stop()  # type: ignore[no-untyped-call]
-                yield from ((j, _told(lost, self._printed(j, lost))) for j, lost in self.lost)
+                yield from ((j, _with_output(lost, self._printed(j, lost))) for j, lost in self.lost)
                 self.lost.clear()
                 return
         while self.lost and not self.waiting:
@@ -332,7 +334,7 @@ class _Crew:
             self.smaller[i] = Shrinking(lost, self.known.get(lost.task.dtype))
             if self._try(i, self.smaller[i].next()):
                 return
-            yield i, _told(lost, self._printed(i, lost))
+            yield i, _with_output(lost, self._printed(i, lost))
 
     def _is_held_up(self) -> bool:
         """Whether no process takes up any task: the one whose turn it is to take one may be held."""
@@ -406,7 +408,7 @@ class _Crew:
                     self.doubtful.append(i)
                     return None
                 if error.exitcode in BY_ANYBODY and i not in self.smaller:
-                    return self._ended(future, i, note, _lost(task, note, error.exitcode), _told_of(error.exitcode))
+                    return self._ended(future, i, note, _lost(task, note, error.exitcode), _exit_status(error.exitcode))
                 return _lost(task, note, error.exitcode)
             except BrokenProcessPool as error:  # the server has ended, and with it a worker that had nothing to do
                 if isinstance(error.__cause__, Garbled):
@@ -479,7 +481,7 @@ class _Crew:
 
     def _vanished(self, i: int, note: Note) -> bool:
         """Whether the worker ended with exit code 0 in the middle of the task, of which the pool takes no notice."""
-        if _lives(note.process):
+        if _is_alive(note.process):
             return False
         return now() - self.missing.setdefault(i, now()) > 2 * TICK  # its answer may still be on the way
 
@@ -593,17 +595,17 @@ class _Waits:
 
 
 def _lost(task: Task, note: Note | None, code: int) -> Outcome:
-    how = f"{_told_of(code)}, or that of all workers" if code == WITH_THE_SERVER else _told_of(code)
+    how = f"{_exit_status(code)}, or that of all workers" if code == WITH_THE_SERVER else _exit_status(code)
     return lost(task, note, "crashed", (note and note.ended) or f"ended its process ({how})")
 
 
-def _told_of(code: int) -> str:
+def _exit_status(code: int) -> str:
     with suppress(ValueError):
         return f"{signal.Signals(-code).name}: {signal.strsignal(-code)}" if code < 0 else f"exit code {code}"
     return f"signal {-code}"
 
 
-def _lives(process: int) -> bool:
+def _is_alive(process: int) -> bool:
     if sys.platform == "win32":  # there is no question that does no harm
         return True
     try:

@@ -192,7 +192,7 @@ class Ledger:
         try:
             self._rows.execute("BEGIN IMMEDIATE")
             with closing(self._rows.execute("SELECT question, process, started, machine FROM claims")) as claims:
-                theirs = {q for q, *who in claims if tuple(who) != self._me and _lives(*who)}
+                theirs = {q for q, *who in claims if tuple(who) != self._me and _is_alive(*who)}
             mine = set(questions) - theirs
             self._rows.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", [(q, *self._me) for q in mine])
             self._rows.execute("COMMIT")
@@ -213,11 +213,11 @@ class Ledger:
         with suppress(sqlite3.Error):
             if self._rows is not None:
                 found = self._rows.execute("SELECT process, started, machine FROM claims WHERE question=?", (question,)).fetchone()
-                return int(found[0]) if found is not None and _lives(*found) else None
+                return int(found[0]) if found is not None and _is_alive(*found) else None
         return None
 
 
-def _lives(process: int, since: str, machine: str) -> bool:
+def _is_alive(process: int, since: str, machine: str) -> bool:
     """Whether the process that claimed something is still there. Of another machine nobody knows, and nobody waits for it."""
     return machine == platform.node() and started(process) == since
 

@@ -63,7 +63,7 @@ def end(process: int, others: Iterable[int] = ()) -> None:
 
 def below(process: int, parents: Parents | None = None) -> list[int]:
     """All that a process has started, and what that has, and so on, as far as the system tells, now or when it told of the `parents`."""
-    parents = family() if parents is None else parents
+    parents = parents_and_sessions() if parents is None else parents
     found = [process]
     for one in found:
         found += [child for child, (parent, _) in parents.items() if parent == one]
@@ -89,7 +89,7 @@ def end_adopted() -> None:
 
 def end_orphans(server: int) -> None:
     """Ends what candidates have left behind in sessions of their own: the server of the workers is its parent, once it has lost its own."""
-    parents = family()
+    parents = parents_and_sessions()
     ours = parents.get(server, (0, 0))[1]
     for left in [child for child, (parent, session) in parents.items() if parent == server and session != ours]:
         end(left, [left, *below(left)])
@@ -109,7 +109,7 @@ def end_all_below() -> None:
             return
 
 
-def family() -> Parents:
+def parents_and_sessions() -> Parents:
     """Of each process its parent and its session; none where the system does not tell."""
     found = {}
     with suppress(OSError):

@@ -13,7 +13,7 @@ from pebble import ProcessExpired
 
 from verify.campaign import witness
 from verify.campaign.channel import Garbled
-from verify.campaign.executor import tidy
+from verify.campaign.executor import tidied
 from verify.campaign.judging import conventions_of, function_of, own_code_of, perform
 from verify.campaign.task import Outcome, Request, Task
 from verify.campaign.without_spec import without_spec
@@ -147,11 +147,8 @@ def proved(request: Request, *, shape: Mapping[str, int] | None = None, limit: f
 
 def proved_here(request: Request, shape: dict[str, int], limit: float) -> Proved:
     """The same in this process; what the candidate prints is left."""
-    try:
-        with redirect_stdout(StringIO()):
-            return _by_own_code(request, shape, limit) if request.at is not None else _by_spec(request, shape, limit)
-    finally:
-        tidy()
+    with tidied(), redirect_stdout(StringIO()):
+        return _by_own_code(request, shape, limit) if request.at is not None else _by_spec(request, shape, limit)
 
 
 def _not_proved(request: Request, reason: str | NotTraced, shape: str = "its shape") -> Proved:

@@ -33,11 +33,11 @@ def prepare(losses: Collection[str] | None = None) -> None:
     """
     new = losses is None or not all(loss == "none" or disk_cache.has(["asked", loss]) for loss in losses)
     of_core, of_pairs = losses is not None and CORE in losses, losses is None or "none" in losses
-    _preloaded[:] = [KEEPER, *(KERNELS if of_core else ()), *WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
+    _preloaded[:] = [CLEANUP, *(KERNELS if of_core else ()), *WORK, *(FORMULAS if new else ()), *(PAIRS if of_pairs else ())]
     context()
 
 
-KEEPER = "verify.campaign.keeper"
+CLEANUP = "verify.campaign.server_cleanup"
 CORE = "core"
 """Stands for all losses of the built-in core."""
 KERNELS = ("verify.candidates.numba_ready",)
@@ -48,7 +48,7 @@ FORMULAS = ("verify.oracle.compiler",)
 PAIRS = ("verify.pair", "verify.conventions.own")
 """Of those without a spec."""
 
-_preloaded = [KEEPER, *WORK]
+_preloaded = [CLEANUP, *WORK]
 
 
 def remember(losses: Iterable[str]) -> None:

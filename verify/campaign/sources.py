@@ -23,6 +23,7 @@ from typing import Any
 from verify.campaign.server import processor
 from verify.elapsed import processors
 from verify.rounding import blas
+from verify.versions import versions
 
 Sources = dict[str, dict[str, str | None]]
 """`{"files": {path relative to the project: digest, None where there is none}, "libraries": {name: version}}`."""
@@ -192,9 +193,10 @@ def _digest(path: str, size: int, written: int) -> str:  # noqa: ARG001
 @lru_cache(maxsize=256)
 def version(name: str) -> str:
     """The version of the library that has a package of this name; of several, all of them."""
-    with suppress(metadata.PackageNotFoundError):
-        return metadata.version(name)
-    return ", ".join(f"{d} {metadata.version(d)}" for d in sorted({*_distributions().get(name, ())})) or "unknown"
+    alone = versions([name]).get(name)
+    if alone is not None:
+        return alone
+    return ", ".join(f"{d} {found}" for d, found in versions(sorted({*_distributions().get(name, ())})).items()) or "unknown"
 
 
 @lru_cache(maxsize=1)
@@ -210,9 +212,8 @@ def settings() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def machine() -> str:
     """What stands for this suite, its libraries, Python, the processor and how libraries are told to compute."""
-    versions = {name: metadata.version(name) for name in LIBRARIES}
     where = [platform.machine(), processor(), processors(os.getpid()), os.environ.get("PYTHONPATH"), blas()]
-    return _of([sys.version, versions, where, settings(), [*_suite()]])
+    return _of([sys.version, versions(LIBRARIES), where, settings(), [*_suite()]])
 
 
 def suite() -> str:

@@ -53,11 +53,11 @@ class Misbehaviour(Exception):
 
 
 class Incomplete(Misbehaviour):
-    """What was returned is no pair: one number, or more than two `things`."""
+    """What was returned is no pair: one number, one array, or more than two `things`."""
 
-    def __init__(self, message: str, things: int) -> None:
+    def __init__(self, message: str, things: int, *, array: bool = False) -> None:
         super().__init__("shape", message)
-        self.things = things
+        self.things, self.array = things, array
 
 
 _heard_by: list[Callable[[], None]] = []
@@ -141,7 +141,7 @@ def pair(returned: Any, names: str) -> tuple[Any, Any]:
         if isinstance(returned, plain) and plain.__len__(returned) > 2:
             raise Incomplete(message, plain.__len__(returned))
         if is_number(returned) or type(returned) is np.ndarray:
-            raise Incomplete(message, 1)
+            raise Incomplete(message, 1, array=type(returned) is np.ndarray)
         raise Misbehaviour("shape", message)
     first, second = plain.__iter__(returned)  # a subclass may do anything
     return first, second

@@ -125,7 +125,9 @@ class Call(Way):
         returned = self._asked(self.f, arguments)
         if not isinstance(returned, (tuple, list)) or len(returned) == 1:
             message = f"returned {type(returned).__name__}, not a pair (value, {self._gradients_due()})"
-            raise Incomplete(message, 1) if is_number(returned) or type(returned) is np.ndarray else Misbehaviour("shape", message)
+            if is_number(returned) or type(returned) is np.ndarray:
+                raise Incomplete(message, 1, array=type(returned) is np.ndarray)
+            raise Misbehaviour("shape", message)
         first, *rest = returned
         return Answer(self._value(first, examples), self._gradients(rest[0] if len(rest) == 1 else rest, shapes))
 

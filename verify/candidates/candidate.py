@@ -55,7 +55,7 @@ class Candidate:
         return self.grad if self.loss is None else self.loss
 
     @property
-    def telling(self) -> Callable[..., Any]:
+    def signature_part(self) -> Callable[..., Any]:
         """The part that tells how all are called: the gradient, or of a loss alone that."""
         if not self.has_gradient:
             assert self.loss is not None

@@ -121,7 +121,7 @@ def _behind(f: Callable[..., Any], backward: Callable[..., Any], library: str) -
 
 def framework_of(f: Callable[..., Any]) -> str | None:
     """The framework of an adapted candidate, None for numpy."""
-    found = getattr(f.telling if isinstance(f, Candidate) else f, "framework", None)
+    found = getattr(f.signature_part if isinstance(f, Candidate) else f, "framework", None)
     return found if isinstance(found, str) and found in ADAPTERS else None  # an object of the user's may call anything so
 
 

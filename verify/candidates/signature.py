@@ -88,7 +88,7 @@ def names(f: Callable[..., Any]) -> tuple[list[str], float, float] | None:
 def parameters_of(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
     """The parameters of a function, of a pair those of its gradient, if it has one; None where it does not tell, as compiled ones may."""
     try:
-        return list(inspect.signature(f.telling if isinstance(f, Candidate) else f).parameters.values())
+        return list(inspect.signature(f.signature_part if isinstance(f, Candidate) else f).parameters.values())
     except Exception:  # an object of the user's may answer with anything
         return None
 
@@ -176,7 +176,7 @@ def _unknown(p: inspect.Parameter, f: Callable[..., Any], first: int) -> UsageEr
 
 def called(f: Callable[..., Any]) -> str:
     """A function as it is called, for a sentence: its name and its arguments."""
-    f = f.telling if isinstance(f, Candidate) else f
+    f = f.signature_part if isinstance(f, Candidate) else f
     arguments = [f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}" for p in parameters_of(f) or ()]
     return f"{getattr(f, '__name__', 'f')}({', '.join(arguments)})"
 

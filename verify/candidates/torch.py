@@ -6,7 +6,6 @@ Tensors have the dtype of the arrays that are asked with: nothing is judged at a
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,12 +38,9 @@ from verify.candidates.upstream import (
 )
 from verify.difference import joined
 from verify.errors import UsageError
+from verify.library_errors import TORCH_NO_DERIVATIVE, TORCH_ONLY_BACKWARD, TORCH_OTHER_DTYPE
 
 OTHER = {torch.float64: torch.float32, torch.float32: torch.float64}
-FORMATS = re.compile(r"dtype|scalar type|\b(double|float|half|long)\b", re.IGNORECASE)
-"""What torch says where it refuses a format."""
-CONSTANT = "is not differentiable with respect to argument"
-"""What torch says of an input that must not ask for a gradient."""
 
 
 def adapted(f: Callable[..., Any], both: bool, upstream: Upstream) -> Callable[..., Any] | None:
@@ -181,7 +177,7 @@ class Graph:
         try:
             returned, arrays, _ = self._asked(given)
         except RuntimeError as error:
-            if self.constants or CONSTANT not in str(error):
+            if self.constants or not TORCH_NO_DERIVATIVE.is_told_by(error):
                 raise
             paths = list[Any]()
             for name, a in zip(self.names, given, strict=True):
@@ -209,7 +205,7 @@ class Graph:
         try:
             self._asked(given, alone=path)
         except RuntimeError as error:
-            return CONSTANT in str(error)
+            return TORCH_NO_DERIVATIVE.is_told_by(error)
         return False
 
     def outputs(self, *inputs: Any) -> list[Any]:
@@ -535,7 +531,7 @@ def _returned(f: Callable[..., Any], tensors: list[Any], dtype: torch.dtype) -> 
     try:
         return f(*tensors)
     except RuntimeError as error:
-        if not (FORMATS.search(str(error)) and _computes(f, tensors, OTHER.get(dtype))):
+        if not (TORCH_OTHER_DTYPE.is_told_by(error) and _computes(f, tensors, OTHER.get(dtype))):
             raise
         mine, asked = (str(d).removeprefix("torch.") for d in (OTHER[dtype], dtype))
         raise UsageError(
@@ -615,7 +611,7 @@ def _gradient(outputs: list[torch.Tensor], leaf: torch.Tensor, weights: list[tor
     try:
         (g,) = torch.autograd.grad([y for y, _ in connected], leaf, [v for _, v in connected], allow_unused=True)
     except RuntimeError as error:
-        if "incompatible with .grad()" not in str(error):
+        if not TORCH_ONLY_BACKWARD.is_told_by(error):
             raise
         raise UsageError(f"the candidate cannot be differentiated for x alone: {error_line(error)}") from None
     return np.zeros(leaf.shape) if g is None else _array(g if g.layout is torch.strided else g.to_dense())

@@ -75,7 +75,7 @@ def _with_parameters(
     """
 
     def claimed(given: Mapping[str, float]) -> Conventions:
-        return found(given).telling([name for name in loss.parameters if name not in given and name not in pins.parameters])
+        return found(given).with_found_out([name for name in loss.parameters if name not in given and name not in pins.parameters])
 
     handed, needed = pins.handed(f, loss), pins.handed(f, loss, optional=False)
     first = claimed(handed)

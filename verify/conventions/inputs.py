@@ -112,7 +112,7 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
         right = (f for f in found if len(found) > 1 and gradient_fits(InstanceOracle(f[1], dtype), f[2]))
         way, member, answers = next(right, found[0])
         known = Conventions(candidate=way, objective=member, fits=True, question=probes[0], limitations=told)
-        return replace(known, doubts=doubts(way, member, free, answers, dtype, watch)).telling(free)
+        return replace(known, doubts=doubts(way, member, free, answers, dtype, watch)).with_found_out(free)
     each = [name for name, p in whole.classwise.items() if name not in pins.parameters and name.lower() not in own]
     for way in ways if each else ():
         for_each = solved_for_each(way, list(_members(whole, pins, handed)), free, each, dtype, watch)
@@ -120,7 +120,7 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
             member, up_to_a_factor = for_each
             way, question = replace(way, problem=member.problem), small(member.problem, dtype=dtype)
             known = Conventions(candidate=way, objective=member, fits=True, question=question)
-            return known.telling([*free, *each], up_to_a_factor)
+            return known.with_found_out([*free, *each], up_to_a_factor)
     way, complaint = (answered[0][0], None) if answered else (ways[0], complaint)
     return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0], limitations=told)
 

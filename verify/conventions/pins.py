@@ -143,7 +143,7 @@ class Conventions:
     other_values: tuple[Mapping[str, float], ...] = ()
     found_out: Mapping[str, str] = field(default_factory=dict)
 
-    def telling(self, free: Collection[str], up_to_a_factor: Collection[str] = ()) -> Conventions:
+    def with_found_out(self, free: Collection[str], up_to_a_factor: Collection[str] = ()) -> Conventions:
         """The same, saying which of the free parameters have other values than the defaults, and from what they were found out."""
         o = self.objective
         given, domains = o.described, o.domains

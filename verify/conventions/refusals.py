@@ -60,7 +60,7 @@ def no_pair(f: Callable[..., Any], complaint: object) -> None:
             f"example. Wrap the function and return those two; in f(W, X, y, reg) {COLUMN}."
         )
     mine, gradient = _beside(f)
-    what = "one array" if "ndarray" in str(complaint) else "a loss"
+    what = "one array" if complaint.array else "a loss"
     nearest = "" if gradient is None else f": there is {gradient} beside it"
     raise UsageError(
         f"{called(f)} returns {what} alone, and what is judged is a gradient. Name both, FILE.py:{mine},{gradient or 'GRADIENT'}{nearest}; "

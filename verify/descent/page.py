@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +13,7 @@ from verify.descent.hiker import LOSS, SMOOTH, curves_of
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
 from verify.descent.sweep_command import sweep_picture
 from verify.figures.canvas import Picture
+from verify.versions import OWN, versions
 
 LIBRARIES = ("matplotlib", "numba", "numpy", "python-flint")
 
@@ -40,7 +40,7 @@ def render(document: Mapping[str, Any], *, report: bool) -> str:
         pictures={name: _own_ids(name, p.svg) for name, p in pictures(document).items()},  # our own drawing: not escaped
         hinge=document["landscape"][LOSS],
         report=report,
-        versions={name: metadata.version(name) for name in ("verify-gradients", *LIBRARIES)} | {"python": platform.python_version()},
+        versions=versions((OWN, *LIBRARIES)) | {"python": platform.python_version()},
     )
     return page
 

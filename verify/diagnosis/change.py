@@ -1,4 +1,6 @@
-"""A change that may have been made to a gradient or a loss: what it adds on one decomposition, and the sentence that tells it."""
+"""A change that may have been made to a gradient or a loss: what it adds on one decomposition, the sentence that tells it, and how often
+`verify power` adds it on purpose.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message
+from verify.terms import Reference
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,40 @@ Sentence = Callable[[Vocabulary, Change, Coefficient], Message]
 """A change that was made so many times, in the words of an objective."""
 
 
+@dataclass(frozen=True)
+class Mutation:
+    """A wrong implementation that `verify power` makes: a change added so many `times` to the right answer; its `name` in the tables, and
+    the `family` of mistakes that it belongs to.
+    """
+
+    name: str
+    family: str
+    change: Change
+    times: float = 1.0
+
+
+Mutations = Callable[[Reference], Iterator[Mutation]]
+"""Those that differ from the right implementation of an objective."""
+
+
+def no_mutations(_: Reference) -> Iterator[Mutation]:
+    """Of mistakes that `verify power` need not make: others are like them."""
+    return iter(())
+
+
 @dataclass(frozen=True, eq=False)
 class Mistakes:
-    """Mistakes of one sort: their columns, and the sentence for each kind of change among them."""
+    """Mistakes of one sort: their columns, the sentence for each kind of change among them, and those that `verify power` makes."""
 
     columns: Columns
     sentences: Mapping[str, Sentence]
+    mutations: Mutations = no_mutations
 
 
-def with_sentences(sentences: Mapping[str, Sentence]) -> Callable[[Columns], Mistakes]:
-    """The columns together with the sentences that tell them."""
-    return lambda columns: Mistakes(columns, sentences)
+def with_sentences(sentences: Mapping[str, Sentence], mutations: Mutations = no_mutations) -> Callable[[Columns], Mistakes]:
+    """The columns together with the sentences that tell them, and with what `verify power` makes of them."""
+    return lambda columns: Mistakes(columns, sentences, mutations)
+
+
+COUNTS = {"left out": -1.0, "counted twice": 1.0, "with the wrong sign": -2.0}
+"""How often a part is added that is wrong in one of these ways."""

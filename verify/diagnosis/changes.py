@@ -43,6 +43,7 @@ def _catalogue(decomposition: Decomposition) -> Catalogue:
 
 OF_CLASSES: Catalogue = (
     parts.parts,
+    parts.roles,
     omissions.entries,
     parts.reduced,
     parts.reduced_roles,
@@ -80,6 +81,7 @@ OF_WEIGHTS: Catalogue = (
     transformations.featured,
     parts.constants,
     parts.features,
+    parts.roles,
 )
 """Of a loss of one score, as a function of weights."""
 

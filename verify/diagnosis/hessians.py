@@ -9,7 +9,7 @@ import numpy as np
 from verify.diagnosis.change import Added, Change, DesignMatrix, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, number, times
+from verify.diagnosis.wording import Coefficient, Message, put, times
 
 
 @lru_cache(maxsize=128)
@@ -25,9 +25,9 @@ def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     told = {
         "counted": _counted(1 + c),
         "example": f"the Hessian of {change.how} is 0" if c == -1 else f"the Hessian is {times(1 + c)} what it must be for {change.how}",
-        "added": f"{number(c)} × {change.how} is added to the Hessian",
+        "added": put(c, change.how, "the Hessian"),
         "made": f"the Hessian is {change.how}",
-        "instead": f"in place of the Hessian stands: {change.how}",
+        "instead": f"in place of the Hessian stands {change.how}",
     }
     return Message("curvature", told[change.part])
 

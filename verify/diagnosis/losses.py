@@ -8,12 +8,13 @@ from functools import lru_cache
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.change import Change, DesignMatrix, Mistakes, with_sentences
+from verify.diagnosis.change import COUNTS, Change, DesignMatrix, Mistakes, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.targets import OTHER_TARGETS
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, number, times
+from verify.diagnosis.wording import Coefficient, Message, magnitude, number, put, times
 from verify.form import LINEAR, SCORES, Form
+from verify.terms import Reference
 
 Added = Iterator[tuple[Change, float]]
 
@@ -37,30 +38,56 @@ def _in_loss(_: Vocabulary, change: Change, c: Coefficient) -> Message:
 
 
 def _of_a_size(v: Vocabulary, change: Change, _: Coefficient) -> Message:
-    lacks = change.how == "× N" and v.is_mean and change.part != "penalty"
-    return Message(
-        "value", f"the {change.part} lacks its 1/N" if lacks else f"the {change.part} is off by the factor {change.how} in the loss"
-    )
+    if change.how == "× N" and v.is_mean and change.part != "penalty":
+        return Message("value", f"the {change.part} lacks its 1/N")
+    where = "" if change.part == "loss" else "in the loss, "
+    return Message("value", f"{where}the {change.part} is {SIZES[change.how]}")
+
+
+SIZES = {
+    "× N": "multiplied by N",
+    "/ N": "divided by N once more",
+    "/ C": "divided by the number of classes",
+    "× C": "multiplied by the number of classes",
+    "/ (N − 1) × N": "off by the factor N / (N − 1)",
+    "/ D": "divided by the number of features",
+}
 
 
 def _beside(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    return Message("value", f"{number(c)} × {change.part} is added to the loss")
+    return Message("value", put(c, change.part, "the loss"))
+
+
+def _constant(_: Vocabulary, change: Change, c: Coefficient) -> Message:
+    verb = "added to" if c > 0 else "subtracted from"
+    return Message("value", f"a constant, {number(magnitude(c))}{change.part}, is {verb} the loss")
 
 
 def _other(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("value", f"in the loss, {change.part}")
 
 
-COUNTED, REDUCED, ADDED, OTHER = "loss counted", "loss reduced", "loss added", "loss other"
+COUNTED, REDUCED, ADDED, CONSTANT, OTHER = "loss counted", "loss reduced", "loss added", "loss constant", "loss other"
 
 
-@with_sentences({COUNTED: _in_loss})
+def _term(k: int) -> Change:
+    return Change(COUNTED, f"term {k + 1} of the formula", free=True)
+
+
+def _mutated_terms(reference: Reference) -> Iterator[Mutation]:
+    for k in range(len(reference.oracle.example.value_terms)):
+        for how, often in COUNTS.items():
+            yield Mutation(f"term {k + 1} of the loss {how}", "loss", _term(k), often)
+    yield Mutation("loss off by 1e-3", "loss", Change(COUNTED, "loss", free=True), 1e-3)
+
+
+@with_sentences({COUNTED: _in_loss}, _mutated_terms)
 def _counted(decomposition: Decomposition) -> Added:
     data, penalty = _data(decomposition), decomposition.penalty_value
     for name, value in (("loss", data + penalty), ("the data term", data), ("the penalty", penalty)):
         yield Change(COUNTED, name, free=True), value
     for k, total in enumerate(decomposition.loss_terms.sum(axis=0)):
-        yield Change(COUNTED, f"term {k + 1} of the formula", free=True), decomposition.share * float(total)
+        yield _term(k), decomposition.share * float(total)
 
 
 @with_sentences({REDUCED: _of_a_size})
@@ -101,12 +128,12 @@ def _scored(decomposition: Decomposition) -> Added:
     yield Change(ADDED, "‖S‖² of the scores S", free=True), float(np.sum(decomposition.scores**2))
 
 
-@with_sentences({ADDED: _beside})
+@with_sentences({CONSTANT: _constant})
 def _constants(decomposition: Decomposition) -> Added:
-    yield Change(ADDED, "a constant for each example", free=True), decomposition.share * decomposition.N
-    yield Change(ADDED, "a constant", free=True), 1.0
-    yield Change(ADDED, "a constant for each class", free=True), float(decomposition.C)
-    yield Change(ADDED, "a constant for each example and class", free=True), decomposition.share * decomposition.N * decomposition.C
+    yield Change(CONSTANT, " for each example", free=True), decomposition.share * decomposition.N
+    yield Change(CONSTANT, "", free=True), 1.0
+    yield Change(CONSTANT, " for each class", free=True), float(decomposition.C)
+    yield Change(CONSTANT, " for each example and class", free=True), decomposition.share * decomposition.N * decomposition.C
 
 
 @with_sentences({COUNTED: _in_loss, OTHER: _other})
@@ -137,8 +164,8 @@ def _switches(decomposition: Decomposition) -> Added:
     )
     yield Change(OTHER, "the margins are squared"), share * sum(float((v**2).sum()) for v in values) - data
     yield Change(OTHER, "active margins are counted, not added"), share * sum(float((v > 0).sum()) for v in values) - data
-    yield Change(COUNTED, "the margins of the first switch", free=True), share * sum(float(v[0]) for v in values if v.size)
-    yield Change(COUNTED, "the margins of the last switch", free=True), share * sum(float(v[-1]) for v in values if v.size)
+    yield Change(COUNTED, "the margin of the first switch", free=True), share * sum(float(v[0]) for v in values if v.size)
+    yield Change(COUNTED, "the margin of the last switch", free=True), share * sum(float(v[-1]) for v in values if v.size)
 
 
 @with_sentences({COUNTED: _in_loss, OTHER: _other})

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from verify.cases.shapes import BLOCK
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.parts import part_counted
 from verify.diagnosis.penalties import of_bias
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message, counted, times
+from verify.terms import Reference
 
 ROWS = {"first": "{row} 0", "second": "{row} 1", "last": "the last {row}"}
 COLUMNS = {"first": "{column} 0", "last": "the last {column}"}
@@ -28,7 +29,9 @@ ENTRIES = {
 
 def _entry(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     place = v.axes.filled(ENTRIES[change.how])
-    return Message("entries", f"{place} is {times(1 + c)} what it must be" if c != -1 else f"{place} is 0", place)
+    if c in (-1, -2):
+        return Message("entries", f"{place} is 0" if c == -1 else f"{place} has the wrong sign", place)
+    return Message("entries", f"{place} is {times(1 + c)} what it must be", place)
 
 
 @with_sentences({"entry": _entry})
@@ -57,6 +60,8 @@ def _in(v: Vocabulary, change: Change, c: Coefficient, place: str, missing: str)
     name = v.names[change.part]
     if c == -1:
         return Message(missing, f"{name} is missing in {place}", place)
+    if c == -2:
+        return Message("entries", f"{name} has the wrong sign in {place}", place)
     return Message("entries", f"{name} is {times(1 + c)} what it must be in {place}", place)
 
 
@@ -69,7 +74,12 @@ def _class(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("class-missing", f"{what} are left out") if c == -1 else Message("scaled", f"{what} are {counted(1 + c)}")
 
 
-@with_sentences({"row": _row, "class": _class})
+def _mutated_classes(reference: Reference) -> Iterator[Mutation]:
+    if reference.has_classes:
+        yield Mutation("the first class left out", "structure", Change("row", "whole", "first", free=True), -1.0)
+
+
+@with_sentences({"row": _row, "class": _class}, _mutated_classes)
 def classes(decomposition: Decomposition) -> Added:
     """A class left out: its row alone, or all that comes from its switch."""
     for place, j in (("first", 0), ("second", 1), ("last", decomposition.C - 1)):
@@ -89,7 +99,13 @@ def classes(decomposition: Decomposition) -> Added:
         yield Change("row", "data", place, free=True), decomposition.sum_of(decomposition.all_slopes * rows)
 
 
-@with_sentences({"column": _column})
+def _mutated_columns(reference: Reference) -> Iterator[Mutation]:
+    yield Mutation("the bias column left out", "structure", Change("column", "whole", "last", free=True), -1.0)
+    if reference.is_penalised and reference.oracle.objective.penalty.bias:
+        yield Mutation("the bias not penalised in the gradient", "penalty", Change("column", "penalty", "last", free=True), -1.0)
+
+
+@with_sentences({"column": _column}, _mutated_columns)
 def columns(decomposition: Decomposition) -> Added:
     """A feature left out, those beyond so many, or the rest that blocks of so many leave."""
     for place, some in (("first", slice(0, 1)), ("last", slice(-1, None)), *_blocks(decomposition.D, COLUMNS_AT_ONCE)):
@@ -117,7 +133,13 @@ def example(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("scaled" if change.part == OF_A_TARGET else "example-missing", f"{examples} is {counted(1 + c)}")
 
 
-@with_sentences({"example": example})
+def _mutated_examples(_: Reference) -> Iterator[Mutation]:
+    yield Mutation("the last example left out", "structure", Change("example", "left out", "last", free=True), -1.0)
+    tail = Change("example", "left out", _beyond(BLOCK), free=True)
+    yield Mutation(f"the tail beyond {BLOCK} examples left out", "structure", tail, -1.0)
+
+
+@with_sentences({"example": example}, _mutated_examples)
 def examples(decomposition: Decomposition) -> Added:
     """An example left out, or some of them, or nothing but one."""
     N, share = decomposition.N, decomposition.share
@@ -140,11 +162,15 @@ def _blocks(size: int, widths: Sequence[int]) -> Iterator[tuple[str, slice]]:
     left to it: code has another way for that, or leaves out everything, which has its own name.
     """
     for width in widths:
-        yield f"every {{}} beyond the first {width}", slice(width, None)
+        yield _beyond(width), slice(width, None)
         yield (
             f"every {{}} after the last full block of {width}",
             slice(size // width * width, None) if size >= width or width <= SMALL_BLOCK else slice(0, 0),
         )
+
+
+def _beyond(width: int) -> str:
+    return f"every {{}} beyond the first {width}"
 
 
 SMALL_BLOCK = 4
@@ -163,5 +189,5 @@ EXAMPLES = {
     "first": "the first example",
     "last": "the last example",
     "odd": "every second example",
-    "even": "every second example, from the first on",
+    "even": "every second example (the first, the third, …)",
 }

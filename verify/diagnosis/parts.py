@@ -6,16 +6,16 @@ A *free* change is a part of the gradient that may be counted any number of time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import COUNTS, Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, counted, number, times
-from verify.terms import Role
+from verify.diagnosis.wording import Coefficient, Message, counted, magnitude, put, times
+from verify.terms import Reference, Role
 
 OF_THE_LABEL = frozenset({"label", *(str(Role(True, switch, sign)) for switch in (False, True) for sign in (-1, 0, 1))})
 """Parts that stand in the entries of each example's label."""
@@ -48,13 +48,35 @@ def _penalty(v: Vocabulary, factor: Coefficient) -> Message:
     return Message("penalty-factor", f"the penalty's gradient is {times(factor)} what it must be{instead}")
 
 
-@with_sentences({"counted": part_counted})
+def _part(name: str) -> Change:
+    return Change("counted", name, free=True)
+
+
+def _mutated_parts(reference: Reference) -> Iterator[Mutation]:
+    yield Mutation("sign of everything", "structure", _part("whole"), -2.0)
+    if reference.is_penalised:
+        for how, often in {"left out": -1.0, "halved": -0.5, "doubled": 1.0, "subtracted": -2.0}.items():
+            yield Mutation(f"the penalty's gradient {how}", "penalty", _part("penalty"), often)
+
+
+@with_sentences({"counted": part_counted}, _mutated_parts)
 def parts(decomposition: Decomposition) -> Added:
-    """Each part, and each role of a term."""
+    """Each part."""
     for name, matrix in decomposition.parts.items():
-        yield Change("counted", name, free=True), matrix
-    for role, dS in decomposition.by_role.items() if decomposition.targets is None else ():
-        yield Change("counted", str(role), free=True), decomposition.sum_of(dS)
+        yield _part(name), matrix
+
+
+def _mutated_roles(reference: Reference) -> Iterator[Mutation]:
+    for role in reference.roles:
+        for how, often in COUNTS.items():
+            yield Mutation(f"{role} {how}", "term", _part(str(role)), often)
+
+
+@with_sentences({"counted": part_counted}, _mutated_roles)
+def roles(decomposition: Decomposition) -> Added:
+    """Each role of a term."""
+    for role, dS in decomposition.by_role.items():
+        yield _part(str(role)), decomposition.sum_of(dS)
 
 
 @dataclass(frozen=True)
@@ -111,11 +133,15 @@ def _reduced(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 
 def _also(v: Vocabulary, change: Change, c: Coefficient) -> Message:
-    factor = "" if c == 1 else f"{number(c)} × "
-    return Message("term-extra", f"{factor}{v.names.get(change.part, change.part)} {change.how} is added")
+    return Message("term-extra", put(c, f"{v.names.get(change.part, change.part)} {change.how}"))
 
 
-@with_sentences({"reduced": _reduced, "also": _also})
+def _mutated_sizes(_: Reference) -> Iterator[Mutation]:
+    yield Mutation("the reduction's 1/N left out", "reduction", Change("reduced", "data", "× N"))
+    yield Mutation("divided by N once more", "reduction", Change("reduced", "data", "/ N"))
+
+
+@with_sentences({"reduced": _reduced, "also": _also}, _mutated_sizes)
 def reduced(decomposition: Decomposition) -> Added:
     """Multiplied by a size, or divided by it; or that is added."""
     there = (decomposition.targets is None, not decomposition.form.is_apart)  # classes, features
@@ -152,12 +178,11 @@ AS_IT_IS = {"ones": "a constant", "matrix of scores": "the matrix of scores"}
 def added(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     """Something that has nothing to do with the loss."""
     if change.part == OWN_FEATURES:
-        what = f"{v.features(c)}, once per example{', as a mean,' if v.is_mean else ','} too many"
-        return Message("label-term", f"the label's {v.axes.row} has {what}: its own margin or its 1 is counted otherwise", v.own)
-    what = AS_IT_IS.get(change.part, f"the sum of the {change.part}") + (f", {change.how}" if change.how else "")
-    return Message(
-        "term-extra", f"{what}, {number(c if c > 0 else -c)} times, is {'added to' if c > 0 else 'subtracted from'} the gradient"
-    )
+        what = f"{v.features(magnitude(c))} per example{', averaged,' if v.is_mean else ''}"
+        verb = f"is {'added to' if c > 0 else 'subtracted from'} the label's {v.axes.row}"
+        return Message("label-term", f"{what} {verb}: its own margin, or its 1, is counted otherwise", v.own)
+    what = AS_IT_IS.get(change.part, f"the sum of the {change.part}") + (f", {change.how}," if change.how else "")
+    return Message("term-extra", put(c, what, "the gradient"))
 
 
 @with_sentences({"extra": added})

@@ -9,7 +9,7 @@ import numpy as np
 from verify.diagnosis.change import Added, Change, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary, multiple
-from verify.diagnosis.wording import Coefficient, Message
+from verify.diagnosis.wording import Coefficient, Message, magnitude
 
 ENTRYWISE: dict[str, Callable[[Floats, float], Floats]] = {
     "W": lambda W, reg: W,
@@ -50,8 +50,13 @@ def _weights(v: Vocabulary, change: Change, c: Coefficient) -> Message:
     if change.part == BIAS:
         return of_bias(v, c)
     if change.part == FEATURES and v.rate is not None:
+        if v.rate + c == 0:
+            return Message("penalty-factor", f"the penalty's gradient is missing in {FEATURES}", FEATURES)
         return Message("penalty-factor", f"{v.weights(v.rate + c)} where {v.weights(v.rate)} is due, in {FEATURES}", FEATURES)
-    return Message("term-extra", f"{instead(v, change, c)} is added{'' if v.rate is not None else ', and the loss has no penalty'}")
+    verb = "subtracted" if c < 0 else "added"
+    return Message(
+        "term-extra", f"{instead(v, change, magnitude(c))} is {verb}{'' if v.rate is not None else ', and the loss has no penalty'}"
+    )
 
 
 def _times_lambda(v: Vocabulary, change: Change, _: Coefficient) -> Message:

@@ -14,7 +14,7 @@ UNNORMALISED = ("exp of the scores", "exp of the shifted scores")
 
 
 def _scores(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    return Message("scaled" if change.how in UNNORMALISED else "term-extra", f"in place of the probabilities stands: {change.how}")
+    return Message("scaled" if change.how in UNNORMALISED else "term-extra", f"in place of the probabilities stands {change.how}")
 
 
 @with_sentences({"scores": _scores})
@@ -36,18 +36,18 @@ def replaced(decomposition: Decomposition) -> Added:
             "exp of the scores": E,
             "exp of the shifted scores": shifted,
             "the sigmoid": 1 / (1 + np.exp(-S)),
-            "normalised over the examples": E / E.sum(axis=0),
-            "normalised over the examples, after the shift": shifted / shifted.sum(axis=0),
-            "normalised over everything": E / E.sum(),
+            "exp of the scores, divided by its sum over the examples": E / E.sum(axis=0),
+            "exp of the shifted scores, divided by its sum over the examples": shifted / shifted.sum(axis=0),
+            "exp of the scores, divided by its sum over examples and classes": E / E.sum(),
             "log p": np.log(P),
             "p (1 − p)": P * (1 - P),
             "p²": P * P,
-            "at half of the scores": _softmax(S / 2),
-            "at twice the scores": _softmax(2 * S),
-            "of the negative scores": _softmax(-S),
+            "the softmax at half of the scores": _softmax(S / 2),
+            "the softmax at twice the scores": _softmax(2 * S),
+            "the softmax of the negative scores": _softmax(-S),
             "the sigmoid's slope": 1 / (1 + np.exp(-S)) * (1 - 1 / (1 + np.exp(-S))),
-            "one at the greatest": (top == S).astype(np.float64),
-            "uniform": np.full(S.shape, 1 / decomposition.C),
+            "1 at the greatest score and 0 elsewhere": (top == S).astype(np.float64),
+            "1/C for every class": np.full(S.shape, 1 / decomposition.C),
             "√p": np.sqrt(P),
         }
     for how, dS in functions.items():

@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.parts import OWN_FEATURES, added
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, counted, number
-from verify.terms import ExampleTerms, Term
+from verify.diagnosis.wording import Coefficient, Message, magnitude, number
+from verify.terms import ExampleTerms, Reference, Term
 
 
 def _label(v: Vocabulary, change: Change, _: Coefficient) -> Message:
-    whose = f"{change.how} label" if "example" in change.how else f"{change.how} in place of the label"
     if change.part == "data":
-        return Message("label-term", f"the gradient is that of other labels than the loss's: it takes {whose}")
-    return Message("label-term", f"the label's own part stands in the wrong {v.axes.row}: it takes {whose}")
+        return Message("label-term", f"the gradient is that of other labels than the loss's: it takes {change.how}")
+    if change.how == EVERY_OTHER:
+        return Message("label-term", f"the label's own part stands in {change.how}")
+    return Message("label-term", f"the label's own part stands in the wrong {v.axes.row}: it takes {change.how}")
 
 
-@with_sentences({"label": _label})
+NEXT, EVERY_OTHER = "the next class in place of the label", "every class but the label"
+
+
+NEXT_LABEL = "the next class's label in the gradient"
+"""What `verify power` calls it, of targets too."""
+
+
+def _mutated_label(reference: Reference) -> Iterator[Mutation]:
+    if reference.label_matters:
+        yield Mutation(NEXT_LABEL, "label", Change("label", "data", NEXT))
+
+
+@with_sentences({"label": _label}, _mutated_label)
 def labelled(decomposition: Decomposition) -> Added:
     """Other labels: in all of the gradient, or for the label's own terms only."""
     y, C = decomposition.y, decomposition.C
     others: dict[str, NDArray[np.int64]] = {
-        "the next class": (y + 1) % C,
-        "the class before": (y - 1) % C,
-        "the class before, 0 for the first": np.maximum(y - 1, 0),
-        "the next class, the last for the last": np.minimum(y + 1, C - 1),
-        "the next example's": np.roll(y, -1),
-        "the previous example's": np.roll(y, 1),
-        "the first class": np.zeros_like(y),
-        "the last class": np.full_like(y, C - 1),
-        "the class counted from the end": C - 1 - y,
-        "the examples' from the end": y[::-1],
+        NEXT: (y + 1) % C,
+        "the class before in place of the label": (y - 1) % C,
+        "the class before in place of the label, and for the first the first": np.maximum(y - 1, 0),
+        "the next class in place of the label, and for the last the last": np.minimum(y + 1, C - 1),
+        "the next example's label": np.roll(y, -1),
+        "the previous example's label": np.roll(y, 1),
+        "the first class in place of the label": np.zeros_like(y),
+        "the last class in place of the label": np.full_like(y, C - 1),
+        "class C − 1 − y in place of the label y": C - 1 - y,
+        "the labels in reverse order": y[::-1],
     }
     rows = np.arange(decomposition.N)
     for how, label in others.items():
@@ -44,13 +57,13 @@ def labelled(decomposition: Decomposition) -> Added:
         moved, own = np.zeros((decomposition.N, C)), decomposition.label_slopes[rows, y]
         moved[rows, label] = own
         yield Change("label", "label", how), decomposition.sum_of(moved - decomposition.label_slopes)
-        if how == "the next class":
+        if how == NEXT:
             everywhere = np.where(np.arange(C) == y[:, None], 0.0, own[:, None])
-            yield Change("label", "label", "every class but the label"), decomposition.sum_of(everywhere - decomposition.label_slopes)
+            yield Change("label", "label", EVERY_OTHER), decomposition.sum_of(everywhere - decomposition.label_slopes)
             for role, dS in decomposition.by_role.items():
                 if role.label and role.sign and not role.switch:
                     moved = np.where(np.arange(C) == y[:, None], 0.0, dS[rows, y][:, None])
-                    yield Change("label", str(role), "every class but the label"), decomposition.sum_of(moved - dS)
+                    yield Change("label", str(role), EVERY_OTHER), decomposition.sum_of(moved - dS)
         written = decomposition.other_slopes.copy()
         written[rows, label] = own
         yield Change("label", "written", how), decomposition.sum_of(written - decomposition.all_slopes)
@@ -60,7 +73,7 @@ def smoothed(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     """Label smoothing."""
     if change.part == "label":
         return Message("label-term", f"label smoothing: {number(c)} of the label's 1 is spread over all classes, and not in the loss")
-    return Message("label-term", f"label smoothing: every example is {counted(c)} with the other target, and not so in the loss")
+    return Message("label-term", f"label smoothing: {number(c)} × the slope at the other target is mixed in, and not in the loss")
 
 
 @with_sentences({"smoothed": smoothed, "extra": added})
@@ -97,10 +110,17 @@ def _parameter(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 def leak(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     """A switch that is never off."""
-    return Message("term-extra", f"a switch that is off is {counted(c)}, as in a leaky hinge, where 0 times is due")
+    return Message("term-extra", f"a switch that is off counts {number(c)} ×, as in a leaky hinge, where it counts nothing")
 
 
-@with_sentences({"parameter": _parameter, "leak": leak})
+def _mutated_parameters(reference: Reference) -> Iterator[Mutation]:
+    """Within the domain, where the gradient mentions it: elsewhere the shifted one is equal."""
+    for name, factor in reference.shifts(reference.mentioned[1]):
+        how = {0.5: "halved", 2.0: "doubled"}[factor]
+        yield Mutation(f"{name} × {factor:g} in the gradient", "parameter", Change("parameter", name, how))
+
+
+@with_sentences({"parameter": _parameter, "leak": leak}, _mutated_parameters)
 def shifted(decomposition: Decomposition) -> Added:
     """A parameter (the margin) that is another one in the gradient only."""
     for name, value in decomposition.oracle.objective.parameters.items():
@@ -128,7 +148,8 @@ def _activity(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 
 def _valued(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    return Message("term-extra", f"{number(c)} × the margins themselves are added to their indicators")
+    factor = "" if magnitude(c) == 1 else f"{number(magnitude(c))} × "
+    return Message("term-extra", f"{factor}the margins are {'added to' if c > 0 else 'subtracted from'} their indicators")
 
 
 @with_sentences({"activity": _activity, "valued": _valued})

@@ -5,19 +5,20 @@ There are no classes: what takes the place of the label's part is what the targe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from verify.cases.kinks import has_kinks
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats, Labels
 from verify.diagnosis.omissions import OF_A_TARGET, example
 from verify.diagnosis.parts import added
-from verify.diagnosis.slopes import leak, smoothed
+from verify.diagnosis.slopes import NEXT_LABEL, leak, smoothed
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Coefficient, Message
 from verify.spec.margins import MARGINS
+from verify.terms import Reference
 
 OTHER_TARGETS: dict[str, Callable[[float], float]] = {
     "1 − t": lambda t: 1 - t,
@@ -35,10 +36,10 @@ OTHER_TARGETS: dict[str, Callable[[float], float]] = {
 """Targets 0 and 1 taken for −1 and 1, the other way round, and the like."""
 
 OTHER_EXAMPLES: dict[str, Callable[[Labels], Labels]] = {
-    "the next example's": lambda y: np.roll(y, -1),
-    "the previous example's": lambda y: np.roll(y, 1),
-    "the examples' from the end": lambda y: y[::-1],
-    "the first example's": lambda y: np.full_like(y, y[0]),
+    "the next example's target": lambda y: np.roll(y, -1),
+    "the previous example's target": lambda y: np.roll(y, 1),
+    "the targets in reverse order": lambda y: y[::-1],
+    "the first example's target": lambda y: np.full_like(y, y[0]),
 }
 
 
@@ -56,7 +57,7 @@ def _targets(decomposition: Decomposition) -> Added:
     if len(known) == 2:
         yield Change("smoothed", "target", free=True), decomposition.relabelled(1 - decomposition.y) - decomposition.data
     for how, order in OTHER_EXAMPLES.items():
-        yield Change("target", "data", f"{how} target"), decomposition.relabelled(order(decomposition.y)) - decomposition.data
+        yield Change("target", "data", how), decomposition.relabelled(order(decomposition.y)) - decomposition.data
 
 
 @with_sentences({"example": example})
@@ -68,6 +69,19 @@ def _by_target(decomposition: Decomposition) -> Added:
         )
 
 
+def _mutated_target(reference: Reference) -> Iterator[Mutation]:
+    if reference.label_matters:
+        yield Mutation(NEXT_LABEL, "label", Change("target", "data", NEXT_TARGET))
+
+
+@with_sentences({"target": _target}, _mutated_target)
+def _next_target(decomposition: Decomposition) -> Added:
+    """The target that follows in the spec."""
+    following = (decomposition.y + 1) % len(decomposition.oracle.objective.loss.targets or (0,))
+    yield Change("target", "data", NEXT_TARGET), decomposition.relabelled(following) - decomposition.data
+
+
+NEXT_TARGET = "the next of the possible targets"
 MOST_TARGETS = 8
 """Of a loss with many targets the first stand for the rest."""
 
@@ -146,7 +160,7 @@ def _weighted(decomposition: Decomposition) -> Added:
         "multiplied by σ(s)(1 − σ(s)), the slope of the sigmoid": slopes * _sigmoid(s) * _sigmoid(-s),
         "divided by σ(s)(1 − σ(s))": slopes / (_sigmoid(s) * _sigmoid(-s)),
         "clipped to [−1, 1]": np.clip(slopes, -1, 1),
-        "divided by the number of its examples with a slope": slopes * decomposition.N / max(int(np.count_nonzero(slopes)), 1),
+        "divided by the number of examples with a slope, where N is due": slopes * decomposition.N / max(int(np.count_nonzero(slopes)), 1),
     }
     second = decomposition.curvature
     if second is not None:
@@ -164,7 +178,7 @@ def _rectified(decomposition: Decomposition) -> Added:
     """Where the sign of a slope is that of its target, as in classification, the examples of that target are left out."""
     slopes = decomposition.all_slopes
     for how, dS in (("negative", np.maximum(slopes, 0)), ("positive", np.minimum(slopes, 0))):
-        yield Change("weighted", "data", f"without what is {how}"), decomposition.sum_of(dS - slopes)
+        yield Change("weighted", "data", f"set to 0 where it is {how}"), decomposition.sum_of(dS - slopes)
 
 
 def _margin(_: Vocabulary, change: Change, c: Coefficient) -> Message:
@@ -192,4 +206,4 @@ def _column(decomposition: Decomposition) -> Floats:
     return decomposition.targets[:, None]
 
 
-OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target, _rectified)
+OF_ONE_SCORE = (_targets, _margins, _functions, _weighted, _by_target, _rectified, _next_target)

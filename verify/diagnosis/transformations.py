@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, with_sentences
+from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Axes, Coefficient, Message
+from verify.terms import Reference
 
 Function = Callable[[Floats], Floats]
 
@@ -36,16 +37,17 @@ TRANSPOSES: dict[str, Function] = {
 }
 """The numbers of the transpose, in the shape of the gradient."""
 
+NORMED, SCALED, CLIPPED = "{part} is divided by its norm", "{part} is divided by its greatest entry", "{part} is clipped to [−1, 1]"
 TOUCHES: dict[str, Function] = {
-    "its absolute value": np.abs,
-    "its sign": np.sign,
-    "divided by its norm": lambda G: G / (np.linalg.norm(G) or 1.0),
-    "clipped to [−1, 1]": lambda G: np.clip(G, -1, 1),
-    "divided by its greatest entry": lambda G: G / (np.max(np.abs(G), initial=0.0) or 1.0),
-    "without its negative entries": lambda G: np.maximum(G, 0),
-    "its square": lambda G: G * G,
-    "centred over the classes": lambda G: G - G.mean(axis=0),
-    "centred over the {across}": lambda G: G - G.mean(axis=1, keepdims=True),
+    "in place of {part} stands its absolute value": np.abs,
+    "in place of {part} stands its sign": np.sign,
+    NORMED: lambda G: G / (np.linalg.norm(G) or 1.0),
+    CLIPPED: lambda G: np.clip(G, -1, 1),
+    SCALED: lambda G: G / (np.max(np.abs(G), initial=0.0) or 1.0),
+    "the negative entries of {part} are set to 0": lambda G: np.maximum(G, 0),
+    "in place of {part} stands its square": lambda G: G * G,
+    "the mean over the classes is subtracted from {part}": lambda G: G - G.mean(axis=0),
+    "the mean over the {across} is subtracted from {part}": lambda G: G - G.mean(axis=1, keepdims=True),
 }
 
 DONE: dict[str, dict[str, Function]] = {"permuted": ORDERS, "transposed": TRANSPOSES, "touched": TOUCHES}
@@ -60,7 +62,7 @@ def done(name: str, matrix: Floats, kinds: Sequence[str] = tuple(DONE)) -> Added
 
 
 ORDERS_OF_ROWS = frozenset(how for how in ORDERS if "{rows}" in how)
-CODES = {"divided by its norm": "scaled", "divided by its greatest entry": "scaled", "clipped to [−1, 1]": "clipped"}
+CODES = {NORMED: "scaled", SCALED: "scaled", CLIPPED: "clipped"}
 """Of what is done to the entries; the rest are `entries`."""
 
 
@@ -70,7 +72,7 @@ def tell(axes: Axes, name: str, change: Change) -> Message:
         return Message("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
     if change.kind == "permuted":
         return Message("class-swapped" if change.how in ORDERS_OF_ROWS else "entries", f"{name} has its {axes.filled(change.how)}")
-    return Message(CODES.get(change.how, "entries"), f"in place of {name} stands: {axes.filled(change.how)}")
+    return Message(CODES.get(change.how, "entries"), axes.filled(change.how, part=name))
 
 
 def _done(v: Vocabulary, change: Change, _: Coefficient) -> Message:
@@ -81,7 +83,12 @@ def _features(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("entries", f"the data gradient is taken with {change.how} in place of the features")
 
 
-@with_sentences({"permuted": _done})
+def _mutated_order(reference: Reference) -> Iterator[Mutation]:
+    for role in reference.roles if reference.has_classes else ():
+        yield Mutation(f"{role} given to the next class", "term", Change("permuted", str(role), "{rows} moved down"))
+
+
+@with_sentences({"permuted": _done}, _mutated_order)
 def permuted(decomposition: Decomposition) -> Added:
     """Rows or columns in another order."""
     roles = {str(role): decomposition.sum_of(dS) for role, dS in decomposition.by_role.items()}
@@ -121,5 +128,5 @@ def featured(decomposition: Decomposition) -> Added:
 def summed(decomposition: Decomposition) -> Added:
     """Of scores: what belongs to all examples, for each of them."""
     total = np.broadcast_to(decomposition.data.sum(axis=1, keepdims=True), decomposition.shape)
-    for how, instead in (("its sum over the examples", total), ("its mean over the examples", total / decomposition.N)):
-        yield Change("touched", "data", how), instead - decomposition.data
+    for how, instead in (("sum", total), ("mean", total / decomposition.N)):
+        yield Change("touched", "data", f"in place of {{part}} stands its {how} over the examples"), instead - decomposition.data

@@ -53,8 +53,8 @@ class Vocabulary:
 def multiple(factor: Coefficient, of: str) -> str:
     """A multiple of a product as code has it.
 
-    >>> multiple(1, "λW"), multiple(Fraction(1, 2), "W²")
-    ('λW', '1/2W²')
+    >>> multiple(1, "λW"), multiple(-1, "λW"), multiple(Fraction(1, 2), "W²"), multiple(Fraction(-3, 2), "λW")
+    ('λW', '-λW', '1/2 W²', '-3/2 λW')
     """
     text = number(factor)
-    return of if text == "1" else f"{text}{of}"
+    return f"{text.removesuffix('1')}{of}" if text in ("1", "-1") else f"{text} {of}" if "/" in text else f"{text}{of}"

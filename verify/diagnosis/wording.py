@@ -56,17 +56,22 @@ class Axes:
     columns: str = "columns"
     across: str = "features"
 
-    def filled(self, words: str) -> str:
-        """Words with these names in their places.
+    def filled(self, words: str, **more: str) -> str:
+        """Words with these names, and more, in their places.
 
         >>> Axes().filled("the last {row}"), AXES[SCORES].filled("{rows} reversed")
         ('the last row', 'classes reversed')
         """
-        return words.format(**vars(self))
+        return words.format(**vars(self), **more)
 
 
 AXES = {LINEAR: Axes(), SCORES: Axes(row="class", rows="classes", column="example", columns="examples", across="examples")}
 """By what an objective is a function of."""
+
+
+def magnitude(x: Coefficient) -> Coefficient:
+    """|x|."""
+    return -x if x < 0 else x
 
 
 def number(x: Coefficient) -> str:
@@ -92,7 +97,19 @@ def times(x: Coefficient) -> str:
 def counted(x: Coefficient) -> str:
     """How often something counts that counts once in right code.
 
-    >>> counted(Fraction(2)), counted(Fraction(1, 2)), counted(Fraction(-3))
-    ('counted 2 times', 'counted 1/2 times', 'subtracted 3 times')
+    >>> counted(Fraction(2)), counted(Fraction(1, 2)), counted(Fraction(-3)), counted(Fraction(-1))
+    ('counted twice', 'counted 1/2 times', 'subtracted 3 times', 'subtracted once')
     """
-    return f"subtracted {number(-x)} times" if x < 0 else f"counted {number(x)} times"
+    often = "once" if magnitude(x) == 1 else "twice" if magnitude(x) == 2 else f"{number(magnitude(x))} times"
+    return f"{'subtracted' if x < 0 else 'counted'} {often}"
+
+
+def put(c: Coefficient, what: str, to: str = "") -> str:
+    """What is added c times to something, as a sentence.
+
+    >>> put(Fraction(1), "the data term", "the loss"), put(Fraction(-2), "λ", "the loss"), put(-1.0, "W")
+    ('the data term is added to the loss', '2 × λ is subtracted from the loss', 'W is subtracted')
+    """
+    factor = "" if magnitude(c) == 1 else f"{number(magnitude(c))} × "
+    where = f" {'from' if c < 0 else 'to'} {to}" if to else ""
+    return f"{factor}{what} is {'subtracted' if c < 0 else 'added'}{where}"

@@ -13,7 +13,7 @@ from verify.errors import UsageError
 from verify.source import load_file, load_module
 
 
-def given(text: str) -> Any:
+def read_example(text: str) -> Any:
     """`1,2.5,-3`, or the array in a FILE.npy, the arrays by name in a FILE.npz, or what is called NAME in FILE.py:NAME or module:NAME: an
     array, a tuple, a dict, or a function that returns one. Raises UsageError.
     """

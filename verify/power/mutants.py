@@ -1,7 +1,12 @@
-"""The catalogue: the right implementation with one thing done wrong, for each thing that is there to be done wrong."""
+"""The right implementation with one thing done wrong, for each thing that is there to be done wrong.
+
+What is wrong by a formula comes from the catalogue of the diagnosis: a mutation there is added to the right answer. Made here is the rest:
+choices on kinks, errors of a given size, answers that are wrong where a condition holds, and misbehaviour.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,16 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.oracle import Oracle, exact
+from verify.cases import Case
+from verify.cases.shapes import BLOCK
+from verify.diagnosis import changes, losses
+from verify.diagnosis.change import Change, Mistakes, Mutation
+from verify.diagnosis.decomposition import Decomposition
+from verify.form import LINEAR
+from verify.oracle import Oracle
 from verify.rounding import unit_roundoff
 from verify.spec import Objective
-from verify.terms import ExampleTerms, Parts, Reference, Role, Term
+from verify.terms import KEPT, ExampleTerms, Parts, Reference, Term
 
 Floats = NDArray[np.floating]
 Answer = tuple[float, Floats]
 Candidate = Callable[..., Answer]
 
-BLOCK = 64
 LARGE = 30.0
 """Scores beyond this are large: generic cases stay below it."""
 RELATIVE = tuple(10.0**-k for k in range(3, 13))
@@ -52,102 +62,105 @@ def right(reference: Reference) -> Candidate:
 def mutants(reference: Reference) -> list[Mutant]:
     """Every mutant that differs from the right implementation: those of a switch, a parameter or a penalty only where there is one."""
     return [
-        *_terms(reference), *_losses(reference), *_kinks(reference), *_parameters(reference), *_penalty(reference), *_structure(reference),
-        *_relative(reference), *_latent(reference), *_behaviour(reference),
+        *_catalogued(reference), *_losses(reference), *_kinks(reference), *_parameters(reference), *_relative(reference),
+        *_latent(reference), *_behaviour(reference),
     ]  # fmt: skip
 
 
 def _made(
     reference: Reference,
-    parts: Callable[[Parts], Parts] = lambda p: p,
     term: Callable[[Term, ExampleTerms, int], float] | None = None,
-    entry: Callable[[Term, int], int] | None = None,
     after: Callable[[Floats, Parts], Floats] = lambda G, p: G,
     loss: Callable[[Parts], float] = lambda p: p.loss,
 ) -> Candidate:
-    """The implementation from: a change of the parts, the factor of a term, the class that it is given to, a last touch, a loss."""
+    """The implementation from: the factor of a term, a last touch, a loss."""
     labels = reference.oracle.objective.loss.labels
 
     def f(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
-        whole = reference.known(W, X, y, reg)
-        if whole is None:
+        p = reference.known(W, X, y, reg)
+        if p is None:
             if not (np.all(np.isfinite(W)) and np.all(np.isfinite(X))):
                 return float("nan"), np.full_like(W, np.nan)
             if np.any(y < 0) or np.any(y >= labels(len(W))) or len(y) != len(X) or X.shape[1] != W.shape[1]:
                 raise ValueError("labels or shapes do not fit")
-            whole = reference.parts(W, X, y, reg)
-        p = parts(whole)
-        G = p.gradient.copy() if term is None and entry is None else p.summed(_score_gradients(p, term or _untied, entry or _own))
-        return float(W.dtype.type(loss(whole))), after(G, whole).astype(W.dtype)
+            p = reference.parts(W, X, y, reg)
+        G = p.gradient.copy() if term is None else p.summed(_score_gradients(p, term))
+        return float(W.dtype.type(loss(p))), after(G, p).astype(W.dtype)
 
     return f
 
 
-def _untied(t: Term, e: ExampleTerms, label: int) -> float:
-    return float(not t.tied)
-
-
-def _own(t: Term, C: int) -> int:
-    return t.entry
-
-
-def _score_gradients(p: Parts, term: Callable[[Term, ExampleTerms, int], float], entry: Callable[[Term, int], int]) -> Floats:
-    dS, C = np.zeros((len(p.X), len(p.W))), len(p.W)
+def _score_gradients(p: Parts, term: Callable[[Term, ExampleTerms, int], float]) -> Floats:
+    dS = np.zeros((len(p.X), len(p.W)))
     for ds, e, label in zip(dS, p.examples, p.y, strict=True):
         for t in e.terms:
-            ds[entry(t, C)] += term(t, e, int(label)) * t.value
+            ds[t.entry] += term(t, e, int(label)) * t.value
     return dS
 
 
-def _roles(reference: Reference) -> dict[Role, None]:
-    """The roles that occur, seen on a small example of three classes whose switches are all on, all off and tied."""
-    roles: dict[Role, None] = {}
-    loss = reference.oracle.objective.loss
-    for first in (0.0, 9.0, -9.0):
-        scores = [exact.ball(first), *(exact.ball(0.0) for _ in range(loss.scores(3) - 1))]
-        for label in loss.some_labels(3):
-            roles |= dict.fromkeys(t.role for t in reference.example(scores, label).terms if t.value)
-    return roles
+def _catalogued(reference: Reference) -> Iterator[Mutant]:
+    """Those of the catalogue: wrong gradients beside the right loss, and wrong losses beside the right gradient."""
+    one_score = not reference.has_classes
+    gradients = _mutations(changes.CATALOGUES[LINEAR, one_score], reference)
+    values = _mutations(losses.CATALOGUES[LINEAR], reference)
+    of_gradients, of_values = Added(reference, gradients), Added(reference, values)
+    for m in (m for _, several in gradients for m in several):
+        yield Mutant(m.name, m.family, _made(reference, after=_with_added(of_gradients, m)))
+    for m in (m for _, several in values for m in several):
+        yield Mutant(m.name, m.family, _made(reference, loss=_loss_with(of_values, m)))
 
 
-def _has_classes(reference: Reference) -> bool:
-    """Whether an example has several scores, one a class."""
-    return not reference.oracle.objective.loss.targets
+Mutations = list[tuple[Mistakes, list[Mutation]]]
 
 
-def _terms(reference: Reference) -> Iterator[Mutant]:
-    for role in _roles(reference):
-        for what, factor in (("left out", 0.0), ("counted twice", 2.0), ("with the wrong sign", -1.0)):
-            yield Mutant(f"{role} {what}", "term", _made(reference, term=_factor_of(role, factor)))
-        if _has_classes(reference):
-            yield Mutant(f"{role} given to the next class", "term", _made(reference, entry=_next_for(role)))
+def _mutations(catalogue: Sequence[Mistakes], reference: Reference) -> Mutations:
+    return [(mistakes, made) for mistakes in catalogue if (made := list(mistakes.mutations(reference)))]
 
 
-def _factor_of(role: Role, factor: float) -> Callable[[Term, ExampleTerms, int], float]:
-    return lambda t, e, label: (not t.tied) * (factor if t.role == role else 1.0)
+class Added:
+    """What each change of some mutations adds to the right answer at a point, derived once for all mutants."""
+
+    def __init__(self, reference: Reference, mutations: Mutations) -> None:
+        self._oracle, self._mutations = reference.oracle, mutations
+        self._known: OrderedDict[Parts, dict[Change, Any]] = OrderedDict()
+
+    def at(self, p: Parts, change: Change) -> Any:
+        """A matrix (C, D), or a number of the loss."""
+        if p not in self._known:
+            self._known[p] = self._all(p)
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return self._known[p][change]
+
+    def _all(self, p: Parts) -> dict[Change, Any]:
+        found: dict[Change, Any] = {}
+        decomposition = Decomposition(self._oracle, Case(values={"W": p.W, "X": p.X, "y": p.y, "reg": p.reg}, family="mutation"))
+        with np.errstate(all="ignore"):
+            for mistakes, several in self._mutations:
+                wanted = {m.change for m in several}
+                for change, column in mistakes.columns(decomposition):
+                    if change in wanted:
+                        found[change] = column
+                        wanted.remove(change)
+                    if not wanted:
+                        break
+                found |= dict.fromkeys(wanted, 0.0)  # this point has no such part
+        return found
 
 
-def _next_for(role: Role) -> Callable[[Term, int], int]:
-    return lambda t, C: (t.entry + 1) % C if t.role == role else t.entry
+def _with_added(added: Added, m: Mutation) -> Callable[[Floats, Parts], Floats]:
+    return lambda G, p: G + m.times * added.at(p, m.change)
+
+
+def _loss_with(added: Added, m: Mutation) -> Callable[[Parts], float]:
+    return lambda p: p.loss + m.times * float(added.at(p, m.change))
 
 
 def _losses(reference: Reference) -> Iterator[Mutant]:
-    """A wrong loss beside the right gradient."""
-    count = len(reference.oracle.example.value_terms)
-    for k in range(count):
-        for what, factor in (("left out", 0.0), ("counted twice", 2.0), ("with the wrong sign", -1.0)):
-            yield Mutant(f"term {k + 1} of the loss {what}", "loss", _made(reference, loss=_loss_with(k, factor)))
-    yield Mutant("loss off by 1e-3", "loss", _made(reference, loss=lambda p: p.loss * (1 + 1e-3)))
+    """A loss that is computed too coarsely, or not at all."""
     if reference.oracle.dtype == "float64":
         yield Mutant("loss in single precision", "loss", _made(reference, loss=lambda p: float(np.float32(p.loss))))
     yield Mutant("loss not computed anew where W hardly changes", "loss", _stale(_made(reference)), wavers=True)
-
-
-def _loss_with(k: int, factor: float) -> Callable[[Parts], float]:
-    def loss(p: Parts) -> float:
-        return p.loss + p.share * sum((factor - 1) * e.losses[k] for e in p.examples)
-
-    return loss
 
 
 def _stale(f: Candidate) -> Candidate:
@@ -182,79 +195,15 @@ def _ties_as(value: float) -> Callable[[Term, ExampleTerms, int], float]:
 
 
 def _parameters(reference: Reference) -> Iterator[Mutant]:
-    """A parameter that is shifted in the gradient only, and one that is shifted in both: consistent with a wrong loss. Where the formula
-    does not mention it the shifted one is equal, and left out.
-    """
+    """A parameter that is shifted in loss and gradient: consistent with a wrong loss."""
     objective = reference.oracle.objective
-    in_value, in_gradient = reference.oracle.formula(objective.loss.scores(3), 0).mentioned
-    for name, value in objective.parameters.items():
-        parameter = objective.loss.parameters[name]
-        for factor in (factor for factor in (0.5, 2.0) if parameter.low < factor * value < parameter.high):
-            shifted = Reference(Oracle(_with(objective, name, factor * value), reference.oracle.dtype))
-            if name in in_gradient:
-                yield Mutant(f"{name} × {factor:g} in the gradient", "parameter", _pair(_made(reference), _made(shifted)))
-            if name in in_value:
-                yield Mutant(f"{name} × {factor:g} in loss and gradient", "consistent", _made(shifted))
+    for name, factor in reference.shifts(reference.mentioned[0]):
+        shifted = Reference(Oracle(_with(objective, name, factor * objective.parameters[name]), reference.oracle.dtype))
+        yield Mutant(f"{name} × {factor:g} in loss and gradient", "consistent", _made(shifted))
 
 
 def _with(objective: Objective, name: str, value: float) -> Objective:
     return replace(objective, parameters={**objective.parameters, name: value})
-
-
-def _pair(loss: Candidate, gradient: Candidate) -> Candidate:
-    return lambda *arguments: (loss(*arguments)[0], gradient(*arguments)[1])
-
-
-def _penalty(reference: Reference) -> Iterator[Mutant]:
-    if not reference.oracle.penalised(np.zeros((1, 2))).any():
-        return
-    for what, factor in (("left out", 0.0), ("halved", 0.5), ("doubled", 2.0), ("subtracted", -1.0)):
-        yield Mutant(f"the penalty's gradient {what}", "penalty", _made(reference, parts=_slope_times(np.array(factor))))
-    if reference.oracle.objective.penalty.bias:
-        yield Mutant("the bias not penalised in the gradient", "penalty", _made(reference, parts=_without_bias))
-
-
-def _slope_times(factor: Floats) -> Callable[[Parts], Parts]:
-    return lambda p: replace(p, slope=factor * p.slope)
-
-
-def _without_bias(p: Parts) -> Parts:
-    return replace(p, slope=p.slope * (np.arange(p.W.shape[1]) < p.W.shape[1] - 1))
-
-
-def _structure(reference: Reference) -> Iterator[Mutant]:
-    yield Mutant("the reduction's 1/N left out", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share * len(p.X))))
-    yield Mutant("divided by N once more", "reduction", _made(reference, parts=lambda p: replace(p, share=p.share / len(p.X))))
-    if _label_matters(reference):
-        shifted = _labels_shifted(_made(reference), reference.oracle.objective.loss.labels)
-        yield Mutant("the next class's label in the gradient", "label", _pair(_made(reference), shifted))
-    yield Mutant("sign of everything", "structure", _made(reference, after=_times(-1.0)))
-    if _has_classes(reference):
-        yield Mutant("the first class left out", "structure", _made(reference, after=_touched((0,), 0.0)))
-    yield Mutant("the bias column left out", "structure", _made(reference, after=_touched((slice(None), -1), 0.0)))
-    yield Mutant("the last example left out", "structure", _made(reference, parts=lambda p: _first(p, max(1, len(p.X) - 1))))
-    yield Mutant(f"the tail beyond {BLOCK} examples left out", "structure", _made(reference, parts=lambda p: _first(p, BLOCK)))
-
-
-def _label_matters(reference: Reference) -> bool:
-    """Whether the formula is not the same for two labels."""
-    loss = reference.oracle.objective.loss
-    if loss.domain:
-        return True
-    known = {reference.oracle.formula(loss.scores(3), label).expression for label in range(min(2, loss.labels(3)))}
-    return len(known) > 1
-
-
-def _labels_shifted(f: Candidate, labels: Callable[[int], int]) -> Candidate:
-    def g(W: Floats, X: Floats, y: NDArray[np.integer[Any]], reg: float) -> Answer:
-        n = labels(len(W))
-        return f(W, X, np.where((y >= 0) & (y < n), (y + 1) % n, y), reg)
-
-    return g
-
-
-def _first(p: Parts, n: int) -> Parts:
-    return replace(p, X=p.X[:n], y=p.y[:n], examples=p.examples[:n])
 
 
 def _times(factor: float) -> Callable[[Floats, Parts], Floats]:
@@ -308,7 +257,7 @@ def _latent(reference: Reference) -> Iterator[Mutant]:
         ("without a penalty", lambda p: not p.slope.any()),
         ("on a kink", on_a_kink),
     )
-    kinks, classes = bool(reference.oracle.example.switches), _has_classes(reference)
+    kinks, classes = bool(reference.oracle.example.switches), reference.has_classes
     for what, holds in conditions:
         if ("kink" not in what or kinks) and ("class" not in what or classes):
             yield Mutant(f"1.001 × {what} only", "latent", _made(reference, after=_only(holds)), holds)
@@ -355,7 +304,7 @@ def _behaviour(reference: Reference) -> Iterator[Mutant]:
     yield Mutant("writes to W", "behaviour", writes)
     yield Mutant("returns its own buffer", "behaviour", shares, wavers=True)
     yield Mutant("remembers answers by the identity of W", "behaviour", remembers, wavers=True)
-    if _has_classes(reference):  # one row is in C order anyway
+    if reference.has_classes:  # one row is in C order anyway
         yield Mutant("reads W as if it were in C order", "behaviour", reads_memory)
     yield Mutant("takes NaN for 0", "behaviour", swallows)
     yield Mutant("the loss of an odd number of examples off by 1e-3", "loss", by_place)

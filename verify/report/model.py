@@ -7,7 +7,6 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import metadata
 from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from verify.spec.catalogue import find_loss, find_spec
 from verify.spec.loss import LossSpec
 from verify.spec.shipped import plain
 from verify.trial import Result, Witness
+from verify.versions import OWN, versions
 
 SCHEMA = "verify-report/1"
 LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
@@ -166,7 +166,7 @@ def environment() -> dict[str, Any]:
 def installed() -> dict[str, Any]:
     """What does not change while this process lives, and takes it some time to find out."""
     return {
-        "verify": metadata.version("verify-gradients"),
+        "verify": versions([OWN])[OWN],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -178,7 +178,7 @@ def installed() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def libraries() -> dict[str, str]:
     """The versions of those that take part in a judgement."""
-    return {name: metadata.version(name) for name in LIBRARIES}
+    return versions(LIBRARIES)
 
 
 def processor() -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from verify.errors import UsageError
 from verify.later import sympy
+from verify.library_errors import BOOLEAN_AS_NUMBER, NUMPY_NO_METHOD, SYMPY_NO_TRUTH_VALUE
 from verify.spec.domains import Domain
 
 LONGEST = 90
@@ -155,7 +156,7 @@ def returned(
     except (Exception, SystemExit, GeneratorExit) as error:
         frame = _frame(error)
         where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
-        plain = "no callable" in str(error) and any(hasattr(a, "applyfunc") for a in arguments)
+        plain = NUMPY_NO_METHOD.is_told_by(error) and any(hasattr(a, "applyfunc") for a in arguments)
         hint = PLAIN if plain else _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
         raise UsageError(f"{told}raised {_said(error)}{where}. {hint}") from None
 
@@ -225,9 +226,9 @@ def _hint(error: BaseException, code: str, targets: object) -> str:
     instead = _instead(called[1]) if called else None
     if called and instead:
         return f"The formula is called on symbols of sympy: instead of {called[0].rstrip('( ')} use {instead}."
-    if "'bool'" in str(error):
+    if BOOLEAN_AS_NUMBER.is_told_by(error):
         return "A truth value is no number of sympy's: write int(j == y)."
-    if "truth value" in str(error):
+    if SYMPY_NO_TRUTH_VALUE.is_told_by(error):
         return "A comparison of a score is neither true nor false: use Piecewise((a, condition), (b, True)), Max, Min or Abs of sympy. " + (
             f"With target={targets} the target is a symbol, too, as every parameter is."
             if _is_symbol(targets)

@@ -18,7 +18,7 @@ MOST_LOST = 2
 """Times that the process which judges a unit may end over it; then the unit is to blame."""
 
 
-class Luggage(WorkerPlugin):  # type: ignore[misc]  # of an extra, whose types are not looked at
+class ProjectPlugin(WorkerPlugin):  # type: ignore[misc]  # of an extra, whose types are not looked at
     """What every worker of dask gets, those that join later too."""
 
     def __init__(self, name: str, files: bytes | None, wheel: bytes | None, settings: Mapping[str, str]) -> None:
@@ -63,7 +63,7 @@ class Luggage(WorkerPlugin):  # type: ignore[misc]  # of an extra, whose types a
         return None
 
 
-def judge(unit: Unit, luggage: str) -> Answer | None:
-    """Judges a unit on a worker of dask that has the luggage of this name."""
-    plugin: Luggage = get_worker().plugins[luggage]
+def judge(unit: Unit, plugin_name: str) -> Answer | None:
+    """Judges a unit on a worker of dask that has the plugin of this name."""
+    plugin: ProjectPlugin = get_worker().plugins[plugin_name]
     return plugin.judge(unit)

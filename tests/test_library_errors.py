@@ -1,0 +1,57 @@
+"""Each error that is known by its text, provoked in the library as it is installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy
+
+from verify import library_errors
+from verify.library_errors import LibraryError
+
+S = sympy.Symbol("s", real=True)
+
+
+def torch_no_derivative(torch):
+    x, sign = torch.zeros(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    return torch.nn.functional.soft_margin_loss(x, sign)
+
+
+def torch_only_backward(torch):
+    from torch.utils.checkpoint import checkpoint
+
+    x = torch.ones(3, requires_grad=True)
+    return torch.autograd.grad(checkpoint(lambda a: a.sin().sum(), x, use_reentrant=True), x)
+
+
+PROVOKED = {
+    "TORCH_NO_DERIVATIVE": [torch_no_derivative],
+    "TORCH_ONLY_BACKWARD": [torch_only_backward],
+    "TORCH_OTHER_DTYPE": [
+        lambda torch: torch.nn.Linear(3, 1)(torch.zeros(3, dtype=torch.float64)),
+        lambda torch: torch.nn.Linear(3, 1).double()(torch.zeros(3, dtype=torch.float32)),
+    ],
+    "SYMPY_NO_TRUTH_VALUE": [lambda _: bool(S > 0)],
+    "BOOLEAN_AS_NUMBER": [lambda _: sympy.exp(S) + (S == 0)],
+    "NUMPY_NO_METHOD": [lambda _: np.exp(np.array([S, S], dtype=object))],
+}
+KNOWN = {name: value for name, value in vars(library_errors).items() if isinstance(value, LibraryError)}
+
+
+def test_each_is_provoked():
+    assert set(PROVOKED) == set(KNOWN)
+
+
+@pytest.mark.parametrize(("name", "provoke"), [(name, f) for name, several in PROVOKED.items() for f in several])
+def test_the_library_words_it_so(name, provoke):
+    library = pytest.importorskip("torch") if name.startswith("TORCH") else None
+    with pytest.raises(Exception) as told:  # noqa: PT011
+        provoke(library)
+    assert [known for known, error in KNOWN.items() if error.is_told_by(told.value)] == [name]
+    assert not KNOWN[name].is_told_by(KNOWN[name].kind("something else"))
+    assert not KNOWN[name].is_told_by(Unreadable())
+
+
+class Unreadable(RuntimeError, TypeError):
+    def __str__(self):
+        raise ValueError
