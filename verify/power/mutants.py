@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.cases import Case
+from verify.cases.case import NAMING
 from verify.cases.shapes import BLOCK
 from verify.diagnosis import changes, losses
 from verify.diagnosis.change import Change, Mistakes, Mutation
@@ -134,7 +135,7 @@ class Added:
 
     def _all(self, p: Parts) -> dict[Change, Any]:
         found: dict[Change, Any] = {}
-        decomposition = Decomposition(self._oracle, Case(values={"W": p.W, "X": p.X, "y": p.y, "reg": p.reg}, family="mutation"))
+        decomposition = Decomposition(self._oracle, Case(values={"W": p.W, "X": p.X, "y": p.y, "reg": p.reg}, family=NAMING))
         with np.errstate(all="ignore"):
             for mistakes, several in self._mutations:
                 wanted = {m.change for m in several}
