@@ -47,7 +47,7 @@ def measure(subject: Subject, case: Case) -> Measurement:
     told: tuple[str, ...] = ()
     if gap.guarded:
         numbers = " and ".join(f"{g:g}" for g in gap.guarded)
-        told = (f"the loss adds {numbers}, and the gradient is that of the loss without it: they differ where that matters",)
+        told = (f"the loss adds {numbers}, which the gradient's code may leave out: differences up to what it changes are not judged",)
     size = gap.size or 1.0
     where["gap"] = gap.distance / size
     evidence = Evidence(measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)
