@@ -64,8 +64,8 @@ def example(at: Any) -> Example:
             raise UsageError(
                 f"at is a function, and raises {error_line(error)}. Give the inputs, or a function that returns them."
             ) from None
-    halves = tuple(sorted(_halves(at)))
     try:
+        halves = tuple(sorted(_halves(at)))
         if isinstance(at, Mapping) or (isinstance(at, (tuple, list)) and not of_numbers(at)):
             return Example(part(at, "at"), halves)
     except RecursionError:
@@ -73,16 +73,12 @@ def example(at: Any) -> Example:
     return Example(at if isinstance(at, (tuple, list)) and at else point(at), halves)
 
 
-def _halves(at: Any, depth: int = 0) -> set[str]:
-    """The formats of half precision of the arrays in it, whoever's these are."""
-    if isinstance(at, (Mapping, tuple, list)) and depth < DEEPEST:
-        return {name for a in (at.values() if isinstance(at, Mapping) else at) for name in _halves(a, depth + 1)}
+def _halves(at: Any) -> set[str]:
+    """The formats of half precision of the arrays in it, whoever's these are. Raises RecursionError."""
+    if isinstance(at, (Mapping, tuple, list)):
+        return {name for a in (at.values() if isinstance(at, Mapping) else at) for name in _halves(a)}
     name = str(getattr(at, "dtype", "")).removeprefix("torch.")
     return {name} & HALVES.keys()
-
-
-DEEPEST = 50
-"""Levels of an example that are looked through: nobody nests arrays deeper."""
 
 
 def of_numbers(a: Any) -> bool:

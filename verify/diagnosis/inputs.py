@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isfinite
 
 import numpy as np
@@ -340,7 +341,8 @@ def _of_code(subject: Memoised, case: Case, seen: list[Seen]) -> Diagnosis | Non
 def _points(subject: Memoised, case: Case, seen: list[Seen]) -> list[Answered]:
     """The code at the case and at ordinary ones."""
     here = _seen(subject, case)
-    return [a for s in [*([] if here is None else [here]), *seen] if (a := _answered(subject, s)) is not None][:ALIKE]
+    answered = (_answered(subject, s) for s in [*([] if here is None else [here]), *seen])
+    return list(islice((a for a in answered if a is not None), ALIKE))
 
 
 def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Diagnosis | None:
