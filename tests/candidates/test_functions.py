@@ -83,3 +83,35 @@ def test_who_may_have_computed_with_what_a_candidate_replaced_asks_again(monkeyp
         assert process_globals.undisturbed(ask) == pi
     assert looks == ([(pi, True), (pi, False)] if left else [(pi, True)])
     assert math.pi == pi
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "times"), [("loaded_late", math.pi, 1), ("verify.loaded_late", math.pi, 2), ("loaded_late", 3, 2)]
+)
+def test_who_only_loads_a_module_is_not_asked_again(monkeypatch, name, value, times):
+    """Code imports what it needs when it is first called. What is replaced beside it is seen, and so is a module in the suite's place."""
+    asked = []
+
+    def ask():
+        asked.append(math.pi)
+        if len(asked) == 1:
+            monkeypatch.setitem(sys.modules, name, sys)
+            monkeypatch.setattr(math, "pi", value)
+        return math.pi
+
+    assert process_globals.undisturbed(ask) == asked[0]
+    assert asked == [asked[0]] * times
+
+
+def test_who_drops_a_module_as_it_loads_another_is_asked_again(monkeypatch):
+    asked = []
+
+    def ask():
+        asked.append(np.linalg)
+        if len(asked) == 1:
+            monkeypatch.delitem(sys.modules, "numpy.linalg")
+            monkeypatch.setitem(sys.modules, "loaded_late", sys)
+            monkeypatch.setitem(sys.modules, "loaded_later", sys)
+
+    process_globals.undisturbed(ask)
+    assert len(asked) == 2
