@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import warnings
 from functools import partial
@@ -150,6 +151,40 @@ def test_the_gap_is_seen_in_single_precision_where_rounding_hides_it():
     assert (where["input"], where["index"]) == ("x", [0, 1])
     assert 0 < where["gap"] < 1e-9
     assert where["line"] > 0
+
+
+def gelu(slope, off=0.0):
+    """With √(2/π) as a slope of so many digits in the gradient."""
+
+    def pair(x):
+        c = math.sqrt(2 / math.pi)
+        t = np.tanh(c * (x + 0.044715 * x**3))
+        dx = 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope * (1 + 3 * 0.044715 * x * x)
+        dx[0] += off
+        return (0.5 * x * (1 + t)).sum(), dx
+
+    return pair
+
+
+@pytest.mark.parametrize(
+    ("pair", "verdict"),
+    [
+        (gelu(0.7978845608), Verdict.HOLDS),
+        (gelu(0.79788456), Verdict.HOLDS),
+        (lambda x: ((x * x / 6).sum(), 2 * float(np.float32(1 / 6)) * x), Verdict.HOLDS),
+        (gelu(0.79788480), Verdict.BROKEN),  # five units in the last place
+        (gelu(0.7978845608, off=1e-10), Verdict.BROKEN),  # no constants explain one entry
+        (gelu(0.0), Verdict.BROKEN),
+    ],
+    ids=["ten digits", "eight digits", "a sixth", "a wrong digit", "a wrong entry beside them", "nowhere near"],
+)
+def test_constants_are_held_to_the_digits_of_the_dtype(pair, verdict):
+    x = np.array([-1.0, 0.3, -2.0, 1.1, 0.7], np.float32)
+    (result,) = check(pair, at=x, laws=("formula",), profile="quick").results
+    assert result.verdict is verdict
+    assert any("differ by less than float32 rounds them" in told for told in result.limitations) == (verdict is Verdict.HOLDS)
+    (double,) = check(pair, at=x.astype(float), laws=("formula",), profile="quick").results
+    assert double.verdict is Verdict.BROKEN
 
 
 def test_where_the_record_decides_nothing_at_the_given_point_differences_do():

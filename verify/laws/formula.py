@@ -21,6 +21,7 @@ from verify.traced import NotTraced
 
 KINK = "on a kink of the loss: membership asks there"
 WIDE = "numbers that were rounded before the code got them, as 1/√3 is, leave open what it denotes there"
+ROUNDED = "constants of the loss and of the gradient differ by less than float32 rounds them: float64 code would be held to their digits"
 VAGUE = 2.0**-20
 """Part of the size of a gradient from which on what is left open may hide a mistake."""
 SHOWN = 1e-30
@@ -48,6 +49,8 @@ def measure(subject: Subject, case: Case) -> Measurement:
     if gap.guarded:
         numbers = " and ".join(f"{g:g}" for g in gap.guarded)
         told = (f"the loss adds {numbers}, which the gradient's code may leave out: differences up to what it changes are not judged",)
+    if gap.rounded:
+        told += (ROUNDED,)
     size = gap.size or 1.0
     where["gap"] = gap.distance / size
     evidence = Evidence(measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
 from verify.rounding import smallest_normal, unit_roundoff
 from verify.tape import enclose
@@ -22,16 +23,19 @@ from verify.tape.reverse import adjoints
 from verify.tape.tape import SourceLine, Tape
 from verify.traced.record import Record
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, eq=False)
 class Blurred(Balls):
-    """Balls that are exact but for constants that were rounded before the code got them."""
+    """Balls that are exact but for constants that were rounded before the code got them, and those that are `moved` by some part."""
 
     blur: Mapping[Number, float] = field(default_factory=dict)
+    moved: Mapping[Number, float] = field(default_factory=dict)
 
     def number(self, value: Number) -> arb:
         """With what it may be off by."""
-        found = super().number(value)
+        found = super().number(value) * (1 + arb(self.moved.get(value, 0.0)))
         radius = self.blur.get(value)
         return found if radius is None else found + arb(0, radius)
 
@@ -107,12 +111,31 @@ def strayed(record: Record, inputs: Sequence[arb], returned: Sequence[float], dt
     return None
 
 
-def slopes(record: Record, inputs: Sequence[arb]) -> list[arb] | None:
-    """The gradient of the one output of a record by its variables; None on a kink, or where nothing is known."""
+def slopes(record: Record, inputs: Sequence[arb], other: Blurred | None = None) -> list[arb] | None:
+    """The gradient of the one output of a record by its variables, in an `other` arithmetic if one is given; None on a kink, or where
+    nothing is known.
+    """
     tape, output = record.tape, int(record.outputs)
     with precision():
-        run = enclose.run(tape, inputs, arithmetic=arithmetic(record))
+        run = enclose.run(tape, inputs, arithmetic=other or arithmetic(record))
         if run.is_unknown(output) or set(run.open) & set(enclose.reached(run, [output])):
             return None
         found = adjoints(run, run.possible, output)
         return [found.at(int(r)) for r in tape.variables]
+
+
+def apart(record: Record, inputs: Sequence[arb], tape: Tape, others: Sequence[arb], moved: Mapping[Number, float]) -> Floats | None:
+    """The gaps (n,) between the entries of a gradient, of `tape` at the inputs `others`, and those that are due, with some constants of
+    both codes `moved` by a part of theirs. None where they are not all finite.
+    """
+    a = Blurred(None, moved=moved)
+    try:
+        due = slopes(record, inputs, a)
+        with precision():
+            run = enclose.run(tape, others, arithmetic=a)
+            found = None if due is None else [float(run.values[r] - t) for r, t in zip(tape.outputs.ravel().tolist(), due, strict=True)]
+    finally:  # nobody asks in this arithmetic again
+        for known in (record.tape.prepared, tape.prepared):
+            for key in [key for key in known if isinstance(key, tuple) and key[0] is a]:
+                del known[key]
+    return np.array(found) if found is not None and np.all(np.isfinite(found)) else None

@@ -22,10 +22,11 @@ from verify.tape.balls import precision
 from verify.tape.tape import SourceLine, Tape
 from verify.traced import about
 from verify.traced.about import About, There
-from verify.traced.gap import Written, arithmetic, slopes, strayed, tape_of, written
+from verify.traced.gap import Written, apart, arithmetic, slopes, strayed, tape_of, written
+from verify.traced.moved import explained, has_digits
 from verify.traced.origin import Origin, origin
 from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
-from verify.traced.recorder import NotTraced
+from verify.traced.recorder import BITS, NotTraced
 
 T = TypeVar("T")
 
@@ -54,8 +55,9 @@ NARROW = 2.0**-90
 @dataclass(frozen=True, kw_only=True)
 class Gap:
     """The entry at which a gradient's code is farthest from the loss's gradient, in units of the `size` of the whole: proved to be off by
-    `distance`. `guarded` says that this vanishes where tiny numbers that only one of both adds may be left out. `widest` is the width of
-    the widest of the balls of all entries: where that is not small, they may be off by more.
+    `distance`. `guarded` says that this vanishes where tiny numbers that only one of both adds may be left out, `rounded` where constants
+    are moved by what their dtype rounds them. `widest` is the width of the widest of the balls of all entries: where that is not small,
+    they may be off by more.
     """
 
     place: int
@@ -66,6 +68,7 @@ class Gap:
     size: float
     line: SourceLine | None
     guarded: tuple[float, ...] = ()
+    rounded: bool = False
     widest: float = 0.0
 
 
@@ -347,10 +350,24 @@ class Code:
         record, _ = self.record(values)
         given, _ = self._place(values)
         found = self._compared(given, record, values, guards=False)
-        if found is None or not found.distance or not record.guards:
+        if found is None or not found.distance:
             return found
-        loose = self._compared(given, record, values, guards=True)
-        return replace(found, distance=0.0, guarded=record.guards) if loose is None or not loose.distance else found
+        if record.guards:
+            loose = self._compared(given, record, values, guards=True)
+            if loose is None or not loose.distance:
+                return replace(found, distance=0.0, guarded=record.guards)
+        return replace(found, distance=0.0, rounded=True) if self._is_rounding(given, record, found.size) else found
+
+    def _is_rounding(self, given: list[Any], record: Record, size: float) -> bool:
+        """Whether what single precision makes of constants explains a gap. In double precision they are held to all their digits."""
+        if _dtype(given) != "float32":
+            return False
+        (first, *_), tape = self._gradient_records(given)
+        inputs, others = _inputs(given, record), _inputs(given, first)
+        numbers = [t.constants[r] for c, t in ((record, record.tape), (first, tape)) for r in sorted(c.alone) if r in t.constants]
+        constants = [c for c in dict.fromkeys(numbers) if not isinstance(c, str) and has_digits(float(c), BITS["float32"])]
+        unit = unit_roundoff("float32", self.half)
+        return explained(lambda moved: apart(record, inputs, tape, others, moved), constants, unit, size)
 
     def _compared(self, given: list[Any], record: Record, values: Values, *, guards: bool) -> Gap | None:
         due = slopes(record, _inputs(given, record, loose=guards))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,12 +44,14 @@ class Record:
     tape has behind those of the code: tiny numbers that are added. `decided` are the truths by which the code went on, for floats with the
     unit roundoff `u`, or in real arithmetic. It is `steady` where nothing else of the inputs' numbers was asked for. Derivatives are taken
     by the first `variables` of the inputs. `halved` are functions that have read one triangle of a matrix whose triangles differ.
+    `alone` are constants that are no entries of arrays.
     """
 
     b: Builder
     outputs: Registers
     values: Any
     blurred: Mapping[int, float]
+    alone: Set[int]
     guards: tuple[float, ...]
     decided: Mapping[int, bool]
     u: float | None
@@ -130,8 +132,8 @@ def _as_written(f: Callable[..., Any], given: Sequence[Any], variables: int, rec
         truths = _truths(b, balls(given, variables, guards), recorder.decided, None)
         wrong = {r: t for r, t in truths.items() if t is not None and t != recorder.decided[r]}
         if not wrong:
-            told: dict[str, Any] = {"b": b, "blurred": recorder.blurred, "guards": tuple(guards), "decided": dict(recorder.decided)}
-            told |= {"u": None, "steady": not recorder.looked, "variables": variables}
+            told: dict[str, Any] = {"b": b, "blurred": recorder.blurred, "alone": recorder.alone, "guards": tuple(guards)}
+            told |= {"decided": dict(recorder.decided), "u": None, "steady": not recorder.looked, "variables": variables}
             return [Record(outputs=p.registers, values=p.values, **told) for p in parts]
         forced = forced | wrong
     raise NotTraced("rounding decides which of its branches are taken")
@@ -245,6 +247,7 @@ class _Runs:
         self.b, self.left = b or Builder(), MOST_RUNS
         self.inputs = inputs_of(self.b, given, variables)
         self.blurred: dict[int, float] = {}
+        self.alone: set[int] = set()
         self.guards: dict[float, int] = {}
         self.decided: dict[int, bool] = {}
         self.recorders: list[Recorder] = []
@@ -268,6 +271,7 @@ class _Runs:
             outputs=outputs,
             values=values,
             blurred=self.blurred,
+            alone=self.alone,
             guards=tuple(self.guards),
             decided=self.decided,
             u=self.u,
@@ -278,7 +282,7 @@ class _Runs:
 
     def _ran(self, forced: Mapping[int, bool]) -> tuple[Traced, Recorder]:
         self.left -= 1
-        recorder = Recorder(self.b, forced=forced, blurred=self.blurred, guards=self.guards)
+        recorder = Recorder(self.b, forced=forced, blurred=self.blurred, alone=self.alone, guards=self.guards)
         self.recorders.append(recorder)
         returned = _run(self.f, self.given, self.inputs, recorder)
         self.looked |= recorder.looked

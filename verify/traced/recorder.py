@@ -71,9 +71,9 @@ class Recorder:
     `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
     the line that it is at.
     Of a run of code no more is recorded than up to `most` instructions.
-    `opposites` are truths that are others', negated, `singles` single numbers, `buffers` arrays that the code brings along and writes into.
-    `halved` names functions that have read one triangle of a matrix whose triangles differ. `extremes` are single numbers that Python's
-    `max` or `min` has chosen, with those that it has chosen among.
+    `opposites` are truths that are others', negated, `singles` single numbers, whose registers are `alone`, `buffers` arrays that the code
+    brings along and writes into. `halved` names functions that have read one triangle of a matrix whose triangles differ. `extremes` are
+    single numbers that Python's `max` or `min` has chosen, with those that it has chosen among.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -82,6 +82,7 @@ class Recorder:
     strict: bool = False
     decided: dict[int, bool] = field(default_factory=dict)
     blurred: dict[int, float] = field(default_factory=dict)
+    alone: set[int] = field(default_factory=set)
     guards: dict[float, int] = field(default_factory=dict)
     infinite: dict[int, float] = field(default_factory=dict)
     buffers: dict[int, Any] = field(default_factory=dict)
@@ -117,7 +118,8 @@ class Recorder:
         if not a.ndim:
             number = a.dtype.char, a.item()
             if number not in self.singles:
-                self.singles[number] = self._constants(a)
+                self.singles[number] = found = self._constants(a)
+                self.alone.add(int(found))
             return self.singles[number].copy()
         return self._constants(a)
 
