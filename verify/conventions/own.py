@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from typing import Any
@@ -22,6 +22,7 @@ from verify.evidence import Evidence
 from verify.oracle.exact import distance, fits
 from verify.oracle.instance import InstanceOracle
 from verify.problem import Input, Instance, Problem, small
+from verify.problem.around import on_the_way
 from verify.rounding import unit_roundoff
 from verify.spec.domains import Domain
 from verify.traced import Code, NotTraced, Record, code_problem, recorded, uncompiled
@@ -115,12 +116,22 @@ def own_code(
         if answer is not None and (why := _out_of_range(answer, instance, given, dtype)) is not None:
             return why
         for seed in LOOKED[:1] if alone else LOOKED:
-            values = small(problem, seed=seed, dtype=dtype)
-            if (why := _differs(whose, value_of(formula, own, values), instance, values, dtype)) is not None:
-                return why
+            for values in [given] if seed == LOOKED[0] else _nearer(given, small(problem, seed=seed, dtype=dtype)):
+                try:
+                    value = value_of(formula, own, values)
+                except Misbehaviour as error:
+                    if seed == LOOKED[0] or error.code != "crashed":
+                        raise
+                    continue  # its domain ends between there and the example
+                if (why := _differs(whose, value, instance, values, dtype)) is not None:
+                    return why
+                break
         if isinstance(f, Candidate) and f.loss is not None and own.returned is not None and not alone:
             here = way(**given).gradient
-            value_of(f, own, small(problem, seed=LOOKED[1], dtype=dtype))  # what it keeps is of another point then
+            for values in _nearer(given, small(problem, seed=LOOKED[1], dtype=dtype)):
+                with suppress(Misbehaviour):
+                    value_of(f, own, values)  # what it keeps is of another point then
+                    break
             code.follow(_loss(f, own, names), given, here)
     except NotTraced as error:
         with suppress(NotTraced, Misbehaviour):  # whatever it keeps for the next call is to be numbers again
@@ -130,6 +141,12 @@ def own_code(
         return f"{'it' if reference is None else whose} gives no answer at the example: it {error}"
     told = () if coarse is None else (HALF.format(coarse),)
     return Conventions(candidate=way, objective=instance, fits=True, question=given, limitations=told), operations
+
+
+def _nearer(given: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Other values, and values on the way to them."""
+    ways = [on_the_way(np.asarray(given[name]), np.asarray(a)) for name, a in values.items()]
+    return (dict(zip(values, there, strict=True)) for there in zip(*ways, strict=True))
 
 
 def _most_on(record: Record) -> str:

@@ -185,6 +185,18 @@ class Subject:
         """Whether an answer is not finite and need not be there."""
         return truth.excuses(value if self.candidate.has_loss else 0.0, gradient)
 
+    def is_outside(self, case: Case) -> bool:
+        """Whether code that is its own formula was asked away from its example when it raised, where its domain may end: the case is, or a
+        step from it is, since at the case itself it answers.
+        """
+        if self.oracle.code is None or self.oracle.is_elsewhere(case.values):
+            return self.oracle.is_elsewhere(case.values)
+        try:
+            self.ask(case)
+        except Misbehaviour:
+            return False
+        return True
+
     def once(self, question: str, ask: Callable[[], T]) -> T:
         """The answer to a question about the candidate that does not depend on the case."""
         if question not in self.answered:
@@ -249,7 +261,7 @@ def _within_range(measure: Callable[[Subject, Case], Measurement]) -> Callable[[
         except NotTraced as error:
             return Measurement(undecided=f"not recorded: {error}")
         except Misbehaviour as error:
-            if error.code != "crashed" or not subject.oracle.is_elsewhere(case.values):
+            if error.code != "crashed" or not subject.is_outside(case):
                 raise
             return Measurement(undecided="refused: outside the domain")
 

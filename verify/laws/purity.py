@@ -6,8 +6,10 @@ another order, or are refused by an exception, which is a limitation and not a b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from verify.laws.compared import close, entrywise
 from verify.laws.consistency import OTHERWISE
 from verify.laws.law import Law, Subject
 from verify.laws.surroundings import GENERATORS, SEEDED, borrowed, watched
+from verify.problem.around import NEARER, on_the_way
 
 CERTAIN = 2.0**-4
 """Of what sums may be off by: answers that are no farther apart are the same, whatever the truth allows beside."""
@@ -129,17 +132,50 @@ def _otherwise(what: str, e: Evidence) -> str:
 
 
 def _remembers(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> None:
-    """Asks again with the same array objects and other numbers in them."""
+    """Asks again with the same array objects and other numbers in them, as far away as it answers at all."""
+    others = _copies(arguments)
+    subject.candidate.change(others)
     changed = _copies(arguments)
-    subject.candidate.answer(changed)
-    subject.candidate.change(changed)
-    others = _copies(changed)
-    again = _watched(subject, changed, left).kept()
-    fresh = subject.candidate.answer(_copies(others)).kept()
-    if not _same(again, fresh):
-        if not _same(fresh, subject.candidate.answer(_copies(others))):
+    for there in zip(*(_on_the_way(a, b) for a, b in zip(arguments, others, strict=True)), strict=True):
+        _write(changed, arguments)
+        subject.candidate.answer(changed)
+        _write(changed, there)
+        again = _answer(partial(_watched, subject, changed, left))
+        fresh = _answer(partial(subject.candidate.answer, _copies(there)))
+        if isinstance(again, Misbehaviour) and isinstance(fresh, Answer):
+            raise again
+        if isinstance(again, Misbehaviour) or isinstance(fresh, Misbehaviour):
+            continue
+        if _same(again, fresh):
+            return
+        if not _same(fresh, subject.candidate.answer(_copies(there))):
             raise Misbehaviour("nondeterministic", OTHERWISE)
-        raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
+        raise Misbehaviour("nondeterministic", REMEMBERS)
+    left.append(REFUSES)
+
+
+REMEMBERS = "remembers its answer by the identity of the array, not by what is in it"
+REFUSES = "refuses other numbers beside these: whether it remembers its answer was not asked"
+
+
+def _on_the_way(a: Any, b: Any) -> Iterator[Any]:
+    return on_the_way(a, b) if isinstance(a, np.ndarray) else repeat(b, len(NEARER) + 1)
+
+
+def _write(arguments: tuple[Any, ...], numbers: tuple[Any, ...]) -> None:
+    for a, b in zip(arguments, numbers, strict=True):
+        if isinstance(a, np.ndarray):
+            a[...] = b
+
+
+def _answer(ask: Callable[[], Answer]) -> Answer | Misbehaviour:
+    """What is answered, or how it is refused."""
+    try:
+        return ask().kept()
+    except Misbehaviour as error:
+        if error.code != "crashed":
+            raise
+        return error
 
 
 def _copies(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

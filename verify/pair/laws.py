@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from verify.candidates import NO_GRADIENT, Misbehaviour, changes, keeps, upstream_is_kept
 from verify.cases import Case
 from verify.evidence import Evidence, Measurement
+from verify.laws.purity import REFUSES, REMEMBERS
 from verify.laws.surroundings import borrowed, watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
 from verify.pair.kinks import excused
 from verify.pair.place import GIVEN, MOVED, NEAR, grid
 from verify.pair.subject import Pair, direction
-from verify.problem.around import scales
+from verify.problem.around import on_the_way, scales
 from verify.rounding import WINDOW
 from verify.slope import Slope
 
@@ -341,15 +342,32 @@ def purity(pair: Pair, case: Case) -> Measurement:
     for told, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", first_g, fresh_g)):
         if not np.array_equal(a, b, equal_nan=True):
             raise Misbehaviour("nondeterministic", f"answers with another {told} when it is asked the same again")
-    x[...] = x + x.dtype.type(0.5) * scales(x).astype(x.dtype)
-    other, other_g = pair.loss(x), pair.slope_of(x)
+    kept += _remembers(pair, x, before)
     if not np.array_equal(g, first_g, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")
-    fresh, fresh_g = pair.value(x), pair.gradient(x)
-    if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
-        raise Misbehaviour("nondeterministic", "remembers its answer by the identity of the array, not by what is in it")
     refused = [*_refusals(pair, before, first), *upstream_is_kept(pair.f, pair.arguments(before))]
     return Measurement(evidence=(Evidence(measured=0.0, allowed=0.0),), limitations=(*refused, *kept))
+
+
+def _remembers(pair: Pair, x: Floats, before: Floats) -> list[str]:
+    """Asks again with the same array and other numbers in it, as far away as it answers at all; what there is to say where it does not."""
+    for there in on_the_way(before, before + before.dtype.type(0.5) * scales(before).astype(before.dtype)):
+        x[...] = before
+        pair.loss(x)
+        x[...] = there
+        try:
+            other, other_g = pair.loss(x), pair.slope_of(x)
+        except Misbehaviour as error:
+            if error.code != "crashed" or np.isfinite(pair.sampled(there)):
+                raise
+            continue
+        if np.isnan(pair.sampled(there)) and not np.isnan(other):
+            continue
+        fresh, fresh_g = pair.value(there), pair.gradient(there)
+        if not (np.array_equal(other, fresh, equal_nan=True) and np.array_equal(other_g, fresh_g, equal_nan=True)):
+            raise Misbehaviour("nondeterministic", REMEMBERS)
+        return []
+    return [REFUSES]
 
 
 def _inputs(

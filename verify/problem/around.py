@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,6 +18,9 @@ BITS = 3
 """Significant bits of a rounded entry: margins and thresholds of the user's code are round numbers too."""
 FARTHEST = 0.25
 """Part of its size by which an entry is moved at most."""
+
+NEARER = (2.0**-4, -(2.0**-4), 2.0**-8, -(2.0**-8))
+"""Parts of the way to another point that is refused, and of the way back."""
 
 
 def scales(x: Floats) -> Floats:
@@ -35,6 +38,13 @@ def sizes(x: Floats) -> Floats:
 def near(x: Floats, rng: np.random.Generator) -> Floats:
     """Each entry off by up to a quarter of its size, zeros by up to a quarter of their scale."""
     return np.asarray(x + sizes(x) * rng.uniform(-FARTHEST, FARTHEST, x.shape), dtype=x.dtype)
+
+
+def on_the_way(x: NDArray[Any], there: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Another point, and points on the way to it from x: the domain of code, which refuses what is outside, may end between them."""
+    yield there
+    for part in NEARER:
+        yield np.asarray(x + (there - x) * part, dtype=x.dtype) if x.dtype.kind == "f" and x.shape == there.shape else there
 
 
 def rounded(x: Floats, rng: np.random.Generator) -> Floats:
