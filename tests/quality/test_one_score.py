@@ -138,7 +138,7 @@ def test_what_stands_around_the_slopes_is_named_too(name):
 HESSIANS = {
     "doubled": (lambda p: 2 * p * (1 - p), "the Hessian is twice what it must be"),
     "the probability": (lambda p: p, "in place of the Hessian stands the probabilities p"),
-    "ones": (np.ones_like, "in place of the Hessian stands 1 × a constant"),
+    "ones": (np.ones_like, "in place of the Hessian stands the constant 1"),
     "sign": (lambda p: -p * (1 - p), "the Hessian has the wrong sign"),
 }
 

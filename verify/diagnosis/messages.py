@@ -64,7 +64,7 @@ def _instead(words: Vocabulary, part: str, put: Change, c: Coefficient) -> Messa
     if part in ("data", "whole") and put.kind == "extra" and put.part in SLOPES:
         return Message("scaled", f"{number(c)} × {SLOPES[put.part]} stands in place of the slope ∂ℓ/∂s of each example")
     if part == "counted" and put.kind == "hessian" and put.part == "added":
-        return Message("curvature", f"in place of the Hessian stands {number(c)} × {put.how}")
+        return Message("curvature", f"in place of the Hessian stands {hessians.multiple(put, c)}")
     if part in ("data", "whole") and put.kind == "example" and put.part in ("left out", OF_A_TARGET):
         times = "" if c == 1 else f", {number(c)} times"
         return Message("example-missing", f"only {which(put.how)} counts{times}: the others are left out")
