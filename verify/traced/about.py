@@ -56,7 +56,7 @@ class There:
 
 def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[About, list[Hashable]]:
     """Of inputs (inputs, n), each of which careful code may have `moved` by so much; and which pieces are taken at each point."""
-    tape, output = record.tape, int(record.outputs)
+    tape, output = record.tape, record.output
     most = max(1, MOST_NUMBERS // tape.size)
     found, patterns = [], list[Hashable]()
     for first in range(0, inputs.shape[1], most):
@@ -73,7 +73,7 @@ def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[Abo
 
 def slopes(record: Record, inputs: Floats, moved: Floats, u: float) -> There:
     """Of one point, inputs (inputs,)."""
-    tape, output, x = record.tape, int(record.outputs), inputs[:, None]
+    tape, output, x = record.tape, record.output, inputs[:, None]
     thin, fat = vectors.run(tape, x), vectors.run(tape, x, moved[:, None] * np.abs(x), u)
     near, _ = vectors.slopes(thin, output)
     far, kinked = vectors.slopes(fat, output)

@@ -109,7 +109,7 @@ def strayed(record: Record, inputs: Sequence[arb], returned: Sequence[float], dt
 
 def slopes(record: Record, inputs: Sequence[arb]) -> list[arb] | None:
     """The gradient of the one output of a record by its variables; None on a kink, or where nothing is known."""
-    tape, output = record.tape, int(record.outputs)
+    tape, output = record.tape, record.output
     with precision():
         run = enclose.run(tape, inputs, arithmetic=arithmetic(record))
         if run.is_unknown(output) or set(run.open) & set(enclose.reached(run, [output])):

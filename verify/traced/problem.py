@@ -129,7 +129,7 @@ class Code:
                 found = recorded(self.f, given, u=self._unit(given), variables=self.variables)
             self._latest = [(plain, found), *((beside, r) for beside, r in self._latest if r is not found)][:LATEST]
             key = found.key
-            self._formulas.setdefault(key, Recording(b=found.b, output=int(found.outputs)))
+            self._formulas.setdefault(key, Recording(b=found.b, output=found.output))
             self._formulas.move_to_end(key)
             _kept(self._formulas)
             self._records[place] = found, key
@@ -283,7 +283,7 @@ class Code:
         try:
             if place is None:
                 record, _ = self.record(values)
-                return origin(record, _inputs(given, record), _dtype(given), int(record.outputs))
+                return origin(record, _inputs(given, record), _dtype(given), record.output)
             for record in self._gradient_records(given)[0]:
                 if place < record.outputs.size:
                     return origin(record, _inputs(given, record), _dtype(given), int(record.outputs.ravel()[place]))
@@ -339,7 +339,7 @@ class Code:
         given, _ = self._place(values)
         with precision():
             run = enclose.run(record.tape, _inputs(given, record, loose=True), arithmetic=arithmetic(record))
-            found: arb = run.values[int(record.outputs)]
+            found: arb = run.values[record.output]
         return found
 
     def gap(self, values: Values) -> Gap | None:
