@@ -10,7 +10,7 @@ from typing import Any
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
 from verify.gate.policy import EVERY, PROOF, Policy
 from verify.report.power import finest
-from verify.report.reading import cause, measured, refusals
+from verify.report.reading import cause, measured, reasons, refusals
 
 Document = Mapping[str, Any]
 Ruling = dict[str, Any]
@@ -93,8 +93,7 @@ def _verdicts(document: Document, policy: Policy, _: Baseline | None) -> Rulings
             why = "; cause: ".join(told for told in (measured(r), cause(r)) if told)
             yield True, _ruling("broken", f"{_name(r)} breaks the law {r['law']}: {why}", declare, r, told=True)
         else:
-            why = ", ".join(f"{n} × {reason}" for reason, n in r["undecided"].items()) or "no case was drawn"
-            told = f"the law {r['law']} is silent for {_name(r)}: nothing was decided ({why}), and silent is not green"
+            told = f"the law {r['law']} is silent for {_name(r)}: nothing was decided ({reasons(r)}), and silent is not green"
             yield policy.silent == "fail", _ruling("silent", told, f'{declare}, or set silent = "warn"', r, told=True)
 
 

@@ -127,9 +127,19 @@ def sentence(entry: Entry) -> str | None:
     if entry["verdict"] == "broken":
         return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
-        reasons = ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
-        return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons)})"
+        return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons(entry))})"
     return None
+
+
+def reasons(entry: Entry) -> str:
+    """Why nothing was decided, and at how many cases each reason arose.
+
+    >>> reasons({"undecided": {"no window": 3, "a kink": 1}}), reasons({"undecided": {"the run was ended": 1}})
+    ('3 × no window, 1 × a kink', 'the run was ended')
+    """
+    if sum(entry["undecided"].values()) == 1:
+        return str(*entry["undecided"])
+    return ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
 
 
 def measured(entry: Entry) -> str:
