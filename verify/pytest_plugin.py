@@ -92,10 +92,10 @@ class LawItem(pytest.Item):
 
     def runtest(self) -> None:
         """Silence is no success: it fails like what is broken, unless [tool.verify.gate] says silent = "warn"."""
-        from verify.testing import tell
+        from verify.testing import outcome_of
 
         with chdir(self.folder):
-            told = tell(self.task, self._policy())
+            told = outcome_of(self.task, self._policy())
         self.user_properties.extend(told.properties.items())
         if told.outcome == "failed":
             pytest.fail(told.message, pytrace=False)

@@ -11,7 +11,7 @@ import pytest
 from verify.candidates import Linear
 from verify.diagnosis import changes, losses, messages
 from verify.diagnosis.change import Change, Mutation, union, with_sentences
-from verify.diagnosis.messages import tell
+from verify.diagnosis.messages import messages as in_words
 from verify.diagnosis.reference_cases import ordinary, special
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Message
@@ -58,7 +58,7 @@ def names_due(loss: str, mutation: Mutation) -> list[tuple[str, str]]:
     for change, column in zip(names, columns, strict=True):
         c = float(column @ added) / float(column @ column) if np.all(np.isfinite(column)) and np.any(column) else 0.0
         if c and np.allclose(c * column, added, rtol=0, atol=1e-9) and (change.free or abs(c - 1) < 1e-9):
-            (message,) = tell(Vocabulary(ORACLES[loss]), [(change, Fraction(c).limit_denominator(100))])
+            (message,) = in_words(Vocabulary(ORACLES[loss]), [(change, Fraction(c).limit_denominator(100))])
             due.append((message.code, message.sentence))
     return due
 

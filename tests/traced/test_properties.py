@@ -122,7 +122,7 @@ def test_draws_keep_it_exactly(name, family, dtype):
     example = example.astype(dtype)
     found = shown(example)
     assert found is not None
-    assert found.told == told
+    assert found.phrase == told
     for seed in range(5):
         drawn = keeping(example, DRAWS[family](example, np.random.default_rng(seed)), alone=False)
         assert drawn.dtype == example.dtype

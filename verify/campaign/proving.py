@@ -183,7 +183,7 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     values = {name: a for name, a in stated.case(first).items() if name not in stated.fixed or name == "y"}
     if (other := _strays(found.candidate, stated.code, first, values)) is not None:
         return _not_proved(request, other, told)
-    loose = [i.name for i in stated.inputs if not (i.differentiated or i.asked) and (i.name in stated.fixed or not is_any(i))]
+    loose = [i.name for i in stated.inputs if not (i.differentiated or i.concrete) and (i.name in stated.fixed or not is_any(i))]
     ends = {i.name: None if i.name in stated.fixed else bounds(i) for i in stated.inputs}
     how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed, "answer": stated.answer}
     how["simplex"] = on_simplex(stated.inputs)

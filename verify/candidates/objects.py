@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from verify.candidates.answer import Misbehaviour, asked, error_line
+from verify.candidates.answer import Misbehaviour, error_line, guarded_call
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example
 from verify.candidates.signature import POSITIONAL, called
@@ -143,11 +143,11 @@ def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] 
     names = tuple("x" if inputs.alone else name for name in inputs.trees)
     trial = copy.deepcopy(thing)
     try:
-        y = asked(getattr(trial, forward.__name__), here)
+        y = guarded_call(getattr(trial, forward.__name__), here)
         places = tuple(k for k, part in enumerate(y) if _is_real(part)) if isinstance(y, (tuple, list)) else None
         outputs = [y] if places is None else [y[k] for k in places]
         v = [np.asarray(generic(np.size(p), np.random.default_rng(k)).reshape(np.shape(p)))[()] for k, p in enumerate(outputs)]
-        back = asked(_pulled, (trial, dict(zip(names, here, strict=True)), v))
+        back = guarded_call(_pulled, (trial, dict(zip(names, here, strict=True)), v))
     except Misbehaviour as error:
         raise UsageError(f"{type(thing).__name__} gives no gradient at the example: it {error}.") from None
     after = dict(_all(trial))

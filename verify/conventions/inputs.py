@@ -21,7 +21,7 @@ from verify.candidates.signature import CACHES, POSITIONAL, UPSTREAMS, by_positi
 from verify.conventions import ignored
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
-from verify.conventions.solving import ASKED, CONFIRMED, Asked, asked, doubts, fits, gradient_fits, solved, solved_for_each
+from verify.conventions.solving import ASKED, CONFIRMED, Answered, answer_at, doubts, fits, gradient_fits, solved, solved_for_each
 from verify.conventions.weights import OF_CLASSES, are_of_classes
 from verify.errors import UsageError, unknown
 from verify.oracle.instance import InstanceOracle
@@ -92,11 +92,11 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
     _pinned(problem, pins)
     ways, members = list(_ways(f, problem, handed)), list(_members(problem, pins, handed))
     probes = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in PROBES]
-    answered: list[tuple[Call, list[Asked]]] = []
+    answered: list[tuple[Call, list[Answered]]] = []
     complaint: Misbehaviour | None = None
     for way in ways:
         try:
-            answered.append((way, [(values, asked(way, values, watch)) for values in probes]))
+            answered.append((way, [(values, answer_at(way, values, watch)) for values in probes]))
         except Misbehaviour as error:
             complaint = complaint or error
     pairs = [(way, member, known) for (way, known), member in product(answered, members)]
@@ -125,7 +125,7 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
     return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0], limitations=told)
 
 
-Fit = tuple[Call, Instance, list[Asked]]
+Fit = tuple[Call, Instance, list[Answered]]
 
 
 def _distinguished(found: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
@@ -136,7 +136,7 @@ def _distinguished(found: list[Fit], problem: Problem, dtype: str, watch: Watch)
         mine = [*group]
         way = mine[0][0]
         with suppress(Misbehaviour):
-            known = [(values, asked(way, values, watch)) for values in more]
+            known = [(values, answer_at(way, values, watch)) for values in more]
             left += [fit for fit in mine if fits(InstanceOracle(fit[1], dtype), way, known)]
     return left or found
 
@@ -153,7 +153,7 @@ def _weighs_classes(f: Callable[..., Any], problem: Problem, pins: Pins, handed:
     classes = np.shape(values[PREDICTION])[1]
     values = {name: a[: classes - 1] if np.shape(a)[:1] == (classes,) else a for name, a in values.items()}
     way = next(_ways(f, settled, handed))
-    return are_of_classes(lambda n: asked(way, {**values, WEIGHTS: np.ones(n, dtype)}, watch), len(values[PREDICTION]), classes)
+    return are_of_classes(lambda n: answer_at(way, {**values, WEIGHTS: np.ones(n, dtype)}, watch), len(values[PREDICTION]), classes)
 
 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:

@@ -20,7 +20,7 @@ from verify.diagnosis import accuracy, clipping, inputs, kinks, reference_cases,
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.memoised import Memoised, Watch
-from verify.diagnosis.messages import tell
+from verify.diagnosis.messages import messages
 from verify.diagnosis.other_conventions import another
 from verify.diagnosis.places import FIXED, pattern
 from verify.diagnosis.regression import ErrorSystem, Explanation, explains, in_order, simplest
@@ -217,7 +217,7 @@ class Inquiry:
         return ErrorSystem([observation(residual, self.aspect.catalogue(residual.decomposition)) for residual in residuals])
 
     def _diagnosis(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
-        told = tell(self.words, found.terms)
+        told = messages(self.words, found.terms)
         entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
         message = "; ".join(t.sentence for t in told)
         if condition is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from verify.diagnosis.change import Added, Change, DesignMatrix, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, number, put, times
+from verify.diagnosis.wording import Coefficient, Message, multiple, number, put, times
 from verify.terms import Reference
 
 
@@ -34,9 +34,9 @@ def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Message:
     return Message("curvature", told[change.part])
 
 
-def multiple(put: Change, c: Coefficient) -> str:
+def alone(put: Change, c: Coefficient) -> str:
     """What is added to a Hessian, c times, where it stands alone."""
-    return f"the constant {number(c)}" if put == CONSTANT else f"{number(c)} × {put.how}"
+    return f"the constant {number(c)}" if put == CONSTANT else multiple(c, put.how)
 
 
 def _counted(factor: Coefficient) -> str:

@@ -16,7 +16,7 @@ from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Floats
 from verify.diagnosis.float_formats import BITS, holding
 from verify.diagnosis.regression import ErrorSystem, Observation, simplest
-from verify.diagnosis.transformations import done, tell
+from verify.diagnosis.transformations import done, message_of
 from verify.diagnosis.wording import Axes, Coefficient, Diagnosis, Message, number, times
 from verify.rounding import unit_roundoff
 
@@ -47,7 +47,7 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
     found = simplest(system)
     if found is not None and len(found.terms) == 1:
         ((change, c),) = found.terms
-        told = _tell(change, c, of_matrices=usable[0].truth.ndim == 2)
+        told = _message(change, c, of_matrices=usable[0].truth.ndim == 2)
         return Diagnosis(told.code, told.sentence, told.entries)
     places = np.any([s.wrong for s in usable], axis=0)
     if np.all([s.wrong[places] for s in usable]) and 2 * np.sum(places) <= places.size:
@@ -97,7 +97,7 @@ def _matrix(a: Floats) -> Floats:
     return a if a.ndim == 2 else a.reshape(1, -1)
 
 
-def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
+def _message(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
     name, factor = GRADIENT, 1 + c
     if change.kind == "counted":
         if factor in (0, -1):
@@ -106,7 +106,7 @@ def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
     if change.kind in ("row", "column"):
         place = {"first": f"{change.kind} 0", "last": f"the last {change.kind}"}[change.how]
         return Message("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
-    told = tell(Axes(columns="columns" if of_matrices else "entries"), name, change)
+    told = message_of(Axes(columns="columns" if of_matrices else "entries"), name, change)
     return replace(told, code="entries") if change.kind == "permuted" else told  # its rows are no classes
 
 

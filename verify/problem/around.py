@@ -81,9 +81,9 @@ def in_dtype(a: Any, dtype: str) -> Any:
 
 @dataclass(frozen=True)
 class Shown:
-    """What an example shows of an input: `told` after its name, whether numbers have it `exactly`, and numbers like others that do."""
+    """What an example shows of an input: a `phrase` after its name, whether numbers have it `exactly`, and numbers like others that do."""
 
-    told: str
+    phrase: str
     exactly: Callable[[Floats], bool]
     restored: Callable[[Floats], Floats]
 

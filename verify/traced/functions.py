@@ -514,7 +514,7 @@ def _solve(name: str) -> Callable[..., Any]:
 
 
 def _slogdet(x: Traced) -> Any:
-    x.recorder.looked = True  # its sign is a plain number
+    x.recorder.inspected = True  # its sign is a plain number
     sign, value = np.linalg.slogdet(x.values)
     return sign, Traced(x.recorder, value, x.recorder.apply("slogdet", x.registers).reshape(()))
 
