@@ -14,7 +14,7 @@ from verify.evidence import Evidence, Measurement
 from verify.pair.properties import ALONE, properties, unless_given_up
 from verify.problem.around import DRAWS, keeping, shown
 from verify.tape.tape import Builder
-from verify.traced.left import tidy_all
+from verify.traced.cleanup import tidy_all
 from verify.traced.recorder import Recorder
 from verify.traced.swapped import swapped
 

@@ -209,7 +209,7 @@ def tidied() -> Iterator[None]:
         yield
     finally:
         if "verify.traced.swapped" in sys.modules:
-            from verify.traced.left import tidy_all
+            from verify.traced.cleanup import tidy_all
 
             tidy_all()
 

@@ -28,7 +28,7 @@ from verify.conventions.by_spec import by_spec, conventions_in_words
 from verify.errors import UsageError
 from verify.pair.shrinking import shrunk
 from verify.problem import Input, Problem, small
-from verify.proof.every import EXAMPLES, Every, at_every_size
+from verify.proof.every_size import EXAMPLES, Every, at_every_size
 from verify.proof.proved import LIMIT, Proof, not_traced, own_value, prove, real_gap
 from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, on_simplex, patterns, sizes_of, strays, unfit
 from verify.traced import Code, NotTraced

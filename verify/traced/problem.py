@@ -20,8 +20,8 @@ from verify.spec.loss import Claims
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import SourceLine, Tape
-from verify.traced import about
-from verify.traced.about import About, There
+from verify.traced import approximate
+from verify.traced.approximate import Approximate, ApproximateGradient
 from verify.traced.gap import Written, arithmetic, slopes, strayed, tape_of, written
 from verify.traced.origin import Origin, origin
 from verify.traced.record import Record, as_run, as_written, balls, is_recorded, recorded
@@ -97,7 +97,7 @@ class Code:
         self._latest: list[tuple[Hashable, Record]] = []
         self._gradients: tuple[Hashable, list[Record], Tape] | None = None
         self._sizes: dict[str, float] = {}
-        self._about: OrderedDict[Hashable, Any] = OrderedDict()
+        self._approximate: OrderedDict[Hashable, Any] = OrderedDict()
         self._met: set[Any] = set()
         self._exactly = 0
 
@@ -138,35 +138,37 @@ class Code:
 
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
         """What is about true of a point, or what the candidate answers there: derived for the first law that asks."""
-        if question not in self._about:
-            self._about[question] = answer()
-            _kept(self._about, ABOUT)
-        found: T = self._about[question]
+        if question not in self._approximate:
+            self._approximate[question] = answer()
+            _kept(self._approximate, ABOUT)
+        found: T = self._approximate[question]
         return found
 
-    def about(self, values: Values, moved: NDArray[np.float64]) -> There:
+    def approximate_gradient(self, values: Values, moved: NDArray[np.float64]) -> ApproximateGradient:
         """The slopes there in double precision with radii, careful code having `moved` each of the variables by so much of its size at
         most. Raises NotTraced.
         """
 
-        def answer() -> There:
+        def answer() -> ApproximateGradient:
             record, _ = self.record(values)
-            return about.slopes(record, *self._floats(given, record, moved), self._unit(given))
+            return approximate.slopes(record, *self._floats(given, record, moved), self._unit(given))
 
         given, place = self._place(values)
         return self.once(("slopes", place), answer)
 
-    def values_about(self, values: Values, points: NDArray[np.floating], moved: NDArray[np.float64]) -> tuple[About, list[Hashable]]:
+    def approximate_values(
+        self, values: Values, points: NDArray[np.floating], moved: NDArray[np.float64]
+    ) -> tuple[Approximate, list[Hashable]]:
         """The same of the value, with the pieces that are taken, at `points` (n, variables) by the record at these `values`: where the code
         does something else nothing is known. Raises NotTraced.
         """
 
-        def answer() -> tuple[About, list[Hashable]]:
+        def answer() -> tuple[Approximate, list[Hashable]]:
             record, _ = self.record(values)
             inputs, off = self._floats(given, record, moved)
             many = np.repeat(inputs[:, None], len(points), axis=1)
             many[: points.shape[1]] = points.T
-            return about.values(record, many, off, self._unit(given))
+            return approximate.values(record, many, off, self._unit(given))
 
         given, place = self._place(values)
         return self.once(("values", place, points.tobytes()), answer)
@@ -179,7 +181,7 @@ class Code:
         off[len(inputs) - len(record.guards) :] = 1.0
         return inputs, off
 
-    def is_near(self, values: Values, there: There) -> float | None:
+    def is_near(self, values: Values, there: ApproximateGradient) -> float | None:
         """The radius, of the size of the gradient, within which its code denotes what it must; None where that is to be asked in balls: at
         the first points, where the code does what it has not done before, and where numbers in double precision do not tell.
         """
@@ -192,7 +194,7 @@ class Code:
             self._exactly += 1
             return None
         inputs, _ = self._floats(given, records[0], np.zeros(0))
-        value, radius = about.denoted(tape, inputs)
+        value, radius = approximate.denoted(tape, inputs)
         due = there.gradient
         if len(value) != len(due.value) or not np.all(np.abs(value - due.value) <= radius + due.radius):
             return None
