@@ -95,14 +95,14 @@ class LawItem(pytest.Item):
         from verify.testing import outcome_of
 
         with chdir(self.folder):
-            told = outcome_of(self.task, self._policy())
-        self.user_properties.extend(told.properties.items())
-        if told.outcome == "failed":
-            pytest.fail(told.message, pytrace=False)
-        elif told.outcome == "skipped":
-            pytest.skip(told.message)
-        elif told.outcome == "declared":
-            pytest.xfail(told.message)
+            outcome = outcome_of(self.task, self._policy())
+        self.user_properties.extend(outcome.properties.items())
+        if outcome.outcome == "failed":
+            pytest.fail(outcome.message, pytrace=False)
+        elif outcome.outcome == "skipped":
+            pytest.skip(outcome.message)
+        elif outcome.outcome == "declared":
+            pytest.xfail(outcome.message)
 
     def _policy(self) -> Policy:
         from verify.gate.command import policy_here

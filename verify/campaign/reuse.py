@@ -184,9 +184,9 @@ def look_up(ledger: Ledger | None, name: str, folder: str | None) -> Any:
     return None
 
 
-def keep(ledger: Ledger | None, name: str, told: Any, sources: Sources | None) -> Any:
+def keep(ledger: Ledger | None, name: str, document: Any, sources: Sources | None) -> Any:
     """Keeps a document, if it is known what that depends on, and returns it as it would come back."""
-    text = json.dumps(told)
+    text = json.dumps(document)
     if ledger is not None and sources is not None:
         ledger.keep(name, text, sources)
     return json.loads(text)

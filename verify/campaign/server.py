@@ -65,10 +65,10 @@ CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))
 
 def processor() -> str:
     """Eight digits that stand for what this processor can do: what jax compiled for another one may end the process."""
-    told = platform.machine()
+    flags = platform.machine()
     with suppress(OSError, StopIteration), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-        told += next(line for line in lines if line.startswith(("flags", "Features")))
-    return hashlib.sha256(told.encode()).hexdigest()[:8]
+        flags += next(line for line in lines if line.startswith(("flags", "Features")))
+    return hashlib.sha256(flags.encode()).hexdigest()[:8]
 
 
 SERVER = {
@@ -143,11 +143,11 @@ else:
                 self._begin(process_obj)
 
         def _ask(self, process_obj: Any) -> None:
-            told = spawn.get_preparation_data(process_obj.name)
+            preparation = spawn.get_preparation_data(process_obj.name)
             words = io.BytesIO()
             set_spawning_popen(self)
             try:
-                reduction.dump({name: value for name, value in told.items() if not name.startswith("init_main")}, words)
+                reduction.dump({name: value for name, value in preparation.items() if not name.startswith("init_main")}, words)
                 reduction.dump(process_obj, words)
             finally:
                 set_spawning_popen(None)

@@ -229,8 +229,8 @@ def _suite() -> Iterator[tuple[str, str | None]]:
                 yield f"{name}/{path.relative_to(home)}", digest(str(path))
 
 
-def _of(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=repr).encode()).hexdigest()
+def _of(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def question(parts: Iterable[Any], *, of_machine: bool = True) -> str:

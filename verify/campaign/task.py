@@ -159,15 +159,15 @@ def failed(task: Task, what: Misbehaviour, case: Case | None, *, cases: int = 0,
     return Result.unanswered(law=task.law, dtype=task.dtype, diagnosis=diagnosis, witness=witness, cases=cases, seconds=seconds)
 
 
-def lost(task: Task, note: Note | None, code: str, told: str, *, seconds: float = 0.0) -> Outcome:
+def lost(task: Task, note: Note | None, code: str, message: str, *, seconds: float = 0.0) -> Outcome:
     """What a task came to whose worker is lost, from the last that it noted."""
     if note is None or note.case is None:
-        return Outcome(task, failed(task, Misbehaviour(code, f"{told} while it was imported"), None, seconds=seconds), None)
+        return Outcome(task, failed(task, Misbehaviour(code, f"{message} while it was imported"), None, seconds=seconds), None)
     cases = note.before + 1 if note.conventions else 0
     if note.case.family == NAMING:
-        told = f"{told}, when it was asked more, to name what had broken the law {task.law}"
+        message = f"{message}, when it was asked more, to name what had broken the law {task.law}"
     return Outcome(
-        task, failed(task, Misbehaviour(code, told), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
+        task, failed(task, Misbehaviour(code, message), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
     )
 
 

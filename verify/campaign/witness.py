@@ -123,12 +123,12 @@ def read(path: Path) -> dict[str, Any]:
     return _second(documents.read(path, "witness", REMEDY), str(path))
 
 
-def _second(found: Mapping[str, Any], told: str) -> dict[str, Any]:
+def _second(found: Mapping[str, Any], source: str) -> dict[str, Any]:
     try:
         whole = second(found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{told} is no complete witness: {_fault(error)}. {REMEDY}") from None
-    documents.check(whole, "witness", told, REMEDY)
+        raise UsageError(f"{source} is no complete witness: {_fault(error)}. {REMEDY}") from None
+    documents.check(whole, "witness", source, REMEDY)
     return whole
 
 
@@ -195,12 +195,12 @@ def _checked(case: Case, loss: str) -> Case:
     return scored.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
 
 
-def _example(case: Case, told: Any) -> Example:
-    """The inputs of a pair without a spec, one array where nothing is `told` of its arguments. Raises UsageError where it has others."""
+def _example(case: Case, tree: Any) -> Example:
+    """The inputs of a pair without a spec, one array where there is no `tree` of its arguments. Raises UsageError where it has others."""
     try:
-        if told is None and len(case.values) != 1:
+        if tree is None and len(case.values) != 1:
             raise ValueError(f"the values are {', '.join(case.values)}, where a function of one array has one")
-        return Example(case.x if told is None else from_plain(told, case.values))
+        return Example(case.x if tree is None else from_plain(tree, case.values))
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UsageError(f"the witness is not complete: {_fault(error)}. {REMEDY}") from None
 

@@ -299,7 +299,7 @@ def apart(candidate: Hashable) -> Iterator[None]:
 
 
 @contextmanager
-def importing(target: str, told: list[str]) -> Iterator[None]:
+def importing(target: str, effects: list[str]) -> Iterator[None]:
     """Tells what the import of a candidate in the block changes; nothing of it is put back, since the candidate may count on it. Of what
     libraries set up, too, nothing is told where one was loaded.
     """
@@ -311,7 +311,7 @@ def importing(target: str, told: list[str]) -> Iterator[None]:
         if shared.effect == "changes sys.path":
             after = [path for path in after if path in state or not _holds(path, target)]
         if shared.differ(state, after) and not (shared.up and libraries):
-            told.append(f"it {shared.effect}")
+            effects.append(f"it {shared.effect}")
 
 
 PUT_BACK = "changes np.seterr", "draws from torch's global random numbers"

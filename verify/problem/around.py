@@ -126,8 +126,8 @@ def shown(a: Any, *, alone: bool = False) -> Shown | None:
     return None
 
 
-def _as_it_is(x: Floats, told: str) -> Shown:
-    return Shown(told, lambda y: bool(np.array_equal(y, x)), lambda y: x.astype(y.dtype))
+def _as_it_is(x: Floats, phrase: str) -> Shown:
+    return Shown(phrase, lambda y: bool(np.array_equal(y, x)), lambda y: x.astype(y.dtype))
 
 
 def _sums_to_one(x: Floats) -> bool:

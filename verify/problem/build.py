@@ -234,13 +234,13 @@ def _expressed(
     inputs: Iterable[Input],
     given: dict[str, Any],
     arguments: Sequence[Any],
-    told: str,
+    label: str,
     classwise: dict[str, Any],
 ) -> Stated:
     parameters = _parameters(spec)
-    made = returned(told, formula, arguments, {**parameters, **classwise}, spec.target)
+    made = returned(label, formula, arguments, {**parameters, **classwise}, spec.target)
     try:
-        e = expression(told, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
+        e = expression(label, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
     except NoExpression as error:
         raise UsageError(f"{error} Add its parts up.") from None
     return _ordered(inputs, given, e, parameters)

@@ -84,14 +84,14 @@ class Proof:
         }
 
 
-def not_traced(error: NotTraced, **told: Any) -> Proof:
+def not_traced(error: NotTraced, **fields: Any) -> Proof:
     """Of code that cannot be recorded."""
-    return Proof(status="not proved", reason=f"not traced: {error}", traced=False, **told)
+    return Proof(status="not proved", reason=f"not traced: {error}", traced=False, **fields)
 
 
 def _count(n: int, what: str) -> str:
-    told = f"{n:,}" if n < 1 << 40 else f"{'' if n.bit_count() == 1 else 'over '}2^{n.bit_length() - 1}"
-    return f"{told} {what}{'' if n == 1 else 's'}"
+    number = f"{n:,}" if n < 1 << 40 else f"{'' if n.bit_count() == 1 else 'over '}2^{n.bit_length() - 1}"
+    return f"{number} {what}{'' if n == 1 else 's'}"
 
 
 def prove(

@@ -62,9 +62,9 @@ def _audit(audit: Entry) -> ET.Element:
     return case
 
 
-def _unjudged(refused: Entry, told: str) -> ET.Element:
+def _unjudged(refused: Entry, message: str) -> ET.Element:
     case = ET.Element("testcase", {"classname": legal(f"verify.{refused['candidate']}"), "name": "not judged", "time": "0.000"})
-    _failure(case, told, told)
+    _failure(case, message, message)
     return case
 
 

@@ -86,13 +86,13 @@ def values(case: Entry) -> dict[str, Any]:
     return found
 
 
-def listed(told: Any) -> str:
+def listed(value: Any) -> str:
     """A value as text, hexadecimal numbers without quotes.
 
     >>> print(listed([["0x1.8p+0"], ["0x0.0p+0"]]))
     [[0x1.8p+0], [0x0.0p+0]]
     """
-    return f"[{', '.join(map(listed, told))}]" if isinstance(told, list) else str(told)
+    return f"[{', '.join(map(listed, value))}]" if isinstance(value, list) else str(value)
 
 
 def is_linear(case: Entry) -> bool:
