@@ -587,8 +587,8 @@ class _Waits:
             self.since, self.before = note.since, self.starved.seconds
         if note.calls != self.called[0]:
             self.called = note.calls, now(), self.starved.seconds
-        if now() - self.starved.looked >= every:
-            self.starved.look()
+        if now() - self.starved.updated >= every:
+            self.starved.update()
         passed, of_case, waited = now() - note.started, now() - note.since, self.starved.seconds
         on_case = max(0.0, of_case - (waited - self.before))
         return passed - waited, on_case, min(on_case, max(0.0, now() - self.called[1] - (waited - self.called[2])))

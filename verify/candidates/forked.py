@@ -62,7 +62,7 @@ def _reply(child: int, read: int) -> bytes:
     while now() - began < MOST:
         if select.select([read], [], [], LOOK)[0]:
             return os.read(read, 1)
-        starved.look()
+        starved.update()
         if now() - began - starved.seconds > PATIENCE:
             return HANGS
     return STARVED

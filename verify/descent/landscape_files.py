@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from verify.descent import three_examples
-from verify.descent.landscape import describe, line, look, plane
+from verify.descent.landscape import describe, line, plane, view_of
 from verify.descent.options import print_files, problem_of, seed_of
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
 from verify.documents import as_json
@@ -28,7 +28,7 @@ def draw(
     """(document, files): the slices that are asked for."""
     writable(folder)
     seed = seed_of(seed)
-    view = look(problem_of(**options), at=at, reach=reach, seed=seed)
+    view = view_of(problem_of(**options), at=at, reach=reach, seed=seed)
     document: dict[str, Any] = {"schema": SCHEMA, **describe(view, at, seed)}
     with progress("landscape", quiet=quiet) as on_part:
         if only in (None, "line"):

@@ -53,7 +53,7 @@ class RecordedPair(Derived):
     def search(self, trial: Trial) -> None:
         """Every family by itself."""
         if self.alone:
-            trial.look(self.at.case(self.at.x, family=GIVEN, seed=self.seed))
+            trial.examine(self.at.case(self.at.x, family=GIVEN, seed=self.seed))
         else:
             super().search(trial)
 
