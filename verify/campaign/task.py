@@ -188,10 +188,10 @@ def named(crashed: Outcome, without: Outcome | Inapplicable) -> Outcome:
         return crashed
     assert crashed.result.diagnosis is not None
     assert without.result.diagnosis is not None
-    told = (
+    message = (
         f"{without.result.diagnosis['message']}. {crashed.result.diagnosis['message'][0].upper()}{crashed.result.diagnosis['message'][1:]}"
     )
-    result = replace(without.result, diagnosis=without.result.diagnosis | {"message": told}, cases=crashed.result.cases)
+    result = replace(without.result, diagnosis=without.result.diagnosis | {"message": message}, cases=crashed.result.cases)
     return replace(crashed, result=result)
 
 
@@ -207,14 +207,14 @@ def starved(task: Task, note: Note, had: float, passed: float) -> Outcome:
 
 def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Outcome:
     """What a task came to whose workers were ended again and again, but never twice at the same case."""
-    told = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
-    return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
+    message = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
+    return _silent(task, note, f"{message}, as a system does that is short of memory; ask again when there is more of it", 0.0)
 
 
 def not_begun(task: Task, times: int) -> Outcome:
     """What a task came to with which no process began: each was held up."""
-    told = f"no process began with it, {times} times: what the candidate leaves behind holds them, or the machine is too busy"
-    return _silent(task, None, told, 0.0)
+    message = f"no process began with it, {times} times: what the candidate leaves behind holds them, or the machine is too busy"
+    return _silent(task, None, message, 0.0)
 
 
 def not_started(task: Task, why: str) -> Outcome:

@@ -230,10 +230,10 @@ class Arguments:
         }
         if len(like) == 1:
             return self._with(like, ONE)
-        told = ", ".join(map(str, returned))
+        listed = ", ".join(map(str, returned))
         if like:
-            raise UsageError(f"it returns gradients for {told}, which may be for {_or([*like])}. {WRT.format(next(iter(like)))}")
-        raise UsageError(f"it returns gradients for {told}, and the inputs are {', '.join(self.values)}. {WRT.format(next(iter(trees)))}")
+            raise UsageError(f"it returns gradients for {listed}, which may be for {_or([*like])}. {WRT.format(next(iter(like)))}")
+        raise UsageError(f"it returns gradients for {listed}, and the inputs are {', '.join(self.values)}. {WRT.format(next(iter(trees)))}")
 
     def _assigned(self, trees: Mapping[str, Tree], returned: Sequence[Any], orders: Callable[..., Any]) -> Iterator[dict[str, Tree]]:
         """Ways to give one input to each gradient, by their shapes."""
@@ -399,8 +399,8 @@ def _by_names(
     needed = [name for name, p in known.items() if p.default is p.empty]
     if strange := [key for key in at if key not in known and not free]:
         hint = "; a dict that is one argument is given as at=(params,)" if len(needed) == 1 else ""
-        told = ", ".join(map(str, strange))
-        raise UsageError(f"at names {told}, and {what} is {called(f)}. Give its arguments by their names{hint}.")
+        listed = ", ".join(map(str, strange))
+        raise UsageError(f"at names {listed}, and {what} is {called(f)}. Give its arguments by their names{hint}.")
     if missing := [name for name in needed if name not in at]:
         raise UsageError(f"at has no {_and(missing)}, and {what} is {called(f)}. Give all arguments that have no default.")
     return {name: at[name] for name in (*(n for n in known if n in at), *(n for n in at if n not in known))}

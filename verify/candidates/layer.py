@@ -351,10 +351,10 @@ def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[ForwardB
         return None
     if not calls:
         what = f"{len(y)} things" if isinstance(y, (tuple, list)) else "an array"
-        told = ", ".join(names)
+        listed = ", ".join(names)
         raise UsageError(
-            f"backward is {called(f)}, and forward returns {what} for {told}. Let it be backward(upstream, saved), where forward returns "
-            f"(output, saved), or backward({told}, upstream), one upstream gradient for each output that is differentiated."
+            f"backward is {called(f)}, and forward returns {what} for {listed}. Let it be backward(upstream, saved), where forward returns "
+            f"(output, saved), or backward({listed}, upstream), one upstream gradient for each output that is differentiated."
         )
     layers = [ForwardBackward(forward=f.loss, backward=f.grad, names=names, call=call) for call in calls]
     return _likeliest(layers, known, given, wrt), own, _dict(own, at)
@@ -373,8 +373,8 @@ def _own_names(f: Callable[..., Any]) -> list[str]:
 
 def _takes_more(f: Candidate, n: int) -> bool:
     """Whether a backward takes something besides the inputs."""
-    told = parameters_of(f.grad)
-    return told is None or len([p for p in told if p.kind in POSITIONAL and p.default is p.empty]) > n
+    arguments = parameters_of(f.grad)
+    return arguments is None or len([p for p in arguments if p.kind in POSITIONAL and p.default is p.empty]) > n
 
 
 def _is_jacobian(layer: ForwardBackward, given: tuple[Any, ...]) -> bool:
@@ -390,12 +390,12 @@ def _is_jacobian(layer: ForwardBackward, given: tuple[Any, ...]) -> bool:
 
 def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> Iterator[BackwardCall]:
     """How backward may be called, the likeliest first: by what its arguments are called, then by how many there are."""
-    told = parameters_of(f.grad)
-    positional = None if told is None else [p for p in told if p.kind in POSITIONAL]
+    arguments = parameters_of(f.grad)
+    positional = None if arguments is None else [p for p in arguments if p.kind in POSITIONAL]
     needed, most = 0, 99
-    if positional is not None and told is not None:
+    if positional is not None and arguments is not None:
         needed = sum(p.default is p.empty for p in positional)
-        most = 99 if any(p.kind is p.VAR_POSITIONAL for p in told) else len(positional)
+        most = 99 if any(p.kind is p.VAR_POSITIONAL for p in arguments) else len(positional)
     parts, several = ([*y], True) if isinstance(y, (tuple, list)) else ([y], False)
     saving = ([f.saved] if f.saved is not None else [True, False]) if several and len(parts) > 1 else [False]
     mine = [p.name for p in (positional or []) if p.default is p.empty]

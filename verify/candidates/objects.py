@@ -210,10 +210,10 @@ def _made(kind: type, at: Any) -> tuple[Any, Any]:
         positional, mine, left = (at[: len(needed)], {}, at[len(needed) :]) if several else ((), {}, at)
         left = left[0] if several and len(left) == 1 else left
     if missing := [name for name in needed[len(positional) :] if name not in mine]:
-        told = ", ".join(f'"{name}": …' for name in (*missing, *(p.name for p in forward[:1])))
+        listed = ", ".join(f'"{name}": …' for name in (*missing, *(p.name for p in forward[:1])))
         raise UsageError(
             f"{kind.__name__} is a class, made as {called(kind)}, and at has no {missing[0]}. Give an object of it, "
-            f"{kind.__name__}(…), or an example by name with what it is made with, at={{{told}}}."
+            f"{kind.__name__}(…), or an example by name with what it is made with, at={{{listed}}}."
         )
     numbers = np.random.get_state()  # noqa: NPY002  # the same numbers each time
     try:
@@ -227,11 +227,11 @@ def _made(kind: type, at: Any) -> tuple[Any, Any]:
 
 def _pulled(thing: Any, given: Mapping[str, Any], upstream: Sequence[Any]) -> Any:
     """What its backward returns, which may ask for the inputs again by their names."""
-    told = [p for p in inspect.signature(thing.backward).parameters.values() if p.kind in POSITIONAL]
-    free = [p.name for p in told if p.name not in given and p.default is p.empty and p.name not in RATES]
+    taken = [p for p in inspect.signature(thing.backward).parameters.values() if p.kind in POSITIONAL]
+    free = [p.name for p in taken if p.name not in given and p.default is p.empty and p.name not in RATES]
     vs = iter([tuple(upstream)] if len(upstream) > 1 and len(free) == 1 else upstream)
     arguments = {}
-    for p in told:
+    for p in taken:
         if p.name in given:
             arguments[p.name] = given[p.name]
         elif p.name in RATES:

@@ -270,21 +270,21 @@ def _named(f: Callable[..., Any], problem: Problem) -> Iterator[tuple[Parameter,
     """The arguments that are parameters of the spec, and which: by their names, in whatever case where none has the very name. A loss's
     prediction and target come first, whatever they are called: `f(s, t)` takes no T.
     """
-    told, known = parameters_of(f) or [], problem.all_parameters
-    exact = {p.name for p in told if p.name in known}
+    arguments, known = parameters_of(f) or [], problem.all_parameters
+    exact = {p.name for p in arguments if p.name in known}
     other = {name.lower(): name for name in known if name not in exact}
-    yield from ((p, p.name) for p in told if p.name in exact)
-    left = [p for p in told if p.name not in exact]
+    yield from ((p, p.name) for p in arguments if p.name in exact)
+    left = [p for p in arguments if p.name not in exact]
     yield from ((p, other[p.name.lower()]) for p in left[2 if problem.loss else 0 :] if p.name.lower() in other)
 
 
 def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Handed) -> list[tuple[str, ...]]:
     """The orders of the inputs: by their names, else as the spec has them; of a loss the target first, too."""
-    told = names(f)
-    if told is None:
+    arguments = names(f)
+    if arguments is None:
         return [tuple(own)]
     mine = _others(f, handed)
-    _count(f, problem, own, told, handed)
+    _count(f, problem, own, arguments, handed)
     by_name = [_meant(name, own) for name in mine[: len(own)]]
     known = [name for name in by_name if name is not None]
     left, is_loss = [name for name in own if name not in known], own[:2] == [PREDICTION, TARGET]
@@ -327,13 +327,15 @@ def _count(
 def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Handed) -> tuple[str, ...]:
     """How a backward may be called, by what it calls its arguments and by how many it takes."""
     assert isinstance(f, Candidate)
-    told = names(f.grad)
+    taken = names(f.grad)
     mine = _others(f.grad, handed) if f.grad is not None else []
     likely: tuple[str, ...] = BACKWARDS
     if f.saved is not None:
         likely = (SAVED, SAVED_FIRST) if f.saved else (FIRST, LAST)
-    elif told is not None and len(own) > 1:
-        likely = (SAVED, SAVED_FIRST) if told[2] - (len(told[0]) - len(mine)) == 2 else (FIRST, LAST)  # the upstream gradient and one thing
+    elif taken is not None and len(own) > 1:
+        likely = (
+            (SAVED, SAVED_FIRST) if taken[2] - (len(taken[0]) - len(mine)) == 2 else (FIRST, LAST)
+        )  # the upstream gradient and one thing
     elif any(name in CACHES for name in mine):
         likely = (SAVED, SAVED_FIRST)
     if mine and (mine[0] in UPSTREAMS) != (mine[-1] in UPSTREAMS):

@@ -24,14 +24,14 @@ def changes(decomposition: Decomposition) -> DesignMatrix:
 
 
 def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    told = {
+    sentences = {
         "counted": _counted(1 + c),
         "example": f"the Hessian of {change.how} is 0" if c == -1 else f"the Hessian is {times(1 + c)} what it must be for {change.how}",
         "added": put(c, change.how, "the Hessian"),
         "made": f"the Hessian is {change.how}",
         "instead": f"in place of the Hessian stands {change.how}",
     }
-    return Message("curvature", told[change.part])
+    return Message("curvature", sentences[change.part])
 
 
 def alone(put: Change, c: Coefficient) -> str:

@@ -33,9 +33,9 @@ def _joined(words: Vocabulary, terms: dict[Change, Coefficient]) -> list[Message
     """Two changes that are one: a part taken away, and something else in its place."""
     for gone, put in permutations(terms, 2) if len(terms) == 2 else ():
         if gone.kind in ("counted", "hessian") and terms[gone] == -1:
-            told = _instead(words, gone.part, put, terms[put])
-            if told is not None:
-                return [told]
+            message = _instead(words, gone.part, put, terms[put])
+            if message is not None:
+                return [message]
     for counted, slope in permutations(terms, 2) if len(terms) == 2 else ():
         if (counted.kind, counted.part, slope.kind) == (
             "counted",
@@ -59,8 +59,8 @@ def _instead(words: Vocabulary, part: str, put: Change, c: Coefficient) -> Messa
     if part == "penalty" and put.kind == "weights":
         return Message("penalty-factor", f"{penalties.instead(words, put, c)} where {words.weights(words.rate or 1)} is due")
     if part == "label" and put == Change("extra", OWN_FEATURES, free=True):
-        told = f"{words.features(c)} is counted once per example in the label's {words.axes.row}, however many margins are active"
-        return Message("label-term", told, words.own)
+        sentence = f"{words.features(c)} is counted once per example in the label's {words.axes.row}, however many margins are active"
+        return Message("label-term", sentence, words.own)
     if part in ("data", "whole") and put.kind == "extra" and put.part in SLOPES:
         return Message("scaled", f"{multiple(c, SLOPES[put.part])} stands in place of the slope ∂ℓ/∂s of each example")
     if part == "counted" and put.kind == "hessian" and put.part == "added":

@@ -329,9 +329,9 @@ def purity(pair: Pair, case: Case) -> Measurement:
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])
     fresh, fresh_g = pair.value(before), pair.gradient(before)
-    for told, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", first_g, fresh_g)):
+    for what, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", first_g, fresh_g)):
         if not np.array_equal(a, b, equal_nan=True):
-            raise Misbehaviour("nondeterministic", f"answers with another {told} when it is asked the same again")
+            raise Misbehaviour("nondeterministic", f"answers with another {what} when it is asked the same again")
     x[...] = x + x.dtype.type(0.5) * scales(x).astype(x.dtype)
     other, other_g = pair.loss(x), pair.slope_of(x)
     if not np.array_equal(g, first_g, equal_nan=True):
