@@ -51,16 +51,16 @@ def test_what_others_kept_it_from(machine, what):
     machine(100.0, **dict.fromkeys(seen, (3.0, 4.0)))
     starved = Starved(LEADER)
     machine(110.0, **{name: (3.0 + ran, 4.0 + waits) for name, (ran, waits) in seen.items()})
-    assert starved.look() == pytest.approx(waited)
+    assert starved.update() == pytest.approx(waited)
     machine(120.0)  # nothing has moved on: asleep
-    assert (starved.look(), starved.seconds) == (0.0, pytest.approx(waited))
+    assert (starved.update(), starved.seconds) == (0.0, pytest.approx(waited))
 
 
 def test_a_system_that_does_not_tell_leaves_the_time_that_passed(machine):
     machine(0.0)
     starved = Starved(LEADER)
     machine(10.0)
-    assert (threads(LEADER), starved.look()) == ({}, 0.0)
+    assert (threads(LEADER), starved.update()) == ({}, 0.0)
 
 
 def test_the_clock_is_nobody_s_to_set(monkeypatch):
@@ -85,7 +85,7 @@ def test_two_that_share_a_processor_keep_each_other_from_it():
         process.start()
     starved = Starved(both[0].pid or 0)
     while both[0].is_alive():
-        starved.look()
+        starved.update()
         both[0].join(0.02)
     both[1].join()
     assert starved.seconds > 0

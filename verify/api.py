@@ -338,22 +338,22 @@ def judge_all(
 
     so_far: list[Outcome | Inapplicable] = []
 
-    def heard(outcome: Outcome | Inapplicable) -> None:
+    def keep(outcome: Outcome | Inapplicable) -> None:
         so_far.append(outcome)
         with suppress(OSError):  # who listened may have gone, a terminal for instance
             on_done(outcome)
 
     def here(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
-        return _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=heard, on_refused=refuse, say=say)
+        return _judged(tasks, timeout=timeout, in_process=in_process, captured=captured, on_done=keep, on_refused=refuse, say=say)
 
     def judge(tasks: Sequence[Task]) -> list[Outcome | Inapplicable]:
         if ledger is not None and not in_process:
             seconds("timeout", timeout)
             how: dict[str, Any] = {"timeout": timeout, "fresh": fresh, "say": say}
             carried_out = elsewhere or functools.partial(execute, say=say)
-            return reuse.judged(tasks, ledger, on_done=heard, on_refused=refuse, execute=carried_out, **how)
+            return reuse.judged(tasks, ledger, on_done=keep, on_refused=refuse, execute=carried_out, **how)
         if elsewhere is not None:
-            return elsewhere(tasks, timeout=timeout, on_done=heard, on_refused=refuse)
+            return elsewhere(tasks, timeout=timeout, on_done=keep, on_refused=refuse)
         return here(tasks)
 
     def judge_parts(parts: Sequence[Task]) -> list[Outcome | Inapplicable]:

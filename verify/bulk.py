@@ -83,15 +83,15 @@ def search(
     seconds = inf if part.rounds else SECONDS.get(profile, 0.0)
     left = batches(oracle, seed=seed, examples=examples_of(subject), rounds=rounds, part=part.number)
     for _ in range(rounds):
-        round_, looked = list(islice(left, ROUND)), []
+        round_, screened = list(islice(left, ROUND)), []
         for batch, truth in zip(round_, vectorised.at(oracle, [b.problems for b in round_]), strict=True):
             if time.process_time() - began > seconds:
                 break
             watch(batch.case(0))
-            looked.append(_look(law.screen, subject, batch, truth))
-        held, tied, failed, suspects = zip(*looked, strict=True) if looked else ((),) * 4
+            screened.append(_screened(law.screen, subject, batch, truth))
+        held, tied, failed, suspects = zip(*screened, strict=True) if screened else ((),) * 4
         yield Round(held=sum(held), tied=sum(tied), failed=sum(failed), suspects=tuple(s for s in suspects if s is not None))
-        if len(looked) < ROUND:
+        if len(screened) < ROUND:
             return
 
 
@@ -100,7 +100,7 @@ def examples_of(subject: Subject) -> int:
     return COMPILED if python_of(subject.candidate.f) is not None else INTERPRETED
 
 
-def _look(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vectorised) -> tuple[int, int, int, Suspect | None]:
+def _screened(screen: Screen, subject: Subject, batch: Batch, truth: vectorised.Vectorised) -> tuple[int, int, int, Suspect | None]:
     """(held, tied, failed, suspect) of one batch."""
     strain, single = screen(*answers(subject.candidate, batch.problems), truth)
     holds = strain <= 1  # NaN does not

@@ -533,17 +533,17 @@ def _judge(
 
     for header in (installed, libraries):  # of the report, to be known by then
         header()
-    heard: dict[str, Any] = {"say": lambda told: click.echo(told, err=True), **how}
+    callbacks: dict[str, Any] = {"say": lambda line: click.echo(line, err=True), **how}
     names = [t.request.name for r in requests for t in r.tasks()]
     # The document alone goes to standard output.
-    with outcomes(names, quiet=quiet or in_process) as (on_start, tell), redirect_stdout(sys.stderr):
+    with outcomes(names, quiet=quiet or in_process) as (on_start, on_outcome), redirect_stdout(sys.stderr):
 
         def on_done(o: Outcome | Inapplicable) -> None:
             came_to = o.result.verdict.value if isinstance(o, Outcome) else f"does not apply: {o.reason}"
             problems, strain = (o.result.cases, o.result.strain) if isinstance(o, Outcome) and not o.reused else (0, 0.0)
-            tell(o.task.request.name, f"{o.task.dtype} {o.task.law}", came_to, problems, strain)
+            on_outcome(o.task.request.name, f"{o.task.dtype} {o.task.law}", came_to, problems, strain)
 
-        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **heard)
+        return judge_all(requests, timeout=timeout, in_process=in_process, on_start=on_start, on_done=on_done, **callbacks)
 
 
 def _keep(report: Report, folder: Path) -> set[str] | None:

@@ -67,19 +67,19 @@ def read(path: Path, kind: str, remedy: str) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
-def check(found: object, kind: str, told: str, remedy: str) -> None:
-    """Raises UsageError where plain data is no document of the kind: what is `told` of it, where it is wrong, and the `remedy`."""
+def check(found: object, kind: str, source: str, remedy: str) -> None:
+    """Raises UsageError where plain data from a `source` is no document of the kind: where it is wrong, and the `remedy`."""
     from jsonschema.exceptions import best_match
 
     if (depth := _depth(found)) > DEEPEST:
-        raise UsageError(f"{told} is nested {depth} levels deep, where {DEEPEST} are allowed. {remedy}")
+        raise UsageError(f"{source} is nested {depth} levels deep, where {DEEPEST} are allowed. {remedy}")
     try:
         fault = best_match(validator(kind).iter_errors(found))
     except (TypeError, ValueError, OverflowError) as error:  # keys that are no text, numbers of another kind
-        raise UsageError(f"{told} is no {kind}: {error}. {remedy}") from None
+        raise UsageError(f"{source} is no {kind}: {error}. {remedy}") from None
     if fault is not None:
         place = "/".join(map(str, fault.absolute_path)) or "the document"
-        raise UsageError(f"{told} is no {kind}: at {place}: {_short(fault.message)}. {remedy}")
+        raise UsageError(f"{source} is no {kind}: at {place}: {_short(fault.message)}. {remedy}")
 
 
 def _short(message: str) -> str:
@@ -101,14 +101,14 @@ def validator(kind: str = "report") -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=formats)
 
 
-def _is_float(told: object) -> bool:
+def _is_float(data: object) -> bool:
     """Whether it is a float in hexadecimal; what is no text is no concern of this."""
-    return not isinstance(told, str) or isfinite(float.fromhex(told))
+    return not isinstance(data, str) or isfinite(float.fromhex(data))
 
 
-def _is_array(told: object) -> bool:
+def _is_array(data: object) -> bool:
     """Whether nested lists have equal lengths at each depth."""
-    rows = [told]
+    rows = [data]
     while any(isinstance(row, list) for row in rows):
         if not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):  # type: ignore[arg-type]
             return False
@@ -144,7 +144,7 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
-def _finite(told: str) -> float:
-    if not isfinite(float(told)):
-        raise ValueError(f"{told} is no number; what is not finite is written as text")
-    return float(told)
+def _finite(text: str) -> float:
+    if not isfinite(float(text)):
+        raise ValueError(f"{text} is no number; what is not finite is written as text")
+    return float(text)

@@ -35,23 +35,23 @@ class Starved:
     """
 
     process: int
-    looked: float = field(default_factory=lambda: now())
+    updated: float = field(default_factory=lambda: now())
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self._threads = threads(self.process)
 
-    def look(self) -> float:
+    def update(self) -> float:
         """The seconds since the look before."""
         at, seen = now(), threads(self.process)
-        passed, before = at - self.looked, self._threads
+        passed, before = at - self.updated, self._threads
         used, waits = 0.0, [0.0]
         for name, (ran, waited) in seen.items():
             ran_before, waited_before = before.get(name, (0, 0))
             used += (ran - ran_before) * NANO
             waits.append((waited - waited_before) * NANO)
         more = max(0.0, min(max(waits), passed - used / processors(self.process)))
-        self.looked, self._threads, self.seconds = at, seen, self.seconds + more
+        self.updated, self._threads, self.seconds = at, seen, self.seconds + more
         return more
 
 

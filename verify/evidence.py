@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf, isfinite, isnan
-from typing import Any
+from typing import Any, SupportsInt
 
 
 class Verdict(Enum):
@@ -70,6 +70,18 @@ class Evidence:
     def sees(self) -> bool:
         """True if a quantity that is wrong altogether would be noticed: the allowance does not swamp it."""
         return self.resolution < 1
+
+
+def of_entry(along: Evidence, step: float, entry: Iterable[SupportsInt], measured: float) -> Evidence:
+    """A comparison along a direction that moves one entry by `step`, in units of that entry of the gradient, which is `measured`."""
+    size = abs(step)
+    return Evidence(
+        measured=along.measured / size,
+        allowed=along.allowed / size,
+        magnitude=along.magnitude / size,
+        width=along.width / size,
+        where={"entry": [int(k) for k in entry], "measured": measured, "expected": along.where["expected"] / step},
+    )
 
 
 NOT_FINITE = "allowance not finite: smaller numbers would decide it"

@@ -7,36 +7,36 @@ from math import prod
 from typing import Any
 
 
-def hexadecimal(told: Any) -> Any:
+def hexadecimal(data: Any) -> Any:
     """The same with floats as text.
 
     >>> hexadecimal([[1.5], [2]])
     [['0x1.8000000000000p+0'], [2]]
     """
-    return [hexadecimal(x) for x in told] if isinstance(told, list) else told.hex() if isinstance(told, float) else told
+    return [hexadecimal(x) for x in data] if isinstance(data, list) else data.hex() if isinstance(data, float) else data
 
 
-def decimal(told: Any) -> Any:
+def decimal(data: Any) -> Any:
     """The same with numbers in place of text.
 
     >>> decimal([["0x1.8p+0"], [2]])
     [[1.5], [2]]
     """
-    return [decimal(x) for x in told] if isinstance(told, list) else float.fromhex(told) if isinstance(told, str) else told
+    return [decimal(x) for x in data] if isinstance(data, list) else float.fromhex(data) if isinstance(data, str) else data
 
 
-def leaves(told: Any) -> list[Any]:
+def leaves(data: Any) -> list[Any]:
     """All numbers in a row."""
-    return [x for row in told for x in leaves(row)] if isinstance(told, list) else [told]
+    return [x for row in data for x in leaves(row)] if isinstance(data, list) else [data]
 
 
-def sizes(told: Any) -> tuple[int, ...]:
+def sizes(data: Any) -> tuple[int, ...]:
     """The shape, () of a number.
 
     >>> sizes([["0x0.0p+0", "0x1.0p+0"]])
     (1, 2)
     """
-    return (len(told), *(sizes(told[0]) if told else ())) if isinstance(told, list) else ()
+    return (len(data), *(sizes(data[0]) if data else ())) if isinstance(data, list) else ()
 
 
 def nested(row: Sequence[Any], shape: Sequence[int]) -> Any:

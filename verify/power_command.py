@@ -29,14 +29,14 @@ def command(
     from verify.report.power import complete, plain, render
     from verify.report.text import console
     from verify.storage import save
-    from verify.streams import held
+    from verify.streams import print_json
 
     dtypes = tuple(d.strip() for d in dtype.split(","))
     found = tables(losses or None, penalty=penalty, dtypes=dtypes, profile=profile, seed=seed, laws=laws or None)
     if output is not None:
         save(output, as_json({"power": found}) if format_ == "json" else plain(found))
     elif format_ == "json":
-        click.echo(held(as_json({"power": found}), "json"), nl=False)
+        print_json({"power": found})
     else:
         console().print(render(found))
     return 0 if complete(found, every_law=not laws) else 1

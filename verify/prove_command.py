@@ -49,7 +49,7 @@ def command(
     """
     from verify.api import prove
     from verify.campaign.server import quiet
-    from verify.documents import as_json
+    from verify.streams import print_json
 
     quiet()
     if at is not None:
@@ -63,7 +63,7 @@ def command(
         **options,
     )
     if format_ == "json":
-        click.echo(as_json(found.to_dict()), nl=False)
+        print_json(found.to_dict())
     else:
         click.echo(str(found))
     return EXIT_CODES[found.status]

@@ -92,17 +92,17 @@ class LawItem(pytest.Item):
 
     def runtest(self) -> None:
         """Silence is no success: it fails like what is broken, unless [tool.verify.gate] says silent = "warn"."""
-        from verify.testing import tell
+        from verify.testing import outcome_of
 
         with chdir(self.folder):
-            told = tell(self.task, self._policy())
-        self.user_properties.extend(told.properties.items())
-        if told.outcome == "failed":
-            pytest.fail(told.message, pytrace=False)
-        elif told.outcome == "skipped":
-            pytest.skip(told.message)
-        elif told.outcome == "declared":
-            pytest.xfail(told.message)
+            outcome = outcome_of(self.task, self._policy())
+        self.user_properties.extend(outcome.properties.items())
+        if outcome.outcome == "failed":
+            pytest.fail(outcome.message, pytrace=False)
+        elif outcome.outcome == "skipped":
+            pytest.skip(outcome.message)
+        elif outcome.outcome == "declared":
+            pytest.xfail(outcome.message)
 
     def _policy(self) -> Policy:
         from verify.gate.command import policy_here

@@ -10,12 +10,11 @@ from verify.api import replay
 from verify.campaign import witness
 from verify.campaign.server import quiet
 from verify.campaign.trust import question
-from verify.documents import as_json
 from verify.errors import UsageError
 from verify.report.names import EXIT_CODES
 from verify.report.pytest_function import function
 from verify.report.reading import visible
-from verify.streams import held
+from verify.streams import print_json
 
 
 @click.command(name="replay")
@@ -41,7 +40,10 @@ def command(witness_: str, format_: str, trust: bool, timeout: float) -> int:
         raise UsageError(f"{asked}. Nothing was imported. Look at that code, then give --trust.")
     quiet()
     report = replay(found, timeout=timeout)
-    click.echo(held(as_json(report.to_dict()), "json") if format_ == "json" else str(report), nl=False)
+    if format_ == "json":
+        print_json(report.to_dict())
+    else:
+        click.echo(str(report), nl=False)
     return EXIT_CODES[report.verdict]
 
 

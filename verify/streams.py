@@ -9,9 +9,11 @@ import os
 import re
 import select
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
+from verify.documents import as_json
 from verify.errors import UsageError
 
 
@@ -81,6 +83,11 @@ def held(text: str, format_: str) -> str:
     if encoding.lower().startswith("utf") or format_ not in ESCAPED:
         return text
     return ESCAPED[format_](text)
+
+
+def print_json(document: Mapping[str, Any], *, indent: int | None = 1) -> None:
+    """The document on standard output."""
+    print(held(as_json(document, indent=indent), "json"), end="", flush=True)
 
 
 def _json(text: str) -> str:

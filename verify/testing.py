@@ -70,7 +70,7 @@ def in_profile(request: Request, profile: str | None) -> Request:
     return request if profile is None else replace(request, profile=profile)
 
 
-def tell(task: Task, policy: Policy) -> TestOutcome:
+def outcome_of(task: Task, policy: Policy) -> TestOutcome:
     """Judges one law and applies the policy to it: limits, silence, declared deviations. The baseline and what concerns a whole run
     (its time, deviations that no longer happen) are left to the gate. Raises UsageError where the candidate cannot be found.
     """

@@ -39,7 +39,7 @@ def test_a_folder_called_verify_is_not_imported(tmp_path):
 
 @pytest.fixture
 def asked():
-    """Asks the server of the workers for a process, and says no more than `words`; its process before."""
+    """Asks the server of the workers for a process, and says no more than `words`, which ends it; its process before."""
 
     def ask(words: bytes) -> int:
         server.context()
@@ -51,13 +51,9 @@ def asked():
     return ask
 
 
-def test_the_server_goes_on_where_somebody_asks_for_nothing(asked):
-    before = asked(b"")
-    assert workers.each(os.getppid, [()]) == [before]
-
-
-def test_a_server_that_is_ending_is_replaced(asked):
-    before = asked(b"what it does not expect")
+@pytest.mark.parametrize("words", [b"", b"what it does not expect"])
+def test_a_server_that_is_ending_is_replaced(asked, words):
+    before = asked(words)
     address = forkserver._forkserver._forkserver_address
     while True:
         with socket.socket(socket.AF_UNIX) as client:

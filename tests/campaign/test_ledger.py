@@ -105,7 +105,7 @@ def test_who_finds_it_locked_goes_on_and_keeps_what_waited_once_it_is_free(tmp_p
             assert time.monotonic() - began < 0.05  # it has been waited for
             other.execute("COMMIT")
             ledger.keep("c", '{"n": 3}', None)
-            assert [ledger.find(name).told["n"] for name in "abc"] == [1, 2, 3]
+            assert [ledger.find(name).document["n"] for name in "abc"] == [1, 2, 3]
 
 
 def test_what_waits_is_kept_in_the_end_or_said(tmp_path, opened, monkeypatch):
@@ -360,7 +360,7 @@ def test_a_file_that_is_no_ledger_is_put_aside(tmp_path, opened):
     (tmp_path / NAME).write_bytes(b"not a database, and long enough to be looked at" * 100)
     ledger = opened(tmp_path / NAME)
     ledger.keep("a", "1", None)
-    assert ledger.find("a").told == 1
+    assert ledger.find("a").document == 1
     assert "was no ledger" in ledger.note
     assert (tmp_path / f"{NAME}.unreadable").exists()
 
@@ -388,7 +388,7 @@ def test_a_disk_that_is_full_ends_no_run_and_is_told(project, opened):
 def test_where_nothing_can_be_logged_ahead_there_is_another_journal(tmp_path, opened):
     ledger = opened(tmp_path / NAME, system="unix-dotfile")
     ledger.keep("a", "1", None)
-    assert ledger.find("a").told == 1
+    assert ledger.find("a").document == 1
     assert "its journal is delete" in ledger.note
     assert opened(tmp_path / f"other-{NAME}").note is None
 

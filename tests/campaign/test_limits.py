@@ -65,12 +65,12 @@ def waiting(part: float):
         process: int
 
         def __post_init__(self) -> None:
-            self.began = self.looked = now()
+            self.began = self.updated = now()
             self.seconds = 0.0
 
-        def look(self) -> float:
-            self.looked = now()
-            more, self.seconds = part * (self.looked - self.began) - self.seconds, part * (self.looked - self.began)
+        def update(self) -> float:
+            self.updated = now()
+            more, self.seconds = part * (self.updated - self.began) - self.seconds, part * (self.updated - self.began)
             return more
 
     return Waiting

@@ -75,7 +75,7 @@ def alone():
     states = {}
 
     def f(W, X, y, reg):
-        states.setdefault("seen", {s: s.look() for s in surroundings.APART})
+        states.setdefault("seen", {s: s.read() for s in surroundings.APART})
         return right(W, X, y, reg)
 
     def seen(*first: Request):

@@ -81,6 +81,14 @@ def test_documents_say_the_same_where_letters_are_missing(here, format_, encodin
     assert shown == "größe λ 😀.py:f" if format_ in ("json", "junit") else "\\u03bb" in shown or "&#955;" in shown
 
 
+def test_a_proof_is_json_where_letters_are_missing(here):
+    (here / "λ😀.py").write_text("def f(x):\n    return x * x, 2 * x\n", encoding="utf-8")
+    out, _ = shell(here, "prove λ😀.py:f --at 1.5 --format json", PYTHONIOENCODING="cp1252")
+    text, _, code = out.decode("cp1252").rpartition("code ")
+    assert code.strip() == "0"
+    assert "λ😀.py:f" in str(json.loads(text))
+
+
 def test_text_of_others_moves_no_cursor_and_starts_no_annotation(here):
     """A traceback of the user's own code has its lines, and nothing that a terminal or a CI system obeys."""
     (here / "raises.py").write_text('raise ValueError("no\\n::error::pwned\\n\\x1b[31mred")\n', encoding="utf-8")

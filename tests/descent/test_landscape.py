@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from sympy import Max
 
 from verify.cli import cli
-from verify.descent import three_examples
+from verify.descent import landscape, three_examples
 from verify.descent.bounds import truth_of
 from verify.descent.kinks import kink_lines
-from verify.descent.landscape import line, look, plane
+from verify.descent.landscape import line, plane
 from verify.descent.problem import Split, TrainingProblem, digits_split
 from verify.descent.scenery import line_picture
 from verify.errors import UsageError
@@ -27,7 +27,7 @@ from verify.spec.catalogue import find_penalty
 
 
 def view_of(loss="multiclass_hinge", examples=4, **options):
-    return look(TrainingProblem(split=digits_split().first(examples), loss=loss, reg=0.0), **options)
+    return landscape.view_of(TrainingProblem(split=digits_split().first(examples), loss=loss, reg=0.0), **options)
 
 
 @cache

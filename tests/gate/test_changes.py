@@ -72,6 +72,17 @@ def test_verdicts_come_first_and_new_results_are_one_row():
     assert len(rest) == len(NOISE)
 
 
+def test_figures_of_a_result_whose_verdict_changed_are_folded():
+    """Whoever reads that a law is broken knows that its strain has grown."""
+    changed = [("gradient", "verdict", "holds", "broken"), ("gradient", "strain", 0.1, 2.16e12), ("order", "strain", 0.1, 2.16e12)]
+    first, rest = split(gated(*changed))
+    assert [line(c) for c in first] == [
+        "mine.py:f (huber, float64), gradient: holds → broken",
+        "mine.py:f (huber, float64), order: strain 0.1 → 2.16e+12",
+    ]
+    assert [(c["law"], c["what"]) for c in rest] == [("gradient", "strain")]
+
+
 def test_the_page_shows_them_first_and_folds_the_rest():
     page = render(gated(*NOISE, ("gradient", "verdict", "holds", "broken")))
     section = page.partition('id="changes"')[2].partition("<h2")[0]

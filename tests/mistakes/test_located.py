@@ -80,3 +80,13 @@ def test_a_row_is_no_transpose_of_itself():
     at = np.array([1.0, -2.0, 0.5], np.float32)
     (result,) = verify.check(pair, at=at, profile="quick", laws=("gradient",)).results
     assert (result.verdict, result.diagnosis["code"] == "transposed") == (verify.Verdict.BROKEN, False), result.diagnosis
+
+
+@pytest.mark.parametrize("slope", [2, 3])
+def test_a_loss_that_is_an_array_of_one_number_is_one(slope):
+    """As of f(x) = x² at one number; numpy 2.4 makes no int of such an array."""
+    pair = verify.Candidate(loss=lambda x: x * x, grad=lambda x: slope * x)
+    report = verify.check(pair, at=1.5, profile="quick", laws=("gradient", "formula"))
+    assert {r.verdict for r in report.results} == {verify.Verdict.HOLDS if slope == 2 else verify.Verdict.BROKEN}
+    if slope == 3:
+        assert "the gradient has 1.5 × what comes through `x * x`" in report.results[0].diagnosis["message"]

@@ -13,7 +13,7 @@ from verify.candidates import Answer
 from verify.laws import LAWS
 from verify.oracle import Point
 from verify.pair import recorded, screened
-from verify.traced.about import About
+from verify.traced.approximate import Approximate
 from verify.trial.derived import Derived
 
 RNG = np.random.default_rng(11)
@@ -109,11 +109,11 @@ def test_what_is_not_explained_is_left_to_balls(monkeypatch, law):
     of_slopes = law in ("gradient", "order", "best-step", "descent")
     for value, slope in ((1e-9, 0.0),) * (law != "gradient") + ((0.0, 1e-9),) * of_slopes:
         for subject, case in seen[:5]:
-            subject.oracle.problem.code._about.clear()
+            subject.oracle.problem.code._approximate.clear()
             wrong = replace(subject, candidate=Off(subject.candidate, None if law == "value" else case.x, value, slope), answers=None)
             with np.errstate(all="ignore"):
                 assert screened.screened(law, wrong, case) is None
-            subject.oracle.problem.code._about.clear()
+            subject.oracle.problem.code._approximate.clear()
 
 
 def test_the_strain_that_is_shown_is_that_of_balls(monkeypatch):
@@ -131,7 +131,7 @@ def test_every_screen_is_that_of_a_law():
 @pytest.mark.parametrize("answer", [0.0, 0.25, 1.0])
 def test_what_is_not_known_to_be_explained_is_not(answer):
     """The truth may lie anywhere in its radius."""
-    number = About(value=np.zeros(1), radius=np.ones(1), careful=np.full(1, 1.5), size=np.ones(1))
+    number = Approximate(value=np.zeros(1), radius=np.ones(1), careful=np.full(1, 1.5), size=np.ones(1))
     assert number.explains(np.array([answer])) is (answer + 1 <= 1.5)
 
 

@@ -17,7 +17,7 @@ import verify
 from verify.campaign.task import Task
 from verify.gate import Policy
 from verify.profiles import PROFILES
-from verify.testing import tell
+from verify.testing import outcome_of
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
 
@@ -189,7 +189,7 @@ BROKEN = softmax(penalty=1.0)
 def told(candidate, law, loss="softmax_cross_entropy", options=None, **table):
     """What the framework is told under a policy."""
     request = verify.as_test(candidate, loss=loss, profile="quick", laws=(law,), **(options or {})).verify_request
-    found = tell(Task(request, "float64", law), Policy.of(table, Path.cwd()))
+    found = outcome_of(Task(request, "float64", law), Policy.of(table, Path.cwd()))
     return found.outcome, found.message
 
 
@@ -204,7 +204,7 @@ def test_silence_is_never_a_success():
 def test_a_layer_is_a_test():
     for layer, outcome in ((layers.Affine, "passed"), (layers.Averages, "failed")):
         request = verify.as_test(layer, at=layers.EXAMPLE, profile="quick", laws=("gradient",)).verify_request
-        found = tell(Task(request, "float64", "gradient"), Policy.of({}, Path.cwd()))
+        found = outcome_of(Task(request, "float64", "gradient"), Policy.of({}, Path.cwd()))
         assert (found.outcome, "b[" in found.message) == (outcome, outcome == "failed")
 
 

@@ -38,7 +38,7 @@ def ranking(slip):
 
 @pytest.mark.parametrize(("formula", "target", "asked"), [(ranked, Count(), True), (ranked, Real(), True), (weighed, Real(), False)])
 def test_who_compares_targets_is_given_numbers(formula, target, asked):
-    assert problem_of(spec(formula, target)).input("target").asked is asked
+    assert problem_of(spec(formula, target)).input("target").concrete is asked
 
 
 @pytest.mark.parametrize("slip", [False, True])

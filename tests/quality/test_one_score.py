@@ -73,7 +73,7 @@ SLOPES: dict[str, tuple[str, Callable[..., Any], str, str]] = {
     ),
     "positives twice": ("logistic", lambda s, t: (sigmoid(s) - t) * (1 + t), "scaled", "every example with target 1 is counted twice"),
     "2 of the square": ("squares", lambda s, t: 2 * (s - t), "scaled", "the data term's gradient is twice what it must be"),
-    "absolute error": ("squares", lambda s, t: np.sign(s - t), "scaled", "1 × its sign stands in place of the slope"),
+    "absolute error": ("squares", lambda s, t: np.sign(s - t), "scaled", "its sign stands in place of the slope"),
     "no margin": ("hinge", lambda s, t: -t * (t * s < 0), "margin", "the margin's constant is missing"),
     "no indicator": ("hinge", lambda s, t: -t, "margin", "counts as on, whatever its sign"),
     "not cut off": ("ramp", lambda s, t: -t * (t * s < 1), "margin", "min(c, a) is taken for a"),
@@ -138,7 +138,7 @@ def test_what_stands_around_the_slopes_is_named_too(name):
 HESSIANS = {
     "doubled": (lambda p: 2 * p * (1 - p), "the Hessian is twice what it must be"),
     "the probability": (lambda p: p, "in place of the Hessian stands the probabilities p"),
-    "ones": (np.ones_like, "in place of the Hessian stands 1 × a constant"),
+    "ones": (np.ones_like, "in place of the Hessian stands the constant 1"),
     "sign": (lambda p: -p * (1 - p), "the Hessian has the wrong sign"),
 }
 

@@ -13,8 +13,9 @@ from implementations import RIGHT
 from verify.candidates import Linear
 from verify.diagnosis import changes as of_gradients
 from verify.diagnosis import hessians, losses, reference_cases
+from verify.diagnosis.change import Change
 from verify.diagnosis.changes import changes
-from verify.diagnosis.messages import SENTENCES, tell
+from verify.diagnosis.messages import SENTENCES, messages
 from verify.diagnosis.residuals import at_gradient, at_loss
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.form import LINEAR, SCORES
@@ -85,12 +86,29 @@ def test_every_change_is_told_by_its_own_sort_of_mistakes(loss, form):
         assert {change.kind for change in made} <= set(mistakes.sentences), mistakes.columns
         for change in made:
             for c in (Fraction(-1), Fraction(-2), Fraction(-4), Fraction(1, 2), 0.25) if change.free else (Fraction(1),):
-                (told,) = tell(words, [(change, c)])
+                (told,) = messages(words, [(change, c)])
                 assert told.code
                 assert told.sentence
                 assert not any(mark in told.sentence for mark in "{}"), told.sentence
                 assert not re.search(r"[-−][0-9/.]+ times", told.sentence), told.sentence
                 assert not GARBLED.search(told.sentence), told.sentence
+
+
+INSTEAD = {
+    "their sign": (Change("counted", "data", free=True), Change("extra", "signs of the slopes", free=True)),
+    "the margins": (Change("counted", "data", free=True), Change("valued", "data", free=True)),
+    "a constant": (hessians.COUNTED, hessians.CONSTANT),
+    "the gradient": (hessians.COUNTED, Change("hessian", "added", "the gradient", free=True)),
+}
+
+
+@pytest.mark.parametrize("name", INSTEAD)
+def test_what_stands_in_place_of_a_part_is_told_as_people_say_it(name):
+    words = Vocabulary(Oracle(Objective(loss=find_loss("binary_logistic"), penalty=find_penalty("l2")), "float64"))
+    for c in (Fraction(1), Fraction(1, 2), Fraction(3)):
+        (message,) = messages(words, list(zip(INSTEAD[name], (Fraction(-1), c), strict=True)))
+        assert "place" in message.sentence or "where" in message.sentence
+        assert not GARBLED.search(message.sentence), message.sentence
 
 
 def test_a_kind_of_change_has_one_sentence():

@@ -11,13 +11,14 @@ import pytest
 from verify.candidates import Linear
 from verify.diagnosis import changes, losses, messages
 from verify.diagnosis.change import Change, Mutation, union, with_sentences
-from verify.diagnosis.messages import tell
+from verify.diagnosis.messages import messages as in_words
 from verify.diagnosis.reference_cases import ordinary, special
 from verify.diagnosis.vocabulary import Vocabulary
 from verify.diagnosis.wording import Message
 from verify.form import LINEAR
 from verify.laws import LAWS, Subject
 from verify.oracle import Oracle
+from verify.power.hessians import Hessians, of_each_example
 from verify.power.mutants import mutants
 from verify.spec import Objective
 from verify.spec.catalogue import find_loss, find_penalty
@@ -57,7 +58,7 @@ def names_due(loss: str, mutation: Mutation) -> list[tuple[str, str]]:
     for change, column in zip(names, columns, strict=True):
         c = float(column @ added) / float(column @ column) if np.all(np.isfinite(column)) and np.any(column) else 0.0
         if c and np.allclose(c * column, added, rtol=0, atol=1e-9) and (change.free or abs(c - 1) < 1e-9):
-            (message,) = tell(Vocabulary(ORACLES[loss]), [(change, Fraction(c).limit_denominator(100))])
+            (message,) = in_words(Vocabulary(ORACLES[loss]), [(change, Fraction(c).limit_denominator(100))])
             due.append((message.code, message.sentence))
     return due
 
@@ -73,6 +74,30 @@ def test_a_mistake_that_power_makes_gets_its_name_back(loss, made):
 
 def test_every_family_is_made():
     assert {m.family for _, m in MADE} == {*GRADIENTS, *ELSEWHERE}
+
+
+HESSIANS = {loss: Hessians(of_each_example(oracle)) for loss, oracle in ORACLES.items()}
+IN_WORDS = {
+    "a constant for the Hessian": "in place of the Hessian stands the constant 3/2",
+    "the gradient for the Hessian": "in place of the Hessian stands the gradient",
+    "the gradient's square for the Hessian": "in place of the Hessian stands the gradient's square",
+    "the Hessian left out": "the Hessian is 0",
+    "the Hessian doubled": "the Hessian is twice what it must be; an approximation that is meant is declared, by --hessian approximate",
+    "the Hessian with the wrong sign": "the Hessian has the wrong sign",
+}
+
+
+@pytest.mark.parametrize("name", IN_WORDS)
+def test_a_wrong_hessian_that_power_makes_gets_its_name_back(name):
+    hessians = HESSIANS["binary_logistic"]
+    subject = Subject(candidate=dict(hessians.mutants())[name], oracle=hessians.oracle)
+    found = run(LAWS["curvature"], subject, profile="quick", seed=0).diagnosis
+    assert (found["code"], found["message"]) == ("curvature", IN_WORDS[name])
+
+
+def test_every_wrong_hessian_that_is_no_error_of_a_size_is_looked_at():
+    names = {name for hessians in HESSIANS.values() for name, _ in hessians.mutants()}
+    assert {name for name in names if "off by" not in name} == set(IN_WORDS)
 
 
 @pytest.mark.parametrize("loss", FAMILIES)

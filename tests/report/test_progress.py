@@ -14,7 +14,7 @@ NAMES = ["a.py:f"] * 2 + ["b.py:g"] * 2 + ["c.py:h"] * 2
 
 
 @pytest.mark.parametrize(
-    ("heard", "named"),
+    ("ended", "named"),
     [
         ([], "a.py:f"),
         (["a.py:f"], "a.py:f"),
@@ -25,10 +25,10 @@ NAMES = ["a.py:f"] * 2 + ["b.py:g"] * 2 + ["c.py:h"] * 2
         (NAMES, ""),
     ],
 )
-def test_who_is_judged(heard, named):
+def test_who_is_judged(ended, named):
     underway = Underway(NAMES)
-    for name in heard:
-        underway.heard(name)
+    for name in ended:
+        underway.ended(name)
     assert underway.name == named
 
 

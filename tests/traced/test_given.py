@@ -40,9 +40,9 @@ def test_what_is_drawn_beside_probabilities_of_pairs_keeps_their_sum_zeros_and_s
     assert found.sum() == 1
     assert np.array_equal(found, found.T)
     assert np.array_equal(found == 0, P == 0)
-    assert shown(P).told == "to be symmetric, and to sum to 1"
+    assert shown(P).phrase == "to be symmetric, and to sum to 1"
     R = np.abs(RNG.normal(size=(2, 3)))
-    assert shown(R / R.sum()).told == "to sum to 1"
+    assert shown(R / R.sum()).phrase == "to sum to 1"
     assert shown(R) is None
 
 

@@ -14,7 +14,7 @@ from verify.evidence import Evidence, Measurement
 from verify.pair.properties import ALONE, properties, unless_given_up
 from verify.problem.around import DRAWS, keeping, shown
 from verify.tape.tape import Builder
-from verify.traced.left import tidy_all
+from verify.traced.cleanup import tidy_all
 from verify.traced.recorder import Recorder
 from verify.traced.swapped import swapped
 
@@ -122,7 +122,7 @@ def test_draws_keep_it_exactly(name, family, dtype):
     example = example.astype(dtype)
     found = shown(example)
     assert found is not None
-    assert found.told == told
+    assert found.phrase == told
     for seed in range(5):
         drawn = keeping(example, DRAWS[family](example, np.random.default_rng(seed)), alone=False)
         assert drawn.dtype == example.dtype

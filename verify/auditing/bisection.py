@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from verify.auditing.directions import Entries, Ground, rademacher
-from verify.evidence import Evidence
+from verify.evidence import Evidence, of_entry
 
 MOST = 8
 """Wrong entries that are named; where there are more, it is said."""
@@ -32,13 +32,7 @@ def wrong_entries(ground: Ground, *, seed: int, most: int = MOST) -> tuple[list[
 
 
 def _alone(ground: Ground, entry: int, seed: int) -> Evidence:
-    """The disagreement at one entry, in units of the gradient itself."""
+    """The disagreement at one entry."""
     d = rademacher(ground.case, np.array([entry]), seed=seed)
-    told, (j, k) = ground.along(d), divmod(entry, d.shape[1])
-    scale = float(d[j, k])
-    return Evidence(
-        measured=told.measured / abs(scale),
-        allowed=told.allowed / abs(scale),
-        magnitude=told.magnitude / abs(scale),
-        where={"entry": [j, k], "measured": float(ground.gradient[j, k]), "expected": told.where["expected"] / scale},
-    )
+    j, k = divmod(entry, d.shape[1])
+    return of_entry(ground.along(d), float(d[j, k]), (j, k), float(ground.gradient[j, k]))

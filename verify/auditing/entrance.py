@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.auditing.audit import Audit
-from verify.auditing.audit import audit as look
+from verify.auditing.audit import audit as audited
 from verify.auditing.point import batches, large
 from verify.candidates import Linear, Misbehaviour, extras, resolve
 from verify.cases import Case
@@ -55,12 +55,12 @@ def audit(
     try:
         if loss is None:
             own = Linear(f=f, layout=pins.layout or "CD", extras=extras(f))
-            return look(own, given or [large(dtype, seed)], seed=seed)
+            return audited(own, given or [large(dtype, seed)], seed=seed)
         found = find_out(f, find_loss(loss), pins, dtype)
         if found.complaint is not None:
             raise UsageError(f"the candidate {found.complaint}.")
         oracle = Oracle(found.scored, dtype)
-        return look(found.candidate, given or batches(dtype, oracle, seed), oracle, seed=seed)
+        return audited(found.candidate, given or batches(dtype, oracle, seed), oracle, seed=seed)
     except Misbehaviour as error:
         raise UsageError(f"the candidate {error}.") from None
 

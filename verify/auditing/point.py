@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from verify.cases import Case, has_kinks
-from verify.cases.kinks import solve
+from verify.cases.kinks import tie
 from verify.oracle import Oracle
 
 SHAPE = (50, 3073, 10)
@@ -32,9 +32,6 @@ def large(dtype: str, seed: int = 0, shape: tuple[int, int, int] = SHAPE, kinks:
     W, y = rng.integers(-32, 33, (C, D)) * WEIGHT, rng.integers(0, C, N)
     W, X = W.astype(dtype), X.astype(dtype)
     if kinks is not None:
-        solved: list[int] = []
-        for i in rng.permutation(N)[: C - 1]:
-            j = solve(kinks, W, X[i], int(y[i]), int(rng.integers(len(kinks.formula(C, int(y[i])).gaps))), solved)
-            solved += [] if j is None else [j]
+        tie(kinks, W, X, y, rng.permutation(N)[: C - 1], rng)
     family = "a large batch" if kinks is None else "a large batch on kinks"
     return Case(values={"W": W, "X": X, "y": y.astype(np.int64), "reg": REG}, family=family, seed=seed)

@@ -46,7 +46,7 @@ def command(
     from verify.report.folder import write_again
     from verify.report.text import console
     from verify.storage import save, writable
-    from verify.streams import held
+    from verify.streams import print_json
 
     known = tables()
     if listed:
@@ -71,7 +71,7 @@ def command(
     drawn = {"growth.svg": alone(drawing(found)), "compared.svg": alone(compared(found))}
     files += [save(output / name, text) for name, text in drawn.items() if text is not None]
     if format_ == "json":
-        click.echo(held(as_json(found), "json"), nl=False)
+        print_json(found)
     else:
         console().print(render(found))
     click.echo("written: " + ", ".join(map(str, files)), err=True)

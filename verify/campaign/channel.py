@@ -97,9 +97,9 @@ if sys.platform != "win32":
 
         def recv(self) -> Any:
             """The next message. Raises EOFError where nobody writes any more."""
-            told = self.recv_bytes()
+            data = self.recv_bytes()
             try:
-                return unpickled(told)
+                return unpickled(data)
             except Exception as error:
                 raise Garbled(f"a message cannot be read: {error}") from error
 

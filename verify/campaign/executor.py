@@ -140,9 +140,9 @@ def execute(
     prepare({t.request.loss for t in tasks})
     with leftovers.temporary() as folder, ExitStack() as everyone:
 
-        def crew(mine: Sequence[int], most: int, *, alone: bool) -> _Crew:
+        def started(mine: Sequence[int], most: int, *, alone: bool) -> _CandidateRun:
             room = everyone.enter_context(ExitStack())
-            found = _Crew(tasks, timeout or DEFAULT_TIMEOUT, folder, room, say, alone=alone)
+            found = _CandidateRun(tasks, timeout or DEFAULT_TIMEOUT, folder, room, say, alone=alone)
             for outcome in before:
                 if outcome.task.request.name == tasks[mine[0]].request.name:
                     found.learns(outcome)
@@ -152,25 +152,25 @@ def execute(
         def round_of(candidates: list[list[int]], *, alone: bool = False) -> list[list[int]]:
             """Performs the tasks of the candidates; those in doubt are returned."""
             abreast = 1 if alone else max(1, min(len(candidates), cores))
-            crews: list[_Crew] = []
+            running: list[_CandidateRun] = []
             doubtful: list[list[int]] = []
-            while candidates or crews:
-                while candidates and len(crews) < abreast:
+            while candidates or running:
+                while candidates and len(running) < abreast:
                     mine = candidates.pop(0)
                     each = cores // abreast if candidates or alone else cores  # who is the last has all of them in the end
-                    crews.append(crew(mine, each, alone=alone))
-                wait([future for crew in crews for future in crew.waiting], timeout=TICK, return_when=FIRST_COMPLETED)
-                for c in crews:
-                    for i, outcome in c.ended():
+                    running.append(started(mine, each, alone=alone))
+                wait([future for run in running for future in run.waiting], timeout=TICK, return_when=FIRST_COMPLETED)
+                for run in running:
+                    for i, outcome in run.ended():
                         outcomes[i] = outcome
                         on_done(outcome)
-                    for task, error in c.refused:
+                    for task, error in run.refused:
                         on_refused(task, error)
-                    c.refused.clear()
-                    if not c.waiting:
-                        c.close()
-                        doubtful += [c.doubtful] if c.doubtful else []
-                crews = [crew for crew in crews if crew.waiting]
+                    run.refused.clear()
+                    if not run.waiting:
+                        run.close()
+                        doubtful += [run.doubtful] if run.doubtful else []
+                running = [run for run in running if run.waiting]
             return doubtful
 
         round_of(round_of(candidates), alone=True)
@@ -209,7 +209,7 @@ def tidied() -> Iterator[None]:
         yield
     finally:
         if "verify.traced.swapped" in sys.modules:
-            from verify.traced.left import tidy_all
+            from verify.traced.cleanup import tidy_all
 
             tidy_all()
 
@@ -219,7 +219,7 @@ def _with_output(outcome: Outcome | Inapplicable, printed: str) -> Outcome | Ina
 
 
 @dataclass
-class _Crew:
+class _CandidateRun:
     """The processes of one candidate, and those of its tasks that have not ended.
 
     A candidate may end the server of all workers, and takes the others with it: whose worker was lost so is `doubtful`, and is judged
@@ -514,7 +514,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     """
     from verify.campaign.judging import interruption, perform  # loaded there
     from verify.candidates import process_globals
-    from verify.candidates.answer import heard_by
+    from verify.candidates.answer import before_each_call
 
     output.repair()
     os.umask(0o077)  # whatever a candidate has made of it, others read the notes
@@ -522,7 +522,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     if process_globals.no_files() is not None:
         os._exit(UNFIT)
     record = _record(notes)
-    heard_by(record.calls)
+    before_each_call(record.calls)
     try:
         with output.captured(printed):
             outcome = perform(task, record, goes_on=True)
@@ -546,7 +546,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     except BaseException as error:  # KeyboardInterrupt and the like: nobody but the candidate can raise it here
         return lost(task, record.note, "crashed", f"raised {type(error).__name__}")
     finally:
-        heard_by(None)
+        before_each_call(None)
         record.close()
 
 
@@ -587,8 +587,8 @@ class _Waits:
             self.since, self.before = note.since, self.starved.seconds
         if note.calls != self.called[0]:
             self.called = note.calls, now(), self.starved.seconds
-        if now() - self.starved.looked >= every:
-            self.starved.look()
+        if now() - self.starved.updated >= every:
+            self.starved.update()
         passed, of_case, waited = now() - note.started, now() - note.since, self.starved.seconds
         on_case = max(0.0, of_case - (waited - self.before))
         return passed - waited, on_case, min(on_case, max(0.0, now() - self.called[1] - (waited - self.called[2])))

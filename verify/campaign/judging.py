@@ -131,7 +131,7 @@ def _performed(task: Task, record: TaskNotes | None) -> Outcome | Inapplicable:
 def _result(task: Task, found: Conventions, record: TaskNotes | None) -> Result | str:
     """What becomes of the law, or the reason why it has nothing to ask."""
     if found.complaint is not None:
-        return failed(task, found.complaint, None if found.question is None else _asked_about(found))
+        return failed(task, found.complaint, None if found.question is None else _complaint_case(found))
     if record is not None:
         record.found(found.to_dict(), place_of(found.candidate.f))
     law, watch = LAWS[task.law], unwatched if record is None else record.begins
@@ -155,15 +155,15 @@ def conventions(request: Request, watch: Watch = unwatched) -> Conventions:
         asked: list[Case] = []
         problem = problem_named(request.loss)
 
-        def heard(question: Probe) -> None:
+        def note(question: Probe) -> None:
             asked.append(_case(question, (form.form_of(question).point,) if problem is None else problem.differentiated))
             watch(asked[-1])
 
         with process_globals.noting() as seen:
             if problem is not None:
-                found = find_out_inputs(f, problem, request.pins, request.dtypes[0], heard)
+                found = find_out_inputs(f, problem, request.pins, request.dtypes[0], note)
             else:
-                found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], heard)
+                found = find_out(f, find_loss(request.loss), request.pins, request.dtypes[0], note)
         go_home(request.folder)
         truth_of(found.objective, request.dtypes[0]).examine()
         limitations += () if found.candidate.has_gradient else (NO_GRADIENT,)
@@ -423,7 +423,7 @@ def _reference(request: Request, own: Arguments) -> Callable[..., Any] | None:
     """The reference, or the surrogate, as a function of the candidate's arguments: of a layer the same sum of what comes out."""
     if (named := request.reference or request.surrogate) is None:
         return None
-    f, what = _imported(named, request.folder)[0], _told_of_reference(request)
+    f, what = _imported(named, request.folder)[0], _reference_in_words(request)
     if not own.drawn:
         return _called(f, own, Upstream(), what)
     if (layer := layered(f, Example(dict(zip(own.trees, own.packed(own.values), strict=True))), Upstream())) is not None:
@@ -432,7 +432,7 @@ def _reference(request: Request, own: Arguments) -> Callable[..., Any] | None:
     return forward_of(by_arguments(adapted(f, Upstream()), inputs, what), [*inputs.trees], len(own.drawn))
 
 
-def _told_of_reference(request: Request) -> str:
+def _reference_in_words(request: Request) -> str:
     return "the reference" if request.surrogate is None else "the surrogate"
 
 
@@ -466,7 +466,7 @@ def _own_code(
         from verify.conventions.own import check_reference, own_code
 
         watch(Case(values=own.at(task.dtype), family=PROBE, differentiated=own.differentiated))
-        what = _told_of_reference(task.request)
+        what = _reference_in_words(task.request)
         if reference is not None:
             check_reference(reference, own, task.dtype, what)
         how: dict[str, Any] = {"convex": task.request.convex, "alone": task.request.at_only, "declared": _declared(task.request, own)}
@@ -594,7 +594,7 @@ def _case(question: Probe, differentiated: Sequence[str]) -> Case:
     return Case(values=question, family=PROBE, differentiated=tuple(differentiated))
 
 
-def _asked_about(found: Conventions) -> Case:
+def _complaint_case(found: Conventions) -> Case:
     """The question at which a complaint arose."""
     assert found.question is not None
     return _case(found.question, found.objective.differentiated)

@@ -40,7 +40,7 @@ TABLES = (
 class Row:
     """One answer as it was kept: a document, and what it depends on; None where that is not known."""
 
-    told: Any
+    document: Any
     sources: Sources | None
 
 
@@ -155,13 +155,13 @@ class Ledger:
             pass
         return None
 
-    def keep(self, question: str, told: str, sources: Sources | None, *, subject: str | None = None, broken: bool = False) -> None:
+    def keep(self, question: str, document: str, sources: Sources | None, *, subject: str | None = None, broken: bool = False) -> None:
         """Commits an answer, in the place of the one before. Where another process has the file locked it is committed with a later one;
         where that fails it is said in `note`, and the run goes on without.
         """
         if self._rows is None:
             return
-        self._late.append((question, subject, broken, told, json.dumps(sources)))
+        self._late.append((question, subject, broken, document, json.dumps(sources)))
         self._write()
 
     def _write(self) -> None:

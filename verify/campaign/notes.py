@@ -107,8 +107,8 @@ class TaskNotes:
         self._here()
         if self.harm() is not None:  # another file may have its number by now
             raise OSError(errno.EBADF, "the file of notes was closed")
-        told = pickle.dumps(self.note, pickle.HIGHEST_PROTOCOL)
-        os.pwrite(self._file, HEAD.pack(self._calls, len(told)) + told, 0)
+        data = pickle.dumps(self.note, pickle.HIGHEST_PROTOCOL)
+        os.pwrite(self._file, HEAD.pack(self._calls, len(data)) + data, 0)
 
 
 def _to_name(case: Case | None) -> bool:
@@ -119,9 +119,9 @@ def _to_name(case: Case | None) -> bool:
 def read(path: Path) -> Note | None:
     """The latest note; None where nothing was begun, or somebody else has written to the file."""
     try:
-        told = read_part(path, MOST)
-        calls, length = HEAD.unpack_from(told)
-        note = unpickled(told[HEAD.size : HEAD.size + length])
+        data = read_part(path, MOST)
+        calls, length = HEAD.unpack_from(data)
+        note = unpickled(data[HEAD.size : HEAD.size + length])
     except Exception:  # whatever is written there can be read as anything
         return None
     return replace(note, calls=calls) if isinstance(note, Note) else None

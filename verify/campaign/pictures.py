@@ -34,7 +34,7 @@ def measured(
     limit = timeout or DEFAULT_TIMEOUT
     if None in known:
         with workers(min(known.count(None), processors(os.getpid()))) as pool:
-            waiting = {i: pool.schedule(_told, args=[*jobs[i]], timeout=limit) for i, there in enumerate(known) if there is None}
+            waiting = {i: pool.schedule(_shown, args=[*jobs[i]], timeout=limit) for i, there in enumerate(known) if there is None}
             for i, future in waiting.items():
                 try:
                     # a worker that ends with code 0 is never missed by the pool
@@ -48,7 +48,7 @@ def measured(
     return [{"candidate": r.name, "loss": r.loss, "dtype": dtype, **there} for (r, dtype), there in zip(jobs, known, strict=True)]
 
 
-def _told(request: Request, dtype: str) -> tuple[dict[str, Any], Sources | None]:
+def _shown(request: Request, dtype: str) -> tuple[dict[str, Any], Sources | None]:
     """What is measured, and what that depends on."""
     return _measured(request, dtype), needed(request.folder)
 

@@ -36,14 +36,14 @@ def files(folder: Path, reports: Path) -> list[Path]:
 
 def _of_git(folder: Path) -> list[Path] | None:
     with suppress(OSError):
-        told = subprocess.run(
+        listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607  # the user's own
             cwd=folder,
             capture_output=True,
             check=False,
         )
-        if told.returncode == 0:
-            return [Path(os.fsdecode(name)) for name in told.stdout.split(b"\0") if name]
+        if listed.returncode == 0:
+            return [Path(os.fsdecode(name)) for name in listed.stdout.split(b"\0") if name]
     return None
 
 

@@ -28,7 +28,7 @@ from verify.conventions.by_spec import by_spec, conventions_in_words
 from verify.errors import UsageError
 from verify.pair.shrinking import shrunk
 from verify.problem import Input, Problem, small
-from verify.proof.every import EXAMPLES, Every, at_every_size
+from verify.proof.every_size import EXAMPLES, Every, at_every_size
 from verify.proof.proved import LIMIT, Proof, not_traced, own_value, prove, real_gap
 from verify.proof.shapes import LINEAR, SCORES, WITHOUT_REG, bounds, ignoring, is_any, on_simplex, patterns, sizes_of, strays, unfit
 from verify.traced import Code, NotTraced
@@ -176,14 +176,14 @@ def _of_conventions(request: Request, found: Conventions, shape: dict[str, int],
     except NotTraced as error:
         return _not_proved(request, error)
     shape, also = _without_examples(stated.inputs, {}, shape, declared=True)
-    given, told = patterns(stated.inputs, {}, True, shape)
+    given, sizes_shown = patterns(stated.inputs, {}, True, shape)
     if isinstance(given, str):
-        return _not_proved(request, given, told)
+        return _not_proved(request, given, sizes_shown)
     first = stated.pattern(given[0])
     values = {name: a for name, a in stated.case(first).items() if name not in stated.fixed or name == "y"}
     if (other := _strays(found.candidate, stated.code, first, values)) is not None:
-        return _not_proved(request, other, told)
-    loose = [i.name for i in stated.inputs if not (i.differentiated or i.asked) and (i.name in stated.fixed or not is_any(i))]
+        return _not_proved(request, other, sizes_shown)
+    loose = [i.name for i in stated.inputs if not (i.differentiated or i.concrete) and (i.name in stated.fixed or not is_any(i))]
     ends = {i.name: None if i.name in stated.fixed else bounds(i) for i in stated.inputs}
     how: dict[str, Any] = {"loose": loose, "bounds": ends, "seed": request.seed, "answer": stated.answer}
     how["simplex"] = on_simplex(stated.inputs)
@@ -223,8 +223,8 @@ def _at_shapes(
     """
 
     def proof_at(sizes: dict[str, Any], seconds: float) -> Proof | None:
-        given, told = patterns(inputs, example, declared, **sizes)
-        return None if isinstance(given, str) else prove(code, [pattern(p) for p in given], shape=told, limit=seconds, **how)
+        given, shape = patterns(inputs, example, declared, **sizes)
+        return None if isinstance(given, str) else prove(code, [pattern(p) for p in given], shape=shape, limit=seconds, **how)
 
     smallest: dict[str, Any] = {"shape": shape, "apart": False}
     wider: dict[str, Any] = {"shape": shape, "apart": True}
@@ -286,11 +286,11 @@ def _by_own_code(request: Request, shape: dict[str, int], limit: float) -> Prove
         return _not_proved(request, "it has no gradient")
     inputs, example, declared = problem.inputs, own.at(request.dtypes[0]), bool(request.inputs)
     shape, also = _without_examples(inputs, example, shape, declared=declared)
-    given, told = patterns(inputs, example, declared, shape)
+    given, sizes_shown = patterns(inputs, example, declared, shape)
     if isinstance(given, str):
-        return _not_proved(request, given, told)
+        return _not_proved(request, given, sizes_shown)
     if (other := _strays(found[0].candidate, code, small(problem, seed=1) if not request.inputs else given[0])) is not None:
-        return _not_proved(request, other, told)
+        return _not_proved(request, other, sizes_shown)
     loose = [i.name for i in inputs if not i.differentiated and not is_any(i)]
     ends = {i.name: bounds(i) for i in inputs}
     how: dict[str, Any] = {"loose": loose, "simplex": on_simplex(inputs), "bounds": ends, "seed": request.seed}

@@ -75,8 +75,8 @@ class Judge:
         self._process.communicate()
 
 
-def _write(pipe: BinaryIO | Any, told: Any) -> None:
-    packed = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
+def _write(pipe: BinaryIO | Any, message: Any) -> None:
+    packed = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     pipe.write(LENGTH.pack(len(packed)) + packed)
     pipe.flush()
 

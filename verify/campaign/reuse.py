@@ -136,7 +136,7 @@ def _found(row: Row | None, task: Task, timeout: float | None) -> Outcome | Inap
     if row is None or found is None:
         return None
     with suppress(KeyError, TypeError, ValueError, AttributeError, OSError):
-        limit = row.told["limits"].get("timeout")
+        limit = row.document["limits"].get("timeout")
         if limit not in (None, timeout or DEFAULT_TIMEOUT):
             return None
         folder, lost = task.request.folder, _code(found) in ("crashed", "hung")
@@ -148,7 +148,7 @@ def _found(row: Row | None, task: Task, timeout: float | None) -> Outcome | Inap
 
 def _read(row: Row | None, task: Task) -> Outcome | Inapplicable | None:
     with suppress(KeyError, TypeError, ValueError, AttributeError):
-        return None if row is None else replace(documents.read(task, row.told["outcome"]), reused=True)
+        return None if row is None else replace(documents.read(task, row.document["outcome"]), reused=True)
     return None
 
 
@@ -180,13 +180,13 @@ def look_up(ledger: Ledger | None, name: str, folder: str | None) -> Any:
     row = None if ledger is None or folder is None else ledger.find(name)
     with suppress(KeyError, TypeError, ValueError, AttributeError, OSError):
         if row is not None and row.sources is not None and folder is not None and stand(row.sources, folder):
-            return row.told
+            return row.document
     return None
 
 
-def keep(ledger: Ledger | None, name: str, told: Any, sources: Sources | None) -> Any:
+def keep(ledger: Ledger | None, name: str, document: Any, sources: Sources | None) -> Any:
     """Keeps a document, if it is known what that depends on, and returns it as it would come back."""
-    text = json.dumps(told)
+    text = json.dumps(document)
     if ledger is not None and sources is not None:
         ledger.keep(name, text, sources)
     return json.loads(text)

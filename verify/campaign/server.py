@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import multiprocessing
 import os
 import platform
@@ -12,8 +13,8 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver, resource_tracker, spawn
-from multiprocessing.context import BaseContext
+from multiprocessing import forkserver, reduction, resource_tracker, spawn, util
+from multiprocessing.context import BaseContext, set_spawning_popen
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +65,10 @@ CACHE = Path(platformdirs.user_cache_dir("verify-gradients"))
 
 def processor() -> str:
     """Eight digits that stand for what this processor can do: what jax compiled for another one may end the process."""
-    told = platform.machine()
+    flags = platform.machine()
     with suppress(OSError, StopIteration), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-        told += next(line for line in lines if line.startswith(("flags", "Features")))
-    return hashlib.sha256(told.encode()).hexdigest()[:8]
+        flags += next(line for line in lines if line.startswith(("flags", "Features")))
+    return hashlib.sha256(flags.encode()).hexdigest()[:8]
 
 
 SERVER = {
@@ -132,25 +133,30 @@ else:
             os.fchdir(gone)
             os.close(gone)
 
-    @contextmanager
-    def _without_main() -> Iterator[None]:
-        """What is started in the block by this thread is not told of the script that calls us: it would be run again, and judge again."""
-        ours = threading.get_ident()
-
-        def told(name: str) -> dict[str, Any]:
-            return {k: v for k, v in all_of_it(name).items() if not (k.startswith("init_main") and threading.get_ident() == ours)}
-
-        with _launching, _somewhere():
-            all_of_it, spawn.get_preparation_data = spawn.get_preparation_data, told
-            try:
-                yield
-            finally:
-                spawn.get_preparation_data = all_of_it
-
     class _Popen(Popen):
+        """That of `multiprocessing`, the same from Python 3.11 to 3.13, but for the script that calls us: a worker that is told of it
+        runs it again, and judges again.
+        """
+
         def _launch(self, process_obj: Any) -> None:
-            with _without_main(), _environment(_settings()):  # a candidate may have ended the server, which begins again then
+            with _launching, _somewhere(), _environment(_settings()):  # a candidate may have ended the server, which begins again then
                 self._begin(process_obj)
+
+        def _ask(self, process_obj: Any) -> None:
+            preparation = spawn.get_preparation_data(process_obj.name)
+            words = io.BytesIO()
+            set_spawning_popen(self)
+            try:
+                reduction.dump({name: value for name, value in preparation.items() if not name.startswith("init_main")}, words)
+                reduction.dump(process_obj, words)
+            finally:
+                set_spawning_popen(None)
+            self.sentinel, child = forkserver.connect_to_new_process(self._fds)
+            ours = os.dup(child), self.sentinel  # by the first the child sees that we have ended
+            self.finalizer = util.Finalize(self, util.close_fds, ours)  # type: ignore[attr-defined]
+            with open(child, "wb") as stream:
+                stream.write(words.getbuffer())
+            self.pid = forkserver.read_signed(self.sentinel)
 
         def _begin(self, process_obj: Any) -> None:
             """A server that is ending takes no more orders, and is there for some time still. One whose socket a candidate has removed
@@ -158,7 +164,7 @@ else:
             """
             for _ in range(2 * leftovers.WAITS):
                 try:
-                    super()._launch(process_obj)  # type: ignore[misc]
+                    self._ask(process_obj)
                     return
                 except FileNotFoundError:
                     if (lost := getattr(forkserver._forkserver, "_forkserver_pid", None)) is not None:
@@ -169,7 +175,7 @@ else:
                     pass
                 self._fds: list[int] = []
                 time.sleep(leftovers.WAIT)
-            super()._launch(process_obj)  # type: ignore[misc]
+            self._ask(process_obj)
 
     class _Process(ForkServerProcess):
         @staticmethod

@@ -6,14 +6,11 @@ Only the server imports this, before anything else. Signals to the command's gro
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 import sys
 import time
 import warnings
 from contextlib import suppress
-from multiprocessing import reduction
-from socket import socket
 
 from verify.campaign import leftovers, process_group
 
@@ -34,18 +31,6 @@ def _silently(*_: object) -> None:
     """What ends the server, a limit that a candidate has set for it say, is seen by the command and told there."""
 
 
-_received = reduction.recvfds
-
-
-def _received_or_gone(sock: socket, size: int) -> list[int]:
-    """The server goes on with the next one where somebody who asked for a process is gone before they said what for: it would end."""
-    try:
-        return _received(sock, size)
-    except EOFError:
-        raise ConnectionAbortedError(errno.ECONNABORTED, "who asked is gone") from None  # which the server expects
-
-
-reduction.recvfds = _received_or_gone
 with suppress(OSError, AttributeError):
     os.setpgid(0, 0)
 process_group.prctl(process_group.PR_SET_CHILD_SUBREAPER, 1)

@@ -44,15 +44,15 @@ class _Loaded:
     def __init__(self) -> None:
         self.before: set[str] | None = None
         self.since, self.opened, self.sought, self.listed = 0, set[str](), set[str](), set[str]()
-        self.asked = False
+        self.others = False
 
-    def hears(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Of the interpreter's own events: what is opened to be read, by Python, the system's loader or SQLite; modules that are sought;
         folders that are listed; and other processes, whose reading nobody sees. Most events are none of these.
         """
-        if event not in HEARD:
+        if event not in EVENTS:
             return
-        with suppress(Exception):  # which would be that of the code that it hears of
+        with suppress(Exception):  # which would be that of the code that it on_event of
             if event == "open":
                 if isinstance(arguments[0], str) and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
                     self.opened.add(os.path.abspath(arguments[0]))
@@ -63,13 +63,13 @@ class _Loaded:
             elif event in FOLDERS:
                 self.listed.add(os.path.abspath(arguments[0] or os.curdir))
             elif event in PROCESSES:
-                self.asked = self.asked or _is_by_users(sys._getframe(1))
+                self.others = self.others or _is_by_users(sys._getframe(1))
 
 
 FILES = ("ctypes.dlopen", "sqlite3.connect")
 FOLDERS = ("os.listdir", "os.scandir")
 PROCESSES = ("os.fork", "os.posix_spawn", "os.exec", "os.system", "subprocess.Popen")
-HEARD = frozenset({"open", "import", *FILES, *FOLDERS, *PROCESSES})
+EVENTS = frozenset({"open", "import", *FILES, *FOLDERS, *PROCESSES})
 
 
 def _is_by_users(frame: FrameType | None) -> bool:
@@ -87,14 +87,14 @@ _loaded = _Loaded()
 def begin() -> None:
     """What is loaded or read from now on is the candidate's. Only for a process that is its alone."""
     _loaded.before, _loaded.since = set(sys.modules), time.time_ns()
-    sys.addaudithook(_loaded.hears)
+    sys.addaudithook(_loaded.on_event)
 
 
 def needed(folder: str | None) -> Sources | None:
     """What this process has loaded since, and read in the `folder` of the project. None where that is not known: a file may have been
     written since it was loaded.
     """
-    if _loaded.before is None or folder is None or _loaded.asked:
+    if _loaded.before is None or folder is None or _loaded.others:
         return None
     try:
         files, libraries = set[str](), set[str]()
@@ -229,8 +229,8 @@ def _suite() -> Iterator[tuple[str, str | None]]:
                 yield f"{name}/{path.relative_to(home)}", digest(str(path))
 
 
-def _of(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=repr).encode()).hexdigest()
+def _of(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def question(parts: Iterable[Any], *, of_machine: bool = True) -> str:

@@ -159,15 +159,15 @@ def failed(task: Task, what: Misbehaviour, case: Case | None, *, cases: int = 0,
     return Result.unanswered(law=task.law, dtype=task.dtype, diagnosis=diagnosis, witness=witness, cases=cases, seconds=seconds)
 
 
-def lost(task: Task, note: Note | None, code: str, told: str, *, seconds: float = 0.0) -> Outcome:
+def lost(task: Task, note: Note | None, code: str, message: str, *, seconds: float = 0.0) -> Outcome:
     """What a task came to whose worker is lost, from the last that it noted."""
     if note is None or note.case is None:
-        return Outcome(task, failed(task, Misbehaviour(code, f"{told} while it was imported"), None, seconds=seconds), None)
+        return Outcome(task, failed(task, Misbehaviour(code, f"{message} while it was imported"), None, seconds=seconds), None)
     cases = note.before + 1 if note.conventions else 0
     if note.case.family == NAMING:
-        told = f"{told}, when it was asked more, to name what had broken the law {task.law}"
+        message = f"{message}, when it was asked more, to name what had broken the law {task.law}"
     return Outcome(
-        task, failed(task, Misbehaviour(code, told), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
+        task, failed(task, Misbehaviour(code, message), note.case, cases=cases, seconds=seconds), note.conventions, place=note.place
     )
 
 
@@ -188,10 +188,10 @@ def named(crashed: Outcome, without: Outcome | Inapplicable) -> Outcome:
         return crashed
     assert crashed.result.diagnosis is not None
     assert without.result.diagnosis is not None
-    told = (
+    message = (
         f"{without.result.diagnosis['message']}. {crashed.result.diagnosis['message'][0].upper()}{crashed.result.diagnosis['message'][1:]}"
     )
-    result = replace(without.result, diagnosis=without.result.diagnosis | {"message": told}, cases=crashed.result.cases)
+    result = replace(without.result, diagnosis=without.result.diagnosis | {"message": message}, cases=crashed.result.cases)
     return replace(crashed, result=result)
 
 
@@ -207,14 +207,14 @@ def starved(task: Task, note: Note, had: float, passed: float) -> Outcome:
 
 def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Outcome:
     """What a task came to whose workers were ended again and again, but never twice at the same case."""
-    told = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
-    return _silent(task, note, f"{told}, as a system does that is short of memory; ask again when there is more of it", 0.0)
+    message = f"its process was ended {times} times ({how}), each time at another case: by the candidate, or by somebody else"
+    return _silent(task, note, f"{message}, as a system does that is short of memory; ask again when there is more of it", 0.0)
 
 
 def not_begun(task: Task, times: int) -> Outcome:
     """What a task came to with which no process began: each was held up."""
-    told = f"no process began with it, {times} times: what the candidate leaves behind holds them, or the machine is too busy"
-    return _silent(task, None, told, 0.0)
+    message = f"no process began with it, {times} times: what the candidate leaves behind holds them, or the machine is too busy"
+    return _silent(task, None, message, 0.0)
 
 
 def not_started(task: Task, why: str) -> Outcome:

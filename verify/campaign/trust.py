@@ -38,8 +38,8 @@ def question(witness: Mapping[str, Any], file: Path) -> str | None:
     if folders.private(file.parent) and file.resolve().parent == kept().resolve():
         return None
     found = strange(witness)
-    told = "which is neither a candidate of [tool.verify] nor written in a file below the current folder"
-    return f"{file} would import {' and '.join(map(shown, found))}, {told}" if found else None
+    what = "which is neither a candidate of [tool.verify] nor written in a file below the current folder"
+    return f"{file} would import {' and '.join(map(shown, found))}, {what}" if found else None
 
 
 def strange(witness: Mapping[str, Any]) -> list[str]:

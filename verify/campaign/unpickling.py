@@ -24,11 +24,11 @@ RAISES = ("pebble.common.types", "RemoteException.rebuild_exception")
 PLAIN = (set, frozenset, complex, bytearray, slice, range, OrderedDict, Counter, defaultdict, deque, Decimal, Fraction, MappingProxyType)
 
 
-def unpickled(told: bytes) -> Any:
+def unpickled(data: bytes) -> Any:
     """The object that was written. Raises pickle.UnpicklingError where it holds another class than those of the suite, of exceptions that
     are loaded here, and of plain data: what it would call may be the candidate's, and no module is imported for it.
     """
-    return _Reader(io.BytesIO(told)).load()
+    return _Reader(io.BytesIO(data)).load()
 
 
 class _Reader(pickle.Unpickler):

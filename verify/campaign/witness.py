@@ -54,8 +54,8 @@ def identity(outcome: Outcome) -> str:
     """Eight hexadecimal digits that stand for the candidate, the law and the case's bits."""
     witness = outcome.result.witness
     assert witness is not None
-    told = [outcome.task.request.name, outcome.task.request.loss, outcome.task.dtype, outcome.task.law, witness.case.to_dict()]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+    parts = [outcome.task.request.name, outcome.task.request.loss, outcome.task.dtype, outcome.task.law, witness.case.to_dict()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
@@ -123,12 +123,12 @@ def read(path: Path) -> dict[str, Any]:
     return _second(documents.read(path, "witness", REMEDY), str(path))
 
 
-def _second(found: Mapping[str, Any], told: str) -> dict[str, Any]:
+def _second(found: Mapping[str, Any], source: str) -> dict[str, Any]:
     try:
         whole = second(found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{told} is no complete witness: {_fault(error)}. {REMEDY}") from None
-    documents.check(whole, "witness", told, REMEDY)
+        raise UsageError(f"{source} is no complete witness: {_fault(error)}. {REMEDY}") from None
+    documents.check(whole, "witness", source, REMEDY)
     return whole
 
 
@@ -154,12 +154,12 @@ def task(found: Mapping[str, Any]) -> Task:
     """The task that judges a stored case again, all conventions pinned. Raises UsageError where the document lacks something."""
     documents.check(found, "witness", "the witness", REMEDY)
     found = _second(found, "the witness")
-    told = {key: str(found[key]) for key in ("candidate", "loss", "dtype", "law")}
-    of_pair = told["loss"] == NO_LOSS
+    named = {key: str(found[key]) for key in ("candidate", "loss", "dtype", "law")}
+    of_pair = named["loss"] == NO_LOSS
     try:
-        case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, told["dtype"])
-        case = case if of_pair else _checked(case, told["loss"])
-        pins = Pins() if of_pair else _pins(found.get("conventions") or {}, told["loss"])
+        case = Case.from_dict({**found["case"], **{key: found[key] for key in ("values", "differentiated")}}, named["dtype"])
+        case = case if of_pair else _checked(case, named["loss"])
+        pins = Pins() if of_pair else _pins(found.get("conventions") or {}, named["loss"])
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UsageError(f"the witness is not complete: {_fault(error)}. {REMEDY}") from None
     seed = found.get("seed", 0)  # of the weights of what a candidate returns; older witnesses have none
@@ -170,11 +170,11 @@ def task(found: Mapping[str, Any]) -> Task:
     formula = told_formula["source"] if of_pair and told_formula["source"] != "reference" else None
     other = told_formula.get("reference") if of_pair else None
     request = Request(
-        candidate=told["candidate"],
-        loss=told["loss"],
+        candidate=named["candidate"],
+        loss=named["loss"],
         pins=pins,
-        dtypes=(told["dtype"],),
-        laws=(told["law"],),
+        dtypes=(named["dtype"],),
+        laws=(named["law"],),
         seed=seed,
         at=at,
         wrt=case.differentiated if of_pair and "at" in conventions else None,
@@ -184,7 +184,7 @@ def task(found: Mapping[str, Any]) -> Task:
         derivative=int(conventions.get("derivative", 1)) if of_pair else 1,
         surrogate=other if told_formula.get("surrogate") else None,
     )
-    return Task(request, told["dtype"], told["law"], case)
+    return Task(request, named["dtype"], named["law"], case)
 
 
 def _checked(case: Case, loss: str) -> Case:
@@ -195,12 +195,12 @@ def _checked(case: Case, loss: str) -> Case:
     return scored.checked(case, find_loss(loss).parameters) if problem is None else inputs.checked(problem, case)
 
 
-def _example(case: Case, told: Any) -> Example:
-    """The inputs of a pair without a spec, one array where nothing is `told` of its arguments. Raises UsageError where it has others."""
+def _example(case: Case, tree: Any) -> Example:
+    """The inputs of a pair without a spec, one array where there is no `tree` of its arguments. Raises UsageError where it has others."""
     try:
-        if told is None and len(case.values) != 1:
+        if tree is None and len(case.values) != 1:
             raise ValueError(f"the values are {', '.join(case.values)}, where a function of one array has one")
-        return Example(case.x if told is None else from_plain(told, case.values))
+        return Example(case.x if tree is None else from_plain(tree, case.values))
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UsageError(f"the witness is not complete: {_fault(error)}. {REMEDY}") from None
 

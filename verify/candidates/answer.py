@@ -60,22 +60,22 @@ class Incomplete(Misbehaviour):
         self.things, self.array = things, array
 
 
-_heard_by: list[Callable[[], None]] = []
+_before_each_call: list[Callable[[], None]] = []
 """At most one; a name that is bound again would itself be a change of the suite."""
 
 
-def heard_by(hear: Callable[[], None] | None) -> None:
-    """Has somebody hear of each call of a candidate, before it is called, or nobody."""
-    _heard_by[:] = [] if hear is None else [hear]
+def before_each_call(callback: Callable[[], None] | None) -> None:
+    """Sets what is called before each call of a candidate, or nothing."""
+    _before_each_call[:] = [] if callback is None else [callback]
 
 
-def asked(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def guarded_call(f: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What `f` returns. Raises Misbehaviour where it raises, UsageError where it is asked as it does not allow. How this process computes
     with floats, what numpy does about errors, and the functions that all share, are put back as they were; what was changed is noted.
     """
     before, shared, depth, process = float_environment.settings(), process_globals.now(), sys.getrecursionlimit(), _process()
-    for hear in _heard_by:
-        hear()
+    for callback in _before_each_call:
+        callback()
     try:
         with errstate.nobody_heeds():
             try:

@@ -118,21 +118,21 @@ class Arguments:
         found |= {name: symmetrised(found[name]) for name in self.symmetric if name in found}
         return {name: found[name] for name in self.differentiated}
 
-    def _taken_apart(self, tree: Tree, part: Any, told: str) -> Iterator[tuple[str, Any]]:
+    def _taken_apart(self, tree: Tree, part: Any, place: str) -> Iterator[tuple[str, Any]]:
         if isinstance(tree, Slot):
             due = np.ndim(self.values[tree.name])
             alone = isinstance(part, (tuple, list)) and len(part) == 1 and due > 0 and _dimensions(part[0]) == due
             yield tree.name, part[0] if alone else part
         elif isinstance(tree, dict):
             if not isinstance(part, Mapping):
-                raise Misbehaviour("shape", f"returned {type(part).__name__} for {told}, where a dict of gradients is due")
+                raise Misbehaviour("shape", f"returned {type(part).__name__} for {place}, where a dict of gradients is due")
             for key, below in self._real(tree):
-                yield from self._taken_apart(below, _by_name(part, key, f"{told}[{key!r}]"), f"{told}[{key!r}]")
+                yield from self._taken_apart(below, _by_name(part, key, f"{place}[{key!r}]"), f"{place}[{key!r}]")
         else:
             if not isinstance(part, (tuple, list)) or len(part) != len(tree):
-                raise Misbehaviour("shape", f"returned {type(part).__name__} for {told}, where {len(tree)} gradients are due")
+                raise Misbehaviour("shape", f"returned {type(part).__name__} for {place}, where {len(tree)} gradients are due")
             for k, below in self._real(tree):
-                yield from self._taken_apart(below, part[k], f"{told}[{k}]")
+                yield from self._taken_apart(below, part[k], f"{place}[{k}]")
 
     def _real(self, tree: Tree) -> list[tuple[Any, Tree]]:
         """The branches of a tree in which real numbers are, by their keys."""
@@ -230,10 +230,10 @@ class Arguments:
         }
         if len(like) == 1:
             return self._with(like, ONE)
-        told = ", ".join(map(str, returned))
+        listed = ", ".join(map(str, returned))
         if like:
-            raise UsageError(f"it returns gradients for {told}, which may be for {_or([*like])}. {WRT.format(next(iter(like)))}")
-        raise UsageError(f"it returns gradients for {told}, and the inputs are {', '.join(self.values)}. {WRT.format(next(iter(trees)))}")
+            raise UsageError(f"it returns gradients for {listed}, which may be for {_or([*like])}. {WRT.format(next(iter(like)))}")
+        raise UsageError(f"it returns gradients for {listed}, and the inputs are {', '.join(self.values)}. {WRT.format(next(iter(trees)))}")
 
     def _assigned(self, trees: Mapping[str, Tree], returned: Sequence[Any], orders: Callable[..., Any]) -> Iterator[dict[str, Tree]]:
         """Ways to give one input to each gradient, by their shapes."""
@@ -322,10 +322,10 @@ def _key(returned: Mapping[Any, Any], name: Any) -> Any:
     return next((key for key in (name, f"d{name}") if key in returned), None)
 
 
-def _by_name(returned: Mapping[Any, Any], name: Any, told: str) -> Any:
+def _by_name(returned: Mapping[Any, Any], name: Any, place: str) -> Any:
     key = _key(returned, name)
     if key is None:
-        raise Misbehaviour("shape", f"returned gradients for {', '.join(map(str, returned))}, and none for {told}")
+        raise Misbehaviour("shape", f"returned gradients for {', '.join(map(str, returned))}, and none for {place}")
     return returned[key]
 
 
@@ -399,8 +399,8 @@ def _by_names(
     needed = [name for name, p in known.items() if p.default is p.empty]
     if strange := [key for key in at if key not in known and not free]:
         hint = "; a dict that is one argument is given as at=(params,)" if len(needed) == 1 else ""
-        told = ", ".join(map(str, strange))
-        raise UsageError(f"at names {told}, and {what} is {called(f)}. Give its arguments by their names{hint}.")
+        listed = ", ".join(map(str, strange))
+        raise UsageError(f"at names {listed}, and {what} is {called(f)}. Give its arguments by their names{hint}.")
     if missing := [name for name in needed if name not in at]:
         raise UsageError(f"at has no {_and(missing)}, and {what} is {called(f)}. Give all arguments that have no default.")
     return {name: at[name] for name in (*(n for n in known if n in at), *(n for n in at if n not in known))}
@@ -487,13 +487,13 @@ def to_plain(tree: Tree) -> Any:
     return below if isinstance(tree, list) else {"tuple": below}
 
 
-def from_plain(told: Any, values: Mapping[str, Any]) -> Any:
+def from_plain(tree: Any, values: Mapping[str, Any]) -> Any:
     """The example that a tree in JSON stands for, with these values. Raises KeyError, TypeError or ValueError where it is none."""
-    if isinstance(told, str):
-        return values[told]
-    if isinstance(told, list):
-        return [from_plain(t, values) for t in told]
-    ((kind, inner),) = told.items()
+    if isinstance(tree, str):
+        return values[tree]
+    if isinstance(tree, list):
+        return [from_plain(t, values) for t in tree]
+    ((kind, inner),) = tree.items()
     if kind == "text":
         return np.array(inner) if isinstance(inner, list) else inner
     if kind == "dict":

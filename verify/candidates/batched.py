@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Misbehaviour, asked
+from verify.candidates.answer import Misbehaviour, guarded_call
 from verify.candidates.linear import Linear
 from verify.candidates.scores import Scores
 from verify.candidates.way import Way
@@ -35,7 +35,7 @@ def answers(candidate: Way, problems: Problems) -> tuple[NDArray[np.float64], ND
 
     while True:
         try:
-            asked(ask, ())
+            guarded_call(ask, ())
         except Misbehaviour:
             continue  # this problem has no answer; the next ones are asked
         return values, gradients

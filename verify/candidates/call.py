@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, asked, halved, is_number, number, summed
+from verify.candidates.answer import Answer, Incomplete, Misbehaviour, array, guarded_call, halved, is_number, number, summed
 from verify.candidates.arguments import Arguments
 from verify.candidates.candidate import Candidate
 from verify.candidates.signature import POSITIONAL
@@ -133,9 +133,9 @@ class Call(Way):
 
     def _asked(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         if self.own is not None:
-            return asked(f, self.packed(tuple(arguments)))
+            return guarded_call(f, self.packed(tuple(arguments)))
         bound, plain = self.bound(f, arguments, self.handed)
-        return asked(bound, plain)
+        return guarded_call(bound, plain)
 
     def bound(
         self, f: Callable[..., Any], arguments: Sequence[Any], handed: Mapping[str, Any], code: Callable[..., Any] | None = None

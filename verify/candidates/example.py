@@ -108,45 +108,45 @@ def point(at: ArrayLike | None) -> Floats:
     return x
 
 
-def part(a: Any, told: str) -> Any:
-    """A part of an example as plain data; `told` is how a reader gets there."""
+def part(a: Any, path: str) -> Any:
+    """A part of an example as plain data; `path` is how a reader gets there."""
     if isinstance(a, Mapping):
         if not a or not all(isinstance(key, (str, int)) for key in a):
             what = "is an empty dict" if not a else f"has keys that are neither text nor whole numbers: {reprlib.repr(list(a))}"
-            raise UsageError(f"{told} {what}. Give a dict of arrays by their names.")
-        return {key: part(value, f"{told}[{key!r}]") for key, value in a.items()}
-    if type(a) in (tuple, list) and (told == "at" or not of_numbers(a)):
-        return type(a)(part(value, f"{told}[{k}]") for k, value in enumerate(a))
-    return _leaf(a, told)
+            raise UsageError(f"{path} {what}. Give a dict of arrays by their names.")
+        return {key: part(value, f"{path}[{key!r}]") for key, value in a.items()}
+    if type(a) in (tuple, list) and (path == "at" or not of_numbers(a)):
+        return type(a)(part(value, f"{path}[{k}]") for k, value in enumerate(a))
+    return _leaf(a, path)
 
 
-def _leaf(a: Any, told: str) -> Any:
+def _leaf(a: Any, path: str) -> Any:
     """An array, a number or a text."""
     if a is None or isinstance(a, (str, bool)):
         return a
     if getattr(a, "requires_grad", False) is True:
-        raise UsageError(f"{told} is a tensor that requires grad: the candidate is asked at other points too. Give a detached one.")
-    _dense(a, told)
+        raise UsageError(f"{path} is a tensor that requires grad: the candidate is asked at other points too. Give a detached one.")
+    _dense(a, path)
     if callable(a) and not hasattr(a, "__array__"):
-        raise UsageError(f"{told} is a function; give numbers, arrays and text, and let the candidate know its functions by itself.")
+        raise UsageError(f"{path} is a function; give numbers, arrays and text, and let the candidate know its functions by itself.")
     try:
         x = a if isinstance(a, (int, float)) else np.asarray(_in_single(a))[()]
     except Exception:  # whatever an object raises that is no array
-        raise UsageError(f"{told} is a {type(a).__name__}, which is no array. Give numbers, arrays and text, or dicts and lists.") from None
+        raise UsageError(f"{path} is a {type(a).__name__}, which is no array. Give numbers, arrays and text, or dicts and lists.") from None
     kind = np.asarray(x).dtype
     if kind.kind == "c":
-        raise UsageError(f"{told} has dtype {kind}; gradients are judged at real numbers. Give real and imaginary part apart.")
+        raise UsageError(f"{path} has dtype {kind}; gradients are judged at real numbers. Give real and imaginary part apart.")
     if not np.size(x):
-        raise UsageError(f"{told} is empty, of shape {np.shape(x)}; give an example with numbers in it.")
+        raise UsageError(f"{path} is empty, of shape {np.shape(x)}; give an example with numbers in it.")
     if isinstance(a, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(a)):
-        raise UsageError(f"{told} has masked entries, which are no numbers.")
+        raise UsageError(f"{path} has masked entries, which are no numbers.")
     if (kind.kind == "V" and "float" in kind.name) or (kind.kind == "f" and kind not in (np.float32, np.float64)):
         x = np.asarray(x, np.float64)[()]
     elif kind.kind not in "fiubU":
         what = "of objects" if kind.kind == "O" else f"of dtype {kind}"
-        raise UsageError(f"{told} is an array {what}, a {type(a).__name__}; give arrays of numbers, dicts and lists of these, or text.")
+        raise UsageError(f"{path} is an array {what}, a {type(a).__name__}; give arrays of numbers, dicts and lists of these, or text.")
     if np.asarray(x).dtype.kind == "f" and not np.all(np.isfinite(x)):
-        raise UsageError(f"{told} holds numbers that are not finite; give a finite example.")
+        raise UsageError(f"{path} holds numbers that are not finite; give a finite example.")
     return x
 
 
@@ -155,10 +155,10 @@ def _in_single(a: Any) -> Any:
     return a.float() if str(getattr(a, "dtype", None)) == "torch.bfloat16" else a
 
 
-def _dense(a: Any, told: str) -> None:
+def _dense(a: Any, path: str) -> None:
     if type(a).__module__.startswith(("scipy.sparse", "sparse.")) or getattr(a, "is_sparse", False) is True:
         dense = "to_dense()" if getattr(a, "is_sparse", False) is True else "toarray()"
-        raise UsageError(f"{told} is sparse, a {type(a).__name__}; gradients are judged in arrays. Give it as .{dense}.")
+        raise UsageError(f"{path} is sparse, a {type(a).__name__}; gradients are judged in arrays. Give it as .{dense}.")
 
 
 def _leaves(given: Any) -> Iterator[Any]:

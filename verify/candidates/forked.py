@@ -48,7 +48,7 @@ def in_one_copy(asks: Sequence[Callable[[], bytes]]) -> list[bytes]:
     try:
         said: list[bytes] = []
         while len(said) < len(asks) and (not said or said[-1] not in UNANSWERED):
-            said.append(_heard(child, read))
+            said.append(_reply(child, read))
         return said
     finally:
         os.kill(child, signal.SIGKILL)  # it stays until it is waited for, so that its number is nobody else's
@@ -56,13 +56,13 @@ def in_one_copy(asks: Sequence[Callable[[], bytes]]) -> list[bytes]:
         os.close(read)
 
 
-def _heard(child: int, read: int) -> bytes:
+def _reply(child: int, read: int) -> bytes:
     """What it says, HANGS where it does not, and STARVED where others kept it from saying so."""
     began, starved = now(), Starved(child)
     while now() - began < MOST:
         if select.select([read], [], [], LOOK)[0]:
             return os.read(read, 1)
-        starved.look()
+        starved.update()
         if now() - began - starved.seconds > PATIENCE:
             return HANGS
     return STARVED

@@ -10,25 +10,25 @@ from contextlib import contextmanager
 
 from verify.rounding import HALVES
 
-_listening: list[set[str]] = []
+_noted: list[set[str]] = []
 
 
 def note(format_: str) -> None:
     """Says in which format an answer came; of those that are no half precision nothing is kept."""
     if format_ in HALVES:
-        for heard in _listening:
-            heard.add(format_)
+        for formats in _noted:
+            formats.add(format_)
 
 
 @contextmanager
-def hearing() -> Iterator[set[str]]:
+def noting() -> Iterator[set[str]]:
     """The formats of half precision in which answers come meanwhile."""
-    heard: set[str] = set()
-    _listening.append(heard)
+    formats: set[str] = set()
+    _noted.append(formats)
     try:
-        yield heard
+        yield formats
     finally:
-        _listening[:] = [other for other in _listening if other is not heard]
+        _noted[:] = [other for other in _noted if other is not formats]
 
 
 def coarsest(formats: Iterable[str]) -> str | None:

@@ -16,7 +16,7 @@ import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
 from verify.candidates import half
-from verify.candidates.answer import asked
+from verify.candidates.answer import guarded_call
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
 from verify.candidates.frameworks import named, variable
@@ -52,7 +52,7 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Pulling, Argume
         return None
     whole = {"x": own.values["x"]} if own.alone else at.given
     named_ = dict(whole) if isinstance(whole, dict) else dict(zip(own.trees, whole, strict=True))
-    found = asked(Pulling(f=f, names=tuple(named_)).looked_at, (own.packed(own.at(at.dtype)),))
+    found = guarded_call(Pulling(f=f, names=tuple(named_)).looked_at, (own.packed(own.at(at.dtype)),))
     return None if found is None else (found, own, named_)
 
 
@@ -335,7 +335,7 @@ def _differentiated(f: Callable[..., Any], upstream: Upstream) -> Callable[..., 
             weights = dict(zip(chosen, upstream.weights([shapes[k] for k in chosen]), strict=True))
             values = [np.asarray(leaves[k].real, np.float64) for k in chosen]  # what real weights make of complex numbers
             value = _array(leaves[chosen[0]]) if len(values) == 1 and values[0].size == 1 else contracted([*weights.values()], values)
-            return Pulled(value=value, gradient=_array(gradient), told=upstream.described([shapes[k] for k in chosen], left_out))
+            return Pulled(value=value, gradient=_array(gradient), facts=upstream.described([shapes[k] for k in chosen], left_out))
 
     return answering(pull)
 

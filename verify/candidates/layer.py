@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Misbehaviour, asked, is_number
+from verify.candidates.answer import Misbehaviour, guarded_call, is_number
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.candidate import Candidate
 from verify.candidates.example import Example
@@ -62,12 +62,12 @@ class Layer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Layered(Candidate):
-    """A layer as a loss and its gradients. `pull` asks it in other ways, `told` is what there is to say of its upstream gradient, and
+    """A layer as a loss and its gradients. `pull` asks it in other ways, `facts` are what there is to say of its upstream gradient, and
     `beside` what it cannot do.
     """
 
     pull: Callable[..., Any] = field(kw_only=True)
-    told: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
 
 
@@ -120,7 +120,7 @@ def _twice(layer: Any, own: Arguments, at: dict[str, Any], first: Any, v: Any, u
     whole = {**at, FIRST: first}
     mine = arguments_of(lambda **_: None, Example(whole))
     try:
-        both = asked(partial(layer.twice, FIRST), (mine.packed(mine.at(example.dtype)),))
+        both = guarded_call(partial(layer.twice, FIRST), (mine.packed(mine.at(example.dtype)),))
     except Misbehaviour as error:
         candidate, stated = _stated(layer, own, at, v, upstream)
         return replace(candidate, beside=(f"it cannot be differentiated twice, so its gradient alone is judged: it {error}",)), stated
@@ -170,7 +170,7 @@ def _stated(layer: Layer, own: Arguments, at: dict[str, Any], v: Any, upstream: 
         loss=_signed(loss, forward, [*names, UPSTREAM], layer.framework),
         grad=_signed(grad, backward, [*names, UPSTREAM], layer.framework),
         pull=partial(_pull, layer, many),
-        told=told,
+        facts=told,
     )
     return candidate, Example({**at, UPSTREAM: v})
 
@@ -327,7 +327,7 @@ def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[ForwardB
     own = arguments_of(f, Example(at))
     given = own.packed(own.at(Example(at).dtype))
     try:
-        y = asked(f.loss, given)
+        y = guarded_call(f.loss, given)
     except Misbehaviour:
         return None  # it is told of where it is judged
     names = tuple("x" if own.alone else name for name in own.trees)
@@ -351,10 +351,10 @@ def _of_pair(f: Candidate, at: Any, wrt: Sequence[str] | None) -> tuple[ForwardB
         return None
     if not calls:
         what = f"{len(y)} things" if isinstance(y, (tuple, list)) else "an array"
-        told = ", ".join(names)
+        listed = ", ".join(names)
         raise UsageError(
-            f"backward is {called(f)}, and forward returns {what} for {told}. Let it be backward(upstream, saved), where forward returns "
-            f"(output, saved), or backward({told}, upstream), one upstream gradient for each output that is differentiated."
+            f"backward is {called(f)}, and forward returns {what} for {listed}. Let it be backward(upstream, saved), where forward returns "
+            f"(output, saved), or backward({listed}, upstream), one upstream gradient for each output that is differentiated."
         )
     layers = [ForwardBackward(forward=f.loss, backward=f.grad, names=names, call=call) for call in calls]
     return _likeliest(layers, known, given, wrt), own, _dict(own, at)
@@ -373,15 +373,15 @@ def _own_names(f: Callable[..., Any]) -> list[str]:
 
 def _takes_more(f: Candidate, n: int) -> bool:
     """Whether a backward takes something besides the inputs."""
-    told = parameters_of(f.grad)
-    return told is None or len([p for p in told if p.kind in POSITIONAL and p.default is p.empty]) > n
+    arguments = parameters_of(f.grad)
+    return arguments is None or len([p for p in arguments if p.kind in POSITIONAL and p.default is p.empty]) > n
 
 
 def _is_jacobian(layer: ForwardBackward, given: tuple[Any, ...]) -> bool:
     """Whether it takes the inputs alone, and returns a matrix."""
     try:
         inspect.signature(layer.backward).bind(*given)
-        r, found = np.asarray(layer.forward(*given)), asked(layer.backward, given)
+        r, found = np.asarray(layer.forward(*given)), guarded_call(layer.backward, given)
     except (TypeError, ValueError, Misbehaviour):
         return False
     found = found.toarray() if hasattr(found, "toarray") else found
@@ -390,12 +390,12 @@ def _is_jacobian(layer: ForwardBackward, given: tuple[Any, ...]) -> bool:
 
 def _calls(f: Candidate, forms: Sequence[str], names: Sequence[str], y: Any) -> Iterator[BackwardCall]:
     """How backward may be called, the likeliest first: by what its arguments are called, then by how many there are."""
-    told = parameters_of(f.grad)
-    positional = None if told is None else [p for p in told if p.kind in POSITIONAL]
+    arguments = parameters_of(f.grad)
+    positional = None if arguments is None else [p for p in arguments if p.kind in POSITIONAL]
     needed, most = 0, 99
-    if positional is not None and told is not None:
+    if positional is not None and arguments is not None:
         needed = sum(p.default is p.empty for p in positional)
-        most = 99 if any(p.kind is p.VAR_POSITIONAL for p in told) else len(positional)
+        most = 99 if any(p.kind is p.VAR_POSITIONAL for p in arguments) else len(positional)
     parts, several = ([*y], True) if isinstance(y, (tuple, list)) else ([y], False)
     saving = ([f.saved] if f.saved is not None else [True, False]) if several and len(parts) > 1 else [False]
     mine = [p.name for p in (positional or []) if p.default is p.empty]
@@ -442,15 +442,15 @@ def _likeliest(layers: Sequence[ForwardBackward], own: Arguments, given: tuple[A
     fitting = list[ForwardBackward]()
     for layer in layers:
         try:
-            y = asked(layer.outputs, given)
+            y = guarded_call(layer.outputs, given)
             v = [np.asarray(generic(np.size(p), np.random.default_rng(k)).reshape(np.shape(p))) for k, p in enumerate(y)]
-            once = asked(layer.pulled, (given, v))
+            once = guarded_call(layer.pulled, (given, v))
             fits = own.for_inputs(wrt, once) if wrt else own.found(once)
             g = [*fits.gradients(once).values()]
             if any(np.shape(a) != np.shape(own.values[n]) for n, a in zip(fits.differentiated, g, strict=True)):
                 continue
             fitting.append(layer)
-            twice = fits.gradients(asked(layer.pulled, (given, [2.0 * w for w in v])))
+            twice = fits.gradients(guarded_call(layer.pulled, (given, [2.0 * w for w in v])))
             if all(np.allclose(2.0 * np.asarray(a), b, rtol=1e-4, equal_nan=True) for a, b in zip(g, twice.values(), strict=True)):
                 return layer
         except (Misbehaviour, UsageError):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair
+from verify.candidates.answer import Answer, Misbehaviour, array, guarded_call, number, pair
 from verify.candidates.signature import REG, Extra
 from verify.candidates.way import Labelled
 from verify.form import LINEAR
@@ -63,7 +63,7 @@ class Linear(Labelled):
         Raises Misbehaviour where it raises or returns something else than (number, array of W's shape).
         """
         due = arguments[0].shape  # before it is asked: it may change that
-        value, gradient = pair(asked(self.f, arguments), "loss, gradient")
+        value, gradient = pair(guarded_call(self.f, arguments), "loss, gradient")
         value, gradient = number(value), array(gradient, "gradient")
         if gradient.shape != due:
             raise Misbehaviour("shape", f"returned a gradient of shape {gradient.shape} for W of shape {due}")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from verify.candidates.answer import Misbehaviour, asked, error_line
+from verify.candidates.answer import Misbehaviour, error_line, guarded_call
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example
 from verify.candidates.signature import POSITIONAL, called
@@ -143,11 +143,11 @@ def of_object(f: Any, at: Any) -> tuple[ObjectLayer, Arguments, dict[str, Any]] 
     names = tuple("x" if inputs.alone else name for name in inputs.trees)
     trial = copy.deepcopy(thing)
     try:
-        y = asked(getattr(trial, forward.__name__), here)
+        y = guarded_call(getattr(trial, forward.__name__), here)
         places = tuple(k for k, part in enumerate(y) if _is_real(part)) if isinstance(y, (tuple, list)) else None
         outputs = [y] if places is None else [y[k] for k in places]
         v = [np.asarray(generic(np.size(p), np.random.default_rng(k)).reshape(np.shape(p)))[()] for k, p in enumerate(outputs)]
-        back = asked(_pulled, (trial, dict(zip(names, here, strict=True)), v))
+        back = guarded_call(_pulled, (trial, dict(zip(names, here, strict=True)), v))
     except Misbehaviour as error:
         raise UsageError(f"{type(thing).__name__} gives no gradient at the example: it {error}.") from None
     after = dict(_all(trial))
@@ -210,10 +210,10 @@ def _made(kind: type, at: Any) -> tuple[Any, Any]:
         positional, mine, left = (at[: len(needed)], {}, at[len(needed) :]) if several else ((), {}, at)
         left = left[0] if several and len(left) == 1 else left
     if missing := [name for name in needed[len(positional) :] if name not in mine]:
-        told = ", ".join(f'"{name}": …' for name in (*missing, *(p.name for p in forward[:1])))
+        listed = ", ".join(f'"{name}": …' for name in (*missing, *(p.name for p in forward[:1])))
         raise UsageError(
             f"{kind.__name__} is a class, made as {called(kind)}, and at has no {missing[0]}. Give an object of it, "
-            f"{kind.__name__}(…), or an example by name with what it is made with, at={{{told}}}."
+            f"{kind.__name__}(…), or an example by name with what it is made with, at={{{listed}}}."
         )
     numbers = np.random.get_state()  # noqa: NPY002  # the same numbers each time
     try:
@@ -227,11 +227,11 @@ def _made(kind: type, at: Any) -> tuple[Any, Any]:
 
 def _pulled(thing: Any, given: Mapping[str, Any], upstream: Sequence[Any]) -> Any:
     """What its backward returns, which may ask for the inputs again by their names."""
-    told = [p for p in inspect.signature(thing.backward).parameters.values() if p.kind in POSITIONAL]
-    free = [p.name for p in told if p.name not in given and p.default is p.empty and p.name not in RATES]
+    taken = [p for p in inspect.signature(thing.backward).parameters.values() if p.kind in POSITIONAL]
+    free = [p.name for p in taken if p.name not in given and p.default is p.empty and p.name not in RATES]
     vs = iter([tuple(upstream)] if len(upstream) > 1 and len(free) == 1 else upstream)
     arguments = {}
-    for p in told:
+    for p in taken:
         if p.name in given:
             arguments[p.name] = given[p.name]
         elif p.name in RATES:

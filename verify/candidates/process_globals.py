@@ -320,7 +320,7 @@ def are_heard() -> bool:
     return _listening.__len__() > 0
 
 
-def note(told: str) -> None:
+def note(effect: str) -> None:
     """Tells whoever is `noting`."""
     for seen in _listening:
-        seen.append(told)
+        seen.append(effect)

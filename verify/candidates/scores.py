@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.candidates.answer import Answer, Misbehaviour, array, asked, number, pair, summed
+from verify.candidates.answer import Answer, Misbehaviour, array, guarded_call, number, pair, summed
 from verify.candidates.candidate import Candidate
 from verify.candidates.way import Labelled
 from verify.form import SCORES
@@ -173,15 +173,15 @@ class Scores(Labelled):
     def _parts(self, arguments: tuple[Any, ...], examples: int) -> tuple[float, Floats, Floats | None]:
         f = self.f
         if isinstance(f, Candidate):  # the loss before the gradient: a gradient that corrupts its inputs shows
-            value = np.nan if f.loss is None else self._loss(asked(f.loss, arguments), examples)
+            value = np.nan if f.loss is None else self._loss(guarded_call(f.loss, arguments), examples)
             if not f.has_gradient:
                 return value, np.zeros(arguments[self.real[0]].shape), None
-            gradient = array(asked(f.grad, arguments), "gradient")
-            return value, gradient, None if f.hess is None else array(asked(f.hess, arguments), "Hessian")
+            gradient = array(guarded_call(f.grad, arguments), "gradient")
+            return value, gradient, None if f.hess is None else array(guarded_call(f.hess, arguments), "Hessian")
         if self.per_example and not self.each:
-            first, second = pair(asked(f, arguments), "grad, hess")
+            first, second = pair(guarded_call(f, arguments), "grad, hess")
             return np.nan, array(first, "gradient"), array(second, "Hessian")
-        first, second = pair(asked(f, arguments), "loss, dscores")
+        first, second = pair(guarded_call(f, arguments), "loss, dscores")
         return self._loss(first, examples), array(second, "gradient"), None
 
     def _loss(self, returned: Any, examples: int) -> float:

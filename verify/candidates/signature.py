@@ -95,10 +95,10 @@ def parameters_of(f: Callable[..., Any]) -> list[inspect.Parameter] | None:
 
 def order(f: Callable[..., Any]) -> str | None:
     """The order of an objective's arguments by their names, None where these say nothing."""
-    told = names(f)
-    if told is None or len(told[0]) < 2:
+    arguments = names(f)
+    if arguments is None or len(arguments[0]) < 2:
         return None
-    first, second = told[0][:2]
+    first, second = arguments[0][:2]
     if second in DATA_SET:
         return "PREDICTIONDATASET"
     if (first in PREDICTION and second not in PREDICTION) or (second in TARGET and first not in TARGET):
@@ -110,8 +110,8 @@ def order(f: Callable[..., Any]) -> str | None:
 
 def names_a_target(f: Callable[..., Any]) -> bool:
     """Whether one of an objective's two arguments is called as targets are: what is called otherwise beside a prediction may hold them."""
-    told = names(f)
-    return told is not None and any(name in TARGET for name in told[0][:2])
+    arguments = names(f)
+    return arguments is not None and any(name in TARGET for name in arguments[0][:2])
 
 
 def taken(f: Callable[..., Any], parameters: Collection[str]) -> dict[str, Any]:
@@ -137,17 +137,17 @@ def extras(f: Callable[..., Any], first: int = LINEAR, parameters: Mapping[str, 
 
     Raises UsageError where it needs an argument that is none of these.
     """
-    told, known = parameters_of(f), {name.lower(): FixedArgument(value, name) for name, value in (parameters or {}).items()}
+    arguments, known = parameters_of(f), {name.lower(): FixedArgument(value, name) for name, value in (parameters or {}).items()}
     usual: tuple[Extra, ...] = (REG,) if first == LINEAR else ()
-    positional = [p for p in told or () if p.kind in POSITIONAL]
-    if told is None or (len(positional) <= first and any(p.kind is p.VAR_POSITIONAL for p in told)):
+    positional = [p for p in arguments or () if p.kind in POSITIONAL]
+    if arguments is None or (len(positional) <= first and any(p.kind is p.VAR_POSITIONAL for p in arguments)):
         return usual
     found: list[Extra] = []
     used = 0  # how many there are up to the last that is not left at its default
     for p in positional[first:]:
         found.append(_extra(f, p, known, found, first))
         used = used if isinstance(found[-1], FixedArgument) and p.name.lower() not in known else len(found)
-    if left := [p for p in told if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
+    if left := [p for p in arguments if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
         raise _unknown(left[0], f, first)
     return tuple(found[:used])
 
@@ -194,10 +194,10 @@ def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Call
     if isinstance(f, Candidate):
         parts: dict[str, Any] = {n: by_position(part, parameters) for n in ("loss", "grad", "hess") if (part := getattr(f, n)) is not None}
         return f if all(parts[name] is getattr(f, name) for name in parts) else Candidate(**parts)
-    told, known = parameters_of(f) or [], WEIGHT | {name.lower() for name in parameters}
-    named = sorted((p for p in told if p.kind is p.KEYWORD_ONLY and p.name.lower() in known), key=lambda p: p.default is not p.empty)
-    positional = [p for p in told if p.kind in POSITIONAL]
-    if not named or any(p.kind is p.VAR_POSITIONAL for p in told):
+    taken, known = parameters_of(f) or [], WEIGHT | {name.lower() for name in parameters}
+    named = sorted((p for p in taken if p.kind is p.KEYWORD_ONLY and p.name.lower() in known), key=lambda p: p.default is not p.empty)
+    positional = [p for p in taken if p.kind in POSITIONAL]
+    if not named or any(p.kind is p.VAR_POSITIONAL for p in taken):
         return f
 
     @wraps(f)
@@ -215,10 +215,10 @@ def by_position(f: Callable[..., Any], parameters: Collection[str] = ()) -> Call
 
 def likely(f: Callable[..., Any], parameters: Collection[str] = ()) -> tuple[str, ...]:
     """The signatures that a call may be tried in, the likeliest first. Empty for a function of one argument."""
-    told = names(f)
-    if told is None:
+    arguments = names(f)
+    if arguments is None:
         return SIGNATURES
-    mine, needed, taken = told
+    mine, needed, taken = arguments
     if taken < 2:
         return ()
     known = WEIGHT | {name.lower() for name in parameters}

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from verify.candidates import half
-from verify.candidates.answer import Misbehaviour, asked, error_line
+from verify.candidates.answer import Misbehaviour, error_line, guarded_call
 from verify.candidates.arguments import Arguments, arguments_of
 from verify.candidates.example import Example, as_lists, mapped
 from verify.candidates.frameworks import named, variable
@@ -94,11 +94,11 @@ def layer(f: Any, at: Example, *, single: bool = False) -> tuple[Graph, Argument
     own = arguments_of(lambda **_: None, Example(named_))
     there = (own.packed(own.at(Example(named_).dtype)),)
     try:
-        found = asked(graph.looked_at, there)
+        found = guarded_call(graph.looked_at, there)
     except Misbehaviour:
         if not scalars:
             raise
-        found = asked(replace(graph, scalars=frozenset()).looked_at, there)  # it takes plain numbers
+        found = guarded_call(replace(graph, scalars=frozenset()).looked_at, there)  # it takes plain numbers
     return None if found is None else (found, own, named_)
 
 
@@ -486,7 +486,7 @@ def _differentiated(f: Callable[..., Any], named_like: Callable[..., Any], upstr
             return [torch.view_as_real(found[k].resolve_conj()) if found[k].is_complex() else found[k] for k in places]
 
         habits = partial(_otherwise, code, {(): _tensor(np.array(arguments[i]))}, weights, own)
-        return Pulled(value=value, gradient=gradient, told=told, changed=any(changed), layouts=layouts, habits=habits)
+        return Pulled(value=value, gradient=gradient, facts=told, changed=any(changed), layouts=layouts, habits=habits)
 
     def followed(i: int, backward: bool, *tensors: Any) -> Any:
         """The same of tensors: the value, and the gradient or None."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import half
-from verify.candidates.answer import Misbehaviour, asked
+from verify.candidates.answer import Misbehaviour, guarded_call
 from verify.candidates.candidate import Candidate
 from verify.rounding import smallest_normal, unit_roundoff
 from verify.spec.function import UPSTREAM
@@ -101,7 +101,7 @@ class Pulled:
 
     value: Any
     gradient: Any
-    told: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     changed: bool = False
     layouts: tuple[str, ...] = ()
     habits: Callable[[], Sequence[str]] = tuple
@@ -117,16 +117,16 @@ class Pull(Protocol):
 
 
 def answering(pull: Pull) -> Callable[..., Any]:
-    """The numpy function (loss, gradient) that asks with `pull`; `told` fills with what was found out as it is asked. Its `loss_alone`
+    """The numpy function (loss, gradient) that asks with `pull`; `facts` fills with what was found out as it is asked. Its `loss_alone`
     answers without the gradient where that saves the backward.
     """
-    told: dict[str, str] = {}
+    facts: dict[str, str] = {}
 
     def answered(arguments: tuple[Any, ...], backward: bool) -> Any:
         found = pull(arguments, backward=backward)
         if not isinstance(found, Pulled):
             return found
-        told.update(found.told)
+        facts.update(found.facts)
         return found.value, found.gradient
 
     def call(*arguments: Any) -> Any:
@@ -136,14 +136,14 @@ def answering(pull: Pull) -> Callable[..., Any]:
         return answered(arguments, False)
 
     call.loss_alone = loss_alone  # type: ignore[attr-defined]
-    call.pull, call.told = pull, told  # type: ignore[attr-defined]
+    call.pull, call.facts = pull, facts  # type: ignore[attr-defined]
     return call
 
 
 def upstream_described(f: Any) -> dict[str, str]:
     """What there is to say of the upstream gradient of an adapted candidate, once it has been asked."""
-    told = getattr(f, "told", None)
-    return dict(told) if isinstance(told, dict) else {}  # an object of the user's may call anything so
+    facts = getattr(f, "facts", None)
+    return dict(facts) if isinstance(facts, dict) else {}  # an object of the user's may call anything so
 
 
 def changes(name: str) -> Misbehaviour:
@@ -168,22 +168,22 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     which costs no rounding, and the same numbers in another memory layout must give the same.
     """
     pull = getattr(f, "pull", None) if isinstance(f, (FunctionType, Candidate)) else None  # an object of the user's may call anything so
-    with half.hearing() as heard:
-        once = None if pull is None else _asked(pull, arguments, 1.0, DRAWN)
-    coarse = half.coarsest(heard)
+    with half.noting() as formats:
+        once = None if pull is None else _pulled(pull, arguments, 1.0, DRAWN)
+    coarse = half.coarsest(formats)
     if not isinstance(once, Pulled):
         return []
     if once.changed:
         raise changes(UPSTREAM)
-    if not np.array_equal(_numbers(once), _numbers(_asked(pull, arguments, 1.0, DRAWN)), equal_nan=True):
+    if not np.array_equal(_numbers(once), _numbers(_pulled(pull, arguments, 1.0, DRAWN)), equal_nan=True):
         return []  # it answers as it likes, which is told elsewhere
-    if not same(2.0 * _numbers(once), _numbers(_asked(pull, arguments, 2.0, DRAWN)), coarse=coarse):
+    if not same(2.0 * _numbers(once), _numbers(_pulled(pull, arguments, 2.0, DRAWN)), coarse=coarse):
         raise Misbehaviour("upstream-ignored", "does not multiply by its upstream gradient: twice of it does not give twice the gradient")
-    refused = [*asked(once.habits, ())]
+    refused = [*guarded_call(once.habits, ())]
     for layout in once.layouts:
-        plain = once if layout == STRIDED else _asked(pull, arguments, 1.0, EVEN)
+        plain = once if layout == STRIDED else _pulled(pull, arguments, 1.0, EVEN)
         try:
-            found = _asked(pull, arguments, 1.0, layout)
+            found = _pulled(pull, arguments, 1.0, layout)
         except Misbehaviour:
             refused.append(f"refuses an upstream gradient that is {layout}")
             continue
@@ -192,9 +192,9 @@ def upstream_is_kept(f: Any, arguments: tuple[Any, ...]) -> list[str]:
     return refused
 
 
-def _asked(pull: Any, arguments: tuple[Any, ...], scale: float, layout: str) -> Any:
+def _pulled(pull: Any, arguments: tuple[Any, ...], scale: float, layout: str) -> Any:
     copies = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
-    return asked(pull, (copies, scale, layout))
+    return guarded_call(pull, (copies, scale, layout))
 
 
 def _numbers(found: Pulled) -> Floats:

@@ -102,23 +102,23 @@ class Case:
         )
 
 
-def _value(told: Any, dtype: str, *, point: bool) -> Any:
+def _value(data: Any, dtype: str, *, point: bool) -> Any:
     """An array, of a dtype of its own where all of it is whole, or truths, and it is no part of the point; or a number."""
-    if not point and isinstance(told, list) and leaves(told) and all(isinstance(x, bool) for x in leaves(told)):
-        return np.array(told)
-    read = _read(told)
+    if not point and isinstance(data, list) and leaves(data) and all(isinstance(x, bool) for x in leaves(data)):
+        return np.array(data)
+    read = _read(data)
     numbers = leaves(read)
     if not numbers:
         raise ValueError("a value has no numbers")
     whole = not point and all(isinstance(x, int) for x in numbers)
-    return np.array(read, dtype=np.int64 if whole else dtype) if point or isinstance(told, list) else read
+    return np.array(read, dtype=np.int64 if whole else dtype) if point or isinstance(data, list) else read
 
 
-def _read(told: Any) -> Any:
+def _read(data: Any) -> Any:
     """Numbers in the same nested lists."""
-    if isinstance(told, list):
-        return [_read(x) for x in told]
-    return told if isinstance(told, int) and not isinstance(told, bool) else _number(told)
+    if isinstance(data, list):
+        return [_read(x) for x in data]
+    return data if isinstance(data, int) and not isinstance(data, bool) else _number(data)
 
 
 def _number(x: object) -> float:

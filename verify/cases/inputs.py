@@ -86,7 +86,7 @@ class InputBytes:
         shape, largest = i.shape(sizes), i.shape(dict.fromkeys(self.problem.dims, self.most))
         numbers = own[2:].reshape(largest)[tuple(slice(n) for n in shape)]
         if not i.is_free:
-            few = FEW[own[0] % len(FEW)] if i.asked and isinstance(i.domain, Domain) else 256  # so that what is compared ties
+            few = FEW[own[0] % len(FEW)] if i.concrete and isinstance(i.domain, Domain) else 256  # so that what is compared ties
             found = of_bytes(i, numbers.astype(np.int64) % few, sizes, self.dtype)
         else:
             found = decode(numbers.view(np.int8), AMPLITUDES[own[0] % 4], SCALES[own[1] % 4]).astype(self.dtype)
@@ -174,7 +174,7 @@ def off_the_grid(problem: Problem, case: Case) -> Case:
     rng = np.random.default_rng(case.seed)
     moved = {}
     for i in problem.inputs:
-        if isinstance(i.domain, Domain) and not i.domain.whole and not i.asked:
+        if isinstance(i.domain, Domain) and not i.domain.whole and not i.concrete:
             a = np.asarray(case[i.name], np.float64)
             room = i.reach(a)
             by = np.where(np.isfinite(room), room, 0.0) * rng.uniform(-OFF_THE_GRID, OFF_THE_GRID, a.shape)

@@ -8,9 +8,10 @@ float of many digits: a score that is the bias alone may hold it, else the neare
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -114,6 +115,23 @@ def solve(oracle: Oracle, W: NDArray[np.floating], x: NDArray[np.floating], labe
         W[:] = before
         return None
     return found[0]
+
+
+def tie(
+    oracle: Oracle,
+    W: NDArray[np.floating],
+    X: NDArray[np.floating],
+    y: NDArray[np.integer[Any]],
+    examples: Iterable[int],
+    rng: np.random.Generator,
+) -> list[int]:
+    """Moves one bias after the other, in place, so that one switch of each of these examples, drawn by `rng`, is 0; the classes moved."""
+    solved: list[int] = []
+    for i in examples:
+        gaps = len(oracle.formula(len(W), int(y[i])).gaps)
+        j = solve(oracle, W, X[i], int(y[i]), int(rng.integers(gaps)), solved) if gaps else None
+        solved += [] if j is None else [j]
+    return solved
 
 
 def _moved(

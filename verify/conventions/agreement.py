@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from verify.candidates import Answer, Labelled, Misbehaviour
-from verify.conventions.parameter import M, asked_too, loss_system, sized, solutions
+from verify.conventions.parameter import M, loss_system, more_probes, sized, solutions
 from verify.conventions.probes import Probe, Watch
 from verify.oracle import Oracle
 from verify.oracle.exact import distance
@@ -27,7 +27,7 @@ ELSEWHERE = (0.5, 2.0)
 
 
 @dataclass(kw_only=True)
-class Asked(Generic[W]):
+class Questioned(Generic[W]):
     """One way to call a candidate, the points where it was asked so, and its answers. Raises Misbehaviour where it gives none."""
 
     candidate: W
@@ -91,7 +91,7 @@ class Asked(Generic[W]):
     def solved(self, members: Sequence[Objective], free: Sequence[str]) -> Iterator[Objective]:
         """The members with some of the free parameters where they agree, on weights of other sizes too."""
         everywhere = replace(self, probes=[*self.probes], answers=[*self.answers])
-        everywhere.ask_where_finite(asked_too(self.probes, members[0]))
+        everywhere.ask_where_finite(more_probes(self.probes, members[0]))
         questions = list(zip(everywhere.probes, everywhere.answers, strict=True))
         system = loss_system(members, questions, self.dtype, by_gradient=not self.candidate.has_loss)
         for objective in solutions(system, free) if system is not None else ():
@@ -127,8 +127,8 @@ def elsewhere(objective: M, free: Sequence[str]) -> Iterator[M]:
 class Decision(Generic[W]):
     """The ways in which the candidate claims combinations, those in which it answers, and else its complaint at `question`."""
 
-    fits: list[tuple[Asked[W], list[Objective]]]
-    answered: list[Asked[W]]
+    fits: list[tuple[Questioned[W], list[Objective]]]
+    answered: list[Questioned[W]]
     complaint: Misbehaviour | None
     question: Probe
 
@@ -166,27 +166,27 @@ def decide(
 
     `free` are the parameters that may have another value than that of the members.
     """
-    fits: list[tuple[Asked[W], list[Objective]]] = []
-    answered: list[Asked[W]] = []
+    fits: list[tuple[Questioned[W], list[Objective]]] = []
+    answered: list[Questioned[W]] = []
     complaint: Misbehaviour | None = None
     question = points[0][0]
     for probes in points:
         for way in ways:
-            asked = Asked(candidate=way, dtype=dtype, watch=watch)
+            questioned = Questioned(candidate=way, dtype=dtype, watch=watch)
             try:
-                asked.ask(probes)
+                questioned.ask(probes)
             except Misbehaviour as error:
                 complaint = complaint or error
                 question = probes[0] if str(error) == str(complaint) else question
                 continue
-            answered.append(asked)
-            found = asked.fitting(members, free=free)
-            fits += [(asked, found)] if found else []
+            answered.append(questioned)
+            found = questioned.fitting(members, free=free)
+            fits += [(questioned, found)] if found else []
             if found and not every:
                 break
         if answered:
             complaint = None
             break
     if free and not fits:
-        fits = [(asked, [o]) for asked in answered if (o := next(asked.solved(members, free), None)) is not None][:1]
+        fits = [(q, [o]) for q in answered if (o := next(q.solved(members, free), None)) is not None][:1]
     return Decision(fits=fits, answered=answered, complaint=complaint, question=question)

@@ -32,7 +32,7 @@ FIRST, LAST, SAVED, SAVED_FIRST = BACKWARDS
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BySpec:
     """`code` has the formula as its loss, and the candidate's gradients. `answer` returns the candidate's own value and these; it is None
-    where there is no value. `inputs` are in the order of the code's; those that are `fixed` have these values in real points, and `asked`
+    where there is no value. `inputs` are in the order of the code's; those that are `fixed` have these values in real points, `concrete`
     are numbers that the formula asks about. `case` has the values as laws name them, and `assumed` says what is one case of many.
     """
 
@@ -41,7 +41,7 @@ class BySpec:
     inputs: tuple[Input, ...]
     case: Callable[[Values], dict[str, Any]]
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    asked: frozenset[str] = frozenset()
+    concrete: frozenset[str] = frozenset()
     assumed: tuple[str, ...] = ()
 
     def pattern(self, values: Values) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class BySpec:
         which are recorded.
         """
         found = {name: self._fixed(name, a) for name, a in values.items()}
-        return {name: _plain(a) if name in self.asked and np.asarray(a).dtype.kind == "f" else a for name, a in found.items()}
+        return {name: _plain(a) if name in self.concrete and np.asarray(a).dtype.kind == "f" else a for name, a in found.items()}
 
     def _fixed(self, name: str, a: Any) -> Any:
         if name not in self.fixed:
@@ -98,7 +98,7 @@ def _of_labels(found: Conventions, o: Objective, every: bool) -> BySpec:
     wide = score or c or ""
     free = loss.domain is not None and not (isinstance(way, Scores) and way.order == "PREDICTIONDATASET")
     label = Label(str(len(loss.targets)) if loss.targets else wide)
-    y = Input(name="y", dims=("n",), domain=loss.domain or Real()) if free else Input(name="y", dims=("n",), domain=label, asked=True)
+    y = Input(name="y", dims=("n",), domain=loss.domain or Real()) if free else Input(name="y", dims=("n",), domain=label, concrete=True)
     real = Input(name="W", dims=(wide, "d"), domain=Real(), differentiated=True), Input(name="X", dims=("n", "d"), domain=Real())
     scores = Input(name="scores", dims=("n", wide), domain=Real(), differentiated=True)
     reg = Input(name="reg", dims=(), domain=Positive())
@@ -229,7 +229,7 @@ def _of_inputs(found: Conventions, every: bool) -> BySpec:
     inputs = (*ordered, *more)
     names = tuple(i.name for i in inputs)
     oracle = InstanceOracle(o, "float64")
-    plain = [i for i in problem.inputs if not i.differentiated and not i.asked]
+    plain = [i for i in problem.inputs if not i.differentiated and not i.concrete]
 
     def formula(*given: Any) -> Any:
         values = dict(zip(names, given, strict=True))
@@ -253,9 +253,9 @@ def _of_inputs(found: Conventions, every: bool) -> BySpec:
     def case(values: Values) -> dict[str, Any]:
         return {name: np.array(a) if isinstance(a, tuple) else a for name, a in values.items() if name not in handed.values()}
 
-    asked = frozenset(i.name for i in problem.inputs if i.asked)
+    concrete = frozenset(i.name for i in problem.inputs if i.concrete)
     fixed = {name: o.parameters[name] for name in handed.values()}
-    return replace(_built(f, formula, both, inputs, way.has_loss, case), fixed=fixed, asked=asked)
+    return replace(_built(f, formula, both, inputs, way.has_loss, case), fixed=fixed, concrete=concrete)
 
 
 def _marked(inputs: Sequence[Input], plain: Sequence[Input], values: Values) -> tuple[dict[str, Any], dict[float, Any]]:

@@ -21,7 +21,7 @@ from verify.candidates.signature import CACHES, POSITIONAL, UPSTREAMS, by_positi
 from verify.conventions import ignored
 from verify.conventions.pins import Conventions, Pins, own_default
 from verify.conventions.probes import Watch
-from verify.conventions.solving import ASKED, CONFIRMED, Asked, asked, doubts, fits, gradient_fits, solved, solved_for_each
+from verify.conventions.solving import ASKED, CONFIRMED, Answered, answer_at, doubts, fits, gradient_fits, solved, solved_for_each
 from verify.conventions.weights import OF_CLASSES, are_of_classes
 from verify.errors import UsageError, unknown
 from verify.oracle.instance import InstanceOracle
@@ -92,11 +92,11 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
     _pinned(problem, pins)
     ways, members = list(_ways(f, problem, handed)), list(_members(problem, pins, handed))
     probes = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in PROBES]
-    answered: list[tuple[Call, list[Asked]]] = []
+    answered: list[tuple[Call, list[Answered]]] = []
     complaint: Misbehaviour | None = None
     for way in ways:
         try:
-            answered.append((way, [(values, asked(way, values, watch)) for values in probes]))
+            answered.append((way, [(values, answer_at(way, values, watch)) for values in probes]))
         except Misbehaviour as error:
             complaint = complaint or error
     pairs = [(way, member, known) for (way, known), member in product(answered, members)]
@@ -125,7 +125,7 @@ def _found_out(f: Callable[..., Any], whole: Problem, pins: Pins, handed: Handed
     return Conventions(candidate=way, objective=members[0], fits=False, complaint=complaint, question=probes[0], limitations=told)
 
 
-Fit = tuple[Call, Instance, list[Asked]]
+Fit = tuple[Call, Instance, list[Answered]]
 
 
 def _distinguished(found: list[Fit], problem: Problem, dtype: str, watch: Watch) -> list[Fit]:
@@ -136,7 +136,7 @@ def _distinguished(found: list[Fit], problem: Problem, dtype: str, watch: Watch)
         mine = [*group]
         way = mine[0][0]
         with suppress(Misbehaviour):
-            known = [(values, asked(way, values, watch)) for values in more]
+            known = [(values, answer_at(way, values, watch)) for values in more]
             left += [fit for fit in mine if fits(InstanceOracle(fit[1], dtype), way, known)]
     return left or found
 
@@ -153,7 +153,7 @@ def _weighs_classes(f: Callable[..., Any], problem: Problem, pins: Pins, handed:
     classes = np.shape(values[PREDICTION])[1]
     values = {name: a[: classes - 1] if np.shape(a)[:1] == (classes,) else a for name, a in values.items()}
     way = next(_ways(f, settled, handed))
-    return are_of_classes(lambda n: asked(way, {**values, WEIGHTS: np.ones(n, dtype)}, watch), len(values[PREDICTION]), classes)
+    return are_of_classes(lambda n: answer_at(way, {**values, WEIGHTS: np.ones(n, dtype)}, watch), len(values[PREDICTION]), classes)
 
 
 def _with_weights(f: Callable[..., Any], problem: Problem) -> Problem:
@@ -270,21 +270,21 @@ def _named(f: Callable[..., Any], problem: Problem) -> Iterator[tuple[Parameter,
     """The arguments that are parameters of the spec, and which: by their names, in whatever case where none has the very name. A loss's
     prediction and target come first, whatever they are called: `f(s, t)` takes no T.
     """
-    told, known = parameters_of(f) or [], problem.all_parameters
-    exact = {p.name for p in told if p.name in known}
+    arguments, known = parameters_of(f) or [], problem.all_parameters
+    exact = {p.name for p in arguments if p.name in known}
     other = {name.lower(): name for name in known if name not in exact}
-    yield from ((p, p.name) for p in told if p.name in exact)
-    left = [p for p in told if p.name not in exact]
+    yield from ((p, p.name) for p in arguments if p.name in exact)
+    left = [p for p in arguments if p.name not in exact]
     yield from ((p, other[p.name.lower()]) for p in left[2 if problem.loss else 0 :] if p.name.lower() in other)
 
 
 def _orders(f: Callable[..., Any], problem: Problem, own: list[str], handed: Handed) -> list[tuple[str, ...]]:
     """The orders of the inputs: by their names, else as the spec has them; of a loss the target first, too."""
-    told = names(f)
-    if told is None:
+    arguments = names(f)
+    if arguments is None:
         return [tuple(own)]
     mine = _others(f, handed)
-    _count(f, problem, own, told, handed)
+    _count(f, problem, own, arguments, handed)
     by_name = [_meant(name, own) for name in mine[: len(own)]]
     known = [name for name in by_name if name is not None]
     left, is_loss = [name for name in own if name not in known], own[:2] == [PREDICTION, TARGET]
@@ -327,13 +327,15 @@ def _count(
 def _backwards(f: Callable[..., Any], own: Sequence[str], handed: Handed) -> tuple[str, ...]:
     """How a backward may be called, by what it calls its arguments and by how many it takes."""
     assert isinstance(f, Candidate)
-    told = names(f.grad)
+    taken = names(f.grad)
     mine = _others(f.grad, handed) if f.grad is not None else []
     likely: tuple[str, ...] = BACKWARDS
     if f.saved is not None:
         likely = (SAVED, SAVED_FIRST) if f.saved else (FIRST, LAST)
-    elif told is not None and len(own) > 1:
-        likely = (SAVED, SAVED_FIRST) if told[2] - (len(told[0]) - len(mine)) == 2 else (FIRST, LAST)  # the upstream gradient and one thing
+    elif taken is not None and len(own) > 1:
+        likely = (
+            (SAVED, SAVED_FIRST) if taken[2] - (len(taken[0]) - len(mine)) == 2 else (FIRST, LAST)
+        )  # the upstream gradient and one thing
     elif any(name in CACHES for name in mine):
         likely = (SAVED, SAVED_FIRST)
     if mine and (mine[0] in UPSTREAMS) != (mine[-1] in UPSTREAMS):

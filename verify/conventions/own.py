@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from verify.candidates import Answer, Candidate, Misbehaviour, half
-from verify.candidates.answer import asked, number
+from verify.candidates.answer import guarded_call, number
 from verify.candidates.arguments import Arguments, is_symmetric, loss_and_gradient, loss_of
 from verify.candidates.call import Call
 from verify.candidates.frameworks import framework_of
@@ -168,9 +168,9 @@ def check_reference(reference: Callable[..., Any], own: Arguments, dtype: str, w
 
 def _half(f: Callable[..., Any], own: Arguments, given: Mapping[str, Any]) -> str | None:
     """The format of half precision in which a candidate answers, if it does."""
-    with half.hearing() as heard, suppress(Misbehaviour):
+    with half.noting() as formats, suppress(Misbehaviour):
         value_of(f, own, given)
-    return half.coarsest(heard)
+    return half.coarsest(formats)
 
 
 HALF = "it answers in {0}, and is judged by what rounding to that may do"
@@ -206,14 +206,14 @@ def value_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -
     """What a function returns as its loss, of copies of the inputs. Raises Misbehaviour."""
     loss = f.loss if isinstance(f, Candidate) else f
     assert loss is not None
-    returned = asked(loss, own.packed(_copies(values)))
+    returned = guarded_call(loss, own.packed(_copies(values)))
     return number(returned if isinstance(f, Candidate) else loss_of(returned))
 
 
 def gradients_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any]) -> Any:
     """What a candidate returns as its gradients, as it returns them, of copies of the inputs. Raises Misbehaviour."""
     given = own.packed(_copies(values))
-    return asked(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(asked(f, given))[1]
+    return guarded_call(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(guarded_call(f, given))[1]
 
 
 def _copies(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def sized(probe: Probe, form: Form, sizes: tuple[float, ...] = SIZES) -> list[Pr
     return [{**probe, form.point: np.asarray(x * x.dtype.type(size))} for size in sizes]
 
 
-def asked_too(probes: Sequence[Probe], objective: Objective) -> list[Probe]:
+def more_probes(probes: Sequence[Probe], objective: Objective) -> list[Probe]:
     """More points, on which parameters show that make no difference on these: weights of other sizes; and from the second probe on all
     targets as near to 0 as there are, so that small weights come near to the target, where a loss bends.
     """

@@ -41,16 +41,16 @@ MOST = 4
 SHORT = (2, 4)
 """Significant digits of proportions that someone may have written."""
 
-Asked = tuple[Values, Answer]
+Answered = tuple[Values, Answer]
 
 
-def asked(way: Call, values: Values, watch: Watch) -> Answer:
+def answer_at(way: Call, values: Values, watch: Watch) -> Answer:
     """What it answers. Raises Misbehaviour where it does not."""
     watch(values)
     return way(**values)
 
 
-def fits(oracle: InstanceOracle, way: Way, known: Sequence[Asked]) -> bool:
+def fits(oracle: InstanceOracle, way: Way, known: Sequence[Answered]) -> bool:
     """Whether the value is the instance's, wherever it has one; the gradient, where there is no value."""
     if not way.has_loss:
         return gradient_fits(oracle, known)
@@ -59,7 +59,7 @@ def fits(oracle: InstanceOracle, way: Way, known: Sequence[Asked]) -> bool:
     return bool(finite) and all(distance(found, v.exact) <= v.radius for v, found in finite)
 
 
-def gradient_fits(oracle: InstanceOracle, known: Sequence[Asked]) -> bool:
+def gradient_fits(oracle: InstanceOracle, known: Sequence[Answered]) -> bool:
     """The same of the gradient."""
     return all(oracle.at(**v).gradient.distance(a.gradient).strain <= 1 for v, a in known)
 
@@ -68,7 +68,7 @@ def solved(way: Call, members: Sequence[Instance], free: Sequence[str], dtype: s
     """The member with other values of its free parameters that has the candidate's answers, everywhere that is asked."""
     problem = members[0].problem
     try:
-        known, others = (_asked(way, problem, which, dtype, watch) for which in (ASKED, CONFIRMED))
+        known, others = (_answers(way, problem, which, dtype, watch) for which in (ASKED, CONFIRMED))
     except Misbehaviour:
         return None
     farther = _where_finite(way, _farther(problem, known, dtype), watch)
@@ -95,7 +95,7 @@ def solved_for_each(
     questions = [(1 + (k + 1) % MOST, 31 + k) for k in range(equations + len(CONFIRMED))]
     values = _with_all_labels(problem, [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in questions])
     try:
-        every = [(v, asked(way, v, watch)) for v in values]
+        every = [(v, answer_at(way, v, watch)) for v in values]
     except Misbehaviour:
         return None
     known, others = every[:equations], every[equations:]
@@ -113,7 +113,7 @@ def solved_for_each(
     return None
 
 
-def _short(found: Instance, name: str, way: Call, known: Sequence[Asked], dtype: str) -> Instance:
+def _short(found: Instance, name: str, way: Call, known: Sequence[Answered], dtype: str) -> Instance:
     """The same in proportions of short numbers, where there are some: whoever wrote 0.3, 1 and 2 wrote no thirds."""
     values = np.array(fixed_values(found, name, 1))
     for digits, one in product(SHORT, values):
@@ -126,7 +126,7 @@ def _short(found: Instance, name: str, way: Call, known: Sequence[Asked], dtype:
 
 
 def doubts(
-    way: Call, used: Instance, free: Sequence[str], known: Sequence[Asked], dtype: str, watch: Watch
+    way: Call, used: Instance, free: Sequence[str], known: Sequence[Answered], dtype: str, watch: Watch
 ) -> dict[str, tuple[object, ...]]:
     """Of each free parameter the values that no point asked tells apart, the one that is used first."""
     others = [o for o in elsewhere(used, free) if fits(InstanceOracle(o, dtype), way, known)]
@@ -141,12 +141,12 @@ def doubts(
 def _systems(
     members: tuple[Instance, ...],
     way: Call,
-    known: Sequence[Asked],
-    farther: Sequence[Asked],
-    others: Sequence[Asked],
+    known: Sequence[Answered],
+    farther: Sequence[Answered],
+    others: Sequence[Answered],
     dtype: str,
     **each: Sequence[str],
-) -> Iterator[tuple[InputsSystem, list[Asked]]]:
+) -> Iterator[tuple[InputsSystem, list[Answered]]]:
     """The equations, and all that a solution must agree with: first with what is far from ordinary values, which tells more; else without
     it, since code that is not exact there may be so elsewhere.
     """
@@ -164,7 +164,7 @@ def _for_all(found: Instance, problem: Problem, each: Sequence[str], way: Call, 
         problem = fixed(problem, name, value)
     member = replace(found, problem=problem, unsure={name: (max(off),) for name, off in found.unsure.items()})
     try:
-        known = _asked(way, problem, ASKED, dtype, watch)
+        known = _answers(way, problem, ASKED, dtype, watch)
     except Misbehaviour:
         return found
     return member if member.reduction in problem.reductions and fits(InstanceOracle(member, dtype), way, known) else found
@@ -199,18 +199,18 @@ def _of_the_last(problem: Problem, classes: int, dtype: str) -> Values:
     return {**values, **{name: np.full_like(values[name], classes - 1) for name in labels}}
 
 
-def _asked(way: Call, problem: Problem, which: Sequence[tuple[int, int]], dtype: str, watch: Watch) -> list[Asked]:
+def _answers(way: Call, problem: Problem, which: Sequence[tuple[int, int]], dtype: str, watch: Watch) -> list[Answered]:
     """Raises Misbehaviour where it gives no answer."""
     values = [small(problem, size=size, seed=seed, dtype=dtype) for size, seed in which]
-    return [(v, asked(way, v, watch)) for v in values]
+    return [(v, answer_at(way, v, watch)) for v in values]
 
 
-def _where_finite(way: Call, questions: Iterable[Values], watch: Watch) -> list[Asked]:
+def _where_finite(way: Call, questions: Iterable[Values], watch: Watch) -> list[Answered]:
     """Without those to which it gives no answer, or none that is finite: it overflows there, say."""
-    found: list[Asked] = []
+    found: list[Answered] = []
     for values in questions:
         with suppress(Misbehaviour):
-            answer = asked(way, values, watch)
+            answer = answer_at(way, values, watch)
             found += [(values, answer)] if _is_finite(way, answer) else []
     return found
 
@@ -219,14 +219,14 @@ def _is_finite(way: Call, answer: Answer) -> bool:
     return bool(np.isfinite(answer.value if way.has_loss else answer.gradient).all())
 
 
-def _farther(problem: Problem, known: Sequence[Asked], dtype: str) -> list[Values]:
+def _farther(problem: Problem, known: Sequence[Answered], dtype: str) -> list[Values]:
     """Values of other sizes, and the rare ones of domains."""
     rare = any(not i.is_free for i in problem.variables)
     ends = [small(problem, size=size, seed=seed, dtype=dtype, rare=True) for size, seed in RARE if rare]
     return [*_sized(problem, known[:2], SIZES), *ends]
 
 
-def _sized(problem: Problem, known: Sequence[Asked], sizes: Sequence[float]) -> list[Values]:
+def _sized(problem: Problem, known: Sequence[Answered], sizes: Sequence[float]) -> list[Values]:
     """The real numbers of values, as far as any may be there, times each of the sizes."""
     free = [i.name for i in problem.inputs if i.is_free]
     return [{**v, **{name: v[name] * v[name].dtype.type(size) for name in free}} for v, _ in known for size in sizes if free]

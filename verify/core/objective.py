@@ -12,8 +12,8 @@ from numba.np.numpy_support import from_dtype
 from numpy.typing import ArrayLike, NDArray
 
 from verify.core.compiling import array, compiled, interpreted
-from verify.core.crew import share
 from verify.core.linear import SMALL, finished, in_range, partitions_of
+from verify.core.threads import share
 from verify.core.tiles import panels_of
 
 Floats = NDArray[np.floating]

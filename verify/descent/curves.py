@@ -24,13 +24,14 @@ def run_picture(history: History) -> Picture:
     """One run: its losses and best so far on the left, its accuracy on the right."""
     last = history.rows[-1]
     told = f"{history.name}: best loss {last.best:.4g}, test accuracy {last.test_accuracy:.1%} after {last.evaluations:g} evaluations"
-    return Picture(lambda figure: _draw(figure, [history], each=True), told=told)
+    return Picture(lambda figure: _draw(figure, [history], each=True), description=told)
 
 
 def comparison_picture(histories: Sequence[History]) -> Picture:
     """All runs with the same number of evaluations."""
     ends = ", ".join(f"{h.name} {h.rows[-1].test_accuracy:.1%}" for h in histories)
-    return Picture(lambda figure: _draw(figure, histories, each=False), told=f"Test accuracy with the same number of evaluations: {ends}")
+    description = f"Test accuracy with the same number of evaluations: {ends}"
+    return Picture(lambda figure: _draw(figure, histories, each=False), description=description)
 
 
 def _draw(figure: Figure, histories: Sequence[History], *, each: bool) -> None:

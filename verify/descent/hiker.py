@@ -11,7 +11,7 @@ import numpy as np
 from verify.descent import compare, three_examples
 from verify.descent.bounds import certain_step, subgradient_gap, truth_of
 from verify.descent.history import History, Progress
-from verify.descent.landscape import describe, line, look, plane
+from verify.descent.landscape import describe, line, plane, view_of
 from verify.descent.methods import first_state, prepare
 from verify.descent.names import SETTINGS
 from verify.descent.optimisers import Floats, State, gradient_descent
@@ -30,7 +30,7 @@ def hiker(*, seed: int = 0, evaluations: int = 300, on_part: OnPart = lambda _, 
     """The document of the page: landscape, terms, comparison, promises, step sizes; on the embedded digits."""
     on_part(0.0, "the landscape")
     few = digits_split().first(SEEN)
-    views = {loss: look(TrainingProblem(split=few, loss=loss, reg=0.0), seed=seed) for loss in (LOSS, SMOOTH)}
+    views = {loss: view_of(TrainingProblem(split=few, loss=loss, reg=0.0), seed=seed) for loss in (LOSS, SMOOTH)}
     scenery = {loss: describe(view, "start", seed) | {"line": line(view)} for loss, view in views.items()}
     scenery[LOSS]["plane"] = plane(views[LOSS])
     problem = TrainingProblem(split=digits_split(), loss=LOSS, reg=REG)

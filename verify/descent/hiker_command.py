@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from verify.descent.compare import text
 from verify.descent.hiker import hiker
-from verify.descent.options import seed_of, tell_files
+from verify.descent.options import print_files, seed_of
 from verify.descent.page import render
 from verify.descent.problem import between
 from verify.documents import as_json
@@ -17,7 +15,7 @@ from verify.report.folder import write_again
 from verify.report.progress import progress
 from verify.report.text import console
 from verify.storage import save, writable
-from verify.streams import held
+from verify.streams import print_json
 
 EVALUATIONS = 300
 
@@ -30,10 +28,10 @@ def run_hiker(folder: Path, *, seed: int | None, evaluations: int | None, format
     found, files = write(folder, seed=seed_of(seed), evaluations=budget, report=(folder / "index.html").exists(), quiet=quiet)
     write_again(folder)
     if format_ == "json":
-        click.echo(held(as_json(found, indent=None), "json"), nl=False)
+        print_json(found, indent=None)
     else:
         console().print(text(found["comparison"]))
-    tell_files(*files)
+    print_files(*files)
     return 0
 
 

@@ -49,7 +49,7 @@ class View:
         return TrainingProblem(split=alone, loss=self.problem.loss, reg=self.problem.reg)
 
 
-def look(problem: TrainingProblem, *, at: str = "start", reach: float = 32.0, seed: int = 0) -> View:
+def view_of(problem: TrainingProblem, *, at: str = "start", reach: float = 32.0, seed: int = 0) -> View:
     """A view along two random directions of about unit length. `reach` is rounded up to a power of two.
 
     Raises UsageError for a place that does not exist and a reach that is not a number greater than 0.

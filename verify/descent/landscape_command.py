@@ -32,10 +32,10 @@ def command(
 
     Without a penalty the hinge is piecewise linear. --examples 1 is one example (default 20).
     """
-    from verify.descent.landscape_files import draw, tell
+    from verify.descent.landscape_files import draw, print_document
 
     folder = output or Path(FOLDER)
     options["reg"] = 0.0 if options["reg"] is None else options["reg"]
     document, files = draw(folder, at=at, reach=reach, only=only, seed=seed, quiet=quiet, most=EXAMPLES, **options)
-    tell(document, files, format_)
+    print_document(document, files, format_)
     return 0

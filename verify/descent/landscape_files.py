@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from verify.descent import three_examples
-from verify.descent.landscape import describe, line, look, plane
-from verify.descent.options import problem_of, seed_of, tell_files
+from verify.descent.landscape import describe, line, plane, view_of
+from verify.descent.options import print_files, problem_of, seed_of
 from verify.descent.scenery import line_picture, plane_picture, terms_picture
 from verify.documents import as_json
 from verify.figures.canvas import Picture
 from verify.report.progress import progress
 from verify.storage import save, writable
-from verify.streams import held
+from verify.streams import print_json
 
 SCHEMA = "verify-landscape/1"
 PICTURES = {"line": line_picture, "plane": plane_picture, "terms": terms_picture}
@@ -28,7 +28,7 @@ def draw(
     """(document, files): the slices that are asked for."""
     writable(folder)
     seed = seed_of(seed)
-    view = look(problem_of(**options), at=at, reach=reach, seed=seed)
+    view = view_of(problem_of(**options), at=at, reach=reach, seed=seed)
     document: dict[str, Any] = {"schema": SCHEMA, **describe(view, at, seed)}
     with progress("landscape", quiet=quiet) as on_part:
         if only in (None, "line"):
@@ -48,14 +48,14 @@ def pictures(document: Mapping[str, Any]) -> dict[str, Picture]:
     return {kind: draw_one(document[kind]) for kind, draw_one in PICTURES.items() if kind in document}
 
 
-def tell(document: Mapping[str, Any], files: list[Path], format_: str) -> None:
+def print_document(document: Mapping[str, Any], files: list[Path], format_: str) -> None:
     """The document, or a few lines of what is in it."""
     if format_ == "json":
-        click.echo(held(as_json(document, indent=None), "json"), nl=False)
+        print_json(document, indent=None)
     else:
         for sentence in sentences(document):
             click.echo(sentence)
-    tell_files(*files)
+    print_files(*files)
 
 
 def sentences(document: Mapping[str, Any]) -> list[str]:

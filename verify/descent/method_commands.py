@@ -13,7 +13,7 @@ from verify.descent import compare as comparison
 from verify.descent.history import History, load
 from verify.descent.methods import prepare
 from verify.descent.names import SETTINGS
-from verify.descent.options import FOLDER, problem_of, seed_of, tell_files
+from verify.descent.options import FOLDER, print_files, problem_of, seed_of
 from verify.descent.problem import TrainingProblem
 from verify.descent.run import descend, describe
 from verify.documents import as_json
@@ -21,7 +21,7 @@ from verify.errors import UsageError
 from verify.report.progress import progress
 from verify.report.text import console
 from verify.storage import save, writable
-from verify.streams import held
+from verify.streams import print_json
 
 EVALUATIONS = 300
 KEPT_EVERY = 5.0
@@ -35,14 +35,14 @@ def run_one(name: str, settings: Settings, *, resume: Path | None, output: Path 
     before = None if resume is None else load(resume)
     folder = output or (resume.parent if resume else Path(FOLDER))
     writable(folder)
-    problem, seed, evaluations = _asked(before, **asked)
+    problem, seed, evaluations = _options(before, **asked)
     history = _run(problem, name, settings, seed, evaluations, before, folder, quiet, _again(asked))
     written = _files(history, folder)
     if format_ == "json":
-        click.echo(held(as_json(history.to_dict()), "json"), nl=False)
+        print_json(history.to_dict())
     else:
         console().print(comparison.text(comparison.document([history])))
-    tell_files(*written)
+    print_files(*written)
     return 0
 
 
@@ -54,20 +54,20 @@ def run_all(
         raise UsageError("--resume goes on with one method; leave out --compare, or run the comparison anew.")
     folder = output or Path(FOLDER)
     writable(folder)
-    problem, seed, evaluations = _asked(None, **asked)
+    problem, seed, evaluations = _options(None, **asked)
     histories = [_run(problem, m, settings if m == name else {}, seed, evaluations, None, folder, quiet, _again(asked)) for m in SETTINGS]
     written = [path for h in histories for path in _files(h, folder)]
     found = comparison.document(histories)
     written += _comparison_files(histories, found, folder)
     if format_ == "json":
-        click.echo(held(as_json(found), "json"), nl=False)
+        print_json(found)
     else:
         console().print(comparison.text(found))
-    tell_files(*written[-4:])
+    print_files(*written[-4:])
     return 0
 
 
-def _asked(before: History | None, *, evaluations: int | None, seed: int | None, **options: Any) -> tuple[TrainingProblem, int, int]:
+def _options(before: History | None, *, evaluations: int | None, seed: int | None, **options: Any) -> tuple[TrainingProblem, int, int]:
     """(problem, seed, evaluations): what is given, else what the checkpoint says, else the defaults."""
     if before is None:
         return problem_of(**options), seed_of(seed), EVALUATIONS if evaluations is None else evaluations

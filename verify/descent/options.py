@@ -92,6 +92,6 @@ def problem_of(
     )
 
 
-def tell_files(*paths: Path) -> None:
+def print_files(*paths: Path) -> None:
     """Where the files are, on standard error."""
     click.echo("written: " + ", ".join(str(p) for p in paths), err=True)

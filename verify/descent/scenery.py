@@ -42,7 +42,7 @@ def line_picture(found: Document) -> Picture:
 
     kinks = sum(len(e["kinks"]) for e in found["examples"])
     return Picture(
-        draw, told=f"The loss along a line: one example with {len(found['examples'][0]['kinks'])} kinks, all examples with {kinks}"
+        draw, description=f"The loss along a line: one example with {len(found['examples'][0]['kinks'])} kinks, all examples with {kinks}"
     )
 
 
@@ -70,7 +70,7 @@ def plane_picture(found: Document) -> Picture:
                     _line(axes, k, found["a"][0], found["a"][-1])
 
     return Picture(
-        draw, told=f"The loss in a plane: one example with {len(found['kink_lines'])} lines of kinks, and the average", height=3.8
+        draw, description=f"The loss in a plane: one example with {len(found['kink_lines'])} lines of kinks, and the average", height=3.8
     )
 
 
@@ -98,4 +98,4 @@ def terms_picture(found: Document) -> Picture:
             axes.set_xlabel(f"w{c}, the others fixed")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
 
-    return Picture(draw, told="Six terms and the loss as functions of each of three weights: all are piecewise linear", height=4.2)
+    return Picture(draw, description="Six terms and the loss as functions of each of three weights: all are piecewise linear", height=4.2)

@@ -90,8 +90,8 @@ def _trials(problem: TrainingProblem, f: Counted, W: Floats, on_part: OnPart) ->
     return found, first
 
 
-def _within(on_part: OnPart, trial: int, told: str) -> Callable[[float], None]:
-    return lambda part: on_part(0.9 * (trial + part) / len(TRIALS), told)
+def _within(on_part: OnPart, trial: int, label: str) -> Callable[[float], None]:
+    return lambda part: on_part(0.9 * (trial + part) / len(TRIALS), label)
 
 
 def _lowest(problem: TrainingProblem, W: Floats, g: Floats) -> float | None:

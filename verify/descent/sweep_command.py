@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from verify.descent.options import problem_of, seed_of, tell_files
+from verify.descent.options import print_files, problem_of, seed_of
 from verify.descent.sweep import step_sweep
 from verify.documents import as_json
 from verify.figures.canvas import BLUE, GREY, ORANGE, RED, Picture
@@ -40,7 +40,7 @@ def run_sweep(folder: Path, *, seed: int | None, format_: str, quiet: bool, **op
         click.echo(held(document, "json"), nl=False)
     else:
         console().print(text(found))
-    tell_files(*written)
+    print_files(*written)
     return 0
 
 
@@ -97,4 +97,4 @@ def sweep_picture(found: Mapping[str, Any]) -> Picture:
         axes.set(xscale="log", yscale="log", xlabel="step η", ylabel="change of the loss")
         axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return Picture(draw, told="The change of the loss after one step, by its length. " + " ".join(sentences(found)))
+    return Picture(draw, description="The change of the loss after one step, by its length. " + " ".join(sentences(found)))

@@ -1,5 +1,5 @@
-"""A change that may have been made to a gradient or a loss: what it adds on one decomposition, the sentence that tells it, and how often
-`verify power` adds it on purpose.
+"""A change that may have been made to a gradient, a loss or a Hessian: what it adds on one decomposition, the sentence that tells it, and
+how often `verify power` adds it on purpose.
 """
 
 from __future__ import annotations
@@ -95,14 +95,20 @@ Sentence = Callable[[Vocabulary, Change, Coefficient], Message]
 
 @dataclass(frozen=True)
 class Mutation:
-    """A wrong implementation that `verify power` makes: a change added so many `times` to the right answer; its `name` in the tables, and
-    the `family` of mistakes that it belongs to.
+    """A wrong implementation that `verify power` makes: a change added so many `times` to the right answer, or put `instead_of` another one
+    that is taken away; its `name` in the tables, and the `family` of mistakes that it belongs to.
     """
 
     name: str
     family: str
     change: Change
     times: float = 1.0
+    instead_of: Change | None = None
+
+    @property
+    def changes(self) -> dict[Change, float]:
+        """Each change with how often it is added."""
+        return {self.change: self.times} | ({} if self.instead_of is None else {self.instead_of: -1.0})
 
 
 Mutations = Callable[[Reference], Iterator[Mutation]]

@@ -20,7 +20,7 @@ from verify.diagnosis import accuracy, clipping, inputs, kinks, reference_cases,
 from verify.diagnosis.conditions import only_when
 from verify.diagnosis.decomposition import Decomposition
 from verify.diagnosis.memoised import Memoised, Watch
-from verify.diagnosis.messages import tell
+from verify.diagnosis.messages import messages
 from verify.diagnosis.other_conventions import another
 from verify.diagnosis.places import FIXED, pattern
 from verify.diagnosis.regression import ErrorSystem, Explanation, explains, in_order, simplest
@@ -55,19 +55,19 @@ def diagnose(
     if "weights" in worst.where:
         return weighting.named(subject, case, worst)
     if _by_labels(law, subject, case):
-        told = "the labels are float32, as data sets of boosters hold them, and are computed with in single precision"
-        return Diagnosis("precision", told, kind="precision", measured=measured)
+        sentence = "the labels are float32, as data sets of boosters hold them, and are computed with in single precision"
+        return Diagnosis("precision", sentence, kind="precision", measured=measured)
     aspects = _aspects(law, worst, subject)
     aspect, there = _where_it_is_wrong(law, subject, aspects, case)
     named = next((found for a in aspects if (found := _named(subject, a, there)) is not None), None)
     answer = None if aspect is None else aspect.name
     if aspects and (named is None or named.kind == "wrong") and not is_lost(worst) and (other := another(subject)) is not None:
-        code, told = other
+        code, sentence = other
         if named is not None and named.code != "unknown":
             code = named.code
         elif law == "value":
             code = "value"
-        return Diagnosis(code, told, kind="convention", measured=measured)
+        return Diagnosis(code, sentence, kind="convention", measured=measured)
     if named is not None:
         return replace(named, measured=measured, answer=answer if named.code == "unknown" else None)
     if not is_lost(worst) and _varies(subject, case):
@@ -169,8 +169,8 @@ class Inquiry:
         if some and (found := self._everywhere(here, ordinary, most=2) or self._precision([here, *ordinary])) is not None:
             return found
         if some and not here.finite:
-            told = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on others; no known mistake explains it"
-            return Diagnosis("unknown", told)
+            sentence = f"the {self.aspect.name} is wrong on ordinary cases, and not finite on others; no known mistake explains it"
+            return Diagnosis("unknown", sentence)
         everywhere = all(residual.broken and _usable(residual) for residual in ordinary)
         return self._somewhere(here, [here, *ordinary, *(rest or self._special(few=everywhere))], everywhere=everywhere)
 
@@ -217,14 +217,14 @@ class Inquiry:
         return ErrorSystem([observation(residual, self.aspect.catalogue(residual.decomposition)) for residual in residuals])
 
     def _diagnosis(self, found: Explanation, condition: str | None = None, *, beside: str = "") -> Diagnosis:
-        told = tell(self.words, found.terms)
-        entries = told[0].entries if len({t.entries for t in told}) == 1 else "all"
-        message = "; ".join(t.sentence for t in told)
+        sentences = messages(self.words, found.terms)
+        entries = sentences[0].entries if len({t.entries for t in sentences}) == 1 else "all"
+        message = "; ".join(t.sentence for t in sentences)
         if condition is not None:
             message, entries = f"{message}, only when {condition}", f"{entries}, only when {condition}"
         if beside:
             message = f"{message} (on all ordinary cases; {beside})"
-        return Diagnosis(told[0].code, message, entries, residual=float(f"{found.left:.2g}"))
+        return Diagnosis(sentences[0].code, message, entries, residual=float(f"{found.left:.2g}"))
 
     def _sometimes(self, residuals: Sequence[Residual], most: int) -> Diagnosis | None:
         """What explains all cases that break, the first among them, and when these do."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 
-from verify.diagnosis.change import Added, Change, DesignMatrix, with_sentences
+from verify.diagnosis.change import Added, Change, DesignMatrix, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, put, times
+from verify.diagnosis.wording import Coefficient, Message, multiple, number, put, times
+from verify.terms import Reference
 
 
 @lru_cache(maxsize=128)
@@ -22,14 +24,19 @@ def changes(decomposition: Decomposition) -> DesignMatrix:
 
 
 def _hessian(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    told = {
+    sentences = {
         "counted": _counted(1 + c),
         "example": f"the Hessian of {change.how} is 0" if c == -1 else f"the Hessian is {times(1 + c)} what it must be for {change.how}",
         "added": put(c, change.how, "the Hessian"),
         "made": f"the Hessian is {change.how}",
         "instead": f"in place of the Hessian stands {change.how}",
     }
-    return Message("curvature", told[change.part])
+    return Message("curvature", sentences[change.part])
+
+
+def alone(put: Change, c: Coefficient) -> str:
+    """What is added to a Hessian, c times, where it stands alone."""
+    return f"the constant {number(c)}" if put == CONSTANT else multiple(c, put.how)
 
 
 def _counted(factor: Coefficient) -> str:
@@ -39,12 +46,25 @@ def _counted(factor: Coefficient) -> str:
     return f"the Hessian is {times(factor)} what it must be{meant}"
 
 
-@with_sentences({"hessian": _hessian})
+COUNTED, CONSTANT = Change("hessian", "counted", free=True), Change("hessian", "added", "a constant", free=True)
+
+
+def _mutated(reference: Reference) -> Iterator[Mutation]:
+    yield Mutation("a constant for the Hessian", "hessian", CONSTANT, 1.5, instead_of=COUNTED)  # 1 is the Hessian of the squared error
+    for what in ("the gradient", "the gradient's square"):
+        yield Mutation(f"{what} for the Hessian", "hessian", Change("hessian", "instead", what))
+    if not reference.oracle.piecewise_linear:  # there is something to count
+        for how, often in {"left out": -1.0, "doubled": 1.0, "with the wrong sign": -2.0}.items():
+            yield Mutation(f"the Hessian {how}", "hessian", COUNTED, often)
+
+
+@with_sentences({"hessian": _hessian}, _mutated)
 def _diagonals(decomposition: Decomposition) -> Added:
-    assert decomposition.curvature is not None
+    if decomposition.curvature is None:
+        return
     H: Floats = decomposition.share * decomposition.curvature
     N, g = decomposition.N, decomposition.share * decomposition.all_slopes
-    yield Change("hessian", "counted", free=True), H
+    yield COUNTED, H
     for how, other in (
         ("multiplied by N", H * N),
         ("divided by N", H / N),
@@ -62,7 +82,7 @@ def _diagonals(decomposition: Decomposition) -> Added:
         ("p²", _probabilities(decomposition) ** 2 / decomposition.share),
     ):
         yield Change("hessian", "instead", how), other - H
-    yield Change("hessian", "added", "a constant", free=True), np.ones(H.shape)
+    yield CONSTANT, np.ones(H.shape)
     yield Change("hessian", "added", "the gradient", free=True), g
     yield Change("hessian", "example", "the first example", free=True), H * (np.arange(N) == 0)[:, None]
     yield Change("hessian", "example", "the last example", free=True), H * (np.arange(N) == N - 1)[:, None]

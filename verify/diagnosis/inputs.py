@@ -89,8 +89,8 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
         return _out_of_range(plain, _origin(subject, case, worst), RIGHT if right else "")
     seen = [s for s in (_seen(subject, c) for c in ordinary(subject.named, CASES)) if s is not None]
     if not subject.candidate.has_gradient:
-        code, told, _ = _of_value(subject, seen) or (law, measured, "all")
-        return Diagnosis(code, told, "all", measured=measured if told != measured else None, answer="loss")
+        code, sentence, _ = _of_value(subject, seen) or (law, measured, "all")
+        return Diagnosis(code, sentence, "all", measured=measured if sentence != measured else None, answer="loss")
     by_entries = _by_entries(subject, case, seen)
     if by_entries is not None and by_entries.code in ALL_ALIKE:
         rounded = _rounded_constant(subject, seen) if by_entries.code == "scaled" else ""
@@ -114,16 +114,16 @@ def named(law: str, subject: Memoised, case: Case, worst: Evidence, measured: st
     if near is not None:
         return Diagnosis("clipped", near, entries, measured=measured)
     if here in wrong and len(wrong) == 1 and _is_close(here, case.dtype):
-        told = "digits are lost, on this case and not on ordinary ones: the formula is right, and rounds too much"
-        return Diagnosis("precision", told, entries, "precision", measured=measured)
+        sentence = "digits are lost, on this case and not on ordinary ones: the formula is right, and rounds too much"
+        return Diagnosis("precision", sentence, entries, "precision", measured=measured)
     names = [name for name in subject.named.problem.differentiated if any(s.wrong(name) for s in wrong)]
     if any(_value_is_wrong(subject, s) for s in wrong) or not names:
         answer = "loss" if wrong else _judged(law)
         return Diagnosis(law if law == "value" else "unknown", measured, entries, answer=answer)
     if len(subject.named.problem.differentiated) == 1:
         return _located(subject, case, seen, Diagnosis("unknown", measured, entries, answer="gradient"))
-    told = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
-    return _located(subject, case, seen, Diagnosis("unknown", told, ", ".join(names), measured=measured, answer="gradient"))
+    sentence = f"the gradient for {' and '.join(names)} is wrong, and no multiple of what is due"
+    return _located(subject, case, seen, Diagnosis("unknown", sentence, ", ".join(names), measured=measured, answer="gradient"))
 
 
 def _located(subject: Memoised, case: Case, seen: list[Seen], found: Diagnosis) -> Diagnosis:
@@ -213,9 +213,9 @@ def _rounded_constant(subject: Memoised, seen: list[Seen]) -> str:
     if not (off.size and np.ptp(off) <= ALMOST and ALMOST < np.max(np.abs(off)) <= 2 * unit_roundoff("float32")):
         return ""
     for number in dict.fromkeys(map(point.lines.constant, point.lines.constants())):
-        for told, n in ((f"{number:g}", number), (f"1/{number:g}", 1 / number if number else 0.0)):
+        for shown, n in ((f"{number:g}", number), (f"1/{number:g}", 1 / number if number else 0.0)):
             if isfinite(n) and n and abs(float(np.float32(n)) / n - 1 - off[0]) <= ALMOST:
-                return f": {told} is rounded to single precision in it"
+                return f": {shown} is rounded to single precision in it"
     return ""
 
 
@@ -310,12 +310,12 @@ def _of_gradient(subject: Memoised, seen: list[Seen]) -> tuple[str, str, str] | 
     """(code, sentence, inputs): what explains the gradient for every input that is wrong on the ordinary cases."""
     names = subject.named.problem.differentiated
     wrong = [name for name in names if any(s.wrong(name) for s in seen)]
-    told = [(name, found) for name in wrong if (found := _of_input(subject, seen, name)) is not None]
-    if not told or len(told) < len(wrong):
+    explained = [(name, found) for name in wrong if (found := _of_input(subject, seen, name)) is not None]
+    if not explained or len(explained) < len(wrong):
         return None
-    codes = {code for _, (code, _) in told}
+    codes = {code for _, (code, _) in explained}
     words: dict[str, list[str]] = {}
-    for name, (_, said) in told:
+    for name, (_, said) in explained:
         words.setdefault(said, []).append(name)
     one = len(names) == 1
     sentence = "; ".join(f"the gradient{'' if one else ' for ' + ' and '.join(who)} {said}" for said, who in words.items())
@@ -348,16 +348,16 @@ def _points(subject: Memoised, case: Case, seen: list[Seen]) -> list[Answered]:
 def _input_by_input(case: Case, points: list[Answered], names: list[str]) -> Diagnosis | None:
     if len(case.differentiated) == 1:
         return None
-    told: dict[str, Found] = {}
+    by_name: dict[str, Found] = {}
     for name in names:
         one = slip([replace(p, which=p.inputs == name) for p in points])
         if one is None:
             return None
-        told[name] = one
-    codes = {found.code for found in told.values()}
-    sentence = "; ".join(f"the gradient for {name} {found.sentence}" for name, found in told.items())
-    places = tuple(dict.fromkeys(place for found in told.values() for place in found.places))
-    return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", sentence, ", ".join(told), places=places) if told else None
+        by_name[name] = one
+    codes = {found.code for found in by_name.values()}
+    sentence = "; ".join(f"the gradient for {name} {found.sentence}" for name, found in by_name.items())
+    places = tuple(dict.fromkeys(place for found in by_name.values() for place in found.places))
+    return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", sentence, ", ".join(by_name), places=places) if by_name else None
 
 
 def _answered(subject: Memoised, s: Seen) -> Answered | None:

@@ -35,8 +35,8 @@ def named(broken: Sequence[Residual]) -> Diagnosis | None:
         return None
     counts = dict(found[0].terms)
     if WHOLE in counts:
-        told = f"on a kink the whole gradient is {times(1 + counts[WHOLE])} what it must be"
-        return Diagnosis("kink-outside", told, "all, only when on a kink")
+        sentence = f"on a kink the whole gradient is {times(1 + counts[WHOLE])} what it must be"
+        return Diagnosis("kink-outside", sentence, "all, only when on a kink")
     if REST in counts:
         return Diagnosis(
             "kink-outside",
@@ -49,15 +49,15 @@ def named(broken: Sequence[Residual]) -> Diagnosis | None:
     if label == others:
         if start is None:
             return Diagnosis("kink-outside", "on a kink the answer lies outside of the slopes on its sides", "all, only when on a kink")
-        told = f"on a kink the switch counts {number(start + label)} times, where 0 to 1 is allowed"
-        return Diagnosis("kink-outside", told, "all, only when on a kink")
+        sentence = f"on a kink the switch counts {number(start + label)} times, where 0 to 1 is allowed"
+        return Diagnosis("kink-outside", sentence, "all, only when on a kink")
     axes = AXES[tied[0].decomposition.form]
-    told = f"one piece is taken in the label's {axes.row} and another one in the other {axes.rows}"
+    sentence = f"one piece is taken in the label's {axes.row} and another one in the other {axes.rows}"
     if start is not None:
         counted = f"{number(start + label)} times in the label's {axes.row} and {number(start + others)} times in the other {axes.rows}"
-        told = f"the switch counts {counted}"
-    told = f"on a kink {told}: > in one place and ≥ in the other"
-    return Diagnosis("kink-inconsistent", told, "all, only when on a kink")
+        sentence = f"the switch counts {counted}"
+    sentence = f"on a kink {sentence}: > in one place and ≥ in the other"
+    return Diagnosis("kink-inconsistent", sentence, "all, only when on a kink")
 
 
 def _start(residuals: Sequence[Residual]) -> int | None:
@@ -111,9 +111,9 @@ def threshold(subject: Subject) -> str | None:
                 low, high = (middle, high) if _breaks(subject, side * middle) else (low, middle)
             if not _is_everywhere(subject, side * low):
                 return None
-            told = f"{side * low:.3g}"
+            shown = f"{side * low:.3g}"
             return (
-                f"the indicator switches about {told} beside the kink and not on it: it compares with a tolerance, or with another margin"
+                f"the indicator switches about {shown} beside the kink and not on it: it compares with a tolerance, or with another margin"
             )
     return None
 

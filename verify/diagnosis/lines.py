@@ -108,8 +108,8 @@ def located(points: Sequence[Answered], *, alike: bool = False) -> Found | None:
         lines = first.lines.only_of(groups, frozenset(groups[wrong].tolist()))
         if 0 < len(lines) <= (MOST_LINES if np.any(groups) else 1):
             alone = ", and nothing that is right" if np.any(right) else ""
-            told = f"through {' or '.join(map(line_in_words, lines))} goes all of it{alone}"
-            return Found("unknown", told, tuple((line.file, line.number) for line in lines))
+            sentence = f"through {' or '.join(map(line_in_words, lines))} goes all of it{alone}"
+            return Found("unknown", sentence, tuple((line.file, line.number) for line in lines))
     return None
 
 
@@ -155,7 +155,7 @@ class _Inquiry:
         """At all points."""
         return all(p.explained(p.lines.gradient((*self.besides, *slips))) for p in self.points)
 
-    def tell(self, *slips: Slip) -> Found:
+    def _as_found(self, *slips: Slip) -> Found:
         """The first code, and all sentences."""
         where = [self.first.lines.line(s.place) for s in slips]
         sentences = (in_words(s, line, self.first.lines.when(s.place)) for s, line in zip(slips, where, strict=True))
@@ -169,7 +169,7 @@ class _Inquiry:
             if column is None:
                 return None
             if self.first.fits(column) and self.explains(s):
-                return self._told_with_others(s, (other for other in self.columns_of(s) if self.first.fits(self.columns[other])))
+                return self._found_with_others(s, (other for other in self.columns_of(s) if self.first.fits(self.columns[other])))
         return None
 
     def bare(self) -> Found | None:
@@ -180,8 +180,8 @@ class _Inquiry:
                 found.setdefault(s.place.key[:2], s)
         if len(found) != 1:
             return None
-        told = self.tell(*found.values())
-        return told._replace(sentence=f"it {told.sentence}")
+        only = self._as_found(*found.values())
+        return only._replace(sentence=f"it {only.sentence}")
 
     def columns_of(self, found: Slip) -> Iterator[Slip]:
         """The same slip at other places, as far as there is time."""
@@ -190,18 +190,18 @@ class _Inquiry:
             if place != found.place and found.how in WHEREVER and self.column(other) is not None:
                 yield other
 
-    def _told_with_others(self, found: Slip, others: Iterator[Slip]) -> Found:
+    def _found_with_others(self, found: Slip, others: Iterator[Slip]) -> Found:
         """With the other lines where it would be the same, which are further along on one path."""
-        told, lines = self.tell(found), dict[tuple[str, int], SourceLine]()
+        first, lines = self._as_found(found), dict[tuple[str, int], SourceLine]()
         for s in others:
             line = self.first.lines.line(s.place)
             where = line.file, line.number
-            if s.place.slot is None and s.place.steps == found.place.steps and where not in {*told.places, *lines} and self.explains(s):
+            if s.place.slot is None and s.place.steps == found.place.steps and where not in {*first.places, *lines} and self.explains(s):
                 lines[where] = line
         if not lines or len(lines) > MOST_LINES:
-            return told
+            return first
         along = " or ".join(map(line_in_words, lines.values()))
-        return Found(told.code, f"{told.sentence}, or through {along}, which comes to the same", (*told.places, *lines))
+        return Found(first.code, f"{first.sentence}, or through {along}, which comes to the same", (*first.places, *lines))
 
     def simple_factor(self) -> Found | None:
         """A factor that people write."""
@@ -217,7 +217,7 @@ class _Inquiry:
                 s = Slip("path-factor", "times", place, c)
                 if c not in (0.0, 1.0) and self.explains(s):
                     near = (Slip("path-factor", "times", p, c) for p, g in self._factors() if abs(g - c) <= SEEN * abs(c))
-                    return self._told_with_others(s, near)
+                    return self._found_with_others(s, near)
         return None
 
     def _factors(self) -> Iterator[tuple[Site, float]]:
@@ -304,7 +304,7 @@ class _Inquiry:
             for other in np.flatnonzero(apart <= room)[:PAIRED]:
                 both = s, known[k + 1 + int(other)][0]
                 if self.explains(*both):
-                    return self.tell(*both)
+                    return self._as_found(*both)
         return None
 
 

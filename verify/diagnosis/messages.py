@@ -10,13 +10,13 @@ from verify.diagnosis.change import Change, Mistakes, Sentence
 from verify.diagnosis.omissions import OF_A_TARGET, which
 from verify.diagnosis.parts import OWN_FEATURES, part_counted
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, number
+from verify.diagnosis.wording import Coefficient, Message, multiple, number
 
 SLOPES = {"signs of the slopes": "its sign", "targets": "t"}
 """What may stand in place of the slopes."""
 
 
-def tell(words: Vocabulary, terms: Sequence[tuple[Change, Coefficient]]) -> list[Message]:
+def messages(words: Vocabulary, terms: Sequence[tuple[Change, Coefficient]]) -> list[Message]:
     """One message for each change, the most telling first; two changes that are one mistake are told as one."""
     return _joined(words, dict(terms)) or [SENTENCES[change.kind](words, change, c) for change, c in terms]
 
@@ -33,9 +33,9 @@ def _joined(words: Vocabulary, terms: dict[Change, Coefficient]) -> list[Message
     """Two changes that are one: a part taken away, and something else in its place."""
     for gone, put in permutations(terms, 2) if len(terms) == 2 else ():
         if gone.kind in ("counted", "hessian") and terms[gone] == -1:
-            told = _instead(words, gone.part, put, terms[put])
-            if told is not None:
-                return [told]
+            message = _instead(words, gone.part, put, terms[put])
+            if message is not None:
+                return [message]
     for counted, slope in permutations(terms, 2) if len(terms) == 2 else ():
         if (counted.kind, counted.part, slope.kind) == (
             "counted",
@@ -55,19 +55,19 @@ def _joined(words: Vocabulary, terms: dict[Change, Coefficient]) -> list[Message
 def _instead(words: Vocabulary, part: str, put: Change, c: Coefficient) -> Message | None:
     """C times `put` where a part of the gradient is due; None where the two have nothing to do with each other."""
     if put.kind == "also" and put.part == part:
-        return Message("reduction", f"{words.names.get(part, part)} is {'' if c == 1 else f'{number(c)} × '}what it must be, {put.how}")
+        return Message("reduction", f"{words.names.get(part, part)} is {multiple(c, 'what it must be')}, {put.how}")
     if part == "penalty" and put.kind == "weights":
         return Message("penalty-factor", f"{penalties.instead(words, put, c)} where {words.weights(words.rate or 1)} is due")
     if part == "label" and put == Change("extra", OWN_FEATURES, free=True):
-        told = f"{words.features(c)} is counted once per example in the label's {words.axes.row}, however many margins are active"
-        return Message("label-term", told, words.own)
+        sentence = f"{words.features(c)} is counted once per example in the label's {words.axes.row}, however many margins are active"
+        return Message("label-term", sentence, words.own)
     if part in ("data", "whole") and put.kind == "extra" and put.part in SLOPES:
-        return Message("scaled", f"{number(c)} × {SLOPES[put.part]} stands in place of the slope ∂ℓ/∂s of each example")
+        return Message("scaled", f"{multiple(c, SLOPES[put.part])} stands in place of the slope ∂ℓ/∂s of each example")
     if part == "counted" and put.kind == "hessian" and put.part == "added":
-        return Message("curvature", f"in place of the Hessian stands {number(c)} × {put.how}")
+        return Message("curvature", f"in place of the Hessian stands {hessians.alone(put, c)}")
     if part in ("data", "whole") and put.kind == "example" and put.part in ("left out", OF_A_TARGET):
         times = "" if c == 1 else f", {number(c)} times"
         return Message("example-missing", f"only {which(put.how)} counts{times}: the others are left out")
     if part == "data" and put.kind == "valued":
-        return Message("scaled", f"{number(c)} × the margins themselves stand where their indicators (1 or 0) are due")
+        return Message("scaled", f"{multiple(c, 'the margins themselves')} stand where their indicators (1 or 0) are due")
     return None

@@ -16,7 +16,7 @@ from verify.diagnosis.change import Change, DesignMatrix
 from verify.diagnosis.decomposition import Floats
 from verify.diagnosis.float_formats import BITS, holding
 from verify.diagnosis.regression import ErrorSystem, Observation, simplest
-from verify.diagnosis.transformations import done, tell
+from verify.diagnosis.transformations import done, message_of
 from verify.diagnosis.wording import Axes, Coefficient, Diagnosis, Message, number, times
 from verify.rounding import unit_roundoff
 
@@ -47,8 +47,8 @@ def of_numbers(seen: Sequence[Numbers], dtype: str) -> Diagnosis | None:
     found = simplest(system)
     if found is not None and len(found.terms) == 1:
         ((change, c),) = found.terms
-        told = _tell(change, c, of_matrices=usable[0].truth.ndim == 2)
-        return Diagnosis(told.code, told.sentence, told.entries)
+        message = _message(change, c, of_matrices=usable[0].truth.ndim == 2)
+        return Diagnosis(message.code, message.sentence, message.entries)
     places = np.any([s.wrong for s in usable], axis=0)
     if np.all([s.wrong[places] for s in usable]) and 2 * np.sum(places) <= places.size:
         entries = [[int(i) for i in at] for at in np.argwhere(places)]
@@ -60,16 +60,16 @@ def of_inputs(seen: Sequence[Mapping[str, Numbers]], dtype: str) -> Diagnosis | 
     """The same of several inputs by their names, each of which may have another bug; None where one that is wrong is not explained."""
     wrong = [name for name in seen[0] if any(np.any(s[name].wrong) for s in seen)] if seen else []
     found = {name: of_numbers([s[name] for s in seen], dtype) for name in wrong}
-    told = [(name, d) for name, d in found.items() if d is not None]
-    if not told or len(told) < len(wrong):
+    diagnoses = [(name, d) for name, d in found.items() if d is not None]
+    if not diagnoses or len(diagnoses) < len(wrong):
         return None
-    same = {d.message for _, d in told}
-    sentences = [d.message.replace(GRADIENT, f"{GRADIENT} for {name}", 1) for name, d in told]
+    same = {d.message for _, d in diagnoses}
+    sentences = [d.message.replace(GRADIENT, f"{GRADIENT} for {name}", 1) for name, d in diagnoses]
     if len(same) == 1:
-        sentences = [told[0][1].message.replace(GRADIENT, f"{GRADIENT} for {' and '.join(wrong)}", 1)]
-    places = [_place(name, d.entries) for name, d in told]
-    codes = {d.code for _, d in told}
-    return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", "; ".join(sentences), ", ".join(places), kind=told[0][1].kind)
+        sentences = [diagnoses[0][1].message.replace(GRADIENT, f"{GRADIENT} for {' and '.join(wrong)}", 1)]
+    places = [_place(name, d.entries) for name, d in diagnoses]
+    codes = {d.code for _, d in diagnoses}
+    return Diagnosis(codes.pop() if len(codes) == 1 else "unknown", "; ".join(sentences), ", ".join(places), kind=diagnoses[0][1].kind)
 
 
 def _place(name: str, entries: str | list[list[int]]) -> str:
@@ -97,7 +97,7 @@ def _matrix(a: Floats) -> Floats:
     return a if a.ndim == 2 else a.reshape(1, -1)
 
 
-def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
+def _message(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
     name, factor = GRADIENT, 1 + c
     if change.kind == "counted":
         if factor in (0, -1):
@@ -106,8 +106,8 @@ def _tell(change: Change, c: Coefficient, *, of_matrices: bool) -> Message:
     if change.kind in ("row", "column"):
         place = {"first": f"{change.kind} 0", "last": f"the last {change.kind}"}[change.how]
         return Message("entries", f"{name} is {number(factor)} × what it must be in {place}", place)
-    told = tell(Axes(columns="columns" if of_matrices else "entries"), name, change)
-    return replace(told, code="entries") if change.kind == "permuted" else told  # its rows are no classes
+    message = message_of(Axes(columns="columns" if of_matrices else "entries"), name, change)
+    return replace(message, code="entries") if change.kind == "permuted" else message  # its rows are no classes
 
 
 GRADIENT = "the gradient"
@@ -123,12 +123,12 @@ def _rounded(seen: Sequence[Numbers], system: ErrorSystem, dtype: str) -> Diagno
     most = max(float(np.max(np.abs(s.gradient - s.truth)) / max(float(np.max(np.abs(s.truth))), SMALLEST)) for s in seen)
     held = holding([s.gradient for s in seen], dtype)
     if held is not None and most <= SINGLE * 2.0 ** -BITS[held]:
-        told = f"every number of the gradient is one of {held}: it is rounded to that, or computed in it"
+        sentence = f"every number of the gradient is one of {held}: it is rounded to that, or computed in it"
     elif dtype == "float64" and most <= SINGLE * unit_roundoff("float32") and all(map(_is_rough, seen)):
-        told = "the gradient is as accurate as single precision: something inside is computed in float32, or rounded to as few digits"
+        sentence = "the gradient is as accurate as single precision: something inside is computed in float32, or rounded to as few digits"
     else:
         return None
-    return Diagnosis("precision", told, kind="precision")
+    return Diagnosis("precision", sentence, kind="precision")
 
 
 def _is_rough(s: Numbers) -> bool:

@@ -34,8 +34,8 @@ def another(subject: Memoised) -> tuple[str, str] | None:
         return cut
     for other in _others(subject):
         if _holds(subject, other, most=ASKED):
-            told = "loss and gradient agree with each other: they are" if has_loss else "the gradient is that of"
-            return _code(other, mine), f"{told} {_words(other, mine)}, where {_words(mine, other)} is asked for"
+            start = "loss and gradient agree with each other: they are" if has_loss else "the gradient is that of"
+            return _code(other, mine), f"{start} {_words(other, mine)}, where {_words(mine, other)} is asked for"
     return None
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from verify.cases import Case
 from verify.cases.adapted import adapted, one_score
-from verify.cases.kinks import has_kinks, solve
+from verify.cases.kinks import has_kinks, tie
 from verify.cases.shapes import BLOCK
 from verify.cases.tails import APART, OFF
 from verify.diagnosis.decomposition import Decomposition
@@ -167,11 +167,6 @@ def _tied(oracle: Oracle, seed: int, N: int, C: int, D: int, reg: float) -> Case
     features[:, -1] = 1
     values = {"W": weights.astype(oracle.dtype), "X": features.astype(oracle.dtype), "y": rng.integers(0, C, N), "reg": reg}
     base = one_score(Case(values=values, family="panel", seed=seed), oracle)
-    W, X, y = base["W"].copy(), base["X"], base["y"]
-    solved: list[int] = []
-    for k in range(MOST_TIES):
-        i = k % N
-        switches = len(oracle.formula(len(W), int(y[i])).gaps)
-        j = solve(oracle, W, X[i], int(y[i]), int(rng.integers(switches)), solved) if switches else None
-        solved += [] if j is None else [j]
+    W = base["W"].copy()
+    tie(oracle, W, base["X"], base["y"], (k % N for k in range(MOST_TIES)), rng)
     return base.but(W=W)

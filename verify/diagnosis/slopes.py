@@ -11,7 +11,7 @@ from verify.diagnosis.change import Added, Change, Mutation, with_sentences
 from verify.diagnosis.decomposition import Decomposition, Floats
 from verify.diagnosis.parts import OWN_FEATURES, added
 from verify.diagnosis.vocabulary import Vocabulary
-from verify.diagnosis.wording import Coefficient, Message, magnitude, number
+from verify.diagnosis.wording import Coefficient, Message, magnitude, multiple, number
 from verify.terms import ExampleTerms, Reference, Term
 
 
@@ -148,8 +148,9 @@ def _activity(v: Vocabulary, change: Change, _: Coefficient) -> Message:
 
 
 def _valued(_: Vocabulary, change: Change, c: Coefficient) -> Message:
-    factor = "" if magnitude(c) == 1 else f"{number(magnitude(c))} × "
-    return Message("term-extra", f"{factor}the margins are {'added to' if c > 0 else 'subtracted from'} their indicators")
+    return Message(
+        "term-extra", f"{multiple(magnitude(c), 'the margins')} are {'added to' if c > 0 else 'subtracted from'} their indicators"
+    )
 
 
 @with_sentences({"activity": _activity, "valued": _valued})

@@ -66,7 +66,7 @@ CODES = {NORMED: "scaled", SCALED: "scaled", CLIPPED: "clipped"}
 """Of what is done to the entries; the rest are `entries`."""
 
 
-def tell(axes: Axes, name: str, change: Change) -> Message:
+def message_of(axes: Axes, name: str, change: Change) -> Message:
     """What was done to a matrix that is called so, and whose rows and columns are."""
     if change.kind == "transposed":
         return Message("transposed", f"{name} is transposed: its numbers stand in the order of the transpose")
@@ -76,7 +76,7 @@ def tell(axes: Axes, name: str, change: Change) -> Message:
 
 
 def _done(v: Vocabulary, change: Change, _: Coefficient) -> Message:
-    return tell(v.axes, v.names.get(change.part, change.part), change)
+    return message_of(v.axes, v.names.get(change.part, change.part), change)
 
 
 def _features(_: Vocabulary, change: Change, c: Coefficient) -> Message:

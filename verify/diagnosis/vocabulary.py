@@ -37,8 +37,8 @@ class Vocabulary:
 
     def features(self, factor: Coefficient) -> str:
         """A multiple of an example's features, as linear scores have them in their slopes; of scores the number alone."""
-        told = number(factor).replace("-", "−")
-        return told if self.oracle.objective.form is SCORES else f"{told.removesuffix('1')}x"
+        shown = number(factor).replace("-", "−")
+        return shown if self.oracle.objective.form is SCORES else f"{shown.removesuffix('1')}x"
 
     def weights(self, factor: Coefficient) -> str:
         """A multiple of λW as code has it."""

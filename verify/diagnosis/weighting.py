@@ -37,15 +37,15 @@ def named(subject: Subject, case: Case, worst: Evidence) -> Diagnosis:
         *(Weighing(subject, decomposition.case) for decomposition in reference_cases.ordinary(objective, dtype)[:SCENES]),
     ]
     answered = [here for here in places if _answers(here)]
-    told: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for what in dict.fromkeys(what for here in answered for what in here.sums):
         mistake = _mistake([here for here in answered if what in here.sums], what)
         if mistake is not None:
-            told.setdefault(mistake, []).append(f"the {what}")
+            found.setdefault(mistake, []).append(f"the {what}")
     where = str(worst.where["method"]).partition(",")[0]
     place = f"entry {worst.where['entry']} of the {where}" if "entry" in worst.where else f"the {where}"
     measured = f"{place} is {worst.where['measured']:.17g} with weights, allowed {worst.where['expected']:.17g} ± {worst.allowed:.2g}"
-    sentences = [f"the weights are {how} in {' and '.join(whats)}" for how, whats in told.items() if how]
+    sentences = [f"the weights are {how} in {' and '.join(whats)}" for how, whats in found.items() if how]
     message = "; ".join(sentences) or f"the {where} of an example is not as many times that without weights as its weight says"
     return Diagnosis("weights", message, measured=measured)
 

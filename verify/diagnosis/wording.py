@@ -104,12 +104,20 @@ def counted(x: Coefficient) -> str:
     return f"{'subtracted' if x < 0 else 'counted'} {often}"
 
 
+def multiple(c: Coefficient, what: str) -> str:
+    """Something that is there c times.
+
+    >>> multiple(Fraction(1), "W"), multiple(Fraction(3, 2), "W")
+    ('W', '3/2 × W')
+    """
+    return what if c == 1 else f"{number(c)} × {what}"
+
+
 def put(c: Coefficient, what: str, to: str = "") -> str:
     """What is added c times to something, as a sentence.
 
     >>> put(Fraction(1), "the data term", "the loss"), put(Fraction(-2), "λ", "the loss"), put(-1.0, "W")
     ('the data term is added to the loss', '2 × λ is subtracted from the loss', 'W is subtracted')
     """
-    factor = "" if magnitude(c) == 1 else f"{number(magnitude(c))} × "
     where = f" {'from' if c < 0 else 'to'} {to}" if to else ""
-    return f"{factor}{what} is {'subtracted' if c < 0 else 'added'}{where}"
+    return f"{multiple(magnitude(c), what)} is {'subtracted' if c < 0 else 'added'}{where}"

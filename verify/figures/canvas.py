@@ -82,10 +82,10 @@ def svg(name: str, label: str, draw: Callable[[Axes], None], *, width: float = 5
 
 
 class Picture:
-    """A picture that is also a file: `draw(figure)` puts it on an empty figure of `width` × `height` inches; `told` says it in words."""
+    """A picture that is also a file: `draw(figure)` draws it on a figure of `width` × `height` inches; `description` has it in words."""
 
-    def __init__(self, draw: Callable[[Figure], None], *, told: str, width: float = 9.0, height: float = 3.6) -> None:
-        self.told = told
+    def __init__(self, draw: Callable[[Figure], None], *, description: str, width: float = 9.0, height: float = 3.6) -> None:
+        self.description = description
         with mpl.rc_context(LARGE):  # type: ignore[arg-type]
             self._figure = Figure(figsize=(width, height), layout="constrained")
             draw(self._figure)
@@ -94,7 +94,7 @@ class Picture:
 
     @property
     def svg(self) -> str:
-        """As an <svg> element without prologue; it is `told` to those who do not see it."""
+        """As an <svg> element without prologue; its `description` is read to those who do not see it."""
         return self._svg
 
     @property
@@ -115,7 +115,7 @@ class Picture:
         self._figure.savefig(text, format="svg", transparent=True, metadata=UNDATED)
         svg = _element(text.getvalue()).replace(INK, "currentColor")
         svg = re.sub(r' id="image[0-9a-f]+"', "", svg)  # two equal colour bars would have the same
-        return re.sub(r"<svg ", f'<svg role="img" aria-label="{_attribute(self.told)}" ', svg, count=1)
+        return re.sub(r"<svg ", f'<svg role="img" aria-label="{_attribute(self.description)}" ', svg, count=1)
 
 
 def _element(text: str) -> str:

@@ -75,13 +75,13 @@ def explain(document: dict[str, Any]) -> None:
     from verify.report.reading import visible
 
     gate = document["gate"]
-    for kind, told in (("failed", gate["failures"]), ("warning", gate["warnings"])):
-        for said in folded(told, document):
+    for kind, rulings in (("failed", gate["failures"]), ("warning", gate["warnings"])):
+        for said in folded(rulings, document):
             click.echo(f"{kind}: {visible(said['sentence'])}\n  to accept: {visible(said['accept'])}")
     for line in declarations(document):
         click.echo(f"declared: {line}")
-    told = _changed(document)
-    click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline, {told} in meaning")
+    moved = _changed(document)
+    click.echo(f"gate: {'passed' if gate['passed'] else 'failed'}, {len(gate['changes'])} changes since the baseline, {moved} in meaning")
 
 
 MOST_LINES = 40
@@ -124,7 +124,7 @@ def _update(document: Any, policy: Policy, *, every_line: bool) -> None:
     with suppress(UsageError):  # one that cannot be read is replaced
         stored = _stored(policy)
     known = judged(document, policy, stored)
-    told, rest = _changed(known), len(split(known)[1])
+    first, rest = _changed(known), len(split(known)[1])
     now = Baseline.of(document)
     save(file, str(now))
     if str(now) == before:
@@ -133,7 +133,7 @@ def _update(document: Any, policy: Policy, *, every_line: bool) -> None:
         click.echo(f"{policy.baseline}: {len(now.entries)} results")
     else:
         click.echo(
-            f"{policy.baseline}: {told} changes in meaning, {rest} other figures moved{'' if every_line else ' (--diff shows them)'}"
+            f"{policy.baseline}: {first} changes in meaning, {rest} other figures moved{'' if every_line else ' (--diff shows them)'}"
         )
     if every_line:
         diff = unified_diff(before.splitlines(), str(now).splitlines(), policy.baseline, policy.baseline, lineterm="", n=0)

@@ -10,7 +10,7 @@ from typing import Any
 from verify.gate.baseline import MEASURED, Baseline, Key, key_of
 from verify.gate.policy import EVERY, PROOF, Policy
 from verify.report.power import finest
-from verify.report.reading import cause, measured, refusals
+from verify.report.reading import cause, measured, reasons, refusals
 
 Document = Mapping[str, Any]
 Ruling = dict[str, Any]
@@ -90,36 +90,35 @@ def _verdicts(document: Document, policy: Policy, _: Baseline | None) -> Rulings
         if r["verdict"] == "holds" or any(d.covers(r) for d in policy.deviations):
             continue
         if r["verdict"] == "broken":
-            why = "; cause: ".join(told for told in (measured(r), cause(r)) if told)
+            why = "; cause: ".join(part for part in (measured(r), cause(r)) if part)
             yield True, _ruling("broken", f"{_name(r)} breaks the law {r['law']}: {why}", declare, r, told=True)
         else:
-            why = ", ".join(f"{n} × {reason}" for reason, n in r["undecided"].items()) or "no case was drawn"
-            told = f"the law {r['law']} is silent for {_name(r)}: nothing was decided ({why}), and silent is not green"
-            yield policy.silent == "fail", _ruling("silent", told, f'{declare}, or set silent = "warn"', r, told=True)
+            sentence = f"the law {r['law']} is silent for {_name(r)}: nothing was decided ({reasons(r)}), and silent is not green"
+            yield policy.silent == "fail", _ruling("silent", sentence, f'{declare}, or set silent = "warn"', r, told=True)
 
 
 def _limits(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
     for r in document["results"]:
         strain, ulps = float(r["strain"]), r["ulps"]
         if r["verdict"] == "holds" and not strain <= policy.max_strain:
-            told = f"the law {r['law']} strains {_name(r)} to {strain:.3g}; max-strain is {policy.max_strain:g}"
-            yield True, _ruling("max-strain", told, "raise max-strain in [tool.verify.gate]", r)
+            sentence = f"the law {r['law']} strains {_name(r)} to {strain:.3g}; max-strain is {policy.max_strain:g}"
+            yield True, _ruling("max-strain", sentence, "raise max-strain in [tool.verify.gate]", r)
         limit = policy.max_ulps.get(r["dtype"])
         if limit is not None and ulps is not None and not float(ulps) <= limit:
-            told = f"{_name(r)} errs by {float(ulps):.3g} ulps under the law {r['law']}; max-ulps is {limit:g}"
-            yield True, _ruling("max-ulps", told, "raise max-ulps in [tool.verify.gate]", r)
+            sentence = f"{_name(r)} errs by {float(ulps):.3g} ulps under the law {r['law']}; max-ulps is {limit:g}"
+            yield True, _ruling("max-ulps", sentence, "raise max-ulps in [tool.verify.gate]", r)
         finest = policy.min_sensitivity.get(r["dtype"])
         if finest is not None and r["verdict"] == "holds" and finest < float(r["sensitivity"]) < inf:
             seen = float(r["sensitivity"])
-            told = f"the law {r['law']} would have seen no error below {seen:.2g} in {_name(r)}; min-sensitivity is {finest:g}"
-            yield True, _ruling("min-sensitivity", told, "raise min-sensitivity in [tool.verify.gate], or judge by a longer profile", r)
+            sentence = f"the law {r['law']} would have seen no error below {seen:.2g} in {_name(r)}; min-sensitivity is {finest:g}"
+            yield True, _ruling("min-sensitivity", sentence, "raise min-sensitivity in [tool.verify.gate], or judge by a longer profile", r)
 
 
 def _time(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
     """The measured time stands in the document's header, since it is never the same twice."""
     if policy.time_budget is not None and document["environment"]["wall"] > policy.time_budget:
-        told = f"the run took longer than its time-budget of {policy.time_budget:g} s"
-        yield True, _ruling("time-budget", told, "raise time-budget in [tool.verify.gate], or judge by a shorter profile")
+        sentence = f"the run took longer than its time-budget of {policy.time_budget:g} s"
+        yield True, _ruling("time-budget", sentence, "raise time-budget in [tool.verify.gate], or judge by a shorter profile")
 
 
 def _proofs(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
@@ -128,13 +127,13 @@ def _proofs(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
         return
     found = {p["candidate"]: p for p in document.get("proofs", ())}
     for name in policy.proof or dict.fromkeys(r["candidate"] for r in document["results"]):
-        told = found[name]["told"] if name in found else "no proof was asked for: verify run --prove"
+        why = found[name]["told"] if name in found else "no proof was asked for: verify run --prove"
         if name not in found or found[name]["status"] != "proved":
-            yield True, _ruling("proof", f"{name} is not proved, which is required: {told}", "take it out of proof in [tool.verify.gate]")
+            yield True, _ruling("proof", f"{name} is not proved, which is required: {why}", "take it out of proof in [tool.verify.gate]")
         elif policy.every_size and (found[name].get("sizes") or {}).get("scope") != PROOF[1]:
             sizes = found[name].get("sizes") or {"told": "no dimension of its inputs is one of examples"}
-            told = f"{name} is proved at one shape, and every size is required: {sizes['told']}"
-            yield True, _ruling("proof", told, 'give proof = "required" in [tool.verify.gate]')
+            why = f"{name} is proved at one shape, and every size is required: {sizes['told']}"
+            yield True, _ruling("proof", why, 'give proof = "required" in [tool.verify.gate]')
 
 
 def _stale(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
@@ -156,16 +155,16 @@ def _against_baseline(document: Document, policy: Policy, baseline: Baseline | N
         yield True, _ruling("baseline-missing", f"the baseline {policy.baseline} does not exist", UPDATE)
         return
     if not baseline.intact:
-        told = f"the baseline {policy.baseline} was edited by hand: its digest does not fit what it says"
-        yield True, _ruling("baseline-edited", told, UPDATE)
+        why = f"the baseline {policy.baseline} was edited by hand: its digest does not fit what it says"
+        yield True, _ruling("baseline-edited", why, UPDATE)
     if (baseline.profile, baseline.seed) != (document["profile"], document["seed"]):
-        told = (
+        why = (
             f"the baseline {policy.baseline} is of profile {baseline.profile}, seed {baseline.seed}, and this report of profile "
             f"{document['profile']}, seed {document['seed']}: their figures cannot be compared"
         )
         yield (
             True,
-            _ruling("baseline-profile", told, f"run again with the baseline's profile and seed, without the gate (--no-gate), or {UPDATE}"),
+            _ruling("baseline-profile", why, f"run again with the baseline's profile and seed, without the gate (--no-gate), or {UPDATE}"),
         )
         return
     now = {key_of(r): r for r in document["results"]}
@@ -180,9 +179,9 @@ def _worse(now: Mapping[Key, Mapping[str, Any]], baseline: Baseline) -> Rulings:
             continue  # what does not hold has its own sentence
         for m in MEASURED:
             if not _at_most(r[m], before[m], m):
-                told = f"the {WORDS[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}"
+                sentence = f"the {WORDS[m]} of the law {r['law']} on {_name(r)} went from {_figure(before[m])} to {_figure(r[m])}"
                 accept = f"set max-ulps in [tool.verify.gate] where it must not be; {UPDATE}" if m == "ulps" else UPDATE
-                yield m != "ulps", _ruling(f"worse-{m}", f"{told}, more than {WORSE[m]:g} times", accept, r)
+                yield m != "ulps", _ruling(f"worse-{m}", f"{sentence}, more than {WORSE[m]:g} times", accept, r)
 
 
 def _at_most(now: float | str | None, before: float | str | None, what: str) -> bool:
@@ -196,8 +195,8 @@ def _missing(document: Document, now: Mapping[Key, Mapping[str, Any]], baseline:
     asked = document["selection"]
     gone = Counter((key[0], key[3]) for key in baseline.entries if key not in now and (asked is None or key[3] in asked))
     for (candidate, law), n in gone.items():
-        told = f"the law {law} is in the baseline for {candidate} ({n} result{'s' if n > 1 else ''}), and was not judged"
-        yield True, _ruling("not-judged", told, UPDATE)
+        sentence = f"the law {law} is in the baseline for {candidate} ({n} result{'s' if n > 1 else ''}), and was not judged"
+        yield True, _ruling("not-judged", sentence, UPDATE)
     new = Counter(key[3] for key in now if key not in baseline.entries)
     if new:
         listed = ", ".join(f"{law} ({n})" for law, n in new.items())
@@ -210,14 +209,14 @@ def _power(document: Document, policy: Policy, _: Baseline | None) -> Rulings:
     for t in document.get("power", ()):
         of, wrong = f"{t['loss']} with penalty {t['penalty']} ({t['dtype']})", f"{len(t['mutants'])} wrong implementations"
         if t["survivors"] and not partial:
-            told = f"{len(t['survivors'])} of {wrong} of {of} are caught by no law: {', '.join(t['survivors'])}"
-            yield True, _ruling("power-survivor", told, "add the case or the law that catches it; no survivor is accepted")
+            sentence = f"{len(t['survivors'])} of {wrong} of {of} are caught by no law: {', '.join(t['survivors'])}"
+            yield True, _ruling("power-survivor", sentence, "add the case or the law that catches it; no survivor is accepted")
         if t["idle"]:
-            told = f"of {wrong} of {of} not one is caught by the law {', '.join(t['idle'])}"
-            yield True, _ruling("power-idle", told, "mend the law, or take it out; no idle law is accepted")
+            sentence = f"of {wrong} of {of} not one is caught by the law {', '.join(t['idle'])}"
+            yield True, _ruling("power-idle", sentence, "mend the law, or take it out; no idle law is accepted")
         if t["false alarms"]:
-            told = f"the right implementation of {of} is called broken by the law {', '.join(t['false alarms'])}"
-            yield True, _ruling("power-false-alarm", told, "mend the law; no false alarm is accepted")
+            sentence = f"the right implementation of {of} is called broken by the law {', '.join(t['false alarms'])}"
+            yield True, _ruling("power-false-alarm", sentence, "mend the law; no false alarm is accepted")
         if not partial:
             yield from _blind(t, of, policy.min_sensitivity.get(t["dtype"], inf))
 
@@ -226,8 +225,8 @@ def _blind(table: Mapping[str, Any], of: str, limit: float) -> Rulings:
     for what, entry in (("gradient", "one entry of the gradient"), ("loss", "the loss")):
         seen = finest(table, what)
         if seen > limit:
-            told = f"no law sees a relative error of {entry} of {of} below {seen:.2g}; min-sensitivity is {limit:g}"
-            yield True, _ruling("power-sensitivity", told, "raise min-sensitivity in [tool.verify.gate], or judge by a longer profile")
+            sentence = f"no law sees a relative error of {entry} of {of} below {seen:.2g}; min-sensitivity is {limit:g}"
+            yield True, _ruling("power-sensitivity", sentence, "raise min-sensitivity in [tool.verify.gate], or judge by a longer profile")
 
 
 def _figure(x: float | str | None) -> str:
@@ -254,15 +253,15 @@ def _changes(document: Document, baseline: Baseline | None) -> list[dict[str, An
 
 def _refused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
     """What could not be judged is not well, whatever else is."""
-    for told in refusals(document):
-        yield True, _ruling("refused", told, "correct what it says, or take the candidate out of [tool.verify]", told=True)
+    for sentence in refusals(document):
+        yield True, _ruling("refused", sentence, "correct what it says, or take the candidate out of [tool.verify]", told=True)
 
 
 def _reused(document: Document, policy: Policy, _: Baseline | None) -> Rulings:  # noqa: ARG001
     """What a ledger says that somebody may have written: whoever gates a stored report has not seen it."""
-    told = reused(document)
-    if told is not None:
-        yield True, _ruling("reused", told, FRESH)
+    sentence = reused(document)
+    if sentence is not None:
+        yield True, _ruling("reused", sentence, FRESH)
 
 
 FRESH = "verify run --fresh judges all of it; --accept-reused takes the ledger's word"

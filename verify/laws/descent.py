@@ -7,6 +7,8 @@ and that a step along any −g comes closer to any strictly better point v: ‖x
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from verify.cases import Case
@@ -14,7 +16,7 @@ from verify.difference import coarse
 from verify.evidence import GRADIENT, LOSS, Evidence, Measurement
 from verify.laws.law import OUT_OF_RANGE, Law, Subject, in_full_precision
 from verify.laws.line import Line, through
-from verify.oracle import KinkOnSegment
+from verify.oracle import KinkOnSegment, Stretch
 
 EXPONENTS = range(0, 16, 3)
 
@@ -42,6 +44,13 @@ def measure(subject: Subject, case: Case) -> Measurement:
     )
 
 
+def is_certain(path: Sequence[Stretch], step: float, slope: float) -> bool:
+    """Whether a step along −g, with this slope at its start, lowers the loss by half of its length times the slope: it does where it
+    reaches no kink, and is no longer than 1/L.
+    """
+    return len(path) == 1 and path[0].curvature.is_finite() and step * float(path[0].curvature.upper()) <= -slope
+
+
 def _decrease(line: Line) -> list[Evidence]:
     """For each step that the curvature allows: how much less than (η/2)|⟨g, d⟩| the loss fell."""
     single = line.truth.gradient.is_single
@@ -62,8 +71,8 @@ def _decrease(line: Line) -> list[Evidence]:
             path = line.truth.path(line.d, eta, 2)
         except KinkOnSegment:
             continue
-        if len(path) > 1 or not path[0].curvature.is_finite() or eta * float(path[0].curvature.upper()) > -slope:
-            continue  # the step reaches the next kink, or is longer than 1/L
+        if not is_certain(path, eta, slope):
+            continue
         fell, due = line.here.value - line.value(x), -eta / 2 * slope
         allowed = 2 * line.noise_at(eta) + eta * line.slope_noise
         short = float(np.maximum(due - fell, 0.0))  # NaN stays NaN

@@ -45,16 +45,16 @@ def measure(subject: Subject, case: Case) -> Measurement:
     where: dict[str, object] = {"entry": entry, "input": name, "index": index, "measured": gap.measured, "expected": gap.expected}
     if gap.line is not None:
         where |= {"file": gap.line.file, "line": gap.line.number, "code": gap.line.code}
-    told: tuple[str, ...] = ()
+    limitations: tuple[str, ...] = ()
     if gap.guarded:
-        numbers = " and ".join(f"{g:g}" for g in gap.guarded)
-        told = (f"the loss adds {numbers}, which the gradient's code may leave out: differences up to what it changes are not judged",)
+        added = " and ".join(f"{g:g}" for g in gap.guarded)
+        limitations = (f"the loss adds {added}, which the gradient's code may leave out: differences up to what it changes are not judged",)
     if gap.rounded:
-        told += (ROUNDED,)
+        limitations += (ROUNDED,)
     size = gap.size or 1.0
     where["gap"] = gap.distance / size
     evidence = Evidence(measured=gap.distance, allowed=SHOWN * size, magnitude=size, width=gap.width, where=where)
-    return Measurement(evidence=(evidence,), limitations=told)
+    return Measurement(evidence=(evidence,), limitations=limitations)
 
 
 def _entry(case: Case, place: int) -> list[int]:

@@ -50,10 +50,10 @@ def _reactions(subject: Subject, case: Case, wrongs: Iterable[tuple[str, Case]])
     asks = [partial(_ask, subject, c) for c in (case, *named.values())]
     said: list[bytes] = []
     while len(said) < len(asks):
-        heard = in_one_copy(asks[len(said) :])
-        if not said and heard[0] != TAKEN:
+        replies = in_one_copy(asks[len(said) :])
+        if not said and replies[0] != TAKEN:
             return None
-        said += heard[:-1] if len(heard) > 1 and heard[-1] in UNANSWERED else heard
+        said += replies[:-1] if len(replies) > 1 and replies[-1] in UNANSWERED else replies
     reactions = zip(named, map(_reaction, said[1:]), strict=True)
     return tuple(f"{reaction} {what}" for what, reaction in reactions if reaction)
 

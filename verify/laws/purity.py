@@ -81,7 +81,7 @@ def _watched(subject: Subject, arguments: tuple[Any, ...], left: list[str]) -> A
             raise Misbehaviour("mutates-input", f"makes its input {name} read-only")
         if np.shares_memory(a, answer.gradient):
             raise Misbehaviour("mutates-input", f"returns a gradient that is a view of its input {name}")
-    broken = [told for told in seen if told not in GENERATORS or not _takes_a_seed(subject)]
+    broken = [change for change in seen if change not in GENERATORS or not _takes_a_seed(subject)]
     if broken:
         raise Misbehaviour("nondeterministic", broken[0])
     left += [SEEDED] if seen and SEEDED not in left else []
@@ -95,11 +95,11 @@ def _takes_a_seed(subject: Subject) -> bool:
 
 def _declared(subject: Subject, case: Case, gradient: np.ndarray) -> None:
     """Raises Misbehaviour where the gradient's dtype cannot hold what is due: an array of integers is right where all of it is whole."""
-    told = f"returns a gradient of dtype {gradient.dtype} where {case.dtype} went in"
+    change = f"returns a gradient of dtype {gradient.dtype} where {case.dtype} went in"
     if np.issubdtype(gradient.dtype, np.floating) and gradient.dtype.itemsize < case.x.dtype.itemsize:
-        raise Misbehaviour("dtype", f"{told}: digits are lost")
+        raise Misbehaviour("dtype", f"{change}: digits are lost")
     if np.issubdtype(gradient.dtype, np.integer) and subject.truth(case).gradient.distance(gradient.astype(case.dtype)).strain > 1:
-        raise Misbehaviour("dtype", f"{told}: fractions are lost")
+        raise Misbehaviour("dtype", f"{change}: fractions are lost")
 
 
 def _compared(subject: Subject, case: Case, what: str, answer: Answer, value: float, gradient: np.ndarray) -> Iterator[Evidence]:

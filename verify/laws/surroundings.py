@@ -40,7 +40,7 @@ class Shared:
     """
 
     effect: str
-    look: Callable[[], Any]
+    read: Callable[[], Any]
     put_back: Callable[[Any], object]
     differ: Callable[[Any, Any], bool] = ne
     breaks: bool = False
@@ -180,14 +180,14 @@ def _streams_as(streams: tuple[Any, Any, Any]) -> None:
 def _torch(ask: str, tell: str, differ: Callable[[Any, Any], bool] = ne) -> dict[str, Any]:
     """The functions of torch that look at a setting and set it, where torch is loaded."""
 
-    def look() -> Any:
+    def read() -> Any:
         return getattr(sys.modules.get("torch"), ask, lambda: None)()
 
     def put_back(before: Any) -> None:
         if before is not None:
             getattr(sys.modules["torch"], tell)(before)
 
-    return {"look": look, "put_back": put_back, "differ": _loaded_before(differ)}
+    return {"read": read, "put_back": put_back, "differ": _loaded_before(differ)}
 
 
 def _jax() -> dict[str, Any] | None:
@@ -209,30 +209,30 @@ def _loaded_before(differ: Callable[[Any, Any], bool]) -> Callable[[Any, Any], b
 
 
 SHARED = (
-    Shared(effect=GENERATORS[0], look=_numpy_random, put_back=_stays, breaks=True, once=True),
-    Shared(effect=GENERATORS[1], look=_python_random, put_back=_stays, breaks=True, once=True),
-    Shared(effect="changes np.seterr", look=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
-    Shared(effect="changes np.setbufsize", look=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
-    Shared(effect="changes the current folder", look=folder, put_back=_folder_as, breaks=True),
+    Shared(effect=GENERATORS[0], read=_numpy_random, put_back=_stays, breaks=True, once=True),
+    Shared(effect=GENERATORS[1], read=_python_random, put_back=_stays, breaks=True, once=True),
+    Shared(effect="changes np.seterr", read=errstate.settings, put_back=errstate.restore, breaks=True, once=True),
+    Shared(effect="changes np.setbufsize", read=np.getbufsize, put_back=np.setbufsize, breaks=True, once=True),
+    Shared(effect="changes the current folder", read=folder, put_back=_folder_as, breaks=True),
     Shared(
         effect="changes the locale",
-        look=lambda: locale.setlocale(locale.LC_ALL),
+        read=lambda: locale.setlocale(locale.LC_ALL),
         put_back=lambda before: locale.setlocale(locale.LC_ALL, before),
         breaks=True,
     ),
-    Shared(effect="changes the filters of warnings", look=lambda: list(warnings.filters), put_back=_filters_as, up=True),
+    Shared(effect="changes the filters of warnings", read=lambda: list(warnings.filters), put_back=_filters_as, up=True),
     Shared(
-        effect="changes the decimal context", look=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
+        effect="changes the decimal context", read=_decimals, put_back=lambda before: decimal.setcontext(before[1].copy()), differ=_another
     ),
-    Shared(effect="changes environment variables", look=_variables, put_back=_variables_as, up=True),
-    Shared(effect="changes sys.path", look=lambda: list(sys.path), put_back=_path_as, up=True),
-    Shared(effect="changes handlers of signals", look=_handlers, put_back=_handlers_as, up=True),
-    Shared(effect="blocks signals", look=_blocked, put_back=_blocked_as),
-    Shared(effect="changes when garbage is collected", look=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
-    Shared(effect="replaces standard streams", look=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
-    Shared(effect="changes the umask of files", look=_umask, put_back=os.umask),
-    Shared(effect="changes the recursion limit", look=sys.getrecursionlimit, put_back=sys.setrecursionlimit),
-    Shared(effect="changes numpy's print options", look=np.get_printoptions, put_back=lambda before: np.set_printoptions(**before)),
+    Shared(effect="changes environment variables", read=_variables, put_back=_variables_as, up=True),
+    Shared(effect="changes sys.path", read=lambda: list(sys.path), put_back=_path_as, up=True),
+    Shared(effect="changes handlers of signals", read=_handlers, put_back=_handlers_as, up=True),
+    Shared(effect="blocks signals", read=_blocked, put_back=_blocked_as),
+    Shared(effect="changes when garbage is collected", read=lambda: (gc.isenabled(), gc.get_threshold()), put_back=_collection_as, up=True),
+    Shared(effect="replaces standard streams", read=lambda: (sys.stdin, sys.stdout, sys.stderr), put_back=_streams_as, own=False, up=True),
+    Shared(effect="changes the umask of files", read=_umask, put_back=os.umask),
+    Shared(effect="changes the recursion limit", read=sys.getrecursionlimit, put_back=sys.setrecursionlimit),
+    Shared(effect="changes numpy's print options", read=np.get_printoptions, put_back=lambda before: np.set_printoptions(**before)),
     Shared(
         effect="draws from torch's global random numbers",
         **_torch("get_rng_state", "set_rng_state", lambda a, b: not a.equal(b)),
@@ -242,7 +242,7 @@ SHARED = (
     Shared(effect="changes how many threads torch takes", **_torch("get_num_threads", "set_num_threads")),
     Shared(effect="switches torch's detection of anomalies on or off", **_torch("is_anomaly_enabled", "set_anomaly_enabled")),
     Shared(effect="switches torch's gradients on or off", **_torch("is_grad_enabled", "set_grad_enabled")),
-    Shared(effect="changes jax's configuration", look=_jax, put_back=_jax_as, differ=_loaded_before(ne)),
+    Shared(effect="changes jax's configuration", read=_jax, put_back=_jax_as, differ=_loaded_before(ne)),
 )
 
 
@@ -251,9 +251,9 @@ States = dict[Shared, Any]
 _at_first: States = {}
 
 
-def look() -> States:
+def snapshot() -> States:
     """How all of it stands, where random numbers are `borrowed`."""
-    return {shared: shared.look() for shared in SHARED}
+    return {shared: shared.read() for shared in SHARED}
 
 
 def remember(*, anew: bool) -> None:
@@ -262,7 +262,7 @@ def remember(*, anew: bool) -> None:
     remembered of its file stays, unless `anew`.
     """
     if anew or not _at_first:
-        looks = {shared: shared.look() for shared in SHARED if not shared.once}
+        looks = {shared: shared.read() for shared in SHARED if not shared.once}
         _at_first.update({shared: state for shared, state in looks.items() if state is not None})
 
 
@@ -280,7 +280,7 @@ def apart(candidate: Hashable) -> Iterator[None]:
     """In the block surroundings are as this candidate, or the file that it stands in, has left them; then as before the block, for the next
     one. Where a library is loaded in it, that stays as it was set up.
     """
-    before, outer = {shared: shared.look() for shared in APART}, dict(_at_first)
+    before, outer = {shared: shared.read() for shared in APART}, dict(_at_first)
     left, first = _own.get(candidate, ({}, {}))
     _set(before, left)
     _at_first.clear()
@@ -288,7 +288,7 @@ def apart(candidate: Hashable) -> Iterator[None]:
     try:
         yield
     finally:
-        changed = {s: after for s, state in before.items() if s.differ(state, after := s.look())}
+        changed = {s: after for s, state in before.items() if s.differ(state, after := s.read())}
         _own[candidate] = {shared: after for shared, after in changed.items() if shared.own}, dict(_at_first)
         for old in list(_own)[:-MOST]:
             del _own[old]
@@ -299,19 +299,19 @@ def apart(candidate: Hashable) -> Iterator[None]:
 
 
 @contextmanager
-def importing(target: str, told: list[str]) -> Iterator[None]:
+def importing(target: str, effects: list[str]) -> Iterator[None]:
     """Tells what the import of a candidate in the block changes; nothing of it is put back, since the candidate may count on it. Of what
     libraries set up, too, nothing is told where one was loaded.
     """
-    before, modules = {shared: shared.look() for shared in APART if shared.effect not in PUT_BACK}, {*sys.modules}
+    before, modules = {shared: shared.read() for shared in APART if shared.effect not in PUT_BACK}, {*sys.modules}
     yield
     libraries = any(process_globals.is_installed(getattr(sys.modules[n], "__file__", None) or "") for n in sys.modules.keys() - modules)
     for shared, state in before.items():
-        after = shared.look()
+        after = shared.read()
         if shared.effect == "changes sys.path":
             after = [path for path in after if path in state or not _holds(path, target)]
         if shared.differ(state, after) and not (shared.up and libraries):
-            told.append(f"it {shared.effect}")
+            effects.append(f"it {shared.effect}")
 
 
 PUT_BACK = "changes np.seterr", "draws from torch's global random numbers"
@@ -326,7 +326,7 @@ def _holds(folder: str, target: str) -> bool:
 
 def _changed(before: States) -> States:
     """What has changed, and to what; it is put back."""
-    found = {shared: after for shared, state in before.items() if shared.differ(state, after := shared.look())}
+    found = {shared: after for shared, state in before.items() if shared.differ(state, after := shared.read())}
     _set(found, {shared: before[shared] for shared in found})
     return found
 
@@ -355,7 +355,7 @@ def _watched(f: Callable[..., Any], seen: list[str], left: list[str]) -> Callabl
     def g(*arguments: Any, **named: Any) -> Any:
         spare = tuple(np.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
         seed_all(UNLIKELY)
-        now = look()
+        now = snapshot()
         before = {shared: _at_first.get(shared, state) for shared, state in now.items()}
         _set(now, before)
         names, ours = process_globals.now(modules=True), float_environment.settings()

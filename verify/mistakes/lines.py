@@ -173,7 +173,7 @@ class Lines:
                 before = changed.get(n, self.edges[n].partials)
                 changed[n] = np.where(which, DONE[slip.how](self.edges[n], before, slip.factor), before)
         adjoints = np.zeros(self.tape.size)
-        adjoints[int(self.record.outputs)] = 1.0
+        adjoints[self.record.output] = 1.0
         with np.errstate(all="ignore"):
             for n in range(len(self.edges) - 1, -1, -1):
                 e = self.edges[n]

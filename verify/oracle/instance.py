@@ -187,7 +187,7 @@ class InstanceOracle(Truth):
         if not self.instance.unsure:
             return [0.0] * len(part.numbers)
         shapes = {name: shape for name, shape, _ in part.key}  # type: ignore[attr-defined]  # of a spec's problem
-        constants = [i.name for i in self.problem.inputs if i.name in shapes and not (i.differentiated or i.asked)]
+        constants = [i.name for i in self.problem.inputs if i.name in shapes and not (i.differentiated or i.concrete)]
         off = [(self.instance.unsure.get(name, (0.0,)), prod(shapes[name])) for name in constants]
         return [far for each, size in off for far in each * (size // len(each))]
 
@@ -245,7 +245,7 @@ class InstanceOracle(Truth):
         """The formula in a small form, which shows whether it has switches or is curved; where it asks for labels, one that has switches if
         any has: a hinge of those of one class alone.
         """
-        seeds = range(POINTS if any(i.asked for i in self.problem.inputs) and self.problem.example is None else 1)
+        seeds = range(POINTS if any(i.concrete for i in self.problem.inputs) and self.problem.example is None else 1)
         found = [self.formula(self.problem.parts(small(self.problem, seed=seed))[0].key) for seed in seeds]
         return next((f for f in found if f.switches), found[0])
 

@@ -274,7 +274,7 @@ def _is_continuous(loss: LossSpec, constants: Constants) -> None:
             continue
         more = _all(loss, label, constants)
         for base, direction in _lines(scores):
-            found = Along(formula, base, direction, _asked(loss, formula, label, constants), more).jumps()
+            found = Along(formula, base, direction, _runner(loss, formula, label, constants), more).jumps()
             if found is not None:
                 at, left, right = found
                 raise UsageError(
@@ -283,7 +283,7 @@ def _is_continuous(loss: LossSpec, constants: Constants) -> None:
                 )
 
 
-def _asked(loss: LossSpec, formula: Formula, label: int, constants: Constants) -> Callable[[list[arb]], Run]:
+def _runner(loss: LossSpec, formula: Formula, label: int, constants: Constants) -> Callable[[list[arb]], Run]:
     return lambda at: _run(loss, formula, at, label, constants)
 
 
@@ -316,7 +316,7 @@ class Along:
     def __init__(
         self, formula: Formula, base: Sequence[float], direction: Sequence[float], run: Callable[[list[arb]], Run], more: Sequence[arb]
     ) -> None:
-        self.formula, self.asked, self.more = formula, run, more
+        self.formula, self._run, self.more = formula, run, more
         self.base, self.direction = [exact.ball(x) for x in base], [exact.ball(x) for x in direction]
         self.choices = formula.conditional
         self.gaps = list(dict.fromkeys(gap for k in self.choices for gap in sides(formula.value_tape, k)))
@@ -329,7 +329,7 @@ class Along:
     def run(self, t: float | arb) -> Run:
         """The formula at t."""
         with precision():
-            return self.asked(self.at(t))
+            return self._run(self.at(t))
 
     def jumps(self) -> tuple[list[arb], str, str] | None:
         """Where it certainly jumps, and its values on both sides."""

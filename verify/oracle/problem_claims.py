@@ -86,7 +86,7 @@ def _is_continuous(oracle: InstanceOracle, size: int) -> None:
         m = len(part.places)
         more = [*map(exact.ball, part.numbers), *oracle.constants]
         for direction in (*np.eye(m)[rng.permutation(m)[:LINES]], rng.choice((-1.0, 1.0), m) * rng.integers(1, 4, m)):
-            found = Along(formula, x[part.places].tolist(), direction.tolist(), _asked(formula, more), more).jumps()
+            found = Along(formula, x[part.places].tolist(), direction.tolist(), _runner(formula, more), more).jumps()
             if found is not None:
                 at, left, right = found
                 told = ", ".join(f"{float(a.mid()):.6g}" for a in at)
@@ -97,7 +97,7 @@ def _is_continuous(oracle: InstanceOracle, size: int) -> None:
                 )
 
 
-def _asked(formula: Formula, more: list[arb]) -> Callable[[list[arb]], Run]:
+def _runner(formula: Formula, more: list[arb]) -> Callable[[list[arb]], Run]:
     return lambda at: formula.follow([*at, *more])
 
 

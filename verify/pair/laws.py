@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from verify.candidates import NO_GRADIENT, Misbehaviour, changes, keeps, upstream_is_kept
 from verify.cases import Case
-from verify.evidence import Evidence, Measurement
+from verify.evidence import Evidence, Measurement, of_entry
 from verify.laws.purity import REFUSES, REMEMBERS
 from verify.laws.surroundings import borrowed, watched
 from verify.pair.finite import STEEP, of_gradient, of_loss
@@ -152,17 +152,8 @@ def _narrowed(pair: Pair, x: Floats, g: Floats, d: Floats, found: Evidence) -> E
         if not worst.strain > 1:
             return found
         entries, found = half, worst
-    return _of_entry(x, g, d, found, int(entries[0]))
-
-
-def _of_entry(x: Floats, g: Floats, d: Floats, found: Evidence, i: int) -> Evidence:
-    """The same in units of the entry of the gradient."""
-    step = float(d.flat[i])
-    place = [int(k) for k in np.unravel_index(i, x.shape)]
-    where = {"entry": place, "measured": float(g.flat[i]), "expected": found.where["expected"] / step}
-    size, width = found.magnitude / abs(step), found.width / abs(step)
-    allowed, measured = found.allowed / abs(step), found.measured / abs(step)
-    return Evidence(measured=measured, allowed=allowed, magnitude=size, width=width, where=where)
+    i = int(entries[0])
+    return of_entry(found, float(d.flat[i]), np.unravel_index(i, x.shape), float(g.flat[i]))
 
 
 def order(pair: Pair, case: Case) -> Measurement:
@@ -339,9 +330,9 @@ def purity(pair: Pair, case: Case) -> Measurement:
     if seen:
         raise Misbehaviour("nondeterministic", seen[0])
     fresh, fresh_g = pair.value(before), pair.gradient(before)
-    for told, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", first_g, fresh_g)):
+    for what, a, b in (("loss", first, again), ("loss", first, fresh), ("gradient", first_g, fresh_g)):
         if not np.array_equal(a, b, equal_nan=True):
-            raise Misbehaviour("nondeterministic", f"answers with another {told} when it is asked the same again")
+            raise Misbehaviour("nondeterministic", f"answers with another {what} when it is asked the same again")
     kept += _remembers(pair, x, before)
     if not np.array_equal(g, first_g, equal_nan=True):
         raise Misbehaviour("nondeterministic", "changes the gradient that it returned before: it hands out its own buffer")

@@ -39,5 +39,5 @@ def unless_given_up(
     again = measure(there)
     if not again.evidence or not all(e.strain <= 1 for e in again.evidence):
         return found
-    needs = " and ".join(f"{name} {p.told}" for name, p in lost.items())
+    needs = " and ".join(f"{name} {p.phrase}" for name, p in lost.items())
     return replace(again, evidence=(), undecided=f"the code needs {needs}: it is judged where that is so")

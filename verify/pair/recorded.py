@@ -47,13 +47,13 @@ class RecordedPair(Derived):
     pair: Pair
     at: Start
     alone: bool = False
-    about: set[Hashable] = field(default_factory=set, repr=False, compare=False)
+    screened: set[Hashable] = field(default_factory=set, repr=False, compare=False)
     """The cases at which double precision left no doubt."""
 
     def search(self, trial: Trial) -> None:
         """Every family by itself."""
         if self.alone:
-            trial.look(self.at.case(self.at.x, family=GIVEN, seed=self.seed))
+            trial.examine(self.at.case(self.at.x, family=GIVEN, seed=self.seed))
         else:
             super().search(trial)
 
@@ -63,8 +63,8 @@ class RecordedPair(Derived):
 
     def _measured(self, case: Case) -> Measurement:
         """In double precision where that leaves no doubt, but for the example. Of a gradient that is no number, what differences say."""
-        about = None if self._is_given(case) else self._screened(case)
-        found = super().measure(case) if about is None else about
+        found = None if self._is_given(case) else self._screened(case)
+        found = super().measure(case) if found is None else found
         if self.name != "gradient":
             return found
         if self._is_given(case):  # the user asks about this point
@@ -88,7 +88,7 @@ class RecordedPair(Derived):
         except (NotTraced, OutOfRange, Misbehaviour):
             return None
         if found is not None and found.evidence:
-            self.about.add(case.key)
+            self.screened.add(case.key)
         return found
 
     def _is_defined(self, case: Case) -> bool:
@@ -152,7 +152,7 @@ class RecordedPair(Derived):
         if self.name not in SHOWN or result.worst is None or result.verdict is not Verdict.HOLDS:
             return result
         places = {name: place for name in ("worst", "farthest") if (place := getattr(result, name)) is not None}
-        asked = {p.case.key: Derived.measure(self, p.case).worst for p in places.values() if p.case.key in self.about}
+        asked = {p.case.key: Derived.measure(self, p.case).worst for p in places.values() if p.case.key in self.screened}
         told = {name: replace(p, evidence=asked.get(p.case.key) or p.evidence) for name, p in places.items()}
         strain, far = told["worst"].evidence.strain, told["farthest"].evidence if "farthest" in told else None
         return replace(result, **told, strain=strain, ulps=result.ulps if far is None else far.ulps)

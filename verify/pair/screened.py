@@ -27,7 +27,7 @@ from verify.laws.line import through
 from verify.oracle import InstanceOracle
 from verify.rounding import BEYOND, SLACK, WINDOW, ulps
 from verify.traced import Code
-from verify.traced.about import About, There
+from verify.traced.approximate import Approximate, ApproximateGradient
 
 Floats = NDArray[np.floating]
 
@@ -42,10 +42,10 @@ def screened(law: str, subject: Subject, case: Case) -> Measurement | None:
     return None if asked is None else asked(subject, case)
 
 
-def there(subject: Subject, case: Case) -> There:
+def there(subject: Subject, case: Case) -> ApproximateGradient:
     """The slopes."""
     code, oracle = _code(subject)
-    return code.about(case.values, _moved(oracle, case))
+    return code.approximate_gradient(case.values, _moved(oracle, case))
 
 
 def _code(subject: Subject) -> tuple[Code, InstanceOracle]:
@@ -58,9 +58,9 @@ def _moved(oracle: InstanceOracle, case: Case) -> NDArray[np.float64]:
     return np.asarray(oracle.roundings(case.values) * oracle.u, np.float64)
 
 
-def _values(subject: Subject, case: Case, points: Floats) -> tuple[About, list[object]]:
+def _values(subject: Subject, case: Case, points: Floats) -> tuple[Approximate, list[object]]:
     code, oracle = _code(subject)
-    found, patterns = code.values_about(case.values, points, _moved(oracle, case))
+    found, patterns = code.approximate_values(case.values, points, _moved(oracle, case))
     return found, [*patterns]
 
 
@@ -70,28 +70,28 @@ def _finite(answer: Answer) -> bool:
 
 def _value(subject: Subject, case: Case) -> Measurement | None:
     value = subject.reply(case).value
-    about, _ = _values(subject, case, case.x.reshape(1, -1))
-    if not about.explains(np.array([value])):
+    approximate, _ = _values(subject, case, case.x.reshape(1, -1))
+    if not approximate.explains(np.array([value])):
         return None
-    expected = float(about.value[0])
+    expected = float(approximate.value[0])
     error = abs(value - expected)
     told = {"measured": value, "expected": expected}
-    allowed = SLACK * float(about.careful[0])
+    allowed = SLACK * float(approximate.careful[0])
     digits = ulps(error, expected, case.dtype)
     return Measurement(evidence=(Evidence(measured=error, allowed=allowed, magnitude=abs(expected), ulps=digits, where=told),))
 
 
 def _gradient(subject: Subject, case: Case) -> Measurement | None:
     here, g = there(subject, case), subject.reply(case).gradient
-    about, flat = here.gradient, np.ravel(g).astype(np.float64)
-    if here.kinked or flat.shape != about.value.shape or not about.explains(flat):
+    approximate, flat = here.gradient, np.ravel(g).astype(np.float64)
+    if here.kinked or flat.shape != approximate.value.shape or not approximate.explains(flat):
         return None
-    error = np.abs(flat - about.value)
-    k = int(np.argmax(np.where(about.careful > 0, error / np.where(about.careful > 0, about.careful, 1.0), 0.0)))
+    error = np.abs(flat - approximate.value)
+    k = int(np.argmax(np.where(approximate.careful > 0, error / np.where(approximate.careful > 0, approximate.careful, 1.0), 0.0)))
     entry = tuple(int(i) for i in np.unravel_index(k, g.shape))
-    expected, allowed = float(about.value[k]), SLACK * float(about.careful[k])
+    expected, allowed = float(approximate.value[k]), SLACK * float(approximate.careful[k])
     told = {"entry": [*entry], **input_of(case, entry), "measured": float(flat[k]), "expected": expected, "ambiguous switches": 0}
-    finest = float(np.min(about.careful / np.maximum(about.size, about.careful))) or 1.0
+    finest = float(np.min(approximate.careful / np.maximum(approximate.size, approximate.careful))) or 1.0
     return Measurement(
         evidence=(
             Evidence(
@@ -135,10 +135,10 @@ class _Along:
         values = [answer.value, *(line.value(x) for x in points[1:])]
         here = there(subject, line.case)
         self.gradient, self.kinked = here.gradient, here.kinked
-        self.about, self.patterns = _values(subject, line.case, np.array([p.ravel() for p in points], np.float64))
+        self.approximate, self.patterns = _values(subject, line.case, np.array([p.ravel() for p in points], np.float64))
         self.values = np.array(values)
         self.slopes = np.ravel(answer.gradient).astype(np.float64)
-        self.explained = _finite(answer) and self.about.explains(self.values)
+        self.explained = _finite(answer) and self.approximate.explains(self.values)
 
     @property
     def slopes_explained(self) -> bool:
@@ -154,8 +154,8 @@ class _Along:
         seen: dict[float, tuple[float, float, float]] = {}
         for h in self.steps:
             k = 1 + 2 * self.steps.index(h)
-            truncation = float(self.about.value[k] - self.about.value[0]) / h - slope
-            unsure = float(self.about.radius[k] + self.about.radius[0]) / h + noise
+            truncation = float(self.approximate.value[k] - self.approximate.value[0]) / h - slope
+            unsure = float(self.approximate.radius[k] + self.approximate.radius[0]) / h + noise
             seen[h] = abs(truncation) - unsure, abs(truncation) + unsure, self.evidence(h, slope=True).allowed
         if law == "order":
             windows = {h for h, (least, _, rounding) in seen.items() if least >= WINDOW * rounding}
@@ -167,8 +167,8 @@ class _Along:
 
     def evidence(self, h: float, *, slope: bool) -> Evidence:
         """The forward difference at a step of the ladder, beside the true one; and beside the `slope`, whose error counts then."""
-        k, off = 1 + 2 * self.steps.index(h), self.about.off(self.values)
-        measured, allowed = float(off[0] + off[k]) / h, 2 * SLACK * float(max(self.about.careful[0], self.about.careful[k])) / h
+        k, off = 1 + 2 * self.steps.index(h), self.approximate.off(self.values)
+        measured, allowed = float(off[0] + off[k]) / h, 2 * SLACK * float(max(self.approximate.careful[0], self.approximate.careful[k])) / h
         if slope:
             measured += float(np.sum(self.gradient.off(self.slopes) * self.d))
             allowed += SLACK * float(np.sum(self.gradient.careful * self.d))
@@ -177,7 +177,7 @@ class _Along:
             "method": "forward",
             "h": h,
             "measured": float(self.values[k] - self.values[0]) / h,
-            "expected": float(self.about.value[k] - self.about.value[0]) / h,
+            "expected": float(self.approximate.value[k] - self.approximate.value[0]) / h,
         }
         return Evidence(measured=min(measured, allowed), allowed=allowed, magnitude=size, where=told)
 
@@ -220,7 +220,7 @@ def _descent(subject: Subject, case: Case) -> Measurement | None:
     if not along.explained or not along.slopes_explained:
         return None
     slope = float(np.sum(along.gradient.value * along.direction))
-    fell = along.about.value[0] - along.about.value[1::2][: len(along.steps)]
+    fell = along.approximate.value[0] - along.approximate.value[1::2][: len(along.steps)]
     found = [along.evidence(h, slope=True) for h, by in zip(along.steps, fell, strict=True) if by >= -h / 2 * slope > 0]
     return Measurement(evidence=tuple(found)) if any(e.sees for e in found) else None
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Misbehaviour
-from verify.candidates.answer import array, asked, number
+from verify.candidates.answer import array, guarded_call, number
 from verify.candidates.arguments import Arguments, loss_and_gradient, loss_of
 from verify.difference import joined, parted
 from verify.pair.slope import along, beside, noise_beside, noise_of_each, stands
@@ -46,20 +46,20 @@ class Pair:
 
     def loss(self, x: Floats) -> float:
         """The loss of this very array."""
-        return self.own_loss(x) if self.reference is None else number(loss_of(asked(self.reference, self.arguments(x))))
+        return self.own_loss(x) if self.reference is None else number(loss_of(guarded_call(self.reference, self.arguments(x))))
 
     def own_loss(self, x: Floats) -> float:
         """That of the candidate."""
         if isinstance(self.f, Candidate):
             assert self.f.loss is not None
-            return number(asked(self.f.loss, self.arguments(x)))
-        returned = asked(getattr(self.f, "loss_alone", self.f), self.arguments(x))
+            return number(guarded_call(self.f.loss, self.arguments(x)))
+        returned = guarded_call(getattr(self.f, "loss_alone", self.f), self.arguments(x))
         return number(returned if self.own is not None and self.own.returned is None else loss_and_gradient(returned)[0])
 
     def slope_of(self, x: Floats) -> Floats:
         """The gradient of this very array."""
         f, given = self.f, self.arguments(x)
-        returned = asked(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(asked(f, given))[1]
+        returned = guarded_call(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(guarded_call(f, given))[1]
         parts = {"x": returned} if self.own is None else self.own.gradients(returned)
         found = []
         for (name, part), due in zip(parts.items(), [np.shape(a) for a in self._parted(x)], strict=True):

@@ -68,7 +68,7 @@ class Estimated:
         ahead = deque(islice(places(self.at, self.seed), 1 if self.alone else PLACES[self.profile]))
         while ahead and trial.failure is None:
             there = ahead.popleft()
-            measurement = trial.look(there)
+            measurement = trial.examine(there)
             if isinstance(measurement, Measurement) and measurement.undecided in (KINK, JUMP) and there.family != MOVED and not self.alone:
                 ahead.appendleft(moved(there))
 

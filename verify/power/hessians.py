@@ -1,25 +1,30 @@
-"""Wrong Hessians beside a right loss and gradient, for candidates that are functions of scores and answer for each example."""
+"""Wrong Hessians beside a right loss and gradient, for candidates that are functions of scores and answer for each example.
+
+What is wrong by a formula comes from the catalogue of the diagnosis; made here are errors of a given size.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verify.candidates import Candidate, Scores
+from verify.cases import Case
+from verify.cases.case import NAMING
+from verify.diagnosis import hessians
+from verify.diagnosis.decomposition import Decomposition
 from verify.form import SCORES
 from verify.oracle import Oracle
-from verify.power.mutants import visible
+from verify.power.mutants import Added, mutations, visible
 from verify.spec import Objective
 from verify.spec.catalogue import find_penalty
 from verify.terms import Reference
 
 Floats = NDArray[np.floating]
-Change = Callable[[Floats, Floats], Floats]
-"""(Hessian, gradient) of all examples, each (N, C) → another Hessian."""
+Change = Callable[[Floats, Decomposition], Floats]
+"""The right Hessian of all examples (N, C), and what they are made of → another Hessian."""
 
 
 def of_each_example(oracle: Oracle) -> Oracle:
@@ -30,74 +35,57 @@ def of_each_example(oracle: Oracle) -> Oracle:
     )
 
 
-@dataclass(frozen=True)
-class Right:
-    """The loss, and the slopes and second derivatives of all examples, each (N, C)."""
-
-    loss: float
-    slopes: Floats
-    hessian: Floats
-
-
-@dataclass(frozen=True)
 class Hessians:
-    """Implementations over one objective of scores: all are right but for the Hessian, which a change of (hess, grad) makes.
+    """Implementations over one objective of scores: all are right but for the Hessian. What is right is derived once for all of them."""
 
-    What is right is derived once for all of them.
-    """
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle = oracle
+        self._known: dict[tuple[bytes, bytes], Decomposition] = {}
 
-    oracle: Oracle
-    _known: dict[tuple[bytes, bytes], Right] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    @cached_property
-    def _reference(self) -> Reference:
-        return Reference(self.oracle)
-
-    def made(self, change: Change = lambda H, g: H) -> Scores:
+    def made(self, change: Change = lambda H, _: H) -> Scores:
         """Loss, gradient and changed Hessian; prediction and target as `Scores` hands them over."""
 
         def shaped(A: Floats, prediction: Floats) -> Floats:
             return A.astype(prediction.dtype).reshape(prediction.shape)
 
+        def hessian(s: Floats, t: Floats) -> Floats:
+            there = self._at(s, t)
+            return shaped(change(_right(there), there), s)
+
         f = Candidate(
-            loss=lambda s, t: float(s.dtype.type(self._at(s, t).loss)),
-            grad=lambda s, t: shaped(self._at(s, t).slopes, s),
-            hess=lambda s, t: shaped(change(self._at(s, t).hessian, self._at(s, t).slopes), s),
+            loss=lambda s, t: float(s.dtype.type(self._at(s, t).losses.sum())),
+            grad=lambda s, t: shaped(self._at(s, t).all_slopes, s),
+            hess=hessian,
         )
         return Scores(f=f, targets=self.oracle.objective.loss.targets, per_example=True)
 
     def mutants(self) -> Iterator[tuple[str, Scores]]:
-        """Every one that differs: multiples only where something is curved."""
-        changes: dict[str, Change] = {
-            "a constant for the Hessian": lambda H, g: np.full_like(H, 1.5),
-            "the gradient for the Hessian": lambda H, g: g,
-            "the gradient's square for the Hessian": lambda H, g: g * g,
-        }
+        """Every one that differs."""
+        several = mutations(hessians.CATALOGUE, Reference(self.oracle))
+        added = Added[Decomposition](lambda decomposition: decomposition, several)
+        for m in (m for _, made in several for m in made):
+            yield m.name, self.made(lambda H, there, m=m: H + added.at(there, m))  # type: ignore[misc]
         if not self.oracle.piecewise_linear:
-            changes |= {
-                "the Hessian left out": times(0.0),
-                "the Hessian doubled": times(2.0),
-                "the Hessian with the wrong sign": times(-1.0),
-            }
-            changes |= {f"the Hessian off by {e:.0e}": times(1 + e) for e in visible(self.oracle.dtype)}
-        return ((name, self.made(change)) for name, change in changes.items())
+            for e in visible(self.oracle.dtype):
+                yield f"the Hessian off by {e:.0e}", self.made(off_by(e))
 
-    def _at(self, prediction: Floats, target: NDArray[np.floating]) -> Right:
-        """What is right at scores (N,) or (N, C), and targets; on a kink the first of the pieces."""
+    def _at(self, prediction: Floats, target: NDArray[np.floating]) -> Decomposition:
+        """What is right at scores (N,) or (N, C), and targets."""
         scores, targets = prediction.reshape(len(prediction), -1), self.oracle.objective.loss.targets
         y = np.asarray(target if targets is None else [targets.index(float(t)) for t in target], np.int64)
         key = scores.tobytes(), y.tobytes()
         if key not in self._known:
-            point = self.oracle.at(scores=scores, y=y)
-            examples = [self._reference.example(row, int(label)) for row, label in zip(point.data.map.inputs, y, strict=True)]
-            self._known[key] = Right(
-                loss=sum(sum(e.losses) for e in examples),
-                slopes=np.array([e.slope(scores.shape[1]) for e in examples]),
-                hessian=np.array([[float(choices[0].exact) if choices else 0.0 for choices in row] for row in point.curvatures]),
-            )
+            values = {"scores": scores.copy(), "y": y.copy()}
+            self._known[key] = Decomposition(self.oracle, Case(values=values, differentiated=(SCORES.point,), family=NAMING))
         return self._known[key]
 
 
-def times(factor: float) -> Change:
-    """The Hessian times a factor."""
-    return lambda H, g: factor * H
+def _right(there: Decomposition) -> Floats:
+    """On a kink that of the first of the pieces."""
+    rows = [[float(choices[0].exact) if choices else 0.0 for choices in row] for row in there.point.curvatures]
+    return np.array([rows[which] for which in there.point.which])
+
+
+def off_by(error: float) -> Change:
+    """The Hessian with a relative error."""
+    return lambda H, _: (1 + error) * H

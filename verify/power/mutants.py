@@ -7,9 +7,9 @@ choices on kinks, errors of a given size, answers that are wrong where a conditi
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,11 +102,15 @@ def _score_gradients(p: Parts, term: Callable[[Term, ExampleTerms, int], float])
 def _catalogued(reference: Reference) -> Iterator[Mutant]:
     """Those of the catalogue: wrong gradients beside the right loss, and wrong losses beside the right gradient."""
     one_score = not reference.has_classes
-    gradients = _mutations(changes.CATALOGUES[LINEAR, one_score], reference)
-    values = _mutations(losses.CATALOGUES[LINEAR], reference)
-    of_gradients, of_values = Added(reference, gradients), Added(reference, values)
+    gradients = mutations(changes.CATALOGUES[LINEAR, one_score], reference)
+    values = mutations(losses.CATALOGUES[LINEAR], reference)
+
+    def decompose(p: Parts) -> Decomposition:
+        return Decomposition(reference.oracle, Case(values={"W": p.W, "X": p.X, "y": p.y, "reg": p.reg}, family=NAMING))
+
+    of_gradients, of_values = Added(decompose, gradients), Added(decompose, values)
     for m in (m for _, several in gradients for m in several):
-        yield Mutant(m.name, m.family, _made(reference, after=_with_added(of_gradients, m)))
+        yield Mutant(m.name, m.family, _made(reference, after=_gradient_with(of_gradients, m)))
     for m in (m for _, several in values for m in several):
         yield Mutant(m.name, m.family, _made(reference, loss=_loss_with(of_values, m)))
 
@@ -114,47 +118,50 @@ def _catalogued(reference: Reference) -> Iterator[Mutant]:
 Mutations = list[tuple[Mistakes, list[Mutation]]]
 
 
-def _mutations(catalogue: Sequence[Mistakes], reference: Reference) -> Mutations:
+def mutations(catalogue: Sequence[Mistakes], reference: Reference) -> Mutations:
+    """Those of a catalogue that differ from the right implementation, beside the mistakes that have their columns."""
     return [(mistakes, made) for mistakes in catalogue if (made := list(mistakes.mutations(reference)))]
 
 
-class Added:
-    """What each change of some mutations adds to the right answer at a point, derived once for all mutants."""
+Place = TypeVar("Place", bound=Hashable)
 
-    def __init__(self, reference: Reference, mutations: Mutations) -> None:
-        self._oracle, self._mutations = reference.oracle, mutations
-        self._known: OrderedDict[Parts, dict[Change, Any]] = OrderedDict()
 
-    def at(self, p: Parts, change: Change) -> Any:
-        """A matrix (C, D), or a number of the loss."""
-        if p not in self._known:
-            self._known[p] = self._all(p)
+class Added(Generic[Place]):
+    """What mutations add to the right answer at a place, derived once for all mutants; `decompose` takes a place apart."""
+
+    def __init__(self, decompose: Callable[[Place], Decomposition], several: Mutations) -> None:
+        self._decompose, self._several = decompose, several
+        self._known: OrderedDict[Place, dict[Change, Any]] = OrderedDict()
+
+    def at(self, place: Place, m: Mutation) -> Any:
+        """A matrix, of a gradient (C, D) or of a Hessian (N, C), or a number of the loss."""
+        if place not in self._known:
+            self._known[place] = self._columns(self._decompose(place))
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
-        return self._known[p][change]
+        return sum(times * self._known[place][change] for change, times in m.changes.items())
 
-    def _all(self, p: Parts) -> dict[Change, Any]:
+    def _columns(self, decomposition: Decomposition) -> dict[Change, Any]:
         found: dict[Change, Any] = {}
-        decomposition = Decomposition(self._oracle, Case(values={"W": p.W, "X": p.X, "y": p.y, "reg": p.reg}, family=NAMING))
         with np.errstate(all="ignore"):
-            for mistakes, several in self._mutations:
-                wanted = {m.change for m in several}
+            for mistakes, several in self._several:
+                wanted = {change for m in several for change in m.changes}
                 for change, column in mistakes.columns(decomposition):
                     if change in wanted:
                         found[change] = column
                         wanted.remove(change)
                     if not wanted:
                         break
-                found |= dict.fromkeys(wanted, 0.0)  # this point has no such part
+                found |= dict.fromkeys(wanted, 0.0)  # this place has no such part
         return found
 
 
-def _with_added(added: Added, m: Mutation) -> Callable[[Floats, Parts], Floats]:
-    return lambda G, p: G + m.times * added.at(p, m.change)
+def _gradient_with(added: Added[Parts], m: Mutation) -> Callable[[Floats, Parts], Floats]:
+    return lambda G, p: G + added.at(p, m)
 
 
-def _loss_with(added: Added, m: Mutation) -> Callable[[Parts], float]:
-    return lambda p: p.loss + m.times * float(added.at(p, m.change))
+def _loss_with(added: Added[Parts], m: Mutation) -> Callable[[Parts], float]:
+    return lambda p: p.loss + float(added.at(p, m))
 
 
 def _losses(reference: Reference) -> Iterator[Mutant]:

@@ -15,7 +15,8 @@ from verify.cases import Case
 from verify.evidence import Verdict, judge
 from verify.laws import LAWS, AnswerCache, Law, Subject
 from verify.oracle import Oracle, Point
-from verify.power.hessians import Hessians, of_each_example, times
+from verify.power.hessians import Hessians, of_each_example
+from verify.power.hessians import off_by as hessian_off_by
 from verify.power.mutants import Candidate, Mutant, mutants, off_by, on_a_kink, right
 from verify.spec.convexity import convex_loss
 from verify.terms import Reference
@@ -173,7 +174,7 @@ def _hessians(oracle: Oracle, *, profile: str, seed: int) -> _Hessians:
         return any(breaks(law, subject, case) for case in cases)
 
     caught: dict[str, tuple[str, ...]] = {name: (law.name,) if broken(f) else () for name, f in catalogue.mutants()}
-    seen = sensitivity({"hessian": lambda e: broken(catalogue.made(times(1 + e)))})
+    seen = sensitivity({"hessian": lambda e: broken(catalogue.made(hessian_off_by(e)))})
     return _Hessians(caught, {law.name: seen}, (law.name,) if broken(catalogue.made()) else ())
 
 

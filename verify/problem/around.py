@@ -91,9 +91,9 @@ def in_dtype(a: Any, dtype: str) -> Any:
 
 @dataclass(frozen=True)
 class Shown:
-    """What an example shows of an input: `told` after its name, whether numbers have it `exactly`, and numbers like others that do."""
+    """What an example shows of an input: a `phrase` after its name, whether numbers have it `exactly`, and numbers like others that do."""
 
-    told: str
+    phrase: str
     exactly: Callable[[Floats], bool]
     restored: Callable[[Floats], Floats]
 
@@ -136,8 +136,8 @@ def shown(a: Any, *, alone: bool = False) -> Shown | None:
     return None
 
 
-def _as_it_is(x: Floats, told: str) -> Shown:
-    return Shown(told, lambda y: bool(np.array_equal(y, x)), lambda y: x.astype(y.dtype))
+def _as_it_is(x: Floats, phrase: str) -> Shown:
+    return Shown(phrase, lambda y: bool(np.array_equal(y, x)), lambda y: x.astype(y.dtype))
 
 
 def _sums_to_one(x: Floats) -> bool:

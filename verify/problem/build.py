@@ -129,7 +129,7 @@ def input_of(name: str, a: Array) -> Input:
         dims=a.shape,
         domain=a.domain,
         differentiated=a.is_differentiated,
-        asked=is_asked(a.domain),
+        concrete=is_asked(a.domain),
         whole=is_asked(a.domain) and all(t == int(t) for t in getattr(a.domain, "values", ())),
     )
 
@@ -195,7 +195,7 @@ def _of_function(spec: FunctionSpec) -> Problem:
 def _of_batch(spec: LossSpec) -> Problem:
     inputs = _inputs(spec)
     if plain("compares", spec, lambda: _compares(spec, inputs)):
-        inputs = [replace(i, asked=True) if i.name == TARGET else i for i in inputs]
+        inputs = [replace(i, concrete=True) if i.name == TARGET else i for i in inputs]
 
     def stated(formula: Callable[..., Any], key: Hashable) -> Stated:
         given = _symbols(inputs, key)
@@ -209,7 +209,7 @@ def _compares(spec: LossSpec, inputs: list[Input]) -> bool:
     """Whether the formula has to be given its targets as numbers, since it compares them, say: it takes a few, and no symbols for them."""
 
     def takes(inputs: list[Input]) -> bool:
-        key = [(i.name, shape := (2,) * len(i.dims), _some(i, prod(shape)) if i.asked else ()) for i in inputs]
+        key = [(i.name, shape := (2,) * len(i.dims), _some(i, prod(shape)) if i.concrete else ()) for i in inputs]
         given = _symbols(inputs, key)
         try:
             returned("", spec.formula, [given[PREDICTION], _targets(spec, given)], {**_parameters(spec), **_classwise(spec, given)}, None)
@@ -217,9 +217,9 @@ def _compares(spec: LossSpec, inputs: list[Input]) -> bool:
             return False
         return True
 
-    if not any(i.name == TARGET and isinstance(i.domain, Domain) and not i.asked for i in inputs):
+    if not any(i.name == TARGET and isinstance(i.domain, Domain) and not i.concrete for i in inputs):
         return False
-    return not takes(inputs) and takes([replace(i, asked=True) if i.name == TARGET else i for i in inputs])
+    return not takes(inputs) and takes([replace(i, concrete=True) if i.name == TARGET else i for i in inputs])
 
 
 def _some(i: Input, many: int) -> tuple[float, ...]:
@@ -234,13 +234,13 @@ def _expressed(
     inputs: Iterable[Input],
     given: dict[str, Any],
     arguments: Sequence[Any],
-    told: str,
+    label: str,
     classwise: dict[str, Any],
 ) -> Stated:
     parameters = _parameters(spec)
-    made = returned(told, formula, arguments, {**parameters, **classwise}, spec.target)
+    made = returned(label, formula, arguments, {**parameters, **classwise}, spec.target)
     try:
-        e = expression(told, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
+        e = expression(label, made, [_known(given.values())], parameters, spec.target, "the prediction or its target")
     except NoExpression as error:
         raise UsageError(f"{error} Add its parts up.") from None
     return _ordered(inputs, given, e, parameters)
@@ -323,13 +323,13 @@ def _examples(spec: LossSpec) -> list[Input]:
     target = spec.target if spec.target is not None else Finite("targets", spec.targets) if spec.targets else Label(names[-1])
     if isinstance(target, Censored):
         both = ((TIME, Positive()), (EVENT, Binary()))
-        return [*found, *(Input(name=name, dims=first, domain=d, asked=True, whole=name == EVENT) for name, d in both)]
+        return [*found, *(Input(name=name, dims=first, domain=d, concrete=True, whole=name == EVENT) for name, d in both)]
     if isinstance(target, Simplex):
         return [*found, Input(name=TARGET, dims=names, domain=target)]
     if isinstance(target, Vector):
-        return [*found, Input(name=TARGET, dims=names, domain=target.of, asked=not isinstance(target.of, Domain))]
+        return [*found, Input(name=TARGET, dims=names, domain=target.of, concrete=not isinstance(target.of, Domain))]
     target = replace(target, size=names[-1]) if isinstance(target, Label) else target
-    return [*found, Input(name=TARGET, dims=first, domain=target, asked=not isinstance(target, Domain))]
+    return [*found, Input(name=TARGET, dims=first, domain=target, concrete=not isinstance(target, Domain))]
 
 
 def _listed(given: Any) -> Any:
@@ -351,10 +351,10 @@ def _whole(inputs: Iterable[Input], values: Values) -> Part:
     key, numbers, size = [], [], 0
     for i in inputs:
         a = np.asarray(values[i.name])
-        key.append((i.name, a.shape, tuple(a.ravel().tolist()) if i.asked else ()))
+        key.append((i.name, a.shape, tuple(a.ravel().tolist()) if i.concrete else ()))
         if i.differentiated:
             size += a.size
-        elif not i.asked:
+        elif not i.concrete:
             numbers += a.astype(np.float64).ravel().tolist()
     return Part(key=tuple(key), places=np.arange(size, dtype=np.intp), numbers=tuple(numbers))
 
@@ -366,8 +366,8 @@ def _each(inputs: Iterable[Input], values: Values, n: int) -> tuple[list[Hashabl
         a = np.asarray(values[i.name])
         rows = (np.broadcast_to(a, (n, *a.shape)) if i.parameter else a).reshape(n, -1)
         shape = a.shape if i.parameter else a.shape[1:]
-        keys.append([(i.name, shape, tuple(row)) for row in rows.tolist()] if i.asked else [(i.name, shape, ())] * n)
-        if not (i.differentiated or i.asked):
+        keys.append([(i.name, shape, tuple(row)) for row in rows.tolist()] if i.concrete else [(i.name, shape, ())] * n)
+        if not (i.differentiated or i.concrete):
             numbers.append(rows.astype(np.float64))
     return [*zip(*keys, strict=True)], [tuple(row) for row in np.concatenate(numbers, axis=1).tolist()]
 
@@ -380,7 +380,7 @@ def _symbols(inputs: Iterable[Input], key: Any) -> dict[str, Any]:
     found = {}
     for i in inputs:
         shape, numbers = asked[i.name]
-        if not i.asked:
+        if not i.concrete:
             found[i.name] = named(i.name, shape)
             continue
         exact = [int(t) if isinstance(i.domain, Label) else ExactTarget(t) for t in numbers]
@@ -396,7 +396,7 @@ def _known(given: Iterable[Any]) -> list[sympy.Symbol]:
 
 def _ordered(inputs: Iterable[Input], given: dict[str, Any], e: sympy.Expr, parameters: dict[str, sympy.Symbol]) -> Stated:
     variables = [s for i in inputs if i.differentiated for s in _known([given[i.name]])]
-    numbers = [s for i in inputs if not i.differentiated and not i.asked for s in _known([given[i.name]])]
+    numbers = [s for i in inputs if not i.differentiated and not i.concrete for s in _known([given[i.name]])]
     return Stated(expression=e, variables=variables, numbers=numbers, parameters=[*parameters.values()])
 
 

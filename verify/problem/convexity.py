@@ -66,7 +66,7 @@ def _patterns(problem: Problem, size: int) -> list[dict[str, Any]] | None:
     """Values with each pattern of what a formula may ask about; None where there are too many."""
     values = small(problem, size=size)
     asked: list[tuple[Input, tuple[float, ...]]] = []
-    for i in (i for i in problem.inputs if i.asked):
+    for i in (i for i in problem.inputs if i.concrete):
         if isinstance(i.domain, Label):
             ignored = () if i.domain.ignored is None else (i.domain.ignored,)
             asked.append((i, (*range(size), *ignored)))
@@ -93,7 +93,7 @@ def _is_convex(problem: Problem, key: Any) -> bool:
     assert isinstance(stated, Stated)  # code is nobody's spec
     shapes = {name: shape for name, shape, _ in key}
     of = [i for i in problem.inputs if i.differentiated for _ in range(_size(shapes[i.name]))]
-    others = [i for i in problem.inputs if not (i.differentiated or i.asked) for _ in range(_size(shapes[i.name]))]
+    others = [i for i in problem.inputs if not (i.differentiated or i.concrete) for _ in range(_size(shapes[i.name]))]
     variables = [_shifted(s, i.domain) for s, i in zip(stated.variables, of, strict=True)]
     known = dict(zip(stated.variables, variables, strict=True))
     known |= {s: _any(s, i) for s, i in zip(stated.numbers, others, strict=True)}

@@ -68,7 +68,7 @@ def is_mean(reduction: str) -> bool:
 class Input:
     """An array of numbers of a domain, its dimensions named or whole numbers; a gradient may be due for it.
 
-    `asked` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers. Of a
+    `concrete` says that a formula is given its numbers as they are and no symbols, and `whole` that a candidate is given integers. Of a
     `parameter` that has a number for each class it holds these.
     """
 
@@ -76,7 +76,7 @@ class Input:
     dims: tuple[str, ...]
     domain: Numbers
     differentiated: bool = False
-    asked: bool = False
+    concrete: bool = False
     whole: bool = False
     parameter: Parameter | None = None
 

@@ -36,7 +36,7 @@ ROUNDED = 2.0
 class Reading:
     """A number that a float is read as: √(`under`)·√π^`pis`, a fraction, a named number or log of a whole one; and in words."""
 
-    told: str
+    text: str
     fraction: Fraction | None = None
     named: str | None = None
     under: Fraction | None = None
@@ -61,7 +61,7 @@ class Reading:
 def read(value: Fraction) -> Reading:
     """What a constant of a tape stands for."""
     x = float(value)
-    plain = Reading(_told(value), fraction=value)
+    plain = Reading(_in_words(value), fraction=value)
     if Fraction(x) != value or value.denominator == 1 or frexp(x)[0] * 2.0**BITS % 1 == 0:
         return plain
     digits = repr(abs(x)).partition("e")[0].replace(".", "").strip("0")
@@ -69,7 +69,7 @@ def read(value: Fraction) -> Reading:
         return Reading(repr(x), fraction=Fraction(repr(x)))
     near = value.limit_denominator(DENOMINATOR)
     if float(near) == x:
-        return Reading(_told(near), fraction=near)
+        return Reading(_in_words(near), fraction=near)
     for name, (_, number) in NAMED.items():
         if abs(x - number) <= ulp(x):
             return Reading(name, named=name)
@@ -81,9 +81,9 @@ def read(value: Fraction) -> Reading:
         if under.numerator <= ROOTED and abs(sqrt(under * of_pi) - abs(x)) <= ULPS * ulp(x):
             sign = 1 if x > 0 else -1
             if not pis and (root := _root(under)) is not None:
-                return Reading(_told(sign * root), fraction=sign * root)
+                return Reading(_in_words(sign * root), fraction=sign * root)
             factor = {0: "", 1: "·π", -1: "/π", 2: "·π²", -2: "/π²"}[pis]
-            return Reading(f"{'' if sign > 0 else '−'}√({_told(under)}{factor})", under=sign * under, pis=pis)
+            return Reading(f"{'' if sign > 0 else '−'}√({_in_words(under)}{factor})", under=sign * under, pis=pis)
     if 0 < x < 10:
         whole = round(exp(x))
         if 1 < whole <= DENOMINATOR and abs(exp(x) - whole) <= ULPS * 2 * ulp(exp(x)):
@@ -102,5 +102,5 @@ def _root(q: Fraction) -> Fraction | None:
     return found if found * found == q else None
 
 
-def _told(value: Fraction) -> str:
+def _in_words(value: Fraction) -> str:
     return str(value) if value.denominator <= DENOMINATOR else repr(float(value))

@@ -478,8 +478,8 @@ class Explorer:
             if not q.seeded and random_numbers() != numbers:
                 raise NotTraced("it draws random numbers: hand in an input that is called seed")
             self.real |= recorder.real
-            if recorder.looked or recorder.told:
-                what = "whether numbers have a value, or signs that it does not compare" if recorder.looked else "numbers as text"
+            if recorder.inspected or recorder.printed:
+                what = "whether numbers have a value, or signs that it does not compare" if recorder.inspected else "numbers as text"
                 raise NotTraced(f"it asks for {what}, which no pattern of signs tells")
             wrong = self._wrong(path, loss, gradient)
             same = own is None or self._is_same(path, loss, own)

@@ -84,14 +84,14 @@ class Proof:
         }
 
 
-def not_traced(error: NotTraced, **told: Any) -> Proof:
+def not_traced(error: NotTraced, **fields: Any) -> Proof:
     """Of code that cannot be recorded."""
-    return Proof(status="not proved", reason=f"not traced: {error}", traced=False, **told)
+    return Proof(status="not proved", reason=f"not traced: {error}", traced=False, **fields)
 
 
 def _count(n: int, what: str) -> str:
-    told = f"{n:,}" if n < 1 << 40 else f"{'' if n.bit_count() == 1 else 'over '}2^{n.bit_length() - 1}"
-    return f"{told} {what}{'' if n == 1 else 's'}"
+    number = f"{n:,}" if n < 1 << 40 else f"{'' if n.bit_count() == 1 else 'over '}2^{n.bit_length() - 1}"
+    return f"{number} {what}{'' if n == 1 else 's'}"
 
 
 def prove(
@@ -278,7 +278,7 @@ class _Tally:
         if fine or self.explorer.is_impossible(leaf) or (not points and self._refutes(leaf)):
             return self.refuted is not None
         self.count += 1
-        self.unsettled = self.unsettled or self._told(leaf, bool(points))
+        self.unsettled = self.unsettled or self._in_words(leaf, bool(points))
         return self.count >= UNSETTLED
 
     def _refutes(self, leaf: Leaf) -> bool:
@@ -301,7 +301,7 @@ class _Tally:
         """The code's own value, where it must be the loss."""
         return own_value(self.code, self.explorer.question.answer)
 
-    def _told(self, leaf: Leaf, met: bool) -> str:
+    def _in_words(self, leaf: Leaf, met: bool) -> str:
         if leaf.unsaid is not None:
             return leaf.unsaid
         if not leaf.wrong:
@@ -353,7 +353,7 @@ def _assumed(code: Code, explorer: Explorer) -> tuple[str, ...]:
 
 def _assumptions(code: Code, explorer: Explorer) -> Iterator[str]:
     q = explorer.question
-    read = [(repr(float(value)), reading.told) for value, reading in explorer.readings.items() if reading.fraction != value]
+    read = [(repr(float(value)), reading.text) for value, reading in explorer.readings.items() if reading.fraction != value]
     if decimals := [x for x, told in read if x == told]:
         yield f"{', '.join(decimals)} {'is read as that decimal' if len(decimals) == 1 else 'are read as these decimals'}"
     yield from (f"{x} is read as {told}" for x, told in read if x != told)

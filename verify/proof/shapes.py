@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from verify.candidates import Candidate, Misbehaviour
-from verify.candidates.answer import asked
+from verify.candidates.answer import guarded_call
 from verify.candidates.arguments import loss_and_gradient
 from verify.errors import UsageError, unknown
 from verify.problem import Input
@@ -48,9 +48,9 @@ def unfit(f: Callable[..., Any], given: Mapping[str, Any], first: str) -> str | 
     try:
         here = tuple(np.array(a) if np.ndim(a) else a for a in given.values())
         if isinstance(f, Candidate):
-            loss, gradient = (asked(g, here) for g in (f.loss, f.grad) if g is not None)
+            loss, gradient = (guarded_call(g, here) for g in (f.loss, f.grad) if g is not None)
         else:
-            loss, gradient = loss_and_gradient(asked(f, here))
+            loss, gradient = loss_and_gradient(guarded_call(f, here))
     except (Misbehaviour, ValueError) as error:
         return f"{error}{_line_of(error.__cause__ or error)}"
     if np.size(loss) == 1 and np.shape(gradient) == np.shape(given[first]):
@@ -111,7 +111,7 @@ def patterns(
     rng = np.random.default_rng(0)
     values = {i.name: drawn(i, i.shape(sizes), sizes, rng, "float64") for i in inputs}
     labels = {i.name: choices(i, sizes) for i in inputs if np.asarray(values[i.name]).dtype.kind in "iub"}
-    asked = {i.name: known for i in inputs if i.asked and i.name not in labels and (known := choices(i, sizes))}
+    asked = {i.name: known for i in inputs if i.concrete and i.name not in labels and (known := choices(i, sizes))}
     if _count(labels | asked, values) <= MOST_LABELS:
         labels |= asked
     told = f"({', '.join(str(sizes[d]) for d in _sorted(list(sizes), classes))})" if len(sizes) != 1 else f"({next(iter(sizes.values()))},)"

@@ -26,9 +26,9 @@ def _heading(a: Entry) -> str:
 def _lines(a: Entry) -> Iterator[str]:
     yield _heading(a) + (f": it {visible(a['reason'])}" if "reason" in a else "")
     for p in a["parts"]:
-        told = f"strain {figure(p['strain'])}, sees relative errors from {figure(p['sensitivity'])}" if not p["undecided"] else ""
+        figures = f"strain {figure(p['strain'])}, sees relative errors from {figure(p['sensitivity'])}" if not p["undecided"] else ""
         silent = ", ".join(p["undecided"])
-        yield f"  {p['verdict']:6}  {p['point']}: {QUESTIONS[p['question']]}: {told or silent}"
+        yield f"  {p['verdict']:6}  {p['point']}: {QUESTIONS[p['question']]}: {figures or silent}"
     yield from (f"  {w}" for w in _wrong(a))
 
 
@@ -38,7 +38,7 @@ def _wrong(a: Entry) -> list[str]:
     more = False
     for p in a["parts"]:
         for e in p["entries"]:
-            told = f"entry {e['entry']} is {e['measured']:.10g}, expected {e['expected']:.10g} ± {e['allowed']:.2g}"
-            named.setdefault(tuple(e["entry"]), f"{told} ({p['question']}, {p['point']})")
+            line = f"entry {e['entry']} is {e['measured']:.10g}, expected {e['expected']:.10g} ± {e['allowed']:.2g}"
+            named.setdefault(tuple(e["entry"]), f"{line} ({p['question']}, {p['point']})")
         more |= p["question"] == "own loss" and p["verdict"] == "broken" and not p["complete"]
     return [*named.values(), *(["there are more"] if more else [])]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
-from verify.report.reading import Document, Entry, visible
+from verify.report.reading import Document, Entry, figure, visible
 
 MEANS = 2.0
 """Times by which a strain or a sensitivity moves before it is shown first. It is half of the least margin by which the gate fails."""
@@ -33,17 +33,25 @@ def matters(change: Entry) -> bool:
 def split(document: Document) -> tuple[list[dict[str, Any]], list[Entry]]:
     """(what changed in meaning, with results of one candidate that are new or missing together; the rest). Nothing without a gate.
 
-    Verdicts come first, then what is new or missing, then figures.
+    Verdicts come first, then what is new or missing, then figures; those of a result whose verdict changed say no more than the verdict.
     """
     changes = document.get("gate", {}).get("changes", [])
-    first, rest = [c for c in changes if matters(c)], [c for c in changes if not matters(c)]
+    turned = {_result(c) for c in changes if c["what"] == "verdict"}
+    first: list[Entry] = []
+    rest: list[Entry] = []
+    for c in changes:
+        (first if matters(c) and (c["what"] == "verdict" or _result(c) not in turned) else rest).append(c)
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for c in first:
         alone = () if c["what"] == "result" else (c["dtype"], c["law"], c["what"])
         groups.setdefault((c["candidate"], c["loss"], c["before"] is None, c["now"] is None, *alone), []).append(c)
     order = {"verdict": 0, "result": 1}
-    told = [_together(of) for of in groups.values()]
-    return sorted(told, key=lambda c: order.get(c["what"], 2)), rest
+    rows = [_together(of) for of in groups.values()]
+    return sorted(rows, key=lambda c: order.get(c["what"], 2)), rest
+
+
+def _result(change: Entry) -> tuple[object, ...]:
+    return tuple(change[k] for k in ("candidate", "loss", "dtype", "law"))
 
 
 def _together(changes: list[Entry]) -> dict[str, Any]:
@@ -60,8 +68,13 @@ def _counted(verdicts: Iterable[str]) -> str:
     return ", ".join(f"{n} {v}" for v, n in Counter(verdicts).items())
 
 
+def shown(x: str | float | None) -> str:
+    """What stood before, or stands now: a verdict, a figure, or nothing."""
+    return "none" if x is None else x if isinstance(x, str) else figure(x, ".3g")
+
+
 def line(change: Mapping[str, Any]) -> str:
     """One change in a line of text."""
-    before, now = ("none" if change[k] is None else change[k] for k in ("before", "now"))
+    before, now = shown(change["before"]), shown(change["now"])
     what = "" if change["what"] in ("verdict", "result") else f"{change['what']} "
     return visible(f"{change['candidate']} ({change['loss']}, {change['dtype']}), {change['law']}: {what}{before} → {now}")

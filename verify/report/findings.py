@@ -134,8 +134,8 @@ def with_findings(document: Document) -> dict[str, Any]:
 
 def _cause(entry: Entry) -> str | None:
     """What is known of the mistake, or the misbehaviour, which is its own name."""
-    told = cause(entry)
-    return measured(entry) if told is None and entry["kind"] == "behaviour" else told
+    named = cause(entry)
+    return measured(entry) if named is None and entry["kind"] == "behaviour" else named
 
 
 def _is_named(entry: Entry) -> bool:
@@ -148,7 +148,7 @@ def _size(entry: Entry) -> tuple[int, int]:
     case = entry.get("witness")
     if case is None:
         return 2**63, 0
-    numbers = [float.fromhex(x) for told in values(case).values() for x in leaves(told) if isinstance(x, str)]
+    numbers = [float.fromhex(x) for value in values(case).values() for x in leaves(value) if isinstance(x, str)]
     return len(numbers), sum(x != 0 for x in numbers)
 
 
@@ -183,8 +183,8 @@ def _apart(entry: Entry, group: Sequence[Entry]) -> bool:
 
 def _mistake(entry: Entry) -> tuple[str, str]:
     """Code and sentence without what differs from law to law: the condition, what was measured, and the figures in it."""
-    code, told = entry["diagnosis"]["code"], CONDITION.sub("", MEASURED.sub("", _itself(entry)))
-    return code, (ANY_NUMBER if entry["kind"] in ("behaviour", "precision") else DECIMAL).sub("#", told)
+    code, message = entry["diagnosis"]["code"], CONDITION.sub("", MEASURED.sub("", _itself(entry)))
+    return code, (ANY_NUMBER if entry["kind"] in ("behaviour", "precision") else DECIMAL).sub("#", message)
 
 
 def _condition(entry: Entry) -> str | None:
@@ -194,8 +194,8 @@ def _condition(entry: Entry) -> str | None:
 
 def _itself(entry: Entry) -> str:
     """The sentence on a mistake without what became of the candidate while its name was sought."""
-    told, lost, _ = str(entry["diagnosis"]["message"]).partition(", when it was asked more, to name ")
-    return told.rpartition(". The candidate ")[0] or told if lost else told
+    message, lost, _ = str(entry["diagnosis"]["message"]).partition(", when it was asked more, to name ")
+    return message.rpartition(". The candidate ")[0] or message if lost else message
 
 
 MEASURED = re.compile(r"^.* is \S+, allowed \S+ ± [^\s:]+")
@@ -209,8 +209,8 @@ OF_ONE_ANSWER = {"value": "loss", "gradient": "gradient", "membership": "gradien
 
 def _answer(entry: Entry) -> str | None:
     """Which answer is wrong, where that is known: by the diagnosis, or by a law that compares no other."""
-    told = entry.get("diagnosis", {}).get("answer")
-    return str(told) if told is not None else OF_ONE_ANSWER.get(entry["law"]) if _is_named(entry) else None
+    answer = entry.get("diagnosis", {}).get("answer")
+    return str(answer) if answer is not None else OF_ONE_ANSWER.get(entry["law"]) if _is_named(entry) else None
 
 
 def _same_entries(a: Entry, b: Entry) -> bool:
@@ -222,10 +222,10 @@ def _same_entries(a: Entry, b: Entry) -> bool:
 
 def paragraph(found: Finding, document: Document) -> str:
     """The finding in lines: the cause, what was measured at each dtype, the smallest case once, and the laws that it costs."""
-    told = [*headline(found), *sentences(found), *smallest(found)]
+    lines = [*headline(found), *sentences(found), *smallest(found)]
     if len(found.laws) > 1:
-        told.append(laws_in_words(found))
-    return "\n  ".join([*told, *declared(found, document)])
+        lines.append(laws_in_words(found))
+    return "\n  ".join([*lines, *declared(found, document)])
 
 
 def headline(found: Finding) -> list[str]:
@@ -282,8 +282,8 @@ def declared(found: Finding, document: Document) -> list[str]:
         if reason is not None:
             reasons.setdefault(reason, []).append(r["law"])
     every = len(reasons) == 1 and all(accepted(document, r) is not None for r in found.members)
-    told = {reason: "" if every else f" for {listed(list(dict.fromkeys(laws)))}" for reason, laws in reasons.items()}
-    return [f"declared{laws}: {visible(reason)}" for reason, laws in told.items()]
+    where = {reason: "" if every else f" for {listed(list(dict.fromkeys(laws)))}" for reason, laws in reasons.items()}
+    return [f"declared{laws}: {visible(reason)}" for reason, laws in where.items()]
 
 
 def folded(rulings: Iterable[Entry], document: Document) -> list[dict[str, Any]]:

@@ -18,17 +18,17 @@ def render(document: Document) -> str:
     lines = [command(n) for n in found[:MOST]]
     if len(found) > MOST:
         lines.append(f"{len(found) - MOST} more of {len(found)} findings are in the report.")
-    told = [line for line in (judgement(document), summary(document)) if line]
-    return "\n".join([*lines, *told]) + "\n"
+    head = [line for line in (judgement(document), summary(document)) if line]
+    return "\n".join([*lines, *head]) + "\n"
 
 
 def command(n: Notice) -> str:
     """One annotation. GitHub decodes %, CR and LF in messages, and colons and commas too in properties."""
     where = {"file": n.place["file"], "line": n.place["line"]} if n.place else {}
     properties = {**where, "title": f"verify: {n.title}"}
-    told = "\n".join([n.message, *n.more, *([] if n.remedy is None else [f"to accept: {visible(n.remedy)}"])])
+    text = "\n".join([n.message, *n.more, *([] if n.remedy is None else [f"to accept: {visible(n.remedy)}"])])
     listed = ",".join(f"{k}={_property(v)}" for k, v in properties.items())
-    return f"::{'error' if n.severe else 'warning'} {listed}::{_message(told)}"
+    return f"::{'error' if n.severe else 'warning'} {listed}::{_message(text)}"
 
 
 def _message(text: str) -> str:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from verify import disk_cache
 from verify.campaign.sources import version
 from verify.report.audit import lines
-from verify.report.changes import split
+from verify.report.changes import shown, split
 from verify.report.findings import Finding, declarations, findings, folded, judgement, paragraph, silences, summary
 from verify.report.proofs import proofs
 from verify.report.reading import (
@@ -62,7 +62,7 @@ def render(document: Document, *, beside: Mapping[str, tuple[str, str]] | None =
     loader = PackageLoader("verify.report", "")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"figure": figure, "visible": visible, "formula": formula, "breakable": breakable, "shape": shape, "place": place}
-    pages.filters |= {"values": values, "listed": listed, "sizes_shown": sizes_shown}
+    pages.filters |= {"values": values, "listed": listed, "sizes_shown": sizes_shown, "shown": shown}
     pages.tests["small"] = is_small
     rows, found = _matrix(document), findings(document)
     changes, moved = split(document)
@@ -110,7 +110,7 @@ def _overview(document: Document) -> list[dict[str, Any]]:
     """Each candidate in a row, by its loss: the verdict with its dtypes, how many laws hold, the worst strain and error. `index` is that
     of its own section.
     """
-    told = []
+    rows = []
     for n, (candidate, loss) in enumerate(dict.fromkeys((r["candidate"], r["loss"]) for r in document["results"])):
         mine = [r for r in document["results"] if (r["candidate"], r["loss"]) == (candidate, loss)]
         verdicts: dict[str, list[str]] = {}
@@ -121,16 +121,16 @@ def _overview(document: Document) -> list[dict[str, Any]]:
         ulps = max((float(r["ulps"]) for r in mine if r["ulps"] is not None), default=None)
         counted = {"holds": sum(r["verdict"] == "holds" for r in mine), "laws": len(mine)}
         figures = {"strain": worst["strain"], "law": worst["law"], "ulps": ulps}
-        told.append({"candidate": candidate, "loss": loss, "index": n, "verdicts": verdicts, **counted, **figures})
-    return sorted(told, key=lambda c: str(c["loss"]))
+        rows.append({"candidate": candidate, "loss": loss, "index": n, "verdicts": verdicts, **counted, **figures})
+    return sorted(rows, key=lambda c: str(c["loss"]))
 
 
 def _causes(found: Sequence[Finding]) -> dict[str, list[tuple[int, str]]]:
     """What is broken by its cause, or by what was measured where that has no name: the findings and whose they are."""
-    told: dict[str, list[tuple[int, str]]] = {}
+    places: dict[str, list[tuple[int, str]]] = {}
     for n, f in enumerate(found):
-        told.setdefault(f.cause or measured(f.shown) or f"the law {f.shown['law']} is broken", []).append((n, f.shown["candidate"]))
-    return told
+        places.setdefault(f.cause or measured(f.shown) or f"the law {f.shown['law']} is broken", []).append((n, f.shown["candidate"]))
+    return places
 
 
 def _order(rows: Mapping[Any, Mapping[str, Any]]) -> dict[str, None]:
@@ -214,8 +214,8 @@ def sizes_shown(loss: Entry) -> str:
     """For what the formula of a loss is shown, or what a function's inputs are."""
     shown = loss.get("shown", {})
     if "inputs" in shown:
-        told = ", ".join(f"{name} ({dims})" if dims else name for name, dims in shown["inputs"].items())
-        return visible(f"Inputs: {told}.{' Every dimension has the size 2 in what is shown.' if loss['mathml'] else ''}")
+        inputs = ", ".join(f"{name} ({dims})" if dims else name for name, dims in shown["inputs"].items())
+        return visible(f"Inputs: {inputs}.{' Every dimension has the size 2 in what is shown.' if loss['mathml'] else ''}")
     return "For any score s and target t." if "target" in shown else "Three classes, label 0."
 
 
@@ -244,5 +244,5 @@ def _clean(node: ET.Element) -> str:
 
 def place(case: Entry) -> str:
     """Where in the case it was measured: entry, method and step."""
-    told = [entry(case) if "entry" in case else "", str(case.get("method", "")), f"h = {case['h']:g}" if "h" in case else ""]
-    return ", ".join(t for t in told if t)
+    parts = [entry(case) if "entry" in case else "", str(case.get("method", "")), f"h = {case['h']:g}" if "h" in case else ""]
+    return ", ".join(t for t in parts if t)

@@ -18,7 +18,7 @@ def render(document: Document) -> str:
     cases = [_result(document, r, s, found.get(id(r))) for r, s in zip(document["results"], seconds, strict=True)]
     cases += [_audit(a) for a in document.get("audits", ())]
     cases += [_skipped(_case(i, 0.0), i["reason"]) for i in document["inapplicable"]]
-    cases += [_unjudged(r, told) for r, told in zip(document.get("refused", ()), refusals(document), strict=True)]
+    cases += [_unjudged(r, message) for r, message in zip(document.get("refused", ()), refusals(document), strict=True)]
     cases += [_ruling(f) for f in document.get("gate", {}).get("failures", []) if not f["told"]]
     suite = ET.Element("testsuite", {"name": "verify", **_counts(cases), "time": f"{document['environment']['wall']:.3f}"})
     _properties(suite, {"schema": document["schema"], "seed": document["seed"], "profile": document["profile"]})
@@ -32,12 +32,12 @@ def render(document: Document) -> str:
 def _pointers(document: Document) -> dict[int, str]:
     """For each broken result what finding it belongs to, and which test shows the smallest case of that."""
     every = findings(document)
-    told: dict[int, str] = {}
+    pointers: dict[int, str] = {}
     for n, f in enumerate(every, 1):
         cause = f"{f.cause}; " if f.cause is not None else ""
         shown = f"{f.shown['law']}[{f.shown['dtype']}]"
-        told |= {id(r): f"finding {n} of {len(every)}: {cause}{laws_in_words(f)}; its smallest case: {shown}" for r in f.members}
-    return told
+        pointers |= {id(r): f"finding {n} of {len(every)}: {cause}{laws_in_words(f)}; its smallest case: {shown}" for r in f.members}
+    return pointers
 
 
 def _result(document: Document, r: Entry, seconds: float, pointer: str | None) -> ET.Element:
@@ -56,15 +56,15 @@ def _case(entry: Entry, seconds: float) -> ET.Element:
 
 
 def _audit(audit: Entry) -> ET.Element:
-    case, told = _case(dict(audit) | {"law": "audit"}, 0.0), entry_lines(audit)
+    case, lines = _case(dict(audit) | {"law": "audit"}, 0.0), entry_lines(audit)
     if audit["verdict"] == "broken":
-        _failure(case, told[0], "\n".join(told))
+        _failure(case, lines[0], "\n".join(lines))
     return case
 
 
-def _unjudged(refused: Entry, told: str) -> ET.Element:
+def _unjudged(refused: Entry, message: str) -> ET.Element:
     case = ET.Element("testcase", {"classname": legal(f"verify.{refused['candidate']}"), "name": "not judged", "time": "0.000"})
-    _failure(case, told, told)
+    _failure(case, message, message)
     return case
 
 

@@ -24,8 +24,8 @@ def render(document: Document) -> str:
         _list(f"{code(line.strip())}" for line in lines(document)),
         _list(map(escaped, powers(document))),
         _folded("Results", _results(document)),
-        _folded("Conventions found out", _list(f"{code(name)}: {escaped(told)}" for name, told in conventions(document))),
-        _folded("Limitations", _list(f"{code(name)}: {escaped(told)}" for name, told in limitations(document))),
+        _folded("Conventions found out", _list(f"{code(name)}: {escaped(shown)}" for name, shown in conventions(document))),
+        _folded("Limitations", _list(f"{code(name)}: {escaped(shown)}" for name, shown in limitations(document))),
         _folded(
             "Laws that were not asked",
             _list(f"{code(name)}: {escaped(', '.join(laws))} ({escaped(reason)})" for name, laws, reason in not_asked(document)),
@@ -56,8 +56,8 @@ def _matrix(document: Document) -> str:
         rows.setdefault((r["loss"], r["candidate"], r["dtype"]), {})[r["law"]] = cell
     head = ["loss", "candidate", "dtype", *laws]
     body = [[escaped(loss), code(name), dtype, *(row.get(law, "–") for law in laws)] for (loss, name, dtype), row in rows.items()]
-    told = "The number is the worst strain found: measured error divided by the largest that rounding can explain; at most 1 holds."
-    return f"{_table(head, body)}\n\n{told}" if rows else ""
+    note = "The number is the worst strain found: measured error divided by the largest that rounding can explain; at most 1 holds."
+    return f"{_table(head, body)}\n\n{note}" if rows else ""
 
 
 def _failures(document: Document) -> list[str]:

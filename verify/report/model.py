@@ -133,7 +133,7 @@ class Report:
             "profile": self.profile,
             "selection": None if self.laws is None else list(self.laws),
             "losses": self.losses,
-            "laws": {law: told for law, told in laws().items() if law in {o.result.law for o in self.outcomes}},
+            "laws": {law: statement for law, statement in laws().items() if law in {o.result.law for o in self.outcomes}},
             "places": {o.task.request.name: o.place for o in self.outcomes if o.place is not None},
             "results": [_entry(o) for o in self.outcomes],
             "inapplicable": [
@@ -146,8 +146,8 @@ class Report:
         return with_findings(document)
 
     def _refusals(self) -> dict[str, Any]:
-        told = [{"candidate": r.request.name, "loss": r.request.loss, "reason": r.reason} for r in self.refused]
-        return {"refused": told} if told else {}
+        entries = [{"candidate": r.request.name, "loss": r.request.loss, "reason": r.reason} for r in self.refused]
+        return {"refused": entries} if entries else {}
 
 
 def _described(spec: LossSpec) -> dict[str, Any]:

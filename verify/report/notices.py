@@ -35,7 +35,7 @@ def notices(document: Document) -> list[Notice]:
     gate = document.get("gate", {"failures": [], "warnings": []})
     found = [_of(document, f) for f in findings(document)]
     found += [_audited(document, a) for a in document.get("audits", ()) if a["verdict"] == "broken"]
-    found += [Notice(rule="not-judged", title="not judged", message=told, severe=True) for told in refusals(document)]
+    found += [Notice(rule="not-judged", title="not judged", message=message, severe=True) for message in refusals(document)]
     found += [_ruling(f, severe=True) for f in folded(gate["failures"], document) if not f["told"]]
     found += [_of(document, f) for f in silences(document)]
     found += [_ruling(w, severe=False) for w in folded(gate["warnings"], document) if not w["told"]]
@@ -44,11 +44,11 @@ def notices(document: Document) -> list[Notice]:
 
 def _of(document: Document, found: Finding) -> Notice:
     shown = found.shown
-    told = [*headline(found), sentences(found)[0], *([laws_in_words(found)] if len(found.members) > 1 else [])]
+    lines = [*headline(found), sentences(found)[0], *([laws_in_words(found)] if len(found.members) > 1 else [])]
     return Notice(
         rule=shown["law"],
         title=f"{shown['law']} law {shown['verdict']}",
-        message="; ".join(told),
+        message="; ".join(lines),
         severe=shown["verdict"] == "broken" and any(accepted(document, r) is None for r in found.members),
         more=(*smallest(found), *declared(found, document)),
         candidate=shown["candidate"],
@@ -58,12 +58,12 @@ def _of(document: Document, found: Finding) -> Notice:
 
 def _audited(document: Document, audit: Entry) -> Notice:
     named = [e["entry"] for p in audit["parts"] for e in p["entries"]]
-    told = f"entries {', '.join(map(str, named[:PRINTED]))}" if named else audit.get("reason", "its loss and its gradient disagree")
+    what = f"entries {', '.join(map(str, named[:PRINTED]))}" if named else audit.get("reason", "its loss and its gradient disagree")
     where = f"{audit['loss']} ({audit['dtype']}), {visible(audit['candidate'])}"
     return Notice(
         rule="audit",
         title="audit broken",
-        message=f"audit broken for {where}: {visible(told)}",
+        message=f"audit broken for {where}: {visible(what)}",
         severe=True,
         candidate=audit["candidate"],
         place=document["places"].get(audit["candidate"]),

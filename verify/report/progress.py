@@ -36,7 +36,7 @@ class Underway:
     """Which candidate is judged: the first of those that have outcomes and want more, else the one after the last that has any.
 
     >>> at = Underway(["a.py:f", "a.py:f", "b.py:g", "c.py:h"])
-    >>> at.name, at.heard("a.py:f"), at.heard("a.py:f"), at.heard("b.py:g")
+    >>> at.name, at.ended("a.py:f"), at.ended("a.py:f"), at.ended("b.py:g")
     ('a.py:f', 'a.py:f', 'b.py:g', 'c.py:h')
     """
 
@@ -52,7 +52,7 @@ class Underway:
         last = max((self._places[n] for n in self._seen), default=-1)
         return next((n for n in (*begun, *(n for n in unfinished if self._places[n] > last), *unfinished)), "")
 
-    def heard(self, name: str) -> str:
+    def ended(self, name: str) -> str:
         """Counts an outcome of this candidate, and returns who is judged now."""
         self._left[name] -= 1
         self._seen.add(name)
@@ -82,17 +82,17 @@ def outcomes(names: Sequence[str], *, quiet: bool) -> Iterator[tuple[OnStart, On
         task = bar.add_task(_judging(underway.name), total=len(names))
         began, problems, worst = now(), [0], [0.0]
 
-        def heard(name: str, _: str, __: str, judged: int, strain: float) -> None:
+        def on_outcome(name: str, _: str, __: str, judged: int, strain: float) -> None:
             problems[0], worst[0] = problems[0] + judged, max(worst[0], strain)
-            told = f"{problems[0] / max(now() - began, 1.0):,.0f} problems/s, worst strain {worst[0]:.2g}"
-            bar.update(task, advance=1, description=f"{_judging(underway.heard(name))}, {told}")
+            rate = f"{problems[0] / max(now() - began, 1.0):,.0f} problems/s, worst strain {worst[0]:.2g}"
+            bar.update(task, advance=1, description=f"{_judging(underway.ended(name))}, {rate}")
 
-        yield (lambda total: bar.update(task, total=total)), heard
+        yield (lambda total: bar.update(task, total=total)), on_outcome
 
 
 def _judging(name: str) -> str:
-    told = visible(name)
-    return f"judging {told if len(told) <= WIDEST else '…' + told[-WIDEST:]}" if told else "judging"
+    shown = visible(name)
+    return f"judging {shown if len(shown) <= WIDEST else '…' + shown[-WIDEST:]}" if shown else "judging"
 
 
 @contextmanager
@@ -112,19 +112,19 @@ def progress(label: str, *, quiet: bool) -> Iterator[OnPart]:
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[what]}"),
     )
     with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task(label, total=1.0, told="")
-        yield lambda part, told: bar.update(task, completed=part, told=told)
+        task = bar.add_task(label, total=1.0, what="")
+        yield lambda part, what: bar.update(task, completed=part, what=what)
 
 
 def _lines(label: str) -> OnPart:
-    told_up_to = [0]
+    last = [0]
 
-    def on_part(part: float, told: str) -> None:
-        if int(part * LINES) > told_up_to[0]:
-            told_up_to[0] = int(part * LINES)
-            click.echo(f"[{part:4.0%}] {label}: {told}", err=True)
+    def on_part(part: float, what: str) -> None:
+        if int(part * LINES) > last[0]:
+            last[0] = int(part * LINES)
+            click.echo(f"[{part:4.0%}] {label}: {what}", err=True)
 
     return on_part

@@ -12,5 +12,5 @@ def proofs(document: Document) -> list[str]:
         found.append(f"{visible(p['candidate'])}: {visible(p['told'])}")
         found += [f"  claim: {visible(p['claim'])}"] if p.get("claim") else []
         found += [f"  {visible(p['sizes']['told'])}"] if p.get("sizes") else []
-        found += [f"  assumed: {visible(told)}" for told in p["assumed"]]
+        found += [f"  assumed: {visible(line)}" for line in p["assumed"]]
     return found

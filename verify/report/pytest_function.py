@@ -15,17 +15,18 @@ from verify.report.reading import values, visible
 def function(found: Mapping[str, Any]) -> str:
     """The source of a test file with one function. Numbers are decimal with all their digits, so that the bits are the same."""
     diagnosis = found.get("diagnosis") or {}
-    told = f"The {found['law']} law on {found['candidate']} ({found['loss']}, {found['dtype']}): {diagnosis.get('message', '')}".rstrip(
+    title = f"The {found['law']} law on {found['candidate']} ({found['loss']}, {found['dtype']}): {diagnosis.get('message', '')}".rstrip(
         ": "
     )
-    told_too = ("schema", "candidate", "loss", "dtype", "law", "seed", "conventions", "case", "differentiated")
-    kept = {key: found[key] for key in told_too if key in found} | {"values": {name: decimal(told) for name, told in values(found).items()}}
+    kept_too = ("schema", "candidate", "loss", "dtype", "law", "seed", "conventions", "case", "differentiated")
+    shown = {name: decimal(value) for name, value in values(found).items()}
+    kept = {key: found[key] for key in kept_too if key in found} | {"values": shown}
     document = indent(pformat(kept, width=110, sort_dicts=False), "    ").lstrip()
     name = re.sub(r"\W+", "_", f"{str(found['candidate']).rpartition(':')[2]}_{found['law']}_{found.get('id', '')}").strip("_")
     return (
         "import verify\n\n\n"
         f"def test_{name}():\n"
-        f"    {_docstring(told)}\n"
+        f"    {_docstring(title)}\n"
         f"    witness = {document}\n"
         "    report = verify.replay(witness)\n"
         "    assert report.verdict is verify.Verdict.HOLDS, str(report)\n"

@@ -35,10 +35,10 @@ def visible(text: object, *, lines: bool = False) -> str:
     >>> print(visible("a\x1b[31m\nb"))
     a\x1b[31m\nb
     """
-    told = str(text)
-    if told.isascii() and told.isprintable():  # nearly every one
-        return told
-    return "".join(c if _shows(c) or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in told)
+    whole = str(text)
+    if whole.isascii() and whole.isprintable():  # nearly every one
+        return whole
+    return "".join(c if _shows(c) or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in whole)
 
 
 def _shows(c: str) -> bool:
@@ -75,24 +75,24 @@ def values(case: Entry) -> dict[str, Any]:
     Reports of an earlier version have W, X, y and reg alone, or x in a row beside its shape; of scores, W was their transpose.
     """
     if "values" in case:
-        told = case["values"]
-        first = LINEAR if is_linear(case) else SCORES if told.keys() >= set(SCORES) else ()
-        found: dict[str, Any] = {name: told[name] for name in first} | told
+        known = case["values"]
+        first = LINEAR if is_linear(case) else SCORES if known.keys() >= set(SCORES) else ()
+        found: dict[str, Any] = {name: known[name] for name in first} | known
     else:
         found = {"x": nested(case["x"], case["shape"])} if "x" in case else {name: case[name] for name in LINEAR if name in case}
     if "signature" in case and "W" in found:
         scores = {"scores": [list(row) for row in zip(*found["W"], strict=True)], "y": found["y"]}
-        return scores | {name: told for name, told in found.items() if name not in LINEAR}
+        return scores | {name: value for name, value in found.items() if name not in LINEAR}
     return found
 
 
-def listed(told: Any) -> str:
+def listed(value: Any) -> str:
     """A value as text, hexadecimal numbers without quotes.
 
     >>> print(listed([["0x1.8p+0"], ["0x0.0p+0"]]))
     [[0x1.8p+0], [0x0.0p+0]]
     """
-    return f"[{', '.join(map(listed, told))}]" if isinstance(told, list) else str(told)
+    return f"[{', '.join(map(listed, value))}]" if isinstance(value, list) else str(value)
 
 
 def is_linear(case: Entry) -> bool:
@@ -103,19 +103,19 @@ def is_linear(case: Entry) -> bool:
 def shape(case: Entry) -> str:
     """The sizes, the family, λ and the parameters of a case, where they vary."""
     found = values(case)
-    told = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in (*LINEAR, *SCORES))
+    numbers = "".join(f", {name}={decimal(value)!r}" for name, value in found.items() if name not in (*LINEAR, *SCORES))
     if "signature" in case:
         N, C = sizes(found["scores"])
-        return f"N={N} C={C}, family {case['family']}{told}"
+        return f"N={N} C={C}, family {case['family']}{numbers}"
     if not is_linear(case):
-        return f"{', '.join(f'{name} of shape {sizes(told)}' for name, told in found.items())}, family {case['family']}"
+        return f"{', '.join(f'{name} of shape {sizes(value)}' for name, value in found.items())}, family {case['family']}"
     (C, D), N = sizes(found["W"]), len(found["X"])
-    return f"N={N} D={D} C={C}, family {case['family']}, reg={decimal(found['reg'])!r}{told}"
+    return f"N={N} D={D} C={C}, family {case['family']}, reg={decimal(found['reg'])!r}{numbers}"
 
 
 def is_small(case: Entry) -> bool:
     """Whether a sentence can show all of its numbers."""
-    arrays = [leaves(told) for told in values(case).values() if isinstance(told, list)]
+    arrays = [leaves(value) for value in values(case).values() if isinstance(value, list)]
     whole = sum(isinstance(x, int) for row in arrays for x in row)
     return whole <= SHOWN and sum(map(len, arrays)) - whole <= SHOWN
 
@@ -127,9 +127,19 @@ def sentence(entry: Entry) -> str | None:
     if entry["verdict"] == "broken":
         return f"{entry['law']} law broken for {where}: {measured(entry)}"
     if entry["verdict"] == "silent":
-        reasons = ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
-        return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons)})"
+        return f"{entry['law']} law silent for {where}: nothing was decided ({visible(reasons(entry))})"
     return None
+
+
+def reasons(entry: Entry) -> str:
+    """Why nothing was decided, and at how many cases each reason arose.
+
+    >>> reasons({"undecided": {"no window": 3, "a kink": 1}}), reasons({"undecided": {"the run was ended": 1}})
+    ('3 × no window, 1 × a kink', 'the run was ended')
+    """
+    if sum(entry["undecided"].values()) == 1:
+        return str(*entry["undecided"])
+    return ", ".join(f"{n} × {reason}" for reason, n in entry["undecided"].items()) or "no case was drawn"
 
 
 def measured(entry: Entry) -> str:
@@ -155,8 +165,8 @@ def _entries(entries: Any) -> str:
 
 def details(entry: Entry) -> list[str]:
     """What follows the sentence: cause, witness and how to show it again, as far as they are known."""
-    told = [f"cause: {named}"] if (named := cause(entry)) else []
-    return [*told, *case_lines(entry), *last_printed(entry)]
+    lines = [f"cause: {named}"] if (named := cause(entry)) else []
+    return [*lines, *case_lines(entry), *last_printed(entry)]
 
 
 def case_lines(entry: Entry) -> list[str]:
@@ -164,10 +174,10 @@ def case_lines(entry: Entry) -> list[str]:
     case = entry.get("witness")
     if case is None:
         return []
-    told = [f"witness: {visible(shape(case))}"]
+    lines = [f"witness: {visible(shape(case))}"]
     if is_small(case):
-        told += [f"{visible(name)}={visible(decimal(found))}" for name, found in _inputs(case).items()]
-    return [*told, f"replay: {visible(case['replay'])}"] if case.get("replay") else told
+        lines += [f"{visible(name)}={visible(decimal(found))}" for name, found in _inputs(case).items()]
+    return [*lines, f"replay: {visible(case['replay'])}"] if case.get("replay") else lines
 
 
 def _inputs(case: Entry) -> dict[str, Any]:
@@ -203,10 +213,10 @@ def conventions(document: Document) -> Iterator[tuple[str, str]]:
         }
         varied |= {"wrt": f"gradients for {', '.join(found['wrt'])}"} if "wrt" in found else {}
         varied |= {"inputs": f"inputs {found['inputs']}"} if "inputs" in found else {}
-        told = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)
+        shown = ", ".join(varied.get(k, f"{k} {v}") for k, v in found.items() if k not in SAID_BESIDE)
         what = "gradient" if found.get("signature") == "objective" else "loss"
         doubt = "" if found.get("fits") else f": its {what} fits no combination of conventions, so these are assumed"
-        yield visible(name), visible(told + doubt)
+        yield visible(name), visible(shown + doubt)
         yield from ((visible(name), visible(ambiguity(*doubts))) for doubts in found.get("ambiguous", {}).items())
 
 
@@ -237,8 +247,8 @@ def ambiguity(name: str, values: Sequence[object]) -> str:
     'reduction mean and sum cannot be told apart on any point that was asked: mean is used. Pin it with --reduction.'
     """
     members = f"{', '.join(map(str, values[:-1]))} and {values[-1]}"
-    told = f"{name} {members} cannot be told apart on any point that was asked: {values[0]} is used"
-    return f"{told}. Pin it with --{name}." if name in PINNED else f"{told}. The spec's default says which."
+    line = f"{name} {members} cannot be told apart on any point that was asked: {values[0]} is used"
+    return f"{line}. Pin it with --{name}." if name in PINNED else f"{line}. The spec's default says which."
 
 
 def not_asked(document: Document) -> Iterator[tuple[str, list[str], str]]:
@@ -257,14 +267,14 @@ def refusals(document: Document) -> list[str]:
 
 def limitations(document: Document) -> list[tuple[str, str]]:
     """(candidate, what it refuses or accepts without breaking a law), once for all laws and dtypes."""
-    return list(dict.fromkeys((visible(r["candidate"]), visible(told)) for r in document["results"] for told in r.get("limitations", ())))
+    return list(dict.fromkeys((visible(r["candidate"]), visible(line)) for r in document["results"] for line in r.get("limitations", ())))
 
 
 def lost_digits(document: Document) -> list[tuple[str, str]]:
     """(candidate, where its gradient has lost half of its digits or more without breaking a law, and where its loss has that is judged by
     its own code): the worst of each candidate and dtype.
     """
-    told = []
+    rows = []
     for r in document["results"]:
         place = r.get("farthest")
         if place is None or not float(r["ulps"]) > HALF[r["dtype"]] or not (r["law"] == "gradient" or "loses" in place):
@@ -273,8 +283,8 @@ def lost_digits(document: Document) -> list[tuple[str, str]]:
         what += "" if "loses" in place else " of small entries"
         worst = f"{at} is {figure(place['measured'], '.3g')}, exactly {figure(place['expected'], '.3g')}"
         why = f": {place['loses']}" if "loses" in place else ""
-        told.append((visible(r["candidate"]), visible(f"{r['dtype']} {what}: {worst}{why} (max-ulps can forbid it)")))
-    return list(dict.fromkeys(told))
+        rows.append((visible(r["candidate"]), visible(f"{r['dtype']} {what}: {worst}{why} (max-ulps can forbid it)")))
+    return list(dict.fromkeys(rows))
 
 
 def entry(place: Entry) -> str:
@@ -304,11 +314,11 @@ def powers(document: Document) -> list[str]:
 def power_summary(table: Entry) -> str:
     """One sentence on a kill table: whether everything is caught, and what is not."""
     total, missed = len(table["mutants"]), table["survivors"]
-    told = [f"{total - len(missed)} of {total} wrong implementations caught by {len(table['laws'])} laws"]
-    told += [f"survives: {name}" for name in missed]
-    told += [f"catches nothing: {law}" for law in table["idle"]]
-    told += [f"false alarm on the right implementation: {law}" for law in table["false alarms"]]
-    return "; ".join(told)
+    lines = [f"{total - len(missed)} of {total} wrong implementations caught by {len(table['laws'])} laws"]
+    lines += [f"survives: {name}" for name in missed]
+    lines += [f"catches nothing: {law}" for law in table["idle"]]
+    lines += [f"false alarm on the right implementation: {law}" for law in table["false alarms"]]
+    return "; ".join(lines)
 
 
 def accepted(document: Document, entry: Entry) -> str | None:

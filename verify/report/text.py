@@ -45,12 +45,12 @@ def render(document: Document) -> RenderableType:
     return Group(
         table,
         Text(),
-        *_block(f"{name}: {told}" for name, told in conventions(document)),
+        *_block(f"{name}: {line}" for name, line in conventions(document)),
         *(Text(harmless(paragraph(f, document)) + "\n") for f in (*findings(document), *silences(document))),
-        *(Text(harmless(f"{told}\n")) for told in refusals(document)),
-        *(Text(harmless(told) + "\n") for told in printed(document)),
-        *_block(f"{name}: limitation: {told}" for name, told in limitations(document)),
-        *_block(f"{name}: note: {told}" for name, told in lost_digits(document)),
+        *(Text(harmless(f"{line}\n")) for line in refusals(document)),
+        *(Text(harmless(line) + "\n") for line in printed(document)),
+        *_block(f"{name}: limitation: {line}" for name, line in limitations(document)),
+        *_block(f"{name}: note: {line}" for name, line in lost_digits(document)),
         *_block(f"{name}: not asked: {', '.join(laws)} ({reason})" for name, laws, reason in not_asked(document)),
         *_block(lines(document)),
         *_block(proofs(document)),
@@ -65,8 +65,8 @@ def _gate(document: Document) -> list[Text]:
     if line is None:
         return []
     failures, warnings = (folded(document["gate"][k], document) for k in ("failures", "warnings"))
-    told, style = [*_rulings(failures, "gate: "), *_rulings(warnings, "gate, a warning: ")], "green" if not failures else "bold red"
-    return [*(Text(harmless(t)) for t in told), Text(line, style=style), Text()]
+    lines, style = [*_rulings(failures, "gate: "), *_rulings(warnings, "gate, a warning: ")], "green" if not failures else "bold red"
+    return [*(Text(harmless(t)) for t in lines), Text(line, style=style), Text()]
 
 
 def _rulings(said: Sequence[Document], before: str) -> list[str]:
@@ -74,8 +74,8 @@ def _rulings(said: Sequence[Document], before: str) -> list[str]:
 
 
 def _block(lines: object) -> list[Text]:
-    told = [Text(harmless(line)) for line in lines]  # type: ignore[attr-defined]
-    return [*told, Text()] if told else []
+    shown = [Text(harmless(line)) for line in lines]  # type: ignore[attr-defined]
+    return [*shown, Text()] if shown else []
 
 
 def plain(document: Document) -> str:

@@ -49,11 +49,11 @@ def texts(given: object) -> dict[str, str]:
 
 def declared(given: Mapping[str, str]) -> dict[str, Array]:
     """The inputs by their names. Raises UsageError for what is said of one and cannot be."""
-    return {name: _array(name, told) for name, told in given.items()}
+    return {name: _array(name, declaration) for name, declaration in given.items()}
 
 
-def _array(name: str, told: str) -> Array:
-    dims, _, domain = told.partition("|")
+def _array(name: str, declaration: str) -> Array:
+    dims, _, domain = declaration.partition("|")
     called = re.fullmatch(r"\s*(\w*)\s*(?:\(([^()]*)\))?\s*", domain)
     if called is None:
         raise UsageError(f"the domain of {name} is {domain.strip()!r}; give one of {', '.join(NAMES)}, such as labels(c) or real(-1, 1).")
@@ -63,8 +63,8 @@ def _array(name: str, told: str) -> Array:
     try:
         return Array(dims.strip(), NAMES[kind](*inside))
     except UsageError as error:
-        raise UsageError(f"{name} is declared as {told.strip()!r}: {error}") from None
+        raise UsageError(f"{name} is declared as {declaration.strip()!r}: {error}") from None
     except (TypeError, ValueError):
         raise UsageError(
-            f"{name} is declared as {told.strip()!r}, and {kind} takes no such numbers. Write labels(c) or count(0, 5)."
+            f"{name} is declared as {declaration.strip()!r}, and {kind} takes no such numbers. Write labels(c) or count(0, 5)."
         ) from None

@@ -65,7 +65,7 @@ def branches(loss: LossSpec) -> list[Branch]:
     return [(tuple(values), e, [s, *t, *parameters.values()]) for e, values in shared.items()]
 
 
-class _Asked(Symbol):  # type: ignore[misc]
+class _ComparedTarget(Symbol):  # type: ignore[misc]
     """A symbol for the target that answers comparisons as one of its values does."""
 
     value: ExactTarget
@@ -85,7 +85,7 @@ class _Asked(Symbol):  # type: ignore[misc]
 
 def _general(loss: LossSpec, s: Symbol, parameters: dict[str, Symbol], value: float, own: Expr) -> Expr | None:
     """The formula in t on the branch of this value; None where the code does not tell."""
-    t = _Asked("t", real=True)
+    t = _ComparedTarget("t", real=True)
     t.value = ExactTarget(value)
     try:
         e = loss.formula(s, t, **parameters).xreplace({t: Symbol("t", real=True)})

@@ -148,7 +148,7 @@ class NoExpression(UsageError):
 
 
 def returned(
-    told: str, formula: Callable[..., object], arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object
+    label: str, formula: Callable[..., object], arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object
 ) -> Any:
     """What the formula returns for these arguments. Raises UsageError, with the line and the nearest right thing, where it raises."""
     try:
@@ -158,11 +158,11 @@ def returned(
         where = f", in `{_code(frame)}` ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
         plain = NUMPY_NO_METHOD.is_told_by(error) and any(hasattr(a, "applyfunc") for a in arguments)
         hint = PLAIN if plain else _other_shape(formula, parameters, targets) or _hint(error, _code(frame) if frame else "", targets)
-        raise UsageError(f"{told}raised {_said(error)}{where}. {hint}") from None
+        raise UsageError(f"{label}raised {_said(error)}{where}. {hint}") from None
 
 
 def expression(
-    told: str, given: object, arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object, of: str | None = None
+    label: str, given: object, arguments: Sequence[Any], parameters: Mapping[str, sympy.Symbol], targets: object, of: str | None = None
 ) -> sympy.Expr:
     """What was returned, or one entry of it, as an expression of the symbols of the arguments. Raises UsageError where it is none, and
     NoExpression where it is nothing of sympy's.
@@ -173,24 +173,24 @@ def expression(
     except (sympy.SympifyError, TypeError, ValueError, AttributeError):
         e = None
     if not isinstance(e, sympy.Expr) or getattr(e, "is_Matrix", False) or (hasattr(given, "shape") and given.shape != ()):
-        raise NoExpression(f"{told}returned {_worded(given)}; it must return one sympy expression of {due}.")
+        raise NoExpression(f"{label}returned {_worded(given)}; it must return one sympy expression of {due}.")
     e = exactly(e)
     own = str(arguments[1]) if _is_symbol(targets) and len(arguments) > 1 else "t" if targets else "y"
     branch = f"Piecewise((…, {own} > 0), (…, True))" if _is_symbol(targets) else f"`if {own} == 0: return …`"
     if e.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         raise UsageError(
-            f"{told}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. Branch where that happens: {branch}."
+            f"{label}is {_shown(e)}: something in it is no number there, such as log 0 or 0/0. Branch where that happens: {branch}."
         )
     if e.has(sympy.I):
         raise UsageError(
-            f"{told}is {_shown(e)}, which is not real: a root or a logarithm of a negative number? Every loss is a real number."
+            f"{label}is {_shown(e)}, which is not real: a root or a logarithm of a negative number? Every loss is a real number."
         )
     known = {*parameters.values(), *(a for part in arguments for a in (part if isinstance(part, (list, set)) else [part]))}
     strays = sorted(map(str, e.free_symbols - known))
     if strays:
         k = strays[0]
         raise UsageError(
-            f"{told}contains the symbol {k}, which is neither {of or 'a score'} nor a parameter{_listed(parameters)}."
+            f"{label}contains the symbol {k}, which is neither {of or 'a score'} nor a parameter{_listed(parameters)}."
             f"{_near(k, parameters)} "
             f'Declare it, parameters={{"{k}": positive(default=1)}}, and let the formula take it; or put its value in its place.'
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from verify.cases import Case, has_kinks
-from verify.cases.kinks import solve
+from verify.cases.kinks import tie
 from verify.laws import Subject
 from verify.survey.digits import short
 
@@ -49,7 +49,6 @@ def _on_a_kink(subject: Subject, seed: int) -> Case | None:
     X[:, -1] = 1
     y = rng.integers(0, 3, 3)
     W, X = W.astype(dtype), X.astype(dtype)
-    switches = len(subject.scored.formula(3, int(y[0])).gaps)
-    if not switches or solve(subject.scored, W, X[0], int(y[0]), int(rng.integers(switches)), []) is None:
+    if not tie(subject.scored, W, X, y, [0], rng):
         return None
     return Case(values={"W": W, "X": X, "y": y, "reg": 0.125}, family="kink", seed=seed)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from verify.difference import centred, forward, moved
+from verify.laws.descent import is_certain
 from verify.laws.line import Line
 from verify.oracle import KinkOnSegment
 from verify.survey.digits import short, shorts
@@ -62,6 +63,6 @@ def _safe(line: Line, downhill: Any) -> float | None:
             path = line.truth.path(downhill.astype(line.case.dtype), length, 2)
         except KinkOnSegment:
             return None
-        if len(path) == 1 and path[0].curvature.is_finite() and length * float(path[0].curvature.upper()) <= -float(path[0].slope.mid()):
+        if is_certain(path, length, float(path[0].slope.mid())):
             return length
     return None

@@ -110,15 +110,15 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        self.recorder.told = True
+        self.recorder.printed = True
         return repr(self.values)
 
     def __str__(self) -> str:
-        self.recorder.told = True
+        self.recorder.printed = True
         return str(self.values)
 
     def __format__(self, spec: str) -> str:
-        self.recorder.told = True
+        self.recorder.printed = True
         return format(self.values, spec)
 
     def __hash__(self) -> int:
@@ -355,7 +355,7 @@ class Traced(Recorded):
         code, at = frame.f_code.co_code, frame.f_lasti
         if at < 0 or code[at] != BINARY or code[at + 1] not in REMAINDERS:
             return None
-        self.recorder.told = True
+        self.recorder.printed = True
         return np.reshape(self.values, 1).tolist()[0] or "0"
 
     def __round__(self, digits: int | None = None) -> Any:

@@ -77,7 +77,7 @@ def _symmetric(a: Any, name: str, triangle: str) -> tuple[Traced, Registers]:
 def _vectors(x: Traced, registers: Registers, own: Any) -> Registers:
     """With the signs that the code has."""
     found = x.recorder.apply("eigenvectors", registers)
-    x.recorder.looked = True  # the signs are plain numbers
+    x.recorder.inspected = True  # the signs are plain numbers
     along = np.array([float(t) for t in spectral.towards(len(own))]) @ own
     turned = np.flatnonzero(along < 0)
     if turned.size:
@@ -130,7 +130,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     if mode not in ("reduced", "r") or x.shape[0] < x.shape[1]:
         x.recorder.fail("it calls np.linalg.qr of a wide matrix, or for all of Q")
     q, r = np.linalg.qr(x.values)
-    x.recorder.looked = True  # the signs of R are plain numbers
+    x.recorder.inspected = True  # the signs of R are plain numbers
     signs = np.where(np.diag(r) < 0, -1.0, 1.0)
     upper = factors.cholesky(matmul(x.T, x)).T * signs[:, None]
     right = Traced(x.recorder, r, upper.registers)

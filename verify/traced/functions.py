@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.tape.tape import Registers
-from verify.traced import arrangements, decompositions, factors, infinite, lookup, orders, steps, windows
+from verify.traced import arrangements, decompositions, factors, infinite, lookup, sorting, steps, windows
 from verify.traced.array import Recorded, Traced, Truths, cast, has_recorded, lifted, recorder_of, stacked
 from verify.traced.products import einsum, matmul
 from verify.traced.recorder import Recorder
@@ -514,7 +514,7 @@ def _solve(name: str) -> Callable[..., Any]:
 
 
 def _slogdet(x: Traced) -> Any:
-    x.recorder.looked = True  # its sign is a plain number
+    x.recorder.inspected = True  # its sign is a plain number
     sign, value = np.linalg.slogdet(x.values)
     return sign, Traced(x.recorder, value, x.recorder.apply("slogdet", x.registers).reshape(()))
 
@@ -539,7 +539,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "sum": _sum, "mean": _mean, "var": _var, "std": _std, "prod": _prod, "max": _reduced("max"), "min": _reduced("min"),
     "cumsum": _cumulated("cumsum", "add"), "cumprod": _cumulated("cumprod", "mul"), "ptp": _ptp,
     "argmax": _arg("argmax", lambda best, rest: (best, rest)), "argmin": _arg("argmin", lambda best, rest: (rest, best)),
-    "argsort": orders.argsort, "argpartition": orders.argpartition, "clip": _clip, "dot": _dot, "trace": _trace, "conj": lambda x: x,
+    "argsort": sorting.argsort, "argpartition": sorting.argpartition, "clip": _clip, "dot": _dot, "trace": _trace, "conj": lambda x: x,
     "conjugate": lambda x: x,
     "any": lambda x, **k: (x != 0).any(**k), "all": lambda x, **k: (x != 0).all(**k), "nonzero": lambda x: (x != 0).nonzero(),
     "searchsorted": lookup.searchsorted, "round": steps.rounded,
@@ -576,7 +576,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.searchsorted: lookup.searchsorted, np.digitize: lookup.digitize, np.interp: lookup.interp, np.trapezoid: _trapezoid,
     np.nansum: _nan_reduced("sum"), np.nanmax: _nan_reduced("max"), np.nanmin: _nan_reduced("min"), np.nanprod: _nan_reduced("prod"),
     np.nanmean: _nan_mean, np.isclose: _close, np.allclose: lambda a, b, *e, **k: bool(np.all(np.asarray(_close(a, b, *e, **k)))),
-    np.fill_diagonal: _fill_diagonal, np.sort: _of_first(orders.sorted_), np.partition: _of_first(orders.partition),
+    np.fill_diagonal: _fill_diagonal, np.sort: _of_first(sorting.sorted_), np.partition: _of_first(sorting.partition),
     np.put_along_axis: _put_along_axis, np.copyto: _copyto, np.select: _select,
     np.zeros_like: _full_like(0), np.ones_like: _full_like(1), np.empty_like: _full_like(0),
     np.full_like: lambda x, fill, **k: _full_like(0)(x, fill, **k), np.array_equal: _array_equal, np.shape: _shape,
@@ -597,7 +597,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.array2string: lambda x, *_, **__: str(x), np.linalg.slogdet: of_stacks(_slogdet), np.linalg.det: of_stacks(_det),
     np.linalg.multi_dot: _multi_dot, np.real: lambda x: x,
     np.append: lambda x, y, axis=None: _appended(x, y, axis), np.iscomplexobj: lambda _: False, np.isrealobj: lambda _: True,
-    np.median: _of_first(orders.median), np.quantile: orders.quantile, np.percentile: orders.percentile, np.bincount: _bincount,
+    np.median: _of_first(sorting.median), np.quantile: sorting.quantile, np.percentile: sorting.percentile, np.bincount: _bincount,
     np.flatnonzero: lambda x: np.flatnonzero((x if isinstance(x, Truths) else x != 0).decided()),
     np.count_nonzero: lambda x, **k: np.count_nonzero((x if isinstance(x, Truths) else x != 0).decided(), **k),
     np.argwhere: lambda x: np.argwhere((x if isinstance(x, Truths) else x != 0).decided()),

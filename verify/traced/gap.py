@@ -115,7 +115,7 @@ def slopes(record: Record, inputs: Sequence[arb], other: Blurred | None = None) 
     """The gradient of the one output of a record by its variables, in an `other` arithmetic if one is given; None on a kink, or where
     nothing is known.
     """
-    tape, output = record.tape, int(record.outputs)
+    tape, output = record.tape, record.output
     with precision():
         run = enclose.run(tape, inputs, arithmetic=other or arithmetic(record))
         if run.is_unknown(output) or set(run.open) & set(enclose.reached(run, [output])):

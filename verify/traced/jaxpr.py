@@ -38,7 +38,7 @@ def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any]
         there = dict(zip(mine, arrays, strict=True))
         return f(*jax.tree.unflatten(tree, [there.get(k, fixed.get(k)) for k in range(len(leaves))]))
 
-    alike = repr([(k, np.shape(a), str(a.dtype)) for k, a in enumerate(leaves) if k in mine]), *_told(leaves, mine)
+    alike = repr([(k, np.shape(a), str(a.dtype)) for k, a in enumerate(leaves) if k in mine]), *_plain_key(leaves, mine)
     with _precision(leaves):
         if known is None or alike not in known:
             try:
@@ -56,7 +56,7 @@ def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any]
     return jax.tree.unflatten(jax.tree.structure(shape), outs)
 
 
-def _told(leaves: Sequence[Any], mine: Sequence[int]) -> tuple[Any, ...]:
+def _plain_key(leaves: Sequence[Any], mine: Sequence[int]) -> tuple[Any, ...]:
     """What tells plain arguments apart."""
     return tuple((k, a.tobytes() if isinstance(a, np.ndarray) else repr(a)) for k, a in enumerate(leaves) if k not in mine)
 
@@ -422,7 +422,7 @@ def _lu(program: _Program, step: Any, x: Any) -> Any:
     if np.ndim(x) != 2 or x.shape[0] != x.shape[1]:
         return program.recorder.fail("jax's lu of other matrices than single square ones is not followed")
     own, pivots, order = program.own(step, x)
-    program.recorder.looked = True  # the order of the rows are plain numbers
+    program.recorder.inspected = True  # the order of the rows are plain numbers
     found = lifted(program.recorder, x)[order].copy()
     for k in range(len(order) - 1):
         found[k + 1 :, k] = found[k + 1 :, k] / found[k, k]

@@ -23,7 +23,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """The bin of each number; bins may fall."""
     if isinstance(bins, Recorded):
-        bins.recorder.looked = True  # whether they rise is asked of their numbers
+        bins.recorder.inspected = True  # whether they rise is asked of their numbers
     edges = np.asarray(bins.values if isinstance(bins, Recorded) else bins)
     side = "left" if right else "right"
     if edges.size < 2 or edges[0] <= edges[-1]:

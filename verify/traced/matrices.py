@@ -119,7 +119,7 @@ def _standing_for(a: Any, lu: Any, pivots: Any) -> Any:
         return None
     recorder = a.recorder
     x, whole = lifted(recorder, a), _multiplied(lu, pivots)
-    recorder.looked = True  # which of them it was are plain numbers
+    recorder.inspected = True  # which of them it was are plain numbers
     size = float(np.max(np.abs(x.values), initial=0.0)) * float(np.finfo(x.dtype).eps) ** 0.5
     for there in (x, x.moved(np.swapaxes, -1, -2)):
         if np.all(np.abs(there.values - whole) <= size):

@@ -36,11 +36,11 @@ class Origin:
     """An operation that goes wrong, in a sentence; `code` is that of a diagnosis, `overflow` or `precision`."""
 
     code: str
-    told: str
+    sentence: str
     line: SourceLine | None
 
     def __str__(self) -> str:
-        return self.told
+        return self.sentence
 
 
 def origin(record: Record, inputs: Sequence[arb], dtype: str, register: int) -> Origin | None:
@@ -68,7 +68,7 @@ class _Backtrack:
         while (behind := self._behind(k, weights)) is not None:
             k = behind
         place = self.tape.places.get(k)
-        return None if place is None else self._told(k, place.instruction.line)
+        return None if place is None else self._origin_at(k, place.instruction.line)
 
     def _weights(self) -> dict[int, float]:
         """What the error of each number adds to that of the one that is asked about, to first order."""
@@ -107,7 +107,7 @@ class _Backtrack:
         pieces = place.instruction.pieces(place.element)
         return [pieces[p][0] for p in self.exact.possible.get(k, range(len(pieces)))]
 
-    def _told(self, k: int, line: SourceLine | None) -> Origin:
+    def _origin_at(self, k: int, line: SourceLine | None) -> Origin:
         value, x = float(self.floats[k]), self.exact.values[k]
         code = "what it computes" if line is None else f"`{line.part or line.code}`"
         where = "" if line is None else f" ({os.path.basename(line.file)}:{line.number})"

@@ -20,8 +20,8 @@ from verify.spec.loss import Claims
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.tape import SourceLine, Tape
-from verify.traced import about
-from verify.traced.about import About, There
+from verify.traced import approximate
+from verify.traced.approximate import Approximate, ApproximateGradient
 from verify.traced.gap import Written, apart, arithmetic, slopes, strayed, tape_of, written
 from verify.traced.moved import explained, has_digits
 from verify.traced.origin import Origin, origin
@@ -100,7 +100,7 @@ class Code:
         self._latest: list[tuple[Hashable, Record]] = []
         self._gradients: tuple[Hashable, list[Record], Tape] | None = None
         self._sizes: dict[str, float] = {}
-        self._about: OrderedDict[Hashable, Any] = OrderedDict()
+        self._approximate: OrderedDict[Hashable, Any] = OrderedDict()
         self._met: set[Any] = set()
         self._exactly = 0
 
@@ -132,7 +132,7 @@ class Code:
                 found = recorded(self.f, given, u=self._unit(given), variables=self.variables)
             self._latest = [(plain, found), *((beside, r) for beside, r in self._latest if r is not found)][:LATEST]
             key = found.key
-            self._formulas.setdefault(key, Recording(b=found.b, output=int(found.outputs)))
+            self._formulas.setdefault(key, Recording(b=found.b, output=found.output))
             self._formulas.move_to_end(key)
             _kept(self._formulas)
             self._records[place] = found, key
@@ -141,35 +141,37 @@ class Code:
 
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
         """What is about true of a point, or what the candidate answers there: derived for the first law that asks."""
-        if question not in self._about:
-            self._about[question] = answer()
-            _kept(self._about, ABOUT)
-        found: T = self._about[question]
+        if question not in self._approximate:
+            self._approximate[question] = answer()
+            _kept(self._approximate, ABOUT)
+        found: T = self._approximate[question]
         return found
 
-    def about(self, values: Values, moved: NDArray[np.float64]) -> There:
+    def approximate_gradient(self, values: Values, moved: NDArray[np.float64]) -> ApproximateGradient:
         """The slopes there in double precision with radii, careful code having `moved` each of the variables by so much of its size at
         most. Raises NotTraced.
         """
 
-        def answer() -> There:
+        def answer() -> ApproximateGradient:
             record, _ = self.record(values)
-            return about.slopes(record, *self._floats(given, record, moved), self._unit(given))
+            return approximate.slopes(record, *self._floats(given, record, moved), self._unit(given))
 
         given, place = self._place(values)
         return self.once(("slopes", place), answer)
 
-    def values_about(self, values: Values, points: NDArray[np.floating], moved: NDArray[np.float64]) -> tuple[About, list[Hashable]]:
+    def approximate_values(
+        self, values: Values, points: NDArray[np.floating], moved: NDArray[np.float64]
+    ) -> tuple[Approximate, list[Hashable]]:
         """The same of the value, with the pieces that are taken, at `points` (n, variables) by the record at these `values`: where the code
         does something else nothing is known. Raises NotTraced.
         """
 
-        def answer() -> tuple[About, list[Hashable]]:
+        def answer() -> tuple[Approximate, list[Hashable]]:
             record, _ = self.record(values)
             inputs, off = self._floats(given, record, moved)
             many = np.repeat(inputs[:, None], len(points), axis=1)
             many[: points.shape[1]] = points.T
-            return about.values(record, many, off, self._unit(given))
+            return approximate.values(record, many, off, self._unit(given))
 
         given, place = self._place(values)
         return self.once(("values", place, points.tobytes()), answer)
@@ -182,7 +184,7 @@ class Code:
         off[len(inputs) - len(record.guards) :] = 1.0
         return inputs, off
 
-    def is_near(self, values: Values, there: There) -> float | None:
+    def is_near(self, values: Values, there: ApproximateGradient) -> float | None:
         """The radius, of the size of the gradient, within which its code denotes what it must; None where that is to be asked in balls: at
         the first points, where the code does what it has not done before, and where numbers in double precision do not tell.
         """
@@ -195,7 +197,7 @@ class Code:
             self._exactly += 1
             return None
         inputs, _ = self._floats(given, records[0], np.zeros(0))
-        value, radius = about.denoted(tape, inputs)
+        value, radius = approximate.denoted(tape, inputs)
         due = there.gradient
         if len(value) != len(due.value) or not np.all(np.abs(value - due.value) <= radius + due.radius):
             return None
@@ -286,7 +288,7 @@ class Code:
         try:
             if place is None:
                 record, _ = self.record(values)
-                return origin(record, _inputs(given, record), _dtype(given), int(record.outputs))
+                return origin(record, _inputs(given, record), _dtype(given), record.output)
             for record in self._gradient_records(given)[0]:
                 if place < record.outputs.size:
                     return origin(record, _inputs(given, record), _dtype(given), int(record.outputs.ravel()[place]))
@@ -342,7 +344,7 @@ class Code:
         given, _ = self._place(values)
         with precision():
             run = enclose.run(record.tape, _inputs(given, record, loose=True), arithmetic=arithmetic(record))
-            found: arb = run.values[int(record.outputs)]
+            found: arb = run.values[record.output]
         return found
 
     def gap(self, values: Values) -> Gap | None:

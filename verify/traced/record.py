@@ -59,6 +59,11 @@ class Record:
     steady: bool = True
     halved: tuple[str, ...] = ()
 
+    @property
+    def output(self) -> int:
+        """The register of what came out, where that is one number; code may give it as an array of one."""
+        return int(self.outputs.item())
+
     @cached_property
     def tape(self) -> Tape:
         """The tape of the outputs."""
@@ -133,7 +138,7 @@ def _as_written(f: Callable[..., Any], given: Sequence[Any], variables: int, rec
         wrong = {r: t for r, t in truths.items() if t is not None and t != recorder.decided[r]}
         if not wrong:
             told: dict[str, Any] = {"b": b, "blurred": recorder.blurred, "alone": recorder.alone, "guards": tuple(guards)}
-            told |= {"decided": dict(recorder.decided), "u": None, "steady": not recorder.looked, "variables": variables}
+            told |= {"decided": dict(recorder.decided), "u": None, "steady": not recorder.inspected, "variables": variables}
             return [Record(outputs=p.registers, values=p.values, **told) for p in parts]
         forced = forced | wrong
     raise NotTraced("rounding decides which of its branches are taken")
@@ -251,7 +256,7 @@ class _Runs:
         self.guards: dict[float, int] = {}
         self.decided: dict[int, bool] = {}
         self.recorders: list[Recorder] = []
-        self.looked = False
+        self.inspected = False
 
     def explored(self) -> Record:
         """The record with all that is open."""
@@ -276,7 +281,7 @@ class _Runs:
             decided=self.decided,
             u=self.u,
             variables=self.variables,
-            steady=self.left >= 0 and not self.looked,
+            steady=self.left >= 0 and not self.inspected,
             halved=tuple(dict.fromkeys(name for r in self.recorders for name in r.halved)),
         )
 
@@ -285,7 +290,7 @@ class _Runs:
         recorder = Recorder(self.b, forced=forced, blurred=self.blurred, alone=self.alone, guards=self.guards)
         self.recorders.append(recorder)
         returned = _run(self.f, self.given, self.inputs, recorder)
-        self.looked |= recorder.looked
+        self.inspected |= recorder.inspected
         if isinstance(returned, (list, tuple)) and len(returned) == 1:
             returned = returned[0]
         if not isinstance(returned, (Recorded, np.ndarray, np.generic, float, int)):

@@ -65,8 +65,8 @@ class Recorder:
 
     `forced` says how comparisons turn out, by the register of their truth, where they are not to turn out as the floats have it; of each
     that decides which code runs, `decided` has the outcome, in order. With `written` every comparison decides at once, as in a gradient's
-    code, which takes ties as it is written; with `strict` ties are as written too, and nothing decides before it is asked for. `looked`
-    says that the code has asked about numbers otherwise, whether they are finite say, and `told` that it has made text of them.
+    code, which takes ties as it is written; with `strict` ties are as written too, and nothing decides before it is asked for. `inspected`
+    says that the code has asked about numbers otherwise, whether they are finite say, and `printed` that it has made text of them.
     `real` says that it was asked with `strict` of numbers that have a value everywhere, which as real ones are finite.
     `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
     the line that it is at.
@@ -90,8 +90,8 @@ class Recorder:
     opposites: dict[int, int] = field(default_factory=dict)
     extremes: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     halved: list[str] = field(default_factory=list)
-    told: bool = False
-    looked: bool = False
+    printed: bool = False
+    inspected: bool = False
     real: bool = False
     failure: NotTraced | None = None
     at: SourceLine | None = None

@@ -236,7 +236,7 @@ def _replacements(recorder: Recorder) -> tuple[dict[int, Any], Callable[[], None
         recorder = Recorder()
 
     def floating(x: Any = 0.0, *_: Any) -> Any:
-        if recorder.told and isinstance(x, (str, bytes)):
+        if recorder.printed and isinstance(x, (str, bytes)):
             recorder.fail("it reads a number from text")
         return x if isinstance(x, Traced) and not x.ndim else x.item() if isinstance(x, Traced) and x.size == 1 else float(x)
 

@@ -173,7 +173,7 @@ def called(recorder: R, ufunc: np.ufunc, method: str, inputs: Sequence[Any], opt
     elif name in FINITE and recorder.strict and (real := _as_real(recorder, ufunc, inputs[0])) is not None:
         found = real
     elif name in LOOKED_AT:
-        recorder.looked = True
+        recorder.inspected = True
         found = ufunc(*(x.values if isinstance(x, Recorded) else x for x in inputs))
     elif name in JOINED:
         found = _joined(recorder, ufunc, inputs)

@@ -148,7 +148,7 @@ class Derived:
             tally.undecided += Counter({HELD_LESS: round_.tied, NOT_ASKED: round_.failed - len(worst)})
             tally.families[FAMILY] += round_.held + round_.tied + round_.failed - len(worst)
             for suspect in worst:
-                trial.look(suspect.case.beside(subject.own))
+                trial.examine(suspect.case.beside(subject.own))
                 if trial.failure is not None:
                     break
             if trial.failure is not None:

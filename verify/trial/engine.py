@@ -59,7 +59,7 @@ def search(trial: Trial, cases: Iterable[Drawn], strategy: SearchStrategy[Case],
     """Has the trial look at cases that the strategy drew, where random numbers are `borrowed`. The first that breaks the law is shrunk."""
     for found in cases:
         seed_all()  # as the engine does: a candidate that draws numbers draws the same at every case
-        trial.look(found.case)
+        trial.examine(found.case)
         if trial.failure is not None:
             search_from(found.choices, trial, strategy, seed)
             return
@@ -95,20 +95,20 @@ def search_from(choices: Choices, trial: Trial, strategy: SearchStrategy[Case], 
     """Shrinks what the strategy draws by these choices. Most choices that the engine tries make a case that it has tried before, since a
     small case has no use for most of the bytes: the trial looks at each case once.
     """
-    given, looked, broken = StoredChoices(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
+    given, known, broken = StoredChoices(choices), dict[Hashable, Failure | None](), dict[bytes, Failure]()
 
-    def look(case: Case, data: ConjectureData) -> None:
+    def examine(case: Case, data: ConjectureData) -> None:
         key = case.key, case.family, case.seed
-        if key not in looked:
-            trial.look(case)
-            looked[key] = trial.failure if trial.failure is not None and trial.failure[0] is case else None
-        failure = looked[key]
+        if key not in known:
+            trial.examine(case)
+            known[key] = trial.failure if trial.failure is not None and trial.failure[0] is case else None
+        failure = known[key]
         if failure is not None:
             broken[choices_to_bytes(data.choices)] = failure
             data.mark_interesting(BROKEN)
 
     with suppress(FlakyReplay):  # it broke the law once, which is enough; the tally has the case
-        _run(look, strategy, seed, settings(SETTINGS, database=given, phases=(Phase.reuse, Phase.shrink)))
+        _run(examine, strategy, seed, settings(SETTINGS, database=given, phases=(Phase.reuse, Phase.shrink)))
     if given.least in broken:  # what broke the law last need not be the simplest
         trial.tally.failure = broken[given.least]
 

@@ -114,10 +114,10 @@ class Trial:
 
     def again(self, case: Case, avoided: Sequence[Case] = ()) -> Result:
         """One case alone, without any search: what a stored counterexample comes to now. Its mistake is named without those `avoided`."""
-        self.look(case)
+        self.examine(case)
         return self._result(avoided)
 
-    def look(self, case: Case) -> Measurement | Misbehaviour:
+    def examine(self, case: Case) -> Measurement | Misbehaviour:
         """Measures the law on a case and counts what was found."""
         self.watch(case)
         measurement: Measurement | Misbehaviour
@@ -134,7 +134,7 @@ class Trial:
 
         def breaks(case: Case) -> bool:
             before = self.failure
-            measurement = self.look(case)
+            measurement = self.examine(case)
             if self.failure is before:
                 return False
             if _way(measurement) == wanted:

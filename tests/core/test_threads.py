@@ -9,11 +9,11 @@ from threading import Event, get_ident
 
 import pytest
 
-from verify.core import crew
+from verify.core import threads
 
 
 class Absent:
-    """A crew that never begins."""
+    """A pool that never begins."""
 
     def submit(self, *_):
         return Future()
@@ -28,15 +28,15 @@ class Refused:
 
 @pytest.fixture(autouse=True)
 def several_threads(monkeypatch):
-    monkeypatch.setattr(crew, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 3)
 
 
-@pytest.mark.parametrize("others", [None, Absent(), Refused()], ids=["a crew", "one that does not come", "none"])
+@pytest.mark.parametrize("others", [None, Absent(), Refused()], ids=["a pool", "one that does not come", "none"])
 def test_each_part_is_done_once(others, monkeypatch):
     if others is not None:
-        monkeypatch.setattr(crew, "_crew", lambda: others)
+        monkeypatch.setattr(threads, "_pool", lambda: others)
     done = []
-    crew.share(done.append, 50)
+    threads.share(done.append, 50)
     assert sorted(done) == list(range(50))
 
 
@@ -52,31 +52,31 @@ def test_another_thread_helps_and_is_waited_for():
             time.sleep(0.05)
 
     me = get_ident()
-    crew.share(work, 8)
+    threads.share(work, 8)
     assert sorted(who) == list(range(8))
     assert len(set(who.values())) > 1
 
 
-@pytest.mark.parametrize("in_the_crew", [False, True])
-def test_what_is_raised_reaches_the_caller(in_the_crew):
+@pytest.mark.parametrize("in_the_pool", [False, True])
+def test_what_is_raised_reaches_the_caller(in_the_pool):
     me, raised = get_ident(), Event()
 
     def work(_):
-        if (get_ident() != me) == in_the_crew:
+        if (get_ident() != me) == in_the_pool:
             raised.set()
             raise KeyError("a part")
         assert raised.wait(10)
 
     with pytest.raises(KeyError, match="a part"):
-        crew.share(work, 30)
+        threads.share(work, 30)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_a_child_has_a_crew_of_its_own():
-    crew.share(lambda _: None, 4)
-    before = crew._crew()
+def test_a_child_has_a_pool_of_its_own():
+    threads.share(lambda _: None, 4)
+    before = threads._pool()
     child = os.fork()
     if not child:
-        os._exit(0 if crew._crew() is not before else 1)
+        os._exit(0 if threads._pool() is not before else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

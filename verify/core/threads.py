@@ -17,13 +17,13 @@ from numba import config, get_num_threads
 
 
 @cache
-def _crew() -> ThreadPoolExecutor:
+def _pool() -> ThreadPoolExecutor:
     settings: Any = config
     return ThreadPoolExecutor(settings.NUMBA_NUM_THREADS, "verify-core")
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_crew.cache_clear)  # threads stay behind
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads stay behind
 
 
 def share(work: Callable[[int], None], parts: int) -> None:
@@ -47,7 +47,7 @@ def share(work: Callable[[int], None], parts: int) -> None:
 
 def _called(left: deque[int], work: Callable[[int], None], count: int) -> list[Future[None]]:
     try:
-        return [_crew().submit(_claim, left, work) for _ in range(count)]
+        return [_pool().submit(_claim, left, work) for _ in range(count)]
     except RuntimeError:  # the system's limit of threads, or the interpreter is on its way out
         return []
 

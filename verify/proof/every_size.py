@@ -67,7 +67,7 @@ class Every:
         signs = ["on paths that were drawn"] if self.some_signs else []
         labels = [] if self.all_labels is None else [f"all labels up to {self.all_labels}, some beyond"]
         beyond = f" ({'; '.join([*labels, *signs])})" if labels or signs else ""
-        where = f"at which the record is a sum over examples of the same terms, as it is at {_told(self.sizes)}{beyond}"
+        where = f"at which the record is a sum over examples of the same terms, as it is at {_in_words(self.sizes)}{beyond}"
         return f"every {self.dimension} {where}: error ≤ 2^{self.error:g}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Every:
         return found | {"told": str(self)}
 
 
-def _told(sizes: Sequence[int]) -> str:
+def _in_words(sizes: Sequence[int]) -> str:
     """1 to 8 and 128."""
     runs: list[list[int]] = []
     for n in sizes:
@@ -271,7 +271,7 @@ class _Records:
             out = followed(self.answer or code.gradient, given, registers, recorder)
             returned += [out[0]] if self.answer is not None else []
             out = out[1:] if self.answer is not None else out
-        if recorder.looked or recorder.told or random_numbers() != numbers:
+        if recorder.inspected or recorder.printed or random_numbers() != numbers:
             raise NoSum("it asks for more of its numbers than a record has")
         entries = {r: (SHARED, self.e.of(NUMBER, Fraction(x))) for x, r in recorder.guards.items()}
         for k, (rs, axis) in enumerate(zip(registers, self.axes, strict=True)):

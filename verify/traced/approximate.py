@@ -25,7 +25,7 @@ ADDED = 7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class About:
+class Approximate:
     """A number is `value` ± `radius`, and `careful` code, with its inputs as it may have shifted them, is no farther from it than that;
     `size` is that of its terms. All are (n,), of a value at n points or of the entries of one gradient.
     """
@@ -45,18 +45,18 @@ class About:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class There:
+class ApproximateGradient:
     """The gradient at a point; whether it is on a kink, or so near to one that careful code may be, and the pieces of all switches."""
 
-    gradient: About
+    gradient: Approximate
     kinked: bool
     pattern: Hashable
     lines: frozenset[tuple[Hashable, int]]
 
 
-def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[About, list[Hashable]]:
+def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[Approximate, list[Hashable]]:
     """Of inputs (inputs, n), each of which careful code may have `moved` by so much; and which pieces are taken at each point."""
-    tape, output = record.tape, int(record.outputs)
+    tape, output = record.tape, record.output
     most = max(1, MOST_NUMBERS // tape.size)
     found, patterns = [], list[Hashable]()
     for first in range(0, inputs.shape[1], most):
@@ -68,19 +68,19 @@ def values(record: Record, inputs: Floats, moved: Floats, u: float) -> tuple[Abo
         found.append((thin.values[output], thin.radii[output], careful, size))
         patterns += [_pattern(fat, k) for k in range(part.shape[1])]
     value, radius, careful, size = map(np.concatenate, zip(*found, strict=True))
-    return About(value=value, radius=radius, careful=careful, size=size), patterns
+    return Approximate(value=value, radius=radius, careful=careful, size=size), patterns
 
 
-def slopes(record: Record, inputs: Floats, moved: Floats, u: float) -> There:
+def slopes(record: Record, inputs: Floats, moved: Floats, u: float) -> ApproximateGradient:
     """Of one point, inputs (inputs,)."""
-    tape, output, x = record.tape, int(record.outputs), inputs[:, None]
+    tape, output, x = record.tape, record.output, inputs[:, None]
     thin, fat = vectors.run(tape, x), vectors.run(tape, x, moved[:, None] * np.abs(x), u)
     near, _ = vectors.slopes(thin, output)
     far, kinked = vectors.slopes(fat, output)
     size = np.abs(near.value[:, 0])
     careful = np.sum(far.radius[:, 0]) + gamma(ADDED, u) * size  # an entry may be computed from the others
-    gradient = About(value=near.value[:, 0], radius=near.radius[:, 0], careful=careful, size=size)
-    return There(gradient=gradient, kinked=bool(kinked[0]), pattern=_pattern(fat, 0), lines=_taken(tape, fat))
+    gradient = Approximate(value=near.value[:, 0], radius=near.radius[:, 0], careful=careful, size=size)
+    return ApproximateGradient(gradient=gradient, kinked=bool(kinked[0]), pattern=_pattern(fat, 0), lines=_taken(tape, fat))
 
 
 def denoted(tape: Tape, inputs: Floats) -> tuple[Floats, Floats]:
