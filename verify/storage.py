@@ -27,6 +27,19 @@ def writable(folder: Path, refused: str = "nothing can be written") -> None:
         raise UsageError(f"{refused} to {folder}: the folder is read-only. Give another place with --output.")
 
 
+class Spare:
+    """Files that are open for nothing until `close`: then so many can be opened again, whatever has been taken meanwhile."""
+
+    def __init__(self, most: int) -> None:
+        """Raises OSError where the system does not give them."""
+        self._files = [os.open(os.devnull, os.O_RDONLY) for _ in range(most)]
+
+    def close(self) -> None:
+        """Gives them back."""
+        while self._files:
+            os.close(self._files.pop())
+
+
 def save(path: Path, whole: str | bytes) -> Path:
     """Replaces the file at once, so that a reader never sees half of it; returns the path. Raises UsageError where that cannot be."""
     try:

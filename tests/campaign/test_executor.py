@@ -13,8 +13,11 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from pebble.pool import process
 
-from verify.campaign import server, workers
+from verify import Verdict
+from verify.campaign import executor, server, workers
+from verify.campaign.task import Request
 
 RIGHT = """
 import numpy as np
@@ -116,3 +119,18 @@ def test_sockets_have_a_place_where_that_of_temporary_files_has_a_long_name(tmp_
     code = "import os; from verify.campaign import workers; print(workers.each(os.getppid, [()]))"
     run = [sys.executable, "-c", code]
     assert subprocess.run(run, env={**os.environ, "TMPDIR": str(home)}, capture_output=True, check=True).stdout.startswith(b"[")
+
+
+@pytest.mark.parametrize("loop", ["message_manager_loop", "pool_manager_loop"])
+def test_a_pool_whose_thread_has_ended_is_replaced_and_given_up_in_the_end(tmp_path, monkeypatch, loop):
+    """As for want of memory: nobody would hear of an answer any more, and wait for ever."""
+    (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(executor, "MOST_UNFIT", 2)
+    usual, threads = getattr(process, loop), []
+    monkeypatch.setattr(process, loop, lambda manager: threads.pop()(manager))
+    request = Request(candidate="mine.py:f", loss="softmax_cross_entropy", laws=("value",), profile="quick")
+    for ends, due in ((1, Verdict.HOLDS), (100, Verdict.SILENT)):
+        threads[:] = [usual] * 100 + [lambda _: None] * ends
+        (outcome,) = executor.execute(request.tasks(), timeout=None)
+        assert outcome.result.verdict is due

@@ -16,12 +16,13 @@ from multiprocessing import reduction
 from socket import socket
 
 from verify.campaign import leftovers, process_group
+from verify.errors import UsageError
 
 
 def _clean(process: int, command: int) -> None:
     if os.getpid() != process:  # a copy of it
         return
-    with suppress(OSError):  # who has taken all its files away has no others cleaned
+    with suppress(OSError, UsageError):  # who has taken all its files away has no others cleaned
         process_group.end_all_below()
         for _ in range(leftovers.WAITS):  # a command that is ending may be there still; one that goes on needs its folders
             if os.getppid() != command:

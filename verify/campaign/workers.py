@@ -32,7 +32,10 @@ takes a tenth of the time of a law.
 
 @contextmanager
 def workers(most: int) -> Iterator[ProcessPool]:
-    """A pool of at most so many processes. They are gone when the block ends, which waits for their server, too."""
+    """A pool of at most so many processes. They are gone when the block ends, which waits for their server, too. Raises MemoryError where
+    there is none for it.
+    """
+    memory.check_room()
     pool = ProcessPool(max_workers=max(1, most), context=context(), initializer=_start, initargs=[memory.allowance()])
     with _awake():
         try:
@@ -57,12 +60,14 @@ def _awake() -> Iterator[None]:
                     os.kill(server, signal.SIGCONT)
 
     thread = threading.Thread(target=wake, daemon=True)
-    thread.start()
+    with suppress(RuntimeError):  # the system has no more threads: the pool, which needs some, says so
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join()
 
 
 def end_orphans() -> None:
