@@ -134,3 +134,40 @@ def test_a_pool_whose_thread_has_ended_is_replaced_and_given_up_in_the_end(tmp_p
         threads[:] = [usual] * 100 + [lambda _: None] * ends
         (outcome,) = executor.execute(request.tasks(), timeout=None)
         assert outcome.result.verdict is due
+
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells it")
+
+
+@linux
+def test_a_worker_that_is_told_to_end_while_it_begins_says_nothing():
+    code = """
+import os, signal
+from pebble.common import process_exit
+from pebble.pool.base_pool import run_initializer
+from verify.campaign import memory, workers
+signal.signal(signal.SIGTERM, process_exit)
+memory.limit = lambda _: os.kill(os.getpid(), signal.SIGTERM)
+run_initializer(workers._start, [0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+
+
+def _signals(process: int, which: str) -> set[int]:
+    told = next(line for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines() if line.startswith(which))
+    return {number for number in range(1, 65) if int(told.split()[1], 16) >> (number - 1) & 1}
+
+
+@linux
+def test_the_server_hears_of_no_ctrl_c_from_its_beginning_on():
+    """In the middle of its imports it would tell where it was; what it starts hears of it again."""
+    with server._deaf():
+        code = "from pathlib import Path; print(Path('/proc/self/status').read_text(encoding='utf-8'))"
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True).stdout
+    (blocked,) = (int(line.split()[1], 16) for line in told.splitlines() if line.startswith("SigBlk"))
+    assert blocked >> (signal.SIGINT - 1) & 1
+    assert signal.SIGINT not in _signals(os.getpid(), "SigBlk")
+    (server_process,) = workers.each(os.getppid, [()])
+    assert signal.SIGINT in _signals(server_process, "SigIgn")
+    assert signal.SIGINT not in _signals(server_process, "SigBlk")

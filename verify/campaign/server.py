@@ -212,8 +212,9 @@ else:
     def _deaf() -> Iterator[None]:
         """What is started in the block does not hear that a terminal was closed: it ends with us, who have a report to write. So does the
         process that looks after what candidates share by `multiprocessing`, which would complain of what it has forgotten.
+        Ctrl-C waits until they see to it themselves: in the middle of their imports it would be told.
         """
-        before = signal.getsignal(signal.SIGHUP)
+        before, blocked = signal.getsignal(signal.SIGHUP), signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
@@ -221,3 +222,4 @@ else:
         finally:
             with suppress(ValueError):
                 signal.signal(signal.SIGHUP, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import errno
 import os
+import signal
 import sys
 import time
 import warnings
@@ -46,6 +47,9 @@ def _received_or_gone(sock: socket, size: int) -> list[int]:
         raise ConnectionAbortedError(errno.ECONNABORTED, "who asked is gone") from None  # which the server expects
 
 
+if hasattr(signal, "pthread_sigmask"):  # it has been blocked until here; the command hears of it, and ends this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 reduction.recvfds = _received_or_gone
 with suppress(OSError, AttributeError):
     os.setpgid(0, 0)

@@ -86,6 +86,7 @@ def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
 
 def _start(allowed: int) -> None:
     """Standard output belongs to the document, standard input to the user, memory and signals to all: what runs here has its own."""
+    told = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the pool's handler raises, which would be logged while this goes on
     process_group.own()
     process_group.keep_to_itself()
     alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
@@ -105,3 +106,4 @@ def _start(allowed: int) -> None:
     os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law
     gc.set_threshold(*COLLECT)
+    signal.signal(signal.SIGTERM, told)
