@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from verify.errors import UsageError
 from verify.storage import clear
 
 PREFIX = "verify"
+LATE = (signal.SIGINT, signal.SIGTERM)
+"""Signals that a server hears nothing of until it has a group of its own."""
 WAITS, WAIT = 40, 0.05
 """How often, and for how many seconds, a server waits for its command to have ended."""
 

@@ -47,12 +47,14 @@ def _received_or_gone(sock: socket, size: int) -> list[int]:
         raise ConnectionAbortedError(errno.ECONNABORTED, "who asked is gone") from None  # which the server expects
 
 
-if hasattr(signal, "pthread_sigmask"):  # it has been blocked until here; the command hears of it, and ends this
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 reduction.recvfds = _received_or_gone
 with suppress(OSError, AttributeError):
     os.setpgid(0, 0)
+if hasattr(signal, "pthread_sigmask"):  # they were blocked until here; what has come meant the command, which ends this
+    for number in leftovers.LATE:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, leftovers.LATE)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 process_group.prctl(process_group.PR_SET_CHILD_SUBREAPER, 1)
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")  # of what was left to it
 sys.excepthook = _silently
