@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import stat
@@ -35,9 +36,10 @@ class Spare:
         self._files = [os.open(os.devnull, os.O_RDONLY) for _ in range(most)]
 
     def close(self) -> None:
-        """Gives them back."""
+        """Gives them back, and those that frames of errors hold still."""
         while self._files:
             os.close(self._files.pop())
+        gc.collect()
 
 
 def save(path: Path, whole: str | bytes) -> Path:

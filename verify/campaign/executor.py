@@ -342,7 +342,7 @@ class _Crew:
 
     def _is_held_up(self) -> bool:
         """Whether no process takes up any task: the one whose turn it is to take one may be held, or the pool has no thread any more."""
-        halted = not self.pool.active and not any(future.done() for future in self.waiting)
+        halted = any(not thread.is_alive() for thread in self.pool._loops) and not any(future.done() for future in self.waiting)
         if not self.waiting or (not halted and any(future.running() or future.done() for future in self.waiting)):
             self.idle = None
             return False
