@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from multiprocessing import get_context
 
 import pytest
 
 from verify import elapsed
-from verify.elapsed import Starved, threads
+from verify.elapsed import Starved, started, threads
 
 LEADER, OTHER = 71, 72
 
@@ -89,3 +91,12 @@ def test_two_that_share_a_processor_keep_each_other_from_it():
         both[0].join(0.02)
     both[1].join()
     assert starved.seconds > 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells it")
+def test_a_process_that_has_ended_is_gone_though_nobody_has_waited_for_it():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        assert started(other.pid)
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        assert started(other.pid) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import sympy
@@ -24,6 +26,15 @@ def torch_only_backward(torch):
     return torch.autograd.grad(checkpoint(lambda a: a.sin().sum(), x, use_reentrant=True), x)
 
 
+def python_no_thread(_):
+    """A stack of all memory that can be addressed."""
+    before = threading.stack_size(1 << 46)
+    try:
+        threading.Thread(target=print).start()
+    finally:
+        threading.stack_size(before)
+
+
 PROVOKED = {
     "TORCH_NO_DERIVATIVE": [torch_no_derivative],
     "TORCH_ONLY_BACKWARD": [torch_only_backward],
@@ -34,6 +45,7 @@ PROVOKED = {
     "SYMPY_NO_TRUTH_VALUE": [lambda _: bool(S > 0)],
     "BOOLEAN_AS_NUMBER": [lambda _: sympy.exp(S) + (S == 0)],
     "NUMPY_NO_METHOD": [lambda _: np.exp(np.array([S, S], dtype=object))],
+    "PYTHON_NO_THREAD": [python_no_thread],
 }
 KNOWN = {name: value for name, value in vars(library_errors).items() if isinstance(value, LibraryError)}
 

@@ -309,6 +309,7 @@ def judge_all(
     captured: bool = False,
     on_start: Callable[[int], object] = lambda _: None,
     on_done: Done = lambda _: None,
+    on_end: Callable[[], object] = lambda: None,
     ledger: Ledger | None = None,
     fresh: bool = False,
     say: Say = lambda _: None,
@@ -322,9 +323,10 @@ def judge_all(
     Tasks are judged `elsewhere`, on other machines for instance, where that is given. Laws that hold are searched on in bulk by so many
     further `problems`, where they can be.
 
-    With `partial` a KeyboardInterrupt leaves the report of what is known by then, which says so.
+    With `partial` a KeyboardInterrupt, or an error of the system's or ours, leaves the report of what is known by then, which says so.
 
-    `on_start` hears how many outcomes are due where these are more than the tasks, `on_done` each of them. A request that cannot be
+    `on_start` hears how many outcomes are due where these are more than the tasks, `on_done` each of them, `on_end` that no more are
+    judged. A request that cannot be
     judged, for its spec say, is told in the report; raises UsageError where that is true of all.
     """
     tasks: list[Task] = [t for r in requests for t in r.tasks()]
@@ -360,17 +362,19 @@ def judge_all(
         on_start(len(so_far) + len(parts))
         return judge(parts)
 
-    ended: str | None = None
+    ended: str | Exception | None = None
     try:
         outcomes = judge(tasks)
         if problems:
             outcomes = large.searched(outcomes, problems, judge_parts, here)
-    except KeyboardInterrupt as interrupt:
-        if not partial:
+    except (KeyboardInterrupt, Exception) as error:
+        if not partial or isinstance(error, UsageError):
             raise
-        ended = str(interrupt) or "SIGINT"
+        ended = error if isinstance(error, Exception) else str(error) or "SIGINT"
+        by = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else str(ended)
         known = {reuse.asking(o.task): o for o in so_far}
-        outcomes = [replace(known[name], task=t) if (name := reuse.asking(t)) in known else unasked(t, ended) for t in tasks]
+        outcomes = [replace(known[name], task=t) if (name := reuse.asking(t)) in known else unasked(t, by) for t in tasks]
+    on_end()
     remember({r.loss for r in requests})
     wrong = {id(r.request) for r in refused}
     outcomes = [o for o in outcomes if id(o.task.request) not in wrong]  # some may have ended before it was found out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,11 @@ import click
 from verify import streams
 from verify.errors import UsageError, seconds
 from verify.evidence import Verdict
+from verify.library_errors import PYTHON_NO_THREAD
 from verify.profiles import PROFILES
 from verify.report.names import EXIT_CODES, FORMATS
 from verify.settings import numbers, tool
-from verify.storage import save, writable
+from verify.storage import Spare, save, writable
 
 if TYPE_CHECKING:
     from verify.campaign.executor import Execute
@@ -39,6 +41,9 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 
 NO_MORE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 """The same where it has no files, memory or processes to give."""
+
+SPARE = 4
+"""Files that a report needs at once: its own, and those of modules that are loaded to write it."""
 
 MOST_CASES = 1e15
 
@@ -70,8 +75,8 @@ def main() -> None:
         if isinstance(error, OSError) and error.errno in FULL:
             click.echo(f"Error: the output cannot be written: {error.strerror}. Make room, or give another place for it.", err=True)
             sys.exit(WRONG_USAGE)
-        if isinstance(error, OSError) and error.errno in NO_MORE:
-            told = f"the system gives this command no more: {error.strerror}. Raise its limits (ulimit -n, ulimit -u)"
+        if (lacking := _lacking(error)) is not None:
+            told = f"the system gives this command no more: {lacking}. Raise its limits (ulimit -a shows them)"
             click.echo(f"Error: {told}; verify run goes on from its ledger.", err=True)
             sys.exit(WRONG_USAGE)
         import traceback
@@ -79,6 +84,24 @@ def main() -> None:
         click.echo(f"Internal error: this is a bug of verify, please report it.\n\n{_shown(traceback.format_exc())}", err=True)
         sys.exit(INTERNAL_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _lacking(error: BaseException) -> str | None:
+    """What the system does not give, where that is why something failed."""
+    if isinstance(error, MemoryError):
+        return "no memory"
+    if isinstance(error, OSError) and error.errno in NO_MORE:
+        return error.strerror
+    if PYTHON_NO_THREAD.is_told_by(error):
+        return "no thread"
+    from verify.campaign.memory import check_room
+
+    try:  # an import, for instance, fails with other words
+        check_room()
+        open(os.devnull, "rb").close()
+    except (MemoryError, OSError) as lacking:
+        return _lacking(lacking)
+    return None if error.__cause__ is None else _lacking(error.__cause__)
 
 
 def _shown(text: str) -> str:
@@ -319,6 +342,7 @@ def run(
     in_process: bool,
 ) -> int:
     """Judge every candidate of [tool.verify] in pyproject.toml, or the built-in core, write the report and apply [tool.verify.gate]."""
+    spare = Spare(SPARE)
     writable(output, UNWRITTEN)
     from verify.campaign.server import CORE, remember
 
@@ -346,7 +370,7 @@ def run(
         click.get_current_context().call_on_close(lambda: _close(ledger))
         if ledger.note:
             click.echo(ledger.note, err=True)
-    how: dict[str, Any] = {"ledger": ledger, "fresh": fresh, "partial": True, "problems": cases}
+    how: dict[str, Any] = {"ledger": ledger, "fresh": fresh, "partial": True, "problems": cases, "on_end": spare.close}
     with _until_ended(), _elsewhere(scheduler, requests, installed, output) as elsewhere:
         report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, elsewhere=elsewhere, **how)
     if core and not in_process:
@@ -355,22 +379,25 @@ def run(
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
-    ended_by = report.ended_by
-    shown = [] if in_process or ended_by else [r for r in requests if r.name not in report.ended]
+    ended_by = report.ended_by if isinstance(report.ended_by, str) else None
+    failed = report.ended_by if isinstance(report.ended_by, Exception) else None
+    shown = [] if in_process or report.ended_by else [r for r in requests if r.name not in report.ended]
     document, code = report.to_dict() | {"figures": []}, EXIT_CODES[report.verdict]
     try:
         with _until_ended():
             document["figures"] = measured(shown, timeout, ledger, fresh=fresh)
-            if power and not ended_by:
+            if power and report.ended_by is None:
                 document["power"] = _kill_tables(report)
-            if not ended_by and (prove or (policy is not None and policy.proof is not None)):
+            if report.ended_by is None and (prove or (policy is not None and policy.proof is not None)):
                 code = _proved(document, requests, code, in_process=in_process)
-            if hiker and not ended_by:
+            if hiker and report.ended_by is None:
                 from verify.descent import hiker_command
 
                 hiker_command.write(output, seed=report.seed, report=True, quiet=quiet)
     except KeyboardInterrupt as interrupt:  # what is there is told
         ended_by = str(interrupt)
+    except Exception as error:  # is raised when that is written
+        failed = error
     if policy is not None:
         from verify.gate.command import apply
         from verify.gate.rules import exit_code
@@ -387,6 +414,9 @@ def run(
         if kept is not None:
             _forget(output / "witness", kept)
         emit(document, format_, None)
+    if failed is not None:
+        click.echo(f"{output / 'report.json'} has what was judged before this:", err=True)
+        raise failed
     if ended_by:
         click.echo(f"ended by {ended_by}: {output / 'report.json'} has what was judged, and verify run goes on from there", err=True)
         return ENDED_BY + int(signal.Signals[ended_by])
@@ -528,6 +558,7 @@ def _judge(
 ) -> Report:
     from verify.api import judge_all
     from verify.campaign.task import Outcome
+    from verify.report import folder, text  # noqa: F401  (to write it: later there may be no file or memory to load them)
     from verify.report.model import installed, libraries
     from verify.report.progress import outcomes  # and rich: now, while the workers' server starts, and not when all wait for it
 

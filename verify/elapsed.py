@@ -91,12 +91,19 @@ def _leader(member: Path) -> int | None:
     return None
 
 
+ENDED = ("Z", "X")
+"""What Linux calls a process that has ended."""
+
+
 def started(process: int) -> str:
-    """When a process began, as the system counts; empty where it is not there. Numbers of processes are given again."""
+    """When a process began, as the system counts; empty where it is not there, or has ended and is still to be waited for. Numbers of
+    processes are given again.
+    """
     if sys.platform == "win32":
         return "there"  # nobody can ask without harm
     with suppress(OSError, IndexError):
-        return (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        told = (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return "" if told[0] in ENDED else told[19]
     if (PROC / "self").exists():
         return ""
     try:

@@ -37,3 +37,5 @@ BOOLEAN_AS_NUMBER = LibraryError(TypeError, "'bool'")
 """Of Python, where a truth value is added to an expression."""
 NUMPY_NO_METHOD = LibraryError(TypeError, "no callable")
 """Of numpy's functions, on an array of objects without a method of that name."""
+PYTHON_NO_THREAD = LibraryError(RuntimeError, "can't start new thread")
+"""Where the system gives no more threads, or no memory for one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import stat
@@ -25,6 +26,20 @@ def writable(folder: Path, refused: str = "nothing can be written") -> None:
         raise UsageError(f"{refused} to {folder}: {error.strerror}. Give another place with --output.") from None
     if not os.access(folder, os.W_OK):
         raise UsageError(f"{refused} to {folder}: the folder is read-only. Give another place with --output.")
+
+
+class Spare:
+    """Files that are open for nothing until `close`: then so many can be opened again, whatever has been taken meanwhile."""
+
+    def __init__(self, most: int) -> None:
+        """Raises OSError where the system does not give them."""
+        self._files = [os.open(os.devnull, os.O_RDONLY) for _ in range(most)]
+
+    def close(self) -> None:
+        """Gives them back, and those that frames of errors hold still."""
+        while self._files:
+            os.close(self._files.pop())
+        gc.collect()
 
 
 def save(path: Path, whole: str | bytes) -> Path:

@@ -13,8 +13,11 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from pebble.pool import process
 
-from verify.campaign import server, workers
+from verify import Verdict
+from verify.campaign import executor, leftovers, server, workers
+from verify.campaign.task import Request
 
 RIGHT = """
 import numpy as np
@@ -112,3 +115,56 @@ def test_sockets_have_a_place_where_that_of_temporary_files_has_a_long_name(tmp_
     code = "import os; from verify.campaign import workers; print(workers.each(os.getppid, [()]))"
     run = [sys.executable, "-c", code]
     assert subprocess.run(run, env={**os.environ, "TMPDIR": str(home)}, capture_output=True, check=True).stdout.startswith(b"[")
+
+
+@pytest.mark.parametrize("loop", ["message_manager_loop", "pool_manager_loop"])
+def test_a_pool_whose_thread_has_ended_is_replaced_and_given_up_in_the_end(tmp_path, monkeypatch, loop):
+    """As for want of memory: nobody would hear of an answer any more, and wait for ever."""
+    (tmp_path / "mine.py").write_text(RIGHT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(executor, "MOST_UNFIT", 2)
+    usual, threads = getattr(process, loop), []
+    monkeypatch.setattr(process, loop, lambda manager: threads.pop()(manager))
+    request = Request(candidate="mine.py:f", loss="softmax_cross_entropy", laws=("value",), profile="quick")
+    for ends, due in ((1, Verdict.HOLDS), (100, Verdict.SILENT)):
+        threads[:] = [usual] * 100 + [lambda _: None] * ends
+        (outcome,) = executor.execute(request.tasks(), timeout=None)
+        assert outcome.result.verdict is due
+
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells it")
+
+
+@linux
+def test_a_worker_that_is_told_to_end_while_it_begins_says_nothing():
+    code = """
+import os, signal
+from pebble.common import process_exit
+from pebble.pool.base_pool import run_initializer
+from verify.campaign import memory, workers
+signal.signal(signal.SIGTERM, process_exit)
+memory.limit = lambda _: os.kill(os.getpid(), signal.SIGTERM)
+run_initializer(workers._start, [0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+
+
+def _signals(process: int, which: str) -> set[int]:
+    told = next(line for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines() if line.startswith(which))
+    return {number for number in range(1, 65) if int(told.split()[1], 16) >> (number - 1) & 1}
+
+
+@linux
+def test_the_server_hears_of_no_signal_to_the_group_from_its_beginning_on():
+    """In the middle of its imports it would tell where it was; what it starts hears of it again."""
+    with server._deaf():
+        code = "from pathlib import Path; print(Path('/proc/self/status').read_text(encoding='utf-8'))"
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True).stdout
+    (blocked,) = (int(line.split()[1], 16) for line in told.splitlines() if line.startswith("SigBlk"))
+    assert all(blocked >> (number - 1) & 1 for number in leftovers.LATE)
+    assert not _signals(os.getpid(), "SigBlk") & {*leftovers.LATE}
+    (server_process,) = workers.each(os.getppid, [()])
+    assert signal.SIGINT in _signals(server_process, "SigIgn")
+    assert not _signals(server_process, "SigBlk") & {*leftovers.LATE}
+    assert signal.SIGTERM not in _signals(server_process, "SigIgn")

@@ -295,11 +295,17 @@ def test_another_question_has_another_answer(project, change):
     assert not judged(project, "right", laws=("value",), **change)[1]["right", "value"].reused
 
 
+CASE = {"values": {"x": [0.0], "y": [2**70]}, "differentiated": ["x"]}
+HUGE = json.dumps({"outcome": {"result": {"witness": {"case": CASE, "dtype": "float64", "evidence": None}}}})
+
+
 def test_rows_that_are_none_are_judged_again(project):
     judged(project, "right")
-    for told_now in ("", "[]", "{}", '{"outcome": {"result": {}}, "limits": {}}', "[" * 100_000, '{"outcome": 3, "limits": 4}'):
+    for told_now in ("", "[]", "{}", '{"outcome": {"result": {}}, "limits": {}}', "[" * 100_000, '{"outcome": 3, "limits": 4}', HUGE):
         rows = sqlite3.connect(project / NAME)
+        rows.create_function("digest", 3, ledger_module.digest)
         rows.execute("UPDATE answers SET told=?", (told_now,))
+        rows.execute("UPDATE answers SET digest=digest(question, told, sources)")
         rows.commit()
         rows.close()
         report, _, _ = judged(project, "right", laws=("value",))
@@ -476,3 +482,61 @@ def test_a_run_that_was_killed_goes_on_and_reports_the_same(tmp_path, undisturbe
         (kept,) = rows.execute("SELECT count(*) FROM answers WHERE subject NOT NULL").fetchone()
     assert kept == 4
     print(f"{KILLS} kills, {told_before} outcomes told before them")
+
+
+SPOILT = {
+    "text that is no UTF-8": "UPDATE answers SET told=CAST(x'ff7b' AS TEXT)",
+    "bytes": "UPDATE answers SET told=x'ff00'",
+    "nothing": "UPDATE answers SET told=NULL, sources=NULL",
+    "numbers": "UPDATE answers SET told=5, sources=7, digest=9",
+    "another answer": "UPDATE answers SET told=replace(told, '1', '2')",
+    "another place": "UPDATE answers SET question='b'",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_row_that_somebody_has_changed_is_none(tmp_path, opened, how):
+    ledger = opened(tmp_path / NAME)
+    ledger.keep("a", '{"n": 1}', None)
+    assert ledger.find("a").told == {"n": 1}
+    ledger._rows.execute(SPOILT[how])
+    assert ledger.find("a") is None
+    assert ledger.find("b") is None
+
+
+OTHERS = {
+    "tables of somebody else": ["CREATE TABLE users (name)"],
+    "a table of that name": ["CREATE TABLE answers (question)", "CREATE TABLE users (name)"],
+    "their version is ours": ["CREATE TABLE users (name)", f"PRAGMA user_version={ledger_module.SCHEMA}"],
+    "views in their place": ["CREATE TABLE t (question)", "CREATE VIEW answers AS SELECT * FROM t"],
+    "other columns": ["CREATE TABLE answers (question)", "CREATE TABLE claims (a)", f"PRAGMA user_version={ledger_module.SCHEMA}"],
+    "a table is missing": [*ledger_module.TABLES, "DROP TABLE claims"],
+    "a trigger": [*ledger_module.TABLES, "CREATE TRIGGER t BEFORE INSERT ON answers BEGIN SELECT raise(ABORT, 'no'); END"],
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_database_of_somebody_else_is_put_aside_as_it_is(tmp_path, opened, what):
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+        for statement in OTHERS[what]:
+            other.execute(statement)
+        before = other.execute("SELECT sql FROM sqlite_master").fetchall()
+    ledger = opened(tmp_path / NAME)
+    assert "was no ledger" in ledger.note
+    ledger.keep("a", "1", None)
+    assert ledger.find("a").told == 1
+    with closing(sqlite3.connect(tmp_path / f"{NAME}.unreadable")) as aside:
+        assert aside.execute("SELECT sql FROM sqlite_master").fetchall() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are POSIX")
+@pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir] if hasattr(os, "mkfifo") else [])
+def test_what_stands_in_the_place_of_a_file_of_sqlite_s_is_not_waited_for(tmp_path, opened, end, make):
+    opened(tmp_path / NAME).close()
+    (tmp_path / NAME).unlink() if not end else None
+    make(tmp_path / f"{NAME}{end}")
+    ledger = opened(tmp_path / NAME)
+    assert "cannot be used" in ledger.note
+    ledger.keep("a", "1", None)
+    assert ledger.find("a") is None

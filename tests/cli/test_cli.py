@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from verify import UsageError
-from verify.campaign import configuration
+from verify.campaign import configuration, reuse
 from verify.campaign.configuration import read
 from verify.campaign.process_group import below
 from verify.cli import cli, main
@@ -409,6 +409,68 @@ def test_a_full_disk_is_told_in_a_sentence(words):
         done = subprocess.run([*MODULE, *words], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 2
     assert re.fullmatch(r"Error: the output cannot be written: .*\. Make room, or give another place for it\.\n", done.stderr)
+
+
+LIMITS = {
+    "files": ("RLIMIT_NOFILE", 16, "Too many open files", True),
+    "fewer files": ("RLIMIT_NOFILE", 8, "gives this command no more: Too many open files", False),
+    "size of a file": ("RLIMIT_FSIZE", 0, "there is no folder for temporary files", False),
+    "memory": ("RLIMIT_AS", 300 << 20, "gives this command no more: no memory", False),
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_run_that_a_limit_ends_says_so_and_leaves_a_report_where_it_can(tmp_path, limit):
+    import resource
+
+    name, most, told, report = LIMITS[limit]
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("right"))
+    done = subprocess.run(
+        [*MODULE, "run", *ONE_LAW.split(), "--output", "out"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: resource.setrlimit(getattr(resource, name), (most, most)),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in ((2, 4) if report else (2,)), done.stderr
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    if report:
+        (result,) = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"]
+        assert result["verdict"] == "silent"
+        assert (tmp_path / "out" / "index.html").exists()
+
+
+def test_an_error_after_the_first_outcomes_leaves_them_in_the_report(tmp_path, monkeypatch, capsys):
+    """Whatever fails in a run, or once all is judged, costs no outcome."""
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    configure(tmp_path, CANDIDATE.format("right"))
+    monkeypatch.chdir(tmp_path)
+    judged, words = reuse.judged, ["verify", "run", "--profile", "quick", "--law", "value", "--law", "order", "--output", "out"]
+    monkeypatch.setattr(sys, "argv", words)
+
+    def fails(*_, **__):
+        raise ValueError("a bug")
+
+    def fails_later(tasks, *given, **how):
+        judged(tasks[:1], *given, **how)
+        fails()
+
+    failing = {"api.reuse.judged": (fails_later, ["holds", "silent"]), "campaign.pictures.measured": (fails, ["holds", "holds"])}
+    for place, (by, due) in failing.items():
+        with monkeypatch.context() as patched:
+            patched.setattr(f"verify.{place}", by)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert ended.value.code == 3
+        assert "ValueError: a bug" in capsys.readouterr().err
+        results = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["results"]
+        assert [r["verdict"] for r in results] == due
 
 
 def test_a_system_that_has_no_more_to_give_is_told_in_a_sentence(monkeypatch, capsys):

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -45,6 +45,7 @@ from verify.elapsed import Starved, now, processors
 from verify.errors import UsageError
 from verify.storage import clear, go_home
 
+Found = TypeVar("Found", Outcome, Outcome | Inapplicable)
 Done = Callable[[Outcome | Inapplicable], None]
 Say = Callable[[str], object]
 """Hears what is of interest beside outcomes."""
@@ -214,7 +215,7 @@ def tidied() -> Iterator[None]:
             tidy_all()
 
 
-def _with_output(outcome: Outcome | Inapplicable, printed: str) -> Outcome | Inapplicable:
+def _with_output(outcome: Found, printed: str) -> Found:
     return replace(outcome, printed=printed) if isinstance(outcome, Outcome) and printed else outcome
 
 
@@ -289,7 +290,7 @@ class _CandidateRun:
                 if not self.pool.active:  # the candidate has broken it, or its server has ended
                     self.pool = self.room.enter_context(workers(self.most))
                 return self.pool.schedule(recorded, args=arguments)
-            except (BrokenProcessPool, OSError, RuntimeError) as error:  # the system has no files, processes or threads to give, say
+            except (BrokenProcessPool, OSError, RuntimeError, MemoryError) as error:  # the system has no files or threads to give, say
                 why = NotStarted(str(error.__cause__ or error))
         failed: Future[Outcome | Inapplicable] = Future()
         failed.set_exception(why)
@@ -298,6 +299,9 @@ class _CandidateRun:
     def ended(self) -> Iterator[tuple[int, Outcome | Inapplicable]]:
         """What has ended since the last look, or has taken too long."""
         if self._is_held_up():
+            if self.unfit >= MOST_UNFIT:
+                yield from self._given_up()
+                return
             self._start_anew()
         for future, i in list(self.waiting.items()):
             if future not in self.waiting:
@@ -337,12 +341,13 @@ class _CandidateRun:
             yield i, _with_output(lost, self._printed(i, lost))
 
     def _is_held_up(self) -> bool:
-        """Whether no process takes up any task: the one whose turn it is to take one may be held."""
-        if not self.waiting or any(future.running() or future.done() for future in self.waiting):
+        """Whether no process takes up any task: the one whose turn it is to take one may be held, or the pool has no thread any more."""
+        halted = any(not thread.is_alive() for thread in self.pool._loops) and not any(future.done() for future in self.waiting)
+        if not self.waiting or (not halted and any(future.running() or future.done() for future in self.waiting)):
             self.idle = None
             return False
         self.idle = self.idle or now()
-        return now() - self.idle > PATIENCE
+        return now() - self.idle > (TICK if halted else PATIENCE)
 
     def _start_anew(self) -> None:
         """Gives all that waits to other processes, which are new."""
@@ -352,6 +357,15 @@ class _CandidateRun:
         again, self.waiting = [*self.waiting.values()], {}
         for i in again:
             self._schedule(i, self.given[i], "tries" if i in self.smaller else "output")
+
+    def _given_up(self) -> list[tuple[int, Outcome]]:
+        """What all that waits came to, which no process has taken up."""
+        self.pool.stop()  # type: ignore[no-untyped-call]
+        told = [(i, self.smaller[i].outcome if i in self.smaller else not_begun(self.tasks[i], self.unfit)) for i in self.waiting.values()]
+        told += self.lost
+        self.waiting.clear()
+        self.lost.clear()
+        return [(i, _with_output(outcome, self._printed(i, outcome))) for i, outcome in told]
 
     def _refuse(self, task: Task, error: UsageError) -> None:
         """Gives up all that waits of the same request."""

@@ -6,6 +6,7 @@ folder share it: each claims what it is going to judge, and the claim of a proce
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ from verify.campaign.sources import Sources
 from verify.elapsed import started
 
 NAME = "ledger.sqlite"
-SCHEMA = 1
+SCHEMA = 2
 PATIENCE = 2.0
 """Seconds that one process waits for the other to write; what it has to keep waits beside, and it goes on."""
 LAST = 30.0
@@ -29,11 +30,12 @@ NETWORK = {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "lustre", "nfs", "nfs4", "
 """File systems that machines share: write-ahead logging needs memory that all its readers see."""
 
 TABLES = (
-    "CREATE TABLE answers (question TEXT PRIMARY KEY, subject TEXT, broken INTEGER, told TEXT, sources TEXT, kept REAL)",
+    "CREATE TABLE answers (question TEXT PRIMARY KEY, subject TEXT, broken INTEGER, told TEXT, sources TEXT, digest TEXT, kept REAL)",
     "CREATE INDEX of_subject ON answers (subject, broken)",
     "CREATE TABLE claims (question TEXT PRIMARY KEY, process INTEGER, started TEXT, machine TEXT)",
     f"PRAGMA user_version={SCHEMA}",
 )
+NAMES = {"answers", "of_subject", "claims"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ class Ledger:
                 self.note = f"{file} was no ledger: it is {aside.name} now, and a new one was begun"
 
     def _open(self) -> None:
-        if self.file.is_symlink():
-            raise sqlite3.OperationalError("it is a link")
+        for name in ("", "-journal", "-wal", "-shm"):  # SQLite would wait for a pipe in the place of one for ever
+            there = self.file.with_name(f"{self.file.name}{name}")
+            if there.is_symlink() or (there.exists() and not there.is_file()):
+                raise sqlite3.OperationalError(f"{there.name} is a {'link' if there.is_symlink() else 'folder or a pipe'}")
         where = f"{self.file.absolute().as_uri()}{f'?vfs={self._system}' if self._system else ''}"
         self._rows = sqlite3.connect(where, uri=True, timeout=PATIENCE, isolation_level=None)
         self._begun = False
@@ -92,9 +96,13 @@ class Ledger:
         if self._is_of_another_version(rows):
             rows.execute("BEGIN IMMEDIATE")
             if self._is_of_another_version(rows):  # new, or what that has is judged again
+                if not {name for name, _ in _schema(rows)} <= NAMES:
+                    raise sqlite3.DatabaseError("it has tables of somebody else")
                 for statement in ("DROP TABLE IF EXISTS answers", "DROP TABLE IF EXISTS claims", *TABLES):
                     rows.execute(statement)
             rows.execute("COMMIT")
+        elif {statement for _, statement in _schema(rows)} != set(TABLES[:-1]):
+            raise sqlite3.DatabaseError("its tables are others")
         if mode != "wal":
             self.note = f"{self.file} lies where SQLite cannot log ahead, on a network for instance: its journal is {mode}, which is slower"
         self._begun = True
@@ -105,7 +113,7 @@ class Ledger:
 
     def _waits_for_others(self, error: sqlite3.Error) -> bool:
         """Whether another process has it locked: it is waited for no longer until it can be written again."""
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return False
         self.note = f"{self.file} is locked by another process: what is judged is kept there as soon as it is free"
         if self._rows is not None:
@@ -138,20 +146,21 @@ class Ledger:
 
     def find(self, question: str) -> Row | None:
         """What was answered to it last."""
-        return self._row("SELECT told, sources FROM answers WHERE question=?", question)
+        return self._row("question=?", question)
 
     def broken(self, subject: str) -> Row | None:
         """The latest broken answer to any question about the same."""
-        return self._row("SELECT told, sources FROM answers WHERE subject=? AND broken ORDER BY kept DESC LIMIT 1", subject)
+        return self._row("subject=? AND broken ORDER BY kept DESC LIMIT 1", subject)
 
-    def _row(self, query: str, name: str) -> Row | None:
+    def _row(self, which: str, name: str) -> Row | None:
         try:
             if self._rows is not None and self._begun:
-                found = self._rows.execute(query, (name,)).fetchone()
-                return None if found is None else Row(json.loads(found[0]), json.loads(found[1]))
+                found = self._rows.execute(f"SELECT question, told, sources, digest FROM answers WHERE {which}", (name,)).fetchone()  # noqa: S608
+                if found is not None and digest(*found[:3]) == found[3]:
+                    return Row(json.loads(found[1]), json.loads(found[2]))
         except sqlite3.Error as error:
             self._waits_for_others(error)
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, RecursionError):  # whatever somebody has written there
             pass
         return None
 
@@ -161,7 +170,8 @@ class Ledger:
         """
         if self._rows is None:
             return
-        self._late.append((question, subject, broken, document, json.dumps(sources)))
+        text = json.dumps(sources)
+        self._late.append((question, subject, broken, document, text, digest(question, document, text)))
         self._write()
 
     def _write(self) -> None:
@@ -171,7 +181,7 @@ class Ledger:
             self._begin(self._rows)
             self._rows.execute("BEGIN IMMEDIATE")
             try:
-                self._rows.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, julianday('now'))", self._late)
+                self._rows.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, julianday('now'))", self._late)
                 self._rows.executemany("DELETE FROM claims WHERE question=?", [(question,) for question, *_ in self._late])
                 self._rows.execute("COMMIT")
             except BaseException:
@@ -215,6 +225,17 @@ class Ledger:
                 found = self._rows.execute("SELECT process, started, machine FROM claims WHERE question=?", (question,)).fetchone()
                 return int(found[0]) if found is not None and _is_alive(*found) else None
         return None
+
+
+def digest(*parts: str) -> str:
+    """What tells a row that is as it was written from one that a disk, or somebody, has changed. Raises TypeError for what is no text."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _schema(rows: sqlite3.Connection) -> list[tuple[str, str]]:
+    """What is in a database: tables, views, indices, triggers, each with its statement."""
+    with closing(rows.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")) as found:
+        return found.fetchall()
 
 
 def _is_alive(process: int, since: str, machine: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 
 from verify.elapsed import started
+from verify.errors import UsageError
 from verify.storage import clear
 
 PREFIX = "verify"
+LATE = (signal.SIGINT, signal.SIGTERM)
+"""Signals that a server hears nothing of until it has a group of its own."""
 WAITS, WAIT = 40, 0.05
 """How often, and for how many seconds, a server waits for its command to have ended."""
 
@@ -64,8 +68,12 @@ def own_sockets() -> None:
 
 
 def _homes() -> tuple[str, str]:
-    """Where temporary folders are: of sockets in the second, where the name of the first is too long."""
-    return tempfile.gettempdir(), "/tmp"  # noqa: S108
+    """Where temporary folders are: of sockets in the second, where the name of the first is too long. Raises UsageError for none."""
+    try:
+        return tempfile.gettempdir(), "/tmp"  # noqa: S108
+    except FileNotFoundError as error:  # each was tried, and none could be written
+        told = "make room there, name another one in TMPDIR, or raise the limit of a file's size (ulimit -f)"
+        raise UsageError(f"there is no folder for temporary files: {error.strerror}; {told}.") from None
 
 
 def sweep(ended: int | None = None) -> None:

@@ -27,6 +27,17 @@ def allowance() -> int:
     return max(FEWEST, min(MOST, share))
 
 
+ROOM = 1 << 26
+"""Bytes that must be there for threads to begin: one has 8 MiB of stack, and Python waits for ever for a thread that has no memory. Less
+than that may lie about in what was given back, of which nobody else can make use.
+"""
+
+
+def check_room() -> None:
+    """Raises MemoryError where this process gets no more memory."""
+    bytearray(ROOM)
+
+
 def limit(allowed: int) -> None:
     """Lets allocations beyond so many bytes fail in this process from now on."""
     taken = _taken()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from pebble import ProcessExpired
+from pebble import ProcessExpired, ProcessPool
 
 from verify.campaign import output
-from verify.campaign.executor import DEFAULT_TIMEOUT
+from verify.campaign.executor import DEFAULT_TIMEOUT, NotStarted
 from verify.campaign.ledger import Ledger
 from verify.campaign.reuse import keep, look_up
 from verify.campaign.reuse import pictures as asking_for_pictures
@@ -34,7 +35,7 @@ def measured(
     limit = timeout or DEFAULT_TIMEOUT
     if None in known:
         with workers(min(known.count(None), processors(os.getpid()))) as pool:
-            waiting = {i: pool.schedule(_shown, args=[*jobs[i]], timeout=limit) for i, there in enumerate(known) if there is None}
+            waiting = {i: _future(pool, jobs[i], limit) for i, there in enumerate(known) if there is None}
             for i, future in waiting.items():
                 try:
                     # a worker that ends with code 0 is never missed by the pool
@@ -46,6 +47,16 @@ def measured(
                 else:
                     known[i] = keep(ledger, names[i], pictures, sources)
     return [{"candidate": r.name, "loss": r.loss, "dtype": dtype, **there} for (r, dtype), there in zip(jobs, known, strict=True)]
+
+
+def _future(pool: ProcessPool, job: tuple[Request, str], limit: float) -> Future[Any]:
+    """What is going to be told of a candidate; the error where no process can be started."""
+    try:
+        return pool.schedule(_shown, args=[*job], timeout=limit)
+    except (OSError, RuntimeError, MemoryError) as error:  # the system has no files, processes, threads or memory to give
+        failed: Future[Any] = Future()
+        failed.set_exception(NotStarted(str(error)))  # a new one, that keeps no frames with open files
+        return failed
 
 
 def _shown(request: Request, dtype: str) -> tuple[dict[str, Any], Sources | None]:

@@ -218,8 +218,10 @@ else:
     def _deaf() -> Iterator[None]:
         """What is started in the block does not hear that a terminal was closed: it ends with us, who have a report to write. So does the
         process that looks after what candidates share by `multiprocessing`, which would complain of what it has forgotten.
+        Ctrl-C and SIGTERM to the group wait until they see to it themselves: who ends in the middle of its imports tells of it, and leaves
+        its folder behind.
         """
-        before = signal.getsignal(signal.SIGHUP)
+        before, blocked = signal.getsignal(signal.SIGHUP), signal.pthread_sigmask(signal.SIG_BLOCK, leftovers.LATE)
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
@@ -227,3 +229,4 @@ else:
         finally:
             with suppress(ValueError):
                 signal.signal(signal.SIGHUP, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import time
 import warnings
 from contextlib import suppress
 
 from verify.campaign import leftovers, process_group
+from verify.errors import UsageError
 
 
 def _clean(process: int, command: int) -> None:
     if os.getpid() != process:  # a copy of it
         return
-    with suppress(OSError):  # who has taken all its files away has no others cleaned
+    with suppress(OSError, UsageError):  # who has taken all its files away has no others cleaned
         process_group.end_all_below()
         for _ in range(leftovers.WAITS):  # a command that is ending may be there still; one that goes on needs its folders
             if os.getppid() != command:
@@ -33,6 +35,11 @@ def _silently(*_: object) -> None:
 
 with suppress(OSError, AttributeError):
     os.setpgid(0, 0)
+if hasattr(signal, "pthread_sigmask"):  # they were blocked until here; what has come meant the command, which ends this
+    for number in leftovers.LATE:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, leftovers.LATE)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 process_group.prctl(process_group.PR_SET_CHILD_SUBREAPER, 1)
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")  # of what was left to it
 sys.excepthook = _silently

@@ -239,9 +239,9 @@ def unjudged(task: Task, note: Note | None, error: Exception) -> Outcome:
     return Outcome(task, silent, known[0], place=known[1], passing=True)
 
 
-def unasked(task: Task, signal: str) -> Outcome:
-    """What a task came to whose run was ended by a signal."""
-    return _silent(task, None, f"the run was ended by {signal} before this was judged; verify run goes on from there", 0.0)
+def unasked(task: Task, by: str) -> Outcome:
+    """What a task came to whose run was ended by a signal, or an error."""
+    return _silent(task, None, f"the run was ended by {by} before this was judged; verify run goes on from there", 0.0)
 
 
 def _silent(task: Task, note: Note | None, reason: str, seconds: float) -> Outcome:

@@ -32,7 +32,10 @@ takes a tenth of the time of a law.
 
 @contextmanager
 def workers(most: int) -> Iterator[ProcessPool]:
-    """A pool of at most so many processes. They are gone when the block ends, which waits for their server, too."""
+    """A pool of at most so many processes. They are gone when the block ends, which waits for their server, too. Raises MemoryError where
+    there is none for it.
+    """
+    memory.check_room()
     pool = ProcessPool(max_workers=max(1, most), context=context(), initializer=_start, initargs=[memory.allowance()])
     with _awake():
         try:
@@ -57,12 +60,14 @@ def _awake() -> Iterator[None]:
                     os.kill(server, signal.SIGCONT)
 
     thread = threading.Thread(target=wake, daemon=True)
-    thread.start()
+    with suppress(RuntimeError):  # the system has no more threads: the pool, which needs some, says so
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join()
 
 
 def end_orphans() -> None:
@@ -81,6 +86,7 @@ def each(f: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
 
 def _start(allowed: int) -> None:
     """Standard output belongs to the document, standard input to the user, memory and signals to all: what runs here has its own."""
+    told = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the pool's handler raises, which would be logged while this goes on
     process_group.own()
     process_group.keep_to_itself()
     alive = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
@@ -100,3 +106,4 @@ def _start(allowed: int) -> None:
     os.dup2(nowhere, 2)  # from here on all that a candidate says, whenever it does, is kept with its result, and the rest is not ours
     gc.freeze()  # what is loaded stays: to look through it for garbage again and again takes a twentieth of the time of a law
     gc.set_threshold(*COLLECT)
+    signal.signal(signal.SIGTERM, told)

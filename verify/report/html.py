@@ -11,6 +11,7 @@ from math import inf, isnan
 from pathlib import PurePath
 from typing import Any
 from xml.etree import ElementTree as ET
+from xml.parsers import expat  # noqa: F401  (which ElementTree loads when it is first used: there may be no memory by then)
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup

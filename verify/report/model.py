@@ -33,7 +33,7 @@ LIBRARIES = ("hypothesis", "numba", "numpy", "python-flint", "scipy", "sympy")
 class Report:
     """All outcomes of one command. `results` has one entry for each candidate, dtype and law that applies, in that order;
     `inapplicable` has the others with the reason, `refused` the candidates that could not be judged. `ended_by` is the signal that ended
-    the run, if one did: what was not judged by then is silent.
+    the run, or the error, if one did: what was not judged by then is silent.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -42,7 +42,7 @@ class Report:
     seed: int
     seconds: float
     refused: tuple[Refused, ...] = ()
-    ended_by: str | None = None
+    ended_by: str | Exception | None = None
 
     @classmethod
     def of(
@@ -53,7 +53,7 @@ class Report:
         seed: int,
         seconds: float,
         refused: Sequence[Refused] = (),
-        ended_by: str | None = None,
+        ended_by: str | Exception | None = None,
     ) -> Report:
         """The report of what the tasks came to."""
         judged = tuple(o for o in outcomes if isinstance(o, Outcome))
