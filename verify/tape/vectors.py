@@ -57,7 +57,7 @@ class Wide:
 
     def spread(self, shape: tuple[int, ...]) -> Wide:
         """Broadcast."""
-        return Wide(np.broadcast_to(self.value, shape), np.broadcast_to(self.radius, shape))
+        return self if self.value.shape == shape else Wide(np.broadcast_to(self.value, shape), np.broadcast_to(self.radius, shape))
 
     @property
     def size(self) -> Floats:
@@ -141,7 +141,7 @@ class Vectors(Arithmetic):
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Wide:
         """Values as floats compute them, radii that contain the truth."""
         wide = [x if isinstance(x, Wide) else self.number(x) for x in ins]
-        if row.form == "elementwise":
+        if row.form == "elementwise" and len(wide) > 1 and any(x.shape != wide[0].shape for x in wide):
             shape = np.broadcast_shapes(*(x.shape for x in wide))
             wide = [x.spread(shape) for x in wide]
         value = np.asarray(row.floats(*(x.value for x in wide), *given(parameter)), np.float64)
@@ -416,7 +416,7 @@ class WideAdjoints:
 def absorbing(a: Vectors, g: Wide, p: Any) -> Wide:
     """A product that is nothing where nothing arrives: of a piece that is not taken the slope need not exist."""
     found = a.mul(g, p)
-    nothing = np.broadcast_to((g.value == 0) & (g.radius == 0), found.value.shape)
+    nothing = (g.value == 0) & (g.radius == 0)
     return Wide(np.where(nothing, 0.0, found.value), np.where(nothing, 0.0, found.radius)) if nothing.any() else found
 
 
