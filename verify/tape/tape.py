@@ -209,7 +209,7 @@ class Tape:
                 found[i.outs] = any(found[r].any() for r in i.ins)
             else:
                 for r in i.ins[1:] if i.op == "where" else i.ins:
-                    found[i.outs] |= found[r].reshape(len(i.outs), -1).any(1)
+                    found[i.outs] |= found[r] if r.ndim == 1 else found[r].reshape(len(i.outs), -1).any(1)
         return found
 
     @cached_property
@@ -438,7 +438,7 @@ def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) 
     needed, found = np.zeros(size, bool), []
     needed[outputs.ravel()] = True
     for i in reversed(instructions):
-        if needed[i.outs].any():
+        if needed[i.outs[0]] if i.outs.shape == (1,) else needed[i.outs].any():
             found.append(i)
             for r in i.ins:
                 needed[r] = True
