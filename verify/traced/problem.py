@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 KEPT = 16
 """Records that are kept: each is as large as all that the code computes."""
-OPERATIONS = 200_000
+OPERATIONS = 40_000
 """Operations of all runs of code that are remembered: the laws come to the same points one after the other, more of them than are kept, and
 small code need not run again for each.
 """
