@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -940,3 +942,24 @@ def test_a_tensor_of_no_dimensions_is_handed_over_as_one_and_judged(right):
 def test_an_example_in_half_precision_says_in_what_it_is_judged():
     report = check(lambda x: torch.tanh(x), at=torch.tensor([0.5, -1.0]).bfloat16(), profile="quick", laws=("value",))
     assert "the example is in bfloat16, and the code is judged in float32" in str(report)
+
+
+LOADS_NO_COMPILER = """
+import sys
+import torch
+from verify import check
+check(torch.nn.Linear(2, 1).double(), at=torch.ones(2, 2, dtype=torch.float64), laws=("formula",), profile="quick", at_only=True)
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_code_of_torch_is_followed_without_its_compiler_which_takes_a_second_to_load():
+    assert subprocess.run([sys.executable, "-c", LOADS_NO_COMPILER], check=False).returncode == 0
+
+
+def test_code_of_torch_is_followed_where_its_compiler_is_loaded():
+    import torch._dynamo
+
+    assert torch._dynamo is sys.modules["torch._dynamo"]
+    report = check(torch.nn.Linear(2, 1).double(), at=torch.ones(2, 2, dtype=torch.float64), laws=("formula",), at_only=True)
+    assert report.verdict is Verdict.HOLDS

@@ -15,7 +15,7 @@ from scipy.spatial import distance
 from verify.tape import enclose, reverse
 from verify.tape.balls import precision
 from verify.tape.tape import Builder
-from verify.traced import NotTraced, recorded
+from verify.traced import Code, NotTraced, problem, recorded
 from verify.traced.gap import slopes
 from verify.traced.record import as_written
 from verify.traced.swapped import places_of
@@ -599,3 +599,19 @@ def test_only_the_candidate_s_own_code_is_looked_through(tmp_path, monkeypatch):
     modules, cells, attributes, _ = places_of(alone.f)
     assert [names["__name__"] for names in modules] == ["alone"]
     assert (cells, attributes) == ([], [])
+
+
+def test_code_runs_once_for_all_who_come_to_a_point_though_it_does_another_thing_at_each():
+    asked = []
+
+    def loss(x):
+        asked.append(1)
+        return sum((k + 1.0) * x[k] if x[k] > 0 else 0 * x[k] for k in range(len(x)))
+
+    code = Code(loss, ("x",), lambda x: [x])
+    signs = [np.array([1.0 if n >> k & 1 else -1.0 for k in range(5)]) for n in range(32)]
+    first = [code.record({"x": x}) for x in signs]
+    runs = len(asked)
+    assert runs >= len(signs) > problem.KEPT
+    assert [code.record({"x": x})[1] for x in signs] == [key for _, key in first]
+    assert len(asked) == runs

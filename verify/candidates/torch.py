@@ -225,7 +225,8 @@ class Graph:
         if (recorder := recorder_in((*inputs, *upstream))) is not None:
             return self._by_name(recorder.follow("torch", self._pulled_alone, (*inputs, *upstream)))
         with _one_thread():
-            return self._by_name(self._pulled(inputs, upstream, DRAWN)[0])
+            outputs, arrays, weights = self._ready(inputs, upstream, DRAWN)
+            return self._by_name(_filled(self._gradients(outputs, arrays, weights, None), arrays))
 
     def _pulled_alone(self, *given: Any) -> dict[Any, Any]:
         """The gradients of tensors, as tensors."""
@@ -335,7 +336,7 @@ class Graph:
         return outputs, arrays, [_weight(np.asarray(v), y, 1.0, layout) for v, y in zip(upstream, outputs, strict=True)]
 
     def _gradients(
-        self, outputs: list[Any], arrays: dict[Any, torch.Tensor], weights: list[Any], changed: list[bool], *, keep: bool = False
+        self, outputs: list[Any], arrays: dict[Any, torch.Tensor], weights: list[Any], changed: list[bool] | None, *, keep: bool = False
     ) -> dict[Any, Any]:
         connected = [(y, v) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
         if not connected:
@@ -636,22 +637,25 @@ def _is_own(node: Any) -> bool:
     return node is not None and (isinstance(node, torch.autograd.function.BackwardCFunction) or "CppNode" in node.name())
 
 
-def _watch(node: Any, changed: list[bool]) -> None:
-    """Hands copies of the upstream gradients to a node, and looks afterwards whether it wrote to them: nobody else is harmed by it, so
-    that what it returns is judged by itself.
+def _watch(node: Any, changed: list[bool] | None) -> None:
+    """Hands copies of the upstream gradients to a node, and looks afterwards whether it wrote to them, if that is asked: nobody else is
+    harmed by it, so that what it returns is judged by itself.
     """
     handed: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def before(gradients: Sequence[Any]) -> tuple[Any, ...]:
         copies = tuple(None if g is None else _copy(g) for g in gradients)
-        handed[:] = [(copy, g.clone()) for copy, g in zip(copies, gradients, strict=True) if copy is not None]
+        if changed is not None:
+            handed[:] = [(copy, g.clone()) for copy, g in zip(copies, gradients, strict=True) if copy is not None]
         return copies
 
     def after(_: Any, __: Any) -> None:
+        assert changed is not None
         changed.extend(not _equal(copy, g) for copy, g in handed)
 
     node.register_prehook(before)
-    node.register_hook(after)
+    if changed is not None:
+        node.register_hook(after)
 
 
 def _copy(g: torch.Tensor) -> torch.Tensor:
@@ -663,7 +667,7 @@ def _copy(g: torch.Tensor) -> torch.Tensor:
 
 
 def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return bool(((a == b) | (a.isnan() & b.isnan())).all()) if a.layout is torch.strided else True
+    return a.layout is not torch.strided or torch.equal(a, b) or bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
 def _converted(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -127,10 +127,12 @@ def _variables() -> dict[Any, Any]:
 
 def _variables_as(before: dict[Any, Any]) -> None:
     os.environ = ENVIRONMENT  # noqa: B003  # the object, which a candidate may have replaced
-    for name in _variables().keys() - before.keys():
+    now = _variables()
+    for name in now.keys() - before.keys():
         del ENVIRONMENT[ENVIRONMENT.decodekey(name)]
     for name, value in before.items():
-        ENVIRONMENT[ENVIRONMENT.decodekey(name)] = ENVIRONMENT.decodevalue(value)
+        if now.get(name) != value:
+            ENVIRONMENT[ENVIRONMENT.decodekey(name)] = ENVIRONMENT.decodevalue(value)
 
 
 def _path_as(before: list[str]) -> None:

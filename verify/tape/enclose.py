@@ -112,15 +112,20 @@ class Balls(Arithmetic):
 
     def _product(self, a: Objects, b: Objects) -> Objects:
         (n, k), m = a.shape, b.shape[1]
-        if any(type(x) is arb_series for c in (a, b) for x in c.flat):
+        x, y = a.ravel().tolist(), b.ravel().tolist()
+        if arb_series in map(type, x) or arb_series in map(type, y):
             return _product_of_series(a, b)
-        found = column((arb_mat(n, k, a.ravel().tolist()) * arb_mat(k, m, b.ravel().tolist())).entries(), n * m).reshape(n, m)
+        return column(self.product((n, k, m), x, y), n * m).reshape(n, m)
+
+    def product(self, shape: tuple[int, int, int], x: Sequence[arb], y: Sequence[arb]) -> list[arb]:
+        """The entries of a product of matrices (n, k) and (k, m) of balls, row by row."""
+        n, k, m = shape
+        found: list[arb] = (arb_mat(n, k, x) * arb_mat(k, m, y)).entries()
         if self.u is None:
             return found
-        sizes = [arb_mat(c.shape[0], c.shape[1], [x.abs_upper() for x in c.flat]) for c in (a, b)]
-        size = column((sizes[0] * sizes[1]).entries(), n * m)
+        sizes = arb_mat(n, k, [*map(arb.abs_upper, x)]) * arb_mat(k, m, [*map(arb.abs_upper, y)])
         unit = k * self.u
-        return column(map(arb, found.flat, map(arb.abs_upper, unit * size)), n * m).reshape(n, m)
+        return [arb(value, (unit * size).abs_upper()) for value, size in zip(found, sizes.entries(), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -354,6 +359,8 @@ def _step(tape: Tape, i: Instruction, a: Balls, along: bool) -> Step:
         return _switching(tape, i, along)
     if form == "comparison":
         return _comparing(tape, i, along)
+    if form == "matrix" and not along:
+        return _multiplying(i, a)
     compute = _whole(i, a) if form in ("matrix", "composite") else _one_by_one(i, a, along)
     if not along:
         return compute
@@ -375,6 +382,19 @@ def _whole(i: Instruction, a: Balls) -> Step:
         registers = walk.registers
         matrices = [column([registers[r] for r in flat], len(flat)).reshape(shape) for shape, flat in ins]
         for k, x in zip(outs, a.apply(i.row, matrices, i.parameter).flat, strict=True):
+            registers[k] = x
+
+    return step
+
+
+def _multiplying(i: Instruction, a: Balls) -> Step:
+    """A product of matrices of balls."""
+    outs, (left, right) = i.outs.ravel().tolist(), (r.ravel().tolist() for r in i.ins)
+    shape = *i.ins[0].shape, i.ins[1].shape[1]
+
+    def step(walk: Walk) -> None:
+        registers = walk.registers
+        for k, x in zip(outs, a.product(shape, [registers[r] for r in left], [registers[r] for r in right]), strict=True):
             registers[k] = x
 
     return step
@@ -496,13 +516,18 @@ def _comparing(tape: Tape, i: Instruction, along: bool) -> Step:
     """The truths of comparisons, None where one is open."""
     ball, elements = i.row.ball, i.elements
 
+    def turn(walk: Walk) -> None:
+        registers = walk.registers
+        for k, (x,) in elements:
+            registers[k] = ball(registers[x])
+
     def join(walk: Walk) -> None:
         registers = walk.registers
-        for k, ins in elements:
-            registers[k] = ball(*(registers[r] for r in ins))
+        for k, (x, y) in elements:
+            registers[k] = ball(registers[x], registers[y])
 
     if i.op not in COMPARISONS:
-        return join
+        return turn if i.op == "not" else join
 
     degrees = [max(float(tape.degrees[x]), float(tape.degrees[y])) for _, (x, y) in elements] if along else [0.0] * len(elements)
 

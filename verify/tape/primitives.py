@@ -360,7 +360,7 @@ ROWS = (
         domain=(LINE, LINE), form="row", native=True,
     ),
     Primitive(
-        name="matmul", floats=lambda a, b: np.moveaxis(np.moveaxis(a, 2, 0) @ np.moveaxis(b, 2, 0), 0, 2), ball=operator.matmul,
+        name="matmul", floats=lambda a, b: (a.transpose(2, 0, 1) @ b.transpose(2, 0, 1)).transpose(1, 2, 0), ball=operator.matmul,
         domain=(LINE, LINE), form="matrix", native=True,
     ),
     Primitive(

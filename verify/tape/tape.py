@@ -113,6 +113,11 @@ class Definitions(Mapping[int, Definition]):
         return sum(n >= 0 for n in self._which)
 
 
+def of_one_shape(columns: list[Registers]) -> list[Registers]:
+    """Columns, broadcast where they differ."""
+    return columns if all(c.shape == columns[0].shape for c in columns) else [*np.broadcast_arrays(*columns)]
+
+
 def _joined(alike: Sequence[Instruction]) -> Instruction:
     """Instructions of one operation as one."""
     if len(alike) == 1:
@@ -154,7 +159,7 @@ class Tape:
             whole = n if i.row.form in ("matrix", "composite") else None
             groups.setdefault((here, i.op, i.parameter, i.ins[0].shape[1:], whole), []).append(i)
         found = replace(self, instructions=tuple(_joined(groups[key]) for key in sorted(groups, key=itemgetter(0))))
-        found.__dict__.update(moving=self.moving, fused=found)  # what is cached
+        found.__dict__["fused"] = found
         return found
 
     def operands(self, register: int) -> list[int]:
@@ -191,6 +196,8 @@ class Tape:
     @cached_property
     def moving(self) -> NDArray[np.bool_]:
         """The registers that depend on a variable through numbers (not by comparisons alone)."""
+        if self.fused is not self:  # of the same registers, in fewer steps
+            return self.fused.moving
         found = np.zeros(self.size, bool)
         found[self.variables] = True
         for i in self.instructions:
@@ -202,7 +209,7 @@ class Tape:
                 found[i.outs] = any(found[r].any() for r in i.ins)
             else:
                 for r in i.ins[1:] if i.op == "where" else i.ins:
-                    found[i.outs] |= found[r].reshape(len(i.outs), -1).any(1)
+                    found[i.outs] |= found[r] if r.ndim == 1 else found[r].reshape(len(i.outs), -1).any(1)
         return found
 
     @cached_property
@@ -210,7 +217,7 @@ class Tape:
         """Of each register at least the degree as a polynomial in the variables, on every piece; infinite where it is none."""
         return degrees(self)
 
-    @property
+    @cached_property
     def operations(self) -> int:
         """How many numbers are computed."""
         return sum(i.outs.size for i in self.instructions)
@@ -276,6 +283,7 @@ class Builder(Arithmetic):
     _size: int = 0
     _inputs: list[int] = field(default_factory=list)
     _variables: list[int] = field(default_factory=list)
+    _held: set[int] = field(default_factory=set)
     _constants: dict[Number, int] = field(default_factory=dict)
     _floats: dict[float, int] = field(default_factory=dict)
     _numbers: dict[int, Number] = field(default_factory=dict)
@@ -291,13 +299,21 @@ class Builder(Arithmetic):
         """Registers of an input; derivatives are taken by it if it is a `variable`."""
         found = self._new(int(np.prod(shape))).reshape(shape)
         self._inputs += found.ravel().tolist()
-        self._variables += found.ravel().tolist() if variable else []
+        if variable:
+            self._variables += found.ravel().tolist()
+        else:
+            self._held.update(found.ravel().tolist())
         return found
 
     def given(self, registers: Registers) -> NDArray[np.bool_]:
         """Which of them are constants, or inputs that no derivatives are taken by."""
-        held = set(self._inputs) - set(self._variables)
-        return np.array([r in held or r in self._numbers for r in registers.ravel().tolist()], bool).reshape(registers.shape)
+        held, numbers = self._held, self._numbers
+        return np.array([r in held or r in numbers for r in registers.ravel().tolist()], bool).reshape(registers.shape)
+
+    def fixed(self, registers: Registers) -> NDArray[np.bool_]:
+        """Which of them are constants without a name."""
+        numbers = self._numbers
+        return np.array([isinstance(numbers.get(r), Fraction) for r in registers.ravel().tolist()], bool).reshape(registers.shape)
 
     def constants(self, values: Any) -> Registers:
         """Registers of numbers, or of an array of them."""
@@ -349,8 +365,8 @@ class Builder(Arithmetic):
             return self._whole(row, columns, parameter)
         rows = row.form == "row" or row.name in ("max", "min")
         if not rows and not any(c.ndim for c in columns):
-            return self._single(row, [np.array(c).reshape(1) for c in columns], parameter)
-        columns = list(np.broadcast_arrays(*columns))
+            return self._single(row, [int(c) for c in columns], parameter)
+        columns = of_one_shape(columns)
         shape = columns[0].shape[:-1] if rows else columns[0].shape
         flat = [c.reshape(-1, c.shape[-1]) if rows else c.ravel() for c in columns]
         keys = self._keys(row, flat, parameter)
@@ -364,14 +380,14 @@ class Builder(Arithmetic):
             self._emit(row, outs, tuple(np.ascontiguousarray(c[which]) for c in flat), parameter)
         return np.array([self._known[key] for key in keys], np.intp).reshape(shape)
 
-    def _single(self, row: Primitive, ins: Sequence[Registers], parameter: Any) -> Registers:
+    def _single(self, row: Primitive, ins: Sequence[int], parameter: Any) -> Registers:
         """One output, without what arrays cost."""
-        (key,) = self._keys(row, ins, parameter)
+        key: Any = (row.name, parameter, *(sorted(ins) if row.name in COMMUTATIVE else ins)) if self.shared else (self.length, 0)
         if key not in self._known:
             outs = self._new(1)
             self._known[key] = int(outs[0])
-            self._emit(row, outs, tuple(ins), parameter)
-        return np.asarray(self._known[key], np.intp)
+            self._emit(row, outs, tuple(np.array([r], np.intp) for r in ins), parameter)
+        return np.array(self._known[key], np.intp)
 
     def _keys(self, row: Primitive, flat: Sequence[Registers], parameter: Any) -> list[Any]:
         if not self.shared:
@@ -422,7 +438,7 @@ def _needed(instructions: Sequence[Instruction], outputs: Registers, size: int) 
     needed, found = np.zeros(size, bool), []
     needed[outputs.ravel()] = True
     for i in reversed(instructions):
-        if needed[i.outs].any():
+        if needed[i.outs[0]] if i.outs.shape == (1,) else needed[i.outs].any():
             found.append(i)
             for r in i.ins:
                 needed[r] = True

@@ -32,9 +32,9 @@ UP = 1 + 64 * U
 """Rounds a radius up: at most 32 operations make one, each of which errs by U."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Wide:
-    """Numbers with radii; the last axis is the points."""
+    """Numbers with radii; the last axis is the points. (A frozen class would take twice as long to make as some of them to compute.)"""
 
     value: Floats
     radius: Floats
@@ -57,7 +57,7 @@ class Wide:
 
     def spread(self, shape: tuple[int, ...]) -> Wide:
         """Broadcast."""
-        return Wide(np.broadcast_to(self.value, shape), np.broadcast_to(self.radius, shape))
+        return self if self.value.shape == shape else Wide(np.broadcast_to(self.value, shape), np.broadcast_to(self.radius, shape))
 
     @property
     def size(self) -> Floats:
@@ -141,14 +141,14 @@ class Vectors(Arithmetic):
     def apply(self, row: Primitive, ins: Sequence[Column], parameter: Any = None) -> Wide:
         """Values as floats compute them, radii that contain the truth."""
         wide = [x if isinstance(x, Wide) else self.number(x) for x in ins]
-        if row.form == "elementwise":
+        if row.form == "elementwise" and len(wide) > 1 and any(x.shape != wide[0].shape for x in wide):
             shape = np.broadcast_shapes(*(x.shape for x in wide))
             wide = [x.spread(shape) for x in wide]
         value = np.asarray(row.floats(*(x.value for x in wide), *given(parameter)), np.float64)
         radius = _up(self._radius(row, wide, value, parameter))
-        unknown = ~(np.isfinite(value) & np.isfinite(radius))
-        if unknown.any():
-            value, radius = np.where(unknown, 0.0, value), np.where(unknown, np.inf, radius)
+        known = np.isfinite(value) & np.isfinite(radius)
+        if not known.all():
+            value, radius = np.where(known, value, 0.0), np.where(known, radius, np.inf)
         return Wide(value, radius)
 
     def _radius(self, row: Primitive, ins: Sequence[Wide], v: Floats, parameter: Any) -> Floats:
@@ -406,17 +406,19 @@ class WideAdjoints:
     def total(self, registers: Registers) -> tuple[Column, Column]:
         """The sums."""
         counts, value = self.counts[registers][..., None], self.values[registers]
-        of_many = (counts - 1) * self.u * (1 + 2 * counts * self.u) * self.sizes[registers]
-        lost = np.where(counts > 2, of_many, np.where(counts == 2, self.u * (1 + 2 * self.u) * np.abs(value), 0.0))
-        radius = (self.radii[registers] * (1 + 2 * counts * U) + lost) * UP
-        unknown = ~(np.isfinite(value) & np.isfinite(radius))
-        return Wide(np.where(unknown, 0.0, value), np.where(unknown, np.inf, radius)), None
+        radius = self.radii[registers] * (1 + 2 * counts * U)
+        if (counts > 1).any():
+            of_many = (counts - 1) * self.u * (1 + 2 * counts * self.u) * self.sizes[registers]
+            radius = radius + np.where(counts > 2, of_many, np.where(counts == 2, self.u * (1 + 2 * self.u) * np.abs(value), 0.0))
+        radius = radius * UP
+        known = np.isfinite(value) & np.isfinite(radius)
+        return (Wide(value, radius) if known.all() else Wide(np.where(known, value, 0.0), np.where(known, radius, np.inf))), None
 
 
 def absorbing(a: Vectors, g: Wide, p: Any) -> Wide:
     """A product that is nothing where nothing arrives: of a piece that is not taken the slope need not exist."""
     found = a.mul(g, p)
-    nothing = np.broadcast_to((g.value == 0) & (g.radius == 0), found.value.shape)
+    nothing = (g.value == 0) & (g.radius == 0)
     return Wide(np.where(nothing, 0.0, found.value), np.where(nothing, 0.0, found.radius)) if nothing.any() else found
 
 

@@ -32,6 +32,10 @@ T = TypeVar("T")
 
 KEPT = 16
 """Records that are kept: each is as large as all that the code computes."""
+OPERATIONS = 40_000
+"""Operations of all runs of code that are remembered: the laws come to the same points one after the other, more of them than are kept, and
+small code need not run again for each.
+"""
 LATEST = 6
 """Records that are tried at another point, the latest first, before the code runs again: along a line it may do one thing ahead and another
 behind.
@@ -99,6 +103,9 @@ class Code:
         self._written: OrderedDict[Hashable, list[Written] | NotTraced] = OrderedDict()
         self._latest: list[tuple[Hashable, Record]] = []
         self._gradients: tuple[Hashable, list[Record], Tape] | None = None
+        self._runs: OrderedDict[Hashable, Record] = OrderedDict()
+        self._gradient_runs: OrderedDict[Hashable, tuple[list[Record], Tape]] = OrderedDict()
+        self._read: OrderedDict[Hashable, list[Written]] = OrderedDict()
         self._sizes: dict[str, float] = {}
         self._approximate: OrderedDict[Hashable, Any] = OrderedDict()
         self._met: set[Any] = set()
@@ -127,9 +134,9 @@ class Code:
         given, place = self._place(values)
         if place not in self._records:
             plain = self._unrecorded(given)
-            found = next((r for beside, r in self._latest if beside == plain and r.holds(given)), None)
+            found = next((r for beside, r in self._latest if beside == plain and r.holds(given, place)), None)
             if found is None:
-                found = recorded(self.f, given, u=self._unit(given), variables=self.variables)
+                found = self._recorded(given, place)
             self._latest = [(plain, found), *((beside, r) for beside, r in self._latest if r is not found)][:LATEST]
             key = found.key
             self._formulas.setdefault(key, Recording(b=found.b, output=found.output))
@@ -138,6 +145,13 @@ class Code:
             self._records[place] = found, key
             _kept(self._records)
         return self._records[place]
+
+    def _recorded(self, given: list[Any], place: Hashable) -> Record:
+        """The record of the code as it runs there."""
+        if place not in self._runs:
+            self._runs[place] = recorded(self.f, given, u=self._unit(given), variables=self.variables)
+            _remembered(self._runs, self._runs[place].tape.operations)
+        return self._runs[place]
 
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
         """What is about true of a point, or what the candidate answers there: derived for the first law that asks."""
@@ -230,8 +244,7 @@ class Code:
         given, place = self._place(values)
         if place not in self._written:
             try:
-                (first, *_), tape = self._gradient_records(given)
-                found: Any = written(first, tape, _inputs(given, first), _dtype(given))
+                found: Any = self._read_there(given, place)
             except NotTraced as error:
                 found = error
             self._written[place] = found
@@ -241,11 +254,21 @@ class Code:
             raise known
         return known
 
+    def _read_there(self, given: list[Any], place: Hashable) -> list[Written]:
+        (first, *_), tape = self._gradient_records(given)
+        if (tape, place) not in self._read:
+            self._read[tape, place] = written(first, tape, _inputs(given, first), _dtype(given))
+            _remembered(self._read, tape.operations)
+        return self._read[tape, place]
+
     def _gradient_records(self, given: list[Any]) -> tuple[list[Record], Tape]:
-        plain = self._unrecorded(given)
-        if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given):
-            records = as_written(self.gradient, given, self.variables)
-            self._gradients = plain, records, tape_of(records)
+        plain, place = self._unrecorded(given), _bits(given)
+        if self._gradients is None or self._gradients[0] != plain or not self._gradients[1][0].holds(given, place):
+            if place not in self._gradient_runs:
+                records = as_written(self.gradient, given, self.variables)
+                self._gradient_runs[place] = records, tape_of(records)
+                _remembered(self._gradient_runs, self._gradient_runs[place][1].operations)
+            self._gradients = plain, *self._gradient_runs[place]
         return self._gradients[1:]
 
     def follow(self, first: Callable[..., Any], values: Values, gradient: NDArray[np.floating]) -> None:
@@ -265,6 +288,7 @@ class Code:
                 if self.strayed(values, gradient) is None:
                     return
         self._gradient = own
+        self._gradient_runs.clear()
 
     def strayed(self, values: Values, gradient: NDArray[np.floating]) -> tuple[int, float] | None:
         """The place of the first entry of a gradient, as it came out there, that the recorded code cannot have made, and what that makes of
@@ -272,6 +296,7 @@ class Code:
         """
         given, _ = self._place(values)
         returned, first, self._gradients = np.ravel(gradient).tolist(), 0, None  # it is recorded anew, there
+        self._gradient_runs.clear()
         for record in self._gradient_records(given)[0]:
             last = first + record.outputs.size
             found = strayed(record, _inputs(given, record), returned[first:last], _dtype(given)) if last <= len(returned) else None
@@ -422,6 +447,12 @@ def _shrunk(a: Any, part: float, dtype: str) -> Any:
 
 def _dtype(given: Sequence[Any]) -> str:
     return str(np.asarray(given[0]).dtype.name)
+
+
+def _remembered(runs: OrderedDict[Any, Any], operations: int) -> None:
+    """Forgets the oldest where all of them, of so many operations each, are too many."""
+    while len(runs) * (operations + 1) > max(OPERATIONS, operations + 1):
+        runs.popitem(last=False)
 
 
 def _kept(known: OrderedDict[Any, Any], most: int = KEPT) -> None:

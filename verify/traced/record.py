@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,14 +69,22 @@ class Record:
         """The tape of the outputs."""
         return self.b.tape(self.outputs)
 
-    def holds(self, given: Sequence[Any]) -> bool:
-        """Whether the code does the same at other inputs: all that decided certainly turns out as it did here."""
+    def holds(self, given: Sequence[Any], place: Hashable = None) -> bool:
+        """Whether the code does the same at other inputs: all that decided certainly turns out as it did here. Of a `place` it is found
+        out once.
+        """
         if not self.steady:
             return False
-        with precision():
-            inputs = balls(given, self.variables, self.guards)
-            run = enclose.run(self._truths, inputs, None if self.u is None else arb(self.u))
-        return all(run.values[r] is v for r, v in self.decided.items())
+        if place is None or place not in self._held:
+            with precision():
+                inputs = balls(given, self.variables, self.guards)
+                run = enclose.run(self._truths, inputs, None if self.u is None else arb(self.u))
+            self._held[place] = all(run.values[r] is v for r, v in self.decided.items())
+        return self._held[place]
+
+    @cached_property
+    def _held(self) -> dict[Hashable, bool]:
+        return {}
 
     @cached_property
     def listing(self) -> list[dict[str, Any]]:

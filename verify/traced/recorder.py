@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.tape.tape import Builder, Registers, SourceLine
+from verify.tape.tape import Builder, Registers, SourceLine, of_one_shape
 from verify.traced import infinite
 
 OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -33,6 +33,8 @@ ROUNDINGS = 64.0
 """Roundings, of the size of the largest number of an array, that such constants may have behind them."""
 FRONT_ENDS = {"torch": "verify.traced.tensors", "jax": "verify.traced.jaxpr"}
 """What follows code that computes in a framework."""
+SHORT = 64
+"""Numbers of an array whose registers are remembered: loops bring the same along again and again."""
 MOST_INSTRUCTIONS = 100_000
 """Operations that one run of code may record one by one: some fifty microseconds each, whether they are of one number or of many."""
 GUARD = 1e-7
@@ -71,9 +73,9 @@ class Recorder:
     `infinite` are the registers of constants that are not finite. Where a program is gone through that was written before it runs, `at` is
     the line that it is at.
     Of a run of code no more is recorded than up to `most` instructions.
-    `opposites` are truths that are others', negated, `singles` single numbers, whose registers are `alone`, `buffers` arrays that the code
-    brings along and writes into. `halved` names functions that have read one triangle of a matrix whose triangles differ. `extremes` are
-    single numbers that Python's `max` or `min` has chosen, with those that it has chosen among.
+    `opposites` are truths that are others', negated, `known_arrays` short arrays of numbers, of which single ones have registers `alone`,
+    `buffers` arrays that the code brings along and writes into. `halved` names functions that have read one triangle of a matrix whose
+    triangles differ. `extremes` are single numbers that Python's `max` or `min` has chosen, with those that it has chosen among.
     """
 
     b: Builder = field(default_factory=Builder)
@@ -86,7 +88,7 @@ class Recorder:
     guards: dict[float, int] = field(default_factory=dict)
     infinite: dict[int, float] = field(default_factory=dict)
     buffers: dict[int, Any] = field(default_factory=dict)
-    singles: dict[Any, Registers] = field(default_factory=dict)
+    known_arrays: dict[Any, Registers] = field(default_factory=dict)
     opposites: dict[int, int] = field(default_factory=dict)
     extremes: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     halved: list[str] = field(default_factory=list)
@@ -115,13 +117,13 @@ class Recorder:
     def constants(self, values: Any) -> Registers:
         """Registers of numbers that the code brings along. Of those with long mantissas is kept from which size they may be rounded."""
         a = np.asarray(values)
-        if not a.ndim:
-            number = a.dtype.char, a.item()
-            if number not in self.singles:
-                self.singles[number] = found = self._constants(a)
-                self.alone.add(int(found))
-            return self.singles[number].copy()
-        return self._constants(a)
+        if a.size > SHORT or a.dtype.hasobject:
+            return self._constants(a)
+        numbers = a.dtype.char, a.shape, a.tobytes()
+        if numbers not in self.known_arrays:
+            self.known_arrays[numbers] = found = self._constants(a)
+            self.alone.update([] if a.ndim else [int(found)])
+        return self.known_arrays[numbers].copy()
 
     def _constants(self, a: NDArray[Any]) -> Registers:
         if a.dtype.kind not in "fiub":
@@ -165,11 +167,11 @@ class Recorder:
 
     def above(self, x: Registers, y: Registers) -> Registers:
         """Truths of x > y that are open where x = y: there either side may be taken, but by code that is read as it is written."""
-        first, second = np.broadcast_arrays(x, y)
+        first, second = of_one_shape([x, y])
         if self.extremes and first.size == 1 and (found := self._above_one(first, second)) is not None:
             return found
         closed = self._closed(first, second)
-        if np.any(closed):
+        if closed.any():
             pairs = zip(*(map(self._standing, c[closed].tolist()) for c in (first, second)), strict=True)
             found = np.empty(closed.shape, np.intp)
             found[closed] = self.known([a > b for a, b in pairs])
@@ -180,11 +182,11 @@ class Recorder:
             self.b.line = self.line
             return self.b.gt(first, second)  # type: ignore[no-any-return]
         given = self.b.given(first) & self.b.given(second)
-        if np.any(given):  # nobody takes a derivative there, and nothing has been rounded: x > 0 is not, at 0
+        if given.any():  # nobody takes a derivative there, and nothing has been rounded: x > 0 is not, at 0
             self.b.line = self.line
             found = np.empty(given.shape, np.intp)
             found[given] = self.b.gt(first[given], second[given])
-            if not np.all(given):
+            if not given.all():
                 found[~given] = self.above(first[~given], second[~given])
             return found
         flipped = np.asarray(first > second)  # one form for both orders, so that they decide alike
@@ -193,7 +195,7 @@ class Recorder:
         b.line = self.line
         open_ = b.lt(self.hole, 0)
         base: Registers = b.or_(b.gt(low, high), b.and_(b.not_(b.lt(low, high)), open_))
-        if not np.any(flipped):
+        if not flipped.any():
             return base
         return np.asarray(np.where(flipped, b.not_(base), base), np.intp)
 
@@ -224,8 +226,8 @@ class Recorder:
         """Where a comparison is of two constants, of a number with itself (`x != x` asks for NaN), or with one that is not finite, which
         compares with all others alike.
         """
-        fixed = [np.array([isinstance(self.b.number(np.intp(r)), Fraction) for r in c.ravel().tolist()], bool) for c in (x, y)]
-        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | (fixed[0] & fixed[1]).reshape(x.shape) | (x == y))
+        found = self.b.fixed(x) & self.b.fixed(y) | (x == y)
+        return np.asarray(infinite.among(self, x) | infinite.among(self, y) | found if self.infinite else found)
 
     def _standing(self, r: int) -> float | Fraction:
         """A number to compare by."""

@@ -7,6 +7,7 @@ into. A comparison that decides which code runs is decided by the recorder, as n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -32,7 +33,7 @@ def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any]
     """What `f`, a function of tensors, returns for arrays, recorded ones among them: recorded arrays for tensors that depend on these,
     plain ones for the others. Raises NotTraced.
     """
-    mode = _Following(recorder)
+    mode = (_BesideCompiler if "torch._dynamo" in sys.modules else _Following)(recorder)
     given = tree_map(mode.tensor, tuple(arguments), is_leaf=lambda a: isinstance(a, Recorded))
     with mode:
         returned = f(*given)
@@ -43,6 +44,11 @@ def followed(recorder: Recorder, f: Callable[..., Any], arguments: Sequence[Any]
 
 class _Following(TorchDispatchMode):  # type: ignore[misc]
     """`registers` of memory by its address, which is held so that no other tensor gets it; `pending` are whole numbers to be decided."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether torch's compiler is told to leave operators alone here, for which torch would load it: that takes a second."""
+        return False
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
@@ -203,6 +209,17 @@ class _Following(TorchDispatchMode):  # type: ignore[misc]
             t.copy_(torch.as_tensor(np.asarray(whole)).reshape(t.shape))
         elif part is not None and np.shape(part) == tuple(t.shape):
             t.copy_(torch.as_tensor(np.asarray(part)))
+
+
+class _BesideCompiler(_Following):
+    """The same where torch's compiler is loaded, which is to leave it alone."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return True
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # torch's protocol
+        return super().__torch_dispatch__(op, types, args, kwargs)
 
 
 UNCHANGED = {

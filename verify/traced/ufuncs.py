@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.tape.tape import Registers
+from verify.tape.tape import Registers, of_one_shape
 from verify.traced import infinite, steps
 from verify.traced.array import Recorded, Traced, Truths, cast, lifted
 from verify.traced.recorder import Recorder
@@ -320,10 +320,10 @@ def _compared(recorder: R, ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     values = ufunc(*_values(plain))
     if not any(isinstance(x, Traced) for x in plain):
         return values
-    xs = np.broadcast_arrays(*(lifted(recorder, x).registers for x in plain))
+    xs = of_one_shape([lifted(recorder, x).registers for x in plain])
     registers = COMPARED[ufunc.__name__](recorder, *xs)
     special = infinite.among(recorder, xs[0]) | infinite.among(recorder, xs[1])
-    if np.any(special):  # with these all others compare alike
+    if special.any():  # with these all others compare alike
         standing = (np.vectorize(lambda r: recorder.infinite.get(r, 0.0), otypes=[float])(x) for x in xs)
         registers = np.where(special, recorder.known(ufunc(*standing)), registers)
     found = Truths(recorder, values, registers)
