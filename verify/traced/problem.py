@@ -352,6 +352,16 @@ class Code:
         loose = self._compared(given, record, values, guards=True)
         return replace(found, distance=0.0, guarded=record.guards) if loose is None or not loose.distance else found
 
+    def gap_as_recorded(self, values: Values, example: Values) -> Gap | None:
+        """The same by what was recorded at an example, without running code where that may not be made for: None where it does not hold.
+        Raises NotTraced.
+        """
+        record, _ = self.record(example)
+        records, _ = self._gradient_records(self._place(example)[0])
+        given, _ = self._place(values)
+        holds = all(r.holds(given) for r in (record, *records))
+        return self._compared(given, record, values, guards=bool(record.guards)) if holds else None
+
     def _compared(self, given: list[Any], record: Record, values: Values, *, guards: bool) -> Gap | None:
         due = slopes(record, _inputs(given, record, loose=guards))
         if due is None:
