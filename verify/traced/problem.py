@@ -14,7 +14,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from verify.problem import FromExample, Input, Part, Problem, Recording, Values
-from verify.rounding import unit_roundoff
+from verify.rounding import NARROW, unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape import enclose
@@ -45,10 +45,6 @@ SHRUNK = (1.0, 2.0**-2, 2.0**-4, 2.0**-6, 0.0)
 """Parts of the example at which it is looked how large slopes are. A slope that is small there may be a difference of numbers of that size,
 as σ(m) − 1 is, and right code loses its digits.
 """
-
-
-NARROW = 2.0**-90
-"""Part of the size of a gradient within which two balls are one number: what is left of sums in real arithmetic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,6 +337,11 @@ class Code:
             run = enclose.run(record.tape, _inputs(given, record, loose=True), arithmetic=arithmetic(record))
             found: arb = run.values[int(record.outputs)]
         return found
+
+    def slopes(self, values: Values) -> list[arb] | None:
+        """The gradient of the value; None on a kink, or where nothing is known. Raises NotTraced."""
+        record, _ = self.record(values)
+        return slopes(record, _inputs(self._place(values)[0], record))
 
     def gap(self, values: Values) -> Gap | None:
         """See `Gap`; None on a kink, or where nothing is finite. Raises NotTraced."""
