@@ -124,21 +124,30 @@ class LawItem(pytest.Item):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each candidate and dtype, and the profile; from the properties alone, which come from other processes too."""
+    """One line for each candidate and dtype, and the profile, with its test where another candidate is called the same; from the properties
+    alone, which come from other processes too.
+    """
     reports = [r for found in terminalreporter.stats.values() for r in found if isinstance(r, pytest.TestReport) and r.when == "call"]
-    told = [found for r in reports if {"candidate", "law", "verdict"} <= (found := dict(r.user_properties)).keys()]
+    told = [
+        (found, r.nodeid.rpartition("::")[2].partition("[")[0])
+        for r in reports
+        if {"candidate", "law", "verdict"} <= (found := dict(r.user_properties)).keys()
+    ]
     if not told or terminalreporter.no_summary:
         return
     from verify.report.reading import visible
 
     terminalreporter.section("verify", sep="=")
     rows: dict[tuple[object, ...], list[dict[str, Any]]] = {}
-    for found in told:
-        rows.setdefault(tuple(found[k] for k in ("candidate", "loss", "dtype", "profile", "seed")), []).append(found)
-    for (candidate, loss, dtype, profile, seed), laws in sorted(rows.items(), key=str):
+    for found, test in told:
+        rows.setdefault((*(found[k] for k in ("candidate", "loss", "dtype", "profile", "seed")), test), []).append(found)
+    alike = Counter(row[:-1] for row in rows)
+    for row, laws in sorted(rows.items(), key=str):
+        candidate, loss, dtype, profile, seed, own = row
+        of = f", {own}" if alike[row[:-1]] > 1 else ""
         counts = Counter(f["verdict"] for f in laws)
         words = {"holds": "holds" if counts["holds"] == 1 else "hold", "broken": "broken", "silent": "silent", "not asked": "not asked"}
         counted = ", ".join(f"{counts[v]} {word}" for v, word in words.items() if counts[v])
         worst = max((f for f in laws if "strain" in f), key=lambda f: float(f["strain"]), default=None)
         strained = f", worst strain {float(worst['strain']):.2g} ({worst['law']})" if worst else ""
-        terminalreporter.write_line(visible(f"{candidate} ({loss}, {dtype}): {counted}{strained}; profile {profile}, seed {seed}"))
+        terminalreporter.write_line(visible(f"{candidate} ({loss}, {dtype}){of}: {counted}{strained}; profile {profile}, seed {seed}"))

@@ -63,6 +63,9 @@ a few hundredths of a second; what is left then only touches 0, or is enclosed t
 NARROWINGS = 64
 """Newton steps on an isolated zero at most. Each at least halves its ball, and soon doubles its digits: about seven reach BALL_BITS."""
 
+NARROW = 2.0**-90
+"""Part of the size of a gradient within which two balls are one number: what is left of sums in real arithmetic."""
+
 MOST_VERTICES = 64
 """Vertices of one open switch that are told apart: six switches within one another. Beyond, intervals around them stand for their hull."""
 

@@ -128,6 +128,28 @@ def test_the_summary_has_a_line_for_each_candidate_and_dtype(judged):
     assert line.endswith("profile quick, seed 0")
 
 
+TWO = """
+import verify
+from losses import softmax
+
+def made(factor):
+    def f(W, X, y, reg):
+        loss, dW = softmax(W, X, y, reg)
+        return loss, factor * dW
+    return f
+
+test_right = verify.as_test(made(1), loss="softmax_cross_entropy", profile="quick", laws=("gradient",))
+test_double = verify.as_test(made(2), loss="softmax_cross_entropy", profile="quick", laws=("gradient",))
+"""
+
+
+def test_two_candidates_of_one_name_have_a_line_each(tmp_path):
+    done = run(project(tmp_path, losses=LOSSES, test_two=TWO, pyproject="[tool.pytest.ini_options]\npythonpath = ['.']\n"))
+    lines = done.stdout.partition("= verify =")[2]
+    assert "made.<locals>.f (softmax_cross_entropy, float64), test_right: 1 holds" in lines
+    assert "made.<locals>.f (softmax_cross_entropy, float64), test_double: 1 broken" in lines
+
+
 def test_tests_are_selected_by_words_and_by_the_users_own_markers(tmp_path):
     project(tmp_path, losses=LOSSES, test_losses=TESTS, pyproject=PROJECT)
     done = run(tmp_path, "--collect-only", "-q", "-k", "slow and gradient")

@@ -1,6 +1,6 @@
 """Losses with gradients by hand, each right without a slip, and slips of the usual kinds. `# @tag` marks a line of the forward code.
 
-The first set was learnt from, the second was written after.
+The first set was learnt from, the second was written after; the third is of slips by the place: one of several calls, another one's part.
 """
 
 import numpy as np
@@ -15,6 +15,8 @@ def R(*shape):
 
 V34, X53, T5, Y5 = R(3, 4), R(5, 3), R(5), np.array([0, 2, 1, 1, 0])
 ROWS = np.arange(5)
+X64, Y6 = np.round(np.random.default_rng(6).normal(size=(6, 4)), 2), np.array([1, -1, 1, 1, -1, -1.0])
+X54 = np.round(np.random.default_rng(4).normal(size=(5, 4)), 2)
 
 
 def layer_norm(p, slip=None):
@@ -236,6 +238,10 @@ def lstm(p, slip=None):
         df = dc * before * f * (1 - f)
         di = dc * g * i * (1 - i) * (0 if slip == "i" else 1)
         dg = dc * i * (1 - g**2)
+        if slip == "gates":
+            di, df = dc * before * i * (1 - i), dc * g * f * (1 - f)
+        if slip == "rows":
+            di, df = df, di
         for row, part in enumerate((di, df, do, dg)):
             d[row] += part * np.array([x, past])
         dh = 0.0 if slip == "h" else wi[1] * di + wf[1] * df + wo[1] * do + wg[1] * dg
@@ -526,6 +532,55 @@ def elsewhere(n, scale=0.7):
 
 
 # (model, at, slip, codes that a teacher accepts, forward lines of which the first one that is named must be one; none where none need be)
+def two_layers(p, slip=None):
+    w1, w2 = p[:8].reshape(4, 2), p[8:].reshape(2, 2)
+    a = sigmoid(X54 @ w1)  # @a
+    b = sigmoid(a @ w2)  # @b
+    loss = (b**2).sum()  # @loss
+    db = 2 * b * (b * (1 - b) if slip != "second" else 1)
+    da = db @ w2.T * (1 - a if slip == "first" else a * (1 - a))
+    return loss, np.concatenate([(X54.T @ da).ravel(), (a.T @ db).ravel()])
+
+
+def cubed(p, slip=None):
+    x = p.reshape(5, 3)
+    mu = x.mean(axis=1, keepdims=True)  # @mu
+    c = x - mu  # @c
+    loss = (X53 * c**3).sum()  # @loss
+    dc = 3 * X53 * c**2
+    if slip == "axis":
+        return loss, (dc - dc.mean(axis=0)).ravel()
+    return loss, (dc - (dc.mean() if slip == "all" else dc.mean(axis=1, keepdims=True))).ravel()
+
+
+def gated(p, slip=None):
+    a, b, w = p[:4], p[4:8], p[8:]
+    s = np.tanh(a)  # @s
+    h = s * b  # @h
+    loss = (h * w).sum()  # @loss
+    ds, db = w * b, w * s
+    if slip == "exchanged":
+        ds, db = db, ds
+    if slip == "taken":
+        ds = w * s
+    return loss, np.concatenate([ds * (1 - s * s), db, h])
+
+
+def bounded(w, slip=None):
+    m = 1 - Y6 * (X64 @ w)  # @m
+    h = np.maximum(m, 0)  # @h
+    c = np.clip(m, -0.5, 0.5)  # @c
+    loss = np.sum(h * h) + np.sum(c * c)  # @loss
+    dm = 2 * (m if slip == "hinge" else h) + 2 * (m if slip == "clip" else c * (np.abs(m) < 0.5))
+    return loss, -X64.T @ (Y6 * dm)
+
+
+def without_bends(x, slip=None):
+    a = np.abs(x)  # @a
+    loss = np.sum(np.where(a <= 1, 0.5 * x * x, a - 0.5))  # @loss
+    return loss, x if slip == "square" else np.clip(x, -1, 1)
+
+
 SLIPS = [
     (layer_norm, start(20), "square", {"path-missing"}, {"loss"}),
     (layer_norm, start(20), "dgamma mean", {"reduction-mean"}, {"out"}),
@@ -602,7 +657,7 @@ AGAIN = [
     (logistic, elsewhere(5), "bias N", {"path-factor"}, {"z"}),
     (logistic, elsewhere(5), "l1", {"path-factor"}, {"l1"}),
     (logistic, elsewhere(5), "bias l1", {"unknown", "entries"}, set()),
-    (huberized, elsewhere(4, 1.5), "all", {"path-missing"}, {"loss"}),
+    (huberized, elsewhere(4, 1.5), "all", {"path-missing", "path-factor"}, {"loss"}),
     (huberized, elsewhere(4, 1.5), "delta", {"path-factor", "constant"}, {"loss"}),
     (huberized, elsewhere(4, 1.5), "abs", {"path-factor"}, {"loss"}),
     (gaussian, elsewhere(6), "two", {"path-factor", "path-missing"}, {"s2", "loss"}),
@@ -625,4 +680,18 @@ AGAIN = [
     (poly, elsewhere(5), "power", {"path-factor", "path-missing"}, {"y"}),
     (poly, elsewhere(5), "const", {"path-missing"}, {"y"}),
     (poly, elsewhere(5), "rand", {"unknown"}, set()),
+]
+
+PLACES = [
+    (lstm, start(8), "gates", {"class-swapped"}, {"c"}),
+    (lstm, start(8), "rows", {"class-swapped"}, {"sigmoid", "i", "f"}),
+    (two_layers, elsewhere(12), "first", {"path-factor"}, {"sigmoid"}),
+    (two_layers, elsewhere(12), "second", {"path-factor"}, {"sigmoid"}),
+    (cubed, elsewhere(15), "axis", {"broadcast-sum"}, {"mu"}),
+    (cubed, elsewhere(15), "all", {"broadcast-sum"}, {"mu"}),
+    (gated, elsewhere(12), "exchanged", {"class-swapped"}, {"h"}),
+    (gated, elsewhere(12), "taken", {"path-factor"}, {"h"}),
+    (bounded, elsewhere(4), "hinge", {"path-factor"}, {"h"}),
+    (bounded, elsewhere(4), "clip", {"path-factor"}, {"c"}),
+    (without_bends, elsewhere(6, 2.0), "square", {"path-factor"}, {"loss"}),
 ]

@@ -291,3 +291,15 @@ def test_a_diagnosis_asks_no_more_than_it_needs(name, most):
         Measurement(evidence=(result.witness.evidence,)),
     )
     assert len(asked) <= most
+
+
+def test_the_score_from_which_on_an_answer_is_not_finite_is_that_of_the_targets_that_break():
+    """log(1 − p) is −∞ from 36.7 on, where its factor is 0; the other target's answers are finite at any score."""
+
+    def lost(scores, y):
+        p = 1 / (1 + np.exp(-scores))
+        return (np.logaddexp(0, scores) - y * scores).mean(), (p - y + np.where(y == 0, 0 * np.log(1 - p), 0)) / len(y)
+
+    told = pinned(lost, "binary_logistic", "gradient").diagnosis
+    assert told["code"] == "overflow"
+    assert "when a score > 36.7" in told["message"], told

@@ -19,7 +19,10 @@ TAGS = {
     for number, line in enumerate(Path(slips.__file__).read_text(encoding="utf-8").splitlines(), 1)
     if (found := re.search(r"# @(\w+)$", line))
 }
-ALL = {f"{model.__name__}, {slip}": (model, at, slip, codes, tags) for model, at, slip, codes, tags in (*slips.SLIPS, *slips.AGAIN)}
+ALL = {
+    f"{model.__name__}, {slip}": (model, at, slip, codes, tags)
+    for model, at, slip, codes, tags in (*slips.SLIPS, *slips.AGAIN, *slips.PLACES)
+}
 EVERY = 1 if os.environ.get("VERIFY_TEST_PROFILE") == "deep" else 8
 MODELS = {model.__name__: (model, at) for model, at, *_ in ALL.values()}
 

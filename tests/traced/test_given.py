@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pytest
 
 from verify import Verdict, check
 from verify.problem.around import keeping, shown
@@ -128,3 +131,39 @@ def test_a_long_iteration_is_told_with_its_line_and_judged_by_differences():
     assert (right.verdict, wrong.verdict) == (Verdict.HOLDS, Verdict.BROKEN)
     assert "takes 3202 steps here one after another, and up to 3000 are judged by a record (test_given.py:" in str(right)
     assert "`m = 0.5 * m + x`" in str(right)
+
+
+OTHER_SIGNS = {
+    "|x| without its sign": (lambda x: (np.abs(x).sum(), np.ones_like(x)), r"x\[0\] is 1 there, and -1 is due"),
+    "√x² likewise": (lambda x: (np.sqrt(x**2).sum(), np.ones_like(x)), r"x\[0\] is 1 there, and -1 is due"),
+    "max(0, x) without its mask": (lambda x: (np.maximum(0, x).sum(), np.ones_like(x)), r"x\[0\] is 1 there, and 0 is due"),
+}
+
+
+def limitations(f, at):
+    report = check(f, at=at, laws=("formula",), profile="quick")
+    assert report.verdict is Verdict.HOLDS
+    return " ".join(told for result in report.results for told in result.limitations)
+
+
+@pytest.mark.parametrize("name", OTHER_SIGNS)
+def test_what_goes_wrong_for_a_sign_that_the_example_lacks_is_told_and_is_no_fault(name):
+    f, told = OTHER_SIGNS[name]
+    at = np.array([0.5, 1.25, 2.0])
+    assert re.search(f"x is positive in the example.* where it is negative, .*{told}", limitations(f, at))
+    assert check(f, at=at * (1, -1, 1), laws=("formula",), profile="quick").verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: (np.abs(x).sum(), np.sign(x)), lambda x: (np.sum(x * np.log(x)), np.log(x) + 1), lambda x: (np.sum(x**3), 3 * x**2)]
+)
+def test_nothing_is_said_of_signs_for_which_the_code_is_right_or_undefined(f):
+    assert "positive" not in limitations(f, np.array([0.5, 1.25, 2.0]))
+
+
+def test_code_does_not_run_for_signs_that_the_example_lacks():
+    def root(x):  # an iteration that ends for positive numbers alone
+        assert np.all(x > 0)
+        return np.sum(np.sqrt(x)), 0.5 / np.sqrt(x)
+
+    assert "positive" not in limitations(root, np.array([0.5, 1.25]))

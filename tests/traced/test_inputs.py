@@ -117,6 +117,22 @@ def test_what_a_gradient_is_for_is_asked_where_nothing_tells(name):
         check(f, at=at, laws=("gradient",), profile="quick")
 
 
+def regression(w, b, X, y, reg, summed=False):
+    r = X @ w + b - y
+    db = r if not summed else r.sum()
+    return (r @ r) / 2 + reg * (w @ w), X.T @ r + 2 * reg * w, db
+
+
+def test_a_number_is_no_gradient_for_another_number_by_its_shape_alone():
+    """The gradient for b, summed too far, has the shape of that for reg."""
+    at = (np.ones(2), np.ones(3), np.arange(6.0).reshape(3, 2), np.ones(3, int), 0.1)
+    with pytest.raises(UsageError, match="a gradient that is a number: 15, where reg has 2, and for b an array is due"):
+        check(lambda w, b, X, y, reg: regression(w, b, X, y, reg, summed=True), at=at, laws=("gradient",), profile="quick")
+    own = check(lambda w, b, X, y, reg: (*regression(w, b, X, y, reg)[:2], w @ w), at=at, laws=("gradient",), profile="quick")
+    assert own.verdict is Verdict.HOLDS
+    assert check(regression, at=at, laws=("gradient",), profile="quick").verdict is Verdict.HOLDS
+
+
 def test_what_a_gradient_is_for_may_be_said():
     f, at, _ = WRT["either of two"]
     assert check(f, at=at, wrt="w", laws=("gradient",), profile="quick").verdict is Verdict.HOLDS

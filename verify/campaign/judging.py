@@ -363,7 +363,7 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
     """The candidate as a function of arrays, its arguments by position, and these, with the inputs that its gradients are for; found out
     once a process. Raises UsageError where the example does not fit it.
     """
-    from verify.conventions.own import gradients_of
+    from verify.conventions.own import check_numbers, gradients_of
 
     key = (*_pair_key(task.request), task.dtype)
     if key in _ARGUMENTS:
@@ -391,6 +391,8 @@ def _arguments(task: Task, f: Callable[..., Any], at: Example, watch: Watch) -> 
         try:
             returned = gradients_of(f, own, here)
             own = own.for_inputs(wrt, returned) if wrt else own.found(returned)
+            if not wrt:
+                check_numbers(f, own, returned)
         except Misbehaviour as error:  # one that gives no answer here is judged at this very point
             if task.request.is_drawn and error.code == "crashed":
                 told = ", ".join(f"{name}: {text}" for name, text in task.request.inputs)

@@ -218,6 +218,21 @@ class Arguments:
             return self._with(trees, EACH)  # by order: one that has another shape is wrong
         raise UsageError(f"it returns {_shapes(returned)}, which fits none of {self._real_in_words()}. {WRT.format(next(iter(trees)))}")
 
+    def numbers_after_gaps(self) -> Iterator[tuple[str, str]]:
+        """Numbers that a gradient in a row is taken to be for, each with the array in its place by order, whose gradient, summed too far,
+        would be a number, too.
+        """
+        order = [*self.real()]
+        own = [name for name in self.returned or () if self.how == EACH and name in order]
+        for before, name in zip([None, *own], own, strict=False):
+            due = order[0 if before is None else order.index(before) + 1 :][:1]
+            if due and due != [name] and not self._is_array(name) and self._is_array(due[0]):
+                yield name, due[0]
+
+    def _is_array(self, name: str) -> bool:
+        tree = self.trees[name]
+        return not isinstance(tree, Slot) or np.ndim(self.values[tree.name]) > 0
+
     def _found_by_name(self, returned: Mapping[Any, Any], trees: Mapping[str, Tree]) -> Arguments:
         known = {**{name: Slot(name) for name in self.values if self.is_real(name)}, **trees}
         mine = {name: tree for name, tree in known.items() if _key(returned, name) is not None}

@@ -216,6 +216,30 @@ def gradients_of(f: Callable[..., Any], own: Arguments, values: Mapping[str, Any
     return guarded_call(f.grad, given) if isinstance(f, Candidate) else loss_and_gradient(guarded_call(f, given))[1]
 
 
+def check_numbers(f: Callable[..., Any], own: Arguments, returned: Any) -> None:
+    """Raises UsageError where a gradient that is a number is taken to be for a number, by shapes alone, and is not that: an array comes
+    before, whose gradient it may be, summed over all of its axes.
+    """
+    for name, due in own.numbers_after_gaps():
+        g = float(np.asarray(own.gradients(returned)[name]).ravel()[0])
+        values = own.at("float64")
+        x = float(values[name])
+        h = STEP * max(abs(x), 1.0)
+        ahead, behind = (value_of(f, own, {**values, name: np.float64(x + t)}) for t in (h, -h))
+        slope = (ahead - behind) / (2 * h)
+        if abs(slope - g) > NEARLY * (abs(slope) + abs(g)) + ROUNDED * (abs(ahead) + abs(behind)) / h:
+            told = f"a gradient that is a number: {g:.6g}, where {name} has {slope:.6g}, and for {due} an array is due"
+            raise UsageError(f"it returns {told}. Say what it returns gradients for by --wrt (wrt=(…,)), in that order.")
+
+
+STEP = 2.0**-17
+"""Relative step at which it is looked whether a number is a slope at all: about ∛u, where differences are most accurate."""
+NEARLY = 2.0**-10
+"""Part of a slope that such a difference may be off by."""
+ROUNDED = 2.0**-44
+"""Part of a loss that its rounding is at most: some hundred operations, one after another."""
+
+
 def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: np.array(a) if np.ndim(a) else a for name, a in values.items()}
 

@@ -110,10 +110,15 @@ def _number(
 
 
 def _bound(words: str, broken: Sequence[Decomposition], low: float, high: float, breaks: Callable[[Decomposition], bool]) -> str:
-    """The greatest size that still holds, by bisection between one that holds and one that breaks."""
+    """The greatest size that still holds, by bisection between one that holds and one that breaks. Where what breaks does so at that size,
+    too, it held for another reason, a label say: the bound is looked for below.
+    """
     # Moved by its biases, a decomposition keeps the spread of its scores: a small one leaves the greatest alone to matter.
     base = min(broken, key=SIZES["the spread of an example's scores"] if "|score|" in words or words == "a score" else _entries)
     whole = words in COUNTS
+    at_low = None if whole or low <= 0 else _of_size(words, base, low)
+    if at_low is not None and breaks(at_low):
+        low, high = 0.0, low
     for _ in range(STEPS):
         middle = float(np.floor((low + high) / 2)) if whole else (low + high) / 2
         decomposition = _of_size(words, base, middle)

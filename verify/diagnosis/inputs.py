@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -272,15 +273,24 @@ def _seen(subject: Memoised, case: Case) -> Seen | None:
         if exact is None:
             return None
         value, given = float(truth.value.exact), exact
-    if not truth.gradient.is_single:
+    if (due := _single(subject, case, truth)) is None:
         return None
-    center, radius = np.array([float(c) for c in truth.gradient.center.ravel()]).reshape(case.x.shape), truth.gradient.radius
+    center, radius = np.array([float(c) for c in due]).reshape(case.x.shape), truth.gradient.radius
     narrow = EXACT * float(np.max(np.abs(center), initial=0.0))
     if exact is not None and not np.all(np.abs(exact - center) <= narrow) and np.all(np.abs(given - exact) <= radius):
         given, radius = exact, np.full(exact.shape, narrow)  # the formula is wrong, and that without its roundings
     if not (np.all(np.isfinite(given)) and np.all(np.isfinite(center)) and np.all(np.isfinite(radius))):
         return None
     return Seen(case, value, truth, case.parted(given), case.parted(center), case.parted(radius))
+
+
+def _single(subject: Memoised, case: Case, truth: Point) -> Sequence[Any] | None:
+    """The one gradient there, in a row; of code pieces that meet may have the same."""
+    if truth.gradient.is_single:
+        return [*truth.gradient.center.ravel()]
+    code = subject.named.problem.code
+    found: Sequence[Any] | None = None if code is None else code.slopes(case.values)
+    return found
 
 
 def _denoted(subject: Memoised, case: Case) -> Floats | None:

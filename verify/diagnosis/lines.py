@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.mistakes import Lines, Site, Slip, derivative_in_words, in_words, line_in_words, place_in_words
+from verify.mistakes import Lines, Site, Slip, derivative_in_words, in_words, line_in_words, operand_in_words, place_in_words
 from verify.rounding import GREATEST_DENOMINATOR
 from verify.tape.tape import SourceLine
 
@@ -126,7 +127,18 @@ class _Inquiry:
     def found(self) -> Found | None:
         """The plainest."""
         constant = () if self.besides else (self.constant,)  # it looks at nothing besides
-        asks = (self.plain, self.simple_factor, *constant, self.derivative, self.factor, self.two)
+        asks = (
+            self.plain,
+            self.simple_factor,
+            *constant,
+            self.unchosen,
+            self.derivative,
+            self.factor,
+            self.exchanged,
+            self.taken,
+            self.derivative_once,
+            self.two,
+        )
         return next((found for ask in asks if (found := ask()) is not None), None)
 
     @property
@@ -244,6 +256,19 @@ class _Inquiry:
                     return Found("constant", told_of, ((line.file, line.number),))
         return None
 
+    def unchosen(self) -> Found | None:
+        """What would be right if a maximum, an absolute value or a condition were not there; none where that of another line were, too."""
+        found: dict[tuple[str, int], Found] = {}
+        for place in self.first.lines.choices() if not self.besides else ():
+            if self.left < 0:
+                return None
+            self.left -= ANEW * self.first.lines.cost
+            line = self.first.lines.line(place)
+            if all(p.explained(p.lines.taking(place).gradient()) for p in self.points):
+                told = f"is that of a loss with {operand_in_words(place, line)} alone in {place_in_words(replace(place, slot=None), line)}"
+                found.setdefault((line.file, line.number), Found("path-factor", told, ((line.file, line.number),)))
+        return next(iter(found.values())) if len(found) == 1 else None
+
     def _having(self, point: Answered, place: Site, number: float) -> Floats:
         """The gradient at a point with another number in a place: all that is computed there is computed anew."""
         self.left -= ANEW * point.lines.cost
@@ -274,27 +299,64 @@ class _Inquiry:
                 break
         return here if np.all(np.abs(now) <= SEEN * size) else None
 
-    def derivative(self) -> Found | None:
+    def exchanged(self) -> Found | None:
+        """Two places with each other's part; none where other two would do as well."""
+        s = self._only(self.first.lines.exchanges())
+        if s is None or s.other is None:
+            return None
+        lines = [self.first.lines.line(p) for p in (s.place, s.other)]
+        told = f"has what comes through {self._told(s.place)} and {self._told(s.other)} exchanged"
+        return Found(s.code, told, tuple(dict.fromkeys((line.file, line.number) for line in lines)))
+
+    def taken(self) -> Found | None:
+        """One place with the factor of another; none where others would do as well."""
+        s = self._only(self.first.lines.takings())
+        if s is None or s.other is None:
+            return None
+        line = self.first.lines.line(s.place)
+        told = f"has the factor of {self._told(s.other)} for that of {self._told(s.place)}"
+        return Found(s.code, told, ((line.file, line.number),))
+
+    def _told(self, place: Site) -> str:
+        return place_in_words(place, self.first.lines.line(place)) + self.first.lines.when(place)
+
+    def _only(self, slips: Iterator[Slip]) -> Slip | None:
+        """The one of them that explains the answers, of those for which there is time."""
+        self.budget = max(self.budget, MOST_WORK // 4)
+        found: dict[tuple[Any, ...], Slip] = {}
+        for s in islice(slips, PAIRED):
+            if (column := self.column(s)) is None:
+                break
+            if s.other is not None and self.first.fits(column) and self.explains(s):
+                found.setdefault(tuple((p.key[: 2 if p.slot is None else 3], p.slot, p.steps) for p in (s.place, s.other)), s)
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def derivative_once(self) -> Found | None:
+        """The same in one of the runs of a function, as of one that is called at several places."""
+        return self.derivative(apart=True)
+
+    def derivative(self, *, apart: bool = False) -> Found | None:
         """Another derivative of one function; where that of another line would do as well, none is told."""
-        lines, found = self.first.lines, dict[tuple[str, int], tuple[Slip, str | None]]()
-        for s in lines.derivatives():
+        lines, found = self.first.lines, dict[tuple[Any, ...], tuple[Slip, str | None]]()
+        for s in lines.derivatives(apart=apart):
             column = self.column(s)
             if column is None:
                 return None
             if self.first.fits(column) and self.explains(s):
-                where, due = s.place.key[:2], lines.derivative(s.place.key)
+                where, due = (*s.place.key[:2], s.place.steps), lines.derivative(s.place.key)
                 if where not in found or (found[where][1] is None and due is not None):
                     found[where] = s, due
         if len(found) != 1:
             return None
         ((s, due),) = found.values()
         line = lines.line(s.place)
-        return Found(s.code, derivative_in_words(s, line, due), ((line.file, line.number),))
+        return Found(s.code, derivative_in_words(s, line, due, lines.when(s.place)), ((line.file, line.number),))
 
     def two(self) -> Found | None:
         """Two slips together, of those that leave no number open."""
         size = float(np.max(np.abs(self.first.due)))
-        known = [(s, c) for s, c in self.columns.items() if np.max(np.abs(c)) > SEEN * size and s.place.steps == "all"][:PAIRED]
+        plain = (s for s in self.columns if s.other is None and s.place.steps == "all")
+        known = [(s, c) for s in plain if np.max(np.abs(c := self.columns[s])) > SEEN * size][:PAIRED]
         if len(known) < 2:
             return None
         columns = np.array([c for _, c in known])

@@ -14,7 +14,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from itertools import combinations, permutations
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from verify.traced import Record
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
+Steps = str | int | tuple[int, int]
+T = TypeVar("T")
 
 EDGES = 1000
 """Edges that take as long as what an instruction costs by itself."""
@@ -40,12 +43,12 @@ ALL = "*"
 @dataclass(frozen=True)
 class Site:
     """What an expression makes, or (with a `slot`) what comes to it from one of its operands. `steps` are "all" of its runs, the "earlier"
-    ones, or one by its number.
+    ones, one by its number, or (k, m): from the k-th on every m-th, as of a function that is called m times in a loop.
     """
 
     key: Key
     slot: int | None = None
-    steps: str | int = "all"
+    steps: Steps = "all"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Slip:
     how: str
     place: Site
     factor: float = 1.0
+    other: Site | None = None
+    """The place that has its part, and it the other's, where two are exchanged."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,18 @@ class Edges:
     partials: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """The rows of a matrix of numbers, each reduced to one by an instruction of which `slopes` go back to the row, and used for each column
+    again: in these instructions, at these of its edges, each for the column that stands there.
+    """
+
+    at: int
+    rows: Integers
+    slopes: Floats
+    used: tuple[tuple[int, NDArray[np.bool_], Integers], ...]
+
+
 @dataclass(eq=False)
 class Lines:
     """The code of a loss at one point, with all ways back."""
@@ -76,6 +93,8 @@ class Lines:
     inputs: Floats
     changed: Mapping[tuple[int, int], float] = field(default_factory=dict)
     """Constants that stand in the place of others, by instruction and operand."""
+    taken: Mapping[int, int] = field(default_factory=dict)
+    """Instructions that choose, as a maximum does, and the operand that is taken wherever they would take another."""
 
     @cached_property
     def tape(self) -> Tape:
@@ -91,7 +110,11 @@ class Lines:
             found[k] = a.number(value)
         with np.errstate(all="ignore"):
             for n, i in enumerate(self.tape.instructions):
-                found[i.outs] = a.apply(i.row, [c[..., None] for c in self._operands(n, i, found)], i.parameter)[..., 0]
+                ins = self._operands(n, i, found)
+                if n in self.taken:
+                    found[i.outs] = ins[0][:, self.taken[n]] if i.op in GREATEST else ins[self.taken[n]]
+                else:
+                    found[i.outs] = a.apply(i.row, [c[..., None] for c in ins], i.parameter)[..., 0]
         return found
 
     def _operands(self, n: int, i: Instruction, values: Floats) -> list[Floats]:
@@ -132,8 +155,12 @@ class Lines:
                 columns = list(np.broadcast_arrays(outs.reshape(-1, *(1,) * (r.ndim - 1)), r, p))
             yield columns[0].ravel(), columns[1].ravel(), np.full(columns[0].size, slot), columns[2].ravel()
 
-    def _partials(self, n: int, i: Instruction, ins: list[Floats], a: Arithmetic) -> list[Floats | None]:  # noqa: ARG002
+    def _partials(self, n: int, i: Instruction, ins: list[Floats], a: Arithmetic) -> list[Floats | None]:
         v, form = self.values[i.outs], i.row.form
+        if n in self.taken and i.op in GREATEST:
+            return [np.broadcast_to(np.arange(ins[0].shape[1]) == self.taken[n], ins[0].shape).astype(np.float64)]
+        if n in self.taken:
+            return [np.full(x.shape, float(slot == self.taken[n])) for slot, x in enumerate(ins)]
         if i.op == "where":
             first = ins[0] != 0
             return [None, np.where(first, 1.0, 0.0), np.where(first, 0.0, 1.0)]
@@ -159,31 +186,106 @@ class Lines:
     def gradient(self, slips: Sequence[Slip] = ()) -> Floats:
         """By the variables, with these slips."""
         changed: dict[int, Floats] = {}
-        straight: dict[int, tuple[Integers, Integers, Floats]] = {}
-        for slip in slips:
+        straight: dict[int, list[tuple[Integers, Integers, Floats]]] = {}
+        for slip in (s for s in slips if s.how not in ACROSS):
+            if slip.other is not None:
+                if slip.how == "taken":
+                    changed |= self._factors_of_each_other(slip.place, slip.other, both=False)
+                elif slip.place.slot is None:
+                    straight |= self._to_each_other(slip.place, slip.other, changed)
+                else:
+                    changed |= self._factors_of_each_other(slip.place, slip.other)
+                continue
             if slip.how == "identity" or slip.how in DERIVATIVES:
                 identity = slip.how == "identity"
-                replaced = self._lines.get(slip.place.key[:2], ()) if identity else self.functions[slip.place.key]
-                for inside, (last, outs, sources) in replaced:
+                replaced = self._lines.get(slip.place.key[:2], []) if identity else self.functions[slip.place.key]
+                for inside, (last, outs, sources) in _chosen(replaced, slip.place.steps):
                     changed |= {n: np.zeros(self.edges[n].partials.shape) for n in inside}
                     slopes = np.ones(outs.shape) if identity else DERIVATIVES[slip.how](At(self.values[outs], self.values[sources]))
-                    straight[last] = outs, sources, slopes
+                    straight[last] = [(outs, sources, slopes)]
                 continue
             for n, which in self._at(slip.place):
                 before = changed.get(n, self.edges[n].partials)
                 changed[n] = np.where(which, DONE[slip.how](self.edges[n], before, slip.factor), before)
+        crossed: dict[int, list[tuple[NDArray[np.bool_], Integers, Floats, Floats]]] = {}
+        landing: dict[int, list[tuple[Reduced, Floats, str]]] = {}
+        for slip in (s for s in slips if s.how in ACROSS):
+            for reduced in self.reduced[slip.place.key[:2]]:
+                sums = np.zeros(reduced.rows.shape[1])
+                landing.setdefault(reduced.at, []).append((reduced, sums, slip.how))
+                for n, which, columns in reduced.used:
+                    crossed.setdefault(n, []).append((which, columns, sums, self.edges[n].partials[which]))
+                    changed[n] = np.where(which, 0.0, changed.get(n, self.edges[n].partials))
         adjoints = np.zeros(self.tape.size)
         adjoints[self.record.output] = 1.0
         with np.errstate(all="ignore"):
             for n in range(len(self.edges) - 1, -1, -1):
                 e = self.edges[n]
-                if n in straight:
-                    outs, sources, slopes = straight[n]
+                for outs, sources, slopes in straight.get(n, ()):
                     np.add.at(adjoints, sources, np.where(adjoints[outs] == 0, 0.0, adjoints[outs] * slopes))
+                for reduced, sums, how in landing.get(n, ()):
+                    np.add.at(adjoints, reduced.rows, reduced.slopes[:, None] * ACROSS[how](sums, *reduced.rows.shape))
                 g = adjoints[e.outs]
+                for which, columns, sums, partials in crossed.get(n, ()):
+                    np.add.at(sums, columns, g[which] * partials)
                 if g.any():
                     np.add.at(adjoints, e.operands, np.where(g == 0, 0.0, g * changed.get(n, e.partials)))
         return np.asarray(adjoints[self.tape.variables])
+
+    def _factors_of_each_other(self, place: Site, other: Site, *, both: bool = True) -> dict[int, Floats]:
+        """The partials of an operand taken from another one, or exchanged with its own."""
+        found: dict[int, Floats] = {}
+        for (n, which), (m, those) in zip(self._at(place), self._at(other), strict=True):
+            for k, at, source, there in ((n, which, m, those), (m, those, n, which))[: 1 + both]:
+                found[k] = found.get(k, self.edges[k].partials).copy()
+                found[k][at] = self.edges[source].partials[there]
+        return found
+
+    def _to_each_other(self, place: Site, other: Site, changed: dict[int, Floats]) -> dict[int, list[tuple[Integers, Integers, Floats]]]:
+        """What comes through two functions handed on to the arguments of each other, by the later one, where it is known of both."""
+        found: dict[int, list[tuple[Integers, Integers, Floats]]] = {}
+        one, two = ([self._whole(*run) for run in _chosen(self.functions[p.key], p.steps)] for p in (place, other))
+        for (inside, (last, outs, sources)), (those, (end, ends, others)) in zip(one, two, strict=True):
+            changed |= {n: np.zeros(self.edges[n].partials.shape) for n in (*inside, *those)}
+            there = (outs, others, self._slopes(inside, outs, sources)), (ends, sources, self._slopes(those, ends, others))
+            found.setdefault(max(last, end), []).extend(there)
+        return found
+
+    def _whole(self, inside: list[int], ends: tuple[int, Integers, Integers]) -> tuple[list[int], tuple[int, Integers, Integers]]:
+        """A run of a function with those before it whose arguments are one number each, too, as −x in exp(−x)."""
+        last, outs, sources = ends
+        for n in range(inside[0] - 1, -1, -1):
+            e = self.edges[n]
+            if np.isin(e.outs, sources).any():
+                order = np.argsort(e.outs)
+                if len(e.outs) != len(sources) or not np.array_equal(e.outs[order], np.sort(sources)):
+                    break
+                inside, sources = [n, *inside], e.operands[order][np.argsort(np.argsort(sources))]
+        return inside, (last, outs, sources)
+
+    def exchanges(self) -> Iterator[Slip]:
+        """Two functions with each other's argument, and two operands with each other's factor, as two gates of a cell may have."""
+        functions: dict[tuple[int, ...], list[Site]] = {}
+        for key, runs in self.functions.items():
+            for steps in ("all", *_apart(len(runs))):
+                sizes = tuple(len(outs) for _, (_, outs, _) in _chosen(runs, steps))
+                functions.setdefault(sizes, []).append(Site(key, None, steps))
+        for group in (*functions.values(), *self._factors.values()):
+            yield from (Slip("class-swapped", "exchanged", one, other=two) for one, two in combinations(group, 2))
+
+    def takings(self) -> Iterator[Slip]:
+        """An operand with another one's factor."""
+        for group in self._factors.values():
+            yield from (Slip("path-factor", "taken", one, other=two) for one, two in permutations(group, 2))
+
+    @cached_property
+    def _factors(self) -> dict[tuple[int, ...], list[Site]]:
+        """The operands of products, by how many numbers they have in each run."""
+        found: dict[tuple[int, ...], list[Site]] = {}
+        for p in self.listed:
+            if p.slot is not None and p.steps == "all" and all(self.tape.instructions[n].op == "mul" for n in self.places[p.key]):
+                found.setdefault(tuple(int(which.sum()) for _, which in self._at(p)), []).append(p)
+        return found
 
     @property
     def size(self) -> int:
@@ -203,9 +305,7 @@ class Lines:
         return len(self.edges) + sum(e.outs.size for e in self.edges) // EDGES
 
     def _at(self, place: Site) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-        runs = self.places.get(place.key, [])
-        chosen = runs if place.steps == "all" else runs[:-1] if place.steps == "earlier" else runs[int(place.steps) : int(place.steps) + 1]
-        for n in chosen:
+        for n in _chosen(self.places.get(place.key, []), place.steps):
             slots = self.edges[n].slots
             yield n, np.ones(slots.shape, bool) if place.slot is None else slots == place.slot
 
@@ -273,11 +373,14 @@ class Lines:
                 found[key] = [([n], (n, self.edges[n].outs, self.edges[n].operands)) for n in runs]
         return found
 
-    def derivatives(self) -> Iterator[Slip]:
-        """Other derivatives of these functions than their own, those that come last in the code first."""
+    def derivatives(self, *, apart: bool = False) -> Iterator[Slip]:
+        """Other derivatives of these functions than their own, those that come last in the code first; or each of a few runs `apart`, as
+        of a function that is called at several places.
+        """
         for key in sorted(self.functions, key=lambda k: -self.functions[k][-1][1][0]):
             due = self.derivative(key)
-            yield from (Slip("path-factor", how, Site(key)) for how in DERIVATIVES if how != due)
+            steps: Sequence[Steps] = _apart(len(self.functions[key])) if apart else ["all"]
+            yield from (Slip("path-factor", how, Site(key, None, k)) for k in steps for how in DERIVATIVES if how != due)
 
     def derivative(self, key: Key) -> str | None:
         """How the derivative of such a function is shown; None where it is not among those that are."""
@@ -286,6 +389,38 @@ class Lines:
         own, there = self._slopes(inside, outs, sources), At(self.values[outs], self.values[sources])
         with np.errstate(all="ignore"):
             return next((how for how, f in DERIVATIVES.items() if np.allclose(f(there), own, rtol=ALIKE, atol=0)), None)
+
+    @cached_property
+    def reduced(self) -> dict[tuple[str, int], list[Reduced]]:
+        """The lines that reduce rows of a matrix, or its columns, to numbers that are used for all entries again, as a mean is."""
+        found: dict[tuple[str, int], list[Reduced]] = {}
+        for n, i in enumerate(self.tape.instructions):
+            if i.op == "sum" and i.line is not None and i.ins[0].ndim == 2 and min(i.ins[0].shape) > 1:
+                one = self._reduced(n, i.ins[0].astype(np.intp), np.ravel(i.outs).astype(np.intp))
+                if one is not None:
+                    found.setdefault((i.line.file, i.line.number), []).append(one)
+        return found
+
+    def _reduced(self, at: int, rows: Integers, outs: Integers) -> Reduced | None:
+        many = rows.shape[1]
+        row = np.full(self.tape.size, -1)
+        row[outs], slopes, used = np.arange(len(outs)), np.ones(len(outs)), []
+        for n in range(at + 1, len(self.edges)):
+            e = self.edges[n]
+            which = row[e.operands] >= 0
+            if not which.any():
+                continue
+            counts, rank = _counts(e)
+            if np.all(counts[which] == many):
+                used.append((n, which, rank[which]))
+            elif np.all(counts[which] == 1) and which.all() and len(e.outs) == len(outs) and not used:
+                order = row[e.operands]
+                slopes[order] *= e.partials
+                row[:] = -1
+                row[e.outs] = order
+            else:
+                return None
+        return Reduced(at, rows, slopes, tuple(used)) if used else None
 
     def _slopes(self, inside: list[int], outs: Integers, sources: Integers) -> Floats:
         """Of each number that a run makes, by the one that it is made of."""
@@ -327,6 +462,8 @@ class Lines:
                 yield Slip("path-factor", "bare", p)
         for (file, number), _ in sorted(self._lines.items(), key=lambda item: -item[1][-1][1][0]):
             yield Slip("path-factor", "identity", Site((file, number, ALL)))
+        for file, number in self.reduced:
+            yield from (Slip("broadcast-sum", how, Site((file, number, ALL))) for how in ACROSS)
         for p in places:
             if p.slot is not None and p.steps == "all" and any(_is_spread(self.edges[n], which) for n, which in self._at(p)):
                 yield from (Slip(code, how, p) for code, how in SPREAD)
@@ -338,7 +475,11 @@ class Lines:
 
     def line(self, place: Site) -> SourceLine:
         """Where it is."""
-        n = self.places[place.key][-1] if place.key[2] != ALL else self._lines[place.key[:2]][-1][1][0]
+        where = place.key[:2]
+        if place.key[2] != ALL:
+            n = self.places[place.key][-1]
+        else:
+            n = self._lines[where][-1][1][0] if where in self._lines else self.reduced[where][-1].at
         line = self.tape.instructions[n].line
         assert line is not None
         return line
@@ -348,6 +489,8 @@ class Lines:
         runs = self.places.get(place.key, [])
         if place.steps == "all":
             return ""
+        if isinstance(place.steps, tuple):
+            return f", the {ORDINALS[place.steps[0]]} of {place.steps[1]} times that it runs in a step"
         if place.steps == "earlier" and self._goes_on(runs):
             return ", from one step to the next"
         if place.steps == "earlier" and len(runs) > 2:
@@ -368,7 +511,7 @@ class Lines:
         for key, runs in sorted(self.places.items(), key=lambda item: -item[1][-1]):
             apart = key not in self._many and not all(self._is_of_itself(n) for n in runs)
             slots = sorted({int(s) for n in runs for s in self.edges[n].slots.tolist()}) if apart else []
-            which: list[str | int] = ["all", *(["earlier"] if len(runs) > 1 else []), *(range(len(runs)) if 1 < len(runs) <= FEW else [])]
+            which: list[Steps] = ["all", *(["earlier"] if len(runs) > 1 else []), *(range(len(runs)) if 1 < len(runs) <= FEW else [])]
             for steps in which:
                 yield Site(key, None, steps)
                 if len(slots) > 1 or steps == "all":
@@ -418,17 +561,65 @@ class Lines:
         there = {(n, place.slot or 0): number for n in self.places[place.key]}
         return Lines(self.record, self.inputs, {**self.changed, **there})
 
+    def choices(self) -> Iterator[Site]:
+        """What a maximum, an absolute value, a clip or a condition may be left out for: the place, with the operand as it is written."""
+        for key, runs in self._runs.items():
+            ops = [self.tape.instructions[n].op for n in runs]
+            if set(ops) == {"where"} or set(ops) == {"abs"}:
+                yield from (Site(key, k) for k in ((1, 2) if ops[0] == "where" else (0,)))
+            elif set(ops) <= GREATEST:
+                moving = [self._moving(n) for n in runs]
+                if len(set(ops)) > 1 and all(len(k) == 1 for k in moving):
+                    yield Site(key, 0)
+                elif len(set(ops)) == 1:
+                    yield from (Site(key, k) for k in moving[0] if all(k in own for own in moving))
 
+    def _moving(self, n: int) -> list[int]:
+        """The operands of a maximum of two that move."""
+        rows = self.tape.instructions[n].ins[0]
+        return [k for k in range(2) if np.any(self.tape.moving[rows[:, k]])] if rows.shape[1] == 2 else []
+
+    def taking(self, place: Site) -> Lines:
+        """The same where one operand is taken always."""
+        runs, which = self._runs[place.key], place.slot or 0
+        clip = len({self.tape.instructions[n].op for n in runs}) > 1
+        return Lines(self.record, self.inputs, self.changed, {n: self._moving(n)[0] if clip else which for n in runs})
+
+
+GREATEST = {"max", "min"}
 SEVERAL = 16
 """Numbers of which the derivative is looked up."""
 ALIKE = 1e-9
 """Part of a derivative by which floats may miss it."""
 FEW = 6
 """Runs of one place that are looked at one by one."""
+CALLS = (2, 3, 4)
+"""Calls of one function in a step of a loop that are told apart."""
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 SIMPLE = (("path-missing", "times", 0.0), ("path-doubled", "times", 2.0), ("path-sign", "times", -1.0))
 SPREAD = (("reduction-mean", "mean"), ("broadcast-sum", "first"), ("broadcast-sum", "last"))
+
+
+def _apart(runs: int) -> list[Steps]:
+    """The runs of a function by themselves where they are few, or those that may be of one call in a loop."""
+    single = range(runs) if 1 < runs <= FEW else ()
+    return [*single, *((k, m) for m in CALLS if runs % m == 0 and runs > m for k in range(m))]
+
+
+def _chosen(runs: list[T], steps: Steps) -> list[T]:
+    if isinstance(steps, tuple):
+        return runs[steps[0] :: steps[1]]
+    return runs if steps == "all" else runs[:-1] if steps == "earlier" else runs[int(steps) : int(steps) + 1]
+
+
+ACROSS: dict[str, Callable[[Floats, int, int], Floats]] = {
+    "another axis": lambda s, _, __: s,
+    "another axis, as a mean": lambda s, n, m: s * m / n,
+    "all axes": lambda s, _, __: np.full_like(s, s.sum()),
+    "all axes, as a mean": lambda s, n, _: np.full_like(s, s.sum() / n),
+}
+"""What comes to a matrix of n rows and m columns where what is due along its rows is taken along other axes: by the sums of the columns."""
 
 
 def _counts(e: Edges) -> tuple[Integers, Integers]:
@@ -468,18 +659,20 @@ def in_words(slip: Slip, line: SourceLine, when: str = "") -> str:
     """The slip in words, after `the gradient`; `when` is what `Lines.when` says of its place."""
     what = place_in_words(slip.place, line) + when
     if slip.how in DERIVATIVES:
-        return derivative_in_words(slip, line, None)
+        return derivative_in_words(slip, line, None, when)
     if slip.how in ("bare", "identity"):
         return f"leaves out the derivative of {what}"
     if slip.how == "mean":
         return f"averages what comes through {what} where it must be summed"
+    if slip.how in ACROSS:
+        return f"has what comes through {what} summed along {slip.how.partition(',')[0]}"
     if slip.how in ("first", "last"):
         return f"has only the {slip.how} of what comes through {what}, where all must be summed"
     verb = {0.0: "lacks", 2.0: "has twice", -1.0: "has with the wrong sign"}.get(slip.factor, f"has {multiple(slip.factor)}")
     return f"{verb} what comes through {what}"
 
 
-def derivative_in_words(slip: Slip, line: SourceLine, due: str | None) -> str:
+def derivative_in_words(slip: Slip, line: SourceLine, due: str | None, when: str = "") -> str:
     """The same of a derivative, with the one that is `due` if that has a form. A value that has a name in the code is called by that."""
     named = re.match(r"([A-Za-z_]\w*)\s*=(?!=)", line.code) if slip.place.key[2] == ALL or _is_all(line) else None
     texts = [slip.how, *([] if due is None else [due])]
@@ -494,13 +687,18 @@ def derivative_in_words(slip: Slip, line: SourceLine, due: str | None) -> str:
     part = not named and not line.code.startswith("return ")
     what = f"`{line.part}` ({os.path.basename(line.file)}:{line.number})" if part else place_in_words(slip.place, line)
     instead = "" if due is None else f" in place of {texts[1]}"
-    return f"has {texts[0]}{instead} for the derivative of {what}{', ' if used else ''}{' and '.join(used)}"
+    return f"has {texts[0]}{instead} for the derivative of {what}{when}{', ' if used else ''}{' and '.join(used)}"
 
 
 def multiple(factor: float) -> str:
     """A factor in words, however little it differs from 1."""
     off = factor - 1
     return f"{factor:.6g} ×" if abs(off) >= 1e-5 else f"(1 {'−' if off < 0 else '+'} {abs(off):.2g}) ×"
+
+
+def operand_in_words(place: Site, line: SourceLine) -> str:
+    """What stands at an operand."""
+    return _operand(place, line)
 
 
 def place_in_words(place: Site, line: SourceLine) -> str:

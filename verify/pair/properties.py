@@ -1,11 +1,13 @@
-"""Properties of an example that code may rely on (rows that sum to 1): a break only at points that lack them says nothing.
+"""Properties of an example that code may rely on (rows that sum to 1, a sign): a break only at points that lack them says nothing.
 
-Nothing else tells p − t, which is the gradient where rows of t sum to 1, from a gradient that is wrong.
+Nothing else tells p − t, which is the gradient where rows of t sum to 1, from a gradient that is wrong. Nor does anything tell a sign that
+is a domain from one that the example happens to have: what goes wrong for the other one is told as a limitation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from verify.cases import Case
 from verify.evidence import Measurement
 from verify.problem.around import Shown, in_dtype, shown
+from verify.traced import Code, NotTraced
 
 ALONE = frozenset(("consistency", "purity", "bad-input"))
 """Laws that are about a candidate's behaviour, wherever it is asked."""
@@ -41,3 +44,26 @@ def unless_given_up(
         return found
     needs = " and ".join(f"{name} {p.phrase}" for name, p in lost.items())
     return replace(again, evidence=(), undecided=f"the code needs {needs}: it is judged where that is so")
+
+
+def for_other_signs(code: Code, case: Case) -> Iterator[str]:
+    """The inputs of an example that have one sign and for the other one of which the gradient's code denotes something else than the
+    gradient of the loss's, in words. Neither runs there.
+    """
+    for name in case.differentiated:
+        a = np.asarray(case[name])
+        if not a.size or np.any(a == 0) or np.any(np.sign(a) != np.sign(a.flat[0])):
+            continue
+        own, other = ("positive", "negative") if a.flat[0] > 0 else ("negative", "positive")
+        for values in (-a, np.where(np.arange(a.size).reshape(a.shape) % 2, a, -a)):
+            there = case.but(**{name: values[()]})
+            with suppress(NotTraced):
+                gap = code.gap_as_recorded(there.values, case.values)
+                if gap is not None and gap.distance:
+                    which, index = there.place([int(k) for k in np.unravel_index(gap.place, case.x.shape)])
+                    yield (
+                        f"{name} is {own} in the example, and in all cases: where it is {other}, the gradient is not that of the loss "
+                        f"({which}{index or ''} is {gap.measured:.6g} there, and {gap.expected:.6g} is due). Give an example of both signs "
+                        "if it may be so"
+                    )
+                    break

@@ -20,7 +20,7 @@ from verify.pair.finite import no_numbers
 from verify.pair.laws import MEASURES
 from verify.pair.naming import diagnosed
 from verify.pair.place import GIVEN, NEAR, Start, places
-from verify.pair.properties import properties, unless_given_up
+from verify.pair.properties import for_other_signs, properties, unless_given_up
 from verify.pair.screened import screened, there
 from verify.pair.shrinking import shrunk
 from verify.pair.subject import Pair
@@ -134,7 +134,12 @@ class RecordedPair(Derived):
         return Evidence(measured=inf, allowed=0.0, magnitude=abs(expected), where=where)
 
     def noted(self, result: Result) -> Result:
-        """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps."""
+        """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps. Of
+        the formula with what it is for signs that the example lacks.
+        """
+        if self.name == "formula" and result.verdict is Verdict.HOLDS and not self.alone:
+            given = self.at.case(self.at.x, family=GIVEN, seed=self.seed)
+            return replace(result, limitations=(*result.limitations, *for_other_signs(self.subject.oracle.code, given)))
         result = self._with_balls(result)
         place, code = result.farthest, self.subject.oracle.code
         if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:

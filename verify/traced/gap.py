@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from verify.rounding import smallest_normal, unit_roundoff
+from verify.rounding import MOST_VERTICES, NARROW, smallest_normal, unit_roundoff
 from verify.tape import enclose
 from verify.tape.balls import precision
 from verify.tape.enclose import Balls
@@ -113,15 +115,26 @@ def strayed(record: Record, inputs: Sequence[arb], returned: Sequence[float], dt
 
 def slopes(record: Record, inputs: Sequence[arb], other: Blurred | None = None) -> list[arb] | None:
     """The gradient of the one output of a record by its variables, in an `other` arithmetic if one is given; None on a kink, or where
-    nothing is known.
+    nothing is known. Pieces that meet with one slope are no kink.
     """
     tape, output = record.tape, record.output
     with precision():
         run = enclose.run(tape, inputs, arithmetic=other or arithmetic(record))
-        if run.is_unknown(output) or set(run.open) & set(enclose.reached(run, [output])):
+        if run.is_unknown(output):
             return None
-        found = adjoints(run, run.possible, output)
-        return [found.at(int(r)) for r in tape.variables]
+        met = set(enclose.reached(run, [output]))
+        open_ = {k: run.possible[k] for k in run.open if k in met}
+        if prod(map(len, open_.values())) > MOST_VERTICES:
+            return None
+        first: list[arb] | None = None
+        for sides in product(*open_.values()):
+            found = adjoints(run, run.possible | {k: [p] for k, p in zip(open_, sides, strict=True)}, output)
+            slopes_there = [found.at(int(r)) for r in tape.variables]
+            first = first or slopes_there
+            size = max((s.abs_upper() for s in first), default=arb(0))
+            if not all((a - b).abs_upper() <= NARROW * size for a, b in zip(first, slopes_there, strict=True) if a is not b):
+                return None
+        return first
 
 
 def apart(record: Record, inputs: Sequence[arb], tape: Tape, others: Sequence[arb], moved: Mapping[Number, float]) -> Floats | None:

@@ -14,7 +14,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from verify.problem import FromExample, Input, Part, Problem, Recording, Values
-from verify.rounding import unit_roundoff
+from verify.rounding import NARROW, unit_roundoff
 from verify.spec.domains import Domain
 from verify.spec.loss import Claims
 from verify.tape import enclose
@@ -50,10 +50,6 @@ SHRUNK = (1.0, 2.0**-2, 2.0**-4, 2.0**-6, 0.0)
 """Parts of the example at which it is looked how large slopes are. A slope that is small there may be a difference of numbers of that size,
 as σ(m) − 1 is, and right code loses its digits.
 """
-
-
-NARROW = 2.0**-90
-"""Part of the size of a gradient within which two balls are one number: what is left of sums in real arithmetic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,6 +368,11 @@ class Code:
             found: arb = run.values[record.output]
         return found
 
+    def slopes(self, values: Values) -> list[arb] | None:
+        """The gradient of the value; None on a kink, or where nothing is known. Raises NotTraced."""
+        record, _ = self.record(values)
+        return slopes(record, _inputs(self._place(values)[0], record))
+
     def gap(self, values: Values) -> Gap | None:
         """See `Gap`; None on a kink, or where nothing is finite. Raises NotTraced."""
         record, _ = self.record(values)
@@ -395,6 +396,16 @@ class Code:
         constants = [c for c in dict.fromkeys(numbers) if not isinstance(c, str) and has_digits(float(c), BITS["float32"])]
         unit = unit_roundoff("float32", self.half)
         return explained(lambda moved: apart(record, inputs, tape, others, moved), constants, unit, size)
+
+    def gap_as_recorded(self, values: Values, example: Values) -> Gap | None:
+        """The same by what was recorded at an example, without running code where that may not be made for: None where it does not hold.
+        Raises NotTraced.
+        """
+        record, _ = self.record(example)
+        records, _ = self._gradient_records(self._place(example)[0])
+        given, _ = self._place(values)
+        holds = all(r.holds(given) for r in (record, *records))
+        return self._compared(given, record, values, guards=bool(record.guards)) if holds else None
 
     def _compared(self, given: list[Any], record: Record, values: Values, *, guards: bool) -> Gap | None:
         due = slopes(record, _inputs(given, record, loose=guards))
