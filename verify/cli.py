@@ -471,7 +471,7 @@ def _until_ended() -> Iterator[None]:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
     before = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, end)

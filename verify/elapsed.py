@@ -6,6 +6,7 @@ system's monotonic one: the same in all processes, set by nobody, and on Linux i
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+if sys.platform != "win32":
+    import resource
 
 PROC = Path("/proc")
 NANO = 1e-9
@@ -53,6 +57,14 @@ class Starved:
         more = max(0.0, min(max(waits), passed - used / processors(self.process)))
         self.updated, self._threads, self.seconds = at, seen, self.seconds + more
         return more
+
+
+def processor_limit() -> float:
+    """Seconds of a processor after which the system ends a process such as this one, as `ulimit -t` sets it; no end where it does not."""
+    if sys.platform == "win32":
+        return math.inf
+    soft, _ = resource.getrlimit(resource.RLIMIT_CPU)
+    return math.inf if soft == resource.RLIM_INFINITY else soft
 
 
 def processors(process: int) -> int:

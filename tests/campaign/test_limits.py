@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import resource
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,3 +144,30 @@ def test_one_that_is_ended_at_another_case_each_time_is_given_up_and_nobody_blam
     result, ends = of_a_file(tmp_path, "killed_each_time")
     assert (result.verdict, ends) == (Verdict.SILENT, executor.MOST_ENDS)
     assert next(iter(result.undecided)).startswith("its process was ended 3 times (SIGKILL: Killed), each time at another case: ")
+
+
+BURNS = """
+def burns(*arguments):
+    until = time.process_time() + 30
+    while time.process_time() < until:
+        pass
+    return right(*arguments)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXCPU"), reason="the system limits no processor time")
+@pytest.mark.parametrize("hard", [False, True], ids=["SIGXCPU", "SIGKILL"])
+def test_nobody_is_blamed_for_the_processor_time_that_the_system_gives(tmp_path, hard):
+    (tmp_path / "mine.py").write_text(FILE.read_text(encoding="utf-8") + BURNS, encoding="utf-8")
+    options = ["--loss", "softmax_cross_entropy", "--law", "value", "--profile", "quick", "--format", "json"]
+    command = [sys.executable, "-m", "verify", "check", "mine.py:burns", *options]
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_CPU, (4, 4 if hard else most))
+
+    ended = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, encoding="utf-8", timeout=120)
+    (result,) = json.loads(ended.stdout)["results"]
+    assert result["verdict"] == "silent", ended.stderr
+    (reason,) = result["undecided"]
+    assert reason.startswith("the system gives a process 4 s of a processor (ulimit -t), and ended it at the same case twice")

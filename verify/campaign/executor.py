@@ -5,6 +5,7 @@ Each candidate has processes of its own, so that what it leaves behind there rea
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ from verify.campaign.task import (
     Outcome,
     Task,
     ended_by_anybody,
+    ended_by_limit,
     lost,
     named,
     not_begun,
@@ -41,7 +43,7 @@ from verify.campaign.task import (
 )
 from verify.campaign.workers import TICK, end_orphans, workers
 from verify.cases import Case
-from verify.elapsed import Starved, now, processors
+from verify.elapsed import Starved, now, processor_limit, processors
 from verify.errors import UsageError
 from verify.storage import clear, go_home
 
@@ -81,6 +83,9 @@ BY_ANYBODY = {sign * getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "S
 """Exit codes of a worker that a signal ended which anybody may have sent: the system where memory is short, a user, the candidate. A
 positive one is that of a worker which took its leave when it was told to.
 """
+
+BY_A_LIMIT = {-getattr(signal, name) for name in ("SIGKILL", "SIGXCPU") if hasattr(signal, name)}
+"""Those by which the system ends a process that has had all the processor time that `ulimit -t` gives it."""
 
 MOST_ENDS = 3
 """Different cases at which such a signal ends the worker of one task, after which it is asked no more."""
@@ -421,6 +426,8 @@ class _CandidateRun:
                 if error.exitcode == WITH_THE_SERVER and not self.alone:
                     self.doubtful.append(i)
                     return None
+                if error.exitcode in BY_A_LIMIT and (limit := processor_limit()) < math.inf and i not in self.smaller:
+                    return self._ended(future, i, note, ended_by_limit(task, note, limit), _exit_status(error.exitcode))
                 if error.exitcode in BY_ANYBODY and i not in self.smaller:
                     return self._ended(future, i, note, _lost(task, note, error.exitcode), _exit_status(error.exitcode))
                 return _lost(task, note, error.exitcode)

@@ -211,6 +211,12 @@ def ended_by_anybody(task: Task, note: Note | None, times: int, how: str) -> Out
     return _silent(task, note, f"{message}, as a system does that is short of memory; ask again when there is more of it", 0.0)
 
 
+def ended_by_limit(task: Task, note: Note | None, limit: float) -> Outcome:
+    """What a task came to whose workers were ended at the same case by the system's limit of processor time."""
+    message = f"the system gives a process {limit:g} s of a processor (ulimit -t), and ended it at the same case twice; ask again with more"
+    return _silent(task, note, message, limit)
+
+
 def not_begun(task: Task, times: int) -> Outcome:
     """What a task came to with which no process began: each was held up."""
     message = f"no process began with it, {times} times: what the candidate leaves behind holds them, or the machine is too busy"
