@@ -370,12 +370,13 @@ def run(
         click.get_current_context().call_on_close(lambda: _close(ledger))
         if ledger.note:
             click.echo(ledger.note, err=True)
+    from verify.report.folder import write  # the page: later there may be no file or memory to load that
+
     how: dict[str, Any] = {"ledger": ledger, "fresh": fresh, "partial": True, "problems": cases, "on_end": spare.close}
     with _until_ended(), _elsewhere(scheduler, requests, installed, output) as elsewhere:
         report = _judge(requests, timeout=timeout, in_process=in_process, quiet=quiet, elsewhere=elsewhere, **how)
     if core and not in_process:
         remember([CORE])
-    from verify.report.folder import write
     from verify.report.formats import emit, render
     from verify.report.power import complete
 
@@ -558,7 +559,7 @@ def _judge(
 ) -> Report:
     from verify.api import judge_all
     from verify.campaign.task import Outcome
-    from verify.report import folder, text  # noqa: F401  (to write it: later there may be no file or memory to load them)
+    from verify.report import text  # noqa: F401  (to write it: later there may be no file or memory to load it)
     from verify.report.model import installed, libraries
     from verify.report.progress import outcomes  # and rich: now, while the workers' server starts, and not when all wait for it
 

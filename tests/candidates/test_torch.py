@@ -963,3 +963,32 @@ def test_code_of_torch_is_followed_where_its_compiler_is_loaded():
     assert torch._dynamo is sys.modules["torch._dynamo"]
     report = check(torch.nn.Linear(2, 1).double(), at=torch.ones(2, 2, dtype=torch.float64), laws=("formula",), at_only=True)
     assert report.verdict is Verdict.HOLDS
+
+
+IMPORTS_TORCH = """
+import torch
+def short(w, X, t):
+    r = X @ w - t
+    return (r * r).sum(), 2 * (X.T @ r)[:-1]
+def right(w, X, t):
+    r = X @ w - t
+    return (r * r).sum(), 2 * (X.T @ r)
+def loss(w, X, t):
+    r = X @ w - t
+    return (r * r).sum()
+"""
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor], ids=["numpy's example", "torch's example"])
+def test_a_gradient_of_another_shape_is_no_output_in_a_file_that_imports_torch(tmp_path, monkeypatch, kind):
+    (tmp_path / "imports.py").write_text(IMPORTS_TORCH, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    at = tuple(kind(rng.normal(size=shape)) for shape in (3, (5, 3), 5))
+    how = {"at": at, "laws": ("gradient",), "profile": "quick", "in_process": True}
+    with pytest.raises(UsageError, match=r"a gradient of shape \(2,\), which fits none of w of shape \(3,\)"):
+        check("imports.py:short", **how)
+    (result,) = check("imports.py:short", wrt="w", **how).results
+    assert (result.verdict, result.diagnosis["code"]) == (Verdict.BROKEN, "shape")
+    assert check("imports.py:right", **how).verdict is Verdict.HOLDS
+    assert check("imports.py:loss", **how).verdict is Verdict.HOLDS  # torch differentiates it

@@ -140,8 +140,12 @@ OTHER_SIGNS = {
 }
 
 
-def limitations(f, at):
-    report = check(f, at=at, laws=("formula",), profile="quick")
+def leaky(slope):
+    return lambda x: (np.where(x > 0, x, 0.01 * x).sum(), np.where(x > 0, 1.0, slope))
+
+
+def limitations(f, at, law="formula"):
+    report = check(f, at=at, laws=(law,), profile="quick")
     assert report.verdict is Verdict.HOLDS
     return " ".join(told for result in report.results for told in result.limitations)
 
@@ -161,9 +165,18 @@ def test_nothing_is_said_of_signs_for_which_the_code_is_right_or_undefined(f):
     assert "positive" not in limitations(f, np.array([0.5, 1.25, 2.0]))
 
 
+@pytest.mark.parametrize("law", ["formula", "gradient"])
+@pytest.mark.parametrize("f", [leaky(0.01), leaky(0.1), lambda x: (np.maximum(x, 0).sum(), 1.0 * (x > 0))], ids=["right", "wrong", "relu"])
+def test_a_branch_by_a_sign_that_the_example_lacks_is_told(f, law):
+    at = np.array([0.5, 1.25, 2.0])
+    told = limitations(f, at, law)
+    assert "x is positive in the example, and in all cases: where it is negative, the code goes another way" in told
+    assert "positive" not in limitations(leaky(0.01), at * (1, -1, 1), law)
+
+
 def test_code_does_not_run_for_signs_that_the_example_lacks():
     def root(x):  # an iteration that ends for positive numbers alone
         assert np.all(x > 0)
         return np.sum(np.sqrt(x)), 0.5 / np.sqrt(x)
 
-    assert "positive" not in limitations(root, np.array([0.5, 1.25]))
+    assert "the code goes another way" in limitations(root, np.array([0.5, 1.25]))

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from verify.candidates.answer import Misbehaviour
+from verify.candidates.answer import Misbehaviour, guarded_call
+from verify.candidates.arguments import arguments_of
 from verify.candidates.candidate import Candidate
 from verify.candidates.compiled import python_of, unwrapped
 from verify.candidates.example import Example
@@ -73,12 +74,23 @@ def layer_of(f: Callable[..., Any], at: Example, *, single: bool = False) -> Any
     there = {library: import_module(ADAPTERS[library]) for library in FUNCTIONS if library in sys.modules}
     own = [library for library, adapter in there.items() if adapter.is_own(f)]
     for library in own or [library for library in there if uses(f, library, (f,))]:
+        if not own and not _mentions((f,), library) and _returns_a_loss_and_more(f, at):
+            continue  # its file imports the framework: its second answer is a gradient, whatever shape that has, and no output
         try:
             return there[library].layer(f, at, single=single)
         except Misbehaviour as error:
             if own or _mentions((f,), library):
                 raise UsageError(f"{getattr(f, '__name__', 'the candidate')} gives no output at the example: it {error}.") from None
     return None
+
+
+def _returns_a_loss_and_more(f: Callable[..., Any], at: Example) -> bool:
+    """Whether a function, called with numpy's arrays, returns a number and something beside it."""
+    with suppress(Misbehaviour, UsageError):
+        own = arguments_of(f, at)
+        returned = guarded_call(f, own.packed(own.at(at.dtype)))
+        return isinstance(returned, (tuple, list)) and len(returned) > 1 and np.size(returned[0]) == 1
+    return False
 
 
 def library_of(f: Callable[..., Any]) -> str | None:

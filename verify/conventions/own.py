@@ -116,11 +116,12 @@ def own_code(
         if answer is not None and (why := _out_of_range(answer, instance, given, dtype)) is not None:
             return why
         for seed in LOOKED[:1] if alone else LOOKED:
-            for values in [given] if seed == LOOKED[0] else _nearer(given, small(problem, seed=seed, dtype=dtype)):
+            there = small(problem, seed=seed, dtype=dtype)
+            for values in [there] if seed == LOOKED[0] or declared else _nearer(given, there):
                 try:
                     value = value_of(formula, own, values)
                 except Misbehaviour as error:
-                    if seed == LOOKED[0] or error.code != "crashed":
+                    if seed == LOOKED[0] or declared or error.code != "crashed":
                         raise
                     continue  # its domain ends between there and the example
                 if (why := _differs(whose, value, instance, values, dtype)) is not None:

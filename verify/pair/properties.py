@@ -47,23 +47,36 @@ def unless_given_up(
 
 
 def for_other_signs(code: Code, case: Case) -> Iterator[str]:
-    """The inputs of an example that have one sign and for the other one of which the gradient's code denotes something else than the
-    gradient of the loss's, in words. Neither runs there.
+    """What there is to say of inputs of an example that have one sign: that for the other one the gradient's code denotes something else
+    than the gradient of the loss's, or that the code goes another way there. It does not run there.
     """
     for name in case.differentiated:
         a = np.asarray(case[name])
         if not a.size or np.any(a == 0) or np.any(np.sign(a) != np.sign(a.flat[0])):
             continue
         own, other = ("positive", "negative") if a.flat[0] > 0 else ("negative", "positive")
-        for values in (-a, np.where(np.arange(a.size).reshape(a.shape) % 2, a, -a)):
-            there = case.but(**{name: values[()]})
-            with suppress(NotTraced):
-                gap = code.gap_as_recorded(there.values, case.values)
-                if gap is not None and gap.distance:
-                    which, index = there.place([int(k) for k in np.unravel_index(gap.place, case.x.shape)])
-                    yield (
-                        f"{name} is {own} in the example, and in all cases: where it is {other}, the gradient is not that of the loss "
-                        f"({which}{index or ''} is {gap.measured:.6g} there, and {gap.expected:.6g} is due). Give an example of both signs "
-                        "if it may be so"
-                    )
-                    break
+        there = [case.but(**{name: b[()]}) for b in (-a, np.where(np.arange(a.size).reshape(a.shape) % 2, a, -a))]
+        found = next(filter(None, (_gap_in_words(code, at, case) for at in there)), None)
+        if found is None and any(_turns_elsewhere(code, at, case) for at in there):
+            found = "the code goes another way, which was not looked at"
+        if found is not None:
+            yield f"{name} is {own} in the example, and in all cases: where it is {other}, {found}. {BOTH_SIGNS}"
+
+
+BOTH_SIGNS = "Give an example of both signs if it may be so"
+
+
+def _gap_in_words(code: Code, there: Case, example: Case) -> str | None:
+    with suppress(NotTraced):
+        gap = code.gap_as_recorded(there.values, example.values)
+        if gap is not None and gap.distance:
+            which, index = there.place([int(k) for k in np.unravel_index(gap.place, example.x.shape)])
+            place = f"{which}{index or ''} is {gap.measured:.6g} there, and {gap.expected:.6g} is due"
+            return f"the gradient is not that of the loss ({place})"
+    return None
+
+
+def _turns_elsewhere(code: Code, there: Case, example: Case) -> bool:
+    with suppress(NotTraced):
+        return code.turns_elsewhere(there.values, example.values)
+    return False

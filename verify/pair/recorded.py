@@ -31,6 +31,8 @@ from verify.trial import Derived, Result, Trial, Watch
 
 SHOWN = ("value", "gradient")
 """Laws whose strain says how good a candidate's arithmetic is."""
+OF_SIGNS = ("formula", "gradient")
+"""Laws that tell what was not looked at, since they hold: signs that the example lacks."""
 SMALL = 2000
 """Operations of code that balls go through in a few milliseconds."""
 FACTORS = ("eigenvalues", "eigenvectors")
@@ -137,9 +139,11 @@ class RecordedPair(Derived):
         """With the operation that loses the digits where that is no fault, but half of them are lost: beside the largest error in ulps. Of
         the formula with what it is for signs that the example lacks.
         """
-        if self.name == "formula" and result.verdict is Verdict.HOLDS and not self.alone:
+        if self.name in OF_SIGNS and result.verdict is Verdict.HOLDS and not self.alone:
             given = self.at.case(self.at.x, family=GIVEN, seed=self.seed)
-            return replace(result, limitations=(*result.limitations, *for_other_signs(self.subject.oracle.code, given)))
+            result = replace(result, limitations=(*result.limitations, *for_other_signs(self.subject.oracle.code, given)))
+        if self.name == "formula":
+            return result
         result = self._with_balls(result)
         place, code = result.farthest, self.subject.oracle.code
         if place is None or place.evidence is None or not (result.ulps or 0.0) > HALF[result.dtype]:

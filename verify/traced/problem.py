@@ -407,6 +407,12 @@ class Code:
         holds = all(r.holds(given) for r in (record, *records))
         return self._compared(given, record, values, guards=bool(record.guards)) if holds else None
 
+    def turns_elsewhere(self, values: Values, example: Values) -> bool:
+        """Whether either code, as recorded at an example, goes another way elsewhere; it does not run there. Raises NotTraced."""
+        records = [self.record(example)[0], *self._gradient_records(self._place(example)[0])[0]]
+        given, _ = self._place(values)
+        return any(r.turns_elsewhere(given) for r in records)
+
     def _compared(self, given: list[Any], record: Record, values: Values, *, guards: bool) -> Gap | None:
         due = slopes(record, _inputs(given, record, loose=guards))
         if due is None:

@@ -82,6 +82,12 @@ class Record:
             self._held[place] = all(run.values[r] is v for r, v in self.decided.items())
         return self._held[place]
 
+    def turns_elsewhere(self, given: Sequence[Any]) -> bool:
+        """Whether the code goes another way at other inputs: something that decided certainly turns out otherwise."""
+        with precision():
+            run = enclose.run(self._truths, balls(given, self.variables, self.guards), None if self.u is None else arb(self.u))
+        return any(run.values[r] is (not v) for r, v in self.decided.items())
+
     @cached_property
     def _held(self) -> dict[Hashable, bool]:
         return {}
