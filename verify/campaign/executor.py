@@ -541,6 +541,7 @@ def recorded(task: Task, notes: Path, printed: Path) -> Outcome | Inapplicable:
     os.umask(0o077)  # whatever a candidate has made of it, others read the notes
     go_home(task.request.folder)
     if process_globals.no_files() is not None:
+        clear(notes)  # of a process that had begun with the task before: with them it would seem that this one had
         os._exit(UNFIT)
     record = _record(notes)
     before_each_call(record.calls)
