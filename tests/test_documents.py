@@ -306,7 +306,7 @@ def test_every_dependency_has_its_line():
 
 
 def test_every_package_ships():
-    """setuptools is told their names one by one: a room that is left out is missing from the wheel, and only there."""
+    """setuptools is told their names one by one: a package that is left out is missing from the wheel, and only there."""
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     places = {name: ROOT / folder for name, folder in shipped["package-dir"].items()}
     written = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "verify").rglob("*.py")} | set(places)
@@ -319,10 +319,10 @@ def test_every_package_ships():
 def test_every_test_runs_on_each_interpreter_or_once():
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini", encoding="utf-8")
-    rooms = tox["interpreters"]["rooms"].replace("\\", "").split()
+    files = tox["interpreters"]["tests"].replace("\\", "").split()
     ignored = re.findall(r"--ignore=([^\s}]+)", tox["testenv:tables"]["commands"])
-    assert sorted(rooms) == sorted(ignored)
-    assert all((ROOT / room).exists() for room in rooms)
+    assert sorted(files) == sorted(ignored)
+    assert all((ROOT / file).exists() for file in files)
 
 
 PROMISE = re.compile(r'\[\d\]\(\.\./tests/([\w/]+\.py) "(test_\w+)(?:\[(\w+)\])?"\)')
