@@ -525,7 +525,7 @@ SPOILT = {
 def test_a_row_that_somebody_has_changed_is_none(tmp_path, opened, how):
     ledger = opened(tmp_path / NAME)
     ledger.keep("a", '{"n": 1}', None)
-    assert ledger.find("a").told == {"n": 1}
+    assert ledger.find("a").document == {"n": 1}
     ledger._rows.execute(SPOILT[how])
     assert ledger.find("a") is None
     assert ledger.find("b") is None
@@ -551,7 +551,7 @@ def test_a_database_of_somebody_else_is_put_aside_as_it_is(tmp_path, opened, wha
     ledger = opened(tmp_path / NAME)
     assert "was no ledger" in ledger.note
     ledger.keep("a", "1", None)
-    assert ledger.find("a").told == 1
+    assert ledger.find("a").document == 1
     with closing(sqlite3.connect(tmp_path / f"{NAME}.unreadable")) as aside:
         assert aside.execute("SELECT sql FROM sqlite_master").fetchall() == before
 
